@@ -1,0 +1,1 @@
+"""The edges: what carries messages between Voltgate and stations or backends."""

@@ -1,0 +1,1 @@
+"""Who is who: stations, backends, and what is known of them."""

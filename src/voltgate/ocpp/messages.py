@@ -1,0 +1,148 @@
+"""The messages of OCPP-J as values, and the one shape of everything that asks or answers: `Handler`.
+
+A call or reply keeps the bytes it arrived as, so that what needs no change leaves unchanged.
+Source: OCPP-J 1.6 section 4; OCPP 2.1 Part 4 section 4.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
+"""The message type numbers. 5 and 6 exist in 2.1 only (Part 4 section 4.1.3)."""
+
+FOREVER = float("inf")
+
+
+class Origin(Protocol):
+    """The connection that a reply arrived on: where a complaint about the reply goes (2.1, CALLRESULTERROR)."""
+
+    def complain(self, message_id: str, code: str, description: str, details: bytes) -> None:
+        """Tell the giver of the result `message_id` that its result was bad."""
+
+
+class Call:
+    """A request: CALL, or SEND when `kind` says so.
+
+    `text` is the whole message as it arrived, `frame` the websocket frame it arrived in (None when there was none that
+    can be sent on verbatim), `payload` the JSON of the payload. `at` and `deadline` are seconds on the clock of the
+    event loop; a hop may only shorten the deadline. `asker` is whoever made the call: turns are shared fairly between
+    askers.
+    """
+
+    __slots__ = ("_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "payload", "text")
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - OCPP's own word
+        action: str,
+        payload: bytes | msgspec.Raw,
+        text: bytes | None = None,
+        kind: int = CALL,
+    ) -> None:
+        self.id = id
+        self.action = action
+        self.payload = payload
+        self.text = text
+        self.frame: bytes | None = None
+        self.kind = kind
+        self.at = 0.0
+        self.deadline = FOREVER
+        self.asker: object = None
+        self._fields: dict[str, Any] | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The payload, parsed on first use; `{}` for null and for what is not an object."""
+        if self._fields is None:
+            parsed = msgspec.json.decode(self.payload)
+            self._fields = parsed if isinstance(parsed, dict) else {}
+        return self._fields
+
+    def __repr__(self) -> str:
+        return f"Call({self.id!r}, {self.action!r}, {len(bytes(self.payload))} bytes)"
+
+
+class Result:
+    """A CALLRESULT. `id` is the message id it arrived under; `text` and `frame` are as in `Call`."""
+
+    __slots__ = ("frame", "id", "origin", "payload", "text")
+
+    def __init__(self, id: str, payload: bytes | msgspec.Raw, text: bytes | None = None) -> None:  # noqa: A002
+        self.id = id
+        self.payload = payload
+        self.text = text
+        self.frame: bytes | None = None
+        self.origin: Origin | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The payload, parsed; `{}` for null and for what is not an object. Not cached: a reply is read at most once."""
+        parsed = msgspec.json.decode(self.payload)
+        return parsed if isinstance(parsed, dict) else {}
+
+    def __repr__(self) -> str:
+        return f"Result({self.id!r}, {len(bytes(self.payload))} bytes)"
+
+
+class Error:
+    """A CALLERROR. `details` is JSON; `text` and `frame` are as in `Call`."""
+
+    __slots__ = ("code", "description", "details", "frame", "id", "origin", "text")
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        code: str,
+        description: str = "",
+        details: bytes | msgspec.Raw = b"{}",
+        text: bytes | None = None,
+    ) -> None:
+        self.id = id
+        self.code = code
+        self.description = description
+        self.details = details
+        self.text = text
+        self.frame: bytes | None = None
+        self.origin: Origin | None = None
+
+    def __repr__(self) -> str:
+        return f"Error({self.id!r}, {self.code}, {self.description!r})"
+
+
+class Reason(enum.Enum):
+    """Why nobody answered."""
+
+    TIMED_OUT = "timed out"
+    GONE = "gone"
+    OVERLOADED = "overloaded"
+    REFUSED = "refused"
+    MALFORMED = "malformed"
+
+
+class Unanswered(Error):
+    """The Error that Voltgate makes up when the far end gave no usable answer, so that whoever asked always hears something."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: Reason, description: str, code: str = "InternalError") -> None:
+        super().__init__("", code, description)
+        self.reason = reason
+
+
+Reply: TypeAlias = Result | Error
+"""What a call is answered with; an `Unanswered` is an Error with a reason."""
+
+Respond: TypeAlias = Callable[[Reply], None]
+"""Called exactly once for each call; may run before the handler returns."""
+
+Handler: TypeAlias = Callable[[Call, Respond], None]
+"""Returns at once; the answer comes through `respond`. A SEND's respond is `unheard`."""
+
+
+def unheard(reply: Reply) -> None:
+    """Stand in as the respond of a SEND or of a copy: nobody waits for the answer."""

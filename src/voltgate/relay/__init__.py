@@ -1,0 +1,1 @@
+"""Who answers what: routes, legs, sessions. Synchronous; no network, no database."""

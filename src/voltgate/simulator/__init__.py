@@ -1,0 +1,1 @@
+"""Stations and a backend to play with, and a strict load generator."""
