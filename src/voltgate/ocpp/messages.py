@@ -21,8 +21,8 @@ FOREVER = float("inf")
 class Origin(Protocol):
     """The connection that a reply arrived on: where a complaint about the reply goes (2.1, CALLRESULTERROR)."""
 
-    def complain(self, message_id: str, code: str, description: str, details: bytes) -> None:
-        """Tell the giver of the result `message_id` that its result was bad."""
+    def complain(self, message_id: str, text: bytes) -> None:
+        """Send the CALLRESULTERROR `text` to the giver of the result `message_id`, under that id."""
 
 
 class Call:
