@@ -81,7 +81,7 @@ class Result:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The payload, parsed; `{}` for null and for what is not an object. Not cached: a reply is read at most once."""
+        """The payload, parsed; `{}` for null and for what is not an object. Not cached: it is read at most once."""
         parsed = msgspec.json.decode(self.payload)
         return parsed if isinstance(parsed, dict) else {}
 
@@ -124,8 +124,8 @@ class Reason(enum.Enum):
     MALFORMED = "malformed"
 
 
-class Unanswered(Error):
-    """The Error that Voltgate makes up when the far end gave no usable answer, so that whoever asked always hears something."""
+class Unanswered(Error):  # noqa: N818 - OCPP's Error, not Python's
+    """The Error that Voltgate makes up where no usable answer came, so that whoever asked always hears something."""
 
     __slots__ = ("reason",)
 

@@ -130,6 +130,7 @@ class Answer:
         self._stay = turns.stay
 
     def __call__(self, reply: Reply) -> None:
+        """Send the reply home."""
         turns, self._turns = self._turns, None
         if turns is not None:
             turns.answer(self._id, reply, self._stay)

@@ -30,7 +30,7 @@ class Wheel:
             waiting.append(wake)
 
     def tick(self, now: float) -> None:
-        """Wake all that is due. One failing callback keeps no other from running; the first failure is raised at the end."""
+        """Wake all that is due. A callback that fails keeps no other from running; failures are raised at the end."""
         last = int(now / self._step)
         failures: list[Exception] = []
         for slot in self._due(last):

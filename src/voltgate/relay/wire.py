@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Wire(Protocol):
-    """One open connection, as a carrier offers it. Nothing here blocks or raises; after the end every call is a no-op."""
+    """One open connection, as a carrier offers it. Nothing here blocks or raises; after the end nothing has effect."""
 
     def send(self, text: bytes, frame: bytes | None = None) -> None:
         """Send one text message. `frame` is a complete frame of the same text that may be written verbatim."""
@@ -25,10 +25,10 @@ class Receiver(Protocol):
     """Whoever a connection brings its messages to. Called by the carrier, inside one callback of the event loop."""
 
     def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """One whole text message (valid UTF-8). `frame` is the bytes it arrived as when they may be sent on verbatim."""
+        """Take one whole text message (valid UTF-8); `frame` is what it arrived as when that may be sent on verbatim."""
 
     def lost(self, code: int, reason: str) -> None:
-        """The connection has ended: exactly once, with the far end's close code (1006: none came)."""
+        """Hear that the connection has ended: exactly once, with the far end's close code (1006: none came)."""
 
     def writable(self, yes: bool) -> None:
-        """The connection's write buffer ran full (False) or drained again (True)."""
+        """Hear that the connection's write buffer ran full (False) or has drained again (True)."""
