@@ -1,0 +1,140 @@
+"""What a payload must look like: the JSON schemas of OCPP 1.6, 2.0.1 and 2.1, each compiled when it is first needed.
+
+The schemas are data files of the PyPI package `ocpp`; nothing of its code is used. They are applied as the standard
+means them where the field shows them to be narrower: timestamps in every form that stations send, both spellings of
+Celsius, any unit and measurand, empty samples and numbers as values in 1.6 (conformance DT-01, DT-03, DT-04).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Literal, TypeAlias
+
+import jsonschema_rs
+import msgspec
+
+from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
+
+Kind: TypeAlias = Literal["request", "response"]
+
+_FOLDERS = {"1.2": "v16", "1.5": "v16", "1.6": "v16", "2.0": "v201", "2.0.1": "v201", "2.1": "v21"}
+
+_TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?([Zz]|[+-]\d{2}(:?\d{2})?)?$"
+
+_CODES = {
+    "required": "OccurrenceConstraintViolation",
+    "minItems": "OccurrenceConstraintViolation",
+    "maxItems": "OccurrenceConstraintViolation",
+    "additionalProperties": "OccurrenceConstraintViolation",
+    "type": "TypeConstraintViolation",
+    "pattern": "TypeConstraintViolation",  # only timestamps have one, and dateTime is a type of OCPP
+    "enum": "PropertyConstraintViolation",
+    "maxLength": "PropertyConstraintViolation",
+    "minimum": "PropertyConstraintViolation",
+    "maximum": "PropertyConstraintViolation",
+    "multipleOf": "PropertyConstraintViolation",
+}
+"""The error code for each keyword that the files use (OCPP-J 1.6 section 4.2.3, 2.1 Part 4 section 4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong with a payload: the OCPP error code as the version spells it, a sentence, and where.
+
+    `description` has at most 255 characters and repeats no value of the payload; `path` is a JSON pointer, "" for the
+    payload itself.
+    """
+
+    code: str
+    description: str
+    path: str = ""
+
+
+def check(version: str, action: str, kind: Kind, payload: dict[str, Any] | None) -> Violation | None:
+    """Check a payload against its schema; None when it is in order. `null` counts as `{}` (2.1 Part 4 section 4.1.5).
+
+    `version` is "ocpp1.6" or "1.6", and so on. An action that the version has not is a NotImplemented.
+    """
+    validator = _validator(version, action, kind)
+    if validator is None:
+        return Violation("NotImplemented", f"There is no {action[:100]} in OCPP {version.removeprefix('ocpp')}")
+    value = {} if payload is None else payload
+    return None if validator.is_valid(value) else _violation(validator, value, version)
+
+
+def knows(version: str, action: str) -> bool:
+    """Tell whether the version of OCPP has this action at all, whoever sends it."""
+    return _validator(version, action, "request") is not None
+
+
+def _violation(validator: jsonschema_rs.Validator, payload: dict[str, Any], version: str) -> Violation:
+    error = next(iter(validator.iter_errors(payload)))
+    path = "".join(f"/{part}" for part in error.instance_path)
+    keyword = error.kind.name
+    code = _CODES.get(keyword, "FormatViolation") if path or keyword != "type" else "FormatViolation"
+    message = "the value is not a timestamp" if keyword == "pattern" else error.message
+    sentence = f"{path}: {message}" if path else message
+    modern = version.removeprefix("ocpp").startswith("2")
+    return Violation(spell(code, modern=modern), sentence[:LONGEST_DESCRIPTION], path)
+
+
+@lru_cache(maxsize=1024)
+def _validator(version: str, action: str, kind: Kind) -> jsonschema_rs.Validator | None:
+    folder = _FOLDERS[version.removeprefix("ocpp")]
+    schema = _schema(folder, action, kind)
+    return None if schema is None else jsonschema_rs.validator_for(schema, mask="the value")
+
+
+def _schema(folder: str, action: str, kind: Kind) -> dict[str, Any] | None:
+    for name in _file_names(folder, action, kind):
+        if name in _catalogue(folder):
+            text = files("ocpp").joinpath(folder, "schemas", name).read_text("utf-8-sig")
+            schema: dict[str, Any] = msgspec.json.decode(text)
+            return _relaxed(schema, folder)
+    return None
+
+
+def _file_names(folder: str, action: str, kind: Kind) -> tuple[str, ...]:
+    """Name the files that may hold the schema. A SEND has no suffix in 2.1; 1.6 has one for responses only."""
+    if kind == "response":
+        return (f"{action}Response.json",)
+    return (f"{action}.json",) if folder == "v16" else (f"{action}Request.json", f"{action}.json")
+
+
+@lru_cache(maxsize=3)
+def _catalogue(folder: str) -> frozenset[str]:
+    """List a folder once: the name of a file is made of what a far end sent, and must not reach the file system."""
+    names = (entry.name for entry in files("ocpp").joinpath(folder, "schemas").iterdir())
+    return frozenset(name for name in names if name.endswith(".json"))
+
+
+def _relaxed(schema: dict[str, Any], folder: str) -> dict[str, Any]:
+    for name, field in _fields(schema):
+        if field.pop("format", None) == "date-time":
+            field["pattern"] = _TIMESTAMP
+        if folder == "v16":
+            _relax_sample(name, field)
+    return schema
+
+
+def _relax_sample(name: str, field: dict[str, Any]) -> None:
+    if name == "sampledValue":
+        field.pop("minItems", None)
+        field["items"]["properties"]["value"]["type"] = ["string", "number"]
+    elif name in {"unit", "measurand"}:
+        field.pop("enum", None)
+
+
+def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Walk over every property of a schema, those of its definitions and of its arrays' items included."""
+    for definition in schema.get("definitions", {}).values():
+        yield from _fields(definition)
+    for name, field in schema.get("properties", {}).items():
+        yield name, field
+        yield from _fields(field)
+    if isinstance(schema.get("items"), dict):
+        yield "", schema["items"]
+        yield from _fields(schema["items"])
