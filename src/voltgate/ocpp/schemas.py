@@ -99,6 +99,8 @@ def _schema(folder: str, action: str, kind: Kind) -> dict[str, Any] | None:
 
 def _file_names(folder: str, action: str, kind: Kind) -> tuple[str, ...]:
     """Name the files that may hold the schema. A SEND has no suffix in 2.1; 1.6 has one for responses only."""
+    if action.endswith(("Request", "Response")):  # a file's name, never an action's
+        return ()
     if kind == "response":
         return (f"{action}Response.json",)
     return (f"{action}.json",) if folder == "v16" else (f"{action}Request.json", f"{action}.json")
