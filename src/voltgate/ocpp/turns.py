@@ -205,12 +205,14 @@ class Turns:
 
     # The connection comes and goes.
 
-    def connect(self, wire: Send) -> None:
-        """Speak on a new connection; what waits is sent in order."""
+    def connect(self, wire: Send, first: Call | None = None) -> None:
+        """Speak on a new connection; what waits is sent in order, after `first` was answered or timed out."""
         self._wire = wire
-        self._choked = False
         self.stay += 1
         self._unanswered = self._given = None
+        self._choked = first is not None
+        if first is not None:
+            self._put(wire, first, lambda _: self.choke(choked=False), None)
         self._pump()
 
     def disconnect(self, now: float) -> None:
@@ -233,7 +235,7 @@ class Turns:
         waiting = self._take_waiting(lambda _: True)
         self._refuse(((entry.call, entry.respond) for entry in waiting), description, now)
 
-    def choke(self, choked: bool) -> None:
+    def choke(self, *, choked: bool) -> None:
         """Hold back calls while the connection's write buffer is full."""
         self._choked = choked
         if not choked:
@@ -331,9 +333,14 @@ class Turns:
             self._waiting_bytes -= _size(entry.call)
             self._put(self._wire, entry.call, entry.respond, entry.id)
 
-    def take_unsent(self) -> list[tuple[Call, Respond]]:
-        """Hand over every waiting call that was never sent, in order: for another backend to take."""
-        return [(entry.call, entry.respond) for entry in self._take_waiting(lambda entry: entry.id is None)]
+    def take_unsent(self, but: Respond) -> list[tuple[Call, Respond]]:
+        """Hand over the waiting calls that were never sent, in order, except those whose respond is `but`."""
+        unsent = self._take_waiting(lambda entry: entry.id is None and entry.respond != but)
+        return [(entry.call, entry.respond) for entry in unsent]
+
+    def holds(self, action: str) -> bool:
+        """Tell whether a call of this action waits."""
+        return any(entry.call.action == action for mine in self._waiting.values() for entry in mine)
 
     def _take_waiting(self, chosen: Callable[[_Waiting], bool]) -> list[_Waiting]:
         taken, kept = [], {}

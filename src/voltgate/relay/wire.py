@@ -25,7 +25,7 @@ class Receiver(Protocol):
     """Whoever a connection brings its messages to. Called by the carrier, inside one callback of the event loop."""
 
     def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one whole text message (valid UTF-8); `frame` is what it arrived as when that may be sent on verbatim."""
+        """Take one whole text message (valid UTF-8); `frame` is what it arrived as if that may be sent on verbatim."""
 
     def lost(self, code: int, reason: str) -> None:
         """Hear that the connection has ended: exactly once, with the far end's close code (1006: none came)."""

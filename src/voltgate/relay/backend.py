@@ -1,0 +1,89 @@
+"""Backends: what the configuration says of each, and what is counted for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from voltgate.ocpp.dialect import SUBPROTOCOLS
+from voltgate.ocpp.turns import Bounds, Counts
+from voltgate.relay.events import Tallies
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a lost link is dialled again: `first` seconds, then `factor` times as many, up to `longest`.
+
+    A fixed `schedule` of seconds takes the place of the three. Each wait is spread by ±`jitter` (a fraction). `tries`
+    in a row may fail (None: any number; with a schedule: its length).
+    """
+
+    first: float = 1.0
+    factor: float = 2.0
+    longest: float = 60.0
+    jitter: float = 0.5
+    tries: int | None = None
+    schedule: tuple[float, ...] = ()
+
+    def delay(self, failures: int, draw: Callable[[], float]) -> float | None:
+        """Give the seconds before the next try after `failures` in a row; None when that was the last."""
+        if self.tries is not None and failures > self.tries:
+            return None
+        if self.schedule:
+            if self.tries is None and failures > len(self.schedule):
+                return None
+            delay = self.schedule[min(failures, len(self.schedule)) - 1]
+        else:
+            delay = min(self.first * self.factor ** min(failures - 1, 64), self.longest)
+        return delay * (1 + self.jitter * (2 * draw() - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSettings:
+    """What the configuration says of a backend, as far as the relay needs it.
+
+    `when_down`: calls wait up to `wait` seconds, are refused, or the station's socket is closed; `then` says which of
+    the latter two follows a wait in vain. `dialling` holds what the carrier needs and the relay does not look into:
+    two backends are the same only when that is equal too.
+    """
+
+    name: str
+    versions: tuple[str, ...] = SUBPROTOCOLS
+    when_down: Literal["wait", "refuse", "close"] = "wait"
+    wait: float = 10.0
+    then: Literal["close", "refuse"] = "close"
+    retry: Retry = Retry()
+    replay_boot: bool = True
+    window: int = 16
+    waiting: int = 64
+    waiting_bytes: int = 1 << 20
+    dialling: object = None
+
+    def bounds(self, patience: float) -> Bounds:
+        """Bound the turns towards this backend; `patience` is how long its own calls may take, in seconds."""
+        resend = self.when_down == "wait"
+        return Bounds(self.window, self.waiting, self.waiting_bytes, self.wait, patience, resend)
+
+    @property
+    def closes(self) -> bool:
+        """Tell whether the station is let go when this backend stays away."""
+        return self.when_down == "close" or (self.when_down == "wait" and self.then == "close")
+
+
+@dataclass(slots=True, eq=False)
+class Backend:
+    """One backend with what is counted for it over all its legs."""
+
+    settings: BackendSettings
+    calls: Tallies = field(default_factory=Tallies)
+    commands: Tallies = field(default_factory=Tallies)
+    counts: Counts = field(default_factory=Counts)
+    legs: int = 0
+    up: int = 0
+    copies_dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The backend's name in the configuration."""
+        return self.settings.name

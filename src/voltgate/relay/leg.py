@@ -1,0 +1,229 @@
+"""A leg: one backend's place in one session, whether its link is open or not."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
+
+from voltgate.ocpp.messages import Call, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.turns import Turns
+from voltgate.relay.backend import Backend
+from voltgate.relay.events import LegDown, LegUp
+
+if TYPE_CHECKING:
+    from voltgate.relay.session import Session
+    from voltgate.relay.wire import Wire
+
+_STEADY = 10.0
+"""Seconds that a link must last before its next loss counts as the first failure again."""
+
+BOOT = "BootNotification"
+
+
+class State(enum.Enum):
+    """Where a leg stands."""
+
+    IDLE = "idle"
+    DIALLING = "dialling"
+    UP = "up"
+    AWAY = "away"
+    ENDED = "ended"
+
+
+class Dial(Protocol):
+    """Opens a leg's link; ends in `Leg.opened` or `Leg.failed`."""
+
+    def __call__(self, leg: Leg) -> None:
+        """Start, and return at once."""
+
+
+class Leg:
+    """One backend's place in one session: keeps its turns, and brings its link back."""
+
+    __slots__ = ("_asks_pause", "_boot_told", "_failures", "_since", "_wire", "backend", "session", "state", "turns")
+
+    def __init__(self, backend: Backend, session: Session) -> None:
+        self.backend = backend
+        self.session = session
+        self.state = State.IDLE
+        bounds = backend.settings.bounds(session.settings.station_patience)
+        self.turns = Turns(
+            session.dialect, self._called, self, bounds, session.ports.wheel, backend.counts, backend.calls.observe
+        )
+        self._wire: Wire | None = None
+        self._failures = 0
+        self._since = session.ports.clock()
+        self._boot_told = False
+        self._asks_pause = False
+        backend.legs += 1
+
+    @property
+    def name(self) -> str:
+        """The backend's name."""
+        return self.backend.name
+
+    @property
+    def away_for(self) -> float:
+        """The seconds since the link was lost, or since the session began without it; 0 while it is open."""
+        return 0.0 if self.state is State.UP else self.session.ports.clock() - self._since
+
+    # Calls of the station.
+
+    def ask(self, call: Call, respond: Respond) -> None:
+        """Have the backend answer a call of the station."""
+        if self.state is not State.UP:
+            if self._failures and self.backend.settings.when_down != "wait":
+                respond(Unanswered(Reason.GONE, f"Backend {self.name} is away"))
+                return
+            self.start()
+        elif call.action == BOOT:
+            self._boot_told = True
+        self.turns.ask(call, respond)
+
+    def tell(self, call: Call) -> None:
+        """Tell the backend of a call that another one answers; nobody waits for it."""
+        if call.action == BOOT and self.state is State.UP:
+            self._boot_told = True
+        self.turns.ask(call, self.told)
+
+    def told(self, reply: Reply) -> None:
+        """End a copy's reply here; a copy that could not be delivered is counted."""
+        if isinstance(reply, Unanswered) and reply.reason is not Reason.TIMED_OUT:
+            dropped = self.backend.copies_dropped
+            dropped[reply.reason.value] = dropped.get(reply.reason.value, 0) + 1
+
+    # Calls of the backend.
+
+    def _called(self, call: Call, respond: Respond) -> None:
+        self.session.from_backend(self, call, respond)
+
+    # The link comes and goes.
+
+    def start(self) -> None:
+        """Dial, unless that is under way, done, or waiting for its time."""
+        if self.state is State.IDLE:
+            self._dial()
+
+    def _dial(self) -> None:
+        self.state = State.DIALLING
+        self.session.ports.dial(self)
+
+    def opened(self, wire: Wire) -> None:
+        """Take the link that was dialled. It must not bring anything before this returns."""
+        if self.state is State.ENDED:
+            wire.close(1001, "The station has gone")
+            return
+        session = self.session
+        back = session.boot is not None
+        self._wire = wire
+        self.state = State.UP
+        self._since = session.ports.clock()
+        self.backend.up += 1
+        if session.station_full:
+            wire.pause()
+        first = self._boot_to_replay()
+        self._boot_told = first is not None or self.turns.holds(BOOT)
+        self.turns.connect(wire, first)
+        session.ports.listen(LegUp(session.identity, self.name, not back))
+        session.leg_up(self)
+
+    def _boot_to_replay(self) -> Call | None:
+        """Give the station's last BootNotification, for a backend that has not heard it on this link."""
+        boot = self.session.boot
+        if boot is None or not self.backend.settings.replay_boot or self.turns.holds(BOOT):
+            return None
+        again = Call(str(uuid4()), BOOT, boot)
+        again.at = self.session.ports.clock()
+        again.deadline = again.at + self.session.settings.backend_patience
+        again.asker = self
+        return again
+
+    def failed(self, reason: str) -> None:
+        """Hear that dialling came to nothing."""
+        if self.state is not State.ENDED:
+            self._down(reason)
+
+    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Take one message of the backend."""
+        self.turns.receive(text, frame, now)
+
+    def lost(self, code: int, reason: str) -> None:
+        """Hear that the link has ended."""
+        if self.state is not State.UP:
+            return
+        now = self.session.ports.clock()
+        self.backend.up -= 1
+        self._wire = None
+        if now - self._since >= _STEADY:
+            self._failures = 0
+        self._since = now
+        self._unpause()
+        self.turns.disconnect(now)
+        self._down(f"closed {code} {reason}".strip())
+
+    def writable(self, yes: bool) -> None:
+        """Hold back calls while the backend does not read, and stop reading the station if this backend answers it."""
+        self.turns.choke(choked=not yes)
+        if yes:
+            self._unpause()
+        elif not self._asks_pause and self.name in self.session.plans.answering:
+            self._asks_pause = True
+            self.session.pause()
+
+    def _unpause(self) -> None:
+        if self._asks_pause:
+            self._asks_pause = False
+            self.session.resume()
+
+    def _down(self, reason: str) -> None:
+        session = self.session
+        self.state = State.AWAY
+        self._failures += 1
+        retry = None
+        if not (session.ended or session.held):
+            retry = self.backend.settings.retry.delay(self._failures, session.ports.draw)
+        session.ports.listen(LegDown(session.identity, self.name, reason, retry))
+        if retry is not None:
+            session.ports.wheel.at(session.ports.clock() + retry, self._try_again)
+        session.leg_down(self)
+
+    def _try_again(self, now: float) -> None:
+        if self.state is State.AWAY and not self.session.held:
+            self._dial()
+
+    def release(self) -> None:
+        """Dial back after a hold: the newcomer that was to take the station's place was refused."""
+        self._try_again(0.0)
+
+    # The station comes and goes.
+
+    def station_full(self, *, full: bool) -> None:
+        """Stop reading the backend while the station does not read."""
+        if self._wire is not None:
+            (self._wire.pause if full else self._wire.resume)()
+
+    def end(self, reason: str) -> None:
+        """Close the link for good; what the station still waits for is answered `Unanswered`."""
+        if self.state is State.ENDED:
+            return
+        was_up = self.state is State.UP
+        self.state = State.ENDED
+        self.backend.legs -= 1
+        self._unpause()
+        self.turns.end(reason, self.session.ports.clock())
+        if self._wire is not None and was_up:
+            self.backend.up -= 1
+            self._wire.close(1000, reason)
+            self._wire = None
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether the station waits for an answer of this backend."""
+        return bool(self.turns.open_calls or self.turns.waiting_calls)
+
+
+def accepted(reply: Reply) -> str | None:
+    """Read the registration status out of the reply to a BootNotification; None when it has none."""
+    status = reply.fields.get("status") if isinstance(reply, Result) else None
+    return status if isinstance(status, str) else None

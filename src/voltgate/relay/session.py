@@ -1,0 +1,342 @@
+"""A session: one station's stay, from the accepted handshake to the close. The whole flow of the product is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from voltgate.ocpp.dialect import Dialect
+from voltgate.ocpp.facts import is_transaction
+from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reason, Reply, Respond, Unanswered
+from voltgate.ocpp.turns import Bounds, Counts, Turns
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.backend import Backend
+from voltgate.relay.events import Listen, StationMoved, StationWent
+from voltgate.relay.leg import BOOT, Dial, Leg, State, accepted
+from voltgate.relay.route import Plan, Plans
+from voltgate.relay.wire import Wire
+
+GOING_AWAY, POLICY, TRY_AGAIN = 1001, 1008, 1013
+"""Close codes (RFC 6455 section 7.4.1 and its registry)."""
+
+_A_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What the configuration says of a station's stay. Times are in seconds.
+
+    `messages_per_second` with `burst` is the rate beyond which the station is let go (0: no limit). `registration` is
+    who refuses calls before BootNotification was accepted: the backend, or "gateway". `screen` wraps the handler of
+    the station's calls, for strict validation.
+    """
+
+    backend_patience: float = 30.0
+    station_patience: float = 60.0
+    window: int = 1
+    waiting: int = 32
+    waiting_bytes: int = 1 << 20
+    messages_per_second: float = 0.0
+    burst: int = 1000
+    registration: Literal["backend", "gateway"] = "backend"
+    screen: Callable[[Handler], Handler] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a session needs of the world. `draw` gives a random number from 0 to 1, `clock` the seconds of the wheel."""
+
+    wheel: Wheel
+    clock: Callable[[], float]
+    draw: Callable[[], float]
+    dial: Dial
+    listen: Listen
+    counts: Counts
+
+
+class Session:
+    """One station with its legs.
+
+    `ended_by` is called once, when the session is over. `known` gives the backend of a name.
+    """
+
+    __slots__ = (
+        "_came",
+        "_on_end",
+        "_rate",
+        "_registered",
+        "_wire",
+        "boot",
+        "dial_context",
+        "dialect",
+        "ended",
+        "held",
+        "identity",
+        "key",
+        "legs",
+        "plans",
+        "ports",
+        "route",
+        "settings",
+        "station_full",
+        "turns",
+    )
+
+    def __init__(
+        self,
+        identity: str,
+        key: str,
+        dialect: Dialect,
+        settings: SessionSettings,
+        ports: Ports,
+        on_end: Callable[[Session], None],
+    ) -> None:
+        self.identity = identity
+        self.key = key
+        self.dialect = dialect
+        self.settings = settings
+        self.ports = ports
+        self.plans = Plans(())
+        self.route = ""
+        self.legs: dict[str, Leg] = {}
+        self.boot: bytes | None = None
+        """The payload of the station's last BootNotification."""
+        self.dial_context: object = None
+        """What the carrier needs to dial on the station's behalf; the relay does not look into it."""
+        self.ended = False
+        self.held = False
+        """While a newcomer with the same identity knocks, no link is dialled back: it would push the newcomer's out."""
+        self.station_full = False
+        self._on_end = on_end
+        self._wire: Wire | None = None
+        self._came = ports.clock()
+        self._rate = 0.0
+        self._registered = True
+        bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, FOREVER, settings.backend_patience)
+        handler = settings.screen(self.from_station) if settings.screen else self.from_station
+        self.turns = Turns(dialect, handler, self, bounds, ports.wheel, ports.counts, _observe_command)
+
+    # The flow.
+
+    def from_station(self, call: Call, respond: Respond) -> None:
+        """Route a call of the station: one backend answers, others are told."""
+        plan = self.plans[call.action]
+        if call.action == BOOT:
+            self.boot = bytes(call.payload)
+        elif not self._registered and not is_transaction(call.action):
+            respond(Error(call.id, "SecurityError", "The BootNotification is not accepted yet"))
+            return
+        leg = self._pick(plan)
+        if leg is None:
+            self._unroutable(call, respond)
+        elif call.kind == SEND:
+            leg.tell(call)
+        else:
+            leg.ask(call, partial(self._answered, leg, call, respond))
+        for name in plan.copy:
+            copy = self.legs.get(name)
+            if copy is not None and copy is not leg:
+                copy.tell(call)
+
+    def from_backend(self, leg: Leg, call: Call, respond: Respond) -> None:
+        """Pass a backend's call on to the station."""
+        self.turns.ask(call, respond)
+
+    def _pick(self, plan: Plan) -> Leg | None:
+        """Choose who answers: the first backend of the plan that is there; if none is, the first; all are dialled."""
+        legs = self.legs
+        for name in plan.answer:
+            if legs[name].state is State.UP:
+                return legs[name]
+        for name in plan.answer[1:]:
+            legs[name].start()
+        return legs[plan.answer[0]] if plan.answer else None
+
+    def _answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply) -> None:
+        """Give the station its answer; what only the station can keep safe is not answered, the station is let go."""
+        if isinstance(reply, Unanswered):
+            if reply.reason is Reason.GONE and leg.backend.settings.closes:
+                self.end(GOING_AWAY, f"Backend {leg.name} is away")
+                return
+            if is_transaction(call.action):
+                code = TRY_AGAIN if reply.reason is Reason.OVERLOADED else GOING_AWAY
+                self.end(code, f"Nobody took {call.action}: keep it and come again")
+                return
+        if call.action == BOOT and self.settings.registration == "gateway":
+            self._registered = accepted(reply) in {None, "Accepted"}
+        respond(reply)
+
+    def _unroutable(self, call: Call, respond: Respond) -> None:
+        if is_transaction(call.action):
+            self.end(POLICY, f"No rule says who answers {call.action}")
+        elif call.kind != SEND:
+            respond(Error(call.id, "NotSupported", "No rule says who answers this"))
+
+    # The station's wire.
+
+    def opened(self, wire: Wire, plans: Plans, route: str, known: Callable[[str], Backend]) -> None:
+        """Begin: the station is connected. Legs that were dialled before keep their links."""
+        self._wire = wire
+        self.turns.connect(wire)
+        self.follow(plans, route, known)
+
+    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Take one message of the station."""
+        limit = self.settings.messages_per_second
+        if limit and self._flooding(now, limit):
+            self.end(POLICY, f"More than {limit:g} messages a second")
+        else:
+            self.turns.receive(text, frame, now)
+
+    def _flooding(self, now: float, limit: float) -> bool:
+        """Count a message against the rate: a leaky bucket in one number, the time at which it is empty."""
+        self._rate = max(self._rate, now) + 1 / limit
+        return self._rate - now > self.settings.burst / limit
+
+    def lost(self, code: int, reason: str) -> None:
+        """Hear that the station's socket has ended."""
+        self._over(code, reason, "station")
+
+    def writable(self, yes: bool) -> None:
+        """Stop reading the backends while the station does not read."""
+        self.turns.choke(choked=not yes)
+        self.station_full = not yes
+        for leg in self.legs.values():
+            leg.station_full(full=not yes)
+
+    def pause(self) -> None:
+        """Stop reading the station: a backend that answers it does not keep up."""
+        if self._wire is not None:
+            self._wire.pause()
+
+    def resume(self) -> None:
+        """Read the station again."""
+        if self._wire is not None:
+            self._wire.resume()
+
+    # The legs.
+
+    def follow(self, plans: Plans, route: str, known: Callable[[str], Backend]) -> None:
+        """Go by these plans from now on: dial the backends that are new, let go of those that are not needed."""
+        moved = bool(self.route) and (plans is not self.plans)
+        self.plans, self.route = plans, route
+        old, self.legs = self.legs, {}
+        for name in plans.backends:
+            leg, backend = old.get(name), known(name)
+            kept = leg is not None and leg.backend is backend
+            self.legs[name] = old.pop(name) if kept else Leg(backend, self)
+        for name in plans.eager:
+            self.legs[name].start()
+        for leg in old.values():
+            self._retire(leg)
+        if moved:
+            self.ports.listen(StationMoved(self.identity, route))
+        self._watch_backends()
+
+    def _retire(self, leg: Leg) -> None:
+        """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
+
+        def look(now: float) -> None:
+            if leg.busy and now < latest and not self.ended:
+                self.ports.wheel.at(now + 0.2, look)
+            else:
+                leg.end("The station has moved to another backend")
+
+        self._reroute(leg)
+        latest = self.ports.clock() + self.settings.backend_patience
+        look(self.ports.clock())
+
+    def _reroute(self, leg: Leg) -> None:
+        """Ask another backend what this one was not sent yet."""
+        for call, respond in leg.turns.take_unsent(leg.told):
+            other = self._pick(self.plans[call.action])
+            if other is not None:
+                other.ask(call, respond)
+            else:
+                self._unroutable(call, respond)
+
+    def leg_up(self, leg: Leg) -> None:
+        """Hear that a backend is there: calls that wait for an absent one before it in a failover go to it instead."""
+        for other in list(self.legs.values()):
+            if other.state is not State.UP and any(
+                {leg.name, other.name} <= {*names} for names in self.plans.failovers
+            ):
+                self._reroute(other)
+
+    def leg_down(self, leg: Leg) -> None:
+        """Hear that a backend is away: the next of its failover is dialled; without any, the station is let go."""
+        if self.ended or self.held:
+            return
+        if leg.backend.settings.when_down == "close" and leg.name in self.plans.answering:
+            self.end(GOING_AWAY, f"Backend {leg.name} is away")
+            return
+        for names in self.plans.failovers:
+            if leg.name in names:
+                for name in names:
+                    self.legs[name].start()
+        self._watch_backends()
+
+    def _watch_backends(self) -> None:
+        """Look again when the grace of the absent backends is over."""
+        if not self.ended and not any(leg.state is State.UP for leg in self.legs.values()):
+            self.ports.wheel.at(self.ports.clock() + self._grace(), self._let_go_if_alone)
+
+    def _grace(self) -> float:
+        """Give the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
+        answering = [self.legs[name].backend.settings for name in self.plans.answering]
+        return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
+
+    def _let_go_if_alone(self, now: float) -> None:
+        alone = min((leg.away_for for leg in self.legs.values()), default=0.0)
+        if not (self.ended or self.held) and alone >= self._grace():
+            self.end(GOING_AWAY, "No backend is there")
+
+    # The end.
+
+    def hold(self) -> None:
+        """Dial nobody back while a newcomer with the same identity knocks."""
+        self.held = True
+
+    def release(self) -> None:
+        """Go on: the newcomer was refused."""
+        self.held = False
+        for leg in self.legs.values():
+            leg.release()
+        self._watch_backends()
+
+    def give_up_legs(self) -> dict[str, Leg]:
+        """Hand the legs to the session that takes this one's place; this one then ends without touching them."""
+        legs, self.legs = self.legs, {}
+        return legs
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether a call is open in either direction."""
+        return bool(self.turns.open_calls) or any(leg.busy for leg in self.legs.values())
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the station's socket and every leg."""
+        if not self.ended:
+            if self._wire is not None:
+                self._wire.close(code, reason)
+            self._over(code, reason, "gateway")
+
+    def _over(self, code: int, reason: str, by: str) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        now = self.ports.clock()
+        self.turns.end("The station has gone", now)
+        for leg in list(self.legs.values()):
+            leg.end("The station has gone")
+        self.ports.listen(StationWent(self.identity, code, reason, by, now - self._came))
+        self._on_end(self)
+
+
+def _observe_command(call: Call, reply: Reply, now: float) -> None:
+    """Count a backend's call for its backend: it is the asker."""
+    asker = call.asker
+    if isinstance(asker, Leg):
+        asker.backend.commands.observe(call, reply, now)
