@@ -1,0 +1,37 @@
+"""What every test may ask for: a stage to play a scenario on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import Stage
+
+_STAGE = pytest.StashKey[Stage]()
+
+
+@pytest.fixture
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A stage; when the scenario went well, its gateways must end well too."""
+    stage = Stage(tmp_path)
+    request.node.stash[_STAGE] = stage
+    yield stage
+    failed = request.node.stash.get(_FAILED, False)
+    await (stage.drop() if failed else stage.close())
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    """Show the transcript and the gateway's log beside a failure."""
+    report: pytest.TestReport = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+        if (stage := item.stash.get(_STAGE, None)) is not None:
+            report.sections.append(("scenario", str(stage)))
+    return report
