@@ -15,8 +15,8 @@ from voltgate.relay.events import Tallies
 class Retry:
     """When a lost link is dialled again: `first` seconds, then `factor` times as many, up to `longest`.
 
-    A fixed `schedule` of seconds takes the place of the three. Each wait is spread by ±`jitter` (a fraction). `tries`
-    in a row may fail (None: any number; with a schedule: its length).
+    A fixed `schedule` of seconds takes the place of the three; its last is repeated. The share `jitter` of each wait is
+    left to chance, so that not all come at once. `tries` in a row may fail (None: any number).
     """
 
     first: float = 1.0
@@ -31,12 +31,10 @@ class Retry:
         if self.tries is not None and failures > self.tries:
             return None
         if self.schedule:
-            if self.tries is None and failures > len(self.schedule):
-                return None
             delay = self.schedule[min(failures, len(self.schedule)) - 1]
         else:
             delay = min(self.first * self.factor ** min(failures - 1, 64), self.longest)
-        return delay * (1 + self.jitter * (2 * draw() - 1))
+        return delay * (1 - self.jitter * draw())
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ NOBODY = Plan(())
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a route. Patterns are globs; an empty one matches everything; `tags` must all be the station's.
+    """One line of a route. Patterns are globs; an empty one matches everything; of `tags` the station has one.
 
     `weights` instead of `answer` chooses one backend for each station, the same one every time.
     """
@@ -40,7 +40,7 @@ class Rule:
 
     def concerns(self, key: str, tags: frozenset[str]) -> bool:
         """Tell whether the rule is for this station at all."""
-        return self.tags <= tags and (not self.stations or bool(_pattern(self.stations).match(key)))
+        return (not self.tags or bool(self.tags & tags)) and (not self.stations or bool(_pattern(self.stations).match(key)))
 
     def matches(self, action: str) -> bool:
         """Tell whether the rule is for this action, signed or not."""

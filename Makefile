@@ -1,0 +1,42 @@
+# Each target does all of its own set-up. Nothing is installed outside .venv, but what the tests and the bench need
+# from Debian, and that only as root.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench lock clean
+
+run: .venv/run
+	@$(BIN)/voltgate demo
+
+test: .venv/dev lint
+	@scripts/debian nodejs npm openssl
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q -n 0 tests/ocpp tests/relay
+	$(BIN)/coverage report --fail-under=100
+	$(BIN)/python -m pytest -n auto --ignore tests/ocpp --ignore tests/relay
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+lock: .venv/dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    pyproject.toml --group dev -o requirements-dev.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* tests/interop/node_modules
+
+.venv/run: requirements.lock pyproject.toml
+	@scripts/environment requirements.lock
+	@touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml
+	@scripts/environment requirements-dev.lock
+	@touch $@ .venv/run
