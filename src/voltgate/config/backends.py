@@ -1,0 +1,193 @@
+"""What answers stations: one section for each backend."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from voltgate.config.values import (
+    VERSIONS,
+    FilePath,
+    Seconds,
+    Secret,
+    Section,
+    Text,
+    Version,
+    is_header_name,
+    split_url,
+)
+
+STATION = "{station}"
+"""What a backend's URL says where the identity goes."""
+
+_LATER = {"mqtt": "MQTT", "mqtts": "MQTT", "amqp": "AMQP", "amqps": "AMQP", "http": "SOAP", "https": "SOAP"}
+_OURS = frozenset({"host", "upgrade", "connection", "content-length", "transfer-encoding"})
+
+
+class Retry(Section):
+    """How a lost backend is dialled again: waits that grow by a factor up to a bound, or a written schedule."""
+
+    first: Seconds = Field(default=1, ge=0.05, le=3600, description="Wait before the first attempt.")
+    factor: float = Field(
+        default=2, ge=1, le=10, allow_inf_nan=False, description="What each wait is multiplied by for the next."
+    )
+    max: Seconds = Field(default=60, ge=0.05, le=86_400, description="Longest wait.")
+    jitter: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of a wait left to chance: 0.5 waits between 50 % and 100 % of it. With a schedule 0.",
+    )
+    tries: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Attempts before the backend is given up for this session. 0: never given up. "
+        "With a schedule: its length.",
+    )
+    schedule: Annotated[tuple[Annotated[Seconds, Field(ge=0, le=86_400)], ...] | None, Field(strict=False)] = Field(
+        default=None,
+        description="The waits themselves, in place of `first`, `factor` and `max`: `[5, 10, 20, 40, 60]`. "
+        "With `tries = 0` the last one is repeated for ever.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_a_schedule(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or not isinstance(value.get("schedule"), list | tuple):
+            return value
+        if clash := sorted({"first", "factor", "max"} & value.keys()):
+            raise ValueError(f"schedule takes the place of {', '.join(clash)}: write one or the other")
+        if not value["schedule"]:
+            raise ValueError("schedule must hold at least one wait")
+        return {"jitter": 0, "tries": len(value["schedule"])} | value
+
+    def wait(self, attempt: int, chance: float) -> float | None:
+        """Seconds before attempt number `attempt` (from 0), `chance` being random in 0…1; None: give up."""
+        if self.tries and attempt >= self.tries:
+            return None
+        full = self._full(attempt)
+        return full * (1 - self.jitter * chance)
+
+    def _full(self, attempt: int) -> float:
+        if self.schedule is not None:
+            return self.schedule[min(attempt, len(self.schedule) - 1)]
+        steps = min(attempt, 64)  # 2 ** 64 s is beyond any bound, and a float overflows at 2 ** 1024
+        return min(self.max, self.first * self.factor**steps)
+
+
+class Backend(Section):
+    """One backend: where it is, how to get in, and what to do while it is away."""
+
+    url: Text = Field(
+        description="`ws://` or `wss://`. `{station}` stands for the identity, percent-encoded; "
+        "without it the identity is appended as the last segment of the path."
+    )
+    versions: Annotated[tuple[Version, ...], Field(strict=False)] = Field(
+        default=VERSIONS, min_length=1, description="OCPP versions it takes. Stations are offered no others."
+    )
+    when_down: Literal["wait", "refuse", "close"] = Field(
+        default="wait",
+        description='What a call that it should answer meets while it is away. `"wait"`: kept for `wait` seconds, then '
+        '`then`; `"refuse"`: a CALLERROR at once; `"close"`: the station is cut off, so that it keeps its messages.',
+    )
+    wait: Seconds = Field(default=10, ge=0, le=3600, description='How long calls are kept under `when_down = "wait"`.')
+    then: Literal["close", "refuse"] = Field(default="close", description="What follows after that wait.")
+    forward: Literal["answering", "always", "never"] = Field(
+        default="answering",
+        description="When it is handed the station's `Authorization` and `User-Agent`: where it answers (not where it "
+        "only gets copies), always, or never. With `username` it never gets the station's `Authorization`.",
+    )
+    username: Text | None = Field(
+        default=None, description="User name of our own for HTTP Basic; `{station}` stands for the identity."
+    )
+    password: Secret | None = Field(default=None, description="Its password.")
+    headers: dict[str, Secret] = Field(
+        default={}, description='More headers of the handshake: `{ X-Api-Key = { env = "KEY" } }`.'
+    )
+    ca: FilePath | None = Field(
+        default=None,
+        description="wss only. PEM file of the authorities to trust, in place of the system's. "
+        "The certificate is always verified.",
+    )
+    certificate: FilePath | None = Field(default=None, description="wss only. PEM file: our client certificate.")
+    key: FilePath | None = Field(default=None, description="wss only. PEM file: its private key.")
+    connect: Seconds = Field(default=10, ge=0.1, le=300, description="Time to connect, TLS and handshake included.")
+    ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to it. 0 sends none.")
+    misses: int = Field(
+        default=2, ge=1, le=20, description="It is taken for gone after so many intervals of `ping` without traffic."
+    )
+    retry: Retry = Field(default=Retry(), description="How it is dialled again.")
+    replay_boot: bool = Field(
+        default=True,
+        description="Send the station's last BootNotification again when it comes back, before anything else.",
+    )
+    window: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="Calls of one station open at once towards it. Without: `calls.backend_window`.",
+    )
+    copy_waiting: int = Field(
+        default=64,
+        ge=1,
+        le=100_000,
+        description="Copies for one station that may wait for it; more are dropped and counted.",
+    )
+    compression: bool = Field(default=False, description="Offer it permessage-deflate (RFC 7692).")
+
+    @field_validator("url")
+    @classmethod
+    def _dials(cls, url: str) -> str:
+        parts = split_url(url)
+        if parts.scheme not in ("ws", "wss"):
+            raise ValueError(_wrong_scheme(parts.scheme))
+        if not parts.hostname:
+            raise ValueError("names no host")
+        if STATION in parts.netloc:
+            raise ValueError("must not take the host from {station}: any station could then name any host")
+        for found in re.findall(r"\{[^}]*\}?", url):
+            if found != STATION:
+                raise ValueError(f"knows no placeholder {found}; did you mean {STATION}?")
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _legal_headers(cls, headers: dict[str, Any]) -> dict[str, Any]:
+        for name, value in headers.items():
+            if not is_header_name(name):
+                raise ValueError(f'"{name}" is not the name of a header')
+            if name.lower() in _OURS or name.lower().startswith("sec-websocket-"):
+                raise ValueError(f"{name} is set by the handshake itself")
+            if any(char in value.get_secret_value() for char in "\r\n\0"):
+                raise ValueError(f"the value of {name} contains a line break")
+        return headers
+
+    @property
+    def scheme(self) -> str:
+        """What picks the carrier: "ws" or "wss"."""
+        return split_url(self.url).scheme
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is reached by TLS."""
+        return self.scheme == "wss"
+
+    @property
+    def template(self) -> str:
+        """The URL with `{station}` in it."""
+        if STATION in self.url:
+            return self.url
+        parts = split_url(self.url)
+        return parts._replace(path=f"{parts.path.rstrip('/')}/{STATION}").geturl()
+
+
+def _wrong_scheme(scheme: str) -> str:
+    if scheme in _LATER:
+        return f"{_LATER[scheme]} backends ({scheme}://) are not available in this version; use ws:// or wss://"
+    if scheme == "local":
+        return "the built-in backend (local:) is not available in this version; use ws:// or wss://"
+    return f'must start with ws:// or wss://, not "{scheme}://"'

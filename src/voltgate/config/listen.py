@@ -1,0 +1,147 @@
+"""Where Voltgate listens: for stations by websocket, and for people and monitors by HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from voltgate.config.values import FilePath, Network, Seconds, Section, Text, split_url
+
+HTTP_OFF = "off"
+
+
+class KeyPair(Section):
+    """A certificate with its private key."""
+
+    certificate: FilePath = Field(description="PEM file: the certificate, followed by its intermediates.")
+    key: FilePath = Field(description="PEM file: the private key, without a passphrase.")
+
+
+class Listener(Section):
+    """One address that stations connect to. A plain URL is short for a table with only `url`."""
+
+    url: Text = Field(
+        description="`ws://` or `wss://`, address and port, and the path that stands before the identity, if any: "
+        "`ws://0.0.0.0:9000/ocpp` serves stations that dial `ws://host:9000/ocpp/IDENTITY`."
+    )
+    name: Text | None = Field(
+        default=None, description="What logs and metrics call this listener. Without it: its URL."
+    )
+    certificate: FilePath | None = Field(
+        default=None,
+        description="wss only. PEM file: the certificate, followed by its intermediates. Read again on SIGHUP.",
+    )
+    key: FilePath | None = Field(default=None, description="wss only. PEM file: the private key of `certificate`.")
+    certificates: Annotated[tuple[KeyPair, ...], Field(strict=False)] = Field(
+        default=(),
+        description="More certificates for the same address. OCPP asks for an RSA and an ECDSA one "
+        '(2.1 Part 2 A00.FR.318): `[{ certificate = "ec.pem", key = "ec.key" }, …]`.',
+    )
+    ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to a station. 0 sends none.")
+    misses: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="A station is taken for gone after so many intervals of `ping` without any traffic.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Addresses or networks whose `X-Forwarded-For`, `X-Real-IP` and PROXY headers are believed.",
+    )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Connections from `trusted_proxies` begin with a PROXY protocol header (version 1 or 2).",
+    )
+    lenient_upgrade: bool = Field(
+        default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
+    )
+    lenient_path: bool = Field(default=True, description="Accept doubled slashes and a slash at the end of the path.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str) else value
+
+    @field_validator("url")
+    @classmethod
+    def _listens(cls, url: str) -> str:
+        parts = split_url(url)
+        if parts.scheme not in ("ws", "wss"):
+            raise ValueError(f'must start with ws:// or wss://, not "{parts.scheme}://"')
+        if not parts.hostname:
+            raise ValueError("names no address to listen on; 0.0.0.0 means all of this machine")
+        if parts.query or "?" in url:
+            raise ValueError("must not contain a query")
+        return url
+
+    @property
+    def secure(self) -> bool:
+        """Whether stations come by TLS."""
+        return split_url(self.url).scheme == "wss"
+
+    @property
+    def host(self) -> str:
+        """The address to bind, without brackets."""
+        return split_url(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port to bind."""
+        return split_url(self.url).port or (443 if self.secure else 80)
+
+    @property
+    def prefix(self) -> str:
+        """The path before the identity: "" or "/ocpp", without a slash at the end."""
+        return split_url(self.url).path.rstrip("/")
+
+    @property
+    def label(self) -> str:
+        """What logs and metrics call it."""
+        return self.name or self.url
+
+    @property
+    def pairs(self) -> tuple[KeyPair, ...]:
+        """All certificates with their keys, the first being `certificate`."""
+        if self.certificate is None or self.key is None:
+            return self.certificates
+        return (KeyPair.model_construct(certificate=self.certificate, key=self.key), *self.certificates)
+
+
+class Listen(Section):
+    """The addresses Voltgate listens on."""
+
+    stations: Annotated[tuple[Listener, ...], Field(strict=False)] = Field(
+        default=(Listener(url="ws://127.0.0.1:9000"),),
+        description="Addresses for stations: URLs, or tables with `url` and the keys below.",
+    )
+    http: Text = Field(
+        default="127.0.0.1:8000",
+        description='Address and port of `/healthz`, `/readyz` and `/metrics`; `"off"` for none. '
+        "Nothing here is protected by a password: keep it on a private address.",
+    )
+    reuse_port: bool = Field(
+        default=False,
+        description="Let several gateway processes share the same ports (SO_REUSEPORT).",
+    )
+
+    @field_validator("http")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        if text != HTTP_OFF:
+            _host_and_port(text)
+        return text
+
+    @property
+    def http_address(self) -> tuple[str, int] | None:
+        """Host and port of the HTTP listener; None when it is off."""
+        return None if self.http == HTTP_OFF else _host_and_port(self.http)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    if "://" in text:
+        raise ValueError('is an address and a port, without a scheme: "127.0.0.1:8000"')
+    parts = split_url(f"//{text}")
+    if not parts.hostname or parts.port is None or parts.path:
+        raise ValueError(f'"{text}" is not an address and a port such as "127.0.0.1:8000" or "[::1]:8000"')
+    return parts.hostname, parts.port

@@ -1,0 +1,158 @@
+"""From a file and the environment to a configuration, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from voltgate.config import environment, lines
+from voltgate.config.checks import check
+from voltgate.config.draft import Finding, draft
+from voltgate.config.environment import Override
+from voltgate.config.model import Config
+from voltgate.config.problems import ConfigErrors, Problem
+from voltgate.config.schema import fields_of
+from voltgate.config.sentences import dotted
+from voltgate.config.values import Surroundings
+
+NOWHERE = "voltgate"
+"""What stands for the file in a message when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration with the file it came from (None: defaults) and what is allowed but doubtful in it."""
+
+    config: Config
+    source: Path | None
+    warnings: tuple[Problem, ...] = ()
+
+
+def candidates(environ: Mapping[str, str]) -> list[Path]:
+    """List the files that are looked for, in order, when none is named."""
+    home = Path(environ.get("HOME") or "/")
+    own = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    return [Path("voltgate.toml"), own / "voltgate" / "voltgate.toml", Path("/etc/voltgate/voltgate.toml")]
+
+
+def find(environ: Mapping[str, str]) -> Path | None:
+    """Find the configuration's file when none is named; None when there is none."""
+    return next((path for path in candidates(environ) if path.is_file()), None)
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the configuration at `path`, or the first that is found. Raises ConfigErrors with every mistake."""
+    return read(path, environ).config
+
+
+def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """Read the configuration as `load` does, and say where it came from and what is doubtful."""
+    source = path if path is not None else find(environ)
+    text = "" if source is None else _text(source)
+    tree = _tree(source, text)
+    reading = _Reading(source, lines.locate(text), Surroundings(_folder(source), environ))
+    return reading.finish(tree, environ)
+
+
+def _folder(source: Path | None) -> Path:
+    return Path() if source is None else source.parent
+
+
+def _text(source: Path) -> str:
+    try:
+        return source.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigErrors([Problem(str(source), None, "", f"cannot be read: {error.strerror or error}")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigErrors([Problem(str(source), line, "", "is not UTF-8 text")]) from None
+
+
+def _tree(source: Path | None, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigErrors([_syntax(str(source), text, str(error))]) from None
+
+
+def _syntax(file: str, text: str, message: str) -> Problem:
+    found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    if found is None:
+        return Problem(file, None, "", f"is not TOML: {message}")
+    what, line, column = found.groups()
+    if line is None:
+        return Problem(file, text.rstrip().count("\n") + 1, "", f"is not TOML: {what} at the end")
+    return Problem(file, int(line), "", f"is not TOML: {what} (column {column})")
+
+
+class _Reading:
+    """One run over one file: what the environment set, and how a path becomes a place to look at."""
+
+    def __init__(self, source: Path | None, at: lines.Lines, where: Surroundings) -> None:
+        self._source = source
+        self._lines = at
+        self._where = where
+        self._set: list[Override] = []
+
+    def finish(self, tree: dict[str, Any], environ: Mapping[str, str]) -> Loaded:
+        problems = self._override(tree, environ)
+        sound, findings = draft(tree, self._where)
+        doubts: Iterable[Finding] = check(sound) if sound is not None else ()
+        doubts = list(doubts)
+        findings += [finding for finding in doubts if not finding.warning]
+        problems += self._problems(findings)
+        if problems or sound is None:
+            raise ConfigErrors(problems)
+        warnings = self._problems(finding for finding in doubts if finding.warning)
+        return Loaded(sound.config, self._source, tuple(warnings))
+
+    def _override(self, tree: dict[str, Any], environ: Mapping[str, str]) -> list[Problem]:
+        problems: list[Problem] = []
+        for found in environment.overrides(environ, tree, fields_of(Config)):
+            if isinstance(found, Problem):
+                problems.append(found)
+            elif wrong := environment.apply(found, found.value, tree):
+                problems.append(Problem(f"${found.variable}", None, dotted(found.path), wrong))
+            else:
+                self._set.append(found)
+        self._spell_out(tree)
+        return problems
+
+    def _spell_out(self, tree: dict[str, Any]) -> None:
+        """Take the text of a variable as it stands where the model wants a text: a password may be all digits."""
+        texts = _wanting_text(tree, self._where)
+        for override in self._set:
+            if override.path in texts:
+                environment.apply(override, override.text, tree)
+
+    def _problems(self, findings: Iterable[Finding]) -> list[Problem]:
+        problems = {self._problem(finding) for finding in findings}
+        return sorted(
+            problems, key=lambda problem: (problem.line is None, problem.line or 0, problem.key, problem.message)
+        )
+
+    def _problem(self, finding: Finding) -> Problem:
+        key = dotted(finding.path)
+        for override in self._set:
+            if finding.path[: len(override.path)] == override.path:
+                return Problem(f"${override.variable}", None, key, finding.message)
+        file = NOWHERE if self._source is None else str(self._source)
+        return Problem(file, self._lines.of(finding.path), key, finding.message)
+
+
+def _in_reading_order(problem: Problem) -> tuple[bool, int, str, str]:
+    return problem.line is None, problem.line or 0, problem.key, problem.message
+
+
+def _wanting_text(tree: dict[str, Any], where: Surroundings) -> set[lines.Path]:
+    try:
+        Config.model_validate(tree, context=where)
+    except ValidationError as errors:
+        return {error["loc"] for error in errors.errors(include_url=False) if error["type"] == "string_type"}
+    return set()

@@ -1,0 +1,50 @@
+"""The whole configuration: one frozen model, and the only place with defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from voltgate.config.backends import Backend
+from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
+from voltgate.config.listen import Listen
+from voltgate.config.routes import Route
+from voltgate.config.stations import StationEntry
+from voltgate.config.values import Secret, Section
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Config(Section):
+    """Everything that can be set."""
+
+    listen: Listen = Field(default=Listen(), description="Where Voltgate listens.")
+    backends: dict[Name, Backend] = Field(default={}, description="What answers stations, by name: `[backends.NAME]`.")
+    routes: dict[Name, Route] = Field(default={}, description="Who answers which call, by name: `[routes.NAME]`.")
+    stations: Annotated[tuple[StationEntry, ...], Field(strict=False)] = Field(
+        default=(), description="Who the stations are: `[[stations]]`. The first entry that matches an identity counts."
+    )
+    unknown: Unknown = Field(default=Unknown(), description="What becomes of stations that no entry matches.")
+    directory: Directory = Field(default=Directory(), description="How identities are compared.")
+    protocol: Protocol = Field(default=Protocol(), description="Where the specifications leave a choice.")
+    calls: Calls = Field(default=Calls(), description="How long a call may take and how many may be open.")
+    limits: Limits = Field(default=Limits(), description="What stations may use.")
+    shutdown: Shutdown = Field(default=Shutdown(), description="How the gateway goes.")
+    log: Log = Field(default=Log(), description="What is logged.")
+    admin_token: Secret | None = Field(
+        default=None,
+        description="Reserved for the API: the first operator's bearer token. Give it as `VOLTGATE_ADMIN_TOKEN`.",
+    )
+
+    def route_of(self, entry: StationEntry) -> str:
+        """Name the route of `entry`; the only one when it names none. `load` sees to it that there is one."""
+        return entry.route or next(iter(self.routes))
+
+    def admit(self, route: str) -> Literal["backend", "gateway"]:
+        """Say who lets stations in on `route`: as written, else the backend unless a password is checked here."""
+        written = self.routes[route].admit
+        if written is not None:
+            return written
+        checked = any(entry.checked and self.route_of(entry) == route for entry in self.stations)
+        return "gateway" if checked else "backend"

@@ -1,0 +1,93 @@
+"""Who answers which call, and who else is told: tables of rules, of which the first that matches counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator
+
+from voltgate.config.values import Section, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who answers: one backend, several in order of failover, or a weighted choice that sticks to the station.
+
+    `weights` is empty, or as long as `backends`.
+    """
+
+    backends: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+
+
+def read_answer(value: Any) -> Answer:
+    """Read `"name"`, `["first", "second"]` or `{ a = 3, b = 1 }`. Raises ValueError for anything else."""
+    match value:
+        case Answer():
+            return value
+        case str():
+            return Answer((value,))
+        case list() | tuple():
+            return _failover(tuple(value))
+        case Mapping():
+            return _weighted(value)
+        case _:
+            raise ValueError('is "name", ["first", "then"] for failover, or { a = 3, b = 1 } for a weighted choice')
+
+
+def _failover(names: tuple[Any, ...]) -> Answer:
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("a failover list holds at least one name of a backend, in quotes")
+    if len(set(names)) != len(names):
+        raise ValueError("a failover list names each backend once")
+    return Answer(names)
+
+
+def _weighted(weights: Mapping[Any, Any]) -> Answer:
+    for name, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1_000_000:
+            raise ValueError(f"the weight of {name} must be a number from 0 to 1000000")
+    if not sum(weights.values()):
+        raise ValueError("a weighted choice needs at least one weight above 0")
+    return Answer(tuple(weights), tuple(map(float, weights.values())))
+
+
+class Rule(Section):
+    """One row of a route. What is left out matches everything."""
+
+    actions: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), description='Actions, exact or with `*`: `["Boot*", "Heartbeat"]`. Case counts, as in OCPP.'
+    )
+    stations: Text | None = Field(default=None, description='Pattern of the identity: `"CP-*"`.')
+    tags: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), description="Tags of the directory: the station must have at least one of them."
+    )
+    answer: Annotated[Answer, PlainValidator(read_answer)] = Field(
+        description='Who answers: `"name"`; `["first", "then"]`, in order of failover; or `{ a = 3, b = 1 }`, a '
+        "weighted choice that sticks to the station."
+    )
+    copies: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), alias="copy", description="Backends that are told as well, and whose answers end here."
+    )
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether it matches every call."""
+        everything = not self.actions or "*" in self.actions
+        return everything and self.stations in (None, "*") and not self.tags
+
+
+class Route(Section):
+    """One table of rules."""
+
+    admit: Literal["backend", "gateway"] | None = Field(
+        default=None,
+        description='Who lets a station in. `"backend"`: the answering backend is dialled first and its verdict is the '
+        'station\'s. `"gateway"`: decided here, at once, also while backends are away. Without it: the backend, unless '
+        "a station on this route has its password checked here.",
+    )
+    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = Field(
+        min_length=1, description="The rules in order: the first that matches a call decides."
+    )

@@ -1,0 +1,115 @@
+"""Who the stations are: entries in order, of which the first that matches an identity counts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from voltgate.config.bounds import Protocol, Spelling
+from voltgate.config.values import Seconds, Secret, Section, Text, Version, split_url
+
+_OVERRIDES = (
+    "missing_subprotocol",
+    "unknown_message_type",
+    "bad_frame",
+    "basic_passwords",
+    "compression",
+    "validation",
+)
+
+
+class StationEntry(Section):
+    """One station (`identity`), or all whose identity fits a pattern (`match`)."""
+
+    match: Text | None = Field(
+        default=None, min_length=1, description='Pattern of identities: `"CP-*"`, `"*"`. `?` is one character.'
+    )
+    identity: Text | None = Field(
+        default=None, min_length=1, description="One identity, as it is, in place of `match`."
+    )
+    route: Text | None = Field(default=None, description="The route it takes. May be left out when there is only one.")
+    name: Text | None = Field(default=None, description="What people call it, in logs and alerts.")
+    tags: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), description="Words that rules can ask for."
+    )
+    auth: Literal["none", "basic"] | None = Field(
+        default=None,
+        description='`"basic"`: HTTP Basic is checked here, by `password` or `password_hook`. `"none"`: it is not. '
+        'Without it: `"basic"` when one of the two is given.',
+    )
+    password: Secret | None = Field(
+        default=None,
+        description='The password, or its hash as `voltgate hash` prints it (`"$argon2id$…"`). For 1.6 a hex key is '
+        "written as its digits.",
+    )
+    password_hook: Text | None = Field(
+        default=None,
+        description="A URL (http or https) that decides, in place of `password`. It is sent a POST with the JSON "
+        "object `station`, `address`, `authorization` (the header as it came). 2xx lets the station in, 401, 403 "
+        "and 404 refuse it, anything else or nothing within 5 seconds is 503. The answer is never kept.",
+    )
+    aliases: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(),
+        description="With `identity` only. Raw paths that mean this station, for chargers that put more than their "
+        'identity there: `["/ws://host/CP_1/S1"]`.',
+    )
+    versions: Annotated[tuple[Version, ...] | None, Field(strict=False)] = Field(
+        default=None, min_length=1, description="OCPP versions it may speak. Without: what its backend takes."
+    )
+    window: int | None = Field(
+        default=None, ge=1, le=1000, description="Calls open at once towards it; else `calls.station_window`."
+    )
+    ping: Seconds | None = Field(
+        default=None, ge=0, le=86_400, description="Time between pings, 0 for none; else the listener's."
+    )
+    missing_subprotocol: Version | Literal["refuse"] | None = Field(default=None, description="As in `[protocol]`.")
+    unknown_message_type: Literal["ignore", "answer"] | None = Field(default=None, description="As in `[protocol]`.")
+    bad_frame: Literal["version", "answer", "ignore"] | None = Field(default=None, description="As in `[protocol]`.")
+    basic_passwords: Annotated[tuple[Spelling, ...] | None, Field(strict=False)] = Field(
+        default=None, description="As in `[protocol]`."
+    )
+    compression: bool | None = Field(default=None, description="As in `[protocol]`.")
+    validation: Literal["lenient", "strict"] | None = Field(default=None, description="As in `[protocol]`.")
+
+    @field_validator("aliases")
+    @classmethod
+    def _paths(cls, aliases: tuple[str, ...]) -> tuple[str, ...]:
+        for alias in aliases:
+            if not alias.startswith("/"):
+                raise ValueError(f'"{alias}" is not a path; it starts with "/"')
+        return aliases
+
+    @field_validator("password_hook")
+    @classmethod
+    def _asks(cls, url: str | None) -> str | None:
+        if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):
+            raise ValueError("must be a URL that starts with http:// or https://")
+        return url
+
+    @field_validator("password")
+    @classmethod
+    def _usable(cls, password: Secret | None) -> Secret | None:
+        if password is None:
+            return None
+        text = password.get_secret_value()
+        if not text:
+            raise ValueError("is empty")
+        if text.startswith("$argon2") and not re.fullmatch(
+            r"\$argon2(id|i|d)\$v=\d+\$m=\d+,t=\d+,p=\d+\$\S+\$\S+", text
+        ):
+            raise ValueError("looks like an argon2 hash, but is not a whole one")
+        return password
+
+    @property
+    def checked(self) -> bool:
+        """Whether its password is checked here."""
+        if self.auth is not None:
+            return self.auth == "basic"
+        return self.password is not None or self.password_hook is not None
+
+    def protocol(self, base: Protocol) -> Protocol:
+        """Give `base` with what this entry says otherwise."""
+        own = {name: value for name in _OVERRIDES if (value := getattr(self, name)) is not None}
+        return base.model_copy(update=own) if own else base

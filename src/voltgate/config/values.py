@@ -1,0 +1,149 @@
+"""The kinds of value a configuration is made of: texts and secrets from elsewhere, sizes, durations, URLs, networks."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+
+LARGEST_SECRET = 64 * 1024
+"""Bytes that are read of a `{ file = … }`."""
+
+Version: TypeAlias = Literal["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"]
+VERSIONS: tuple[Version, ...] = ("ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1")
+"""The sub-protocols that are registered with IANA."""
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, strict, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a configuration is read: what relative paths and `{ env = … }` refer to."""
+
+    folder: Path = field(default_factory=Path)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def surroundings(info: ValidationInfo) -> Surroundings:
+    """Give the surroundings that a validation runs in; those of the process when none were given."""
+    return info.context if isinstance(info.context, Surroundings) else Surroundings()
+
+
+def from_elsewhere(value: Any, info: ValidationInfo) -> Any:
+    """Resolve `{ file = "…" }` and `{ env = "…" }`; anything else passes. Raises ValueError when there is none."""
+    match value:
+        case {"file": str(name), **rest} if not rest:
+            return _text_of(surroundings(info).folder / Path(name).expanduser())
+        case {"env": str(name), **rest} if not rest:
+            return _variable(surroundings(info).environ, name)
+        case _:
+            return value
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_SECRET + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
+    if len(content) > LARGEST_SECRET:
+        raise ValueError(f"{path} holds more than {LARGEST_SECRET // 1024} KiB")
+    try:
+        return content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    if name not in environ:
+        raise ValueError(f"the environment variable {name} is not set")
+    return environ[name]
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmMgG]?)([iI]?)[bB]?")
+_POWER = {"": 0, "k": 1, "m": 2, "g": 3}
+
+
+def size(value: Any) -> Any:
+    """Read "64KiB", "1MiB", "1.5MB" as bytes (KiB = 1024, kB = 1000); numbers are bytes already."""
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value.strip())
+    if found is None:
+        raise ValueError(f'"{value}" is not a size; write bytes as a number, or "64KiB", "1MiB"')
+    number, letter, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** _POWER[letter.lower()])
+
+
+def seconds(value: Any) -> Any:
+    """Refuse "30s" with what to write instead."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?(ec|econds?)?\s*", value)):
+        raise ValueError(f"durations are numbers of seconds, without quotes or unit: {found.group(1)}")
+    return value
+
+
+def path(value: Any, info: ValidationInfo) -> Any:
+    """Read a path; a relative one starts at the folder of the configuration's file."""
+    value = from_elsewhere(value, info)
+    if not isinstance(value, str):
+        return value
+    if not value or "\0" in value:
+        raise ValueError("is not a path")
+    return surroundings(info).folder / Path(value).expanduser()
+
+
+def network(value: Any) -> Any:
+    """Read an address or a network in CIDR notation."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f'"{value}" is not an address or a network such as "10.0.0.0/8": {error}') from None
+
+
+def split_url(url: str) -> SplitResult:
+    """Split a URL. Raises ValueError for what cannot be dialled or listened on; never repeats a password in it."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from None
+    if any(char.isspace() or not char.isprintable() for char in url):
+        raise ValueError("is not a URL: it contains white space or control characters")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not contain a user name or password; use the keys username and password")
+    if parts.fragment:
+        raise ValueError(f'must not contain a fragment ("#{parts.fragment}")')
+    if port == 0:
+        raise ValueError("port 0 means nothing here; write the port")
+    return parts
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def is_header_name(name: str) -> bool:
+    """Tell whether `name` may be the name of an HTTP header (RFC 9110 section 5.1)."""
+    return _HEADER_NAME.fullmatch(name) is not None
+
+
+Text: TypeAlias = Annotated[str, BeforeValidator(from_elsewhere)]
+Secret: TypeAlias = Annotated[SecretStr, BeforeValidator(from_elsewhere)]
+Size: TypeAlias = Annotated[int, BeforeValidator(size), Field(json_schema_extra={"unit": "bytes"})]
+Seconds: TypeAlias = Annotated[
+    float, BeforeValidator(seconds), Field(allow_inf_nan=False, json_schema_extra={"unit": "seconds"})
+]
+FilePath: TypeAlias = Annotated[Path, BeforeValidator(path)]
+Network: TypeAlias = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(network)]
