@@ -1,1 +1,1 @@
-"""Who is who: stations, backends, and what is known of them."""
+"""Who is who: the stations that are known, what they prove themselves by, and those that knock in vain."""

@@ -1,0 +1,71 @@
+"""HTTP Basic as stations speak it: on bytes, since the key of a 1.6 station need not be text.
+
+Source: RFC 7617; OCPP-J 1.6 section 6.2; 1.6 security whitepaper A00.FR.204 and .205; 2.1 Part 2 A00.FR.204 to .207.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+import re
+from collections.abc import Collection
+
+_HEX_KEY = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,20}")
+"""An AuthorizationKey: 16 to 20 bytes as hex digits."""
+
+
+def credentials_of(header: bytes) -> bytes | None:
+    """Decode the value of an Authorization header; None when it is not well-formed Basic."""
+    scheme, _, token = header.strip().partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        return binascii.a2b_base64(token.strip(), strict_mode=True)
+    except binascii.Error:
+        return None
+
+
+def secret_of(credentials: bytes, identity: str, *, case_sensitive: bool = False) -> bytes | None:
+    """Give what follows `identity:`; None when another name stands there.
+
+    The identity is taken off first: it is known, whereas the key may hold any byte, colons too.
+    """
+    name = identity.encode()
+    claimed, rest = credentials[: len(name)], credentials[len(name) :]
+    if not rest.startswith(b":") or not _same_name(claimed, name, case_sensitive):
+        return None
+    return rest[1:]
+
+
+def _same_name(claimed: bytes, name: bytes, case_sensitive: bool) -> bool:
+    if case_sensitive:
+        return claimed == name
+    return claimed.decode(errors="replace").casefold() == name.decode().casefold()
+
+
+def matches(secret: bytes, password: str, spellings: Collection[str]) -> bool:
+    """Compare in constant time what a station sent with the password that it should have, in each of `spellings`."""
+    equal = False
+    for spelt in _spelt(password, spellings):
+        equal |= hmac.compare_digest(secret, spelt)
+    return equal
+
+
+def _spelt(password: str, spellings: Collection[str]) -> list[bytes]:
+    text = password.encode()
+    forms = [text] if "text" in spellings else []
+    if _HEX_KEY.fullmatch(text):
+        forms += [binascii.unhexlify(text)] if "bytes" in spellings else []
+        forms += [text.lower(), text.upper()] if "hex" in spellings else []
+    return forms
+
+
+def readings(secret: bytes, spellings: Collection[str]) -> list[bytes]:
+    """List what a hash may have been made of, if `secret` is right: itself first, then its other spellings."""
+    found = [secret] if "text" in spellings or "hex" in spellings else []
+    if "bytes" in spellings and 16 <= len(secret) <= 20:
+        digits = binascii.hexlify(secret)
+        found += [digits.upper(), digits, secret]
+    if "hex" in spellings and _HEX_KEY.fullmatch(secret):
+        found += [secret.upper(), secret.lower(), binascii.unhexlify(secret)]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,93 @@
+"""Argon2 hashes of passwords, checked beside the event loop and not twice for the same password."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+
+import argon2
+
+HASH = "$argon2"
+"""What every hash begins with."""
+
+PROVEN = 100_000
+"""Proven passwords that are remembered, as keyed digests of 16 bytes."""
+
+
+class Busy(Exception):  # noqa: N818 - no fault: the caller turns it into an answer
+    """As many hashes wait to be checked as may."""
+
+
+class Hashes:
+    """Checks passwords against hashes: `threads` at a time (one takes a quarter of a second), `waiting` in all.
+
+    What was proven is remembered under a key of this process alone, so that ten thousand stations that come back at
+    once are let in at once.
+    """
+
+    __slots__ = ("_key", "_pool", "_proven", "_under_way", "_waiting")
+
+    def __init__(self, threads: int = 2, waiting: int = 200) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._waiting = waiting
+        self._under_way = 0
+        self._key = os.urandom(32)
+        self._proven: OrderedDict[bytes, None] = OrderedDict()
+
+    async def verify(self, stored: str, readings: list[bytes]) -> bool:
+        """Tell whether one of `readings` is what `stored` was made of. Raises Busy instead of queueing without end."""
+        if any(self._known(self._digest(stored, reading)) for reading in readings):
+            return True
+        if self._under_way >= self._waiting:
+            raise Busy
+        self._under_way += 1
+        try:
+            right = await asyncio.wrap_future(self._pool.submit(first_right, stored, readings))
+        finally:
+            self._under_way -= 1  # one that was cancelled leaves the pool's queue, unless it is being checked
+        if right is not None:
+            self._remember(self._digest(stored, right))
+        return right is not None
+
+    def close(self) -> None:
+        """Check nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _digest(self, stored: str, reading: bytes) -> bytes:
+        return blake2b(b"%s\0%s" % (stored.encode(), reading), key=self._key, digest_size=16).digest()
+
+    def _known(self, digest: bytes) -> bool:
+        if digest not in self._proven:
+            return False
+        self._proven.move_to_end(digest)
+        return True
+
+    def _remember(self, digest: bytes) -> None:
+        self._proven[digest] = None
+        if len(self._proven) > PROVEN:
+            self._proven.popitem(last=False)
+
+
+def first_right(stored: str, readings: list[bytes]) -> bytes | None:
+    """Give the reading that `stored` was made of; None: none. Takes a quarter of a second for each."""
+    return next((reading for reading in readings if _is_right(stored, reading)), None)
+
+
+def _is_right(stored: str, reading: bytes) -> bool:
+    try:
+        return argon2.low_level.verify_secret(stored.encode(), reading, _kind(stored))
+    except argon2.exceptions.VerifyMismatchError:
+        return False
+
+
+def _kind(stored: str) -> argon2.Type:
+    kinds = {"argon2i": argon2.Type.I, "argon2d": argon2.Type.D}
+    return kinds.get(stored.split("$")[1], argon2.Type.ID)
+
+
+def hashed(password: str) -> str:
+    """Make a hash for the configuration."""
+    return argon2.PasswordHasher().hash(password)

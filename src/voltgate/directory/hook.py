@@ -1,0 +1,94 @@
+"""The password hook: an HTTP server of the operator's that says whether a station may come in.
+
+One POST for each handshake, with a JSON object; only the status of the response counts. Source: RFC 9112.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import cache
+from urllib.parse import SplitResult, urlsplit
+
+import orjson
+
+PATIENCE = 5.0
+"""Seconds for the whole exchange."""
+
+AT_ONCE = 64
+"""Questions asked at the same time; more wait, within their own five seconds."""
+
+_REFUSING = frozenset({401, 403, 404})
+
+
+class Undecided(Exception):  # noqa: N818 - no fault of ours: the caller turns it into an answer
+    """The hook gave no verdict; the text says why."""
+
+
+class Hook:
+    """Asks hooks, a bounded number at a time."""
+
+    __slots__ = ("_gate", "_patience")
+
+    def __init__(self, patience: float = PATIENCE, at_once: int = AT_ONCE) -> None:
+        self._patience = patience
+        self._gate = asyncio.Semaphore(at_once)
+
+    async def ask(self, url: str, station: str, address: str, authorization: bytes) -> bool:
+        """Tell whether the hook at `url` lets a station in: 2xx yes; 401, 403 and 404 no. Raises Undecided else."""
+        question = {"station": station, "address": address, "authorization": authorization.decode("latin-1")}
+        try:
+            async with asyncio.timeout(self._patience), self._gate:
+                status = await _post(urlsplit(url), orjson.dumps(question))
+        except TimeoutError:
+            raise Undecided(f"did not answer within {self._patience:g} s") from None
+        except (OSError, EOFError, ValueError) as error:
+            raise Undecided(str(error) or type(error).__name__) from None
+        if 200 <= status < 300:
+            return True
+        if status in _REFUSING:
+            return False
+        raise Undecided(f"answered {status}")
+
+
+async def _post(url: SplitResult, body: bytes) -> int:
+    """Send one request on a connection of its own, and read as far as the status."""
+    secure = url.scheme == "https"
+    port = url.port or (443 if secure else 80)
+    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=_trust() if secure else None, limit=8192)
+    try:
+        writer.write(_head(url, len(body)) + body)
+        await writer.drain()
+        return await _status(reader)
+    finally:
+        writer.transport.abort()  # nothing is left to say, and a slow end must not hold up the answer
+
+
+def _head(url: SplitResult, length: int) -> bytes:
+    target = url._replace(scheme="", netloc="").geturl() or "/"
+    lines = (
+        f"POST {target if target.startswith('/') else '/' + target} HTTP/1.1",
+        f"Host: {url.netloc}",
+        "Content-Type: application/json",
+        f"Content-Length: {length}",
+        "User-Agent: voltgate",
+        "Connection: close",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    while True:
+        version, _, rest = (await reader.readuntil(b"\n")).partition(b" ")
+        if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
+            raise ValueError("did not answer in HTTP")
+        status = int(rest[:3])
+        if status >= 200:
+            return status
+        while (await reader.readuntil(b"\n")).strip():
+            pass  # the head of an interim response: the real one follows (RFC 9110 section 15.2)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    return ssl.create_default_context()

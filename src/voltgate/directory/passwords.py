@@ -1,0 +1,118 @@
+"""The check of a station's password, before its handshake is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from voltgate.directory.basic import credentials_of, matches, readings, secret_of
+from voltgate.directory.hashes import HASH, Busy, Hashes
+from voltgate.directory.hook import Hook, Undecided
+from voltgate.directory.stations import Credentials, Station
+from voltgate.directory.throttle import Throttle
+
+_RETRY = 10  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Why a station is not let in: an HTTP status, a sentence, and when it may ask again (seconds)."""
+
+    status: int
+    reason: str
+    retry_after: int | None = None
+
+    @property
+    def challenge(self) -> bool:
+        """Whether `WWW-Authenticate: Basic` belongs to the answer (RFC 9110 section 11.6.1)."""
+        return self.status == 401
+
+
+MISSING = Denied(401, "The station's password is missing")
+WRONG = Denied(401, "Wrong user name or password")
+"""One sentence for both, so that nobody learns which it was."""
+
+
+class Passwords:
+    """Checks HTTP Basic against what the directory holds, and holds back who fails too often.
+
+    It outlives a change of the configuration: what is proven and who failed stay known.
+    """
+
+    __slots__ = ("_clock", "_hashes", "_hook", "case_sensitive", "throttle")
+
+    def __init__(
+        self,
+        throttle: Throttle,
+        clock: Callable[[], float],
+        *,
+        hashes: Hashes | None = None,
+        hook: Hook | None = None,
+        case_sensitive: bool = False,
+    ) -> None:
+        self.throttle = throttle
+        self.case_sensitive = case_sensitive
+        self._clock = clock
+        self._hashes = hashes or Hashes()
+        self._hook = hook or Hook()
+
+    async def check(
+        self, station: Station, authorization: bytes | None, address: str, offered: Sequence[str] = ()
+    ) -> Denied | None:
+        """Give None for a station that may come in, or why not. `authorization` is the header's value as it came.
+
+        `offered` are its sub-protocols: a 2.x password is UTF-8 text only (2.1 Part 2 A00.FR.205).
+        """
+        credentials = station.credentials
+        if credentials is None:
+            return None
+        if authorization is None:
+            return MISSING
+        wait = self.throttle.wait(station.key, address, self._clock())
+        if wait:
+            return Denied(429, "Too many wrong passwords", ceil(wait))
+        return await self._counted(station, credentials, authorization, address, offered)
+
+    async def _counted(
+        self, station: Station, credentials: Credentials, authorization: bytes, address: str, offered: Sequence[str]
+    ) -> Denied | None:
+        """Check, counting the try as a failure until it is known to be none."""
+        self.throttle.begin(station.key, address, self._clock())
+        try:
+            right = await self._is_right(station, credentials, authorization, address, offered)
+        except (Busy, Undecided) as why:
+            self.throttle.undecided(station.key, address, self._clock())
+            cause = "too many are being checked" if isinstance(why, Busy) else f"the hook {why}"
+            return Denied(503, f"The password could not be checked: {cause}", _RETRY)
+        if not right:
+            return WRONG
+        self.throttle.succeeded(station.key, address, self._clock())
+        return None
+
+    async def _is_right(
+        self, station: Station, credentials: Credentials, authorization: bytes, address: str, offered: Sequence[str]
+    ) -> bool:
+        pair = credentials_of(authorization)
+        secret = None if pair is None else secret_of(pair, station.identity, case_sensitive=self.case_sensitive)
+        if secret is None:
+            return False
+        if credentials.hook is not None:
+            return await self._hook.ask(credentials.hook, station.identity, address, authorization)
+        return await self._fits(secret, credentials.password or "", _spellings(credentials, offered))
+
+    async def _fits(self, secret: bytes, password: str, spellings: Sequence[str]) -> bool:
+        if password.startswith(HASH):
+            return await self._hashes.verify(password, readings(secret, spellings))
+        return matches(secret, password, spellings)
+
+    def close(self) -> None:
+        """Check nothing more."""
+        self._hashes.close()
+
+
+def _spellings(credentials: Credentials, offered: Sequence[str]) -> tuple[str, ...]:
+    """Give the spellings to accept: those of 1.6 only from a station that may be about to speak it."""
+    if not offered or any(not version.startswith("ocpp2") for version in offered):
+        return credentials.spellings
+    return ("text",)

@@ -1,0 +1,88 @@
+"""The throttle: how often somebody may try a password and fail.
+
+Failures leak away at a steady rate, so that nobody is locked out for good; a pair of identity and address that got in
+before is not held back by what others do under its name or from its address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from typing import TypeVar
+
+T = TypeVar("T")
+
+REMEMBERED = 100_000
+"""Identities, addresses and pairs that are remembered; whoever was unseen for longest is forgotten first."""
+
+_OTHERS = 10
+"""How many times as many failures one address, or one identity, may have as the two together."""
+
+
+class Throttle:
+    """Counts failed passwords: `per_minute` for an identity from one address (0: no limit). Times are in seconds."""
+
+    __slots__ = ("_levels", "_proven", "per_minute")
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._levels: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def wait(self, key: str, address: str, now: float) -> float:
+        """Give the seconds until `key` may try again from `address`; 0: now."""
+        if not self.per_minute:
+            return 0.0
+        return max(self._excess(bucket, most, now) * 60 / most for bucket, most in self._buckets(key, address))
+
+    def begin(self, key: str, address: str, now: float) -> None:
+        """Count a try as failed, until `succeeded` says otherwise: tries at the same time must count too."""
+        self._add(key, address, 1, now)
+
+    def succeeded(self, key: str, address: str, now: float) -> None:
+        """Take back what `begin` counted: it was the right password."""
+        self._add(key, address, -1, now)
+        _remember(self._proven, (key, network_of(address)), None)
+
+    def undecided(self, key: str, address: str, now: float) -> None:
+        """Take back what `begin` counted: nobody said whether the password was right."""
+        self._add(key, address, -1, now)
+
+    def _buckets(self, key: str, address: str) -> list[tuple[tuple[str, str], int]]:
+        network = network_of(address)
+        pair = [((key, network), self.per_minute)]
+        if (key, network) in self._proven:
+            return pair
+        return [*pair, ((key, ""), self.per_minute * _OTHERS), (("", network), self.per_minute * _OTHERS)]
+
+    def _excess(self, bucket: tuple[str, str], most: int, now: float) -> float:
+        """Give by how much one more failure would overflow a bucket that holds `most` and leaks as many a minute."""
+        return max(0.0, self._level(bucket, most, now) + 1 - most)
+
+    def _level(self, bucket: tuple[str, str], most: int, now: float) -> float:
+        level, at = self._levels.get(bucket, (0.0, now))
+        return max(0.0, level - (now - at) * most / 60)
+
+    def _add(self, key: str, address: str, count: int, now: float) -> None:
+        if self.per_minute:
+            for bucket, most in self._buckets(key, address):
+                level = max(0.0, self._level(bucket, most, now) + count)
+                _remember(self._levels, bucket, (level, now))
+
+
+def network_of(address: str) -> str:
+    """Give what counts as one address: itself, or for IPv6 its /64, which one subscriber has to himself."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _remember(table: OrderedDict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > REMEMBERED:
+        table.popitem(last=False)
