@@ -40,7 +40,9 @@ class Rule:
 
     def concerns(self, key: str, tags: frozenset[str]) -> bool:
         """Tell whether the rule is for this station at all."""
-        return (not self.tags or bool(self.tags & tags)) and (not self.stations or bool(_pattern(self.stations).match(key)))
+        return (not self.tags or bool(self.tags & tags)) and (
+            not self.stations or bool(_pattern(self.stations).match(key))
+        )
 
     def matches(self, action: str) -> bool:
         """Tell whether the rule is for this action, signed or not."""

@@ -1,0 +1,148 @@
+"""The doors of the configuration: opened, changed and closed as it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from voltgate.carriers.websocket.door import Admit, Door, DoorSettings, Knock
+from voltgate.carriers.websocket.limits import DoorLimits
+from voltgate.carriers.websocket.link import Link, LinkSettings
+from voltgate.carriers.websocket.tls import Certificate, server_context
+from voltgate.config import Config
+from voltgate.config.listen import Listener
+from voltgate.ocpp.wheel import Wheel
+
+log = structlog.get_logger("voltgate")
+
+
+def report(fault: Exception, where: Link | Knock) -> None:
+    """Log a fault of ours with the station or backend that met it."""
+    name = where.name if isinstance(where, Link) else where.identity or where.target
+    log.error("a fault of Voltgate", station=name, exc_info=fault)
+
+
+class Doors:
+    """Every listener for stations, by its settings."""
+
+    def __init__(self, admit: Admit, wheel: Wheel, clock: Callable[[], float]) -> None:
+        self._admit = admit
+        self._wheel = wheel
+        self._clock = clock
+        self._open: dict[tuple[str, int], Door] = {}
+        self._leaving: list[Door] = []
+        self._refusals: dict[str, int] = {}
+
+    async def follow(self, config: Config) -> None:
+        """Open what is new, close what is gone, change the rest. Raises OSError and has changed nothing."""
+        wanted = {(s.host, s.port): s for s in (_settings(listener, config) for listener in config.listen.stations)}
+        for settings in wanted.values():
+            if settings.certificates:
+                server_context(settings.certificates, settings.client_authority)
+        fresh = await self._open_all(s for address, s in wanted.items() if address not in self._open)
+        for address in [address for address in self._open if address not in wanted]:
+            door = self._open.pop(address)
+            door.stop_accepting()
+            self._leaving.append(door)
+        for address, door in self._open.items():
+            door.change(wanted[address])
+        self._open |= fresh
+        self._leaving = [door for door in self._leaving if door.links or door.handshakes]
+
+    async def _open_all(self, wanted: Iterable[DoorSettings]) -> dict[tuple[str, int], Door]:
+        fresh: dict[tuple[str, int], Door] = {}
+        try:
+            for settings in wanted:
+                fresh[settings.host, settings.port] = await self._opened(settings)
+        except OSError:
+            for door in fresh.values():
+                await door.close()
+            raise
+        return fresh
+
+    async def _opened(self, settings: DoorSettings) -> Door:
+        door = Door(settings, self._admit, self._wheel, self._clock, report=report, refusals=self._refusals)
+        try:
+            await door.open()
+        except OSError as error:
+            where = f"{settings.name} ({settings.host}:{settings.port})"
+            raise OSError(error.errno, f"cannot listen on {where}: {error.strerror or error}") from error
+        return door
+
+    def addresses(self) -> tuple[str, ...]:
+        """Name what is listened on, as a station would dial it."""
+        return tuple(_url(door) for door in self._open.values())
+
+    def handshakes(self) -> int:
+        """Count the connections that are not let in yet."""
+        return sum(door.handshakes for door in (*self._open.values(), *self._leaving))
+
+    def refusals(self) -> dict[tuple[int, str], int]:
+        """Count what the doors themselves refused, by cause."""
+        return {(0, cause): number for cause, number in self._refusals.items()}
+
+    def mishaps(self) -> Counter[str]:
+        """Count what befell the links of stations."""
+        total: Counter[str] = Counter()
+        for door in (*self._open.values(), *self._leaving):
+            total.update({kind: getattr(door.counts, kind) for kind in door.counts.__slots__})
+        return total
+
+    async def stop_accepting(self) -> None:
+        """Let nobody else in."""
+        for door in self._open.values():
+            door.stop_accepting()
+
+    async def emptied(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll, not a cancel
+        """Wait until every link is gone, at most `timeout` seconds."""
+        for _ in range(int(timeout / 0.05)):
+            if not any(door.links for door in (*self._open.values(), *self._leaving)):
+                return
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Stop listening and cut handshakes short."""
+        for door in (*self._open.values(), *self._leaving):
+            await door.close()
+
+
+def _url(door: Door) -> str:
+    settings = door.settings
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'wss' if settings.certificates else 'ws'}://{host}:{door.port}{settings.prefix}"
+
+
+def _settings(listener: Listener, config: Config) -> DoorSettings:
+    limits = config.limits
+    return DoorSettings(
+        name=listener.label,
+        host=listener.host,
+        port=listener.port,
+        prefix=listener.prefix,
+        lenient_path=listener.lenient_path,
+        lenient_upgrade=listener.lenient_upgrade,
+        trusted=listener.trusted_proxies,
+        proxy_protocol=listener.proxy_protocol,
+        reuse_port=config.listen.reuse_port,
+        certificates=tuple(Certificate(str(pair.certificate), str(pair.key)) for pair in listener.pairs),
+        limits=DoorLimits(
+            head_bytes=limits.head_size,
+            head_time=limits.head_seconds,
+            tls_time=limits.tls_seconds,
+            admission_time=limits.admit_seconds,
+            handshakes=limits.handshakes_per_second,
+            burst=max(1, limits.handshakes_per_second),
+            connections=limits.connections,
+            per_address=limits.connections_per_address,
+        ),
+        link=LinkSettings(
+            message_limit=limits.message_size,
+            write_bound=limits.message_size + (4 << 20),
+            ping=listener.ping,
+            misses=listener.misses,
+            compress=config.protocol.compression,
+        ),
+    )

@@ -1,0 +1,43 @@
+"""The entrance: checks what a station proves itself by, where the gateway and not a backend is to check it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from voltgate.carriers.websocket.door import Knock, Refused
+from voltgate.config import Config
+from voltgate.directory.passwords import Denied, Passwords
+from voltgate.directory.stations import Station
+from voltgate.directory.throttle import Throttle
+
+_CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
+
+
+class Entrance:
+    """Remembers, over changes of the configuration, which passwords were right and who guessed too often."""
+
+    def __init__(self) -> None:
+        self._throttle = Throttle(0)
+        self._passwords = Passwords(self._throttle, time.monotonic)
+
+    def following(self, config: Config) -> Callable[[Station, Knock], Awaitable[Refused | None]]:
+        """Give the check that a configuration asks for: None lets a station in."""
+        self._throttle.per_minute = config.limits.failed_logins
+        self._passwords.case_sensitive = config.directory.case_sensitive
+        return self._check
+
+    async def _check(self, station: Station, knock: Knock) -> Refused | None:
+        denied = await self._passwords.check(station, knock.authorization, knock.address, knock.offered)
+        return None if denied is None else _refused(denied)
+
+    def close(self) -> None:
+        """Check nothing more."""
+        self._passwords.close()
+
+
+def _refused(denied: Denied) -> Refused:
+    headers = [_CHALLENGE] if denied.challenge else []
+    if denied.retry_after is not None:
+        headers.append(("Retry-After", str(denied.retry_after)))
+    return Refused(denied.status, denied.reason, tuple(headers))

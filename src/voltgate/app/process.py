@@ -1,0 +1,312 @@
+"""The process: opens what listens, ticks the wheel, heeds signals, changes its configuration, and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import resource
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from voltgate import __version__
+from voltgate.app.doors import Doors, report
+from voltgate.app.world import Surroundings, build
+from voltgate.config import Config, ConfigErrors, Loaded, read
+from voltgate.dialler import Dialler
+from voltgate.gateway import Gateway
+from voltgate.ocpp.turns import Counts
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.backend import Backend
+from voltgate.relay.events import Event
+from voltgate.relay.session import Ports
+from voltgate.telemetry import logs
+from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
+from voltgate.web.server import WebServer, application
+
+TICK = 0.1
+"""Seconds between ticks of the wheel."""
+_LOOK_AT_FILE = 2.0
+"""Seconds between looks at the configuration's file."""
+_GROWTH = 1.25
+"""Growth of the number of sessions after which what lives is taken out of the garbage collector's sight again."""
+
+log = structlog.get_logger("voltgate")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a running gateway tells whoever started it: where it listens."""
+
+    stations: tuple[str, ...]
+    http: str | None
+    source: Path | None
+    backends: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Conf:
+    """The configuration in force, and what became of the last attempt to change it."""
+
+    loaded: Loaded
+    problems: tuple[str, ...] = ()
+    stamp: tuple[int, int] | None = None
+    changes: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+
+
+class Process:
+    """One gateway process, from its configuration to its end."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._conf = _Conf(loaded, stamp=_stamp(loaded.source))
+        loop = asyncio.get_running_loop()
+        self._clock = loop.time
+        self._wheel = Wheel(loop.time(), TICK)
+        self._counts = Counts()
+        self._dialler = Dialler(self._wheel, self._clock, report)
+        self._surroundings = Surroundings()
+        world = build(loaded.config, self._surroundings, None)
+        ports = Ports(self._wheel, self._clock, random.random, self._dialler.start, self._happened, self._counts)
+        self._gateway = Gateway(world, ports, self._dialler, self._surroundings.waiting_room(loaded.config))
+        self._doors = Doors(self._gateway.admit, self._wheel, self._clock)
+        self._web: WebServer | None = None
+        self._frozen = 1000.0
+        self._ticking: asyncio.TimerHandle | None = None
+        self._stopping = False
+
+    # Life.
+
+    async def live(self, ready: Callable[[Running], None], stop: asyncio.Event) -> None:
+        """Listen until `stop` is set, then drain. Raises OSError when an address cannot be listened on."""
+        config = self._conf.loaded.config
+        self._tick()
+        try:
+            self._web = self._open_web(config)
+            await self._doors.follow(config)
+            async with asyncio.TaskGroup() as serving:
+                if self._web is not None:
+                    serving.create_task(self._web.serve())
+                self._freeze()
+                self._say_ready(ready)
+                await stop.wait()
+                await self._go(config)
+        finally:
+            self._stopping = True
+            await self._doors.close()
+            await self._dialler.close()
+            self._surroundings.close()
+            if self._ticking is not None:
+                self._ticking.cancel()
+
+    def _open_web(self, config: Config) -> WebServer | None:
+        address = config.listen.http_address
+        if address is None:
+            return None
+        sources = Sources(
+            self._backends,
+            self._counts,
+            lambda: {**self._doors.refusals(), **self._gateway.refusals},
+            self._gauges,
+            self._conf.events,
+        )
+        return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)
+
+    def _backends(self) -> Iterable[Backend]:
+        return self._gateway.world.backends.values()
+
+    def _say_ready(self, ready: Callable[[Running], None]) -> None:
+        config = self._conf.loaded.config
+        http = None if self._web is None else f"http://{config.listen.http}"
+        running = Running(self._doors.addresses(), http, self._conf.loaded.source, tuple(config.backends))
+        log.info("listening", stations=running.stations, http=http, version=__version__)
+        ready(running)
+
+    async def _go(self, config: Config) -> None:
+        """Leave politely: nobody new, open calls finish, stations are let go one after the other."""
+        log.info("stopping", stations=len(self._gateway.sessions))
+        self._stopping = True
+        self._gateway.draining = True
+        await self._doors.stop_accepting()
+        await self._gateway.drain(config.shutdown.grace, config.shutdown.spread)
+        await self._doors.emptied(timeout=2.0)
+        if self._web is not None:
+            await self._web.close()
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
+        try:
+            self._wheel.tick(now)
+        except ExceptionGroup:
+            log.exception("a fault of Voltgate: a callback failed")
+        if len(self._gateway.sessions) > self._frozen:
+            self._freeze()
+
+    def _freeze(self) -> None:
+        """Keep the collector from walking over every session again and again: a full collection stops the loop."""
+        gc.set_threshold(100_000, 50, 1000)
+        gc.collect()
+        gc.freeze()
+        self._frozen = max(1000.0, len(self._gateway.sessions) * _GROWTH)
+
+    # What is seen.
+
+    def _happened(self, event: Event) -> None:
+        name = type(event).__name__
+        self._conf.events[name] = self._conf.events.get(name, 0) + 1
+        logs.write(event)
+
+    def _gauges(self) -> Gauges:
+        sessions = self._gateway.sessions.values()
+        turns = [
+            turns for session in sessions for turns in (session.turns, *(leg.turns for leg in session.legs.values()))
+        ]
+        return Gauges(
+            len(sessions),
+            self._doors.handshakes(),
+            sum(each.waiting_calls for each in turns),
+            sum(each.open_calls for each in turns),
+            len(self._wheel),
+        )
+
+    def _readiness(self) -> dict[str, Any]:
+        conf, world = self._conf, self._gateway.world
+        return {
+            "ready": not self._stopping,
+            "stations": {"connected": len(self._gateway.sessions), "listeners": list(self._doors.addresses())},
+            "backends": {name: {"legs": backend.legs, "up": backend.up} for name, backend in world.backends.items()},
+            "configuration": {
+                "file": str(conf.loaded.source) if conf.loaded.source else None,
+                "changes": conf.changes,
+                "problems": list(conf.problems),
+            },
+        }
+
+    # Change.
+
+    async def change(self) -> None:
+        """Read the configuration again and go by it: all of it or nothing."""
+        source = self._conf.loaded.source
+        self._conf.stamp = _stamp(source)
+        try:
+            loaded = read(source, os.environ)
+            world = build(loaded.config, self._surroundings, self._gateway.world)
+            await self._doors.follow(loaded.config)
+        except ConfigErrors as errors:
+            return self._keep([str(problem) for problem in errors.problems])
+        except OSError as error:
+            return self._keep([str(error)])
+        logs.configure(loaded.config.log.level, loaded.config.log.format)
+        if loaded.config.listen.http != self._conf.loaded.config.listen.http:
+            log.warning("listen.http has changed: that takes a restart", key="listen.http")
+        self._conf.loaded, self._conf.problems = loaded, ()
+        self._conf.changes += 1
+        self._gateway.change(world)
+        log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
+        return None
+
+    def _keep(self, problems: list[str]) -> None:
+        self._conf.problems = tuple(problems)
+        for problem in problems:
+            log.error("configuration not changed", problem=problem)
+
+    async def watch(self, asked: asyncio.Event) -> None:
+        """Change the configuration when asked to, or when its file has changed."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), _LOOK_AT_FILE)
+            if asked.is_set() or _stamp(self._conf.loaded.source) != self._conf.stamp:
+                asked.clear()
+                await self.change()
+
+
+def _stamp(source: Path | None) -> tuple[int, int] | None:
+    """Say which version of a file this is; None while there is none."""
+    try:
+        stat = source.stat() if source is not None else None
+    except OSError:
+        return None
+    return None if stat is None else (stat.st_mtime_ns, stat.st_size)
+
+
+async def serve(loaded: Loaded, ready: Callable[[Running], None], stop: asyncio.Event, reload: asyncio.Event) -> None:
+    """Run a gateway in this loop until `stop` is set; `reload` makes it read its configuration again."""
+    process = Process(loaded)
+    watching = asyncio.ensure_future(process.watch(reload))
+    try:
+        await process.live(ready, stop)
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+
+
+def run(path: Path | None) -> int:
+    """Run a gateway in the foreground until SIGTERM or SIGINT. Raises ConfigErrors and OSError.
+
+    Without `path` the usual files are looked for. Returns the exit code.
+    """
+    loaded = read(path, os.environ)
+    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    for warning in loaded.warnings:
+        log.warning("configuration", problem=str(warning))
+    _raise_file_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_foreground(loaded))
+        except* OSError as errors:
+            raise errors.exceptions[0] from None
+    return 0
+
+
+async def _foreground(loaded: Loaded) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    with _signals(stop, reload):
+        await serve(loaded, _announce, stop, reload)
+
+
+def _announce(running: Running) -> None:
+    where = ", ".join(running.stations)
+    http = f"; health and metrics on {running.http}" if running.http else ""
+    source = f"by {running.source}" if running.source else "without a configuration file"
+    print(f"voltgate {__version__} listens for stations on {where}{http} ({source})", flush=True)  # noqa: T201
+    if not running.backends:
+        print(  # noqa: T201
+            "No backend is configured, so every station is refused. Write a voltgate.toml: "
+            "examples/one-backend.toml is a start.",
+            flush=True,
+        )
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(130)  # the second signal: now
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+def _raise_file_limit() -> None:
+    """Ask for as many open files as the system allows: a station takes two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,241 @@
+"""From the configuration to the values that the gateway works with."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from voltgate.app.entrance import Entrance
+from voltgate.carriers.websocket.link import LinkSettings
+from voltgate.config import Config
+from voltgate.config.backends import Backend as BackendSection
+from voltgate.config.routes import Route as RouteSection
+from voltgate.config.stations import StationEntry
+from voltgate.dialler import Dialling
+from voltgate.directory.stations import Credentials, Directory, Entry, Station
+from voltgate.directory.waiting import WaitingRoom
+from voltgate.gateway import World
+from voltgate.ocpp.dialect import Dialect
+from voltgate.relay.backend import Backend, BackendSettings, Retry
+from voltgate.relay.route import Route, Rule
+from voltgate.relay.screen import strictly
+from voltgate.relay.session import SessionSettings
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What outlives a change of the configuration: the waiting room, and what the entrance remembers."""
+
+    entrance: Entrance = field(default_factory=Entrance)
+    room: WaitingRoom = field(default_factory=WaitingRoom)
+
+    def waiting_room(self, config: Config) -> WaitingRoom:
+        """Give the waiting room, as large as the configuration says."""
+        self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
+        return self.room
+
+    def close(self) -> None:
+        """Stop what runs in threads."""
+        self.entrance.close()
+
+
+def build(config: Config, surroundings: Surroundings, before: World | None) -> World:
+    """Make the world that a configuration describes. Raises OSError for certificate files that cannot be read.
+
+    What has not changed since `before` is the same object again, so that sessions can tell that nothing changed.
+    """
+    surroundings.waiting_room(config)
+    old_backends = before.backends if before is not None else {}
+    old_routes = before.routes if before is not None else {}
+    routes = {name: _same(_route(name, section, config), old_routes) for name, section in config.routes.items()}
+    backends = {name: _backend(name, section, config, old_backends) for name, section in config.backends.items()}
+    return World(
+        directory=_directory(config),
+        routes=routes,
+        backends=backends,
+        settings=_settings_of(config),
+        dialect=_dialect_of(config),
+        authenticate=surroundings.entrance.following(config),
+        no_common_subprotocol=config.protocol.no_common_subprotocol,
+        subprotocol_aliases=config.protocol.subprotocol_aliases,
+    )
+
+
+# Stations.
+
+
+def _directory(config: Config) -> Directory:
+    stranger = None
+    if config.unknown.policy == "route":
+        stranger = Entry(
+            config.unknown.route or next(iter(config.routes)),
+            match="*",
+            missing_subprotocol=config.protocol.missing_subprotocol,
+            more=StationEntry(match="*"),
+        )
+    return Directory(
+        (_entry(section, config) for section in config.stations),
+        stranger=stranger,
+        case_sensitive=config.directory.case_sensitive,
+        longest=config.limits.identity_length,
+    )
+
+
+def _entry(section: StationEntry, config: Config) -> Entry:
+    protocol = section.protocol(config.protocol)
+    return Entry(
+        config.route_of(section),
+        match=section.match or "",
+        identity=section.identity or "",
+        name=section.name or "",
+        tags=frozenset(section.tags),
+        versions=section.versions or (),
+        missing_subprotocol=protocol.missing_subprotocol,
+        credentials=_credentials(section, protocol.basic_passwords),
+        aliases=section.aliases,
+        more=section,
+    )
+
+
+def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentials | None:
+    if not section.checked:
+        return None
+    password = section.password.get_secret_value() if section.password is not None else None
+    return Credentials(password, section.password_hook, spellings)
+
+
+def _section(station: Station) -> StationEntry:
+    assert isinstance(station.entry.more, StationEntry)  # noqa: S101 - _directory makes no other
+    return station.entry.more
+
+
+def _dialect_of(config: Config) -> Callable[[Station, str], Dialect]:
+    made: dict[tuple[str, str, str], Dialect] = {}
+
+    def dialect(station: Station, version: str) -> Dialect:
+        protocol = _section(station).protocol(config.protocol)
+        key = (version, protocol.bad_frame, protocol.unknown_message_type)
+        if key not in made:
+            made[key] = Dialect(version, protocol.bad_frame, protocol.unknown_message_type, protocol.error_codes)
+        return made[key]
+
+    return dialect
+
+
+def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
+    common = SessionSettings(
+        backend_patience=config.calls.backend,
+        station_patience=config.calls.station,
+        window=config.calls.station_window,
+        waiting=config.limits.waiting_calls,
+        waiting_bytes=config.limits.waiting_bytes,
+        messages_per_second=config.limits.messages_per_second,
+        burst=config.limits.messages_burst,
+        registration=config.protocol.registration,
+    )
+    made: dict[tuple[int, str | None], SessionSettings] = {}
+
+    def settings(station: Station, version: str) -> SessionSettings:
+        section = _section(station)
+        window = section.window or common.window
+        strict = section.protocol(config.protocol).validation == "strict"
+        key = (window, version if strict else None)
+        if key not in made:
+            made[key] = replace(common, window=window, screen=strictly(version) if strict else None)
+        return made[key]
+
+    return settings
+
+
+# Routes.
+
+
+def _same(route: Route, before: Mapping[str, Route]) -> Route:
+    old = before.get(route.name)
+    return old if old == route else route
+
+
+def _route(name: str, section: RouteSection, config: Config) -> Route:
+    fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
+    rules = []
+    for rule in section.rules:
+        weights = tuple((n, w) for n, w in zip(rule.answer.backends, rule.answer.weights, strict=False) if w > 0)
+        rules.append(
+            Rule(
+                actions=rule.actions,
+                stations=fold(rule.stations or ""),
+                tags=frozenset(rule.tags),
+                answer=() if weights else rule.answer.backends,
+                weights=weights,
+                copy=rule.copies,
+            )
+        )
+    return Route(name, config.admit(name), tuple(rules))
+
+
+# Backends.
+
+
+def _backend(name: str, section: BackendSection, config: Config, before: Mapping[str, Backend]) -> Backend:
+    settings = BackendSettings(
+        name,
+        versions=section.versions,
+        when_down=section.when_down,
+        wait=section.wait,
+        then=section.then,
+        retry=_retry(section),
+        replay_boot=section.replay_boot,
+        window=section.window or config.calls.backend_window,
+        waiting=section.copy_waiting,
+        waiting_bytes=config.limits.waiting_bytes,
+        dialling=_dialling(section, config),
+    )
+    old = before.get(name)
+    if old is None:
+        return Backend(settings)
+    return old if old.settings == settings else Backend(settings, old.calls, old.commands, old.counts)
+
+
+def _retry(section: BackendSection) -> Retry:
+    retry = section.retry
+    return Retry(retry.first, retry.factor, retry.max, retry.jitter, retry.tries or None, tuple(retry.schedule or ()))
+
+
+def _dialling(section: BackendSection, config: Config) -> Dialling:
+    return Dialling(
+        url=section.template,
+        forward=section.forward,
+        headers=tuple((name, value.get_secret_value()) for name, value in section.headers.items()),
+        credentials=_login(section),
+        timeout=section.connect,
+        link=LinkSettings(
+            message_limit=config.limits.message_size,
+            write_bound=config.limits.message_size + (4 << 20),
+            ping=section.ping,
+            misses=section.misses,
+            compress=section.compression,
+        ),
+        trust=tuple(map(_version_of, (section.ca, section.certificate, section.key))),
+        ssl=_context(section) if section.secure else None,
+    )
+
+
+def _login(section: BackendSection) -> tuple[str, str] | None:
+    if section.username is None:
+        return None
+    return section.username, section.password.get_secret_value() if section.password is not None else ""
+
+
+def _version_of(file: Path | None) -> tuple[str, int] | None:
+    """Say which version of a file is meant, so that a new certificate makes a new backend."""
+    return None if file is None else (str(file), file.stat().st_mtime_ns)
+
+
+def _context(section: BackendSection) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(section.ca) if section.ca is not None else None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if section.certificate is not None:
+        context.load_cert_chain(section.certificate, section.key)
+    return context

@@ -1,0 +1,403 @@
+"""The door that stations come in by: one listener, which turns connections into links."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import math
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from voltgate.carriers.websocket import deflate, heads, origin, sockets, tls
+from voltgate.carriers.websocket.arrival import Arrival
+from voltgate.carriers.websocket.frames import INTERNAL
+from voltgate.carriers.websocket.heads import Refused, Request
+from voltgate.carriers.websocket.limits import Bucket, Census, DoorLimits
+from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Role
+from voltgate.carriers.websocket.origin import Network
+from voltgate.carriers.websocket.sockets import KeepAlive
+from voltgate.carriers.websocket.tls import Certificate
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.wire import Receiver
+
+__all__ = ["Admit", "Admitted", "Door", "DoorSettings", "Knock", "Refused"]
+
+_ACCEPTED_AT_ONCE = 32
+_LINGER = 2.0  # seconds that a refused client has to hang up
+_REST = 1.0  # seconds without accepting after the process ran out of descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A station that asks to come in.
+
+    `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
+    order. `address` is the station's IP after trusted proxies, `peer` whoever connected, `forwarded_for` what the next
+    hop may be told in X-Forwarded-For.
+    """
+
+    target: str
+    identity: str | None
+    offered: tuple[str, ...]
+    authorization: bytes | None = field(repr=False)
+    user_agent: str | None
+    headers: heads.Headers = field(repr=False)
+    address: str
+    peer: str
+    forwarded_for: str
+    secure: bool
+    listener: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Let a station in.
+
+    `subprotocol` None answers without the header. `opened` gives the receiver of the link; it is called once for each
+    Admitted that was returned, right after the 101, even when the station is gone by then. `close_at_once` closes the
+    link with this code and reason instead of reading from it (OCPP-J 1.6 section 3.2); then `opened` is not called.
+    """
+
+    subprotocol: str | None
+    opened: Callable[[Link], Receiver]
+    close_at_once: tuple[int, str] | None = None
+
+
+Admit: TypeAlias = Callable[[Knock], Awaitable[Admitted | Refused]]
+"""Decides on a station. Cancelled when the station goes away meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """One listener. `prefix` is the path above the identity, `trusted` the proxies whose word on addresses counts."""
+
+    name: str
+    host: str
+    port: int
+    prefix: str = ""
+    lenient_path: bool = True
+    lenient_upgrade: bool = False
+    trusted: tuple[Network, ...] = ()
+    proxy_protocol: bool = False
+    """Whether connections of trusted peers open with a PROXY header."""
+    reuse_port: bool = False
+    backlog: int = 4096
+    certificates: tuple[Certificate, ...] = ()
+    client_authority: str | None = None
+    keep_alive: KeepAlive = field(default_factory=KeepAlive)
+    limits: DoorLimits = field(default_factory=DoorLimits)
+    link: LinkSettings = field(default_factory=LinkSettings)
+
+
+class Door:
+    """One listener. `refusals` counts refusals by status and cause, `counts` what befell the links."""
+
+    def __init__(
+        self,
+        settings: DoorSettings,
+        admit: Admit,
+        wheel: Wheel,
+        clock: Clock,
+        *,
+        report: Callable[[Exception, Link | Knock], None],
+        counts: LinkCounts | None = None,
+        refusals: dict[str, int] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.counts = LinkCounts() if counts is None else counts
+        self.refusals: dict[str, int] = {} if refusals is None else refusals
+        self.port = settings.port
+        self._decide = admit
+        self._wheel = wheel
+        self._clock = clock
+        self._report = report
+        self._census = Census()
+        self._bucket = Bucket(settings.limits.handshakes, settings.limits.burst, clock())
+        self._context: ssl.SSLContext | None = None
+        self._listening: list[socket.socket] = []
+        self._servers: list[asyncio.AbstractServer] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._link_gone = self._gone
+
+    @property
+    def links(self) -> int:
+        """Open links."""
+        return self._census.all - self._census.handshakes
+
+    @property
+    def handshakes(self) -> int:
+        """Connections that are not links yet."""
+        return self._census.handshakes
+
+    # Opening and closing
+
+    async def open(self) -> None:
+        """Listen. Raises OSError for an address that cannot be had and for certificates that cannot be read."""
+        self.reload_tls()
+        infos = await sockets.addresses(self.settings.host, self.settings.port)
+        try:
+            for family, address in infos:
+                await self._listen(family, address)
+        except OSError:
+            self.stop_accepting()
+            raise
+
+    async def _listen(self, family: int, address: str) -> None:
+        settings = self.settings
+        sock = sockets.listening(family, address, self.port, settings.reuse_port, settings.keep_alive)
+        self.port = sock.getsockname()[1]
+        if self._context is None and not settings.proxy_protocol:
+            loop = asyncio.get_running_loop()
+            self._servers.append(await loop.create_server(self._plain_arrival, sock=sock, backlog=settings.backlog))
+            return
+        sock.listen(settings.backlog)
+        self._listening.append(sock)
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._accept, sock)
+
+    def reload_tls(self) -> None:
+        """Read the certificates again, for the handshakes to come. Raises OSError and keeps the old ones."""
+        if self.settings.certificates:
+            self._context = tls.server_context(self.settings.certificates, self.settings.client_authority)
+
+    def change(self, settings: DoorSettings) -> None:
+        """Go by other settings for the connections to come. The address stays. Raises OSError and changes nothing."""
+        if bool(settings.certificates) != bool(self.settings.certificates):
+            raise OSError(f"{settings.name}: ws and wss cannot take each other's place without a restart")
+        if settings.limits != self.settings.limits:
+            self._bucket = Bucket(settings.limits.handshakes, settings.limits.burst, self._clock())
+        self.settings = settings
+        self.reload_tls()
+
+    def stop_accepting(self) -> None:
+        """Stop listening; links and handshakes go on."""
+        for server in self._servers:
+            server.close()
+        for sock in self._listening:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+            sock.close()
+        self._servers.clear()
+        self._listening.clear()
+
+    async def close(self) -> None:
+        """Stop listening and cut short the handshakes. Links are their sessions' to close."""
+        self.stop_accepting()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Accepting
+
+    def _plain_arrival(self) -> Arrival:
+        return Arrival(self, self._head_limits())
+
+    def _head_limits(self) -> tuple[int, int]:
+        return self.settings.limits.head_bytes, self.settings.limits.head_count
+
+    def _accept(self, listening: socket.socket) -> None:
+        """Accept by hand, where something comes before HTTP: a PROXY header, or TLS with certificates that change."""
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                sock, peer = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return None
+            except OSError as problem:
+                if problem.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                    raise
+                return self._rest(listening)
+            sock.setblocking(False)
+            self._spawn(self._greet(sock, origin.plain(peer[0])))
+        return None
+
+    def _rest(self, listening: socket.socket) -> None:
+        self._count("descriptors")
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening.fileno())
+        self._wheel.at(self._clock() + _REST, lambda now: self._accept_again(listening))
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
+
+    async def _greet(self, sock: socket.socket, peer: str) -> None:
+        """Bring a new connection as far as HTTP."""
+        limits = self.settings.limits
+        if self._census.all >= self._ceiling():
+            self._count("dropped")
+            return sock.close()
+        arrival = Arrival(self, self._head_limits(), peer)
+        try:
+            async with asyncio.timeout(limits.tls_time):
+                if self.settings.proxy_protocol and origin.is_trusted(peer, self.settings.trusted):
+                    arrival.hop = await origin.read_proxy_header(sock) or peer
+                await tls.greet(sock, arrival, self._context, limits.tls_time)
+        except origin.Misproxied:
+            self._count("proxy header")
+            sock.close()
+        except (OSError, TimeoutError):
+            self._count("tls")
+            sock.close()
+        return None
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # The life of an arrival
+
+    def arrived(self, arrival: Arrival) -> Refused | None:
+        """Count a new connection; a refusal says that it is one too many."""
+        census, limits, transport = self._census, self.settings.limits, arrival.transport
+        if not arrival.peer and transport is not None:
+            arrival.peer = arrival.hop = origin.plain((transport.get_extra_info("peername") or ("",))[0])
+        census.all += 1
+        census.handshakes += 1
+        self._wheel.at(self._clock() + limits.head_time, arrival.expire_head)
+        if census.all > self._ceiling() and transport is not None:
+            self._count("dropped")
+            transport.abort()
+        if limits.connections and census.all > limits.connections:
+            return self._busy(503, "connections", "This gateway holds as many connections as it may.")
+        if self.settings.trusted and origin.is_trusted(arrival.hop, self.settings.trusted):
+            return None  # whose connection it is stands in the head
+        return self._placed(arrival, arrival.hop)
+
+    def _ceiling(self) -> int:
+        """Say beyond how many connections there is not even an answer: some more than the limit."""
+        most = self.settings.limits.connections
+        return most + max(most // 10, 64) if most else 1 << 30
+
+    def _placed(self, arrival: Arrival, address: str) -> Refused | None:
+        """Count a connection for its address, once that is known."""
+        arrival.address = address
+        most = self.settings.limits.per_address
+        if most and self._census.enter(address) > most:
+            return self._busy(429, "address", f"{address} holds as many connections as it may.")
+        return None
+
+    def _busy(self, status: int, cause: str, reason: str, wait: float = 0) -> Refused:
+        seconds = max(self.settings.limits.retry_after, math.ceil(wait))
+        return Refused(status, reason, (("Retry-After", str(seconds)),), cause)
+
+    def asked(self, arrival: Arrival, request: Request) -> Refused | None:
+        """Begin to decide on a request; a refusal is the decision already."""
+        refused = heads.objection(request, self.settings.lenient_upgrade)
+        if refused is None and not arrival.address:
+            address = origin.station_address(arrival.hop, request, self.settings.trusted)
+            refused = self._placed(arrival, address)
+        if refused is not None:
+            return refused
+        now = self._clock()
+        wait = self._bucket.take(now)
+        if wait:
+            return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
+        arrival.task = self._spawn(self._admission(arrival, request, self._knock(arrival, request)))
+        self._wheel.at(now + self.settings.limits.admission_time, arrival.expire_decision)
+        return None
+
+    def _knock(self, arrival: Arrival, request: Request) -> Knock:
+        settings, authorization = self.settings, request.one("authorization")
+        return Knock(
+            target=request.target,
+            identity=heads.identity_of(request.target, settings.prefix, settings.lenient_path),
+            offered=tuple(heads.tokens(request.all("sec-websocket-protocol"))),
+            authorization=authorization.encode("latin-1") if authorization is not None else None,
+            user_agent=request.one("user-agent"),
+            headers=request.headers,
+            address=arrival.address,
+            peer=arrival.peer,
+            forwarded_for=origin.forwarded_for(arrival.peer, arrival.hop, request, settings.trusted),
+            secure=self._context is not None or self._secure_before(arrival, request),
+            listener=settings.name,
+        )
+
+    def _secure_before(self, arrival: Arrival, request: Request) -> bool:
+        """Whether a trusted proxy says that the station came to it by TLS."""
+        proto = request.one("x-forwarded-proto")
+        return proto is not None and proto.lower() in ("https", "wss") and arrival.address != arrival.hop
+
+    async def _admission(self, arrival: Arrival, request: Request, knock: Knock) -> None:
+        try:
+            decision = await self._decide(knock)
+        except Exception as fault:
+            self._report(fault, knock)
+            decision = Refused(500, "The gateway failed to decide.")
+        if isinstance(decision, Refused):
+            arrival.refuse(decision)
+        else:
+            self._let_in(arrival, request, knock, decision)
+
+    def _let_in(self, arrival: Arrival, request: Request, knock: Knock, admitted: Admitted) -> None:
+        offers = request.all("sec-websocket-extensions") if self.settings.link.compress else []
+        agreed, extensions = deflate.accept(offers) or (None, None)
+        link = Link(
+            Role.SERVER,
+            None,
+            self.settings.link,
+            self._wheel,
+            self._clock,
+            report=self._report,
+            counts=self.counts,
+            subprotocol=admitted.subprotocol,
+            address=arrival.address,
+            name=knock.identity or knock.target,
+            deflate=agreed,
+            gone=self._link_gone,
+        )
+        accept = heads.accept_key(request.one("sec-websocket-key") or "")
+        if arrival.hand_over(heads.switching(accept, admitted.subprotocol, extensions), link.attach):
+            self._census.handshakes -= 1
+        self._begin(link, admitted)
+
+    def _begin(self, link: Link, admitted: Admitted) -> None:
+        if admitted.close_at_once is not None:
+            link.start(_NOBODY)
+            return link.close(*admitted.close_at_once)
+        try:
+            link.start(admitted.opened(link))
+        except Exception as fault:
+            self._report(fault, link)
+            link.start(_NOBODY)
+            link.close(INTERNAL, "internal error")
+        return None
+
+    def _gone(self, link: Link) -> None:
+        self._left(link.address)
+
+    def departed(self, arrival: Arrival) -> None:
+        """Hear that a connection ended before it became a link."""
+        self._census.handshakes -= 1
+        self._left(arrival.address)
+
+    def _left(self, address: str) -> None:
+        self._census.all -= 1
+        if self.settings.limits.per_address and address:
+            self._census.leave(address)
+
+    def refused(self, refused: Refused, arrival: Arrival) -> None:
+        """Count a refusal, and see to it that the connection ends."""
+        self._count(refused.cause or str(refused.status))
+        self._wheel.at(self._clock() + _LINGER, arrival.cut)
+
+    def _count(self, cause: str) -> None:
+        self.refusals[cause] = self.refusals.get(cause, 0) + 1
+
+
+class _Nobody:
+    """The receiver of a link that is closed at once."""
+
+    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Ignore it: the link is closing."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """Ignore it: the link was closed by us."""
+
+    def writable(self, yes: bool) -> None:
+        """Ignore it: nothing is written any more."""
+
+
+_NOBODY = _Nobody()

@@ -1,0 +1,142 @@
+"""The dialler: opens links to backends on a station's behalf, with what that backend may know of the station."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl as tls
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote
+
+import structlog
+
+from voltgate.carriers.websocket.dial import Verdict, dial
+from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings, Report
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.backend import Backend
+from voltgate.relay.leg import Leg
+from voltgate.relay.session import Session
+
+_AT_ONCE = 256
+"""Dials under way to one backend: a backend that comes back is not stormed."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A station's handshake, as far as its backends are told of it. Never logged: it holds credentials."""
+
+    identity: str
+    authorization: bytes | None = field(repr=False)
+    user_agent: str | None
+    address: str
+    forwarded_for: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """How a websocket backend is dialled.
+
+    `url` holds `{station}`. `forward` says which backends get the station's Authorization and User-Agent: those that
+    answer it, all, or none. `credentials` are a user name (with `{station}`) and a password of our own instead.
+    `timeout` is in seconds. `trust` names the files that `ssl` was made of: two backends with the same names are the same backend.
+    """
+
+    url: str
+    forward: Literal["answering", "always", "never"] = "answering"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    credentials: tuple[str, str] | None = field(default=None, repr=False)
+    timeout: float = 10.0
+    link: LinkSettings = field(default_factory=LinkSettings)
+    trust: tuple[object, ...] = ()
+    ssl: tls.SSLContext | None = field(default=None, compare=False, repr=False)
+
+    def address(self, identity: str) -> str:
+        """Give the URL for a station: its identity is one percent-encoded path segment."""
+        return self.url.replace("{station}", quote(identity, safe=""))
+
+    def introduce(self, visitor: Visitor, *, answering: bool) -> list[tuple[str, str]]:
+        """Give the headers that tell the backend who comes."""
+        headers = list(self.headers)
+        known = self.forward == "always" or (self.forward == "answering" and answering)
+        if self.credentials is not None:
+            headers.append(("Authorization", _basic(visitor.identity, *self.credentials)))
+        elif known and visitor.authorization is not None:
+            headers.append(("Authorization", visitor.authorization.decode("latin-1")))
+        if known and visitor.user_agent is not None:
+            headers.append(("User-Agent", visitor.user_agent))
+        if visitor.address:
+            headers += [("X-Forwarded-For", visitor.forwarded_for), ("X-Real-IP", visitor.address)]
+        return headers
+
+
+def _basic(identity: str, username: str, password: str) -> str:
+    """Write the value of an Authorization header (RFC 7617)."""
+    pair = f"{username.replace('{station}', identity)}:{password}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+class Dialler:
+    """Opens links, a bounded number at a time to each backend."""
+
+    def __init__(self, wheel: Wheel, clock: Callable[[], float], report: Report) -> None:
+        self.counts = LinkCounts()
+        self._report = report
+        self._wheel = wheel
+        self._clock = clock
+        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def dial(
+        self, backend: Backend, visitor: Visitor, offer: tuple[str, ...], *, answering: bool
+    ) -> Link | Verdict:
+        """Open one link, not yet started, or say why not."""
+        how = backend.settings.dialling
+        assert isinstance(how, Dialling)  # noqa: S101 - the composition root hands in nothing else
+        async with self._gates.setdefault(backend.name, asyncio.Semaphore(_AT_ONCE)):
+            return await dial(
+                how.address(visitor.identity),
+                offer=offer,
+                headers=how.introduce(visitor, answering=answering),
+                ssl=how.ssl,
+                settings=how.link,
+                wheel=self._wheel,
+                clock=self._clock,
+                timeout=how.timeout,
+                report=self._report,
+                counts=self.counts,
+                name=f"{backend.name}/{visitor.identity}",
+            )
+
+    def start(self, leg: Leg) -> None:
+        """Open a leg's link in the background; ends in `Leg.opened` or `Leg.failed`."""
+        task = asyncio.get_running_loop().create_task(self._bring(leg))
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
+
+    async def _bring(self, leg: Leg) -> None:
+        session: Session = leg.session
+        visitor = session.dial_context
+        assert isinstance(visitor, Visitor)  # noqa: S101
+        answering = leg.name in session.plans.answering
+        result = await self.dial(leg.backend, visitor, (session.dialect.version,), answering=answering)
+        if isinstance(result, Link):
+            leg.opened(result)
+            result.start(leg)
+        else:
+            leg.failed(result.reason)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("dialling failed by a fault of Voltgate", exc_info=task.exception())
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)

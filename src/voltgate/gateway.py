@@ -1,0 +1,304 @@
+"""The gateway: lets stations in, keeps the table of sessions, takes over, moves, drains."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Literal
+
+from voltgate.carriers.websocket.dial import Verdict
+from voltgate.carriers.websocket.door import Admitted, Knock, Refused
+from voltgate.carriers.websocket.link import Link
+from voltgate.dialler import Dialler, Visitor
+from voltgate.directory.stations import Directory, Station
+from voltgate.directory.waiting import WaitingRoom
+from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
+from voltgate.relay.backend import Backend
+from voltgate.relay.events import StationCame, StationRefused
+from voltgate.relay.leg import Leg
+from voltgate.relay.route import Plans, Route
+from voltgate.relay.session import GOING_AWAY, POLICY, Ports, Session, SessionSettings
+from voltgate.relay.wire import Receiver
+
+REPLACED = "Replaced by a new connection"
+_RETRY_AFTER = (("Retry-After", "10"),)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the configuration says: replaced as a whole when it changes.
+
+    `settings` and `dialect` give what applies to a station; `authenticate` gives None for a station that may come in,
+    or why not.
+    """
+
+    directory: Directory
+    routes: Mapping[str, Route]
+    backends: Mapping[str, Backend]
+    settings: Callable[[Station, str], SessionSettings]
+    dialect: Callable[[Station, str], Dialect]
+    authenticate: Callable[[Station, Knock], Awaitable[Refused | None]]
+    no_common_subprotocol: Literal["refuse", "close"] = "refuse"
+    subprotocol_aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """A station on its way in: who it is, what it may speak, and where it goes."""
+
+    station: Station
+    visitor: Visitor
+    route: Route
+    plans: Plans
+    offered: dict[str, str | None]
+    """Versions that both sides know, in the station's order, each with the name to answer with (None: no header)."""
+    arrival: int
+
+
+class Gateway:
+    """Admits stations and keeps one session for each."""
+
+    def __init__(self, world: World, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom) -> None:
+        self.world = world
+        self.sessions: dict[str, Session] = {}
+        self.refusals: dict[tuple[int, str], int] = {}
+        self.waiting_room = waiting_room
+        self.draining = False
+        self._ports = ports
+        self._dialler = dialler
+        self._arrivals = count(1)
+        self._arrived: dict[Session, int] = {}
+
+    # Coming in.
+
+    async def admit(self, knock: Knock) -> Admitted | Refused:
+        """Decide whether a station may come in: our own checks, then its backend's verdict where that counts."""
+        visit = await self._receive(knock)
+        if isinstance(visit, Refused):
+            return self._refused(knock, visit)
+        if not visit.offered:
+            return self._speechless(knock, visit)
+        if visit.route.admit == "gateway":
+            version = next(iter(visit.offered))
+            return self._admitted(visit, version, {})
+        return await self._ask_backend(knock, visit)
+
+    async def _receive(self, knock: Knock) -> _Visit | Refused:
+        if self.draining:
+            return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
+        station = self._find(knock)
+        if isinstance(station, Refused):
+            return station
+        refused = await self.world.authenticate(station, knock)
+        if refused is not None:
+            return refused
+        route = self.world.routes[station.route]
+        plans = route.plans(station.key, station.tags)
+        return _Visit(
+            station, _visitor(knock, station), route, plans, self._common(station, plans, knock), next(self._arrivals)
+        )
+
+    def _find(self, knock: Knock) -> Station | Refused:
+        directory = self.world.directory
+        station = directory.find(knock.identity or "", knock.target)
+        if station is not None:
+            return station
+        if not knock.identity:
+            return Refused(404, "The path names no station")
+        reason = directory.objection(knock.identity)
+        if reason is not None:
+            return Refused(404, reason)
+        self.waiting_room.note(knock.identity, knock.address, knock.offered, "unknown station")
+        return Refused(404, "This station is not known here")
+
+    def _common(self, station: Station, plans: Plans, knock: Knock) -> dict[str, str | None]:
+        """Give the versions that station and answering backend have in common, in the station's order."""
+        taken = {v for name in plans.first.answer for v in self.world.backends[name].settings.versions}
+        if station.versions:
+            taken &= {*station.versions}
+        if not knock.offered:
+            assumed = station.missing_subprotocol
+            return {assumed: None} if assumed in taken else {}
+        aliases = self.world.subprotocol_aliases
+        offered = {aliases.get(name, name): name for name in reversed(knock.offered)}
+        names = dict.fromkeys(aliases.get(name, name) for name in knock.offered)
+        return {name: offered[name] for name in names if name in taken and name in SUBPROTOCOLS}
+
+    def _speechless(self, knock: Knock, visit: _Visit) -> Admitted | Refused:
+        """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
+        if knock.offered and self.world.no_common_subprotocol == "close":
+            close = (1002, "No common sub-protocol")
+            return Admitted(None, _nobody, close)
+        known = ", ".join(SUBPROTOCOLS)
+        what = (
+            "None of the sub-protocols offered is taken here" if knock.offered else "Sec-WebSocket-Protocol is missing"
+        )
+        return self._refused(knock, Refused(400, f"{what}; known are {known}"))
+
+    async def _ask_backend(self, knock: Knock, visit: _Visit) -> Admitted | Refused:
+        """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
+        old = self.sessions.get(visit.station.key)
+        if old is not None:
+            old.hold()
+        try:
+            result = await self._dial_in_order(visit)
+        except BaseException:
+            self._release(visit)
+            raise
+        if isinstance(result, Refused):
+            self._release(visit)
+            return self._refused(knock, result)
+        backend, link = result
+        version = link.subprotocol or next(iter(visit.offered))
+        return self._admitted(visit, version, {backend: link})
+
+    def _release(self, visit: _Visit) -> None:
+        old = self.sessions.get(visit.station.key)
+        if old is not None and old.held:
+            old.release()
+
+    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, Link] | Refused:
+        """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
+        refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
+        for name in visit.plans.first.answer:
+            backend = self.world.backends[name]
+            offer = tuple(version for version in visit.offered if version in backend.settings.versions)
+            if not offer:
+                continue
+            result = await self._dialler.dial(backend, visit.visitor, offer, answering=True)
+            if isinstance(result, Link):
+                return backend, result
+            refused = _refusal(result)
+            if result.status is not None and 400 <= result.status < 500:
+                break
+        return refused
+
+    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, Link]) -> Admitted:
+        subprotocol = visit.offered.get(version, version)
+        if links and not next(iter(links.values())).subprotocol:
+            subprotocol = None  # the backend answered without the header: so do we
+
+        def opened(wire: Link) -> Receiver:
+            return self._opened(visit, version, links, wire)
+
+        return Admitted(subprotocol, opened)
+
+    def _opened(self, visit: _Visit, version: str, links: dict[Backend, Link], wire: Link) -> Receiver:
+        """Begin the session: the newest connection of a station takes the place of the one before."""
+        station, world = visit.station, self.world
+        old = self.sessions.get(station.key)
+        if old is not None and self._arrived[old] > visit.arrival:
+            return self._overtaken(links, wire)
+        dialect = world.dialect(station, version)
+        session = Session(
+            visit.visitor.identity, station.key, dialect, world.settings(station, version), self._ports, self._ended
+        )
+        session.dial_context = visit.visitor
+        if old is not None:
+            self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
+        self.sessions[station.key] = session
+        self._arrived[session] = visit.arrival
+        for backend, link in links.items():
+            leg = session.legs[backend.name] = Leg(backend, session)
+            leg.opened(link)
+            link.start(leg)
+        self._ports.listen(
+            StationCame(session.identity, visit.visitor.address, version, visit.route.name, old is not None)
+        )
+        session.opened(wire, visit.plans, visit.route.name, world.backends.__getitem__)
+        return session
+
+    def _overtaken(self, links: dict[Backend, Link], wire: Link) -> Receiver:
+        for link in links.values():
+            link.start(_Nobody())
+            link.close(GOING_AWAY, REPLACED)
+        wire.close(GOING_AWAY, REPLACED)
+        return _Nobody()
+
+    def _take_over(self, old: Session, new: Session, *, keep_legs: bool) -> None:
+        if keep_legs and old.dialect.version == new.dialect.version:
+            new.legs, new.boot = old.give_up_legs(), old.boot
+            for leg in new.legs.values():
+                leg.session = new
+        old.end(GOING_AWAY, REPLACED)
+
+    def _ended(self, session: Session) -> None:
+        del self._arrived[session]
+        if self.sessions.get(session.key) is session:
+            del self.sessions[session.key]
+
+    def _refused(self, knock: Knock, refused: Refused) -> Refused:
+        key = (refused.status, refused.reason.partition(":")[0])
+        if key in self.refusals or len(self.refusals) < 200:
+            self.refusals[key] = self.refusals.get(key, 0) + 1
+        listen = self._ports.listen
+        listen(StationRefused(knock.identity or knock.target, knock.address, refused.status, refused.reason))
+        return refused
+
+    # Changing and leaving.
+
+    def change(self, world: World) -> None:
+        """Go by a new configuration: sessions whose route or backends changed move, the others notice nothing."""
+        self.world = world
+        for session in list(self.sessions.values()):
+            visitor = session.dial_context
+            target = visitor.target if isinstance(visitor, Visitor) else ""
+            station = world.directory.find(session.identity, target)
+            if station is None:
+                session.end(POLICY, "This station is not known here any more")
+                continue
+            plans = world.routes[station.route].plans(station.key, station.tags)
+            session.follow(plans, station.route, world.backends.__getitem__)
+
+    async def drain(self, grace: float, spread: float) -> None:
+        """Let every station go with 1001, spread over `spread` seconds, each when it is idle or after `grace` more."""
+        self.draining = True
+        sessions = list(self.sessions.values())
+        async with asyncio.TaskGroup() as leaving:
+            for number, session in enumerate(sessions):
+                leaving.create_task(_let_go(session, grace, spread * number / len(sessions)))
+
+
+async def _let_go(session: Session, grace: float, after: float) -> None:
+    await asyncio.sleep(after)
+    steps = max(1, int(grace / 0.05))
+    for _ in range(steps):
+        if session.ended or not session.busy:
+            break
+        await asyncio.sleep(0.05)
+    session.end(GOING_AWAY, "Voltgate is shutting down")
+
+
+class _Nobody:
+    """The receiver of a connection that is being closed."""
+
+    __slots__ = ()
+
+    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Hear nothing more."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """Have nothing to tidy."""
+
+    def writable(self, yes: bool) -> None:
+        """Have nothing to send."""
+
+
+def _nobody(wire: Link) -> Receiver:
+    return _Nobody()
+
+
+def _visitor(knock: Knock, station: Station) -> Visitor:
+    return Visitor(
+        station.identity, knock.authorization, knock.user_agent, knock.address, knock.forwarded_for, knock.target
+    )
+
+
+def _refusal(verdict: Verdict) -> Refused:
+    """Turn a backend's verdict into the station's: its own status where it gave one, 503 where it was not reached."""
+    if verdict.status is None or not 400 <= verdict.status < 600:
+        return Refused(503, f"The backend was not reached: {verdict.reason}", _RETRY_AFTER)
+    kept = tuple((n, v) for n, v in verdict.headers if n.lower() in {"www-authenticate", "retry-after"})
+    return Refused(verdict.status, f"The backend refused the station: {verdict.reason}", kept)

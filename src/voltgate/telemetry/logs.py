@@ -1,0 +1,81 @@
+"""Logs: one line for each coming, going, refusal and change of a link; human on a terminal, JSON otherwise."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal
+
+import orjson
+import structlog
+
+from voltgate.relay.events import (
+    Event,
+    LegDown,
+    LegUp,
+    StationCame,
+    StationMoved,
+    StationRefused,
+    StationWent,
+)
+
+log = structlog.get_logger("voltgate")
+
+
+def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
+    """Send logs to standard error from `level` up."""
+    human = form == "human" or (form == "auto" and sys.stderr.isatty())
+    shape: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    if human:
+        shape.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    else:
+        shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+    structlog.configure(
+        processors=shape,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(stream=sys.stderr, level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+
+
+def _json(value: Any, **_: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def write(event: Event) -> None:
+    """Log what happened."""
+    match event:
+        case StationCame():
+            log.info(
+                "station came",
+                station=event.station,
+                address=event.address,
+                version=event.version,
+                route=event.route,
+                replaced=event.replaced,
+            )
+        case StationRefused():
+            log.info(
+                "station refused",
+                station=event.station,
+                address=event.address,
+                status=event.status,
+                reason=event.reason,
+            )
+        case StationWent():
+            log.info(
+                "station went",
+                station=event.station,
+                code=event.code,
+                reason=event.reason,
+                by=event.by,
+                seconds=round(event.seconds, 1),
+            )
+        case StationMoved():
+            log.info("station moved", station=event.station, route=event.route)
+        case LegUp():
+            log.info("backend linked", station=event.station, backend=event.backend, first=event.first)
+        case LegDown():
+            retry = None if event.retry is None else round(event.retry, 1)
+            log.warning("backend away", station=event.station, backend=event.backend, reason=event.reason, retry=retry)

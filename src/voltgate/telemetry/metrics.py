@@ -1,0 +1,124 @@
+"""Metrics: plain integers, read when somebody asks; aggregates only, never a label from the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from voltgate.ocpp.turns import FAULTS, Counts
+from voltgate.relay.backend import Backend
+from voltgate.relay.events import BUCKETS, Tallies
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """The sizes of what is there now."""
+
+    stations: int
+    handshakes: int
+    waiting_calls: int
+    open_calls: int
+    wheel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the numbers are: each is called at a scrape."""
+
+    backends: Callable[[], Iterable[Backend]]
+    station_counts: Counts
+    refusals: Callable[[], Mapping[tuple[int, str], int]]
+    gauges: Callable[[], Gauges]
+    events: Mapping[str, int]
+
+
+class VoltgateCollector(Collector):
+    """Gives the numbers in Prometheus' form."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+        """Read everything once."""
+        backends = list(self._sources.backends())
+        yield from self._sizes(backends)
+        yield from _calls(backends)
+        yield from self._mishaps(backends)
+        yield from self._comings()
+
+    def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
+        now = self._sources.gauges()
+        for name, text, value in (
+            ("stations", "Stations connected", now.stations),
+            ("handshakes", "Handshakes under way", now.handshakes),
+            ("calls_waiting", "Calls that wait for their turn or for a connection", now.waiting_calls),
+            ("calls_open", "Calls that wait for an answer", now.open_calls),
+            ("wheel_entries", "Deadlines that the process waits for", now.wheel),
+        ):
+            yield GaugeMetricFamily(f"voltgate_{name}", text, value)
+        legs = GaugeMetricFamily("voltgate_legs", "Legs by backend and state", labels=["backend", "state"])
+        for backend in backends:
+            legs.add_metric([backend.name, "up"], backend.up)
+            legs.add_metric([backend.name, "down"], backend.legs - backend.up)
+        yield legs
+
+    def _mishaps(self, backends: list[Backend]) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(
+            "voltgate_mishaps",
+            "Frames and answers that were dropped or mended, by side and kind",
+            labels=["side", "kind"],
+        )
+        for side, counts in [("station", self._sources.station_counts), *((b.name, b.counts) for b in backends)]:
+            for kind in Counts.__slots__:
+                family.add_metric([side, kind], getattr(counts, kind))
+        family.add_metric(["gateway", "faults"], FAULTS.faults)
+        yield family
+        dropped = CounterMetricFamily(
+            "voltgate_copies_dropped", "Copies that a backend was not told of", labels=["backend", "reason"]
+        )
+        for backend in backends:
+            for reason, number in backend.copies_dropped.items():
+                dropped.add_metric([backend.name, reason], number)
+        yield dropped
+
+    def _comings(self) -> Iterator[CounterMetricFamily]:
+        refusals = CounterMetricFamily(
+            "voltgate_refusals", "Handshakes refused, by status and reason", labels=["status", "reason"]
+        )
+        for (status, reason), number in self._sources.refusals().items():
+            refusals.add_metric([str(status), reason], number)
+        yield refusals
+        events = CounterMetricFamily("voltgate_events", "What happened to stations and legs", labels=["event"])
+        for event, number in self._sources.events.items():
+            events.add_metric([event], number)
+        yield events
+
+
+def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
+    outcomes = CounterMetricFamily(
+        "voltgate_calls", "Calls that ended", labels=["direction", "backend", "action", "outcome"]
+    )
+    seconds = HistogramMetricFamily(
+        "voltgate_call_seconds", "From asked to answered, in seconds", labels=["direction", "backend", "action"]
+    )
+    for backend in backends:
+        _add(outcomes, seconds, ["to_backend", backend.name], backend.calls)
+        _add(outcomes, seconds, ["to_station", backend.name], backend.commands)
+    yield outcomes
+    yield seconds
+
+
+def _add(outcomes: CounterMetricFamily, seconds: HistogramMetricFamily, labels: list[str], tallies: Tallies) -> None:
+    for action, tally in tallies.by_label.items():
+        outcomes.add_metric([*labels, action, "result"], tally.results)
+        outcomes.add_metric([*labels, action, "error"], tally.errors)
+        for reason, number in tally.unanswered.items():
+            outcomes.add_metric([*labels, action, reason], number)
+        cumulative, total = [], 0
+        for bound, number in zip((*BUCKETS, "+Inf"), tally.buckets, strict=True):
+            total += number
+            cumulative.append((str(bound), total))
+        seconds.add_metric([*labels, action], cumulative, sum_value=tally.seconds)

@@ -1,0 +1,78 @@
+"""The HTTP side of Voltgate: health and metrics, on a port of their own, off the message path."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
+
+Readiness = Callable[[], dict[str, Any]]
+"""Gives `{"ready": bool, ...}` with one entry for each part."""
+
+
+def application(collector: Collector, readiness: Readiness, version: str) -> FastAPI:
+    """Build the web application."""
+    registry = CollectorRegistry()
+    registry.register(collector)
+    app = FastAPI(title="Voltgate", version=version, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        """Say that the process lives and its loop turns."""
+        return {"status": "ok", "version": version}
+
+    @app.get("/readyz")
+    async def ready(response: Response) -> dict[str, Any]:
+        """Say whether stations can come in: 503 while starting and while shutting down."""
+        parts = readiness()
+        response.status_code = 200 if parts["ready"] else 503
+        return parts
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Give the metrics in Prometheus' text form."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return app
+
+
+class _Quiet(uvicorn.Server):
+    """Uvicorn without its own signal handlers: the process has one set of them."""
+
+    @contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Leave signals to the process."""
+        yield
+
+
+class WebServer:
+    """Serves the web application on one address until it is closed."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+        self._server = _Quiet(config)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self._socket.getsockname()[1])
+
+    async def serve(self) -> None:
+        """Serve until `close`."""
+        await self._server.serve(sockets=[self._socket])
+
+    async def close(self) -> None:
+        """Stop serving; `serve` returns."""
+        self._server.should_exit = True
+        await asyncio.sleep(0)
