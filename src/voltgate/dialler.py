@@ -43,7 +43,7 @@ class Dialling:
 
     `url` holds `{station}`. `forward` says which backends get the station's Authorization and User-Agent: those that
     answer it, all, or none. `credentials` are a user name (with `{station}`) and a password of our own instead.
-    `timeout` is in seconds. `trust` names the files that `ssl` was made of: two backends with the same names are the same backend.
+    `timeout` is in seconds. `trust` names the files that `ssl` was made of: with the same ones, it is the same backend.
     """
 
     url: str
