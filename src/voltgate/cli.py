@@ -1,0 +1,104 @@
+"""The command line. Whatever goes wrong ends in a sentence, never in a stack trace."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voltgate import __version__
+
+app = typer.Typer(
+    name="voltgate",
+    help="The OCPP gateway: every charger connects to one address; Voltgate decides who answers it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", help="The configuration; without it the usual places are looked in."
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"voltgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
+
+@app.command()
+def run(config: ConfigFile = None) -> None:
+    """Run the gateway in the foreground."""
+    from voltgate.app import run as run_gateway  # noqa: PLC0415 - `voltgate check` needs none of it
+
+    raise typer.Exit(run_gateway(config))
+
+
+@app.command()
+def check(config: ConfigFile = None) -> None:
+    """Read the configuration and report every mistake in it."""
+    from voltgate.config import read  # noqa: PLC0415
+
+    loaded = read(config, os.environ)
+    for warning in loaded.warnings:
+        typer.echo(f"{warning} (warning)", err=True)
+    listen = ", ".join(listener.url for listener in loaded.config.listen.stations)
+    routes, backends = len(loaded.config.routes), len(loaded.config.backends)
+    typer.echo(
+        f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {routes} routes, {backends} backends."
+    )
+
+
+@app.command("hash")
+def hash_password() -> None:
+    """Read a station's password, from the terminal or standard input, and print its hash for the configuration."""
+    import argon2  # noqa: PLC0415
+
+    password = typer.prompt("Password", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        typer.echo("voltgate: the password is empty", err=True)
+        raise typer.Exit(1)
+    typer.echo(argon2.PasswordHasher().hash(password))
+
+
+def _with_simulator() -> None:
+    """Add the commands of the simulator, when one of them is asked for or all are listed."""
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if not words or words[0] in {"simulate", "demo", "backend"}:
+        from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
+
+        app.add_typer(simulator)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the program."""
+    from voltgate.config import ConfigErrors  # noqa: PLC0415
+
+    _with_simulator()
+    try:
+        app()
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            typer.echo(str(problem), err=True)
+        sys.exit(1)
+    except OSError as error:
+        typer.echo(f"voltgate: {error.strerror or error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
