@@ -1,0 +1,32 @@
+"""The time of day for the simulator: one clock for seconds that pass and for timestamps in payloads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class Clock:
+    """Gives the seconds that pass (`now`: the event loop's, or a test's) and turns them into timestamps.
+
+    `epoch` is the Unix time at which `now` stood at 0. The last second is remembered: at full load thousands of
+    timestamps share it.
+    """
+
+    __slots__ = ("_prefix", "_second", "epoch", "now")
+
+    def __init__(self, now: Callable[[], float], epoch: float | None = None) -> None:
+        self.now = now
+        self.epoch = time.time() - now() if epoch is None else epoch
+        self._second = -1
+        self._prefix = ""
+
+    def stamp(self, now: float, millisecond: int | None = None) -> str:
+        """Write a time as UTC with three decimals and "Z" (2.1 Part 2 section 3.1); the fraction can be another."""
+        unix = self.epoch + now
+        second = int(unix)
+        if second != self._second:
+            self._second = second
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
+        fraction = int((unix - second) * 1000) if millisecond is None else millisecond
+        return f"{self._prefix}{fraction:03d}Z"

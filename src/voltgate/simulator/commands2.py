@@ -1,0 +1,230 @@
+"""The commands of OCPP 2.0.1 and 2.1 that change a simulated station. Source: OCPP 2.0.1 and 2.1 Part 2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from voltgate.simulator import model
+
+if TYPE_CHECKING:
+    from voltgate.simulator.charger import Charger
+
+Fields: TypeAlias = dict[str, Any]
+After: TypeAlias = Callable[[float], None]
+Outcome: TypeAlias = tuple[Fields, After | None]
+
+_ACCEPTED: Outcome = ({"status": "Accepted"}, None)
+_REJECTED: Outcome = ({"status": "Rejected"}, None)
+
+
+def _start(charger: Charger, fields: Fields) -> Outcome:
+    evse = fields.get("evseId") or charger.free_connector()
+    if evse is None or not charger.can_charge(evse):
+        return _REJECTED
+    tag, number = fields["idToken"]["idToken"], fields["remoteStartId"]
+    return {"status": "Accepted"}, lambda now: charger.start_remotely(evse, tag, now, number)
+
+
+def _stop(charger: Charger, fields: Fields) -> Outcome:
+    running = charger.running(fields["transactionId"])
+    if running is None:
+        return _REJECTED
+    return {"status": "Accepted"}, lambda now: running.stop("Remote", now)
+
+
+def _reset(charger: Charger, fields: Fields) -> Outcome:
+    def reset(now: float) -> None:
+        for running in list(charger.sessions.values()):
+            running.stop("SoftReset", now)
+        charger.reboot(now)
+
+    return {"status": "Accepted"}, reset
+
+
+def _set_variables(charger: Charger, fields: Fields) -> Outcome:
+    results = [model.put(charger, wanted) for wanted in fields["setVariableData"]]
+    password = any(
+        wanted["variable"]["name"] == "BasicAuthPassword" and result["attributeStatus"] == "Accepted"
+        for wanted, result in zip(fields["setVariableData"], results, strict=True)
+    )
+    after: After | None = (lambda now: charger.leave(now, 0.2, "new password")) if password else None
+    return {"setVariableResult": results}, after
+
+
+def _get_variables(charger: Charger, fields: Fields) -> Outcome:
+    return {"getVariableResult": [model.get(charger, wanted) for wanted in fields["getVariableData"]]}, None
+
+
+def _base_report(charger: Charger, fields: Fields) -> Outcome:
+    if fields["reportBase"] == "SummaryInventory":
+        return {"status": "NotSupported"}, None
+    return {"status": "Accepted"}, charger.sequence("NotifyReport", _report(charger, fields["requestId"]))
+
+
+def _get_report(charger: Charger, fields: Fields) -> Outcome:
+    return {"status": "Accepted"}, charger.sequence("NotifyReport", _report(charger, fields["requestId"])[-1:])
+
+
+def _report(charger: Charger, request: int) -> list[Fields]:
+    stamp = charger.scene.clock.stamp(charger.scene.clock.now())
+    parts = model.report(charger)
+    return [
+        {
+            "requestId": request,
+            "generatedAt": stamp,
+            "seqNo": number,
+            "tbc": number < len(parts) - 1,
+            "reportData": part,
+        }
+        for number, part in enumerate(parts)
+    ]
+
+
+def _monitoring_report(charger: Charger, fields: Fields) -> Outcome:
+    return {"status": "EmptyResultSet"}, None
+
+
+def _set_monitoring(charger: Charger, fields: Fields) -> Outcome:
+    results = [
+        {key: wanted[key] for key in ("type", "severity", "component", "variable")}
+        | {"status": "UnsupportedMonitorType"}
+        for wanted in fields["setMonitoringData"]
+    ]
+    return {"setMonitoringResult": results}, None
+
+
+def _clear_monitoring(charger: Charger, fields: Fields) -> Outcome:
+    return {"clearMonitoringResult": [{"status": "NotFound", "id": number} for number in fields["id"]]}, None
+
+
+def _customer(charger: Charger, fields: Fields) -> Outcome:
+    stamp = charger.scene.clock.stamp(charger.scene.clock.now())
+    steps = [{"data": "nothing is known", "seqNo": 0, "generatedAt": stamp, "requestId": fields["requestId"]}]
+    return {"status": "Accepted"}, charger.sequence("NotifyCustomerInformation", steps) if fields["report"] else None
+
+
+def _trigger(charger: Charger, fields: Fields) -> Outcome:
+    evse = fields.get("evse", {}).get("id", 1)
+    after = _causes(charger, evse).get(fields["requestedMessage"])
+    return ({"status": "NotImplemented"}, None) if after is None else ({"status": "Accepted"}, after)
+
+
+def _causes(charger: Charger, evse: int) -> dict[str, After]:
+    signing = {"csr": "-----BEGIN CERTIFICATE REQUEST-----", "certificateType": "ChargingStationCertificate"}
+    return {
+        "BootNotification": charger.boot_triggered,
+        "Heartbeat": charger.say_heartbeat,
+        "StatusNotification": lambda now: charger.say_status(evse, now),
+        "MeterValues": lambda now: charger.say_meter(evse, now),
+        "TransactionEvent": lambda now: charger.sample_event(evse, now),
+        "FirmwareStatusNotification": lambda now: charger.say("FirmwareStatusNotification", {"status": "Idle"}, now),
+        "LogStatusNotification": lambda now: charger.say("LogStatusNotification", {"status": "Idle"}, now),
+        "SignChargingStationCertificate": lambda now: charger.say("SignCertificate", signing, now),
+    }
+
+
+def _unlock(charger: Charger, fields: Fields) -> Outcome:
+    busy = fields["evseId"] in charger.sessions
+    return {"status": "OngoingAuthorizedTransaction" if busy else "Unlocked"}, None
+
+
+def _change_availability(charger: Charger, fields: Fields) -> Outcome:
+    evse, inoperative = fields.get("evse", {}).get("id", 0), fields["operationalStatus"] == "Inoperative"
+    (charger.memory.unavailable.add if inoperative else charger.memory.unavailable.discard)(evse)
+    busy = bool(charger.sessions) if evse == 0 else evse in charger.sessions
+    status = "Scheduled" if busy and inoperative else "Accepted"
+    return {"status": status}, lambda now: charger.say_status(evse or 1, now)
+
+
+def _data_transfer(charger: Charger, fields: Fields) -> Outcome:
+    if fields["vendorId"] != "voltgate.simulator":
+        return {"status": "UnknownVendorId"}, None
+    return {"status": "Accepted"} | ({"data": fields["data"]} if "data" in fields else {}), None
+
+
+def _reserve(charger: Charger, fields: Fields) -> Outcome:
+    evse = fields.get("evseId") or charger.free_connector()
+    if evse is None or evse in charger.sessions:
+        return {"status": "Occupied"}, None
+    charger.memory.reserved[fields["id"]] = evse
+    return {"status": "Accepted"}, lambda now: charger.say_status(evse, now)
+
+
+def _cancel(charger: Charger, fields: Fields) -> Outcome:
+    evse = charger.memory.reserved.pop(fields["reservationId"], None)
+    if evse is None:
+        return _REJECTED
+    return {"status": "Accepted"}, lambda now: charger.say_status(evse, now)
+
+
+def _send_local_list(charger: Charger, fields: Fields) -> Outcome:
+    charger.memory.list_version = fields["versionNumber"]
+    return _ACCEPTED
+
+
+def _list_version(charger: Charger, fields: Fields) -> Outcome:
+    return {"versionNumber": charger.memory.list_version}, None
+
+
+def _set_profile(charger: Charger, fields: Fields) -> Outcome:
+    charger.memory.profiles.add(fields["chargingProfile"]["id"])
+    return _ACCEPTED
+
+
+def _clear_profile(charger: Charger, fields: Fields) -> Outcome:
+    wanted = {fields["chargingProfileId"]} if "chargingProfileId" in fields else set(charger.memory.profiles)
+    cleared = wanted & charger.memory.profiles
+    charger.memory.profiles -= cleared
+    return {"status": "Accepted" if cleared else "Unknown"}, None
+
+
+def _get_profiles(charger: Charger, fields: Fields) -> Outcome:
+    return {"status": "NoProfiles"}, None
+
+
+def _transaction_status(charger: Charger, fields: Fields) -> Outcome:
+    waiting = {"messagesInQueue": not charger.idle}
+    name = fields.get("transactionId")
+    return waiting if name is None else waiting | {"ongoingIndicator": charger.running(name) is not None}, None
+
+
+def _log(charger: Charger, fields: Fields) -> Outcome:
+    steps = [{"status": status, "requestId": fields["requestId"]} for status in ("Uploading", "Uploaded")]
+    name = f"{charger.identity[:200]}.log"
+    return {"status": "Accepted", "filename": name}, charger.sequence("LogStatusNotification", steps)
+
+
+def _firmware(charger: Charger, fields: Fields) -> Outcome:
+    states = ("Downloading", "Downloaded", "Installing", "Installed")
+    steps = [{"status": status, "requestId": fields["requestId"]} for status in states]
+    return {"status": "Accepted"}, charger.sequence("FirmwareStatusNotification", steps)
+
+
+COMMANDS: dict[str, Callable[[Charger, Fields], Outcome]] = {
+    "CancelReservation": _cancel,
+    "ChangeAvailability": _change_availability,
+    "ClearChargingProfile": _clear_profile,
+    "ClearVariableMonitoring": _clear_monitoring,
+    "CustomerInformation": _customer,
+    "DataTransfer": _data_transfer,
+    "GetBaseReport": _base_report,
+    "GetChargingProfiles": _get_profiles,
+    "GetLocalListVersion": _list_version,
+    "GetLog": _log,
+    "GetMonitoringReport": _monitoring_report,
+    "GetReport": _get_report,
+    "GetTransactionStatus": _transaction_status,
+    "GetVariables": _get_variables,
+    "RequestStartTransaction": _start,
+    "RequestStopTransaction": _stop,
+    "ReserveNow": _reserve,
+    "Reset": _reset,
+    "SendLocalList": _send_local_list,
+    "SetChargingProfile": _set_profile,
+    "SetVariableMonitoring": _set_monitoring,
+    "SetVariables": _set_variables,
+    "TriggerMessage": _trigger,
+    "UnlockConnector": _unlock,
+    "UpdateFirmware": _firmware,
+}

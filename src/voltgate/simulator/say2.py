@@ -1,0 +1,87 @@
+"""What a 2.0.1 or 2.1 station says: its payloads. Source: OCPP 2.0.1 and 2.1 Part 2 section 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_MEASURANDS: tuple[tuple[str, str | None, str], ...] = (
+    ("Energy.Active.Import.Register", None, "Wh"),
+    ("Power.Active.Import", None, "W"),
+    ("Current.Import", "L1", "A"),
+    ("Current.Import", "L2", "A"),
+    ("Current.Import", "L3", "A"),
+    ("Voltage", "L1", "V"),
+    ("Voltage", "L2", "V"),
+    ("Voltage", "L3", "V"),
+    ("SoC", None, "Percent"),
+    ("Power.Offered", None, "W"),
+    ("Current.Offered", None, "A"),
+    ("Frequency", None, "Hz"),
+)
+
+
+def boot(identity: str, number: int, reason: str = "PowerUp") -> dict[str, Any]:
+    """Say what the station is."""
+    station = {
+        "vendorName": "Voltgate",
+        "model": "Simulator 2",
+        "serialNumber": identity[:25],
+        "firmwareVersion": f"2.0.{number % 4}",
+    }
+    return {"reason": reason, "chargingStation": station}
+
+
+def status(evse: int, state: str, stamp: str) -> dict[str, Any]:
+    """Say how a connector is; each EVSE of a simulated station has one."""
+    return {"timestamp": stamp, "connectorStatus": state, "evseId": evse, "connectorId": 1}
+
+
+def token(tag: str) -> dict[str, Any]:
+    """Give a card as an IdTokenType."""
+    return {"idToken": tag, "type": "ISO14443"}
+
+
+def authorize(tag: str) -> dict[str, Any]:
+    """Ask whether a card may charge."""
+    return {"idToken": token(tag)}
+
+
+def reading(energy: int, samples: int, stamp: str, context: str = "Sample.Periodic") -> dict[str, Any]:
+    """Read the meter: `energy` is in Wh, the other measurands follow from it so that a seed gives the same again."""
+    sampled: list[dict[str, Any]] = []
+    for measurand, phase, unit in _MEASURANDS[:samples]:
+        value = energy if unit == "Wh" else (energy % 97) / 4 + 10
+        sample = {"value": value, "context": context, "measurand": measurand, "unitOfMeasure": {"unit": unit}}
+        sampled.append(sample | {"phase": phase} if phase else sample)
+    return {"timestamp": stamp, "sampledValue": sampled}
+
+
+def meter_values(evse: int, value: dict[str, Any]) -> dict[str, Any]:
+    """Say what the meter shows outside a transaction."""
+    return {"evseId": evse, "meterValue": [value]}
+
+
+def event(kind: str, trigger: str, number: int, info: dict[str, Any], stamp: str, **more: Any) -> dict[str, Any]:
+    """Report a TransactionEvent: Started, Updated or Ended, with its number in the transaction from 0."""
+    return {
+        "eventType": kind,
+        "timestamp": stamp,
+        "triggerReason": trigger,
+        "seqNo": number,
+        "transactionInfo": info,
+        **more,
+    }
+
+
+def data_transfer(data: str) -> dict[str, Any]:
+    """Send something that the stand-in backend sends back."""
+    return {"vendorId": "voltgate.simulator", "messageId": "echo", "data": data}
+
+
+def variable(component: str, name: str, value: str) -> dict[str, Any]:
+    """Report one variable of the device model."""
+    return {
+        "component": {"name": component},
+        "variable": {"name": name},
+        "variableAttribute": [{"type": "Actual", "value": value}],
+    }

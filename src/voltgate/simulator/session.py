@@ -1,0 +1,342 @@
+"""A session: one car at one connector of a simulated station, from the plug to the last confirmed message.
+
+Transaction messages are kept by the station's outbox until they are answered; what else is said may be lost.
+Source: OCPP 1.6 sections 3.3 to 3.7 and 4.8 to 4.10; OCPP 2.0.1 and 2.1 Part 2 sections E and F.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voltgate.simulator import say2, say16
+from voltgate.simulator.history import Record
+from voltgate.simulator.line import Answer, Proof, Then
+from voltgate.simulator.tally import Fault
+
+if TYPE_CHECKING:
+    from voltgate.simulator.charger import Charger
+
+_WATT = 7400
+
+
+class Session:
+    """What sessions of all versions share: the driver's card, the meter, and what is still unconfirmed."""
+
+    __slots__ = ("_next_reading", "charger", "connector", "ended", "length", "owed", "record", "remote", "state", "tag")
+
+    def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
+        self.charger = charger
+        self.connector = connector
+        self.tag = tag
+        self.length = length
+        self.remote = remote
+        self.state = "Occupied" if charger.modern else "Preparing"
+        self.record: Record | None = None
+        self.owed = 0
+        self.ended = False
+        self._next_reading = 0.0
+
+    def begin(self, now: float) -> None:
+        """Plug in, and ask whether the card may charge; away from the backend the station trusts it."""
+        raise NotImplementedError
+
+    def stop(self, reason: str, now: float) -> None:
+        """End the transaction; the reason is spelt as in 1.6."""
+        raise NotImplementedError
+
+    def sample(self, now: float, context: str = "Trigger") -> None:
+        """Send a meter reading now."""
+        raise NotImplementedError
+
+    @property
+    def named(self) -> str | int | None:
+        """The transaction's number or name, once it has one."""
+        raise NotImplementedError
+
+    def meter(self, now: float) -> int:
+        """Give the meter's reading in Wh."""
+        record = self.record
+        return 0 if record is None else record.meter_start + int((now - record.started) * _WATT / 3600)
+
+    def _open_record(self, now: float) -> None:
+        charger = self.charger
+        charger.scene.tally.begun += 1
+        self.record = Record(self.connector, self.tag, charger.dice.below(1 << 20), now)
+        self.charger.scene.wheel.at(now + self.length, self._time_up)
+        self._next_reading = now + charger.scene.profile.metering
+        charger.scene.wheel.at(self._next_reading, self._read)
+
+    def _read(self, now: float) -> None:
+        if not self.ended:
+            self.sample(now, "Sample.Periodic")
+            self._next_reading += max(self.charger.metering, 0.1)
+            self.charger.scene.wheel.at(self._next_reading, self._read)
+
+    def _time_up(self, now: float) -> None:
+        self.stop("Local", now)
+
+    def _authorize(self, payload: dict[str, Any], then: Then, now: float) -> None:
+        self.charger.ask("Authorize", payload, then, now, proof=self._own_card)
+
+    def _own_card(self, payload: dict[str, Any]) -> str | None:
+        """Look whether an answer is about our card: the stand-in names the card as its group's."""
+        if not self.charger.scene.conduct.echo:
+            return None
+        told = group(payload)
+        return None if told == self.tag else f"the answer is about the card {told}, not {self.tag}"
+
+    def _owe(self, action: str, payload: Any, then: Then | None, now: float, proof: Proof | None = None) -> None:
+        """Say something that must not be lost."""
+        self.owed += 1
+        self.charger.ask(action, payload, Settled(self, action, then), now, kept=True, proof=proof)
+
+    def settle(self, action: str, answer: Answer, now: float) -> None:
+        """Note that a message was confirmed, or that it never will be."""
+        self.owed -= 1
+        record, tally = self.record, self.charger.scene.tally
+        if not isinstance(answer, dict) and record is not None and not record.lost:
+            record.lost = True
+            tally.fault(Fault.LOST, self.charger.identity, f"{action} of transaction {self.named} was given up")
+        if self.ended and not self.owed and record is not None:
+            record.confirmed = not record.lost
+            tally.confirmed += record.confirmed
+            self.charger.remember(record)
+
+    def _depart(self, now: float) -> None:
+        self.ended = True
+        self.charger.scene.wheel.at(now + 0.2, self._leave)
+
+    def _leave(self, now: float) -> None:
+        self.charger.parted(self.connector, now)
+
+    def _turn_away(self, now: float) -> None:
+        """Send the driver away: the card may not charge."""
+        self._depart(now)
+
+
+class Settled:
+    """What is called when a transaction message has ended: tells the session, and whoever else waits."""
+
+    __slots__ = ("_action", "_session", "_then")
+
+    def __init__(self, session: Session, action: str, then: Then | None) -> None:
+        self._session = session
+        self._action = action
+        self._then = then
+
+    def __call__(self, answer: Answer, now: float) -> None:
+        """Take how the message ended."""
+        if self._then is not None:
+            self._then(answer, now)
+        self._session.settle(self._action, answer, now)
+
+
+class Session16(Session):
+    """A session of 1.6: the backend numbers the transaction in its answer to the start."""
+
+    __slots__ = ("transaction",)
+
+    def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
+        super().__init__(charger, connector, tag, length, remote)
+        self.transaction: int | None = None
+
+    @property
+    def named(self) -> int | None:
+        """The transaction's number, once the backend has given it one."""
+        return self.transaction
+
+    def begin(self, now: float) -> None:
+        """Plug in and ask; a remote start needs no asking (AuthorizeRemoteTxRequests is false)."""
+        self._show("Preparing", now)
+        if self.remote is not None or not self.charger.online:
+            self._start(now)
+        else:
+            self._authorize(say16.authorize(self.tag), self._authorized, now)
+
+    def _authorized(self, answer: Answer, now: float) -> None:
+        if answer is None or (isinstance(answer, dict) and answer["idTagInfo"]["status"] == "Accepted"):
+            self._start(now)
+        else:
+            self._turn_away(now)
+
+    def _start(self, now: float) -> None:
+        if self.ended:
+            return
+        self._open_record(now)
+        stamp = self.charger.scene.clock.stamp(now)
+        say = say16.start(self.connector, self.tag, self.meter(now), stamp)
+        self._owe("StartTransaction", say, self._started, now, self._own_number)
+        self._show("Charging", now)
+
+    def _started(self, answer: Answer, now: float) -> None:
+        if not isinstance(answer, dict):
+            return
+        self.transaction = answer["transactionId"]
+        if self.record is not None:
+            self.record.name = self.transaction
+        if answer["idTagInfo"]["status"] != "Accepted":
+            self.stop("DeAuthorized", now)
+
+    def _own_number(self, payload: dict[str, Any]) -> str | None:
+        number = payload["transactionId"]
+        for other in self.charger.sessions.values():
+            if other is not self and other.named == number:
+                return f"the number {number} is that of another transaction of this station"
+        return self._own_card(payload)
+
+    def sample(self, now: float, context: str = "Trigger") -> None:
+        """Send MeterValues; the transaction's number is filled in when they are sent."""
+        charger = self.charger
+        value = say16.reading(self.meter(now), charger.scene.profile.samples, charger.scene.clock.stamp(now), context)
+        if self.record is not None:
+            self.record.samples += 1
+        self._owe("MeterValues", lambda: say16.meter_values(self.connector, self._number, value), None, now)
+
+    def stop(self, reason: str, now: float) -> None:
+        """End the transaction and free the connector."""
+        if self.ended:
+            return
+        if self.record is None:
+            self._turn_away(now)
+            return
+        self.record.meter_stop = meter = self.meter(now)
+        self._show("Finishing", now)
+        self.ended = True
+        tag = self.tag if reason == "Local" else None
+        stamp = self.charger.scene.clock.stamp(now)
+        proof = self._own_card if tag else None
+        self._owe("StopTransaction", lambda: say16.stop(self._number, tag, meter, stamp, reason), None, now, proof)
+        self._depart(now)
+
+    @property
+    def _number(self) -> int:
+        """The number, or -1 when the backend never gave one (errata v4.0 section 3.18)."""
+        return -1 if self.transaction is None else self.transaction
+
+    def _show(self, state: str, now: float) -> None:
+        self.state = state
+        self.charger.say_status(self.connector, now)
+
+
+class Session2(Session):
+    """A session of 2.0.1 or 2.1: the station names the transaction and numbers its events."""
+
+    __slots__ = ("_told", "events", "transaction")
+
+    def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
+        super().__init__(charger, connector, tag, length, remote)
+        self.transaction = charger.dice.uuid()
+        self.events = 0
+        self._told = False
+
+    @property
+    def named(self) -> str:
+        """The transaction's name."""
+        return self.transaction
+
+    def begin(self, now: float) -> None:
+        """Plug in. One time in four the transaction starts with the cable, before anybody has shown a card."""
+        self.charger.say_status(self.connector, now)
+        if self.remote is not None:
+            self._start("RemoteStart", now, card=True)
+        elif not self.charger.online:
+            self._start("Authorized", now, card=True)
+        elif self.charger.dice.chance(0.25):
+            self._start("CablePluggedIn", now, card=False)
+            self._authorize(say2.authorize(self.tag), self._authorized, now)
+        else:
+            self._authorize(say2.authorize(self.tag), self._authorized, now)
+
+    def _authorized(self, answer: Answer, now: float) -> None:
+        accepted = answer is None or (isinstance(answer, dict) and answer["idTokenInfo"]["status"] == "Accepted")
+        if self.ended:
+            return
+        if not accepted:
+            self.stop("DeAuthorized", now)
+        elif self.record is None:
+            self._start("Authorized", now, card=True)
+        else:
+            self._event("Updated", "Authorized", now, state="Charging", card=True)
+
+    def _start(self, trigger: str, now: float, *, card: bool) -> None:
+        self._open_record(now)
+        if self.record is not None:
+            self.record.name = self.transaction
+        self._event("Started", trigger, now, state="Charging" if card else "EVConnected", card=card)
+
+    def sample(self, now: float, context: str = "Trigger") -> None:
+        """Report the meter."""
+        if self.record is not None:
+            self.record.samples += 1
+        trigger = "MeterValuePeriodic" if context == "Sample.Periodic" else "Trigger"
+        self._event("Updated", trigger, now, reading=context)
+
+    def stop(self, reason: str, now: float) -> None:
+        """End the transaction and free the connector."""
+        if self.ended:
+            return
+        if self.record is None:
+            self._turn_away(now)
+            return
+        self.record.meter_stop = self.meter(now)
+        stopped = {"DeAuthorized": "DeAuthorized", "Remote": "Remote"}.get(reason, "Local")
+        trigger = {"DeAuthorized": "Deauthorized", "Remote": "RemoteStop"}.get(reason, "StopAuthorized")
+        if reason in {"HardReset", "SoftReset"}:
+            stopped, trigger = "ImmediateReset", "ResetCommand"
+        self.ended = True
+        card = trigger == "StopAuthorized"
+        self._event("Ended", trigger, now, reading="Transaction.End", stopped=stopped, card=card)
+        self._depart(now)
+
+    def _event(
+        self,
+        kind: str,
+        trigger: str,
+        now: float,
+        *,
+        state: str | None = None,
+        card: bool = False,
+        reading: str | None = None,
+        stopped: str | None = None,
+    ) -> None:
+        scene = self.charger.scene
+        stamp = scene.clock.stamp(now)
+        more: dict[str, Any] = {} if self.charger.online else {"offline": True}
+        if kind == "Started":
+            more["evse"] = {"id": self.connector, "connectorId": 1}
+        if card:
+            more["idToken"] = say2.token(self.tag)
+        if reading is not None:
+            more["meterValue"] = [say2.reading(self.meter(now), scene.profile.samples, stamp, reading)]
+        say = say2.event(kind, trigger, self.events, self._info(kind, state, stopped), stamp, **more)
+        self.events += 1
+        self._owe("TransactionEvent", say, self._answered, now, self._own_card if card else None)
+
+    def _info(self, kind: str, state: str | None, stopped: str | None) -> dict[str, Any]:
+        info: dict[str, Any] = {"transactionId": self.transaction}
+        if state is not None:
+            info["chargingState"] = state
+        if stopped is not None:
+            info["stoppedReason"] = stopped
+        if kind == "Started" and self.remote is not None:
+            info["remoteStartId"] = self.remote
+        return info
+
+    def _answered(self, answer: Answer, now: float) -> None:
+        refused = isinstance(answer, dict) and answer.get("idTokenInfo", {}).get("status", "Accepted") != "Accepted"
+        if refused and not self.ended:
+            self.stop("DeAuthorized", now)
+
+
+def group(payload: dict[str, Any]) -> str | None:
+    """Give the group of a card out of an answer about it: with the stand-in backend, the card itself."""
+    if "idTagInfo" in payload:
+        parent = payload["idTagInfo"].get("parentIdTag")
+        return str(parent) if parent is not None else None
+    told: str | None = payload.get("idTokenInfo", {}).get("groupIdToken", {}).get("idToken")
+    return told
+
+
+def session(charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> Session:
+    """Make the session of the station's version."""
+    return (Session2 if charger.modern else Session16)(charger, connector, tag, length, remote)

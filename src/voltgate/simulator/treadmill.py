@@ -1,0 +1,85 @@
+"""The treadmill: a simulated station that has no life, only load. The next call goes out when the last is answered.
+
+The mix is that of a fleet: small, middling and large messages (57, 394 and 1,940 bytes) four to three to three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from voltgate.simulator import say2, say16
+from voltgate.simulator.line import Answer
+
+if TYPE_CHECKING:
+    from voltgate.simulator.charger import Charger
+
+Sender = Callable[["Treadmill", float, float | None], None]
+
+
+class Treadmill:
+    """Keeps one station at work; `step` asks the next call, and is called again by its answer unless it is `paced`."""
+
+    __slots__ = ("_charger", "_place", "paced")
+
+    def __init__(self, charger: Charger, *, paced: bool = False) -> None:
+        self._charger = charger
+        self._place = charger.number % len(_MIX)
+        self.paced = paced
+
+    def step(self, now: float, due: float | None = None) -> None:
+        """Send the next call, if the station is on line and has none open. Latency counts from `due` if given."""
+        charger = self._charger
+        if charger.online and charger.idle and not charger.scene.closing:
+            self._place = (self._place + 1) % len(_MIX)
+            _MIX[self._place](self, now, due)
+
+    def _done(self, answer: Answer, now: float) -> None:
+        if not self.paced:
+            self.step(now)
+
+    def _beat(self, now: float, due: float | None) -> None:
+        self._charger.say_heartbeat(now, self._done, due)
+
+    def _echo(self, now: float, due: float | None) -> None:
+        charger = self._charger
+        word = f"{charger.identity}:{charger.serials.last}"
+        proof = Echo(word) if charger.scene.conduct.echo else None
+        say = say2.data_transfer(word) if charger.modern else say16.data_transfer(word)
+        charger.ask("DataTransfer", say, self._done, now, proof=proof, due=due)
+
+    def _few(self, now: float, due: float | None) -> None:
+        self._meter(1, now, due)
+
+    def _many(self, now: float, due: float | None) -> None:
+        self._meter(12, now, due)
+
+    def _meter(self, samples: int, now: float, due: float | None) -> None:
+        charger = self._charger
+        stamp = charger.scene.clock.stamp(now)
+        energy = charger.serials.last * 7
+        if charger.modern:
+            say = say2.meter_values(1, say2.reading(energy, samples, stamp))
+        else:
+            say = say16.meter_values(1, None, say16.reading(energy, samples, stamp))
+        charger.ask("MeterValues", say, self._done, now, due=due)
+
+
+class Echo:
+    """Looks whether a DataTransfer came back to whoever sent it."""
+
+    __slots__ = ("_word",)
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def __call__(self, payload: dict[str, Any]) -> str | None:
+        """Give what is wrong with an answer; None when nothing is."""
+        told = payload.get("data")
+        return None if told == self._word else f"the echo of {self._word} is {told}"
+
+
+_MIX: tuple[Sender, ...] = (
+    Treadmill._beat, Treadmill._few, Treadmill._many, Treadmill._echo, Treadmill._few,
+    Treadmill._many, Treadmill._beat, Treadmill._few, Treadmill._many, Treadmill._echo,
+)  # fmt: skip
