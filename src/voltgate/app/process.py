@@ -9,6 +9,7 @@ import os
 import random
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,9 +69,8 @@ class Process:
 
     def __init__(self, loaded: Loaded) -> None:
         self._conf = _Conf(loaded, stamp=_stamp(loaded.source))
-        loop = asyncio.get_running_loop()
-        self._clock = loop.time
-        self._wheel = Wheel(loop.time(), TICK)
+        self._clock = time.monotonic  # the loop's own has whole milliseconds
+        self._wheel = Wheel(self._clock(), TICK)
         self._counts = Counts()
         self._dialler = Dialler(self._wheel, self._clock, report)
         self._surroundings = Surroundings()

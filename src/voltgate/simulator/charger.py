@@ -42,8 +42,9 @@ class Charger:
     """One simulated station of one version."""
 
     __slots__ = (
-        "_beat_at", "_failures", "_lives", "_outbox", "_retry_at", "_stopped", "booted", "dice", "history", "identity", "interval", "line",
-        "memory", "metering", "number", "password", "scene", "serials", "sessions", "stage", "treadmill", "version",
+        "_beat_at", "_failures", "_lives", "_outbox", "_retry_at", "_stopped", "booted", "dice", "history",
+        "identity", "interval", "line", "memory", "metering", "number", "password", "scene", "serials",
+        "sessions", "stage", "treadmill", "version",
     )  # fmt: skip
 
     def __init__(
@@ -155,7 +156,8 @@ class Charger:
 
     def _come_back(self, now: float) -> None:
         """Dial again after the wait of 2.1 Part 4 section 5.4: doubled so often, with a new random part each time."""
-        if self._stopped or self.scene.closing or not self.scene.conduct.reconnects:
+        over = self.scene.closing and not self._outbox  # whoever still owes a message delivers it first
+        if self._stopped or over or not self.scene.conduct.reconnects:
             return
         minimum, spread, doublings = self.scene.conduct.backoff
         wait = minimum * 2 ** min(self._failures, doublings) + self.dice.between(0, spread)
@@ -205,13 +207,13 @@ class Charger:
     def _live(self, now: float) -> None:
         """Begin the daily life: a car for each connector now and then; or go on with the treadmill."""
         if self.treadmill is not None:
-            self.treadmill.step(now)
+            self.treadmill.go_on(now)
         if self._lives:
             return
         self._lives = True
         if self.scene.profile.treadmill:
-            self.treadmill = Treadmill(self)
-            self.treadmill.step(now)
+            self.treadmill = Treadmill(self, paced=self.scene.paced)
+            self.treadmill.go_on(now)
         for connector in range(1, self.scene.profile.connectors + 1):
             self.await_car(connector, now)
 

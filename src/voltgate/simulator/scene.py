@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Scene:
     """What the simulated stations of one run share. `dial` begins to connect a station, and returns at once.
 
-    `closing` is set when the run draws to its end: what runs is finished, nothing new begins.
+    `paced` treadmills wait for their steps; `closing` is set when the run draws to its end: what runs is finished,
+    nothing new begins.
     """
 
     profile: Profile
@@ -30,6 +31,7 @@ class Scene:
     clock: Clock
     dial: Callable[[Charger], None]
     seed: int = 1
+    paced: bool = False
     closing: bool = False
     begun: int = 0
     handshakes: int = 0

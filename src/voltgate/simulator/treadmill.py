@@ -34,9 +34,13 @@ class Treadmill:
             self._place = (self._place + 1) % len(_MIX)
             _MIX[self._place](self, now, due)
 
-    def _done(self, answer: Answer, now: float) -> None:
+    def go_on(self, now: float) -> None:
+        """Begin, or begin again after the connection was lost; who is paced waits for the next step."""
         if not self.paced:
             self.step(now)
+
+    def _done(self, answer: Answer, now: float) -> None:
+        self.go_on(now)
 
     def _beat(self, now: float, due: float | None) -> None:
         self._charger.say_heartbeat(now, self._done, due)

@@ -1,0 +1,212 @@
+"""A fleet: many simulated stations in one process, dialled, let run, and brought home."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from voltgate.carriers.websocket.dial import dial
+from voltgate.carriers.websocket.link import Link, LinkSettings
+from voltgate.ocpp.wheel import Wheel
+from voltgate.simulator.charger import Charger
+from voltgate.simulator.clock import Clock
+from voltgate.simulator.profile import Conduct, Profile
+from voltgate.simulator.scene import Scene
+from voltgate.simulator.tally import Fault, Tally
+
+TICK = 0.05
+"""Seconds between ticks of the simulator's wheel."""
+
+_AT_ONCE = 200
+"""Handshakes under way at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to simulate. Times are in seconds; `duration` None runs until stopped.
+
+    Station number 7 is called `prefix` and "00007"; versions take turns. `password` is sent by HTTP Basic. `rate` is
+    calls a second of the whole fleet at a fixed pace, for a treadmill; None: as fast as answers come.
+    """
+
+    url: str
+    stations: int
+    versions: tuple[str, ...]
+    profile: Profile
+    conduct: Conduct
+    prefix: str = "SIM-"
+    password: str | None = field(default=None, repr=False)
+    ramp: float = 0.0
+    duration: float | None = 60.0
+    rate: float | None = None
+    seed: int = 1
+    ca: str | None = None
+
+
+class Fleet:
+    """The stations of one run."""
+
+    def __init__(self, plan: Plan, report: Callable[[Exception], None]) -> None:
+        self.plan = plan
+        self.tally = Tally()
+        self.wheel = Wheel(time.monotonic(), TICK)
+        self.clock = Clock(time.monotonic)
+        self.scene = Scene(
+            plan.profile,
+            plan.conduct,
+            self.tally,
+            self.wheel,
+            self.clock,
+            self._dial,
+            plan.seed,
+            paced=plan.rate is not None,
+        )
+        self.chargers = [self._charger(number) for number in range(1, plan.stations + 1)]
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._dialling: set[asyncio.Task[None]] = set()
+        self._trust = ssl.create_default_context(cafile=plan.ca) if plan.url.startswith("wss:") else None
+        self._settings = LinkSettings(ping=0)
+        self._report = report
+        self._pacing: asyncio.TimerHandle | None = None
+        self._paced = 0.0
+
+    def _charger(self, number: int) -> Charger:
+        plan = self.plan
+        version = plan.versions[number % len(plan.versions)]
+        return Charger(f"{plan.prefix}{number:05d}", number, version, self.scene, plan.password)
+
+    # Connecting
+
+    def _dial(self, charger: Charger) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(charger))
+        self._dialling.add(task)
+        task.add_done_callback(self._dialled)
+
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        self._dialling.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._failed(fault)
+
+    def _failed(self, fault: BaseException, link: object = None) -> None:
+        self._report(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
+
+    async def _connect(self, charger: Charger) -> None:
+        async with self._gate:
+            answer = await dial(
+                _address(self.plan.url, charger.identity),
+                offer=(charger.version,),
+                headers=_credentials(charger),
+                ssl=self._trust,
+                settings=self._settings,
+                wheel=self.wheel,
+                clock=self.clock.now,
+                timeout=30.0,
+                report=self._failed,
+                name=charger.identity,
+            )
+        now = self.clock.now()
+        if not isinstance(answer, Link):
+            body = answer.body.decode("utf-8", "replace").strip()
+            charger.turned_away(f"{answer.reason} {body}".strip(), now)
+        elif answer.subprotocol != charger.version:
+            charger.turned_away(f"offered {charger.version}, got {answer.subprotocol}", now)
+            answer.abort("wrong sub-protocol")
+        else:
+            answer.start(charger.connected(answer, now))
+
+    # The run
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run for as long as the plan says, or until `stop`; then finish what runs, and hang up."""
+        ticking = asyncio.get_running_loop().create_task(self._tick())
+        try:
+            await self._switch_on(stop)
+            if self.plan.rate:
+                self._pace(self.plan.rate)
+            await _until(stop, self.plan.duration)
+            self.scene.closing = True
+            await self._finish()
+        finally:
+            if self._pacing is not None:
+                self._pacing.cancel()
+            for task in list(self._dialling):
+                task.cancel()
+            ticking.cancel()
+            await asyncio.gather(ticking, *self._dialling, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        while True:
+            self.wheel.tick(self.clock.now())
+            await asyncio.sleep(TICK)
+
+    async def _switch_on(self, stop: asyncio.Event) -> None:
+        pause = self.plan.ramp / max(1, len(self.chargers))
+        behind = self.clock.now()
+        for charger in self.chargers:
+            charger.start(self.clock.now())
+            behind += pause
+            if behind - self.clock.now() > TICK:
+                await _until(stop, behind - self.clock.now())
+            if stop.is_set():
+                return
+
+    def _pace(self, rate: float) -> None:
+        """Send calls at a fixed pace, late ones too: their latency counts from when they were due."""
+        turns = self._turns()
+        self._paced = self.clock.now()
+
+        def step() -> None:
+            now = self.clock.now()
+            while self._paced <= now:
+                treadmill = next(turns).treadmill
+                if treadmill is not None:
+                    treadmill.step(now, self._paced)
+                self._paced += 1 / rate
+            self._pacing = asyncio.get_running_loop().call_later(max(0.0, self._paced - now), step)
+
+        step()
+
+    def _turns(self) -> Iterator[Charger]:
+        while True:
+            yield from self.chargers
+
+    async def _finish(self) -> None:
+        """Let every session end and every message be confirmed; count what was not, then hang up."""
+        now = self.clock.now()
+        for charger in self.chargers:
+            charger.finish(now)
+        patience = self.plan.conduct.timeout + 5
+        for _ in range(int(patience / TICK)):
+            if all(charger.settled for charger in self.chargers):
+                break
+            await asyncio.sleep(TICK)
+        for charger in self.chargers:
+            for _ in range(charger.unconfirmed()):
+                self.tally.fault(Fault.LOST, charger.identity, "a transaction was never confirmed")
+            charger.leave(self.clock.now())
+        await asyncio.sleep(TICK * 4)
+
+
+def _address(url: str, identity: str) -> str:
+    segment = quote(identity, safe="")
+    return url.replace("{station}", segment) if "{station}" in url else f"{url.rstrip('/')}/{segment}"
+
+
+def _credentials(charger: Charger) -> Sequence[tuple[str, str]]:
+    if charger.password is None:
+        return ()
+    secret = charger.password.encode() if isinstance(charger.password, str) else charger.password
+    return (("Authorization", "Basic " + base64.b64encode(charger.identity.encode() + b":" + secret).decode()),)
+
+
+async def _until(stop: asyncio.Event, seconds: float | None) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
