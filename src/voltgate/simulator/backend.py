@@ -224,7 +224,7 @@ class Place:
             entry.ended = True
             entry.meter_stop = payload["meterStop"]
             entry.messages += 1
-        return {"idTagInfo": {"status": "Accepted"}}
+        return {"idTagInfo": _tag_info(payload["idTag"])} if "idTag" in payload else {}
 
     def meter(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer MeterValues."""

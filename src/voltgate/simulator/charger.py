@@ -387,6 +387,8 @@ class Charger:
             self.booted = False  # the backend does not know us: 2.x B01, B02
             self._boot(now)
         self._pump(now)
+        if self.treadmill is not None and self.idle:
+            self.treadmill.go_on(now)
 
     def _exhausted(self, asked: Asked, answer: Answer) -> bool:
         """Tell whether a refused message was tried often enough. One that nobody answered never was."""

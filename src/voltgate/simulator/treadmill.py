@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from voltgate.simulator import say2, say16
-from voltgate.simulator.line import Answer
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -35,22 +34,19 @@ class Treadmill:
             _MIX[self._place](self, now, due)
 
     def go_on(self, now: float) -> None:
-        """Begin, or begin again after the connection was lost; who is paced waits for the next step."""
+        """Begin, or go on after an answer; who is paced waits for the next step."""
         if not self.paced:
             self.step(now)
 
-    def _done(self, answer: Answer, now: float) -> None:
-        self.go_on(now)
-
     def _beat(self, now: float, due: float | None) -> None:
-        self._charger.say_heartbeat(now, self._done, due)
+        self._charger.say_heartbeat(now, None, due)
 
     def _echo(self, now: float, due: float | None) -> None:
         charger = self._charger
         word = f"{charger.identity}:{charger.serials.last}"
         proof = Echo(word) if charger.scene.conduct.echo else None
         say = say2.data_transfer(word) if charger.modern else say16.data_transfer(word)
-        charger.ask("DataTransfer", say, self._done, now, proof=proof, due=due)
+        charger.ask("DataTransfer", say, None, now, proof=proof, due=due)
 
     def _few(self, now: float, due: float | None) -> None:
         self._meter(1, now, due)
@@ -66,7 +62,7 @@ class Treadmill:
             say = say2.meter_values(1, say2.reading(energy, samples, stamp))
         else:
             say = say16.meter_values(1, None, say16.reading(energy, samples, stamp))
-        charger.ask("MeterValues", say, self._done, now, due=due)
+        charger.ask("MeterValues", say, None, now, due=due)
 
 
 class Echo:
