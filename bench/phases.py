@@ -1,0 +1,221 @@
+"""The measurements: what one contender shows in one round of each kind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.contenders import Contender, Running, free_ports
+from bench.machine import Cores, Failure, Spent, Usage, resident, usage
+from bench.worker import Worker
+
+TOGETHER = 64
+"""Handshakes under way at once."""
+STATIONS = 500
+BEHIND = 0.005
+"""The part of the calls of a window that may wait at its end; more means that the rate is not carried."""
+LEAD = 0.1
+"""Seconds between an order to the generators and the moment that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how often: seconds, rounds, stations."""
+
+    rounds: int
+    warm: float
+    load: float
+    paced_rounds: int
+    pace: float
+    accept_rounds: int
+    accepted: int
+    idle: int
+    settle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One contender in one round: its figures, and whether they may be used."""
+
+    contender: str
+    round: int
+    figures: dict[str, float]
+    faults: dict[str, int] = field(default_factory=dict)
+    """What was lost, doubled, wrong or broken; nothing of it is tolerated."""
+    foreign: float = 0.0
+    """The part of the proxy's core that somebody else used."""
+
+
+class Bench:
+    """One contender between the bench's own generator and backend, all started for one measurement."""
+
+    def __init__(self, contender: Contender, cores: Cores, secure: bool = False, paced: bool = False) -> None:
+        self.contender = contender
+        self._cores = cores
+        self._secure = secure
+        self._count = 1 if paced else cores.generators
+        # A generator that keeps time needs a core of its own, or it measures how long it waited for one.
+        own = paced and cores.ample
+        self._calling = cores.others[:1] if own else cores.others
+        self._answering = cores.others[1:] if own else cores.others
+        self._stack = contextlib.ExitStack()
+        self._generators: list[Worker] = []
+        self._backends: list[Worker] = []
+        self.proxy: Running | None = None
+
+    def __enter__(self) -> Bench:
+        with contextlib.ExitStack() as stack:
+            self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _start(self, stack: contextlib.ExitStack) -> None:
+        answer, copy = free_ports(2)
+        ports = {"answer": answer, "copy": copy}
+        listen = {"ports": ports}
+        count = self._cores.generators
+        self._backends = [self._worker(stack, "bench.backend", listen, self._answering) for _ in range(count)]
+        for worker in self._backends:
+            worker.ready()
+        port = answer
+        if self.contender.name != "none":
+            self.proxy = stack.enter_context(Running(self.contender, self._cores.proxy, ports, self._secure))
+            port = self.proxy.port
+        tasks = ({"port": port, "tls": self._secure, "first": n * 20000} for n in range(self._count))
+        self._generators = [self._worker(stack, "bench.generator", task, self._calling) for task in tasks]
+        for worker in self._generators:
+            worker.ready()
+
+    def _worker(self, stack: contextlib.ExitStack, module: str, task: dict[str, Any], cores: tuple[int, ...]) -> Worker:
+        worker = Worker(module, task, cores)
+        stack.callback(worker.close)
+        return worker
+
+    def open(self, stations: int, seconds: float = 120.0) -> None:
+        """Connect so many stations more, and wait until the backend has them all."""
+        before = self._links()
+        parts = [stations // self._count + (n < stations % self._count) for n in range(self._count)]
+        for worker, part in zip(self._generators, parts, strict=True):
+            worker.say({"do": "open", "stations": part, "together": TOGETHER // self._count})
+        opened = sum(worker.hear(seconds)["opened"] for worker in self._generators)
+        until = time.monotonic() + 10
+        while self._links() < before + stations:
+            if time.monotonic() > until:
+                raise Failure(
+                    f"{self.contender.title}: {opened} stations connected, {self._links()} reached their backend, "
+                    f"{before + stations} wanted\n{self.proxy.log() if self.proxy else ''}"
+                )
+            time.sleep(0.005)
+
+    def _links(self) -> int:
+        return self._heard("answer", "links")
+
+    def _heard(self, port: str, figure: str) -> int:
+        return sum(worker.ask({"do": "tell"})[port][figure] for worker in self._backends)
+
+    def boot(self) -> dict[str, int]:
+        """Let each station send its BootNotification, and give what went wrong with that."""
+        for worker in self._generators:
+            worker.say({"do": "boot"})
+        return self.faults([worker.hear(60) for worker in self._generators])
+
+    def drive(self, order: dict[str, Any], warm: float, seconds: float) -> tuple[list[dict[str, Any]], Spent]:
+        """Let the generators work, and read the proxy's clocks at both ends of the window."""
+        start = time.monotonic() + LEAD
+        first, last = start + warm, start + warm + seconds
+        for worker in self._generators:
+            worker.say(order | {"start": start, "from": first, "to": last})
+        sleep_until(first)
+        before = self.usage()
+        sleep_until(last)
+        spent = self.usage().since(before)
+        return [worker.hear(60) for worker in self._generators], spent
+
+    def usage(self) -> Usage:
+        """Read the proxy's clocks; without a proxy those of the bench itself, for the sake of the window."""
+        return usage(self.proxy.pid if self.proxy else os.getpid(), self._cores.proxy)
+
+    def faults(self, counts: list[dict[str, Any]]) -> dict[str, int]:
+        """Compare what was sent, answered and heard by the backends."""
+        found = {name: sum(count.get(name, 0) for count in counts) for name in ("lost", "doubled", "wrong", "broken")}
+        sent = sum(count["sent"] for count in counts)
+        found["unheard"] = sent - self._heard("answer", "calls")
+        for port in ("answer", "copy"):
+            found["misheard"] = (
+                found.get("misheard", 0) + self._heard(port, "out_of_order") + self._heard(port, "wrong")
+            )
+        found["uncopied"] = self.contender.copies * sent - self._heard("copy", "calls")
+        return {name: count for name, count in found.items() if count}
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that the proxy holds."""
+        return resident(self.proxy.pid) if self.proxy else 0
+
+
+def sleep_until(moment: float) -> None:
+    """Sleep until a moment of the monotonic clock."""
+    time.sleep(max(0.0, moment - time.monotonic()))
+
+
+def load(contender: Contender, number: int, plan: Plan, cores: Cores) -> Sample:
+    """Measure round trips a second and CPU time a message, 500 stations in a closed loop."""
+    with Bench(contender, cores) as bench:
+        bench.open(STATIONS)
+        counts, spent = bench.drive({"do": "load"}, plan.warm, plan.load)
+        faults = bench.faults(counts)
+    rate = sum(count["in_window"] / count["seconds"] for count in counts)
+    figures = {"rate": rate}
+    if contender.name != "none":
+        calls = rate * spent.seconds
+        figures |= {
+            "capacity": calls / spent.total,
+            "micros": spent.total / calls / 2 * 1e6,
+            "user": spent.user / calls / 2 * 1e6,
+            "system": (spent.total - spent.user) / calls / 2 * 1e6,
+            "share": spent.share,
+        }
+    return Sample(contender.name, number, figures, faults, spent.foreign if bench.proxy else 0.0)
+
+
+def pace(contender: Contender, number: int, plan: Plan, cores: Cores, rate: float) -> Sample:
+    """Measure latency at a fixed rate of calls a second over all stations."""
+    with Bench(contender, cores, paced=True) as bench:
+        bench.open(STATIONS)
+        order = {"do": "pace", "rate": rate, "spin": cores.ample}
+        counts, spent = bench.drive(order, plan.warm, plan.pace)
+        count = counts[0]
+        carried = count["behind"] <= BEHIND * count["wanted"]
+        faults = bench.faults(counts) if carried else {}
+    figures = {name: count[name] for name in ("p50", "p99", "p999")} | {"carried": float(carried)}
+    return Sample(contender.name, number, figures, faults, spent.foreign if bench.proxy else 0.0)
+
+
+def arrive(contender: Contender, number: int, stations: int, settle: float, cores: Cores, secure: bool) -> Sample:
+    """Measure how many stations a second a core accepts, their backend's dial included, and what an idle one holds.
+
+    A first few stations warm the proxy up, so that neither figure counts what it allocates once.
+    """
+    few = max(50, stations // 50)
+    with Bench(contender, cores, secure) as bench:
+        bench.open(few)
+        bench.boot()
+        time.sleep(settle / 2)
+        held, before = bench.resident, bench.usage()
+        bench.open(stations - few)
+        spent = bench.usage().since(before)
+        faults = bench.boot()
+        time.sleep(settle)
+        grown = bench.resident - held
+    figures = {
+        "accepted": (stations - few) / spent.total,
+        "accepted_wall": (stations - few) / spent.seconds,
+        "kilobytes": grown / (stations - few) / 1000,
+    }
+    return Sample(contender.name, number, figures, faults, spent.foreign)

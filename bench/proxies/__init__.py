@@ -1,0 +1,1 @@
+"""The proxies that the bench brings along: what people write."""

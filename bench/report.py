@@ -1,0 +1,231 @@
+"""The report of a run: tables, aims and whether each is met, for the terminal and for docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.contenders import CONTENDERS
+from bench.phases import STATIONS
+from bench.results import Results
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run was: when, where, with which versions, how long."""
+
+    date: str
+    machine: dict[str, str]
+    versions: dict[str, str]
+    contenders: tuple[str, ...]
+    options: str
+    cores: str
+    rounds: int
+    idle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Something to reach: what, how much, what was measured, and whether that is enough."""
+
+    what: str
+    wanted: str
+    found: str
+    met: bool | None
+    """None: not measured."""
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table whose columns line up; all but the first are numbers and stand to the right."""
+    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
+    lines = [_line(row, widths) for row in (head, *rows)]
+    rule = "|" + "|".join("-" * (w + 2) if n == 0 else "-" * (w + 1) + ":" for n, w in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
+    return "| " + " | ".join(cells) + " |"
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Write a number with its thousands apart; a dash when there is none."""
+    return NOTHING if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def capacity(results: Results, names: Sequence[str]) -> str:
+    """Write the table of throughput and CPU time."""
+    rows = [
+        [CONTENDERS[name].title, *(number(results.median("load", name, figure), digits) for figure, digits in COSTS)]
+        + [number(results.ratio("load", name, other, "capacity"), 2) for other in ("nginx", "naive")]
+        for name in names
+    ]
+    for row, name in zip(rows, names, strict=True):
+        if name == "none":
+            row[1] = number(results.median("load", name, "rate"))
+    head = ["proxy", "calls/s", "µs a message", "user", "system", "its core used", "÷ nginx", "÷ naive"]
+    return table(head, rows)
+
+
+COSTS = (("capacity", 0), ("micros", 2), ("user", 2), ("system", 2), ("share", 2))
+
+
+def latency(results: Results, names: Sequence[str]) -> str:
+    """Write the table of latencies."""
+    rows = []
+    for name in names:
+        if results.of("pace", name, "p50"):
+            rows.append([CONTENDERS[name].title, *_percentiles(results, name)])
+    return table(["proxy", "p50 µs", "p99 µs", "p99.9 µs", "p99 ÷ nginx"], rows)
+
+
+def _percentiles(results: Results, name: str) -> list[str]:
+    if not results.carried(name):
+        return ["too slow", "for", "this rate", NOTHING]
+    figures = [number(results.median("pace", name, figure)) for figure in ("p50", "p99", "p999")]
+    return [*figures, number(results.ratio("pace", name, "nginx", "p99"), 2)]
+
+
+def idle(results: Results, names: Sequence[str]) -> str:
+    """Write the table of memory a station and of connections accepted."""
+    rows = [
+        [CONTENDERS[name].title]
+        + [number(results.median(door, name, "kilobytes"), 1) for door in ("ws", "wss")]
+        + [number(results.median(door, name, "accepted")) for door in ("ws", "wss")]
+        for name in names
+        if results.of("ws", name, "kilobytes") or results.of("wss", name, "kilobytes")
+    ]
+    return table(["proxy", "kB ws", "kB wss", "accepted/s ws", "accepted/s wss"], rows)
+
+
+def aims(results: Results) -> list[Aim]:
+    """Hold what was found against what is wanted of Voltgate with one backend."""
+    at_least = (
+        ("capacity ÷ nginx", 0.6, results.ratio("load", "voltgate", "nginx", "capacity"), 2),
+        ("capacity ÷ naive", 3.0, results.ratio("load", "voltgate", "naive", "capacity"), 2),
+        ("stations accepted a second a core, ws", 3000, results.median("ws", "voltgate", "accepted"), 0),
+        ("stations accepted a second a core, wss", 1000, results.median("wss", "voltgate", "accepted"), 0),
+    )
+    at_most = (
+        ("kB a station with its backend link, ws", 12, results.median("ws", "voltgate", "kilobytes"), 1),
+        ("kB a station with its backend link, wss", 50, results.median("wss", "voltgate", "kilobytes"), 1),
+        ("p99 ÷ nginx at a third of nginx's capacity", 1.5, _tail(results), 2),
+    )
+    found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
+    found += [_aim(what, wanted, value, digits, above=False) for what, wanted, value, digits in at_most]
+    return [*found, _unharmed(results), _unhindered(results)]
+
+
+def _tail(results: Results) -> float:
+    measured = bool(results.of("pace", "voltgate", "p99"))
+    if measured and not results.carried("voltgate"):
+        return math.inf
+    return results.ratio("pace", "voltgate", "nginx", "p99")
+
+
+def _aim(what: str, wanted: float, value: float, digits: int, above: bool) -> Aim:
+    met = None if math.isnan(value) else (value >= wanted if above else value <= wanted)
+    return Aim(what, f"{'≥' if above else '≤'} {wanted:,g}", number(value, digits), met)
+
+
+def _unharmed(results: Results) -> Aim:
+    names = [name for name in ("voltgate", "copy", "payload") if results.of("load", name, "rate")]
+    faults = {name: results.faults()[name] for name in names if name in results.faults()}
+    text = "; ".join(f"{name}: {count}" for found in faults.values() for name, count in found.items())
+    return Aim(
+        "answers and copies lost, doubled, changed",
+        "0",
+        text or ("0" if names else NOTHING),
+        not faults if names else None,
+    )
+
+
+def _unhindered(results: Results) -> Aim:
+    spare = results.ratio("load", "none", "nginx", "rate")
+    return _aim("the bench itself: calls/s without a proxy ÷ with nginx", 1.5, spare, 2, above=True)
+
+
+def verdict(met: bool | None) -> str:
+    """Say whether an aim is met."""
+    return {True: "met", False: "**not met**", None: "not measured"}[met]
+
+
+def tables(results: Results, run: Run) -> str:
+    """Write all that was measured, as Markdown."""
+    rows = [[aim.what, aim.wanted, aim.found, verdict(aim.met)] for aim in aims(results)]
+    proxies = [name for name in run.contenders if name != "none"]
+    parts = [
+        "## Aims",
+        table(["Voltgate (a) one backend", "aim", "found", ""], rows),
+        "## Calls forwarded, on one core",
+        f"{STATIONS} stations in a closed loop, calls of 57, 394 and 1,940 bytes 4:3:3. A call and its answer are two "
+        "messages. Calls a second are those of a full core: forwarded calls ÷ CPU seconds of the proxy.",
+        capacity(results, run.contenders),
+        "## Latency at a fixed rate",
+        f"{number(results.rate)} calls a second over {STATIONS} stations, at random moments: a third of nginx's "
+        "capacity. From the station's call to its answer; without a proxy it is the bench's own share.",
+        latency(results, run.contenders),
+        "## Idle stations, and stations that arrive",
+        f"Memory (resident) a station with its backend link, {run.idle:,} stations that have booted; stations accepted "
+        "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
+        idle(results, proxies),
+        *_collection(results),
+        *_remarks(results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _collection(results: Results) -> list[str]:
+    if math.isnan(results.collection):
+        return []
+    pause = number(results.collection * 1000, 1)
+    return [f"A full collection of garbage in Voltgate with {results.collected:,} idle stations takes {pause} ms."]
+
+
+def _remarks(results: Results) -> list[str]:
+    found = [f"- {failure}" for failure in results.failures]
+    found += [f"- {CONTENDERS[name].title}: {counts}" for name, counts in results.faults().items()]
+    text = f"{results.rejected} windows were measured again because somebody else used the proxy's core"
+    found.append(f"- {text}; {results.disturbed} were kept although somebody did.")
+    return ["## Remarks", "\n".join(found)]
+
+
+def document(results: Results, run: Run) -> str:
+    """Write docs/benchmarks.md."""
+    versions = [[CONTENDERS[name].title, run.versions[name]] for name in run.contenders]
+    where = "\n".join(f"- {name}: {value}" for name, value in run.machine.items())
+    return f"""# Benchmarks
+
+Written by `make bench` on {run.date} (`python -m bench{run.options}`). Everything here is measured in one
+interleaved run; read ratios before absolutes: they hold elsewhere, the absolutes do not.
+
+{where}
+- cores: {run.cores}
+
+{table(["proxy", "version"], versions)}
+
+{tables(results, run)}
+{METHOD}"""
+
+
+METHOD = """## Method
+
+- Each proxy runs alone on one core, as a child process that is started for each measurement, with one worker, between
+  the bench's own stations and backend (Python, uvloop, frames made beforehand) on the other cores.
+- In each of the rounds every proxy has its turn. Figures are medians over rounds; a ratio is the median of the ratios
+  within each round.
+- CPU time is the kernel's for the process with its children (`/proc/PID/task/*/schedstat`, split into user and system
+  by `/proc/PID/stat`). A window in which somebody else had more than 5 % of the core (`/proc/stat`) is measured again,
+  twice at most.
+- Each station checks each answer byte by byte; the backend checks that the calls of a station come complete and in
+  order, and every 64th byte by byte. Nothing may be lost, doubled, changed or overtaken, copies included.
+- With four cores or more the stations and the backend are two processes each, and the one that keeps a fixed rate has a
+  core of its own. With fewer they are one each and share what is left; then they, not the proxy, may be the limit ("its
+  core used" below 1), and calls a second are extrapolated from CPU time. With two cores the generator paces itself by
+  milliseconds, and latencies are worth less.
+- The naive proxy and the one on `ws` are in `bench/proxies`. nginx and HAProxy are Debian's, configured as their
+  manuals say, without logs; Voltgate runs with its defaults but for limits on rates, which are raised, not removed.
+"""

@@ -1,0 +1,68 @@
+"""What a run has found: samples by measurement, and the figures that tables are made of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench.phases import Sample
+from bench.rounds import median, ratio
+
+TOLERATED = 0.05
+"""The part of a window that somebody else may have had of the proxy's core; more, and the window is measured again."""
+
+
+@dataclass(slots=True)
+class Results:
+    """All samples of a run. Measurements are `load`, `pace`, `ws` and `wss`."""
+
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    rejected: int = 0
+    """Windows that were measured again because the core was shared."""
+    rate: float = math.nan
+    """Calls a second at which latency was measured."""
+    collection: float = math.nan
+    """Seconds of a full collection of garbage in Voltgate, with `collected` idle stations."""
+    collected: int = 0
+
+    def add(self, measurement: str, sample: Sample) -> None:
+        """Keep a sample."""
+        self.samples.setdefault(measurement, []).append(sample)
+
+    def of(self, measurement: str, contender: str, figure: str) -> dict[int, float]:
+        """Give a figure of a contender, by round."""
+        found = [s for s in self.samples.get(measurement, []) if s.contender == contender and figure in s.figures]
+        return {sample.round: sample.figures[figure] for sample in found}
+
+    def median(self, measurement: str, contender: str, figure: str) -> float:
+        """Give the median of a figure over the rounds; NaN when there is none."""
+        return median(list(self.of(measurement, contender, figure).values()))
+
+    def ratio(self, measurement: str, contender: str, reference: str, figure: str) -> float:
+        """Give the median over rounds of a figure ÷ the reference's in the same round; NaN when there is none."""
+        return ratio(self.of(measurement, contender, figure), self.of(measurement, reference, figure))
+
+    def carried(self, contender: str) -> bool:
+        """Tell whether the contender kept up with the fixed rate in every round."""
+        found = self.of("pace", contender, "carried").values()
+        return bool(found) and all(found)
+
+    def faults(self) -> dict[str, dict[str, int]]:
+        """Give what was lost, doubled, wrong or broken, by contender."""
+        found: dict[str, dict[str, int]] = {}
+        for sample in (sample for samples in self.samples.values() for sample in samples):
+            for name, count in sample.faults.items():
+                of_contender = found.setdefault(sample.contender, {})
+                of_contender[name] = of_contender.get(name, 0) + count
+        return found
+
+    @property
+    def disturbed(self) -> int:
+        """Count the samples that were kept although somebody else used the core: nothing better could be had."""
+        return sum(s.foreign > TOLERATED for samples in self.samples.values() for s in samples)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give everything, for a file."""
+        return asdict(self)
