@@ -1096,6 +1096,50 @@ VOLTGATE = _voltgate()
 """The command under test."""
 
 
+class StandIn:
+    """`voltgate backend`: the product's own stand-in for a backend, as a child process."""
+
+    def __init__(self, name: str, log_file: Path, options: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.port = free_port()
+        self._log_file = log_file
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL template for the configuration."""
+        return f"ws://127.0.0.1:{self.port}/{{station}}"
+
+    async def start(self) -> None:
+        """Start the process and wait until it takes connections."""
+        command = [*VOLTGATE, "backend", "--listen", f"ws://127.0.0.1:{self.port}", *self._options]
+        with self._log_file.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - it is started, not waited for
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        await until(self._listens, f"the stand-in backend listens; its log: {self._log_file}")
+
+    async def _listens(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"the stand-in backend ended:\n{self._log_file.read_text()}"
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+    async def drop(self) -> None:
+        """Leave no process behind."""
+        process = self._process
+        if process is not None:
+            process.kill()
+            await until(lambda: process.poll() is not None, "the stand-in backend ends")
+
+
 # Configurations.
 
 
@@ -1226,6 +1270,19 @@ class Stage:
         self._ends.append(station)
         return station
 
+    async def meet(self, identity: str = "CP1", *offers: str, **more: Any) -> tuple[ScriptedStation, *tuple[Link, ...]]:
+        """Connect a station and give it with its link at each backend of the stage, in the order they were started."""
+        station = await self.station(identity, *offers, **more)
+        return station, *[await backend.station(identity) for backend in self.backends.values()]
+
+    async def stand_in(self, *options: str, name: str = "main") -> StandIn:
+        """Start the stand-in backend of the product; it stands in the configuration like any other."""
+        stand_in = StandIn(name, self.folder / f"{name}.log", options)
+        await stand_in.start()
+        self.backends[name] = stand_in  # type: ignore[assignment]
+        self._ends.append(stand_in)
+        return stand_in
+
     async def refused(self, identity: str = "CP1", *offers: str, **more: Any) -> Response:
         """Connect a station that must be turned away, and give the answer."""
         try:
@@ -1249,6 +1306,7 @@ class Stage:
             for link in links:
                 await link.ping()
         for link in links:
+            assert link.is_open, f"{link.name}: ended: {link.ending}\n{self.transcript}"
             assert not link.unread, f"{link.name}: expected nothing, got {link.unread}\n{self.transcript}"
 
     async def close(self) -> None:

@@ -27,10 +27,18 @@ _RETRY_AFTER = (("Retry-After", "10"),)
 
 
 @dataclass(frozen=True, slots=True)
+class Habits:
+    """What a station's link does otherwise than its listener says (None: as the listener). `ping` is in seconds."""
+
+    ping: float | None = None
+    compress: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What the configuration says: replaced as a whole when it changes.
 
-    `settings` and `dialect` give what applies to a station; `authenticate` gives None for a station that may come in,
+    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come in,
     or why not.
     """
 
@@ -38,6 +46,7 @@ class World:
     routes: Mapping[str, Route]
     backends: Mapping[str, Backend]
     settings: Callable[[Station, str], SessionSettings]
+    habits: Callable[[Station], Habits]
     dialect: Callable[[Station, str], Dialect]
     authenticate: Callable[[Station, Knock], Awaitable[Refused | None]]
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"
@@ -109,7 +118,7 @@ class Gateway:
             return Refused(404, "The path names no station")
         reason = directory.objection(knock.identity)
         if reason is not None:
-            return Refused(404, reason)
+            return Refused(400, reason)
         self.waiting_room.note(knock.identity, knock.address, knock.offered, "unknown station")
         return Refused(404, "This station is not known here")
 
@@ -183,7 +192,8 @@ class Gateway:
         def opened(wire: Link) -> Receiver:
             return self._opened(visit, version, links, wire)
 
-        return Admitted(subprotocol, opened)
+        habits = self.world.habits(visit.station)
+        return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
     def _opened(self, visit: _Visit, version: str, links: dict[Backend, Link], wire: Link) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
@@ -234,7 +244,7 @@ class Gateway:
         if key in self.refusals or len(self.refusals) < 200:
             self.refusals[key] = self.refusals.get(key, 0) + 1
         listen = self._ports.listen
-        listen(StationRefused(knock.identity or knock.target, knock.address, refused.status, refused.reason))
+        listen(StationRefused(knock.identity or "", knock.target, knock.address, refused.status, refused.reason))
         return refused
 
     # Changing and leaving.

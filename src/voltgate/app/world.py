@@ -16,7 +16,7 @@ from voltgate.config.stations import StationEntry
 from voltgate.dialler import Dialling
 from voltgate.directory.stations import Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
-from voltgate.gateway import World
+from voltgate.gateway import Habits, World
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend, BackendSettings, Retry
 from voltgate.relay.route import Route, Rule
@@ -56,6 +56,7 @@ def build(config: Config, surroundings: Surroundings, before: World | None) -> W
         routes=routes,
         backends=backends,
         settings=_settings_of(config),
+        habits=_habits,
         dialect=_dialect_of(config),
         authenticate=surroundings.entrance.following(config),
         no_common_subprotocol=config.protocol.no_common_subprotocol,
@@ -109,6 +110,11 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
 def _section(station: Station) -> StationEntry:
     assert isinstance(station.entry.more, StationEntry)  # noqa: S101 - _directory makes no other
     return station.entry.more
+
+
+def _habits(station: Station) -> Habits:
+    section = _section(station)
+    return Habits(section.ping, section.compression)
 
 
 def _dialect_of(config: Config) -> Callable[[Station, str], Dialect]:

@@ -24,9 +24,10 @@ class StationCame:
 
 @dataclass(frozen=True, slots=True)
 class StationRefused:
-    """A station was turned away before the upgrade."""
+    """A station was turned away before the upgrade. `target` is what it asked for, as it came."""
 
     station: str
+    target: str
     address: str
     status: int
     reason: str

@@ -59,6 +59,7 @@ def write(event: Event) -> None:
             log.info(
                 "station refused",
                 station=event.station,
+                target=event.target,
                 address=event.address,
                 status=event.status,
                 reason=event.reason,

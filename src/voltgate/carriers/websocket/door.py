@@ -8,7 +8,7 @@ import math
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from voltgate.carriers.websocket import deflate, heads, origin, sockets, tls
@@ -59,11 +59,14 @@ class Admitted:
     `subprotocol` None answers without the header. `opened` gives the receiver of the link; it is called once for each
     Admitted that was returned, right after the 101, even when the station is gone by then. `close_at_once` closes the
     link with this code and reason instead of reading from it (OCPP-J 1.6 section 3.2); then `opened` is not called.
+    `ping` (seconds) and `compress` take the place of the listener's.
     """
 
     subprotocol: str | None
     opened: Callable[[Link], Receiver]
     close_at_once: tuple[int, str] | None = None
+    ping: float | None = None
+    compress: bool | None = None
 
 
 Admit: TypeAlias = Callable[[Knock], Awaitable[Admitted | Refused]]
@@ -121,6 +124,7 @@ class Door:
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._link_gone = self._gone
+        self._own_settings: dict[tuple[LinkSettings, float | None, bool | None], LinkSettings] = {}
 
     @property
     def links(self) -> int:
@@ -332,12 +336,13 @@ class Door:
             self._let_in(arrival, request, knock, decision)
 
     def _let_in(self, arrival: Arrival, request: Request, knock: Knock, admitted: Admitted) -> None:
-        offers = request.all("sec-websocket-extensions") if self.settings.link.compress else []
+        settings = self._link_settings(admitted)
+        offers = request.all("sec-websocket-extensions") if settings.compress else []
         agreed, extensions = deflate.accept(offers) or (None, None)
         link = Link(
             Role.SERVER,
             None,
-            self.settings.link,
+            settings,
             self._wheel,
             self._clock,
             report=self._report,
@@ -352,6 +357,20 @@ class Door:
         if arrival.hand_over(heads.switching(accept, admitted.subprotocol, extensions), link.attach):
             self._census.handshakes -= 1
         self._begin(link, admitted)
+
+    def _link_settings(self, admitted: Admitted) -> LinkSettings:
+        """Give the settings of a link: the listener's, or what the station's own habits make of them, shared."""
+        common, ping, compress = self.settings.link, admitted.ping, admitted.compress
+        if ping is None and compress is None:
+            return common
+        key = (common, ping, compress)
+        if key not in self._own_settings:
+            self._own_settings[key] = replace(
+                common,
+                ping=common.ping if ping is None else ping,
+                compress=common.compress if compress is None else compress,
+            )
+        return self._own_settings[key]
 
     def _begin(self, link: Link, admitted: Admitted) -> None:
         if admitted.close_at_once is not None:

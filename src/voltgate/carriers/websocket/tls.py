@@ -47,7 +47,7 @@ class Certificate:
 
 
 def server_context(certificates: tuple[Certificate, ...], client_authority: str | None = None) -> ssl.SSLContext:
-    """Make a context for a listener, of one certificate or of two (RSA and ECDSA). Raises OSError, of which SSLError is one.
+    """Make a context for a listener, of one certificate or two (RSA and ECDSA). Raises OSError (SSLError is one).
 
     `client_authority` is a file of authorities, one of which must have signed the certificate that a station shows.
     """
