@@ -21,7 +21,8 @@ LONGEST_ID = 36
 
 _BOM = b"\xef\xbb\xbf"
 _PADDING = b" \t\r\n\x00"
-_HEAD = re.compile(rb'\s*\[\s*(-?\d{1,9})\s*,\s*("(?:[^"\\\x00-\x1f]+|\\.)*"|-?\d{1,36})')
+_HEAD = re.compile(rb'\s*\[\s*(-?\d{1,9})\s*,\s*("(?:[^"\\\x00-\x1f]++|\\.)*+"|-?\d++)')
+"""Possessive: an id that never ends must not be tried in every division, which takes exponential time."""
 
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
 _decode_result = msgspec.json.Decoder(tuple[int, str, msgspec.Raw]).decode
