@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION
-from voltgate.ocpp.messages import CALL, ERROR, RESULT, RESULT_ERROR, SEND, Call, Error, Result
+from voltgate.ocpp.messages import CALL, ERROR, RESULT, RESULT_ERROR, SEND, UNREADABLE, Call, Error, Result
 
 LONGEST_ID = 36
 """Characters of a message id (2.1 Part 4 section 4.1.4; 1.6 errata)."""
@@ -23,13 +23,13 @@ _BOM = b"\xef\xbb\xbf"
 _PADDING = b" \t\r\n\x00"
 _HEAD = re.compile(rb'\s*\[\s*(-?\d{1,9})\s*,\s*("(?:[^"\\\x00-\x1f]++|\\.)*+"|-?\d++)')
 """Possessive: an id that never ends must not be tried in every division, which takes exponential time."""
+_is_integer = re.compile(rb"-?\d+").fullmatch
 
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
 _decode_result = msgspec.json.Decoder(tuple[int, str, msgspec.Raw]).decode
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_any = msgspec.json.Decoder().decode
 _quote = msgspec.json.Encoder().encode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def decode(text: bytes) -> Message:
             if head == b"[3,":
                 _, message_id, payload = _decode_result(text)
                 return Result(message_id, payload, text)
-        except _UNREADABLE:
+        except UNREADABLE:
             return _decode_carefully(text)
     return _decode_carefully(text)
 
@@ -88,7 +88,7 @@ def _decode_carefully(text: bytes) -> Message:
         return Noise()
     try:
         parts = _decode_parts(clean)
-    except _UNREADABLE:
+    except UNREADABLE:
         return _unreadable(clean)
     kind = _integer(parts[0]) if parts else None
     if kind is None:
@@ -98,6 +98,10 @@ def _decode_carefully(text: bytes) -> Message:
         return UnknownType(kind, message_id)
     if message_id is None:
         return Malformed(kind, None, "RpcFrameworkError", "The message id is not a string")
+    if not bytes(parts[1]).startswith(b'"'):  # a number where a string belongs: mended, or the asker may not know it
+        clean = with_id(clean, message_id)
+    if not bytes(parts[1]).startswith(b'"'):
+        clean = with_id(clean, message_id)
     return _message(kind, message_id, parts, clean)
 
 
@@ -114,13 +118,12 @@ def _message(kind: int, message_id: str, parts: list[msgspec.Raw], text: bytes) 
 
 
 def _call(kind: int, message_id: str, parts: list[msgspec.Raw], text: bytes) -> Message:
-    if len(parts) == 5 and _is_payload(
-        parts[2]
-    ):  # signed, as Part 4 section 7.1 prints it: [2, id, extension, action, payload]
+    if len(parts) == 5 and _is_payload(parts[2]):
+        # signed, as Part 4 section 7.1 prints it: [2, id, extension, action, payload]
         parts = [*parts[:2], *parts[3:]]
     if len(parts) != 4:
         return Malformed(kind, message_id, "FormatViolation", "A CALL is [2, id, action, payload]")
-    action = _decode_any(parts[2])
+    action = _value(parts[2])
     if not isinstance(action, str):
         return Malformed(kind, message_id, "FormatViolation", "The action is not a string")
     if not _is_payload(parts[3]):
@@ -137,20 +140,30 @@ def _error(message_id: str, parts: list[msgspec.Raw], text: bytes) -> Error:
 
 
 def _words(parts: list[msgspec.Raw], index: int) -> str:
-    value = _decode_any(parts[index]) if len(parts) > index else ""
+    value = _value(parts[index]) if len(parts) > index else ""
     return value if isinstance(value, str) else ""
 
 
+def _value(raw: msgspec.Raw) -> Any:
+    """Parse one element; None for null and for what cannot be held (a number beyond all bounds)."""
+    try:
+        return _decode_any(raw)
+    except UNREADABLE:
+        return None
+
+
 def _integer(raw: msgspec.Raw) -> int | None:
-    value: Any = _decode_any(raw)
-    return value if type(value) is int else None
+    digits = bytes(raw)
+    return int(digits) if len(digits) <= 20 and _is_integer(digits) else None
 
 
 def _message_id(parts: list[msgspec.Raw]) -> str | None:
-    value: Any = _decode_any(parts[1]) if len(parts) > 1 else None
-    if isinstance(value, str):
-        return value
-    return str(value) if type(value) is int and bytes(parts[0]) != b"2" else None
+    """Read the id: a string. A number stands for its digits, but not in a CALL: what is the answer to bear?"""
+    raw = bytes(parts[1]) if len(parts) > 1 else b""
+    if _is_integer(raw) and bytes(parts[0]) != b"2":
+        return raw.decode("ascii")
+    value = _value(parts[1]) if raw else None
+    return value if isinstance(value, str) else None
 
 
 def _is_payload(raw: msgspec.Raw) -> bool:
@@ -164,8 +177,8 @@ def _unreadable(text: bytes) -> Malformed:
     if head is None:
         return Malformed(None, None, "RpcFrameworkError", "The frame is not a JSON array")
     try:
-        message_id = str(_decode_any(head[2]))
-    except _UNREADABLE:
+        message_id = str(_decode_any(head[2])) if head[2].startswith(b'"') else head[2].decode("ascii")
+    except UNREADABLE:
         message_id = None
     code = "RpcFrameworkError" if message_id is None else "FormatViolation"
     return Malformed(int(head[1]), message_id, code, "The frame is not valid JSON")

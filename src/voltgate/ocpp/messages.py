@@ -17,6 +17,18 @@ CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 
 FOREVER = float("inf")
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What reading a far end's JSON can come to."""
+
+
+def _fields(payload: bytes | msgspec.Raw) -> dict[str, Any]:
+    """Parse a payload; `{}` for what is not an object, is nested too deeply or holds a number beyond all bounds."""
+    try:
+        parsed = msgspec.json.decode(payload)
+    except UNREADABLE:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
 
 class Origin(Protocol):
     """The connection that a reply arrived on: where a complaint about the reply goes (2.1, CALLRESULTERROR)."""
@@ -57,10 +69,9 @@ class Call:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The payload, parsed on first use; `{}` for null and for what is not an object."""
+        """The payload, parsed on first use; `{}` for null, for what is not an object and for what cannot be parsed."""
         if self._fields is None:
-            parsed = msgspec.json.decode(self.payload)
-            self._fields = parsed if isinstance(parsed, dict) else {}
+            self._fields = _fields(self.payload)
         return self._fields
 
     def __repr__(self) -> str:
@@ -81,9 +92,8 @@ class Result:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The payload, parsed; `{}` for null and for what is not an object. Not cached: it is read at most once."""
-        parsed = msgspec.json.decode(self.payload)
-        return parsed if isinstance(parsed, dict) else {}
+        """The payload, parsed; `{}` as in `Call.fields`. Not cached: it is read at most once."""
+        return _fields(self.payload)
 
     def __repr__(self) -> str:
         return f"Result({self.id!r}, {len(bytes(self.payload))} bytes)"
