@@ -158,7 +158,7 @@ def _integer(raw: msgspec.Raw) -> int | None:
 
 
 def _message_id(parts: list[msgspec.Raw]) -> str | None:
-    """Read the id: a string. A number stands for its digits, but not in a CALL: what is the answer to bear?"""
+    """Read the id, a string. A number stands for its digits, but not in a CALL: nobody knows what its answer bears."""
     raw = bytes(parts[1]) if len(parts) > 1 else b""
     if _is_integer(raw) and bytes(parts[0]) != b"2":
         return raw.decode("ascii")
