@@ -392,7 +392,8 @@ class Link:
     async def drop(self) -> None:
         """Let go of everything: the test is over."""
         self.hear()
-        self._writer.transport.abort()
+        with contextlib.suppress(AttributeError):  # asyncio's abort() fails on a connection that is lost already
+            self._writer.transport.abort()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

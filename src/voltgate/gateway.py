@@ -38,7 +38,7 @@ class Habits:
 class World:
     """What the configuration says: replaced as a whole when it changes.
 
-    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come in,
+    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come,
     or why not.
     """
 

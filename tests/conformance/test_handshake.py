@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from itertools import pairwise
 
 import pytest
 from websockets.frames import Opcode
@@ -212,7 +213,7 @@ async def test_hs_10_a_refused_dial_is_repeated_with_growing_random_waits(stage:
 
 
 def _waits(times: list[float]) -> list[float]:
-    return [after - before for before, after in zip(times, times[1:], strict=False)] + [0.0, 0.0]
+    return [after - before for before, after in pairwise(times)] + [0.0, 0.0]
 
 
 @pytest.mark.parametrize("path", ["///CP1", "/CP1/", "//ocpp//CP1//"])

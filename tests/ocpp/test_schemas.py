@@ -36,7 +36,9 @@ def test_a_payload_in_order_passes() -> None:
 
 
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
-@pytest.mark.parametrize("action", ["heartbeat", "HeartbeatRequest", "HeartbeatResponse", "Nope", "", "../v16/schemas/Heartbeat"])
+@pytest.mark.parametrize(
+    "action", ["heartbeat", "HeartbeatRequest", "HeartbeatResponse", "Nope", "", "../v16/schemas/Heartbeat"]
+)
 def test_an_unknown_action_is_not_implemented(version: str, action: str) -> None:
     """An action is known by its exact name, and by nothing that leads to a file of that name."""
     violation = check(version, action, "request", {})

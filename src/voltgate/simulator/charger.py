@@ -39,11 +39,14 @@ class Stage(enum.Enum):
 
 
 class Charger:
-    """One simulated station of one version."""
+    """One simulated station of one version.
+
+    `ping` is the interval of its websocket pings in seconds, 0 for none; a new one holds from the next connection on.
+    """
 
     __slots__ = (
         "_beat_at", "_failures", "_lives", "_outbox", "_retry_at", "_stopped", "booted", "dice", "history",
-        "identity", "interval", "line", "memory", "metering", "number", "password", "scene", "serials",
+        "identity", "interval", "line", "memory", "metering", "number", "password", "ping", "scene", "serials",
         "sessions", "stage", "treadmill", "version",
     )  # fmt: skip
 
@@ -62,6 +65,7 @@ class Charger:
         self.booted = False
         self.interval = 300.0
         self.metering = scene.profile.metering
+        self.ping = scene.conduct.ping
         self.history: list[Record] = []
         self.line: Line | None = None
         self.sessions: dict[int, Session] = {}
@@ -124,7 +128,8 @@ class Charger:
             return
         now = self.scene.clock.now()
         self.line = None
-        self.stage = Stage.AWAY
+        if self.stage is not Stage.OVER:
+            self.stage = Stage.AWAY
         if not self._stopped:
             self.scene.tally.fault(Fault.DROPPED, self.identity, f"closed with {code} {reason}".rstrip())
         given_up = [asked for asked in unanswered + self._outbox if not asked.kept]
@@ -372,7 +377,7 @@ class Charger:
         if not kept and not self.online:
             asked.then(None, now)
         elif kept and len(self._outbox) >= MOST_KEPT:
-            self.scene.tally.fault(Fault.LOST, self.identity, f"{action}: too many messages wait")
+            asked.then(Refused("Full", "too many messages wait"), now)
         else:
             self._outbox.append(asked)
             self._pump(now)
@@ -419,10 +424,6 @@ class Charger:
         if now >= self._retry_at:
             return 0
         return next((place for place, asked in enumerate(self._outbox) if not asked.kept), None)
-
-    def unconfirmed(self) -> int:
-        """Count the transaction messages that nobody has confirmed."""
-        return sum(asked.kept for asked in self._outbox)
 
     # Commands
 

@@ -97,6 +97,8 @@ def _is_key(value: str) -> bool:
 
 def _apply(charger: Charger, key: str, value: str) -> None:
     match key:
+        case "WebSocketPingInterval":
+            charger.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
             charger.set_interval(float(value), charger.scene.clock.now())
         case "MeterValueSampleInterval" if int(value) > 0:

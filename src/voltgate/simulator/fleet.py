@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ class Plan:
 
 
 class Fleet:
-    """The stations of one run."""
+    """The stations of one run. `failures` counts what went wrong in the simulator itself."""
 
     def __init__(self, plan: Plan, report: Callable[[Exception], None]) -> None:
         self.plan = plan
@@ -70,8 +71,8 @@ class Fleet:
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._dialling: set[asyncio.Task[None]] = set()
         self._trust = ssl.create_default_context(cafile=plan.ca) if plan.url.startswith("wss:") else None
-        self._settings = LinkSettings(ping=0)
         self._report = report
+        self.failures = 0
         self._pacing: asyncio.TimerHandle | None = None
         self._paced = 0.0
 
@@ -93,6 +94,7 @@ class Fleet:
             self._failed(fault)
 
     def _failed(self, fault: BaseException, link: object = None) -> None:
+        self.failures += 1
         self._report(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
 
     async def _connect(self, charger: Charger) -> None:
@@ -102,7 +104,7 @@ class Fleet:
                 offer=(charger.version,),
                 headers=_credentials(charger),
                 ssl=self._trust,
-                settings=self._settings,
+                settings=_settings(charger.ping),
                 wheel=self.wheel,
                 clock=self.clock.now,
                 timeout=30.0,
@@ -141,7 +143,11 @@ class Fleet:
 
     async def _tick(self) -> None:
         while True:
-            self.wheel.tick(self.clock.now())
+            try:
+                self.wheel.tick(self.clock.now())
+            except ExceptionGroup as failures:
+                for failure in failures.exceptions:
+                    self._failed(failure)
             await asyncio.sleep(TICK)
 
     async def _switch_on(self, stop: asyncio.Event) -> None:
@@ -185,11 +191,23 @@ class Fleet:
             if all(charger.settled for charger in self.chargers):
                 break
             await asyncio.sleep(TICK)
+        self._count_lost()
         for charger in self.chargers:
-            for _ in range(charger.unconfirmed()):
-                self.tally.fault(Fault.LOST, charger.identity, "a transaction was never confirmed")
             charger.leave(self.clock.now())
         await asyncio.sleep(TICK * 4)
+
+
+    def _count_lost(self) -> None:
+        """Count the transactions that were begun, and neither confirmed nor given up."""
+        tally = self.tally
+        owing = (charger.identity for charger in self.chargers if not charger.settled)
+        for _ in range(tally.begun - tally.confirmed - tally.faults[Fault.LOST]):
+            tally.fault(Fault.LOST, next(owing, "a station"), "a transaction was never confirmed")
+
+
+@functools.lru_cache(maxsize=64)
+def _settings(ping: float) -> LinkSettings:
+    return LinkSettings(ping=ping)
 
 
 def _address(url: str, identity: str) -> str:

@@ -34,6 +34,12 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _SPACE = re.compile(rb"[ \t\r\n]")
 _SALVAGE = re.compile(rb'\s*\[\s*([2-6])\s*,\s*"([\x20-\x7e]{1,36}?)"')
 
+NOISE = frozenset({b"", b"ping", b"pong"})
+"""What some far ends put into text frames, and nobody answers."""
+
+_PADDING = b" \t\r\n\x00"
+_BOM = b"\xef\xbb\xbf"
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -41,6 +47,11 @@ _decode = msgspec.json.Decoder().decode
 def read(text: bytes) -> Any:
     """Parse a frame; raises ValueError for what is not JSON (`msgspec.DecodeError` is one, and so is bad UTF-8)."""
     return _decode(text)
+
+
+def unpadded(text: bytes) -> bytes:
+    """Take off white space, NUL bytes and a byte order mark around a frame."""
+    return text.strip(_PADDING).removeprefix(_BOM).strip(_PADDING)
 
 
 def is_compact(text: bytes) -> bool:

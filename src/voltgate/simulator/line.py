@@ -248,11 +248,28 @@ class Line:
         try:
             parts = frames.read(text)
         except (ValueError, RecursionError):
-            self._broken(text, "not JSON", now)
+            self._sloppy(text, now)
             return
         if not frames.is_compact(text):
             self._fault(Fault.MALFORMED, "white space between tokens", text)
-        if not isinstance(parts, list) or len(parts) < 3 or not isinstance(parts[1], str):
+        self._take(parts, text, now)
+
+    def _sloppy(self, text: bytes, now: float) -> None:
+        """Take what some stations send: noise means nothing, padding is looked over (FR-27, FR-29)."""
+        clean = frames.unpadded(text)
+        if clean.lower() in frames.NOISE:
+            self._fault(Fault.MALFORMED, "noise in a text frame", text)
+            return
+        try:
+            parts = frames.read(clean)
+        except (ValueError, RecursionError):
+            self._broken(text, "not JSON", now)
+            return
+        self._fault(Fault.MALFORMED, "padding around the frame", text)
+        self._take(parts, clean, now)
+
+    def _take(self, parts: Any, text: bytes, now: float) -> None:
+        if not isinstance(parts, list) or len(parts) < 3 or type(parts[0]) is not int or not isinstance(parts[1], str):
             self._broken(text, "not an array of type, id and the rest", now)
             return
         match parts[0]:

@@ -97,6 +97,8 @@ def _allowed(key: tuple[str, str], value: str) -> bool:
 
 def _apply(charger: Charger, name: str, value: str) -> None:
     match name:
+        case "WebSocketPingInterval":
+            charger.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
             charger.set_interval(float(value), charger.scene.clock.now())
         case "TxUpdatedInterval" if int(value) > 0:

@@ -58,6 +58,7 @@ class Conduct:
     """
 
     timeout: float = 30.0
+    ping: float = 60.0
     open_calls: int = 1
     backoff: tuple[float, float, int] = (1.0, 5.0, 5)
     attempts: int = 3

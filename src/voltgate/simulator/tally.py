@@ -45,10 +45,14 @@ class Fault(enum.Enum):
 
 
 class Tally:
-    """Counts of one side of a run. `tolerated` faults are counted, and do not make the run a failure."""
+    """Counts of one side of a run. `tolerated` faults are counted, and do not make the run a failure.
+
+    `cut` counts calls that were open when their connection ended, `behind` calls that a fixed pace could not place.
+    """
 
     __slots__ = (
         "answered",
+        "behind",
         "begun",
         "commands",
         "confirmed",
@@ -74,6 +78,7 @@ class Tally:
         self.cut = 0
         self.repeated = 0
         self.begun = 0
+        self.behind = 0
         self.confirmed = 0
 
     def answer(self, action: str, seconds: float) -> None:
@@ -111,6 +116,7 @@ class Tally:
             "sent": sum(self.sent.values()),
             "answered": sum(self.answered.values()),
             "cut": self.cut,
+            "behind": self.behind,
             "repeated": self.repeated,
             "commands": dict(sorted(self.commands.items())),
             "transactions": {"begun": self.begun, "confirmed": self.confirmed, "lost": self.faults[Fault.LOST]},

@@ -16,20 +16,32 @@ if TYPE_CHECKING:
 Sender = Callable[["Treadmill", float, float | None], None]
 
 
-class Treadmill:
-    """Keeps one station at work; `step` asks the next call, and is called again by its answer unless it is `paced`."""
+MOST_OWED = 64
+"""Calls that are due at a station whose last one is still open; what is beyond that is counted and not sent."""
 
-    __slots__ = ("_charger", "_place", "paced")
+
+class Treadmill:
+    """Keeps one station at work; `step` asks the next call, and is called again by its answer unless it is `paced`.
+
+    A paced station that is busy when a call is due sends it as soon as it can: its latency counts from when it was due.
+    """
+
+    __slots__ = ("_charger", "_owed", "_place", "paced")
 
     def __init__(self, charger: Charger, *, paced: bool = False) -> None:
         self._charger = charger
         self._place = charger.number % len(_MIX)
         self.paced = paced
+        self._owed: list[float] = []
 
     def step(self, now: float, due: float | None = None) -> None:
         """Send the next call, if the station is on line and has none open. Latency counts from `due` if given."""
         charger = self._charger
-        if charger.online and charger.idle and not charger.scene.closing:
+        if charger.scene.closing:
+            return
+        if not charger.online or not charger.idle:
+            self._put_off(due)
+        else:
             self._place = (self._place + 1) % len(_MIX)
             _MIX[self._place](self, now, due)
 
@@ -37,6 +49,16 @@ class Treadmill:
         """Begin, or go on after an answer; who is paced waits for the next step."""
         if not self.paced:
             self.step(now)
+        elif self._owed:
+            self.step(now, self._owed.pop(0))
+
+    def _put_off(self, due: float | None) -> None:
+        if due is None:
+            return
+        if len(self._owed) < MOST_OWED:
+            self._owed.append(due)
+        else:
+            self._charger.scene.tally.behind += 1
 
     def _beat(self, now: float, due: float | None) -> None:
         self._charger.say_heartbeat(now, None, due)
