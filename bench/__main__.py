@@ -22,9 +22,9 @@ from bench.phases import Plan, Sample, arrive, load, pace
 from bench.results import TOLERATED, Results
 
 FULL = Plan(
-    rounds=5, warm=0.8, load=2.5, paced_rounds=3, pace=4.0, accept_rounds=3, accepted=2000, idle=10_000, settle=1.5
+    rounds=9, warm=0.4, load=1.2, paced_rounds=5, pace=2.5, accept_rounds=3, accepted=2000, idle=10_000, settle=1.5
 )
-QUICK = Plan(rounds=2, warm=0.5, load=1.2, paced_rounds=1, pace=2.0, accept_rounds=1, accepted=0, idle=2000, settle=0.7)
+QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_rounds=1, accepted=0, idle=2000, settle=0.7)
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)

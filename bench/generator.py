@@ -314,7 +314,7 @@ class Fleet:
             station.then = self._timed
         pace = Pace(self.stations, message["rate"], message["from"], message["to"])
         await self._until(message["start"])
-        await pace.run(self._loop, spin=message["spin"])
+        await pace.run(self._loop, awake=self._task["spin"])
         behind = sum(len(station.wanted) for station in self.stations)
         lost = await self._quiet()
         left = sum(len(station.wanted) for station in self.stations)
@@ -357,8 +357,8 @@ class Pace:
         self.wanted = 0
         """Calls that became due within the window."""
 
-    async def run(self, loop: asyncio.AbstractEventLoop, spin: bool) -> None:
-        """Send until the window is over; `spin` keeps a core busy for moments finer than a timer's millisecond."""
+    async def run(self, loop: asyncio.AbstractEventLoop, awake: bool) -> None:
+        """Send until the window is over; a loop that is awake keeps moments finer than a timer's millisecond."""
         done = loop.create_future()
         due = monotonic()
 
@@ -370,7 +370,7 @@ class Pace:
                 due += self._random.expovariate(self._rate)
             if now > self._last:
                 done.set_result(None)
-            elif spin:
+            elif awake:
                 loop.call_soon(tick)
             else:
                 loop.call_later(0.001, tick)

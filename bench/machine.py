@@ -30,11 +30,6 @@ class Cores:
         return self.proxy not in self.others
 
     @property
-    def generators(self) -> int:
-        """How many processes play the stations, and how many the backend."""
-        return 2 if self.ample else 1
-
-    @property
     def ample(self) -> bool:
         """Tell whether the generator, the backend and the bench itself need not share a core."""
         return len(self.others) >= 3

@@ -52,15 +52,19 @@ class Sample:
 class Bench:
     """One contender between the bench's own generator and backend, all started for one measurement."""
 
-    def __init__(self, contender: Contender, cores: Cores, secure: bool = False, paced: bool = False) -> None:
+    def __init__(self, contender: Contender, cores: Cores, secure: bool = False, awake: bool = False) -> None:
+        """Prepare. `awake`: one generator and one backend that never sleep, where there are cores enough for that.
+
+        Otherwise each message that a proxy writes wakes a process on this machine, at the proxy's expense. A network
+        card needs no waking, so that would be a cost that only benches have, and greater for slower proxies.
+        """
         self.contender = contender
         self._cores = cores
         self._secure = secure
-        self._count = 1 if paced else cores.generators
-        # A generator that keeps time needs a core of its own, or it measures how long it waited for one.
-        own = paced and cores.ample
-        self._calling = cores.others[:1] if own else cores.others
-        self._answering = cores.others[1:] if own else cores.others
+        self._awake = awake and cores.ample
+        self._count = 1 if awake or not cores.ample else 2
+        self._calling = cores.others[:1] if self._awake else cores.others
+        self._answering = cores.others[1:2] if self._awake else cores.others
         self._stack = contextlib.ExitStack()
         self._generators: list[Worker] = []
         self._backends: list[Worker] = []
@@ -79,8 +83,7 @@ class Bench:
         answer, copy = free_ports(2)
         ports = {"answer": answer, "copy": copy}
         listen = {"ports": ports}
-        count = self._cores.generators
-        self._backends = [self._worker(stack, "bench.backend", listen, self._answering) for _ in range(count)]
+        self._backends = [self._worker(stack, "bench.backend", listen, self._answering) for _ in range(self._count)]
         for worker in self._backends:
             worker.ready()
         port = answer
@@ -93,7 +96,7 @@ class Bench:
             worker.ready()
 
     def _worker(self, stack: contextlib.ExitStack, module: str, task: dict[str, Any], cores: tuple[int, ...]) -> Worker:
-        worker = Worker(module, task, cores)
+        worker = Worker(module, task | {"spin": self._awake}, cores)
         stack.callback(worker.close)
         return worker
 
@@ -166,7 +169,7 @@ def sleep_until(moment: float) -> None:
 
 def load(contender: Contender, number: int, plan: Plan, cores: Cores) -> Sample:
     """Measure round trips a second and CPU time a message, 500 stations in a closed loop."""
-    with Bench(contender, cores) as bench:
+    with Bench(contender, cores, awake=True) as bench:
         bench.open(STATIONS)
         counts, spent = bench.drive({"do": "load"}, plan.warm, plan.load)
         faults = bench.faults(counts)
@@ -186,14 +189,15 @@ def load(contender: Contender, number: int, plan: Plan, cores: Cores) -> Sample:
 
 def pace(contender: Contender, number: int, plan: Plan, cores: Cores, rate: float) -> Sample:
     """Measure latency at a fixed rate of calls a second over all stations."""
-    with Bench(contender, cores, paced=True) as bench:
+    with Bench(contender, cores, awake=True) as bench:
         bench.open(STATIONS)
-        order = {"do": "pace", "rate": rate, "spin": cores.ample}
-        counts, spent = bench.drive(order, plan.warm, plan.pace)
+        counts, spent = bench.drive({"do": "pace", "rate": rate}, plan.warm, plan.pace)
         count = counts[0]
         carried = count["behind"] <= BEHIND * count["wanted"]
         faults = bench.faults(counts) if carried else {}
     figures = {name: count[name] for name in ("p50", "p99", "p999")} | {"carried": float(carried)}
+    if contender.name != "none":
+        figures["share"] = spent.share
     return Sample(contender.name, number, figures, faults, spent.foreign if bench.proxy else 0.0)
 
 

@@ -43,11 +43,18 @@ async def _awaited(main: Callable[[], Awaitable[None]]) -> None:
     await main()
 
 
+def spin() -> None:
+    """Keep the loop from sleeping: whoever writes to this process then never pays for waking it."""
+    asyncio.get_running_loop().call_soon(spin)
+
+
 async def serve(answer: Callable[[Message], Awaitable[Message]]) -> None:
     """Say that this process is ready, then answer each line until the bench closes the pipe."""
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    if job()["spin"]:
+        spin()
     print(json.dumps({"ready": True}), flush=True)
     while line := await lines.readline():
         print(json.dumps(await answer(json.loads(line))), flush=True)
