@@ -116,7 +116,7 @@ class _Waiting(NamedTuple):
     call: Call
     respond: Respond
     id: str | None
-    until: float
+    """The id that it was sent under on a connection that was lost; None when it was never sent."""
 
 
 class Answer:
@@ -158,12 +158,15 @@ class Turns:
         "_counts",
         "_dialect",
         "_ended",
+        "_first",
+        "_full",
         "_given",
         "_handler",
         "_has_send",
         "_name",
         "_observe",
         "_open",
+        "_since",
         "_unanswered",
         "_waiting",
         "_waiting_bytes",
@@ -192,38 +195,53 @@ class Turns:
         self._counts = counts
         self._observe = observe
         self._wire: Send | None = None
-        self._choked = False
+        self._since = -FOREVER
+        self._full = False
+        self._first: str | None = None
+        self._choked = False  # by a full buffer, or until the first call was answered
         self._ended = False
         self._open: dict[str, tuple[Call, Respond]] = {}
         self._waiting: dict[object, deque[_Waiting]] = {}
         self._waiting_bytes = 0
         self._unanswered: dict[str, object] | None = None
-        self._given: dict[str, tuple[Origin, str]] | None = None
+        self._given: dict[str, tuple[Origin, int, str]] | None = None
         self._watched = FOREVER
         self.stay = 0
         """The number of the connection: an answer belongs to the one its call came by."""
 
     # The connection comes and goes.
 
-    def connect(self, wire: Send, first: Call | None = None) -> None:
+    def connect(self, wire: Send, now: float, first: Call | None = None) -> None:
         """Speak on a new connection; what waits is sent in order, after `first` was answered or timed out."""
         self._wire = wire
         self.stay += 1
         self._unanswered = self._given = None
-        self._choked = first is not None
+        self._full = self._choked = False
         if first is not None:
-            self._put(wire, first, lambda _: self.choke(choked=False), None)
-        self._pump()
+            self._put(wire, first, self._began, None)
+            self._first = next(iter(self._open))
+            self._choked = True
+        self._pump(now)
+
+    def _began(self, reply: Reply) -> None:
+        """Let the rest go after the first call; whoever tells of its end goes on to `_pump`."""
+        self._first = None
+        self._choked = self._full
 
     def disconnect(self, now: float) -> None:
         """Lose the connection: open calls are kept for the next one (`Bounds.resend`) or answered `Unanswered`."""
         self._wire = None
+        self._since = now
         self.stay += 1
         left, self._open = self._open, {}
+        if self._first is not None:
+            del left[self._first]  # the next connection has its own
+            self._first = None
         if self._bounds.resend:
-            self._keep(left, now)
+            self._keep(left)
         else:
             self._refuse(((call, respond) for call, respond in left.values()), "The connection was lost", now)
+        self._look_out()
 
     def end(self, description: str, now: float) -> None:
         """Speak no more: everything open or waiting is answered, and so is every later call, at once."""
@@ -235,11 +253,11 @@ class Turns:
         waiting = self._take_waiting(lambda _: True)
         self._refuse(((entry.call, entry.respond) for entry in waiting), description, now)
 
-    def choke(self, *, choked: bool) -> None:
+    def choke(self, now: float, *, choked: bool) -> None:
         """Hold back calls while the connection's write buffer is full."""
-        self._choked = choked
-        if not choked:
-            self._pump()
+        self._full = choked
+        self._choked = choked or self._first is not None
+        self._pump(now)
 
     @property
     def connected(self) -> bool:
@@ -268,7 +286,7 @@ class Turns:
         ):
             self._put(self._wire, call, respond, None)
         elif self._ended:
-            respond(Unanswered(Reason.GONE, "The connection has ended"))
+            self._tell(call, respond, Unanswered(Reason.GONE, "The connection has ended"), call.at)
         else:
             self._wait(call, respond)
 
@@ -302,27 +320,27 @@ class Turns:
             self._waiting_bytes + size > self._bounds.waiting_bytes
         ):
             self._counts.overloaded += 1
-            respond(Unanswered(Reason.OVERLOADED, "Too many calls wait for this connection"))
+            self._tell(call, respond, Unanswered(Reason.OVERLOADED, "Too many calls wait for this connection"), call.at)
             return
         if mine is None:
             mine = self._waiting[call.asker] = deque()
-        until = call.deadline if self._wire is not None else min(call.deadline, call.at + self._bounds.hold)
-        mine.append(_Waiting(call, respond, None, until))
+        entry = _Waiting(call, respond, None)
+        mine.append(entry)
         self._waiting_bytes += size
+        until = self._until(entry)
         if until < self._watched:
             self._watch(until)
 
-    def _keep(self, left: dict[str, tuple[Call, Respond]], now: float) -> None:
+    def _keep(self, left: dict[str, tuple[Call, Respond]]) -> None:
         """Put calls that a lost connection left open before everything that waits, under the ids they had."""
-        until = now + self._bounds.hold
-        for message_id, (call, respond) in reversed(left.items()):
-            mine = self._waiting.setdefault(call.asker, deque())
-            mine.appendleft(_Waiting(call, respond, message_id, min(call.deadline, until)))
+        waiting, self._waiting = self._waiting, {}
+        for message_id, (call, respond) in left.items():
+            self._waiting.setdefault(call.asker, deque()).append(_Waiting(call, respond, message_id))
             self._waiting_bytes += _size(call)
-        if left:
-            self._watch(min(self._watched, until))
+        for asker, mine in waiting.items():
+            self._waiting.setdefault(asker, deque()).extend(mine)
 
-    def _pump(self) -> None:
+    def _pump(self, now: float) -> None:
         """Send what waits and may be sent: the askers take turns."""
         while self._waiting and self._wire is not None and not self._choked and len(self._open) < self._bounds.window:
             asker, mine = next(iter(self._waiting.items()))
@@ -331,7 +349,10 @@ class Turns:
             if mine:
                 self._waiting[asker] = mine
             self._waiting_bytes -= _size(entry.call)
-            self._put(self._wire, entry.call, entry.respond, entry.id)
+            if entry.call.deadline > now:
+                self._put(self._wire, entry.call, entry.respond, entry.id)
+            else:
+                self._give_up(entry, now)
 
     def take_unsent(self, but: Respond) -> list[tuple[Call, Respond]]:
         """Hand over the waiting calls that were never sent, in order, except those whose respond is `but`."""
@@ -359,13 +380,19 @@ class Turns:
 
     def expire(self, now: float) -> None:
         """End what is past its deadline; a call that expires while it waits is never sent."""
+        if now < self._watched:  # a wake of old: something earlier was looked out for since
+            return
         self._watched = FOREVER
         late = [message_id for message_id, (call, _) in self._open.items() if call.deadline <= now]
         for message_id in late:
             self._time_out(message_id, now)
         for entry in self._take_waiting(lambda entry: self._until(entry) <= now):
             self._give_up(entry, now)
-        self._pump()
+        self._pump(now)
+        self._look_out()
+
+    def _look_out(self) -> None:
+        """Be woken for the next deadline."""
         next_deadline = min(self._deadlines(), default=FOREVER)
         if next_deadline < self._watched:
             self._watch(next_deadline)
@@ -383,7 +410,11 @@ class Turns:
         self._tell(call, respond, Unanswered(Reason.TIMED_OUT, f"No answer within {now - call.at:.0f} s"), now)
 
     def _until(self, entry: _Waiting) -> float:
-        return entry.until if self._wire is None else entry.call.deadline
+        """Give the time until which a call waits; for a connection no longer than `Bounds.hold`."""
+        call = entry.call
+        if self._wire is not None:
+            return call.deadline
+        return min(call.deadline, max(call.at, self._since) + self._bounds.hold)
 
     def _give_up(self, entry: _Waiting, now: float) -> None:
         reason = Reason.GONE if self._wire is None else Reason.TIMED_OUT
@@ -440,7 +471,7 @@ class Turns:
         self._observe(call, reply, now)
         respond(reply)
         if self._waiting:
-            self._pump()
+            self._pump(now)
 
     def _stray(self, message_id: str) -> None:
         if self._unanswered is not None and self._unanswered.pop(message_id, None) is not None:
@@ -516,20 +547,20 @@ class Turns:
             self._given = {}
         elif len(self._given) >= _REMEMBERED_ANSWERS:
             del self._given[next(iter(self._given))]
-        self._given[message_id] = (origin, origin_id)
+        self._given[message_id] = (origin, origin.stay, origin_id)
 
     def _complained(self, complaint: Complaint, now: float) -> None:
         if not self._has_send:
             self._odd(UnknownType(5, complaint.id), now)
         elif self._given is not None and complaint.id in self._given:
-            origin, origin_id = self._given.pop(complaint.id)
-            origin.complain(origin_id, complaint.text)
+            origin, stay, origin_id = self._given.pop(complaint.id)
+            origin.complain(origin_id, complaint.text, stay)
         else:
             self._counts.complaints_dropped += 1
 
-    def complain(self, message_id: str, text: bytes) -> None:
-        """Pass a CALLRESULTERROR on to the giver of the result `message_id`, unchanged but for the id."""
-        if self._wire is not None:
+    def complain(self, message_id: str, text: bytes, stay: int) -> None:
+        """Pass a CALLRESULTERROR on to who gave the result `message_id` during `stay`, unchanged but for the id."""
+        if self._wire is not None and stay == self.stay:
             self._wire.send(with_id(text, message_id))
         else:
             self._counts.complaints_dropped += 1

@@ -122,11 +122,11 @@ class Leg:
         self.backend.up += 1
         if session.station_full:
             wire.pause()
+        session.leg_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
         first = self._boot_to_replay()
         self._boot_told = first is not None or self.turns.holds(BOOT)
-        self.turns.connect(wire, first)
+        self.turns.connect(wire, self._since, first)
         session.ports.listen(LegUp(session.identity, self.name, not back))
-        session.leg_up(self)
 
     def _boot_to_replay(self) -> Call | None:
         """Give the station's last BootNotification, for a backend that has not heard it on this link."""
@@ -164,7 +164,7 @@ class Leg:
 
     def writable(self, yes: bool) -> None:
         """Hold back calls while the backend does not read, and stop reading the station if this backend answers it."""
-        self.turns.choke(choked=not yes)
+        self.turns.choke(self.session.ports.clock(), choked=not yes)
         if yes:
             self._unpause()
         elif not self._asks_pause and self.name in self.session.plans.answering:
