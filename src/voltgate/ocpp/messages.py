@@ -31,10 +31,13 @@ def _fields(payload: bytes | msgspec.Raw) -> dict[str, Any]:
 
 
 class Origin(Protocol):
-    """The connection that a reply arrived on: where a complaint about the reply goes (2.1, CALLRESULTERROR)."""
+    """Where a reply arrived, and where a complaint about it goes (2.1, CALLRESULTERROR)."""
 
-    def complain(self, message_id: str, text: bytes) -> None:
-        """Send the CALLRESULTERROR `text` to the giver of the result `message_id`, under that id."""
+    stay: int
+    """The number of the connection."""
+
+    def complain(self, message_id: str, text: bytes, stay: int) -> None:
+        """Send the CALLRESULTERROR `text` to the giver of the result `message_id`, if that connection still stands."""
 
 
 class Call:

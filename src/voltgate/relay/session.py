@@ -179,7 +179,7 @@ class Session:
     def opened(self, wire: Wire, plans: Plans, route: str, known: Callable[[str], Backend]) -> None:
         """Begin: the station is connected. Legs that were dialled before keep their links."""
         self._wire = wire
-        self.turns.connect(wire)
+        self.turns.connect(wire, self.ports.clock())
         self.follow(plans, route, known)
 
     def received(self, text: bytes, frame: bytes | None, now: float) -> None:
@@ -201,7 +201,7 @@ class Session:
 
     def writable(self, yes: bool) -> None:
         """Stop reading the backends while the station does not read."""
-        self.turns.choke(choked=not yes)
+        self.turns.choke(self.ports.clock(), choked=not yes)
         self.station_full = not yes
         for leg in self.legs.values():
             leg.station_full(full=not yes)
