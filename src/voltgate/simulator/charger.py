@@ -17,6 +17,7 @@ from voltgate.simulator.dice import Dice
 from voltgate.simulator.history import Record
 from voltgate.simulator.line import Answer, Asked, Line, Proof, Refused, Request, Serials, Then
 from voltgate.simulator.memory import Memory
+from voltgate.simulator.profile import Boots, Ids
 from voltgate.simulator.scene import Scene
 from voltgate.simulator.session import Session, session
 from voltgate.simulator.tally import Fault
@@ -59,7 +60,7 @@ class Charger:
         self.scene = scene
         self.password = password
         self.dice = Dice(scene.seed, identity)
-        self.serials = Serials(number, plain=scene.conduct.ids == "plain")
+        self.serials = Serials(number, plain=scene.conduct.ids is Ids.PLAIN)
         self.memory = Memory()
         self.stage = Stage.AWAY
         self.booted = False
@@ -111,7 +112,7 @@ class Charger:
         self._failures = 0
         self._retry_at = 0.0
         self.line = Line(self, wire, scene.terms_of(self.version), scene.tally, scene.wheel, self.serials)
-        if self.booted and scene.conduct.boots == "once":
+        if self.booted and scene.conduct.boots is Boots.ONCE:
             self._accepted(now)
         else:
             self._boot(now)

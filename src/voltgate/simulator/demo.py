@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
 import socket
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.live import Live
 
 from voltgate.app import Running, serve
 from voltgate.config import read
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.backend import VERSIONS, Manners, StandIn, stand
+from voltgate.simulator.backend import VERSIONS, StandIn, stand
+from voltgate.simulator.cli import stopping, ticking
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.fleet import TICK, Fleet, Plan
+from voltgate.simulator.manners import Manners
 from voltgate.simulator.profile import PROFILES, Conduct
+from voltgate.simulator.show import follow
 from voltgate.telemetry import logs
+
+_RAMP = 3.0
+"""Seconds over which the stations come."""
+
+_MANNERS = Manners(interval=30, commands=15.0)
 
 _CONFIGURATION = """\
 [listen]
@@ -38,99 +43,105 @@ rules = [{{ answer = "stand-in" }}]
 match = "*"
 route = "demo"
 
+[shutdown]
+grace = 2
+spread = 0
+
 [log]
 level = "warning"
 """
 
+_WELCOME = """\
+Voltgate listens for stations on ws://127.0.0.1:{stations}
+The stand-in backend listens on  ws://127.0.0.1:{backend}
+Health and metrics are on        http://127.0.0.1:{http}
+The configuration is             {file}
 
-async def show(stations: int, duration: float | None, console: Console) -> int:
-    """Run the demonstration until Ctrl-C, or for `duration` seconds. Returns the exit code."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    ports = {"stations": _port(9000), "http": _port(8000), "backend": _port(9100)}
-    standing = StandIn(Manners(interval=30), Wheel(time.monotonic(), TICK), Clock(time.monotonic))
-    door = await stand(standing, "127.0.0.1", ports["backend"])
-    with tempfile.TemporaryDirectory(prefix="voltgate-demo-") as folder:
+Try next, in another terminal:
+  curl http://127.0.0.1:{http}/readyz
+  curl http://127.0.0.1:{http}/metrics
+  .venv/bin/voltgate simulate ws://127.0.0.1:{stations} -n 50 --profile busy --duration 10 --echo
+  .venv/bin/voltgate check -c {file}
+Stop with Ctrl-C.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """Where everything listens on loopback: the usual ports, or free ones when those are taken."""
+
+    stations: int
+    http: int
+    backend: int
+
+
+async def show(stations: int, duration: float | None, console: Console) -> None:
+    """Run the demonstration until Ctrl-C, or for `duration` seconds. Raises OSError when no port is free."""
+    ports = _Ports(_port(9000), _port(8000), _port(9100))
+    with tempfile.TemporaryDirectory(prefix="voltgate-demo-") as folder, stopping() as stop:
         file = Path(folder) / "voltgate.toml"
-        file.write_text(_CONFIGURATION.format(**ports))
-        loaded = read(file, os.environ)
-        logs.configure(loaded.config.log.level, loaded.config.log.format)
-        ready: asyncio.Future[Running] = loop.create_future()
-        leaving = asyncio.Event()
-        async with asyncio.TaskGroup() as parts:
-            ticking = parts.create_task(_tick(standing.wheel))
-            parts.create_task(serve(loaded, ready.set_result, leaving, asyncio.Event()))
-            await ready
-            _explain(console, ports, file)
-            await _play(stations, duration, ports["stations"], stop, console, standing)
-            leaving.set()
-            ticking.cancel()
-    await door.close()
-    return 0
+        file.write_text(_CONFIGURATION.format(stations=ports.stations, http=ports.http, backend=ports.backend))
+        standing = StandIn(_MANNERS, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+        door = await stand(standing, "127.0.0.1", ports.backend)
+        try:
+            await _gateway(file, ports, standing, _plan(ports, stations, duration), stop, console)
+        finally:
+            await door.close()
 
 
-async def _play(
-    stations: int, duration: float | None, port: int, stop: asyncio.Event, console: Console, standing: StandIn
+async def _gateway(
+    file: Path, ports: _Ports, standing: StandIn, plan: Plan, stop: asyncio.Event, console: Console
 ) -> None:
-    plan = Plan(
-        f"ws://127.0.0.1:{port}",
+    """Run the gateway, and the stations while it runs."""
+    loaded = read(file, {})
+    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+    over, empty = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as parts:
+        parts.create_task(ticking(standing.wheel, time.monotonic, empty))
+        serving = parts.create_task(serve(loaded, ready.set_result, over, asyncio.Event()))
+        await ready
+        console.print(
+            _WELCOME.format(stations=ports.stations, http=ports.http, backend=ports.backend, file=file),
+            highlight=False,
+            soft_wrap=True,
+        )
+        await _play(plan, stop, console, standing)
+        over.set()
+        await serving
+        empty.set()
+
+
+def _plan(ports: _Ports, stations: int, duration: float | None) -> Plan:
+    return Plan(
+        f"ws://127.0.0.1:{ports.stations}",
         stations,
         VERSIONS,
         PROFILES["lively"],
         Conduct(echo=True).impatient(),
         prefix="DEMO-",
-        ramp=5.0,
+        ramp=min(_RAMP, duration or _RAMP),
         duration=duration,
     )
-    fleet = Fleet(plan, lambda fault: console.print(f"a fault of the simulator: {fault!r}"))
+
+
+async def _play(plan: Plan, stop: asyncio.Event, console: Console, standing: StandIn) -> None:
+    fleet = Fleet(plan, lambda fault: console.print(f"a fault of the simulator: {fault!r}", markup=False))
     running = asyncio.ensure_future(fleet.run(stop))
-    if not console.is_terminal:
-        while not running.done():
-            await asyncio.wait([running], timeout=10)
-            console.print(_status(fleet, standing))
-    else:
-        with Live(_status(fleet, standing), console=console, refresh_per_second=4) as live:
-            while not running.done():
-                await asyncio.wait([running], timeout=0.5)
-                live.update(_status(fleet, standing))
+    await follow(running, lambda: _status(fleet, standing), console)
     await running
 
 
 def _status(fleet: Fleet, standing: StandIn) -> str:
     online = sum(charger.online for charger in fleet.chargers)
     cars = sum(len(charger.sessions) for charger in fleet.chargers)
-    ended = sum(entry.ended for book in standing.books.values() for entry in book.transactions.values())
-    answered, slow = sum(fleet.tally.answered.values()), fleet.tally.total.percentile(0.99) * 1e3
+    tally, commands = fleet.tally, sum(fleet.tally.commands.values())
+    slow = tally.total.percentile(0.99) * 1e3
     return (
-        f"{online} stations on line, {cars} cars charging, {ended} sessions finished, {answered} calls answered "
-        f"(99 % within {slow:.1f} ms), {fleet.tally.failures} faults"
+        f"{online} stations on line, {cars} cars, {tally.confirmed} transactions done; {sum(tally.answered.values())} "
+        f"calls answered (99 % within {slow:.1f} ms), {commands} commands obeyed, "
+        f"{tally.failures + standing.tally.failures} faults"
     )
-
-
-def _explain(console: Console, ports: dict[str, int], file: Path) -> None:
-    console.print(
-        f"""Voltgate listens for stations on ws://127.0.0.1:{ports["stations"]}
-  the stand-in backend on ws://127.0.0.1:{ports["backend"]}, health and metrics on http://127.0.0.1:{ports["http"]}
-  the configuration is {file}
-Try next, in another terminal:
-  curl http://127.0.0.1:{ports["http"]}/readyz
-  curl http://127.0.0.1:{ports["http"]}/metrics
-  .venv/bin/voltgate simulate ws://127.0.0.1:{ports["stations"]} -n 50 --profile busy --duration 10 --echo
-  .venv/bin/voltgate check -c {file}
-Stop with Ctrl-C.""",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-async def _tick(wheel: Wheel) -> None:
-    clock = time.monotonic
-    with contextlib.suppress(asyncio.CancelledError):
-        while True:
-            wheel.tick(clock())
-            await asyncio.sleep(TICK)
 
 
 def _port(wanted: int) -> int:

@@ -26,6 +26,12 @@ TICK = 0.05
 _AT_ONCE = 200
 """Handshakes under way at a time."""
 
+_PATIENCE = 60.0
+"""Seconds until a run begins although handshakes are still under way."""
+
+_FAREWELL = 5.0
+"""Seconds that the far end has to finish the closing handshakes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -40,7 +46,7 @@ class Plan:
     versions: tuple[str, ...]
     profile: Profile
     conduct: Conduct
-    prefix: str = "SIM-"
+    prefix: str = "CP-"
     password: str | None = field(default=None, repr=False)
     ramp: float = 0.0
     duration: float | None = 60.0
@@ -160,6 +166,16 @@ class Fleet:
                 await _until(stop, behind - self.clock.now())
             if stop.is_set():
                 return
+        await self._answered(stop)
+
+    async def _answered(self, stop: asyncio.Event) -> None:
+        """Wait until every first handshake has come to something: from there on the run's time counts."""
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            first = asyncio.gather(*self._dialling, return_exceptions=True)
+            await asyncio.wait((stopped, first), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
 
     def _pace(self, rate: float) -> None:
         """Send calls at a fixed pace, late ones too: their latency counts from when they were due."""
@@ -186,16 +202,17 @@ class Fleet:
         now = self.clock.now()
         for charger in self.chargers:
             charger.finish(now)
-        patience = self.plan.conduct.timeout + 5
-        for _ in range(int(patience / TICK)):
-            if all(charger.settled for charger in self.chargers):
-                break
-            await asyncio.sleep(TICK)
+        await self._all(lambda charger: charger.settled, self.plan.conduct.timeout + 5)
         self._count_lost()
         for charger in self.chargers:
             charger.leave(self.clock.now())
-        await asyncio.sleep(TICK * 4)
+        await self._all(lambda charger: charger.line is None, _FAREWELL)
 
+    async def _all(self, what: Callable[[Charger], bool], seconds: float) -> None:
+        """Wait until something holds for all stations, but no longer than so many seconds."""
+        end = self.clock.now() + seconds
+        while not all(map(what, self.chargers)) and self.clock.now() < end:
+            await asyncio.sleep(TICK)
 
     def _count_lost(self) -> None:
         """Count the transactions that were begun, and neither confirmed nor given up."""

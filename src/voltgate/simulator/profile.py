@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 Span: TypeAlias = tuple[float, float]
 """From, to: seconds, drawn evenly."""
 
-DEFAULT = "typical"
+DEFAULT = "lively"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,28 @@ PROFILES = {
 """Lazy to fast are estimates from the field; busy and treadmill are for load, lively is for watching."""
 
 
+class Ids(enum.StrEnum):
+    """How a station numbers its messages."""
+
+    UNIQUE = "unique"
+    PLAIN = "plain"
+
+
+class Boots(enum.StrEnum):
+    """When a station sends a BootNotification: after it was switched on, or after every reconnect too."""
+
+    ONCE = "once"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class Conduct:
     """How a station keeps the rules. All times are in seconds.
 
     `backoff` is RetryBackOffWaitMinimum, RetryBackOffRandomRange and RetryBackOffRepeatTimes (2.1 Part 4 section 5.4);
-    `attempts` and `retry` are TransactionMessageAttempts and TransactionMessageRetryInterval (1.6 section 9.1). `ids`
-    "plain" counts message ids from 1 at every station. `echo` says that the backend is Voltgate's stand-in, whose
-    answers prove for whom they were meant. `boots` "always" sends a BootNotification after every reconnect.
+    `attempts` and `retry` are TransactionMessageAttempts and TransactionMessageRetryInterval (1.6 section 9.1). Plain
+    `ids` count from 1 at every station. `echo` says that the backend is Voltgate's stand-in, whose answers prove for
+    whom they were meant. `history` is the number of past transactions that a station remembers.
     """
 
     timeout: float = 30.0
@@ -63,9 +78,9 @@ class Conduct:
     backoff: tuple[float, float, int] = (1.0, 5.0, 5)
     attempts: int = 3
     retry: float = 10.0
-    ids: Literal["unique", "plain"] = "unique"
+    ids: Ids = Ids.UNIQUE
     echo: bool = False
-    boots: Literal["once", "always"] = "once"
+    boots: Boots = Boots.ONCE
     reconnects: bool = True
     transactions: int | None = None
     history: int = 0

@@ -52,8 +52,8 @@ class Tally:
 
     __slots__ = (
         "answered",
-        "behind",
         "begun",
+        "behind",
         "commands",
         "confirmed",
         "connected",

@@ -1,0 +1,59 @@
+"""The book: what the stand-in backend was told of each station, to be compared with what the station did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Fields: TypeAlias = dict[str, Any]
+
+MOST_TRANSACTIONS = 1000
+"""Transactions of one station that are kept; the oldest go first."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One transaction. Meter readings are in Wh, `messages` counts what was said of it, `events` are seqNo (2.x)."""
+
+    name: int | str
+    tag: str
+    connector: int
+    meter_start: int | None = None
+    meter_stop: int | None = None
+    messages: int = 1
+    events: list[int] = field(default_factory=list)
+    ended: bool = False
+
+    def as_dict(self) -> Fields:
+        """Give the entry as plain JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(slots=True)
+class Book:
+    """What one station did: its transactions by name, and how often it said what."""
+
+    transactions: dict[int | str, Entry] = field(default_factory=dict)
+    starts: dict[tuple[int, str, str, int], int] = field(default_factory=dict)
+    said: dict[str, int] = field(default_factory=dict)
+
+    def hear(self, action: str) -> None:
+        """Count a message."""
+        self.said[action] = self.said.get(action, 0) + 1
+
+    def open(self, entry: Entry) -> Entry:
+        """Enter a transaction."""
+        self.transactions[entry.name] = entry
+        if len(self.transactions) > MOST_TRANSACTIONS:
+            del self.transactions[next(iter(self.transactions))]
+        if len(self.starts) > MOST_TRANSACTIONS:
+            del self.starts[next(iter(self.starts))]
+        return entry
+
+    def running(self) -> int | str | None:
+        """Name a transaction that has not ended; None when there is none."""
+        return next((name for name, entry in self.transactions.items() if not entry.ended), None)
+
+    def as_dict(self) -> Fields:
+        """Give the book as plain JSON."""
+        return {"said": self.said, "transactions": [entry.as_dict() for entry in self.transactions.values()]}

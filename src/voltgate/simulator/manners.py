@@ -1,0 +1,73 @@
+"""Manners: how the stand-in backend behaves, the bad ways included that tests and demonstrations ask for."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from voltgate.simulator import frames
+
+
+class Boot(enum.StrEnum):
+    """The answer to a BootNotification."""
+
+    ACCEPTED = "Accepted"
+    PENDING = "Pending"
+    REJECTED = "Rejected"
+
+
+class Lie(enum.StrEnum):
+    """A way in which answers can be wrong."""
+
+    NONE = "none"
+    WRONG_ID = "wrong-id"
+    DOUBLED = "doubled"
+    MALFORMED = "malformed"
+    PAYLOAD = "payload"
+    SPACES = "spaces"
+    ANOTHER = "another"
+    """In order, and meant for somebody else."""
+    ERROR = "error"
+    """An InternalError in place of each answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the stand-in behaves. Times are in seconds, 0 means never.
+
+    `silent` names actions that it does not answer ("*": none at all), `delay` is the wait before each answer, `refuses`
+    is the HTTP status that every station gets. `commands` is the pause between two commands to each station, `babble`
+    that between two frames of nonsense, `hang_up` how long it bears each connection. With a `password` stations must
+    bring it by HTTP Basic.
+    """
+
+    boot: Boot = Boot.ACCEPTED
+    interval: int = 300
+    silent: frozenset[str] = frozenset()
+    delay: float = 0.0
+    lie: Lie = Lie.NONE
+    refuses: int | None = None
+    commands: float = 0.0
+    babble: float = 0.0
+    hang_up: float = 0.0
+    password: str | None = field(default=None, repr=False)
+    timeout: float = 30.0
+
+
+def nonsense(number: int) -> bytes:
+    """Give a frame that no station can do anything with."""
+    return _NONSENSE[number % len(_NONSENSE)]
+
+
+_NONSENSE = (
+    frames.result("nobody asked for this", {}),
+    frames.error("nobody asked for this", "GenericError", "and this neither"),
+    b'[9,"a","message type of the future",{}]',
+    b'[2,"broken',
+    b"{}",
+    b"pong",
+    frames.call("babble", "NoSuchAction", {}),
+    frames.call("babble", "Heartbeat", {}),
+    frames.error("-1", "RpcFrameworkError", "what was that"),
+    frames.result("", {"status": "x" * 5000}),
+)

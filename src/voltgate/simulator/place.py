@@ -1,0 +1,296 @@
+"""A place: one station's connection at the stand-in backend, where its calls are answered and commands wait."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from voltgate.ocpp import facts
+from voltgate.ocpp.schemas import check
+from voltgate.simulator import frames
+from voltgate.simulator.book import Book, Entry
+from voltgate.simulator.charger import mark
+from voltgate.simulator.errands import errand
+from voltgate.simulator.line import Answer, Asked, Line, Refused, Request, Then
+from voltgate.simulator.manners import Boot, Lie, nonsense
+
+if TYPE_CHECKING:
+    from voltgate.simulator.backend import StandIn
+
+MOST_WAITING = 100
+"""Commands that wait for one station's turn; more are not taken."""
+
+_WHILE_PENDING = frozenset({"NotifyReport", "LogStatusNotification", "SecurityEventNotification", "SignCertificate"})
+
+
+class Place:
+    """One station's connection at the stand-in: the owner of its line.
+
+    `greeted` tells whether the station may be sent commands: it has been accepted, or was before (RG-04, RG-06).
+    """
+
+    __slots__ = ("_backend", "_errands", "_registered", "_waiting", "book", "greeted", "identity", "line", "version")
+
+    def __init__(self, backend: StandIn, identity: str, version: str, book: Book) -> None:
+        self._backend = backend
+        self._registered = Boot.ACCEPTED  # a station that was accepted before need not boot again
+        self._waiting: deque[Asked] = deque()
+        self._errands = 0
+        self.greeted = False
+        self.identity = identity
+        self.version = version
+        self.book = book
+        self.line: Line | None = None
+
+    def settle(self, line: Line, now: float) -> None:
+        """Begin with a connection, as the manners say."""
+        self.line = line
+        manners, wheel = self._backend.manners, self._backend.wheel
+        if manners.babble:
+            wheel.at(now + manners.babble, self._babble)
+        if manners.commands:
+            wheel.at(now + manners.commands, self._errand)
+        if manners.hang_up:
+            wheel.at(now + manners.hang_up, self._hang_up)
+
+    # Calls of the station
+
+    def asked(self, request: Request, now: float) -> None:
+        """Answer a call, or do what the manners say instead."""
+        manners = self._backend.manners
+        action = facts.plain_action(request.action)
+        self.book.hear(action)
+        if "*" in manners.silent or action in manners.silent:
+            return
+        if manners.delay:
+            self._backend.wheel.at(now + manners.delay, lambda later: self._serve(request, action, later))
+        else:
+            self._serve(request, action, now)
+
+    def _serve(self, request: Request, action: str, now: float) -> None:
+        payload = _unsigned(request, self.version) if request.action != action else request.payload
+        answer = _ANSWERS.get(action)
+        if isinstance(payload, Refused):
+            request.refuse(payload.code, payload.description)
+        elif not self._may(action):
+            request.refuse("SecurityError", "The BootNotification is not accepted yet")
+        elif self._backend.manners.lie is Lie.ERROR:
+            request.refuse("InternalError", "The stand-in was told to fail")
+        elif answer is not None:
+            self._say(request, answer(self, payload, now))
+        elif action in _EMPTY:
+            self._say(request, {})
+        else:
+            request.refuse("NotSupported", f"The stand-in does not serve {action}")
+
+    def _may(self, action: str) -> bool:
+        """Tell whether a station may say this before it was accepted (RG-02; in 1.6 it may say anything)."""
+        if self._registered is Boot.ACCEPTED or action == "BootNotification" or not self.version.startswith("ocpp2"):
+            return True
+        return self._registered is Boot.PENDING and action in _WHILE_PENDING
+
+    def _say(self, request: Request, payload: dict[str, Any]) -> None:
+        text = _lie(self._backend.manners.lie, request, payload) or frames.result(request.id, payload)
+        if self._backend.manners.lie is Lie.DOUBLED:
+            request.line.wire.send(text)
+        request.line.answered(text)
+        self.greeted = self.greeted or self._registered is Boot.ACCEPTED
+
+    # What the answers say
+
+    def boot(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer a BootNotification."""
+        manners = self._backend.manners
+        self._registered = manners.boot
+        return {"currentTime": self._time(now), "interval": manners.interval, "status": manners.boot.value}
+
+    def heartbeat(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer a Heartbeat: the time, marked with whose it is."""
+        return {"currentTime": self._time(now)}
+
+    def _time(self, now: float) -> str:
+        return self._backend.clock.stamp(now, mark(self.identity))
+
+    def authorize(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer an Authorize: every card may charge but those that begin with "BLOCKED"."""
+        if not self.version.startswith("ocpp2"):
+            return {"idTagInfo": _tag_info(payload["idTag"])}
+        return {"idTokenInfo": _token_info(payload["idToken"]["idToken"])}
+
+    def start(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer a StartTransaction; the same one told again gets the same number."""
+        key = (payload["connectorId"], payload["idTag"], payload["timestamp"], payload["meterStart"])
+        number = self.book.starts.get(key)
+        if number is None:
+            number = self.book.starts[key] = self._backend.mint()
+            self.book.open(Entry(number, payload["idTag"], key[0], payload["meterStart"]))
+        return {"transactionId": number, "idTagInfo": _tag_info(payload["idTag"])}
+
+    def stop(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer a StopTransaction."""
+        entry = self.book.transactions.get(payload["transactionId"])
+        if entry is not None:
+            entry.ended = True
+            entry.meter_stop = payload["meterStop"]
+            entry.messages += 1
+        return {"idTagInfo": _tag_info(payload["idTag"])} if "idTag" in payload else {}
+
+    def meter(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer MeterValues."""
+        entry = self.book.transactions.get(payload.get("transactionId", 0))
+        if entry is not None:
+            entry.messages += 1
+        return {}
+
+    def event(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Answer a TransactionEvent (2.x); one that was told before counts once."""
+        name = payload["transactionInfo"]["transactionId"]
+        tag = payload.get("idToken", {}).get("idToken", "")
+        entry = self.book.transactions.get(name)
+        if entry is None:
+            entry = self.book.open(Entry(name, tag, payload.get("evse", {}).get("id", 0), messages=0))
+        if payload["seqNo"] not in entry.events:
+            entry.events.append(payload["seqNo"])
+            entry.messages += 1
+        entry.tag = entry.tag or tag
+        entry.ended = entry.ended or payload["eventType"] == "Ended"
+        return {"idTokenInfo": _token_info(tag)} if tag else {}
+
+    def transfer(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
+        """Echo a DataTransfer of the simulator; of other vendors nothing is known."""
+        if payload["vendorId"] != "voltgate.simulator":
+            return {"status": "UnknownVendorId"}
+        return {"status": "Accepted"} | ({"data": payload["data"]} if "data" in payload else {})
+
+    # Calls to the station
+
+    def command(self, action: str, payload: dict[str, Any], then: Then | None = None) -> bool:
+        """Call the station when its turn comes; False when too many commands wait."""
+        if len(self._waiting) >= MOST_WAITING:
+            return False
+        self._waiting.append(Asked(action, payload, then or _nothing))
+        self._next(self._backend.clock.now())
+        return True
+
+    def _next(self, now: float) -> None:
+        if self.line is not None and not self.line.open and self._waiting:
+            self.line.ask(self._waiting.popleft(), now)
+
+    def _errand(self, now: float) -> None:
+        if self.line is None:
+            return
+        if self.greeted and not self._waiting:
+            order = errand(self.version, self.book, self._errands)
+            self._errands += 1
+            if order is not None:
+                self.command(*order)
+        self._backend.wheel.at(now + self._backend.manners.commands, self._errand)
+
+    def _babble(self, now: float) -> None:
+        if self.line is not None:
+            self.line.wire.send(nonsense(self._errands))
+            self._errands += 1
+            self._backend.wheel.at(now + self._backend.manners.babble, self._babble)
+
+    def _hang_up(self, now: float) -> None:
+        if self.line is not None:
+            self.line.wire.close(1001, "the stand-in was told to hang up")
+
+    def told(self, action: str, payload: dict[str, Any], now: float) -> None:
+        """Hear a SEND."""
+        self.book.hear(action)
+
+    def ended(self, asked: Asked, answer: Answer, now: float) -> None:
+        """Take the station's answer."""
+        asked.then(answer, now)
+        self._next(now)
+
+    def closed(self, line: Line, unanswered: list[Asked], code: int, reason: str) -> None:
+        """Forget the connection."""
+        self.line = None
+        self._backend.left(self)
+        now = self._backend.clock.now()
+        waiting, self._waiting = self._waiting, deque()
+        for asked in [*unanswered, *waiting]:
+            asked.then(None, now)
+
+
+_ANSWERS: dict[str, Callable[[Place, dict[str, Any], float], dict[str, Any]]] = {
+    "BootNotification": Place.boot,
+    "Heartbeat": Place.heartbeat,
+    "Authorize": Place.authorize,
+    "StartTransaction": Place.start,
+    "StopTransaction": Place.stop,
+    "MeterValues": Place.meter,
+    "TransactionEvent": Place.event,
+    "DataTransfer": Place.transfer,
+    "SignCertificate": lambda place, payload, now: {"status": "Rejected"},
+    "GetCertificateStatus": lambda place, payload, now: {"status": "Failed"},
+    "NotifyEVChargingNeeds": lambda place, payload, now: {"status": "Rejected"},
+    "NotifyEVChargingSchedule": lambda place, payload, now: {"status": "Accepted"},
+}
+_EMPTY = frozenset(
+    """
+    DiagnosticsStatusNotification FirmwareStatusNotification LogStatusNotification SecurityEventNotification
+    SignedFirmwareStatusNotification StatusNotification ClearedChargingLimit NotifyChargingLimit
+    NotifyCustomerInformation NotifyDisplayMessages NotifyEvent NotifyMonitoringReport NotifyReport
+    PublishFirmwareStatusNotification ReportChargingProfiles ReservationStatusUpdate ClosePeriodicEventStream
+    NotifyDERAlarm NotifyDERStartStop NotifyPriorityCharging ReportDERControl
+    """.split()
+)
+"""Actions whose answer is empty. What is in neither is known to OCPP and not served: NotSupported."""
+
+
+def _lie(lie: Lie, request: Request, payload: dict[str, Any]) -> bytes | None:
+    """Give a wrong answer; None when this one is to be right."""
+    match lie:
+        case Lie.WRONG_ID:
+            return frames.result(request.id[::-1], payload)
+        case Lie.MALFORMED:
+            return frames.result(request.id, payload)[:-2]
+        case Lie.PAYLOAD:
+            return frames.result(request.id, {"status": 7})
+        case Lie.SPACES:
+            return frames.result(request.id, payload).replace(b",", b", ", 1)
+        case Lie.ANOTHER if "data" in payload:
+            return frames.result(request.id, payload | {"data": "what somebody else has sent"})
+        case Lie.ANOTHER if "currentTime" in payload:
+            told, milliseconds = payload["currentTime"][:-4], int(payload["currentTime"][-4:-1])
+            return frames.result(request.id, payload | {"currentTime": f"{told}{(milliseconds + 1) % 1000:03d}Z"})
+    return None
+
+
+def _judge(tag: str) -> str:
+    return "Blocked" if tag.upper().startswith("BLOCKED") else "Accepted"
+
+
+def _tag_info(tag: str) -> dict[str, Any]:
+    """Judge a card (1.6), and name it as its own group: so a station sees that the answer is about its card."""
+    return {"status": _judge(tag), "parentIdTag": tag}
+
+
+def _token_info(tag: str) -> dict[str, Any]:
+    """Judge a card (2.x) likewise."""
+    return {"status": _judge(tag), "groupIdToken": {"idToken": tag, "type": "ISO14443"}}
+
+
+def _unsigned(request: Request, version: str) -> dict[str, Any] | Refused:
+    """Give what the JWS of a signed call holds (2.1 Part 4 section 7.1), unverified, or what is wrong with it."""
+    try:
+        raw = str(request.payload["payload"])
+        payload = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+    except (KeyError, binascii.Error, msgspec.DecodeError, ValueError):
+        return Refused("FormatViolation", "The payload of the signed message cannot be read")
+    if not isinstance(payload, dict):
+        return Refused("FormatViolation", "The payload of the signed message is not an object")
+    violation = check(version, facts.plain_action(request.action), "request", payload)
+    return payload if violation is None else Refused(violation.code, violation.description)
+
+
+def _nothing(answer: Answer, now: float) -> None:
+    """Stand in for whoever does not care how a command ends."""

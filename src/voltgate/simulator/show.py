@@ -1,0 +1,69 @@
+"""What the simulator shows: how a run is going, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from voltgate.simulator.fleet import Fleet
+from voltgate.simulator.tally import Tally
+
+_OFTEN = 0.25
+"""Seconds between two looks, on a terminal."""
+_SELDOM = 10.0
+"""Seconds between two lines elsewhere."""
+_COLUMNS = ("count", "p50", "p90", "p99", "p99.9", "max")
+
+
+async def follow(running: asyncio.Future[None], status: Callable[[], str], console: Console) -> None:
+    """Show a status until `running` is done: in place on a terminal, a line now and then otherwise."""
+    if not console.is_terminal:
+        while not running.done():
+            await asyncio.wait([running], timeout=_SELDOM)
+            console.print(status(), soft_wrap=True, highlight=False)
+        return
+    with Live(status(), console=console, auto_refresh=False) as live:
+        while not running.done():
+            await asyncio.wait([running], timeout=_OFTEN)
+            live.update(status(), refresh=True)
+
+
+def progress(fleet: Fleet) -> str:
+    """Say in one line how a run is going."""
+    tally = fleet.tally
+    online = sum(charger.online for charger in fleet.chargers)
+    charging = sum(len(charger.sessions) for charger in fleet.chargers)
+    sent, answered = sum(tally.sent.values()), sum(tally.answered.values())
+    return (
+        f"{online} of {len(fleet.chargers)} stations on line, {charging} cars, {sent} calls sent, {answered} answered "
+        f"(99 % within {tally.total.percentile(0.99) * 1e3:.1f} ms), {tally.failures} faults"
+    )
+
+
+def latencies(tally: Tally) -> Table:
+    """Give the percentiles of each action's latency, in milliseconds."""
+    table = Table(title="Latency in milliseconds")
+    table.add_column("action")
+    for column in _COLUMNS:
+        table.add_column(column, justify="right")
+    for action, figures in tally.as_dict()["latency_ms"].items():
+        table.add_row(action, *(f"{figures[column]:g}" for column in _COLUMNS))
+    return table
+
+
+def verdict(tally: Tally) -> Iterator[str]:
+    """Say in a few lines what was sent, what came of it, and what was wrong."""
+    told = tally.as_dict()
+    commands, counts = sum(told["commands"].values()), told["transactions"]
+    yield f"{told['sent']} calls sent, {told['answered']} answered; {commands} commands obeyed"
+    yield f"{counts['begun']} transactions begun, {counts['confirmed']} confirmed, {counts['lost']} lost"
+    yield ", ".join(f"{number} {name}" for name, number in told["faults"].items())
+    if tally.behind:
+        yield f"{tally.behind} calls were not sent: the stations were too busy for this rate"
+    for name, examples in told["examples"].items():
+        for example in examples:
+            yield f"  {name}: {example}"
