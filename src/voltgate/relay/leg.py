@@ -41,7 +41,18 @@ class Dial(Protocol):
 class Leg:
     """One backend's place in one session: keeps its turns, and brings its link back."""
 
-    __slots__ = ("_asks_pause", "_boot_told", "_failures", "_since", "_wire", "backend", "session", "state", "turns")
+    __slots__ = (
+        "_asks_pause",
+        "_boot_told",
+        "_failures",
+        "_since",
+        "_wire",
+        "backend",
+        "received",
+        "session",
+        "state",
+        "turns",
+    )
 
     def __init__(self, backend: Backend, session: Session) -> None:
         self.backend = backend
@@ -51,6 +62,8 @@ class Leg:
         self.turns = Turns(
             session.dialect, self._called, self, bounds, session.ports.wheel, backend.counts, backend.calls.observe
         )
+        self.received = self.turns.receive
+        """Takes one message of the backend: bound once, a call less for each message."""
         self._wire: Wire | None = None
         self._failures = 0
         self._since = session.ports.clock()
@@ -143,10 +156,6 @@ class Leg:
         """Hear that dialling came to nothing."""
         if self.state is not State.ENDED:
             self._down(reason)
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one message of the backend."""
-        self.turns.receive(text, frame, now)
 
     def lost(self, code: int, reason: str) -> None:
         """Hear that the link has ended."""

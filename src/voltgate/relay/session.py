@@ -78,6 +78,7 @@ class Session:
         "legs",
         "plans",
         "ports",
+        "received",
         "route",
         "settings",
         "station_full",
@@ -117,6 +118,8 @@ class Session:
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, FOREVER, settings.backend_patience)
         handler = settings.screen(self.from_station) if settings.screen else self.from_station
         self.turns = Turns(dialect, handler, self, bounds, ports.wheel, ports.counts, _observe_command)
+        self.received = self._metered if settings.messages_per_second else self.turns.receive
+        """Takes one message of the station: bound once, a call less for each message."""
 
     # The flow.
 
@@ -182,10 +185,10 @@ class Session:
         self.turns.connect(wire, self.ports.clock())
         self.follow(plans, route, known)
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one message of the station."""
+    def _metered(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Take one message of a station whose rate is limited."""
         limit = self.settings.messages_per_second
-        if limit and self._flooding(now, limit):
+        if self._flooding(now, limit):
             self.end(POLICY, f"More than {limit:g} messages a second")
         else:
             self.turns.receive(text, frame, now)
