@@ -210,8 +210,9 @@ class Fleet:
 
     async def _all(self, what: Callable[[Charger], bool], seconds: float) -> None:
         """Wait until something holds for all stations, but no longer than so many seconds."""
-        end = self.clock.now() + seconds
-        while not all(map(what, self.chargers)) and self.clock.now() < end:
+        for _ in range(int(seconds / TICK)):
+            if all(map(what, self.chargers)):
+                return
             await asyncio.sleep(TICK)
 
     def _count_lost(self) -> None:

@@ -1,0 +1,185 @@
+"""How a simulated station obeys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulator.world import STILL, World
+from voltgate.ocpp import facts
+from voltgate.ocpp.schemas import _schema, check
+from voltgate.simulator import commands
+from voltgate.simulator.backend import VERSIONS
+from voltgate.simulator.line import Answer, Refused
+
+FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
+EVERY_COMMAND = [(version, action) for version in VERSIONS for action in sorted(facts.from_backends(version))]
+
+
+def least(schema: dict[str, Any], whole: dict[str, Any] | None = None) -> Any:
+    """Make the smallest value that a schema allows."""
+    whole = whole or schema
+    if "$ref" in schema:
+        return least(whole["definitions"][schema["$ref"].rpartition("/")[2]], whole)
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "pattern" in schema:
+        return "2026-01-01T00:00:00Z"
+    match schema.get("type"):
+        case "object":
+            return {name: least(schema["properties"][name], whole) for name in schema.get("required", [])}
+        case "array":
+            return [least(schema["items"], whole)] * schema.get("minItems", 1)
+        case "integer" | "number":
+            return int(schema.get("minimum", 1))
+        case "boolean":
+            return True
+    return "x"
+
+
+def ask(version: str, action: str, payload: dict[str, Any]) -> tuple[World, Answer]:
+    """Send a command to an idle station, and give the answer."""
+    world = World(STILL)
+    world.station(version)
+    world.run(1)
+    answers: list[Answer] = []
+    assert world.backend.command("CP1", action, payload, lambda answer, now: answers.append(answer))
+    world.run(3)
+    assert len(answers) == 1
+    assert world.tally.failures == 0, world.tally.examples
+    return world, answers[0]
+
+
+@pytest.mark.parametrize(("version", "action"), EVERY_COMMAND)
+def test_every_command_gets_an_answer_that_its_schema_allows(version: str, action: str) -> None:
+    """A simulated station answers every command of its version, and what it does not do it says so."""
+    schema = _schema(FOLDERS[version], action, "request")
+    assert schema is not None
+    payload = least(schema)
+    assert check(version, action, "request", payload) is None
+    world, answer = ask(version, action, payload)
+    if action in commands.known(version):
+        assert isinstance(answer, dict)
+        assert world.backend.tally.failures == 0, world.backend.tally.examples
+    else:
+        assert isinstance(answer, Refused)
+        assert answer.code == "NotSupported"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_lv_03_websocket_ping_interval(version: str) -> None:
+    """WebSocketPingInterval: 0 switches pings off, more are seconds, less is Rejected."""
+    for value, accepted in (("0", True), ("60", True), ("-1", False), ("1.5", False), ("", False), ("²", False)):
+        world, answer = ask(version, *_set(version, "OCPPCommCtrlr", "WebSocketPingInterval", value))
+        assert _status(answer) == ("Accepted" if accepted else "Rejected"), value
+        assert world.chargers[0].ping == (float(value) if accepted else 60.0)
+        told = ask_again(world, *_get(version, "OCPPCommCtrlr", "WebSocketPingInterval"))
+        assert _value(told) == (value if accepted else "60")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_new_heartbeat_interval_is_kept(version: str) -> None:
+    """A station beats at the pace that its backend sets."""
+    world, _ = ask(version, *_set(version, "OCPPCommCtrlr", "HeartbeatInterval", "2"))
+    world.run(9)
+    assert 4 <= world.tally.answered["Heartbeat"] <= 6
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_password_is_taken_and_never_told(version: str) -> None:
+    """A new password is used for the next connection, cannot be read, and stands in no summary."""
+    secret = "00112233445566778899aabbccddeeff00112233" if version == "ocpp1.6" else "correct-horse-battery"
+    name = "AuthorizationKey" if version == "ocpp1.6" else "BasicAuthPassword"
+    world, answer = ask(version, *_set(version, "SecurityCtrlr", name, secret))
+    assert _status(answer) == "Accepted"
+    assert world.chargers[0].password == (bytes.fromhex(secret) if version == "ocpp1.6" else secret)
+    assert world.tally.connected == 2, "it comes back with the new password"
+    told = ask_again(world, *_get(version, "SecurityCtrlr", name))
+    assert secret not in repr(told)
+    assert secret not in repr(world.tally.as_dict())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_reset_ends_transactions_and_boots_again(version: str) -> None:
+    """After a Reset the station ends what runs, comes back and sends a BootNotification."""
+    world = World(STILL)
+    charger = world.station(version)
+    world.run(1)
+    assert charger.charge(1, "CARD", world.now)
+    world.run(1)
+    world.backend.command("CP1", "Reset", {"type": "Soft" if version == "ocpp1.6" else "Immediate"})
+    world.run(5)
+    assert world.tally.sent["BootNotification"] == 2
+    assert world.tally.begun == world.tally.confirmed == 1
+    assert world.tally.failures == world.backend.tally.failures == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_remote_start_and_stop_make_a_transaction(version: str) -> None:
+    """A backend starts and stops a transaction from afar, and hears of both."""
+    world = World(STILL)
+    charger = world.station(version)
+    world.run(1)
+    if version == "ocpp1.6":
+        world.backend.command("CP1", "RemoteStartTransaction", {"idTag": "AFAR"})
+    else:
+        token = {"idToken": "AFAR", "type": "Central"}
+        world.backend.command("CP1", "RequestStartTransaction", {"idToken": token, "remoteStartId": 7})
+    world.run(1)
+    book = world.backend.books["CP1"]
+    name = book.running()
+    assert name is not None
+    assert not charger.charge(1, "CARD", world.now), "the connector is taken"
+    stop = "RemoteStopTransaction" if version == "ocpp1.6" else "RequestStopTransaction"
+    world.backend.command("CP1", stop, {"transactionId": name})
+    world.run(1)
+    assert book.transactions[name].ended
+    assert book.transactions[name].tag == "AFAR"
+    assert charger.free_connector() == 1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_blocked_card_does_not_charge(version: str) -> None:
+    """A card that the backend blocks starts no transaction, or one that is ended at once."""
+    world = World(STILL)
+    charger = world.station(version)
+    world.run(1)
+    charger.charge(1, "BLOCKED1", world.now)
+    world.run(2)
+    assert not charger.sessions
+    assert world.backend.books["CP1"].running() is None
+    assert world.tally.failures == 0
+
+
+def ask_again(world: World, action: str, payload: dict[str, Any]) -> Answer:
+    """Send one more command."""
+    answers: list[Answer] = []
+    world.backend.command("CP1", action, payload, lambda answer, now: answers.append(answer))
+    world.run(1)
+    return answers[0]
+
+
+def _set(version: str, component: str, name: str, value: str) -> tuple[str, dict[str, Any]]:
+    if version == "ocpp1.6":
+        return "ChangeConfiguration", {"key": name, "value": value}
+    wanted = {"attributeValue": value, "component": {"name": component}, "variable": {"name": name}}
+    return "SetVariables", {"setVariableData": [wanted]}
+
+
+def _get(version: str, component: str, name: str) -> tuple[str, dict[str, Any]]:
+    if version == "ocpp1.6":
+        return "GetConfiguration", {"key": [name]}
+    return "GetVariables", {"getVariableData": [{"component": {"name": component}, "variable": {"name": name}}]}
+
+
+def _status(answer: Answer) -> str:
+    assert isinstance(answer, dict)
+    return str(answer["status"] if "status" in answer else answer["setVariableResult"][0]["attributeStatus"])
+
+
+def _value(answer: Answer) -> str:
+    assert isinstance(answer, dict)
+    if "configurationKey" in answer:
+        return str(answer["configurationKey"][0]["value"])
+    return str(answer["getVariableResult"][0]["attributeValue"])
