@@ -1,12 +1,213 @@
-"""What only shows when the whole configuration is seen: names that lead nowhere, contradictions."""
+"""What only shows when the whole configuration is seen: names that lead nowhere, contradictions, things never used."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from pathlib import Path as File
 
+from voltgate.config.backends import Backend
 from voltgate.config.draft import Draft, Finding
+from voltgate.config.lines import Path
+from voltgate.config.listen import Listener
+from voltgate.config.problems import did_you_mean
+from voltgate.config.routes import Route
+from voltgate.config.stations import StationEntry
 
 
 def check(draft: Draft) -> Iterator[Finding]:
     """Find what is wrong (and, marked as warnings, what is doubtful) across `draft`, in the file's own positions."""
-    yield from ()
+    for finding in _all(draft):
+        yield Finding(draft.original(finding.path), finding.message, finding.warning)
+
+
+def _all(draft: Draft) -> Iterator[Finding]:
+    yield from _listeners(draft)
+    for name, backend in draft.config.backends.items():
+        yield from _backend(("backends", name), backend)
+    for name, route in draft.config.routes.items():
+        yield from _route(draft, ("routes", name), route)
+    yield from _stations(draft)
+    yield from _unknown(draft)
+    yield from _unused(draft)
+
+
+# Listeners.
+
+
+def _listeners(draft: Draft) -> Iterator[Finding]:
+    seen: dict[tuple[str, int], str] = {}
+    for number, listener in enumerate(draft.config.listen.stations):
+        path: Path = ("listen", "stations", number)
+        address = (listener.host, listener.port)
+        if address in seen:
+            yield Finding((*path, "url"), f"{listener.url} listens where {seen[address]} does already")
+        seen.setdefault(address, listener.url)
+        yield from _certificates(path, listener)
+        if listener.proxy_protocol and not listener.trusted_proxies:
+            yield Finding(
+                (*path, "proxy_protocol"), "needs trusted_proxies: PROXY headers of anybody else are not read"
+            )
+    http = draft.config.listen.http_address
+    if http is not None and http in seen:
+        yield Finding(("listen", "http"), f"{draft.config.listen.http} is taken by {seen[http]}")
+
+
+def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
+    if (listener.certificate is None) is not (listener.key is None):
+        missing = "key" if listener.key is None else "certificate"
+        yield Finding(path, f"{missing} is missing: certificate and key go together")
+    elif listener.secure and not listener.pairs:
+        yield Finding((*path, "url"), "a wss:// listener needs certificate and key")
+    elif not listener.secure and listener.pairs:
+        yield Finding((*path, "certificate"), "a certificate is for a wss:// listener; this one is ws://")
+    for pair in listener.pairs:
+        yield from _pair(path, pair.certificate, pair.key)
+
+
+def _pair(path: Path, certificate: File, key: File) -> Iterator[Finding]:
+    """Load a certificate with its key, as the listener will."""
+    for name, file in (("certificate", certificate), ("key", key)):
+        if (problem := _unreadable(file)) is not None:
+            yield Finding((*path, name), problem)
+            return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_passphrase)
+    except ssl.SSLError as error:
+        reason = "does not belong to the certificate" if "MISMATCH" in str(error) else "is not usable with it, as PEM"
+        yield Finding((*path, "key"), f"{key} {reason}")
+
+
+def _no_passphrase() -> str:
+    return ""
+
+
+def _unreadable(file: File) -> str | None:
+    try:
+        with file.open("rb") as opened:
+            opened.read(1)
+    except OSError as error:
+        return f"cannot read {file}: {error.strerror}"
+    return None
+
+
+# Backends.
+
+
+def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
+    for name in ("ca", "certificate", "key"):
+        file = getattr(backend, name)
+        if file is None:
+            continue
+        if not backend.secure:
+            yield Finding((*path, name), "is for a wss:// backend; this one is ws://")
+        elif (problem := _unreadable(file)) is not None:
+            yield Finding((*path, name), problem)
+    if (backend.certificate is None) is not (backend.key is None):
+        missing = "key" if backend.key is None else "certificate"
+        yield Finding(path, f"{missing} is missing: certificate and key go together")
+    if backend.password is not None and backend.username is None:
+        yield Finding((*path, "password"), "needs username")
+    if backend.username is not None and ":" in backend.username:
+        yield Finding((*path, "username"), 'must not contain ":": HTTP Basic ends the user name there')
+
+
+# Routes.
+
+
+def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    for number, rule in enumerate(route.rules):
+        place = (*path, "rules", number)
+        for name in rule.answer.backends:
+            yield from _known(draft, (*place, "answer"), "backends", name)
+        for name in rule.copies:
+            yield from _known(draft, (*place, "copy"), "backends", name)
+            if rule.answer.backends == (name,):
+                yield Finding((*place, "copy"), f'"{name}" answers already; a copy would tell it twice')
+        if rule.catches_all and number < len(route.rules) - 1:
+            yield Finding((*place, "answer"), "catches every call: the rules after it are never reached", warning=True)
+    if not any(rule.catches_all for rule in route.rules):
+        message = "the last rule must match every call (no actions, stations or tags), so that each call has an answer"
+        yield Finding((*path, "rules"), message)
+
+
+def _known(draft: Draft, path: Path, section: str, name: str) -> Iterator[Finding]:
+    names = draft.names(section)
+    if name not in names:
+        what = section.removesuffix("s")
+        yield Finding(path, f'there is no {what} "{name}"{did_you_mean(name, names)}')
+
+
+# Stations.
+
+
+def _stations(draft: Draft) -> Iterator[Finding]:
+    before: list[tuple[int, StationEntry]] = []
+    for number, entry in enumerate(draft.config.stations):
+        path: Path = ("stations", number)
+        yield from _entry(draft, path, entry)
+        covering = next((other for other, seen in before if _covers(draft, seen, entry)), None)
+        if covering is not None:
+            where = f"stations[{draft.original(('stations', covering))[-1]}]"
+            yield Finding(path, f"can never match: {where} matches the same before it", warning=True)
+        before.append((number, entry))
+
+
+def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
+    if (entry.match is None) is (entry.identity is None):
+        yield Finding(path, "needs either match (a pattern) or identity (one station)")
+    yield from _route_of(draft, path, entry)
+    if entry.password is not None and entry.password_hook is not None:
+        yield Finding((*path, "password_hook"), "takes the place of password: write one or the other")
+    if entry.auth == "basic" and entry.password is None and entry.password_hook is None:
+        yield Finding((*path, "auth"), '"basic" needs password or password_hook')
+    if entry.auth == "none" and (entry.password is not None or entry.password_hook is not None):
+        yield Finding((*path, "auth"), '"none" leaves the password unchecked; take out one of the two', warning=True)
+    if entry.aliases and not entry.exact:
+        yield Finding((*path, "aliases"), "are for one station: use identity, not a pattern")
+
+
+def _route_of(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
+    if entry.route is not None:
+        yield from _known(draft, (*path, "route"), "routes", entry.route)
+    elif len(draft.names("routes")) != 1:
+        names = ", ".join(draft.names("routes"))
+        choice = f"there are several: {names}" if names else "there is none: write [routes.NAME]"
+        yield Finding(path, f"route is missing, and {choice}")
+
+
+def _covers(draft: Draft, first: StationEntry, later: StationEntry) -> bool:
+    """Tell whether whatever the later entry matches, the first has matched; an exact identity beats any pattern."""
+    if first.exact or later.exact:
+        return bool(first.exact) and _folded(draft, first.exact) == _folded(draft, later.exact)
+    return first.match == "*" or _folded(draft, first.match or "") == _folded(draft, later.match or "")
+
+
+def _folded(draft: Draft, text: str) -> str:
+    return text if draft.config.directory.case_sensitive else text.casefold()
+
+
+def _unknown(draft: Draft) -> Iterator[Finding]:
+    unknown = draft.config.unknown
+    if unknown.route is not None:
+        yield from _known(draft, ("unknown", "route"), "routes", unknown.route)
+        if unknown.policy != "route":
+            yield Finding(("unknown", "route"), f'has no meaning with policy = "{unknown.policy}"', warning=True)
+    elif unknown.policy == "route" and len(draft.names("routes")) != 1:
+        yield Finding(("unknown", "policy"), '"route" needs route')
+
+
+# What nothing leads to.
+
+
+def _unused(draft: Draft) -> Iterator[Finding]:
+    config = draft.config
+    rules = [rule for route in config.routes.values() for rule in route.rules]
+    used = {name for rule in rules for name in (*rule.answer.backends, *rule.copies)}
+    for name in config.backends:
+        if name not in used:
+            yield Finding(("backends", name), "no rule names this backend", warning=True)
+    taken = {entry.route for entry in config.stations} | {config.unknown.route}
+    for name in config.routes:
+        if name not in taken and len(config.routes) > 1:
+            yield Finding(("routes", name), "no station takes this route", warning=True)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from voltgate.config.bounds import Protocol, Spelling
 from voltgate.config.values import Seconds, Secret, Section, Text, Version, split_url
 
+_WILD = frozenset("*?[")
 _OVERRIDES = (
     "missing_subprotocol",
     "unknown_message_type",
@@ -101,6 +102,11 @@ class StationEntry(Section):
         ):
             raise ValueError("looks like an argon2 hash, but is not a whole one")
         return password
+
+    @property
+    def exact(self) -> str:
+        """The one identity it is for; "" when it is for a pattern."""
+        return self.identity or ("" if self.match is None or _WILD & set(self.match) else self.match)
 
     @property
     def checked(self) -> bool:
