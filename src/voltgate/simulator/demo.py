@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from voltgate.app import Running, serve
+from voltgate.carriers.websocket.door import Door
 from voltgate.config import read
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, StandIn, stand
@@ -25,6 +26,9 @@ from voltgate.telemetry import logs
 
 _RAMP = 3.0
 """Seconds over which the stations come."""
+
+_BACKEND = 9100
+"""Where the stand-in usually listens."""
 
 _MANNERS = Manners(interval=30, commands=15.0)
 
@@ -77,16 +81,29 @@ class _Ports:
 
 async def show(stations: int, duration: float | None, console: Console) -> None:
     """Run the demonstration until Ctrl-C, or for `duration` seconds. Raises OSError when no port is free."""
-    ports = _Ports(_port(9000), _port(8000), _port(9100))
+    standing = StandIn(_MANNERS, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with tempfile.TemporaryDirectory(prefix="voltgate-demo-") as folder, stopping() as stop:
-        file = Path(folder) / "voltgate.toml"
-        file.write_text(_CONFIGURATION.format(stations=ports.stations, http=ports.http, backend=ports.backend))
-        standing = StandIn(_MANNERS, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
-        door = await stand(standing, "127.0.0.1", ports.backend)
+        door = await _stand(standing)
         try:
+            ports = _ports(door.port)
+            file = Path(folder) / "voltgate.toml"
+            file.write_text(_CONFIGURATION.format(stations=ports.stations, http=ports.http, backend=ports.backend))
             await _gateway(file, ports, standing, _plan(ports, stations, duration), stop, console)
         finally:
             await door.close()
+
+
+async def _stand(standing: StandIn) -> Door:
+    try:
+        return await stand(standing, "127.0.0.1", _BACKEND)
+    except OSError:
+        return await stand(standing, "127.0.0.1", 0)
+
+
+def _ports(backend: int) -> _Ports:
+    """Choose ports. Who got the backend's usual one is the only demonstration here, and probes the others in peace."""
+    usual = backend == _BACKEND
+    return _Ports(_port(9000 if usual else 0), _port(8000 if usual else 0), backend)
 
 
 async def _gateway(
