@@ -1,0 +1,260 @@
+"""`voltgate check`: every mistake at once, each with its line, its key and what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voltgate.config import ConfigErrors, load, read
+from voltgate.config.lines import locate
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+VOLTGATE = Path(sys.executable).parent / "voltgate"
+
+GOOD = """\
+[listen]
+stations = ["ws://127.0.0.1:9000"]
+[backends.main]
+url = "ws://127.0.0.1:9100/{station}"
+[routes.home]
+rules = [{ answer = "main" }]
+[[stations]]
+match = "*"
+"""
+
+
+def problems(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
+    """List what is wrong, without the file's name."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigErrors) as wrong:
+        read(file, environ or {})
+    return [str(problem).removeprefix(f"{file}:") for problem in wrong.value.problems]
+
+
+def warnings(tmp_path: Path, text: str) -> list[str]:
+    """List what is doubtful."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(text)
+    return [str(problem).removeprefix(f"{file}:") for problem in read(file, {}).warnings]
+
+
+def test_a_good_configuration_is_good(tmp_path: Path) -> None:
+    """The smallest useful configuration has neither mistakes nor doubts."""
+    assert warnings(tmp_path, GOOD) == []
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_examples_run_as_they_are(example: Path, tmp_path: Path) -> None:
+    """Each example passes the check; the one with TLS after the command that stands in it."""
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    copy = folder / example.name
+    copy.write_text(example.read_text())
+    if example.stem == "tls":
+        lines = example.read_text().splitlines()
+        command = " ".join(line.lstrip("# ").rstrip("\\") for line in lines[1:3])
+        subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
+    loaded = read(copy, {"CSMS_PASSWORD": "secret"})
+    assert loaded.warnings == ()
+    assert loaded.config.routes
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    """Unknown keys, wrong types, names that lead nowhere: one run, in the order of the file."""
+    text = """\
+[listen]
+statoins = ["ws://127.0.0.1:9000"]
+http = 8000
+[backends.billing]
+url = "http://billing.example"
+[backends.spare]
+url = "ws://spare.example/{sation}"
+wait = "10s"
+[routes.home]
+rules = [
+  { actions = ["Boot*"], answer = "biling" },
+]
+[[stations]]
+match = "CP-*"
+route = "hom"
+"""
+    found = problems(tmp_path, text)
+    assert [line.split(":")[0] for line in found] == ["2", "3", "5", "7", "8", "10", "11", "15"]
+    for line, words in zip(
+        found,
+        (
+            "did you mean",
+            "must be text",
+            "not available",
+            "{station}",
+            "numbers of seconds",
+            "last rule",
+            "billing",
+            "home",
+        ),
+        strict=True,
+    ):
+        assert words in line, line
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("[routes.home]", "[routes.home"), "is not TOML"),
+        (('url = "ws', 'tokens = 1\nurl = "ws'), "no such key"),
+        (('answer = "main"', 'answer = "main", tokens = ["04*"]'), "not available in this version"),
+        (("[routes.home]", '[store]\nurl = "sqlite:///x"\n[routes.home]'), "not available in this version"),
+        (('stations = ["ws', 'soap = ["http://0.0.0.0:9001"]\nstations = ["ws'), "not available in this version"),
+        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "mqtt://broker:1883/cs"'), "not available in this version"),
+        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "ws://{station}.example/"'), "must not take the host"),
+        (('match = "*"', 'match = "*"\nidentity = "CP-1"'), "either match"),
+        (('match = "*"', 'match = "*"\nauth = "basic"'), "needs password"),
+        (('match = "*"', 'match = "CP-*"\naliases = ["/x"]'), "use identity"),
+        (('stations = ["ws', 'stations = ["wss'), "needs certificate and key"),
+        (('answer = "main"', 'answer = "main", copy = ["main"]'), "answers already"),
+        (('answer = "main"', 'answer = ["main", "main"]'), "each backend once"),
+        (('answer = "main"', "answer = { main = -1 }"), "weight"),
+        (('rules = [{ answer = "main" }]', "rules = []"), "rules"),
+        (("[backends.main]", '[backends.main]\npassword = "x"'), "needs username"),
+        (("[backends.main]", '[backends.main]\nca = "none.pem"'), "for a wss:// backend"),
+        (("[backends.main]", '[backends.main]\nheaders = { Host = "x" }'), "set by the handshake"),
+        (("[listen]", '[listen]\nhttp = "127.0.0.1:9000"'), "is taken by"),
+        (("[listen]", '[unknown]\npolicy = "route"\nroute = "hme"\n[listen]'), "did you mean"),
+    ],
+)
+def test_each_mistake_has_its_sentence(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    """What is wrong is said with the line that it stands in."""
+    text = GOOD.replace(*change)
+    assert text != GOOD
+    found = problems(tmp_path, text)
+    assert any(words in line for line in found), found
+    assert all(line.split(":")[0].isdecimal() for line in found), found
+
+
+def test_doubts_are_warnings(tmp_path: Path) -> None:
+    """What is allowed and probably not meant is said, and does not keep the gateway from starting."""
+    text = GOOD.replace('rules = [{ answer = "main" }]', 'rules = [{ answer = "main" }, { answer = "main" }]')
+    text += '[[stations]]\nmatch = "CP-*"\n[backends.idle]\nurl = "ws://127.0.0.1/x"\n'
+    found = "\n".join(warnings(tmp_path, text))
+    for words in ("never reached", "can never match", "no rule names this backend"):
+        assert words in found
+
+
+def test_the_environment_overrides(tmp_path: Path) -> None:
+    """A variable takes the place of a key, and a wrong one is named."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(GOOD)
+    assert read(file, {"VOLTGATE_LISTEN__HTTP": "off"}).config.listen.http_address is None
+    found = problems(tmp_path, GOOD, {"VOLTGATE_CALLS__BACKEND": "soon"})
+    assert "$VOLTGATE_CALLS__BACKEND" in found[0]
+
+
+def test_secrets_come_from_elsewhere_and_stay_there(tmp_path: Path) -> None:
+    """A password from a file or the environment works, and no repr shows it."""
+    (tmp_path / "key.txt").write_text("from-the-file\n")
+    entries = '[[stations]]\nidentity = "A"\npassword = { file = "key.txt" }\n'
+    entries += '[[stations]]\nidentity = "B"\npassword = { env = "B_KEY" }\n'
+    file = tmp_path / "voltgate.toml"
+    file.write_text(GOOD + entries)
+    config = load(file, {"B_KEY": "from-the-environment"})
+    assert [entry.password and entry.password.get_secret_value() for entry in config.stations] == [
+        None,
+        "from-the-file",
+        "from-the-environment",
+    ]
+    assert "from-the" not in repr(config)
+    assert "B_KEY is not set" in problems(tmp_path, GOOD + entries)[0]
+
+
+def test_without_a_file_the_defaults_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing configured it listens on loopback only, and knows no station."""
+    monkeypatch.chdir(tmp_path)
+    config = load(None, {"HOME": str(tmp_path)})
+    assert [listener.host for listener in config.listen.stations] == ["127.0.0.1"]
+    assert config.listen.http_address == ("127.0.0.1", 8000)
+    assert config.unknown.policy == "refuse"
+
+
+def test_the_usual_places_are_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in the working folder comes first, then the user's own."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / ".config" / "voltgate" / "voltgate.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(GOOD)
+    assert read(None, {"HOME": str(tmp_path)}).source == own
+    (tmp_path / "voltgate.toml").write_text(GOOD)
+    assert read(None, {"HOME": str(tmp_path)}).source == Path("voltgate.toml")
+
+
+KEYS = st.text(st.sampled_from("abc-_ ."), min_size=1, max_size=6)
+
+
+@given(st.text(max_size=300))
+def test_the_locator_never_stumbles(text: str) -> None:
+    """Whatever the text, looking for its lines does no harm."""
+    locate(text)
+
+
+@given(st.lists(KEYS, min_size=1, max_size=8, unique=True), st.integers(0, 3))
+def test_the_locator_names_the_right_line(keys: list[str], blank: int) -> None:
+    """Each key is found where it stands, whatever its name and however much stands between."""
+    text = "[t]\n" + "".join("\n# x = 1\n" * blank + f'"{key}" = 1\n' for key in keys)
+    lines = locate(text)
+    for key in keys:
+        assert text.splitlines()[(lines.of(("t", key)) or 0) - 1].startswith(f'"{key}"')
+
+
+def _run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("VOLTGATE_")}
+    environ["HOME"] = str(cwd)
+    return subprocess.run(
+        [VOLTGATE, *words], capture_output=True, text=True, timeout=60, cwd=cwd, env=environ, check=False
+    )
+
+
+def test_the_command_line_speaks_in_sentences(tmp_path: Path) -> None:
+    """Good, bad, missing, and an address that is taken: an exit code, a sentence, never a stack trace."""
+    (tmp_path / "good.toml").write_text(GOOD)
+    (tmp_path / "bad.toml").write_text(GOOD.replace("answer", "anser"))
+    good = _run("check", "-c", "good.toml", cwd=tmp_path)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "ws://127.0.0.1:9000" in good.stdout
+    bad = _run("check", "-c", "bad.toml", cwd=tmp_path)
+    assert bad.returncode == 1
+    assert 'did you mean "answer"?' in bad.stderr
+    missing = _run("run", "-c", "none.toml", cwd=tmp_path)
+    assert missing.returncode == 1
+    assert "cannot be read" in missing.stderr
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (tmp_path / "taken.toml").write_text(
+            GOOD.replace("9000", str(port)).replace("[listen]", '[listen]\nhttp = "off"')
+        )
+        refused = _run("run", "-c", "taken.toml", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert f"cannot listen on ws://127.0.0.1:{port}" in refused.stderr
+    for done in (good, bad, missing, refused):
+        assert "Traceback" not in done.stderr + done.stdout
+    assert _run("--version", cwd=tmp_path).stdout.startswith("voltgate 0.")
+
+
+def test_the_hash_of_a_password_can_be_configured(tmp_path: Path) -> None:
+    """What `voltgate hash` prints is what a station's entry takes."""
+    done = subprocess.run(
+        [VOLTGATE, "hash"], input="a good password\n", capture_output=True, text=True, timeout=60, check=True
+    )
+    (tmp_path / "voltgate.toml").write_text(
+        GOOD + f'[[stations]]\nidentity = "A"\npassword = "{done.stdout.strip()}"\n'
+    )
+    assert load(tmp_path / "voltgate.toml", {}).stations[1].checked
