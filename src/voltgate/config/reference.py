@@ -1,0 +1,100 @@
+"""The reference of the configuration, written from the model: `python -m voltgate.config.reference`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from voltgate.config.backends import Backend, Retry
+from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
+from voltgate.config.listen import KeyPair, Listen, Listener
+from voltgate.config.routes import Route, Rule
+from voltgate.config.stations import StationEntry
+
+_SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
+    ("[listen]", Listen, "Where Voltgate listens."),
+    ("An entry of `listen.stations`", Listener, "A URL is short for a table with only `url`."),
+    ("An entry of `certificates`", KeyPair, "A certificate with its key."),
+    ("[backends.NAME]", Backend, "What answers stations."),
+    ("`retry` of a backend", Retry, "When a lost link is dialled again."),
+    ("[routes.NAME]", Route, "Who answers which call, and who else is told."),
+    ("An entry of `rules`", Rule, "The first rule that matches a call decides. What is left out matches everything."),
+    ("[[stations]]", StationEntry, "Who the stations are. The first entry that matches an identity counts."),
+    ("[unknown]", Unknown, "What becomes of stations that no entry matches."),
+    ("[directory]", Directory, "How identities are compared."),
+    ("[protocol]", Protocol, "Where the specifications leave a choice or contradict each other."),
+    ("[calls]", Calls, "How long a call may take and how many may be open."),
+    ("[limits]", Limits, "What stations may use. Each limit ends in a clear refusal."),
+    ("[shutdown]", Shutdown, "How the gateway goes."),
+    ("[log]", Log, "What is logged."),
+)
+
+_INTRODUCTION = """\
+# Configuration
+
+One TOML file. `voltgate check -c FILE` reports every mistake in it at once, with its line. Durations are numbers of
+seconds; sizes are bytes, or text such as `"64KiB"` and `"1MiB"`; relative paths start at the folder of the file.
+
+Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`. Any key can be overridden by an
+environment variable: `VOLTGATE_LISTEN__HTTP=off` sets `http` of `[listen]`.
+
+This page is written from the model: `python -m voltgate.config.reference > docs/configuration.md`.
+"""
+
+
+def reference() -> str:
+    """Write the whole page."""
+    return "\n".join([_INTRODUCTION, *(line for section in _SECTIONS for line in _section(*section))])
+
+
+def _section(title: str, model: type[BaseModel], text: str) -> Iterator[str]:
+    yield f"## {title if title[0] not in '[' else f'`{title}`'}\n"
+    yield f"{text}\n"
+    yield "| key | default | meaning |"
+    yield "|---|---|---|"
+    for name, field in model.model_fields.items():
+        meaning = (field.description or "").replace("|", "\\|")
+        yield f"| `{field.alias or name}` | {_default(field)} | {meaning}{_bounds(field)} |"
+    yield ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    return "–" if field.default is None else f"`{_written(field.default)}`"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        inside = {key: item for key, item in value.model_dump().items() if item is not None}
+        return str(inside["url"]) if "url" in inside else "as below"
+    if isinstance(value, tuple) and any(isinstance(item, BaseModel) for item in value):
+        return json.dumps([_written(item) for item in value])
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _bounds(field: FieldInfo) -> str:
+    """Say between which numbers a value may lie."""
+    low, high = _bound(field, "ge"), _bound(field, "le")
+    if low is None or high is None:
+        return ""
+    return f" From {low:g} to {high:,.0f}." if high >= 10 else f" From {low:g} to {high:g}."
+
+
+def _bound(field: FieldInfo, name: str) -> float | None:
+    found = [getattr(item, name) for item in (*field.metadata, *_nested(field)) if hasattr(item, name)]
+    return float(found[0]) if found else None
+
+
+def _nested(field: FieldInfo) -> list[Any]:
+    return [item for part in get_args(field.annotation) for item in getattr(part, "__metadata__", ())]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
