@@ -33,8 +33,14 @@ class Retry:
         if self.schedule:
             delay = self.schedule[min(failures, len(self.schedule)) - 1]
         else:
-            delay = min(self.first * self.factor ** min(failures - 1, 64), self.longest)
+            delay = self._grown(failures)
         return delay * (1 - self.jitter * draw())
+
+    def _grown(self, failures: int) -> float:
+        try:
+            return min(self.first * float(self.factor) ** (failures - 1), self.longest)
+        except OverflowError:
+            return self.longest
 
 
 @dataclass(frozen=True, slots=True)
