@@ -30,13 +30,11 @@ class Retry:
         """Give the seconds before the next try after `failures` in a row; None when that was the last."""
         if self.tries is not None and failures > self.tries:
             return None
-        if self.schedule:
-            delay = self.schedule[min(failures, len(self.schedule)) - 1]
-        else:
-            delay = self._grown(failures)
-        return delay * (1 - self.jitter * draw())
+        return self._exact(failures) * (1 - self.jitter * draw())
 
-    def _grown(self, failures: int) -> float:
+    def _exact(self, failures: int) -> float:
+        if self.schedule:
+            return self.schedule[min(failures, len(self.schedule)) - 1]
         try:
             return min(self.first * float(self.factor) ** (failures - 1), self.longest)
         except OverflowError:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import translate
 from hashlib import blake2b
+from math import log
 from typing import Literal
 
 from voltgate.ocpp.facts import ACTIONS, plain_action
@@ -72,7 +73,7 @@ def _weighted(key: str, weights: tuple[tuple[str, float], ...]) -> str:
     def score(name: str, weight: float) -> float:
         digest = blake2b(f"{key}\0{name}".encode(), digest_size=8).digest()
         draw = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
-        return float(draw ** (1.0 / weight))
+        return log(draw) / weight
 
     return max(weights, key=lambda choice: score(*choice))[0]
 
@@ -80,7 +81,7 @@ def _weighted(key: str, weights: tuple[tuple[str, float], ...]) -> str:
 class Plans:
     """The plans of one station on one route: what is left of the rules when the station is known."""
 
-    __slots__ = ("_by_action", "_rules", "answering", "backends", "eager", "failovers")
+    __slots__ = ("_by_action", "_rules", "answering", "answers", "backends", "eager", "failovers")
 
     def __init__(self, rules: Iterable[tuple[Rule, Plan]]) -> None:
         self._rules = tuple(rules)
@@ -92,7 +93,9 @@ class Plans:
         """The backends that are dialled at once: all but those that only stand behind another in a failover."""
         self.answering = frozenset(name for plan in plans for name in plan.answer)
         """The backends whose replies some call of the station may get."""
-        self.failovers = tuple(plan.answer for plan in plans if len(plan.answer) > 1)
+        self.answers = tuple(dict.fromkeys(plan.answer for plan in plans if plan.answer))
+        """The backends that answer the same calls, for each rule."""
+        self.failovers = tuple(names for names in self.answers if len(names) > 1)
         """The lists of backends that stand in for one another."""
 
     def __getitem__(self, action: str) -> Plan:
