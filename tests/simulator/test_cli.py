@@ -113,6 +113,16 @@ async def test_simulate_finds_fault_with_a_bad_backend(options: tuple[str, ...],
     assert told["examples"][fault]
 
 
+async def test_what_is_tolerated_does_not_fail_a_run() -> None:
+    """A run that expects its connections to be cut tolerates that, and nothing else."""
+    async with backend("--hang-up", "0.5") as (_, url):
+        words = ("simulate", url, "-n", "3", *QUICKLY, "--json")
+        code, out, _ = await run(*words, "--tolerate", "dropped,late,rejected")
+    told = json.loads(out)
+    assert (code, told["failures"]) == (0, 0), told["examples"]
+    assert told["faults"]["dropped"] > 0
+
+
 async def test_the_summary_is_for_reading() -> None:
     """Without --json there is a table of latencies, and a sentence for each kind of count."""
     async with backend() as (_, url):
@@ -142,6 +152,7 @@ async def test_simulate_runs_until_it_is_stopped() -> None:
         (("simulate", "ws://x", "--profile", "nope"), "lively"),
         (("simulate", "ws://x", "-n", "0"), "stations"),
         (("simulate", "ws://x", "--ca", "/does/not/exist"), "/does/not/exist"),
+        (("simulate", "ws://x", "--tolerate", "everything"), "dropped"),
         (("backend", "--listen", "127.0.0.1:9100"), "ws://127.0.0.1:9100"),
         (("backend", "--lie", "a-lot"), "wrong-id"),
     ],

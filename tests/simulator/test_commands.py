@@ -183,3 +183,106 @@ def _value(answer: Answer) -> str:
     if "configurationKey" in answer:
         return str(answer["configurationKey"][0]["value"])
     return str(answer["getVariableResult"][0]["attributeValue"])
+
+
+STREAM = {
+    "value": 2,
+    "type": "Periodic",
+    "severity": 8,
+    "component": {"name": "EVSE"},
+    "variable": {"name": "Voltage"},
+    "periodicEventStream": {"interval": 2, "values": 4},
+}
+
+
+def test_a_21_station_tells_a_stream_until_it_is_told_to_stop() -> None:
+    """A periodic monitor opens a stream of messages that nobody answers; clearing the monitor closes it."""
+    world, answer = ask("ocpp2.1", "SetVariableMonitoring", {"setMonitoringData": [STREAM]})
+    assert isinstance(answer, dict)
+    assert answer["setMonitoringResult"][0]["status"] == "Accepted"
+    world.run(10)
+    book = world.backend.books["CP1"]
+    assert book.said["OpenPeriodicEventStream"] == 1
+    assert book.said["NotifyPeriodicEventStream"] == world.tally.streamed >= 5
+    number = answer["setMonitoringResult"][0]["id"]
+    assert world.backend.command("CP1", "ClearVariableMonitoring", {"id": [number]})
+    world.run(1)
+    told = world.tally.streamed
+    world.run(10)
+    assert book.said["ClosePeriodicEventStream"] == 1
+    assert world.tally.streamed == told
+    assert (world.tally.failures, world.backend.tally.failures) == (0, 0), world.backend.tally.examples
+
+
+def test_a_new_stream_takes_the_place_of_the_old_one() -> None:
+    """A station has one stream at a time: a second monitor closes the first stream."""
+    world, _ = ask("ocpp2.1", "SetVariableMonitoring", {"setMonitoringData": [STREAM]})
+    slower = STREAM | {"periodicEventStream": {"interval": 5}}
+    assert world.backend.command("CP1", "SetVariableMonitoring", {"setMonitoringData": [slower]})
+    world.run(1)
+    told = world.tally.streamed
+    world.run(20)
+    assert 3 <= world.tally.streamed - told <= 5
+    assert world.backend.books["CP1"].said["ClosePeriodicEventStream"] == 1
+    assert world.backend.tally.failures == 0, world.backend.tally.examples
+
+
+def test_a_201_station_has_no_streams() -> None:
+    """In 2.0.1 there are no event streams, and a station takes no monitor."""
+    wanted = {name: value for name, value in STREAM.items() if name != "periodicEventStream"}
+    _, answer = ask("ocpp2.0.1", "SetVariableMonitoring", {"setMonitoringData": [wanted]})
+    assert isinstance(answer, dict)
+    assert answer["setMonitoringResult"][0]["status"] == "UnsupportedMonitorType"
+
+
+def again(world: World, action: str, payload: dict[str, Any]) -> Answer:
+    """Send another command to the station, and give the answer."""
+    answers: list[Answer] = []
+    world.backend.command("CP1", action, payload, lambda answer, now: answers.append(answer))
+    world.run(1)
+    return answers[0]
+
+
+def reservation(number: int, connector: int) -> dict[str, Any]:
+    return {"connectorId": connector, "expiryDate": "2026-01-01T00:00:00Z", "idTag": "A", "reservationId": number}
+
+
+def test_a_connector_is_kept_for_one_at_a_time() -> None:
+    """A reserved connector is Occupied for others, shows as Reserved, and is free again once that is cancelled."""
+    world, answer = ask("ocpp1.6", "ReserveNow", reservation(1, 1))
+    charger = world.chargers[0]
+    assert (answer, charger.state_of(1)) == ({"status": "Accepted"}, "Reserved")
+    assert again(world, "ReserveNow", reservation(2, 1)) == {"status": "Occupied"}
+    assert again(world, "ReserveNow", reservation(3, 9)) == {"status": "Occupied"}
+    assert again(world, "CancelReservation", {"reservationId": 1}) == {"status": "Accepted"}
+    assert again(world, "CancelReservation", {"reservationId": 1}) == {"status": "Rejected"}
+    assert charger.state_of(1) == "Available"
+
+
+def test_a_connector_can_be_taken_out_of_service() -> None:
+    """An inoperative connector says so and takes no car; a connector that is not there cannot be changed."""
+    world, answer = ask("ocpp1.6", "ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+    charger = world.chargers[0]
+    assert (answer, charger.state_of(1)) == ({"status": "Accepted"}, "Unavailable")
+    assert again(world, "RemoteStartTransaction", {"idTag": "A", "connectorId": 1}) == {"status": "Rejected"}
+    assert again(world, "ChangeAvailability", {"connectorId": 7, "type": "Inoperative"}) == {"status": "Rejected"}
+    again(world, "ChangeAvailability", {"connectorId": 1, "type": "Operative"})
+    assert charger.state_of(1) == "Available"
+
+
+def test_a_station_has_room_for_so_many_charging_profiles() -> None:
+    """The eleventh charging profile is refused; once they are cleared there is room again."""
+    schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}]}
+    purpose = {"stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Relative"}
+
+    def profile(number: int) -> dict[str, Any]:
+        whole = {"chargingProfileId": number, **purpose, "chargingSchedule": schedule}
+        return {"connectorId": 1, "csChargingProfiles": whole}
+
+    world, answer = ask("ocpp1.6", "SetChargingProfile", profile(1))
+    answers = [answer, *(again(world, "SetChargingProfile", profile(number)) for number in range(2, 12))]
+    assert answers == [{"status": "Accepted"}] * 10 + [{"status": "Rejected"}]
+    assert again(world, "ClearChargingProfile", {"id": 3}) == {"status": "Accepted"}
+    assert again(world, "ClearChargingProfile", {"id": 3}) == {"status": "Unknown"}
+    assert again(world, "ClearChargingProfile", {}) == {"status": "Accepted"}
+    assert again(world, "SetChargingProfile", profile(11)) == {"status": "Accepted"}

@@ -14,6 +14,7 @@ from voltgate.simulator import frames
 from voltgate.simulator.backend import VERSIONS
 from voltgate.simulator.latency import Latency
 from voltgate.simulator.line import Serials
+from voltgate.simulator.manners import Lie, Manners
 from voltgate.simulator.tally import Fault, Tally
 
 
@@ -101,6 +102,38 @@ def test_a_second_call_before_the_first_is_answered_is_crowding() -> None:
         charger.line.received(frames.call(str(number), "GetLocalListVersion", {}), None, world.now)
     world.run(3)
     assert world.tally.faults == {Fault.CROWDED: 1}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_answer_about_another_card_is_wrong(version: str) -> None:
+    """An answer in perfect order that is about somebody else's card is found out, at the transaction's start too."""
+    for online in (True, False):
+        world = World(STILL)
+        charger = world.station(version)
+        world.run(1)
+        world.backend.manners = Manners(lie=Lie.ANOTHER)
+        if not online:  # away from the backend the station asks nobody, and the start is the first to name the card
+            world.reachable = False
+            world.cut()
+            world.run(0.2)
+        assert charger.charge(1, "CARD", world.now)
+        world.reachable = True
+        world.run(3)
+        assert world.tally.faults[Fault.WRONG] > 0
+        assert "another card" in world.tally.examples[Fault.WRONG][0]
+
+
+def test_a_number_that_is_given_twice_is_wrong() -> None:
+    """Two transactions of a 1.6 station that run at a time have different numbers, or a gateway mixes them up."""
+    world = World(STILL)
+    charger = world.station("ocpp1.6")
+    world.run(1)
+    world.backend.mint = lambda: 7  # type: ignore[method-assign]
+    assert charger.charge(1, "CARD1", world.now)
+    assert charger.charge(2, "CARD2", world.now)
+    world.run(2)
+    assert world.tally.faults[Fault.WRONG] > 0
+    assert "number 7" in world.tally.examples[Fault.WRONG][0]
 
 
 def test_examples_are_few_short_and_without_passwords() -> None:

@@ -17,14 +17,13 @@ from voltgate.simulator.dice import Dice
 from voltgate.simulator.history import Record
 from voltgate.simulator.line import Answer, Asked, Line, Proof, Refused, Request, Serials, Then
 from voltgate.simulator.memory import Memory
+from voltgate.simulator.outbox import Outbox
 from voltgate.simulator.profile import Boots, Ids
 from voltgate.simulator.scene import Scene
 from voltgate.simulator.session import Session, session
+from voltgate.simulator.stream import Stream
 from voltgate.simulator.tally import Fault
 from voltgate.simulator.treadmill import Treadmill
-
-MOST_KEPT = 10_000
-"""How many transaction messages a station keeps while nobody answers; what is beyond that is lost, and counted."""
 
 _BOOT_AGAIN = 5.0
 """Seconds until the next boot when the backend names none (an interval of 0 leaves it to the station)."""
@@ -46,9 +45,9 @@ class Charger:
     """
 
     __slots__ = (
-        "_beat_at", "_failures", "_lives", "_outbox", "_retry_at", "_stopped", "booted", "dice", "history",
+        "_beat_at", "_failures", "_lives", "_outbox", "_stopped", "booted", "dice", "history",
         "identity", "interval", "line", "memory", "metering", "number", "password", "ping", "scene", "serials",
-        "sessions", "stage", "treadmill", "version",
+        "sessions", "stage", "stream", "treadmill", "version",
     )  # fmt: skip
 
     def __init__(
@@ -71,11 +70,11 @@ class Charger:
         self.line: Line | None = None
         self.sessions: dict[int, Session] = {}
         self.treadmill: Treadmill | None = None
-        self._outbox: list[Asked] = []
+        self.stream: Stream | None = None
+        self._outbox = Outbox()
         self._failures = 0
         self._lives = False
         self._beat_at = 0.0
-        self._retry_at = 0.0
         self._stopped = False
 
     @property
@@ -96,7 +95,7 @@ class Charger:
     @property
     def settled(self) -> bool:
         """Tell whether no transaction message waits to be confirmed."""
-        return not self.sessions and not any(asked.kept for asked in self._outbox) and self.idle
+        return not self.sessions and not self._outbox.owes and self.idle
 
     # Coming and going
 
@@ -110,7 +109,7 @@ class Charger:
         scene = self.scene
         scene.tally.connected += 1
         self._failures = 0
-        self._retry_at = 0.0
+        self._outbox.resume()
         self.line = Line(self, wire, scene.terms_of(self.version), scene.tally, scene.wheel, self.serials)
         if self.booted and scene.conduct.boots is Boots.ONCE:
             self._accepted(now)
@@ -133,9 +132,7 @@ class Charger:
             self.stage = Stage.AWAY
         if not self._stopped:
             self.scene.tally.fault(Fault.DROPPED, self.identity, f"closed with {code} {reason}".rstrip())
-        given_up = [asked for asked in unanswered + self._outbox if not asked.kept]
-        self._outbox = [asked for asked in unanswered + self._outbox if asked.kept]
-        for asked in given_up:
+        for asked in self._outbox.keep(unanswered):
             asked.then(None, now)
         self._come_back(now)
 
@@ -308,9 +305,18 @@ class Charger:
         connectors = range(1, self.scene.profile.connectors + 1)
         return next((connector for connector in connectors if self.can_charge(connector)), None)
 
+    def has(self, connector: int) -> bool:
+        """Tell whether there is this connector; 0 is the whole station."""
+        return 0 <= connector <= self.scene.profile.connectors
+
+    def can_reserve(self, connector: int, reservation: int) -> bool:
+        """Tell whether a connector can be kept for somebody: it is free, or kept for the same one already."""
+        others = {there for number, there in self.memory.reserved.items() if number != reservation}
+        return self.has(connector) and connector not in self.sessions and connector not in others
+
     def can_charge(self, connector: int) -> bool:
         """Tell whether a car can charge at this connector."""
-        there = 1 <= connector <= self.scene.profile.connectors
+        there = connector > 0 and self.has(connector)
         return there and self.state_of(connector) in {"Available", "Reserved"} and not self.scene.closing
 
     def start_remotely(self, connector: int, tag: str, now: float, number: int) -> None:
@@ -377,16 +383,15 @@ class Charger:
         asked = Asked(action, payload, then or _nothing, kept=kept, proof=proof, due=due)
         if not kept and not self.online:
             asked.then(None, now)
-        elif kept and len(self._outbox) >= MOST_KEPT:
-            asked.then(Refused("Full", "too many messages wait"), now)
-        else:
-            self._outbox.append(asked)
+        elif self._outbox.put(asked):
             self._pump(now)
+        else:
+            asked.then(Refused("Full", "too many messages wait"), now)
 
     def ended(self, asked: Asked, answer: Answer, now: float) -> None:
         """Take how a call ended; a transaction message that failed is tried again (1.6 section 3.7.1)."""
         if asked.kept and not isinstance(answer, dict) and not self._exhausted(asked, answer):
-            self._keep(asked, now)
+            self._try_again(asked, now)
             return
         asked.then(answer, now)
         if isinstance(answer, Refused) and answer.code == "SecurityError" and self.modern and self.online:
@@ -401,12 +406,12 @@ class Charger:
         security = isinstance(answer, Refused) and answer.code == "SecurityError"
         return answer is not None and not security and asked.attempts >= self.scene.conduct.attempts
 
-    def _keep(self, asked: Asked, now: float) -> None:
-        asked.due = None
-        self._outbox.insert(0, asked)
+    def _try_again(self, asked: Asked, now: float) -> None:
+        """Wait longer each time, as TransactionMessageRetryInterval says (1.6 section 3.7.1)."""
         self.scene.tally.repeated += 1
-        self._retry_at = now + self.scene.conduct.retry * asked.attempts
-        self.scene.wheel.at(self._retry_at, self._pump)
+        until = now + self.scene.conduct.retry * asked.attempts
+        self._outbox.put_back(asked, until)
+        self.scene.wheel.at(until, self._pump)
 
     def _pump(self, now: float) -> None:
         """Send what may be sent: in order, one open call at a time (or as many as the conduct says)."""
@@ -414,17 +419,11 @@ class Charger:
         if line is None:
             return
         limit = self.scene.conduct.open_calls
-        while self._outbox and self.stage is Stage.ACCEPTED and line.open < limit:
-            place = self._next(now)
-            if place is None:
+        while self.stage is Stage.ACCEPTED and line.open < limit:
+            asked = self._outbox.take(now)
+            if asked is None:
                 return
-            line.ask(self._outbox.pop(place), now)
-
-    def _next(self, now: float) -> int | None:
-        """Find the first message whose time has come: transaction messages in order, the others around them."""
-        if now >= self._retry_at:
-            return 0
-        return next((place for place, asked in enumerate(self._outbox) if not asked.kept), None)
+            line.ask(asked, now)
 
     # Commands
 

@@ -24,6 +24,7 @@ from voltgate.simulator.fleet import TICK, Fleet, Plan
 from voltgate.simulator.manners import Boot, Lie, Manners
 from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Conduct, Ids, Profile
 from voltgate.simulator.show import follow, latencies, progress, verdict
+from voltgate.simulator.tally import Fault
 
 app = typer.Typer(add_completion=False)
 
@@ -51,6 +52,7 @@ def simulate(
     echo: Annotated[bool, typer.Option(help="`voltgate backend` answers: check for whom its answers are.")] = False,
     impatient: Annotated[bool, typer.Option(help="Short waits before coming back, for loopback.")] = False,
     ca: Annotated[Path | None, typer.Option(exists=True, help="wss: the authorities to trust, as PEM.")] = None,
+    tolerate: Annotated[str, typer.Option(help="Faults that do not fail the run, with commas.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Drive simulated stations at any URL, and judge every answer. Exit code 1 when anything was wrong."""
@@ -70,6 +72,7 @@ def simulate(
         rate=rate,
         seed=seed,
         ca=str(ca) if ca is not None else None,
+        tolerated=_faults(tolerate),
     )
     fleet = _run(_simulate(plan, Console(stderr=True)))
     _report(fleet, as_json)
@@ -90,6 +93,14 @@ def _versions(text: str) -> tuple[str, ...]:
         known = ", ".join(name.removeprefix("ocpp") for name in VERSIONS)
         raise typer.BadParameter(f"only stations of {known} are simulated", param_hint="--versions")
     return names
+
+
+def _faults(text: str) -> frozenset[Fault]:
+    names = {fault.value: fault for fault in Fault}
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    if not names.keys() >= set(wanted):
+        raise typer.BadParameter(f"there are {', '.join(names)}", param_hint="--tolerate")
+    return frozenset(names[name] for name in wanted)
 
 
 def _profile(name: str) -> Profile:

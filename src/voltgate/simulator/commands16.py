@@ -101,7 +101,9 @@ def _unlock(charger: Charger, fields: Fields) -> Outcome:
 
 def _change_availability(charger: Charger, fields: Fields) -> Outcome:
     connector, inoperative = fields["connectorId"], fields["type"] == "Inoperative"
-    (charger.memory.unavailable.add if inoperative else charger.memory.unavailable.discard)(connector)
+    if not charger.has(connector):
+        return _REJECTED
+    charger.memory.set_operative(connector, not inoperative)
     busy = bool(charger.sessions) if connector == 0 else connector in charger.sessions
     status = "Scheduled" if busy and inoperative else "Accepted"
     return {"status": status}, lambda now: charger.say_status(connector, now)
@@ -115,7 +117,7 @@ def _data_transfer(charger: Charger, fields: Fields) -> Outcome:
 
 def _reserve(charger: Charger, fields: Fields) -> Outcome:
     connector = fields["connectorId"]
-    if connector in charger.sessions:
+    if not charger.can_reserve(connector, fields["reservationId"]):
         return {"status": "Occupied"}, None
     charger.memory.reserved[fields["reservationId"]] = connector
     return {"status": "Accepted"}, lambda now: charger.say_status(connector, now)
@@ -138,15 +140,11 @@ def _list_version(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _set_profile(charger: Charger, fields: Fields) -> Outcome:
-    charger.memory.profiles.add(fields["csChargingProfiles"]["chargingProfileId"])
-    return _ACCEPTED
+    return _ACCEPTED if charger.memory.install(fields["csChargingProfiles"]["chargingProfileId"]) else _REJECTED
 
 
 def _clear_profile(charger: Charger, fields: Fields) -> Outcome:
-    wanted = {fields["id"]} if "id" in fields else set(charger.memory.profiles)
-    cleared = wanted & charger.memory.profiles
-    charger.memory.profiles -= cleared
-    return {"status": "Accepted" if cleared else "Unknown"}, None
+    return {"status": "Accepted" if charger.memory.clear(fields.get("id")) else "Unknown"}, None
 
 
 def _diagnostics(charger: Charger, fields: Fields) -> Outcome:

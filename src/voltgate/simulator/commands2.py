@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voltgate.simulator import model
+from voltgate.simulator.stream import MONITOR, Stream
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -86,6 +87,10 @@ def _monitoring_report(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _set_monitoring(charger: Charger, fields: Fields) -> Outcome:
+    """Refuse every monitor but, in 2.1, a periodic one with an event stream: that is what such stations can send."""
+    wanted = fields["setMonitoringData"]
+    if len(wanted) == 1 and "periodicEventStream" in wanted[0] and wanted[0]["type"] == "Periodic":
+        return _open_stream(charger, wanted[0])
     results = [
         {key: wanted[key] for key in ("type", "severity", "component", "variable")}
         | {"status": "UnsupportedMonitorType"}
@@ -94,8 +99,30 @@ def _set_monitoring(charger: Charger, fields: Fields) -> Outcome:
     return {"setMonitoringResult": results}, None
 
 
+def _open_stream(charger: Charger, wanted: Fields) -> Outcome:
+    params = wanted["periodicEventStream"]
+    before = charger.stream
+    charger.stream = Stream(charger, params.get("interval", 10), params.get("values", 1))
+    result = {key: wanted[key] for key in ("type", "severity", "component", "variable")}
+
+    def begin(now: float) -> None:
+        if before is not None:
+            before.end(now)
+        if charger.stream is not None:
+            charger.stream.begin(now)
+
+    return {"setMonitoringResult": [result | {"status": "Accepted", "id": MONITOR}]}, begin
+
+
 def _clear_monitoring(charger: Charger, fields: Fields) -> Outcome:
-    return {"clearMonitoringResult": [{"status": "NotFound", "id": number} for number in fields["id"]]}, None
+    stream = charger.stream if MONITOR in fields["id"] else None
+    if stream is not None:
+        charger.stream = None
+    results = [
+        {"status": "Accepted" if number == MONITOR and stream is not None else "NotFound", "id": number}
+        for number in fields["id"]
+    ]
+    return {"clearMonitoringResult": results}, None if stream is None else stream.end
 
 
 def _customer(charger: Charger, fields: Fields) -> Outcome:
@@ -131,7 +158,9 @@ def _unlock(charger: Charger, fields: Fields) -> Outcome:
 
 def _change_availability(charger: Charger, fields: Fields) -> Outcome:
     evse, inoperative = fields.get("evse", {}).get("id", 0), fields["operationalStatus"] == "Inoperative"
-    (charger.memory.unavailable.add if inoperative else charger.memory.unavailable.discard)(evse)
+    if not charger.has(evse):
+        return _REJECTED
+    charger.memory.set_operative(evse, not inoperative)
     busy = bool(charger.sessions) if evse == 0 else evse in charger.sessions
     status = "Scheduled" if busy and inoperative else "Accepted"
     return {"status": status}, lambda now: charger.say_status(evse or 1, now)
@@ -145,7 +174,7 @@ def _data_transfer(charger: Charger, fields: Fields) -> Outcome:
 
 def _reserve(charger: Charger, fields: Fields) -> Outcome:
     evse = fields.get("evseId") or charger.free_connector()
-    if evse is None or evse in charger.sessions:
+    if evse is None or not charger.can_reserve(evse, fields["id"]):
         return {"status": "Occupied"}, None
     charger.memory.reserved[fields["id"]] = evse
     return {"status": "Accepted"}, lambda now: charger.say_status(evse, now)
@@ -168,14 +197,11 @@ def _list_version(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _set_profile(charger: Charger, fields: Fields) -> Outcome:
-    charger.memory.profiles.add(fields["chargingProfile"]["id"])
-    return _ACCEPTED
+    return _ACCEPTED if charger.memory.install(fields["chargingProfile"]["id"]) else _REJECTED
 
 
 def _clear_profile(charger: Charger, fields: Fields) -> Outcome:
-    wanted = {fields["chargingProfileId"]} if "chargingProfileId" in fields else set(charger.memory.profiles)
-    cleared = wanted & charger.memory.profiles
-    charger.memory.profiles -= cleared
+    cleared = charger.memory.clear(fields.get("chargingProfileId"))
     return {"status": "Accepted" if cleared else "Unknown"}, None
 
 

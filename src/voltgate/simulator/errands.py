@@ -14,7 +14,7 @@ Errand: TypeAlias = Callable[[Book, int], tuple[str, Fields] | None]
 
 def errand(version: str, book: Book, number: int) -> tuple[str, Fields] | None:
     """Give the next command for a station: action and payload."""
-    errands = _ERRANDS_2 if version.startswith("ocpp2") else _ERRANDS_16
+    errands = {"ocpp1.6": _ERRANDS_16, "ocpp2.1": _ERRANDS_21}.get(version, _ERRANDS_2)
     return errands[number % len(errands)](book, number)
 
 
@@ -61,6 +61,19 @@ _INTERVAL = {
     ]
 }
 
+_STREAM = {
+    "setMonitoringData": [
+        {
+            "value": 5,
+            "type": "Periodic",
+            "severity": 8,
+            "component": {"name": "EVSE", "evse": {"id": 1}},
+            "variable": {"name": "Voltage"},
+            "periodicEventStream": {"interval": 5, "values": 5},
+        }
+    ]
+}
+
 _ERRANDS_16: tuple[Errand, ...] = (
     _fixed("GetConfiguration", {}),
     _HEARTBEAT,
@@ -81,3 +94,4 @@ _ERRANDS_2: tuple[Errand, ...] = (
     _stop_2,
     _fixed("GetLocalListVersion", {}),
 )
+_ERRANDS_21: tuple[Errand, ...] = (*_ERRANDS_2, _fixed("SetVariableMonitoring", _STREAM))

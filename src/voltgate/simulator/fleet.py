@@ -38,7 +38,8 @@ class Plan:
     """What to simulate. Times are in seconds; `duration` None runs until stopped.
 
     Station number 7 is called `prefix` and "00007"; versions take turns. `password` is sent by HTTP Basic. `rate` is
-    calls a second of the whole fleet at a fixed pace, for a treadmill; None: as fast as answers come.
+    calls a second of the whole fleet at a fixed pace, for a treadmill; None: as fast as answers come. Faults that are
+    `tolerated` are counted, and do not make the run a failure.
     """
 
     url: str
@@ -53,6 +54,7 @@ class Plan:
     rate: float | None = None
     seed: int = 1
     ca: str | None = None
+    tolerated: frozenset[Fault] = frozenset()
 
 
 class Fleet:
@@ -60,7 +62,7 @@ class Fleet:
 
     def __init__(self, plan: Plan, report: Callable[[Exception], None]) -> None:
         self.plan = plan
-        self.tally = Tally()
+        self.tally = Tally(plan.tolerated)
         self.wheel = Wheel(time.monotonic(), TICK)
         self.clock = Clock(time.monotonic)
         self.scene = Scene(

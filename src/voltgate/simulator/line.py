@@ -216,7 +216,7 @@ class Line:
 
     def send(self, action: str, payload: dict[str, Any]) -> None:
         """Send a SEND (2.1), which nobody answers."""
-        self.tally.sent[action] += 1
+        self.tally.streamed += 1
         self.wire.send(frames.call(self.serials.mint(), action, payload, frames.SEND))
 
     def answered(self, text: bytes) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MOST_PROFILES = 10
+"""Charging profiles that a station can have (MaxChargingProfilesInstalled)."""
+
 
 class Memory:
     """What one station was told, for as long as it runs."""
@@ -14,3 +17,20 @@ class Memory:
         self.unavailable: set[int] = set()
         self.profiles: set[int] = set()
         self.list_version = 0
+
+    def install(self, profile: int) -> bool:
+        """Remember a charging profile; False when the station has as many as it can have."""
+        if len(self.profiles | {profile}) > MOST_PROFILES:
+            return False
+        self.profiles.add(profile)
+        return True
+
+    def clear(self, wanted: int | None) -> bool:
+        """Forget one charging profile, or all; False when there was none."""
+        cleared = self.profiles & {wanted} if wanted is not None else set(self.profiles)
+        self.profiles -= cleared
+        return bool(cleared)
+
+    def set_operative(self, connector: int, yes: bool) -> None:
+        """Take a connector (0: the whole station) into service or out of it."""
+        (self.unavailable.discard if yes else self.unavailable.add)(connector)

@@ -229,6 +229,7 @@ _ANSWERS: dict[str, Callable[[Place, dict[str, Any], float], dict[str, Any]]] = 
     "MeterValues": Place.meter,
     "TransactionEvent": Place.event,
     "DataTransfer": Place.transfer,
+    "OpenPeriodicEventStream": lambda place, payload, now: {"status": "Accepted"},
     "SignCertificate": lambda place, payload, now: {"status": "Rejected"},
     "GetCertificateStatus": lambda place, payload, now: {"status": "Failed"},
     "NotifyEVChargingNeeds": lambda place, payload, now: {"status": "Rejected"},
@@ -259,6 +260,10 @@ def _lie(lie: Lie, request: Request, payload: dict[str, Any]) -> bytes | None:
             return frames.result(request.id, payload).replace(b",", b", ", 1)
         case Lie.ANOTHER if "data" in payload:
             return frames.result(request.id, payload | {"data": "what somebody else has sent"})
+        case Lie.ANOTHER if "idTagInfo" in payload:
+            return frames.result(request.id, payload | {"idTagInfo": _tag_info("another card")})
+        case Lie.ANOTHER if "idTokenInfo" in payload:
+            return frames.result(request.id, payload | {"idTokenInfo": _token_info("another card")})
         case Lie.ANOTHER if "currentTime" in payload:
             told, milliseconds = payload["currentTime"][:-4], int(payload["currentTime"][-4:-1])
             return frames.result(request.id, payload | {"currentTime": f"{told}{(milliseconds + 1) % 1000:03d}Z"})

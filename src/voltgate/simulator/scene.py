@@ -34,7 +34,6 @@ class Scene:
     paced: bool = False
     closing: bool = False
     begun: int = 0
-    handshakes: int = 0
     terms: dict[str, Terms] = field(default_factory=dict)
 
     def terms_of(self, version: str) -> Terms:

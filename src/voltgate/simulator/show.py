@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from voltgate.simulator.fleet import Fleet
 from voltgate.simulator.tally import Tally
@@ -26,10 +27,10 @@ async def follow(running: asyncio.Future[None], status: Callable[[], str], conso
             await asyncio.wait([running], timeout=_SELDOM)
             console.print(status(), soft_wrap=True, highlight=False)
         return
-    with Live(status(), console=console, auto_refresh=False) as live:
+    with Live(Text(status()), console=console, auto_refresh=False) as live:
         while not running.done():
             await asyncio.wait([running], timeout=_OFTEN)
-            live.update(status(), refresh=True)
+            live.update(Text(status()), refresh=True)
 
 
 def progress(fleet: Fleet) -> str:

@@ -63,6 +63,7 @@ class Tally:
         "latency",
         "repeated",
         "sent",
+        "streamed",
         "tolerated",
     )
 
@@ -77,6 +78,7 @@ class Tally:
         self.connected = 0
         self.cut = 0
         self.repeated = 0
+        self.streamed = 0
         self.begun = 0
         self.behind = 0
         self.confirmed = 0
@@ -118,6 +120,7 @@ class Tally:
             "cut": self.cut,
             "behind": self.behind,
             "repeated": self.repeated,
+            "streamed": self.streamed,
             "commands": dict(sorted(self.commands.items())),
             "transactions": {"begun": self.begun, "confirmed": self.confirmed, "lost": self.faults[Fault.LOST]},
             "faults": {fault.value: self.faults[fault] for fault in Fault},
