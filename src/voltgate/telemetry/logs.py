@@ -22,8 +22,15 @@ from voltgate.relay.events import (
 log = structlog.get_logger("voltgate")
 
 
+class _Threshold:
+    """The least level that is logged: looked at before a line is made of an event."""
+
+    level = logging.INFO
+
+
 def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
     """Send logs to standard error from `level` up."""
+    _Threshold.level = logging.getLevelNamesMapping()[level.upper()]
     human = form == "human" or (form == "auto" and sys.stderr.isatty())
     shape: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if human:
@@ -32,11 +39,11 @@ def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
         shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     structlog.configure(
         processors=shape,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(_Threshold.level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=sys.stderr, level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
+    logging.basicConfig(stream=sys.stderr, level=max(logging.WARNING, _Threshold.level))
 
 
 def _json(value: Any, **_: Any) -> str:
@@ -45,6 +52,8 @@ def _json(value: Any, **_: Any) -> str:
 
 def write(event: Event) -> None:
     """Log what happened."""
+    if _Threshold.level > (logging.WARNING if isinstance(event, LegDown) else logging.INFO):
+        return
     match event:
         case StationCame():
             log.info(

@@ -40,8 +40,8 @@ class _Place:
     host: str
     port: int
     authority: str
-    path: str
     secure: bool
+    path: str
 
 
 _NAMES = Names()
@@ -101,16 +101,23 @@ async def dial(
 
 
 def _place(url: str) -> _Place:
-    parts = urlsplit(url)
+    """Take a URL apart; what stands before its path is the same for all stations of a backend, and remembered."""
+    start = url.find("/", url.find("//") + 2)
+    base, path = (url, "") if start < 0 else (url[:start], url[start:])
+    base, mark, query = base.partition("?")
+    return _Place(*_server(base), path or f"/{mark}{query}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _server(base: str) -> tuple[str, int, str, bool]:
+    """Read host, port, authority (for the Host header) and whether it is wss off what stands before the path."""
+    parts = urlsplit(base)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise ValueError("a backend's URL starts with ws:// or wss:// and names a host")
     secure = parts.scheme == "wss"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.hostname
-    authority = f"[{host}]" if ":" in host else host
-    if parts.port is not None:
-        authority += f":{parts.port}"
-    return _Place(host, parts.port or (443 if secure else 80), authority, path, secure)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    authority = host if parts.port is None else f"{host}:{parts.port}"
+    return parts.hostname, parts.port or (443 if secure else 80), authority, secure
 
 
 @functools.cache
