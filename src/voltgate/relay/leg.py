@@ -6,7 +6,8 @@ import enum
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from voltgate.ocpp.messages import Call, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.facts import is_transaction
+from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import LegDown, LegUp
@@ -43,9 +44,10 @@ class Leg:
 
     __slots__ = (
         "_asks_pause",
-        "_boot_told",
+        "_due",
         "_failures",
         "_since",
+        "_was_up",
         "_wire",
         "backend",
         "received",
@@ -67,7 +69,8 @@ class Leg:
         self._wire: Wire | None = None
         self._failures = 0
         self._since = session.ports.clock()
-        self._boot_told = False
+        self._due = FOREVER
+        self._was_up = False
         self._asks_pause = False
         backend.legs += 1
 
@@ -90,14 +93,10 @@ class Leg:
                 respond(Unanswered(Reason.GONE, f"Backend {self.name} is away"))
                 return
             self.start()
-        elif call.action == BOOT:
-            self._boot_told = True
         self.turns.ask(call, respond)
 
     def tell(self, call: Call) -> None:
         """Tell the backend of a call that another one answers; nobody waits for it."""
-        if call.action == BOOT and self.state is State.UP:
-            self._boot_told = True
         self.turns.ask(call, self.told)
 
     def told(self, reply: Reply) -> None:
@@ -128,7 +127,7 @@ class Leg:
             wire.close(1001, "The station has gone")
             return
         session = self.session
-        back = session.boot is not None
+        back, self._was_up = self._was_up, True
         self._wire = wire
         self.state = State.UP
         self._since = session.ports.clock()
@@ -137,7 +136,6 @@ class Leg:
             wire.pause()
         session.leg_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
         first = self._boot_to_replay()
-        self._boot_told = first is not None or self.turns.holds(BOOT)
         self.turns.connect(wire, self._since, first)
         session.ports.listen(LegUp(session.identity, self.name, not back))
 
@@ -162,6 +160,7 @@ class Leg:
         if self.state is not State.UP:
             return
         now = self.session.ports.clock()
+        self.state = State.AWAY
         self.backend.up -= 1
         self._wire = None
         if now - self._since >= _STEADY:
@@ -169,7 +168,8 @@ class Leg:
         self._since = now
         self._unpause()
         self.turns.disconnect(now)
-        self._down(f"closed {code} {reason}".strip())
+        if self.state is State.AWAY:  # whoever heard that it was not answered may have ended the session
+            self._down(f"closed {code} {reason}".strip())
 
     def writable(self, yes: bool) -> None:
         """Hold back calls while the backend does not read, and stop reading the station if this backend answers it."""
@@ -189,21 +189,23 @@ class Leg:
         session = self.session
         self.state = State.AWAY
         self._failures += 1
-        retry = None
-        if not (session.ended or session.held):
-            retry = self.backend.settings.retry.delay(self._failures, session.ports.draw)
-        session.ports.listen(LegDown(session.identity, self.name, reason, retry))
+        retry = self.backend.settings.retry.delay(self._failures, session.ports.draw)
         if retry is not None:
-            session.ports.wheel.at(session.ports.clock() + retry, self._try_again)
+            retry = 0.0 if session.held else retry
+            self._due = session.ports.clock() + retry
+            session.ports.wheel.at(self._due, self._try_again)
+        session.ports.listen(LegDown(session.identity, self.name, reason, retry))
         session.leg_down(self)
 
     def _try_again(self, now: float) -> None:
-        if self.state is State.AWAY and not self.session.held:
+        """Dial when it is time: a wake of old may come before, and a station that knocks must not cause a dial."""
+        if self.state is State.AWAY and now >= self._due and not self.session.held:
+            self._due = FOREVER
             self._dial()
 
     def release(self) -> None:
-        """Dial back after a hold: the newcomer that was to take the station's place was refused."""
-        self._try_again(0.0)
+        """Dial back what was due during a hold: the newcomer that was to take the station's place was refused."""
+        self._try_again(self.session.ports.clock())
 
     # The station comes and goes.
 
