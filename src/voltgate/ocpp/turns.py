@@ -354,9 +354,9 @@ class Turns:
             else:
                 self._give_up(entry, now)
 
-    def take_unsent(self, but: Respond) -> list[tuple[Call, Respond]]:
-        """Hand over the waiting calls that were never sent, in order, except those whose respond is `but`."""
-        unsent = self._take_waiting(lambda entry: entry.id is None and entry.respond != but)
+    def take_unsent(self, chosen: Callable[[Call, Respond], bool]) -> list[tuple[Call, Respond]]:
+        """Hand over, in order, those of the waiting calls that were never sent and are `chosen`."""
+        unsent = self._take_waiting(lambda entry: entry.id is None and chosen(entry.call, entry.respond))
         return [(entry.call, entry.respond) for entry in unsent]
 
     def holds(self, action: str) -> bool:
@@ -364,11 +364,14 @@ class Turns:
         return any(entry.call.action == action for mine in self._waiting.values() for entry in mine)
 
     def _take_waiting(self, chosen: Callable[[_Waiting], bool]) -> list[_Waiting]:
-        taken, kept = [], {}
-        for asker, mine in self._waiting.items():
-            taken += [entry for entry in mine if chosen(entry)]
-            kept[asker] = deque(entry for entry in mine if not chosen(entry))
-        self._waiting = {asker: mine for asker, mine in kept.items() if mine}
+        taken: list[_Waiting] = []
+        waiting, self._waiting = self._waiting, {}
+        for asker, mine in waiting.items():
+            kept: deque[_Waiting] = deque()
+            for entry in mine:
+                (taken if chosen(entry) else kept).append(entry)
+            if kept:
+                self._waiting[asker] = kept
         self._waiting_bytes -= sum(_size(entry.call) for entry in taken)
         return taken
 

@@ -90,7 +90,7 @@ class Leg:
         """Have the backend answer a call of the station."""
         if self.state is not State.UP:
             if self._failures and self.backend.settings.when_down != "wait":
-                respond(Unanswered(Reason.GONE, f"Backend {self.name} is away"))
+                respond(self._away())
                 return
             self.start()
         self.turns.ask(call, respond)
@@ -196,6 +196,16 @@ class Leg:
             session.ports.wheel.at(self._due, self._try_again)
         session.ports.listen(LegDown(session.identity, self.name, reason, retry))
         session.leg_down(self)
+        if self.backend.settings.when_down != "wait":
+            self._refuse_unsent()
+
+    def _refuse_unsent(self) -> None:
+        """Answer those that have waited for the link so far as those that come now are answered."""
+        for _, respond in self.turns.take_unsent(lambda _, respond: respond != self.told):
+            respond(self._away())
+
+    def _away(self) -> Unanswered:
+        return Unanswered(Reason.GONE, f"Backend {self.name} is away")
 
     def _try_again(self, now: float) -> None:
         """Dial when it is time: a wake of old may come before, and a station that knocks must not cause a dial."""

@@ -148,13 +148,19 @@ class Session:
         self.turns.ask(call, respond)
 
     def _pick(self, plan: Plan) -> Leg | None:
-        """Choose who answers: the first backend of the plan that is there; if none is, the first; all are dialled."""
+        """Choose who answers: the first backend of the plan that is there; all are dialled if none is.
+
+        Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
+        """
         legs = self.legs
         for name in plan.answer:
             if legs[name].state is State.UP:
                 return legs[name]
         for name in plan.answer[1:]:
             legs[name].start()
+        for name in plan.answer:
+            if legs[name].state is not State.AWAY:
+                return legs[name]
         return legs[plan.answer[0]] if plan.answer else None
 
     def _answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply) -> None:
@@ -252,34 +258,45 @@ class Session:
         look(self.ports.clock())
 
     def _reroute(self, leg: Leg) -> None:
-        """Ask another backend what this one was not sent yet."""
-        for call, respond in leg.turns.take_unsent(leg.told):
+        """Ask another backend, if one is to answer now, what this one was not sent yet."""
+
+        def moves(call: Call, respond: Respond) -> bool:
+            return respond != leg.told and self._pick(self.plans[call.action]) is not leg
+
+        for call, respond in leg.turns.take_unsent(moves):
             other = self._pick(self.plans[call.action])
             if other is not None:
-                other.ask(call, respond)
+                other.ask(call, _by_way_of(other, respond))
             else:
                 self._unroutable(call, respond)
 
     def leg_up(self, leg: Leg) -> None:
         """Hear that a backend is there: calls that wait for an absent one before it in a failover go to it instead."""
-        for other in list(self.legs.values()):
-            if other.state is not State.UP and any(
-                {leg.name, other.name} <= {*names} for names in self.plans.failovers
-            ):
-                self._reroute(other)
+        for names in self.plans.failovers:
+            for name in names if leg.name in names else ():
+                if self.legs[name].state is not State.UP:
+                    self._reroute(self.legs[name])
 
     def leg_down(self, leg: Leg) -> None:
-        """Hear that a backend is away: the next of its failover is dialled; without any, the station is let go."""
-        if self.ended or self.held:
-            return
-        if leg.backend.settings.when_down == "close" and leg.name in self.plans.answering:
-            self.end(GOING_AWAY, f"Backend {leg.name} is away")
+        """Hear that a backend is away: the next of its failover takes over; without any, the station is let go."""
+        if self.ended or self.held or self.legs.get(leg.name) is not leg:
             return
         for names in self.plans.failovers:
             if leg.name in names:
                 for name in names:
                     self.legs[name].start()
+        if leg.backend.settings.when_down == "close" and self._leaves_a_gap(leg):
+            self.end(GOING_AWAY, f"Backend {leg.name} is away")
+            return
+        self._reroute(leg)
         self._watch_backends()
+
+    def _leaves_a_gap(self, leg: Leg) -> bool:
+        """Tell whether there are calls that only this backend answers, or others that are away as well."""
+        return any(
+            leg.name in names and all(self.legs[name].state is State.AWAY for name in names)
+            for names in self.plans.answers
+        )
 
     def _watch_backends(self) -> None:
         """Look again when the grace of the absent backends is over."""
@@ -336,6 +353,12 @@ class Session:
             leg.end("The station has gone")
         self.ports.listen(StationWent(self.identity, code, reason, by, now - self._came))
         self._on_end(self)
+
+
+def _by_way_of(leg: Leg, respond: Respond) -> Respond:
+    """Give the way home of a call that goes to another backend than the one it waited for."""
+    assert isinstance(respond, partial)  # noqa: S101 - made by `from_station`
+    return partial(respond.func, leg, *respond.args[1:])
 
 
 def _observe_command(call: Call, reply: Reply, now: float) -> None:
