@@ -231,6 +231,7 @@ class Turns:
     def disconnect(self, now: float) -> None:
         """Lose the connection: open calls are kept for the next one (`Bounds.resend`) or answered `Unanswered`."""
         self._wire = None
+        self._full = False
         self._since = now
         self.stay += 1
         left, self._open = self._open, {}
@@ -263,6 +264,11 @@ class Turns:
     def connected(self) -> bool:
         """Tell whether there is a connection."""
         return self._wire is not None
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the connection's write buffer is full."""
+        return self._full
 
     @property
     def open_calls(self) -> int:

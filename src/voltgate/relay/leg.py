@@ -176,7 +176,11 @@ class Leg:
         self.turns.choke(self.session.ports.clock(), choked=not yes)
         if yes:
             self._unpause()
-        elif not self._asks_pause and self.name in self.session.plans.answering:
+        else:
+            self._press()
+
+    def _press(self) -> None:
+        if not self._asks_pause and self.name in self.session.plans.answering:
             self._asks_pause = True
             self.session.pause()
 
@@ -223,6 +227,23 @@ class Leg:
         """Stop reading the backend while the station does not read."""
         if self._wire is not None:
             (self._wire.pause if full else self._wire.resume)()
+
+    def part(self) -> None:
+        """Leave the session: neither of the two pauses the other any longer."""
+        self._unpause()
+        if self.session.station_full:
+            self.station_full(full=False)
+
+    def take_up(self) -> None:
+        """Go on under the session of the station's next connection.
+
+        The station repeats the transaction messages that were not answered: what the backend was not sent yet of the
+        old connection's is dropped, or somebody would pay twice.
+        """
+        for _, respond in self.turns.take_unsent(lambda call, _: is_transaction(call.action)):
+            respond(Unanswered(Reason.GONE, "The station has come again"))
+        if self.turns.full:
+            self._press()
 
     def end(self, reason: str) -> None:
         """Close the link for good; what the station still waits for is answered `Unanswered`."""

@@ -190,6 +190,8 @@ class Session:
         self._wire = wire
         self.turns.connect(wire, self.ports.clock())
         self.follow(plans, route, known)
+        for leg in self.legs.values():
+            leg.take_up()
 
     def _metered(self, text: bytes, frame: bytes | None, now: float) -> None:
         """Take one message of a station whose rate is limited."""
@@ -253,6 +255,7 @@ class Session:
             else:
                 leg.end("The station has moved to another backend")
 
+        leg.part()
         self._reroute(leg)
         latest = self.ports.clock() + self.settings.backend_patience
         look(self.ports.clock())
@@ -328,6 +331,8 @@ class Session:
 
     def give_up_legs(self) -> dict[str, Leg]:
         """Hand the legs to the session that takes this one's place; this one then ends without touching them."""
+        for leg in self.legs.values():
+            leg.part()
         legs, self.legs = self.legs, {}
         return legs
 
