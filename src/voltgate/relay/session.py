@@ -67,6 +67,7 @@ class Session:
         "_on_end",
         "_rate",
         "_registered",
+        "_watched",
         "_wire",
         "boot",
         "dial_context",
@@ -115,6 +116,7 @@ class Session:
         self._came = ports.clock()
         self._rate = 0.0
         self._registered = True
+        self._watched = FOREVER
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, FOREVER, settings.backend_patience)
         handler = settings.screen(self.from_station) if settings.screen else self.from_station
         self.turns = Turns(dialect, handler, self, bounds, ports.wheel, ports.counts, _observe_command)
@@ -302,9 +304,16 @@ class Session:
         )
 
     def _watch_backends(self) -> None:
-        """Look again when the grace of the absent backends is over."""
-        if not self.ended and not any(leg.state is State.UP for leg in self.legs.values()):
-            self.ports.wheel.at(self.ports.clock() + self._grace(), self._let_go_if_alone)
+        """Look again when the grace of the absent backends is over; one look is due at a time."""
+        if self.ended or any(leg.state is State.UP for leg in self.legs.values()):
+            return
+        when = self.ports.clock() + self._grace() - self._alone_for()
+        if when < self._watched:
+            self._watched = when
+            self.ports.wheel.at(when, self._let_go_if_alone)
+
+    def _alone_for(self) -> float:
+        return min((leg.away_for for leg in self.legs.values()), default=0.0)
 
     def _grace(self) -> float:
         """Give the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
@@ -312,9 +321,15 @@ class Session:
         return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
 
     def _let_go_if_alone(self, now: float) -> None:
-        alone = min((leg.away_for for leg in self.legs.values()), default=0.0)
-        if not (self.ended or self.held) and alone >= self._grace():
+        if self.ended or now < self._watched:
+            return
+        self._watched = FOREVER
+        if self.held:
+            return  # `release` looks again
+        if self._alone_for() >= self._grace():
             self.end(GOING_AWAY, "No backend is there")
+        else:
+            self._watch_backends()
 
     # The end.
 
