@@ -499,7 +499,7 @@ class Turns:
                 self._counts.unknown_types += 1
                 if self._dialect.unknown_message_type == "answer":
                     self._object(message.id, "MessageTypeNotSupported", f"Message type {message.kind} is unknown")
-            case Noise():
+            case _:
                 self._counts.noise += 1
 
     def _malformed(self, frame: Malformed, now: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voltgate.ocpp.facts import ACTIONS, plain_action
-from voltgate.ocpp.messages import Call, Error, Reply, Result, Unanswered
+from voltgate.ocpp.messages import Call, Reply, Result, Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,13 @@ class Tallies:
     def observe(self, call: Call, reply: Reply, now: float) -> None:
         """Count a call that ended."""
         tally = self._by_action.get(call.action) or self._tally(call.action)
-        kind = type(reply)
-        if kind is Result:
+        if type(reply) is Result:
             tally.results += 1
-        elif kind is Error:
-            tally.errors += 1
         elif isinstance(reply, Unanswered):
             reason = reply.reason.value
             tally.unanswered[reason] = tally.unanswered.get(reason, 0) + 1
+        else:
+            tally.errors += 1
         took = now - call.at
         tally.seconds += took
         tally.buckets[bisect_left(BUCKETS, took)] += 1

@@ -176,7 +176,8 @@ class Session:
                 self.end(code, f"Nobody took {call.action}: keep it and come again")
                 return
         if call.action == BOOT and self.settings.registration == "gateway":
-            self._registered = accepted(reply) in {None, "Accepted"}
+            status = accepted(reply)
+            self._registered = self._registered if status is None else status == "Accepted"
         respond(reply)
 
     def _unroutable(self, call: Call, respond: Respond) -> None:
@@ -206,7 +207,7 @@ class Session:
     def _flooding(self, now: float, limit: float) -> bool:
         """Count a message against the rate: a leaky bucket in one number, the time at which it is empty."""
         self._rate = max(self._rate, now) + 1 / limit
-        return self._rate - now > self.settings.burst / limit
+        return self._rate - now > (self.settings.burst + 0.5) / limit  # half a message for rounding
 
     def lost(self, code: int, reason: str) -> None:
         """Hear that the station's socket has ended."""
