@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from voltgate.ocpp.dialect import Dialect
@@ -16,18 +17,21 @@ START = 1000.0
 class Wire:
     """What turns send on one connection, as the far end gets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: START) -> None:
+        self._clock = clock
         self.sent: list[bytes] = []
         self.frames: list[bytes | None] = []
+        self.times: list[float] = []
 
     def send(self, text: bytes, frame: bytes | None = None) -> None:
         """Take one message."""
         self.sent.append(text)
         self.frames.append(frame)
+        self.times.append(self._clock())
 
     def take(self) -> list[Any]:
         """Give what was sent since the last time, parsed."""
-        sent, self.sent = self.sent, []
+        sent, self.sent, self.times = self.sent, [], []
         return [json.loads(text) for text in sent]
 
 
@@ -73,7 +77,7 @@ class Line:
 
     def connect(self, first: Call | None = None) -> Wire:
         """Open a connection."""
-        self.wire = Wire()
+        self.wire = Wire(lambda: self.now)
         self.turns.connect(self.wire, self.now, first)
         return self.wire
 

@@ -1,0 +1,234 @@
+"""A stage to play a session on: a station, its backends and a dialler in memory, and a clock moved by hand.
+
+A test reads like a transcript: the station sends …; a backend gets …; the backend sends …; the station gets … .
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from voltgate.ocpp.dialect import Dialect
+from voltgate.ocpp.turns import Counts
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.backend import Backend, BackendSettings
+from voltgate.relay.events import Event
+from voltgate.relay.leg import Leg
+from voltgate.relay.route import Route, Rule
+from voltgate.relay.session import Ports, Session, SessionSettings
+from voltgate.relay.wire import Receiver
+
+START = 5000.0
+
+
+class Line:
+    """One connection in memory: a wire for the relay, and the far end in the hand of the test."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.receiver: Receiver | None = None
+        self.sent: list[bytes] = []
+        self.closed: tuple[int, str] | None = None
+        self.pauses = 0
+
+    # The wire.
+
+    def send(self, text: bytes, frame: bytes | None = None) -> None:
+        """Take a message of the relay."""
+        assert isinstance(frame, bytes | None)
+        if self.closed is None:
+            self.sent.append(text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Take the relay's farewell."""
+        if self.closed is None:
+            self.closed = (code, reason)
+
+    def pause(self) -> None:
+        """Stop reading."""
+        self.pauses += 1
+
+    def resume(self) -> None:
+        """Undo one pause; more than there were is a fault."""
+        self.pauses -= 1
+        assert self.pauses >= 0
+
+    # The far end.
+
+    def sends(self, *message: Any) -> None:
+        """Send a message: an array, or the very bytes."""
+        text = message[0] if isinstance(message[0], bytes) else json.dumps(message, separators=(",", ":")).encode()
+        assert self.receiver is not None
+        assert self.closed is None, "what comes after the farewell is not delivered"
+        self.receiver.received(text, None, self._stage.now)
+
+    def gets(self, *messages: Any) -> None:
+        """See that exactly these messages have come since the last look: arrays, or the very bytes."""
+        sent, self.sent = self.sent, []
+        as_bytes = bool(messages) and isinstance(messages[0], bytes)
+        assert (sent if as_bytes else [json.loads(text) for text in sent]) == list(messages)
+
+    def take(self) -> list[Any]:
+        """Give the messages that have come since the last look."""
+        sent, self.sent = self.sent, []
+        return [json.loads(text) for text in sent]
+
+    def hangs_up(self, code: int = 1006, reason: str = "") -> None:
+        """End the connection from the far side, or finish the farewell of ours."""
+        if self.closed is None:
+            self.closed = (code, reason)
+        assert self.receiver is not None
+        self.receiver.lost(code, reason)
+
+    def is_full(self) -> None:
+        """Let the write buffer towards the far end run full."""
+        assert self.receiver is not None
+        self.receiver.writable(False)
+
+    def has_drained(self) -> None:
+        """Let the write buffer drain."""
+        assert self.receiver is not None
+        self.receiver.writable(True)
+
+
+class FarBackend:
+    """One backend of the stage, which accepts or refuses when the test says so."""
+
+    def __init__(self, stage: Stage, backend: Backend) -> None:
+        self._stage = stage
+        self.backend = backend
+        self.dials: list[Leg] = []
+        """Legs that are being dialled."""
+        self.dialled = 0
+        self.lines: list[Line] = []
+
+    @property
+    def line(self) -> Line:
+        """The newest connection."""
+        return self.lines[-1]
+
+    def accepts(self) -> Line:
+        """Accept the one dial that is under way."""
+        (leg,) = self.dials
+        self.dials.clear()
+        line = Line(self._stage)
+        self.lines.append(line)
+        line.receiver = leg
+        leg.opened(line)
+        return line
+
+    def refuses(self, reason: str = "connection refused") -> None:
+        """Refuse the one dial that is under way."""
+        (leg,) = self.dials
+        self.dials.clear()
+        leg.failed(reason)
+
+    def sends(self, *message: Any) -> None:
+        """Send on the newest connection."""
+        self.line.sends(*message)
+
+    def gets(self, *messages: Any) -> None:
+        """See what came on the newest connection."""
+        self.line.gets(*messages)
+
+    def hangs_up(self, code: int = 1006, reason: str = "") -> None:
+        """End the newest connection."""
+        self.line.hangs_up(code, reason)
+
+
+class Stage:
+    """A session with its station and backends.
+
+    `backends` are settings by name; a backend that only the rules name has the default ones. With `opened=False` the
+    station has not come in yet.
+    """
+
+    def __init__(
+        self,
+        *rules: Rule,
+        version: str = "ocpp1.6",
+        backends: dict[str, dict[str, Any]] | None = None,
+        opened: bool = True,
+        **settings: Any,
+    ) -> None:
+        self.now = START
+        self.draw = 0.0
+        self.wheel = Wheel(START)
+        self.counts = Counts()
+        self.events: list[Event] = []
+        self.ended: list[Session] = []
+        self._settings = backends or {}
+        self.far: dict[str, FarBackend] = {}
+        self.ports = Ports(self.wheel, lambda: self.now, lambda: self.draw, self._dial, self.events.append, self.counts)
+        self._version, self._session_settings = version, SessionSettings(**settings)
+        self.route = Route("home", "gateway", rules)
+        self.session, self.station = self.newcomer()
+        if opened:
+            self.open()
+
+    def _dial(self, leg: Leg) -> None:
+        far = self.far[leg.name]
+        far.dialled += 1
+        far.dials.append(leg)
+
+    def newcomer(self) -> tuple[Session, Line]:
+        """Make a session for the station, which has not come in yet."""
+        dialect = Dialect(self._version)
+        session = Session("CP-1", "cp-1", dialect, self._session_settings, self.ports, self.ended.append)
+        line = Line(self)
+        line.receiver = session
+        return session, line
+
+    def open(self) -> None:
+        """Let the station in."""
+        self.session.opened(self.station, self.route.plans("cp-1", frozenset()), "home", self.known)
+
+    def moves(self, *rules: Rule, name: str = "away") -> None:
+        """Put the station on another route."""
+        self.route = Route(name, "gateway", rules)
+        self.session.follow(self.route.plans("cp-1", frozenset()), name, self.known)
+
+    def replaces(self, name: str, **settings: Any) -> FarBackend:
+        """Configure a backend anew; the old one is another from now on."""
+        self._settings[name] = settings
+        old = self.far.pop(name)
+        self.known(name)
+        return old
+
+    def known(self, name: str) -> Backend:
+        """Give the backend of a name."""
+        if name not in self.far:
+            self.far[name] = FarBackend(self, Backend(BackendSettings(name, **self._settings.get(name, {}))))
+        return self.far[name].backend
+
+    def __getitem__(self, name: str) -> FarBackend:
+        """Give the backend of a name, as the test plays it."""
+        return self.far[name]
+
+    def up(self, *names: str) -> None:
+        """Let backends accept their dials."""
+        for name in names:
+            self.far[name].accepts()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, in ticks."""
+        until = self.now + seconds
+        while self.now < until:
+            self.now = min(self.now + 0.1, until)
+            self.wheel.tick(self.now)
+
+    def happened(self, kind: type[Event]) -> list[Any]:
+        """Give the events of a kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def one(*answer: str, copy: tuple[str, ...] = (), actions: tuple[str, ...] = ()) -> Rule:
+    """Make a rule."""
+    return Rule(actions=actions, answer=answer, copy=copy)
+
+
+def playing(*names: str, **more: Any) -> Stage:
+    """Make a stage where the first of the backends answers, the others are told, and all are there."""
+    stage = Stage(one(names[0], copy=names[1:]), **more)
+    stage.up(*names)
+    return stage
