@@ -1,0 +1,225 @@
+"""The direction of imports: who may know of whom."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import voltgate
+
+OWED = frozenset(
+    {
+        "gateway -> dialler.Dialler",  # two of one layer: one of them belongs a layer further in
+        "gateway -> dialler.Visitor",
+        "simulator.demo -> app.Running",  # the demonstration runs a whole gateway, as a command may and a part may not
+        "simulator.demo -> app.serve",
+        "simulator.demo -> config.read",
+        "simulator.demo -> telemetry.logs",
+    }
+)
+"""Arrows that are there and should not be. The list may become shorter."""
+
+_STANDARD = frozenset(sys.stdlib_module_names)
+
+SOURCE = Path(voltgate.__file__).parent
+
+EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
+LAYERS = (("ocpp",), ("relay",), EDGES, ("store", "gateway", "dialler"), ("web",), ("app",), ("cli",))
+"""From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
+
+APART = {
+    "config": frozenset[str](),
+    "simulator": frozenset({"ocpp", "carriers", "relay.wire"}),
+    "simulator.cli": frozenset({"ocpp", "carriers", "relay.wire", "app", "config"}),
+}
+"""Parts that stand outside the layers, with what they may know besides themselves."""
+
+KNOWN_TO = {"config": frozenset({"app", "cli", "simulator.cli"}), "simulator": frozenset({"app", "cli"})}
+"""Parts that are known to few."""
+
+OUTSIDE = {
+    "ocpp": (frozenset({"msgspec"}), frozenset({"asyncio", "socket", "selectors", "ssl", "threading", "time"})),
+    "relay": (frozenset[str](), frozenset({"asyncio", "socket", "selectors", "ssl", "threading", "time"})),
+}
+"""The third parties that the pure parts may know, and what they may not know of Python's own library."""
+
+MORE_OUTSIDE = {"ocpp.schemas": frozenset({"jsonschema_rs"})}
+"""Third parties that one module may know besides. The package `ocpp` is read as data, and imported nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module that imports another; both as dotted names, those of voltgate without its own."""
+
+    who: str
+    whom: str
+    ours: bool
+
+
+def imports(source: Path) -> Iterator[Import]:
+    """Read every import of a tree of modules, those inside functions and behind TYPE_CHECKING included."""
+    for path in sorted(source.rglob("*.py")):
+        who = _name(path.relative_to(source))
+        package = who if path.name == "__init__.py" else who.rpartition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            for name in _names(node, package):
+                ours = name == "voltgate" or name.startswith("voltgate.")
+                yield Import(who, name.removeprefix("voltgate").removeprefix(".") if ours else name, ours)
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+def _names(node: ast.AST, package: str) -> list[str]:
+    """Name what a statement may import: of `from a import b` both `a` and `a.b`, which may be a module."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        if node.level:
+            parts = ["voltgate", *package.split(".")] if package else ["voltgate"]
+            module = ".".join(part for part in (*parts[: len(parts) - node.level + 1], module) if part)
+        return [f"{module}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+        called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+        if called in {"import_module", "__import__"}:
+            return [arg.value if isinstance(arg, ast.Constant) else "?" for arg in node.args[:1]]
+    return []
+
+
+def wrong(source: Path) -> list[str]:
+    """List the arrows that must not be, each as "who -> whom"."""
+    return sorted({f"{arrow.who} -> {arrow.whom}" for arrow in imports(source) if not _allowed(arrow)})
+
+
+def _allowed(arrow: Import) -> bool:
+    return _allowed_inside(arrow.who, arrow.whom) if arrow.ours else _allowed_outside(arrow.who, arrow.whom)
+
+
+def _allowed_outside(who: str, whom: str) -> bool:
+    part, top = who.partition(".")[0], whom.partition(".")[0]
+    if part not in OUTSIDE:
+        return top != "?" and top != "ocpp"
+    third_parties, forbidden = OUTSIDE[part]
+    standard = top in _STANDARD
+    return (standard and top not in forbidden) or top in third_parties | MORE_OUTSIDE.get(who, frozenset())
+
+
+def _allowed_inside(who: str, whom: str) -> bool:
+    part, other = who.partition(".")[0], whom.partition(".")[0]
+    if part == other or not whom or whom == "__version__":
+        return _is_whole(part)
+    if other in KNOWN_TO:
+        return bool({who, part} & KNOWN_TO[other])
+    apart = APART.get(who) or APART.get(part)
+    if apart is not None:
+        return any(whom == known or whom.startswith(f"{known}.") for known in apart)
+    return _layer(other) < _layer(part)
+
+
+def _is_whole(part: str) -> bool:
+    return part in APART or not part or part.startswith("__") or _layer(part) >= 0
+
+
+def _layer(part: str) -> int:
+    """Give the place of a part; the face of the package (`voltgate` itself) knows nobody."""
+    for place, parts in enumerate(LAYERS):
+        if part in parts:
+            return place
+    return len(LAYERS) if part == "__main__" else -1
+
+
+def test_every_arrow_points_inwards() -> None:
+    """No part of Voltgate knows of another that it should not know."""
+    assert [arrow for arrow in wrong(SOURCE) if arrow not in OWED] == []
+
+
+def test_nothing_is_owed_that_was_paid() -> None:
+    """An arrow that has gone is struck out of the list of those that should go."""
+    assert set(wrong(SOURCE)) >= OWED
+
+
+def test_every_part_has_its_place() -> None:
+    """A new part is given a place among the others before it is written."""
+    parts = {arrow.who.partition(".")[0] for arrow in imports(SOURCE)}
+    placed = {part for parts in LAYERS for part in parts} | set(APART)
+    assert parts - placed <= {"__main__"}
+    assert {"ocpp", "relay", "carriers", "gateway", "app"} <= parts
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "arrow"),
+    [
+        ("ocpp/a.py", "from voltgate.relay.session import Session", "ocpp.a -> relay.session.Session"),
+        ("ocpp/a.py", "import voltgate.config", "ocpp.a -> config"),
+        ("ocpp/a.py", "import asyncio", "ocpp.a -> asyncio"),
+        ("ocpp/a.py", "import orjson", "ocpp.a -> orjson"),
+        ("ocpp/a.py", "import jsonschema_rs", "ocpp.a -> jsonschema_rs"),
+        ("ocpp/schemas.py", "import ocpp.v16", "ocpp.schemas -> ocpp.v16"),
+        ("ocpp/a.py", "from importlib import import_module\nimport_module('asyncio')", "ocpp.a -> asyncio"),
+        ("ocpp/a.py", "__import__(name)", "ocpp.a -> ?"),
+        ("relay/a.py", "from voltgate.carriers.websocket.link import Link", "relay.a -> carriers.websocket.link.Link"),
+        ("relay/a.py", "if TYPE_CHECKING:\n    from voltgate.gateway import Gateway", "relay.a -> gateway.Gateway"),
+        ("relay/a.py", "def f():\n    import asyncio.events", "relay.a -> asyncio.events"),
+        ("relay/a.py", "from socket import socket", "relay.a -> socket.socket"),
+        ("relay/a.py", "import msgspec", "relay.a -> msgspec"),
+        ("relay/a.py", "from ..config import model", "relay.a -> config.model"),
+        ("relay/b/a.py", "from ...store import rows", "relay.b.a -> store.rows"),
+        ("carriers/a.py", "from voltgate.directory import stations", "carriers.a -> directory.stations"),
+        ("telemetry/a.py", "from voltgate import carriers", "telemetry.a -> carriers"),
+        ("directory/a.py", "import voltgate.gateway", "directory.a -> gateway"),
+        ("gateway.py", "from voltgate.dialler import Dialler", "gateway -> dialler.Dialler"),
+        ("gateway.py", "from .config import model", "gateway -> config.model"),
+        ("store/a.py", "from voltgate.gateway import Gateway", "store.a -> gateway.Gateway"),
+        ("web/a.py", "from voltgate.app import process", "web.a -> app.process"),
+        ("app/a.py", "from voltgate import cli", "app.a -> cli"),
+        ("config/a.py", "from voltgate.ocpp.dialect import Dialect", "config.a -> ocpp.dialect.Dialect"),
+        ("simulator/a.py", "from voltgate.relay.session import Session", "simulator.a -> relay.session.Session"),
+        ("simulator/a.py", "from voltgate.relay.wireless import Wire", "simulator.a -> relay.wireless.Wire"),
+        ("simulator/a.py", "from voltgate.app import process", "simulator.a -> app.process"),
+        ("simulator/a.py", "from voltgate.config import load", "simulator.a -> config.load"),
+        ("relay/a.py", "from voltgate.simulator import charger", "relay.a -> simulator.charger"),
+        ("novelty/a.py", "from voltgate.ocpp import framing", "novelty.a -> ocpp.framing"),
+        ("__init__.py", "from voltgate.ocpp import framing", " -> ocpp.framing"),
+    ],
+)
+def test_a_wrong_arrow_is_found(tmp_path: Path, path: str, line: str, arrow: str) -> None:
+    """An arrow that must not be is found, wherever it is hidden."""
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(line)
+    assert wrong(tmp_path) == [arrow]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("ocpp/a.py", "import re\nimport msgspec\nfrom voltgate.ocpp import messages\nfrom .framing import decode"),
+        ("ocpp/schemas.py", "import jsonschema_rs\nfrom importlib.resources import files\nfiles('ocpp')"),
+        ("relay/a.py", "from voltgate.ocpp.turns import Turns\nfrom voltgate.relay import wire"),
+        ("carriers/a.py", "import asyncio, websockets\nfrom voltgate.relay.wire import Wire"),
+        ("gateway.py", "from voltgate.carriers.websocket import door\nfrom voltgate.directory import stations"),
+        ("dialler.py", "from voltgate.telemetry import logs"),
+        ("web/a.py", "from voltgate.gateway import Gateway\nfrom voltgate import __version__"),
+        (
+            "app/a.py",
+            "from voltgate.config import load\nfrom voltgate.web import server\nfrom voltgate.simulator import x",
+        ),
+        ("cli.py", "from voltgate.app import process\nfrom voltgate.config import load\nimport typer"),
+        ("__main__.py", "from voltgate.cli import main"),
+        ("config/a.py", "import pydantic\nfrom voltgate.config import bounds"),
+        ("simulator/a.py", "from voltgate.relay.wire import Wire\nfrom voltgate.ocpp import facts"),
+        ("simulator/cli.py", "from voltgate.app import process\nfrom voltgate.config import load"),
+        ("__init__.py", "__version__ = '1'"),
+    ],
+)
+def test_a_right_arrow_is_let_be(tmp_path: Path, path: str, line: str) -> None:
+    """What points inwards is allowed."""
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(line)
+    assert wrong(tmp_path) == []
