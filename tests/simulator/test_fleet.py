@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -246,3 +249,43 @@ async def test_a_station_that_is_not_accepted_only_boots(boot: Boot) -> None:
             tally = await run.over()
         assert set(tally.sent) == {"BootNotification"}
         assert not tally.commands, "the backend initiates nothing before it has accepted the station (RG-04)"
+
+
+@pytest.mark.parametrize("interval", [0.0, 0.2])
+async def test_stations_ping_at_their_interval(interval: float) -> None:
+    """A station pings as WebSocketPingInterval says, and not at all when it is 0 (LV-03)."""
+    async with standing() as there, _tap(there) as (url, heard):
+        profile = replace(STILL, heartbeat=0.2)
+        pinging = replace(plan(there, stations=1, profile=profile, conduct=replace(CONDUCT, ping=interval)), url=url)
+        async with running(pinging) as run:
+            await run.until(lambda: run.tally.answered["Heartbeat"] >= 4)
+            if interval:
+                await run.until(lambda: _pings(heard) >= 3)
+            assert (await run.over()).failures == 0
+        assert (_pings(heard) > 0) is bool(interval)
+
+
+def _pings(heard: list[bytes]) -> int:
+    return sum(data.startswith(b"\x89") for data in heard)
+
+
+@contextlib.asynccontextmanager
+async def _tap(there: Standing) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Stand between stations and their backend, and note what stations write."""
+    heard: list[bytes] = []
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, notes: list[bytes]) -> None:
+        while data := await reader.read(65536):
+            notes.append(data)
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", there.port)
+        await asyncio.gather(pipe(reader, up_writer, heard), pipe(up_reader, writer, []))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", heard
+    finally:
+        server.close()
