@@ -300,8 +300,11 @@ async def _answer(text: bytes, *, close: bool = True) -> tuple[asyncio.Server, i
         writer.write(text)
         with contextlib.suppress(OSError):
             await writer.drain()
-        if close:
-            writer.close()
+            if not close:
+                await reader.read()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     return server, server.sockets[0].getsockname()[1]

@@ -14,7 +14,7 @@ _LEDGER = "needs tokens or the ledger of transactions and other numbers"
 _GATE = "gating by registration status of 1.6 stations and of commands is no part of the gateway yet"
 
 DEFERRED = {
-    "LV-03": "WebSocketPingInterval is set from the management pages, which do not exist yet",
+    "LV-03": "concerns the station: tests/simulator/test_commands.py and test_fleet.py hold the simulated one to it",
     "LV-04": "a hint of the management pages, which do not exist yet",
     "LV-08": "the simulated station does not change its network profile",
     "RT-01": _LEDGER,

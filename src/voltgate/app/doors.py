@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable
 
 import structlog
 
 from voltgate.carriers.websocket.door import Admit, Door, DoorSettings, Knock
 from voltgate.carriers.websocket.limits import DoorLimits
-from voltgate.carriers.websocket.link import Link, LinkSettings
+from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings
 from voltgate.carriers.websocket.tls import Certificate, server_context
 from voltgate.config import Config
 from voltgate.config.listen import Listener
@@ -35,6 +34,8 @@ class Doors:
         self._open: dict[tuple[str, int], Door] = {}
         self._leaving: list[Door] = []
         self._refusals: dict[str, int] = {}
+        self.counts = LinkCounts()
+        """What befell the links of stations, whichever door they came by."""
 
     async def follow(self, config: Config) -> None:
         """Open what is new, close what is gone, change the rest. Raises OSError and has changed nothing."""
@@ -64,7 +65,9 @@ class Doors:
         return fresh
 
     async def _opened(self, settings: DoorSettings) -> Door:
-        door = Door(settings, self._admit, self._wheel, self._clock, report=report, refusals=self._refusals)
+        door = Door(
+            settings, self._admit, self._wheel, self._clock, report=report, counts=self.counts, refusals=self._refusals
+        )
         try:
             await door.open()
         except OSError as error:
@@ -83,13 +86,6 @@ class Doors:
     def refusals(self) -> dict[tuple[int, str], int]:
         """Count what the doors themselves refused, by cause."""
         return {(0, cause): number for cause, number in self._refusals.items()}
-
-    def mishaps(self) -> Counter[str]:
-        """Count what befell the links of stations."""
-        total: Counter[str] = Counter()
-        for door in (*self._open.values(), *self._leaving):
-            total.update({kind: getattr(door.counts, kind) for kind in door.counts.__slots__})
-        return total
 
     async def stop_accepting(self) -> None:
         """Let nobody else in."""

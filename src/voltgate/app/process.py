@@ -116,6 +116,7 @@ class Process:
             self._counts,
             lambda: {**self._doors.refusals(), **self._gateway.refusals},
             self._gauges,
+            {"station": self._doors.counts, "backends": self._dialler.counts},
             self._conf.events,
         )
         return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)

@@ -26,12 +26,13 @@ class Gauges:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the numbers are: each is called at a scrape."""
+    """Where the numbers are: each is called at a scrape. `links` holds counters of the carrier, by side."""
 
     backends: Callable[[], Iterable[Backend]]
     station_counts: Counts
     refusals: Callable[[], Mapping[tuple[int, str], int]]
     gauges: Callable[[], Gauges]
+    links: Mapping[str, object]
     events: Mapping[str, int]
 
 
@@ -74,6 +75,9 @@ class VoltgateCollector(Collector):
         for side, counts in [("station", self._sources.station_counts), *((b.name, b.counts) for b in backends)]:
             for kind in Counts.__slots__:
                 family.add_metric([side, kind], getattr(counts, kind))
+        for side, links in self._sources.links.items():
+            for kind in links.__slots__:  # type: ignore[attr-defined]  # plain slots of integers
+                family.add_metric([side, f"link {kind}"], getattr(links, kind))
         family.add_metric(["gateway", "faults"], FAULTS.faults)
         yield family
         dropped = CounterMetricFamily(

@@ -53,13 +53,18 @@ class _Quiet(uvicorn.Server):
 
 
 class WebServer:
-    """Serves the web application on one address until it is closed."""
+    """Serves the web application on one address until it is closed. Raises OSError for one that cannot be had."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        try:
+            self._socket.bind((host, port))
+            self._socket.listen(128)  # now, so that two processes cannot both believe that the port is theirs
+        except OSError as error:
+            self._socket.close()
+            raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
         self._server = _Quiet(config)
 
