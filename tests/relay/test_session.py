@@ -554,6 +554,26 @@ def test_what_was_sent_stays_with_its_backend() -> None:
     stage.station.gets([3, "s", {}], [3, "1", {}])
 
 
+def test_what_stays_keeps_its_place() -> None:
+    """When part of what waits goes to a stand-in, the rest waits on in the order it came."""
+    stage = Stage(
+        one("a", actions=("Authorize",)),
+        one("c", copy=("a",), actions=("Heartbeat",)),
+        one("a", "b"),
+        backends={"a": AWAY},
+    )
+    stage.up("c")
+    stage["a"].refuses()
+    stage.station.sends(2, "1", "Authorize", {})
+    stage.station.sends(2, "2", "Heartbeat", {})
+    stage.station.sends(2, "3", "DataTransfer", {})
+    stage.up("b")
+    stage["b"].gets([2, "3", "DataTransfer", {}])
+    stage.wait(1.1)
+    stage.up("a")
+    stage["a"].gets([2, "1", "Authorize", {}], [2, "2", "Heartbeat", {}])
+
+
 def test_what_was_not_sent_goes_to_a_backend_that_is_there_already() -> None:
     """A backend that is lost with calls unsent leaves them to the one that stands in and is there."""
     stage = Stage(one("c", actions=("Authorize",), copy=("b",)), one("a", "b"), backends={"a": {**AWAY, "window": 1}})
@@ -912,6 +932,22 @@ def test_a_takeover_pays_nobody_twice() -> None:
     stage.station.gets([3, "s", {}])
 
 
+def test_a_backend_left_behind_before_a_takeover() -> None:
+    """A link of the old connection's that opens when the legs have gone over to the new one disturbs nobody."""
+    stage = Stage(one("a", copy=("b",)))
+    stage.up("a")
+    stage.station.sends(*BEAT)
+    left = stage["b"]
+    stage.replaces("b", window=3)
+    stage.moves(one("a", "b"))
+    take_over(stage)
+    line = left.accepts()
+    line.gets([*BEAT])
+    stage.wait(0.5)
+    assert line.closed is not None
+    assert left.backend.legs == 0
+
+
 # Moving to another route.
 
 
@@ -983,26 +1019,23 @@ def test_a_dial_that_fails_when_it_is_not_wanted_any_more() -> None:
 
 
 def test_a_backend_that_was_left_does_not_close_the_station() -> None:
-    """When a backend is configured anew, the loss of its old link closes nobody, nor does it cause a failover."""
-    stage = playing("a", backends={"a": {"when_down": "close"}})
+    """When a backend is configured anew, the loss of its old link is not the loss of the new one's."""
+    stage = playing("a", "c", backends={"c": {"when_down": "close"}})
     stage.station.sends(*BEAT)
-    old = stage.replaces("a", when_down="close", window=3)
-    stage.moves(one("a"), name="home")
-    stage.up("a")
-    old.hangs_up()
-    assert stage.station.closed == (1001, "Backend a is away")
-
-
-def test_a_backend_that_was_left_when_idle_does_not_close_the_station() -> None:
-    """As long as no call of the station is lost with it, an old link may go as it likes."""
-    stage = playing("a", "c", backends={"a": {"when_down": "close"}, "c": {"window": 1}})
-    stage["a"].line.is_full()
-    stage.station.sends(2, "1", "Heartbeat", {})
-    old = stage.replaces("c", window=1)
-    stage.moves(one("a", copy=("c",)), name="home")
-    stage.up("c")
+    old = stage.replaces("c", when_down="wait")
+    stage.moves(one("c"), name="home")
+    stage["c"].refuses()
     old.hangs_up()
     assert stage.station.closed is None
+
+
+def test_a_backend_that_was_left_with_a_call() -> None:
+    """A call that the old backend still owed an answer ends, when its link is lost, as its `when_down` says."""
+    stage = playing("a", backends={"a": {"when_down": "close"}})
+    stage.station.sends(*BEAT)
+    stage.moves(one("b"))
+    stage["a"].hangs_up()
+    assert stage.station.closed == (1001, "Backend a is away")
 
 
 def test_a_move_keeps_what_stays() -> None:

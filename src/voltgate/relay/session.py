@@ -278,6 +278,8 @@ class Session:
 
     def leg_up(self, leg: Leg) -> None:
         """Hear that a backend is there: calls that wait for an absent one before it in a failover go to it instead."""
+        if self.legs.get(leg.name) is not leg:
+            return
         for names in self.plans.failovers:
             for name in names if leg.name in names else ():
                 if self.legs[name].state is not State.UP:
@@ -322,11 +324,9 @@ class Session:
         return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
 
     def _let_go_if_alone(self, now: float) -> None:
-        if self.ended or now < self._watched:
-            return
         self._watched = FOREVER
-        if self.held:
-            return  # `release` looks again
+        if self.ended or self.held:  # `release` looks again
+            return
         if self._alone_for() >= self._grace():
             self.end(GOING_AWAY, "No backend is there")
         else:
