@@ -89,7 +89,7 @@ def _names(node: ast.AST, package: str) -> list[str]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
         called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
         if called in {"import_module", "__import__"}:
-            return [arg.value if isinstance(arg, ast.Constant) else "?" for arg in node.args[:1]]
+            return [str(arg.value) if isinstance(arg, ast.Constant) else "?" for arg in node.args[:1]]
     return []
 
 
