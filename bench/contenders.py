@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bench.installs import LOCKED, node_modules, program
-from bench.machine import ROOT, Failure, descriptors
+from bench.machine import ROOT, Failure, descriptors, tree
 
 STARTING = 20.0
 """Seconds that a proxy may take until it listens."""
@@ -64,7 +64,11 @@ class Contender:
 
 
 def nginx(place: Place) -> list[str]:
-    """One worker of nginx as websocket proxy, as its manual says, without an access log."""
+    """Run one worker of nginx as websocket proxy, as its manual says, without an access log.
+
+    It closes stations that have just come when a sixteenth of its connections is left, so it is given more than it
+    has descriptors for.
+    """
     tls = (
         f"ssl_certificate {place.certificate}; ssl_certificate_key {place.folder / 'key.pem'};" if place.secure else ""
     )
@@ -75,7 +79,7 @@ pid {place.folder}/nginx.pid;
 error_log stderr error;
 worker_processes 1;
 worker_rlimit_nofile {place.connections};
-events {{ worker_connections {place.connections}; }}
+events {{ worker_connections {2 * place.connections}; }}
 http {{
   access_log off;
   client_body_temp_path {place.folder}/body;
@@ -104,7 +108,7 @@ http {{
 
 
 def haproxy(place: Place) -> list[str]:
-    """One thread of HAProxy as websocket proxy, without a log."""
+    """Run one thread of HAProxy as websocket proxy, without a log."""
     config = f"""
 global
   nbthread 1
@@ -143,7 +147,7 @@ def _key_pair(place: Place) -> list[str]:
 
 
 def voltgate(copy: bool = False, strict: bool = False) -> Callable[[Place], list[str]]:
-    """Voltgate as its users start it; `copy` tells a second backend, `strict` reads and checks each payload."""
+    """Run Voltgate as its users start it; `copy` tells a second backend, `strict` reads and checks each payload."""
 
     def command(place: Place) -> list[str]:
         path = place.folder / "voltgate.toml"
@@ -261,6 +265,11 @@ class Running:
     def pid(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def worker(self) -> int:
+        """The process that does the work: nginx has a master over it."""
+        return tree(self.pid)[-1]
 
     def log(self) -> str:
         """Give the end of what it has said."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.contenders import Contender, Running, free_ports
-from bench.machine import Cores, Failure, Spent, Usage, resident, usage
+from bench.machine import Cores, Failure, Spent, Usage, resident, usage, waited
 from bench.worker import Worker
 
 TOGETHER = 64
@@ -46,7 +46,14 @@ class Sample:
     faults: dict[str, int] = field(default_factory=dict)
     """What was lost, doubled, wrong or broken; nothing of it is tolerated."""
     foreign: float = 0.0
-    """The part of the proxy's core that somebody else used."""
+    """The part of the time in which somebody else had the proxy's core; for latencies, the generator's counts too."""
+    tolerated: float = 0.05
+    """How much of that is let pass; more, and the window is measured again."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Tell whether somebody else has spoilt the figures."""
+        return self.foreign > self.tolerated
 
 
 class Bench:
@@ -69,6 +76,8 @@ class Bench:
         self._generators: list[Worker] = []
         self._backends: list[Worker] = []
         self.proxy: Running | None = None
+        self.waited = 0.0
+        """The part of the last window in which a process of the bench, or the proxy, wanted a core in vain."""
 
     def __enter__(self) -> Bench:
         with contextlib.ExitStack() as stack:
@@ -135,10 +144,15 @@ class Bench:
         for worker in self._generators:
             worker.say(order | {"start": start, "from": first, "to": last})
         sleep_until(first)
-        before = self.usage()
+        before, waits = self.usage(), self._waits()
         sleep_until(last)
         spent = self.usage().since(before)
+        self.waited = max(now - then for now, then in zip(self._waits(), waits, strict=True)) / seconds
         return [worker.hear(60) for worker in self._generators], spent
+
+    def _waits(self) -> list[float]:
+        workers = [worker.pid for worker in (*self._generators, *self._backends)]
+        return [waited(pid) for pid in (*workers, self.proxy.worker if self.proxy else workers[0])]
 
     def usage(self) -> Usage:
         """Read the proxy's clocks; without a proxy those of the bench itself, for the sake of the window."""
@@ -198,7 +212,7 @@ def pace(contender: Contender, number: int, plan: Plan, cores: Cores, rate: floa
     figures = {name: count[name] for name in ("p50", "p99", "p999")} | {"carried": float(carried)}
     if contender.name != "none":
         figures["share"] = spent.share
-    return Sample(contender.name, number, figures, faults, spent.foreign if bench.proxy else 0.0)
+    return Sample(contender.name, number, figures, faults, bench.waited, tolerated=0.005)
 
 
 def arrive(contender: Contender, number: int, stations: int, settle: float, cores: Cores, secure: bool) -> Sample:

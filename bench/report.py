@@ -189,8 +189,9 @@ def _collection(results: Results) -> list[str]:
 def _remarks(results: Results) -> list[str]:
     found = [f"- {failure}" for failure in results.failures]
     found += [f"- {CONTENDERS[name].title}: {counts}" for name, counts in results.faults().items()]
-    text = f"{results.rejected} windows were measured again because somebody else used the proxy's core"
-    found.append(f"- {text}; {results.disturbed} were kept although somebody did.")
+    text = f"{results.rejected} windows were measured again because somebody else used the cores"
+    text += f"; {results.disturbed} were kept although somebody did"
+    found.append(f"- {text}, and {results.dropped} windows of latency were dropped for it.")
     return ["## Remarks", "\n".join(found)]
 
 
@@ -220,7 +221,7 @@ METHOD = """## Method
   within each round.
 - CPU time is the kernel's for the process with its children (`/proc/PID/task/*/schedstat`, split into user and system
   by `/proc/PID/stat`). A window in which somebody else had more than 5 % of the core (`/proc/stat`) is measured again,
-  twice at most.
+  twice at most; for latencies, one in which a process wanted its core in vain for more than 0.5 % of the time.
 - Each station checks each answer byte by byte; the backend checks that the calls of a station come complete and in
   order, and every 64th byte by byte. Nothing may be lost, doubled, changed or overtaken, copies included.
 - With four cores or more the stations and the backend are one process each, on a core of its own, and never sleep, so
