@@ -16,7 +16,7 @@ from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
 from voltgate.relay.backend import Backend
-from voltgate.relay.events import StationCame, StationRefused
+from voltgate.relay.events import LegDown, StationCame, StationRefused
 from voltgate.relay.leg import Leg
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import GOING_AWAY, POLICY, Ports, Session, SessionSettings
@@ -179,6 +179,7 @@ class Gateway:
             result = await self._dialler.dial(backend, visit.visitor, offer, answering=True)
             if isinstance(result, Link):
                 return backend, result
+            self._ports.listen(LegDown(visit.visitor.identity, name, result.reason, None))
             refused = _refusal(result)
             if result.status is not None and 400 <= result.status < 500:
                 break
@@ -244,7 +245,8 @@ class Gateway:
         if key in self.refusals or len(self.refusals) < 200:
             self.refusals[key] = self.refusals.get(key, 0) + 1
         listen = self._ports.listen
-        listen(StationRefused(knock.identity or "", knock.target, knock.address, refused.status, refused.reason))
+        path = knock.target.partition("?")[0]  # a query may hold a secret
+        listen(StationRefused(knock.identity or "", path, knock.address, refused.status, refused.reason))
         return refused
 
     # Changing and leaving.
@@ -309,6 +311,6 @@ def _visitor(knock: Knock, station: Station) -> Visitor:
 def _refusal(verdict: Verdict) -> Refused:
     """Turn a backend's verdict into the station's: its own status where it gave one, 503 where it was not reached."""
     if verdict.status is None or not 400 <= verdict.status < 600:
-        return Refused(503, f"The backend was not reached: {verdict.reason}", _RETRY_AFTER)
+        return Refused(503, "The backend was not reached", _RETRY_AFTER)  # why is not for strangers, but for the log
     kept = tuple((n, v) for n, v in verdict.headers if n.lower() in {"www-authenticate", "retry-after"})
-    return Refused(verdict.status, f"The backend refused the station: {verdict.reason}", kept)
+    return Refused(verdict.status, f"The backend {verdict.reason}", kept)

@@ -465,3 +465,18 @@ async def test_credentials_go_to_the_answering_backend_only(stage: Stage) -> Non
     assert "Authorization" not in copy
     assert copy.get("User-Agent") != "Finch/1.0"
     assert main["X-Forwarded-For"] == copy["X-Real-IP"] == "127.0.0.1"
+
+
+async def test_nothing_secret_reaches_a_stranger_or_the_log(stage: Stage) -> None:
+    """Where a backend is stays in the log; what stands in a query, and passwords, do not get there."""
+    main = await stage.backend("main")
+    await main.stop()
+    gateway = await stage.gateway(log={"level": "debug"})
+    refused = await (await stage.raw()).knock("/CP1?token=s3cret-query", Authorization="Basic Q1AxOnMzY3JldC1wYXNz")
+    assert refused.status_code == 503
+    assert str(main.port) not in (refused.body or b"").decode()
+    log = await gateway.logged("backend away", "cannot connect")
+    assert "CP1" in log
+    await gateway.logged("station refused", "/CP1")
+    for secret in ("s3cret-query", "Q1AxOnMzY3JldC1wYXNz", "s3cret-pass"):
+        assert secret not in gateway.log
