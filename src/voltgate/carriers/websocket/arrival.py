@@ -9,6 +9,7 @@ from typing import Protocol
 
 from voltgate.carriers.websocket import heads
 from voltgate.carriers.websocket.heads import Refused, Request
+from voltgate.carriers.websocket.origin import plain
 
 EARLY = 64 << 10
 """Bytes that a client may send before its handshake is answered; it should send none."""
@@ -19,6 +20,9 @@ class Host(Protocol):
 
     def arrived(self, arrival: Arrival) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
+
+    def listens(self, arrival: Arrival) -> None:
+        """Set the time within which the head has to come."""
 
     def asked(self, arrival: Arrival, request: Request) -> Refused | None:
         """Begin to decide on a request; a refusal is the decision already."""
@@ -38,7 +42,11 @@ class _State(enum.Enum):
 
 
 class Arrival(asyncio.Protocol):
-    """One connection before it is a link. `peer` is whoever connected, `hop` the one that a PROXY header names."""
+    """One connection before it is a link.
+
+    `peer` is whoever connected, `hop` the one that a PROXY header names; `address` is the station's once it is known.
+    `connected` says that HTTP could begin.
+    """
 
     __slots__ = (
         "_head",
@@ -47,6 +55,7 @@ class Arrival(asyncio.Protocol):
         "_state",
         "_too_many",
         "address",
+        "connected",
         "head_limits",
         "hop",
         "peer",
@@ -64,13 +73,22 @@ class Arrival(asyncio.Protocol):
         self.peer = peer
         self.hop = hop or peer
         self.address = ""
+        self.connected = False
         self.transport: asyncio.Transport | None = None
         self.task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Count the connection: when it is accepted where something comes before HTTP, else when it is there."""
+        self._too_many = self._host.arrived(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the head."""
         self.transport = transport  # type: ignore[assignment]
-        self._too_many = self._host.arrived(self)
+        self.connected = True
+        if not self.peer:
+            self.peer = self.hop = plain((transport.get_extra_info("peername") or ("",))[0])
+            self.begin()
+        self._host.listens(self)
 
     def data_received(self, data: bytes) -> None:
         """Collect the head, or what comes too early."""
@@ -124,6 +142,11 @@ class Arrival(asyncio.Protocol):
             self._abandon()
             self.refuse(Refused(503, "It could not be decided in time whether to let this station in."))
 
+    def leave(self) -> None:
+        """Refuse whatever has not become a link: the door closes."""
+        self._abandon()
+        self.refuse(Refused(503, "The gateway is about to stop."))
+
     def cut(self, now: float) -> None:
         """End the connection unless it is a link."""
         if self.transport is not None:
@@ -132,7 +155,7 @@ class Arrival(asyncio.Protocol):
     def hand_over(self, answer: bytes, take: Callable[[asyncio.Transport, bytes], None]) -> bool:
         """Write the 101 and give the transport to a link, with the bytes that came early; False: the client is gone."""
         transport, early = self.transport, self._head
-        if transport is None or self._state is not _State.DECIDING:
+        if transport is None or transport.is_closing() or self._state is not _State.DECIDING:
             return False
         self._state, self.transport, self.task, self._head = _State.DONE, None, None, b""
         transport.write(answer)

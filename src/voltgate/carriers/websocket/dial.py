@@ -96,7 +96,7 @@ async def dial(
         name=name or place.host,
         deflate=answer.agreed,
     )
-    link.attach(answer.transport, answer.early)
+    link.attach(answer.transport, caller.early)
     return link
 
 
@@ -144,7 +144,6 @@ class _Opened:
 
     transport: asyncio.Transport
     response: Response
-    early: bytes
     agreed: deflate.Deflate | None
 
 
@@ -181,6 +180,8 @@ class _Caller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Collect the head, or the body of a refusal."""
         self._data += data
+        if self.answer.done():
+            return None  # it stays for whoever takes over
         if self._response is not None:
             return self._refused(self._response, False)
         end = self._data.find(heads.END)
@@ -212,7 +213,12 @@ class _Caller(asyncio.Protocol):
         if wrong is not None or self.transport is None:
             return Verdict(101, wrong or "the connection is gone", response.headers)
         self.transport.pause_reading()
-        return _Opened(self.transport, response, self._data, agreed)
+        return _Opened(self.transport, response, agreed)
+
+    @property
+    def early(self) -> bytes:
+        """What came beyond the head."""
+        return self._data
 
     def taken(self, answer: _Opened | Verdict) -> _Opened | Verdict:
         """Let go of the connection: it is somebody else's now, unless it ended meanwhile."""

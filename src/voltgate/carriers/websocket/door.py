@@ -123,6 +123,7 @@ class Door:
         self._listening: list[socket.socket] = []
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._arrivals: set[Arrival] = set()
         self._link_gone = self._gone
         self._own_settings: dict[tuple[LinkSettings, float | None, bool | None], LinkSettings] = {}
 
@@ -188,6 +189,8 @@ class Door:
     async def close(self) -> None:
         """Stop listening and cut short the handshakes. Links are their sessions' to close."""
         self.stop_accepting()
+        for arrival in list(self._arrivals):
+            arrival.leave()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -227,23 +230,29 @@ class Door:
 
     async def _greet(self, sock: socket.socket, peer: str) -> None:
         """Bring a new connection as far as HTTP."""
-        limits = self.settings.limits
         if self._census.all >= self._ceiling():
             self._count("dropped")
             return sock.close()
         arrival = Arrival(self, self._head_limits(), peer)
+        arrival.begin()
         try:
-            async with asyncio.timeout(limits.tls_time):
-                if self.settings.proxy_protocol and origin.is_trusted(peer, self.settings.trusted):
-                    arrival.hop = await origin.read_proxy_header(sock) or peer
-                await tls.greet(sock, arrival, self._context, limits.tls_time)
+            await self._open_up(sock, arrival)
         except origin.Misproxied:
             self._count("proxy header")
-            sock.close()
         except (OSError, TimeoutError):
             self._count("tls")
-            sock.close()
+        finally:
+            if not arrival.connected:
+                sock.close()
+                self.departed(arrival)
         return None
+
+    async def _open_up(self, sock: socket.socket, arrival: Arrival) -> None:
+        settings = self.settings
+        async with asyncio.timeout(settings.limits.tls_time):
+            if settings.proxy_protocol and origin.is_trusted(arrival.peer, settings.trusted):
+                arrival.hop = await origin.read_proxy_header(sock) or arrival.peer
+            await tls.greet(sock, arrival, self._context, settings.limits.tls_time)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -256,11 +265,9 @@ class Door:
     def arrived(self, arrival: Arrival) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
         census, limits, transport = self._census, self.settings.limits, arrival.transport
-        if not arrival.peer and transport is not None:
-            arrival.peer = arrival.hop = origin.plain((transport.get_extra_info("peername") or ("",))[0])
         census.all += 1
         census.handshakes += 1
-        self._wheel.at(self._clock() + limits.head_time, arrival.expire_head)
+        self._arrivals.add(arrival)
         if census.all > self._ceiling() and transport is not None:
             self._count("dropped")
             transport.abort()
@@ -269,6 +276,10 @@ class Door:
         if self.settings.trusted and origin.is_trusted(arrival.hop, self.settings.trusted):
             return None  # whose connection it is stands in the head
         return self._placed(arrival, arrival.hop)
+
+    def listens(self, arrival: Arrival) -> None:
+        """Set the time within which the head has to come."""
+        self._wheel.at(self._clock() + self.settings.limits.head_time, arrival.expire_head)
 
     def _ceiling(self) -> int:
         """Say beyond how many connections there is not even an answer: some more than the limit."""
@@ -356,6 +367,7 @@ class Door:
         accept = heads.accept_key(request.one("sec-websocket-key") or "")
         if arrival.hand_over(heads.switching(accept, admitted.subprotocol, extensions), link.attach):
             self._census.handshakes -= 1
+            self._arrivals.discard(arrival)
         self._begin(link, admitted)
 
     def _link_settings(self, admitted: Admitted) -> LinkSettings:
@@ -390,6 +402,7 @@ class Door:
     def departed(self, arrival: Arrival) -> None:
         """Hear that a connection ended before it became a link."""
         self._census.handshakes -= 1
+        self._arrivals.discard(arrival)
         self._left(arrival.address)
 
     def _left(self, address: str) -> None:

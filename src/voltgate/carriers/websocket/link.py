@@ -200,7 +200,7 @@ class Link(asyncio.Protocol):
 
     def _drain(self, now: float) -> None:
         """Act on what the reader holds, until somebody pauses us."""
-        while self._reader is not None and (self._state is _CLOSING or not self._pauses):
+        while self._reader is not None and (self._state is _CLOSING or not (self._state or self._pauses)):
             event = self._reader.next()
             if event is None:
                 if self._reader.idle and self._state is _OPEN:
