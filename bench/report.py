@@ -221,7 +221,8 @@ METHOD = """## Method
   within each round.
 - CPU time is the kernel's for the process with its children (`/proc/PID/task/*/schedstat`, split into user and system
   by `/proc/PID/stat`). A window in which somebody else had more than 5 % of the core (`/proc/stat`) is measured again,
-  twice at most; for latencies, one in which a process wanted its core in vain for more than 0.5 % of the time.
+  twice at most; for latencies, one in which the proxy wanted its core in vain for more than 0.5 % of the time, or the
+  bench itself for 0.2 %, and what stays spoilt is not used.
 - Each station checks each answer byte by byte; the backend checks that the calls of a station come complete and in
   order, and every 64th byte by byte. Nothing may be lost, doubled, changed or overtaken, copies included.
 - With four cores or more the stations and the backend are one process each, on a core of its own, and never sleep, so
