@@ -19,6 +19,7 @@ from bench.contenders import CONTENDERS
 from bench.installs import node_modules, prepare
 from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go_first
 from bench.phases import Plan, Sample, arrive, load, pace
+from bench.profiling import by_function, by_library
 from bench.results import Results
 
 FULL = Plan(
@@ -28,6 +29,7 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
+KNOWN = ("load", "pace", "ws", "wss", "gc", "profile")
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -48,6 +50,7 @@ class Session:
     def run(self) -> None:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
+        steps["profile"] = self._profile
         for name in self._measurements:
             steps[name](name)
 
@@ -94,6 +97,14 @@ class Session:
         self.results.collected = stations
         print(f"gc     Voltgate: {self.results.collection * 1000:.1f} ms with {stations} stations", flush=True)
 
+    def _profile(self, _: str) -> None:
+        if "voltgate" in self._names:
+            self._try("profile", self._profiled)
+
+    def _profiled(self) -> None:
+        self.results.functions = by_function(self._cores)
+        self.results.libraries = by_library(self._cores)
+
     def _turns(self, names: Sequence[str], number: int) -> list[str]:
         """Let another one begin in each round."""
         start = number % len(names) if names else 0
@@ -131,7 +142,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one to two minutes instead of ten; coarser")
     parser.add_argument("--only", default="", help=f"contenders, with commas: {','.join(CONTENDERS)}")
-    parser.add_argument("--measure", default="load,pace,ws,wss,gc", help="measurements: load,pace,ws,wss,gc")
+    parser.add_argument("--measure", default=",".join(KNOWN), help=f"measurements: {','.join(KNOWN)}")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of the throughput measurement")
     parser.add_argument("--first", action="store_true", help="go before all other work on the machine (as root)")
     parser.add_argument("--document", action="store_true", help="write docs/benchmarks.md; a full run always does")
@@ -155,11 +166,10 @@ def chosen(given: argparse.Namespace) -> list[str]:
 
 def measured(given: argparse.Namespace) -> list[str]:
     """Give the measurements that are asked for, in their order."""
-    known = ("load", "pace", "ws", "wss", "gc")
     wanted = set(given.measure.split(","))
-    if unknown := wanted - set(known):
-        raise Failure(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    return [name for name in known if name in wanted]
+    if unknown := wanted - set(KNOWN):
+        raise Failure(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(KNOWN)}")
+    return [name for name in KNOWN if name in wanted]
 
 
 def main() -> int:
@@ -188,7 +198,7 @@ def bench(given: argparse.Namespace, names: list[str], measurements: list[str]) 
     run = described(now, names, plan, place)
     print("\n" + report.tables(session.results, run))
     keep(now, run, plan, session.results)
-    whole = names == list(CONTENDERS) and len(measurements) == 5
+    whole = names == list(CONTENDERS) and measurements == list(KNOWN)
     if (whole and not given.quick) or given.document:
         path = ROOT / "docs" / "benchmarks.md"
         path.write_text(report.document(session.results, run), encoding="utf-8")

@@ -174,6 +174,7 @@ def tables(results: Results, run: Run) -> str:
         "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
         idle(results, proxies),
         *_collection(results),
+        *_profile(results),
         *_remarks(results),
     ]
     return "\n\n".join(parts) + "\n"
@@ -184,6 +185,21 @@ def _collection(results: Results) -> list[str]:
         return []
     pause = number(results.collection * 1000, 1)
     return [f"A full collection of garbage in Voltgate with {results.collected:,} idle stations takes {pause} ms."]
+
+
+def _profile(results: Results) -> list[str]:
+    if not results.functions:
+        return []
+    found = [
+        "## Where Voltgate's time goes",
+        "Under the load of the first table, by function: own time, by Python's profiler, which leaves reading and waiting "
+        "out, counts writing to the socket for `send`, and makes calls dearer than they are.",
+        table(["function", "share"], [[name, f"{share:.1%}"] for name, share in results.functions]),
+    ]
+    if results.libraries:
+        rows = [[name, f"{share:.1%}"] for name, share in results.libraries]
+        found += ["By library, by `perf`, without a profiler in the way.", table(["library", "share"], rows)]
+    return found
 
 
 def _remarks(results: Results) -> list[str]:

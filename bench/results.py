@@ -26,6 +26,11 @@ class Results:
     """Seconds of a full collection of garbage in Voltgate, with `collected` idle stations."""
     collected: int = 0
 
+    functions: list[tuple[str, float]] = field(default_factory=list)
+    """Voltgate's functions with their own share of its time under load."""
+    libraries: list[tuple[str, float]] = field(default_factory=list)
+    """The kernel, the interpreter and libraries with theirs."""
+
     def add(self, measurement: str, sample: Sample) -> None:
         """Keep a sample."""
         self.samples.setdefault(measurement, []).append(sample)

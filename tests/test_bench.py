@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import cProfile
 import json
 import math
+import pstats
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -19,6 +21,7 @@ from bench.generator import Fleet
 from bench.handshake import Offer, welcome
 from bench.machine import Failure, Spent, Usage, usage
 from bench.phases import Sample
+from bench.profiling import libraries, shares
 from bench.results import Results
 from bench.rounds import median, percentile, ratio
 from voltgate.config import load
@@ -268,6 +271,19 @@ def test_the_document_tells_what_was_found() -> None:
     assert len(tables) == 5
     for block in tables:
         assert len({len(line) for line in block.splitlines()}) == 1
+
+
+def test_a_profile_is_read() -> None:
+    """Shares of time are found by library and by function."""
+    assert libraries("# Overhead\n    56.20%  [kernel.kallsyms]    \n\n     7.81%  loop.so\n") == [
+        ("[kernel.kallsyms]", pytest.approx(0.562)),
+        ("loop.so", pytest.approx(0.0781)),
+    ]
+    profile = cProfile.Profile()
+    profile.runcall(json.loads, "[" * 100 + "]" * 100)
+    found = shares(pstats.Stats(profile))
+    assert sum(share for _, share in found) == pytest.approx(1)
+    assert any(name.startswith("__init__.py:") and name.endswith(" loads") for name, _ in found)
 
 
 # The run
