@@ -138,8 +138,7 @@ class Link(asyncio.Protocol):
         transport.set_protocol(self)
         self._transport = transport
         self.heard = self._clock()
-        if early:
-            self._careful().feed(early)
+        self._careful().feed(early)
 
     def start(self, receiver: Receiver) -> None:
         """Begin to read, on behalf of `receiver`. What came before is delivered in the loop's next turn."""
@@ -261,7 +260,9 @@ class Link(asyncio.Protocol):
         if self._transport is None:
             return
         self._misses = -1  # the silence before was ours
-        if self._reader is not None:
+        if self._reader is not None and self._reader.idle and self._state is _OPEN:
+            self._reader = None
+        elif self._reader is not None:
             asyncio.get_running_loop().call_soon(self._drain_later)
         self._transport.resume_reading()
 
