@@ -192,8 +192,8 @@ def _profile(results: Results) -> list[str]:
         return []
     found = [
         "## Where Voltgate's time goes",
-        "Under the load of the first table, by function: own time, by Python's profiler, which leaves reading and waiting "
-        "out, counts writing to the socket for `send`, and makes calls dearer than they are.",
+        "Under the load of the first table, by function: own time, by Python's profiler, which leaves reading and "
+        "waiting out, counts writing to the socket for `send`, and makes calls dearer than they are.",
         table(["function", "share"], [[name, f"{share:.1%}"] for name, share in results.functions]),
     ]
     if results.libraries:
