@@ -1,0 +1,164 @@
+"""Records: what must outlive a session, as values, and the port to whatever keeps them.
+
+Times are seconds since 1970 (UTC), as the calendar has them: a record outlives the clock of the process. `data` is JSON
+that only the relay reads. Identities are keys of the directory (`Session.key`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRecord:
+    """A transaction of a station: who owns it, and which numbers each party knows it by (in `data`).
+
+    `ref` is Voltgate's own name of it; `id` is the station's, "" while the station has none (a 1.6 start that nobody
+    has answered). `connector` is the 1.6 connectorId or the 2.x EVSE id. `ended` is None while it runs.
+    """
+
+    station: str
+    ref: str
+    id: str
+    owner: str
+    connector: int | None
+    token: str
+    began: float
+    ended: float | None
+    data: bytes
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return self.station, self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationRecord:
+    """A session that is expected: a backend asked for it by a remote start, or accepted its token."""
+
+    station: str
+    ref: str
+    backend: str
+    expires: float
+    data: bytes
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return self.station, self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRecord:
+    """A number that a backend minted (`theirs`) and the one that the station knows it by (`number`).
+
+    `kind` is "reservation", "request", "remote_start", "profile" …: each kind has numbers of its own.
+    """
+
+    station: str
+    kind: str
+    number: int
+    backend: str
+    theirs: int
+    at: float
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return self.station, self.kind, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class FactRecord:
+    """Something last known of a station: its BootNotification, who accepted it, a configuration key kept private."""
+
+    station: str
+    name: str
+    at: float
+    data: bytes
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return self.station, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class OwedRecord:
+    """A message that a backend is owed: one entry of the journal.
+
+    `seq` counts up for each station: the order of delivery. `backend` is "" while nobody knows yet whom it will be owed
+    to (2.x events before the transaction has an owner). `payload` is the station's own; `transaction` is a `ref` or "".
+    """
+
+    station: str
+    seq: int
+    backend: str
+    at: float
+    action: str
+    message_id: str
+    payload: bytes
+    transaction: str
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return self.station, self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One line of the audit trail: which backend asked a station for what, and what became of it.
+
+    `outcome` is "passed", "refused", "absorbed" or "undelivered"; `answer` is what the backend was told (a status or an
+    error code), `detail` why.
+    """
+
+    ref: str
+    at: float
+    station: str
+    backend: str
+    action: str
+    message_id: str
+    outcome: str
+    answer: str
+    detail: str
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return (self.ref,)
+
+
+Record: TypeAlias = TransactionRecord | InvitationRecord | NumberRecord | FactRecord | OwedRecord | AuditRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is on record of one station: running transactions and the last few that ended, the rest whole, in order."""
+
+    station: str
+    transactions: tuple[TransactionRecord, ...] = ()
+    invitations: tuple[InvitationRecord, ...] = ()
+    numbers: tuple[NumberRecord, ...] = ()
+    facts: tuple[FactRecord, ...] = ()
+    owed: tuple[OwedRecord, ...] = ()
+
+
+class Store(Protocol):
+    """Whatever keeps records. Nothing here blocks or raises."""
+
+    def put(self, record: Record) -> None:
+        """Keep a record, in place of the one with the same key; on disk soon."""
+
+    def strike(self, record: Record) -> None:
+        """Forget the record with this one's key; on disk soon."""
+
+    def after(self, then: Callable[[bool], None]) -> None:
+        """Call `then(True)` once all that was put or struck so far is on disk, `then(False)` when that cannot be had.
+
+        Never before this returns, and within a bounded time in either case.
+        """
