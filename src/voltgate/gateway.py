@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,14 +17,22 @@ from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
 from voltgate.relay.backend import Backend
+from voltgate.relay.book import Book
 from voltgate.relay.events import LegDown, StationCame, StationRefused
 from voltgate.relay.leg import Leg
+from voltgate.relay.records import Page, StoreAway
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import GOING_AWAY, POLICY, Ports, Session, SessionSettings
 from voltgate.relay.wire import Receiver
 
 REPLACED = "Replaced by a new connection"
 _RETRY_AFTER = (("Retry-After", "10"),)
+_REMEMBERED = 1000
+"""Books of stations that have just gone: one that knocked meanwhile read its page before the last words were in."""
+
+
+Load = Callable[[str], Awaitable[Page]]
+"""Reads what is on record of a station, by its key. Raises StoreAway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +73,14 @@ class _Visit:
     offered: dict[str, str | None]
     """Versions that both sides know, in the station's order, each with the name to answer with (None: no header)."""
     arrival: int
+    page: Page
+    read_at: float
 
 
 class Gateway:
     """Admits stations and keeps one session for each."""
 
-    def __init__(self, world: World, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom) -> None:
+    def __init__(self, world: World, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom, load: Load) -> None:
         self.world = world
         self.sessions: dict[str, Session] = {}
         self.refusals: dict[tuple[int, str], int] = {}
@@ -79,6 +90,8 @@ class Gateway:
         self._dialler = dialler
         self._arrivals = count(1)
         self._arrived: dict[Session, int] = {}
+        self._load = load
+        self._left: OrderedDict[str, tuple[float, Book]] = OrderedDict()
 
     # Coming in.
 
@@ -105,9 +118,23 @@ class Gateway:
             return refused
         route = self.world.routes[station.route]
         plans = route.plans(station.key, station.tags)
-        return _Visit(
-            station, _visitor(knock, station), route, plans, self._common(station, plans, knock), next(self._arrivals)
-        )
+        now = self._ports.clock()
+        page = await self._page(station, plans)
+        if isinstance(page, Refused):
+            return page
+        common = self._common(station, plans, knock)
+        return _Visit(station, _visitor(knock, station), route, plans, common, next(self._arrivals), page, now)
+
+    async def _page(self, station: Station, plans: Plans) -> Page | Refused:
+        """Read what is on record of a station; where one backend answers it may come in without."""
+        try:
+            return await self._load(station.key)
+        except StoreAway:
+            if len(plans.backends) > 1:
+                return Refused(
+                    503, "The database is away: nobody knows who owns what runs at this station", _RETRY_AFTER
+                )
+            return Page(station.key)
 
     def _find(self, knock: Knock) -> Station | Refused:
         directory = self.world.directory
@@ -203,9 +230,8 @@ class Gateway:
         if old is not None and self._arrived[old] > visit.arrival:
             return self._overtaken(links, wire)
         dialect = world.dialect(station, version)
-        session = Session(
-            visit.visitor.identity, station.key, dialect, world.settings(station, version), self._ports, self._ended
-        )
+        settings, book = world.settings(station, version), self._book(visit, old)
+        session = Session(visit.visitor.identity, station.key, dialect, settings, self._ports, self._ended, book)
         session.dial_context = visit.visitor
         if old is not None:
             self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
@@ -218,8 +244,17 @@ class Gateway:
         self._ports.listen(
             StationCame(session.identity, visit.visitor.address, version, visit.route.name, old is not None)
         )
-        session.opened(wire, visit.plans, visit.route.name, world.backends.__getitem__)
+        session.opened(wire, visit.plans, visit.route.name, world.backends)
         return session
+
+    def _book(self, visit: _Visit, old: Session | None) -> Book:
+        """Give the station's book: the one in use, or just used, else the page that was read."""
+        if old is not None:
+            return old.ledger.book
+        left_at, book = self._left.get(visit.station.key, (0.0, None))
+        if book is not None and left_at >= visit.read_at:
+            return book
+        return self._ports.book(visit.station.key, visit.page)
 
     def _overtaken(self, links: dict[Backend, Link], wire: Link) -> Receiver:
         for link in links.values():
@@ -239,6 +274,10 @@ class Gateway:
         del self._arrived[session]
         if self.sessions.get(session.key) is session:
             del self.sessions[session.key]
+            self._left[session.key] = (self._ports.clock(), session.ledger.book)
+            self._left.move_to_end(session.key)
+            if len(self._left) > _REMEMBERED:
+                self._left.popitem(last=False)
 
     def _refused(self, knock: Knock, refused: Refused) -> Refused:
         key = (refused.status, refused.reason.partition(":")[0])
@@ -262,7 +301,7 @@ class Gateway:
                 session.end(POLICY, "This station is not known here any more")
                 continue
             plans = world.routes[station.route].plans(station.key, station.tags)
-            session.follow(plans, station.route, world.backends.__getitem__)
+            session.follow(plans, station.route, world.backends)
 
     async def drain(self, grace: float, spread: float) -> None:
         """Let every station go with 1001, spread over `spread` seconds, each when it is idle or after `grace` more."""

@@ -6,6 +6,7 @@ A test reads like a transcript: the station sends …; a backend gets …; the b
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from voltgate.ocpp.dialect import Dialect
@@ -14,11 +15,88 @@ from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings
 from voltgate.relay.events import Event
 from voltgate.relay.leg import Leg
+from voltgate.relay.permit import FULL
+from voltgate.relay.records import (
+    FactRecord,
+    InvitationRecord,
+    NumberRecord,
+    OwedRecord,
+    Page,
+    Record,
+    TransactionRecord,
+)
 from voltgate.relay.route import Route, Rule
 from voltgate.relay.session import Ports, Session, SessionSettings
 from voltgate.relay.wire import Receiver
 
 START = 5000.0
+CALENDAR = 1_800_000_000.0
+"""What the calendar shows when the stage's clock shows 0, in seconds since 1970."""
+
+
+class Shelf:
+    """A store in memory. With `slow` nothing is on disk until `writes`; with `broken` nothing ever is."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[Any, ...], Record] = {}
+        self.slow = False
+        self.broken = False
+        self._waiting: list[Callable[[bool], None]] = []
+
+    def put(self, record: Record) -> None:
+        """Keep a record."""
+        self.records[type(record), *record.key] = record
+
+    def strike(self, record: Record) -> None:
+        """Forget a record."""
+        self.records.pop((type(record), *record.key), None)
+
+    def after(self, then: Callable[[bool], None]) -> None:
+        """Call back when all is on disk."""
+        if self.slow:
+            self._waiting.append(then)
+        else:
+            then(not self.broken)
+
+    def writes(self) -> None:
+        """Bring everything to disk."""
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then(not self.broken)
+
+    def of(self, kind: type[Record]) -> list[Any]:
+        """Give the records of a kind."""
+        return [record for record in self.records.values() if isinstance(record, kind)]
+
+    def page(self, station: str) -> Page:
+        """Give what is on record of a station."""
+        return Page(
+            station,
+            tuple(self.of(TransactionRecord)),
+            tuple(self.of(InvitationRecord)),
+            tuple(self.of(NumberRecord)),
+            tuple(self.of(FactRecord)),
+            tuple(sorted(self.of(OwedRecord), key=lambda record: record.seq)),
+        )
+
+
+class Known(Mapping[str, Backend]):
+    """The backends of a stage: whatever the rules name is there."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __getitem__(self, name: str) -> Backend:
+        return self._stage.known(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self._stage.unknown
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stage.far)
+
+    def __len__(self) -> int:
+        return len(self._stage.far)
 
 
 class Line:
@@ -157,9 +235,21 @@ class Stage:
         self.counts = Counts()
         self.events: list[Event] = []
         self.ended: list[Session] = []
+        self.unknown: set[str] = set()
+        """Backends that are not configured any more."""
         self._settings = backends or {}
         self.far: dict[str, FarBackend] = {}
-        self.ports = Ports(self.wheel, lambda: self.now, lambda: self.draw, self._dial, self.events.append, self.counts)
+        self.store = Shelf()
+        self.ports = Ports(
+            self.wheel,
+            lambda: self.now,
+            lambda: self.draw,
+            self._dial,
+            self.events.append,
+            self.counts,
+            lambda: self.now + CALENDAR,
+            self.store,
+        )
         self._version, self._session_settings = version, SessionSettings(**settings)
         self.route = Route("home", "gateway", rules)
         self.session, self.station = self.newcomer()
@@ -174,19 +264,20 @@ class Stage:
     def newcomer(self) -> tuple[Session, Line]:
         """Make a session for the station, which has not come in yet."""
         dialect = Dialect(self._version)
-        session = Session("CP-1", "cp-1", dialect, self._session_settings, self.ports, self.ended.append)
+        book = self.ports.book("cp-1", self.store.page("cp-1"))
+        session = Session("CP-1", "cp-1", dialect, self._session_settings, self.ports, self.ended.append, book)
         line = Line(self)
         line.receiver = session
         return session, line
 
     def open(self) -> None:
         """Let the station in."""
-        self.session.opened(self.station, self.route.plans("cp-1", frozenset()), "home", self.known)
+        self.session.opened(self.station, self.route.plans("cp-1", frozenset()), "home", Known(self))
 
     def moves(self, *rules: Rule, name: str = "away") -> None:
         """Put the station on another route."""
         self.route = Route(name, "gateway", rules)
-        self.session.follow(self.route.plans("cp-1", frozenset()), name, self.known)
+        self.session.follow(self.route.plans("cp-1", frozenset()), name, Known(self))
 
     def replaces(self, name: str, **settings: Any) -> FarBackend:
         """Configure a backend anew; the old one is another from now on."""
@@ -198,7 +289,8 @@ class Stage:
     def known(self, name: str) -> Backend:
         """Give the backend of a name."""
         if name not in self.far:
-            self.far[name] = FarBackend(self, Backend(BackendSettings(name, **self._settings.get(name, {}))))
+            settings = {"permit": FULL} | self._settings.get(name, {})
+            self.far[name] = FarBackend(self, Backend(BackendSettings(name, **settings)))
         return self.far[name].backend
 
     def __getitem__(self, name: str) -> FarBackend:

@@ -28,6 +28,7 @@ from voltgate.ocpp.turns import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
+from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.session import Ports
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
@@ -75,8 +76,19 @@ class Process:
         self._dialler = Dialler(self._wheel, self._clock, report)
         self._surroundings = Surroundings()
         world = build(loaded.config, self._surroundings, None)
-        ports = Ports(self._wheel, self._clock, random.random, self._dialler.start, self._happened, self._counts)
-        self._gateway = Gateway(world, ports, self._dialler, self._surroundings.waiting_room(loaded.config))
+        store = Nowhere()
+        ports = Ports(
+            self._wheel,
+            self._clock,
+            random.random,
+            self._dialler.start,
+            self._happened,
+            self._counts,
+            time.time,
+            store,
+        )
+        room = self._surroundings.waiting_room(loaded.config)
+        self._gateway = Gateway(world, ports, self._dialler, room, nothing_on_record)
         self._doors = Doors(self._gateway.admit, self._wheel, self._clock)
         self._web: WebServer | None = None
         self._frozen = 1000.0

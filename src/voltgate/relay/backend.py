@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from voltgate.ocpp.dialect import SUBPROTOCOLS
+from voltgate.ocpp.facts import TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.turns import Bounds, Counts
 from voltgate.relay.events import Tallies
+from voltgate.relay.permit import Permit
+from voltgate.relay.standin import StandIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,15 @@ class Retry:
 class BackendSettings:
     """What the configuration says of a backend, as far as the relay needs it.
 
-    `when_down`: calls wait up to `wait` seconds, are refused, or the station's socket is closed; `then` says which of
-    the latter two follows a wait in vain. `dialling` holds what the carrier needs and the relay does not look into:
-    two backends are the same only when that is equal too.
+    `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
+    `then` says which of refusing and closing follows a wait in vain. `deliver`: what is copied to it goes through the
+    journal as far as `owed` names it, or is dropped when it is away. `dialling` holds what the carrier needs and the
+    relay does not look into: two backends are the same only when that is equal too.
     """
 
     name: str
     versions: tuple[str, ...] = SUBPROTOCOLS
-    when_down: Literal["wait", "refuse", "close"] = "wait"
+    when_down: Literal["wait", "refuse", "close", "answer"] = "wait"
     wait: float = 10.0
     then: Literal["close", "refuse"] = "close"
     retry: Retry = Retry()
@@ -60,12 +64,20 @@ class BackendSettings:
     window: int = 16
     waiting: int = 64
     waiting_bytes: int = 1 << 20
+    deliver: Literal["once", "always"] = "once"
+    owed: frozenset[str] = TRANSACTION_ACTIONS
+    stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
+    permit: Permit | None = None
     dialling: object = None
 
     def bounds(self, patience: float) -> Bounds:
         """Bound the turns towards this backend; `patience` is how long its own calls may take, in seconds."""
         resend = self.when_down == "wait"
         return Bounds(self.window, self.waiting, self.waiting_bytes, self.wait, patience, resend)
+
+    def owes(self, action: str) -> bool:
+        """Tell whether a copy of this action must reach the backend, whatever happens."""
+        return self.deliver == "always" and plain_action(action) in self.owed
 
     @property
     def closes(self) -> bool:
@@ -84,6 +96,11 @@ class Backend:
     legs: int = 0
     up: int = 0
     copies_dropped: dict[str, int] = field(default_factory=dict)
+    commands_refused: dict[str, int] = field(default_factory=dict)
+    given_up: int = 0
+    """Messages of the journal that the backend will never get."""
+    free_at: float = 0.0
+    """When the next overdue message may be sent."""
 
     @property
     def name(self) -> str:

@@ -71,7 +71,47 @@ class StationMoved:
     route: str
 
 
-Event: TypeAlias = StationCame | StationRefused | StationWent | LegUp | LegDown | StationMoved
+@dataclass(frozen=True, slots=True)
+class TransactionBegan:
+    """A transaction has an owner. `transaction` is the station's id of it."""
+
+    station: str
+    transaction: str
+    owner: str
+    connector: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A message that a backend was owed will never reach it."""
+
+    station: str
+    backend: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """A backend asked a station for something that it may not, or not now."""
+
+    station: str
+    backend: str
+    action: str
+    reason: str
+
+
+Event: TypeAlias = (
+    StationCame
+    | StationRefused
+    | StationWent
+    | LegUp
+    | LegDown
+    | StationMoved
+    | TransactionBegan
+    | GivenUp
+    | CommandRefused
+)
 Listen: TypeAlias = Callable[[Event], None]
 
 BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

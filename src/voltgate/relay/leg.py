@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -11,8 +12,10 @@ from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import LegDown, LegUp
+from voltgate.relay.journal import Delivery, Item
 
 if TYPE_CHECKING:
+    from voltgate.relay.ledger import Asked
     from voltgate.relay.session import Session
     from voltgate.relay.wire import Wire
 
@@ -20,6 +23,9 @@ _STEADY = 10.0
 """Seconds that a link must last before its next loss counts as the first failure again."""
 
 BOOT = "BootNotification"
+
+_MOST_HELD = 64
+"""Calls of a backend that wait until what it said before is on disk."""
 
 
 class State(enum.Enum):
@@ -44,11 +50,15 @@ class Leg:
 
     __slots__ = (
         "_asks_pause",
+        "_delivery",
         "_due",
         "_failures",
+        "_held",
+        "_holds",
         "_since",
         "_was_up",
         "_wire",
+        "asked",
         "backend",
         "received",
         "session",
@@ -72,6 +82,11 @@ class Leg:
         self._due = FOREVER
         self._was_up = False
         self._asks_pause = False
+        self._delivery: Delivery | None = None
+        self._holds = 0
+        self._held: deque[tuple[Call, Respond]] | None = None
+        self.asked: dict[str, Asked] = {}
+        """The transaction messages that the backend is being asked, by content."""
         backend.legs += 1
 
     @property
@@ -83,6 +98,11 @@ class Leg:
     def away_for(self) -> float:
         """The seconds since the link was lost, or since the session began without it; 0 while it is open."""
         return 0.0 if self.state is State.UP else self.session.ports.clock() - self._since
+
+    @property
+    def up(self) -> bool:
+        """Tell whether the link is open."""
+        return self.state is State.UP
 
     # Calls of the station.
 
@@ -97,7 +117,10 @@ class Leg:
 
     def tell(self, call: Call) -> None:
         """Tell the backend of a call that another one answers; nobody waits for it."""
-        self.turns.ask(call, self.told)
+        if self._delivery is not None and self._delivery.busy:
+            self._delivery.add(Item(call))
+        else:
+            self.turns.ask(call, self.told)
 
     def told(self, reply: Reply) -> None:
         """End a copy's reply here; a copy that could not be delivered is counted."""
@@ -105,10 +128,44 @@ class Leg:
             dropped = self.backend.copies_dropped
             dropped[reply.reason.value] = dropped.get(reply.reason.value, 0) + 1
 
+    @property
+    def delivering(self) -> bool:
+        """Tell whether messages are on their way that what comes now must not overtake."""
+        return self._delivery is not None and self._delivery.busy
+
+    @property
+    def owed(self) -> bool:
+        """Tell whether the backend is owed something."""
+        return self._delivery is not None and self._delivery.owes
+
+    def deliver(self, item: Item) -> None:
+        """Send a message after those before it."""
+        if self._delivery is None:
+            self._delivery = Delivery(self)
+        self._delivery.add(item)
+
     # Calls of the backend.
 
     def _called(self, call: Call, respond: Respond) -> None:
-        self.session.from_backend(self, call, respond)
+        if not self._holds:
+            self.session.from_backend(self, call, respond)
+            return
+        if self._held is None:
+            self._held = deque()
+        if len(self._held) < _MOST_HELD:
+            self._held.append((call, respond))
+        else:
+            respond(Unanswered(Reason.OVERLOADED, "Too many calls wait for the disk"))
+
+    def hold_back(self) -> None:
+        """Let no call of the backend pass until what it has said is on disk."""
+        self._holds += 1
+
+    def let_pass(self) -> None:
+        """Undo one `hold_back`."""
+        self._holds -= 1
+        while self._held and not self._holds:
+            self.session.from_backend(self, *self._held.popleft())
 
     # The link comes and goes.
 
@@ -138,6 +195,8 @@ class Leg:
         first = self._boot_to_replay()
         self.turns.connect(wire, self._since, first)
         session.ports.listen(LegUp(session.identity, self.name, not back))
+        if self._delivery is not None:
+            self._delivery.pump(self._since)
 
     def _boot_to_replay(self) -> Call | None:
         """Give the station's last BootNotification, for a backend that has not heard it on this link."""
@@ -199,6 +258,8 @@ class Leg:
             self._due = session.ports.clock() + retry
             session.ports.wheel.at(self._due, self._try_again)
         session.ports.listen(LegDown(session.identity, self.name, reason, retry))
+        if self._delivery is not None:
+            self._delivery.down()
         session.leg_down(self)
         if self.backend.settings.when_down != "wait":
             self._refuse_unsent()

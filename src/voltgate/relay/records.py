@@ -148,6 +148,10 @@ class Page:
     owed: tuple[OwedRecord, ...] = ()
 
 
+class StoreAway(Exception):  # noqa: N818 - it says what is the matter
+    """What is on record cannot be read now; the text says why, without secrets."""
+
+
 class Store(Protocol):
     """Whatever keeps records. Nothing here blocks or raises."""
 
@@ -160,5 +164,26 @@ class Store(Protocol):
     def after(self, then: Callable[[bool], None]) -> None:
         """Call `then(True)` once all that was put or struck so far is on disk, `then(False)` when that cannot be had.
 
-        Never before this returns, and within a bounded time in either case.
+        Within a bounded time in either case; maybe before this returns.
         """
+
+
+class Nowhere:
+    """The store of a gateway that keeps nothing: what is in memory is all there is."""
+
+    __slots__ = ()
+
+    def put(self, record: Record) -> None:
+        """Keep nothing."""
+
+    def strike(self, record: Record) -> None:
+        """Forget nothing."""
+
+    def after(self, then: Callable[[bool], None]) -> None:
+        """Go on at once."""
+        then(True)
+
+
+async def nothing_on_record(station: str) -> Page:
+    """Read what a gateway that keeps nothing has kept of a station."""
+    return Page(station)

@@ -11,6 +11,23 @@ from math import log
 from typing import Literal
 
 from voltgate.ocpp.facts import ACTIONS, plain_action
+from voltgate.ocpp.ids import Token, connector_of, token_of
+from voltgate.ocpp.messages import Call
+from voltgate.relay.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Backends that are asked one after the other whether a token may charge; who accepts it owns the session.
+
+    The next is asked when one answers a status of `on`, and with `silence` when it does not answer; `within` is the
+    seconds for all of them.
+    """
+
+    backends: tuple[str, ...]
+    on: frozenset[str] = frozenset({"Invalid"})
+    silence: bool = False
+    within: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +36,22 @@ class Plan:
 
     answer: tuple[str, ...]
     copy: tuple[str, ...] = ()
+    chain: Chain | None = None
 
+    def owned_by(self, owner: str) -> Plan:
+        """Give the plan by which `owner` answers, and everybody else who would hear of it is told."""
+        others = dict.fromkeys((*self.answer[:1], *self.copy))
+        return Plan((owner,), tuple(name for name in others if name != owner))
+
+
+CARRIERS = frozenset(
+    """
+    Authorize BatterySwap ClearedChargingLimit Get15118EVCertificate MeterValues NotifyChargingLimit
+    NotifyEVChargingNeeds NotifyEVChargingSchedule NotifyPriorityCharging ReportChargingProfiles StartTransaction
+    StatusNotification StopTransaction TransactionEvent
+    """.split()
+)
+"""The calls of stations that may carry a token or name a connector."""
 
 NOBODY = Plan(())
 """The plan of a call that no rule matches."""
@@ -29,7 +61,8 @@ NOBODY = Plan(())
 class Rule:
     """One line of a route. Patterns are globs; an empty one matches everything; of `tags` the station has one.
 
-    `weights` instead of `answer` chooses one backend for each station, the same one every time.
+    `weights` instead of `answer` chooses one backend for each station, the same one every time. A rule with `tokens`
+    or `connectors` is only for calls that carry them; `chain` says who is asked whether a token may charge.
     """
 
     actions: tuple[str, ...] = ()
@@ -38,6 +71,9 @@ class Rule:
     answer: tuple[str, ...] = ()
     weights: tuple[tuple[str, float], ...] = ()
     copy: tuple[str, ...] = ()
+    tokens: Tokens | None = None
+    connectors: frozenset[int] = frozenset()
+    chain: Chain | None = None
 
     def concerns(self, key: str, tags: frozenset[str]) -> bool:
         """Tell whether the rule is for this station at all."""
@@ -50,10 +86,20 @@ class Rule:
         plain = plain_action(action)
         return not self.actions or any(_pattern(glob).match(plain) for glob in self.actions)
 
+    @property
+    def looks_inside(self) -> bool:
+        """Tell whether it depends on what a call carries."""
+        return bool(self.tokens is not None or self.connectors)
+
+    def takes(self, token: Token | None, connector: int | None) -> bool:
+        """Tell whether the rule is for what a call carries."""
+        placed = not self.connectors or connector in self.connectors
+        return placed and (self.tokens is None or self.tokens.matches(token))
+
     def plan(self, key: str) -> Plan:
         """Give the plan for a station."""
         answer = (_weighted(key, self.weights),) if self.weights else self.answer
-        return Plan(answer, tuple(name for name in self.copy if name not in answer[:1]))
+        return Plan(answer, tuple(name for name in self.copy if name not in answer[:1]), self.chain)
 
 
 _patterns: dict[str, re.Pattern[str]] = {}
@@ -78,31 +124,59 @@ def _weighted(key: str, weights: tuple[tuple[str, float], ...]) -> str:
     return max(weights, key=lambda choice: score(*choice))[0]
 
 
+def _chained(plan: Plan) -> tuple[str, ...]:
+    return plan.chain.backends if plan.chain is not None else ()
+
+
+def _named(plan: Plan) -> tuple[str, ...]:
+    return (*plan.answer, *_chained(plan), *plan.copy)
+
+
+def _needed(plan: Plan) -> tuple[str, ...]:
+    return (*plan.answer[:1], *_chained(plan), *plan.copy)
+
+
 class Plans:
     """The plans of one station on one route: what is left of the rules when the station is known."""
 
-    __slots__ = ("_by_action", "_rules", "answering", "answers", "backends", "eager", "failovers")
+    __slots__ = ("_by_action", "_rules", "answering", "answers", "backends", "depends", "eager", "failovers")
 
     def __init__(self, rules: Iterable[tuple[Rule, Plan]]) -> None:
         self._rules = tuple(rules)
         self._by_action: dict[str, Plan] = {}
         plans = [plan for _, plan in self._rules]
-        self.backends = tuple(dict.fromkeys(name for plan in plans for name in (*plan.answer, *plan.copy)))
+        self.backends = tuple(dict.fromkeys(name for plan in plans for name in _named(plan)))
         """Every backend that some call may need, in the order of the rules."""
-        self.eager = tuple(dict.fromkeys(name for plan in plans for name in (*plan.answer[:1], *plan.copy)))
+        self.eager = tuple(dict.fromkeys(name for plan in plans for name in _needed(plan)))
         """The backends that are dialled at once: all but those that only stand behind another in a failover."""
-        self.answering = frozenset(name for plan in plans for name in plan.answer)
+        self.answering = frozenset(name for plan in plans for name in (*plan.answer, *_chained(plan)))
         """The backends whose replies some call of the station may get."""
         self.answers = tuple(dict.fromkeys(plan.answer for plan in plans if plan.answer))
         """The backends that answer the same calls, for each rule."""
         self.failovers = tuple(names for names in self.answers if len(names) > 1)
         """The lists of backends that stand in for one another."""
+        inside = [rule for rule, _ in self._rules if rule.looks_inside]
+        self.depends = frozenset(action for action in CARRIERS if any(rule.matches(action) for rule in inside))
+        """The actions whose plan depends on what a call carries: for these ask `plan`."""
+
+    def plan(self, call: Call, version: str) -> Plan:
+        """Give the plan of a call by all that it carries."""
+        action, token, connector = call.action, token_of(version, call), connector_of(version, call)
+        return self._first(action, token, connector)
+
+    def without_token(self, action: str, connector: int | None = None) -> Plan:
+        """Give the plan of a call that carries no token."""
+        return self._first(action, None, connector)
+
+    def _first(self, action: str, token: Token | None, connector: int | None) -> Plan:
+        fitting = (plan for rule, plan in self._rules if rule.matches(action) and rule.takes(token, connector))
+        return next(fitting, NOBODY)
 
     def __getitem__(self, action: str) -> Plan:
-        """Give the plan of a call; `NOBODY` when no rule matches."""
+        """Give the plan of a call that carries nothing; `NOBODY` when no rule matches."""
         plan = self._by_action.get(action)
         if plan is None:
-            plan = next((plan for rule, plan in self._rules if rule.matches(action)), NOBODY)
+            plan = self._first(action, None, None)
             if action in ACTIONS:  # the wire must not fill memory
                 self._by_action[action] = plan
         return plan

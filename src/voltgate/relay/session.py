@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.facts import is_transaction
+from voltgate.ocpp.facts import SIGNED, is_transaction
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay import standin
 from voltgate.relay.backend import Backend
+from voltgate.relay.book import Book
+from voltgate.relay.commands import command
 from voltgate.relay.events import Listen, StationMoved, StationWent
+from voltgate.relay.journal import JournalSettings
+from voltgate.relay.ledger import Ledger, LedgerSettings
 from voltgate.relay.leg import BOOT, Dial, Leg, State, accepted
+from voltgate.relay.records import Page, Store
 from voltgate.relay.route import Plan, Plans
 from voltgate.relay.wire import Wire
 
@@ -42,11 +48,17 @@ class SessionSettings:
     burst: int = 1000
     registration: Literal["backend", "gateway"] = "backend"
     screen: Callable[[Handler], Handler] | None = None
+    ledger: LedgerSettings = LedgerSettings()  # noqa: RUF009 - frozen
+    journal: JournalSettings = JournalSettings()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What a session needs of the world. `draw` gives a random number from 0 to 1, `clock` the seconds of the wheel."""
+    """What a session needs of the world.
+
+    `draw` gives a random number from 0 to 1, `clock` the seconds of the wheel, `wall` those since 1970. `store` keeps
+    what must outlive the session.
+    """
 
     wheel: Wheel
     clock: Callable[[], float]
@@ -54,12 +66,18 @@ class Ports:
     dial: Dial
     listen: Listen
     counts: Counts
+    wall: Callable[[], float]
+    store: Store
+
+    def book(self, station: str, page: Page | None = None) -> Book:
+        """Open the book of a station, at the page that was kept of it."""
+        return Book(station, self.store, self.wall, self.draw, page)
 
 
 class Session:
     """One station with its legs.
 
-    `ended_by` is called once, when the session is over. `known` gives the backend of a name.
+    `on_end` is called once, when the session is over. `book` is what the ledger holds of the station.
     """
 
     __slots__ = (
@@ -76,6 +94,8 @@ class Session:
         "held",
         "identity",
         "key",
+        "ledger",
+        "ledgered",
         "legs",
         "plans",
         "ports",
@@ -94,12 +114,16 @@ class Session:
         settings: SessionSettings,
         ports: Ports,
         on_end: Callable[[Session], None],
+        book: Book,
     ) -> None:
         self.identity = identity
         self.key = key
         self.dialect = dialect
         self.settings = settings
         self.ports = ports
+        self.ledger = Ledger(self, book)
+        self.ledgered = self.ledger.actions
+        """The actions that the ledger must look at."""
         self.plans = Plans(())
         self.route = ""
         self.legs: dict[str, Leg] = {}
@@ -127,29 +151,32 @@ class Session:
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Route a call of the station: one backend answers, others are told."""
-        plan = self.plans[call.action]
         if call.action == BOOT:
-            self.boot = bytes(call.payload)
+            self._keep_boot(call)
         elif not self._registered and not is_transaction(call.action):
             respond(Error(call.id, "SecurityError", "The BootNotification is not accepted yet"))
             return
-        leg = self._pick(plan)
+        if call.action in self.ledgered:
+            self.ledger.from_station(call, respond)
+            return
+        plan = self.plans[call.action]
+        leg = self.pick(plan)
         if leg is None:
-            self._unroutable(call, respond)
+            self.unroutable(call, respond)
         elif call.kind == SEND:
             leg.tell(call)
         else:
-            leg.ask(call, partial(self._answered, leg, call, respond))
+            leg.ask(call, partial(self.answered, leg, call, respond))
         for name in plan.copy:
             copy = self.legs.get(name)
             if copy is not None and copy is not leg:
                 copy.tell(call)
 
     def from_backend(self, leg: Leg, call: Call, respond: Respond) -> None:
-        """Pass a backend's call on to the station."""
-        self.turns.ask(call, respond)
+        """Pass a backend's call on to the station, as far as its permit goes."""
+        command(self.ledger, leg, call, respond)
 
-    def _pick(self, plan: Plan) -> Leg | None:
+    def pick(self, plan: Plan) -> Leg | None:
         """Choose who answers: the first backend of the plan that is there; all are dialled if none is.
 
         Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
@@ -165,22 +192,35 @@ class Session:
                 return legs[name]
         return legs[plan.answer[0]] if plan.answer else None
 
-    def _answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply) -> None:
+    def answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply, *, stand_in: bool = True) -> None:
         """Give the station its answer; what only the station can keep safe is not answered, the station is let go."""
         if isinstance(reply, Unanswered):
-            if reply.reason is Reason.GONE and leg.backend.settings.closes:
-                self.end(GOING_AWAY, f"Backend {leg.name} is away")
-                return
+            if reply.reason is Reason.GONE and not self.ended:
+                if stand_in and standin.answer(self.ledger, leg, call, respond):
+                    return
+                if leg.backend.settings.closes or leg.backend.settings.when_down == "answer":
+                    self.end(GOING_AWAY, f"Backend {leg.name} is away")
+                    return
             if is_transaction(call.action):
                 code = TRY_AGAIN if reply.reason is Reason.OVERLOADED else GOING_AWAY
                 self.end(code, f"Nobody took {call.action}: keep it and come again")
                 return
-        if call.action == BOOT and self.settings.registration == "gateway":
-            status = accepted(reply)
-            self._registered = self._registered if status is None else status == "Accepted"
+        if call.action == BOOT:
+            self._booted(leg, reply)
         respond(reply)
 
-    def _unroutable(self, call: Call, respond: Respond) -> None:
+    def _keep_boot(self, call: Call) -> None:
+        self.boot = bytes(call.payload)
+        self.ledger.book.note("boot", self.boot.decode())
+
+    def _booted(self, leg: Leg, reply: Reply) -> None:
+        self.ledger.booted(leg, reply)
+        if self.settings.registration == "gateway":
+            status = accepted(reply)
+            self._registered = self._registered if status is None else status == "Accepted"
+
+    def unroutable(self, call: Call, respond: Respond) -> None:
+        """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
         if is_transaction(call.action):
             self.end(POLICY, f"No rule says who answers {call.action}")
         elif call.kind != SEND:
@@ -188,7 +228,7 @@ class Session:
 
     # The station's wire.
 
-    def opened(self, wire: Wire, plans: Plans, route: str, known: Callable[[str], Backend]) -> None:
+    def opened(self, wire: Wire, plans: Plans, route: str, known: Mapping[str, Backend]) -> None:
         """Begin: the station is connected. Legs that were dialled before keep their links."""
         self._wire = wire
         self.turns.connect(wire, self.ports.clock())
@@ -232,22 +272,55 @@ class Session:
 
     # The legs.
 
-    def follow(self, plans: Plans, route: str, known: Callable[[str], Backend]) -> None:
+    def follow(self, plans: Plans, route: str, known: Mapping[str, Backend]) -> None:
         """Go by these plans from now on: dial the backends that are new, let go of those that are not needed."""
         moved = bool(self.route) and (plans is not self.plans)
         self.plans, self.route = plans, route
+        if moved and self.boot is None:
+            self.boot = self._boot_on_record()
         old, self.legs = self.legs, {}
-        for name in plans.backends:
-            leg, backend = old.get(name), known(name)
-            kept = leg is not None and leg.backend is backend
-            self.legs[name] = old.pop(name) if kept else Leg(backend, self)
-        for name in plans.eager:
+        engaged = tuple(name for name in self._engaged() if name in known and name not in plans.backends)
+        fresh = []
+        for name in (*plans.backends, *engaged):
+            leg, backend = old.get(name), known[name]
+            if leg is not None and leg.backend is backend:
+                self.legs[name] = old.pop(name)
+            else:
+                self.legs[name] = Leg(backend, self)
+                fresh.append(self.legs[name])
+        self._look_into_ledger()
+        for leg in fresh:
+            self.ledger.resume(leg)
+        for name in (*plans.eager, *engaged):
             self.legs[name].start()
         for leg in old.values():
             self._retire(leg)
         if moved:
             self.ports.listen(StationMoved(self.identity, route))
         self._watch_backends()
+
+    def _engaged(self) -> set[str]:
+        """Name the backends that own a transaction that runs, or are owed something: they keep their legs."""
+        book = self.ledger.book
+        running = book.running.values()
+        return {tx.owner for tx in running} | {name for tx in running for name in tx.copies} | {*book.creditors}
+
+    def _look_into_ledger(self) -> None:
+        """Find which calls the ledger must look at: its own, those that the rules look into, those that are owed."""
+        owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
+        actions = self.ledger.actions.union(self.plans.depends, *owed)
+        self.ledgered = actions | {action + SIGNED for action in actions}
+
+    def _boot_on_record(self) -> bytes | None:
+        boot = self.ledger.book.fact("boot")
+        return boot.encode() if isinstance(boot, str) else None
+
+    def spare(self, name: str) -> None:
+        """Let a backend go that was only kept for a transaction or for what it was owed."""
+        leg = self.legs.get(name)
+        if leg is not None and name not in self.plans.backends and name not in self._engaged():
+            del self.legs[name]
+            self._retire(leg)
 
     def _retire(self, leg: Leg) -> None:
         """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
@@ -265,16 +338,18 @@ class Session:
 
     def _reroute(self, leg: Leg) -> None:
         """Ask another backend, if one is to answer now, what this one was not sent yet."""
+        self.ledger.reroute(leg)
 
         def moves(call: Call, respond: Respond) -> bool:
-            return respond != leg.told and self._pick(self.plans[call.action]) is not leg
+            ours = isinstance(respond, partial) and respond.func == self.answered
+            return ours and self.pick(self.plans[call.action]) is not leg
 
         for call, respond in leg.turns.take_unsent(moves):
-            other = self._pick(self.plans[call.action])
+            other = self.pick(self.plans[call.action])
             if other is not None:
                 other.ask(call, _by_way_of(other, respond))
             else:
-                self._unroutable(call, respond)
+                self.unroutable(call, respond)
 
     def leg_up(self, leg: Leg) -> None:
         """Hear that a backend is there: calls that wait for an absent one before it in a failover go to it instead."""

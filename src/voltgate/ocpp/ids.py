@@ -1,0 +1,148 @@
+"""Where messages carry what they are about: tokens, transactions, connectors, and the numbers that parties mint.
+
+Source: the message chapters of OCPP 1.6 and of OCPP 2.0.1 and 2.1 Part 2; signed messages: 2.x Part 4 section 7.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from voltgate.ocpp.facts import SIGNED
+from voltgate.ocpp.messages import UNREADABLE, Call
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Whatever a driver shows to charge: an idTag of 1.6, an idToken of 2.x with its type in `kind`."""
+
+    text: str
+    kind: str = ""
+
+
+class _Gone:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "GONE"
+
+
+GONE = _Gone()
+"""In place of a value: the field is left out."""
+
+_LONGEST_TOKEN = 255
+"""Characters of the longest token of any version (2.1 identifierString)."""
+
+
+def _is_2(version: str) -> bool:
+    return version.startswith("ocpp2")
+
+
+def plain_fields(call: Call) -> dict[str, Any]:
+    """Give a call's fields; of a signed message those that were signed, `{}` when they cannot be read."""
+    if not call.action.endswith(SIGNED):
+        return call.fields
+    signed = call.fields.get("payload")
+    if not isinstance(signed, str):
+        return {}
+    try:
+        parsed = msgspec.json.decode(base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4)))
+    except (*UNREADABLE, binascii.Error, ValueError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _inner(fields: Mapping[str, Any], *path: str) -> Any:
+    value: Any = fields
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def token_of(version: str, call: Call) -> Token | None:
+    """Give the token that a call carries; None when it carries none (2.x: also type NoAuthorization)."""
+    fields = plain_fields(call)
+    if not _is_2(version):
+        text = _text(fields.get("idTag"))
+        return None if text is None else Token(text)
+    text = _text(_inner(fields, "idToken", "idToken"))
+    kind = _inner(fields, "idToken", "type")
+    if text is None:
+        contracts = fields.get("prioritizedEMAIDs")
+        first = contracts[0] if isinstance(contracts, list) and contracts else None
+        text, kind = _text(first), "eMAID"
+    return None if text is None or kind == "NoAuthorization" else Token(text, kind if isinstance(kind, str) else "")
+
+
+def connector_of(version: str, call: Call) -> int | None:
+    """Give the connector (1.6 connectorId) or EVSE (2.x) that a call names; None when it names none."""
+    fields = plain_fields(call)
+    if not _is_2(version):
+        return _whole(fields.get("connectorId"))
+    evse = _whole(fields.get("evseId"))
+    if evse is None:
+        evse = _whole(_inner(fields, "chargingProfileCriteria", "evseId"))
+    return _whole(_inner(fields, "evse", "id")) if evse is None else evse
+
+
+def transaction_of(version: str, call: Call) -> str | int | None:
+    """Give the transaction that a call names, as it names it: a number in 1.6, a text in 2.x."""
+    fields = plain_fields(call)
+    if not _is_2(version):
+        return _whole(fields.get("transactionId"))
+    found = fields.get("transactionId", _inner(fields, "transactionInfo", "transactionId"))
+    return found if isinstance(found, str) and found else None
+
+
+def remote_start_of(version: str, call: Call) -> int | None:
+    """Give the number of the remote start that a 2.x call names."""
+    fields = plain_fields(call)
+    found = fields.get("remoteStartId", _inner(fields, "transactionInfo", "remoteStartId"))
+    return _whole(found) if _is_2(version) else None
+
+
+def reservation_of(version: str, call: Call) -> int | None:
+    """Give the number of the reservation that a call names."""
+    fields = plain_fields(call)
+    named = fields.get("reservationId", fields.get("id") if call.action == "ReserveNow" else None)
+    return _whole(named)
+
+
+def request_of(version: str, call: Call) -> int | None:
+    """Give the number of the request that a call names (`requestId`)."""
+    return _whole(plain_fields(call).get("requestId"))
+
+
+def with_fields(payload: bytes | msgspec.Raw, changes: Mapping[tuple[str, ...], object]) -> bytes:
+    """Change values at paths of nested keys; every other value keeps its bytes and its place.
+
+    `GONE` leaves a field out; a path that is not there is added. What is no object is given back as it is.
+    """
+    try:
+        fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    except (*UNREADABLE, msgspec.ValidationError):
+        return bytes(payload)
+    inner: dict[str, dict[tuple[str, ...], object]] = {}
+    for path, value in changes.items():
+        if len(path) > 1:
+            inner.setdefault(path[0], {})[path[1:]] = value
+        elif value is GONE:
+            fields.pop(path[0], None)
+        else:
+            fields[path[0]] = msgspec.Raw(msgspec.json.encode(value))
+    for name, below in inner.items():
+        fields[name] = msgspec.Raw(with_fields(fields.get(name, msgspec.Raw(b"{}")), below))
+    return msgspec.json.encode(fields)

@@ -1,0 +1,100 @@
+"""Refusals: how "no" is said to a backend in the words of each action, as a station would say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from voltgate.ocpp.facts import plain_action
+from voltgate.ocpp.messages import Call, Error, Result
+from voltgate.ocpp.schemas import check
+
+Manner: TypeAlias = Literal["refused", "not supported"]
+
+_NO = ("Rejected", "Failed", "UnlockFailed", "Unknown", "NotFound", "NoProfiles", "NoFirmware", "NotSupported")
+"""The statuses that say no, the plainest first. The schema of the answer says which of them an action has."""
+
+
+def refusal(version: str, call: Call, manner: Manner = "refused") -> Result | Error:
+    """Refuse a backend's call: in its own status, item by item, or by a CALLERROR where the answer has no status."""
+    action = plain_action(call.action)
+    item_by_item = _ITEMS.get(action)
+    if item_by_item is not None:
+        fields = item_by_item(call.fields, "Rejected")
+        if check(version, action, "response", fields) is None:
+            return Result(call.id, msgspec.json.encode(fields))
+    status = _status(version, action, manner)
+    if status is not None:
+        return Result(call.id, msgspec.json.encode({"status": status}))
+    if manner == "not supported":
+        return Error(call.id, "NotSupported", f"{action[:100]} is not supported for this backend")
+    return Error(call.id, "SecurityError", f"This backend may not ask for {action[:100]}")
+
+
+@lru_cache(maxsize=1024)
+def _status(version: str, action: str, manner: Manner) -> str | None:
+    words = ("NotSupported", *_NO) if manner == "not supported" else _NO
+    return next((word for word in words if check(version, action, "response", {"status": word}) is None), None)
+
+
+def acceptance(call: Call) -> Result | None:
+    """Accept a change of configuration keys in the station's place; None for any other call."""
+    if call.action == "ChangeConfiguration":
+        return Result(call.id, b'{"status":"Accepted"}')
+    if call.action == "SetVariables":
+        return Result(call.id, msgspec.json.encode(set_results(call.fields, "Accepted")))
+    return None
+
+
+def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
+    """Give a list of tables; what is something else is left out."""
+    items = fields.get(name)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _named(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in ("attributeType", "component", "variable") if name in item}
+
+
+def set_results(fields: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """Answer every item of a SetVariables alike."""
+    items = _list(fields, "setVariableData")
+    return {"setVariableResult": [{"attributeStatus": status, **_named(item)} for item in items]}
+
+
+def _get_results(fields: Mapping[str, Any], status: str) -> dict[str, Any]:
+    items = _list(fields, "getVariableData")
+    return {"getVariableResult": [{"attributeStatus": status, **_named(item)} for item in items]}
+
+
+def _monitoring_results(fields: Mapping[str, Any], status: str) -> dict[str, Any]:
+    names = ("type", "severity", "component", "variable")
+    items = _list(fields, "setMonitoringData")
+    results = [{"status": status} | {name: item[name] for name in names if name in item} for item in items]
+    return {"setMonitoringResult": results}
+
+
+def _cleared_monitoring(fields: Mapping[str, Any], status: str) -> dict[str, Any]:
+    ids = fields.get("id")
+    return {
+        "clearMonitoringResult": [{"status": status, "id": each} for each in (ids if isinstance(ids, list) else ())]
+    }
+
+
+def _cleared_tariffs(fields: Mapping[str, Any], status: str) -> dict[str, Any]:
+    ids = fields.get("tariffIds")
+    named = [{"status": status, "tariffId": each} for each in (ids if isinstance(ids, list) else ())]
+    return {"clearTariffsResult": named or [{"status": status}]}
+
+
+_ITEMS: dict[str, Callable[[Mapping[str, Any], str], dict[str, Any]]] = {
+    "SetVariables": set_results,
+    "GetVariables": _get_results,
+    "SetVariableMonitoring": _monitoring_results,
+    "ClearVariableMonitoring": _cleared_monitoring,
+    "ClearTariffs": _cleared_tariffs,
+}
+"""The actions that are answered item by item."""

@@ -1,0 +1,345 @@
+"""A book: what the ledger holds of one station - transactions and their owners, and the sessions that are expected."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+from uuid import uuid4
+
+from voltgate.ocpp.ids import Token
+from voltgate.relay.numbers import Numbers, mint
+from voltgate.relay.records import FactRecord, InvitationRecord, OwedRecord, Page, Store, TransactionRecord
+
+MOST_RUNNING = 64
+"""Transactions that run at one station; of more, the oldest counts as ended."""
+REMEMBERED = 8
+"""Transactions that ended and are still found by a station that repeats itself."""
+MOST_INVITATIONS = 64
+_TOLD = 8
+
+
+def digest(*parts: bytes | str) -> str:
+    """Give a short name of a message's content, for telling a repeated one."""
+    joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return blake2b(joined, digest_size=9).hexdigest()
+
+
+class Transaction:
+    """A transaction: whose it is, who is told, and the number that each backend knows it by.
+
+    `id` is the station's, "" until it has one. `bound` is false while nobody knows whose it will be (2.x, before a
+    token): `owner` then only answers. `heard` are the backends that were told of all of it so far, `reply` is the
+    payload that the station's start was answered with, `told` names the last messages that copies were told of.
+    `answers` are those that may own it while nobody took it yet.
+    """
+
+    __slots__ = (
+        "answers",
+        "began",
+        "bound",
+        "connector",
+        "copies",
+        "ended",
+        "heard",
+        "id",
+        "key",
+        "numbers",
+        "owner",
+        "ref",
+        "reply",
+        "station",
+        "token",
+        "told",
+    )
+
+    def __init__(self, station: str, ref: str, owner: str, copies: tuple[str, ...], began: float) -> None:
+        self.station = station
+        self.ref = ref
+        self.owner = owner
+        self.copies = copies
+        self.began = began
+        self.ended: float | None = None
+        self.id = ""
+        self.key = ""
+        self.token = ""
+        self.connector: int | None = None
+        self.numbers: dict[str, int] = {}
+        self.reply: bytes | None = None
+        self.bound = True
+        self.heard: frozenset[str] | None = None
+        self.told: deque[str] = deque(maxlen=_TOLD)
+        self.answers: tuple[str, ...] = ()
+
+    def repeats(self, name: str) -> bool:
+        """Tell whether the copies were told of this message already, and note that they are now."""
+        if name in self.told:
+            return True
+        self.told.append(name)
+        return False
+
+    @property
+    def record(self) -> TransactionRecord:
+        """What is kept of it."""
+        data = {
+            "copies": self.copies,
+            "numbers": self.numbers,
+            "key": self.key,
+            "reply": None if self.reply is None else self.reply.decode(),
+            "bound": self.bound,
+            "heard": None if self.heard is None else sorted(self.heard),
+            "told": list(self.told),
+        }
+        return TransactionRecord(
+            self.station,
+            self.ref,
+            self.id,
+            self.owner,
+            self.connector,
+            self.token,
+            self.began,
+            self.ended,
+            json.dumps(data, separators=(",", ":")).encode(),
+        )
+
+
+def read_transaction(record: TransactionRecord) -> Transaction:
+    """Make a transaction of what was kept of it."""
+    data = json.loads(record.data)
+    tx = Transaction(record.station, record.ref, record.owner, tuple(data["copies"]), record.began)
+    tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
+    tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
+    tx.reply = None if data["reply"] is None else data["reply"].encode()
+    tx.heard = None if data["heard"] is None else frozenset(data["heard"])
+    tx.told.extend(data["told"])
+    return tx
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A session that is expected: the backend that asked for it, or accepted its token, will own it."""
+
+    ref: str
+    backend: str
+    token: Token | None
+    connector: int | None
+    remote_start: int | None
+    expires: float
+
+    def fits(self, token: Token | None, connector: int | None) -> bool:
+        """Tell whether a session with this token on this connector is the one; no connector is any."""
+        apart = connector is not None and self.connector is not None and connector != self.connector
+        return not apart and token is not None and self.token is not None and same(token, self.token)
+
+    def record(self, station: str) -> InvitationRecord:
+        """Give what is kept of it."""
+        token = None if self.token is None else [self.token.text, self.token.kind]
+        data = {"token": token, "connector": self.connector, "remote_start": self.remote_start}
+        return InvitationRecord(station, self.ref, self.backend, self.expires, json.dumps(data).encode())
+
+
+def _read_invitation(record: InvitationRecord) -> Invitation:
+    data = json.loads(record.data)
+    token = None if data["token"] is None else Token(*data["token"])
+    return Invitation(record.ref, record.backend, token, data["connector"], data["remote_start"], record.expires)
+
+
+def same(one: Token, other: Token) -> bool:
+    """Compare tokens: without regard to case (1.6 CiString20Type, 2.x identifierString); a type that is not known fits.
+
+    Source: OCPP 1.6 section 7.28; OCPP 2.0.1 Part 2 section 3.25.
+    """
+    return one.text.casefold() == other.text.casefold() and (one.kind == other.kind or not (one.kind and other.kind))
+
+
+class Book:
+    """What the ledger holds of one station; what changes is put into the store at once.
+
+    `wall` gives the seconds since 1970, `draw` a random number from 0 to 1.
+    """
+
+    __slots__ = (
+        "_draw",
+        "_ended",
+        "_facts",
+        "_invitations",
+        "_seq",
+        "numbers",
+        "owed",
+        "running",
+        "station",
+        "store",
+        "wall",
+    )
+
+    def __init__(
+        self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float], page: Page | None = None
+    ) -> None:
+        self.station = station
+        self.store = store
+        self.wall = wall
+        self._draw = draw
+        self.running: dict[str, Transaction] = {}
+        self._ended: deque[Transaction] = deque(maxlen=REMEMBERED)
+        self._invitations: list[Invitation] = []
+        self._facts: dict[str, FactRecord] = {}
+        self._seq = 0
+        self.owed: dict[str, deque[OwedRecord]] = {}
+        """What each backend is owed, oldest first; under "" what will be owed to somebody not yet known."""
+        self.numbers = Numbers(station, store, wall, draw)
+        if page is not None:
+            self._read(page)
+
+    def _read(self, page: Page) -> None:
+        for tx in map(read_transaction, page.transactions):
+            if tx.ended is None:
+                self.running[tx.ref] = tx
+            else:
+                self._ended.append(tx)
+        self._invitations = [_read_invitation(record) for record in page.invitations]
+        self._facts = {record.name: record for record in page.facts}
+        for owed in page.owed:
+            self.owed.setdefault(owed.backend, deque()).append(owed)
+            self._seq = max(self._seq, owed.seq)
+        self.numbers.read(page.numbers)
+
+    # Transactions.
+
+    def __iter__(self) -> Iterator[Transaction]:
+        """Give the transactions, the newest first: those that run, then those that ended."""
+        yield from reversed(self.running.values())
+        yield from reversed(self._ended)
+
+    def begin(self, owner: str, copies: tuple[str, ...]) -> Transaction:
+        """Enter a new transaction; the caller fills in the rest and keeps it."""
+        if len(self.running) >= MOST_RUNNING:
+            self.end(next(iter(self.running.values())))
+        tx = Transaction(self.station, uuid4().hex, owner, copies, self.wall())
+        self.running[tx.ref] = tx
+        return tx
+
+    def keep(self, tx: Transaction) -> None:
+        """Write down what a transaction is now."""
+        self.store.put(tx.record)
+
+    def end(self, tx: Transaction) -> None:
+        """Enter that a transaction has ended."""
+        if tx.ended is None:
+            tx.ended = self.wall()
+            self.running.pop(tx.ref, None)
+            self._ended.append(tx)
+        self.keep(tx)
+
+    def forget(self, tx: Transaction) -> None:
+        """Strike out a transaction that never came to be."""
+        if self.running.pop(tx.ref, None) is not None:
+            self.store.strike(tx.record)
+
+    def find(self, transaction: str) -> Transaction | None:
+        """Find a transaction by the station's id."""
+        return next((tx for tx in self if tx.id == transaction), None) if transaction else None
+
+    def known_to(self, backend: str, number: int) -> Transaction | None:
+        """Find a transaction by the number that a backend gave it (1.6)."""
+        return next((tx for tx in self if tx.numbers.get(backend) == number), None)
+
+    def started_as(self, key: str) -> Transaction | None:
+        """Find the transaction of a start that is repeated."""
+        return next((tx for tx in self if tx.key == key), None)
+
+    def on(self, connector: int | None) -> Transaction | None:
+        """Find the transaction that runs on a connector."""
+        return next((tx for tx in reversed(self.running.values()) if tx.connector == connector), None)
+
+    def lately_on(self, connector: int | None) -> Transaction | None:
+        """Find the transaction that runs on a connector, else the last one that ended there."""
+        return next((tx for tx in self if tx.connector == connector), None)
+
+    def mint(self) -> int:
+        """Make a transaction number that nobody uses at this station: positive, 31 bits."""
+        used = {tx.id for tx in self} | {str(number) for tx in self for number in tx.numbers.values()}
+        return mint(lambda number: str(number) in used, self._draw)
+
+    # Invitations.
+
+    def invite(
+        self,
+        backend: str,
+        token: Token | None,
+        seconds: float,
+        connector: int | None = None,
+        remote_start: int | None = None,
+    ) -> Invitation:
+        """Expect a session that will belong to `backend`."""
+        if len(self._invitations) >= MOST_INVITATIONS:
+            self.disinvite(self._invitations[0])
+        invitation = Invitation(uuid4().hex, backend, token, connector, remote_start, self.wall() + seconds)
+        self._invitations.append(invitation)
+        self.store.put(invitation.record(self.station))
+        return invitation
+
+    def invited(
+        self, token: Token | None, connector: int | None = None, remote_start: int | None = None
+    ) -> Invitation | None:
+        """Find who expects this session: by the number of the remote start, else by token, on this connector first."""
+        now = self.wall()
+        for invitation in [each for each in self._invitations if each.expires <= now]:
+            self.disinvite(invitation)
+        if remote_start is not None:
+            for each in self._invitations:
+                if each.remote_start == remote_start:
+                    return each
+        fitting = [each for each in self._invitations if each.fits(token, connector)]
+        return min(fitting, key=lambda each: each.connector != connector, default=None)
+
+    def disinvite(self, invitation: Invitation) -> None:
+        """Strike out an invitation: it was accepted, rejected, or has expired."""
+        if invitation in self._invitations:
+            self._invitations.remove(invitation)
+            self.store.strike(invitation.record(self.station))
+
+    # Facts.
+
+    def fact(self, name: str) -> Any:
+        """Give what is last known under a name; None when nothing is."""
+        record = self._facts.get(name)
+        return None if record is None else json.loads(record.data)
+
+    def note(self, name: str, value: Any) -> None:
+        """Remember something of the station; what has not changed is not written again."""
+        data = json.dumps(value, separators=(",", ":")).encode()
+        old = self._facts.get(name)
+        if old is None or old.data != data:
+            record = self._facts[name] = FactRecord(self.station, name, self.wall(), data)
+            self.store.put(record)
+
+    # What is owed.
+
+    def owe(self, backend: str, action: str, message_id: str, payload: bytes, transaction: str) -> OwedRecord:
+        """Write a message into the journal."""
+        self._seq += 1
+        record = OwedRecord(self.station, self._seq, backend, self.wall(), action, message_id, payload, transaction)
+        self.owed.setdefault(backend, deque()).append(record)
+        self.store.put(record)
+        return record
+
+    def settle(self, record: OwedRecord) -> None:
+        """Strike a message that was delivered or given up out of the journal."""
+        mine = self.owed.get(record.backend)
+        if mine is not None and record in mine:
+            mine.remove(record)
+            if not mine:
+                del self.owed[record.backend]
+            self.store.strike(record)
+
+    def kept(self, tx: Transaction) -> list[OwedRecord]:
+        """Give, in order, the events of a transaction that will be owed to whoever turns out to own it."""
+        return [record for record in self.owed.get("", ()) if record.transaction == tx.ref]
+
+    @property
+    def creditors(self) -> Iterable[str]:
+        """The backends that are owed something."""
+        return [name for name in self.owed if name]

@@ -1,0 +1,100 @@
+"""Numbers that backends mint and that may collide: reservations, requests, remote starts, charging profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from voltgate.ocpp.facts import SIGNED
+from voltgate.ocpp.messages import Call
+from voltgate.relay.records import NumberRecord, Store
+
+LARGEST = 2**31 - 1
+"""What a station takes for a number: positive, 31 bits."""
+MOST = 512
+"""Numbers that are remembered of one station; of more, the oldest is forgotten."""
+
+
+def mint(used: Callable[[int], bool], draw: Callable[[], float]) -> int:
+    """Draw a positive number of 31 bits that is not used."""
+    number = 1 + int(draw() * (LARGEST - 1))
+    while used(number):
+        number = number % LARGEST + 1
+    return number
+
+
+class Numbers:
+    """One station's numbers: whose each is, and what its backend calls it.
+
+    A number is the backend's own unless another backend uses it already: then it is one of ours.
+    """
+
+    __slots__ = ("_draw", "_ours", "_station", "_store", "_theirs", "_wall")
+
+    def __init__(self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float]) -> None:
+        self._station = station
+        self._store = store
+        self._wall = wall
+        self._draw = draw
+        self._ours: dict[tuple[str, int], NumberRecord] = {}
+        self._theirs: dict[tuple[str, str, int], NumberRecord] = {}
+
+    def read(self, records: Iterable[NumberRecord]) -> None:
+        """Take what was kept."""
+        for record in records:
+            self._enter(record)
+
+    def _enter(self, record: NumberRecord) -> None:
+        self._ours[record.kind, record.number] = record
+        self._theirs[record.kind, record.backend, record.theirs] = record
+
+    def outward(self, kind: str, backend: str, theirs: int) -> tuple[int, bool]:
+        """Give the number that the station is to know a backend's by, and whether that is new."""
+        record = self._theirs.get((kind, backend, theirs))
+        if record is not None:
+            return record.number, False
+        number = theirs
+        if (kind, theirs) in self._ours:
+            number = mint(lambda each: (kind, each) in self._ours, self._draw)
+        if len(self._ours) >= MOST:
+            self.forget(next(iter(self._ours.values())))
+        record = NumberRecord(self._station, kind, number, backend, theirs, self._wall())
+        self._enter(record)
+        self._store.put(record)
+        return number, True
+
+    def known(self, kind: str, backend: str, theirs: int) -> int | None:
+        """Give the number that the station knows a backend's by; None when the backend never used it here."""
+        record = self._theirs.get((kind, backend, theirs))
+        return None if record is None else record.number
+
+    def inward(self, kind: str, number: int | None) -> tuple[str, int] | None:
+        """Give whose a station's number is, and what that backend calls it; None when nobody is known to use it."""
+        record = self._ours.get((kind, number)) if number is not None else None
+        return None if record is None else (record.backend, record.theirs)
+
+    def forget(self, record: NumberRecord) -> None:
+        """Strike out a number."""
+        del self._ours[record.kind, record.number]
+        del self._theirs[record.kind, record.backend, record.theirs]
+        self._store.strike(record)
+
+
+_REMOTE_START = ("transactionInfo", "remoteStartId")
+
+
+def numbers_in(call: Call) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Find the numbers in a station's call that a backend minted: kind, path, number. A signed call is left alone."""
+    if call.action.endswith(SIGNED):
+        return
+    fields = call.fields
+    for kind, name in (("request", "requestId"), ("reservation", "reservationId")):
+        if _is_number(fields.get(name)):
+            yield kind, (name,), fields[name]
+    info = fields.get("transactionInfo")
+    if isinstance(info, dict) and _is_number(info.get("remoteStartId")):
+        yield "remote_start", _REMOTE_START, info["remoteStartId"]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

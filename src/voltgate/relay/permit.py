@@ -1,0 +1,315 @@
+"""Permits: what a backend may ask of a station - passed on, refused, or accepted in its place and kept private.
+
+Source of what concerns the gateway's own leg: OCPP 2.1 Part 4 section 6; 1.6 security whitepaper sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from voltgate.ocpp.facts import plain_action
+from voltgate.ocpp.ids import connector_of, with_fields
+from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.ocpp.refusals import acceptance, refusal, set_results
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The station is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The backend is told no; `why` is for the audit trail."""
+
+    reply: Reply
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absorb:
+    """The backend is told that the station did it; `keys` are what it set, and are kept for it alone."""
+
+    reply: Reply
+    keys: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The station is asked for what is allowed; `merge` puts our answers to the rest beside its own."""
+
+    call: Call
+    merge: Callable[[Reply], Reply]
+    keys: Mapping[str, str]
+    why: str
+
+
+Verdict: TypeAlias = Pass | Refuse | Absorb | Part
+_Fate: TypeAlias = Literal["pass", "refuse", "absorb"]
+
+CREDENTIAL_KEYS = (
+    "AuthorizationKey",
+    "SecurityProfile",
+    "CpoName",
+    "AdditionalRootCertificateCheck",
+    "CertificateSignedMaxChainSize",
+    "CertificateStoreMaxLength",
+    "SecurityCtrlr.*",
+    "OCPPCommCtrlr.NetworkConfigurationPriority",
+    "OCPPCommCtrlr.NetworkProfileConnectionAttempts",
+    "OCPPCommCtrlr.ActiveNetworkProfile",
+    "NetworkConfiguration.*",
+)
+"""The keys by which a station proves itself, or finds the gateway."""
+
+_CREDENTIAL_ACTIONS = frozenset({"CertificateSigned", "InstallCertificate", "DeleteCertificate", "SetNetworkProfile"})
+_OF_THE_CAR = frozenset({"V2GRootCertificate", "MORootCertificate", "OEMRootCertificate", "V2GCertificate"})
+"""Certificates of Plug & Charge: they are between car and backend, and not the gateway's."""
+_SIGNING = ("SignChargePointCertificate", "SignChargingStationCertificate", "SignCombinedCertificate")
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What one backend may ask.
+
+    `allow`, `refuse` and `not_supported` are patterns of actions: what is allowed and not refused passes. The patterns
+    of keys are for ChangeConfiguration ("HeartbeatInterval") and SetVariables ("OCPPCommCtrlr.HeartbeatInterval").
+    `stop` says whose transactions it may end, `limit` whether it sets the limits of a connector or of the station,
+    `credentials` whether it changes what the station proves itself by and whom it calls.
+    """
+
+    name: str
+    allow: tuple[str, ...]
+    refuse: tuple[str, ...] = ()
+    not_supported: tuple[str, ...] = ()
+    keys_pass: tuple[str, ...] = ()
+    keys_refuse: tuple[str, ...] = ()
+    keys_absorb: tuple[str, ...] = ()
+    stop: Literal["own", "any"] = "own"
+    limit: bool = False
+    credentials: bool = False
+
+    def judge(self, version: str, call: Call) -> Verdict:
+        """Say what becomes of a backend's call."""
+        action = plain_action(call.action)
+        if _listed(self.not_supported, action):
+            return Refuse(refusal(version, call, "not supported"), f"permit {self.name}: {action} is not supported")
+        if action in ("ChangeConfiguration", "SetVariables") and (self.keys_pass or self.keys_absorb):
+            return self._judge_keys(version, call, _listed(self.allow, action) and not _listed(self.refuse, action))
+        if not _listed(self.allow, action) or _listed(self.refuse, action):
+            return Refuse(refusal(version, call), f"permit {self.name} does not allow {action}")
+        if not self.credentials and _concerns_credentials(call):
+            return Refuse(refusal(version, call), f"permit {self.name}: {action} concerns the gateway's own link")
+        return self._judge_keys(version, call, allowed=True)
+
+    # Configuration keys.
+
+    def _judge_keys(self, version: str, call: Call, allowed: bool) -> Verdict:
+        if call.action == "ChangeConfiguration":
+            return self._judge_key(version, call, allowed)
+        if call.action == "SetVariables":
+            return self._judge_variables(version, call, allowed)
+        return Pass()
+
+    def _judge_key(self, version: str, call: Call, allowed: bool) -> Verdict:
+        key, value = call.fields.get("key"), call.fields.get("value")
+        fate = self._fate(key, allowed)
+        if fate == "pass":
+            return Pass()
+        accepted = acceptance(call)
+        if fate == "absorb" and accepted is not None:
+            return Absorb(accepted, {str(key): str(value)})
+        return Refuse(refusal(version, call), f"permit {self.name} does not allow the key {str(key)[:100]}")
+
+    def _judge_variables(self, version: str, call: Call, allowed: bool) -> Verdict:
+        items = call.fields.get("setVariableData")
+        items = items if isinstance(items, list) else []
+        fates = [self._fate(variable_name(item), allowed) for item in items]
+        kept = {
+            variable_name(item): str(item.get("attributeValue"))
+            for item, fate in zip(items, fates, strict=True)
+            if fate == "absorb"
+        }
+        if not items and not allowed:
+            return Refuse(refusal(version, call), f"permit {self.name} does not allow SetVariables")
+        if all(fate == "pass" for fate in fates):
+            return Pass()
+        if "pass" in fates:
+            return _part(call, items, fates, kept, f"permit {self.name} does not allow all of the variables")
+        reply = Result(call.id, msgspec.json.encode(_own_results(items, fates)))
+        if kept and "refuse" not in fates:
+            return Absorb(reply, kept)
+        return Refuse(reply, f"permit {self.name} does not allow these variables")
+
+    def _fate(self, key: Any, allowed: bool) -> _Fate:
+        if not isinstance(key, str):
+            return "pass" if allowed else "refuse"
+        folded = key.casefold()
+        if not self.credentials and _listed_folded(CREDENTIAL_KEYS, folded):
+            return "refuse"
+        if _listed_folded(self.keys_absorb, folded):
+            return "absorb"
+        if _listed_folded(self.keys_refuse, folded):
+            return "refuse"
+        return "pass" if allowed or _listed_folded(self.keys_pass, folded) else "refuse"
+
+
+def variable_name(item: Any) -> str:
+    """Name a variable of 2.x as the configuration does: "Component.Variable"."""
+    if not isinstance(item, dict):
+        return "?"
+    component, variable = item.get("component"), item.get("variable")
+    names = [part.get("name") if isinstance(part, dict) else None for part in (component, variable)]
+    return f"{names[0]}.{names[1]}"
+
+
+def _own_results(items: list[Any], fates: list[_Fate]) -> dict[str, Any]:
+    """Answer the items that do not reach the station."""
+    words = {"absorb": "Accepted", "refuse": "Rejected"}
+    ours = [(item, words[fate]) for item, fate in zip(items, fates, strict=True) if fate != "pass"]
+    results = [set_results({"setVariableData": [item]}, word)["setVariableResult"] for item, word in ours]
+    return {"setVariableResult": [each for result in results for each in result]}
+
+
+def _part(call: Call, items: list[Any], fates: list[_Fate], kept: Mapping[str, str], why: str) -> Part:
+    """Ask the station for the items that pass, and answer the others beside."""
+    passing = [item for item, fate in zip(items, fates, strict=True) if fate == "pass"]
+    part = Call(call.id, call.action, with_fields(call.payload, {("setVariableData",): passing}))
+    part.at, part.deadline, part.asker = call.at, call.deadline, call.asker
+
+    def merge(reply: Reply) -> Reply:
+        theirs = reply.fields.get("setVariableResult") if isinstance(reply, Result) else None
+        if not isinstance(theirs, list) or len(theirs) != len(passing):
+            return reply
+        ours = iter(_own_results(items, fates)["setVariableResult"])
+        given = iter(theirs)
+        merged = [next(given) if fate == "pass" else next(ours, None) for fate in fates]
+        return Result(reply.id, msgspec.json.encode({"setVariableResult": [each for each in merged if each]}))
+
+    return Part(part, merge, kept, why)
+
+
+@lru_cache(maxsize=4096)
+def _matching(glob: str) -> re.Pattern[str]:
+    return re.compile(translate(glob))
+
+
+def _listed(globs: tuple[str, ...], name: str) -> bool:
+    return any(glob in ("*", name) or _matching(glob).match(name) for glob in globs)
+
+
+def _listed_folded(globs: tuple[str, ...], folded: str) -> bool:
+    return any(_matching(glob.casefold()).match(folded) for glob in globs)
+
+
+def _concerns_credentials(call: Call) -> bool:
+    """Tell whether a call changes what the station proves itself by, or whom it calls."""
+    action, fields = plain_action(call.action), call.fields
+    if action in ("TriggerMessage", "ExtendedTriggerMessage"):
+        return fields.get("requestedMessage") in _SIGNING
+    return action in _CREDENTIAL_ACTIONS and fields.get("certificateType") not in _OF_THE_CAR
+
+
+# The presets.
+
+_READING = tuple(
+    """
+    GetBaseReport GetChargingProfiles GetCompositeSchedule GetConfiguration GetDERControl GetDisplayMessages
+    GetInstalledCertificateIds GetLocalListVersion GetMonitoringReport GetPeriodicEventStream GetReport GetTariffs
+    GetTransactionStatus GetVariables TriggerMessage
+    """.split()
+)
+
+_CHARGING = tuple(
+    """
+    CancelReservation ClearChargingProfile CostUpdated RemoteStartTransaction RemoteStopTransaction
+    RequestStartTransaction RequestStopTransaction ReserveNow SetChargingProfile UnlockConnector
+    """.split()
+)
+
+OBSERVE = Permit("observe", _READING)
+"""Reading only."""
+CHARGE = Permit("charge", (*_READING, *_CHARGING))
+"""Reading, and starting and stopping its own sessions."""
+FULL = Permit("full", ("*",), stop="any", limit=True)
+"""Everything but what concerns the gateway's own link."""
+PRESETS = {permit.name: permit for permit in (OBSERVE, CHARGE, FULL)}
+
+
+# A backend's private values.
+
+
+def overlay(version: str, call: Call, reply: Reply, private: Mapping[str, str]) -> Reply:
+    """Show a backend the values that it set and that were kept private, in the answer that reads them."""
+    if not isinstance(reply, Result):
+        return reply
+    private = {key.casefold(): value for key, value in private.items()}
+    if call.action == "GetConfiguration":
+        return _overlaid(reply, "configurationKey", "value", lambda item: private.get(str(item.get("key")).casefold()))
+    if call.action == "GetVariables":
+        return _overlaid(
+            reply, "getVariableResult", "attributeValue", lambda item: private.get(variable_name(item).casefold())
+        )
+    return reply
+
+
+def _overlaid(reply: Result, name: str, value: str, find: Callable[[dict[str, Any]], str | None]) -> Result:
+    items = reply.fields.get(name)
+    items = items if isinstance(items, list) else []
+    changed = False
+    for item in items:
+        own = find(item) if isinstance(item, dict) else None
+        if own is not None:
+            item[value], changed = own, True
+    return Result(reply.id, with_fields(reply.payload, {(name,): items})) if changed else reply
+
+
+# Charging limits.
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A charging limit that a call sets or clears: for a transaction, a connector or the whole station."""
+
+    purpose: str
+    connector: int | None
+    transaction: str | int | None
+
+
+def concerns_limit(version: str, call: Call) -> Limit | None:
+    """Tell which charging limit a call sets or clears; None when it concerns none."""
+    action, fields = plain_action(call.action), call.fields
+    if action == "ClearChargingProfile":
+        by_number = fields.get("id", fields.get("chargingProfileId")) is not None
+        return None if by_number else Limit("", connector_of(version, call), None)
+    if action != "SetChargingProfile":
+        return None
+    profile = fields.get("csChargingProfiles", fields.get("chargingProfile"))
+    profile = profile if isinstance(profile, dict) else {}
+    purpose = str(profile.get("chargingProfilePurpose"))
+    transaction = profile.get("transactionId")
+    return Limit(purpose, connector_of(version, call), transaction if isinstance(transaction, str | int) else None)
+
+
+def profile_fault(version: str, call: Call) -> str | None:
+    """Say what is wrong with the charging profile inside a remote start; None when nothing is.
+
+    It must be a TxProfile without a transaction, which does not exist yet (1.6 section 5.11; 2.x Part 2 F01).
+    """
+    if plain_action(call.action) not in ("RemoteStartTransaction", "RequestStartTransaction"):
+        return None
+    profile = call.fields.get("chargingProfile")
+    if not isinstance(profile, dict):
+        return None
+    if profile.get("chargingProfilePurpose") != "TxProfile":
+        return "the charging profile of a remote start must be a TxProfile"
+    if "transactionId" in profile:
+        return "the charging profile of a remote start must not name a transaction"
+    return None
