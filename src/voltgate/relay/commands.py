@@ -107,16 +107,17 @@ def _pass(ledger: Ledger, leg: Leg, permit: Permit, call: Call, respond: Respond
     if objection is not None:
         _refuse(ledger, leg, call, respond, refusal(ledger.version, call), objection)
         return
-    changes = _translated(ledger, leg, call)
-    if changes is None:
+    translation = _translated(ledger, leg, call)
+    if translation is None:
         _refuse(ledger, leg, call, respond, refusal(ledger.version, call), "it names a number of another backend")
         return
+    changes, fresh = translation
     sent = _changed(call, changes)
     invitation = _invite(ledger, leg, sent)
     home = partial(_replied, ledger, leg, call, invitation, why, respond)
     if call.kind == SEND:
         ledger.session.turns.ask(sent, respond)
-    elif invitation is None and not (changes and not ledger.alone):
+    elif invitation is None and not fresh:
         ledger.session.turns.ask(sent, home)
     else:
         _once_written(ledger, leg, sent, home)
@@ -245,17 +246,21 @@ def _limits(ledger: Ledger, leg: Leg, permit: Permit, call: Call) -> str | None:
 # Numbers.
 
 
-def _translated(ledger: Ledger, leg: Leg, call: Call) -> dict[Path, object] | None:
-    """Put a backend's numbers into the station's; None when it names one that it never gave."""
+def _translated(ledger: Ledger, leg: Leg, call: Call) -> tuple[dict[Path, object], bool] | None:
+    """Put a backend's numbers into the station's, and tell whether one is new; None when it never gave one it names."""
     changes = _transaction_number(ledger, leg, call)
-    if changes is None or ledger.alone:
-        return changes
+    if changes is None:
+        return None
+    if ledger.alone:
+        return changes, False
     action, fields = plain_action(call.action), plain_fields(call)
+    fresh = False
     for kind, path in _MINTED.get(action, ()):
         theirs = _at(fields, path)
         if theirs is not None:
-            number, _ = ledger.book.numbers.outward(kind, leg.name, theirs)
+            number, new = ledger.book.numbers.outward(kind, leg.name, theirs)
             changes |= {path: number} if number != theirs else {}
+            fresh = fresh or new
     for kind, path in _NAMED.get(action, ()):
         theirs = _at(fields, path)
         if theirs is not None:
@@ -263,7 +268,7 @@ def _translated(ledger: Ledger, leg: Leg, call: Call) -> dict[Path, object] | No
             if known is None:
                 return None
             changes |= {path: known} if known != theirs else {}
-    return changes
+    return changes, fresh
 
 
 def _transaction_number(ledger: Ledger, leg: Leg, call: Call) -> dict[Path, object] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -48,33 +49,35 @@ class Item:
 
 
 class Delivery:
-    """The messages that one leg's backend gets one after the other.
+    """The messages that one leg's backend gets in order, and not all at once.
 
-    What is owed is kept until it was answered; what is only told is dropped when it cannot be sent.
+    What is owed goes one by one and is kept until it was answered. What is only told waits for nothing but its place,
+    and for the number that the backend gives to the start of its transaction; when it cannot be sent it is dropped.
     """
 
-    __slots__ = ("_due", "_leg", "_open", "_queue")
+    __slots__ = ("_due", "_leg", "_open", "_queue", "_starting")
 
     def __init__(self, leg: Leg) -> None:
         self._leg = leg
         self._queue: deque[Item] = deque()
         self._open: Item | None = None
+        self._starting: set[str] = set()
         self._due = -FOREVER
 
     @property
     def busy(self) -> bool:
-        """Tell whether something is under way or waits: whatever comes now has to wait behind it."""
-        return bool(self._queue)
+        """Tell whether something waits or is owed: what comes now must not overtake it."""
+        return bool(self._queue) or self._open is not None
 
-    @property
-    def owes(self) -> bool:
-        """Tell whether the backend is owed something."""
-        return any(item.record is not None for item in self._queue)
+    def holds(self, tx: Transaction | None) -> bool:
+        """Tell whether messages of a transaction are on their way."""
+        waiting = any(item.transaction is tx for item in self._queue)
+        return tx is not None and (waiting or (self._open is not None and self._open.transaction is tx))
 
     def add(self, item: Item) -> None:
         """Send a message when those before it are done."""
         leg = self._leg
-        item.late = item.late or not leg.up
+        item.late = not leg.up or item.late
         if item.record is None and item.respond is None and len(self._queue) >= leg.backend.settings.waiting:
             leg.told(Unanswered(Reason.OVERLOADED, "Too many copies wait for this backend"))
             return
@@ -86,22 +89,26 @@ class Delivery:
 
     def _bound(self) -> None:
         """Give up the oldest of what is owed when it is too much."""
-        owed = [item for item in self._queue if item.record is not None and item is not self._open]
+        owed = [item for item in self._queue if item.record is not None]
         if len(owed) > self._leg.session.settings.journal.entries:
             self._queue.remove(owed[0])
             self._give_up(owed[0], "too many messages are owed")
 
     def pump(self, now: float) -> None:
-        """Send the next message, if it is its time."""
-        while self._open is None and self._queue and self._leg.up and now >= self._due:
+        """Send what may be sent."""
+        while self._queue and self._open is None and self._leg.up and now >= self._due:
             item = self._queue[0]
-            if not self._admitted(item, now):
+            if self._waits_for_number(item) or not self._admitted(item, now):
                 return
+            self._queue.popleft()
             self._send(item, now)
+
+    def _waits_for_number(self, item: Item) -> bool:
+        return item.transaction is not None and item.transaction.ref in self._starting
 
     def _admitted(self, item: Item, now: float) -> bool:
         """Tell whether an overdue message may go now: a backend that comes back is not stormed."""
-        if not item.late or item.admitted:
+        if item.record is None or not item.late or item.admitted:
             return True
         backend = self._leg.backend
         at = max(now, backend.free_at)
@@ -116,58 +123,53 @@ class Delivery:
         self._leg.session.ports.wheel.at(until, self.pump)
 
     def _send(self, item: Item, now: float) -> None:
-        leg = self._leg
-        session = leg.session
+        session = self._leg.session
         if item.record is not None and session.ledger.book.wall() - item.record.at > session.settings.journal.age:
-            self._queue.popleft()
             self._give_up(item, "too old")
             return
-        call = session.ledger.addressed(leg, item.call, item.transaction)
+        call = session.ledger.addressed(self._leg, item.call, item.transaction)
         if call is None:
-            self._queue.popleft()
             self._give_up(item, "this backend gave the transaction no number")
             return
         call = _again(call, now, session.settings.backend_patience, item.record)
         call.asker = self
-        self._open = item
-        leg.turns.ask(call, partial(self._answered, item))
+        if item.record is not None:
+            self._open = item
+        elif item.transaction is not None and call.action == "StartTransaction":
+            self._starting.add(item.transaction.ref)
+        self._leg.turns.ask(call, partial(self._answered, item))
 
     def _answered(self, item: Item, reply: Reply) -> None:
-        if self._open is not item:  # it was given up while it was under way
-            return
-        self._open = None
         if item.record is None:
-            self._done(item, reply)
-        elif isinstance(reply, Unanswered):
-            if reply.reason is not Reason.GONE:
-                self._retry(item)
-        elif isinstance(reply, Error):
-            self._refused(item, reply)
+            self._told(item, reply)
         else:
-            self._done(item, reply)
+            self._open = None
+            self._taken(item, reply)
         self.pump(self._leg.session.ports.clock())
 
-    def _done(self, item: Item, reply: Reply) -> None:
-        self._queue.remove(item)
-        ledger = self._leg.session.ledger
-        ledger.delivered(self._leg, item, reply)
-        if item.respond is not None:
-            item.respond(reply)
-        elif item.record is None:
-            self._leg.told(reply)
+    def _told(self, item: Item, reply: Reply) -> None:
+        if item.transaction is not None:
+            self._starting.discard(item.transaction.ref)
+        self._leg.session.ledger.delivered(self._leg, item, reply)
+        (item.respond or self._leg.told)(reply)
 
-    def _refused(self, item: Item, reply: Error) -> None:
-        item.refusals += 1
-        if item.refusals >= self._leg.session.settings.journal.attempts:
-            self._queue.remove(item)
-            self._give_up(item, f"answered {reply.code} {item.refusals} times")
+    def _taken(self, item: Item, reply: Reply) -> None:
+        """Strike out what the backend has taken; everything else is tried again."""
+        if isinstance(reply, Error):
+            refused = not isinstance(reply, Unanswered)
+            item.refusals += refused
+            if item.refusals >= self._leg.session.settings.journal.attempts:
+                self._give_up(item, f"answered {reply.code} {item.refusals} times")
+                return
+            self._queue.appendleft(item)
+            if refused or (isinstance(reply, Unanswered) and reply.reason is not Reason.GONE):
+                self._try_later(item)
         else:
-            self._retry(item)
+            self._leg.session.ledger.delivered(self._leg, item, reply)
 
-    def _retry(self, item: Item) -> None:
-        """Try again later; the wait grows, so that it does not look like an attack."""
-        item.late = True
-        item.admitted = False
+    def _try_later(self, item: Item) -> None:
+        """Wait longer each time, so that it does not look like an attack."""
+        item.late, item.admitted = True, False
         session = self._leg.session
         wait = min(2.0 ** min(item.tries, 6), _LONGEST_WAIT) * (1 - 0.5 * session.ports.draw())
         item.tries += 1
@@ -177,31 +179,28 @@ class Delivery:
         """Say aloud what a backend will never get."""
         leg = self._leg
         if item.record is None:
-            leg.told(Unanswered(Reason.REFUSED, reason))
+            (item.respond or leg.told)(Unanswered(Reason.REFUSED, reason))
             return
         leg.backend.given_up += 1
-        leg.session.ledger.book.settle(item.record)
+        leg.session.ledger.settle(leg, item.record)
         leg.session.ports.listen(GivenUp(leg.session.identity, leg.name, item.record.action, reason))
 
     def _expire(self, now: float) -> None:
         """Answer those that have waited behind others for too long."""
-        for item in [each for each in self._queue if each.respond is not None and each is not self._open]:
-            if item.call.deadline <= now:
-                self._drop(item, Unanswered(Reason.TIMED_OUT, "Its turn never came"))
-
-    def _drop(self, item: Item, reply: Unanswered) -> None:
-        self._queue.remove(item)
-        if item.respond is not None:
-            item.respond(reply)
-        elif item.record is None:
-            self._leg.told(reply)
+        self._drop(lambda item: item.respond is not None and item.call.deadline <= now, Reason.TIMED_OUT)
 
     def down(self) -> None:
         """Drop what is only told or asked: the link is gone. What is owed stays."""
-        for item in [each for each in self._queue if each.record is None and each is not self._open]:
-            self._drop(item, Unanswered(Reason.GONE, "The link was lost"))
+        self._drop(lambda item: item.record is None, Reason.GONE)
         for item in self._queue:
             item.late = True
+
+    def _drop(self, chosen: Callable[[Item], bool], reason: Reason) -> None:
+        dropped = [item for item in self._queue if chosen(item)]
+        for item in dropped:
+            self._queue.remove(item)
+        for item in dropped:
+            (item.respond or self._leg.told)(Unanswered(reason, "It waited behind others"))
 
 
 def _again(call: Call, now: float, patience: float, record: OwedRecord | None) -> Call:

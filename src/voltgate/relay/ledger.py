@@ -184,7 +184,7 @@ class Ledger:
             return
         leg.asked[key] = asked
         home = partial(_answered, leg, call, key)
-        if not leg.delivering:
+        if not leg.delivers(tx):
             leg.ask(self.addressed(leg, call, tx) or call, home)
         elif leg.backend.settings.when_down == "answer":
             home(Unanswered(Reason.GONE, f"Backend {leg.name} has to catch up first"))
@@ -274,7 +274,12 @@ class Ledger:
             if item.record is not None and self.session.settings.ledger.stop_refused:
                 standin.reconsider(self, leg, tx, reply)
         if item.record is not None:
-            self.book.settle(item.record)
+            self.settle(leg, item.record)
+
+    def settle(self, leg: Leg, record: OwedRecord) -> None:
+        """Strike out what was owed; a backend that was kept for its sake is let go."""
+        self.book.settle(record)
+        self.session.spare(leg.name)
 
     def ended(self, tx: Transaction) -> None:
         """Enter the end of a transaction; a backend that was kept for its sake may be let go."""

@@ -15,6 +15,7 @@ from voltgate.relay.events import LegDown, LegUp
 from voltgate.relay.journal import Delivery, Item
 
 if TYPE_CHECKING:
+    from voltgate.relay.book import Transaction
     from voltgate.relay.ledger import Asked
     from voltgate.relay.session import Session
     from voltgate.relay.wire import Wire
@@ -128,15 +129,9 @@ class Leg:
             dropped = self.backend.copies_dropped
             dropped[reply.reason.value] = dropped.get(reply.reason.value, 0) + 1
 
-    @property
-    def delivering(self) -> bool:
-        """Tell whether messages are on their way that what comes now must not overtake."""
-        return self._delivery is not None and self._delivery.busy
-
-    @property
-    def owed(self) -> bool:
-        """Tell whether the backend is owed something."""
-        return self._delivery is not None and self._delivery.owes
+    def delivers(self, tx: Transaction | None) -> bool:
+        """Tell whether messages of a transaction are on their way that later ones must not overtake."""
+        return self._delivery is not None and self._delivery.holds(tx)
 
     def deliver(self, item: Item) -> None:
         """Send a message after those before it."""
