@@ -240,7 +240,7 @@ async def test_fr_14_a_station_gets_one_call_at_a_time(stage: Stage, version: st
     """Two backends call at once: the station gets the second call after it has answered the first."""
     await stage.backend("main")
     await stage.backend("other")
-    await stage.gateway()
+    await stage.gateway(backends={"other": {"permit": "full"}})
     station, main, other = await stage.meet("CP1", version)
     action, payload = command(version)
     asked = [await main.ask(action, payload, id="m"), await other.ask(action, payload, id="o")]
@@ -601,7 +601,7 @@ async def test_fr_34_a_new_id_changes_nothing_else(stage: Stage) -> None:
     """Where two backends use one id, the second gets another towards the station; every other byte stays."""
     await stage.backend("main")
     await stage.backend("other")
-    await stage.gateway(calls={"station_window": 2})
+    await stage.gateway(calls={"station_window": 2}, backends={"other": {"permit": "full"}})
     station, main, other = await stage.meet()
     main.send('[2, "1",  "DataTransfer", {"v":21.40}]')
     await station.expect_text('[2, "1",  "DataTransfer", {"v":21.40}]')

@@ -137,7 +137,7 @@ async def test_fr_21_errors_for_the_absent_are_whole(stage: Stage, version: str)
     await away.deny()
     await stage.gateway(
         routes={"main": {"admit": "gateway", "rules": [{"actions": ["Heart*"], "answer": "away"}, {"answer": "main"}]}},
-        backends={"away": {"when_down": "refuse"}},
+        backends={"away": {"when_down": "refuse"}, "main": {"permit": "full"}},
         calls={"station": 0.5, "backend": 0.5},
         limits={"waiting_calls": 1},
     )

@@ -156,6 +156,7 @@ async def test_rg_08_a_new_backend_gets_the_remembered_boot(stage: Stage) -> Non
     await station.expect_result(asked)
     await stage.backend("added")
     document = stage.configuration()
+    document["backends"]["added"]["permit"] = "full"
     document["listen"] = {
         "stations": [f"ws://127.0.0.1:{gateway.address[1]}"],
         "http": f"127.0.0.1:{gateway.http_port}",

@@ -257,9 +257,7 @@ def test_other_news_waits_behind_what_is_owed() -> None:
 @pytest.mark.parametrize("action", ["SecurityEventNotification", "FirmwareStatusNotification"])
 def test_what_is_owed_is_a_setting(action: str) -> None:
     """Which messages a backend is owed can be set."""
-    stage = Stage(
-        one("a", copy=("b",)), backends={"b": ALWAYS | {"owed": frozenset({action})}}, version="ocpp2.0.1"
-    )
+    stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS | {"owed": frozenset({action})}}, version="ocpp2.0.1")
     stage.up("a")
     stage.station.sends(2, "1", action, {"x": 1})
     stage["a"].sends(3, "1", {})

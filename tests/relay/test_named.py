@@ -140,7 +140,7 @@ def test_a_remote_start() -> None:
 def test_a_reservation() -> None:
     """A transaction that uses a reservation belongs to who reserved, and so does what becomes of the reservation."""
     stage = split()
-    for name, number in (("b", 1), ("a", 1)):
+    for name in ("b", "a"):
         stage[name].sends(2, "r", "ReserveNow", {"id": 1, "idToken": GUEST, "expiryDateTime": "x"})
         (sent,) = stage.station.take()
         stage.station.sends(3, sent[1], {"status": "Accepted"})
@@ -150,7 +150,9 @@ def test_a_reservation() -> None:
     stage["b"].gets([2, "1", "TransactionEvent", event("Started", 0, reservationId=1)])
     for name in ("a", "c"):
         stage[name].gets([2, "1", "TransactionEvent", event("Started", 0)])
-    stage.station.sends(2, "2", "ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": "Expired"})
+    stage.station.sends(
+        2, "2", "ReservationStatusUpdate", {"reservationId": number, "reservationUpdateStatus": "Expired"}
+    )
     stage["a"].gets([2, "2", "ReservationStatusUpdate", {"reservationId": 1, "reservationUpdateStatus": "Expired"}])
     stage["b"].sends(2, "c", "CancelReservation", {"reservationId": 9})
     stage["b"].gets([3, "c", {"status": "Rejected"}])

@@ -261,7 +261,7 @@ def test_minus_one() -> None:
 
 
 def test_an_unknown_number() -> None:
-    """A number that is not in the ledger goes to the backend that answers by default, unless it would take it for another."""
+    """A number that is not in the ledger goes to the default backend, but never as a number of something else."""
     stage = split()
     stage.station.sends(2, "x", "StopTransaction", {"transactionId": 99, "idTag": "04EMA"})
     stage["a"].gets([2, "x", "StopTransaction", {"transactionId": 99, "idTag": "04EMA"}])

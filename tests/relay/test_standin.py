@@ -9,7 +9,6 @@ import pytest
 
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.schemas import check
-from voltgate.relay.ledger import LedgerSettings
 from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.standin import StandIn
 
@@ -20,7 +19,9 @@ STATUS = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
 def known(*names: str, version: str = "ocpp1.6", **settings: Any) -> Stage:
     """Make a stage whose first backend has accepted the station and a token, and is then lost."""
     names = names or ("a",)
-    stage = Stage(one(names[0], copy=names[1:]), version=version, backends={names[0]: {"when_down": "answer", **settings}})
+    stage = Stage(
+        one(names[0], copy=names[1:]), version=version, backends={names[0]: {"when_down": "answer", **settings}}
+    )
     stage.up(*names)
     boot = {"currentTime": "x", "interval": 120, "status": "Accepted"}
     token = {"idTag": "77"} if version == "ocpp1.6" else {"idToken": {"idToken": "77", "type": "ISO14443"}}
@@ -127,8 +128,7 @@ def test_a_call_that_got_lost_with_the_link() -> None:
 @pytest.mark.parametrize("stop", [True, False])
 def test_a_token_that_the_backend_refuses_later(stop: bool) -> None:
     """A session that was let begin is stopped when its owner refuses the token; that is a setting."""
-    stage = known(stand_in=StandIn("all"))
-    stage.session.settings = type(stage.session.settings)(ledger=LedgerSettings(stop_refused=stop))
+    stage = known(stand_in=StandIn("all", stop_refused=stop))
     number = says(stage, "StartTransaction", START)["transactionId"]
     back(stage)
     gets(stage, "StartTransaction", {"transactionId": 5, "idTagInfo": {"status": "Blocked"}})

@@ -22,6 +22,7 @@ from voltgate import __version__
 from voltgate.app.doors import Doors, report
 from voltgate.app.world import Surroundings, build
 from voltgate.config import Config, ConfigErrors, Loaded, read
+from voltgate.config.store import OFF
 from voltgate.dialler import Dialler
 from voltgate.gateway import Gateway
 from voltgate.ocpp.turns import Counts
@@ -30,6 +31,8 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.session import Ports
+from voltgate.store import Database, DatabaseSettings
+from voltgate.store.address import read_address
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.server import WebServer, application
@@ -60,7 +63,7 @@ class _Conf:
 
     loaded: Loaded
     problems: tuple[str, ...] = ()
-    stamp: tuple[int, int] | None = None
+    stamps: tuple[tuple[int, int] | None, ...] = ()
     changes: int = 0
     events: dict[str, int] = field(default_factory=dict)
 
@@ -69,14 +72,14 @@ class Process:
     """One gateway process, from its configuration to its end."""
 
     def __init__(self, loaded: Loaded) -> None:
-        self._conf = _Conf(loaded, stamp=_stamp(loaded.source))
+        self._conf = _Conf(loaded, stamps=_stamps(loaded))
         self._clock = time.monotonic  # the loop's own has whole milliseconds
         self._wheel = Wheel(self._clock(), TICK)
         self._counts = Counts()
         self._dialler = Dialler(self._wheel, self._clock, report)
         self._surroundings = Surroundings()
         world = build(loaded.config, self._surroundings, None)
-        store = Nowhere()
+        self._database = _database(loaded)
         ports = Ports(
             self._wheel,
             self._clock,
@@ -85,10 +88,11 @@ class Process:
             self._happened,
             self._counts,
             time.time,
-            store,
+            self._database or Nowhere(),
         )
         room = self._surroundings.waiting_room(loaded.config)
-        self._gateway = Gateway(world, ports, self._dialler, room, nothing_on_record)
+        load = nothing_on_record if self._database is None else self._database.load
+        self._gateway = Gateway(world, ports, self._dialler, room, load)
         self._doors = Doors(self._gateway.admit, self._wheel, self._clock)
         self._web: WebServer | None = None
         self._frozen = 1000.0
@@ -102,6 +106,8 @@ class Process:
         config = self._conf.loaded.config
         self._tick()
         try:
+            if self._database is not None:
+                await self._database.open()
             self._web = self._open_web(config)
             await self._doors.follow(config)
             async with asyncio.TaskGroup() as serving:
@@ -115,6 +121,8 @@ class Process:
             self._stopping = True
             await self._doors.close()
             await self._dialler.close()
+            if self._database is not None:
+                await self._database.close()
             self._surroundings.close()
             if self._ticking is not None:
                 self._ticking.cancel()
@@ -197,6 +205,7 @@ class Process:
             "ready": not self._stopping,
             "stations": {"connected": len(self._gateway.sessions), "listeners": list(self._doors.addresses())},
             "backends": {name: {"legs": backend.legs, "up": backend.up} for name, backend in world.backends.items()},
+            "store": self._store_state(),
             "configuration": {
                 "file": str(conf.loaded.source) if conf.loaded.source else None,
                 "changes": conf.changes,
@@ -204,12 +213,21 @@ class Process:
             },
         }
 
+    def _store_state(self) -> dict[str, Any]:
+        """Say how the database is; without it stations of one backend are answered all the same."""
+        if self._database is None:
+            return {"status": "off"}
+        state = self._database.state
+        owed = {"messages": state.owed, "oldest_seconds": round(state.oldest_owed)}
+        status = {"status": "ok"} if state.reason is None else {"status": "away", "reason": state.reason}
+        return status | {"waiting_records": state.pending, "owed": owed}
+
     # Change.
 
     async def change(self) -> None:
         """Read the configuration again and go by it: all of it or nothing."""
         source = self._conf.loaded.source
-        self._conf.stamp = _stamp(source)
+        self._conf.stamps = _stamps(self._conf.loaded)
         try:
             loaded = read(source, os.environ)
             world = build(loaded.config, self._surroundings, self._gateway.world)
@@ -221,7 +239,9 @@ class Process:
         logs.configure(loaded.config.log.level, loaded.config.log.format)
         if loaded.config.listen.http != self._conf.loaded.config.listen.http:
             log.warning("listen.http has changed: that takes a restart", key="listen.http")
-        self._conf.loaded, self._conf.problems = loaded, ()
+        if loaded.config.store != self._conf.loaded.config.store:
+            log.warning("store has changed: that takes a restart", key="store")
+        self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
         self._gateway.change(world)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
@@ -237,9 +257,29 @@ class Process:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asked.wait(), _LOOK_AT_FILE)
-            if asked.is_set() or _stamp(self._conf.loaded.source) != self._conf.stamp:
+            if asked.is_set() or _stamps(self._conf.loaded) != self._conf.stamps:
                 asked.clear()
                 await self.change()
+
+
+def _database(loaded: Loaded) -> Database | None:
+    """Make the store that a configuration names; None where nothing is to be kept."""
+    config, section = loaded.config, loaded.config.store
+    if section.url == OFF:
+        return None
+    folder = Path() if loaded.source is None else loaded.source.parent
+    address = read_address(section.url, folder.absolute())
+    if section.password is not None:
+        address = address.set(password=section.password.get_secret_value())
+    days = (section.keep_days, section.audit_days, config.journal.days)
+    keep, audit, owed = (each * 86400 for each in days)
+    return Database(address, DatabaseSettings(section.patience, keep=keep, keep_audit=audit, keep_owed=owed))
+
+
+def _stamps(loaded: Loaded) -> tuple[tuple[int, int] | None, ...]:
+    """Say which versions of its files a configuration is made of."""
+    lists = [group.file for group in loaded.config.token_groups.values() if group.file is not None]
+    return tuple(map(_stamp, (loaded.source, *lists)))
 
 
 def _stamp(source: Path | None) -> tuple[int, int] | None:

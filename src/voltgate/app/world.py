@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from voltgate.carriers.websocket.link import LinkSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.routes import Route as RouteSection
+from voltgate.config.routes import Rule as RuleSection
 from voltgate.config.stations import StationEntry
 from voltgate.dialler import Dialling
 from voltgate.directory.stations import Credentials, Directory, Entry, Station
@@ -19,9 +20,14 @@ from voltgate.directory.waiting import WaitingRoom
 from voltgate.gateway import Habits, World
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend, BackendSettings, Retry
-from voltgate.relay.route import Route, Rule
+from voltgate.relay.journal import JournalSettings
+from voltgate.relay.ledger import LedgerSettings
+from voltgate.relay.permit import PRESETS, Permit
+from voltgate.relay.route import Chain, Route, Rule
 from voltgate.relay.screen import strictly
 from voltgate.relay.session import SessionSettings
+from voltgate.relay.standin import StandIn
+from voltgate.relay.tokens import ANY, NONE, Spelling, Tokens, listed
 
 
 @dataclass(slots=True)
@@ -140,6 +146,10 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
         messages_per_second=config.limits.messages_per_second,
         burst=config.limits.messages_burst,
         registration=config.protocol.registration,
+        ledger=LedgerSettings(config.ledger.invitation),
+        journal=JournalSettings(
+            config.journal.days * 86400, config.journal.entries, config.journal.rate, config.journal.attempts
+        ),
     )
     made: dict[tuple[int, str | None], SessionSettings] = {}
 
@@ -170,6 +180,9 @@ def _route(name: str, section: RouteSection, config: Config) -> Route:
         weights = tuple((n, w) for n, w in zip(rule.answer.backends, rule.answer.weights, strict=False) if w > 0)
         rules.append(
             Rule(
+                tokens=_tokens(rule, config),
+                connectors=frozenset(rule.connectors),
+                chain=_chain(rule),
                 actions=rule.actions,
                 stations=fold(rule.stations or ""),
                 tags=frozenset(rule.tags),
@@ -181,7 +194,64 @@ def _route(name: str, section: RouteSection, config: Config) -> Route:
     return Route(name, config.admit(name), tuple(rules))
 
 
+def _tokens(rule: RuleSection, config: Config) -> Tokens | None:
+    if rule.tokens is None and not rule.token_groups:
+        return None
+    if rule.tokens == "none":
+        return NONE
+    kinds = frozenset(rule.token_types)
+    if rule.tokens == "any":
+        return replace(ANY, kinds=kinds)
+    spelling = Spelling(
+        rule.case_sensitive,
+        reverse_bytes="reverse_bytes" in rule.normalize,
+        strip_zeros="strip_zeros" in rule.normalize,
+    )
+    return listed((*(rule.tokens or ()), *_grouped(rule.token_groups, config)), kinds, spelling)
+
+
+def _grouped(names: tuple[str, ...], config: Config) -> Iterator[str]:
+    """Give the tokens of some groups. Raises OSError for a file that cannot be read any more."""
+    for name in names:
+        try:
+            yield from config.token_groups[name].all
+        except ValueError as error:
+            raise OSError(str(error)) from None
+
+
+def _chain(rule: RuleSection) -> Chain | None:
+    if not rule.authorize:
+        return None
+    return Chain(rule.authorize, frozenset(rule.authorize_on), rule.authorize_silence, rule.authorize_within)
+
+
 # Backends.
+
+
+def _permit(name: str, config: Config) -> Permit:
+    """Resolve a permit: what it says of itself, over what it begins with."""
+    if name in PRESETS:
+        return PRESETS[name]
+    section = config.permits[name]
+    base = _permit(section.base, config)
+    return Permit(
+        name,
+        allow=(*base.allow, *section.allow),
+        refuse=(*(glob for glob in base.refuse if glob not in section.allow), *section.refuse),
+        not_supported=(*base.not_supported, *section.not_supported),
+        keys_pass=(*base.keys_pass, *section.keys.allow),
+        keys_refuse=(*base.keys_refuse, *section.keys.refuse),
+        keys_absorb=(*base.keys_absorb, *section.keys.absorb),
+        stop=section.stop or base.stop,
+        limit=base.limit if section.limit is None else section.limit,
+        credentials=base.credentials if section.credentials is None else section.credentials,
+    )
+
+
+def _stand_in(section: BackendSection, config: Config) -> StandIn:
+    written = section.stand_in
+    tokens = frozenset(token.casefold() for token in (*written.tokens, *_grouped(written.token_groups, config)))
+    return StandIn(written.accept, tokens, written.stop_refused)
 
 
 def _backend(name: str, section: BackendSection, config: Config, before: Mapping[str, Backend]) -> Backend:
@@ -196,6 +266,10 @@ def _backend(name: str, section: BackendSection, config: Config, before: Mapping
         window=section.window or config.calls.backend_window,
         waiting=section.copy_waiting,
         waiting_bytes=config.limits.waiting_bytes,
+        deliver=section.deliver,
+        owed=frozenset(section.owed),
+        stand_in=_stand_in(section, config),
+        permit=None if section.permit is None else _permit(section.permit, config),
         dialling=_dialling(section, config),
     )
     old = before.get(name)

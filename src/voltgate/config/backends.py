@@ -79,6 +79,23 @@ class Retry(Section):
         return min(self.max, self.first * self.factor**steps)
 
 
+class StandIn(Section):
+    """How Voltgate answers in the place of a backend that is away."""
+
+    accept: Literal["known", "all", "none"] = Field(
+        default="known",
+        description='Which tokens may charge meanwhile. `"known"`: those that it accepted at this station before, and '
+        "those of `tokens` and `token_groups`.",
+    )
+    tokens: Annotated[tuple[Text, ...], Field(strict=False)] = Field(default=(), description="Tokens that may charge.")
+    token_groups: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), description="Groups of tokens that may charge."
+    )
+    stop_refused: bool = Field(
+        default=True, description="Stop a session that was let begin when the backend refuses its token later."
+    )
+
+
 class Backend(Section):
     """One backend: where it is, how to get in, and what to do while it is away."""
 
@@ -89,10 +106,11 @@ class Backend(Section):
     versions: Annotated[tuple[Version, ...], Field(strict=False)] = Field(
         default=VERSIONS, min_length=1, description="OCPP versions it takes. Stations are offered no others."
     )
-    when_down: Literal["wait", "refuse", "close"] = Field(
+    when_down: Literal["wait", "refuse", "close", "answer"] = Field(
         default="wait",
         description='What a call that it should answer meets while it is away. `"wait"`: kept for `wait` seconds, then '
-        '`then`; `"refuse"`: a CALLERROR at once; `"close"`: the station is cut off, so that it keeps its messages.',
+        '`then`; `"refuse"`: a CALLERROR at once; `"close"`: the station is cut off, so that it keeps its messages; '
+        '`"answer"`: Voltgate answers stations that it accepted before, and it gets all of it later.',
     )
     wait: Seconds = Field(default=10, ge=0, le=3600, description='How long calls are kept under `when_down = "wait"`.')
     then: Literal["close", "refuse"] = Field(default="close", description="What follows after that wait.")
@@ -131,6 +149,21 @@ class Backend(Section):
         le=10_000,
         description="Calls of one station open at once towards it. Without: `calls.backend_window`.",
     )
+    deliver: Literal["once", "always"] = Field(
+        default="once",
+        description='What becomes of copies while it is away. `"once"`: dropped and counted; `"always"`: those named '
+        "by `owed` are on disk before the station is answered, and are delivered, in order, when it is back.",
+    )
+    owed: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=("StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"),
+        description='The actions that `deliver = "always"` is for.',
+    )
+    permit: Text | None = Field(
+        default=None,
+        description='What it may ask of stations: `"full"`, `"charge"`, `"observe"`, or a name of `[permits.NAME]`. '
+        "Without: `full` where it is the only one that answers, else `charge`.",
+    )
+    stand_in: StandIn = Field(default=StandIn(), description='How Voltgate answers under `when_down = "answer"`.')
     copy_waiting: int = Field(
         default=64,
         ge=1,

@@ -10,9 +10,12 @@ from voltgate.config.backends import Backend
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.lines import Path
 from voltgate.config.listen import Listener
+from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
-from voltgate.config.routes import Route
+from voltgate.config.routes import Route, Rule
 from voltgate.config.stations import StationEntry
+from voltgate.config.store import OFF
+from voltgate.config.tokens import TokenGroup
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -25,8 +28,13 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from _listeners(draft)
     for name, backend in draft.config.backends.items():
         yield from _backend(("backends", name), backend)
+        yield from _trust(draft, ("backends", name), backend)
     for name, route in draft.config.routes.items():
         yield from _route(draft, ("routes", name), route)
+    for name, group in draft.config.token_groups.items():
+        yield from _group(("token_groups", name), group)
+    for name, permit in draft.config.permits.items():
+        yield from _permit(draft, ("permits", name), permit)
     yield from _stations(draft)
     yield from _unknown(draft)
     yield from _unused(draft)
@@ -112,6 +120,68 @@ def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
         yield Finding((*path, "username"), 'must not contain ":": HTTP Basic ends the user name there')
 
 
+def _trust(draft: Draft, path: Path, backend: Backend) -> Iterator[Finding]:
+    if backend.permit is not None:
+        yield from _is_permit(draft, (*path, "permit"), backend.permit)
+    for name in backend.stand_in.token_groups:
+        yield from _known(draft, (*path, "stand_in", "token_groups"), "token_groups", name)
+    if draft.config.store.url == OFF:
+        if backend.deliver == "always":
+            message = 'needs a database: what a backend is owed must outlive the process, and store.url is "off"'
+            yield Finding((*path, "deliver"), message)
+        if backend.when_down == "answer":
+            message = 'needs a database: what is answered must outlive the process, and store.url is "off"'
+            yield Finding((*path, "when_down"), message)
+
+
+# Permits and tokens.
+
+
+def _is_permit(draft: Draft, path: Path, name: str) -> Iterator[Finding]:
+    names = [*PRESETS, *draft.names("permits")]
+    if name not in names:
+        yield Finding(path, f'there is no permit "{name}"{did_you_mean(name, names)}')
+
+
+def _permit(draft: Draft, path: Path, permit: Permit) -> Iterator[Finding]:
+    if path[-1] in PRESETS:
+        yield Finding(path, f'"{path[-1]}" is a preset: choose another name, with base = "{path[-1]}"')
+        return
+    yield from _is_permit(draft, (*path, "base"), permit.base)
+    seen, base = {path[-1]}, permit.base
+    while base in draft.config.permits:
+        if base in seen:
+            yield Finding((*path, "base"), f'"{base}" is based on this permit itself')
+            return
+        seen.add(base)
+        base = draft.config.permits[base].base
+
+
+def _group(path: Path, group: TokenGroup) -> Iterator[Finding]:
+    try:
+        tokens = group.all
+    except ValueError as error:
+        yield Finding((*path, "file"), str(error))
+        return
+    if not tokens:
+        yield Finding(path, "holds no token: no call will match it", warning=True)
+
+
+def _tokens(draft: Draft, place: Path, rule: Rule) -> Iterator[Finding]:
+    for name in rule.token_groups:
+        yield from _known(draft, (*place, "token_groups"), "token_groups", name)
+    if rule.token_groups and isinstance(rule.tokens, str):
+        yield Finding((*place, "token_groups"), f'has no meaning beside tokens = "{rule.tokens}"')
+    if rule.tokens == ():
+        yield Finding((*place, "tokens"), "is empty: no call will match this rule", warning=not rule.token_groups)
+    for name in rule.authorize:
+        yield from _known(draft, (*place, "authorize"), "backends", name)
+    if rule.authorize and rule.answer.backends[:1] != rule.authorize[:1]:
+        yield Finding((*place, "authorize"), "must begin with the backend that answers")
+    if len(set(rule.authorize)) != len(rule.authorize) or len(rule.authorize) == 1:
+        yield Finding((*place, "authorize"), "names at least two backends, each once")
+
+
 # Routes.
 
 
@@ -124,17 +194,21 @@ def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
             yield from _known(draft, (*place, "copy"), "backends", name)
             if rule.answer.backends == (name,):
                 yield Finding((*place, "copy"), f'"{name}" answers already; a copy would tell it twice')
+        yield from _tokens(draft, place, rule)
         if rule.catches_all and number < len(route.rules) - 1:
             yield Finding((*place, "answer"), "catches every call: the rules after it are never reached", warning=True)
     if not any(rule.catches_all for rule in route.rules):
-        message = "the last rule must match every call (no actions, stations or tags), so that each call has an answer"
+        message = (
+            "the last rule must match every call (no actions, stations, tags, tokens or connectors), "
+            "so that each call has an answer"
+        )
         yield Finding((*path, "rules"), message)
 
 
 def _known(draft: Draft, path: Path, section: str, name: str) -> Iterator[Finding]:
     names = draft.names(section)
     if name not in names:
-        what = section.removesuffix("s")
+        what = section.removesuffix("s").replace("_", " ")
         yield Finding(path, f'there is no {what} "{name}"{did_you_mean(name, names)}')
 
 
@@ -203,7 +277,7 @@ def _unknown(draft: Draft) -> Iterator[Finding]:
 def _unused(draft: Draft) -> Iterator[Finding]:
     config = draft.config
     rules = [rule for route in config.routes.values() for rule in route.rules]
-    used = {name for rule in rules for name in (*rule.answer.backends, *rule.copies)}
+    used = {name for rule in rules for name in (*rule.answer.backends, *rule.copies, *rule.authorize)}
     for name in config.backends:
         if name not in used:
             yield Finding(("backends", name), "no rule names this backend", warning=True)

@@ -9,8 +9,11 @@ from pydantic import Field
 from voltgate.config.backends import Backend
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.listen import Listen
+from voltgate.config.permits import Permit
 from voltgate.config.routes import Route
 from voltgate.config.stations import StationEntry
+from voltgate.config.store import Journal, Ledger, Store
+from voltgate.config.tokens import TokenGroup
 from voltgate.config.values import Secret, Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -25,6 +28,11 @@ class Config(Section):
     stations: Annotated[tuple[StationEntry, ...], Field(strict=False)] = Field(
         default=(), description="Who the stations are: `[[stations]]`. The first entry that matches an identity counts."
     )
+    token_groups: dict[Name, TokenGroup] = Field(default={}, description="Groups of tokens: `[token_groups.NAME]`.")
+    permits: dict[Name, Permit] = Field(default={}, description="What backends may ask: `[permits.NAME]`.")
+    store: Store = Field(default=Store(), description="The database.")
+    ledger: Ledger = Field(default=Ledger(), description="Who owns which transaction.")
+    journal: Journal = Field(default=Journal(), description="What backends are owed.")
     unknown: Unknown = Field(default=Unknown(), description="What becomes of stations that no entry matches.")
     directory: Directory = Field(default=Directory(), description="How identities are compared.")
     protocol: Protocol = Field(default=Protocol(), description="Where the specifications leave a choice.")

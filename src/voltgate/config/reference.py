@@ -11,11 +11,14 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from voltgate.config.backends import Backend, Retry
+from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.listen import KeyPair, Listen, Listener
+from voltgate.config.permits import Keys, Permit
 from voltgate.config.routes import Route, Rule
 from voltgate.config.stations import StationEntry
+from voltgate.config.store import Journal, Ledger, Store
+from voltgate.config.tokens import TokenGroup
 
 _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[listen]", Listen, "Where Voltgate listens."),
@@ -23,9 +26,16 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("An entry of `certificates`", KeyPair, "A certificate with its key."),
     ("[backends.NAME]", Backend, "What answers stations."),
     ("`retry` of a backend", Retry, "When a lost link is dialled again."),
+    ("`stand_in` of a backend", StandIn, 'How Voltgate answers for it under `when_down = "answer"`.'),
     ("[routes.NAME]", Route, "Who answers which call, and who else is told."),
     ("An entry of `rules`", Rule, "The first rule that matches a call decides. What is left out matches everything."),
     ("[[stations]]", StationEntry, "Who the stations are. The first entry that matches an identity counts."),
+    ("[token_groups.NAME]", TokenGroup, "Named groups of tokens, for rules."),
+    ("[permits.NAME]", Permit, "What a backend may ask of stations. `full`, `charge` and `observe` are there already."),
+    ("`keys` of a permit", Keys, "What becomes of ChangeConfiguration and SetVariables."),
+    ("[store]", Store, "The database."),
+    ("[ledger]", Ledger, "Who owns which transaction."),
+    ("[journal]", Journal, "What backends are owed."),
     ("[unknown]", Unknown, "What becomes of stations that no entry matches."),
     ("[directory]", Directory, "How identities are compared."),
     ("[protocol]", Protocol, "Where the specifications leave a choice or contradict each other."),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, PlainValidator
 
-from voltgate.config.values import Section, Text
+from voltgate.config.tokens import TokenKeys
+from voltgate.config.values import Seconds, Section, Text
+
+Refusal: TypeAlias = Literal["Invalid", "Unknown", "NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation"]
+"""What a backend says of a token that may be another's. Blocked, Expired and ConcurrentTx are of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def _weighted(weights: Mapping[Any, Any]) -> Answer:
     return Answer(tuple(weights), tuple(map(float, weights.values())))
 
 
-class Rule(Section):
+class Rule(TokenKeys):
     """One row of a route. What is left out matches everything."""
 
     actions: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
@@ -72,11 +76,23 @@ class Rule(Section):
         default=(), alias="copy", description="Backends that are told as well, and whose answers end here."
     )
 
+    authorize: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Backends that are asked one after the other whether a token may charge, `answer` first; the one "
+        "that accepts it owns the session.",
+    )
+    authorize_on: Annotated[tuple[Refusal, ...], Field(strict=False)] = Field(
+        default=("Invalid",), description="Answers after which the next is asked."
+    )
+    authorize_silence: bool = Field(default=False, description="Whether the next is asked when one does not answer.")
+    authorize_within: Seconds = Field(default=10, ge=0.1, le=300, description="Time for all of them together.")
+
     @property
     def catches_all(self) -> bool:
         """Whether it matches every call."""
         everything = not self.actions or "*" in self.actions
-        return everything and self.stations in (None, "*") and not self.tags
+        inside = self.tokens is not None or self.token_groups or self.connectors
+        return everything and self.stations in (None, "*") and not self.tags and not inside
 
 
 class Route(Section):

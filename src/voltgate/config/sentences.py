@@ -12,10 +12,6 @@ from voltgate.config.schema import field_at, fields_of, homes_of, section_at
 
 NOT_YET = {
     ("listen", "soap"): "SOAP listeners are not available in this version",
-    ("store",): "the database is not available in this version",
-    ("backends", "*", "deliver"): "journals (deliver) are not available in this version",
-    ("backends", "*", "permit"): "permits are not available in this version; every backend may ask everything",
-    ("routes", "*", "rules", "*", "tokens"): "rules by token are not available in this version",
 }
 """Keys of the design that a later version has."""
 

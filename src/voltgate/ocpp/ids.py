@@ -25,6 +25,11 @@ class Token:
     kind: str = ""
 
 
+def compact(value: Any) -> bytes:
+    """Write JSON without spaces: stations fail on them (mobilityhouse/ocpp#63)."""
+    return msgspec.json.encode(value)
+
+
 class _Gone:
     __slots__ = ()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from voltgate.ocpp.ids import Token
+from voltgate.ocpp.ids import Token, compact
 from voltgate.ocpp.messages import Call, Reply, Respond, Result, Unanswered
 from voltgate.relay.route import Chain, Plan
 
@@ -33,7 +32,7 @@ def question(version: str, token: Token) -> Call:
         fields: dict[str, object] = {"idToken": {"idToken": token.text, "type": token.kind}}
     else:
         fields = {"idTag": token.text}
-    return Call(str(uuid4()), AUTHORIZE, json.dumps(fields, separators=(",", ":")).encode())
+    return Call(str(uuid4()), AUTHORIZE, compact(fields))
 
 
 class Asking:

@@ -54,7 +54,6 @@ class LedgerSettings:
     """What the configuration says of the ledger. `invitation` is how many seconds a remote start is expected for."""
 
     invitation: float = 600.0
-    stop_refused: bool = True
 
 
 @dataclass(slots=True)
@@ -271,7 +270,7 @@ class Ledger:
         tx = item.transaction
         if tx is not None and item.respond is None and isinstance(reply, Result):
             numbered.learn(self, leg, tx, item.call, reply)
-            if item.record is not None and self.session.settings.ledger.stop_refused:
+            if item.record is not None:
                 standin.reconsider(self, leg, tx, reply)
         if item.record is not None:
             self.settle(leg, item.record)

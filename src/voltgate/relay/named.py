@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of, transaction_of
-from voltgate.ocpp.messages import Call, Reply, Respond, Result
+from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Result
 from voltgate.relay.book import Transaction, digest
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.journal import Item
@@ -115,12 +115,12 @@ def _hand_over(ledger: Ledger, tx: Transaction, plan: Plan) -> None:
     tx.copies = tuple(name for name in dict.fromkeys(others) if name != owner)
     tx.owner, tx.answers, tx.heard = owner, plan.answer, None
     for record in missed:
-        ledger.book.settle(record)
         if owner not in heard:
             again = Call(record.message_id, record.action, record.payload)
-            again.deadline = float("inf")
+            again.deadline = FOREVER
             owed = ledger.book.owe(owner, record.action, record.message_id, record.payload, tx.ref)
             leg.deliver(Item(again, tx, owed))
+        ledger.book.settle(record)
 
 
 def _relay(ledger: Ledger, tx: Transaction, call: Call, respond: Respond, *, write: bool = False) -> None:

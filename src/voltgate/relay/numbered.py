@@ -9,10 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from voltgate.ocpp.facts import plain_action
-from voltgate.ocpp.ids import GONE, Token, connector_of, token_of, with_fields
+from voltgate.ocpp.ids import GONE, Token, compact, connector_of, token_of, with_fields
 from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
 from voltgate.relay.book import Transaction, digest
 from voltgate.relay.events import TransactionBegan
@@ -40,9 +38,7 @@ def integer(value: Any) -> int | None:
 def start(ledger: Ledger, call: Call, respond: Respond) -> None:
     """Begin a transaction: its owner numbers it, and it is on disk before the station knows its number."""
     fields = call.fields
-    key = digest(
-        *(msgspec.json.encode(fields.get(name)) for name in ("connectorId", "idTag", "timestamp", "meterStart"))
-    )
+    key = digest(*(compact(fields.get(name)) for name in ("connectorId", "idTag", "timestamp", "meterStart")))
     tx = ledger.book.started_as(key)
     if tx is None:
         if key in ledger.choosing:

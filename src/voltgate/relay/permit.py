@@ -12,10 +12,8 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-import msgspec
-
 from voltgate.ocpp.facts import plain_action
-from voltgate.ocpp.ids import connector_of, with_fields
+from voltgate.ocpp.ids import compact, connector_of, with_fields
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results
 
@@ -143,7 +141,7 @@ class Permit:
             return Pass()
         if "pass" in fates:
             return _part(call, items, fates, kept, f"permit {self.name} does not allow all of the variables")
-        reply = Result(call.id, msgspec.json.encode(_own_results(items, fates)))
+        reply = Result(call.id, compact(_own_results(items, fates)))
         if kept and "refuse" not in fates:
             return Absorb(reply, kept)
         return Refuse(reply, f"permit {self.name} does not allow these variables")
@@ -191,7 +189,7 @@ def _part(call: Call, items: list[Any], fates: list[_Fate], kept: Mapping[str, s
         ours = iter(_own_results(items, fates)["setVariableResult"])
         given = iter(theirs)
         merged = [next(given) if fate == "pass" else next(ours, None) for fate in fates]
-        return Result(reply.id, msgspec.json.encode({"setVariableResult": [each for each in merged if each]}))
+        return Result(reply.id, compact({"setVariableResult": [each for each in merged if each]}))
 
     return Part(part, merge, kept, why)
 

@@ -6,7 +6,6 @@ transaction messages later (2.0.1 Part 4 section 6, errata 2025-02).
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from voltgate.ocpp.facts import is_transaction, plain_action
-from voltgate.ocpp.ids import Token, plain_fields, token_of
+from voltgate.ocpp.ids import Token, compact, plain_fields, token_of
 from voltgate.ocpp.messages import Call, Reply, Respond, Result, unheard
 from voltgate.ocpp.schemas import check
 from voltgate.relay.authority import status_of
@@ -36,11 +35,13 @@ class StandIn:
     """How a backend is stood in for.
 
     `accept` says which tokens may charge: those that the backend accepted at this station before and those listed
-    ("known"), every one, or none. `tokens` is the list, in lower case.
+    ("known"), every one, or none. `tokens` is the list, in lower case. `stop_refused`: a session whose token the
+    backend refuses later is stopped.
     """
 
     accept: Literal["known", "all", "none"] = "known"
     tokens: frozenset[str] = frozenset()
+    stop_refused: bool = True
 
 
 def stands_in(leg: Leg) -> bool:
@@ -85,7 +86,7 @@ def answer(ledger: Ledger, leg: Leg, call: Call, respond: Respond, tx: Transacti
     fields = _fields(ledger, leg, call, tx, before)
     if fields is None:
         return False
-    reply = Result(call.id, json.dumps(fields, separators=(",", ":")).encode())
+    reply = Result(call.id, compact(fields))
     if is_transaction(call.action) or _is_news(ledger.version, call):
         _owe(ledger, leg, call, tx, reply, respond)
     else:
@@ -166,13 +167,15 @@ def _ends(ledger: Ledger, call: Call) -> bool:
 def reconsider(ledger: Ledger, leg: Leg, tx: Transaction, reply: Result) -> None:
     """Stop a session that was let begin and whose token its owner now refuses."""
     status = status_of(reply)
-    if status is None or status == "Accepted" or tx.owner != leg.name or tx.ended is not None or not stands_in(leg):
+    refused = status is not None and status != "Accepted"
+    stops = stands_in(leg) and leg.backend.settings.stand_in.stop_refused
+    if not refused or not stops or tx.owner != leg.name or tx.ended is not None:
         return
     if ledger.version.startswith("ocpp2"):
         action, fields = "RequestStopTransaction", {"transactionId": tx.id}
     else:
         action, fields = "RemoteStopTransaction", {"transactionId": int(tx.id)}  # type: ignore[dict-item]
-    call = Call(str(uuid4()), action, json.dumps(fields, separators=(",", ":")).encode())
+    call = Call(str(uuid4()), action, compact(fields))
     call.at = ledger.session.ports.clock()
     call.deadline = call.at + ledger.session.settings.station_patience
     call.asker = leg

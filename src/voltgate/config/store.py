@@ -1,0 +1,90 @@
+"""What is kept, where, and for how long: the database, the ledger and the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from voltgate.config.values import Seconds, Secret, Section, Text
+
+OFF = "off"
+_SQLITE = "sqlite:///"
+
+
+class Store(Section):
+    """The database: who owns which transaction, what backends are owed, what they asked."""
+
+    url: Text = Field(
+        default="sqlite:///var/voltgate.db",
+        description="`sqlite:///path` (relative to the folder of this file; it is made) or "
+        '`postgresql://user@host/database`. `"off"`: nothing outlives the process.',
+        repr=False,
+    )
+    password: Secret | None = Field(
+        default=None, description='PostgreSQL\'s password, in place of one in the URL: `{ env = "PGPASSWORD" }`.'
+    )
+    patience: Seconds = Field(
+        default=5,
+        ge=0.1,
+        le=60,
+        description="How long an answer waits for the disk. Then the station is let go, so that it keeps its message.",
+    )
+    keep_days: float = Field(
+        default=30, ge=1, le=3650, description="Days that transactions which have ended, and numbers, are kept."
+    )
+    audit_days: float = Field(default=90, ge=1, le=3650, description="Days that the audit trail is kept.")
+
+    @field_validator("url")
+    @classmethod
+    def _opens(cls, url: str) -> str:
+        if url == OFF or (url.startswith(_SQLITE) and len(url) > len(_SQLITE)):
+            return url
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError('is "sqlite:///path/to.db", "postgresql://user@host/database" or "off"')
+        try:
+            parts = urlsplit(url)
+            complete = bool(parts.hostname and parts.path.strip("/")) and parts.port != 0
+        except ValueError:
+            complete = False
+        if not complete:
+            raise ValueError('names no host or no database: "postgresql://user@host:5432/database"')
+        return url
+
+    def __repr_args__(self) -> Any:
+        """Show nothing that may hold a password."""
+        return [(name, value) for name, value in super().__repr_args__() if name != "url"]
+
+
+class Ledger(Section):
+    """Who owns which transaction."""
+
+    invitation: Seconds = Field(
+        default=600,
+        ge=1,
+        le=86_400,
+        description="How long the session that a remote start causes is expected, and how long an accepted token is "
+        "remembered where several backends are asked (`authorize`).",
+    )
+
+
+class Journal(Section):
+    """What backends with `deliver = "always"`, or with a stand-in, are owed."""
+
+    days: float = Field(default=30, ge=0.01, le=3650, description="Days that a message is kept; then it is given up.")
+    entries: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Messages of one station that one backend may be owed; of more, the oldest is given up.",
+    )
+    rate: float = Field(
+        default=50, ge=0.1, le=100_000, description="Overdue messages a second that one backend is sent in all."
+    )
+    attempts: int = Field(
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="How often a backend may answer a message with an error before it is given up.",
+    )

@@ -1,0 +1,5 @@
+"""The database: what must outlive a process, on SQLite or PostgreSQL."""
+
+from voltgate.store.database import Database, DatabaseSettings, State
+
+__all__ = ["Database", "DatabaseSettings", "State"]

@@ -1,0 +1,50 @@
+"""The address of a database, and the engine that speaks to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
+
+
+def read_address(text: str, folder: Path | None = None) -> URL:
+    """Read `sqlite:///path` (relative to `folder`) or `postgresql://user:password@host/database`. Raises ValueError."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError('is "sqlite:///path/to.db" or "postgresql://user@host/database"') from None
+    scheme = {"postgres": POSTGRESQL}.get(url.drivername, url.drivername)
+    if scheme not in _DRIVERS:
+        raise ValueError(f'must start with sqlite:/// or postgresql://, not "{url.drivername}://"')
+    if not url.database:
+        raise ValueError("names no database")
+    if scheme == SQLITE and url.database != ":memory:" and folder is not None:
+        url = url.set(database=str(folder / Path(url.database).expanduser()))
+    return url.set(drivername=scheme)
+
+
+def open_engine(url: URL, busy: float) -> AsyncEngine:
+    """Make the engine of a database; `busy` is how many seconds a locked SQLite file is waited for."""
+    engine = create_async_engine(
+        url.set(drivername=_DRIVERS[url.drivername]),
+        hide_parameters=True,
+        pool_pre_ping=url.drivername == POSTGRESQL,
+        connect_args={"timeout": busy},
+    )
+    if url.drivername == SQLITE:
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    """Write ahead, and really to disk: a commit that was answered survives a loss of power."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
