@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voltgate import __version__
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 app = typer.Typer(
     name="voltgate",
@@ -75,6 +79,46 @@ def hash_password() -> None:
         typer.echo("voltgate: the password is empty", err=True)
         raise typer.Exit(1)
     typer.echo(argon2.PasswordHasher().hash(password))
+
+
+database = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(database, name="db")
+
+
+@database.command()
+def upgrade(config: ConfigFile = None) -> None:
+    """Bring the database to the revision that this version of Voltgate works with."""
+    from voltgate.app import database as found  # noqa: PLC0415
+
+    typer.echo(f"the database has revision {_with_database(config, found.upgrade)}")
+
+
+@database.command()
+def current(config: ConfigFile = None) -> None:
+    """Print the revision that the database has."""
+    from voltgate.app import database as found  # noqa: PLC0415
+
+    typer.echo(_with_database(config, found.revision) or "the database is empty: run `voltgate db upgrade`")
+
+
+def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None, str | None]]) -> str | None:
+    """Do something with the database that a configuration names; what goes wrong ends in a sentence."""
+    import asyncio  # noqa: PLC0415
+
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    from voltgate.app.database import address_of  # noqa: PLC0415
+    from voltgate.config import read  # noqa: PLC0415
+
+    address = address_of(read(config, os.environ))
+    if address is None:
+        typer.echo('voltgate: store.url is "off": there is no database', err=True)
+        raise typer.Exit(1)
+    try:
+        return asyncio.run(do(address))
+    except SQLAlchemyError as error:
+        typer.echo(f"voltgate: {getattr(error, 'orig', None) or error}", err=True)
+        raise typer.Exit(2) from None
 
 
 def _with_simulator() -> None:

@@ -19,10 +19,10 @@ import structlog
 import uvloop
 
 from voltgate import __version__
+from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
 from voltgate.app.world import Surroundings, build
 from voltgate.config import Config, ConfigErrors, Loaded, read
-from voltgate.config.store import OFF
 from voltgate.dialler import Dialler
 from voltgate.gateway import Gateway
 from voltgate.ocpp.turns import Counts
@@ -31,8 +31,6 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.session import Ports
-from voltgate.store import Database, DatabaseSettings
-from voltgate.store.address import read_address
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.server import WebServer, application
@@ -79,7 +77,7 @@ class Process:
         self._dialler = Dialler(self._wheel, self._clock, report)
         self._surroundings = Surroundings()
         world = build(loaded.config, self._surroundings, None)
-        self._database = _database(loaded)
+        self._database = database_of(loaded)
         ports = Ports(
             self._wheel,
             self._clock,
@@ -138,6 +136,7 @@ class Process:
             self._gauges,
             {"station": self._doors.counts, "backends": self._dialler.counts},
             self._conf.events,
+            self._store_numbers,
         )
         return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)
 
@@ -222,6 +221,22 @@ class Process:
         status = {"status": "ok"} if state.reason is None else {"status": "away", "reason": state.reason}
         return status | {"waiting_records": state.pending, "owed": owed}
 
+    def _store_numbers(self) -> dict[str, float]:
+        if self._database is None:
+            return {}
+        state = self._database.state
+        return {
+            "up": float(state.reason is None),
+            "pending_records": state.pending,
+            "commits_total": state.commits,
+            "records_written_total": state.written,
+            "failures_total": state.failures,
+            "records_dropped_total": state.dropped,
+            "slowest_commit_seconds": state.slowest,
+            "owed_messages": state.owed,
+            "owed_oldest_seconds": state.oldest_owed,
+        }
+
     # Change.
 
     async def change(self) -> None:
@@ -260,20 +275,6 @@ class Process:
             if asked.is_set() or _stamps(self._conf.loaded) != self._conf.stamps:
                 asked.clear()
                 await self.change()
-
-
-def _database(loaded: Loaded) -> Database | None:
-    """Make the store that a configuration names; None where nothing is to be kept."""
-    config, section = loaded.config, loaded.config.store
-    if section.url == OFF:
-        return None
-    folder = Path() if loaded.source is None else loaded.source.parent
-    address = read_address(section.url, folder.absolute())
-    if section.password is not None:
-        address = address.set(password=section.password.get_secret_value())
-    days = (section.keep_days, section.audit_days, config.journal.days)
-    keep, audit, owed = (each * 86400 for each in days)
-    return Database(address, DatabaseSettings(section.patience, keep=keep, keep_audit=audit, keep_owed=owed))
 
 
 def _stamps(loaded: Loaded) -> tuple[tuple[int, int] | None, ...]:

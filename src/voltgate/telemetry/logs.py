@@ -10,13 +10,16 @@ import orjson
 import structlog
 
 from voltgate.relay.events import (
+    CommandRefused,
     Event,
+    GivenUp,
     LegDown,
     LegUp,
     StationCame,
     StationMoved,
     StationRefused,
     StationWent,
+    TransactionBegan,
 )
 
 log = structlog.get_logger("voltgate")
@@ -52,7 +55,8 @@ def _json(value: Any, **_: Any) -> str:
 
 def write(event: Event) -> None:
     """Log what happened."""
-    if _Threshold.level > (logging.WARNING if isinstance(event, LegDown) else logging.INFO):
+    grave = isinstance(event, LegDown | GivenUp | CommandRefused)
+    if _Threshold.level > (logging.WARNING if grave else logging.INFO):
         return
     match event:
         case StationCame():
@@ -89,3 +93,27 @@ def write(event: Event) -> None:
         case LegDown():
             retry = None if event.retry is None else round(event.retry, 1)
             log.warning("backend away", station=event.station, backend=event.backend, reason=event.reason, retry=retry)
+        case TransactionBegan():
+            log.info(
+                "transaction began",
+                station=event.station,
+                transaction=event.transaction,
+                owner=event.owner,
+                connector=event.connector,
+            )
+        case GivenUp():
+            log.error(
+                "message given up",
+                station=event.station,
+                backend=event.backend,
+                action=event.action,
+                reason=event.reason,
+            )
+        case CommandRefused():
+            log.warning(
+                "command refused",
+                station=event.station,
+                backend=event.backend,
+                action=event.action,
+                reason=event.reason,
+            )

@@ -26,7 +26,10 @@ class Gauges:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the numbers are: each is called at a scrape. `links` holds counters of the carrier, by side."""
+    """Where the numbers are: each is called at a scrape.
+
+    `links` holds counters of the carrier, by side; `store` gives what there is to say of the database, by name.
+    """
 
     backends: Callable[[], Iterable[Backend]]
     station_counts: Counts
@@ -34,6 +37,7 @@ class Sources:
     gauges: Callable[[], Gauges]
     links: Mapping[str, object]
     events: Mapping[str, int]
+    store: Callable[[], Mapping[str, float]]
 
 
 class VoltgateCollector(Collector):
@@ -48,7 +52,10 @@ class VoltgateCollector(Collector):
         yield from self._sizes(backends)
         yield from _calls(backends)
         yield from self._mishaps(backends)
+        yield from _trust(backends)
         yield from self._comings()
+        for name, value in self._sources.store().items():
+            yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
 
     def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
         now = self._sources.gauges()
@@ -126,3 +133,21 @@ def _add(outcomes: CounterMetricFamily, seconds: HistogramMetricFamily, labels: 
             total += number
             cumulative.append((str(bound), total))
         seconds.add_metric([*labels, action], cumulative, sum_value=tally.seconds)
+
+
+def _trust(backends: list[Backend]) -> Iterator[CounterMetricFamily]:
+    """Count what backends may not, and what they will never get."""
+    refused = CounterMetricFamily(
+        "voltgate_commands_refused",
+        "Commands that a backend's permit or the ledger refused",
+        labels=["backend", "action"],
+    )
+    given_up = CounterMetricFamily(
+        "voltgate_journal_given_up", "Messages of the journal that a backend will never get", labels=["backend"]
+    )
+    for backend in backends:
+        given_up.add_metric([backend.name], backend.given_up)
+        for action, number in backend.commands_refused.items():
+            refused.add_metric([backend.name, action], number)
+    yield refused
+    yield given_up

@@ -1,0 +1,63 @@
+"""The database that a configuration names, for the gateway and for the commands that look after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from voltgate.config import Loaded
+from voltgate.config.store import OFF
+from voltgate.store import Database, DatabaseSettings, schema
+from voltgate.store.address import SQLITE, open_engine, read_address
+
+_A_DAY = 86400.0
+
+
+def address_of(loaded: Loaded) -> URL | None:
+    """Give the address of the database; None where nothing is to be kept."""
+    section = loaded.config.store
+    if section.url == OFF:
+        return None
+    folder = Path() if loaded.source is None else loaded.source.parent
+    address = read_address(section.url, folder.absolute())
+    if section.password is not None:
+        address = address.set(password=section.password.get_secret_value())
+    return address
+
+
+def database_of(loaded: Loaded) -> Database | None:
+    """Make the store of a gateway; None where nothing is to be kept."""
+    config, address = loaded.config, address_of(loaded)
+    if address is None:
+        return None
+    settings = DatabaseSettings(
+        config.store.patience,
+        keep=config.store.keep_days * _A_DAY,
+        keep_audit=config.store.audit_days * _A_DAY,
+        keep_owed=config.journal.days * _A_DAY,
+    )
+    return Database(address, settings)
+
+
+async def revision(address: URL) -> str | None:
+    """Give the revision of a database; None when it is empty. Raises SQLAlchemyError and OSError."""
+    if address.drivername == SQLITE and not Path(str(address.database)).exists():
+        return None
+    engine = open_engine(address, 5.0)
+    try:
+        return await schema.current(engine)
+    finally:
+        await engine.dispose()
+
+
+async def upgrade(address: URL) -> str:
+    """Bring a database to the revision that is wanted, and name it. Raises SQLAlchemyError and OSError."""
+    if address.drivername == SQLITE:
+        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(address, 30.0)
+    try:
+        await schema.upgrade(engine)
+    finally:
+        await engine.dispose()
+    return schema.wanted()
