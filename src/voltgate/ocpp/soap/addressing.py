@@ -11,15 +11,13 @@ from xml.parsers import expat
 
 from voltgate.ocpp.soap.characters import document
 from voltgate.ocpp.soap.elements import escaped
+from voltgate.ocpp.soap.envelope import BadEnvelope
 from voltgate.ocpp.soap.names import ADDRESSING, SOAP
 
 _ENVELOPE, _HEADER, _BODY = f"{SOAP} Envelope", f"{SOAP} Header", f"{SOAP} Body"
 _ENDPOINTS = (f"{ADDRESSING} From", f"{ADDRESSING} ReplyTo")
 _NAMES = (f"{ADDRESSING} To", *_ENDPOINTS)
-
-
-class NotAnEnvelope(ValueError):  # noqa: N818 - named after what was wrong
-    """Only a message that `envelope.parse` took can be readdressed."""
+_UNREADABLE = BadEnvelope("ProtocolError", "The header cannot be read")
 
 
 @dataclass(slots=True)
@@ -33,6 +31,10 @@ class _Span:
 
 class _AtBody(Exception):  # noqa: N818 - stops the parser
     """The header is read."""
+
+
+class _Doctype(Exception):  # noqa: N818 - as above
+    """The message has a document type."""
 
 
 class _Places:
@@ -49,15 +51,15 @@ class _Places:
         self.spans: dict[str, _Span] = {}
         self.body = -1
 
-    def find(self, content: bytes) -> None:
-        """Read as far as the body. Raises NotAnEnvelope."""
+    def find(self, content: bytes) -> bool:
+        """Read as far as the body; False when there is none to be found."""
         try:
             self._parser.Parse(content, True)
         except _AtBody:
-            return
-        except expat.ExpatError as error:
-            raise NotAnEnvelope(f"The message is not well-formed XML (line {error.lineno})") from None
-        raise NotAnEnvelope("The message has no body")
+            return True
+        except (expat.ExpatError, _Doctype):
+            return False
+        return False
 
     def _start(self, name: str, _: dict[str, str]) -> None:
         here = self._parser.CurrentByteIndex
@@ -93,20 +95,24 @@ class _Places:
         return False
 
     def _doctype(self, *_: object) -> None:
-        raise NotAnEnvelope("The message has a document type")
+        raise _Doctype
 
 
-def readdress(raw: bytes, to: str | None = None, sender: str | None = None, reply_to: str | None = None) -> bytes:
+def readdress(
+    raw: bytes, to: str | None = None, sender: str | None = None, reply_to: str | None = None
+) -> bytes | BadEnvelope:
     """Replace the values of To, From and ReplyTo and keep every other byte; None keeps a header, too.
 
-    A header that is missing is added. Raises NotAnEnvelope for what `envelope.parse` would not have taken.
+    A header that is missing is added. `raw` is a message that `envelope.parse` took; a BadEnvelope is one that is read
+    otherwise by another parser, such as one with names of letters that XML did not always allow.
     """
     wanted = {name: value for name, value in zip(_NAMES, (to, sender, reply_to), strict=True) if value is not None}
     found = document(raw)
     if found is None:
-        raise NotAnEnvelope("The message is not in UTF-8, UTF-16 or ISO 8859-1")
+        return _UNREADABLE
     places = _Places(found.codec)
-    places.find(found.content)
+    if not places.find(found.content):
+        return _UNREADABLE
     content, after = found.content, raw[found.start + len(found.content) :]
     for start, end, text in sorted(_changes(content, found.codec, places, wanted), reverse=True):
         content = content[:start] + text.encode(found.codec, "xmlcharrefreplace") + content[end:]

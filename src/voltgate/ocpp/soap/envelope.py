@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from lxml import etree
 
 from voltgate.ocpp.soap.characters import document
 from voltgate.ocpp.soap.faults import Fault, Subcode, fault
-from voltgate.ocpp.soap.names import ADDRESSING, SOAP, SOAP_11, SPELLINGS, Kind, Service, Version
+from voltgate.ocpp.soap.names import ADDRESSING, SOAP, SOAP_11, SPELLINGS, SUBCODE_VERSIONS, Kind, Service, Version
 from voltgate.ocpp.soap.operations import means, operations
 
 LARGEST = 1 << 20
@@ -44,6 +45,7 @@ _ENVELOPE, _HEADER, _BODY, _FAULT = (f"{{{SOAP}}}{name}" for name in ("Envelope"
 _ADDRESS = f"{{{ADDRESSING}}}Address"
 _TEXTS = {f"{{{ADDRESSING}}}{name}": name for name in ("Action", "MessageID", "RelatesTo", "To")}
 _ENDPOINTS = {f"{{{ADDRESSING}}}{name}": name for name in ("From", "ReplyTo")}
+_SUBCODE = ("Code", "Subcode", "Value")
 _IDENTITY = "chargeBoxIdentity"
 
 _BODIES: dict[str, tuple[Version, Service, str, Kind]] = {
@@ -59,8 +61,8 @@ class Envelope:
     """A SOAP message that was read.
 
     A missing header is "": a request without MessageID is given one by whoever answers it. `sender` is the address in
-    From, where the station listens; it proves nothing. Of a fault, version, service and operation are unknown: its
-    asker knows them.
+    From, where the station listens; it proves nothing. A fault does not say what it answers: `operation` is "" and
+    `service` nothing to go by, `version` that of its subcode's namespace if that is OCPP's.
     """
 
     kind: Kind
@@ -204,12 +206,25 @@ def _address(endpoint: etree._Element) -> str:
 
 
 def _envelope(body: etree._Element, found: dict[str, str]) -> Envelope:
+    if body.tag == _FAULT:
+        return _filled("fault", body, _fault_version(body), "Cs", "", found, _fault(body))
     version, service, operation, kind = _BODIES.get(body.tag) or _unknown(body.tag)
-    if kind != "fault":
-        if _IDENTITY in found and SPELLINGS.get(found["namespace"], ("",))[0] != version:
-            raise _Refused("chargeBoxIdentity is not in the namespace of the body's version", version=version)
-        if found.get("Action") and not means(found["Action"], operation):
-            raise _Refused("Action speaks of another operation than the body", version=version)
+    if _IDENTITY in found and SPELLINGS.get(found["namespace"], ("",))[0] != version:
+        raise _Refused("chargeBoxIdentity is not in the namespace of the body's version", version=version)
+    if found.get("Action") and not means(found["Action"], operation):
+        raise _Refused("Action speaks of another operation than the body", version=version)
+    return _filled(kind, body, version, service, operation, found, None)
+
+
+def _filled(
+    kind: Kind,
+    body: etree._Element,
+    version: Version,
+    service: Service,
+    operation: str,
+    found: dict[str, str],
+    said: Fault | None,
+) -> Envelope:
     return Envelope(
         kind,
         body,
@@ -223,14 +238,12 @@ def _envelope(body: etree._Element, found: dict[str, str]) -> Envelope:
         found.get("From", ""),
         found.get("ReplyTo", ""),
         found.get("To", ""),
-        _fault(body) if kind == "fault" else None,
+        said,
     )
 
 
-def _unknown(tag: str) -> tuple[Version, Service, str, Kind]:
-    """Tell a fault from an operation that does not exist and from what is not OCPP at all."""
-    if tag == _FAULT:
-        return "1.6", "Cs", "", "fault"
+def _unknown(tag: str) -> NoReturn:
+    """Tell an operation that does not exist from what is not OCPP at all."""
     known = SPELLINGS.get(tag[1:].partition("}")[0])
     if known is None:
         raise _Refused("The body is in a namespace that is not OCPP's")
@@ -238,16 +251,28 @@ def _unknown(tag: str) -> tuple[Version, Service, str, Kind]:
 
 
 def _fault(body: etree._Element) -> Fault:
-    role = _at(body, "Code", "Value").rpartition(":")[2]
-    subcode = _at(body, "Code", "Subcode", "Value").rpartition(":")[2]
-    return Fault(role, subcode, _at(body, "Reason", "Text"))
+    role, subcode = (_text_at(body, *path).rpartition(":")[2] for path in (("Code", "Value"), _SUBCODE))
+    return Fault(role, subcode, _text_at(body, "Reason", "Text"))
 
 
-def _at(element: etree._Element, *path: str) -> str:
-    """Give the text at a path of SOAP's own elements, the first where there are several; "" where there is none."""
+def _fault_version(body: etree._Element) -> Version:
+    subcode = _at(body, *_SUBCODE)
+    if subcode is None:
+        return "1.6"
+    prefix = _text_at(body, *_SUBCODE).rpartition(":")[0] or None
+    return SUBCODE_VERSIONS.get(subcode.nsmap.get(prefix, "").removesuffix("/"), "1.6")
+
+
+def _text_at(element: etree._Element, *path: str) -> str:
+    found = _at(element, *path)
+    return "" if found is None else (found.text or "").strip()
+
+
+def _at(element: etree._Element, *path: str) -> etree._Element | None:
+    """Give the element at a path of SOAP's own elements, the first where there are several."""
     for name in path:
         found = next(element.iterchildren(f"{{{SOAP}}}{name}"), None)
         if found is None:
-            return ""
+            return None
         element = found
-    return (element.text or "").strip()
+    return element

@@ -22,8 +22,15 @@ NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 _DATES = {"1.2": "2010/08", "1.5": "2012/06", "1.6": "2015/10"}
 
-SUBCODES = {"1.2": "urn://Ocpp/2010/08/", "1.5": "urn://Ocpp/2012/02/", "1.6": "urn://Ocpp/Cs/2015/10/"}
+SUBCODES: dict[Version, str] = {
+    "1.2": "urn://Ocpp/2010/08/",
+    "1.5": "urn://Ocpp/2012/02/",
+    "1.6": "urn://Ocpp/Cs/2015/10/",
+}
 """The namespace of a fault's subcodes."""
+
+SUBCODE_VERSIONS: dict[str, Version] = {spelling.removesuffix("/"): version for version, spelling in SUBCODES.items()}
+"""The version of each of these namespaces, without the final slash, which the text of 1.6 omits here, too."""
 
 
 def namespace(version: Version, service: Service) -> str:
