@@ -57,8 +57,10 @@ _REBOOT = {"RebootRequired": "Accepted"}
 
 
 def _errors(version: str, otherwise: str) -> dict[str, str]:
+    """Say every code that the version has not as `otherwise`, but the one that it has under another name."""
     newer = WORDS["1.6"]["ChargePointErrorCode"].split()
-    return dict.fromkeys(set(newer) - set(WORDS[version]["ChargePointErrorCode"].split()), otherwise)
+    lacking = set(newer) - set(WORDS[version]["ChargePointErrorCode"].split())
+    return {**dict.fromkeys(lacking, otherwise), "EVCommunicationError": "Mode3Error"}
 
 
 _READ_12 = {"ChargePointErrorCode": {"Mode3Error": "EVCommunicationError"}, "UnlockStatus": _UNLOCKED}
@@ -74,7 +76,7 @@ WRITTEN: dict[str, dict[str, Mapping[str, str | None]]] = {
     "1.2": {
         "ChargePointStatus": {**_IN_USE, "Reserved": "Occupied"},
         # 1.2 has no word for another error: that the connector is Faulted says its status.
-        "ChargePointErrorCode": {**_errors("1.2", "NoError"), "EVCommunicationError": "Mode3Error"},
+        "ChargePointErrorCode": _errors("1.2", "NoError"),
         "RegistrationStatus": _PENDING,
         "UnlockStatus": _LOCKED,
         "ConfigurationStatus": _REBOOT,
@@ -112,11 +114,17 @@ def newer(version: str, body: str, payload: Payload, assumed: Assumed) -> Payloa
         case "MeterValuesRequest" if version == "1.2":
             return {**payload, "meterValue": [_sampled(value) for value in payload.get("meterValue", [])]}
         case "StopTransactionRequest" if "transactionData" in payload:
-            values = [value for data in payload["transactionData"] for value in data.get("meterValue", [])]
-            return {**payload, "transactionData": values}
+            return _stopped(payload)
         case "SendLocalListRequest" | "SendLocalListResponse":
             return {key: value for key, value in payload.items() if key != "hash"}
     return payload
+
+
+def _stopped(payload: Payload) -> Payload:
+    """Join the lists of 1.5, of which there may be several; one without values is none."""
+    values = [value for data in payload["transactionData"] for value in data.get("meterValue", [])]
+    rest = {key: value for key, value in payload.items() if key != "transactionData"}
+    return {**rest, "transactionData": values} if values else rest
 
 
 def _booted(payload: Payload, assumed: Assumed) -> Payload:
@@ -150,7 +158,7 @@ def _values(version: str, values: object, path: str) -> Iterator[Payload]:
     for value in _objects(values, path):
         samples = _objects(value.get("sampledValue"), f"{path}/sampledValue")
         if version == "1.2":
-            number = next(filter(None.__ne__, map(_watt_hours, samples)), None)
+            number = next((number for number in map(_watt_hours, samples) if number is not None), None)
             if number is not None:
                 yield {**value, "sampledValue": number}
         elif kept := [sample for sample in samples if _is_in_15(sample)]:
