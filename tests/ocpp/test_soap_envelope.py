@@ -255,6 +255,7 @@ DEEP = enveloped(HEARTBEAT.replace("/>", ">" + "<a>" * 40 + "</a>" * 40 + "</hea
             "instructions",
             id="instruction inside",
         ),
+        pytest.param(enveloped(HEARTBEAT, "<a/>" * 257), "more than 256 elements", id="crowded header"),
         pytest.param(DEEP, "nested more than 32 deep", id="deep"),
         pytest.param(b"<a>" * 5000 + b"</a>" * 5000, "well-formed", id="deeper than the parser goes"),
         pytest.param(b"<" * 1_000_000, "well-formed", id="a million brackets"),

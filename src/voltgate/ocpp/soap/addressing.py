@@ -44,7 +44,6 @@ class _Places:
         self._parser = parser = expat.ParserCreate(codec, " ")
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = parser.DefaultHandler = self._other
         parser.StartDoctypeDeclHandler = self._doctype
         self._path: list[str] = []
         self._open: _Span | None = None
@@ -70,6 +69,7 @@ class _Places:
         self._path.append(name)
         if self._is_wanted():
             self._open = self.spans[name] = _Span(here)
+            self._parser.CharacterDataHandler = self._parser.DefaultHandler = self._other
 
     def _end(self, name: str) -> None:
         here = self._parser.CurrentByteIndex
@@ -85,6 +85,7 @@ class _Places:
         """Learn from the first thing behind a start tag where the tag ended."""
         if self._open is not None:
             self._open.content, self._open = here, None
+            self._parser.CharacterDataHandler = self._parser.DefaultHandler = None
 
     def _is_wanted(self) -> bool:
         match self._path:

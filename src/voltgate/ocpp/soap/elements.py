@@ -58,24 +58,14 @@ def _value(element: _Element, field: Field, path: str) -> Any:
     """Read one element; None for one that says nothing: nil, or an empty number, date or word."""
     shape = field.shape
     if shape is not None:
-        if len(element) == 0 and element.get(NIL) in {"true", "1"}:
-            return None
-        below = f"{path}/{field.key}"
-        return read(element, shape, below) if shape.text is None else _attributed(element, shape, shape.text, below)
-    return _plain(_text(element, path, field), field, element)
-
-
-def _text(element: _Element, path: str, field: Field) -> str:
+        return _shaped(element, shape, f"{path}/{field.key}")
     if len(element):
-        raise Unfit("FormatViolation", "There are elements where a text belongs", f"{path}/{field.key}")
-    return element.text or ""
-
-
-def _plain(text: str, field: Field, element: _Element) -> Any:
+        raise _divided(path, field)
+    text = element.text
     sort = field.sort
     if sort == "string":
-        return None if not text and element.get(NIL) in {"true", "1"} else text
-    text = text.strip()
+        return text or _nothing(element)
+    text = text.strip() if text else ""
     if not text:
         return None
     if sort == "words":
@@ -83,6 +73,21 @@ def _plain(text: str, field: Field, element: _Element) -> Any:
     if sort in {"int", "decimal"}:
         return _number(text)
     return _TRUTHS.get(text.lower(), text) if sort == "bool" else text
+
+
+def _shaped(element: _Element, shape: Shape, path: str) -> Payload | None:
+    if len(element) == 0 and _nothing(element) is None:
+        return None
+    return read(element, shape, path) if shape.text is None else _attributed(element, shape, shape.text, path)
+
+
+def _nothing(element: _Element) -> str | None:
+    """Tell nil from an empty text."""
+    return None if element.get(NIL) in {"true", "1"} else ""
+
+
+def _divided(path: str, field: Field) -> Unfit:
+    return Unfit("FormatViolation", "There are elements where a text belongs", f"{path}/{field.key}")
 
 
 def _number(text: str) -> int | float | str:
@@ -94,7 +99,9 @@ def _number(text: str) -> int | float | str:
 
 
 def _attributed(element: _Element, shape: Shape, text: Field, path: str) -> Payload:
-    found: Payload = {text.key: _text(element, path, text)}
+    if len(element):
+        raise _divided(path, text)
+    found: Payload = {text.key: element.text or ""}
     for field in shape.attributes:
         value = element.get(field.name)
         if value is not None and (word := value.strip()):

@@ -25,6 +25,9 @@ LARGEST = 1 << 20
 DEEPEST = 32
 """Elements inside one another; the deepest body of OCPP takes seven."""
 
+MOST_HEADERS = 256
+"""Elements in the header, at any depth: a signed one has some fifty."""
+
 _PARSER = etree.XMLParser(
     encoding="utf-8",
     resolve_entities=False,
@@ -39,6 +42,7 @@ _PARSER = etree.XMLParser(
     collect_ids=False,
 )
 _is_deep = etree.XPath("boolean(/" + "*/" * DEEPEST + "*)")
+_is_crowded = etree.XPath(f"boolean(descendant::*[{MOST_HEADERS + 1}])")
 _prolog = re.compile(rb"(?>\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL).match
 
 _ENVELOPE, _HEADER, _BODY, _FAULT = (f"{{{SOAP}}}{name}" for name in ("Envelope", "Header", "Body", "Fault"))
@@ -173,6 +177,8 @@ def _parts(root: etree._Element) -> tuple[etree._Element | None, etree._Element]
 
 def _headers(header: etree._Element) -> dict[str, str]:
     """Read the headers that OCPP-S has by their local names; others are not looked at."""
+    if _is_crowded(header):
+        raise _Refused(f"The header holds more than {MOST_HEADERS} elements")
     found: dict[str, str] = {}
     for child in header:
         tag = child.tag
