@@ -308,6 +308,7 @@ def test_samples_in_the_words_of_1_5(sample: dict[str, Any], written: str) -> No
         ({"value": "8", "format": "SignedData"}, None),
         ({"value": "8", "phase": "L1"}, None),
         ({"value": "8", "unit": "varh"}, None),
+        ({"value": "8", "unit": ["Wh"]}, None),
         ({"value": "eight"}, None),
         ({"value": "inf"}, None),
         ({"value": None}, None),
@@ -482,3 +483,33 @@ def test_attributes_are_quoted() -> None:
     content = "<values><value measurand='a\"b&lt;&#9;c'>1</value></values>"
     payload = up("1.5", "MeterValues", "Request", content)
     assert payload["meterValue"][0]["sampledValue"][0]["measurand"] == 'a"b<\tc'
+
+
+KEYS = st.sampled_from(["value", "unit", "measurand", "phase", "context", "timestamp"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.sampled_from(["1", "Wh", "A", "Raw"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["value", "unit", "measurand", "phase", "context", "timestamp"]), inner, max_size=4
+        )
+    ),
+    max_leaves=6,
+)
+SAMPLED = st.lists(st.dictionaries(st.just("sampledValue"), JSON | st.lists(JSON, max_size=2)), max_size=2)
+
+
+@given(
+    st.sampled_from(BODIES),
+    st.dictionaries(
+        st.sampled_from(["meterValue", "transactionData", "idTag", "idTagInfo", "status", "configurationKey"]),
+        JSON | SAMPLED,
+    ),
+)
+def test_no_payload_raises(names: Any, payload: dict[str, Any]) -> None:
+    """Whatever a far end puts into a payload, encoding gives a body that can be read, or a value that says why not."""
+    said = encode(*names, payload)
+    if isinstance(said, str):
+        assert isinstance(parse(enveloped(said)), Envelope)
+    else:
+        assert isinstance(said, NoCounterpart | schemas.Violation)

@@ -183,11 +183,11 @@ def _is_in_15(sample: Payload) -> bool:
 
 def _watt_hours(sample: Payload) -> int | None:
     """Give a sample as 1.2 does, in whole watt-hours of the register; None for what measures anything else."""
-    unit = sample.get("unit", "Wh")
+    factor = _WATT_HOURS.get(str(sample.get("unit", "Wh")))
     plain = sample.get("measurand", _ENERGY) == _ENERGY and sample.get("format", "Raw") == "Raw"
-    if not plain or "phase" in sample or unit not in {"Wh", "kWh"}:
+    if factor is None or not plain or "phase" in sample:
         return None
     try:
-        return round(float(sample.get("value", "")) * _WATT_HOURS[unit])
+        return round(float(sample.get("value", "")) * factor)
     except (TypeError, ValueError, OverflowError):
         return None
