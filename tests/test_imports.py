@@ -40,7 +40,11 @@ OUTSIDE = {
 }
 """The third parties that the pure parts may know, and what they may not know of Python's own library."""
 
-MORE_OUTSIDE = {"ocpp.schemas": frozenset({"jsonschema_rs"})}
+MORE_OUTSIDE = {
+    "ocpp.schemas": frozenset({"jsonschema_rs"}),
+    "ocpp.soap.envelope": frozenset({"lxml"}),
+    "ocpp.soap.elements": frozenset({"lxml"}),
+}
 """Third parties that one module may know besides. The package `ocpp` is read as data, and imported nowhere."""
 
 

@@ -1,0 +1,63 @@
+"""The codec: the body of an envelope as the payload that OCPP-J 1.6 has for it, and back.
+
+1.6 is translated name for name; what 1.2 and 1.5 say otherwise is in `differences`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from voltgate.ocpp.errors import spell
+from voltgate.ocpp.schemas import Violation
+from voltgate.ocpp.soap import elements
+from voltgate.ocpp.soap.differences import ASSUMED, Assumed, newer, older
+from voltgate.ocpp.soap.envelope import Envelope
+from voltgate.ocpp.soap.fields import SHAPES
+from voltgate.ocpp.soap.names import Service, Version, namespace
+from voltgate.ocpp.soap.operations import has
+from voltgate.ocpp.soap.unfit import NoCounterpart, NoWord, Unfit
+
+__all__ = ["ASSUMED", "Assumed", "NoCounterpart", "decode", "encode"]
+
+Payload = dict[str, Any]
+
+
+def decode(envelope: Envelope, assumed: Assumed = ASSUMED) -> Payload | Violation:
+    """Give the payload of a request or response as OCPP-J 1.6 has it.
+
+    A Violation is what no two readers would read alike. That everything is there that must be is for the schema to say.
+    """
+    name = f"{envelope.operation}{envelope.kind.capitalize()}"
+    try:
+        payload = elements.read(envelope.body, SHAPES[envelope.version][name])
+    except Unfit as unfit:
+        return _violation(unfit)
+    if name == "MeterValuesRequest":
+        payload.setdefault("meterValue", [])  # optional in XML, required in JSON
+    return payload if envelope.version == "1.6" else newer(envelope.version, name, payload, assumed)
+
+
+def encode(
+    version: Version, service: Service, operation: str, kind: Literal["request", "response"], payload: Payload
+) -> str | NoCounterpart | Violation:
+    """Write the body for a payload of OCPP-J 1.6, as XML with its own namespace.
+
+    A NoCounterpart is what the version has no operation or no word for, a Violation a payload that is not of its shape.
+    """
+    if not has(version, service, operation):
+        return NoCounterpart(version, operation)
+    name = f"{operation}{kind.capitalize()}"
+    strict = version != "1.6"
+    try:
+        said = older(version, name, payload) if strict else payload
+        content = elements.write(said, SHAPES[version][name], strict)
+    except Unfit as unfit:
+        return _violation(unfit)
+    except NoWord as word:
+        return NoCounterpart(version, f"{operation} with {word}")
+    tag = f"{name[0].lower()}{name[1:]}"
+    return f'<{tag} xmlns="{namespace(version, service)}">{content}</{tag}>'
+
+
+def _violation(unfit: Unfit) -> Violation:
+    return Violation(spell(unfit.code, modern=False), f"{unfit.path}: {unfit.description}", unfit.path)

@@ -1,0 +1,193 @@
+"""What 1.2 and 1.5 say otherwise than 1.6: other names, other words, and what has to be made of meter values.
+
+A payload of the older version has been renamed and reworded by the tables here when it reaches the functions here.
+Source: the WSDLs; OCPP 1.6 edition 2 appendix A ("new in OCPP 1.6").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from voltgate.ocpp.soap.tables import WORDS
+from voltgate.ocpp.soap.unfit import Unfit
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What 1.6 must say and an older version leaves open.
+
+    `occupied` is the status of a connector that is Occupied: whoever knows of its transaction knows better. `now` (RFC
+    3339) and `interval` (seconds, never 0, which some stations take for "without pause") are for a BootNotification
+    that was answered without them, as 1.2 allows; without `now` the time stays missing.
+    """
+
+    occupied: str = "Charging"
+    now: str = ""
+    interval: int = 300
+
+
+ASSUMED = Assumed()
+
+_RENAMED_12 = {
+    "BootNotificationResponse.heartbeatInterval": "interval",
+    "MeterValuesRequest.values": "meterValue",
+    "MeterValue.value": "sampledValue",
+}
+
+RENAMED: dict[str, dict[str, str]] = {
+    "1.2": _RENAMED_12,
+    "1.5": {
+        **_RENAMED_12,
+        "TransactionData.values": "meterValue",
+        "SendLocalListRequest.localAuthorisationList": "localAuthorizationList",
+    },
+    "1.6": {},
+}
+"""By version, `<type>.<element>` and its name in 1.6."""
+
+_IN_USE = dict.fromkeys(["Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"], "Occupied")
+_UNLOCKED = {"Accepted": "Unlocked", "Rejected": "UnlockFailed"}
+_LOCKED = {"Unlocked": "Accepted", "UnlockFailed": "Rejected", "NotSupported": "Rejected"}
+_PENDING = {"Pending": "Rejected"}
+_REBOOT = {"RebootRequired": "Accepted"}
+
+
+def _errors(version: str, otherwise: str) -> dict[str, str]:
+    """Say every code that the version has not as `otherwise`, but the one that it has under another name."""
+    newer = WORDS["1.6"]["ChargePointErrorCode"].split()
+    lacking = set(newer) - set(WORDS[version]["ChargePointErrorCode"].split())
+    return {**dict.fromkeys(lacking, otherwise), "EVCommunicationError": "Mode3Error"}
+
+
+_READ_12 = {"ChargePointErrorCode": {"Mode3Error": "EVCommunicationError"}, "UnlockStatus": _UNLOCKED}
+
+READ: dict[str, dict[str, dict[str, str]]] = {
+    "1.2": _READ_12,
+    "1.5": {**_READ_12, "UnitOfMeasure": {"Amp": "A", "Volt": "V"}, "UpdateStatus": {"HashError": "Failed"}},
+    "1.6": {},
+}
+"""By version and enumeration, the words that 1.6 has others for."""
+
+WRITTEN: dict[str, dict[str, Mapping[str, str | None]]] = {
+    "1.2": {
+        "ChargePointStatus": {**_IN_USE, "Reserved": "Occupied"},
+        # 1.2 has no word for another error: that the connector is Faulted says its status.
+        "ChargePointErrorCode": _errors("1.2", "NoError"),
+        "RegistrationStatus": _PENDING,
+        "UnlockStatus": _LOCKED,
+        "ConfigurationStatus": _REBOOT,
+    },
+    "1.5": {
+        "ChargePointStatus": _IN_USE,
+        "ChargePointErrorCode": _errors("1.5", "OtherError"),
+        "RegistrationStatus": _PENDING,
+        "UnlockStatus": _LOCKED,
+        "ConfigurationStatus": _REBOOT,
+        "UnitOfMeasure": {"A": "Amp", "V": "Volt", "Celcius": "Celsius"},
+        "ReadingContext": {"Other": None, "Trigger": None},
+        "Location": {"Cable": None, "EV": None},
+    },
+    # OCPP-J alone has Hertz, and a misspelling that its own errata keep.
+    "1.6": {"UnitOfMeasure": {"Celcius": "Celsius", "Hertz": None}},
+}
+"""By version and enumeration, what a word of 1.6 is there; None leaves the field out."""
+
+_ENERGY = "Energy.Active.Import.Register"
+"""The measurand of a value that names none (1.6 section 7.43), and what the plain numbers of 1.2 are."""
+
+_MEASURANDS_15 = frozenset(WORDS["1.5"]["Measurand"].split())
+_UNITS_15 = frozenset(WORDS["1.5"]["UnitOfMeasure"].split()) | frozenset({"A", "V", "Celcius"})
+_WATT_HOURS = {"Wh": 1, "kWh": 1000}
+
+
+def newer(version: str, body: str, payload: Payload, assumed: Assumed) -> Payload:
+    """Make a payload of 1.6 out of one of 1.2 or 1.5, renamed already. `body` is the name of the body's type."""
+    match body:
+        case "BootNotificationResponse":
+            return _booted(payload, assumed)
+        case "StatusNotificationRequest" if payload.get("status") == "Occupied":
+            return {**payload, "status": assumed.occupied}
+        case "MeterValuesRequest" if version == "1.2":
+            return {**payload, "meterValue": [_sampled(value) for value in payload.get("meterValue", [])]}
+        case "StopTransactionRequest" if "transactionData" in payload:
+            return _stopped(payload)
+        case "SendLocalListRequest" | "SendLocalListResponse":
+            return {key: value for key, value in payload.items() if key != "hash"}
+    return payload
+
+
+def _stopped(payload: Payload) -> Payload:
+    """Join the lists of 1.5, of which there may be several; one without values is none."""
+    values = [value for data in payload["transactionData"] for value in data.get("meterValue", [])]
+    rest = {key: value for key, value in payload.items() if key != "transactionData"}
+    return {**rest, "transactionData": values} if values else rest
+
+
+def _booted(payload: Payload, assumed: Assumed) -> Payload:
+    times = {"currentTime": assumed.now} if assumed.now else {}
+    return {**times, "interval": assumed.interval, **payload}
+
+
+def _sampled(value: Payload) -> Payload:
+    """Make the one plain number of 1.2, watt-hours of the register, a sample."""
+    number = value.pop("sampledValue", None)
+    return {**value, "sampledValue": [] if number is None else [{"value": str(number)}]}
+
+
+def older(version: str, body: str, payload: Payload) -> Payload:
+    """Make a payload of 1.2 or 1.5, not renamed yet, out of one of 1.6; what the table has not is left to be left out.
+
+    Raises Unfit when the meter values are not the shape of meter values.
+    """
+    match body:
+        case "MeterValuesRequest":
+            return {**payload, "meterValue": list(_values(version, payload.get("meterValue"), "/meterValue"))}
+        case "StopTransactionRequest" if version == "1.5":
+            values = list(_values(version, payload.get("transactionData"), "/transactionData"))
+            return {**payload, "transactionData": [{"meterValue": values}] if values else []}
+        case "SendLocalListRequest" | "SendLocalListResponse":
+            return {key: value for key, value in payload.items() if key != "hash"}
+    return payload
+
+
+def _values(version: str, values: object, path: str) -> Iterator[Payload]:
+    for value in _objects(values, path):
+        samples = _objects(value.get("sampledValue"), f"{path}/sampledValue")
+        if version == "1.2":
+            number = next((number for number in map(_watt_hours, samples) if number is not None), None)
+            if number is not None:
+                yield {**value, "sampledValue": number}
+        elif kept := [sample for sample in samples if _is_in_15(sample)]:
+            yield {**value, "sampledValue": kept}
+
+
+def _objects(value: object, path: str) -> list[Payload]:
+    found = [] if value is None else value
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Unfit("TypeConstraintViolation", "The value is not an array of objects", path)
+    return found
+
+
+def _is_in_15(sample: Payload) -> bool:
+    """Tell whether 1.5 can say this. It has no phases: a register of one phase must not pass for the whole meter's."""
+    measurand, unit = sample.get("measurand", _ENERGY), sample.get("unit", "Wh")
+    if not isinstance(measurand, str) or not isinstance(unit, str):
+        return False
+    of_a_phase = "phase" in sample and measurand.startswith("Energy.")
+    return measurand in _MEASURANDS_15 and unit in _UNITS_15 and not of_a_phase
+
+
+def _watt_hours(sample: Payload) -> int | None:
+    """Give a sample as 1.2 does, in whole watt-hours of the register; None for what measures anything else."""
+    factor = _WATT_HOURS.get(str(sample.get("unit", "Wh")))
+    plain = sample.get("measurand", _ENERGY) == _ENERGY and sample.get("format", "Raw") == "Raw"
+    if factor is None or not plain or "phase" in sample:
+        return None
+    try:
+        return round(float(sample.get("value", "")) * factor)
+    except (TypeError, ValueError, OverflowError):
+        return None

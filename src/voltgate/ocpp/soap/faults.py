@@ -1,0 +1,62 @@
+"""Faults: OCPP's errors as SOAP says them, and the CALLERRORs that they are.
+
+Source: OCPP-S 1.6 section 3.3 with its errata ("accept any subcode"); OCPP 1.5 section 8. `Error.code` is spelt as
+2.x does, as everywhere inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
+from voltgate.ocpp.messages import Error
+
+Subcode: TypeAlias = Literal["SecurityError", "IdentityMismatch", "ProtocolError", "InternalError", "NotSupported"]
+
+_SUBCODES: dict[str, Subcode] = {
+    "NotImplemented": "NotSupported",
+    "NotSupported": "NotSupported",
+    "ProtocolError": "ProtocolError",
+    "SecurityError": "SecurityError",
+    "FormatViolation": "ProtocolError",
+    "PropertyConstraintViolation": "ProtocolError",
+    "OccurrenceConstraintViolation": "ProtocolError",
+    "TypeConstraintViolation": "ProtocolError",
+    "RpcFrameworkError": "ProtocolError",
+    "MessageTypeNotSupported": "ProtocolError",
+}
+"""The subcode of each error code; every other is an InternalError."""
+
+_CODES = {**{code: code for code in _SUBCODES}, "InternalError": "InternalError", "GenericError": "GenericError"}
+_RECEIVERS = frozenset({"InternalError", "NotSupported"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A SOAP fault: whose it is ("Sender" or "Receiver"), OCPP's subcode ("" when there is none) and a sentence."""
+
+    role: str
+    subcode: str
+    reason: str
+
+
+def fault(subcode: str, reason: str) -> Fault:
+    """Make the fault of a subcode, with the role that OCPP gives it."""
+    return Fault("Receiver" if subcode in _RECEIVERS else "Sender", subcode, reason)
+
+
+def fault_of(error: Error) -> Fault:
+    """Say a CALLERROR as a fault. A code that is not OCPP's is an InternalError."""
+    subcode = _SUBCODES.get(spell(error.code, modern=True), "InternalError")
+    return fault(subcode, error.description or error.code)
+
+
+def error_of(fault: Fault) -> Error:
+    """Say a fault as a CALLERROR without an id. A subcode that is not OCPP's leaves whose fault it is."""
+    code = _CODES.get(spell(fault.subcode, modern=True))
+    if fault.subcode == "IdentityMismatch":
+        code = "SecurityError"
+    if code is None:
+        code = "InternalError" if fault.role == "Receiver" else "GenericError"
+    return Error("", code, fault.reason[:LONGEST_DESCRIPTION])
