@@ -40,9 +40,13 @@ def database_of(loaded: Loaded) -> Database | None:
     return Database(address, settings)
 
 
+def _is_missing(address: URL) -> bool:
+    return address.drivername == SQLITE and not Path(str(address.database)).exists()
+
+
 async def revision(address: URL) -> str | None:
     """Give the revision of a database; None when it is empty. Raises SQLAlchemyError and OSError."""
-    if address.drivername == SQLITE and not Path(str(address.database)).exists():
+    if _is_missing(address):
         return None
     engine = open_engine(address, 5.0)
     try:

@@ -1,0 +1,127 @@
+"""Where messages carry tokens, transactions, connectors and numbers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voltgate.ocpp.ids import (
+    GONE,
+    Token,
+    compact,
+    connector_of,
+    plain_fields,
+    remote_start_of,
+    request_of,
+    reservation_of,
+    token_of,
+    transaction_of,
+    with_fields,
+)
+from voltgate.ocpp.messages import Call
+
+V1, V2 = "ocpp1.6", "ocpp2.0.1"
+
+
+def call(action: str, fields: Any) -> Call:
+    """Make a call."""
+    return Call("1", action, json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "token"),
+    [
+        (V1, {"idTag": "04E1"}, Token("04E1")),
+        (V1, {"idTag": ""}, None),
+        (V1, {"idTag": 5}, None),
+        (V1, {}, None),
+        (V2, {"idToken": {"idToken": "04E1", "type": "ISO14443"}}, Token("04E1", "ISO14443")),
+        (V2, {"idToken": {"idToken": "", "type": "NoAuthorization"}}, None),
+        (V2, {"idToken": {"idToken": "x", "type": "NoAuthorization"}}, None),
+        (V2, {"idToken": {"idToken": "x", "type": 5}}, Token("x", "")),
+        (V2, {"idToken": "x"}, None),
+        (V2, {"prioritizedEMAIDs": ["DE8AA1", "x"]}, Token("DE8AA1", "eMAID")),
+        (V2, {"prioritizedEMAIDs": []}, None),
+        (V2, {"idTag": "04E1"}, None),
+        (V1, {"idTag": "x" * 256}, None),
+    ],
+)
+def test_tokens(version: str, fields: dict[str, Any], token: Token | None) -> None:
+    """A token is read where the version has it; what is none is none."""
+    assert token_of(version, call("Authorize", fields)) == token
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "connector"),
+    [
+        (V1, {"connectorId": 2}, 2),
+        (V1, {"connectorId": True}, None),
+        (V2, {"evseId": 3}, 3),
+        (V2, {"evse": {"id": 4}}, 4),
+        (V2, {"chargingProfileCriteria": {"evseId": 5}}, 5),
+        (V2, {"connectorId": 2}, None),
+    ],
+)
+def test_connectors(version: str, fields: dict[str, Any], connector: int | None) -> None:
+    """1.6 names connectors, 2.x EVSEs."""
+    assert connector_of(version, call("X", fields)) == connector
+
+
+def test_transactions_and_numbers() -> None:
+    """Each number is read from its own place."""
+    assert transaction_of(V1, call("X", {"transactionId": 5})) == 5
+    assert transaction_of(V2, call("X", {"transactionId": "T"})) == "T"
+    assert transaction_of(V2, call("X", {"transactionInfo": {"transactionId": "T"}})) == "T"
+    assert transaction_of(V2, call("X", {"transactionId": 5})) is None
+    assert remote_start_of(V2, call("X", {"remoteStartId": 5})) == 5
+    assert remote_start_of(V2, call("X", {"transactionInfo": {"remoteStartId": 6}})) == 6
+    assert remote_start_of(V1, call("X", {"remoteStartId": 5})) is None
+    assert reservation_of(V1, call("X", {"reservationId": 5})) == 5
+    assert reservation_of(V2, call("ReserveNow", {"id": 6})) == 6
+    assert reservation_of(V2, call("X", {"id": 6})) is None
+    assert request_of(V2, call("X", {"requestId": 7})) == 7
+
+
+def test_signed_messages_are_read_inside() -> None:
+    """Of a signed message that counts which was signed; what cannot be read says nothing."""
+    inside = base64.urlsafe_b64encode(b'{"idToken":{"idToken":"04E1","type":"eMAID"}}').decode().rstrip("=")
+    assert token_of(V2, call("Authorize-Signed", {"payload": inside})) == Token("04E1", "eMAID")
+    for payload in (5, "not base64 §", base64.urlsafe_b64encode(b"[1]").decode(), "AAAA", "A"):
+        assert plain_fields(call("Authorize-Signed", {"payload": payload})) == {}
+
+
+NAMES = st.sampled_from(
+    "idTag idToken type connectorId evse id evseId transactionId transactionInfo remoteStartId reservationId "
+    "requestId prioritizedEMAIDs payload chargingProfileCriteria x".split()
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(fields=JSON, version=st.sampled_from([V1, V2]), signed=st.booleans())
+def test_nothing_from_the_wire_is_a_fault(fields: Any, version: str, signed: bool) -> None:
+    """Whatever a payload holds, reading it gives a value or nothing."""
+    made = call("ReserveNow" + ("-Signed" if signed else ""), fields)
+    for read in (token_of, connector_of, transaction_of, remote_start_of, reservation_of, request_of):
+        read(version, made)
+
+
+def test_what_is_changed_changes_nothing_else() -> None:
+    """Every other value keeps its bytes and its place."""
+    payload = b'{"a": 1.50, "transactionId" : 5,"n":{"x":1e3 ,"y":2},"z":"\\u00e9"}'
+    changed = with_fields(payload, {("transactionId",): 7, ("n", "y"): GONE, ("n", "new"): 3, ("b", "c"): 1})
+    assert changed == b'{"a":1.50,"transactionId":7,"n":{"x":1e3,"new":3},"z":"\\u00e9","b":{"c":1}}'
+    assert with_fields(payload, {("z",): GONE, ("none",): GONE}).endswith(b'"y":2}}')
+    for other in (b"[1]", b"5", b"{"):
+        assert with_fields(other, {("a",): 1}) == other
+    assert with_fields(b'{"a":5}', {("a", "b"): 1}) == b'{"a":5}'
+    assert repr(GONE) == "GONE"
+    assert compact({"a": [1, 2]}) == b'{"a":[1,2]}'

@@ -1,0 +1,225 @@
+"""Permits: what a backend may ask of a station."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from voltgate.ocpp.messages import Call, Error, Result
+from voltgate.relay.permit import (
+    CHARGE,
+    FULL,
+    OBSERVE,
+    PRESETS,
+    Absorb,
+    Limit,
+    Part,
+    Pass,
+    Permit,
+    Refuse,
+    concerns_limit,
+    overlay,
+    profile_fault,
+    variable_name,
+)
+
+V1, V2 = "ocpp1.6", "ocpp2.0.1"
+
+
+def call(action: str, **fields: Any) -> Call:
+    """Make a backend's call."""
+    return Call("1", action, json.dumps(fields).encode())
+
+
+def variables(*names: str) -> Call:
+    """Make a SetVariables of some variables, each set to its place in the list."""
+    items = [
+        {
+            "component": {"name": name.partition(".")[0]},
+            "variable": {"name": name.partition(".")[2]},
+            "attributeValue": str(n),
+        }
+        for n, name in enumerate(names)
+    ]
+    return call("SetVariables", setVariableData=items)
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "allowed"),
+    [
+        ("GetConfiguration", {}, "observe charge full"),
+        ("GetVariables", {}, "observe charge full"),
+        ("GetCompositeSchedule", {}, "observe charge full"),
+        ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "observe charge full"),
+        ("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}, ""),
+        ("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}, ""),
+        ("RemoteStartTransaction", {}, "charge full"),
+        ("RequestStopTransaction", {}, "charge full"),
+        ("UnlockConnector", {}, "charge full"),
+        ("ReserveNow", {}, "charge full"),
+        ("SetChargingProfile", {}, "charge full"),
+        ("Reset", {}, "full"),
+        ("ChangeAvailability", {}, "full"),
+        ("UpdateFirmware", {}, "full"),
+        ("DataTransfer", {}, "full"),
+        ("SendLocalList", {}, "full"),
+        ("GetLog", {}, "full"),
+        ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "5"}, "full"),
+        ("ChangeConfiguration", {"key": "AuthorizationKey", "value": "secret"}, ""),
+        ("ChangeConfiguration", {"key": "authorizationkey", "value": "secret"}, ""),
+        ("ChangeConfiguration", {"key": "SecurityProfile", "value": "0"}, ""),
+        ("ChangeConfiguration", {}, "full"),
+        ("InstallCertificate", {"certificateType": "CSMSRootCertificate"}, ""),
+        ("InstallCertificate", {"certificateType": "V2GRootCertificate"}, "full"),
+        ("CertificateSigned", {}, ""),
+        ("DeleteCertificate", {}, ""),
+        ("SetNetworkProfile", {}, ""),
+        ("VendorsOwn", {}, "full"),
+    ],
+)
+def test_the_presets(action: str, fields: dict[str, Any], allowed: str) -> None:
+    """What each preset lets pass."""
+    for name, permit in PRESETS.items():
+        verdict = permit.judge(V1, call(action, **fields))
+        assert isinstance(verdict, Pass if name in allowed.split() else Refuse), name
+
+
+def test_a_permit_of_ones_own() -> None:
+    """A permit may add to a preset, take from it, and keep keys private."""
+    permit = Permit(
+        "installer",
+        allow=("*",),
+        refuse=("UpdateFirmware",),
+        not_supported=("GetDiagnostics", "ReserveNow"),
+        keys_refuse=("Vendor*",),
+        keys_absorb=("MeterValueSampleInterval", "SampledDataCtrlr.*"),
+        credentials=True,
+    )
+    assert isinstance(permit.judge(V1, call("UpdateFirmware")), Refuse)
+    for action in ("GetDiagnostics", "ReserveNow"):
+        verdict = permit.judge(V1, call(action))
+        assert isinstance(verdict, Refuse)
+        assert "not supported" in verdict.why
+    assert isinstance(permit.judge(V1, call("CertificateSigned")), Pass)
+    assert isinstance(permit.judge(V1, call("ChangeConfiguration", key="AuthorizationKey", value="x")), Pass)
+    verdict = permit.judge(V1, call("ChangeConfiguration", key="VendorX", value="x"))
+    assert isinstance(verdict, Refuse)
+    absorbed = permit.judge(V1, call("ChangeConfiguration", key="MeterValueSampleInterval", value="10"))
+    assert isinstance(absorbed, Absorb)
+    assert (absorbed.reply.fields, absorbed.keys) == ({"status": "Accepted"}, {"MeterValueSampleInterval": "10"})  # type: ignore[union-attr]
+
+
+def test_keys_of_a_permit_that_allows_nothing_else() -> None:
+    """Single keys may be allowed where changes of configuration are not."""
+    permit = Permit("meter", OBSERVE.allow, keys_pass=("MeterValue*", "SampledDataCtrlr.TxUpdatedInterval"))
+    assert isinstance(permit.judge(V1, call("ChangeConfiguration", key="MeterValueSampleInterval", value="1")), Pass)
+    assert isinstance(permit.judge(V1, call("ChangeConfiguration", key="HeartbeatInterval", value="1")), Refuse)
+    assert isinstance(permit.judge(V1, call("ChangeConfiguration", key=5)), Refuse)
+    assert isinstance(permit.judge(V2, variables("SampledDataCtrlr.TxUpdatedInterval")), Pass)
+    assert isinstance(permit.judge(V2, variables()), Refuse)
+    assert isinstance(permit.judge(V2, call("SetVariables", setVariableData=5)), Refuse)
+
+
+def test_several_variables_at_once() -> None:
+    """Of several variables those that may pass do, the others are answered here, in the order that they were asked."""
+    permit = Permit("x", ("*",), keys_refuse=("A.refused",), keys_absorb=("A.kept",))
+    asked = variables("A.refused", "A.set", "A.kept", "SecurityCtrlr.BasicAuthPassword")
+    verdict = permit.judge(V2, asked)
+    assert isinstance(verdict, Part)
+    assert [variable_name(item) for item in verdict.call.fields["setVariableData"]] == ["A.set"]
+    assert verdict.keys == {"A.kept": "2"}
+    theirs = {"attributeStatus": "RebootRequired", "component": {"name": "A"}, "variable": {"name": "set"}}
+    merged = verdict.merge(Result("1", json.dumps({"setVariableResult": [theirs]}).encode()))
+    assert isinstance(merged, Result)
+    statuses = [item["attributeStatus"] for item in merged.fields["setVariableResult"]]
+    assert statuses == ["Rejected", "RebootRequired", "Accepted", "Rejected"]
+    for odd in (Error("1", "InternalError"), Result("1", b"{}"), Result("1", b'{"setVariableResult":[]}')):
+        assert verdict.merge(odd) is odd
+    kept = permit.judge(V2, variables("A.kept"))
+    assert isinstance(kept, Absorb)
+    assert kept.keys == {"A.kept": "0"}
+    assert isinstance(permit.judge(V2, variables("A.kept", "A.refused")), Refuse)
+    assert isinstance(permit.judge(V2, variables("A.set")), Pass)
+    assert isinstance(permit.judge(V2, variables("OCPPCommCtrlr.NetworkConfigurationPriority")), Refuse)
+    assert variable_name(5) == "?"
+    assert variable_name({"component": 5}) == "None.None"
+
+
+def test_nothing_but_keys_is_ever_absorbed() -> None:
+    """However a permit is written, nothing but configuration keys is accepted in a station's place."""
+    greedy = Permit("greedy", ("*",), keys_absorb=("*",), credentials=True)
+    for action in ("RemoteStartTransaction", "SetChargingProfile", "Reset", "UnlockConnector", "UpdateFirmware"):
+        assert isinstance(greedy.judge(V1, call(action, key="x", value="y")), Pass)
+
+
+def test_a_backend_sees_its_own_values() -> None:
+    """What was kept private is shown to its backend as if the station had it; everything else stays."""
+    private = {"MeterValueSampleInterval": "10", "A.kept": "5"}
+    stock = {"configurationKey": [{"key": "metervaluesampleinterval", "value": "60"}, {"key": "x", "value": "1"}, 5]}
+    shown = overlay(V1, call("GetConfiguration"), Result("1", json.dumps(stock).encode()), private)
+    assert isinstance(shown, Result)
+    assert [item["value"] for item in shown.fields["configurationKey"][:2]] == ["10", "1"]
+    got = {"getVariableResult": [{"component": {"name": "A"}, "variable": {"name": "kept"}, "attributeValue": "1"}]}
+    shown = overlay(V2, call("GetVariables"), Result("1", json.dumps(got).encode()), private)
+    assert isinstance(shown, Result)
+    assert shown.fields["getVariableResult"][0]["attributeValue"] == "5"
+    for reply in (Error("1", "X"), Result("1", b'{"configurationKey":5}'), Result("1", b'{"configurationKey":[]}')):
+        assert overlay(V1, call("GetConfiguration"), reply, private) is reply
+    other = Result("1", b"{}")
+    assert overlay(V1, call("Reset"), other, private) is other
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit"),
+    [
+        (
+            call(
+                "SetChargingProfile",
+                connectorId=1,
+                csChargingProfiles={"chargingProfilePurpose": "TxProfile", "transactionId": 5},
+            ),
+            Limit("TxProfile", 1, 5),
+        ),
+        (
+            call(
+                "SetChargingProfile",
+                connectorId=0,
+                csChargingProfiles={"chargingProfilePurpose": "ChargePointMaxProfile"},
+            ),
+            Limit("ChargePointMaxProfile", 0, None),
+        ),
+        (call("SetChargingProfile", connectorId=0, csChargingProfiles=5), Limit("None", 0, None)),
+        (call("ClearChargingProfile", id=5), None),
+        (call("ClearChargingProfile", connectorId=2), Limit("", 2, None)),
+        (call("Reset"), None),
+    ],
+)
+def test_limits(asked: Call, limit: Limit | None) -> None:
+    """Which limit a call sets or clears."""
+    assert concerns_limit(V1, asked) == limit
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({}, None),
+        ({"chargingProfile": {"chargingProfilePurpose": "TxProfile"}}, None),
+        ({"chargingProfile": {"chargingProfilePurpose": "TxDefaultProfile"}}, "must be a TxProfile"),
+        ({"chargingProfile": {"chargingProfilePurpose": "TxProfile", "transactionId": 1}}, "must not name"),
+    ],
+)
+def test_the_profile_of_a_remote_start(fields: dict[str, Any], fault: str | None) -> None:
+    """A charging profile inside a remote start is for the transaction to come (conformance RT-24)."""
+    found = profile_fault(V1, call("RemoteStartTransaction", **fields))
+    assert (found is None) is (fault is None)
+    assert (fault or "") in (found or "")
+    assert profile_fault(V1, call("SetChargingProfile", **fields)) is None
+
+
+def test_presets_are_what_they_are_called() -> None:
+    """The presets grow from one to the next."""
+    assert set(OBSERVE.allow) < set(CHARGE.allow)
+    assert FULL.allow == ("*",)
+    assert (FULL.stop, CHARGE.stop, CHARGE.limit, FULL.limit, FULL.credentials) == ("any", "own", False, True, False)
