@@ -17,7 +17,7 @@ _STANDARD = frozenset(sys.stdlib_module_names)
 SOURCE = Path(voltgate.__file__).parent
 
 EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
-LAYERS = (("ocpp",), ("relay",), EDGES, ("store", "dialler"), ("gateway",), ("web",), ("app",), ("cli",))
+LAYERS = (("ocpp",), ("relay",), EDGES, ("store", "dialler"), ("gateway",), ("web",), ("app",), ("convert",), ("cli",))
 """From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
 
 APART = {
@@ -29,7 +29,7 @@ APART = {
 """Parts that stand outside the layers, with what they may know besides themselves."""
 
 KNOWN_TO = {
-    "config": frozenset({"app", "cli", "simulator.cli", "simulator.demo"}),
+    "config": frozenset({"app", "cli", "convert", "simulator.cli", "simulator.demo"}),
     "simulator": frozenset({"app", "cli"}),
 }
 """Parts that are known to few."""

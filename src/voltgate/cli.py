@@ -69,6 +69,45 @@ def check(config: ConfigFile = None) -> None:
     )
 
 
+@app.command()
+def convert(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, where nothing may be yet.")
+    ] = None,
+) -> None:
+    """Print the configuration that does what another proxy's files say, with remarks on what differs."""
+    from voltgate.convert import convert as converted  # noqa: PLC0415
+
+    text = converted(files).encode()
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        _write_new(output, text)
+    except FileExistsError:
+        typer.echo(f"voltgate: {output} exists already; it is left as it is", err=True)
+        raise typer.Exit(1) from None
+
+
+def _write_new(output: Path, text: bytes) -> None:
+    """Write a file that does not exist yet, whole or not at all. Raises OSError."""
+    with output.open("xb") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            output.unlink()
+            raise
+
+
 @app.command("hash")
 def hash_password() -> None:
     """Read a station's password, from the terminal or standard input, and print its hash for the configuration."""

@@ -1,0 +1,221 @@
+"""ocpp-2w-proxy (its INI file): two servers, split by the tag; or its ancestor, which mirrors to both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+from voltgate.convert.head import ROUTE, address, leftovers, names, own_pages, strangers, title
+from voltgate.convert.keys import Keys
+from voltgate.convert.toml import Page, Value
+from voltgate.convert.upstream import Upstream, read_upstream
+
+ORIGIN = "ocpp-2w-proxy"
+
+_LEVELS = {
+    "critical": "error",
+    "fatal": "error",
+    "error": "error",
+    "warning": "warning",
+    "warn": "warning",
+    "info": "info",
+    "debug": "debug",
+    "notset": "debug",
+}
+_PING, _MOST_MISSES = 20.0, 20
+_SHARED = ("BootNotification", "StatusNotification", "Heartbeat")
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """When a silent charger is given up: after `misses` intervals of `ping` seconds that follow a ping."""
+
+    ping: float
+    misses: int
+
+    @property
+    def longest(self) -> float:
+        """The seconds that it may take."""
+        return self.ping * (self.misses + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoWay:
+    """What the file says. `tag` is the secondary's (None: everything is mirrored)."""
+
+    host: str
+    port: int
+    certificate: str
+    key: str
+    silence: Silence
+    primary: Upstream | None
+    secondary: Upstream | None
+    tag: str | None
+    level: str
+
+    @property
+    def secure(self) -> bool:
+        """Whether chargers come by TLS: only with both files."""
+        return bool(self.certificate and self.key)
+
+
+def convert_two_way(keys: Keys) -> str:
+    """Write the configuration that does what the file asks for. Raises ConfigErrors."""
+    before = _read(keys)
+    keys.settle()
+    return _written(before, keys)
+
+
+# Reading.
+
+
+def _read(keys: Keys) -> TwoWay:
+    secondary = _server(keys, "secondary_server", needed=False)
+    return TwoWay(
+        keys.text("host", "addr", needed=True),
+        keys.port("host", "port", default=8321),
+        keys.text("host", "cert_chain"),
+        keys.text("host", "cert_key"),
+        _silence(keys),
+        _server(keys, "server", needed=True),
+        secondary,
+        _tag(keys, split=secondary is not None),
+        _level(keys),
+    )
+
+
+def _server(keys: Keys, name: str, *, needed: bool) -> Upstream | None:
+    server = keys.text("ext-server", name, needed=needed)
+    if not server:
+        return None
+    try:
+        return read_upstream(f"{server}/")
+    except ValueError as error:
+        keys.object(("ext-server", name), str(error))
+        return None
+
+
+def _tag(keys: Keys, *, split: bool) -> str | None:
+    """Read the secondary's tag; the primary's says nothing more, as the primary answers all others."""
+    primary, secondary = keys.text("ext-server", "primary_rfid"), keys.text("ext-server", "secondary_rfid")
+    path = ("ext-server", "secondary_rfid")
+    if not split:
+        return None
+    if primary and not secondary:
+        keys.object(path, "is missing: write it, or take out primary_rfid as well to mirror everything")
+    elif secondary and primary == secondary:
+        keys.object(path, "is the same as primary_rfid: the secondary would never answer")
+    elif any(char in secondary for char in "*?"):
+        keys.object(path, "holds * or ?, which would match more tags than one here")
+    return secondary or None
+
+
+def _silence(keys: Keys) -> Silence:
+    """Take the faster of the ping, which worked, and the watchdog, which was to."""
+    timeout = keys.seconds("host", "ping_timeout", default=60)
+    stale = keys.seconds("host", "watchdog_stale", default=500)
+    keys.seconds("host", "watchdog_interval", default=100)
+    ping = min(max(_PING, timeout / _MOST_MISSES), 86_400)
+    misses = min(ceil(timeout / ping), _MOST_MISSES)
+    ping = min(ping, stale / (misses + 1))
+    return Silence(max(floor(ping * 100) / 100, 0.01), misses)
+
+
+def _level(keys: Keys) -> str:
+    """Read the level of the proxy's own logger; those of its library have no counterpart."""
+    found = {path: keys.word(*map(str, path), among=_LEVELS) for path in keys.within("logging")}
+    return found.get(("logging", "proxy"), "")
+
+
+# Writing.
+
+
+def _written(before: TwoWay, keys: Keys) -> str:
+    page = Page()
+    title(page, keys.name, ORIGIN)
+    leftovers(page, keys.left())
+    _listen(page, before)
+    _backends(page, before)
+    _route(page, before)
+    names(page)
+    strangers(page, known=False)
+    if before.level not in ("", "info"):
+        page.table("log")
+        page.key("level", before.level)
+    return page.text()
+
+
+def _listen(page: Page, before: TwoWay) -> None:
+    silence = before.silence
+    listener: dict[str, Value] = {"url": address(before.host, before.port, secure=before.secure)}
+    if before.secure:
+        listener |= {"certificate": before.certificate, "key": before.key}
+    listener |= {"ping": silence.ping, "misses": silence.misses}
+    page.table("listen")
+    page.remark("Different: names with a dot, a hyphen and the like are accepted, not only letters and digits.")
+    page.remark("Different: a charger may offer several subprotocols; it gets the first that its server takes, too.")
+    page.remark(
+        f"Different: the watchdog works. A charger that has fallen silent is let go within {silence.longest:g} s: the "
+        "time of the old ping_timeout, or watchdog_stale where that is shorter."
+    )
+    if before.secure:
+        page.remark("Paths start at the folder of this file.")
+    elif before.certificate or before.key:
+        page.remark("No TLS, as before: cert_chain and cert_key count only together, and one of them was missing.")
+    page.rows("stations", [(listener, "")])
+    own_pages(page, before.port)
+
+
+def _backends(page: Page, before: TwoWay) -> None:
+    for name, upstream in (("primary", before.primary), ("secondary", before.secondary)):
+        if upstream is None:
+            continue
+        upstream.write(page, name)
+        if before.secondary is not None:
+            page.key("then", "refuse", "while it is away the charger stays, for the other one")
+
+
+def _route(page: Page, before: TwoWay) -> None:
+    page.table("routes", ROUTE)
+    if before.secondary is None:
+        page.remark("One server, which lets chargers in or not. Different: a lost server is dialled again.")
+        page.key("rules", [{"answer": "primary"}])
+        return
+    page.remark("The primary lets chargers in or not. Different: once in, they stay while one of the two is away.")
+    if before.tag is None:
+        page.remark("No tags in the file: both are told everything, and the primary answers.")
+        page.key("rules", [{"answer": "primary", "copy": ["secondary"]}])
+        return
+    _split(page, before.tag)
+
+
+def _split(page: Page, tag: str) -> None:
+    page.remark(
+        "Different: the charger gets the answers of whichever of the two owns the session; those of the secondary were "
+        "dropped before, so that its tag never worked."
+    )
+    page.remark(
+        "Different: a session stays with its owner from start to stop, over reconnects too; two connectors may have "
+        "one each. Before, the last tag decided for the whole socket."
+    )
+    page.remark(
+        f"Different: both are told everything, so that each knows the charger ({', '.join(_SHARED)}); only the owner "
+        "answers. If neither may see the other's sessions, put these rules in the place of those below:"
+    )
+    mine: dict[str, Value] = {"tokens": [tag], "case_sensitive": True, "answer": "secondary"}
+    page.shown(*_apart(mine))
+    page.rows(
+        "rules",
+        [
+            ({**mine, "copy": ["primary"]}, "secondary_rfid, exactly as written"),
+            ({"answer": "primary", "copy": ["secondary"]}, "every other tag, and what has none"),
+        ],
+    )
+
+
+def _apart(mine: Value) -> list[str]:
+    """Write the rules that tell each server of its own sessions alone."""
+    page = Page()
+    rest: dict[str, Value] = {"actions": list(_SHARED), "answer": "primary", "copy": ["secondary"]}
+    page.rows("rules", [(mine, ""), (rest, ""), ({"answer": "primary"}, "")])
+    return page.text().splitlines()

@@ -1,0 +1,128 @@
+"""`voltgate convert`: what is printed for a whole file, to the letter, and that the gateway takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.convert.keypair import write_pair
+from voltgate.config import Config, read
+from voltgate.convert import convert
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = {
+    "split": ("split.ini",),
+    "mirror": ("mirror.ini",),
+    "single": ("single.ini",),
+    "two": ("two.json", "two.names.json"),
+    "one": ("one.json",),
+}
+PASSWORD = {"PRIMARY_PASSWORD": "from the environment"}
+
+
+def converted(case: str) -> str:
+    """Convert the files of a case."""
+    return convert([GOLDEN / name for name in CASES[case]])
+
+
+def loaded(case: str, folder: Path) -> Config:
+    """Read what was converted as `voltgate check` does; it must raise no doubt either."""
+    file = folder / "voltgate.toml"
+    file.write_text(converted(case))
+    write_pair(folder / "tls" / "cert.pem", folder / "tls" / "key.pem")
+    found = read(file, PASSWORD)
+    assert found.warnings == ()
+    return found.config
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_printed(case: str) -> None:
+    """Each known file becomes exactly the text beside it, remarks included."""
+    assert converted(case) == (GOLDEN / f"{case}.toml").read_text()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_loaded(case: str, tmp_path: Path) -> None:
+    """Whatever was converted is a good configuration, without a warning."""
+    config = loaded(case, tmp_path)
+    assert config.unknown.policy == "route"
+    assert config.directory.case_sensitive
+    for backend in config.backends.values():
+        assert backend.forward == "always"
+
+
+def test_a_split_by_tag(tmp_path: Path) -> None:
+    """Of ocpp-2w-proxy the address, the servers, the tag rule and the time of silence are found again."""
+    config = loaded("split", tmp_path)
+    (listener,) = config.listen.stations
+    assert (listener.host, listener.port, listener.secure) == ("0.0.0.0", 8321, False)
+    assert listener.ping * (listener.misses + 1) == 20 + 60
+    assert config.backends["primary"].template == "wss://csms.example/ocpp/{station}"
+    assert config.backends["secondary"].template == "ws://employer.example:8887/ocpp//{station}"
+    assert config.log.level == "debug"
+    split, rest = config.routes["main"].rules
+    assert (split.answer.backends, split.copies) == (("secondary",), ("primary",))
+    assert (rest.answer.backends, rest.copies) == (("primary",), ("secondary",))
+    assert rest.catches_all
+
+
+def test_the_rules_that_keep_two_servers_apart(tmp_path: Path) -> None:
+    """The rules that stand in a remark, for servers that must not see each other's sessions, work as they stand."""
+    text = converted("split")
+    lines = text.splitlines()
+    start = lines.index("#   rules = [")
+    apart = [line.removeprefix("#   ") for line in lines[start : lines.index("#   ]") + 1]]
+    own = lines.index("rules = [")
+    end = lines.index("]", own)
+    file = tmp_path / "voltgate.toml"
+    file.write_text("\n".join([*lines[:own], *apart, *lines[end + 1 :]]))
+    found = read(file, {})
+    assert found.warnings == ()
+    assert [rule.copies for rule in found.config.routes["main"].rules] == [(), ("secondary",), ()]
+
+
+def test_a_mirror(tmp_path: Path) -> None:
+    """Two servers without tags are mirrored: the primary answers, the secondary is told."""
+    config = loaded("mirror", tmp_path)
+    (rule,) = config.routes["main"].rules
+    assert (rule.answer.backends, rule.copies) == (("primary",), ("secondary",))
+    primary = config.backends["primary"]
+    assert primary.username == "user"
+    assert primary.password is not None
+    assert primary.password.get_secret_value() == PASSWORD["PRIMARY_PASSWORD"]
+    assert config.listen.stations[0].host == "::"
+    assert config.listen.http_address == ("127.0.0.1", 8001)
+
+
+def test_one_server_by_tls(tmp_path: Path) -> None:
+    """A certificate with its key makes the listener a secure one; one server needs no rules of tags."""
+    config = loaded("single", tmp_path)
+    (listener,) = config.listen.stations
+    assert listener.secure
+    assert listener.certificate == tmp_path / "tls" / "cert.pem"
+    assert listener.ping * (listener.misses + 1) == 30
+    assert list(config.backends) == ["primary"]
+
+
+def test_a_proxy_with_alerts(tmp_path: Path) -> None:
+    """Of OCPP-Proxy-Alert the servers, the waits, the names of chargers and the open door are found again."""
+    config = loaded("two", tmp_path)
+    assert config.admit("main") == "gateway"
+    assert config.backends["secondary"].template == "ws://ws2.ocpp.example/CP_{station}"
+    waits = [config.backends["primary"].retry.wait(attempt, 0.7) for attempt in range(12)]
+    assert waits == [5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 60, 60]
+    assert [(entry.identity, entry.name) for entry in config.stations][:2] == [
+        ("STATION01", 'North Parking — "Charger" 1'),
+        ("station01", "South\nParking"),
+    ]
+    assert config.limits.identity_length == len(config.stations[2].identity or "")
+    assert config.log.level == "warning"
+
+
+@pytest.mark.parametrize("case", ["mirror", "two", "one"])
+def test_no_secret_is_printed(case: str) -> None:
+    """Passwords and keys of the old files are not repeated, wherever they stood."""
+    given = "".join((GOLDEN / name).read_text() for name in CASES[case])
+    assert "TOP-SECRET" in given
+    assert "TOP-SECRET" not in converted(case)
