@@ -145,10 +145,32 @@ def test_a_charger_that_retries() -> None:
 
 
 def test_a_start_that_is_repeated_while_it_is_asked() -> None:
-    """A start that comes again before it was answered is asked once; the answer goes to the newest."""
+    """A start that comes again before it was answered is asked once, and each is answered."""
     stage = split()
     stage.station.sends(2, "s", "StartTransaction", START)
     stage["b"].gets([2, "s", "StartTransaction", START])
+    stage.station.sends(2, "s2", "StartTransaction", START)
+    stage["b"].gets()
+    stage["b"].sends(3, "s", {"transactionId": 5, "idTagInfo": ACCEPTED})
+    one, other = stage.station.take()
+    assert (one[1], other[1]) == ("s", "s2")
+    assert one[2] == other[2]
+
+
+def test_a_station_that_comes_again_while_its_start_is_asked() -> None:
+    """A start that comes again on a new connection is not asked again: the new one gets the answer to the first."""
+    stage = split()
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    old = stage.session
+    book = old.ledger.book
+    stage.session, stage.station = stage.newcomer()
+    stage.session.ledger.book = book
+    stage.session.legs = old.give_up_legs()
+    for leg in stage.session.legs.values():
+        leg.session = stage.session
+    old.end(1001, "replaced")
+    stage.open()
     stage.station.sends(2, "s2", "StartTransaction", START)
     stage["b"].gets()
     stage["b"].sends(3, "s", {"transactionId": 5, "idTagInfo": ACCEPTED})
@@ -213,7 +235,7 @@ def test_an_owner_that_is_not_configured_any_more() -> None:
     stage.open()
     stage.up("a")
     stage.station.sends(2, "x", "StopTransaction", {"transactionId": number})
-    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": number}])
+    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": -1}])
 
 
 def test_a_copy_that_gives_no_number() -> None:
@@ -326,6 +348,64 @@ def test_a_start_fails_over_before_it_is_sent() -> None:
     stage["b"].sends(3, "s", {"transactionId": 5, "idTagInfo": ACCEPTED})
     (record,) = stage.store.of(TransactionRecord)
     assert record.owner == "b"
+
+
+def test_meter_values_fail_over_before_they_are_sent() -> None:
+    """What waits for an absent backend and belongs to no transaction goes to the next of the failover."""
+    stage = Stage(one("a", "b"))
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    stage["a"].refuses()
+    stage.up("b")
+    stage["b"].gets([2, "m", "MeterValues", {"connectorId": 1}])
+    stage["b"].sends(3, "m", {})
+    stage.station.gets([3, "m", {}])
+
+
+def test_what_belongs_to_an_owner_waits_for_it() -> None:
+    """What belongs to a transaction of an absent backend goes to nobody else."""
+    stage = Stage(one("a", "b"))
+    stage.up("a")
+    number = starts(stage, "a", 5)
+    stage["a"].hangs_up()
+    stage.up("b")
+    stage.station.sends(2, "x", "StopTransaction", {"transactionId": number})
+    stage["b"].gets()
+    stage.wait(2)
+    stage.up("a")
+    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": 5}])
+
+
+def test_the_owner_leaves_while_it_is_asked() -> None:
+    """When the owner is taken out of the configuration while it is asked, its answer still counts."""
+    stage = split()
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage.unknown.add("b")
+    stage.moves(one("a"))
+    stage["b"].sends(3, "s", {"transactionId": 5, "idTagInfo": ACCEPTED})
+    (reply,) = stage.station.take()
+    assert reply[2]["idTagInfo"] == ACCEPTED
+
+
+def test_a_reservation_is_used() -> None:
+    """A start that uses a reservation belongs to the backend that reserved, under its own number."""
+    stage = split()
+    for name in ("a", "b"):
+        stage[name].sends(2, "r", "ReserveNow", {"reservationId": 1, "connectorId": 1, "idTag": "77"})
+        (sent,) = stage.station.take()
+        stage.station.sends(3, sent[1], ACCEPTED)
+        stage[name].line.take()
+    number = sent[3]["reservationId"]
+    stage.station.sends(2, "s", "StartTransaction", OTHER | {"reservationId": number})
+    stage["b"].gets([2, "s", "StartTransaction", OTHER | {"reservationId": 1}])
+    stage["a"].gets([2, "s", "StartTransaction", OTHER])
+
+
+def test_a_station_gives_no_connector() -> None:
+    """A start without connector is a transaction all the same."""
+    stage = split()
+    starts(stage, "b", 5, {"idTag": "04EMA"})
+    starts(stage, "b", 6, {"idTag": "04EMA", "timestamp": "x"}, "t")
+    assert len(stage.session.ledger.book.running) == 2
 
 
 def test_nobody_is_there_for_a_start() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.schemas import check
+from voltgate.relay.journal import JournalSettings
 from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.standin import StandIn
 
@@ -230,6 +231,33 @@ def test_without_an_interval() -> None:
     stage.station.take()
     stage["a"].hangs_up()
     assert says(stage, "BootNotification", {})["interval"] == 300
+
+
+def test_a_start_whose_token_nobody_judged() -> None:
+    """An answer that says nothing of the token changes nothing of what is known of it."""
+    stage = known()
+    back(stage)
+    stage.station.sends(2, "t", "Authorize", {"idTag": "77"})
+    stage["a"].sends(4, "t", "InternalError", "", {})
+    stage.station.take()
+    stage.station.sends(2, "u", "Authorize", {"idTag": 5})
+    stage["a"].sends(3, "u", {})
+    stage.station.take()
+    stage["a"].hangs_up()
+    assert says(stage, "Authorize", {"idTag": "77"}) == {"idTagInfo": {"status": "Accepted"}}
+    assert says(stage, "StartTransaction", START | {"idTag": 5})["transactionId"] > 0
+
+
+def test_the_owner_gives_the_start_up() -> None:
+    """A stop whose start the owner never took is sent to it under -1, as the errata say."""
+    stage = known()
+    stage.session.settings = type(stage.session.settings)(journal=JournalSettings(attempts=1))
+    number = says(stage, "StartTransaction", START)["transactionId"]
+    says(stage, "StopTransaction", {"transactionId": number, "meterStop": 9})
+    back(stage)
+    start = stage["a"].line.take()[0]
+    stage["a"].sends(4, start[1], "InternalError", "", {})
+    assert gets(stage, "StopTransaction")["transactionId"] == -1
 
 
 def test_its_copies_are_told_meanwhile() -> None:

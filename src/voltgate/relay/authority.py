@@ -100,8 +100,9 @@ class Asking:
             return
         if accepted:
             ledger.book.invite(leg.name, self._token, ledger.session.settings.ledger.invitation)
-        if self._call is not None and self._respond is not None:
-            self._give(leg, self._call, self._respond, reply)
+        assert self._call is not None  # noqa: S101 - one of the two is there
+        assert self._respond is not None  # noqa: S101
+        self._give(leg, self._call, self._respond, reply)
 
     def _give(self, leg: Leg, call: Call, respond: Respond, reply: Reply) -> None:
         if isinstance(reply, Unanswered):

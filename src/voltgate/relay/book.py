@@ -176,29 +176,25 @@ class Book:
     )
 
     def __init__(
-        self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float], page: Page | None = None
+        self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float], page: Page
     ) -> None:
         self.station = station
         self.store = store
         self.wall = wall
         self._draw = draw
         self.running: dict[str, Transaction] = {}
-        self._ended: deque[Transaction] = deque(maxlen=REMEMBERED)
+        self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
         self._facts: dict[str, FactRecord] = {}
         self._seq = 0
         self.owed: dict[str, deque[OwedRecord]] = {}
         """What each backend is owed, oldest first; under "" what will be owed to somebody not yet known."""
         self.numbers = Numbers(station, store, wall, draw)
-        if page is not None:
-            self._read(page)
-
-    def _read(self, page: Page) -> None:
         for tx in map(read_transaction, page.transactions):
             if tx.ended is None:
                 self.running[tx.ref] = tx
             else:
-                self._ended.append(tx)
+                self._ended[tx.ref] = tx
         self._invitations = [_read_invitation(record) for record in page.invitations]
         self._facts = {record.name: record for record in page.facts}
         for owed in page.owed:
@@ -211,7 +207,7 @@ class Book:
     def __iter__(self) -> Iterator[Transaction]:
         """Give the transactions, the newest first: those that run, then those that ended."""
         yield from reversed(self.running.values())
-        yield from reversed(self._ended)
+        yield from reversed(self._ended.values())
 
     def begin(self, owner: str, copies: tuple[str, ...]) -> Transaction:
         """Enter a new transaction; the caller fills in the rest and keeps it."""
@@ -229,14 +225,19 @@ class Book:
         """Enter that a transaction has ended."""
         if tx.ended is None:
             tx.ended = self.wall()
-            self.running.pop(tx.ref, None)
-            self._ended.append(tx)
+            del self.running[tx.ref]
+            self._ended[tx.ref] = tx
+            self._let_slip()
         self.keep(tx)
 
-    def forget(self, tx: Transaction) -> None:
-        """Strike out a transaction that never came to be."""
-        if self.running.pop(tx.ref, None) is not None:
-            self.store.strike(tx.record)
+    def _let_slip(self) -> None:
+        """Remember the last that ended, and those that somebody is still owed messages of."""
+        if len(self._ended) > REMEMBERED:
+            owed = {record.transaction for records in self.owed.values() for record in records}
+            old = list(self._ended)[:-REMEMBERED]
+            for ref in old:
+                if ref not in owed:
+                    del self._ended[ref]
 
     def find(self, transaction: str) -> Transaction | None:
         """Find a transaction by the station's id."""
@@ -297,7 +298,7 @@ class Book:
 
     def disinvite(self, invitation: Invitation) -> None:
         """Strike out an invitation: it was accepted, rejected, or has expired."""
-        if invitation in self._invitations:
+        if invitation in self._invitations:  # the answer to a remote start may come after its expiry
             self._invitations.remove(invitation)
             self.store.strike(invitation.record(self.station))
 
@@ -328,12 +329,11 @@ class Book:
 
     def settle(self, record: OwedRecord) -> None:
         """Strike a message that was delivered or given up out of the journal."""
-        mine = self.owed.get(record.backend)
-        if mine is not None and record in mine:
-            mine.remove(record)
-            if not mine:
-                del self.owed[record.backend]
-            self.store.strike(record)
+        mine = self.owed[record.backend]
+        mine.remove(record)
+        if not mine:
+            del self.owed[record.backend]
+        self.store.strike(record)
 
     def kept(self, tx: Transaction) -> list[OwedRecord]:
         """Give, in order, the events of a transaction that will be owed to whoever turns out to own it."""

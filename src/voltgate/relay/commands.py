@@ -11,7 +11,7 @@ from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, token
 from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.book import Invitation, Transaction
-from voltgate.relay.permit import Absorb, Part, Pass, Permit, Refuse, concerns_limit, overlay, profile_fault
+from voltgate.relay.permit import Absorb, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
 
 if TYPE_CHECKING:
     from voltgate.relay.ledger import Ledger
@@ -85,15 +85,14 @@ def command(ledger: Ledger, leg: Leg, call: Call, respond: Respond) -> None:
         case Part(call=part, merge=merge, keys=keys, why=why):
             _keep_private(ledger, leg, keys)
             _pass(ledger, leg, permit, part, lambda reply: respond(merge(reply)), why)
-        case Pass():
+        case _:
             _pass(ledger, leg, permit, call, respond)
 
 
 def _keep_private(ledger: Ledger, leg: Leg, keys: Mapping[str, str]) -> None:
     """Remember what a backend believes that it has set."""
-    if keys:
-        private = ledger.book.fact(f"private:{leg.name}") or {}
-        ledger.book.note(f"private:{leg.name}", private | dict(keys))
+    private = ledger.book.fact(f"private:{leg.name}") or {}
+    ledger.book.note(f"private:{leg.name}", private | dict(keys))
 
 
 def _refuse(ledger: Ledger, leg: Leg, call: Call, respond: Respond, reply: Reply, why: str) -> None:

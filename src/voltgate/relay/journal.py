@@ -128,6 +128,8 @@ class Delivery:
             self._give_up(item, "too old")
             return
         call = session.ledger.addressed(self._leg, item.call, item.transaction)
+        if call is None and item.transaction is not None and item.transaction.owner == self._leg.name:
+            call = session.ledger.addressed_to_answer(self._leg, item.call, item.transaction)
         if call is None:
             self._give_up(item, "this backend gave the transaction no number")
             return

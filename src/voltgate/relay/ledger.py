@@ -7,7 +7,7 @@ What a transaction is, and whose, is in the station's book; how the two generati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ class Asked:
     respond: Respond
     transaction: Transaction | None
     finish: Finish | None
+    answers: tuple[str, ...]
 
 
 class Ledger:
@@ -137,7 +138,7 @@ class Ledger:
         write = self._tell(plan.copy, leg, call, tx) or write
         if write:
             respond = partial(self.once_written, leg, respond)
-        self.ask(leg, call, respond, tx, finish)
+        self.ask(leg, call, respond, tx, finish, plan.answer)
 
     def _tell(self, names: Iterable[str], answering: Leg, call: Call, tx: Transaction | None) -> bool:
         """Tell the copies, each once; return whether any of it must be on disk before the station is answered."""
@@ -158,10 +159,8 @@ class Ledger:
         """Tell a copy that is owed nothing; what its number stands in must wait for its answer to the start."""
         if tx is not None and not self.version.startswith("ocpp2"):
             leg.deliver(Item(call, tx))
-            return
-        addressed = self.addressed(leg, call, tx)
-        if addressed is not None:
-            leg.tell(addressed)
+        else:
+            leg.tell(self.addressed(leg, call, tx) or call)
 
     def owe(self, leg: Leg, call: Call, tx: Transaction | None) -> None:
         """Write a message down for a backend and have it delivered."""
@@ -170,25 +169,34 @@ class Ledger:
         leg.deliver(Item(owed_call(record), tx, record))
 
     def ask(
-        self, leg: Leg, call: Call, respond: Respond, tx: Transaction | None = None, finish: Finish | None = None
+        self,
+        leg: Leg,
+        call: Call,
+        respond: Respond,
+        tx: Transaction | None,
+        finish: Finish | None,
+        answers: tuple[str, ...],
     ) -> None:
         """Have a backend answer; a message that it is being asked already is not sent again."""
         if not is_transaction(call.action):
-            leg.ask(self.addressed(leg, call, None) or call, partial(self.session.answered, leg, call, respond))
+            home = partial(self.session.answered, leg, call, respond)
+            leg.ask(self.addressed_to_answer(leg, call, None), home)
             return
         key = digest(call.action, bytes(call.payload))
-        asked = Asked(self.session, respond, tx, finish)
-        if key in leg.asked:
-            leg.asked[key] = asked
+        before = leg.asked.get(key)
+        if before is not None:
+            both = partial(_tell_both, before.respond, respond)
+            before.respond = both if before.session is self.session else respond
+            before.session = self.session
             return
-        leg.asked[key] = asked
-        home = partial(_answered, leg, call, key)
+        leg.asked[key] = Asked(self.session, respond, tx, finish, answers)
+        answered = partial(_answered, leg, call, key)
         if not leg.delivers(tx):
-            leg.ask(self.addressed(leg, call, tx) or call, home)
+            leg.ask(self.addressed_to_answer(leg, call, tx), answered)
         elif leg.backend.settings.when_down == "answer":
-            home(Unanswered(Reason.GONE, f"Backend {leg.name} has to catch up first"))
+            answered(Unanswered(Reason.GONE, f"Backend {leg.name} has to catch up first"))
         else:
-            leg.deliver(Item(call, tx, None, home))
+            leg.deliver(Item(call, tx, None, answered))
 
     def reroute(self, leg: Leg) -> None:
         """Ask another backend for a transaction that this one was to own, if it was not sent the start yet."""
@@ -201,18 +209,19 @@ class Ledger:
         for _, home in leg.turns.take_unsent(moves):
             assert isinstance(home, partial)  # noqa: S101 - chosen above
             other = self._elsewhere(leg, home)
+            assert other is not None  # noqa: S101 - likewise
             asked = leg.asked.pop(home.args[2])
-            if other is not None and asked.transaction is not None:
+            if asked.transaction is not None:
                 asked.transaction.owner = other.name
                 self.book.keep(asked.transaction)
-                self.ask(other, home.args[1], asked.respond, asked.transaction, asked.finish)
+            self.ask(other, home.args[1], asked.respond, asked.transaction, asked.finish, asked.answers)
 
     def _elsewhere(self, leg: Leg, home: partial[None]) -> Leg | None:
-        """Find who else may own the transaction that a waiting call begins."""
-        tx = leg.asked[home.args[2]].transaction
-        if tx is None or len(tx.answers) < 2:
-            return None
-        other = self.session.pick(Plan(tx.answers))
+        """Find who else may take a waiting call: nobody, when it belongs to a transaction that somebody has taken."""
+        asked = leg.asked[home.args[2]]
+        answers = asked.answers if asked.transaction is None else asked.transaction.answers
+        answers = tuple(name for name in answers if name in self.session.legs)
+        other = self.session.pick(Plan(answers)) if answers else None
         return None if other is leg else other
 
     # What must be written down.
@@ -242,11 +251,15 @@ class Ledger:
         if changes is None:
             return None
         changes |= self._translated(leg, call)
-        if not changes:
-            return call
-        again = Call(call.id, call.action, with_fields(call.payload, changes), None, call.kind)
-        again.at, again.deadline, again.asker = call.at, call.deadline, call.asker
-        return again
+        return _with_changes(call, changes) if changes else call
+
+    def addressed_to_answer(self, leg: Leg, call: Call, tx: Transaction | None) -> Call:
+        """Address a call to whoever is to answer it: a transaction that it never numbered is -1 to it.
+
+        Source: errata v4.0 section 3.18, the number of a start that could not be delivered.
+        """
+        addressed = self.addressed(leg, call, tx)
+        return _with_changes(call, {("transactionId",): -1}) if addressed is None else addressed
 
     def _translated(self, leg: Leg, call: Call) -> dict[tuple[str, ...], object]:
         """Find the numbers of a station's call that are some backend's: its own for it, none for the others."""
@@ -347,6 +360,18 @@ class Ledger:
             then(plan)
 
 
+def _with_changes(call: Call, changes: Mapping[tuple[str, ...], object]) -> Call:
+    again = Call(call.id, call.action, with_fields(call.payload, changes), None, call.kind)
+    again.at, again.deadline, again.asker = call.at, call.deadline, call.asker
+    return again
+
+
+def _tell_both(first: Respond, second: Respond, reply: Reply) -> None:
+    """Answer a station that asked twice."""
+    first(reply)
+    second(reply)
+
+
 def _in_a_word(reply: Reply) -> str:
     """Give the status of an answer, or its error."""
     if not isinstance(reply, Result):
@@ -364,9 +389,7 @@ def owed_call(record: OwedRecord) -> Call:
 
 def _answered(leg: Leg, call: Call, key: str, reply: Reply) -> None:
     """Bring the owner's answer home: to the session in which the station waits for it now."""
-    asked = leg.asked.pop(key, None)
-    if asked is None:
-        return
+    asked = leg.asked.pop(key)
     ledger = leg.session.ledger
     if isinstance(reply, Unanswered):
         gone = reply.reason is Reason.GONE and not asked.session.ended

@@ -104,11 +104,11 @@ def _started(ledger: Ledger, tx: Transaction, respond: Respond, reply: Reply) ->
     ledger.book.keep(tx)
     if began:
         ledger.session.ports.listen(TransactionBegan(ledger.session.identity, tx.id, tx.owner, tx.connector))
-    if number == theirs and ledger.alone:
+    leg = ledger.session.legs.get(tx.owner)
+    if leg is None or (number == theirs and ledger.alone):
         respond(reply)
     else:
-        leg = ledger.session.legs.get(tx.owner)
-        ledger.once_written(leg, respond, reply) if leg is not None else respond(reply)
+        ledger.once_written(leg, respond, reply)
 
 
 def _number(ledger: Ledger, tx: Transaction, theirs: int) -> int:

@@ -69,7 +69,7 @@ class Ports:
     wall: Callable[[], float]
     store: Store
 
-    def book(self, station: str, page: Page | None = None) -> Book:
+    def book(self, station: str, page: Page) -> Book:
         """Open the book of a station, at the page that was kept of it."""
         return Book(station, self.store, self.wall, self.draw, page)
 

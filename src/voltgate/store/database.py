@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import URL, Table, bindparam, delete, func, select
+from sqlalchemy import URL, Table, bindparam, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -369,7 +369,9 @@ class Database:
             .subquery()
         )
         columns = [ranked.c[column.name] for column in transactions.c]
-        ended = select(*columns).where(ranked.c.rank <= REMEMBERED).order_by(ranked.c.ended)
+        indebted = select(owed.c.transaction).where(owed.c.station.in_(stations))
+        last = or_(ranked.c.rank <= REMEMBERED, ranked.c.ref.in_(indebted))
+        ended = select(*columns).where(last).order_by(ranked.c.ended)
         invited = select(invitations).where(invitations.c.station.in_(stations), invitations.c.expires > now)
         return _sorted_out(
             stations,

@@ -1,0 +1,95 @@
+"""The book of a station: what it holds, and that it holds no more than it must."""
+
+from __future__ import annotations
+
+from tests.relay.stage import CALENDAR, START, Shelf
+from voltgate.ocpp.ids import Token
+from voltgate.relay.book import MOST_INVITATIONS, MOST_RUNNING, Book, same
+from voltgate.relay.numbers import LARGEST, mint
+from voltgate.relay.records import InvitationRecord, Nowhere, TransactionRecord, nothing_on_record
+
+CARD = Token("04E1", "ISO14443")
+
+
+def book(shelf: Shelf | None = None) -> Book:
+    """Open a station's book, at the page that a shelf keeps."""
+    shelf = shelf or Shelf()
+    return Book("cp-1", shelf, lambda: CALENDAR + START, lambda: 0.0, shelf.page("cp-1"))
+
+
+def test_what_runs_is_bounded() -> None:
+    """Of too many transactions the oldest counts as ended."""
+    mine = book()
+    for n in range(MOST_RUNNING + 1):
+        mine.begin("a", ()).id = str(n)
+    assert len(mine.running) == MOST_RUNNING
+    first = mine.find("0")
+    assert first is not None
+    assert first.ended is not None
+
+
+def test_what_is_expected_is_bounded() -> None:
+    """Of too many invitations the oldest is struck out."""
+    shelf = Shelf()
+    mine = book(shelf)
+    for _ in range(MOST_INVITATIONS + 1):
+        mine.invite("a", CARD, 60)
+    assert len(shelf.of(InvitationRecord)) == MOST_INVITATIONS
+
+
+def test_what_is_expected_outlives_a_restart() -> None:
+    """An invitation is found again, by token or by the number of its remote start."""
+    shelf = Shelf()
+    mine = book(shelf)
+    mine.invite("a", CARD, 60, connector=2)
+    mine.invite("b", None, 60, remote_start=7)
+    again = book(shelf)
+    found = again.invited(Token("04e1"), 2)
+    assert found is not None
+    assert (found.backend, found.connector) == ("a", 2)
+    assert again.invited(CARD, 1) is None
+    by_number = again.invited(None, None, 7)
+    assert by_number is not None
+    assert by_number.backend == "b"
+    assert again.invited(CARD, None, 8) is not None, "an unknown number leaves the token"
+    again.disinvite(found)
+    again.disinvite(found)
+    assert len(shelf.of(InvitationRecord)) == 1
+
+
+def test_transactions_that_somebody_is_owed_messages_of_are_remembered() -> None:
+    """However many transactions ended meanwhile: what is owed can be put into a backend's own numbers."""
+    shelf = Shelf()
+    mine = book(shelf)
+    for n in range(20):
+        tx = mine.begin("a", ("b",))
+        tx.id = str(n)
+        record = mine.owe("b", "StopTransaction", "x", b"{}", tx.ref) if n < 5 else None
+        mine.end(tx)
+        mine.end(tx)
+        if n == 3 and record is not None:
+            mine.settle(record)
+    assert [tx.id for tx in mine] == [str(n) for n in (19, 18, 17, 16, 15, 14, 13, 12, 4, 2, 1, 0)]
+    assert len(shelf.of(TransactionRecord)) == 20
+
+
+def test_tokens_are_compared_as_ocpp_says() -> None:
+    """Case does not count; a type counts when both have one."""
+    assert same(Token("04e1"), Token("04E1", "ISO14443"))
+    assert not same(Token("04e1", "eMAID"), Token("04E1", "ISO14443"))
+
+
+def test_numbers_are_minted_within_bounds() -> None:
+    """A number of ours is positive, has 31 bits, and is not used."""
+    assert mint(lambda number: number < 5, lambda: 0.0) == 5
+    assert mint(lambda number: number == LARGEST, lambda: 1.0) == 1
+
+
+async def test_nothing_is_kept() -> None:
+    """Without a database a book is empty, and nobody waits for a disk."""
+    nowhere = Nowhere()
+    mine = Book("cp-1", nowhere, lambda: 0.0, lambda: 0.0, await nothing_on_record("cp-1"))
+    mine.disinvite(mine.invite("a", CARD, 60))
+    heard: list[bool] = []
+    nowhere.after(heard.append)
+    assert heard == [True]
