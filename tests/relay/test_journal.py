@@ -248,6 +248,7 @@ def test_other_news_waits_behind_what_is_owed() -> None:
     assert stage["b"].backend.copies_dropped == {"overloaded": 1}
     stage["b"].sends(3, "m", {})
     stage["b"].gets([2, "1", "Heartbeat", {}])
+    stage["b"].sends(3, "1", {})
     stage.station.sends(2, "n", "MeterValues", {"connectorId": 2})
     stage.station.sends(2, "3", "Heartbeat", {})
     stage["b"].hangs_up()

@@ -197,6 +197,28 @@ def test_what_happens_at_an_evse_follows_its_transaction() -> None:
     stage["a"].gets([2, "4", "MeterValues", {"evseId": 2, "meterValue": []}])
 
 
+def test_an_end_that_is_answered_with_an_error() -> None:
+    """A last event that its owner answers with an error has not ended the transaction."""
+    stage = split()
+    stage.station.sends(2, "1", "TransactionEvent", event("Ended", 1, idToken=EMPLOYEE))
+    stage["b"].sends(4, "1", "InternalError", "", {})
+    assert stage.session.ledger.book.running
+    stage.station.sends(2, "2", "StatusNotification", {"evseId": 2, "connectorId": 1})
+    stage["a"].gets([2, "2", "StatusNotification", {"evseId": 2, "connectorId": 1}])
+
+
+def test_an_owner_that_does_not_take_what_it_missed() -> None:
+    """While the owner does not take what it missed, the live event waits; then the station is let go, and keeps it."""
+    stage = split(backend_patience=20)
+    happens(stage, "1", event("Started", 0), "a", "c")
+    stage.station.sends(2, "2", "TransactionEvent", event("Updated", 1, idToken=EMPLOYEE))
+    stage["b"].gets([2, "1", "TransactionEvent", event("Started", 0)])
+    stage.wait(20.3)
+    stage["b"].gets()
+    assert stage.station.closed == (1001, "Nobody took TransactionEvent: keep it and come again")
+    assert len(stage.store.of(OwedRecord)) == 1
+
+
 def test_a_signed_event_is_read_and_left_alone() -> None:
     """The token inside a signed event binds the transaction; not a byte of it changes."""
     stage = split()

@@ -350,6 +350,22 @@ def test_a_start_fails_over_before_it_is_sent() -> None:
     assert record.owner == "b"
 
 
+def test_nobody_is_there_for_a_token() -> None:
+    """A token that no rule is for is answered with an error."""
+    stage = Stage(one("a", actions=("Heartbeat",)))
+    stage.station.sends(2, "1", "Authorize", {"idTag": "77"})
+    assert stage.station.take()[0][:3] == [4, "1", "NotSupported"]
+
+
+def test_a_stop_that_is_answered_with_an_error() -> None:
+    """A stop that its owner answers with an error has not ended the transaction."""
+    stage = split()
+    number = starts(stage, "b", 5)
+    stage.station.sends(2, "x", "StopTransaction", {"transactionId": number})
+    stage["b"].sends(4, "x", "InternalError", "", {})
+    assert stage.session.ledger.book.running
+
+
 def test_meter_values_fail_over_before_they_are_sent() -> None:
     """What waits for an absent backend and belongs to no transaction goes to the next of the failover."""
     stage = Stage(one("a", "b"))
@@ -380,7 +396,7 @@ def test_the_owner_leaves_while_it_is_asked() -> None:
     stage = split()
     stage.station.sends(2, "s", "StartTransaction", START)
     stage.unknown.add("b")
-    stage.moves(one("a"))
+    stage.moves(one("a", copy=("c",)))
     stage["b"].sends(3, "s", {"transactionId": 5, "idTagInfo": ACCEPTED})
     (reply,) = stage.station.take()
     assert reply[2]["idTagInfo"] == ACCEPTED

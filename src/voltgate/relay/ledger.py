@@ -226,7 +226,7 @@ class Ledger:
 
     # What must be written down.
 
-    def once_written(self, leg: Leg, respond: Respond, reply: Reply) -> None:
+    def once_written(self, leg: Leg | None, respond: Respond, reply: Reply) -> None:
         """Answer the station once all that was entered is on disk; what follows from the backend waits as well."""
         session = self.session
 
@@ -235,9 +235,11 @@ class Ledger:
                 respond(reply)
             else:
                 session.end(TRY_AGAIN, "This cannot be written down now: keep it and come again")
-            leg.let_pass()
+            if leg is not None:
+                leg.let_pass()
 
-        leg.hold_back()
+        if leg is not None:
+            leg.hold_back()
         self.book.store.after(done)
 
     # Each backend's own words.

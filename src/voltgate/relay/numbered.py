@@ -97,24 +97,20 @@ def _started(ledger: Ledger, tx: Transaction, respond: Respond, reply: Reply) ->
     assert isinstance(reply, Result)  # noqa: S101 - it has fields
     number = _number(ledger, tx, theirs)
     tx.numbers[tx.owner] = theirs
-    began, tx.id = not tx.id, str(number)
+    tx.id = str(number)
     if number != theirs:
         reply = Result(reply.id, with_fields(reply.payload, {_NUMBER: number}))
     tx.reply = bytes(reply.payload)
     ledger.book.keep(tx)
-    if began:
-        ledger.session.ports.listen(TransactionBegan(ledger.session.identity, tx.id, tx.owner, tx.connector))
-    leg = ledger.session.legs.get(tx.owner)
-    if leg is None or (number == theirs and ledger.alone):
+    ledger.session.ports.listen(TransactionBegan(ledger.session.identity, tx.id, tx.owner, tx.connector))
+    if number == theirs and ledger.alone:
         respond(reply)
     else:
-        ledger.once_written(leg, respond, reply)
+        ledger.once_written(ledger.session.legs.get(tx.owner), respond, reply)
 
 
 def _number(ledger: Ledger, tx: Transaction, theirs: int) -> int:
     """Give the number that the station is to know a transaction by: with one backend its own, unless that is taken."""
-    if tx.id:
-        return int(tx.id)
     taken = any(other.id == str(theirs) and other.numbers.get(tx.owner) != theirs for other in ledger.book)
     return theirs if ledger.alone and not taken else ledger.book.mint()
 

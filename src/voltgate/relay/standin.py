@@ -106,8 +106,8 @@ def _fields(
             return {"currentTime": now}
         case "Authorize":
             return _judged(ledger, leg, call)
-        case "StartTransaction":
-            return {"transactionId": _number(ledger, leg, tx)} | _judged(ledger, leg, call)
+        case "StartTransaction" if tx is not None:
+            return {"transactionId": _number(ledger, tx)} | _judged(ledger, leg, call)
         case "TransactionEvent":
             return {} if token_of(ledger.version, call) is None else _judged(ledger, leg, call)
         case "DataTransfer":
@@ -129,12 +129,11 @@ def _judged(ledger: Ledger, leg: Leg, call: Call) -> dict[str, Any]:
     return {name: {"status": "Accepted" if accepted else "Invalid"}}
 
 
-def _number(ledger: Ledger, leg: Leg, tx: Transaction | None) -> int:
-    """Give the number of a transaction that its owner has not numbered yet."""
-    number = int(tx.id) if tx is not None and tx.id else ledger.book.mint()
-    if tx is not None and not tx.id:
-        tx.id = str(number)
-        ledger.session.ports.listen(TransactionBegan(ledger.session.identity, tx.id, leg.name, tx.connector))
+def _number(ledger: Ledger, tx: Transaction) -> int:
+    """Give a number to a transaction that its owner has not numbered."""
+    number = ledger.book.mint()
+    tx.id = str(number)
+    ledger.session.ports.listen(TransactionBegan(ledger.session.identity, tx.id, tx.owner, tx.connector))
     return number
 
 
