@@ -148,6 +148,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
 
     from voltgate.app.database import address_of  # noqa: PLC0415
     from voltgate.config import read  # noqa: PLC0415
+    from voltgate.relay.records import StoreAway  # noqa: PLC0415
 
     address = address_of(read(config, os.environ))
     if address is None:
@@ -155,7 +156,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(1)
     try:
         return asyncio.run(do(address))
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, StoreAway) as error:
         typer.echo(f"voltgate: {getattr(error, 'orig', None) or error}", err=True)
         raise typer.Exit(2) from None
 

@@ -8,6 +8,7 @@ from sqlalchemy import URL
 
 from voltgate.config import Loaded
 from voltgate.config.store import OFF
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
 from voltgate.store.address import SQLITE, open_engine, read_address
 
@@ -56,11 +57,13 @@ async def revision(address: URL) -> str | None:
 
 
 async def upgrade(address: URL) -> str:
-    """Bring a database to the revision that is wanted, and name it. Raises SQLAlchemyError and OSError."""
+    """Bring a database to the revision that is wanted, and name it. Raises SQLAlchemyError, OSError and StoreAway."""
     if address.drivername == SQLITE:
         Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = open_engine(address, 30.0)
     try:
+        if not schema.is_known(await schema.current(engine)):
+            raise StoreAway(str(await schema.objection(engine)))
         await schema.upgrade(engine)
     finally:
         await engine.dispose()

