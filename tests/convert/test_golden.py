@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.convert.keypair import write_pair
+from tests.keypair import write_pair
 from voltgate.config import Config, read
 from voltgate.convert import convert
 

@@ -45,27 +45,31 @@ def _same_name(claimed: bytes, name: bytes, case_sensitive: bool) -> bool:
 
 def matches(secret: bytes, password: str, spellings: Collection[str]) -> bool:
     """Compare in constant time what a station sent with the password that it should have, in each of `spellings`."""
-    equal = False
+    equal = "hex" in spellings and _same_digits(secret, password.encode())
     for spelt in _spelt(password, spellings):
         equal |= hmac.compare_digest(secret, spelt)
     return equal
 
 
+def _same_digits(secret: bytes, text: bytes) -> bool:
+    """Compare the digits of a key, which have no case."""
+    return _HEX_KEY.fullmatch(text) is not None and hmac.compare_digest(secret.lower(), text.lower())
+
+
 def _spelt(password: str, spellings: Collection[str]) -> list[bytes]:
     text = password.encode()
     forms = [text] if "text" in spellings else []
-    if _HEX_KEY.fullmatch(text):
-        forms += [binascii.unhexlify(text)] if "bytes" in spellings else []
-        forms += [text.lower(), text.upper()] if "hex" in spellings else []
+    if "bytes" in spellings and _HEX_KEY.fullmatch(text):
+        forms.append(binascii.unhexlify(text))
     return forms
 
 
 def readings(secret: bytes, spellings: Collection[str]) -> list[bytes]:
     """List what a hash may have been made of, if `secret` is right: itself first, then its other spellings."""
-    found = [secret] if "text" in spellings or "hex" in spellings else []
+    found = [secret] if "text" in spellings else []
     if "bytes" in spellings and 16 <= len(secret) <= 20:
         digits = binascii.hexlify(secret)
         found += [digits.upper(), digits, secret]
     if "hex" in spellings and _HEX_KEY.fullmatch(secret):
-        found += [secret.upper(), secret.lower(), binascii.unhexlify(secret)]
+        found += [secret, secret.upper(), secret.lower(), binascii.unhexlify(secret)]
     return list(dict.fromkeys(found))

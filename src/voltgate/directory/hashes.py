@@ -21,6 +21,10 @@ class Busy(Exception):  # noqa: N818 - no fault: the caller turns it into an ans
     """As many hashes wait to be checked as may."""
 
 
+class Unusable(Exception):  # noqa: N818 - no fault of ours: the caller turns it into an answer
+    """A hash that cannot be checked: it is not whole, or asks for more memory than there is."""
+
+
 class Hashes:
     """Checks passwords against hashes: `threads` at a time (one takes a quarter of a second), `waiting` in all.
 
@@ -28,20 +32,24 @@ class Hashes:
     once are let in at once.
     """
 
-    __slots__ = ("_key", "_pool", "_proven", "_under_way", "_waiting")
+    __slots__ = ("_closed", "_key", "_pool", "_proven", "_under_way", "_waiting")
 
     def __init__(self, threads: int = 2, waiting: int = 200) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         self._waiting = waiting
         self._under_way = 0
+        self._closed = False
         self._key = os.urandom(32)
         self._proven: OrderedDict[bytes, None] = OrderedDict()
 
     async def verify(self, stored: str, readings: list[bytes]) -> bool:
-        """Tell whether one of `readings` is what `stored` was made of. Raises Busy instead of queueing without end."""
+        """Tell whether one of `readings` is what `stored` was made of. Raises Busy, Unusable.
+
+        Busy comes instead of queueing without end, and after `close`.
+        """
         if any(self._known(self._digest(stored, reading)) for reading in readings):
             return True
-        if self._under_way >= self._waiting:
+        if self._closed or self._under_way >= self._waiting:
             raise Busy
         self._under_way += 1
         try:
@@ -54,6 +62,7 @@ class Hashes:
 
     def close(self) -> None:
         """Check nothing more."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _digest(self, stored: str, reading: bytes) -> bytes:
@@ -72,7 +81,10 @@ class Hashes:
 
 
 def first_right(stored: str, readings: list[bytes]) -> bytes | None:
-    """Give the reading that `stored` was made of; None: none. Takes a quarter of a second for each."""
+    """Give the reading that `stored` was made of; None: none. Takes a quarter of a second each.
+
+    Raises Unusable.
+    """
     return next((reading for reading in readings if _is_right(stored, reading)), None)
 
 
@@ -81,6 +93,8 @@ def _is_right(stored: str, reading: bytes) -> bool:
         return argon2.low_level.verify_secret(stored.encode(), reading, _kind(stored))
     except argon2.exceptions.VerifyMismatchError:
         return False
+    except argon2.exceptions.VerificationError as error:
+        raise Unusable(str(error)) from None
 
 
 def _kind(stored: str) -> argon2.Type:

@@ -42,6 +42,8 @@ class Hook:
                 status = await _post(urlsplit(url), orjson.dumps(question))
         except TimeoutError:
             raise Undecided(f"did not answer within {self._patience:g} s") from None
+        except asyncio.LimitOverrunError:
+            raise Undecided("did not answer in HTTP") from None
         except (OSError, EOFError, ValueError) as error:
             raise Undecided(str(error) or type(error).__name__) from None
         if 200 <= status < 300:
@@ -65,9 +67,9 @@ async def _post(url: SplitResult, body: bytes) -> int:
 
 
 def _head(url: SplitResult, length: int) -> bytes:
-    target = url._replace(scheme="", netloc="").geturl() or "/"
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     lines = (
-        f"POST {target if target.startswith('/') else '/' + target} HTTP/1.1",
+        f"POST {target} HTTP/1.1",
         f"Host: {url.netloc}",
         "Content-Type: application/json",
         f"Content-Length: {length}",

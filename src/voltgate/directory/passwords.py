@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from voltgate.directory.basic import credentials_of, matches, readings, secret_of
-from voltgate.directory.hashes import HASH, Busy, Hashes
+from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable
 from voltgate.directory.hook import Hook, Undecided
 from voltgate.directory.stations import Credentials, Station
 from voltgate.directory.throttle import Throttle
@@ -78,16 +78,15 @@ class Passwords:
         self, station: Station, credentials: Credentials, authorization: bytes, address: str, offered: Sequence[str]
     ) -> Denied | None:
         """Check, counting the try as a failure until it is known to be none."""
-        self.throttle.begin(station.key, address, self._clock())
+        counted = self.throttle.begin(station.key, address, self._clock())
         try:
             right = await self._is_right(station, credentials, authorization, address, offered)
-        except (Busy, Undecided) as why:
-            self.throttle.undecided(station.key, address, self._clock())
-            cause = "too many are being checked" if isinstance(why, Busy) else f"the hook {why}"
-            return Denied(503, f"The password could not be checked: {cause}", _RETRY)
+        except (Busy, Unusable, Undecided) as why:
+            self.throttle.undecided(counted, self._clock())
+            return Denied(503, f"The password could not be checked: {_cause(why)}", _RETRY)
         if not right:
             return WRONG
-        self.throttle.succeeded(station.key, address, self._clock())
+        self.throttle.succeeded(counted, self._clock())
         return None
 
     async def _is_right(
@@ -109,6 +108,16 @@ class Passwords:
     def close(self) -> None:
         """Check nothing more."""
         self._hashes.close()
+
+
+def _cause(why: Busy | Unusable | Undecided) -> str:
+    match why:
+        case Busy():
+            return "too many are being checked"
+        case Unusable():
+            return f"its hash cannot be used ({why})"
+        case Undecided():
+            return f"the hook {why}"
 
 
 def _spellings(credentials: Credentials, offered: Sequence[str]) -> tuple[str, ...]:

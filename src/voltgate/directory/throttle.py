@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,6 +18,14 @@ REMEMBERED = 100_000
 
 _OTHERS = 10
 """How many times as many failures one address, or one identity, may have as the two together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try while its outcome is open: whose it is, and where it was counted, each with what may be held there."""
+
+    pair: tuple[str, str]
+    buckets: list[tuple[tuple[str, str], int]]
 
 
 class Throttle:
@@ -35,18 +44,20 @@ class Throttle:
             return 0.0
         return max(self._excess(bucket, most, now) * 60 / most for bucket, most in self._buckets(key, address))
 
-    def begin(self, key: str, address: str, now: float) -> None:
+    def begin(self, key: str, address: str, now: float) -> Try:
         """Count a try as failed, until `succeeded` says otherwise: tries at the same time must count too."""
-        self._add(key, address, 1, now)
+        counted = Try((key, network_of(address)), self._buckets(key, address) if self.per_minute else [])
+        self._add(counted, 1, now)
+        return counted
 
-    def succeeded(self, key: str, address: str, now: float) -> None:
+    def succeeded(self, counted: Try, now: float) -> None:
         """Take back what `begin` counted: it was the right password."""
-        self._add(key, address, -1, now)
-        _remember(self._proven, (key, network_of(address)), None)
+        self._add(counted, -1, now)
+        _remember(self._proven, counted.pair, None)
 
-    def undecided(self, key: str, address: str, now: float) -> None:
+    def undecided(self, counted: Try, now: float) -> None:
         """Take back what `begin` counted: nobody said whether the password was right."""
-        self._add(key, address, -1, now)
+        self._add(counted, -1, now)
 
     def _buckets(self, key: str, address: str) -> list[tuple[tuple[str, str], int]]:
         network = network_of(address)
@@ -63,11 +74,10 @@ class Throttle:
         level, at = self._levels.get(bucket, (0.0, now))
         return max(0.0, level - (now - at) * most / 60)
 
-    def _add(self, key: str, address: str, count: int, now: float) -> None:
-        if self.per_minute:
-            for bucket, most in self._buckets(key, address):
-                level = max(0.0, self._level(bucket, most, now) + count)
-                _remember(self._levels, bucket, (level, now))
+    def _add(self, counted: Try, count: int, now: float) -> None:
+        for bucket, most in counted.buckets:
+            level = max(0.0, self._level(bucket, most, now) + count)
+            _remember(self._levels, bucket, (level, now))
 
 
 def network_of(address: str) -> str:
