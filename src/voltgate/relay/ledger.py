@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from voltgate.ocpp.facts import ACTIONS, is_transaction, plain_action
+from voltgate.ocpp.facts import ACTIONS, SIGNED, is_transaction, plain_action
 from voltgate.ocpp.ids import GONE, Token, connector_of, request_of, reservation_of, token_of, with_fields
 from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result, Unanswered
 from voltgate.relay import named, numbered, standin
@@ -35,6 +35,9 @@ TRY_AGAIN = 1013
 
 Finish = Callable[["Ledger", Transaction, Respond, Reply], None]
 """What the ledger learns from the owner's answer before the station gets it."""
+
+Act = Callable[["Ledger", Call, Respond], None]
+"""What the ledger does with a call of one action."""
 
 _REPORTS = frozenset(
     """
@@ -70,24 +73,18 @@ class Asked:
 class Ledger:
     """One session's use of its station's book."""
 
-    __slots__ = ("_by_action", "actions", "book", "choosing", "session")
+    __slots__ = ("_by_action", "book", "choosing", "session")
 
     def __init__(self, session: Session, book: Book) -> None:
         self.session = session
         self.book = book
         self.choosing: dict[str, tuple[Call, Respond]] = {}
         """The starts for which a chain of backends is being asked, by content."""
-        version = session.dialect.version
-        own = named.ACTIONS if version.startswith("ocpp2") else numbered.ACTIONS
-        self._by_action: dict[str, Callable[[Ledger, Call, Respond], None]] = {
-            "Authorize": authorize,
-            "ReservationStatusUpdate": reservation,
-            **dict.fromkeys(_REPORTS, report),
-            **dict.fromkeys(_PLACES, place),
-            **own,
-        }
-        self.actions = frozenset(self._by_action)
-        """The actions that the ledger looks at; `Session` adds those that somebody is owed."""
+        self._by_action = _ACTS_2 if session.dialect.version.startswith("ocpp2") else _ACTS_16
+
+    def looks_at(self, depends: frozenset[str], owed: Iterable[frozenset[str]]) -> frozenset[str]:
+        """Give the actions that must come here: the ledger's own, those that rules look into, those that are owed."""
+        return _looked_at(tuple(self._by_action), depends, frozenset(owed))
 
     @property
     def alone(self) -> bool:
@@ -447,3 +444,20 @@ def _to_owner(ledger: Ledger, call: Call, respond: Respond, kind: str, number: i
     known = found is not None and found[0] in ledger.session.legs
     plan = Plan((found[0],)) if found is not None and known else ledger.plan(call)
     ledger.relay(plan, call, respond)
+
+
+_ACTS: dict[str, Act] = {
+    "Authorize": authorize,
+    "ReservationStatusUpdate": reservation,
+    **dict.fromkeys(_REPORTS, report),
+    **dict.fromkeys(_PLACES, place),
+}
+_ACTS_16: dict[str, Act] = _ACTS | numbered.ACTIONS
+_ACTS_2: dict[str, Act] = _ACTS | named.ACTIONS
+
+
+@lru_cache(maxsize=256)
+def _looked_at(own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]) -> frozenset[str]:
+    """Put sets of actions together, signed ones too; stations of one route share the result."""
+    actions = depends.union(own, *owed)
+    return actions | {action + SIGNED for action in actions}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.facts import SIGNED, is_transaction
+from voltgate.ocpp.facts import is_transaction
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
@@ -122,7 +122,7 @@ class Session:
         self.settings = settings
         self.ports = ports
         self.ledger = Ledger(self, book)
-        self.ledgered = self.ledger.actions
+        self.ledgered: frozenset[str] = frozenset()
         """The actions that the ledger must look at."""
         self.plans = Plans(())
         self.route = ""
@@ -308,8 +308,7 @@ class Session:
     def _look_into_ledger(self) -> None:
         """Find which calls the ledger must look at: its own, those that the rules look into, those that are owed."""
         owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
-        actions = self.ledger.actions.union(self.plans.depends, *owed)
-        self.ledgered = actions | {action + SIGNED for action in actions}
+        self.ledgered = self.ledger.looks_at(self.plans.depends, owed)
 
     def _boot_on_record(self) -> bytes | None:
         boot = self.ledger.book.fact("boot")
