@@ -1,0 +1,5 @@
+"""`python -m voltgate` is `voltgate`."""
+
+from voltgate.cli import main
+
+main()
