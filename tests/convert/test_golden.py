@@ -26,6 +26,15 @@ def converted(case: str) -> str:
     return convert([GOLDEN / name for name in CASES[case]])
 
 
+def kept_apart(text: str) -> str:
+    """Put the rules of the remark in the place of those that are printed."""
+    lines = text.splitlines()
+    start = lines.index("#   rules = [")
+    apart = [line.removeprefix("#   ") for line in lines[start : lines.index("#   ]") + 1]]
+    own = lines.index("rules = [")
+    return "\n".join([*lines[:own], *apart, *lines[lines.index("]", own) + 1 :]])
+
+
 def loaded(case: str, folder: Path) -> Config:
     """Read what was converted as `voltgate check` does; it must raise no doubt either."""
     file = folder / "voltgate.toml"
@@ -70,13 +79,8 @@ def test_a_split_by_tag(tmp_path: Path) -> None:
 def test_the_rules_that_keep_two_servers_apart(tmp_path: Path) -> None:
     """The rules that stand in a remark, for servers that must not see each other's sessions, work as they stand."""
     text = converted("split")
-    lines = text.splitlines()
-    start = lines.index("#   rules = [")
-    apart = [line.removeprefix("#   ") for line in lines[start : lines.index("#   ]") + 1]]
-    own = lines.index("rules = [")
-    end = lines.index("]", own)
     file = tmp_path / "voltgate.toml"
-    file.write_text("\n".join([*lines[:own], *apart, *lines[end + 1 :]]))
+    file.write_text(kept_apart(text))
     found = read(file, {})
     assert found.warnings == ()
     assert [rule.copies for rule in found.config.routes["main"].rules] == [(), ("secondary",), ()]

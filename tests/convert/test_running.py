@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.convert.test_golden import kept_apart
 from tests.harness import Gateway, Stage, basic, boot_accepted, free_port
 from voltgate.convert import convert
 
 QUICK = {"VOLTGATE_SHUTDOWN__GRACE": "2", "VOLTGATE_SHUTDOWN__SPREAD": "0"}
 
 
-async def start(stage: Stage, port: int, *files: Path, **environ: str) -> Gateway:
-    """Run what the files are converted to, unchanged but for where our own pages are."""
+async def start(stage: Stage, port: int, text: str, **environ: str) -> Gateway:
+    """Run a converted configuration, unchanged but for where our own pages are."""
     pages = f"127.0.0.1:{free_port()}"
     gateway = stage.prepare({"listen": {"stations": [f"ws://127.0.0.1:{port}"], "http": pages}})
-    gateway.file.write_text(convert(files))
+    gateway.file.write_text(text)
     await gateway.start(environment=QUICK | {"VOLTGATE_LISTEN__HTTP": pages} | environ)
     return gateway
 
 
-async def test_tags_are_split_and_each_is_answered(stage: Stage, tmp_path: Path) -> None:
-    """With the file of ocpp-2w-proxy, either tag is answered by its own server, to the end of its session."""
+@pytest.mark.parametrize("apart", [False, True], ids=["told", "apart"])
+async def test_tags_are_split_and_each_is_answered(stage: Stage, tmp_path: Path, apart: bool) -> None:
+    """With the file of ocpp-2w-proxy, either tag is answered by its own server, to the end of its session.
+
+    With the rules that keep the servers apart, the other one hears nothing of the session.
+    """
     private, employer = await stage.backend("private"), await stage.backend("employer")
     port = free_port()
     file = tmp_path / "ocpp-2w-proxy.ini"
@@ -38,7 +45,8 @@ async def test_tags_are_split_and_each_is_answered(stage: Stage, tmp_path: Path)
         info = {"status": "Accepted", "parentIdTag": backend.name}
         backend.answers("StartTransaction", {"transactionId": 11, "idTagInfo": info})
         backend.answers("StopTransaction", {"idTagInfo": info})
-    await start(stage, port, file)
+    text = convert([file])
+    await start(stage, port, kept_apart(text) if apart else text)
     station = await stage.station("CP1")
     await station.boot()
     at_private, at_employer = await private.station("CP1"), await employer.station("CP1")
@@ -65,6 +73,8 @@ async def test_tags_are_split_and_each_is_answered(stage: Stage, tmp_path: Path)
             assert action in heard
     stopped = [text for text in stage.transcript.got("employer/CP1") if "StopTransaction" in text]
     assert len(stopped) == 1
+    told = "".join(stage.transcript.got("private/CP1"))
+    assert ("StartTransaction" in told, "StopTransaction" in told) == (not apart, not apart)
     assert '"transactionId":11' in stopped[0].replace(" ", "")
 
 
@@ -78,7 +88,7 @@ async def test_the_primary_answers_and_both_command(stage: Stage, tmp_path: Path
         f'"secondaryUrl": "ws://127.0.0.1:{second.port}/CP_", "notify": {{"cpStatusFaulted": true}}}}'
     )
     files[1].write_text('{"CP-1": "North Parking"}')
-    await start(stage, port, *files)
+    await start(stage, port, convert(files))
     headers = {"Authorization": basic("CP-1", "secret"), "User-Agent": "Finch/1"}
     station = await stage.station("CP-1", headers=headers)
     (knock_one,), (knock_two,) = await first.knocked(1), await second.knocked(1)
@@ -108,7 +118,7 @@ async def test_one_server_is_enough_for_the_other(stage: Stage, tmp_path: Path) 
         f'{{"proxy": {{"host": "127.0.0.1", "port": {port}}}, "primaryUrl": "ws://127.0.0.1:{first.port}/",'
         f'"secondaryUrl": "ws://127.0.0.1:{second.port}/"}}'
     )
-    await start(stage, port, file, VOLTGATE_BACKENDS__PRIMARY__WAIT="1")
+    await start(stage, port, convert([file]), VOLTGATE_BACKENDS__PRIMARY__WAIT="1")
     station = await stage.station("CP1")
     secondary = await second.station("CP1")
     beat = await station.ask("Heartbeat")

@@ -105,8 +105,8 @@ def _tag(keys: Keys, *, split: bool) -> str | None:
         keys.object(path, "is missing: write it, or take out primary_rfid as well to mirror everything")
     elif secondary and primary == secondary:
         keys.object(path, "is the same as primary_rfid: the secondary would never answer")
-    elif any(char in secondary for char in "*?"):
-        keys.object(path, "holds * or ?, which would match more tags than one here")
+    elif "*" in secondary:
+        keys.object(path, "holds a *, which would stand for more tags than one here")
     return secondary or None
 
 
