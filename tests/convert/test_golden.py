@@ -26,13 +26,13 @@ def converted(case: str) -> str:
     return convert([GOLDEN / name for name in CASES[case]])
 
 
-def kept_apart(text: str) -> str:
+def all_told(text: str) -> str:
     """Put the rules of the remark in the place of those that are printed."""
     lines = text.splitlines()
     start = lines.index("#   rules = [")
-    apart = [line.removeprefix("#   ") for line in lines[start : lines.index("#   ]") + 1]]
+    together = [line.removeprefix("#   ") for line in lines[start : lines.index("#   ]") + 1]]
     own = lines.index("rules = [")
-    return "\n".join([*lines[:own], *apart, *lines[lines.index("]", own) + 1 :]])
+    return "\n".join([*lines[:own], *together, *lines[lines.index("]", own) + 1 :]])
 
 
 def loaded(case: str, folder: Path) -> Config:
@@ -70,20 +70,21 @@ def test_a_split_by_tag(tmp_path: Path) -> None:
     assert config.backends["primary"].template == "wss://csms.example/ocpp/{station}"
     assert config.backends["secondary"].template == "ws://employer.example:8887/ocpp//{station}"
     assert config.log.level == "debug"
-    split, rest = config.routes["main"].rules
-    assert (split.answer.backends, split.copies) == (("secondary",), ("primary",))
-    assert (rest.answer.backends, rest.copies) == (("primary",), ("secondary",))
+    split, shared, rest = config.routes["main"].rules
+    assert (split.answer.backends, split.copies) == (("secondary",), ())
+    assert (shared.answer.backends, shared.copies) == (("primary",), ("secondary",))
+    assert (rest.answer.backends, rest.copies) == (("primary",), ())
     assert rest.catches_all
 
 
-def test_the_rules_that_keep_two_servers_apart(tmp_path: Path) -> None:
-    """The rules that stand in a remark, for servers that must not see each other's sessions, work as they stand."""
+def test_the_rules_that_tell_both_servers_all(tmp_path: Path) -> None:
+    """The rules that stand in a remark, for servers that may see each other's sessions, work as they stand."""
     text = converted("split")
     file = tmp_path / "voltgate.toml"
-    file.write_text(kept_apart(text))
+    file.write_text(all_told(text))
     found = read(file, {})
     assert found.warnings == ()
-    assert [rule.copies for rule in found.config.routes["main"].rules] == [(), ("secondary",), ()]
+    assert [rule.copies for rule in found.config.routes["main"].rules] == [("primary",), ("secondary",)]
 
 
 def test_a_mirror(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.convert.test_golden import kept_apart
+from tests.convert.test_golden import all_told
 from tests.harness import Gateway, Stage, basic, boot_accepted, free_port
 from voltgate.convert import convert
 
@@ -26,7 +26,7 @@ async def start(stage: Stage, port: int, text: str, **environ: str) -> Gateway:
 async def test_tags_are_split_and_each_is_answered(stage: Stage, tmp_path: Path, apart: bool) -> None:
     """With the file of ocpp-2w-proxy, either tag is answered by its own server, to the end of its session.
 
-    With the rules that keep the servers apart, the other one hears nothing of the session.
+    The other one hears nothing of the session, unless the rules of the remark are used.
     """
     private, employer = await stage.backend("private"), await stage.backend("employer")
     port = free_port()
@@ -46,7 +46,7 @@ async def test_tags_are_split_and_each_is_answered(stage: Stage, tmp_path: Path,
         backend.answers("StartTransaction", {"transactionId": 11, "idTagInfo": info})
         backend.answers("StopTransaction", {"idTagInfo": info})
     text = convert([file])
-    await start(stage, port, kept_apart(text) if apart else text)
+    await start(stage, port, text if apart else all_told(text))
     station = await stage.station("CP1")
     await station.boot()
     at_private, at_employer = await private.station("CP1"), await employer.station("CP1")

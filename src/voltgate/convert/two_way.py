@@ -199,23 +199,24 @@ def _split(page: Page, tag: str) -> None:
         "one each. Before, the last tag decided for the whole socket."
     )
     page.remark(
-        f"Different: both are told everything, so that each knows the charger ({', '.join(_SHARED)}); only the owner "
-        "answers. If neither may see the other's sessions, put these rules in the place of those below:"
+        f"Different: both hear {', '.join(_SHARED)}, so that each knows the charger; of sessions each hears its own "
+        "alone. If both may see all sessions, put these rules in the place of those below:"
     )
     mine: dict[str, Value] = {"tokens": [tag], "case_sensitive": True, "answer": "secondary"}
-    page.shown(*_apart(mine))
+    page.shown(*_together(mine))
+    shared: dict[str, Value] = {"actions": list(_SHARED), "answer": "primary", "copy": ["secondary"]}
     page.rows(
         "rules",
         [
-            ({**mine, "copy": ["primary"]}, "secondary_rfid, exactly as written"),
-            ({"answer": "primary", "copy": ["secondary"]}, "every other tag, and what has none"),
+            (mine, "secondary_rfid, exactly as written"),
+            (shared, ""),
+            ({"answer": "primary"}, "every other tag, and what has none"),
         ],
     )
 
 
-def _apart(mine: Value) -> list[str]:
-    """Write the rules that tell each server of its own sessions alone."""
+def _together(mine: dict[str, Value]) -> list[str]:
+    """Write the rules that tell both servers of every session."""
     page = Page()
-    rest: dict[str, Value] = {"actions": list(_SHARED), "answer": "primary", "copy": ["secondary"]}
-    page.rows("rules", [(mine, ""), (rest, ""), ({"answer": "primary"}, "")])
+    page.rows("rules", [({**mine, "copy": ["primary"]}, ""), ({"answer": "primary", "copy": ["secondary"]}, "")])
     return page.text().splitlines()
