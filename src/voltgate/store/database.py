@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,10 @@ REMEMBERED = 8
 """Ended transactions of a station that are read with its page."""
 _AT_ONCE = 500
 """Stations whose pages are read with one query."""
-_BATCH = 1000
-"""Records that are written with one commit: more would keep the loop busy for too long."""
+_CHUNK = 1000
+"""Records that are written with one statement: more would keep the loop busy for too long."""
+_SLOWEST = 2000
+"""Records a second that a database which works can write."""
 _SHORTEST, _LONGEST = 0.2, 5.0
 """Seconds between two tries while the database is away."""
 _LOOK = 30.0
@@ -97,12 +98,13 @@ class _Counts:
 class _Waiter:
     then: Callable[[bool], None]
     serial: int
+    """The number of the last record that it waits for."""
     timer: asyncio.TimerHandle | None = None
 
 
 _Key = tuple[type[Record], tuple[str | int, ...]]
-_Batch = dict[_Key, tuple[int, Record, bool]]
-"""What is to be written: for each key a serial number, the last record, and whether it is struck out; in order."""
+_Batch = dict[_Key, tuple[Record, bool]]
+"""What is to be written: for each key the last record, and whether it is struck out."""
 
 
 class Database:
@@ -221,8 +223,7 @@ class Database:
             self._counts.dropped += 1
             return
         self._serial += 1
-        serial = self._pending[key][0] if key in self._pending else self._serial  # somebody may wait for the one before
-        self._pending[key] = (serial, record, struck)
+        self._pending[key] = (record, struck)
         self._wake.set()
 
     def _make_room(self) -> bool:
@@ -289,11 +290,11 @@ class Database:
     async def _tend(self, engine: AsyncEngine) -> bool:
         """Write what has come together, and read what was asked for; tell whether that could be done."""
         try:
-            async with asyncio.timeout(max(self._settings.patience, 1.0)):
+            async with asyncio.timeout(max(self._settings.patience, 1.0) + len(self._pending) / _SLOWEST):
                 if self._reason is not None:
                     await self._prepare(engine)
                 while self._pending:
-                    await self._write_some(engine)
+                    await self._write_all(engine)
                 await self._read(engine)
         except (*FAILURES, StoreAway) as error:
             if not isinstance(error, StoreAway):
@@ -302,10 +303,10 @@ class Database:
             return False
         return True
 
-    async def _write_some(self, engine: AsyncEngine) -> None:
-        """Write the oldest of what waits, and tell those who waited for it."""
-        batch = dict(islice(self._pending.items(), _BATCH))
-        self._pending = dict(islice(self._pending.items(), _BATCH, None)) if len(self._pending) > _BATCH else {}
+    async def _write_all(self, engine: AsyncEngine) -> None:
+        """Write all that waits with one commit, since what was put together belongs together; tell who waited for it."""
+        batch, self._pending = self._pending, {}
+        last = self._serial
         self._writing = True
         try:
             await self._write(engine, batch)
@@ -314,11 +315,10 @@ class Database:
             raise
         finally:
             self._writing = False
-        self._tell_written()
+        self._tell_written(last)
 
-    def _tell_written(self) -> None:
-        first = next(iter(self._pending.values()))[0] if self._pending else self._serial + 1
-        while self._waiters and self._waiters[0].serial < first:
+    def _tell_written(self, last: int) -> None:
+        while self._waiters and self._waiters[0].serial <= last:
             waiter = self._waiters.popleft()
             if waiter.timer is not None:
                 waiter.timer.cancel()
@@ -334,13 +334,13 @@ class Database:
         self._counts.slowest = max(self._counts.slowest * 0.99, time.monotonic() - began)
 
     async def _write_kind(self, connection: AsyncConnection, kind: type[Record], table: Table, batch: _Batch) -> None:
-        mine = [(record, struck) for (each, _), (_, record, struck) in batch.items() if each is kind]
+        mine = [(record, struck) for (each, _), (record, struck) in batch.items() if each is kind]
         kept = [_row(record) for record, struck in mine if not struck]
         gone = [_key_row(table, record) for record, struck in mine if struck]
-        if kept:
-            await connection.execute(self._upserts[kind], kept)
-        if gone:
-            await connection.execute(_deletion(table), gone)
+        for rows in _chunks(kept):
+            await connection.execute(self._upserts[kind], rows)
+        for rows in _chunks(gone):
+            await connection.execute(_deletion(table), rows)
 
     # Reading.
 
@@ -434,6 +434,11 @@ def _words(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     text = str(cause).partition("\n")[0].rpartition(">: ")[2] or type(cause).__name__
     return "it does not answer in time" if isinstance(error, TimeoutError) else text[:200]
+
+
+def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(rows), _CHUNK):
+        yield rows[start : start + _CHUNK]
 
 
 def _row(record: Record) -> dict[str, Any]:
