@@ -10,32 +10,12 @@ HERE = Path(__file__).parent
 
 AREAS = {"handshake", "framing", "liveness", "routing", "registration"}
 
-_LEDGER = "needs tokens or the ledger of transactions and other numbers"
 _GATE = "gating by registration status of 1.6 stations and of commands is no part of the gateway yet"
 
 DEFERRED = {
     "LV-03": "concerns the station: tests/simulator/test_commands.py and test_fleet.py hold the simulated one to it",
     "LV-04": "a hint of the management pages, which do not exist yet",
     "LV-08": "the simulated station does not change its network profile",
-    "RT-01": _LEDGER,
-    "RT-02": _LEDGER,
-    "RT-03": _LEDGER,
-    "RT-04": _LEDGER,
-    "RT-05": _LEDGER,
-    "RT-06": _LEDGER,
-    "RT-07": _LEDGER,
-    "RT-08": _LEDGER,
-    "RT-09": _LEDGER,
-    "RT-10": _LEDGER,
-    "RT-11": _LEDGER,
-    "RT-12": _LEDGER,
-    "RT-13": _LEDGER,
-    "RT-15": _LEDGER,
-    "RT-16": _LEDGER,
-    "RT-19": _LEDGER,
-    "RT-20": _LEDGER,
-    "RT-21": _LEDGER,
-    "RT-24": _LEDGER,
     "RG-03": _GATE,
     "RG-04": _GATE,
     "RG-06": _GATE,
