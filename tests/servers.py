@@ -28,10 +28,10 @@ class PostgreSQL:
         self._folder = folder
         self._bin = _binaries(folder)
         self._process: subprocess.Popen[bytes] | None = None
-        self._as: dict[str, int] = {}
+        self._user: int | None = None
         if os.getuid() == 0:  # it refuses to run as root
             nobody = pwd.getpwnam("nobody")
-            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid}
+            self._user = nobody.pw_uid
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
 
@@ -48,7 +48,7 @@ class PostgreSQL:
             capture_output=True,
             timeout=120,
             check=False,
-            **self._as,  # type: ignore[arg-type]
+            user=self._user,
         )
         assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-2000:]
 
@@ -67,7 +67,7 @@ class PostgreSQL:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
-                **self._as,  # type: ignore[call-overload]
+                user=self._user,
             )
         until = time.monotonic() + 60
         while not self._answers():

@@ -304,7 +304,7 @@ class Database:
         return True
 
     async def _write_all(self, engine: AsyncEngine) -> None:
-        """Write all that waits with one commit: what was put together belongs together. Tell those who waited for it."""
+        """Write all that waits with one commit: what was put together belongs together. Tell who waited for it."""
         batch, self._pending = self._pending, {}
         last = self._serial
         self._writing = True
