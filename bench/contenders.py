@@ -146,25 +146,40 @@ def _key_pair(place: Place) -> list[str]:
     return [str(place.certificate), str(place.folder / "key.pem")] if place.secure else ["", ""]
 
 
-def voltgate(copy: bool = False, strict: bool = False) -> Callable[[Place], list[str]]:
-    """Run Voltgate as its users start it; `copy` tells a second backend, `strict` reads and checks each payload."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What Voltgate is asked to do besides passing calls on.
+
+    `copy` tells a second backend, `strict` reads and checks each payload; `ledger` splits the two by token and keeps
+    transactions in a database (without, a copy has none); `journal` brings copies of MeterValues to disk first.
+    """
+
+    copy: bool = False
+    strict: bool = False
+    ledger: bool = False
+    journal: bool = False
+
+
+def voltgate(manner: Manner = Manner()) -> Callable[[Place], list[str]]:
+    """Run Voltgate as its users start it."""
 
     def command(place: Place) -> list[str]:
         path = place.folder / "voltgate.toml"
-        path.write_text(settings(place, copy, strict), encoding="utf-8")
+        path.write_text(settings(place, manner), encoding="utf-8")
         return [str(Path(sys.executable).parent / "voltgate"), "run", "-c", str(path)]
 
     return command
 
 
-def settings(place: Place, copy: bool, strict: bool) -> str:
+def settings(place: Place, manner: Manner) -> str:
     """Write Voltgate's configuration; its limits stay on, above what a bench reaches."""
     station = f'"ws://127.0.0.1:{place.port}"'
     if place.secure:
         files = f'certificate = "{place.certificate}", key = "{place.folder}/key.pem"'
         station = f'{{ url = "wss://127.0.0.1:{place.port}", {files} }}'
-    second = f'\n[backends.second]\nurl = "ws://127.0.0.1:{place.copy}/{{station}}"\n' if copy else ""
-    rule = '{ answer = "first", copy = ["second"] }' if copy else '{ answer = "first" }'
+    deliver = 'deliver = "always"\n' if manner.journal else ""
+    second = f'\n[backends.second]\nurl = "ws://127.0.0.1:{place.copy}/{{station}}"\n{deliver}'
+    store = '[store]\nurl = "off"\n' if manner.copy and not (manner.ledger or manner.journal) else ""
     return f"""
 [listen]
 stations = [{station}]
@@ -175,18 +190,26 @@ handshakes_per_second = 1000000
 messages_per_second = 100000
 
 [protocol]
-validation = "{"strict" if strict else "lenient"}"
+validation = "{"strict" if manner.strict else "lenient"}"
 
+{store}
 [backends.first]
 url = "ws://127.0.0.1:{place.backend}/{{station}}"
-{second}
+{second if manner.copy else ""}
 [routes.bench]
-rules = [{rule}]
+rules = [{_rules(manner)}]
 
 [[stations]]
 match = "*"
 route = "bench"
 """
+
+
+def _rules(manner: Manner) -> str:
+    both = '{ answer = "first", copy = ["second"] }'
+    if manner.ledger:
+        return '{ tokens = ["04EM*"], answer = "second", copy = ["first"] }, ' + both
+    return both if manner.copy else '{ answer = "first" }'
 
 
 def said(command: list[str], pattern: str) -> str:
@@ -223,8 +246,24 @@ CONTENDERS = {
         Contender("naive", "naive, on `websockets`", (), naive, lambda: python_with("websockets")),
         Contender("node", "Node's `ws`", ("node", "npm"), node, _node_version),
         Contender("voltgate", "Voltgate (a) one backend", (), voltgate(), _voltgate_version),
-        Contender("copy", "Voltgate (b) and one copy", (), voltgate(copy=True), _voltgate_version, copies=1),
-        Contender("payload", "Voltgate (c) payloads checked", (), voltgate(strict=True), _voltgate_version),
+        Contender("copy", "Voltgate (b) and one copy", (), voltgate(Manner(copy=True)), _voltgate_version, copies=1),
+        Contender("payload", "Voltgate (c) payloads checked", (), voltgate(Manner(strict=True)), _voltgate_version),
+        Contender(
+            "ledger",
+            "Voltgate (d) (b), split by token",
+            (),
+            voltgate(Manner(copy=True, ledger=True)),
+            _voltgate_version,
+            copies=1,
+        ),
+        Contender(
+            "journal",
+            "Voltgate (e) (b), journalled",
+            (),
+            voltgate(Manner(copy=True, journal=True)),
+            _voltgate_version,
+            copies=1,
+        ),
     )
 }
 

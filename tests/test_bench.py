@@ -15,7 +15,7 @@ import pytest
 from bench import generator, report
 from bench.__main__ import FULL, chosen, options, plan_of
 from bench.backend import Link, Tally
-from bench.contenders import CONTENDERS, Place, free_ports, settings
+from bench.contenders import CONTENDERS, Manner, Place, free_ports, settings
 from bench.frames import BY_SIZE, ID_AT, ID_END, KINDS, LARGE, MIDDLE, PATTERN, SMALL, Kind, Mint, Reader, head
 from bench.generator import Fleet
 from bench.handshake import Offer, welcome
@@ -293,11 +293,19 @@ def test_what_voltgate_is_told_is_a_configuration(tmp_path: Path) -> None:
     """Each way in which the bench configures Voltgate is one that Voltgate understands."""
     place = Place(tmp_path, 20001, 20002, 20003, 20004, None, 1000)
     path = tmp_path / "voltgate.toml"
-    for copy, strict in ((False, False), (True, False), (False, True)):
-        path.write_text(settings(place, copy, strict), encoding="utf-8")
+    for manner in (
+        Manner(),
+        Manner(copy=True),
+        Manner(strict=True),
+        Manner(copy=True, ledger=True),
+        Manner(copy=True, journal=True),
+    ):
+        path.write_text(settings(place, manner), encoding="utf-8")
         config = load(path, {})
-        assert len(config.backends) == 1 + copy
-        assert config.protocol.validation == ("strict" if strict else "lenient")
+        assert len(config.backends) == 1 + manner.copy
+        assert config.protocol.validation == ("strict" if manner.strict else "lenient")
+        kept = manner.ledger or manner.journal or not manner.copy
+        assert (config.store.url != "off") is kept
 
 
 def test_the_command_line_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,12 @@ class Transaction:
         return False
 
     @property
+    def renumbered(self) -> bool:
+        """Tell whether a backend knows it by another number than the station does, or by none yet (1.6)."""
+        others = not self.numbers or any(str(number) != self.id for number in self.numbers.values())
+        return bool(self.key and self.id) and others
+
+    @property
     def record(self) -> TransactionRecord:
         """What is kept of it."""
         data = {
@@ -169,6 +175,7 @@ class Book:
         "_seq",
         "numbers",
         "owed",
+        "renumbered",
         "running",
         "station",
         "store",
@@ -187,10 +194,13 @@ class Book:
         self._invitations: list[Invitation] = []
         self._facts: dict[str, FactRecord] = {}
         self._seq = 0
+        self.renumbered = False
+        """Whether some backend knows a transaction by another number than the station does."""
         self.owed: dict[str, deque[OwedRecord]] = {}
         """What each backend is owed, oldest first; under "" what will be owed to somebody not yet known."""
         self.numbers = Numbers(station, store, wall, draw)
         for tx in map(read_transaction, page.transactions):
+            self.renumbered = self.renumbered or tx.renumbered
             if tx.ended is None:
                 self.running[tx.ref] = tx
             else:
@@ -219,6 +229,7 @@ class Book:
 
     def keep(self, tx: Transaction) -> None:
         """Write down what a transaction is now."""
+        self.renumbered = self.renumbered or tx.renumbered
         self.store.put(tx.record)
 
     def end(self, tx: Transaction) -> None:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 TRY_AGAIN = 1013
 
+Content = tuple[str, bytes]
+"""The action and the payload of a message: two that have the same are one, said twice."""
+
 Finish = Callable[["Ledger", Transaction, Respond, Reply], None]
 """What the ledger learns from the owner's answer before the station gets it."""
 
@@ -82,9 +85,21 @@ class Ledger:
         """The starts for which a chain of backends is being asked, by content."""
         self._by_action = _ACTS_2 if session.dialect.version.startswith("ocpp2") else _ACTS_16
 
-    def looks_at(self, depends: frozenset[str], owed: Iterable[frozenset[str]]) -> frozenset[str]:
-        """Give the actions that must come here: the ledger's own, those that rules look into, those that are owed."""
+    def looks_at(
+        self, depends: frozenset[str], owed: Iterable[frozenset[str]]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Give the actions that must come here, and those that must only while it is `concerned`.
+
+        The former are the ledger's own, those that rules look into, and those that are owed.
+        """
         return _looked_at(tuple(self._by_action), depends, frozenset(owed))
+
+    def concerned(self, call: Call) -> bool:
+        """Tell whether a call that happens all the time may belong to a transaction, without reading it."""
+        book = self.book
+        if self.alone and not book.renumbered:
+            return False
+        return bool(book.running) or (book.renumbered and b"transactionId" in bytes(call.payload))
 
     @property
     def alone(self) -> bool:
@@ -140,6 +155,8 @@ class Ledger:
     def _tell(self, names: Iterable[str], answering: Leg, call: Call, tx: Transaction | None) -> bool:
         """Tell the copies, each once; return whether any of it must be on disk before the station is answered."""
         legs = [leg for leg in map(self.session.legs.get, names) if leg is not None and leg is not answering]
+        if not legs:
+            return False
         owed = [leg for leg in legs if leg.backend.settings.owes(call.action)]
         if tx is not None and tx.repeats(digest(call.action, bytes(call.payload))):
             return bool(owed)
@@ -179,7 +196,7 @@ class Ledger:
             home = partial(self.session.answered, leg, call, respond)
             leg.ask(self.addressed_to_answer(leg, call, None), home)
             return
-        key = digest(call.action, bytes(call.payload))
+        key = (call.action, bytes(call.payload))
         before = leg.asked.get(key)
         if before is not None:
             both = partial(_tell_both, before.respond, respond)
@@ -386,7 +403,7 @@ def owed_call(record: OwedRecord) -> Call:
     return call
 
 
-def _answered(leg: Leg, call: Call, key: str, reply: Reply) -> None:
+def _answered(leg: Leg, call: Call, key: Content, reply: Reply) -> None:
     """Bring the owner's answer home: to the session in which the station waits for it now."""
     asked = leg.asked.pop(key)
     ledger = leg.session.ledger
@@ -456,8 +473,19 @@ _ACTS_16: dict[str, Act] = _ACTS | numbered.ACTIONS
 _ACTS_2: dict[str, Act] = _ACTS | named.ACTIONS
 
 
+_FREQUENT = frozenset({"MeterValues", "StatusNotification"})
+"""What stations say all the time, also while nothing runs."""
+
+
 @lru_cache(maxsize=256)
-def _looked_at(own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]) -> frozenset[str]:
+def _looked_at(
+    own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]
+) -> tuple[frozenset[str], frozenset[str]]:
     """Put sets of actions together, signed ones too; stations of one route share the result."""
-    actions = depends.union(own, *owed)
-    return actions | {action + SIGNED for action in actions}
+    always = depends.union(*owed)
+    now_and_then = _FREQUENT - always
+    always = always.union(own) - now_and_then
+    return (
+        always | {action + SIGNED for action in always},
+        now_and_then | {action + SIGNED for action in now_and_then},
+    )

@@ -16,7 +16,7 @@ from voltgate.relay.journal import Delivery, Item
 
 if TYPE_CHECKING:
     from voltgate.relay.book import Transaction
-    from voltgate.relay.ledger import Asked
+    from voltgate.relay.ledger import Asked, Content
     from voltgate.relay.session import Session
     from voltgate.relay.wire import Wire
 
@@ -86,7 +86,7 @@ class Leg:
         self._delivery: Delivery | None = None
         self._holds = 0
         self._held: deque[tuple[Call, Respond]] | None = None
-        self.asked: dict[str, Asked] = {}
+        self.asked: dict[Content, Asked] = {}
         """The transaction messages that the backend is being asked, by content."""
         backend.legs += 1
 

@@ -44,14 +44,18 @@ class Plan:
         return Plan((owner,), tuple(name for name in others if name != owner))
 
 
-CARRIERS = frozenset(
+WITH_TOKEN = frozenset(
+    "Authorize BatterySwap Get15118EVCertificate StartTransaction StopTransaction TransactionEvent".split()
+)
+"""The calls of stations that may carry a token."""
+
+WITH_CONNECTOR = frozenset(
     """
-    Authorize BatterySwap ClearedChargingLimit Get15118EVCertificate MeterValues NotifyChargingLimit
-    NotifyEVChargingNeeds NotifyEVChargingSchedule NotifyPriorityCharging ReportChargingProfiles StartTransaction
-    StatusNotification StopTransaction TransactionEvent
+    ClearedChargingLimit MeterValues NotifyChargingLimit NotifyEVChargingNeeds NotifyEVChargingSchedule
+    NotifyPriorityCharging ReportChargingProfiles StartTransaction StatusNotification TransactionEvent
     """.split()
 )
-"""The calls of stations that may carry a token or name a connector."""
+"""The calls of stations that may name a connector or an EVSE."""
 
 NOBODY = Plan(())
 """The plan of a call that no rule matches."""
@@ -87,9 +91,10 @@ class Rule:
         return not self.actions or any(_pattern(glob).match(plain) for glob in self.actions)
 
     @property
-    def looks_inside(self) -> bool:
-        """Tell whether it depends on what a call carries."""
-        return bool(self.tokens is not None or self.connectors)
+    def looks_into(self) -> frozenset[str]:
+        """The actions whose calls it looks into."""
+        by_token = WITH_TOKEN if self.tokens is not None else frozenset()
+        return by_token | (WITH_CONNECTOR if self.connectors else frozenset())
 
     def takes(self, token: Token | None, connector: int | None) -> bool:
         """Tell whether the rule is for what a call carries."""
@@ -155,8 +160,9 @@ class Plans:
         """The backends that answer the same calls, for each rule."""
         self.failovers = tuple(names for names in self.answers if len(names) > 1)
         """The lists of backends that stand in for one another."""
-        inside = [rule for rule, _ in self._rules if rule.looks_inside]
-        self.depends = frozenset(action for action in CARRIERS if any(rule.matches(action) for rule in inside))
+        self.depends = frozenset(
+            action for rule, _ in self._rules for action in rule.looks_into if rule.matches(action)
+        )
         """The actions whose plan depends on what a call carries: for these ask `plan`."""
 
     def plan(self, call: Call, version: str) -> Plan:

@@ -91,6 +91,7 @@ class Session:
         "dial_context",
         "dialect",
         "ended",
+        "frequent",
         "held",
         "identity",
         "key",
@@ -123,7 +124,8 @@ class Session:
         self.ports = ports
         self.ledger = Ledger(self, book)
         self.ledgered: frozenset[str] = frozenset()
-        """The actions that the ledger must look at."""
+        self.frequent: frozenset[str] = frozenset()
+        """The actions that the ledger must look at, and those that it must while it is concerned."""
         self.plans = Plans(())
         self.route = ""
         self.legs: dict[str, Leg] = {}
@@ -156,7 +158,8 @@ class Session:
         elif not self._registered and not is_transaction(call.action):
             respond(Error(call.id, "SecurityError", "The BootNotification is not accepted yet"))
             return
-        if call.action in self.ledgered:
+        action = call.action
+        if action in self.ledgered or (action in self.frequent and self.ledger.concerned(call)):
             self.ledger.from_station(call, respond)
             return
         plan = self.plans[call.action]
@@ -308,7 +311,7 @@ class Session:
     def _look_into_ledger(self) -> None:
         """Find which calls the ledger must look at: its own, those that the rules look into, those that are owed."""
         owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
-        self.ledgered = self.ledger.looks_at(self.plans.depends, owed)
+        self.ledgered, self.frequent = self.ledger.looks_at(self.plans.depends, owed)
 
     def _boot_on_record(self) -> bytes | None:
         boot = self.ledger.book.fact("boot")
