@@ -195,6 +195,7 @@ def test_the_rules_change_in_the_middle() -> None:
     stage.station.gets([3, "x", {}])
     stage.wait(1)
     assert stage["b"].line.closed is not None
+    assert stage["a"].line.closed is not None
 
 
 def test_a_restart_in_the_middle() -> None:
@@ -375,6 +376,15 @@ def test_meter_values_fail_over_before_they_are_sent() -> None:
     stage["b"].gets([2, "m", "MeterValues", {"connectorId": 1}])
     stage["b"].sends(3, "m", {})
     stage.station.gets([3, "m", {}])
+
+
+def test_a_stop_fails_over_before_it_is_sent() -> None:
+    """A stop of a transaction that nobody knows goes to the next of the failover, too."""
+    stage = Stage(one("a", "b"))
+    stage.station.sends(2, "x", "StopTransaction", {"transactionId": -1})
+    stage["a"].refuses()
+    stage.up("b")
+    stage["b"].gets([2, "x", "StopTransaction", {"transactionId": -1}])
 
 
 def test_what_belongs_to_an_owner_waits_for_it() -> None:

@@ -310,9 +310,10 @@ class Ledger:
         self.session.spare(leg.name)
 
     def ended(self, tx: Transaction) -> None:
-        """Enter the end of a transaction; a backend that was kept for its sake may be let go."""
+        """Enter the end of a transaction; backends that were kept for its sake may be let go."""
         self.book.end(tx)
-        self.session.spare(tx.owner)
+        for name in (tx.owner, *tx.copies):
+            self.session.spare(name)
 
     def resume(self, leg: Leg) -> None:
         """Hand a new leg what its backend is owed from before."""
