@@ -125,10 +125,11 @@ async def _run(plan: Plan, folder: Path, store: str, database: Path | PostgreSQL
     try:
         for mortal in (*backends, gateway):
             mortal.start()
-        async with asyncio.TaskGroup() as living:
-            for charger in chargers:
-                living.create_task(charger.charge_until(over, gone))
-            living.create_task(_direct(plan, faults, over, gone, deeds, books))
+        with contextlib.suppress(TimeoutError):  # a charger that hangs has not ended its charge
+            async with asyncio.timeout(plan.seconds + 2 * _DRAIN), asyncio.TaskGroup() as living:
+                for charger in chargers:
+                    living.create_task(charger.charge_until(over, gone))
+                living.create_task(_direct(plan, faults, over, gone, deeds, books))
     finally:
         for mortal in (*backends, gateway):
             mortal.kill()

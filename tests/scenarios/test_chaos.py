@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from chaos.books import compare
+from chaos.charger import Charge
 from chaos.run import Plan, run
 
 
@@ -22,16 +25,42 @@ async def test_nothing_is_lost_doubled_or_anothers(tmp_path: Path, database: str
     assert outcome.verdict.entries == 2 * sum(charge.messages for charge in outcome.deeds.charges)
 
 
-async def test_the_comparison_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the journal the same faults lose messages, and the comparison says so."""
-    monkeypatch.setattr("chaos.run._CONFIGURATION", _without_journal())
-    monkeypatch.setattr("chaos.run._DRAIN", 1.0)
-    outcome = await run(Plan(stations=20, seconds=8, seed=7), tmp_path)
-    assert outcome.verdict.lost
-    assert not outcome.good
+def _entry(kind: str, number: int, value: int, **more: object) -> dict[str, object]:
+    key = json.dumps([value]) if kind == "start" else ""
+    return {"kind": kind, "station": "CP-1", "number": number, "value": value, "key": key, "repeated": False, **more}
 
 
-def _without_journal() -> str:
-    from chaos import run as running
+WHOLE = [_entry("start", 1, 7), _entry("meter", 1, 0), _entry("stop", 1, 7)]
 
-    return running._CONFIGURATION.replace('deliver = "always"', 'deliver = "once"')
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        (WHOLE, (0, 0, 0)),
+        ([*WHOLE, _entry("meter", 1, 0, repeated=True)], (0, 0, 0)),
+        (WHOLE[:2], (1, 0, 0)),
+        ([], (1, 0, 0)),
+        ([*WHOLE, _entry("meter", 1, 0)], (0, 1, 0)),
+        ([WHOLE[1], WHOLE[0], WHOLE[2]], (0, 0, 1)),
+        ([*WHOLE[:2], _entry("stop", 1, 8)], (0, 0, 1)),
+        ([*WHOLE, _entry("stop", 2, 7)], (0, 0, 1)),
+    ],
+)
+def test_the_comparison_finds_what_is_wrong(
+    tmp_path: Path, entries: list[dict[str, object]], found: tuple[int, int, int]
+) -> None:
+    """A book that lacks something, has it twice, in another order or of somebody else, is found out."""
+    book = tmp_path / "billing.jsonl"
+    book.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    charge = Charge("CP-1", "ocpp1.6", "GUEST7", 7, 1234, 3, "billing", ended=True)
+    verdict = compare([charge], {"billing": book})
+    assert (len(verdict.lost), len(verdict.doubled), len(verdict.wrong)) == found
+    assert verdict.good is (found == (0, 0, 0))
+
+
+def test_a_wrong_owner_and_a_number_given_twice_are_found() -> None:
+    """Who answered must own the token, and no station may be given one number for two transactions."""
+    mine = Charge("CP-1", "ocpp1.6", "EMP7", 7, 1234, 0, "billing", ended=True)
+    other = Charge("CP-1", "ocpp1.6", "GUEST7", 8, 1234, 0, "billing", ended=True)
+    verdict = compare([mine, other], {})
+    assert len(verdict.wrong) == 2

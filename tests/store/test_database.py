@@ -260,6 +260,19 @@ async def test_a_newer_database(tmp_path: Path) -> None:
     other.close()
 
 
+async def test_an_upgrade_that_is_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade that dies in the middle leaves the database as it was; the next one is whole."""
+    address = read_address("sqlite:///x.db", tmp_path)
+    with monkeypatch.context() as dying:
+        dying.setattr("alembic.op.create_index", lambda *_: (_ for _ in ()).throw(OSError("the power goes")))
+        with pytest.raises(OSError, match="the power goes"):
+            await upgrade(address)
+    with sqlite3.connect(tmp_path / "x.db") as other:
+        assert other.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    other.close()
+    assert await upgrade(address) == wanted()
+
+
 async def test_what_is_old_is_forgotten(opened: Open) -> None:
     """Ended transactions, numbers, invitations, audit and what is owed are kept for their time, and no longer."""
     store = await opened(keep=100, keep_audit=200, keep_owed=300)

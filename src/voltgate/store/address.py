@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -39,12 +39,25 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
     )
     if url.drivername == SQLITE:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
     """Write ahead, and really to disk: a commit that was answered survives a loss of power."""
+    connection.isolation_level = None  # Python's own transactions leave changes of the schema out
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def reading(engine: AsyncEngine) -> AsyncEngine:
+    """Give the engine for transactions that only read: they wait for nobody who writes."""
+    return engine.execution_options(reading=True)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the right to write at once: to ask for it later fails when somebody else has written meanwhile."""
+    reads = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

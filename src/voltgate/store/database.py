@@ -29,7 +29,7 @@ from voltgate.relay.records import (
     TransactionRecord,
 )
 from voltgate.store import schema
-from voltgate.store.address import SQLITE, open_engine
+from voltgate.store.address import SQLITE, open_engine, reading
 from voltgate.store.tables import TABLES, audit, facts, invitations, numbers, owed, transactions
 
 log = structlog.get_logger("voltgate.store")
@@ -347,7 +347,7 @@ class Database:
     async def _read(self, engine: AsyncEngine) -> None:
         while self._readers:
             stations = list(self._readers)[:_AT_ONCE]
-            async with engine.connect() as connection:
+            async with reading(engine).connect() as connection:
                 pages = await self._pages(connection, stations)
             for station in stations:
                 for future in self._readers.pop(station, ()):
@@ -400,7 +400,7 @@ class Database:
             await asyncio.sleep(_LOOK if looks else 1.0)
 
     async def _look(self, engine: AsyncEngine) -> None:
-        async with engine.connect() as connection:
+        async with reading(engine).connect() as connection:
             row = (await connection.execute(select(func.count(), func.min(owed.c.at)))).one()
         self._counts.owed, self._counts.oldest_owed = int(row[0]), float(row[1] or 0.0)
 

@@ -11,6 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from voltgate.store.address import reading
+
 _UPGRADE = "run `voltgate db upgrade`"
 
 
@@ -39,7 +41,7 @@ def _upgrade(connection: Connection) -> None:
 
 async def current(engine: AsyncEngine) -> str | None:
     """Give the revision of a database; None when it is empty. Raises SQLAlchemyError and OSError."""
-    async with engine.connect() as connection:
+    async with reading(engine).connect() as connection:
         return await connection.run_sync(_current)
 
 
