@@ -197,12 +197,25 @@ def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
         yield from _tokens(draft, place, rule)
         if rule.catches_all and number < len(route.rules) - 1:
             yield Finding((*place, "answer"), "catches every call: the rules after it are never reached", warning=True)
+    yield from _nobody_commands(draft, path, route)
     if not any(rule.catches_all for rule in route.rules):
         message = (
             "the last rule must match every call (no actions, stations, tags, tokens or connectors), "
             "so that each call has an answer"
         )
         yield Finding((*path, "rules"), message)
+
+
+def _nobody_commands(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Warn where several backends answer and none was said to be the operator's own."""
+    answering = {rule.answer.backends for rule in route.rules}
+    backends = [draft.config.backends.get(name) for names in answering for name in names]
+    if len(answering) > 1 and not any(backend is not None and backend.permit for backend in backends):
+        message = (
+            "several backends answer here, so none may reset or configure stations: "
+            'write permit = "full" for the one that shall, or permit = "charge" to say that none shall'
+        )
+        yield Finding((*path, "rules"), message, warning=True)
 
 
 def _known(draft: Draft, path: Path, section: str, name: str) -> Iterator[Finding]:
