@@ -133,6 +133,17 @@ def test_the_station_goes_while_somebody_is_asked() -> None:
     stage["b"].gets()
 
 
+def test_the_rules_change_while_somebody_is_asked() -> None:
+    """A backend that is taken out of the configuration while it is asked owns nothing that begins."""
+    stage = asking(copy=())
+    stage.station.sends(2, "s", "StartTransaction", START)
+    (question,) = stage["a"].line.take()
+    stage.unknown.update("ab")
+    stage.moves(one("c"))
+    stage["a"].sends(3, question[1], ACCEPTED)
+    assert stage.station.closed == (1008, "No rule says who answers StartTransaction")
+
+
 def test_a_token_that_is_remembered_is_not_asked_again() -> None:
     """While a remote start is expected its backend answers for the token."""
     stage = asking()

@@ -106,6 +106,18 @@ def test_a_transaction_that_never_has_a_token() -> None:
     assert stage.store.of(OwedRecord) == []
 
 
+def test_an_event_that_is_repeated_is_missed_once() -> None:
+    """An event that comes again before the owner is known is delivered to it once, also where nobody else is told."""
+    stage = Stage(Rule(tokens=listed(["04em*"]), answer=("b",)), one("a"), version="ocpp2.0.1")
+    stage.up("b", "a")
+    for mid in ("1", "1b"):
+        happens(stage, mid, event("Started", 0), "a")
+    stage.station.sends(2, "2", "TransactionEvent", event("Ended", 1, idToken=EMPLOYEE))
+    stage["b"].gets([2, "1", "TransactionEvent", event("Started", 0)])
+    stage["b"].sends(3, "1", {})
+    stage["b"].gets([2, "2", "TransactionEvent", event("Ended", 1, idToken=EMPLOYEE)])
+
+
 def test_the_same_backend_turns_out_to_own_it() -> None:
     """When who answered so far is the owner, it gets nothing twice."""
     stage = split()

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of, transaction_of
 from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Result
-from voltgate.relay.book import Transaction, digest
+from voltgate.relay.book import Transaction
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.journal import Item
 from voltgate.relay.route import Plan
 
 if TYPE_CHECKING:
     from voltgate.relay.ledger import Ledger
+    from voltgate.relay.leg import Leg
 
 MOST_KEPT = 200
 """Events of one transaction that are kept for an owner who is not known yet."""
@@ -79,17 +80,18 @@ def _unbound(ledger: Ledger, name: str) -> None:
     tx.bound = False
     told = frozenset((tx.owner, *tx.copies))
     tx.heard = told if tx.heard is None else tx.heard & told
-    repeated = digest(call.action, bytes(call.payload)) in tx.told
-    if not repeated and len(ledger.book.kept(tx)) < MOST_KEPT:
-        ledger.book.owe("", call.action, call.id, bytes(call.payload), tx.ref)
+    kept, payload = ledger.book.kept(tx), bytes(call.payload)
+    if len(kept) < MOST_KEPT and not any(record.payload == payload for record in kept):
+        ledger.book.owe("", call.action, call.id, payload, tx.ref)
     _relay(ledger, tx, call, respond, write=True)
 
 
 def _bound(ledger: Ledger, name: str, plan: Plan) -> None:
     """Enter the owner; it first gets, in order, the events that it missed."""
     call, respond = ledger.choosing.pop(name)
+    leg = ledger.session.pick(plan)
     tx = ledger.book.find(name) or _begin(ledger, name, call, plan)
-    if tx is None:
+    if tx is None or leg is None:
         ledger.session.unroutable(call, respond)
         return
     token = token_of(ledger.version, call)
@@ -97,7 +99,7 @@ def _bound(ledger: Ledger, name: str, plan: Plan) -> None:
     if tx.connector is None:
         tx.connector = connector_of(ledger.version, call)
     if tx.heard is not None:
-        _hand_over(ledger, tx, plan)
+        _hand_over(ledger, tx, plan, leg)
     invitation = ledger.book.invited(token, tx.connector, remote_start_of(ledger.version, call))
     if invitation is not None:
         ledger.book.disinvite(invitation)
@@ -105,9 +107,8 @@ def _bound(ledger: Ledger, name: str, plan: Plan) -> None:
     _relay(ledger, tx, call, respond, write=not ledger.alone)
 
 
-def _hand_over(ledger: Ledger, tx: Transaction, plan: Plan) -> None:
+def _hand_over(ledger: Ledger, tx: Transaction, plan: Plan, leg: Leg) -> None:
     """Turn from who answered so far to the owner; the former stays a copy to the end."""
-    leg = ledger.session.pick(plan) or ledger.session.legs[tx.owner]
     owner = leg.name
     missed = ledger.book.kept(tx)
     heard = tx.heard or frozenset()

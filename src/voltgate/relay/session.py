@@ -186,14 +186,12 @@ class Session:
         """
         legs = self.legs
         for name in plan.answer:
-            if legs[name].state is State.UP:
+            if name in legs and legs[name].state is State.UP:
                 return legs[name]
-        for name in plan.answer[1:]:
-            legs[name].start()
-        for name in plan.answer:
-            if legs[name].state is not State.AWAY:
-                return legs[name]
-        return legs[plan.answer[0]] if plan.answer else None
+        there = [legs[name] for name in plan.answer if name in legs]  # the rules may have changed meanwhile
+        for leg in there[1:]:
+            leg.start()
+        return next((leg for leg in there if leg.state is not State.AWAY), there[0] if there else None)
 
     def answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply, *, stand_in: bool = True) -> None:
         """Give the station its answer; what only the station can keep safe is not answered, the station is let go."""
