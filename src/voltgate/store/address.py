@@ -53,11 +53,11 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:
-    """Give the engine for transactions that only read: they wait for nobody who writes."""
+    """Give the engine for those who only read: they wait for nobody who writes, and need no transaction."""
     return engine.execution_options(reading=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the right to write at once: to ask for it later fails when somebody else has written meanwhile."""
-    reads = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if not connection.get_execution_options().get("reading"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import URL, Table, bindparam, delete, func, or_, select
+from sqlalchemy import URL, Table, bindparam, delete, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -361,6 +361,16 @@ class Database:
                 future.set_exception(StoreAway(self._reason or "the database is away"))
 
     async def _pages(self, connection: AsyncConnection, stations: list[str]) -> dict[str, Page]:
+        """Read pages. Most stations have nothing on record but facts: what is not there is not read one by one."""
+        there = (await connection.execute(_WHAT_IS_THERE, {"stations": stations})).one()
+        if not any(there):
+            return {station: Page(station) for station in stations}
+        if not any(there[:-1]):
+            found = [FactRecord(*row) for row in await connection.execute(_all_of(facts, stations))]
+            return _sorted_out(stations, [], [], [], found, [])
+        return await self._full_pages(connection, stations)
+
+    async def _full_pages(self, connection: AsyncConnection, stations: list[str]) -> dict[str, Page]:
         now = self._wall()
         running = select(transactions).where(transactions.c.station.in_(stations), transactions.c.ended.is_(None))
         rank = func.row_number().over(partition_by=transactions.c.station, order_by=transactions.c.ended.desc())
@@ -427,6 +437,14 @@ class Database:
                 log.error("messages that backends were owed are given up: they are too old", messages=len(rows))
             if len(rows) < _AT_ONCE:
                 return
+
+
+def _is_there(table: Table) -> Any:
+    return exists(select(1).where(table.c.station.in_(bindparam("stations", expanding=True))))
+
+
+_WHAT_IS_THERE = select(*map(_is_there, (transactions, invitations, numbers, owed, facts)))
+"""Which tables have anything of some stations."""
 
 
 def _words(error: BaseException) -> str:
