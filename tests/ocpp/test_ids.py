@@ -15,6 +15,7 @@ from voltgate.ocpp.ids import (
     Token,
     compact,
     connector_of,
+    is_ambiguous,
     plain_fields,
     remote_start_of,
     request_of,
@@ -93,6 +94,22 @@ def test_signed_messages_are_read_inside() -> None:
     assert token_of(V2, call("Authorize-Signed", {"payload": inside})) == Token("04E1", "eMAID")
     for payload in (5, "not base64 §", base64.urlsafe_b64encode(b"[1]").decode(), "AAAA", "A"):
         assert plain_fields(call("Authorize-Signed", {"payload": payload})) == {}
+
+
+@pytest.mark.parametrize(
+    ("payload", "ambiguous"),
+    [
+        (b'{"a":1,"b":{"a":2}}', False),
+        (b'{"a":1,"a":2}', True),
+        (b'{"x":[{"a":1,"\\u0061":2}]}', True),
+        (b"[" * 100_000, True),
+    ],
+)
+def test_a_name_that_stands_twice(payload: bytes, ambiguous: bool) -> None:
+    """An object with one name twice means two things to two readers, wherever it stands and however it is spelt."""
+    assert is_ambiguous(Call("1", "X", payload)) is ambiguous
+    inside = base64.urlsafe_b64encode(payload).decode()
+    assert is_ambiguous(call("X-Signed", {"payload": inside})) is ambiguous
 
 
 NAMES = st.sampled_from(

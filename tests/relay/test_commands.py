@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -205,6 +207,35 @@ def test_a_reset_when_idle_ends_nothing() -> None:
     assert asks(stage, "b", "Reset", {"type": "Immediate"}) == {"status": "Rejected"}
     assert asks(stage, "b", "CostUpdated", {"transactionId": "T1", "totalCost": 1}) == ["SecurityError"]
     assert asks(stage, "a", "CostUpdated", {"transactionId": "T1", "totalCost": 1}) != ["SecurityError"]
+
+
+def test_a_signature_stops_nobody_elses_session() -> None:
+    """What is signed is held to the same: whose the transaction is, and that its numbers can be kept apart."""
+    stage = Stage(one("a", copy=("b",)), version="ocpp2.0.1", backends=BOTH)
+    stage.up("a", "b")
+    happens(stage, "1", event("Started", 0, idToken={"idToken": "x", "type": "Local"}), "a", "b")
+
+    def signed(fields: dict[str, Any]) -> dict[str, Any]:
+        return {"payload": base64.urlsafe_b64encode(json.dumps(fields).encode()).decode(), "signature": "x"}
+
+    stop = signed({"transactionId": "T1"})
+    assert asks(stage, "b", "RequestStopTransaction-Signed", stop) == {"status": "Rejected"}
+    assert asks(stage, "a", "RequestStopTransaction-Signed", stop) == ["RequestStopTransaction-Signed", stop]
+    unlock = signed({"evseId": 1, "connectorId": 1})
+    assert asks(stage, "b", "UnlockConnector-Signed", unlock) == {"status": "UnlockFailed"}
+    report = signed({"requestId": 1, "reportBase": "FullInventory"})
+    assert asks(stage, "a", "GetBaseReport-Signed", report) == ["GetBaseReport-Signed", report]
+    assert asks(stage, "b", "GetBaseReport-Signed", report) == {"status": "Rejected"}
+
+
+def test_a_name_that_stands_twice() -> None:
+    """A call that names two transactions under one name is refused: the station may read the other one."""
+    stage = split(backends=BOTH)
+    starts(stage, "b", 5)
+    told(stage, "a", 40)
+    stage["b"].sends(b'[2,"q","RemoteStopTransaction",{"transactionId":7,"transactionId":5}]')
+    stage["b"].gets([3, "q", {"status": "Rejected"}])
+    stage.station.gets()
 
 
 def test_a_transaction_that_nobody_knows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -53,6 +54,7 @@ def variables(*names: str) -> Call:
         ("GetVariables", {}, "observe charge full"),
         ("GetCompositeSchedule", {}, "observe charge full"),
         ("TriggerMessage", {"requestedMessage": "Heartbeat"}, "observe charge full"),
+        ("TriggerMessage", {"requestedMessage": "BootNotification"}, "full"),
         ("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}, ""),
         ("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}, ""),
         ("RemoteStartTransaction", {}, "charge full"),
@@ -145,6 +147,36 @@ def test_several_variables_at_once() -> None:
     assert isinstance(permit.judge(V2, variables("OCPPCommCtrlr.NetworkConfigurationPriority")), Refuse)
     assert variable_name(5) == "?"
     assert variable_name({"component": 5}) == "None.None"
+
+
+def signed(action: str, **fields: Any) -> Call:
+    """Make a backend's call that is signed."""
+    inside = base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+    return call(f"{action}-Signed", payload=inside, protected="e30", signature="x")
+
+
+def test_a_signature_opens_no_door() -> None:
+    """What is signed is judged by what is inside; variables that cannot be taken apart pass all or not at all."""
+    good = variables("A.set").fields
+    bad = variables("A.set", "SecurityCtrlr.BasicAuthPassword").fields
+    assert isinstance(FULL.judge(V2, signed("SetVariables", **good)), Pass)
+    for refused in (
+        signed("SetVariables", **bad),
+        signed("SetVariables"),
+        signed("SetNetworkProfile"),
+        signed("InstallCertificate", certificateType="CSMSRootCertificate"),
+        signed("ChangeConfiguration", key="AuthorizationKey", value="x"),
+        call("SetVariables-Signed", payload="§"),
+    ):
+        assert isinstance(FULL.judge(V2, refused), Refuse), refused
+    assert isinstance(FULL.judge(V2, signed("InstallCertificate", certificateType="V2GRootCertificate")), Pass)
+    assert isinstance(CHARGE.judge(V2, signed("Reset", type="Immediate")), Refuse)
+
+
+def test_a_name_that_stands_twice_opens_no_door() -> None:
+    """A call that two readers may understand differently does not pass where it may change credentials."""
+    twice = b'{"key":"AuthorizationKey","key":"HeartbeatInterval","value":"x"}'
+    assert isinstance(FULL.judge(V1, Call("1", "ChangeConfiguration", twice)), Refuse)
 
 
 def test_nothing_but_keys_is_ever_absorbed() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -48,18 +49,49 @@ def _is_2(version: str) -> bool:
     return version.startswith("ocpp2")
 
 
+def _signed_bytes(call: Call) -> bytes | None:
+    """Give the payload inside a signed call (2.x Part 4 section 7); None when it cannot be read."""
+    signed = call.fields.get("payload")
+    if not isinstance(signed, str):
+        return None
+    try:
+        return base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4))
+    except (binascii.Error, ValueError):
+        return None
+
+
 def plain_fields(call: Call) -> dict[str, Any]:
     """Give a call's fields; of a signed message those that were signed, `{}` when they cannot be read."""
     if not call.action.endswith(SIGNED):
         return call.fields
-    signed = call.fields.get("payload")
-    if not isinstance(signed, str):
-        return {}
+    inside = _signed_bytes(call)
     try:
-        parsed = msgspec.json.decode(base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4)))
-    except (*UNREADABLE, binascii.Error, ValueError):
+        parsed = msgspec.json.decode(inside) if inside is not None else None
+    except UNREADABLE:
         return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def is_ambiguous(call: Call) -> bool:
+    """Tell whether a name stands twice in an object of a call: two readers may then understand two things."""
+    inside = _signed_bytes(call) if call.action.endswith(SIGNED) else None
+    return _has_twins(bytes(call.payload)) or (inside is not None and _has_twins(inside))
+
+
+def _has_twins(text: bytes) -> bool:
+    twins = False
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal twins
+        found = dict(pairs)
+        twins = twins or len(found) < len(pairs)
+        return found
+
+    try:
+        json.loads(text, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        return True
+    return twins
 
 
 def _text(value: Any) -> str | None:

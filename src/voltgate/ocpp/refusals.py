@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from voltgate.ocpp.facts import plain_action
+from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.ocpp.schemas import check
 
@@ -23,7 +24,7 @@ def refusal(version: str, call: Call, manner: Manner = "refused") -> Result | Er
     action = plain_action(call.action)
     item_by_item = _ITEMS.get(action)
     if item_by_item is not None:
-        fields = item_by_item(call.fields, "Rejected")
+        fields = item_by_item(plain_fields(call), "Rejected")
         if check(version, action, "response", fields) is None:
             return Result(call.id, msgspec.json.encode(fields))
     status = _status(version, action, manner)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from voltgate.ocpp.facts import plain_action
-from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, token_of, with_fields
+from voltgate.ocpp.facts import SIGNED, plain_action
+from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields, remote_start_of, token_of, with_fields
 from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.book import Invitation, Transaction
@@ -111,6 +111,9 @@ def _pass(ledger: Ledger, leg: Leg, permit: Permit, call: Call, respond: Respond
         _refuse(ledger, leg, call, respond, refusal(ledger.version, call), "it names a number of another backend")
         return
     changes, fresh = translation
+    if changes and call.action.endswith(SIGNED):
+        _refuse(ledger, leg, call, respond, refusal(ledger.version, call), "it is signed, and its numbers are taken")
+        return
     sent = _changed(call, changes)
     invitation = _invite(ledger, leg, sent)
     home = partial(_replied, ledger, leg, call, invitation, why, respond)
@@ -146,7 +149,7 @@ def _once_written(ledger: Ledger, leg: Leg, call: Call, home: Respond) -> None:
 
 def _invite(ledger: Ledger, leg: Leg, call: Call) -> Invitation | None:
     """Expect the session that a remote start will cause."""
-    if call.action not in _BEGIN or ledger.alone:
+    if plain_action(call.action) not in _BEGIN or ledger.alone:
         return None
     seconds = ledger.session.settings.ledger.invitation
     version = ledger.version
@@ -174,9 +177,11 @@ def _replied(
 def _objection(ledger: Ledger, leg: Leg, permit: Permit, call: Call) -> str | None:
     """Say why a command must not pass although the backend may ask such things; None when it may."""
     fault = profile_fault(ledger.version, call)
-    if fault is not None:
+    if fault is not None or ledger.alone:
         return fault
-    if ledger.alone or permit.stop == "any":
+    if is_ambiguous(call):
+        return "a name stands twice in it"
+    if permit.stop == "any":
         return None
     others = [tx for tx in ledger.book.running.values() if tx.owner != leg.name]
     if any(_would_end(ledger, call, tx) for tx in others):
@@ -187,7 +192,7 @@ def _objection(ledger: Ledger, leg: Leg, permit: Permit, call: Call) -> str | No
 def _would_end(ledger: Ledger, call: Call, tx: Transaction) -> bool:
     """Tell whether a command may end a transaction that runs (1.6 5.2, 5.14, 5.18; 2.x Part 2 B12, F05, G03)."""
     fields = plain_fields(call)
-    match call.action:
+    match plain_action(call.action):
         case "Reset":
             ends = fields.get("type") != "OnIdle"
         case "UnlockConnector":
@@ -213,11 +218,12 @@ def _of_another(ledger: Ledger, leg: Leg, call: Call) -> str | None:
 
 def _named_transaction(call: Call) -> Any:
     fields = plain_fields(call)
-    if call.action in _TRANSACTION:
+    action = plain_action(call.action)
+    if action in _TRANSACTION:
         return fields.get("transactionId")
     for name in ("csChargingProfiles", "chargingProfile"):
         profile = fields.get(name)
-        if call.action == "SetChargingProfile" and isinstance(profile, dict):
+        if action == "SetChargingProfile" and isinstance(profile, dict):
             return profile.get("transactionId")
     return None
 
@@ -275,7 +281,7 @@ def _transaction_number(ledger: Ledger, leg: Leg, call: Call) -> dict[Path, obje
     named = _named_transaction(call)
     if not isinstance(named, int):
         return {}
-    path = _TRANSACTION.get(call.action, ("csChargingProfiles", "transactionId"))
+    path = _TRANSACTION.get(plain_action(call.action), ("csChargingProfiles", "transactionId"))
     tx = _transaction(ledger, leg, named)
     if tx is not None:
         return {path: int(tx.id)} if tx.id and tx.id != str(named) else {}

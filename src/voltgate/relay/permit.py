@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from voltgate.ocpp.facts import plain_action
-from voltgate.ocpp.ids import compact, connector_of, with_fields
+from voltgate.ocpp.ids import compact, connector_of, is_ambiguous, plain_fields, with_fields
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results
 
@@ -99,10 +99,14 @@ class Permit:
         action = plain_action(call.action)
         if _listed(self.not_supported, action):
             return Refuse(refusal(version, call, "not supported"), f"permit {self.name}: {action} is not supported")
+        if _opens_doors(action) and is_ambiguous(call):
+            return Refuse(refusal(version, call), f"a name stands twice in this {action}")
         if action in ("ChangeConfiguration", "SetVariables") and (self.keys_pass or self.keys_absorb):
             return self._judge_keys(version, call, _listed(self.allow, action) and not _listed(self.refuse, action))
         if not _listed(self.allow, action) or _listed(self.refuse, action):
             return Refuse(refusal(version, call), f"permit {self.name} does not allow {action}")
+        if "*" not in self.allow and not _triggers_news(call):
+            return Refuse(refusal(version, call), f"permit {self.name} triggers no such message")
         if not self.credentials and _concerns_credentials(call):
             return Refuse(refusal(version, call), f"permit {self.name}: {action} concerns the gateway's own link")
         return self._judge_keys(version, call, allowed=True)
@@ -110,14 +114,17 @@ class Permit:
     # Configuration keys.
 
     def _judge_keys(self, version: str, call: Call, allowed: bool) -> Verdict:
-        if call.action == "ChangeConfiguration":
+        if plain_action(call.action) == "ChangeConfiguration":
             return self._judge_key(version, call, allowed)
         if call.action == "SetVariables":
             return self._judge_variables(version, call, allowed)
+        if plain_action(call.action) == "SetVariables":
+            return self._judge_signed(version, call, allowed)
         return Pass()
 
     def _judge_key(self, version: str, call: Call, allowed: bool) -> Verdict:
-        key, value = call.fields.get("key"), call.fields.get("value")
+        fields = plain_fields(call)
+        key, value = fields.get("key"), fields.get("value")
         fate = self._fate(key, allowed)
         if fate == "pass":
             return Pass()
@@ -145,6 +152,14 @@ class Permit:
         if kept and "refuse" not in fates:
             return Absorb(reply, kept)
         return Refuse(reply, f"permit {self.name} does not allow these variables")
+
+    def _judge_signed(self, version: str, call: Call, allowed: bool) -> Verdict:
+        """Judge variables that are signed: they cannot be taken apart, so all of them pass or none."""
+        items = plain_fields(call).get("setVariableData")
+        names = [variable_name(item) for item in items] if isinstance(items, list) else [None]
+        if all(self._fate(name, allowed) == "pass" for name in names) and names != [None]:
+            return Pass()
+        return Refuse(refusal(version, call), f"permit {self.name} does not allow all of these signed variables")
 
     def _fate(self, key: Any, allowed: bool) -> _Fate:
         if not isinstance(key, str):
@@ -207,9 +222,28 @@ def _listed_folded(globs: tuple[str, ...], folded: str) -> bool:
     return any(_matching(glob.casefold()).match(folded) for glob in globs)
 
 
+_NEWS = frozenset(
+    """
+    DiagnosticsStatusNotification FirmwareStatusNotification Heartbeat LogStatusNotification MeterValues
+    PublishFirmwareStatusNotification StatusNotification TransactionEvent
+    """.split()
+)
+"""What a station may be asked to say again by whoever may read: no boot (some then reboot), no certificates."""
+
+
+def _triggers_news(call: Call) -> bool:
+    """Tell whether a trigger only asks for news; anything that is no trigger does no harm here."""
+    triggers = plain_action(call.action) in ("TriggerMessage", "ExtendedTriggerMessage")
+    return not triggers or plain_fields(call).get("requestedMessage") in _NEWS
+
+
+def _opens_doors(action: str) -> bool:
+    return action in _CREDENTIAL_ACTIONS or action in ("ChangeConfiguration", "SetVariables")
+
+
 def _concerns_credentials(call: Call) -> bool:
     """Tell whether a call changes what the station proves itself by, or whom it calls."""
-    action, fields = plain_action(call.action), call.fields
+    action, fields = plain_action(call.action), plain_fields(call)
     if action in ("TriggerMessage", "ExtendedTriggerMessage"):
         return fields.get("requestedMessage") in _SIGNING
     return action in _CREDENTIAL_ACTIONS and fields.get("certificateType") not in _OF_THE_CAR
@@ -283,7 +317,7 @@ class Limit:
 
 def concerns_limit(version: str, call: Call) -> Limit | None:
     """Tell which charging limit a call sets or clears; None when it concerns none."""
-    action, fields = plain_action(call.action), call.fields
+    action, fields = plain_action(call.action), plain_fields(call)
     if action == "ClearChargingProfile":
         by_number = fields.get("id", fields.get("chargingProfileId")) is not None
         return None if by_number else Limit("", connector_of(version, call), None)
@@ -303,7 +337,7 @@ def profile_fault(version: str, call: Call) -> str | None:
     """
     if plain_action(call.action) not in ("RemoteStartTransaction", "RequestStartTransaction"):
         return None
-    profile = call.fields.get("chargingProfile")
+    profile = plain_fields(call).get("chargingProfile")
     if not isinstance(profile, dict):
         return None
     if profile.get("chargingProfilePurpose") != "TxProfile":
