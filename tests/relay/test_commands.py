@@ -107,6 +107,17 @@ def test_a_key_is_kept_private() -> None:
         stage[name].gets([3, "g", {"configurationKey": [{"key": "MeterValueSampleInterval", "value": value}]}])
 
 
+def test_private_keys_are_bounded() -> None:
+    """Of too many private keys the oldest is forgotten."""
+    stage = Stage(one("a", copy=("b",)), backends={"b": {"permit": Permit("x", ("*",), keys_absorb=("*",))}})
+    stage.up("a", "b")
+    for n in range(105):
+        assert asks(stage, "b", "ChangeConfiguration", {"key": f"k{n}", "value": "v" * 2000}) == ACCEPTED
+    kept = stage.session.ledger.book.fact("private:b")
+    assert list(kept) == [f"k{n}" for n in range(5, 105)]
+    assert len(kept["k7"]) == 1000
+
+
 def test_some_variables_pass() -> None:
     """Of several variables the station is asked for those that pass; the backend gets one answer to all."""
     permit = Permit("x", ("*",), keys_absorb=("A.kept",), keys_refuse=("A.no",))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 
+_MOST_PRIVATE, _LONGEST = 100, 1000
+"""Keys that are kept private for one backend at one station, and characters of a key or a value."""
+
 _BEGIN = {
     "RemoteStartTransaction",
     "RequestStartTransaction",
@@ -91,8 +94,11 @@ def command(ledger: Ledger, leg: Leg, call: Call, respond: Respond) -> None:
 
 def _keep_private(ledger: Ledger, leg: Leg, keys: Mapping[str, str]) -> None:
     """Remember what a backend believes that it has set."""
-    private = ledger.book.fact(f"private:{leg.name}") or {}
-    ledger.book.note(f"private:{leg.name}", private | dict(keys))
+    private = dict(ledger.book.fact(f"private:{leg.name}") or {})
+    for key, value in keys.items():
+        private.pop(key, None)
+        private[key[:_LONGEST]] = value[:_LONGEST]
+    ledger.book.note(f"private:{leg.name}", dict(list(private.items())[-_MOST_PRIVATE:]))
 
 
 def _refuse(ledger: Ledger, leg: Leg, call: Call, respond: Respond, reply: Reply, why: str) -> None:
