@@ -91,6 +91,8 @@ class _Place:
     authorization: bytes | None = field(repr=False)
     checked: bool
     """Whether somebody checks its password here: then its word on its address counts."""
+    ignored: str = ""
+    """The last address that it gave in vain."""
 
 
 class SoapGateway:
@@ -214,7 +216,7 @@ class SoapGateway:
     def _learn(self, place: _Place, post: Post, envelope: Envelope) -> None:
         """Learn where the station is called, if its word counts and the address is an allowed one."""
         address = envelope.sender
-        if not address or address == place.end.said or place.end.configured:
+        if not address or address in (place.end.said, place.ignored) or place.end.configured:
             return
         if place.end.said and not (place.checked or self.settings.believes_all):
             self._ignore(place, address, "nobody has checked who says so")
@@ -226,6 +228,7 @@ class SoapGateway:
 
     def _ignore(self, place: _Place, address: str, why: str) -> None:
         self.addresses_refused += 1
+        place.ignored = address
         log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
 
     def _is_allowed(self, address: str, came_from: str) -> bool:
