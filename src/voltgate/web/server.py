@@ -1,24 +1,35 @@
-"""The HTTP side of Voltgate: health and metrics, on a port of their own, off the message path."""
+"""The HTTP side of Voltgate: health, metrics and the API, on a port of their own, off the message path."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
+
+from voltgate.web.access import Access
+from voltgate.web.api import install
+from voltgate.web.made import MadeTokens
 
 Readiness = Callable[[], dict[str, Any]]
 """Gives `{"ready": bool, ...}` with one entry for each part."""
 
 
-def application(collector: Collector, readiness: Readiness, version: str) -> FastAPI:
-    """Build the web application."""
+def application(
+    collector: Collector,
+    readiness: Readiness,
+    version: str,
+    access: Access | None = None,
+    made: MadeTokens | None = None,
+    resources: Iterable[APIRouter] = (),
+) -> FastAPI:
+    """Build the web application: health and metrics, and with `access` the API with these resources."""
     registry = CollectorRegistry()
     registry.register(collector)
     app = FastAPI(title="Voltgate", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -40,6 +51,8 @@ def application(collector: Collector, readiness: Readiness, version: str) -> Fas
         """Give the metrics in Prometheus' text form."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    if access is not None:
+        install(app, access, made, resources)
     return app
 
 
