@@ -17,6 +17,9 @@ from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.tokens import TokenGroup
 
+SHORTEST_TOKEN = 16
+"""Characters of a token that somebody has made up himself."""
+
 
 def check(draft: Draft) -> Iterator[Finding]:
     """Find what is wrong (and, marked as warnings, what is doubtful) across `draft`, in the file's own positions."""
@@ -38,6 +41,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from _stations(draft)
     yield from _unknown(draft)
     yield from _unused(draft)
+    yield from _api(draft)
 
 
 # Listeners.
@@ -282,6 +286,34 @@ def _unknown(draft: Draft) -> Iterator[Finding]:
             yield Finding(("unknown", "route"), f'has no meaning with policy = "{unknown.policy}"', warning=True)
     elif unknown.policy == "route" and len(draft.names("routes")) != 1:
         yield Finding(("unknown", "policy"), '"route" needs route')
+
+
+# The API.
+
+
+def _api(draft: Draft) -> Iterator[Finding]:
+    names: set[str] = {"admin"} if draft.config.admin_token is not None else set()
+    hashes: set[str] = set()
+    for number, token in enumerate(draft.config.api.tokens):
+        path: Path = ("api", "tokens", number)
+        if token.name in names:
+            yield Finding((*path, "name"), f'there is a token "{token.name}" already')
+        if token.hash in hashes:
+            yield Finding((*path, "hash"), "is another token's already: each token has one name")
+        names.add(token.name)
+        hashes.add(token.hash)
+    if draft.config.admin_token is not None:
+        yield from _admin_token(draft.config.admin_token.get_secret_value())
+
+
+def _admin_token(token: str) -> Iterator[Finding]:
+    if len(token) < SHORTEST_TOKEN:
+        message = (
+            f"must have at least {SHORTEST_TOKEN} characters: `voltgate token admin --role admin` makes a good one"
+        )
+        yield Finding(("admin_token",), message)
+    elif any(not "!" <= character <= "~" for character in token):
+        yield Finding(("admin_token",), "must be one word of ASCII characters: it is sent in an HTTP header")
 
 
 # What nothing leads to.
