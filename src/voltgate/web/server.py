@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
@@ -39,14 +40,14 @@ def application(
         """Say that the process lives and its loop turns."""
         return {"status": "ok", "version": version}
 
-    @app.get("/readyz")
+    @app.get("/readyz", responses={503: {"description": "No stations can come in."}})
     async def ready(response: Response) -> dict[str, Any]:
         """Say whether stations can come in: 503 while starting and while shutting down."""
         parts = readiness()
         response.status_code = 200 if parts["ready"] else 503
         return parts
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Give the metrics in Prometheus' text form."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -70,7 +71,7 @@ class WebServer:
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio looks for it
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, port))
