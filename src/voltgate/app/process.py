@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from voltgate import __version__
+from voltgate.app.callers import Callers
 from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
 from voltgate.app.soap import callback_base, soap_settings
@@ -113,6 +114,7 @@ class Process:
             self._clock,
         )
         self._doors = Doors(self._gateway.admit, self._soap.take, self._wheel, self._clock)
+        self._callers: Callers | None = None
         self._web: WebServer | None = None
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
@@ -134,11 +136,14 @@ class Process:
             async with asyncio.TaskGroup() as serving:
                 if self._web is not None:
                     serving.create_task(self._web.serve())
-                tending = serving.create_task(self._tend_register())
+                tending = [serving.create_task(self._tend_register())]
+                if self._callers is not None:
+                    tending.append(serving.create_task(self._callers.follow()))
                 self._freeze()
                 self._say_ready(ready)
                 await stop.wait()
-                tending.cancel()
+                for task in tending:
+                    task.cancel()
                 await self._go(config)
         finally:
             self._stopping = True
@@ -197,7 +202,10 @@ class Process:
             self._conf.events,
             self._store_numbers,
         )
-        return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)
+        self._callers = callers = Callers(self._conf.loaded, self._database)
+        collector = VoltgateCollector(sources)
+        app = application(collector, self._readiness, __version__, callers.access, callers.made)
+        return WebServer(app, *address)
 
     def _backends(self) -> Iterable[Backend]:
         return self._gateway.world.backends.values()
@@ -319,6 +327,8 @@ class Process:
         self._follow_soap(loaded.config)
         self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
+        if self._callers is not None:
+            self._callers.change(loaded)
         await self._gateway.change(world)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
         return None
