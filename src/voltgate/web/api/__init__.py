@@ -1,0 +1,57 @@
+"""The API: its resources under `/api/v1`, who may use them, and what all of them have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from pydantic import BaseModel
+
+from voltgate.web import problems
+from voltgate.web.access import Access
+from voltgate.web.bodies import Bodies
+
+ROOT = "/api/v1"
+
+
+def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
+    """Put the resources together under one root."""
+    router = APIRouter(prefix=ROOT, dependencies=[Depends(asks_only_what_there_is)])
+    for resource in resources:
+        router.include_router(resource)
+    return router
+
+
+def install(app: FastAPI, access: Access, made: object | None = None, resources: Iterable[APIRouter] = ()) -> None:
+    """Give an application the API. Routers find what they need in `app.state`: `access` and `made` are set here."""
+    app.state.access = access
+    app.state.made = made
+    app.add_middleware(Bodies, access=access)
+    problems.install(app)
+    app.include_router(api(resources))
+
+
+async def asks_only_what_there_is(request: Request) -> None:
+    """Refuse query parameters that an operation does not have: a misspelt filter must not give everything."""
+    unknown = sorted(set(request.query_params) - _parameters(request.scope["route"]))
+    if unknown:
+        raise problems.invalid([{"loc": ("query", name), "msg": "there is no such parameter"} for name in unknown])
+
+
+@lru_cache(maxsize=1000)
+def _parameters(route: Any) -> frozenset[str]:
+    return frozenset(_names(route.dependant))
+
+
+def _names(dependant: Any) -> Iterator[str]:
+    """Name the query parameters of an operation, one by one or as the fields of a model, and of what it depends on."""
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from (inner.alias or name for name, inner in kind.model_fields.items())
+        else:
+            yield field.alias
+    for inner in dependant.dependencies:
+        yield from _names(inner)
