@@ -144,8 +144,8 @@ def test_which_rule_a_call_meets() -> None:
         Rule(actions=("Heartbeat",), answer=("c",), copy=("a",)),
     )
     route, token = Route("home", "gateway", rules), Token("04E1")
-    assert route.first("cp-1", frozenset({"fleet"}), "Heartbeat", None, None) == (0, Plan(("f",)))
-    assert route.first("cp-1", NONE, "Authorize", token, None) == (1, Plan(("a",)))
-    assert route.first("cp-1", NONE, "MeterValues", token, 2) == (2, Plan(("b",)))
-    assert route.first("cp-1", NONE, "Heartbeat", token, 2) == (3, Plan(("c",), ("a",)))
-    assert route.first("cp-1", NONE, "Authorize", None, None) is None
+    assert route.first("cp-1", frozenset({"fleet"}), "", "Heartbeat", None, None) == (0, Plan(("f",)))
+    assert route.first("cp-1", NONE, "", "Authorize", token, None) == (1, Plan(("a",)))
+    assert route.first("cp-1", NONE, "", "MeterValues", token, 2) == (2, Plan(("b",)))
+    assert route.first("cp-1", NONE, "", "Heartbeat", token, 2) == (3, Plan(("c",), ("a",)))
+    assert route.first("cp-1", NONE, "", "Authorize", None, None) is None

@@ -22,6 +22,7 @@ from voltgate import __version__
 from voltgate.app.claiming import Claiming
 from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
+from voltgate.app.rules import rules_of
 from voltgate.app.world import Surroundings, build
 from voltgate.config import Config, ConfigErrors, Loaded, read
 from voltgate.dialler import Dialler
@@ -33,8 +34,15 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, StoreAway, nothing_on_record
 from voltgate.relay.session import Ports
+from voltgate.relay.tap import Taps
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
+from voltgate.web.access import Access, KnownToken
+from voltgate.web.api import install
+from voltgate.web.api.resources import routers
+from voltgate.web.bearer import digest_of
+from voltgate.web.desk import Desk
+from voltgate.web.event_log import EventLog
 from voltgate.web.server import WebServer, application
 
 TICK = 0.1
@@ -82,6 +90,8 @@ class Process:
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
         world = build(loaded.config, self._surroundings, None)
+        self._events = EventLog()
+        taps = Taps()
         ports = Ports(
             self._wheel,
             self._clock,
@@ -91,11 +101,21 @@ class Process:
             self._counts,
             time.time,
             self._database or Nowhere(),
+            taps,
         )
         room = self._surroundings.waiting_room(loaded.config)
         load = nothing_on_record if self._database is None else self._database.load
         self._gateway = Gateway(world, ports, self._dialler, room, load)
         self._claiming = Claiming(self._surroundings.register, self._gateway, self._rebuild, self._happened)
+        self._desk = Desk(
+            self._gateway,
+            self._events,
+            taps,
+            self._database,
+            self._claiming,
+            self._clock,
+            rules=rules_of(lambda: self._conf.loaded.config),
+        )
         self._doors = Doors(self._gateway.admit, self._wheel, self._clock)
         self._web: WebServer | None = None
         self._frozen = 1000.0
@@ -171,7 +191,10 @@ class Process:
             self._conf.events,
             self._store_numbers,
         )
-        return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)
+        app = application(VoltgateCollector(sources), self._readiness, __version__)
+        app.state.desk = self._desk
+        install(app, _access(config), None, routers())
+        return WebServer(app, *address)
 
     def _backends(self) -> Iterable[Backend]:
         return self._gateway.world.backends.values()
@@ -191,6 +214,7 @@ class Process:
         await self._doors.stop_accepting()
         await self._gateway.drain(config.shutdown.grace, config.shutdown.spread)
         await self._doors.emptied(timeout=2.0)
+        self._desk.close()
         if self._web is not None:
             await self._web.close()
 
@@ -216,6 +240,7 @@ class Process:
     def _happened(self, event: Event) -> None:
         name = type(event).__name__
         self._conf.events[name] = self._conf.events.get(name, 0) + 1
+        self._events.note(event)
         logs.write(event)
 
     def _gauges(self) -> Gauges:
@@ -308,6 +333,12 @@ class Process:
             if asked.is_set() or _stamps(self._conf.loaded) != self._conf.stamps:
                 asked.clear()
                 await self.change()
+
+
+def _access(config: Config) -> Access:
+    if config.admin_token is None:
+        return Access()
+    return Access([KnownToken("admin", "admin", digest_of(config.admin_token.get_secret_value()))])
 
 
 def _stamps(loaded: Loaded) -> tuple[tuple[int, int] | None, ...]:

@@ -231,7 +231,7 @@ class Route:
         return plans
 
     def first(
-        self, key: str, tags: frozenset[str], action: str, token: Token | None, connector: int | None
+        self, key: str, tags: frozenset[str], claimant: str, action: str, token: Token | None, connector: int | None
     ) -> tuple[int, Plan] | None:
         """Give the place of the rule that a call of a station meets, and the plan; None when it meets none.
 
@@ -241,6 +241,6 @@ class Route:
         token = token if plain in WITH_TOKEN else None
         connector = connector if plain in WITH_CONNECTOR else None
         for place, rule in enumerate(self.rules):
-            if rule.concerns(key, tags) and rule.matches(action) and rule.takes(token, connector):
-                return place, rule.plan(key)
+            if rule.concerns(key, tags, claimant) and rule.matches(action) and rule.takes(token, connector):
+                return place, rule.plan(key, claimant)
         return None

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,7 +23,7 @@ _READERS = 2
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which lines are asked for; None: any. `station` is a key of the directory, `after` the last line that is known."""
+    """Which lines are asked for; None: any. `station` is a key of the directory, `after` the last line seen so far."""
 
     station: str | None = None
     backend: str | None = None
@@ -47,7 +48,7 @@ class AuditTrail:
             raise StoreAway(f"the database does not answer: {type(error).__name__}") from None
 
 
-def _selection(query: AuditQuery) -> Select[tuple[object, ...]]:
+def _selection(query: AuditQuery) -> Select[Any]:
     wanted = {audit.c.station: query.station, audit.c.backend: query.backend, audit.c.outcome: query.outcome}
     conditions = [column == value for column, value in wanted.items() if value is not None]
     if query.after is not None:

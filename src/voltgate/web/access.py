@@ -132,9 +132,12 @@ _Shown = Annotated[object, Security(_bearer)]
 
 
 def caller_of(request: Request) -> Caller:
-    """Say who asks; the application's `state.access` knows. Raises Problem."""
-    access: Access = request.app.state.access
-    return access.caller(request)
+    """Say who asks, once a request; the application's `state.access` knows. Raises Problem."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        access: Access = request.app.state.access
+        known = request.state.caller = access.caller(request)
+    return known
 
 
 async def anybody(request: Request, _: _Shown) -> Caller:

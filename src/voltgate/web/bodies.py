@@ -44,7 +44,7 @@ class Bodies:
         """Give what reads the body. Raises Problem for one that is not let in."""
         path = connection.url.path
         if path.startswith(_API):
-            self._access.caller(connection)
+            connection.state.caller = self._access.caller(connection)
         most = MOST_OF_A_LIST if _LIST.fullmatch(path) else MOST
         length = connection.headers.get("content-length", "0")
         if int(length) > most:

@@ -56,7 +56,7 @@ def _payload(asked: CallAsked) -> bytes:
     try:
         payload = msgspec.json.encode(asked.payload)
     except (UnicodeEncodeError, RecursionError, OverflowError, msgspec.MsgspecError) as error:
-        raise _unfit("FormationViolation", "", "The payload cannot be written as JSON.") from error
+        raise _unfit("FormatViolation", "", "The payload cannot be written as JSON.") from error
     if len(payload) > LARGEST:
         raise Problem(413, "Content Too Large", f"A payload may have {LARGEST} bytes.")
     return payload

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 from voltgate.dialler import Dialling, Visitor
 from voltgate.directory.slices import unhurried
@@ -17,16 +16,20 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.book import Transaction
 from voltgate.relay.events import Tallies
 from voltgate.relay.leg import Leg, State
+from voltgate.relay.records import StoreAway
 from voltgate.relay.session import Session
 from voltgate.relay.tap import Taps
 from voltgate.store import Database
+from voltgate.store.audit import AuditTrail
 from voltgate.web import models
+from voltgate.web.choice import Choice, Filter, StationSort
 from voltgate.web.event_log import EventLog
 from voltgate.web.paging import Page, Part, Sorter, page_of
-from voltgate.web.problems import Problem
+from voltgate.web.problems import Problem, invalid
 from voltgate.web.stream import Streams
 from voltgate.web.tail import Tail
 from voltgate.web.times import stamp
+from voltgate.web.urls import shown
 
 Rules = Callable[[str], list[dict[str, Any]]]
 """Gives the rules of a route as they are configured."""
@@ -37,6 +40,16 @@ def no_rules(route: str) -> list[dict[str, Any]]:
     return []
 
 
+class Admission(Protocol):
+    """Who lets stations in and forgets them: on disk before it is in force. Raises StoreAway."""
+
+    async def accept(self, identity: str, route: str, by: str) -> object:
+        """Let a station in on a route from now on."""
+
+    async def forget(self, identity: str) -> bool:
+        """Take that back; False when it was never said."""
+
+
 @dataclass(slots=True, eq=False)
 class Desk:
     """What the routers work with. `clock` is that of the wheel, `wall` gives seconds since 1970."""
@@ -45,11 +58,13 @@ class Desk:
     events: EventLog
     taps: Taps
     database: Database | None
+    admission: Admission
     clock: Callable[[], float]
     wall: Callable[[], float] = time.time
     rules: Rules = no_rules
     sorter: Sorter = field(default_factory=Sorter)
     streams: Streams = field(default_factory=Streams)
+    trail: AuditTrail = field(default_factory=AuditTrail)
     tails: set[Tail] = field(default_factory=set)
     _began: float = 0.0
 
@@ -75,7 +90,8 @@ class Desk:
 
     def find(self, identity: str) -> Station:
         """Find a station that is known. Raises Problem 404."""
-        station = self.world.directory.find(identity)
+        directory = self.world.directory
+        station = directory.find(identity) or directory.unplaced(identity)
         if station is None:
             raise Problem(404, "Not Found", "Nobody knows this station.")
         return station
@@ -87,12 +103,13 @@ class Desk:
             raise Problem(409, "Conflict", "The station is not connected.")
         return session
 
-    def roster(self) -> Iterator[str]:
-        """Give the identity of every station that is known by itself or connected, each once."""
-        directory, sessions = self.world.directory, dict(self.gateway.sessions)
-        named = {directory.key(identity): identity for identity in _named(directory)}
-        yield from named.values()
-        yield from (session.identity for key, session in sessions.items() if key not in named)
+    async def stations(self, wanted: Filter, sort: StationSort, part: Part) -> Page[models.Station]:
+        """List stations. Raises Problem 503 when too many long lists are asked for."""
+        choice = Choice(self.world, self.gateway.sessions, wanted, sort)
+        found, total = await self.sorter.part(
+            choice.roster(), choice.takes, choice.rank, part, backwards=sort == "-identity"
+        )
+        return page_of([self.station(self.find(identity)) for identity in found], total, part)
 
     def station(self, station: Station) -> models.Station:
         """Say what is known of a station."""
@@ -111,14 +128,35 @@ class Desk:
             "name": station.name,
             "tags": sorted(station.tags),
             "route": station.route or None,
-            "claimed_by": getattr(station, "claimant", "") or None,
-            "source": source_of(station, self.world),
+            "claimed_by": station.claimant or None,
+            "source": station.source,
             "connected": session is not None,
             "carrier": None if session is None else carrier_of(session),
             "version": None if session is None else session.dialect.version,
             "address": None if session is None else address_of(session),
             "since": None if session is None else stamp(self.since(session)),
         }
+
+    async def accept(self, identity: str, route: str, by: str) -> models.Station:
+        """Let a station in that waits. Raises Problem: 404, 422 for a route that is none, 503."""
+        if not any(stranger.identity == identity for stranger in self.gateway.waiting_room):
+            raise Problem(404, "Not Found", "No such station waits.")
+        if route not in self.world.routes:
+            raise invalid([{"loc": ("body", "route"), "msg": "there is no such route"}])
+        try:
+            await self.admission.accept(identity, route, by)
+        except StoreAway as away:
+            raise _away(away) from None
+        return self.station(self.find(identity))
+
+    async def forget(self, identity: str) -> None:
+        """Take back that a station was accepted. Raises Problem: 404, 503."""
+        try:
+            known = await self.admission.forget(identity)
+        except StoreAway as away:
+            raise _away(away) from None
+        if not known:
+            raise Problem(404, "Not Found", "No such station was accepted.")
 
     # Sessions.
 
@@ -163,8 +201,8 @@ class Desk:
         claims, claimed = claims_of(backend.name, self.world)
         return models.Backend(
             name=backend.name,
-            url=shown_url(dialling.url) if isinstance(dialling, Dialling) else None,
-            soap_url=shown_url(getattr(dialling, "soap_url", None)),
+            url=shown(dialling.url) if isinstance(dialling, Dialling) else None,
+            soap_url=shown(dialling.soap_url) if isinstance(dialling, Dialling) else None,
             state="up" if backend.up else "down" if backend.legs > dormant else "idle",
             legs=backend.legs,
             legs_up=backend.up,
@@ -189,9 +227,11 @@ class Desk:
         return models.Route(name=name, admit=route.admit, rules=self.rules(name))
 
     def match(self, station: Station, action: str, token: Token | None, connector: int | None) -> models.Match:
-        """Say which rule a call of a station would meet."""
-        route = self.world.routes[station.route]
-        found = route.first(station.key, station.tags, action, token, connector)
+        """Say which rule a call of a station would meet. Raises Problem 409."""
+        route = self.world.routes.get(station.route)
+        if route is None:
+            raise Problem(409, "Conflict", "The station has no route now.")
+        found = route.first(station.key, station.tags, station.claimant, action, token, connector)
         place, plan = found if found is not None else (None, None)
         chain = plan.chain.backends if plan is not None and plan.chain is not None else ()
         return models.Match(
@@ -204,20 +244,15 @@ class Desk:
         )
 
 
-def _named(directory: Any) -> Iterable[str]:
-    return [entry.exact for entry in directory._exact.values()]
-
-
-def source_of(station: Station, world: World) -> models.Source:
-    """Say how a station is known."""
-    if station.entry.exact:
-        return "entry"
-    return "pattern"
+def _away(away: StoreAway) -> Problem:
+    return Problem(503, "Service Unavailable", f"Nothing was changed: {away}.", headers={"Retry-After": "5"})
 
 
 def claims_of(backend: str, world: World) -> tuple[int, str | None]:
     """Count the stations that a backend claims, and say where it says that it is."""
-    return 0, None
+    register = world.directory.register
+    address = register.addresses.get(backend)
+    return len(register.claims.of(backend)), None if address is None else shown(address.url or address.soap_url)
 
 
 def carrier_of(session: Session) -> models.Carrier:
@@ -258,17 +293,3 @@ def calls_of(tallies: Tallies) -> models.Calls:
         errors=sum(tally.errors for tally in every),
         unanswered=sum(sum(tally.unanswered.values()) for tally in every),
     )
-
-
-def shown_url(url: str | None) -> str | None:
-    """Give a URL without what may be secret: user name, password, and the values of its query."""
-    if not url:
-        return None
-    parts = urlsplit(url)
-    query = "…" if parts.query else ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment="").geturl()
-
-
-def whole(items: list[Any], total: int, part: Part, make: Callable[[Any], Any]) -> Page[Any]:
-    """Make a page of what was found, written by `make`."""
-    return page_of([make(item) for item in items], total, part)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from voltgate.relay.events import Event
 from voltgate.web.times import stamp
+from voltgate.web.urls import shown
 
 MOST = 10_000
 """Events that are remembered."""
@@ -37,6 +38,7 @@ class Noted:
     def document(self) -> dict[str, Any]:
         """The event as the API shows it."""
         more = {field.name: getattr(self.event, field.name) for field in fields(self.event)}
+        more |= {name: shown(more[name]) for name in ("url", "soap_url") if name in more}
         return {"id": self.id, "at": stamp(self.at), "kind": self.kind, **more}
 
 
@@ -85,8 +87,7 @@ class EventLog:
 
     def after(self, seen: int) -> Look:
         """Give the events after number `seen`, some at a time."""
-        if seen > self.last:  # a number of another gateway, or of a calendar that was ahead
-            seen = self.last
+        seen = min(seen, self.last)  # a number of another gateway, or of a calendar that was ahead
         oldest = max(self._first, self._next - len(self._ring))
         lost: int | None = 0
         if seen < oldest - 1:

@@ -27,8 +27,8 @@ class Station(BaseModel):
     route: str | None
     claimed_by: str | None = Field(description="The backend that holds it by a claim.")
     source: Source = Field(
-        description="How it is known: by an entry of its own, accepted from the waiting room, by a claim, by a pattern, "
-        "or as a stranger that is let in."
+        description="How it is known: by an entry of its own, accepted from the waiting room, by a claim, "
+        "by a pattern, or as a stranger that is let in."
     )
     connected: bool
     carrier: Carrier | None
@@ -126,7 +126,7 @@ class Backend(BaseModel):
     url: str | None
     soap_url: str | None
     state: Literal["up", "down", "idle"] = Field(
-        description="`up`: some leg is; `down`: none is, although there are legs that should be; `idle`: no leg is needed."
+        description="`up`: some leg is; `down`: none is, although some should be; `idle`: no leg is needed."
     )
     legs: int
     legs_up: int

@@ -138,8 +138,10 @@ class _Faults:
 def invalid(errors: Sequence[Any]) -> Problem:
     """Make the problem of a request that is not as the API says, from what pydantic found in it."""
     listed = [{"where": _where(error["loc"]), "problem": str(error["msg"])} for error in errors[:MOST_ERRORS]]
-    more = {"more_errors": len(errors) - MOST_ERRORS} if len(errors) > MOST_ERRORS else {}
-    return Problem(422, "Unprocessable Content", "The request is not as the API says.", errors=listed, **more)
+    detail = "The request is not as the API says."
+    if len(errors) > MOST_ERRORS:
+        detail += f" Of {len(errors)} mistakes the first {MOST_ERRORS} are listed."
+    return Problem(422, title_of(422), detail, errors=listed)
 
 
 def _where(place: Sequence[str | int]) -> str:

@@ -81,7 +81,7 @@ class Tail:
             return
 
     def _piece(self) -> bytes:
-        texts = []
+        texts: list[bytes] = []
         while self._waiting and len(texts) < _AT_ONCE:
             overheard, size = self._waiting.popleft()
             self._bytes -= size

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from voltgate.web import problems
-from voltgate.web.access import Access
+from voltgate.web.access import Access, anybody
 from voltgate.web.bodies import Bodies
 
 ROOT = "/api/v1"
 
 
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
-    """Put the resources together under one root."""
-    router = APIRouter(prefix=ROOT, dependencies=[Depends(asks_only_what_there_is)])
+    """Put the resources together under one root, where nothing is open to somebody without a token."""
+    router = APIRouter(prefix=ROOT, dependencies=[Depends(anybody), Depends(asks_only_what_there_is)])
     for resource in resources:
         router.include_router(resource)
     return router
@@ -35,14 +34,11 @@ def install(app: FastAPI, access: Access, made: object | None = None, resources:
 
 async def asks_only_what_there_is(request: Request) -> None:
     """Refuse query parameters that an operation does not have: a misspelt filter must not give everything."""
-    unknown = sorted(set(request.query_params) - _parameters(request.scope["route"]))
+    if not request.query_params:
+        return
+    unknown = sorted(set(request.query_params) - set(_names(request.scope["route"].dependant)))
     if unknown:
         raise problems.invalid([{"loc": ("query", name), "msg": "there is no such parameter"} for name in unknown])
-
-
-@lru_cache(maxsize=1000)
-def _parameters(route: Any) -> frozenset[str]:
-    return frozenset(_names(route.dependant))
 
 
 def _names(dependant: Any) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
@@ -17,7 +17,9 @@ from voltgate.web.stream import COMMENT, QUIET, EventStream, Pieces, event_text
 
 router = APIRouter(tags=["live"])
 
-STREAM = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The stream"}}
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The stream"}
+}
 
 
 @router.get("/events", summary="Watch what happens", response_class=Response, responses=STREAM | declared(503))

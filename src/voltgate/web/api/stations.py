@@ -10,7 +10,7 @@ from voltgate.relay.session import GOING_AWAY
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.at_desk import AtDesk, Identity
-from voltgate.web.desk import Filter, StationSort
+from voltgate.web.choice import Filter, StationSort
 from voltgate.web.paging import AskedPart, Page
 from voltgate.web.problems import declared
 
@@ -24,9 +24,7 @@ async def stations(
     part: AskedPart,
     q: Annotated[str | None, Query(max_length=100, description="Part of the identity or the name.")] = None,
     route: Annotated[str | None, Query(max_length=64)] = None,
-    backend: Annotated[
-        str | None, Query(max_length=64, description="Only those that it answers or is told of.")
-    ] = None,
+    backend: Annotated[str | None, Query(max_length=64, description="Only those with a place for it.")] = None,
     tag: Annotated[str | None, Query(max_length=100)] = None,
     connected: bool | None = None,
     version: Annotated[str | None, Query(max_length=16, description="Only those that are connected with it.")] = None,
