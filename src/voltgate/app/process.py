@@ -20,8 +20,10 @@ import uvloop
 
 from voltgate import __version__
 from voltgate.app.callers import Callers
+from voltgate.app.claimants import claimants_of
 from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
+from voltgate.app.rules import rules_of
 from voltgate.app.soap import callback_base, soap_settings
 from voltgate.app.world import Surroundings, build
 from voltgate.carriers.soap.callbacks import Callbacks
@@ -37,9 +39,14 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, StoreAway, nothing_on_record
 from voltgate.relay.session import Ports
+from voltgate.relay.tap import Taps
 from voltgate.soap import SoapGateway
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
+from voltgate.web.api import claims
+from voltgate.web.api.resources import routers
+from voltgate.web.desk import Desk
+from voltgate.web.event_log import EventLog
 from voltgate.web.server import WebServer, application
 
 TICK = 0.1
@@ -91,6 +98,8 @@ class Process:
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
         world = build(loaded.config, self._surroundings, None)
+        self._events = EventLog()
+        taps = Taps()
         ports = Ports(
             self._wheel,
             self._clock,
@@ -100,6 +109,7 @@ class Process:
             self._counts,
             time.time,
             self._database or Nowhere(),
+            taps,
         )
         room = self._surroundings.waiting_room(loaded.config)
         load = nothing_on_record if self._database is None else self._database.load
@@ -115,6 +125,15 @@ class Process:
         )
         self._doors = Doors(self._gateway.admit, self._soap.take, self._wheel, self._clock)
         self._callers: Callers | None = None
+        self._desk = Desk(
+            self._gateway,
+            self._events,
+            taps,
+            self._database,
+            self._claiming,
+            self._clock,
+            rules=rules_of(lambda: self._conf.loaded.config),
+        )
         self._web: WebServer | None = None
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
@@ -204,7 +223,11 @@ class Process:
         )
         self._callers = callers = Callers(self._conf.loaded, self._database)
         collector = VoltgateCollector(sources)
-        app = application(collector, self._readiness, __version__, callers.access, callers.made)
+        resources = (claims.router, *routers())
+        app = application(collector, self._readiness, __version__, callers.access, callers.made, resources)
+        app.state.desk = self._desk
+        app.state.claiming = self._claiming
+        app.state.claimants = claimants_of(lambda: self._conf.loaded.config)
         return WebServer(app, *address)
 
     def _backends(self) -> Iterable[Backend]:
@@ -226,6 +249,7 @@ class Process:
         await self._doors.stop_accepting()
         await self._gateway.drain(config.shutdown.grace, config.shutdown.spread)
         await self._doors.emptied(timeout=2.0)
+        self._desk.close()
         if self._web is not None:
             await self._web.close()
 
@@ -251,6 +275,7 @@ class Process:
     def _happened(self, event: Event) -> None:
         name = type(event).__name__
         self._conf.events[name] = self._conf.events.get(name, 0) + 1
+        self._events.note(event)
         logs.write(event)
 
     def _gauges(self) -> Gauges:
