@@ -96,7 +96,8 @@ Conflict.model_rebuild()
 Name = Annotated[str, Path(description="The backend's name in the configuration.", max_length=64)]
 Force = Annotated[bool, Query(description="Take a list that is empty, or much shorter than the one before.")]
 Format = Annotated[
-    Literal["json", "hosts"], Query(description="`hosts`: all of them, a line `<host of the backend> <identity>` each.")
+    Literal["json", "hosts"],
+    Query(description="`hosts`: all that the backend gets, a line `<its host> <identity>` each."),
 ]
 
 
@@ -182,7 +183,7 @@ async def listed(
     desk, holding = request.app.state.desk, _claiming(request).register.claims.of(name)
     keys = (key for key, _ in holding)
     if form == "hosts":
-        return PlainTextResponse(await _hosts(desk.host_of(name), holding))
+        return PlainTextResponse(await _hosts(request, desk.host_of(name), holding))
     found, total = await desk.sorter.part(keys, _any, str, part)
     return page_of([Claimed(**_claimed(request, holding, key)) for key in found], total, part)
 
@@ -191,10 +192,12 @@ def _any(key: object) -> bool:
     return True
 
 
-async def _hosts(host: str, holding: Holding) -> str:
+async def _hosts(request: Request, host: str, holding: Holding) -> str:
+    """Write a line for each station that the backend gets: none stands there for two of them."""
+    holder = _claiming(request).register.holder
     lines = []
     async for few in unhurried(holding):
-        lines += [f"{host} {claim.identity}\n" for _, claim in few]
+        lines += [f"{host} {claim.identity}\n" for key, claim in few if holder(key) == holding.backend]
     return "".join(lines)
 
 
