@@ -30,7 +30,7 @@ def wsdl(version: str, service: str, url: str = "http://127.0.0.1:1/") -> str:
     return (
         f'{_HEAD} xmlns:t="{namespace}" targetNamespace="{namespace}">'
         f"<w:types>{_schema(version, service)}</w:types>"
-        f'<w:message name="Header"><w:part name="Identity" element="t:{IDENTITY}"/></w:message>{messages}'
+        f'<w:message name="Header"><w:part name="{IDENTITY}" element="t:{IDENTITY}"/></w:message>{messages}'
         f'<w:portType name="{name}">{"".join(map(_abstract, names))}</w:portType>'
         f'<w:binding name="{name}Binding" type="t:{name}">'
         '<soap12:binding style="document" transport="http://schemas.xmlsoap.org/soap/http"/>'
@@ -70,7 +70,7 @@ def _abstract(name: str) -> str:
 
 
 def _bound(name: str) -> str:
-    header = '<soap12:header message="t:Header" part="Identity" use="literal"/>'
+    header = f'<soap12:header message="t:Header" part="{IDENTITY}" use="literal"/>'
     return (
         f'<w:operation name="{name}"><soap12:operation soapAction="/{name}" style="document"/>'
         f'<w:input>{header}<soap12:body use="literal"/></w:input>'
