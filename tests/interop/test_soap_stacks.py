@@ -183,9 +183,8 @@ async def test_node_calls_and_understands_every_answer(tmp_path: Path, version: 
 @pytest.mark.parametrize("version", ["1.2", "1.5", "1.6"])
 async def test_faults_of_node_and_for_node(tmp_path: Path, version: Version) -> None:
     """A fault from Node.js is read with its subcode, and one of ours is read there."""
-    there = NodeService(
-        tmp_path, version, "Cs", {"Heartbeat": {"fault": ["Sender", "IdentityMismatch", "Who are you?"]}}
-    )
+    refusal = ["Sender", "IdentityMismatch", "Who are you?"]
+    there = NodeService(tmp_path, version, "Cs", {"Heartbeat": {"fault": refusal}})
     try:
         await there.start()
         said = envelope.parse(await post(there.url, "Heartbeat", written(version, "Cs", "Heartbeat", there.url)))
