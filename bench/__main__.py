@@ -21,6 +21,7 @@ from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go
 from bench.phases import Plan, Sample, arrive, load, pace
 from bench.profiling import by_function, by_library
 from bench.results import Results
+from bench.soap import SOAP, soap
 
 FULL = Plan(
     rounds=7, warm=0.4, load=1.2, paced_rounds=5, pace=2.0, accept_rounds=3, accepted=2000, idle=10_000, settle=1.5
@@ -29,7 +30,7 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "gc", "profile")
+KNOWN = ("load", "pace", "ws", "wss", "soap", "gc", "profile")
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -50,7 +51,7 @@ class Session:
     def run(self) -> None:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
-        steps["profile"] = self._profile
+        steps |= {"soap": self._soap, "profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -87,6 +88,11 @@ class Session:
         if count < self._plan.idle:  # memory a station is that of many
             del sample.figures["kilobytes"]
         return sample
+
+    def _soap(self, name: str) -> None:
+        for number in range(self._plan.rounds):
+            for contender in self._turns([n for n in SOAP if n in self._names], number):
+                self._measure(name, number, contender, lambda c, n: soap(c, n, self._plan, self._cores))
 
     def _collect(self, _: str) -> None:
         if "voltgate" in self._names:

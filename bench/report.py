@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.contenders import CONTENDERS
+from bench.envelopes import KINDS, SIZES
 from bench.frames import PATTERN
 from bench.phases import STATIONS
 from bench.results import Results
+from bench.soap import SOAP
+from bench.soap import STATIONS as SOAP_STATIONS
 
 NOTHING = "–"
 
@@ -115,6 +118,7 @@ def aims(results: Results) -> list[Aim]:
             2,
         ),
         ("transaction messages journalled a second a core", 2000, _journalled(results), 0),
+        ("SOAP calls ÷ nginx, which passes the bytes", 0.25, results.ratio("soap", "voltgate", "nginx", "capacity"), 2),
         ("stations accepted a second a core, ws", 3000, results.median("ws", "voltgate", "accepted"), 0),
         ("stations accepted a second a core, wss", 1000, results.median("wss", "voltgate", "accepted"), 0),
     )
@@ -147,7 +151,11 @@ def _aim(what: str, wanted: float, value: float, digits: int, above: bool) -> Ai
 
 
 def _unharmed(results: Results) -> Aim:
-    names = [name for name in ("voltgate", "copy", "payload", "ledger", "journal") if results.of("load", name, "rate")]
+    names = [
+        name
+        for name in ("voltgate", "copy", "payload", "ledger", "journal")
+        if results.of("load", name, "rate") or results.of("soap", name, "rate")
+    ]
     faults = {name: results.faults()[name] for name in names if name in results.faults()}
     text = "; ".join(f"{name}: {count}" for found in faults.values() for name, count in found.items())
     return Aim(
@@ -187,11 +195,34 @@ def tables(results: Results, run: Run) -> str:
         f"Memory (resident) a station with its backend link, {run.idle:,} stations that have booted; stations accepted "
         "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
         idle(results, proxies),
+        *_soap(results),
         *_collection(results),
         *_profile(results),
         *_remarks(results),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _soap(results: Results) -> list[str]:
+    names = [name for name in SOAP if results.of("soap", name, "rate")]
+    if not names:
+        return []
+    rows = [_soap_row(results, name) for name in names]
+    sizes = ", ".join(f"{kind.operation} of {number(size)} bytes" for kind, size in zip(KINDS, SIZES, strict=True))
+    return [
+        "## SOAP calls, on one core",
+        f"{SOAP_STATIONS} stations in a closed loop over kept connections, OCPP-S 1.6 on both sides: {sizes}, 4:3:3. "
+        "Calls a second are those of a full core; a call is its request and its answer, on both sides of the proxy.",
+        table(["proxy", "calls/s", "µs a call", "user", "system", "its core used", "÷ nginx"], rows),
+    ]
+
+
+def _soap_row(results: Results, name: str) -> list[str]:
+    rate = "rate" if name == "none" else "capacity"
+    figures = (("micros", 1), ("user", 1), ("system", 1), ("share", 2))
+    found = [number(results.median("soap", name, figure), digits) for figure, digits in figures]
+    share = number(results.ratio("soap", name, "nginx", "capacity"), 2)
+    return [SOAP[name].title, number(results.median("soap", name, rate)), *found, share]
 
 
 def _collection(results: Results) -> list[str]:
@@ -261,6 +292,10 @@ METHOD = """## Method
   extrapolated from CPU time, and latencies have the grain of a timer, 1 ms.
 - The naive proxy and the one on `ws` are in `bench/proxies`. nginx and HAProxy are Debian's, configured as their
   manuals say, without logs; Voltgate runs with its defaults but for limits on rates, which are raised, not removed.
+- SOAP goes over HTTP/1.1 with kept connections on both sides (nginx: `proxy_pass` to an `upstream` with `keepalive`).
+  nginx passes bytes; Voltgate reads each envelope, routes it, and changes the addresses in its header. Each station
+  checks the id and, byte by byte, the body of each answer; the central system checks identity, order and completeness
+  of each call, and every 64th body byte by byte.
 - (b) has no database; (d) is the same route with a rule by token before it, and a database; in (e) each MeterValues is
   on disk (SQLite, with fsync) before its station is answered, and is taken off when the copy has answered.
 """
