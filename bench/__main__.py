@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from bench import report
+from bench.claims import claims
 from bench.collection import full_collection
 from bench.contenders import CONTENDERS
 from bench.installs import node_modules, prepare
@@ -30,7 +31,7 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "soap", "gc", "profile")
+KNOWN = ("load", "pace", "ws", "wss", "soap", "claims", "gc", "profile")
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -51,7 +52,7 @@ class Session:
     def run(self) -> None:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
-        steps |= {"soap": self._soap, "profile": self._profile}
+        steps |= {"soap": self._soap, "claims": self._claims, "profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -93,6 +94,10 @@ class Session:
         for number in range(self._plan.rounds):
             for contender in self._turns([n for n in SOAP if n in self._names], number):
                 self._measure(name, number, contender, lambda c, n: soap(c, n, self._plan, self._cores))
+
+    def _claims(self, name: str) -> None:
+        if "voltgate" in self._names:
+            self._measure(name, 0, "voltgate", lambda _c, _n: claims(self._cores))
 
     def _collect(self, _: str) -> None:
         if "voltgate" in self._names:

@@ -283,6 +283,7 @@ class Running:
         certificate = certify(folder) if secure else None
         place = Place(folder, port, http, ports["answer"], ports["copy"], certificate, descriptors())
         self.port = port
+        self.http = http
         self.folder = folder
         self._log = folder / "log"
         command = ["taskset", "-c", str(core), *contender.command(place)]

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.claims import BACKENDS, CLAIMED, RATE
+from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
 from bench.envelopes import KINDS, SIZES
 from bench.frames import PATTERN
@@ -126,6 +128,9 @@ def aims(results: Results) -> list[Aim]:
         ("kB a station with its backend link, ws", 12, results.median("ws", "voltgate", "kilobytes"), 1),
         ("kB a station with its backend link, wss", 50, results.median("wss", "voltgate", "kilobytes"), 1),
         ("p99 ÷ nginx at a third of nginx's capacity", 1.5, _tail(results), 2),
+        ("seconds to claim 100,000 stations", 10, results.median("claims", "voltgate", "seconds"), 2),
+        ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "stall"), 1),
+        ("MB for 1,000,000 claims", 500, results.median("claims", "voltgate", "megabytes"), 0),
     )
     found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
     found += [_aim(what, wanted, value, digits, above=False) for what, wanted, value, digits in at_most]
@@ -196,6 +201,7 @@ def tables(results: Results, run: Run) -> str:
         "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
         idle(results, proxies),
         *_soap(results),
+        *_claims(results),
         *_collection(results),
         *_profile(results),
         *_remarks(results),
@@ -223,6 +229,21 @@ def _soap_row(results: Results, name: str) -> list[str]:
     found = [number(results.median("soap", name, figure), digits) for figure, digits in figures]
     share = number(results.ratio("soap", name, "nginx", "capacity"), 2)
     return [SOAP[name].title, number(results.median("soap", name, rate)), *found, share]
+
+
+def _claims(results: Results) -> list[str]:
+    if not results.of("claims", "voltgate", "seconds"):
+        return []
+    found = {name: results.median("claims", "voltgate", name) for name in ("seconds", "stall", "p99", "quiet")}
+    memory = number(results.median("claims", "voltgate", "megabytes"))
+    return [
+        "## Claims",
+        f"{BACKENDS} backends say through the API, one after another, that {CLAIMED:,} stations are their own; "
+        f"meanwhile {WATCHED} stations call {RATE:,.0f} times a second in all. The slowest of these requests took "
+        f"{number(found['seconds'], 2)} s. The longest that a call took to be answered was "
+        f"{number(found['stall'], 1)} ms (99 of 100 took at most {number(found['p99'], 2)} ms), against "
+        f"{number(found['quiet'], 1)} ms while nobody claimed. The million claims hold {memory} MB.",
+    ]
 
 
 def _collection(results: Results) -> list[str]:
