@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
-from bench import soap_generator
-from bench.contenders import free_ports
+from bench import claims, soap, soap_generator
+from bench.contenders import Place, free_ports
 from bench.envelopes import KINDS, PATTERN, Answers, Calls, Cut, Messages, number
 from bench.soap_backend import Link, Tally
 from bench.soap_generator import Fleet
+from voltgate.config import load
 from voltgate.ocpp.schemas import check
 from voltgate.ocpp.soap import codec
 from voltgate.ocpp.soap.envelope import Envelope, parse
@@ -99,7 +101,7 @@ async def fleet_at(fault: str, stations: int = 3) -> AsyncIterator[tuple[Fleet, 
         await server.wait_closed()
 
 
-async def load(fleet: Fleet) -> dict[str, int]:
+async def loaded(fleet: Fleet) -> dict[str, int]:
     now = asyncio.get_running_loop().time()
     found = await fleet.answer({"do": "load", "start": now, "from": now, "to": now + 1})
     return {name: found[name] for name in ("lost", "doubled", "wrong") if found[name]}
@@ -112,7 +114,7 @@ async def test_stations_notice_what_goes_wrong(
     """A lost and a foreign answer are counted, and nothing is when nothing happened."""
     monkeypatch.setattr(soap_generator, "PATIENCE", 0.5)
     async with fleet_at(fault) as (fleet, tally):
-        assert await load(fleet) == seen
+        assert await loaded(fleet) == seen
         assert (tally.wrong > 0, tally.out_of_order > 0) == (False, fault == "change")
 
 
@@ -120,7 +122,7 @@ async def test_a_connection_that_is_cut_is_noticed(monkeypatch: pytest.MonkeyPat
     """Connections that nobody here ended are counted."""
     monkeypatch.setattr(soap_generator, "PATIENCE", 0.5)
     async with fleet_at("cut") as (fleet, _):
-        await load(fleet)
+        await loaded(fleet)
         assert fleet.count.broken == 3
 
 
@@ -156,3 +158,18 @@ async def said(port: int, request: bytes) -> bytes:
 def test_every_kind_is_sent() -> None:
     """Heartbeats, meter values and status notifications come 4:3:3."""
     assert [PATTERN.count(kind) for kind in KINDS] == [4, 3, 3]
+
+
+@pytest.mark.parametrize("written", [soap.settings, claims.settings])
+def test_what_voltgate_is_told_is_a_configuration(tmp_path: Path, written: Callable[[Place], str]) -> None:
+    """Voltgate understands how the bench configures it for SOAP and for claims."""
+    path = tmp_path / "voltgate.toml"
+    path.write_text(written(Place(tmp_path, 20001, 20002, 20003, 20004, None, 1000)), encoding="utf-8")
+    assert load(path, {}).backends
+
+
+def test_claimed_stations_are_many_and_different() -> None:
+    """Each backend of the bench claims 100,000 stations, the connected ones among them, and none is another's."""
+    lists = [claims.identities(backend) for backend in range(claims.BACKENDS)]
+    assert len({identity for one in lists for identity in one}) == claims.BACKENDS * claims.CLAIMED == 1_000_000
+    assert lists[0][: claims.STATIONS] == [f"CP-{number:05d}" for number in range(claims.STATIONS)]

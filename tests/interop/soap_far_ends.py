@@ -38,6 +38,12 @@ def header(raw: bytes, name: str) -> str:
     return (found or "").strip()
 
 
+def endpoint(raw: bytes, name: str) -> str:
+    """Give the address in a header of WS-Addressing such as From; "" when there is none."""
+    found = etree.fromstring(raw).findtext(f"{{{SOAP}}}Header/{{{ADDRESSING}}}{name}/{{{ADDRESSING}}}Address")
+    return (found or "").strip()
+
+
 def body(raw: bytes) -> bytes:
     """Cut the body out of an envelope, byte by byte as it stands there."""
     start = raw.index(b":Body")
@@ -57,6 +63,28 @@ def plain(tree: Any) -> Any:
     for child in tree:
         found.setdefault(etree.QName(child).localname, []).append(plain(child))
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
+
+
+def texts(value: Any) -> Any:
+    """Give what is said without its type: Node.js gives numbers, truths and times as such, and nothing for nothing."""
+    match value:
+        case dict():
+            return {name: texts(one) for name, one in value.items()}
+        case list():
+            found = [texts(one) for one in value]
+            return found[0] if len(found) == 1 else found
+        case bool():
+            return str(value).lower()
+        case str() if value.endswith(".000Z"):
+            return value.replace(".000Z", "Z")
+        case None:
+            return ""
+    return str(value)
+
+
+def understood(answer: Any, wanted: Any) -> Any:
+    """Give an answer of zeep under its name: zeep gives the value alone when there is but one."""
+    return {next(iter(wanted)): answer} if len(wanted) == 1 else answer or {}
 
 
 # zeep

@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from zeep.exceptions import Fault as ZeepFault
 
-from tests.interop.soap_far_ends import NodeService, ZeepClient, header, node_calls, plain, service
+from tests.interop.soap_far_ends import NodeService, ZeepClient, header, node_calls, plain, service, texts, understood
 from tests.interop.soap_wsdl import operations
 from tests.ocpp.soap_bodies import Plain, body, enveloped
 from voltgate.ocpp.soap import codec, envelope, writing
@@ -83,12 +83,7 @@ async def test_zeep_calls_and_understands_every_answer(tmp_path: Path, version: 
             assert (said.identity, said.to, said.sender) == ("CP <1>", url, "http://10.0.0.1:8080/")
             assert said.message_id == header(client.sent, "MessageID")
             wanted = client.value(f"{operation}Response", xml(version, side, operation, "response"))
-            assert named(answer, wanted) == wanted, operation
-
-
-def named(answer: Any, wanted: Any) -> Any:
-    """Give an answer under its name: zeep gives the value alone when there is but one."""
-    return {next(iter(wanted)): answer} if len(wanted) == 1 else answer or {}
+            assert understood(answer, wanted) == wanted, operation
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.5", "1.6"])
@@ -145,23 +140,6 @@ async def post(url: str, operation: str, content: bytes) -> bytes:
     headers = {"Content-Type": f'{writing.CONTENT_TYPE}; action="/{operation}"'}
     async with aiohttp.ClientSession() as session, session.post(url, data=content, headers=headers) as response:
         return await response.read()
-
-
-def texts(value: Any) -> Any:
-    """Give what is said without its type: Node.js gives numbers, truths and times as such, and nothing for nothing."""
-    match value:
-        case dict():
-            return {name: texts(one) for name, one in value.items()}
-        case list():
-            found = [texts(one) for one in value]
-            return found[0] if len(found) == 1 else found
-        case bool():
-            return str(value).lower()
-        case str() if value.endswith(".000Z"):
-            return value.replace(".000Z", "Z")
-        case None:
-            return ""
-    return str(value)
 
 
 @pytest.mark.parametrize(("version", "side"), SERVICES)
