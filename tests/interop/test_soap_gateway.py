@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -42,11 +43,13 @@ class Usual(Plain):
         super().__init__(1)
 
     def word(self, words: list[str]) -> str:
-        return "Accepted" if "Accepted" in words else words[0]
+        return next((word for word in ("Accepted", "TxProfile") if word in words), words[0])
 
 
 def xml(version: str, service: str, operation: str, kind: str) -> str:
-    return written(version, service, operation, kind, Usual())
+    """Write a body; the charging profile of a remote start names no transaction, for there is none yet."""
+    said = written(version, service, operation, kind, Usual())
+    return said if operation != "RemoteStartTransaction" else re.sub("<transactionId>.*</transactionId>", "", said)
 
 
 def meaning(version: str, service: str, operation: str, kind: str) -> dict[str, Any]:
