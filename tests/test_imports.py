@@ -27,6 +27,7 @@ LAYERS = (
     ("web",),
     ("app",),
     ("convert",),
+    ("client",),
     ("cli",),
 )
 """From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
