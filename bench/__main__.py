@@ -22,7 +22,8 @@ from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go
 from bench.phases import Plan, Sample, arrive, load, pace
 from bench.profiling import by_function, by_library
 from bench.results import Results
-from bench.soap import SOAP, soap
+from bench.soap import SOAP, SoapBench, soap
+from bench.soap import STATIONS as SOAP_STATIONS
 
 FULL = Plan(
     rounds=7, warm=0.4, load=1.2, paced_rounds=5, pace=2.0, accept_rounds=3, accepted=2000, idle=10_000, settle=1.5
@@ -113,8 +114,10 @@ class Session:
             self._try("profile", self._profiled)
 
     def _profiled(self) -> None:
-        self.results.functions = by_function(self._cores)
-        self.results.libraries = by_library(self._cores)
+        results, cores = self.results, self._cores
+        results.functions, results.libraries = by_function(cores), by_library(cores)
+        soap_load = (cores, SOAP["voltgate"], SoapBench, SOAP_STATIONS)
+        results.soap_functions, results.soap_libraries = by_function(*soap_load), by_library(*soap_load)
 
     def _turns(self, names: Sequence[str], number: int) -> list[str]:
         """Let another one begin in each round."""

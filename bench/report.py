@@ -18,6 +18,8 @@ from bench.soap import STATIONS as SOAP_STATIONS
 
 NOTHING = "–"
 
+Shares = Sequence[tuple[str, float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -260,10 +262,17 @@ def _profile(results: Results) -> list[str]:
         "## Where Voltgate's time goes",
         "Under the load of the first table, by function: own time, by Python's profiler, which leaves reading and "
         "waiting out, counts writing to the socket for `send`, and makes calls dearer than they are.",
-        table(["function", "share"], [[name, f"{share:.1%}"] for name, share in results.functions]),
+        *_shares(results.functions, results.libraries),
     ]
-    if results.libraries:
-        rows = [[name, f"{share:.1%}"] for name, share in results.libraries]
+    if results.soap_functions:
+        found += ["Under SOAP calls:", *_shares(results.soap_functions, results.soap_libraries)]
+    return found
+
+
+def _shares(functions: Shares, by_library: Shares) -> list[str]:
+    found = [table(["function", "share"], [[name, f"{share:.1%}"] for name, share in functions])]
+    if by_library:
+        rows = [[name, f"{share:.1%}"] for name, share in by_library]
         found += ["By library, by `perf`, without a profiler in the way.", table(["library", "share"], rows)]
     return found
 
