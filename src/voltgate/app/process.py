@@ -19,8 +19,11 @@ import structlog
 import uvloop
 
 from voltgate import __version__
+from voltgate.app.callers import Callers
+from voltgate.app.claimants import claimants_of
 from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
+from voltgate.app.rules import rules_of
 from voltgate.app.soap import callback_base, soap_settings
 from voltgate.app.world import Surroundings, build
 from voltgate.carriers.soap.callbacks import Callbacks
@@ -36,9 +39,14 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, StoreAway, nothing_on_record
 from voltgate.relay.session import Ports
+from voltgate.relay.tap import Taps
 from voltgate.soap import SoapGateway
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
+from voltgate.web.api import claims
+from voltgate.web.api.resources import routers
+from voltgate.web.desk import Desk
+from voltgate.web.event_log import EventLog
 from voltgate.web.server import WebServer, application
 
 TICK = 0.1
@@ -90,6 +98,8 @@ class Process:
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
         world = build(loaded.config, self._surroundings, None)
+        self._events = EventLog()
+        taps = Taps()
         ports = Ports(
             self._wheel,
             self._clock,
@@ -99,6 +109,7 @@ class Process:
             self._counts,
             time.time,
             self._database or Nowhere(),
+            taps,
         )
         room = self._surroundings.waiting_room(loaded.config)
         load = nothing_on_record if self._database is None else self._database.load
@@ -113,6 +124,16 @@ class Process:
             self._clock,
         )
         self._doors = Doors(self._gateway.admit, self._soap.take, self._wheel, self._clock)
+        self._callers: Callers | None = None
+        self._desk = Desk(
+            self._gateway,
+            self._events,
+            taps,
+            self._database,
+            self._claiming,
+            self._clock,
+            rules=rules_of(lambda: self._conf.loaded.config),
+        )
         self._web: WebServer | None = None
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
@@ -134,11 +155,14 @@ class Process:
             async with asyncio.TaskGroup() as serving:
                 if self._web is not None:
                     serving.create_task(self._web.serve())
-                tending = serving.create_task(self._tend_register())
+                tending = [serving.create_task(self._tend_register())]
+                if self._callers is not None:
+                    tending.append(serving.create_task(self._callers.follow()))
                 self._freeze()
                 self._say_ready(ready)
                 await stop.wait()
-                tending.cancel()
+                for task in tending:
+                    task.cancel()
                 await self._go(config)
         finally:
             self._stopping = True
@@ -197,7 +221,14 @@ class Process:
             self._conf.events,
             self._store_numbers,
         )
-        return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)
+        self._callers = callers = Callers(self._conf.loaded, self._database)
+        collector = VoltgateCollector(sources)
+        resources = (claims.router, *routers())
+        app = application(collector, self._readiness, __version__, callers.access, callers.made, resources)
+        app.state.desk = self._desk
+        app.state.claiming = self._claiming
+        app.state.claimants = claimants_of(lambda: self._conf.loaded.config)
+        return WebServer(app, *address)
 
     def _backends(self) -> Iterable[Backend]:
         return self._gateway.world.backends.values()
@@ -218,6 +249,7 @@ class Process:
         await self._doors.stop_accepting()
         await self._gateway.drain(config.shutdown.grace, config.shutdown.spread)
         await self._doors.emptied(timeout=2.0)
+        self._desk.close()
         if self._web is not None:
             await self._web.close()
 
@@ -243,6 +275,7 @@ class Process:
     def _happened(self, event: Event) -> None:
         name = type(event).__name__
         self._conf.events[name] = self._conf.events.get(name, 0) + 1
+        self._events.note(event)
         logs.write(event)
 
     def _gauges(self) -> Gauges:
@@ -319,6 +352,8 @@ class Process:
         self._follow_soap(loaded.config)
         self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
+        if self._callers is not None:
+            self._callers.change(loaded)
         await self._gateway.change(world)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
         return None
