@@ -33,7 +33,6 @@ from voltgate.ocpp.soap.faults import Fault, error_of, fault, fault_of
 from voltgate.ocpp.soap.names import ANONYMOUS, Service, Version
 from voltgate.ocpp.soap.operations import has
 from voltgate.ocpp.soap.template import Match, Template, template
-from voltgate.ocpp.turns import Turns
 from voltgate.relay.wire import Receiver
 
 _REMEMBERED = 32
@@ -81,10 +80,19 @@ Known: TypeAlias = dict[tuple[Version, str], Template]
 
 
 @runtime_checkable
-class Takes(Protocol):
-    """A receiver that takes what did not come as text: a session or a leg."""
+class TakesCalls(Protocol):
+    """A receiver that takes calls that did not come as text: a session."""
 
-    turns: Turns
+    def take(self, call: CarriedCall, now: float) -> None:
+        """Take a call of the station."""
+
+
+@runtime_checkable
+class TakesReplies(Protocol):
+    """A receiver that takes answers that did not come as text: a leg."""
+
+    def replied(self, reply: CarriedResult, now: float) -> None:
+        """Take an answer of the backend."""
 
 
 class WholeCall(CarriedCall):
@@ -205,8 +213,8 @@ class SoapWire:
     """
 
     __slots__ = (
-        "_calls", "_client", "_far", "_is_closed", "_is_posting", "_known", "_open", "_originals", "_queue",
-        "_receiver", "_serves", "_settings", "_turns", "charges", "clock", "heard", "identity", "is_station",
+        "_calls", "_client", "_far", "_is_closed", "_is_posting", "_known", "_leg", "_open", "_originals", "_queue",
+        "_receiver", "_serves", "_session", "_settings", "charges", "clock", "heard", "identity", "is_station",
         "subprotocol", "version",
     )  # fmt: skip
 
@@ -237,7 +245,8 @@ class SoapWire:
         self._originals = originals
         self._settings = settings
         self._receiver: Receiver | None = None
-        self._turns: Turns | None = None
+        self._session: TakesCalls | None = None
+        self._leg: TakesReplies | None = None
         self._open: dict[str, _Exchange] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._is_posting = False
@@ -247,7 +256,8 @@ class SoapWire:
     def start(self, receiver: Receiver) -> None:
         """Bring messages to a receiver from now on."""
         self._receiver = receiver
-        self._turns = receiver.turns if isinstance(receiver, Takes) else None
+        self._session = receiver if isinstance(receiver, TakesCalls) else None
+        self._leg = receiver if isinstance(receiver, TakesReplies) else None
 
     # What the far end asks.
 
@@ -289,13 +299,13 @@ class SoapWire:
         message_id = _short(match.message_id)
         if self._joins(message_id, raw, answered):
             return
-        turns = self._turns
-        if self._is_closed or turns is None or message_id in self._open:
+        session = self._session
+        if self._is_closed or session is None or message_id in self._open:
             self._take_parsed(raw, answered)
             return
         self.version = made.envelope.version
         self._open[message_id] = _Exchange(made.envelope, match.message_id, self.version, raw, [answered])
-        turns.asked(WholeCall(message_id, made, match, raw), self.heard)
+        session.take(WholeCall(message_id, made, match, raw), self.heard)
 
     def _take_parsed(self, raw: bytes, answered: Answered) -> None:
         envelope = parse(raw, self._settings.largest)
@@ -430,10 +440,10 @@ class SoapWire:
     def _heard_whole(self, call: WholeCall, message_id: str, outcome: Outcome) -> None:
         """Take the answer to a request that went on as it came: by a template, else as any other."""
         reply = self._whole_result(call, message_id, outcome)
-        if reply is not None and self._turns is not None and not self._is_closed:
+        if reply is not None and self._leg is not None and not self._is_closed:
             self._posted()
             self.heard = self.clock()
-            self._turns.replied(reply, self.heard)
+            self._leg.replied(reply, self.heard)
         else:
             sent = Call(message_id, call.action, b"")
             self._heard_of(sent, Original(self.version, call.match.message_id, call.raw), outcome)
