@@ -73,7 +73,7 @@ def _first(loaded: Loaded) -> list[KnownToken]:
     try:
         token = first_token(folder)
     except OSError as error:
-        log.error("nobody can use the API: its first token cannot be had", reason=str(error))
+        log.warning("nobody can use the API: its first token cannot be had", reason=str(error))
         return []
     log.info("the token of the API's first administrator is in a file", file=str(folder / NAME))
     return [KnownToken(ADMIN, "admin", digest_of(token))]
