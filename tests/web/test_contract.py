@@ -20,7 +20,7 @@ from voltgate.web.bearer import digest_of, fresh, written
 PROMISED = [checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance]
 """What an answer must be: of a declared status, of a declared kind, and of the declared shape."""
 REFUSING = [*PROMISED, checks.negative_data_rejection]
-EXAMPLES = 6
+EXAMPLES = 8
 """Requests of each role to each operation that are as declared, and as many that are not."""
 _STREAM = "text/event-stream"
 
@@ -68,13 +68,20 @@ class Attack:
 
 def _about_somebody(case: Case, number: int) -> Case:
     """Let every other request be about somebody who is there; no station is waited for long."""
-    there = {"identity": "CP1", "name": "billing"}
+    there = {"identity": _station(case.path), "name": "main" if "/routes/" in case.path else "billing"}
     if number % 2:
         for name in set(there) & set(case.path_parameters or ()):
             case.path_parameters[name] = there[name]
-    if isinstance(case.body, dict) and isinstance(case.body.get("timeout"), int | float):
-        case.body["timeout"] = min(case.body["timeout"], 0.2)
+    if case.path.endswith("/calls") and isinstance(case.body, dict):
+        case.body["timeout"] = 0.2
     return case
+
+
+def _station(path: str) -> str:
+    """Name the station that a path is about: what is asked of one must not be spoilt by what was done to another."""
+    if "/waiting/" in path:
+        return "XX1"
+    return "CP2" if path.endswith("/disconnect") else "CP1"
 
 
 def _operations(described: dict[str, Any]) -> Iterator[Any]:
@@ -90,7 +97,7 @@ def _operations(described: dict[str, Any]) -> Iterator[Any]:
 async def test_whatever_is_sent_is_answered_as_declared(stage: Stage, role: str | None) -> None:
     """Requests as declared and against it, by callers of every role and by nobody, are answered as the document says.
 
-    The gateway is a whole one, with a station that is connected, so whatever resources there are, are attacked.
+    The gateway is a whole one, with stations that are connected and one that waits, and all of its resources.
     """
     billing = await stage.backend("billing")
     tokens = {name: fresh() for name in ("viewer", "operator", "admin", "backend")}
@@ -98,11 +105,14 @@ async def test_whatever_is_sent_is_answered_as_declared(stage: Stage, role: str 
         {"name": f"the-{name}", "role": name, "hash": written(digest_of(tokens[name]))}
         for name in ("viewer", "operator", "admin")
     ]
-    configuration = stage.configuration(api={"tokens": people}, unknown={"policy": "quarantine"})
+    configuration = stage.configuration(api={"tokens": people, "failed_tokens": 0}, unknown={"policy": "quarantine"})
     configuration["backends"]["billing"]["claims"] = {"token": tokens["backend"]}
+    configuration["stations"] = [{"match": "CP*", "route": "main"}]
     gateway = await stage.gateway(configuration)
-    await stage.station("CP1")
-    await billing.station("CP1")
+    for identity in ("CP1", "CP2"):
+        await stage.station(identity)
+        await billing.station(identity)
+    await stage.refused("XX1")
     url = f"http://127.0.0.1:{gateway.http_port}"
     attack = Attack(url, tokens.get(role or ""), EXAMPLES if role is not None else 2)
     await asyncio.to_thread(attack.run)
