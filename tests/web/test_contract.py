@@ -20,7 +20,7 @@ from voltgate.web.bearer import digest_of, fresh, written
 PROMISED = [checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance]
 """What an answer must be: of a declared status, of a declared kind, and of the declared shape."""
 REFUSING = [*PROMISED, checks.negative_data_rejection]
-EXAMPLES = 8
+EXAMPLES = 6
 """Requests of each role to each operation that are as declared, and as many that are not."""
 _STREAM = "text/event-stream"
 

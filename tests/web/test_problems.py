@@ -116,7 +116,7 @@ async def test_every_mistake_is_named_by_its_place() -> None:
 
 @pytest.mark.parametrize("query", ["?tga=x", "?tag=x&most=3", "?access_token=x", "?tag=x&tag=y"])
 async def test_a_misspelt_filter_does_not_give_everything(query: str) -> None:
-    """A query parameter that an operation does not have is a mistake, and so is one with two values where it has one."""
+    """A query parameter that an operation does not have is a mistake, and so is one that is written twice."""
     async with serving(resources=[router]) as web:
         answer = await web.get(f"/api/v1/things{query}", "viewer")
         known = await web.get("/api/v1/things?tag=x&limit=3&kind=a&kind=b", "viewer")
