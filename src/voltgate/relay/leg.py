@@ -115,6 +115,11 @@ class Leg:
         return 0.0 if self.state is State.UP else self.session.ports.clock() - self._since
 
     @property
+    def wire(self) -> Wire | None:
+        """The link to the backend, while it is open."""
+        return self._wire
+
+    @property
     def up(self) -> bool:
         """Tell whether the link is open."""
         return self.state is State.UP

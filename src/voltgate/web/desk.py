@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from voltgate.dialler import Dialling, Visitor
 from voltgate.directory.slices import unhurried
@@ -85,6 +86,12 @@ class Desk:
     def since(self, session: Session) -> float:
         """Say when a station came, in seconds since 1970."""
         return self._began + session.came
+
+    def host_of(self, backend: str) -> str:
+        """Say on which host a backend is."""
+        known = self.world.backends.get(backend)
+        how = None if known is None else known.settings.dialling
+        return urlsplit(how.url or how.soap_url).hostname or "" if isinstance(how, Dialling) else ""
 
     # Stations.
 
@@ -266,8 +273,7 @@ def claims_of(backend: str, world: World) -> tuple[int, str | None]:
 def carrier_of(session: Session) -> models.Carrier:
     """Say what a station came by."""
     visitor = session.dial_context
-    carrier: models.Carrier = getattr(visitor, "carrier", "websocket")
-    return carrier
+    return "soap" if isinstance(visitor, Visitor) and visitor.soap is not None else "websocket"
 
 
 def address_of(session: Session) -> str:

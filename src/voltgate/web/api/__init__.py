@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
-from voltgate.web import problems
+from voltgate.web import docs, problems
 from voltgate.web.access import Access, anybody
+from voltgate.web.api import me, tokens
 from voltgate.web.bodies import Bodies
+from voltgate.web.made import MadeTokens
 
 ROOT = "/api/v1"
 
@@ -18,17 +20,18 @@ ROOT = "/api/v1"
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
     """Put the resources together under one root, where nothing is open to somebody without a token."""
     router = APIRouter(prefix=ROOT, dependencies=[Depends(anybody), Depends(asks_only_what_there_is)])
-    for resource in resources:
+    for resource in (me.router, tokens.router, *resources):
         router.include_router(resource)
     return router
 
 
-def install(app: FastAPI, access: Access, made: object | None = None, resources: Iterable[APIRouter] = ()) -> None:
+def install(app: FastAPI, access: Access, made: MadeTokens | None = None, resources: Iterable[APIRouter] = ()) -> None:
     """Give an application the API. Routers find what they need in `app.state`: `access` and `made` are set here."""
     app.state.access = access
     app.state.made = made
     app.add_middleware(Bodies, access=access)
     problems.install(app)
+    docs.install(app)
     app.include_router(api(resources))
 
 
