@@ -207,7 +207,9 @@ class Caller:
             self._fail(f"cannot connect: {problem or 'no answer'}")
             return
         connection, self._dialling = self._connection, None
-        if connection is not None:
+        if connection is None or not connection.usable:
+            self._fail("the connection was cut before anything was said")
+        else:
             connection.send(data)
 
     def _dialled(self, task: asyncio.Task[None]) -> None:
