@@ -17,9 +17,6 @@ PATIENCE = 60.0
 
 _PLAIN = "text/plain; charset=utf-8"
 
-Respond: TypeAlias = Callable[[int, bytes], None]
-"""Called at most once: HTTP's status, and the envelope."""
-
 Serve: TypeAlias = Callable[[str, Message, "Reply"], None]
 """Takes a message for the station with this identity; whoever serves it answers through the reply."""
 
@@ -126,7 +123,7 @@ class _Connection(asyncio.Protocol):
 class Callback:
     """The server. `take` is handed every request that names a station; `noise` hears what is no HTTP request of ours.
 
-    `most` connections are held at a time; beyond that they are cut.
+    `most` connections are held at a time; beyond that they are cut. `report` hears of faults of the simulator itself.
     """
 
     most_waiting = 16
@@ -137,11 +134,13 @@ class Callback:
         noise: Callable[[str], None],
         wheel: Wheel,
         clock: Callable[[], float],
+        report: Callable[[BaseException], None],
         *,
         most: int = 1000,
     ) -> None:
         self._take = take
         self._noise = noise
+        self._report = report
         self._most = most
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
@@ -190,5 +189,9 @@ class Callback:
             self._noise(f"{message.method[:20]} to the callback, where only POST is served")
             reply.refuse(405, "Only POST is served here.")
             return
-        path = message.target.partition("?")[0]
-        self._take(unquote(path.removeprefix("/")), message, reply)
+        identity = unquote(message.target.partition("?")[0].removeprefix("/"))
+        try:
+            self._take(identity, message, reply)
+        except Exception as fault:
+            reply.refuse(500, "The simulator failed.")
+            self._report(fault)

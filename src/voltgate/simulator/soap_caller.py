@@ -1,4 +1,4 @@
-"""A caller: one simulated station's way to its central system, one POST at a time on a connection that is kept alive."""
+"""A caller: one simulated station's way to its central system, one POST at a time on a connection kept alive."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Site:
 
 
 class Listener(Protocol):
-    """Whoever a caller calls for. It hears exactly one of `answered` and `failed` for each post that it did not drop."""
+    """Whoever a caller calls for: hears one of `answered` and `failed` for each post that was not given up."""
 
     def answered(self, message: Message) -> None:
         """Take the answer to what was posted."""
@@ -89,7 +89,7 @@ class _Connection(asyncio.Protocol):
             self._caller.over(self, str(problem))
             return
         for message in messages:
-            self._caller.heard(self, message)
+            self._caller.take(self, message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -99,7 +99,7 @@ class _Connection(asyncio.Protocol):
             self._caller.over(self, str(problem))
             return
         if last is not None:
-            self._caller.heard(self, last)
+            self._caller.take(self, last)
         self._caller.over(self, f"the connection was cut{f': {exc}' if exc else ''}")
 
     def send(self, data: bytes) -> None:
@@ -218,8 +218,15 @@ class Caller:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._report(fault)
 
-    def heard(self, connection: _Connection, message: Message) -> None:
-        """Take an answer that a connection of ours has brought."""
+    def take(self, connection: _Connection, message: Message) -> None:
+        """Take an answer that a connection of ours has brought; a fault of the simulator must not pass silently."""
+        try:
+            self._heard(connection, message)
+        except Exception as fault:
+            connection.cut()
+            self._report(fault)
+
+    def _heard(self, connection: _Connection, message: Message) -> None:
         awaited, connection.awaited = connection.awaited, False
         connection.idle_since = self._clock()
         if not message.keeps:

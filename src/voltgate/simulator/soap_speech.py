@@ -85,7 +85,7 @@ class Speech:
         """Write the answer to a command. Raises ValueError when the version has no words for it."""
         body = codec.encode(self.version, "Cp", order.action, "response", payload)
         if isinstance(body, codec.NoCounterpart):
-            raise ValueError(f"OCPP-S {self.version} has no {body}")  # noqa: TRY004 - it is the words that are wrong
+            raise ValueError(f"OCPP-S {self.version} has no {body.what}")  # noqa: TRY004 - it is the words that are wrong
         return writing.response(
             self.version, "Cp", order.action, _written(body), message_id=message_id, relates_to=order.message_id
         )
@@ -122,8 +122,7 @@ class Speech:
         payload = codec.decode(found, assumed)
         if isinstance(payload, Violation):
             return payload
-        kind = "request" if found.kind == "request" else "response"
-        return check("1.6", found.operation, kind, payload) or payload
+        return check("1.6", found.operation, "request" if found.kind == "request" else "response", payload) or payload
 
     # What the central system asks
 
@@ -200,15 +199,13 @@ def _refused(action: str, found: Envelope, verdicts: tuple[Verdict, ...]) -> Tol
 
 
 def _of_http(message: Message, found: Envelope | None) -> tuple[Verdict, ...]:
-    """Judge how an envelope was sent. A fault comes with 400 or 500 (SOAP 1.2 part 2 section 7.5.1.2)."""
+    """Judge how an envelope was sent. A fault comes with an error of HTTP (SOAP 1.2 part 2 section 7.5.1.2)."""
     verdicts = []
     flaw_of_message = message.flaw()
     if flaw_of_message is not None:
         verdicts.append(Verdict(Fault.MALFORMED, flaw_of_message))
-    if found is not None:
-        right = {400, 500} if found.kind == "fault" else {200}
-        if message.status not in right:
-            verdicts.append(Verdict(Fault.MALFORMED, f"a {found.kind} with HTTP {message.status}"))
+    if found is not None and message.status // 100 not in ({4, 5} if found.kind == "fault" else {2}):
+        verdicts.append(Verdict(Fault.MALFORMED, f"a {found.kind} with HTTP {message.status}"))
     return tuple(verdicts)
 
 
