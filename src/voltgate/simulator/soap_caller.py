@@ -62,7 +62,7 @@ class Listener(Protocol):
         """Hear an answer to nothing."""
 
     def garbled(self, why: str) -> None:
-        """Hear that a connection without a post of ours brought what is no HTTP."""
+        """Hear that a connection brought what is no HTTP; the exchange that was open on it fails next."""
 
 
 class _Connection(asyncio.Protocol):
@@ -86,7 +86,7 @@ class _Connection(asyncio.Protocol):
             messages = self._reader.feed(data)
         except Garbled as problem:
             self.cut()
-            self._caller.over(self, str(problem))
+            self._caller.garbled(self, str(problem))
             return
         for message in messages:
             self._caller.take(self, message)
@@ -96,7 +96,7 @@ class _Connection(asyncio.Protocol):
         try:
             last = self._reader.end()
         except Garbled as problem:
-            self._caller.over(self, str(problem))
+            self._caller.garbled(self, str(problem))
             return
         if last is not None:
             self._caller.take(self, last)
@@ -242,8 +242,14 @@ class Caller:
             connection.cut()
             self.listener.unasked(message)
 
+    def garbled(self, connection: _Connection, why: str) -> None:
+        """Hear that a connection can no longer be understood."""
+        if self.listener is not None:
+            self.listener.garbled(why)
+        self.over(connection, why)
+
     def over(self, connection: _Connection, why: str) -> None:
-        """Hear that a connection has ended, or can no longer be understood."""
+        """Hear that a connection has ended."""
         awaited, connection.awaited = connection.awaited, False
         if self._lame is connection:
             self._lame = None
@@ -251,8 +257,6 @@ class Caller:
             self._connection = None
             if awaited:
                 self._fail(why)
-            elif self.listener is not None and not why.startswith("the connection was cut"):
-                self.listener.garbled(why)
 
     def _fail(self, why: str) -> None:
         if self.listener is not None:
