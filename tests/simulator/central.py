@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 from aiohttp import web
+from lxml import etree
 
+from tests.simulator.world import STILL, Running, running
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.names import Version
-from voltgate.simulator.charger import mark
+from voltgate.simulator.charger import Charger, mark
+from voltgate.simulator.fleet import Plan
+from voltgate.simulator.line import Answer
+from voltgate.simulator.profile import Conduct, Profile
+from voltgate.simulator.soap import SPOKEN, Soap
+from voltgate.simulator.tally import Fault
 
 Json = dict[str, Any]
 
@@ -38,7 +45,7 @@ class Asked:
         return self.envelope.operation
 
 
-Trick = Callable[[Asked, bytes], "web.StreamResponse | bytes | None | Awaitable[web.StreamResponse | bytes | None]"]
+Trick = Callable[[Asked, bytes], "web.StreamResponse | bytes | Awaitable[web.StreamResponse | bytes | None] | None"]
 """Makes something else of the right answer: other bytes, a response of its own, or nothing, with the connection cut."""
 
 
@@ -62,7 +69,6 @@ class Central:
         self.calls: list[Asked] = []
         self.wrong: list[str] = []
         self.connections: set[object] = set()
-        self.unresolved: Counter[int] = Counter()
         self._numbers = itertools.count(1)
         self._starts: dict[tuple[Any, ...], int] = {}
         self._runner: web.AppRunner | None = None
@@ -224,3 +230,51 @@ async def central(version: Version) -> AsyncIterator[Central]:
         yield there
     finally:
         await there.close()
+
+
+# A station to play with
+
+SAMPLES = Path(__file__).parent.parent / "ocpp" / "soap"
+
+CONDUCT = Conduct(echo=True, history=1000).impatient()
+HASTY = replace(CONDUCT, timeout=0.3)
+
+STATION = "CP-00001"
+
+
+def plan(there: Central, profile: Profile = STILL, stations: int = 1, **more: Any) -> Plan:
+    conduct = more.pop("conduct", CONDUCT)
+    soap = Soap(there.version)
+    return Plan(there.url, stations, (SPOKEN,), profile, conduct, duration=None, soap=soap, **more)
+
+
+@contextlib.asynccontextmanager
+async def playing(version: Version, **more: Any) -> AsyncIterator[tuple[Central, Running, Charger]]:
+    """Run one station that has said all that it says by itself."""
+    async with central(version) as there, running(plan(there, **more)) as run:
+        charger = run.fleet.chargers[0]
+        await run.until(lambda: charger.online and charger.idle)
+        yield there, run, charger
+
+
+async def ask(run: Running, action: str, payload: dict[str, Any]) -> Answer:
+    """Have the station make a call; gives its answer."""
+    answers: list[Answer] = []
+    charger = run.fleet.chargers[0]
+    charger.ask(action, payload, lambda answer, now: answers.append(answer), run.fleet.clock.now())
+    await run.until(lambda: bool(answers) and charger.idle)
+    return answers[0]
+
+
+async def authorize(run: Running) -> Answer:
+    return await ask(run, "Authorize", {"idTag": "04E1"})
+
+
+def faults(run: Running) -> dict[Fault, int]:
+    return dict(+run.tally.faults)
+
+
+def headers_of(raw: bytes) -> list[tuple[str, str]]:
+    """Name the headers of an envelope in their order, each with its namespace and whether it must be understood."""
+    (header,) = etree.fromstring(raw).iterchildren("{*}Header")
+    return [(child.tag, child.get("{http://www.w3.org/2003/05/soap-envelope}mustUnderstand", "")) for child in header]
