@@ -98,8 +98,7 @@ class Central:
 
     @property
     def url(self) -> str:
-        scheme = "http" if self.ssl is None else "https"
-        return f"{scheme}://127.0.0.1:{self.port}/soap"
+        return f"http://127.0.0.1:{self.port}/soap" if self.ssl is None else f"https://localhost:{self.port}/soap"
 
     # Calls of stations
 

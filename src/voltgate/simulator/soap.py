@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from voltgate.ocpp.soap.names import Version
 from voltgate.ocpp.soap.operations import operations
-from voltgate.simulator.charger import Charger
+from voltgate.simulator.charger import Charger, Stage
 from voltgate.simulator.line import Terms
 from voltgate.simulator.scene import Scene
 from voltgate.simulator.soap_callback import Callback, Reply
@@ -58,7 +58,10 @@ class Ground:
         await self.callback.open(self._soap.host, self._soap.port)
 
     async def close(self) -> None:
-        """Listen no longer."""
+        """Listen no longer, and cut what is open."""
+        for charger in self._chargers.values():
+            if isinstance(charger.line, SoapLine):
+                charger.line.caller.close()
         await self.callback.close()
 
     async def connect(self, charger: Charger) -> None:
@@ -72,6 +75,9 @@ class Ground:
             await caller.open()
         except OSError as problem:
             charger.turned_away(f"cannot connect: {problem or 'no answer'}", clock.now())
+            return
+        if charger.stage is Stage.OVER:  # it was switched off meanwhile
+            caller.close()
             return
         speech = Speech(self._soap.version, charger.identity, site.url, self.callback.address(charger.identity))
         line = SoapLine(charger, caller, speech, self._terms, scene.tally, scene.wheel, clock.now, clock.stamp)

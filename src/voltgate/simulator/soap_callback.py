@@ -78,14 +78,24 @@ class _Connection(asyncio.Protocol):
             self._waiting += self._reader.feed(data)
         except Garbled as problem:
             self._callback.garbled(str(problem))
-            self.write(answer(400, _PLAIN, f"{problem}\n".encode(), keeps=False), keeps=False)
+            self._end(f"{problem}\n".encode())
             return
         if self._reader.waited_for and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._reader.waited_for = False
         if len(self._waiting) > self._callback.most_waiting:
+            self._callback.garbled(f"more than {self._callback.most_waiting} requests ahead of their answers")
             self.close()
+            return
         self._next()
+
+    def _end(self, why: bytes) -> None:
+        """Answer what cannot be read, unless the answer to what came before it is still due."""
+        self._waiting.clear()
+        if self._busy:
+            self.close()
+        else:
+            self.write(answer(400, _PLAIN, why, keeps=False), keeps=False)
 
     def _next(self) -> None:
         if self._waiting and not self._busy and self._transport is not None:
