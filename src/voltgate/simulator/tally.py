@@ -29,7 +29,7 @@ class Fault(enum.Enum):
     STRAY = "stray"
     """An answer to a call that was never made."""
     MALFORMED = "malformed"
-    """A frame that is not as OCPP-J says, spaces after separators included; HTTP or an envelope that is not OCPP-S's."""
+    """A frame that is not as OCPP-J says, spaces after separators included; with SOAP, HTTP or an envelope."""
     REFUSED = "refused"
     """A CALLERROR or SOAP fault where an answer was due."""
     CROWDED = "crowded"
