@@ -236,7 +236,7 @@ async def central(version: Version) -> AsyncIterator[Central]:
 SAMPLES = Path(__file__).parent.parent / "ocpp" / "soap"
 
 CONDUCT = Conduct(echo=True, history=1000).impatient()
-HASTY = replace(CONDUCT, timeout=0.3)
+HASTY = replace(CONDUCT, timeout=1.0)
 
 STATION = "CP-00001"
 

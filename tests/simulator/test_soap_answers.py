@@ -317,3 +317,12 @@ async def test_an_answer_in_the_name_of_the_station_is_wrong() -> None:
         there.trick = lambda asked, answer: answer.replace(b"/Cs/", b"/Cp/")
         assert await ask(run, "DataTransfer", {"vendorId": "voltgate.simulator"}) is None
         assert run.tally.examples[Fault.WRONG][0].startswith(f"{STATION}: DataTransfer response of 1.5 Cp")
+
+
+async def test_a_word_that_the_version_has_not_is_wrong() -> None:
+    """Pending came with 1.6: to a station of 1.5 it is no answer, though the codec would read it."""
+    async with central("1.5") as there:
+        there.trick = lambda asked, answer: answer.replace(b">Accepted<", b">Pending<")
+        async with running(plan(there)) as run:
+            await run.until(lambda: run.tally.faults[Fault.WRONG] == 1)
+            assert "status has no 'Pending'" in run.tally.examples[Fault.WRONG][0]

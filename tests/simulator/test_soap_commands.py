@@ -132,6 +132,7 @@ ORDERS: dict[str, tuple[str, str, int, str, Fault | None]] = {
     "ReplyTo elsewhere": (f"{ADDRESSING}/anonymous", "http://192.0.2.1/", 200, "Rejected", Fault.MALFORMED),
     "no ReplyTo": ("<wsa:ReplyTo.*</wsa:ReplyTo>", "", 200, "Rejected", None),
     "no number": (">7<", ">seven<", 400, "ProtocolError", Fault.WRONG),
+    "no whole number": (">7<", ">7.0<", 400, "ProtocolError", Fault.WRONG),
     "missing element": ("<transactionId>7</transactionId>", "", 400, "ProtocolError", Fault.WRONG),
     "strange element": ("</transactionId>", "</transactionId><more/>", 400, "ProtocolError", Fault.WRONG),
     "another namespace": ("<transactionId>", '<transactionId xmlns="">', 400, "ProtocolError", Fault.WRONG),
@@ -203,7 +204,7 @@ async def test_the_callback_serves_posts_to_its_stations_alone() -> None:
 
 async def test_a_command_before_the_last_one_was_answered_is_crowded() -> None:
     """One command at a time (OCPP-J 4.1.1, the same for SOAP): a second one is served, and counted."""
-    thoughtful = replace(STILL, think=(0.3, 0.3))
+    thoughtful = replace(STILL, think=(1.5, 1.5))
     async with playing("1.6", profile=thoughtful) as (there, run, _):
         both = await asyncio.gather(*(there.order(STATION, "ClearCache", {}) for _ in range(2)))
         assert [answered.payload for answered in both] == 2 * [{"status": "Accepted"}]
@@ -213,17 +214,18 @@ async def test_a_command_before_the_last_one_was_answered_is_crowded() -> None:
 
 
 async def test_a_station_that_is_away_answers_nothing() -> None:
-    """A station that restarts breaks off what it was asked, and its address is deaf until it is back."""
+    """A station that goes away breaks off what it was asked, and its address is deaf until it is back."""
     import aiohttp
 
-    async with playing("1.6", profile=replace(STILL, think=(0.2, 0.2))) as (there, run, charger):
+    async with playing("1.6", profile=replace(STILL, think=(20, 20))) as (there, run, charger):
         address = there.address(STATION)
         asked = asyncio.ensure_future(there.order(STATION, "ClearCache", {}))
         await run.until(lambda: run.tally.commands["ClearCache"] == 1)
-        charger.reboot(run.fleet.clock.now())
+        charger.leave(run.fleet.clock.now(), 3.0)
         with pytest.raises(aiohttp.ClientError):
             await asked
         assert (await there.post(address, b"")).status == 503
         await run.until(lambda: charger.online and charger.idle)
+        charger.scene.profile = STILL
         assert (await there.order(STATION, "ClearCache", {})).payload == {"status": "Accepted"}
         assert (await run.over()).failures == 0

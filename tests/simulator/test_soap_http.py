@@ -46,7 +46,7 @@ def test_messages_are_read_in_any_pieces(size: int) -> None:
 def test_an_interim_answer_is_no_answer() -> None:
     """A 100 or 103 before the answer is passed over."""
     reader = Reader("response")
-    got = reader.feed(b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200, "text/plain", b"x", keeps=True))
+    got = list(reader.feed(b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200, "text/plain", b"x", keeps=True)))
     assert [(one.status, one.body, one.keeps) for one in got] == [(200, b"x", True)]
 
 
@@ -68,7 +68,7 @@ def test_an_interim_answer_is_no_answer() -> None:
 def test_what_is_too_much_or_no_http_is_refused(data: bytes) -> None:
     """Heads and bodies are bounded, packed and unpacked."""
     with pytest.raises(Garbled):
-        Reader("request").feed(data)
+        list(Reader("request").feed(data))
 
 
 def test_the_site_of_a_url() -> None:
@@ -150,14 +150,12 @@ async def test_a_listener_that_fails_is_reported() -> None:
 
 async def test_what_comes_unasked_on_an_idle_connection_is_heard() -> None:
     """Answers to nothing and garbage on an idle connection are told as what they are, and that it closes is nothing."""
-    said = [b"", answer(200, "text/plain", b"unasked", keeps=True), b"garbage\r\n\r\n"]
+    said = [answer(200, "text/plain", b"unasked", keeps=True), b"garbage\r\n\r\n", b""]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\nx")
-        writer.write(answer(200, "text/plain", b"good", keeps=True))
-        await asyncio.sleep(0.05)
-        writer.write(said.pop(0))
-        await asyncio.sleep(0.05)
+        writer.write(answer(200, "text/plain", b"good", keeps=True) + (said.pop(0) if said else b""))
+        await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -165,13 +163,15 @@ async def test_what_comes_unasked_on_an_idle_connection_is_heard() -> None:
         port = server.sockets[0].getsockname()[1]
         caller, hearer = Caller(Site.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
         caller.listener = hearer
-        heard = []
-        for _ in range(3):
+        for wanted in ("unasked", "garbled", None):
             caller.post("Heartbeat", b"x")
             assert await hearer.next() == ("answered", b"good")
-            await asyncio.sleep(0.3)
-            heard += [hearer.told.get_nowait() for _ in range(hearer.told.qsize())]
-        assert [kind for kind, _ in heard] == ["unasked", "garbled"]
+            if wanted is not None:
+                assert (await hearer.next())[0] == wanted
+            await until(lambda: caller._connection is None or not caller._connection.usable, "the end")
+        caller.post("Heartbeat", b"x")
+        assert await hearer.next() == ("answered", b"good")
+        assert hearer.told.empty()
         caller.close()
 
 

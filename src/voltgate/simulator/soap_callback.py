@@ -75,7 +75,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._seen = self._callback.clock()
         try:
-            self._waiting += self._reader.feed(data)
+            self._waiting.extend(self._reader.feed(data))
         except Garbled as problem:
             self._callback.garbled(str(problem))
             self._end(f"{problem}\n".encode())

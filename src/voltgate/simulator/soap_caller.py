@@ -83,13 +83,11 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            messages = self._reader.feed(data)
+            for message in self._reader.feed(data):
+                self._caller.take(self, message)
         except Garbled as problem:
             self.cut()
             self._caller.garbled(self, str(problem))
-            return
-        for message in messages:
-            self._caller.take(self, message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None

@@ -7,7 +7,7 @@ Source: RFC 9110 and 9112; OCPP-S 1.6 section 3 (gzip and deflate are to be unde
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal, TypeAlias
@@ -61,15 +61,17 @@ class Reader:
         self._done: list[Message] = []
         self.on_message_begin()
 
-    def feed(self, data: bytes) -> list[Message]:
-        """Take bytes; gives the messages that they complete. Raises Garbled."""
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """Take bytes, and give the messages that they complete. Raises Garbled, behind what was good."""
+        flaw = None
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            cause = problem.__context__ if isinstance(problem.__context__, Garbled) else problem
-            raise Garbled(f"this is not HTTP: {cause}") from None
+            flaw = problem.__context__ if isinstance(problem.__context__, Garbled) else problem
         done, self._done = self._done, []
-        return [_unpacked(message) for message in done]
+        yield from map(_unpacked, done)
+        if flaw is not None:
+            raise Garbled(f"this is not HTTP: {flaw}")
 
     def end(self) -> Message | None:
         """Hear that the connection has ended: that completes a response whose length nobody named."""
@@ -77,11 +79,6 @@ class Reader:
             return None
         self.on_message_complete()
         return _unpacked(self._done.pop())
-
-    @property
-    def amid(self) -> bool:
-        """Tell whether a message has begun and not ended."""
-        return self._size > 0
 
     # What the parser calls
 
