@@ -17,7 +17,19 @@ _STANDARD = frozenset(sys.stdlib_module_names)
 SOURCE = Path(voltgate.__file__).parent
 
 EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
-LAYERS = (("ocpp",), ("relay",), EDGES, ("store", "dialler"), ("gateway",), ("web",), ("app",), ("convert",), ("cli",))
+LAYERS = (
+    ("ocpp",),
+    ("relay",),
+    EDGES,
+    ("store", "dialler"),
+    ("gateway",),
+    ("claiming", "soap"),
+    ("web",),
+    ("app",),
+    ("convert",),
+    ("client",),
+    ("cli",),
+)
 """From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
 
 APART = {

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from voltgate.carriers.soap.wire import Originals, SoapWire
 from voltgate.carriers.websocket.dial import Verdict
 from voltgate.carriers.websocket.door import Admitted, Knock, Refused
 from voltgate.carriers.websocket.link import Link
 from voltgate.dialler import Dialler, Visitor
+from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
@@ -23,13 +25,18 @@ from voltgate.relay.leg import Leg
 from voltgate.relay.records import Page, StoreAway
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import GOING_AWAY, POLICY, Ports, Session, SessionSettings
-from voltgate.relay.wire import Receiver
+from voltgate.relay.wire import Receiver, Wire
 
 REPLACED = "Replaced by a new connection"
 _RETRY_AFTER = (("Retry-After", "10"),)
 _REMEMBERED = 1000
 """Books of stations that have just gone: one that knocked meanwhile read its page before the last words were in."""
 
+
+_LOOK_LATER = 0.5
+"""Seconds between two looks at stations that are to move when no transaction runs."""
+
+BackendLink: TypeAlias = Link | SoapWire
 
 Load = Callable[[str], Awaitable[Page]]
 """Reads what is on record of a station, by its key. Raises StoreAway."""
@@ -58,6 +65,8 @@ class World:
     habits: Callable[[Station], Habits]
     dialect: Callable[[Station, str], Dialect]
     authenticate: Callable[[Station, Knock], Awaitable[Refused | None]]
+    running: Literal["owner", "wait"] = "owner"
+    """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"
     subprotocol_aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,6 +101,7 @@ class Gateway:
         self._arrived: dict[Session, int] = {}
         self._load = load
         self._left: OrderedDict[str, tuple[float, Book]] = OrderedDict()
+        self._later: set[str] = set()
 
     # Coming in.
 
@@ -107,7 +117,22 @@ class Gateway:
             return self._admitted(visit, version, {})
         return await self._ask_backend(knock, visit)
 
-    async def _receive(self, knock: Knock) -> _Visit | Refused:
+    async def admit_soap(self, knock: Knock, wire: SoapWire, originals: Originals) -> Session | Refused:
+        """Begin the session of a SOAP station with its first request; it is spoken to as one of OCPP-J 1.6."""
+        visit = await self._receive(knock, wire, originals)
+        if isinstance(visit, Refused):
+            return self._refused(knock, visit)
+        if visit.station.versions and f"ocpp{wire.version}" not in visit.station.versions:
+            return self._refused(knock, Refused(400, f"This station may not speak OCPP {wire.version}"))
+        if visit.station.key in self.sessions:
+            return self._refused(knock, Refused(409, "This station is connected otherwise"))
+        session = self._opened(visit, "ocpp1.6", {}, wire)
+        assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
+        return session
+
+    async def _receive(
+        self, knock: Knock, wire: SoapWire | None = None, originals: Originals | None = None
+    ) -> _Visit | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
         station = self._find(knock)
@@ -117,13 +142,14 @@ class Gateway:
         if refused is not None:
             return refused
         route = self.world.routes[station.route]
-        plans = route.plans(station.key, station.tags)
+        plans = route.plans(station.key, station.tags, station.claimant)
         now = self._ports.clock()
         page = await self._page(station, plans)
         if isinstance(page, Refused):
             return page
         common = self._common(station, plans, knock)
-        return _Visit(station, _visitor(knock, station), route, plans, common, next(self._arrivals), page, now)
+        visitor = _visitor(knock, station, wire, originals)
+        return _Visit(station, visitor, route, plans, common, next(self._arrivals), page, now)
 
     async def _page(self, station: Station, plans: Plans) -> Page | Refused:
         """Read what is on record of a station; where one backend answers it may come in without."""
@@ -139,14 +165,17 @@ class Gateway:
     def _find(self, knock: Knock) -> Station | Refused:
         directory = self.world.directory
         station = directory.find(knock.identity or "", knock.target)
-        if station is not None:
+        if station is not None and station.route in self.world.routes:
             return station
         if not knock.identity:
             return Refused(404, "The path names no station")
         reason = directory.objection(knock.identity)
         if reason is not None:
             return Refused(400, reason)
-        self.waiting_room.note(knock.identity, knock.address, knock.offered, "unknown station")
+        if not directory.register.loaded:
+            return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
+        reason = "unknown station" if station is None else f"its route {station.route} is gone"
+        self.waiting_room.note(knock.identity, knock.address, knock.offered, reason)
         return Refused(404, "This station is not known here")
 
     def _common(self, station: Station, plans: Plans, knock: Knock) -> dict[str, str | None]:
@@ -195,7 +224,7 @@ class Gateway:
         if old is not None and old.held:
             old.release()
 
-    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, Link] | Refused:
+    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, BackendLink] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
         for name in visit.plans.first.answer:
@@ -204,7 +233,7 @@ class Gateway:
             if not offer:
                 continue
             result = await self._dialler.dial(backend, visit.visitor, offer, answering=True)
-            if isinstance(result, Link):
+            if not isinstance(result, Verdict):
                 return backend, result
             self._ports.listen(LegDown(visit.visitor.identity, name, result.reason, None))
             refused = _refusal(result)
@@ -212,7 +241,7 @@ class Gateway:
                 break
         return refused
 
-    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, Link]) -> Admitted:
+    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, BackendLink]) -> Admitted:
         subprotocol = visit.offered.get(version, version)
         if links and not next(iter(links.values())).subprotocol:
             subprotocol = None  # the backend answered without the header: so do we
@@ -223,7 +252,7 @@ class Gateway:
         habits = self.world.habits(visit.station)
         return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
-    def _opened(self, visit: _Visit, version: str, links: dict[Backend, Link], wire: Link) -> Receiver:
+    def _opened(self, visit: _Visit, version: str, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
         station, world = visit.station, self.world
         old = self.sessions.get(station.key)
@@ -256,7 +285,7 @@ class Gateway:
             return book
         return self._ports.book(visit.station.key, visit.page)
 
-    def _overtaken(self, links: dict[Backend, Link], wire: Link) -> Receiver:
+    def _overtaken(self, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
         for link in links.values():
             link.start(_Nobody())
             link.close(GOING_AWAY, REPLACED)
@@ -290,18 +319,47 @@ class Gateway:
 
     # Changing and leaving.
 
-    def change(self, world: World) -> None:
+    async def change(self, world: World) -> None:
         """Go by a new configuration: sessions whose route or backends changed move, the others notice nothing."""
         self.world = world
-        for session in list(self.sessions.values()):
-            visitor = session.dial_context
-            target = visitor.target if isinstance(visitor, Visitor) else ""
-            station = world.directory.find(session.identity, target)
-            if station is None:
+        await self.look_again(list(self.sessions))
+
+    async def look_again(self, keys: Iterable[str]) -> None:
+        """Have these stations, as far as they are connected, go where they belong by now."""
+        async for few in unhurried(keys):
+            for key in few:
+                session = self.sessions.get(key)
+                if session is not None and not session.ended:
+                    self._place(session)
+
+    def _place(self, session: Session) -> None:
+        world, visitor = self.world, session.dial_context
+        target = visitor.target if isinstance(visitor, Visitor) else ""
+        station = world.directory.find(session.identity, target)
+        if station is None or station.route not in world.routes:
+            if session.ledger.book.running:
+                self._place_later(session.key)
+            else:
                 session.end(POLICY, "This station is not known here any more")
-                continue
-            plans = world.routes[station.route].plans(station.key, station.tags)
+            return
+        plans = world.routes[station.route].plans(station.key, station.tags, station.claimant)
+        if world.running == "wait" and session.ledger.book.running and plans is not session.plans:
+            self._place_later(session.key)
+        else:
             session.follow(plans, station.route, world.backends)
+
+    def _place_later(self, key: str) -> None:
+        """Look at a station again that stays where it is until no transaction runs."""
+        if not self._later:
+            self._ports.wheel.at(self._ports.clock() + _LOOK_LATER, self._look_later)
+        self._later.add(key)
+
+    def _look_later(self, now: float) -> None:
+        later, self._later = self._later, set()
+        for key in later:
+            session = self.sessions.get(key)
+            if session is not None and not session.ended:
+                self._place(session)
 
     async def drain(self, grace: float, spread: float) -> None:
         """Let every station go with 1001, spread over `spread` seconds, each when it is idle or after `grace` more."""
@@ -341,9 +399,16 @@ def _nobody(wire: Link) -> Receiver:
     return _Nobody()
 
 
-def _visitor(knock: Knock, station: Station) -> Visitor:
+def _visitor(knock: Knock, station: Station, wire: SoapWire | None, originals: Originals | None) -> Visitor:
     return Visitor(
-        station.identity, knock.authorization, knock.user_agent, knock.address, knock.forwarded_for, knock.target
+        station.identity,
+        knock.authorization,
+        knock.user_agent,
+        knock.address,
+        knock.forwarded_for,
+        knock.target,
+        wire,
+        originals,
     )
 
 
