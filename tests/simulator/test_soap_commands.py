@@ -229,3 +229,18 @@ async def test_a_station_that_is_away_answers_nothing() -> None:
         charger.scene.profile = STILL
         assert (await there.order(STATION, "ClearCache", {})).payload == {"status": "Accepted"}
         assert (await run.over()).failures == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_what_is_no_command_is_refused(version: Version) -> None:
+    """A call of the central system's service and an answer are no commands: both are counted, and get a fault."""
+    async with playing(version) as (there, run, _):
+        for number, name in enumerate(
+            ("1_BootNotification_request_CP-CS", "6_RemoteStartTransaction_response_CS-CP"), 1
+        ):
+            sample = (SAMPLES / f"{version}_{name}.xml").read_bytes().replace(b"CP-0001", STATION.encode())
+            answered = await there.post(there.address(STATION), sample)
+            assert answered.envelope is not None
+            assert answered.envelope.fault is not None
+            assert (answered.status, answered.envelope.fault.subcode) == (400, "ProtocolError")
+            assert faults(run) == {Fault.WRONG: number}
