@@ -26,7 +26,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from tests.harness import Gateway, Stage, Transcript, basic, free_port, merged, within
+from tests.harness import Gateway, Stage, Transcript, free_port, merged, within
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"

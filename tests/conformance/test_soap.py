@@ -444,7 +444,7 @@ async def test_so_12_compressed_between_gateway_and_far_ends(stage: Stage, codin
 
 
 async def test_so_13_heartbeats_tell_the_truth(stage: Stage) -> None:
-    """While the SOAP backend is away nothing is answered as if it were there, and the transaction is kept by its station."""
+    """While the SOAP backend is away nothing is answered as if it were there: stations keep their transactions."""
     old = await SoapServer.start(stage)
     await soap_ends.gateway(stage, backends={"old": {"wait": 0}})
     station = await SoapStation.start(stage)
@@ -636,7 +636,8 @@ async def test_so_16_words_of_older_versions(stage: Stage) -> None:
         assert _last(stage, "StatusNotification")["errorCode"] == "EVCommunicationError"
     content = (
         f"<connectorId>1</connectorId><values><timestamp>{NOW}</timestamp>"
-        '<value unit="Amp" measurand="Current.Import">16.5</value><value unit="Volt" measurand="Voltage">230</value></values>'
+        '<value unit="Amp" measurand="Current.Import">16.5</value>'
+        '<value unit="Volt" measurand="Voltage">230</value></values>'
     )
     assert (await station.call(station.request("MeterValues", content, version="1.5"))).status == 200
     samples = _last(stage, "MeterValues")["meterValue"][0]["sampledValue"]

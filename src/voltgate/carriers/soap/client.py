@@ -13,7 +13,8 @@ import httptools
 from voltgate.carriers.soap.coding import Misencoded, decoded
 from voltgate.carriers.websocket import tls
 from voltgate.carriers.websocket.heads import Headers
-from voltgate.ocpp.soap.writing import CONTENT_TYPE
+from voltgate.ocpp.soap.names import Edition
+from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
 _KEPT = 64
 """Idle connections that are kept to one server."""
@@ -197,6 +198,7 @@ class Client:
         headers: tuple[tuple[str, str], ...],
         connect: float,
         patience: float,
+        edition: Edition = "1.2",
     ) -> Response:
         """Post an envelope and give the answer. Raises Unreachable, NoAnswer and TimeoutError.
 
@@ -208,7 +210,7 @@ class Client:
         async with asyncio.timeout(patience), gate:
             connection = self._kept(to) or await self._connected(to, connect)
             try:
-                response = await connection.post(_request(to, body, action, headers, self._agent))
+                response = await connection.post(_request(to, body, edition, action, headers, self._agent))
             except BaseException:
                 connection.close()
                 raise
@@ -259,13 +261,14 @@ class Client:
         self._idle.clear()
 
 
-def _request(to: Target, body: bytes, action: str, headers: Headers, agent: str) -> bytes:
+def _request(to: Target, body: bytes, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
+    kind = CONTENT_TYPES[edition]
     lines = [
         f"POST {to.path} HTTP/1.1",
         f"Host: {to.authority}",
-        f'Content-Type: {CONTENT_TYPE}; action="{action}"',
+        *((f'Content-Type: {kind}; action="{action}"',) if edition == "1.2" else _of_11(kind, action)),
         f"Content-Length: {len(body)}",
-        "Accept: application/soap+xml",
+        "Accept: application/soap+xml, text/xml",
         "Accept-Encoding: gzip, deflate",
         *(() if any(name == "User-Agent" for name, _ in headers) else (f"User-Agent: {agent}",)),
         *(f"{name}: {value}" for name, value in headers),
@@ -273,3 +276,8 @@ def _request(to: Target, body: bytes, action: str, headers: Headers, agent: str)
         "",
     ]
     return "\r\n".join(lines).encode("latin-1", "replace") + body
+
+
+def _of_11(kind: str, action: str) -> tuple[str, str]:
+    """Give the headers that SOAP 1.1 has instead (section 6.1.1)."""
+    return f"Content-Type: {kind}", f'SOAPAction: "{action}"'

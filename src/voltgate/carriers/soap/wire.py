@@ -30,7 +30,7 @@ from voltgate.ocpp.soap.addressing import readdress
 from voltgate.ocpp.soap.codec import Assumed, NoCounterpart
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import Fault, error_of, fault, fault_of
-from voltgate.ocpp.soap.names import ANONYMOUS, Service, Version
+from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
 from voltgate.ocpp.soap.operations import has
 from voltgate.relay.wire import Receiver
 
@@ -48,6 +48,7 @@ class Original:
     """An envelope as it came."""
 
     version: Version
+    edition: Edition
     message_id: str
     raw: bytes
 
@@ -66,10 +67,10 @@ class Originals:
         if len(self._by_text) > _REMEMBERED:
             self._by_text.popitem(last=False)
 
-    def find(self, text: bytes, version: Version) -> Original | None:
-        """Give the envelope of a message that is unchanged, if the other side speaks that version."""
+    def find(self, text: bytes, version: Version, edition: Edition) -> Original | None:
+        """Give the envelope of a message that is unchanged, if the other side speaks that version of OCPP and SOAP."""
         known = self._by_text.get(text)
-        return known if known is not None and known.version == version else None
+        return known if known is not None and (known.version, known.edition) == (version, edition) else None
 
 
 class FarEnd(Protocol):
@@ -116,7 +117,7 @@ class SoapWire:
 
     __slots__ = (
         "_calls", "_client", "_far", "_is_closed", "_open", "_originals", "_posting", "_queue", "_receiver", "_serves",
-        "_settings", "charges", "clock", "heard", "identity", "is_station", "subprotocol", "version",
+        "_settings", "charges", "clock", "edition", "heard", "identity", "is_station", "subprotocol", "version",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +134,7 @@ class SoapWire:
     ) -> None:
         self.identity = identity
         self.version: Version = version
+        self.edition: Edition = "1.2"
         self.subprotocol = "ocpp1.6"
         self.is_station = serves == "Cs"
         self.heard = clock()
@@ -160,7 +162,7 @@ class SoapWire:
         """Take a request of the far end; it is answered when the receiver has answered, or is gone."""
         self.heard = self.clock()
         if self.is_station:
-            self.version = envelope.version
+            self.version, self.edition = envelope.version, envelope.edition
         if self._is_closed or self._receiver is None:
             answered(said(envelope, fault("InternalError", "Nobody is there to answer"), status=503))
             return
@@ -179,7 +181,7 @@ class SoapWire:
             message_id = _short(f"{envelope.message_id} {self.heard}")
         self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, content, [answered])
         text = encode_call(message_id, envelope.operation, content)
-        self._originals.keep(text, Original(envelope.version, envelope.message_id, raw))
+        self._originals.keep(text, Original(envelope.version, envelope.edition, envelope.message_id, raw))
         self._receiver.received(text, None, self.heard)
 
     def _assumed(self) -> Assumed:
@@ -211,9 +213,10 @@ class SoapWire:
                     answered(answer)
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
-        original = self._originals.find(text, exchange.version)
+        edition = exchange.envelope.edition
+        original = self._originals.find(text, exchange.version, edition)
         if original is not None:
-            return _envelope(original.raw, 500 if isinstance(reply, Error) else 200)
+            return _envelope(original.raw, edition, 500 if isinstance(reply, Error) else 200)
         if isinstance(reply, Error):
             return said(exchange.envelope, fault_of(reply))
         version, operation = exchange.version, exchange.envelope.operation
@@ -221,9 +224,15 @@ class SoapWire:
         if not isinstance(body, str):
             return said(exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}"))
         written = writing.response(
-            version, self._serves, operation, body, message_id=_new_id(), relates_to=exchange.message_id
+            version,
+            self._serves,
+            operation,
+            body,
+            message_id=_new_id(),
+            relates_to=exchange.message_id,
+            edition=edition,
         )
-        return _envelope(written, 200)
+        return _envelope(written, edition, 200)
 
     def close(self, code: int, reason: str) -> None:
         """End: nobody who waits for an answer hears that all was well; the far end keeps what it must not lose."""
@@ -264,7 +273,7 @@ class SoapWire:
         if isinstance(target, str):
             self._failed(call, "InternalError", target)
             return
-        original = self._originals.find(text, self.version)
+        original = self._originals.find(text, self.version, self.edition)
         written = self._request(call, original, target)
         if isinstance(written, Error):
             self._failed(call, written.code, written.description)
@@ -277,6 +286,7 @@ class SoapWire:
                 self._far.headers(),
                 self._settings.connect,
                 self._settings.patience,
+                self.edition,
             )
         except (Unreachable, NoAnswer, TimeoutError) as problem:
             self._unanswered(call, problem)
@@ -287,7 +297,8 @@ class SoapWire:
         """Give the envelope of a call: as it came but for the addresses, or written anew."""
         sender = self._far.sender()
         if original is not None:
-            readdressed = readdress(original.raw, to=target.url, sender=sender or None, reply_to=ANONYMOUS)
+            made = None if original.message_id else _long(call.id)
+            readdressed = readdress(original.raw, target.url, sender or None, ANONYMOUS, made)
             if isinstance(readdressed, bytes):
                 return readdressed
         if not has(self.version, self._calls, call.action):
@@ -308,6 +319,7 @@ class SoapWire:
                     message_id=_long(call.id),
                     to=target.url,
                     sender=sender,
+                    edition=self.edition,
                 )
 
     def _unanswered(self, call: Call, problem: Exception) -> None:
@@ -327,14 +339,16 @@ class SoapWire:
             else:
                 self._failed(call, "InternalError", f"HTTP {response.status}, and no SOAP: {envelope.reason}")
             return
-        asked = _long(call.id) if original is None else original.message_id
-        if envelope.relates_to and asked and envelope.relates_to != asked:
+        asked = (original.message_id if original is not None else "") or _long(call.id)
+        if envelope.relates_to and envelope.relates_to != asked:
             self._failed(call, "ProtocolError", "RelatesTo speaks of another request")
             return
         self.heard = self.clock()
         reply = self._reply(call, envelope)
         if original is not None:
-            self._originals.keep(reply, Original(envelope.version, envelope.message_id, response.body))
+            self._originals.keep(
+                reply, Original(envelope.version, envelope.edition, envelope.message_id, response.body)
+            )
         self._received(reply)
 
     def _reply(self, call: Call, envelope: Envelope) -> bytes:
@@ -386,13 +400,14 @@ def _new_id() -> str:
     return f"{_URN}{uuid4()}"
 
 
-def _envelope(body: bytes, status: Literal[200, 400, 500, 503]) -> Answer:
+def _envelope(body: bytes, edition: Edition, status: Literal[200, 400, 500, 503]) -> Answer:
     headers = (("Retry-After", "10"),) if status == 503 else ()
-    return Answer(status, body, writing.CONTENT_TYPE, headers)
+    return Answer(status, body, writing.CONTENT_TYPES[edition], headers)
 
 
 def said(envelope: Envelope | BadEnvelope, what: Fault, status: Literal[400, 500, 503] | None = None) -> Answer:
-    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500)."""
-    by_role: Literal[400, 500] = 400 if what.role == "Sender" else 500
-    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id)
-    return _envelope(body, status or by_role)
+    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500; SOAP 1.1: 500)."""
+    edition = envelope.edition
+    by_role: Literal[400, 500] = 400 if what.role == "Sender" and edition == "1.2" else 500
+    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id, edition=edition)
+    return _envelope(body, edition, status or by_role)
