@@ -23,6 +23,9 @@ from voltgate.ocpp.soap.operations import wsa_action
 CONTENT_TYPES: dict[Edition, str] = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
 """The media type of each edition (SOAP 1.1 section 6, SOAP 1.2 part 2 section 7)."""
 
+CONTENT_TYPE = CONTENT_TYPES["1.2"]
+"""That of the edition which OCPP-S is written for."""
+
 _STARTS: dict[Edition, str] = {
     edition: f'<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="{space}" xmlns:wsa="{ADDRESSING}">'
     "<soap:Header>"
