@@ -63,7 +63,8 @@ def check(config: ConfigFile = None) -> None:
     loaded = read(config, os.environ)
     for warning in loaded.warnings:
         typer.echo(f"{warning} (warning)", err=True)
-    listen = ", ".join(listener.url for listener in loaded.config.listen.stations)
+    listeners = loaded.config.listen
+    listen = ", ".join(listener.url for listener in (*listeners.stations, *listeners.soap))
     routes, backends = len(loaded.config.routes), len(loaded.config.backends)
     typer.echo(
         f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {routes} routes, {backends} backends."
