@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.relay.stage import Stage, playing
 from voltgate.ocpp.messages import CarriedCall, CarriedResult
 from voltgate.relay.leg import Leg
-
-from tests.relay.stage import Stage, playing
 
 
 class Whole(CarriedCall):
