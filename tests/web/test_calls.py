@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
-
 from tests.harness import Stage, until
 from tests.web.client import Answer, Api, api_of
 
@@ -150,30 +148,28 @@ async def test_stations_that_cannot_be_called(stage: Stage) -> None:
         (await calling(api)).gives(409)
 
 
-@pytest.mark.parametrize(
-    ("version", "body", "code", "where"),
-    [
-        ("ocpp1.6", {"payload": {}}, "OccurenceConstraintViolation", ""),
-        ("ocpp1.6", {"payload": {"requestedMessage": "Tea"}}, "PropertyConstraintViolation", "/requestedMessage"),
-        ("ocpp1.6", {"payload": {"requestedMessage": 1}}, "TypeConstraintViolation", "/requestedMessage"),
-        ("ocpp1.6", {"action": "GetVariables", "payload": {}}, "NotImplemented", ""),
-        ("ocpp1.6", {"action": "Heartbeat", "payload": {}}, "NotImplemented", ""),
-        ("ocpp1.6", {"action": "../ocpp", "payload": {}}, "NotImplemented", ""),
-        ("ocpp2.0.1", {"action": "RemoteStopTransaction", "payload": {}}, "NotImplemented", ""),
-        ("ocpp2.0.1", {"payload": {}}, "OccurrenceConstraintViolation", ""),
-        ("ocpp1.6", {"payload": {"requestedMessage": "\ud800"}}, "FormatViolation", ""),
-    ],
-)
-async def test_calls_that_are_against_the_schema(
-    stage: Stage, version: str, body: dict[str, Any], code: str, where: str
-) -> None:
+UNFIT: list[tuple[str, dict[str, Any], str, str]] = [
+    ("1.6", {"payload": {}}, "OccurenceConstraintViolation", ""),
+    ("1.6", {"payload": {"requestedMessage": "Tea"}}, "PropertyConstraintViolation", "/requestedMessage"),
+    ("1.6", {"payload": {"requestedMessage": 1}}, "TypeConstraintViolation", "/requestedMessage"),
+    ("1.6", {"action": "GetVariables", "payload": {}}, "NotImplemented", ""),
+    ("1.6", {"action": "Heartbeat", "payload": {}}, "NotImplemented", ""),
+    ("1.6", {"action": "../ocpp", "payload": {}}, "NotImplemented", ""),
+    ("2.0.1", {"action": "RemoteStopTransaction", "payload": {}}, "NotImplemented", ""),
+    ("2.0.1", {"payload": {}}, "OccurrenceConstraintViolation", ""),
+    ("1.6", {"payload": {"requestedMessage": "\ud800"}}, "FormatViolation", ""),
+]
+
+
+async def test_calls_that_are_against_the_schema(stage: Stage) -> None:
     """A payload that breaks the schema, or an action that no station takes, is refused before anything is sent."""
     await stage.backend("main")
     async with api_of(stage) as (api, _):
-        station, link = await stage.meet("CP1", version)
-        problem = (await calling(api, **body)).gives(422)
-        assert (problem["code"], problem["where"]) == (code, where)
-        await stage.quiet(station, link)
+        stations = [await stage.station(version, f"ocpp{version}") for version in ("1.6", "2.0.1")]
+        for version, body, code, where in UNFIT:
+            problem = (await calling(api, version, **body)).gives(422)
+            assert (problem["code"], problem["where"]) == (code, where), body
+        await stage.quiet(*stations)
 
 
 async def test_a_call_is_not_checked_when_told_so(stage: Stage) -> None:
@@ -188,25 +184,25 @@ async def test_a_call_is_not_checked_when_told_so(stage: Stage) -> None:
         assert (await asked).gives(200)["result"] == {}
 
 
-@pytest.mark.parametrize(
-    ("body", "where"),
-    [
-        ({"action": ""}, "body.action"),
-        ({"action": 1}, "body.action"),
-        ({"payload": []}, "body.payload"),
-        ({"timeout": 0}, "body.timeout"),
-        ({"timeout": 301}, "body.timeout"),
-        ({"check": "no"}, "body.check"),
-        ({"more": 1}, "body.more"),
-    ],
-)
-async def test_what_is_no_call(stage: Stage, body: dict[str, Any], where: str) -> None:
-    """A request that is no call is refused with what is wrong with it."""
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"action": ""}, "body.action"),
+    ({"action": 1}, "body.action"),
+    ({"payload": []}, "body.payload"),
+    ({"timeout": 0}, "body.timeout"),
+    ({"timeout": 301}, "body.timeout"),
+    ({"check": "no"}, "body.check"),
+    ({"more": 1}, "body.more"),
+]
+
+
+async def test_what_is_no_call(stage: Stage) -> None:
+    """A request that is no call is refused with what is wrong with it, and one that is too large as such."""
     await stage.backend("main")
     async with api_of(stage) as (api, _):
         station, _link = await stage.meet("CP1")
-        problem = (await calling(api, **body)).gives(422)
-        assert problem["errors"][0]["where"] == where
+        for body, where in MISTAKES:
+            problem = (await calling(api, **body)).gives(422)
+            assert problem["errors"][0]["where"] == where
         (await calling(api, payload={"a": "x" * (1 << 19)}, check=False)).gives(413)
         await stage.quiet(station)
 
