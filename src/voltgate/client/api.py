@@ -80,7 +80,7 @@ class Api:
                     answer.read()
                     raise refusal(answer)
                 yield from answer.iter_text()
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self.out_of_reach(error) from None
 
     def items(self, where: str, offset: int, limit: int, **query: Any) -> Json:
@@ -88,11 +88,13 @@ class Api:
         items: list[Any] = []
         while True:
             page = self.get(where, offset=offset + len(items), limit=min(PAGE, limit - len(items)), **query)
+            if not isinstance(page, dict) or not {"items", "total"} <= page.keys():
+                raise _stranger(self.url)
             items += page["items"]
             if len(items) >= limit or not page["items"] or offset + len(items) >= page["total"]:
                 return {"items": items, "total": page["total"], "offset": offset, "limit": limit}
 
-    def out_of_reach(self, error: httpx2.TransportError) -> OutOfReach:
+    def out_of_reach(self, error: httpx2.RequestError) -> OutOfReach:
         """Say why the gateway did not answer."""
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return OutOfReach(f"nobody answers at {self.url} ({_reason(error)}): is the gateway running?")
@@ -109,7 +111,7 @@ class Api:
                 params=_given(query or {}),
                 timeout=httpx2.Timeout(wait, connect=CONNECT),
             )
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self.out_of_reach(error) from None
 
 
@@ -130,7 +132,11 @@ def _read(answer: httpx2.Response) -> Any:
     try:
         return answer.json()
     except ValueError:
-        raise Refused(f"{answer.url} is no API of Voltgate: its answer is no JSON", answer.status_code) from None
+        raise _stranger(str(answer.url)) from None
+
+
+def _stranger(url: str) -> Refused:
+    return Refused(f"{url} does not answer as the API of Voltgate does: is it the right address?")
 
 
 def refusal(answer: httpx2.Response) -> Refused:
@@ -141,7 +147,7 @@ def refusal(answer: httpx2.Response) -> Refused:
     return Refused(sentence(answer.status_code, answer.content), answer.status_code)
 
 
-def _reason(error: httpx2.TransportError) -> str:
+def _reason(error: httpx2.RequestError) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
