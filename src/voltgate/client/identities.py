@@ -40,7 +40,7 @@ def read_list(text: str, name: str) -> list[str]:
     """Read one identity a line, each once, in order. Raises Refused for lines of a hosts file."""
     identities: dict[str, None] = {}
     for number, line in _lines(text):
-        first, _, rest = line.partition(" ")
+        first, *rest = line.split(maxsplit=1)
         if rest and ip_of(first) is not None:
             raise Refused(f"{name}, line {number}: an address stands before the identity: give such a file to --hosts")
         identities[line] = None

@@ -1,0 +1,156 @@
+"""Claiming stations: a list that a backend sends becomes its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import typer
+
+from voltgate.client.api import LONG, Api, path
+from voltgate.client.failure import Failure, Refused
+from voltgate.client.identities import HostLine, ip_of, numbers, several
+from voltgate.client.screen import Json, print_json, remark
+from voltgate.client.words import clean, counted, moment
+
+SSH = "SSH_CONNECTION"
+"""Where sshd says who is connected: address and port there, address and port here."""
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where the stations of a list find their backend: a URL, an address with the default ports, or where it was."""
+
+    url: str | None = None
+    ip: str | None = None
+
+    def as_dict(self) -> Json:
+        """Give the keys of the API that say so."""
+        return {key: said for key, said in (("url", self.url), ("ip", self.ip)) if said is not None}
+
+
+def ip_of_ssh(environ: Mapping[str, str]) -> str:
+    """Give the address from which somebody came by ssh. Raises Refused."""
+    ip = ip_of(environ.get(SSH, "").partition(" ")[0])
+    if ip is None:
+        raise Refused(f"--ip-from-ssh wants to be run by sshd, which says in {SSH} who is connected: give --ip")
+    return ip
+
+
+def sound_ip(text: str) -> str:
+    """Give an address in its one spelling. Raises Refused."""
+    ip = ip_of(text)
+    if ip is None:
+        raise Refused(f'"{clean(text)}" is no IP address: give one like 192.0.2.7, or a whole URL by --url')
+    return ip
+
+
+def replace(api: Api, backend: str, stations: list[str], where: Where, force: bool) -> Json:
+    """Make a list the whole of what a backend claims. Raises Refused, with what to do when it shrank too much."""
+    body = {"stations": stations, **where.as_dict()}
+    query = {"force": True} if force else {}
+    try:
+        answer: Json = api.ask("PUT", path("backends", backend, "stations"), body, query=query, wait=LONG)
+    except Refused as refused:
+        if refused.status == 409 and not force:
+            raise Refused(f"{refused}; if the list is right, say so with --force", refused.status) from None
+        raise
+    return answer
+
+
+def change(api: Api, backend: str, add: list[str], remove: list[str]) -> Json:
+    """Add stations to what a backend claims, or take some away."""
+    body = {key: stations for key, stations in (("add", add), ("remove", remove)) if stations}
+    answer: Json = api.ask("PATCH", path("backends", backend, "stations"), body, wait=LONG)
+    return answer
+
+
+def report(answer: Json, as_json: bool) -> None:
+    """Print what came of a list: how many stations, what changed, and who else claims some of them."""
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(clean(_said(answer)))
+    for line in _conflicts(answer):
+        remark(line)
+
+
+def _said(answer: Json) -> str:
+    changes = f"{answer.get('added', 0):,} added, {answer.get('removed', 0):,} removed"
+    at = f"; at {answer['url']}" if answer.get("url") else ""
+    return f"{answer.get('backend')} claims {counted(answer.get('stations', 0), 'station')}: {changes}{at}"
+
+
+def _conflicts(answer: Json) -> Iterator[str]:
+    conflicts = answer.get("conflicts") or []
+    for conflict in conflicts[:_SHOWN]:
+        holder = conflict.get("held_by") or "nobody"
+        yield clean(f"contested: {conflict.get('station')} is held by {holder} since {moment(conflict.get('since'))}")
+    contested = answer.get("contested", len(conflicts))
+    if contested > _SHOWN:
+        yield f"{counted(contested, 'station')} contested in all: `voltgate claims --contested` lists them"
+
+
+def claim_hosts(api: Api, lines: list[HostLine], name: str, force: bool) -> Iterator[Json]:
+    """Claim the stations of a hosts file, each for the backend at its address; gives the API's answers, one a backend.
+
+    Raises Refused before anything is changed when an address is no backend's. A list that is refused leaves those of
+    the backends before it claimed, and says so.
+    """
+    lists = _by_backend(lines, addresses(api.get("backends")["items"]), name)
+    done: list[str] = []
+    for backend, stations in lists.items():
+        try:
+            yield replace(api, backend, stations, Where(), force)
+        except Failure as failure:
+            raise _halfway(failure, backend, done) from None
+        done.append(backend)
+
+
+def _halfway(failure: Failure, backend: str, done: list[str]) -> Failure:
+    before = f"; claimed before that: {', '.join(done)}" if done else ""
+    return type(failure)(f"{backend}: {failure}{before}")
+
+
+def addresses(backends: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Say which backends are at which IP: where they claimed to be, else where the configuration says."""
+    found: dict[str, list[str]] = {}
+    for backend in backends:
+        urls = [backend["claimed_url"]] if backend.get("claimed_url") else [backend.get("url"), backend.get("soap_url")]
+        for ip in {ip for url in urls if (ip := _ip(url)) is not None}:
+            found.setdefault(ip, []).append(str(backend["name"]))
+    return found
+
+
+def _ip(url: str | None) -> str | None:
+    return ip_of(urlsplit(url or "").hostname or "")
+
+
+def _by_backend(lines: list[HostLine], known: Mapping[str, list[str]], name: str) -> dict[str, list[str]]:
+    by_ip: dict[str, list[HostLine]] = {}
+    for line in lines:
+        by_ip.setdefault(line.ip, []).append(line)
+    wrong = [f"{numbers(of)}: {_objection(ip, known)}" for ip, of in by_ip.items() if len(known.get(ip, [])) != 1]
+    if wrong:
+        raise Refused(several(name, wrong))
+    lists: dict[str, list[str]] = {}
+    for ip, of in by_ip.items():
+        lists.setdefault(known[ip][0], []).extend(line.identity for line in of)
+    return lists
+
+
+def _objection(ip: str, known: Mapping[str, list[str]]) -> str:
+    if ip in known:
+        return f"{ip} is the address of {' and of '.join(known[ip])}: claim for each by --backend"
+    return f"{ip} is the address of no backend"
+
+
+def print_hosts(api: Api, backend: str | None) -> None:
+    """Print the claims of one backend, or of all, as lines `<IP> <identity>`."""
+    names = [backend] if backend is not None else [str(one["name"]) for one in api.get("backends")["items"]]
+    for name in names:
+        for piece in api.text(path("backends", name, "stations"), format="hosts"):
+            typer.echo(piece, nl=False)

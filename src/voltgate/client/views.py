@@ -1,0 +1,162 @@
+"""What the gateway knows, as people read it: stations, sessions, backends, claims, and those who wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from voltgate.client.api import Api, path
+from voltgate.client.screen import Json, print_facts, print_json, print_page, tally
+from voltgate.client.table import Column, show
+from voltgate.client.words import counted, moment, word
+
+STATION = (
+    Column("identity", "identity"),
+    Column("name", "name"),
+    Column("route", "route"),
+    Column("claimed by", "claimed_by"),
+    Column("source", "source"),
+    Column("connected", "connected"),
+    Column("version", "version"),
+    Column("address", "address"),
+    Column("since", "since", moment),
+)
+SESSION = (
+    Column("station", "station"),
+    Column("version", "version"),
+    Column("carrier", "carrier"),
+    Column("route", "route"),
+    Column("address", "address"),
+    Column("since", "since", moment),
+    Column("open", "open_calls", number=True),
+    Column("waiting", "waiting_calls", number=True),
+    Column("legs", "legs", lambda legs: _legs(legs)),
+    Column("transactions", "transactions", lambda them: str(len(them)) if isinstance(them, list) and them else ""),
+)
+BACKEND = (
+    Column("name", "name"),
+    Column("state", "state"),
+    Column("url", "url"),
+    Column("soap", "soap_url"),
+    Column("claimed url", "claimed_url"),
+    Column("legs up", "legs_up", number=True),
+    Column("legs", "legs", number=True),
+    Column("claims", "claims", number=True),
+    Column("permit", "permit"),
+    Column("deliver", "deliver"),
+)
+CLAIM = (
+    Column("station", "station"),
+    Column("backend", "backend"),
+    Column("held by", "held_by"),
+    Column("since", "since", moment),
+    Column("renewed", "renewed", moment),
+    Column("by", "by"),
+    Column("contested", "contested"),
+)
+WAITING = (
+    Column("identity", "identity"),
+    Column("address", "address"),
+    Column("tries", "tries", number=True),
+    Column("first", "first", moment),
+    Column("last", "last", moment),
+    Column("offered", "offered"),
+    Column("reason", "reason"),
+)
+_LEG = (
+    Column("leg", "backend"),
+    Column("state", "state"),
+    Column("answers", "answers"),
+    Column("open", "open_calls", number=True),
+    Column("waiting", "waiting_calls", number=True),
+    Column("away (s)", "away_seconds", number=True),
+)
+_TRANSACTION = (
+    Column("transaction", "id"),
+    Column("owner", "owner"),
+    Column("connector", "connector"),
+    Column("began", "began", moment),
+)
+
+
+def list_stations(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
+    """Print the stations that fit."""
+    print_page(api.items("stations", offset, limit, **query), STATION, "station", as_json)
+
+
+def show_station(api: Api, identity: str, as_json: bool) -> None:
+    """Print one station, with its session."""
+    station = api.get(path("stations", identity))
+    if as_json:
+        print_json(station)
+        return
+    print_facts(_facts(STATION, station) | {"tags": word(station.get("tags")), "carrier": word(station.get("carrier"))})
+    if session := station.get("session"):
+        print_inside(session)
+
+
+def list_sessions(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
+    """Print the sessions that fit."""
+    print_page(api.items("sessions", offset, limit, **query), SESSION, "session", as_json)
+
+
+def show_session(api: Api, identity: str, as_json: bool) -> None:
+    """Print one session, with its legs and transactions."""
+    session = api.get(path("sessions", identity))
+    if as_json:
+        print_json(session)
+        return
+    print_facts(_facts(SESSION[:-2], session) | {"busy": word(session.get("busy"))})
+    print_inside(session)
+
+
+def print_inside(session: Json) -> None:
+    """Print the legs of a session and its transactions."""
+    for columns, items in ((_LEG, session.get("legs")), (_TRANSACTION, session.get("transactions"))):
+        if items:
+            print()  # noqa: T201 - a line between two tables
+            show(columns, items)
+
+
+def list_backends(api: Api, as_json: bool) -> None:
+    """Print all backends."""
+    answer = api.get("backends")
+    if as_json:
+        print_json(answer)
+    else:
+        show(BACKEND, answer["items"])
+
+
+def show_backend(api: Api, name: str, as_json: bool) -> None:
+    """Print one backend, with what it was told and what it asked."""
+    backend = api.get(path("backends", name))
+    if as_json:
+        print_json(backend)
+        return
+    counters = ("calls", "commands", "copies_dropped", "commands_refused")
+    counted_ = {counter.replace("_", " "): tally(backend.get(counter)) for counter in counters}
+    given_up = backend.get("given_up")
+    print_facts(_facts(BACKEND, backend) | counted_ | {"given up": counted(given_up, "message") if given_up else None})
+
+
+def list_claims(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
+    """Print the claims that fit."""
+    print_page(api.items("claims", offset, limit, **query), CLAIM, "claim", as_json)
+
+
+def list_waiting(api: Api, offset: int, limit: int, as_json: bool) -> None:
+    """Print the stations that wait to be let in."""
+    print_page(api.items("waiting", offset, limit), WAITING, "waiting station", as_json)
+
+
+def _facts(columns: tuple[Column, ...], item: Json) -> dict[str, str | None]:
+    return {column.heading: column.write(item.get(column.key)) for column in columns}
+
+
+def _legs(legs: object) -> str:
+    """Write the legs of a session in one cell: "billing up, watcher away"."""
+    return ", ".join(_leg(leg) for leg in legs) if isinstance(legs, list) else ""
+
+
+def _leg(leg: Mapping[str, Any]) -> str:
+    return word(f"{leg.get('backend')} {leg.get('state')}")
