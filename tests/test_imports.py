@@ -22,6 +22,8 @@ LAYERS = (("ocpp",), ("relay",), EDGES, ("store", "dialler"), ("gateway",), ("we
 
 APART = {
     "config": frozenset[str](),
+    "client": frozenset[str](),
+    "client.token_file": frozenset({"app", "config", "store.address"}),
     "simulator": frozenset({"ocpp", "carriers", "relay.wire"}),
     "simulator.cli": frozenset({"ocpp", "carriers", "relay.wire", "app", "config"}),
     "simulator.demo": frozenset({"ocpp", "carriers", "relay.wire", "app", "config", "telemetry"}),
@@ -29,7 +31,8 @@ APART = {
 """Parts that stand outside the layers, with what they may know besides themselves."""
 
 KNOWN_TO = {
-    "config": frozenset({"app", "cli", "convert", "simulator.cli", "simulator.demo"}),
+    "config": frozenset({"app", "cli", "convert", "client.token_file", "simulator.cli", "simulator.demo"}),
+    "client": frozenset({"cli"}),
     "simulator": frozenset({"app", "cli"}),
 }
 """Parts that are known to few."""

@@ -68,7 +68,9 @@ class Api:
         """Read what is at a path."""
         return self.ask("GET", where, query=query)
 
-    def ask(self, method: str, where: str, body: object = None, *, query: Json | None = None, wait: float = ANSWER) -> Any:
+    def ask(
+        self, method: str, where: str, body: object = None, *, query: Json | None = None, wait: float = ANSWER
+    ) -> Any:
         """Ask for anything; gives the JSON of the answer, None where there is none. `wait` is in seconds."""
         return _read(self._answer(method, where, body, query, wait))
 

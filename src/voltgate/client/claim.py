@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import typer
 
 from voltgate.client.api import LONG, Api, path
 from voltgate.client.failure import Failure, Refused
-from voltgate.client.identities import HostLine, ip_of, numbers, several
+from voltgate.client.identities import HostLine, ip_of, numbers, read_hosts, read_list, read_text, several
 from voltgate.client.screen import Json, print_json, remark
 from voltgate.client.words import clean, counted, moment
 
 SSH = "SSH_CONNECTION"
 """Where sshd says who is connected: address and port there, address and port here."""
+_STDIN = "standard input"
 _SHOWN = 10
 
 
@@ -30,6 +34,53 @@ class Where:
     def as_dict(self) -> Json:
         """Give the keys of the API that say so."""
         return {key: said for key, said in (("url", self.url), ("ip", self.ip)) if said is not None}
+
+
+def where(url: str | None, ip: str | None, *, from_ssh: bool) -> Where:
+    """Read where a backend is from now on. Raises Refused."""
+    if from_ssh:
+        return Where(ip=ip_of_ssh(os.environ))
+    return Where(url, None if ip is None else sound_ip(ip))
+
+
+def run_list(api: Api, backend: str, where: Where, force: bool, as_json: bool) -> None:
+    """Claim the list on standard input."""
+    stations = read_list(_standard_input(), _STDIN)
+    report(replace(api, backend, stations, where, force), as_json)
+
+
+def run_change(api: Api, backend: str, how: Literal["add", "remove"], as_json: bool) -> None:
+    """Add the stations on standard input, or take them away."""
+    stations = read_list(_standard_input(), _STDIN)
+    if not stations:
+        raise Refused(f"there is no station in {_STDIN}: nothing was changed")
+    report(change(api, backend, how, stations), as_json)
+
+
+def run_hosts(api: Api, file: str, force: bool, as_json: bool) -> None:
+    """Claim what a hosts file says, `-` being standard input; the JSON is a line for each backend."""
+    if file == "-":
+        lines, name = read_hosts(_standard_input(), _STDIN), _STDIN
+    else:
+        lines, name = read_hosts(_text_of(Path(file)), file), file
+    if not lines:
+        raise Refused(f"there is no station in {name}: nothing was changed")
+    for answer in claim_hosts(api, lines, name, force):
+        report(answer, as_json)
+
+
+def _standard_input() -> str:
+    if sys.stdin.isatty():
+        remark("one identity a line; Ctrl-D ends the list")
+    return read_text(sys.stdin.buffer, _STDIN)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        with file.open("rb") as data:
+            return read_text(data, str(file))
+    except OSError as error:
+        raise Refused(f"{file} cannot be read: {error.strerror}") from None
 
 
 def ip_of_ssh(environ: Mapping[str, str]) -> str:
@@ -61,10 +112,9 @@ def replace(api: Api, backend: str, stations: list[str], where: Where, force: bo
     return answer
 
 
-def change(api: Api, backend: str, add: list[str], remove: list[str]) -> Json:
+def change(api: Api, backend: str, how: Literal["add", "remove"], stations: list[str]) -> Json:
     """Add stations to what a backend claims, or take some away."""
-    body = {key: stations for key, stations in (("add", add), ("remove", remove)) if stations}
-    answer: Json = api.ask("PATCH", path("backends", backend, "stations"), body, wait=LONG)
+    answer: Json = api.ask("PATCH", path("backends", backend, "stations"), {how: stations}, wait=LONG)
     return answer
 
 

@@ -61,4 +61,8 @@ def _align(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:
         parts = zip(columns, line, widths, strict=True)
-        typer.echo("  ".join(cell.rjust(width) if column.number else cell.ljust(width) for column, cell, width in parts).rstrip())
+        typer.echo(
+            "  ".join(
+                cell.rjust(width) if column.number else cell.ljust(width) for column, cell, width in parts
+            ).rstrip()
+        )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
 from voltgate.client.api import Api, path
 from voltgate.client.screen import Json, print_facts, print_json, print_page, tally
 from voltgate.client.table import Column, show
@@ -114,7 +116,7 @@ def print_inside(session: Json) -> None:
     """Print the legs of a session and its transactions."""
     for columns, items in ((_LEG, session.get("legs")), (_TRANSACTION, session.get("transactions"))):
         if items:
-            print()  # noqa: T201 - a line between two tables
+            typer.echo()
             show(columns, items)
 
 
@@ -147,6 +149,24 @@ def list_claims(api: Api, offset: int, limit: int, as_json: bool, **query: Any) 
 def list_waiting(api: Api, offset: int, limit: int, as_json: bool) -> None:
     """Print the stations that wait to be let in."""
     print_page(api.items("waiting", offset, limit), WAITING, "waiting station", as_json)
+
+
+def accept(api: Api, identity: str, route: str, as_json: bool) -> None:
+    """Let a waiting station in."""
+    station = api.ask("POST", path("waiting", identity, "accept"), {"route": route})
+    if as_json:
+        print_json(station)
+    else:
+        typer.echo(f"{word(identity)} is let in on {word(route)} when it comes again")
+
+
+def dismiss(api: Api, identity: str, as_json: bool) -> None:
+    """Take a station off the list of those who wait."""
+    api.ask("DELETE", path("waiting", identity))
+    if as_json:
+        print_json({"dismissed": identity})
+    else:
+        typer.echo(f"{word(identity)} is off the list until it comes again")
 
 
 def _facts(columns: tuple[Column, ...], item: Json) -> dict[str, str | None]:
