@@ -71,9 +71,7 @@ def _version(text: str | None) -> str | None:
 @app.command()
 def stations(
     identity: Annotated[str | None, typer.Argument(help="One station, with its session.", show_default=False)] = None,
-    q: Annotated[
-        str | None, typer.Option("--q", metavar="TEXT", help="Only those whose identity or name has it.")
-    ] = None,
+    q: Annotated[str | None, typer.Option(metavar="TEXT", help="Only those whose identity or name has it.")] = None,
     route: Route = None,
     backend: Backend = None,
     tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
@@ -179,7 +177,7 @@ def claim(
     hosts: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Claim for each backend at an IP what lines `<IP> <identity>` say; `-`: stdin."
+            metavar="FILE", help="Claim what lines `<IP> <identity>` say for the backend at each IP; `-`: stdin."
         ),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Where this backend is from now on.")] = None,

@@ -10,7 +10,7 @@ import typer
 from voltgate.client.api import Api
 from voltgate.client.screen import print_json, remark
 from voltgate.client.stream import Stream
-from voltgate.client.words import clean, clock, compact, counted, word
+from voltgate.client.words import clean, clock, compact, word
 
 _SHORT = 160
 """Characters of a payload that are shown, unless all are asked for."""
@@ -34,10 +34,8 @@ def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
 
 
 def _lost(data: Any) -> str:
-    number = (
-        next((value for value in data.values() if isinstance(value, int)), 0) if isinstance(data, Mapping) else data
-    )
-    return f"{counted(int(number), 'message')} not shown: they came faster than they were read"
+    number = next(iter(data.values()), 0) if isinstance(data, Mapping) else data
+    return f"messages not shown because they came faster than they were read: {word(number)}"
 
 
 def message_line(message: Mapping[str, Any], longest: int | None) -> str:

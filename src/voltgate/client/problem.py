@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from voltgate.client.words import clean
@@ -12,7 +13,7 @@ from voltgate.client.words import clean
 _MOST_ERRORS = 5
 _LONGEST = 2000
 
-_ADVICE = {
+_ADVICE: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "give a valid token in VOLTGATE_TOKEN or by --token-file",
     HTTPStatus.FORBIDDEN: "use the token of somebody who may",
     HTTPStatus.TOO_MANY_REQUESTS: "wait a little and try again",
@@ -21,13 +22,13 @@ _ADVICE = {
 
 
 def sentence(status: int, body: bytes) -> str:
-    """Say what was wrong, and what to do where the status tells; for any answer, also one that is no problem document."""
+    """Say what was wrong, and what to do where the status tells."""
     document = _document(body)
     what = _what(status, document)
     errors = list(_errors(document.get("errors")))
     if errors:
         what = f"{what}: {'; '.join(errors)}"
-    advice = _ADVICE.get(HTTPStatus(status)) if status in HTTPStatus else None
+    advice = _ADVICE.get(status)
     return clean(f"{what}; {advice}" if advice else what)[:_LONGEST]
 
 
@@ -43,11 +44,7 @@ def _what(status: int, document: Mapping[str, Any]) -> str:
     title, detail = (str(document.get(key) or "").rstrip(". ") for key in ("title", "detail"))
     if title and detail:
         return detail if detail.startswith(title) else f"{title}: {detail}"
-    return detail or title or f"the answer was HTTP {status} {_phrase(status)}".rstrip()
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in HTTPStatus else ""
+    return detail or title or f"the answer was HTTP {status} {responses.get(status, '')}".rstrip()
 
 
 def _errors(errors: object) -> Iterator[str]:

@@ -60,9 +60,9 @@ def _align(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
     lines = [[column.heading for column in columns], *cells]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:
-        parts = zip(columns, line, widths, strict=True)
-        typer.echo(
-            "  ".join(
-                cell.rjust(width) if column.number else cell.ljust(width) for column, cell, width in parts
-            ).rstrip()
-        )
+        parts = map(_aligned, columns, line, widths)
+        typer.echo("  ".join(parts).rstrip())
+
+
+def _aligned(column: Column, cell: str, width: int) -> str:
+    return cell.rjust(width) if column.number else cell.ljust(width)

@@ -12,6 +12,20 @@ from voltgate.client.screen import Json, print_facts, print_json, print_page, ta
 from voltgate.client.table import Column, show
 from voltgate.client.words import counted, moment, word
 
+
+def _legs(legs: object) -> str:
+    """Write the legs of a session in one cell: "billing up, watcher away"."""
+    return ", ".join(_leg(leg) for leg in legs) if isinstance(legs, list) else ""
+
+
+def _leg(leg: Mapping[str, Any]) -> str:
+    return word(f"{leg.get('backend')} {leg.get('state')}")
+
+
+def _number(them: object) -> str:
+    return str(len(them)) if isinstance(them, list) and them else ""
+
+
 STATION = (
     Column("identity", "identity"),
     Column("name", "name"),
@@ -32,8 +46,8 @@ SESSION = (
     Column("since", "since", moment),
     Column("open", "open_calls", number=True),
     Column("waiting", "waiting_calls", number=True),
-    Column("legs", "legs", lambda legs: _legs(legs)),
-    Column("transactions", "transactions", lambda them: str(len(them)) if isinstance(them, list) and them else ""),
+    Column("legs", "legs", _legs),
+    Column("transactions", "transactions", _number),
 )
 BACKEND = (
     Column("name", "name"),
@@ -171,12 +185,3 @@ def dismiss(api: Api, identity: str, as_json: bool) -> None:
 
 def _facts(columns: tuple[Column, ...], item: Json) -> dict[str, str | None]:
     return {column.heading: column.write(item.get(column.key)) for column in columns}
-
-
-def _legs(legs: object) -> str:
-    """Write the legs of a session in one cell: "billing up, watcher away"."""
-    return ", ".join(_leg(leg) for leg in legs) if isinstance(legs, list) else ""
-
-
-def _leg(leg: Mapping[str, Any]) -> str:
-    return word(f"{leg.get('backend')} {leg.get('state')}")
