@@ -32,7 +32,7 @@ def path(*parts: str) -> str:
 
 
 def connect(url: str, token_file: Path | None = None, config: Path | None = None) -> Api:
-    """Give the API at `url`, with the token that is meant for it. Raises Refused and ConfigErrors."""
+    """Give the API at `url`, with the token that is meant for it. Raises Refused."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Refused(f'"{url}" is no address of a gateway: give one like http://127.0.0.1:8000')

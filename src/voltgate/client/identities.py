@@ -10,8 +10,8 @@ from typing import BinaryIO
 from voltgate.client.failure import Refused
 from voltgate.client.words import clean, counted, listed
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes of a list: a million identities of the longest kind."""
+LARGEST = 32 * 1024 * 1024
+"""Bytes of a list: what the API takes."""
 _SHOWN = 5
 
 

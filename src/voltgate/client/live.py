@@ -20,6 +20,8 @@ _ARROWS = {
     "from_backend": "{} →",
     "to_backend": "→ {}",
 }
+_ON_BEHALF = {"from_station": "answered by {}", "to_station": "asked by {}"}
+"""Who is behind a message on the station's own connection."""
 
 
 def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
@@ -47,6 +49,7 @@ def message_line(message: Mapping[str, Any], longest: int | None) -> str:
         f"{word(message.get('action'))} {_cut(message.get('payload'), longest)}",
         _outcome(message, longest),
         _milliseconds(message.get("latency_ms")),
+        _behalf(message),
     ]
     return "  ".join(part for part in parts if part)
 
@@ -55,6 +58,11 @@ def _arrow(message: Mapping[str, Any]) -> str:
     direction = str(message.get("direction"))
     backend = message.get("backend") or message.get("leg")
     return _ARROWS.get(direction, direction).format(word(backend))
+
+
+def _behalf(message: Mapping[str, Any]) -> str:
+    backend = message.get("backend")
+    return _ON_BEHALF.get(str(message.get("direction")), "").format(word(backend)) if backend else ""
 
 
 def _outcome(message: Mapping[str, Any], longest: int | None) -> str:

@@ -24,10 +24,7 @@ _ADVICE: Mapping[int, str] = {
 def sentence(status: int, body: bytes) -> str:
     """Say what was wrong, and what to do where the status tells."""
     document = _document(body)
-    what = _what(status, document)
-    errors = list(_errors(document.get("errors")))
-    if errors:
-        what = f"{what}: {'; '.join(errors)}"
+    what = "; ".join([_what(status, document), *_errors(document.get("errors")), *_more(document)])
     advice = _ADVICE.get(status)
     return clean(f"{what}; {advice}" if advice else what)[:_LONGEST]
 
@@ -42,9 +39,22 @@ def _document(body: bytes) -> Mapping[str, Any]:
 
 def _what(status: int, document: Mapping[str, Any]) -> str:
     title, detail = (str(document.get(key) or "").rstrip(". ") for key in ("title", "detail"))
-    if title and detail:
-        return detail if detail.startswith(title) else f"{title}: {detail}"
+    if detail and title and not _is_phrase(title):
+        return f"{title}: {detail}"
     return detail or title or f"the answer was HTTP {status} {responses.get(status, '')}".rstrip()
+
+
+def _is_phrase(title: str) -> bool:
+    """Tell whether a title says no more than the HTTP status does."""
+    return title in responses.values() or title in {"Content Too Large", "Unprocessable Content"}
+
+
+def _more(document: Mapping[str, Any]) -> Iterator[str]:
+    """Say what only calls have: what is wrong where in the payload, and whether the station got the call."""
+    if "code" in document:
+        yield f"{document['code']} at {document.get('where') or 'the payload'}"
+    if isinstance(document.get("sent"), bool):
+        yield "the call was sent" if document["sent"] else "the call was not sent"
 
 
 def _errors(errors: object) -> Iterator[str]:

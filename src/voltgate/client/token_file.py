@@ -17,15 +17,18 @@ _LARGEST = 4096
 
 
 def local_token(config: Path | None) -> str | None:
-    """Read the token that the gateway of this machine left beside its database; None when there is none to be read.
+    """Give the token of this machine's gateway: its `admin_token`, else the one it left beside its database.
 
-    The configuration at `config`, or the one that is found, is read as `voltgate check` does. Raises ConfigErrors.
+    None when neither can be read. The configuration at `config`, or the one that is found, is read as `voltgate check`
+    does. Raises ConfigErrors.
     """
     from voltgate.app.database import address_of  # noqa: PLC0415 - only who needs it waits for it
     from voltgate.config import read  # noqa: PLC0415
     from voltgate.store.address import SQLITE  # noqa: PLC0415
 
     loaded = read(config, os.environ)
+    if loaded.config.admin_token is not None:
+        return loaded.config.admin_token.get_secret_value()
     address = address_of(loaded)
     if address is None or address.drivername != SQLITE:
         return None
@@ -39,13 +42,26 @@ def local_token(config: Path | None) -> str | None:
 def token_for(url: str, file: Path | None, config: Path | None, environ: Mapping[str, str]) -> str | None:
     """Choose the token for the API at `url`: of `file`, else of the environment, else of this machine's gateway.
 
-    The token of this machine's gateway goes nowhere else. Raises Refused and ConfigErrors.
+    The token of this machine's gateway goes nowhere else. Raises Refused.
     """
     if file is not None:
         return _given(file)
     if token := environ.get(VARIABLE, "").strip():
         return _sound(token, VARIABLE)
-    return local_token(config) if is_here(url) else None
+    return _local(config) if is_here(url) else None
+
+
+def _local(config: Path | None) -> str | None:
+    from voltgate.config import ConfigErrors  # noqa: PLC0415
+
+    try:
+        return local_token(config)
+    except ConfigErrors as errors:
+        why = errors.problems[0]
+        raise Refused(
+            f"no token was given, and the configuration of this machine's gateway names none: {why}; give a token in "
+            f"{VARIABLE} or by --token-file"
+        ) from None
 
 
 def is_here(url: str) -> bool:
