@@ -7,7 +7,7 @@ import pty
 import subprocess
 from typing import Any
 
-from tests.client.counterpart import DEADLINE, Asked, Answer, Counterpart, Terminal
+from tests.client.counterpart import DEADLINE, Answer, Asked, Counterpart, Terminal
 from tests.harness import VOLTGATE
 
 
