@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,7 +67,7 @@ Say = Callable[[Asked], Answer]
 class Counterpart:
     """The server: what it answers is written by the test, what it was asked is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
         self._says: dict[str, list[Say | Answer]] = {}
         counterpart = self
@@ -114,7 +117,9 @@ class Counterpart:
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -136,6 +141,14 @@ class Counterpart:
         self._server.shutdown()
         self._thread.join(DEADLINE)
         self._server.server_close()
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """Give an address at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import socket
+import ssl
 from pathlib import Path
 
 import pytest
 
-from tests.client.counterpart import Answer, Counterpart, Terminal, environment, problem
+from tests.client.counterpart import Answer, Counterpart, Terminal, environment, nobody, problem
+from tests.keypair import write_pair
 
 EMPTY = {"items": [], "total": 0}
 
@@ -101,9 +101,8 @@ def test_without_any_token(api: Counterpart, voltgate: Terminal) -> None:
 
 def test_nobody_answers(voltgate: Terminal) -> None:
     """A gateway that cannot be reached is exit code 2 and one sentence."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # and nobody listens
-        ended = voltgate("stations", "--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
+    with nobody() as url:
+        ended = voltgate("stations", "--url", url)
     assert ended.code == 2
     assert ended.err.endswith("(connection refused): is the gateway running?\n")
     assert len(ended.err.splitlines()) == 1
@@ -145,6 +144,33 @@ def test_a_problem_is_a_sentence(api: Counterpart, voltgate: Terminal, answer: A
     assert (ended.code, ended.out, ended.err) == (1, "", f"voltgate: {said}\n")
 
 
+def test_a_certificate_that_nobody_vouches_for(voltgate: Terminal) -> None:
+    """By https only a gateway with a trusted certificate gets the token; SSL_CERT_FILE names who else is trusted."""
+    certificate, key = voltgate.folder / "cert.pem", voltgate.folder / "key.pem"
+    write_pair(certificate, key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    api = Counterpart(context)
+    try:
+        api.says("GET backends", EMPTY)
+        ended = voltgate("backends", "--url", api.url)
+        assert ended.code == 2
+        assert "name its authority in SSL_CERT_FILE" in ended.err
+        assert len(ended.err.splitlines()) == 1
+        assert api.asked == []
+        env = voltgate.environment(SSL_CERT_FILE=str(certificate))
+        assert voltgate("backends", "--url", api.url, env=env).code == 0
+    finally:
+        api.close()
+
+
+def test_words_that_are_no_text(api: Counterpart, voltgate: Terminal) -> None:
+    """Bytes on the command line that are no UTF-8 end in a sentence too."""
+    api.says("GET stations/%FF", problem(404, "Not Found", "There is no such station."))
+    assert voltgate("stations", "\udcff").err == "voltgate: There is no such station\n"
+    assert voltgate("stations", "--q", "\udcff").code == 1
+
+
 def test_somebody_else_answers(api: Counterpart, voltgate: Terminal) -> None:
     """What is no API of Voltgate is recognised, and a redirect is not followed with the token."""
     api.says("GET stations", Answer(kind="text/html", pieces=("<html>",)), ["a list"])
@@ -159,7 +185,15 @@ def test_somebody_else_answers(api: Counterpart, voltgate: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["127.0.0.1:8000", "ftp://x", "http://", "http://me:secret@127.0.0.1:8000", "http://[::1"]
+    "url",
+    [
+        "127.0.0.1:8000",
+        "ftp://x",
+        "http://",
+        "http://me:secret@127.0.0.1:8000",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+    ],
 )
 def test_an_address_that_is_none(voltgate: Terminal, url: str) -> None:
     """An address that cannot be a gateway's is refused with an example; a password in it is not repeated."""
@@ -183,4 +217,4 @@ def test_help_needs_no_http_client(voltgate: Terminal) -> None:
     assert "stations" in ended.out
     assert "httpx2" not in ended.err
     assert "voltgate.client.cli" in ended.err
-    assert json.dumps("sqlalchemy") not in ended.err
+    assert "voltgate.client.api" not in ended.err

@@ -155,23 +155,18 @@ def test_what_does_not_go_together(api: Counterpart, voltgate: Terminal, words: 
 
 # Hosts files.
 
+
+def at(name: str, url: str, soap_url: str | None = None, claimed_url: str | None = None) -> dict[str, str | None]:
+    return {"name": name, "url": url, "soap_url": soap_url, "claimed_url": claimed_url}
+
+
 BACKENDS = {
     "items": [
-        {"name": "a", "url": "ws://10.0.0.1:9000/{station}", "soap_url": None, "claimed_url": None},
-        {
-            "name": "b",
-            "url": "ws://10.9.9.9/{station}",
-            "soap_url": None,
-            "claimed_url": "ws://[2001:db8::2]/{station}",
-        },
-        {
-            "name": "c",
-            "url": "wss://csms.example/{station}",
-            "soap_url": "http://10.0.0.3:6060/ocpp",
-            "claimed_url": None,
-        },
-        {"name": "d", "url": "ws://10.0.0.5/{station}", "soap_url": None, "claimed_url": None},
-        {"name": "e", "url": "ws://10.0.0.5:81/{station}", "soap_url": None, "claimed_url": None},
+        at("a", "ws://10.0.0.1:9000/{station}"),
+        at("b", "ws://10.9.9.9/{station}", claimed_url="ws://[2001:db8::2]/{station}"),
+        at("c", "wss://csms.example/{station}", soap_url="http://10.0.0.3:6060/ocpp"),
+        at("d", "ws://10.0.0.5/{station}"),
+        at("e", "ws://10.0.0.5:81/{station}"),
     ],
     "total": 5,
 }

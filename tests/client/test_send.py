@@ -40,13 +40,27 @@ def test_the_payload_from_standard_input(api: Counterpart, voltgate: Terminal) -
 
 @pytest.mark.parametrize(
     ("payload", "said"),
-    [("{", "the payload is not JSON"), ("[1]", "is not a JSON object"), ("NaN", "not a JSON object")],
+    [
+        ("{", "the payload is not JSON"),
+        ("[1]", "the payload is not a JSON object"),
+        ('{"a": NaN}', "the payload is not JSON: NaN is not a number"),
+        ("[" * 100_000, "the payload is not JSON"),
+    ],
 )
 def test_a_payload_that_is_none(api: Counterpart, voltgate: Terminal, payload: str, said: str) -> None:
     """What is no JSON object is not sent."""
     ended = voltgate("send", "CP1", "Reset", payload)
     assert ended.code == 1
     assert said in ended.err
+    assert api.asked == []
+
+
+def test_a_payload_that_is_no_text(api: Counterpart, voltgate: Terminal) -> None:
+    """What standard input has must be text, and no more than the gateway takes."""
+    for stdin in (b'{"a": "\xff"}', b"[" * (1024 * 1024 + 1)):
+        ended = voltgate("send", "CP1", "Reset", "-", stdin=stdin)
+        assert ended.code == 1
+        assert len(ended.err.splitlines()) == 1
     assert api.asked == []
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +17,11 @@ from voltgate import __version__
 from voltgate.client.failure import OutOfReach, Refused
 from voltgate.client.problem import sentence
 from voltgate.client.token_file import is_here, token_for
+from voltgate.client.words import clean
 
 Json = dict[str, Any]
+
+_JSON = {"content-type": "application/json"}
 
 CONNECT = 10.0
 ANSWER = 30.0
@@ -28,17 +33,33 @@ PAGE = 1000
 
 def path(*parts: str) -> str:
     """Join the parts of a path; an identity may hold anything."""
-    return "/".join(quote(part, safe="") for part in parts)
+    return "/".join(quote(part, safe="", errors="surrogateescape") for part in parts)
 
 
 def connect(url: str, token_file: Path | None = None, config: Path | None = None) -> Api:
     """Give the API at `url`, with the token that is meant for it. Raises Refused."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Refused(f'"{url}" is no address of a gateway: give one like http://127.0.0.1:8000')
-    if parts.username is not None or parts.password is not None:
+    _check(url)
+    try:
+        return Api(url, token_for(url, token_file, config, os.environ))
+    except (httpx2.InvalidURL, ValueError, ImportError) as error:  # the two last: of a proxy in the environment
+        raise Refused(f"{url} cannot be asked: {error}") from None
+
+
+def _trust(url: str) -> ssl.SSLContext:
+    """Say which certificates are trusted: the system's, or SSL_CERT_FILE's; none are read where none is needed."""
+    return ssl.create_default_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if "@" in url:
         raise Refused("a gateway's address holds no password: give a token in VOLTGATE_TOKEN or by --token-file")
-    return Api(url, token_for(url, token_file, config, os.environ))
+    if not sound:
+        raise Refused(f'"{clean(url)}" is no address of a gateway: give one like http://127.0.0.1:8000')
 
 
 class Api:
@@ -53,6 +74,7 @@ class Api:
             base_url=f"{url.rstrip('/')}/api/v1/",
             headers=headers,
             timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
+            verify=_trust(url),
             trust_env=not is_here(url),  # no proxy stands between a machine and itself
         )
 
@@ -90,7 +112,7 @@ class Api:
         items: list[Any] = []
         while True:
             page = self.get(where, offset=offset + len(items), limit=min(PAGE, limit - len(items)), **query)
-            if not isinstance(page, dict) or not {"items", "total"} <= page.keys():
+            if not {"items", "total"} <= page.keys():
                 raise _stranger(self.url)
             items += page["items"]
             if len(items) >= limit or not page["items"] or offset + len(items) >= page["total"]:
@@ -98,18 +120,22 @@ class Api:
 
     def out_of_reach(self, error: httpx2.RequestError) -> OutOfReach:
         """Say why the gateway did not answer."""
+        reason = _reason(error)
+        if isinstance(reason, ssl.SSLError):
+            return OutOfReach(f"{self.url} is not trusted ({reason.strerror}): name its authority in SSL_CERT_FILE")
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return OutOfReach(f"nobody answers at {self.url} ({_reason(error)}): is the gateway running?")
+            return OutOfReach(f"nobody answers at {self.url} ({_words(reason)}): is the gateway running?")
         if isinstance(error, httpx2.TimeoutException):
             return OutOfReach(f"{self.url} did not answer in time: what was asked may have been done all the same")
-        return OutOfReach(f"the connection to {self.url} broke ({_reason(error)}): try again")
+        return OutOfReach(f"the connection to {self.url} broke ({_words(reason)}): try again")
 
     def _answer(self, method: str, where: str, body: object, query: Json | None, wait: float) -> httpx2.Response:
         try:
             return self.http.request(
                 method,
                 where,
-                json=body,
+                content=None if body is None else json.dumps(body, separators=(",", ":")),
+                headers=None if body is None else _JSON,
                 params=_given(query or {}),
                 timeout=httpx2.Timeout(wait, connect=CONNECT),
             )
@@ -132,9 +158,12 @@ def _read(answer: httpx2.Response) -> Any:
     if not answer.content:
         return None
     try:
-        return answer.json()
+        document = answer.json()
     except ValueError:
-        raise _stranger(str(answer.url)) from None
+        document = None
+    if not isinstance(document, dict):
+        raise _stranger(str(answer.url))
+    return document
 
 
 def _stranger(url: str) -> Refused:
@@ -149,10 +178,16 @@ def refusal(answer: httpx2.Response) -> Refused:
     return Refused(sentence(answer.status_code, answer.content), answer.status_code)
 
 
-def _reason(error: httpx2.RequestError) -> str:
+def _reason(error: BaseException) -> BaseException:
+    """Find what the operating system or TLS said, where they did."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
+            return cause
         cause = cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__
+    return error
+
+
+def _words(reason: BaseException) -> str:
+    said = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+    return clean(said.lower()) or type(reason).__name__

@@ -16,6 +16,7 @@ from voltgate.client.api import LONG, Api, path
 from voltgate.client.failure import Failure, Refused
 from voltgate.client.identities import HostLine, ip_of, numbers, read_hosts, read_list, read_text, several
 from voltgate.client.screen import Json, print_json, remark
+from voltgate.client.views import all_backends
 from voltgate.client.words import clean, counted, moment
 
 SSH = "SSH_CONNECTION"
@@ -150,7 +151,7 @@ def claim_hosts(api: Api, lines: list[HostLine], name: str, force: bool) -> Iter
     Raises Refused before anything is changed when an address is no backend's. A list that is refused leaves those of
     the backends before it claimed, and says so.
     """
-    lists = _by_backend(lines, addresses(api.get("backends")["items"]), name)
+    lists = _by_backend(lines, addresses(all_backends(api)["items"]), name)
     done: list[str] = []
     for backend, stations in lists.items():
         try:
@@ -200,7 +201,7 @@ def _objection(ip: str, known: Mapping[str, list[str]]) -> str:
 
 def print_hosts(api: Api, backend: str | None) -> None:
     """Print the claims of one backend, or of all, as lines `<IP> <identity>`."""
-    names = [backend] if backend is not None else [str(one["name"]) for one in api.get("backends")["items"]]
+    names = [backend] if backend is not None else [str(one["name"]) for one in all_backends(api)["items"]]
     for name in names:
         for piece in api.text(path("backends", name, "stations"), format="hosts"):
             typer.echo(piece, nl=False)

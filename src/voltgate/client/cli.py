@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +56,14 @@ def _asking(url: str, token_file: Path | None, config: Path | None) -> Iterator[
 
 @contextlib.contextmanager
 def _in_sentences() -> Iterator[None]:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
+    except UnicodeEncodeError:
+        typer.echo("voltgate: what was typed is not UTF-8 text", err=True)
+        raise typer.Exit(1) from None
     except Failure as failure:
         typer.echo(f"voltgate: {failure}", err=True)
         raise typer.Exit(failure.code) from None
@@ -306,5 +313,5 @@ def send(
     with _asking(url, token_file, config) as api:
         from voltgate.client import send as sending  # noqa: PLC0415
 
-        text = sys.stdin.read(sending.LARGEST) if payload == "-" else payload
+        text = sending.read_payload(sys.stdin.buffer) if payload == "-" else payload
         sending.report(sending.send(api, station, action, sending.payload_of(text), timeout, check), as_json)

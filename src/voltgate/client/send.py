@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, BinaryIO
 
 import typer
 
@@ -12,8 +12,8 @@ from voltgate.client.failure import Refused
 from voltgate.client.screen import print_json, remark
 from voltgate.client.words import clean, compact
 
-LARGEST = 4 * 1024 * 1024
-"""Characters that are read of a payload: more than any charger takes."""
+LARGEST = 1024 * 1024
+"""Bytes of a payload: what the API takes."""
 _MARGIN = 15.0
 """Seconds that the gateway may take beside the charger."""
 
@@ -21,12 +21,28 @@ _MARGIN = 15.0
 def payload_of(text: str) -> dict[str, Any]:
     """Read the payload of a call. Raises Refused."""
     try:
-        payload = json.loads(text or "{}")
-    except ValueError as error:
+        payload = json.loads(text or "{}", parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise Refused(f"the payload is not JSON: {error}") from None
     if not isinstance(payload, dict):
         raise Refused('the payload is not a JSON object: write one like {"type": "Soft"}')
     return payload
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is not a number")
+
+
+def read_payload(file: BinaryIO) -> str:
+    """Read the text of a payload. Raises Refused."""
+    data = file.read(LARGEST + 1)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise Refused("the payload is not UTF-8 text") from None
+    if len(data) > LARGEST:
+        raise Refused(f"the payload is larger than {LARGEST // 1024} kB: no charger takes that")
+    return text
 
 
 def send(api: Api, station: str, action: str, payload: dict[str, Any], timeout: float, check: bool) -> dict[str, Any]:

@@ -85,5 +85,5 @@ class Stream:
 def _read(data: str) -> Any:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("the stream holds an event that is not JSON: is it the right address?") from None

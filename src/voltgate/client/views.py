@@ -12,6 +12,9 @@ from voltgate.client.screen import Json, print_facts, print_json, print_page, ta
 from voltgate.client.table import Column, show
 from voltgate.client.words import counted, moment, word
 
+MOST_BACKENDS = 100_000
+"""Backends that a list is read of."""
+
 
 def _legs(legs: object) -> str:
     """Write the legs of a session in one cell: "billing up, watcher away"."""
@@ -136,11 +139,12 @@ def print_inside(session: Json) -> None:
 
 def list_backends(api: Api, as_json: bool) -> None:
     """Print all backends."""
-    answer = api.get("backends")
-    if as_json:
-        print_json(answer)
-    else:
-        show(BACKEND, answer["items"])
+    print_page(all_backends(api), BACKEND, "backend", as_json)
+
+
+def all_backends(api: Api) -> Json:
+    """Read the list of all backends."""
+    return api.items("backends", 0, MOST_BACKENDS)
 
 
 def show_backend(api: Api, name: str, as_json: bool) -> None:
