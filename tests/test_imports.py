@@ -17,13 +17,22 @@ _STANDARD = frozenset(sys.stdlib_module_names)
 SOURCE = Path(voltgate.__file__).parent
 
 EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
-LAYERS = (("ocpp",), ("relay",), EDGES, ("store", "dialler"), ("gateway",), ("web",), ("app",), ("convert",), ("cli",))
+LAYERS = (
+    ("ocpp",),
+    ("relay",),
+    EDGES,
+    ("store", "dialler"),
+    ("gateway",),
+    ("web",),
+    ("app",),
+    ("convert",),
+    ("client",),
+    ("cli",),
+)
 """From the inside out. A part knows those of the layers before its own, and none of its own but itself."""
 
 APART = {
     "config": frozenset[str](),
-    "client": frozenset[str](),
-    "client.token_file": frozenset({"app", "config", "store.address"}),
     "simulator": frozenset({"ocpp", "carriers", "relay.wire"}),
     "simulator.cli": frozenset({"ocpp", "carriers", "relay.wire", "app", "config"}),
     "simulator.demo": frozenset({"ocpp", "carriers", "relay.wire", "app", "config", "telemetry"}),
@@ -32,7 +41,6 @@ APART = {
 
 KNOWN_TO = {
     "config": frozenset({"app", "cli", "convert", "client.token_file", "simulator.cli", "simulator.demo"}),
-    "client": frozenset({"cli"}),
     "simulator": frozenset({"app", "cli"}),
 }
 """Parts that are known to few."""
