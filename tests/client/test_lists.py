@@ -14,7 +14,7 @@ from tests.harness import VOLTGATE
 def station(identity: str, **more: Any) -> dict[str, Any]:
     return {
         "identity": identity,
-        "name": None,
+        "name": identity,
         "tags": [],
         "route": "home",
         "claimed_by": None,

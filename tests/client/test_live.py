@@ -116,17 +116,40 @@ def test_events_behind_a_number(api: Counterpart, voltgate: Terminal) -> None:
     assert api.asked[0].query == {"station": "CP1"}
 
 
+def test_what_a_stream_leaves_out_is_said(api: Counterpart, voltgate: Terminal) -> None:
+    """Events that the gateway has forgotten, and what cannot be read, are remarks beside the output."""
+    at = "2026-11-21T07:30:00.000Z"
+    api.says(
+        "GET events",
+        stream(
+            sse("lost", {"lost": 12}),
+            sse("lost", {"lost": None}),
+            "data: {\n\n",
+            sse("X", {"id": 20, "at": at, "kind": "X"}, 20),
+            None,
+        ),
+    )
+    with running(voltgate, "events", "--kind", "X", "--kind", "Y") as process:
+        assert next(lines(process, 1)) == "07:30:00.000  X"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=DEADLINE)
+    said = err.splitlines()
+    assert said[0] == "events not shown because the gateway has forgotten them: 12"
+    assert said[1].startswith("the gateway was started again")
+    assert said[2].startswith("an event is no JSON: ")
+    assert api.asked[0].query == {"kind": "Y"}  # the last of both, as the counterpart reads a query
+
+
 @pytest.mark.parametrize("command", ["tail", "events"])
 def test_a_stream_that_is_refused(api: Counterpart, voltgate: Terminal, command: str) -> None:
     """Whoever may not listen is told so, at once; so is whoever asks a server that is none of ours."""
     path = {"tail": "messages", "events": "events"}[command]
-    api.says(f"GET {path}", problem(403, "Forbidden", "This takes the role."), {"no": "stream"}, stream("data: x\n\n"))
+    api.says(f"GET {path}", problem(403, "Forbidden", "This takes the role."), {"no": "stream"})
     ended = voltgate(command)
     assert (ended.code, ended.err) == (1, "voltgate: This takes the role; use the token of somebody who may\n")
-    for _ in range(2):
-        ended = voltgate(command)
-        assert ended.code == 1
-        assert "is it the right address?" in ended.err
+    ended = voltgate(command)
+    assert ended.code == 1
+    assert "is it the right address?" in ended.err
     with nobody() as url:
         assert voltgate(command, "--url", url).code == 2
 

@@ -281,7 +281,7 @@ def tail(
 @app.command()
 def events(
     station: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only what is about this station.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
     after: Annotated[str, typer.Option(metavar="ID", help="Begin behind the event with this id.")] = "",
     as_json: AsJson = False,
     url: Url = HERE,
@@ -292,7 +292,7 @@ def events(
     with _asking(url, token_file, config) as api:
         from voltgate.client.live import events as follow  # noqa: PLC0415
 
-        follow(api, station, kind, after, as_json)
+        follow(api, station, kind or [], after, as_json)
 
 
 @app.command()

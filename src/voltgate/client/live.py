@@ -35,9 +35,8 @@ def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
             typer.echo(message_line(event.data, None if full else _SHORT))
 
 
-def _lost(data: Any) -> str:
-    number = next(iter(data.values()), 0) if isinstance(data, Mapping) else data
-    return f"messages not shown because they came faster than they were read: {word(number)}"
+def _lost(data: Mapping[str, Any]) -> str:
+    return f"messages not shown because they came faster than they were read: {word(data.get('lost'))}"
 
 
 def message_line(message: Mapping[str, Any], longest: int | None) -> str:
@@ -83,13 +82,22 @@ def _milliseconds(value: object) -> str:
     return f"{value:.1f} ms" if isinstance(value, int | float) else ""
 
 
-def events(api: Api, station: str | None, kind: str | None, after: str, as_json: bool) -> None:
+def events(api: Api, station: str | None, kinds: list[str], after: str, as_json: bool) -> None:
     """Print events as they happen, until the command is stopped."""
-    for event in Stream(api, "events", {"station": station, "kind": kind}, after=after).follow(remark):
+    for event in Stream(api, "events", {"station": station, "kind": kinds}, after=after).follow(remark):
         if as_json:
             print_json(event.data)
+        elif event.kind == "lost":
+            remark(_forgotten(event.data))
         else:
             typer.echo(event_line(event.data, event.kind))
+
+
+def _forgotten(data: Mapping[str, Any]) -> str:
+    number = data.get("lost")
+    if number is None:
+        return "the gateway was started again: what happened before that is not known to it any more"
+    return f"events not shown because the gateway has forgotten them: {word(number)}"
 
 
 def event_line(event: Mapping[str, Any], kind: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,12 @@ SILENCE = 45.0
 """Seconds without a byte after which a stream is dead: the gateway says something every 15."""
 _SOON, _LATE = 0.5, 10.0
 """Seconds before the first and before a later try to come back."""
+_LARGEST = 32 * 1024 * 1024
+"""Bytes of one event: a message and its answer, each as large as a gateway may let them be."""
 _TOO_MANY, _OUR_FAULT = 429, 500
+
+
+Query = Mapping[str, str | list[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,9 @@ class Event:
 
 
 class Stream:
-    """The events at one path. Iterating ends only by Refused, or by OutOfReach when the first try fails."""
+    """The events at one path. Following ends only by Refused, or by OutOfReach when the first try fails."""
 
-    def __init__(self, api: Api, where: str, query: dict[str, str | None], *, after: str = "") -> None:
+    def __init__(self, api: Api, where: str, query: Query, *, after: str = "") -> None:
         self._api = api
         self._where = where
         self._query = {key: value for key, value in query.items() if value is not None}
@@ -41,10 +46,10 @@ class Stream:
         self._met = False
 
     def follow(self, remark: Callable[[str], None]) -> Iterator[Event]:
-        """Give every event, and tell `remark` when the connection was lost and is tried again."""
+        """Give every event, and tell `remark` of those that cannot be read, and when the connection was lost."""
         while True:
             try:
-                yield from self._once()
+                yield from self._once(remark)
                 lost = "the gateway ended the stream"
             except httpx2.RequestError as error:
                 failure = self._api.out_of_reach(error)
@@ -57,17 +62,24 @@ class Stream:
             time.sleep(self._wait)
             self._wait = min(self._wait * 2, _LATE)
 
-    def _once(self) -> Iterator[Event]:
+    def _once(self, remark: Callable[[str], None]) -> Iterator[Event]:
         """Give the events of one connection, to its end."""
         headers = {"last-event-id": self._last} if self._last else {}
         timeout = httpx2.Timeout(SILENCE, connect=CONNECT)
-        with self._api.http.sse(self._where, params=self._query, headers=headers, timeout=timeout) as source:
+        with self._api.http.sse(
+            self._where, params=self._query, headers=headers, timeout=timeout, max_event_size=_LARGEST
+        ) as source:
             self._admit(source.response)
             for event in source:
                 self._wait = _SOON
                 self._last = event.id or self._last
-                if event.data:
-                    yield Event(event.event, event.id, _read(event.data))
+                try:
+                    data = json.loads(event.data or "null")
+                except (ValueError, RecursionError) as error:
+                    remark(f"an event is no JSON: {error}")
+                    continue
+                if data is not None:
+                    yield Event(event.event, event.id, data)
 
     def _admit(self, answer: httpx2.Response) -> None:
         """Go on with an answer that is a stream. Raises Refused; OutOfReach when it may be one later."""
@@ -80,10 +92,3 @@ class Stream:
         if not answer.headers.get("content-type", "").startswith("text/event-stream"):
             raise Refused(f"{self._api.url} gives no stream of events: is it the right address?")
         self._met = True
-
-
-def _read(data: str) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        raise Refused("the stream holds an event that is not JSON: is it the right address?") from None

@@ -100,7 +100,15 @@ _TRANSACTION = (
 
 def list_stations(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
     """Print the stations that fit."""
-    print_page(api.items("stations", offset, limit, **query), STATION, "station", as_json)
+    page = api.items("stations", offset, limit, **query)
+    if not as_json:
+        page["items"] = [_without_own_name(station) for station in page["items"]]
+    print_page(page, STATION, "station", as_json)
+
+
+def _without_own_name(station: Json) -> Json:
+    """Leave out a name that is only the identity again."""
+    return station | {"name": None} if station.get("name") == station.get("identity") else station
 
 
 def show_station(api: Api, identity: str, as_json: bool) -> None:
@@ -109,6 +117,7 @@ def show_station(api: Api, identity: str, as_json: bool) -> None:
     if as_json:
         print_json(station)
         return
+    station = _without_own_name(station)
     print_facts(_facts(STATION, station) | {"tags": word(station.get("tags")), "carrier": word(station.get("carrier"))})
     if session := station.get("session"):
         print_inside(session)
