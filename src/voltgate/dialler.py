@@ -39,14 +39,16 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """How a websocket backend is dialled.
+    """How a backend is dialled.
 
-    `url` holds `{station}`. `forward` says which backends get the station's Authorization and User-Agent: those that
-    answer it, all, or none. `credentials` are a user name (with `{station}`) and a password of our own instead.
-    `timeout` is in seconds. `trust` names the files that `ssl` was made of: with the same ones, it is the same backend.
+    `url` holds `{station}` and is "" for a backend that has SOAP only; `soap_url` is where it takes SOAP, "" nowhere.
+    `forward` says which backends get the station's Authorization and User-Agent: those that answer it, all, or none.
+    `credentials` are a user name (with `{station}`) and a password of our own instead. `timeout` is in seconds. `trust`
+    names the files that `ssl` was made of: with the same ones, it is the same backend.
     """
 
     url: str
+    soap_url: str = ""
     forward: Literal["answering", "always", "never"] = "answering"
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     credentials: tuple[str, str] | None = field(default=None, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
@@ -13,6 +13,7 @@ from voltgate.carriers.websocket.dial import Verdict
 from voltgate.carriers.websocket.door import Admitted, Knock, Refused
 from voltgate.carriers.websocket.link import Link
 from voltgate.dialler import Dialler, Visitor
+from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
@@ -30,6 +31,9 @@ _RETRY_AFTER = (("Retry-After", "10"),)
 _REMEMBERED = 1000
 """Books of stations that have just gone: one that knocked meanwhile read its page before the last words were in."""
 
+
+_LOOK_LATER = 0.5
+"""Seconds between two looks at stations that are to move when no transaction runs."""
 
 Load = Callable[[str], Awaitable[Page]]
 """Reads what is on record of a station, by its key. Raises StoreAway."""
@@ -58,6 +62,8 @@ class World:
     habits: Callable[[Station], Habits]
     dialect: Callable[[Station, str], Dialect]
     authenticate: Callable[[Station, Knock], Awaitable[Refused | None]]
+    running: Literal["owner", "wait"] = "owner"
+    """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"
     subprotocol_aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,6 +98,7 @@ class Gateway:
         self._arrived: dict[Session, int] = {}
         self._load = load
         self._left: OrderedDict[str, tuple[float, Book]] = OrderedDict()
+        self._later: set[str] = set()
 
     # Coming in.
 
@@ -117,7 +124,7 @@ class Gateway:
         if refused is not None:
             return refused
         route = self.world.routes[station.route]
-        plans = route.plans(station.key, station.tags)
+        plans = route.plans(station.key, station.tags, station.claimant)
         now = self._ports.clock()
         page = await self._page(station, plans)
         if isinstance(page, Refused):
@@ -139,14 +146,17 @@ class Gateway:
     def _find(self, knock: Knock) -> Station | Refused:
         directory = self.world.directory
         station = directory.find(knock.identity or "", knock.target)
-        if station is not None:
+        if station is not None and station.route in self.world.routes:
             return station
         if not knock.identity:
             return Refused(404, "The path names no station")
         reason = directory.objection(knock.identity)
         if reason is not None:
             return Refused(400, reason)
-        self.waiting_room.note(knock.identity, knock.address, knock.offered, "unknown station")
+        if not directory.register.loaded:
+            return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
+        reason = "unknown station" if station is None else f"its route {station.route} is gone"
+        self.waiting_room.note(knock.identity, knock.address, knock.offered, reason)
         return Refused(404, "This station is not known here")
 
     def _common(self, station: Station, plans: Plans, knock: Knock) -> dict[str, str | None]:
@@ -290,18 +300,47 @@ class Gateway:
 
     # Changing and leaving.
 
-    def change(self, world: World) -> None:
+    async def change(self, world: World) -> None:
         """Go by a new configuration: sessions whose route or backends changed move, the others notice nothing."""
         self.world = world
-        for session in list(self.sessions.values()):
-            visitor = session.dial_context
-            target = visitor.target if isinstance(visitor, Visitor) else ""
-            station = world.directory.find(session.identity, target)
-            if station is None:
+        await self.look_again(list(self.sessions))
+
+    async def look_again(self, keys: Iterable[str]) -> None:
+        """Have these stations, as far as they are connected, go where they belong by now."""
+        async for few in unhurried(keys):
+            for key in few:
+                session = self.sessions.get(key)
+                if session is not None and not session.ended:
+                    self._place(session)
+
+    def _place(self, session: Session) -> None:
+        world, visitor = self.world, session.dial_context
+        target = visitor.target if isinstance(visitor, Visitor) else ""
+        station = world.directory.find(session.identity, target)
+        if station is None or station.route not in world.routes:
+            if session.ledger.book.running:
+                self._place_later(session.key)
+            else:
                 session.end(POLICY, "This station is not known here any more")
-                continue
-            plans = world.routes[station.route].plans(station.key, station.tags)
+            return
+        plans = world.routes[station.route].plans(station.key, station.tags, station.claimant)
+        if world.running == "wait" and session.ledger.book.running and plans is not session.plans:
+            self._place_later(session.key)
+        else:
             session.follow(plans, station.route, world.backends)
+
+    def _place_later(self, key: str) -> None:
+        """Look at a station again that stays where it is until no transaction runs."""
+        if not self._later:
+            self._ports.wheel.at(self._ports.clock() + _LOOK_LATER, self._look_later)
+        self._later.add(key)
+
+    def _look_later(self, now: float) -> None:
+        later, self._later = self._later, set()
+        for key in later:
+            session = self.sessions.get(key)
+            if session is not None and not session.ended:
+                self._place(session)
 
     async def drain(self, grace: float, spread: float) -> None:
         """Let every station go with 1001, spread over `spread` seconds, each when it is idle or after `grace` more."""

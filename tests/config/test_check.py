@@ -73,7 +73,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 statoins = ["ws://127.0.0.1:9000"]
 http = 8000
 [backends.billing]
-url = "http://billing.example"
+url = "mqtt://billing.example"
 [backends.spare]
 url = "ws://spare.example/{sation}"
 wait = "10s"
@@ -122,7 +122,13 @@ route = "hom"
         (("[routes.home]", '[permits.x]\nbase = "y"\n[routes.home]'), 'there is no permit "y"'),
         (("[routes.home]", '[permits.x]\nbase = "y"\n[permits.y]\nbase = "x"\n[routes.home]'), "this permit itself"),
         (("[backends.main]", '[backends.main]\npermit = "ful"'), 'there is no permit "ful"; did you mean "full"'),
-        (('stations = ["ws', 'soap = ["http://0.0.0.0:9001"]\nstations = ["ws'), "not available in this version"),
+        (('stations = ["ws', 'soap = ["ws://0.0.0.0:9001"]\nstations = ["ws'), "must start with http:// or https://"),
+        (("[backends.main]", '[backends.claimant]\nurl = "ws://x"\n[backends.main]'), "choose another name"),
+        (("[backends.main]", '[backends.main]\nsoap_url = "ws://x"'), "must start with http:// or https://"),
+        (("[backends.main]", '[backends.main]\nclaims = { token = "short" }'), "at least 16 characters"),
+        (("[backends.main]", '[backends.main]\nclaims = { hosts = ["10.0.0.0/33"] }'), "neither the name of a host"),
+        (('answer = "main"', "answer = { main = 1, claimant = 1 }"), "cannot be part of a weighted choice"),
+        (('answer = "main"', 'answer = "main", claimed_by = ["other"]'), 'there is no backend "other"'),
         (('url = "ws://127.0.0.1:9100/{station}"', 'url = "mqtt://broker:1883/cs"'), "not available in this version"),
         (('url = "ws://127.0.0.1:9100/{station}"', 'url = "ws://{station}.example/"'), "must not take the host"),
         (('match = "*"', 'match = "*"\nidentity = "CP-1"'), "either match"),

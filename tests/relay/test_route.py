@@ -109,7 +109,7 @@ def test_plans_are_shared() -> None:
 def test_weights_are_kept(weights: dict[str, float]) -> None:
     """Stations are shared out in proportion to the weights, whatever their scale."""
     rule = Rule(weights=tuple(weights.items()))
-    found = Counter(rule.plan(f"CP-{n}").answer[0] for n in range(4000))
+    found = Counter(rule.plan(f"CP-{n}", "").answer[0] for n in range(4000))
     for name, weight in weights.items():
         assert abs(found[name] / 4000 - weight / sum(weights.values())) < 0.04
 
@@ -118,7 +118,7 @@ def test_a_weighted_choice_sticks() -> None:
     """A station keeps its backend, in whatever order the backends are listed."""
     there, back = (Rule(weights=pairs) for pairs in ((("a", 2), ("b", 1)), (("b", 1), ("a", 2))))
     for n in range(200):
-        assert there.plan(f"CP-{n}") == there.plan(f"CP-{n}") == back.plan(f"CP-{n}")
+        assert there.plan(f"CP-{n}", "") == there.plan(f"CP-{n}", "") == back.plan(f"CP-{n}", "")
 
 
 def test_a_weighted_choice_moves_no_more_than_needed() -> None:
@@ -126,7 +126,7 @@ def test_a_weighted_choice_moves_no_more_than_needed() -> None:
     before, after = Rule(weights=(("a", 1), ("b", 1))), Rule(weights=(("a", 1), ("b", 1), ("c", 1)))
     moved = Counter()
     for n in range(1000):
-        old, new = before.plan(f"CP-{n}").answer, after.plan(f"CP-{n}").answer
+        old, new = before.plan(f"CP-{n}", "").answer, after.plan(f"CP-{n}", "").answer
         if old != new:
             moved[new] += 1
     assert set(moved) == {("c",)}

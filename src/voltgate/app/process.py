@@ -19,17 +19,19 @@ import structlog
 import uvloop
 
 from voltgate import __version__
+from voltgate.app.claiming import Claiming
 from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
 from voltgate.app.world import Surroundings, build
 from voltgate.config import Config, ConfigErrors, Loaded, read
 from voltgate.dialler import Dialler
+from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
 from voltgate.ocpp.turns import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
-from voltgate.relay.records import Nowhere, nothing_on_record
+from voltgate.relay.records import Nowhere, StoreAway, nothing_on_record
 from voltgate.relay.session import Ports
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
@@ -39,6 +41,8 @@ TICK = 0.1
 """Seconds between ticks of the wheel."""
 _LOOK_AT_FILE = 2.0
 """Seconds between looks at the configuration's file."""
+_TEND = 5.0
+"""Seconds between two looks at what has expired."""
 _GROWTH = 1.25
 """Growth of the number of sessions after which what lives is taken out of the garbage collector's sight again."""
 
@@ -75,9 +79,9 @@ class Process:
         self._wheel = Wheel(self._clock(), TICK)
         self._counts = Counts()
         self._dialler = Dialler(self._wheel, self._clock, report)
-        self._surroundings = Surroundings()
-        world = build(loaded.config, self._surroundings, None)
         self._database = database_of(loaded)
+        self._surroundings = Surroundings(Register(self._database))
+        world = build(loaded.config, self._surroundings, None)
         ports = Ports(
             self._wheel,
             self._clock,
@@ -91,6 +95,7 @@ class Process:
         room = self._surroundings.waiting_room(loaded.config)
         load = nothing_on_record if self._database is None else self._database.load
         self._gateway = Gateway(world, ports, self._dialler, room, load)
+        self._claiming = Claiming(self._surroundings.register, self._gateway, self._rebuild, self._happened)
         self._doors = Doors(self._gateway.admit, self._wheel, self._clock)
         self._web: WebServer | None = None
         self._frozen = 1000.0
@@ -106,14 +111,17 @@ class Process:
         try:
             if self._database is not None:
                 await self._database.open()
+                await self._read_register()
             self._web = self._open_web(config)
             await self._doors.follow(config)
             async with asyncio.TaskGroup() as serving:
                 if self._web is not None:
                     serving.create_task(self._web.serve())
+                tending = serving.create_task(self._tend_register())
                 self._freeze()
                 self._say_ready(ready)
                 await stop.wait()
+                tending.cancel()
                 await self._go(config)
         finally:
             self._stopping = True
@@ -124,6 +132,31 @@ class Process:
             self._surroundings.close()
             if self._ticking is not None:
                 self._ticking.cancel()
+
+    async def _read_register(self) -> None:
+        """Read what backends and operators have said, if the database is there."""
+        assert self._database is not None  # noqa: S101
+        try:
+            records = await self._database.read_register()
+        except StoreAway:
+            return
+        await self._surroundings.register.load(records)
+        await self._rebuild()
+
+    async def _tend_register(self) -> None:
+        """Read the register as soon as the database is there; then strike out what expires."""
+        register = self._surroundings.register
+        while True:
+            await asyncio.sleep(_TEND if register.loaded else 1.0)
+            if not register.loaded:
+                await self._read_register()
+            else:
+                await self._claiming.tidy()
+
+    async def _rebuild(self) -> None:
+        """Go by the same configuration and what the register says now."""
+        world = build(self._conf.loaded.config, self._surroundings, self._gateway.world)
+        await self._gateway.change(world)
 
     def _open_web(self, config: Config) -> WebServer | None:
         address = config.listen.http_address
@@ -258,7 +291,7 @@ class Process:
             log.warning("store has changed: that takes a restart", key="store")
         self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
-        self._gateway.change(world)
+        await self._gateway.change(world)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
         return None
 

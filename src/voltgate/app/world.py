@@ -11,11 +11,14 @@ from voltgate.app.entrance import Entrance
 from voltgate.carriers.websocket.link import LinkSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
+from voltgate.config.backends import template
+from voltgate.config.claims import host_of
 from voltgate.config.routes import Route as RouteSection
 from voltgate.config.routes import Rule as RuleSection
 from voltgate.config.stations import StationEntry
 from voltgate.dialler import Dialling
-from voltgate.directory.stations import Credentials, Directory, Entry, Station
+from voltgate.directory.register import Address, Register
+from voltgate.directory.stations import CLAIMED, Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.gateway import Habits, World
 from voltgate.ocpp.dialect import Dialect
@@ -23,7 +26,7 @@ from voltgate.relay.backend import Backend, BackendSettings, Retry
 from voltgate.relay.journal import JournalSettings
 from voltgate.relay.ledger import LedgerSettings
 from voltgate.relay.permit import PRESETS, Permit
-from voltgate.relay.route import Chain, Route, Rule
+from voltgate.relay.route import CLAIMANT, Chain, Route, Rule
 from voltgate.relay.screen import strictly
 from voltgate.relay.session import SessionSettings
 from voltgate.relay.standin import StandIn
@@ -32,8 +35,9 @@ from voltgate.relay.tokens import ANY, NONE, Spelling, Tokens, listed
 
 @dataclass(slots=True)
 class Surroundings:
-    """What outlives a change of the configuration: the waiting room, and what the entrance remembers."""
+    """What outlives a change of the configuration: the register, the waiting room, what the entrance remembers."""
 
+    register: Register = field(default_factory=Register)
     entrance: Entrance = field(default_factory=Entrance)
     room: WaitingRoom = field(default_factory=WaitingRoom)
 
@@ -55,16 +59,22 @@ def build(config: Config, surroundings: Surroundings, before: World | None) -> W
     surroundings.waiting_room(config)
     old_backends = before.backends if before is not None else {}
     old_routes = before.routes if before is not None else {}
-    routes = {name: _same(_route(name, section, config), old_routes) for name, section in config.routes.items()}
-    backends = {name: _backend(name, section, config, old_backends) for name, section in config.backends.items()}
+    written = [_route(name, section, config) for name, section in config.routes.items()]
+    routes = {route.name: _same(route, old_routes) for route in (_CLAIMED, *written)}
+    register = surroundings.register
+    backends = {
+        name: _backend(name, section, config, old_backends, register.addresses.get(name, Address()))
+        for name, section in config.backends.items()
+    }
     return World(
-        directory=_directory(config),
+        directory=_directory(config, register),
         routes=routes,
         backends=backends,
         settings=_settings_of(config),
         habits=_habits,
         dialect=_dialect_of(config),
         authenticate=surroundings.entrance.following(config),
+        running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,
     )
@@ -72,28 +82,34 @@ def build(config: Config, surroundings: Surroundings, before: World | None) -> W
 
 # Stations.
 
+_CLAIMED = Route(CLAIMED, "backend", (Rule(answer=(CLAIMANT,)),))
+"""Where stations go that only a claim admits, unless the configuration has a route of that name."""
 
-def _directory(config: Config) -> Directory:
-    stranger = None
-    if config.unknown.policy == "route":
-        stranger = Entry(
-            config.unknown.route or next(iter(config.routes)),
-            match="*",
-            missing_subprotocol=config.protocol.missing_subprotocol,
-            more=StationEntry(match="*"),
-        )
-    return Directory(
+
+def _directory(config: Config, register: Register) -> Directory:
+    def anybody(route: str) -> Entry:
+        missing = config.protocol.missing_subprotocol
+        return Entry(route, match="*", missing_subprotocol=missing, more=StationEntry(match="*"))
+
+    stranger = config.unknown.route or config.only_route if config.unknown.policy == "route" else ""
+    directory = Directory(
         (_entry(section, config) for section in config.stations),
-        stranger=stranger,
+        stranger=anybody(stranger) if stranger else None,
+        nameless=anybody(""),
+        register=register,
+        default=config.only_route,
         case_sensitive=config.directory.case_sensitive,
         longest=config.limits.identity_length,
     )
+    claims = config.claims
+    register.follow(directory.key, config.backends, claims.conflict, claims.expire, claims.most)
+    return directory
 
 
 def _entry(section: StationEntry, config: Config) -> Entry:
     protocol = section.protocol(config.protocol)
     return Entry(
-        config.route_of(section),
+        section.route or "",
         match=section.match or "",
         identity=section.identity or "",
         name=section.name or "",
@@ -182,6 +198,7 @@ def _route(name: str, section: RouteSection, config: Config) -> Route:
             Rule(
                 tokens=_tokens(rule, config),
                 connectors=frozenset(rule.connectors),
+                claimed_by=frozenset(rule.claimed_by),
                 chain=_chain(rule),
                 actions=rule.actions,
                 stations=fold(rule.stations or ""),
@@ -254,7 +271,9 @@ def _stand_in(section: BackendSection, config: Config) -> StandIn:
     return StandIn(written.accept, tokens, written.stop_refused)
 
 
-def _backend(name: str, section: BackendSection, config: Config, before: Mapping[str, Backend]) -> Backend:
+def _backend(
+    name: str, section: BackendSection, config: Config, before: Mapping[str, Backend], told: Address
+) -> Backend:
     settings = BackendSettings(
         name,
         versions=section.versions,
@@ -270,7 +289,7 @@ def _backend(name: str, section: BackendSection, config: Config, before: Mapping
         owed=frozenset(section.owed),
         stand_in=_stand_in(section, config),
         permit=None if section.permit is None else _permit(section.permit, config),
-        dialling=_dialling(section, config),
+        dialling=_dialling(section, config, told),
     )
     old = before.get(name)
     if old is None:
@@ -283,9 +302,14 @@ def _retry(section: BackendSection) -> Retry:
     return Retry(retry.first, retry.factor, retry.max, retry.jitter, retry.tries or None, tuple(retry.schedule or ()))
 
 
-def _dialling(section: BackendSection, config: Config) -> Dialling:
+def _dialling(section: BackendSection, config: Config, told: Address) -> Dialling:
+    """Say how a backend is dialled: where it said that it is, if the configuration still allows that."""
+    allowed = section.claims.may_be_at
+    url = template(told.url) if told.url and allowed(host_of(told.url)) else section.websocket_template
+    soap_url = told.soap_url if told.soap_url and allowed(host_of(told.soap_url)) else section.soap_address
     return Dialling(
-        url=section.template,
+        url=url,
+        soap_url=soap_url,
         forward=section.forward,
         headers=tuple((name, value.get_secret_value()) for name, value in section.headers.items()),
         credentials=_login(section),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from voltgate.config.claims import Claimant
 from voltgate.config.values import (
     VERSIONS,
     FilePath,
@@ -22,7 +23,9 @@ from voltgate.config.values import (
 STATION = "{station}"
 """What a backend's URL says where the identity goes."""
 
-_LATER = {"mqtt": "MQTT", "mqtts": "MQTT", "amqp": "AMQP", "amqps": "AMQP", "http": "SOAP", "https": "SOAP"}
+_LATER = {"mqtt": "MQTT", "mqtts": "MQTT", "amqp": "AMQP", "amqps": "AMQP"}
+_SECURE = frozenset({"wss", "https"})
+_SOAP = ("http", "https")
 _OURS = frozenset({"host", "upgrade", "connection", "content-length", "transfer-encoding"})
 
 
@@ -100,9 +103,16 @@ class Backend(Section):
     """One backend: where it is, how to get in, and what to do while it is away."""
 
     url: Text = Field(
-        description="`ws://` or `wss://`. `{station}` stands for the identity, percent-encoded; "
-        "without it the identity is appended as the last segment of the path."
+        description="`ws://` or `wss://`: OCPP-J. `{station}` stands for the identity, percent-encoded; without it the "
+        "identity is appended as the last segment of the path. `http://` or `https://`: OCPP-S (SOAP), the URL of its "
+        "service as it is."
     )
+    soap_url: Text | None = Field(
+        default=None,
+        description="`http://` or `https://`. Where it takes the calls of SOAP stations, as SOAP. Without: they go to "
+        "`url`, in the form that it takes.",
+    )
+    claims: Claimant = Field(default=Claimant(), description="Which stations it may claim.")
     versions: Annotated[tuple[Version, ...], Field(strict=False)] = Field(
         default=VERSIONS, min_length=1, description="OCPP versions it takes. Stations are offered no others."
     )
@@ -175,17 +185,12 @@ class Backend(Section):
     @field_validator("url")
     @classmethod
     def _dials(cls, url: str) -> str:
-        parts = split_url(url)
-        if parts.scheme not in ("ws", "wss"):
-            raise ValueError(_wrong_scheme(parts.scheme))
-        if not parts.hostname:
-            raise ValueError("names no host")
-        if STATION in parts.netloc:
-            raise ValueError("must not take the host from {station}: any station could then name any host")
-        for found in re.findall(r"\{[^}]*\}?", url):
-            if found != STATION:
-                raise ValueError(f"knows no placeholder {found}; did you mean {STATION}?")
-        return url
+        return dialled(url)
+
+    @field_validator("soap_url")
+    @classmethod
+    def _posts(cls, url: str | None) -> str | None:
+        return url if url is None else dialled(url, _SOAP)
 
     @field_validator("headers")
     @classmethod
@@ -201,26 +206,52 @@ class Backend(Section):
 
     @property
     def scheme(self) -> str:
-        """What picks the carrier: "ws" or "wss"."""
+        """What picks the carrier: "ws", "wss", "http" or "https"."""
         return split_url(self.url).scheme
 
     @property
     def secure(self) -> bool:
         """Whether it is reached by TLS."""
-        return self.scheme == "wss"
+        return self.scheme in _SECURE or (self.soap_url or "").startswith("https:")
 
     @property
-    def template(self) -> str:
-        """The URL with `{station}` in it."""
-        if STATION in self.url:
-            return self.url
-        parts = split_url(self.url)
-        return parts._replace(path=f"{parts.path.rstrip('/')}/{STATION}").geturl()
+    def websocket_template(self) -> str:
+        """The URL that websockets are dialled at, with `{station}` in it; "" for a backend that has SOAP only."""
+        return "" if self.scheme in _SOAP else template(self.url)
+
+    @property
+    def soap_address(self) -> str:
+        """The URL of its SOAP service; "" when it has none."""
+        return self.url if self.scheme in _SOAP else self.soap_url or ""
 
 
-def _wrong_scheme(scheme: str) -> str:
+def template(url: str) -> str:
+    """Give a URL with `{station}` in it, at the end where it had none."""
+    if STATION in url:
+        return url
+    parts = split_url(url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{STATION}").geturl()
+
+
+def dialled(url: str, schemes: tuple[str, ...] = ("ws", "wss", *_SOAP)) -> str:
+    """Check the URL of a backend. Raises ValueError with what is wrong."""
+    parts = split_url(url)
+    if parts.scheme not in schemes:
+        raise ValueError(_wrong_scheme(parts.scheme, schemes))
+    if not parts.hostname:
+        raise ValueError("names no host")
+    if STATION in parts.netloc:
+        raise ValueError("must not take the host from {station}: any station could then name any host")
+    for found in re.findall(r"\{[^}]*\}?", url):
+        if found != STATION:
+            raise ValueError(f"knows no placeholder {found}; did you mean {STATION}?")
+    return url
+
+
+def _wrong_scheme(scheme: str, schemes: tuple[str, ...]) -> str:
+    known = "://, ".join(schemes[:-1]) + f":// or {schemes[-1]}://"
     if scheme in _LATER:
-        return f"{_LATER[scheme]} backends ({scheme}://) are not available in this version; use ws:// or wss://"
+        return f"{_LATER[scheme]} backends ({scheme}://) are not available in this version; use {known}"
     if scheme == "local":
-        return "the built-in backend (local:) is not available in this version; use ws:// or wss://"
-    return f'must start with ws:// or wss://, not "{scheme}://"'
+        return f"the built-in backend (local:) is not available in this version; use {known}"
+    return f'must start with {known}, not "{scheme}://"'

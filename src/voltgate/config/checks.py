@@ -17,6 +17,11 @@ from voltgate.config.stations import StationEntry
 from voltgate.config.store import OFF
 from voltgate.config.tokens import TokenGroup
 
+CLAIMANT, CLAIMED = "claimant", "claimed"
+"""What stands in rules for the backend that claims a station, and the route of stations that only a claim admits."""
+
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - looked for, not bound
+
 
 def check(draft: Draft) -> Iterator[Finding]:
     """Find what is wrong (and, marked as warnings, what is doubtful) across `draft`, in the file's own positions."""
@@ -45,8 +50,12 @@ def _all(draft: Draft) -> Iterator[Finding]:
 
 def _listeners(draft: Draft) -> Iterator[Finding]:
     seen: dict[tuple[str, int], str] = {}
-    for number, listener in enumerate(draft.config.listen.stations):
-        path: Path = ("listen", "stations", number)
+    listen = draft.config.listen
+    places: list[tuple[Path, Listener]] = [
+        *((("listen", "stations", number), listener) for number, listener in enumerate(listen.stations)),
+        *((("listen", "soap", number), listener) for number, listener in enumerate(listen.soap)),
+    ]
+    for path, listener in places:
         address = (listener.host, listener.port)
         if address in seen:
             yield Finding((*path, "url"), f"{listener.url} listens where {seen[address]} does already")
@@ -56,9 +65,19 @@ def _listeners(draft: Draft) -> Iterator[Finding]:
             yield Finding(
                 (*path, "proxy_protocol"), "needs trusted_proxies: PROXY headers of anybody else are not read"
             )
+    yield from _callback(draft)
     http = draft.config.listen.http_address
     if http is not None and http in seen:
         yield Finding(("listen", "http"), f"{draft.config.listen.http} is taken by {seen[http]}")
+
+
+def _callback(draft: Draft) -> Iterator[Finding]:
+    """See to it that SOAP backends can be told where they reach their stations."""
+    soap, listeners = draft.config.soap, draft.config.listen.soap
+    needed = any(backend.soap_address for backend in draft.config.backends.values())
+    if listeners and needed and soap.callback is None and listeners[0].host in _WILDCARDS:
+        message = "is needed: how SOAP backends reach this gateway, as in https://gateway.example:9001"
+        yield Finding(("soap", "callback"), message)
 
 
 def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
@@ -66,9 +85,10 @@ def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
         missing = "key" if listener.key is None else "certificate"
         yield Finding(path, f"{missing} is missing: certificate and key go together")
     elif listener.secure and not listener.pairs:
-        yield Finding((*path, "url"), "a wss:// listener needs certificate and key")
+        yield Finding((*path, "url"), f"a {listener.schemes[1]}:// listener needs certificate and key")
     elif not listener.secure and listener.pairs:
-        yield Finding((*path, "certificate"), "a certificate is for a wss:// listener; this one is ws://")
+        plain, secure = listener.schemes
+        yield Finding((*path, "certificate"), f"a certificate is for a {secure}:// listener; this one is {plain}://")
     for pair in listener.pairs:
         yield from _pair(path, pair.certificate, pair.key)
 
@@ -103,12 +123,17 @@ def _unreadable(file: File) -> str | None:
 
 
 def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
+    if path[-1] == CLAIMANT:
+        yield Finding(path, f'"{CLAIMANT}" stands in rules for the backend that claims a station: choose another name')
+    if backend.soap_url is not None and not backend.websocket_template:
+        yield Finding((*path, "soap_url"), "has no meaning beside a url that is SOAP already")
     for name in ("ca", "certificate", "key"):
         file = getattr(backend, name)
         if file is None:
             continue
         if not backend.secure:
-            yield Finding((*path, name), "is for a wss:// backend; this one is ws://")
+            secure = {"ws": "wss", "http": "https"}.get(backend.scheme, "wss")
+            yield Finding((*path, name), f"is for a {secure}:// backend; this one is {backend.scheme}://")
         elif (problem := _unreadable(file)) is not None:
             yield Finding((*path, name), problem)
     if (backend.certificate is None) is not (backend.key is None):
@@ -189,9 +214,13 @@ def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     for number, rule in enumerate(route.rules):
         place = (*path, "rules", number)
         for name in rule.answer.backends:
-            yield from _known(draft, (*place, "answer"), "backends", name)
+            yield from _known_backend(draft, (*place, "answer"), name)
+        if CLAIMANT in rule.answer.backends and rule.answer.weights:
+            yield Finding((*place, "answer"), f'"{CLAIMANT}" cannot be part of a weighted choice')
+        for name in rule.claimed_by:
+            yield from _known(draft, (*place, "claimed_by"), "backends", name)
         for name in rule.copies:
-            yield from _known(draft, (*place, "copy"), "backends", name)
+            yield from _known_backend(draft, (*place, "copy"), name)
             if rule.answer.backends == (name,):
                 yield Finding((*place, "copy"), f'"{name}" answers already; a copy would tell it twice')
         yield from _tokens(draft, place, rule)
@@ -216,6 +245,11 @@ def _nobody_commands(draft: Draft, path: Path, route: Route) -> Iterator[Finding
             'write permit = "full" for the one that shall, or permit = "charge" to say that none shall'
         )
         yield Finding((*path, "rules"), message, warning=True)
+
+
+def _known_backend(draft: Draft, path: Path, name: str) -> Iterator[Finding]:
+    if name != CLAIMANT:
+        yield from _known(draft, path, "backends", name)
 
 
 def _known(draft: Draft, path: Path, section: str, name: str) -> Iterator[Finding]:
@@ -255,11 +289,14 @@ def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
 
 
 def _route_of(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
+    if entry.route == CLAIMED:
+        return
     if entry.route is not None:
         yield from _known(draft, (*path, "route"), "routes", entry.route)
     elif len(draft.names("routes")) != 1:
         names = ", ".join(draft.names("routes"))
         choice = f"there are several: {names}" if names else "there is none: write [routes.NAME]"
+        choice += f'; "{CLAIMED}" is for stations that backends claim'
         yield Finding(path, f"route is missing, and {choice}")
 
 
@@ -292,9 +329,9 @@ def _unused(draft: Draft) -> Iterator[Finding]:
     rules = [rule for route in config.routes.values() for rule in route.rules]
     used = {name for rule in rules for name in (*rule.answer.backends, *rule.copies, *rule.authorize)}
     for name in config.backends:
-        if name not in used:
-            yield Finding(("backends", name), "no rule names this backend", warning=True)
-    taken = {entry.route for entry in config.stations} | {config.unknown.route}
+        if name not in used and CLAIMANT not in used and not draft.written(("backends", name, "claims")):
+            yield Finding(("backends", name), "no rule names this backend: only claims lead to it", warning=True)
+    taken = {entry.route for entry in config.stations} | {config.unknown.route, CLAIMED}
     for name in config.routes:
         if name not in taken and len(config.routes) > 1:
             yield Finding(("routes", name), "no station takes this route", warning=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -63,12 +63,15 @@ class Listener(Section):
     def _short_form(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
 
+    schemes: ClassVar[tuple[str, str]] = ("ws", "wss")
+    """The scheme without TLS, and the one with it."""
+
     @field_validator("url")
     @classmethod
     def _listens(cls, url: str) -> str:
         parts = split_url(url)
-        if parts.scheme not in ("ws", "wss"):
-            raise ValueError(f'must start with ws:// or wss://, not "{parts.scheme}://"')
+        if parts.scheme not in cls.schemes:
+            raise ValueError(f'must start with {cls.schemes[0]}:// or {cls.schemes[1]}://, not "{parts.scheme}://"')
         if not parts.hostname:
             raise ValueError("names no address to listen on; 0.0.0.0 means all of this machine")
         if parts.query or "?" in url:
@@ -78,7 +81,7 @@ class Listener(Section):
     @property
     def secure(self) -> bool:
         """Whether stations come by TLS."""
-        return split_url(self.url).scheme == "wss"
+        return split_url(self.url).scheme == self.schemes[1]
 
     @property
     def host(self) -> str:
@@ -108,6 +111,17 @@ class Listener(Section):
         return (KeyPair.model_construct(certificate=self.certificate, key=self.key), *self.certificates)
 
 
+class SoapListener(Listener):
+    """One address that SOAP stations and SOAP backends call. A plain URL is short for a table with only `url`."""
+
+    schemes: ClassVar[tuple[str, str]] = ("http", "https")
+
+    url: Text = Field(
+        description="`http://` or `https://`, address and port. Stations may use any path; a path written here stands "
+        "before that of the callback addresses."
+    )
+
+
 class Listen(Section):
     """The addresses Voltgate listens on."""
 
@@ -115,10 +129,13 @@ class Listen(Section):
         default=(Listener(url="ws://127.0.0.1:9000"),),
         description="Addresses for stations: URLs, or tables with `url` and the keys below.",
     )
+    soap: Annotated[tuple[SoapListener, ...], Field(strict=False)] = Field(
+        default=(), description="Addresses for SOAP stations (OCPP-S 1.2, 1.5, 1.6): URLs, or tables as above."
+    )
     http: Text = Field(
         default="127.0.0.1:8000",
-        description='Address and port of `/healthz`, `/readyz` and `/metrics`; `"off"` for none. '
-        "Nothing here is protected by a password: keep it on a private address.",
+        description='Address and port of the API, `/docs`, `/healthz`, `/readyz` and `/metrics`; `"off"` for none. '
+        "The API asks for a token; health and metrics do not: keep it on a private address.",
     )
     reuse_port: bool = Field(
         default=False,

@@ -8,9 +8,11 @@ from pydantic import Field
 
 from voltgate.config.backends import Backend
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
+from voltgate.config.claims import Claims
 from voltgate.config.listen import Listen
 from voltgate.config.permits import Permit
 from voltgate.config.routes import Route
+from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
@@ -33,6 +35,8 @@ class Config(Section):
     store: Store = Field(default=Store(), description="The database.")
     ledger: Ledger = Field(default=Ledger(), description="Who owns which transaction.")
     journal: Journal = Field(default=Journal(), description="What backends are owed.")
+    claims: Claims = Field(default=Claims(), description="Which stations backends say are their own.")
+    soap: Soap = Field(default=Soap(), description="Stations that speak SOAP.")
     unknown: Unknown = Field(default=Unknown(), description="What becomes of stations that no entry matches.")
     directory: Directory = Field(default=Directory(), description="How identities are compared.")
     protocol: Protocol = Field(default=Protocol(), description="Where the specifications leave a choice.")
@@ -45,13 +49,18 @@ class Config(Section):
         description="Reserved for the API: the first operator's bearer token. Give it as `VOLTGATE_ADMIN_TOKEN`.",
     )
 
+    @property
+    def only_route(self) -> str:
+        """The route of entries that name none; "" when there are several or none."""
+        return next(iter(self.routes)) if len(self.routes) == 1 else ""
+
     def route_of(self, entry: StationEntry) -> str:
-        """Name the route of `entry`; the only one when it names none. `load` sees to it that there is one."""
-        return entry.route or next(iter(self.routes))
+        """Name the route of `entry` where no claim says otherwise; the only one when it names none."""
+        return entry.route or self.only_route
 
     def admit(self, route: str) -> Literal["backend", "gateway"]:
         """Say who lets stations in on `route`: as written, else the backend unless a password is checked here."""
-        written = self.routes[route].admit
+        written = self.routes[route].admit if route in self.routes else None
         if written is not None:
             return written
         checked = any(entry.checked and self.route_of(entry) == route for entry in self.stations)

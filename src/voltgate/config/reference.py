@@ -13,9 +13,11 @@ from pydantic_core import PydanticUndefined
 
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
-from voltgate.config.listen import KeyPair, Listen, Listener
+from voltgate.config.claims import Claimant, Claims
+from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.routes import Route, Rule
+from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
@@ -23,10 +25,12 @@ from voltgate.config.tokens import TokenGroup
 _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[listen]", Listen, "Where Voltgate listens."),
     ("An entry of `listen.stations`", Listener, "A URL is short for a table with only `url`."),
+    ("An entry of `listen.soap`", SoapListener, "A URL is short for a table with only `url`."),
     ("An entry of `certificates`", KeyPair, "A certificate with its key."),
     ("[backends.NAME]", Backend, "What answers stations."),
     ("`retry` of a backend", Retry, "When a lost link is dialled again."),
     ("`stand_in` of a backend", StandIn, 'How Voltgate answers for it under `when_down = "answer"`.'),
+    ("`claims` of a backend", Claimant, "Which stations it may say are its own."),
     ("[routes.NAME]", Route, "Who answers which call, and who else is told."),
     ("An entry of `rules`", Rule, "The first rule that matches a call decides. What is left out matches everything."),
     ("[[stations]]", StationEntry, "Who the stations are. The first entry that matches an identity counts."),
@@ -36,6 +40,8 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[store]", Store, "The database."),
     ("[ledger]", Ledger, "Who owns which transaction."),
     ("[journal]", Journal, "What backends are owed."),
+    ("[claims]", Claims, "What holds for the claims of all backends."),
+    ("[soap]", Soap, "Stations that speak SOAP (OCPP-S)."),
     ("[unknown]", Unknown, "What becomes of stations that no entry matches."),
     ("[directory]", Directory, "How identities are compared."),
     ("[protocol]", Protocol, "Where the specifications leave a choice or contradict each other."),

@@ -68,9 +68,12 @@ class Rule(TokenKeys):
     tags: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), description="Tags of the directory: the station must have at least one of them."
     )
+    claimed_by: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(), description="Backends of which one must hold the station by a claim."
+    )
     answer: Annotated[Answer, PlainValidator(read_answer)] = Field(
         description='Who answers: `"name"`; `["first", "then"]`, in order of failover; or `{ a = 3, b = 1 }`, a '
-        "weighted choice that sticks to the station."
+        'weighted choice that sticks to the station. `"claimant"` stands for the backend that claims the station.'
     )
     copies: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), alias="copy", description="Backends that are told as well, and whose answers end here."
@@ -92,7 +95,7 @@ class Rule(TokenKeys):
         """Whether it matches every call."""
         everything = not self.actions or "*" in self.actions
         inside = self.tokens is not None or self.token_groups or self.connectors
-        return everything and self.stations in (None, "*") and not self.tags and not inside
+        return everything and self.stations in (None, "*") and not self.tags and not inside and not self.claimed_by
 
 
 class Route(Section):

@@ -10,11 +10,6 @@ from voltgate.config.lines import Path
 from voltgate.config.problems import did_you_mean
 from voltgate.config.schema import field_at, fields_of, homes_of, section_at
 
-NOT_YET = {
-    ("listen", "soap"): "SOAP listeners are not available in this version",
-}
-"""Keys of the design that a later version has."""
-
 _WANTED = {
     "string_type": "must be text in quotes",
     "int_type": "must be a whole number",
@@ -72,8 +67,6 @@ def _kind_of(value: Any) -> str:
 
 
 def _unknown_key(path: Path, _: Any) -> str:
-    if (later := _not_yet(path)) is not None:
-        return later
     key = str(path[-1])
     section = section_at(path[:-1])
     hint = did_you_mean(key, fields_of(section)) if section is not None else ""
@@ -81,13 +74,6 @@ def _unknown_key(path: Path, _: Any) -> str:
     if not hint and homes:
         hint = f"; it belongs in [{homes[0]}]"
     return f"there is no such key{hint}"
-
-
-def _not_yet(path: Path) -> str | None:
-    for pattern, message in NOT_YET.items():
-        if len(pattern) == len(path) and all(part in ("*", step) for part, step in zip(pattern, path, strict=True)):
-            return message
-    return None
 
 
 def _missing(path: Path, _: Any) -> str:

@@ -30,7 +30,15 @@ class StationEntry(Section):
     identity: Text | None = Field(
         default=None, min_length=1, description="One identity, as it is, in place of `match`."
     )
-    route: Text | None = Field(default=None, description="The route it takes. May be left out when there is only one.")
+    route: Text | None = Field(
+        default=None,
+        description='The route it takes, whatever backends claim; `"claimed"`: only where a claim leads. Without: '
+        "where a claim leads, else the only route.",
+    )
+    callback: Text | None = Field(
+        default=None,
+        description="SOAP only: the URL at which it is called, in place of the one that it gives in `From`.",
+    )
     name: Text | None = Field(default=None, description="What people call it, in logs and alerts.")
     tags: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), description="Words that rules can ask for."
@@ -82,7 +90,7 @@ class StationEntry(Section):
                 raise ValueError(f'"{alias}" is not a path; it starts with "/"')
         return aliases
 
-    @field_validator("password_hook")
+    @field_validator("password_hook", "callback")
     @classmethod
     def _asks(cls, url: str | None) -> str | None:
         if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):

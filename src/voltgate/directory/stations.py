@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import translate
+from typing import Literal, TypeAlias
+
+from voltgate.directory.register import Register
+
+CLAIMED = "claimed"
+"""The route of stations that only a claim admits."""
+
+Source: TypeAlias = Literal["entry", "accepted", "claim", "pattern", "stranger"]
+"""How a station is known: by an entry of its own, from the waiting room, by a claim, a pattern, or not at all."""
 
 OLD_VERSIONS = ("ocpp1.6", "ocpp1.5", "ocpp1.2")
 """The versions that state no rule for identities."""
@@ -35,6 +44,7 @@ class Credentials:
 class Entry:
     """What the directory says of one station (`identity`), or of all whose identity fits a pattern (`match`).
 
+    Without a `route` the station goes to the backend that claims it, else by the directory's default.
     `missing_subprotocol` is the version to assume when the station names none, or "refuse". `more` is carried for
     whoever made the entry.
     """
@@ -60,18 +70,17 @@ class Entry:
 class Station:
     """One station as it came: its identity as written, the `key` it is compared by, and its entry.
 
-    `versions` is what it may speak; empty: anything.
+    `route` is the name of its route, `claimant` the backend that holds it by a claim ("" none). `versions` is what it
+    may speak; empty: anything.
     """
 
     identity: str
     key: str
     entry: Entry
+    route: str
+    claimant: str = ""
+    source: Source = "pattern"
     versions: tuple[str, ...] = ()
-
-    @property
-    def route(self) -> str:
-        """The name of its route."""
-        return self.entry.route
 
     @property
     def name(self) -> str:
@@ -97,17 +106,37 @@ class Station:
 class Directory:
     """The stations that are known. An entry for one identity beats patterns; of patterns the first that fits counts."""
 
-    __slots__ = ("_aliases", "_case_sensitive", "_exact", "_longest", "_patterns", "_stranger")
+    __slots__ = (
+        "_aliases",
+        "_case_sensitive",
+        "_default",
+        "_exact",
+        "_longest",
+        "_nameless",
+        "_patterns",
+        "_stranger",
+        "register",
+    )
 
     def __init__(
         self,
         entries: Iterable[Entry],
         *,
         stranger: Entry | None = None,
+        nameless: Entry | None = None,
+        register: Register | None = None,
+        default: str = "",
         case_sensitive: bool = False,
         longest: int = 48,
     ) -> None:
-        """`stranger` stands for stations that no entry knows (None: they are unknown). `longest` is in characters."""
+        """`stranger` stands for stations that no entry knows (None: they are unknown). `longest` is in characters.
+
+        `nameless` is what is said of stations that only the register knows, `default` the route of entries without
+        one ("": there is none).
+        """
+        self.register = register or Register()
+        self._nameless = nameless or Entry("", match="*")
+        self._default = default
         self._case_sensitive = case_sensitive
         self._longest = longest
         self._stranger = stranger
@@ -133,26 +162,47 @@ class Directory:
         """Find the station of an identity, or of a raw request target that is an alias; None: unknown or not lawful."""
         alias = self._aliases.get(target.partition("?")[0]) if self._aliases else None
         if alias is not None:
-            return self._station(alias.exact, alias)
+            return self._station(alias.exact, alias, "entry")
         if self.objection(identity) is not None:
             return None
-        entry = self._entry(self.key(identity))
-        return None if entry is None else self._station(identity, entry)
+        key = self.key(identity)
+        entry = self._exact.get(key)
+        if entry is not None:
+            return self._station(identity, entry, "entry")
+        entry = next((entry for pattern, entry in self._patterns if pattern.match(key)), None)
+        accepted = self.register.accepted.get(key)
+        if accepted is not None:
+            return self._station(identity, entry or self._nameless, "accepted", accepted.route)
+        return self._station(identity, entry, "pattern") if entry is not None else self._unnamed(identity)
 
-    def _entry(self, key: str) -> Entry | None:
-        exact = self._exact.get(key)
-        if exact is not None:
-            return exact
-        return next((entry for pattern, entry in self._patterns if pattern.match(key)), self._stranger)
+    def _unnamed(self, identity: str) -> Station | None:
+        """Find a station that no entry speaks of: by its claim, or as a stranger."""
+        claimed = self._station(identity, self._nameless, "claim")
+        if claimed is not None or self._stranger is None:
+            return claimed
+        return self._station(identity, self._stranger, "stranger")
 
-    def _station(self, identity: str, entry: Entry) -> Station | None:
-        """Make a station. Whose identity 2.x forbids speaks no 2.x (2.1 Part 4 section 3.1.1), or is unknown."""
-        versions = entry.versions
+    def _station(self, identity: str, entry: Entry, source: Source, route: str = "") -> Station | None:
+        """Make a station. Whose identity 2.x forbids speaks no 2.x (2.1 Part 4 section 3.1.1), or is unknown.
+
+        What is written goes before a claim, and a claim before the default; without any of them it is unknown.
+        """
+        versions, key = entry.versions, self.key(identity)
         if _IDENTIFIER.fullmatch(identity) is None:
             versions = tuple(version for version in versions or OLD_VERSIONS if version in OLD_VERSIONS)
             if not versions:
                 return None
-        return Station(identity, self.key(identity), entry, versions)
+        claimant = self.register.holder(key)
+        route = route or entry.route or (CLAIMED if claimant else "" if source == "claim" else self._default)
+        if not route or (route == CLAIMED and not claimant):
+            return None
+        return Station(identity, key, entry, route, claimant, source, versions)
+
+    def named(self) -> Iterator[str]:
+        """Give the identities that the configuration and the waiting room name, each once."""
+        known = {key: entry.exact for key, entry in self._exact.items()}
+        known.update((key, accepted.identity) for key, accepted in self.register.accepted.items())
+        yield from known.values()
 
     def objection(self, identity: str) -> str | None:
         """Say why an identity cannot be one, whatever the version; None: it can."""

@@ -101,6 +101,47 @@ class CommandRefused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimsChanged:
+    """A backend's list of stations was changed. `by` is who did it; `stations` are those of the list now."""
+
+    backend: str
+    by: str
+    stations: int
+    added: int
+    removed: int
+    contested: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimContested:
+    """Several backends claim a station. `holder` gets it ("": none of them); `by` is whose claim was the last."""
+
+    station: str
+    holder: str
+    backends: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackendMoved:
+    """A backend said that it is somewhere else. `url` and `soap_url` are "" where the configuration counts."""
+
+    backend: str
+    url: str
+    soap_url: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationAccepted:
+    """A station was let in from the waiting room."""
+
+    station: str
+    route: str
+    by: str
+
+
 Event: TypeAlias = (
     StationCame
     | StationRefused
@@ -111,6 +152,10 @@ Event: TypeAlias = (
     | TransactionBegan
     | GivenUp
     | CommandRefused
+    | ClaimsChanged
+    | ClaimContested
+    | BackendMoved
+    | StationAccepted
 )
 Listen: TypeAlias = Callable[[Event], None]
 

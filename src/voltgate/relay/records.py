@@ -133,7 +133,28 @@ class AuditRecord:
         return (self.ref,)
 
 
-Record: TypeAlias = TransactionRecord | InvitationRecord | NumberRecord | FactRecord | OwedRecord | AuditRecord
+@dataclass(frozen=True, slots=True)
+class RegisterRecord:
+    """An entry of the register: what backends and operators have said while the gateway ran.
+
+    `kind` is "claims" (a part of a backend's list), "claimant" (what is said of a whole list) or "accepted" (a station
+    that was let in from the waiting room); `name` tells those of one kind apart.
+    """
+
+    kind: str
+    name: str
+    at: float
+    data: bytes
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What no other record of this kind shares."""
+        return self.kind, self.name
+
+
+Record: TypeAlias = (
+    TransactionRecord | InvitationRecord | NumberRecord | FactRecord | OwedRecord | AuditRecord | RegisterRecord
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ class Plan:
         return Plan((owner,), tuple(name for name in others if name != owner))
 
 
+CLAIMANT = "claimant"
+"""Stands in rules for the backend that claims the station."""
+
 WITH_TOKEN = frozenset(
     "Authorize BatterySwap Get15118EVCertificate StartTransaction StopTransaction TransactionEvent".split()
 )
@@ -66,7 +69,8 @@ class Rule:
     """One line of a route. Patterns are globs; an empty one matches everything; of `tags` the station has one.
 
     `weights` instead of `answer` chooses one backend for each station, the same one every time. A rule with `tokens`
-    or `connectors` is only for calls that carry them; `chain` says who is asked whether a token may charge.
+    or `connectors` is only for calls that carry them, one with `claimed_by` for stations that one of these backends
+    holds by a claim; `chain` says who is asked whether a token may charge.
     """
 
     actions: tuple[str, ...] = ()
@@ -78,11 +82,16 @@ class Rule:
     tokens: Tokens | None = None
     connectors: frozenset[int] = frozenset()
     chain: Chain | None = None
+    claimed_by: frozenset[str] = frozenset()
 
-    def concerns(self, key: str, tags: frozenset[str]) -> bool:
+    def concerns(self, key: str, tags: frozenset[str], claimant: str) -> bool:
         """Tell whether the rule is for this station at all."""
-        return (not self.tags or bool(self.tags & tags)) and (
-            not self.stations or bool(_pattern(self.stations).match(key))
+        if self.answer == (CLAIMANT,) and not claimant:
+            return False
+        return (
+            (not self.tags or bool(self.tags & tags))
+            and (not self.claimed_by or claimant in self.claimed_by)
+            and (not self.stations or bool(_pattern(self.stations).match(key)))
         )
 
     def matches(self, action: str) -> bool:
@@ -101,10 +110,19 @@ class Rule:
         placed = not self.connectors or connector in self.connectors
         return placed and (self.tokens is None or self.tokens.matches(token))
 
-    def plan(self, key: str) -> Plan:
+    def plan(self, key: str, claimant: str) -> Plan:
         """Give the plan for a station."""
-        answer = (_weighted(key, self.weights),) if self.weights else self.answer
-        return Plan(answer, tuple(name for name in self.copy if name not in answer[:1]), self.chain)
+        answer = (_weighted(key, self.weights),) if self.weights else _filled_in(self.answer, claimant)
+        copy = _filled_in(self.copy, claimant)
+        return Plan(answer, tuple(name for name in copy if name not in answer[:1]), self.chain)
+
+
+def _filled_in(names: tuple[str, ...], claimant: str) -> tuple[str, ...]:
+    """Put the backend that claims the station where it is stood in for, if there is one."""
+    if CLAIMANT not in names:
+        return names
+    filled = (claimant if name == CLAIMANT else name for name in names)
+    return tuple(dict.fromkeys(name for name in filled if name))
 
 
 _patterns: dict[str, re.Pattern[str]] = {}
@@ -202,9 +220,11 @@ class Route:
     rules: tuple[Rule, ...]
     _shared: dict[tuple[tuple[int, Plan], ...], Plans] = field(default_factory=dict, compare=False, repr=False)
 
-    def plans(self, key: str, tags: frozenset[str]) -> Plans:
+    def plans(self, key: str, tags: frozenset[str], claimant: str = "") -> Plans:
         """Give the plans for a station; stations with the same plans share them."""
-        chosen = tuple((n, rule.plan(key)) for n, rule in enumerate(self.rules) if rule.concerns(key, tags))
+        chosen = tuple(
+            (n, rule.plan(key, claimant)) for n, rule in enumerate(self.rules) if rule.concerns(key, tags, claimant)
+        )
         plans = self._shared.get(chosen)
         if plans is None:
             plans = self._shared[chosen] = Plans((self.rules[n], plan) for n, plan in chosen)

@@ -25,12 +25,13 @@ from voltgate.relay.records import (
     OwedRecord,
     Page,
     Record,
+    RegisterRecord,
     StoreAway,
     TransactionRecord,
 )
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
-from voltgate.store.tables import TABLES, audit, facts, invitations, numbers, owed, transactions
+from voltgate.store.tables import TABLES, audit, facts, invitations, numbers, owed, register, transactions
 
 log = structlog.get_logger("voltgate.store")
 
@@ -271,6 +272,16 @@ class Database:
                 return await future
         except TimeoutError:
             raise StoreAway(self._reason or "the database does not answer") from None
+
+    async def read_register(self) -> list[RegisterRecord]:
+        """Read all that backends and operators have said. Raises StoreAway."""
+        if self._engine is None or self._reason is not None:
+            raise StoreAway(self._reason or "not opened yet")
+        try:
+            async with reading(self._engine).connect() as connection:
+                return [RegisterRecord(*row) for row in await connection.execute(select(register))]
+        except FAILURES as error:
+            raise StoreAway(_words(error)) from None
 
     # Writing.
 

@@ -11,6 +11,7 @@ from voltgate.relay.records import (
     NumberRecord,
     OwedRecord,
     Record,
+    RegisterRecord,
     TransactionRecord,
 )
 
@@ -102,6 +103,25 @@ audit = Table(
     Index(None, "station", "at"),
 )
 
+register = Table(
+    "register",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    _time("at"),
+    Column("data", LargeBinary, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    _time("at"),
+    Column("by", Text, nullable=False),
+)
+
 TABLES: dict[type[Record], Table] = {
     TransactionRecord: transactions,
     InvitationRecord: invitations,
@@ -109,4 +129,5 @@ TABLES: dict[type[Record], Table] = {
     FactRecord: facts,
     OwedRecord: owed,
     AuditRecord: audit,
+    RegisterRecord: register,
 }

@@ -10,11 +10,15 @@ import orjson
 import structlog
 
 from voltgate.relay.events import (
+    BackendMoved,
+    ClaimContested,
+    ClaimsChanged,
     CommandRefused,
     Event,
     GivenUp,
     LegDown,
     LegUp,
+    StationAccepted,
     StationCame,
     StationMoved,
     StationRefused,
@@ -53,67 +57,30 @@ def _json(value: Any, **_: Any) -> str:
     return orjson.dumps(value, default=str).decode()
 
 
+_LINES: dict[type[Event], tuple[int, str]] = {
+    StationCame: (logging.INFO, "station came"),
+    StationRefused: (logging.INFO, "station refused"),
+    StationWent: (logging.INFO, "station went"),
+    StationMoved: (logging.INFO, "station moved"),
+    StationAccepted: (logging.INFO, "station accepted"),
+    LegUp: (logging.INFO, "backend linked"),
+    LegDown: (logging.WARNING, "backend away"),
+    TransactionBegan: (logging.INFO, "transaction began"),
+    GivenUp: (logging.ERROR, "message given up"),
+    CommandRefused: (logging.WARNING, "command refused"),
+    ClaimsChanged: (logging.INFO, "claims changed"),
+    ClaimContested: (logging.WARNING, "station claimed by several backends"),
+    BackendMoved: (logging.INFO, "backend moved"),
+}
+"""How grave each event is, and the words for it; what else there is to say of it are its own fields."""
+
+
 def write(event: Event) -> None:
     """Log what happened."""
-    grave = isinstance(event, LegDown | GivenUp | CommandRefused)
-    if _Threshold.level > (logging.WARNING if grave else logging.INFO):
-        return
-    match event:
-        case StationCame():
-            log.info(
-                "station came",
-                station=event.station,
-                address=event.address,
-                version=event.version,
-                route=event.route,
-                replaced=event.replaced,
-            )
-        case StationRefused():
-            log.info(
-                "station refused",
-                station=event.station,
-                target=event.target,
-                address=event.address,
-                status=event.status,
-                reason=event.reason,
-            )
-        case StationWent():
-            log.info(
-                "station went",
-                station=event.station,
-                code=event.code,
-                reason=event.reason,
-                by=event.by,
-                seconds=round(event.seconds, 1),
-            )
-        case StationMoved():
-            log.info("station moved", station=event.station, route=event.route)
-        case LegUp():
-            log.info("backend linked", station=event.station, backend=event.backend, first=event.first)
-        case LegDown():
-            retry = None if event.retry is None else round(event.retry, 1)
-            log.warning("backend away", station=event.station, backend=event.backend, reason=event.reason, retry=retry)
-        case TransactionBegan():
-            log.info(
-                "transaction began",
-                station=event.station,
-                transaction=event.transaction,
-                owner=event.owner,
-                connector=event.connector,
-            )
-        case GivenUp():
-            log.error(
-                "message given up",
-                station=event.station,
-                backend=event.backend,
-                action=event.action,
-                reason=event.reason,
-            )
-        case CommandRefused():
-            log.warning(
-                "command refused",
-                station=event.station,
-                backend=event.backend,
-                action=event.action,
-                reason=event.reason,
-            )
+    level, words = _LINES[type(event)]
+    if level >= _Threshold.level:
+        log.log(level, words, **{field: _short(getattr(event, field)) for field in event.__slots__})
+
+
+def _short(value: object) -> object:
+    return round(value, 1) if isinstance(value, float) else value

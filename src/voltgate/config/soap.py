@@ -1,0 +1,41 @@
+"""SOAP stations: where they are called, and who may call them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from voltgate.config.values import Network, Seconds, Section, Text, split_url
+
+
+class Soap(Section):
+    """What holds for all SOAP stations."""
+
+    callback: Text | None = Field(
+        default=None,
+        description="`http://` or `https://`: how SOAP backends reach this gateway. Each gets an address of its own "
+        "for each station below it. Needed when a `listen.soap` address is a wildcard.",
+    )
+    stations_at: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
+        default=(),
+        description="Networks in which the addresses that stations give (`From`) may lie. Without: only the address "
+        "that the request came from.",
+    )
+    believe_from: Literal["authenticated", "always"] = Field(
+        default="authenticated",
+        description='Whose `From` takes the place of a known address. `"authenticated"`: only that of stations whose '
+        'password is checked here; `"always"`: everybody\'s, for networks that nobody else is in.',
+    )
+    silence: Seconds = Field(
+        default=3600, ge=1, le=604_800, description="A station that said nothing for so long has gone."
+    )
+    idle: Seconds = Field(default=75, ge=1, le=3600, description="How long a connection without request is kept.")
+    connect: Seconds = Field(default=10, ge=0.1, le=300, description="Time to connect to a station.")
+
+    @field_validator("callback")
+    @classmethod
+    def _reachable(cls, url: str | None) -> str | None:
+        if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):
+            raise ValueError("must be a URL that starts with http:// or https://")
+        return url

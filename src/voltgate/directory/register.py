@@ -1,0 +1,328 @@
+"""The register: what backends and operators say of stations while the gateway runs, kept in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from voltgate.directory.claims import (
+    PARTS,
+    Claim,
+    Claims,
+    Conflict,
+    Holding,
+    Part,
+    interned,
+    part_of,
+    read,
+    written,
+)
+from voltgate.directory.slices import unhurried
+from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
+
+CLAIMS, CLAIMANT, ACCEPTED = "claims", "claimant", "accepted"
+"""The kinds of entries."""
+
+MOST_TOLD = 100
+"""Conflicts that are told one by one."""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A station that was let in from the waiting room. `at` is in seconds since 1970."""
+
+    identity: str
+    route: str
+    at: float
+    by: str
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a backend says that it is; "": where the configuration says."""
+
+    url: str = ""
+    soap_url: str = ""
+    at: float = 0.0
+    by: str = ""
+
+
+class _Claimant(msgspec.Struct, frozen=True):
+    backend: str
+    listed: float
+    address: Address
+
+
+class TooMany(Exception):  # noqa: N818 - it says what is the matter
+    """The register holds as many claims as it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A station that several backends claim: whose it is ("" nobody's), and all who claim it, since when, by whom."""
+
+    station: str
+    holder: str
+    claims: tuple[tuple[str, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a call that changed claims. `keys` are those of every station that was added or removed."""
+
+    backend: str
+    by: str
+    at: float
+    stations: int
+    added: int
+    removed: int
+    contested: int
+    contests: tuple[Contest, ...]
+    keys: frozenset[str]
+    moved: bool
+    """Whether the backend has another address now."""
+
+
+class Register:
+    """Claims, the addresses of backends that claim, and accepted stations.
+
+    A change is on disk before it is in force; `loaded` says whether what was on disk at the start is known yet.
+    """
+
+    def __init__(self, store: Store | None = None, wall: Callable[[], float] = time.time) -> None:
+        self.claims = Claims()
+        self.accepted: dict[str, Accepted] = {}
+        self.addresses: dict[str, Address] = {}
+        self.loaded = store is None
+        self.most = 1_000_000
+        self._store: Store = store or Nowhere()
+        self._wall = wall
+        self._key: Callable[[str], str] = str.casefold
+        self._changing = asyncio.Lock()
+
+    def follow(
+        self, key: Callable[[str], str], known: Iterable[str], conflict: Conflict, expire: float, most: int
+    ) -> None:
+        """Go by a configuration: how identities are compared, which backends there are, how conflicts end."""
+        self._key, self.most = key, most
+        self.claims = replace(self.claims, conflict=conflict, expire=expire, known=frozenset(known))
+
+    def holder(self, key: str) -> str:
+        """Name the backend whose station it is; "" when it is nobody's."""
+        return self.claims.holder(key, self._wall())
+
+    def standing(self, key: str) -> list[tuple[Claim, str]]:
+        """List the claims to a station that stand, with their backends, the oldest first."""
+        return self.claims.standing(key, self._wall())
+
+    # What is on disk at the start.
+
+    async def load(self, records: Sequence[RegisterRecord]) -> None:
+        """Take what the database has kept."""
+        async with self._changing:
+            lists: dict[str, list[dict[str, Claim]]] = {}
+            listed: dict[str, float] = {}
+            misplaced = set()
+            for record in records:
+                if record.kind == CLAIMS:
+                    document = read(record.data)
+                    parts = lists.setdefault(document.backend, _empty())
+                    async for few in unhurried(interned(document.claims)):
+                        for claim in few:
+                            key = self._key(claim.identity)
+                            place = part_of(key)
+                            parts[place][_shared(key, claim)] = claim
+                            if place != document.part:
+                                misplaced.add(document.backend)
+                elif record.kind == CLAIMANT:
+                    said = msgspec.json.decode(record.data, type=_Claimant)
+                    listed[said.backend] = said.listed
+                    if said.address != Address():
+                        self.addresses[said.backend] = said.address
+                elif record.kind == ACCEPTED:
+                    accepted = msgspec.json.decode(record.data, type=Accepted)
+                    self.accepted[self._key(accepted.identity)] = accepted
+            holdings = {name: Holding(name, tuple(parts), listed.get(name, 0.0)) for name, parts in lists.items()}
+            self.claims = replace(self.claims, holdings=holdings)
+            for name in misplaced:  # identities are compared otherwise than when they were written
+                for number, part in enumerate(holdings[name].parts):
+                    self._store.put(self._record(name, number, part))
+            self.loaded = True
+
+    # Claims.
+
+    async def replace(self, backend: str, identities: Iterable[str], by: str, address: Address | None = None) -> Change:
+        """Put a whole list in place of the former one. Raises StoreAway and TooMany, and has changed nothing."""
+        async with self._changing:
+            now, old = self._wall(), self.claims.of(backend)
+            parts = _empty()
+            async for few in unhurried(identities):
+                for identity in few:
+                    claim = self._claim(old, identity, by, now)
+                    key = self._key(identity)
+                    parts[part_of(key)][_shared(key, claim)] = claim
+            kept = tuple(mine if theirs != mine else theirs for theirs, mine in zip(old.parts, parts, strict=True))
+            return await self._put(old, Holding(backend, kept, now), by, now, address)
+
+    async def amend(
+        self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None = None
+    ) -> Change:
+        """Add stations to a list and take others out of it. Raises StoreAway and TooMany, and has changed nothing."""
+        async with self._changing:
+            now, old = self._wall(), self.claims.of(backend)
+            parts: dict[int, dict[str, Claim]] = {}
+            async for few in unhurried(remove):
+                for key in map(self._key, few):
+                    self._opened(parts, old, key).pop(key, None)
+            async for few in unhurried(add):
+                for identity in few:
+                    key, claim = self._key(identity), self._claim(old, identity, by, now)
+                    renewed = Claim(claim.identity, claim.since, now, claim.by)
+                    self._opened(parts, old, key)[_shared(key, renewed)] = renewed
+            kept = tuple(parts.get(number, part) for number, part in enumerate(old.parts))
+            return await self._put(old, Holding(backend, kept, old.listed), by, now, address)
+
+    def _opened(self, parts: dict[int, dict[str, Claim]], old: Holding, key: str) -> dict[str, Claim]:
+        """Give the part of a key to be written in: a copy, made once."""
+        number = part_of(key)
+        part = parts.get(number)
+        if part is None:
+            part = parts[number] = dict(old.parts[number])
+        return part
+
+    def _claim(self, old: Holding, identity: str, by: str, now: float) -> Claim:
+        """Make the claim of a station, or keep the one that stands."""
+        known = old.find(self._key(identity))
+        if known is None or (self.claims.expire and old.renewed(known) + self.claims.expire <= now):
+            return Claim(identity, now, now, by)
+        return known if known.identity == identity else Claim(identity, known.since, known.renewed, known.by)
+
+    async def _put(self, old: Holding, new: Holding, by: str, now: float, address: Address | None) -> Change:
+        name = new.backend
+        if len(self.claims) - len(old) + len(new) > self.most:
+            raise TooMany(f"{self.most} claims are as many as there may be (claims.most)")
+        changed = [n for n, (was, part) in enumerate(zip(old.parts, new.parts, strict=True)) if was is not part]
+        records, before = [], []
+        for number in changed:
+            records.append(self._record(name, number, new.parts[number]))
+            before.append(self._record(name, number, old.parts[number]))
+            await asyncio.sleep(0)
+        was = self.addresses.get(name, Address())
+        told = was if address is None else address
+        records.append(_claimant_record(name, new.listed, told, now))
+        before.append(_claimant_record(name, old.listed, was, now))
+        await self._keep(records, before)
+        self.claims = replace(self.claims, holdings={**self.claims.holdings, name: new})
+        self.addresses[name] = told
+        moved = (told.url, told.soap_url) != (was.url, was.soap_url)
+        return await self._changed(old, new, by, now, moved=moved)
+
+    async def _changed(self, old: Holding, new: Holding, by: str, now: float, *, moved: bool) -> Change:
+        added, removed = set(), set()
+        contests: list[Contest] = []
+        contested = 0
+        for was, part in zip(old.parts, new.parts, strict=True):
+            if was is part:
+                continue
+            added_here = part.keys() - was.keys()
+            async for few in unhurried(added_here):
+                for key in few:
+                    standing = self.claims.standing(key, now)
+                    if len(standing) > 1:
+                        contested += 1
+                        if len(contests) < MOST_TOLD:
+                            contests.append(self.contest(key, standing))
+            added |= added_here
+            removed |= was.keys() - part.keys()
+            await asyncio.sleep(0)
+        keys = frozenset(added | removed)
+        return Change(new.backend, by, now, len(new), len(added), len(removed), contested, tuple(contests), keys, moved)
+
+    def contest(self, key: str, standing: list[tuple[Claim, str]]) -> Contest:
+        """Say who claims a station, and who gets it."""
+        identity = standing[0][0].identity
+        claims = tuple((backend, claim.since, claim.by) for claim, backend in standing)
+        return Contest(identity, self.claims.holder_of(standing), claims)
+
+    def _record(self, backend: str, number: int, part: Part) -> RegisterRecord:
+        return RegisterRecord(CLAIMS, f"{backend}/{number}", self._wall(), written(backend, number, part))
+
+    async def tidy(self) -> frozenset[str]:
+        """Strike out the claims that have expired; gives the keys of their stations. Raises StoreAway."""
+        gone: set[str] = set()
+        expire = self.claims.expire
+        for holding in list(self.claims.holdings.values()) if expire else ():
+            before = self._wall() - expire
+            old = []
+            async for few in unhurried(holding):
+                old += [claim.identity for _, claim in few if holding.renewed(claim) <= before]
+            if old:
+                change = await self.amend(holding.backend, (), old, "expiry")
+                gone |= change.keys
+        return frozenset(gone)
+
+    # Accepted stations.
+
+    async def accept(self, identity: str, route: str, by: str) -> Accepted:
+        """Let a station in on a route from now on. Raises StoreAway and has changed nothing."""
+        async with self._changing:
+            key, accepted = self._key(identity), Accepted(identity, route, self._wall(), by)
+            record = RegisterRecord(ACCEPTED, key, accepted.at, msgspec.json.encode(accepted))
+            await self._keep([record], [])
+            self.accepted[key] = accepted
+            return accepted
+
+    async def forget(self, key: str) -> bool:
+        """Strike out an accepted station; False when it was none. Raises StoreAway and has changed nothing."""
+        async with self._changing:
+            accepted = self.accepted.get(key)
+            if accepted is None:
+                return False
+            record = RegisterRecord(ACCEPTED, key, accepted.at, msgspec.json.encode(accepted))
+            self._store.strike(record)
+            if not await self._is_kept():
+                self._store.put(record)
+                raise StoreAway("the database is away")
+            del self.accepted[key]
+            return True
+
+    # The database.
+
+    async def _keep(self, records: list[RegisterRecord], before: list[RegisterRecord]) -> None:
+        """Write records with one commit; when that cannot be had, what was there before takes their place again."""
+        if not self.loaded:
+            raise StoreAway("the register has not been read yet: the database is away")
+        for record in records:
+            self._store.put(record)
+        if await self._is_kept():
+            return
+        for record in records:
+            self._store.strike(record)
+        for record in before:
+            self._store.put(record)
+        raise StoreAway("the database is away")
+
+    async def _is_kept(self) -> bool:
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def then(kept: bool) -> None:
+            if not done.done():
+                done.set_result(kept)
+
+        self._store.after(then)
+        return await done
+
+
+def _empty() -> list[dict[str, Claim]]:
+    return [{} for _ in range(PARTS)]
+
+
+def _shared(key: str, claim: Claim) -> str:
+    """Give the key as the same text as the identity where they are equal: a million of them count."""
+    return claim.identity if claim.identity == key else key
+
+
+def _claimant_record(backend: str, listed: float, address: Address, now: float) -> RegisterRecord:
+    return RegisterRecord(CLAIMANT, backend, now, msgspec.json.encode(_Claimant(backend, listed, address)))
