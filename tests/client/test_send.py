@@ -83,8 +83,8 @@ def test_a_charger_that_answers_with_an_error(api: Counterpart, voltgate: Termin
         (problem(504, "Gateway Timeout", "CP1 did not answer.", sent=False, waited_ms=1.0), "the call was not sent"),
         (problem(409, "Conflict", "CP1 is not connected."), "CP1 is not connected"),
         (
-            problem(422, "Unprocessable Content", "It is wrong.", code="FormationViolation", where="payload.type"),
-            "It is wrong; FormationViolation at payload.type",
+            problem(422, "Unprocessable Content", "/type: is wrong.", code="FormationViolation", where="/type"),
+            "/type: is wrong; FormationViolation",
         ),
     ],
 )

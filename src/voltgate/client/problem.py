@@ -50,9 +50,9 @@ def _is_phrase(title: str) -> bool:
 
 
 def _more(document: Mapping[str, Any]) -> Iterator[str]:
-    """Say what only calls have: what is wrong where in the payload, and whether the station got the call."""
+    """Say what only calls have: OCPP's word for what is wrong with it, and whether the station got it."""
     if "code" in document:
-        yield f"{document['code']} at {document.get('where') or 'the payload'}"
+        yield f"{document['code']}"
     if isinstance(document.get("sent"), bool):
         yield "the call was sent" if document["sent"] else "the call was not sent"
 
