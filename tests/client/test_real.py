@@ -77,7 +77,7 @@ async def beating(station: Link) -> AsyncIterator[None]:
 async def test_what_the_gateway_knows(stage: Stage) -> None:
     """Stations, sessions and backends are listed and shown as they are, whatever is in an identity."""
     await stage.backend("a")
-    voltgate = await terminal(stage)
+    voltgate = await terminal(stage, stations=[{"match": "RDAM*", "route": "main"}])
     station, link = await stage.meet("RDAM 1%2#ü")
     listed = await voltgate("stations", "--connected", "--json")
     assert [item["identity"] for item in listed.json["items"]] == ["RDAM 1%2#ü"]
@@ -140,7 +140,7 @@ async def test_live_messages_of_both_legs_across_a_restart(stage: Stage) -> None
             station, link = await stage.meet("CP1")
             link.answers("Heartbeat", {"currentTime": "2026-01-01T00:00:00Z"})
             async with beating(station):
-                seen = [(await line(tail)).partition("CP1  ")[2] for _ in range(2)]
+                seen = [(await line(tail)).partition("CP1  ")[2] for _ in range(4)]
             told = 'Heartbeat {}  ⇒ {"currentTime":"2026-01-01T00:00:00Z"}  '
             assert any(one.startswith(f"→ a  {told}") for one in seen), seen
             assert any(one.startswith(f"station →  {told}") and one.endswith("by a") for one in seen), seen
