@@ -23,6 +23,7 @@ LAYERS = (
     EDGES,
     ("store", "dialler"),
     ("gateway",),
+    ("claiming", "soap"),
     ("web",),
     ("app",),
     ("convert",),

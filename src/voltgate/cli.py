@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voltgate import __version__
+from voltgate.client.token import token
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -118,6 +119,9 @@ def hash_password() -> None:
         typer.echo("voltgate: the password is empty", err=True)
         raise typer.Exit(1)
     typer.echo(argon2.PasswordHasher().hash(password))
+
+
+app.command()(token)
 
 
 database = typer.Typer(help="Look after the database.", no_args_is_help=True)

@@ -12,8 +12,12 @@ from urllib.parse import quote
 
 import structlog
 
+from voltgate.carriers.soap.callbacks import Callbacks
+from voltgate.carriers.soap.client import Client, Target, Unreachable, target
+from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings
 from voltgate.carriers.websocket.dial import Verdict, dial
 from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings, Report
+from voltgate.ocpp.soap.names import Version
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend
 from voltgate.relay.leg import Leg
@@ -35,6 +39,9 @@ class Visitor:
     address: str
     forwarded_for: str
     target: str
+    soap: SoapWire | None = field(default=None, compare=False, repr=False)
+    """The station's own wire, when it speaks SOAP."""
+    originals: Originals | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,10 @@ class Dialling:
         """Give the URL for a station: its identity is one percent-encoded path segment."""
         return self.url.replace("{station}", quote(identity, safe=""))
 
+    def takes_soap_of(self, visitor: Visitor) -> bool:
+        """Tell whether a station's calls go to the backend as SOAP."""
+        return bool(self.soap_url) and (visitor.soap is not None or not self.url)
+
     def introduce(self, visitor: Visitor, *, answering: bool) -> list[tuple[str, str]]:
         """Give the headers that tell the backend who comes."""
         headers = list(self.headers)
@@ -76,6 +87,43 @@ class Dialling:
         return headers
 
 
+@dataclass(frozen=True, slots=True)
+class BackendEnd:
+    """Where a SOAP backend is called for one station, and where it calls that station back."""
+
+    to: Target
+    callback: str = field(repr=False)
+    more: tuple[tuple[str, str], ...] = field(repr=False)
+
+    def target(self) -> Target:
+        """Give the address of its service."""
+        return self.to
+
+    def sender(self) -> str:
+        """Give the station's callback address for this backend."""
+        return self.callback
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Give the headers that tell it who comes."""
+        return self.more
+
+
+@dataclass(slots=True)
+class SoapDialling:
+    """What SOAP backends are called with. `largest` bounds a message, in bytes."""
+
+    client: Client
+    callbacks: Callbacks
+    largest: int = 1 << 20
+
+
+def _soap_version(taken: tuple[str, ...], visitor: Visitor) -> Version | None:
+    """Choose how to speak to a backend: as the station does if the backend can, else as new as it can."""
+    own = visitor.soap.version if visitor.soap is not None else "1.6"
+    wanted: tuple[Version, ...] = (own, "1.6", "1.5", "1.2")
+    return next((version for version in wanted if f"ocpp{version}" in taken), None)
+
+
 def _basic(identity: str, username: str, password: str) -> str:
     """Write the value of an Authorization header (RFC 7617)."""
     pair = f"{username.replace('{station}', identity)}:{password}"
@@ -85,8 +133,9 @@ def _basic(identity: str, username: str, password: str) -> str:
 class Dialler:
     """Opens links, a bounded number at a time to each backend."""
 
-    def __init__(self, wheel: Wheel, clock: Callable[[], float], report: Report) -> None:
+    def __init__(self, wheel: Wheel, clock: Callable[[], float], report: Report, soap: SoapDialling) -> None:
         self.counts = LinkCounts()
+        self._soap = soap
         self._report = report
         self._wheel = wheel
         self._clock = clock
@@ -95,10 +144,14 @@ class Dialler:
 
     async def dial(
         self, backend: Backend, visitor: Visitor, offer: tuple[str, ...], *, answering: bool
-    ) -> Link | Verdict:
+    ) -> Link | SoapWire | Verdict:
         """Open one link, not yet started, or say why not."""
         how = backend.settings.dialling
         assert isinstance(how, Dialling)  # noqa: S101 - the composition root hands in nothing else
+        if how.takes_soap_of(visitor):
+            return await self._dial_soap(backend, how, visitor, offer, answering=answering)
+        if not how.url:
+            return Verdict(None, f"{backend.name} speaks SOAP only, and that up to OCPP 1.6")
         async with self._gates.setdefault(backend.name, asyncio.Semaphore(_AT_ONCE)):
             return await dial(
                 how.address(visitor.identity),
@@ -114,6 +167,28 @@ class Dialler:
                 name=f"{backend.name}/{visitor.identity}",
             )
 
+    async def _dial_soap(
+        self, backend: Backend, how: Dialling, visitor: Visitor, offer: tuple[str, ...], *, answering: bool
+    ) -> SoapWire | Verdict:
+        """See that a SOAP backend is there, and give the station's wire to it."""
+        version = _soap_version(backend.settings.versions, visitor)
+        if version is None or "ocpp1.6" not in offer:
+            return Verdict(None, f"{backend.name} speaks SOAP, and no version of it that the station does")
+        soap, identity = self._soap, visitor.identity
+        end = BackendEnd(
+            target(how.soap_url.replace("{station}", quote(identity, safe="")), how.ssl),
+            soap.callbacks.address(backend.name, identity),
+            tuple(how.introduce(visitor, answering=answering)),
+        )
+        try:
+            async with self._gates.setdefault(backend.name, asyncio.Semaphore(_AT_ONCE)):
+                await soap.client.reach(end.to, how.timeout)
+        except Unreachable as problem:
+            return Verdict(None, str(problem))
+        settings = WireSettings(connect=how.timeout, patience=backend.settings.wait + 60.0, largest=soap.largest)
+        originals = visitor.originals or Originals()
+        return SoapWire(identity, "Cp", version, end, soap.client, originals, settings, self._clock)
+
     def start(self, leg: Leg) -> None:
         """Open a leg's link in the background; ends in `Leg.opened` or `Leg.failed`."""
         task = asyncio.get_running_loop().create_task(self._bring(leg))
@@ -126,11 +201,11 @@ class Dialler:
         assert isinstance(visitor, Visitor)  # noqa: S101
         answering = leg.name in session.plans.answering
         result = await self.dial(leg.backend, visitor, (session.dialect.version,), answering=answering)
-        if isinstance(result, Link):
+        if isinstance(result, Verdict):
+            leg.failed(result.reason)
+        else:
             leg.opened(result)
             result.start(leg)
-        else:
-            leg.failed(result.reason)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal
+from typing import Literal, TypeAlias
 
+from voltgate.carriers.soap.wire import Originals, SoapWire
 from voltgate.carriers.websocket.dial import Verdict
 from voltgate.carriers.websocket.door import Admitted, Knock, Refused
 from voltgate.carriers.websocket.link import Link
@@ -24,7 +25,7 @@ from voltgate.relay.leg import Leg
 from voltgate.relay.records import Page, StoreAway
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import GOING_AWAY, POLICY, Ports, Session, SessionSettings
-from voltgate.relay.wire import Receiver
+from voltgate.relay.wire import Receiver, Wire
 
 REPLACED = "Replaced by a new connection"
 _RETRY_AFTER = (("Retry-After", "10"),)
@@ -34,6 +35,8 @@ _REMEMBERED = 1000
 
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
+
+BackendLink: TypeAlias = Link | SoapWire
 
 Load = Callable[[str], Awaitable[Page]]
 """Reads what is on record of a station, by its key. Raises StoreAway."""
@@ -114,7 +117,22 @@ class Gateway:
             return self._admitted(visit, version, {})
         return await self._ask_backend(knock, visit)
 
-    async def _receive(self, knock: Knock) -> _Visit | Refused:
+    async def admit_soap(self, knock: Knock, wire: SoapWire, originals: Originals) -> Session | Refused:
+        """Begin the session of a SOAP station with its first request; it is spoken to as one of OCPP-J 1.6."""
+        visit = await self._receive(knock, wire, originals)
+        if isinstance(visit, Refused):
+            return self._refused(knock, visit)
+        if visit.station.versions and f"ocpp{wire.version}" not in visit.station.versions:
+            return self._refused(knock, Refused(400, f"This station may not speak OCPP {wire.version}"))
+        if visit.station.key in self.sessions:
+            return self._refused(knock, Refused(409, "This station is connected otherwise"))
+        session = self._opened(visit, "ocpp1.6", {}, wire)
+        assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
+        return session
+
+    async def _receive(
+        self, knock: Knock, wire: SoapWire | None = None, originals: Originals | None = None
+    ) -> _Visit | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
         station = self._find(knock)
@@ -130,7 +148,8 @@ class Gateway:
         if isinstance(page, Refused):
             return page
         common = self._common(station, plans, knock)
-        return _Visit(station, _visitor(knock, station), route, plans, common, next(self._arrivals), page, now)
+        visitor = _visitor(knock, station, wire, originals)
+        return _Visit(station, visitor, route, plans, common, next(self._arrivals), page, now)
 
     async def _page(self, station: Station, plans: Plans) -> Page | Refused:
         """Read what is on record of a station; where one backend answers it may come in without."""
@@ -205,7 +224,7 @@ class Gateway:
         if old is not None and old.held:
             old.release()
 
-    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, Link] | Refused:
+    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, BackendLink] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
         for name in visit.plans.first.answer:
@@ -214,7 +233,7 @@ class Gateway:
             if not offer:
                 continue
             result = await self._dialler.dial(backend, visit.visitor, offer, answering=True)
-            if isinstance(result, Link):
+            if not isinstance(result, Verdict):
                 return backend, result
             self._ports.listen(LegDown(visit.visitor.identity, name, result.reason, None))
             refused = _refusal(result)
@@ -222,7 +241,7 @@ class Gateway:
                 break
         return refused
 
-    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, Link]) -> Admitted:
+    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, BackendLink]) -> Admitted:
         subprotocol = visit.offered.get(version, version)
         if links and not next(iter(links.values())).subprotocol:
             subprotocol = None  # the backend answered without the header: so do we
@@ -233,7 +252,7 @@ class Gateway:
         habits = self.world.habits(visit.station)
         return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
-    def _opened(self, visit: _Visit, version: str, links: dict[Backend, Link], wire: Link) -> Receiver:
+    def _opened(self, visit: _Visit, version: str, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
         station, world = visit.station, self.world
         old = self.sessions.get(station.key)
@@ -266,7 +285,7 @@ class Gateway:
             return book
         return self._ports.book(visit.station.key, visit.page)
 
-    def _overtaken(self, links: dict[Backend, Link], wire: Link) -> Receiver:
+    def _overtaken(self, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
         for link in links.values():
             link.start(_Nobody())
             link.close(GOING_AWAY, REPLACED)
@@ -380,9 +399,16 @@ def _nobody(wire: Link) -> Receiver:
     return _Nobody()
 
 
-def _visitor(knock: Knock, station: Station) -> Visitor:
+def _visitor(knock: Knock, station: Station, wire: SoapWire | None, originals: Originals | None) -> Visitor:
     return Visitor(
-        station.identity, knock.authorization, knock.user_agent, knock.address, knock.forwarded_for, knock.target
+        station.identity,
+        knock.authorization,
+        knock.user_agent,
+        knock.address,
+        knock.forwarded_for,
+        knock.target,
+        wire,
+        originals,
     )
 
 

@@ -30,6 +30,7 @@ def test_the_list_replaces_the_last_one(api: Counterpart, voltgate: Terminal) ->
     ("words", "said"),
     [
         (["--url", "ws://b.example/{station}"], {"url": "ws://b.example/{station}"}),
+        (["--soap-url", "http://b.example/ocpp"], {"soap_url": "http://b.example/ocpp"}),
         (["--ip", "192.0.2.7"], {"ip": "192.0.2.7"}),
         (["--ip", "::ffff:192.0.2.7"], {"ip": "192.0.2.7"}),
         (["--ip", "2001:DB8::0:7"], {"ip": "2001:db8::7"}),
@@ -78,11 +79,12 @@ def test_where_the_connection_came_from(api: Counterpart, voltgate: Terminal, co
 
 def test_a_list_that_shrank_is_not_believed_at_once(api: Counterpart, voltgate: Terminal) -> None:
     """The gateway refuses a list that lost too much; the sentence says how to insist."""
-    api.says(f"PUT {STATIONS}", problem(409, "Conflict", "The list has 1 station, the last had 100."), claimed())
+    api.says(f"PUT {STATIONS}", problem(409, "Conflict", "Force.", stations=1, before=1000), claimed())
     ended = voltgate("claim", "--backend", "a", stdin="CP1\n")
     assert ended.code == 1
     assert ended.err == (
-        "voltgate: The list has 1 station, the last had 100; if the list is right, say so with --force\n"
+        "voltgate: the list holds 1 station, the one before held 1,000: nothing was changed; if that is meant, say so "
+        "with --force\n"
     )
     assert voltgate("claim", "--backend", "a", "--force", stdin="CP1\n").code == 0
     assert api.asked[1].query == {"force": "true"}
@@ -91,12 +93,15 @@ def test_a_list_that_shrank_is_not_believed_at_once(api: Counterpart, voltgate: 
 def test_conflicts_are_reported(api: Counterpart, voltgate: Terminal) -> None:
     """Who holds a station that the backend claims too is said beside the result."""
     since = "2026-11-21T07:30:00.000Z"
-    conflicts = [{"station": f"CP{n}", "held_by": "b", "since": since} for n in range(100)]
+    claims = [{"backend": name, "since": since, "by": "admin"} for name in "ba"]
+    conflicts = [{"station": f"CP{n}", "held_by": "b", "claims": claims} for n in range(100)]
     api.says(f"PUT {STATIONS}", claimed(conflicts=conflicts, contested=250))
     ended = voltgate("claim", "--backend", "a", stdin="CP1\n")
     assert ended.code == 0
     said = ended.err.splitlines()
-    assert said[0] == "contested: CP0 is held by b since 2026-11-21 07:30:00"
+    assert said[0] == (
+        "contested: CP0 goes to b; claimed by b since 2026-11-21 07:30:00 and a since 2026-11-21 07:30:00"
+    )
     assert said[10:] == ["250 stations contested in all: `voltgate claims --contested` lists them"]
 
 
@@ -142,7 +147,7 @@ def test_what_is_no_list_is_not_sent(api: Counterpart, voltgate: Terminal, stdin
         ["--backend", "a", "--hosts", "-"],
         ["--backend", "a", "--add", "--remove"],
         ["--backend", "a", "--url", "ws://x", "--ip", "192.0.2.1"],
-        ["--backend", "a", "--ip", "192.0.2.1", "--add"],
+        ["--backend", "a", "--soap-url", "http://x", "--ip-from-ssh"],
         ["--backend", "a", "--add", "--force"],
         ["--hosts", "-", "--ip", "192.0.2.1"],
     ],
@@ -225,8 +230,7 @@ def test_a_hosts_file_that_is_refused_half_way_says_so(api: Counterpart, voltgat
     api.says("PUT backends/c/stations", problem(409, "Conflict", "The list is much shorter than the last."))
     ended = voltgate("claim", "--hosts", "-", stdin="10.0.0.1 CP1\n10.0.0.3 CP2\n")
     assert ended.code == 1
-    assert ended.err.startswith("voltgate: c: The list is much shorter than the last; ")
-    assert ended.err.endswith("; claimed before that: a\n")
+    assert ended.err == "voltgate: c: The list is much shorter than the last; claimed before that: a\n"
 
 
 def test_claims_are_printed_as_a_hosts_file(api: Counterpart, voltgate: Terminal) -> None:

@@ -157,8 +157,8 @@ def test_what_a_charger_wrote_does_not_move_the_cursor(api: Counterpart, voltgat
 
 def test_claims_can_be_asked_for(api: Counterpart, voltgate: Terminal) -> None:
     """`voltgate claims` narrows by station, backend and contest."""
-    api.says("GET claims", page({"station": "CP1", "backend": "a", "held_by": "b", "contested": True}))
-    assert "CP1      a        b        yes" in voltgate("claims", "--contested", "--backend", "a").out
+    api.says("GET claims", page({"station": "CP1", "backend": "a", "holds": False, "contested": True}))
+    assert "CP1      a        no       yes" in voltgate("claims", "--contested", "--backend", "a").out
     assert api.asked[0].query == {"backend": "a", "contested": "true", "offset": "0", "limit": "100"}
 
 

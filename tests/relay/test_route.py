@@ -6,7 +6,9 @@ from collections import Counter
 
 import pytest
 
+from voltgate.ocpp.ids import Token
 from voltgate.relay.route import NOBODY, Plan, Plans, Route, Rule
+from voltgate.relay.tokens import ANY
 
 NONE: frozenset[str] = frozenset()
 
@@ -131,3 +133,19 @@ def test_a_weighted_choice_moves_no_more_than_needed() -> None:
             moved[new] += 1
     assert set(moved) == {("c",)}
     assert 250 < moved[("c",)] < 420
+
+
+def test_which_rule_a_call_meets() -> None:
+    """A route says which of its rules a call of a station meets, and minds only what such a call can carry."""
+    rules = (
+        Rule(tags=frozenset({"fleet"}), answer=("f",)),
+        Rule(actions=("Authorize", "Heartbeat"), tokens=ANY, answer=("a",)),
+        Rule(connectors=frozenset({2}), answer=("b",)),
+        Rule(actions=("Heartbeat",), answer=("c",), copy=("a",)),
+    )
+    route, token = Route("home", "gateway", rules), Token("04E1")
+    assert route.first("cp-1", frozenset({"fleet"}), "", "Heartbeat", None, None) == (0, Plan(("f",)))
+    assert route.first("cp-1", NONE, "", "Authorize", token, None) == (1, Plan(("a",)))
+    assert route.first("cp-1", NONE, "", "MeterValues", token, 2) == (2, Plan(("b",)))
+    assert route.first("cp-1", NONE, "", "Heartbeat", token, 2) == (3, Plan(("c",), ("a",)))
+    assert route.first("cp-1", NONE, "", "Authorize", None, None) is None

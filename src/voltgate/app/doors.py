@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from voltgate.carriers.soap.connection import Limits
+from voltgate.carriers.soap.door import SoapDoor, Take
 from voltgate.carriers.websocket.door import Admit, Door, DoorSettings, Knock
 from voltgate.carriers.websocket.limits import DoorLimits
 from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings
 from voltgate.carriers.websocket.tls import Certificate, server_context
 from voltgate.config import Config
-from voltgate.config.listen import Listener
+from voltgate.config.listen import Listener, SoapListener
 from voltgate.ocpp.wheel import Wheel
 
 log = structlog.get_logger("voltgate")
@@ -27,8 +29,9 @@ def report(fault: Exception, where: Link | Knock) -> None:
 class Doors:
     """Every listener for stations, by its settings."""
 
-    def __init__(self, admit: Admit, wheel: Wheel, clock: Callable[[], float]) -> None:
+    def __init__(self, admit: Admit, take: Take, wheel: Wheel, clock: Callable[[], float]) -> None:
         self._admit = admit
+        self._take = take
         self._wheel = wheel
         self._clock = clock
         self._open: dict[tuple[str, int], Door] = {}
@@ -39,35 +42,52 @@ class Doors:
 
     async def follow(self, config: Config) -> None:
         """Open what is new, close what is gone, change the rest. Raises OSError and has changed nothing."""
-        wanted = {(s.host, s.port): s for s in (_settings(listener, config) for listener in config.listen.stations)}
-        for settings in wanted.values():
+        bounds = Limits(config.limits.message_size, config.soap.idle, config.limits.head_seconds)
+        listeners = (*config.listen.stations, *config.listen.soap)
+        wanted = {(listener.host, listener.port): (listener, _settings(listener, config)) for listener in listeners}
+        for address, (listener, settings) in wanted.items():
             if settings.certificates:
                 server_context(settings.certificates, settings.client_authority)
-        fresh = await self._open_all(s for address, s in wanted.items() if address not in self._open)
+            if address in self._open and isinstance(self._open[address], SoapDoor) != isinstance(
+                listener, SoapListener
+            ):
+                raise OSError(f"{settings.name}: SOAP and websockets cannot take each other's place without a restart")
+        fresh = await self._open_all((*each, bounds) for address, each in wanted.items() if address not in self._open)
         for address in [address for address in self._open if address not in wanted]:
             door = self._open.pop(address)
             door.stop_accepting()
             self._leaving.append(door)
         for address, door in self._open.items():
-            door.change(wanted[address])
+            settings = wanted[address][1]
+            if isinstance(door, SoapDoor):
+                door.follow(settings, bounds)
+            else:
+                door.change(settings)
         self._open |= fresh
         self._leaving = [door for door in self._leaving if door.links or door.handshakes]
 
-    async def _open_all(self, wanted: Iterable[DoorSettings]) -> dict[tuple[str, int], Door]:
+    async def _open_all(self, wanted: Iterable[tuple[Listener, DoorSettings, Limits]]) -> dict[tuple[str, int], Door]:
         fresh: dict[tuple[str, int], Door] = {}
         try:
-            for settings in wanted:
-                fresh[settings.host, settings.port] = await self._opened(settings)
+            for listener, settings, bounds in wanted:
+                fresh[settings.host, settings.port] = await self._opened(self._made(listener, settings, bounds))
         except OSError:
             for door in fresh.values():
                 await door.close()
             raise
         return fresh
 
-    async def _opened(self, settings: DoorSettings) -> Door:
-        door = Door(
+    def _made(self, listener: Listener, settings: DoorSettings, bounds: Limits) -> Door:
+        if isinstance(listener, SoapListener):
+            return SoapDoor(
+                settings, bounds, self._take, self._wheel, self._clock, report=report, refusals=self._refusals
+            )
+        return Door(
             settings, self._admit, self._wheel, self._clock, report=report, counts=self.counts, refusals=self._refusals
         )
+
+    async def _opened(self, door: Door) -> Door:
+        settings = door.settings
         try:
             await door.open()
         except OSError as error:
@@ -77,7 +97,11 @@ class Doors:
 
     def addresses(self) -> tuple[str, ...]:
         """Name what is listened on, as a station would dial it."""
-        return tuple(_url(door) for door in self._open.values())
+        return tuple(_url(door) for door in self._open.values() if not isinstance(door, SoapDoor))
+
+    def soap_addresses(self) -> tuple[str, ...]:
+        """Name what is listened on for SOAP."""
+        return tuple(_url(door) for door in self._open.values() if isinstance(door, SoapDoor))
 
     def handshakes(self) -> int:
         """Count the connections that are not let in yet."""
@@ -108,7 +132,8 @@ class Doors:
 def _url(door: Door) -> str:
     settings = door.settings
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{'wss' if settings.certificates else 'ws'}://{host}:{door.port}{settings.prefix}"
+    scheme = "http" if isinstance(door, SoapDoor) else "ws"
+    return f"{scheme}{'s' if settings.certificates else ''}://{host}:{door.port}{settings.prefix}"
 
 
 def _settings(listener: Listener, config: Config) -> DoorSettings:

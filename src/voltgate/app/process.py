@@ -19,12 +19,18 @@ import structlog
 import uvloop
 
 from voltgate import __version__
-from voltgate.app.claiming import Claiming
+from voltgate.app.callers import Callers
+from voltgate.app.claimants import claimants_of
 from voltgate.app.database import database_of
 from voltgate.app.doors import Doors, report
+from voltgate.app.rules import rules_of
+from voltgate.app.soap import callback_base, soap_settings
 from voltgate.app.world import Surroundings, build
+from voltgate.carriers.soap.callbacks import Callbacks
+from voltgate.carriers.soap.client import Client
+from voltgate.claiming import Claiming
 from voltgate.config import Config, ConfigErrors, Loaded, read
-from voltgate.dialler import Dialler
+from voltgate.dialler import Dialler, SoapDialling
 from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
 from voltgate.ocpp.turns import Counts
@@ -33,8 +39,14 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, StoreAway, nothing_on_record
 from voltgate.relay.session import Ports
+from voltgate.relay.tap import Taps
+from voltgate.soap import SoapGateway
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
+from voltgate.web.api import claims
+from voltgate.web.api.resources import routers
+from voltgate.web.desk import Desk
+from voltgate.web.event_log import EventLog
 from voltgate.web.server import WebServer, application
 
 TICK = 0.1
@@ -54,6 +66,7 @@ class Running:
     """What a running gateway tells whoever started it: where it listens."""
 
     stations: tuple[str, ...]
+    soap: tuple[str, ...]
     http: str | None
     source: Path | None
     backends: tuple[str, ...]
@@ -78,10 +91,15 @@ class Process:
         self._clock = time.monotonic  # the loop's own has whole milliseconds
         self._wheel = Wheel(self._clock(), TICK)
         self._counts = Counts()
-        self._dialler = Dialler(self._wheel, self._clock, report)
+        self._soap_dialling = SoapDialling(
+            Client(loaded.config.limits.message_size, f"voltgate/{__version__}"), Callbacks()
+        )
+        self._dialler = Dialler(self._wheel, self._clock, report, self._soap_dialling)
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
         world = build(loaded.config, self._surroundings, None)
+        self._events = EventLog()
+        taps = Taps()
         ports = Ports(
             self._wheel,
             self._clock,
@@ -91,12 +109,31 @@ class Process:
             self._counts,
             time.time,
             self._database or Nowhere(),
+            taps,
         )
         room = self._surroundings.waiting_room(loaded.config)
         load = nothing_on_record if self._database is None else self._database.load
         self._gateway = Gateway(world, ports, self._dialler, room, load)
         self._claiming = Claiming(self._surroundings.register, self._gateway, self._rebuild, self._happened)
-        self._doors = Doors(self._gateway.admit, self._wheel, self._clock)
+        self._soap = SoapGateway(
+            self._gateway,
+            self._soap_dialling.client,
+            self._soap_dialling.callbacks,
+            soap_settings(loaded.config),
+            self._wheel,
+            self._clock,
+        )
+        self._doors = Doors(self._gateway.admit, self._soap.take, self._wheel, self._clock)
+        self._callers: Callers | None = None
+        self._desk = Desk(
+            self._gateway,
+            self._events,
+            taps,
+            self._database,
+            self._claiming,
+            self._clock,
+            rules=rules_of(lambda: self._conf.loaded.config),
+        )
         self._web: WebServer | None = None
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
@@ -114,24 +151,36 @@ class Process:
                 await self._read_register()
             self._web = self._open_web(config)
             await self._doors.follow(config)
+            self._follow_soap(config)
             async with asyncio.TaskGroup() as serving:
                 if self._web is not None:
                     serving.create_task(self._web.serve())
-                tending = serving.create_task(self._tend_register())
+                tending = [serving.create_task(self._tend_register())]
+                if self._callers is not None:
+                    tending.append(serving.create_task(self._callers.follow()))
                 self._freeze()
                 self._say_ready(ready)
                 await stop.wait()
-                tending.cancel()
+                for task in tending:
+                    task.cancel()
                 await self._go(config)
         finally:
             self._stopping = True
             await self._doors.close()
+            await self._soap.close()
             await self._dialler.close()
             if self._database is not None:
                 await self._database.close()
             self._surroundings.close()
             if self._ticking is not None:
                 self._ticking.cancel()
+
+    def _follow_soap(self, config: Config) -> None:
+        """Tell SOAP where it is reached, and what the configuration says of it."""
+        self._soap.settings = soap_settings(config)
+        callbacks = self._soap_dialling.callbacks
+        callbacks.base = callback_base(config)
+        callbacks.key = self._surroundings.register.key_of_callbacks
 
     async def _read_register(self) -> None:
         """Read what backends and operators have said, if the database is there."""
@@ -141,6 +190,7 @@ class Process:
         except StoreAway:
             return
         await self._surroundings.register.load(records)
+        self._follow_soap(self._conf.loaded.config)
         await self._rebuild()
 
     async def _tend_register(self) -> None:
@@ -171,7 +221,14 @@ class Process:
             self._conf.events,
             self._store_numbers,
         )
-        return WebServer(application(VoltgateCollector(sources), self._readiness, __version__), *address)
+        self._callers = callers = Callers(self._conf.loaded, self._database)
+        collector = VoltgateCollector(sources)
+        resources = (claims.router, *routers())
+        app = application(collector, self._readiness, __version__, callers.access, callers.made, resources)
+        app.state.desk = self._desk
+        app.state.claiming = self._claiming
+        app.state.claimants = claimants_of(lambda: self._conf.loaded.config)
+        return WebServer(app, *address)
 
     def _backends(self) -> Iterable[Backend]:
         return self._gateway.world.backends.values()
@@ -179,8 +236,9 @@ class Process:
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._conf.loaded.config
         http = None if self._web is None else f"http://{config.listen.http}"
-        running = Running(self._doors.addresses(), http, self._conf.loaded.source, tuple(config.backends))
-        log.info("listening", stations=running.stations, http=http, version=__version__)
+        doors, source = self._doors, self._conf.loaded.source
+        running = Running(doors.addresses(), doors.soap_addresses(), http, source, tuple(config.backends))
+        log.info("listening", stations=running.stations, soap=running.soap, http=http, version=__version__)
         ready(running)
 
     async def _go(self, config: Config) -> None:
@@ -191,6 +249,7 @@ class Process:
         await self._doors.stop_accepting()
         await self._gateway.drain(config.shutdown.grace, config.shutdown.spread)
         await self._doors.emptied(timeout=2.0)
+        self._desk.close()
         if self._web is not None:
             await self._web.close()
 
@@ -216,6 +275,7 @@ class Process:
     def _happened(self, event: Event) -> None:
         name = type(event).__name__
         self._conf.events[name] = self._conf.events.get(name, 0) + 1
+        self._events.note(event)
         logs.write(event)
 
     def _gauges(self) -> Gauges:
@@ -289,8 +349,11 @@ class Process:
             log.warning("listen.http has changed: that takes a restart", key="listen.http")
         if loaded.config.store != self._conf.loaded.config.store:
             log.warning("store has changed: that takes a restart", key="store")
+        self._follow_soap(loaded.config)
         self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
+        if self._callers is not None:
+            self._callers.change(loaded)
         await self._gateway.change(world)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
         return None
@@ -361,7 +424,7 @@ async def _foreground(loaded: Loaded) -> None:
 
 
 def _announce(running: Running) -> None:
-    where = ", ".join(running.stations)
+    where = ", ".join((*running.stations, *running.soap))
     http = f"; health and metrics on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
     print(f"voltgate {__version__} listens for stations on {where}{http} ({source})", flush=True)  # noqa: T201

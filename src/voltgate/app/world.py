@@ -129,13 +129,14 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
     return Credentials(password, section.password_hook, spellings)
 
 
-def _section(station: Station) -> StationEntry:
+def section_of(station: Station) -> StationEntry:
+    """Give what the configuration says of a station."""
     assert isinstance(station.entry.more, StationEntry)  # noqa: S101 - _directory makes no other
     return station.entry.more
 
 
 def _habits(station: Station) -> Habits:
-    section = _section(station)
+    section = section_of(station)
     return Habits(section.ping, section.compression)
 
 
@@ -143,7 +144,7 @@ def _dialect_of(config: Config) -> Callable[[Station, str], Dialect]:
     made: dict[tuple[str, str, str], Dialect] = {}
 
     def dialect(station: Station, version: str) -> Dialect:
-        protocol = _section(station).protocol(config.protocol)
+        protocol = section_of(station).protocol(config.protocol)
         key = (version, protocol.bad_frame, protocol.unknown_message_type)
         if key not in made:
             made[key] = Dialect(version, protocol.bad_frame, protocol.unknown_message_type, protocol.error_codes)
@@ -170,7 +171,7 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
     made: dict[tuple[int, str | None], SessionSettings] = {}
 
     def settings(station: Station, version: str) -> SessionSettings:
-        section = _section(station)
+        section = section_of(station)
         window = section.window or common.window
         strict = section.protocol(config.protocol).validation == "strict"
         key = (window, version if strict else None)

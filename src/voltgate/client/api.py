@@ -15,7 +15,7 @@ import httpx2
 
 from voltgate import __version__
 from voltgate.client.failure import OutOfReach, Refused
-from voltgate.client.problem import sentence
+from voltgate.client.problem import members, sentence
 from voltgate.client.token_file import is_here, token_for
 from voltgate.client.words import clean
 
@@ -175,7 +175,8 @@ def refusal(answer: httpx2.Response) -> Refused:
     if answer.is_redirect:
         to = answer.headers.get("location", "elsewhere")
         return Refused(f"{answer.url} leads to {to}: give the gateway's own address with --url", answer.status_code)
-    return Refused(sentence(answer.status_code, answer.content), answer.status_code)
+    document = members(answer.content)
+    return Refused(sentence(answer.status_code, document), answer.status_code, document)
 
 
 def _reason(error: BaseException) -> BaseException:

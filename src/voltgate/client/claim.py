@@ -27,21 +27,23 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where the stations of a list find their backend: a URL, an address with the default ports, or where it was."""
+    """Where the stations of a list find their backend: URLs, an address with the usual ports, or where it was."""
 
     url: str | None = None
+    soap_url: str | None = None
     ip: str | None = None
 
     def as_dict(self) -> Json:
         """Give the keys of the API that say so."""
-        return {key: said for key, said in (("url", self.url), ("ip", self.ip)) if said is not None}
+        said = {"url": self.url, "soap_url": self.soap_url, "ip": self.ip}
+        return {key: place for key, place in said.items() if place is not None}
 
 
-def where(url: str | None, ip: str | None, *, from_ssh: bool) -> Where:
+def where(url: str | None, soap_url: str | None, ip: str | None, *, from_ssh: bool) -> Where:
     """Read where a backend is from now on. Raises Refused."""
     if from_ssh:
         return Where(ip=ip_of_ssh(os.environ))
-    return Where(url, None if ip is None else sound_ip(ip))
+    return Where(url, soap_url, None if ip is None else sound_ip(ip))
 
 
 def run_list(api: Api, backend: str, where: Where, force: bool, as_json: bool) -> None:
@@ -50,12 +52,12 @@ def run_list(api: Api, backend: str, where: Where, force: bool, as_json: bool) -
     report(replace(api, backend, stations, where, force), as_json)
 
 
-def run_change(api: Api, backend: str, how: Literal["add", "remove"], as_json: bool) -> None:
+def run_change(api: Api, backend: str, how: Literal["add", "remove"], where: Where, as_json: bool) -> None:
     """Add the stations on standard input, or take them away."""
     stations = read_list(_standard_input(), _STDIN)
     if not stations:
         raise Refused(f"there is no station in {_STDIN}: nothing was changed")
-    report(change(api, backend, how, stations), as_json)
+    report(change(api, backend, how, stations, where), as_json)
 
 
 def run_hosts(api: Api, file: str, force: bool, as_json: bool) -> None:
@@ -107,15 +109,22 @@ def replace(api: Api, backend: str, stations: list[str], where: Where, force: bo
     try:
         answer: Json = api.ask("PUT", path("backends", backend, "stations"), body, query=query, wait=LONG)
     except Refused as refused:
-        if refused.status == 409 and not force:
-            raise Refused(f"{refused}; if the list is right, say so with --force", refused.status) from None
-        raise
+        raise _shrunk(refused) from None
     return answer
 
 
-def change(api: Api, backend: str, how: Literal["add", "remove"], stations: list[str]) -> Json:
+def _shrunk(refused: Refused) -> Refused:
+    """Say of a list that lost too much how to insist; other refusals stay as they are."""
+    now, before = refused.members.get("stations"), refused.members.get("before")
+    if not isinstance(now, int) or not isinstance(before, int):
+        return refused
+    lost = f"the list holds {counted(now, 'station')}, the one before held {before:,}: nothing was changed"
+    return Refused(f"{lost}; if that is meant, say so with --force", refused.status)
+
+
+def change(api: Api, backend: str, how: Literal["add", "remove"], stations: list[str], where: Where) -> Json:
     """Add stations to what a backend claims, or take some away."""
-    answer: Json = api.ask("PATCH", path("backends", backend, "stations"), {how: stations}, wait=LONG)
+    answer: Json = api.ask("PATCH", path("backends", backend, "stations"), {how: stations, **where.as_dict()}, wait=LONG)
     return answer
 
 
@@ -131,7 +140,8 @@ def report(answer: Json, as_json: bool) -> None:
 
 def _said(answer: Json) -> str:
     changes = f"{answer.get('added', 0):,} added, {answer.get('removed', 0):,} removed"
-    at = f"; at {answer['url']}" if answer.get("url") else ""
+    places = [str(answer[key]) for key in ("url", "soap_url") if answer.get(key)]
+    at = f"; at {' and '.join(places)}" if places else ""
     return f"{answer.get('backend')} claims {counted(answer.get('stations', 0), 'station')}: {changes}{at}"
 
 
@@ -139,7 +149,8 @@ def _conflicts(answer: Json) -> Iterator[str]:
     conflicts = answer.get("conflicts") or []
     for conflict in conflicts[:_SHOWN]:
         holder = conflict.get("held_by") or "nobody"
-        yield clean(f"contested: {conflict.get('station')} is held by {holder} since {moment(conflict.get('since'))}")
+        claims = [f"{one.get('backend')} since {moment(one.get('since'))}" for one in conflict.get("claims") or []]
+        yield clean(f"contested: {conflict.get('station')} goes to {holder}; claimed by {' and '.join(claims)}")
     contested = answer.get("contested", len(conflicts))
     if contested > _SHOWN:
         yield f"{counted(contested, 'station')} contested in all: `voltgate claims --contested` lists them"

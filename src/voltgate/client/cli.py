@@ -212,20 +212,19 @@ def claim(
         raise typer.BadParameter("name one backend, or give a file of several by --hosts", param_hint="--backend")
     _one_of("where the backend is", {"--url": url is not None, "--ip": ip is not None, "--ip-from-ssh": ip_from_ssh})
     _one_of("what becomes of the list", {"--add": add, "--remove": remove, "--force": force})
-    moves = url is not None or ip is not None or ip_from_ssh
+    _one_of("where the backend is", {"--soap-url": soap_url is not None, "--ip": ip is not None or ip_from_ssh})
+    moves = url is not None or soap_url is not None or ip is not None or ip_from_ssh
     if hosts is not None and (moves or add or remove):
         raise typer.BadParameter("says itself where backends are, and is a whole list", param_hint="--hosts")
-    if moves and (add or remove):
-        raise typer.BadParameter("the address is part of a whole list", param_hint="--url, --ip")
     with _asking(api_url, token_file, config) as api:
         from voltgate.client import claim as claiming  # noqa: PLC0415
 
         if hosts is not None:
             claiming.run_hosts(api, hosts, force, as_json)
             return
-        where = claiming.where(url, ip, from_ssh=ip_from_ssh)
+        where = claiming.where(url, soap_url, ip, from_ssh=ip_from_ssh)
         if add or remove:
-            claiming.run_change(api, str(backend), "add" if add else "remove", as_json)
+            claiming.run_change(api, str(backend), "add" if add else "remove", where, as_json)
         else:
             claiming.run_list(api, str(backend), where, force, as_json)
 

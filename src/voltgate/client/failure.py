@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 REFUSED, OUT_OF_REACH = 1, 2
 
 
@@ -12,11 +15,15 @@ class Failure(Exception):  # noqa: N818 - it is how a command ends, and no fault
 
 
 class Refused(Failure):
-    """The API said no, or what was asked for is not there. `status` is the HTTP status; 0: it was not even asked."""
+    """The API said no, or what was asked for is not there.
 
-    def __init__(self, sentence: str, status: int = 0) -> None:
+    `status` is the HTTP status, 0 when it was not even asked; `members` are what the problem document says.
+    """
+
+    def __init__(self, sentence: str, status: int = 0, members: Mapping[str, Any] | None = None) -> None:
         super().__init__(sentence)
         self.status = status
+        self.members = members or {}
 
 
 class OutOfReach(Failure):

@@ -21,20 +21,20 @@ _ADVICE: Mapping[int, str] = {
 }
 
 
-def sentence(status: int, body: bytes) -> str:
-    """Say what was wrong, and what to do where the status tells."""
-    document = _document(body)
-    what = "; ".join([_what(status, document), *_errors(document.get("errors")), *_more(document)])
-    advice = _ADVICE.get(status)
-    return clean(f"{what}; {advice}" if advice else what)[:_LONGEST]
-
-
-def _document(body: bytes) -> Mapping[str, Any]:
+def members(body: bytes) -> Mapping[str, Any]:
+    """Read a problem document; of anything else there are none."""
     try:
         document = json.loads(body)
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def sentence(status: int, document: Mapping[str, Any]) -> str:
+    """Say what was wrong, and what to do where the status tells."""
+    what = "; ".join([_what(status, document), *_errors(document.get("errors")), *_more(document)])
+    advice = _ADVICE.get(status)
+    return clean(f"{what}; {advice}" if advice else what)[:_LONGEST]
 
 
 def _what(status: int, document: Mapping[str, Any]) -> str:

@@ -17,9 +17,9 @@ _LARGEST = 4096
 
 
 def local_token(config: Path | None) -> str | None:
-    """Give the token of this machine's gateway: its `admin_token`, else the one it left beside its database.
+    """Give the token of this machine's gateway: its `admin_token`, else the one it made beside its database.
 
-    None when neither can be read. The configuration at `config`, or the one that is found, is read as `voltgate check`
+    None when there is none to be read, or when the configuration knows other callers. The configuration at `config`, or the one that is found, is read as `voltgate check`
     does. Raises ConfigErrors.
     """
     from voltgate.app.database import address_of  # noqa: PLC0415 - only who needs it waits for it
@@ -30,7 +30,7 @@ def local_token(config: Path | None) -> str | None:
     if loaded.config.admin_token is not None:
         return loaded.config.admin_token.get_secret_value()
     address = address_of(loaded)
-    if address is None or address.drivername != SQLITE:
+    if loaded.config.api.tokens or address is None or address.drivername != SQLITE:
         return None
     file = Path(str(address.database)).parent / LOCAL
     try:

@@ -67,7 +67,7 @@ BACKEND = (
 CLAIM = (
     Column("station", "station"),
     Column("backend", "backend"),
-    Column("held by", "held_by"),
+    Column("gets it", "holds"),
     Column("since", "since", moment),
     Column("renewed", "renewed", moment),
     Column("by", "by"),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from voltgate.config.api import Api
 from voltgate.config.backends import Backend
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claims
@@ -32,6 +33,7 @@ class Config(Section):
     )
     token_groups: dict[Name, TokenGroup] = Field(default={}, description="Groups of tokens: `[token_groups.NAME]`.")
     permits: dict[Name, Permit] = Field(default={}, description="What backends may ask: `[permits.NAME]`.")
+    api: Api = Field(default=Api(), description="The API.")
     store: Store = Field(default=Store(), description="The database.")
     ledger: Ledger = Field(default=Ledger(), description="Who owns which transaction.")
     journal: Journal = Field(default=Journal(), description="What backends are owed.")
@@ -46,7 +48,9 @@ class Config(Section):
     log: Log = Field(default=Log(), description="What is logged.")
     admin_token: Secret | None = Field(
         default=None,
-        description="Reserved for the API: the first operator's bearer token. Give it as `VOLTGATE_ADMIN_TOKEN`.",
+        description="The first administrator's bearer token for the API, of at least 16 characters. Give it as "
+        "`VOLTGATE_ADMIN_TOKEN`. Where neither this nor `[[api.tokens]]` is written, one is made at the first start, "
+        "in the file `admin-token` beside the database.",
     )
 
     @property

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from voltgate.config.api import Api, ApiToken
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claimant, Claims
@@ -37,6 +38,8 @@ _SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[token_groups.NAME]", TokenGroup, "Named groups of tokens, for rules."),
     ("[permits.NAME]", Permit, "What a backend may ask of stations. `full`, `charge` and `observe` are there already."),
     ("`keys` of a permit", Keys, "What becomes of ChangeConfiguration and SetVariables."),
+    ("[api]", Api, "Who may use the API on `listen.http`; beside it stands the top-level key `admin_token`."),
+    ("[[api.tokens]]", ApiToken, "A token that is let in. `voltgate token NAME --role ROLE` prints these lines."),
     ("[store]", Store, "The database."),
     ("[ledger]", Ledger, "Who owns which transaction."),
     ("[journal]", Journal, "What backends are owed."),

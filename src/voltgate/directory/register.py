@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from secrets import token_bytes
 
 import msgspec
 
@@ -24,7 +25,7 @@ from voltgate.directory.claims import (
 from voltgate.directory.slices import unhurried
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
 
-CLAIMS, CLAIMANT, ACCEPTED = "claims", "claimant", "accepted"
+CLAIMS, CLAIMANT, ACCEPTED, KEY = "claims", "claimant", "accepted", "key"
 """The kinds of entries."""
 
 MOST_TOLD = 100
@@ -96,6 +97,8 @@ class Register:
         self.accepted: dict[str, Accepted] = {}
         self.addresses: dict[str, Address] = {}
         self.loaded = store is None
+        self.key_of_callbacks = b"" if store is not None else token_bytes(32)
+        """What the codes in callback addresses are made with: the same for as long as the database lives."""
         self.most = 1_000_000
         self._store: Store = store or Nowhere()
         self._wall = wall
@@ -144,11 +147,16 @@ class Register:
                 elif record.kind == ACCEPTED:
                     accepted = msgspec.json.decode(record.data, type=Accepted)
                     self.accepted[self._key(accepted.identity)] = accepted
+                elif record.kind == KEY:
+                    self.key_of_callbacks = record.data
             holdings = {name: Holding(name, tuple(parts), listed.get(name, 0.0)) for name, parts in lists.items()}
             self.claims = replace(self.claims, holdings=holdings)
             for name in misplaced:  # identities are compared otherwise than when they were written
                 for number, part in enumerate(holdings[name].parts):
                     self._store.put(self._record(name, number, part))
+            if not self.key_of_callbacks:
+                self.key_of_callbacks = token_bytes(32)
+                self._store.put(RegisterRecord(KEY, "callbacks", self._wall(), self.key_of_callbacks))
             self.loaded = True
 
     # Claims.

@@ -198,6 +198,15 @@ class Directory:
             return None
         return Station(identity, key, entry, route, claimant, source, versions)
 
+    def unplaced(self, identity: str) -> Station | None:
+        """Give a station that is known by itself and has no route now; None: nobody knows it."""
+        key = self.key(identity)
+        entry = self._exact.get(key)
+        if entry is not None:
+            return Station(identity, key, entry, "", source="entry", versions=entry.versions)
+        claimed = bool(self.register.standing(key))
+        return Station(identity, key, self._nameless, "", source="claim") if claimed else None
+
     def named(self) -> Iterator[str]:
         """Give the identities that the configuration and the waiting room name, each once."""
         known = {key: entry.exact for key, entry in self._exact.items()}

@@ -138,7 +138,10 @@ class Reason(enum.Enum):
 
 
 class Unanswered(Error):  # noqa: N818 - OCPP's Error, not Python's
-    """The Error that Voltgate makes up where no usable answer came, so that whoever asked always hears something."""
+    """The Error that Voltgate makes up where no usable answer came, so that whoever asked always hears something.
+
+    `id` is the message id that the call was sent under, "" when it never was.
+    """
 
     __slots__ = ("reason",)
 

@@ -166,6 +166,7 @@ class Turns:
         "_name",
         "_observe",
         "_open",
+        "_sent",
         "_since",
         "_unanswered",
         "_waiting",
@@ -194,6 +195,7 @@ class Turns:
         self._wheel = wheel
         self._counts = counts
         self._observe = observe
+        self._sent: Callable[[Call], None] | None = None
         self._wire: Send | None = None
         self._since = -FOREVER
         self._full = False
@@ -208,6 +210,10 @@ class Turns:
         self._watched = FOREVER
         self.stay = 0
         """The number of the connection: an answer belongs to the one its call came by."""
+
+    def use(self, handler: Handler, observe: Observe, sent: Callable[[Call], None] | None = None) -> None:
+        """Go by another handler and observer from now on; `sent` hears of each SEND of ours, which nobody answers."""
+        self._handler, self._observe, self._sent = handler, observe, sent
 
     # The connection comes and goes.
 
@@ -241,7 +247,7 @@ class Turns:
         if self._bounds.resend:
             self._keep(left)
         else:
-            self._refuse(((call, respond) for call, respond in left.values()), "The connection was lost", now)
+            self._refuse_open(left, "The connection was lost", now)
         self._look_out()
 
     def end(self, description: str, now: float) -> None:
@@ -250,9 +256,9 @@ class Turns:
         self._wire = None
         self.stay += 1
         left, self._open = self._open, {}
-        self._refuse(((call, respond) for call, respond in left.values()), description, now)
-        waiting = self._take_waiting(lambda _: True)
-        self._refuse(((entry.call, entry.respond) for entry in waiting), description, now)
+        self._refuse_open(left, description, now)
+        for entry in self._take_waiting(lambda _: True):
+            self._tell(entry.call, entry.respond, Unanswered(Reason.GONE, description), now)
 
     def choke(self, now: float, *, choked: bool) -> None:
         """Hold back calls while the connection's write buffer is full."""
@@ -298,6 +304,8 @@ class Turns:
 
     def _put(self, wire: Send, call: Call, respond: Respond, message_id: str | None) -> None:
         if call.kind == SEND:
+            if self._sent is not None:
+                self._sent(call)
             wire.send(call.text or encode_call(call.id, call.action, call.payload, SEND), call.frame)
             return
         if message_id is None:
@@ -416,7 +424,9 @@ class Turns:
         elif len(self._unanswered) >= _REMEMBERED_UNANSWERED:
             del self._unanswered[next(iter(self._unanswered))]
         self._unanswered[message_id] = call.asker
-        self._tell(call, respond, Unanswered(Reason.TIMED_OUT, f"No answer within {now - call.at:.0f} s"), now)
+        silence = Unanswered(Reason.TIMED_OUT, f"No answer within {now - call.at:.0f} s")
+        silence.id = message_id
+        self._tell(call, respond, silence, now)
 
     def _until(self, entry: _Waiting) -> float:
         """Give the time until which a call waits; for a connection no longer than `Bounds.hold`."""
@@ -434,9 +444,11 @@ class Turns:
         yield from (call.deadline for call, _ in self._open.values())
         yield from (self._until(entry) for mine in self._waiting.values() for entry in mine)
 
-    def _refuse(self, calls: Iterator[tuple[Call, Respond]], description: str, now: float) -> None:
-        for call, respond in calls:
-            self._tell(call, respond, Unanswered(Reason.GONE, description), now)
+    def _refuse_open(self, left: dict[str, tuple[Call, Respond]], description: str, now: float) -> None:
+        for message_id, (call, respond) in left.items():
+            gone = Unanswered(Reason.GONE, description)
+            gone.id = message_id
+            self._tell(call, respond, gone, now)
 
     def _tell(self, call: Call, respond: Respond, reply: Reply, now: float) -> None:
         self._observe(call, reply, now)

@@ -337,25 +337,29 @@ class Ledger:
         return FULL if len(answers) == 1 and leg.name in next(iter(answers)) else CHARGE
 
     def audit(self, leg: Leg, call: Call, outcome: str, reply: Reply, why: str) -> None:
-        """Write a line of the audit trail: who asked for what, and what became of it."""
-        answer = _in_a_word(reply)
-        record = AuditRecord(
-            uuid4().hex,
-            self.book.wall(),
-            self.session.key,
-            leg.name,
-            call.action[:100],
-            call.id[:100],
-            outcome,
-            answer,
-            why,
-        )
-        self.book.store.put(record)
+        """Write a line of the audit trail: which backend asked for what, and what became of it."""
+        self.note(leg.name, call, outcome, reply, why)
         if outcome == "refused":
             refused = leg.backend.commands_refused
             label = call.action if call.action in ACTIONS else OTHER
             refused[label] = refused.get(label, 0) + 1
             self.session.ports.listen(CommandRefused(self.session.identity, leg.name, call.action[:100], why))
+
+    def note(self, who: str, call: Call, outcome: str, reply: Reply, why: str) -> None:
+        """Write a line of the audit trail for whoever asked, backend or not."""
+        self.book.store.put(
+            AuditRecord(
+                uuid4().hex,
+                self.book.wall(),
+                self.session.key,
+                who,
+                call.action[:100],
+                call.id[:100],
+                outcome,
+                _in_a_word(reply),
+                why,
+            )
+        )
 
     def audited(self, leg: Leg, call: Call, why: str, respond: Respond, reply: Reply) -> None:
         """Write down what the station answered to a command, and pass the answer on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
@@ -61,6 +62,7 @@ class Leg:
         "_wire",
         "asked",
         "backend",
+        "observe",
         "received",
         "session",
         "state",
@@ -72,8 +74,9 @@ class Leg:
         self.session = session
         self.state = State.IDLE
         bounds = backend.settings.bounds(session.settings.station_patience)
+        self.observe = backend.calls.observe
         self.turns = Turns(
-            session.dialect, self._called, self, bounds, session.ports.wheel, backend.counts, backend.calls.observe
+            session.dialect, self._called, self, bounds, session.ports.wheel, backend.counts, self.observe
         )
         self.received = self.turns.receive
         """Takes one message of the backend: bound once, a call less for each message."""
@@ -89,6 +92,17 @@ class Leg:
         self.asked: dict[Content, Asked] = {}
         """The transaction messages that the backend is being asked, by content."""
         backend.legs += 1
+        if session.ear is not None:
+            self.overheard()
+
+    def overheard(self) -> None:
+        """Let the session's ear, if it has one, hear what is said here; else nobody."""
+        ear = self.session.ear
+        if ear is None:
+            self.turns.use(self._called, self.observe)
+        else:
+            handler = ear.listen(self._called, self)
+            self.turns.use(handler, partial(ear.to_backend, self), partial(ear.sent_to_backend, self))
 
     @property
     def name(self) -> str:
@@ -99,6 +113,11 @@ class Leg:
     def away_for(self) -> float:
         """The seconds since the link was lost, or since the session began without it; 0 while it is open."""
         return 0.0 if self.state is State.UP else self.session.ports.clock() - self._since
+
+    @property
+    def wire(self) -> Wire | None:
+        """The link to the backend, while it is open."""
+        return self._wire
 
     @property
     def up(self) -> bool:
@@ -296,6 +315,7 @@ class Leg:
         The station repeats the transaction messages that were not answered: what the backend was not sent yet of the
         old connection's is dropped, or somebody would pay twice.
         """
+        self.overheard()
         for _, respond in self.turns.take_unsent(lambda call, _: is_transaction(call.action)):
             respond(Unanswered(Reason.GONE, "The station has come again"))
         if self.turns.full:

@@ -137,8 +137,9 @@ class AuditRecord:
 class RegisterRecord:
     """An entry of the register: what backends and operators have said while the gateway ran.
 
-    `kind` is "claims" (a part of a backend's list), "claimant" (what is said of a whole list) or "accepted" (a station
-    that was let in from the waiting room); `name` tells those of one kind apart.
+    `kind` is "claims" (a part of a backend's list), "claimant" (what is said of a whole list), "accepted" (a station
+    that was let in from the waiting room) or "key" (which callback addresses are made with); `name` tells those of one
+    kind apart. Never logged: a key is a secret.
     """
 
     kind: str

@@ -229,3 +229,18 @@ class Route:
         if plans is None:
             plans = self._shared[chosen] = Plans((self.rules[n], plan) for n, plan in chosen)
         return plans
+
+    def first(
+        self, key: str, tags: frozenset[str], claimant: str, action: str, token: Token | None, connector: int | None
+    ) -> tuple[int, Plan] | None:
+        """Give the place of the rule that a call of a station meets, and the plan; None when it meets none.
+
+        What a call of this action cannot carry does not count.
+        """
+        plain = plain_action(action)
+        token = token if plain in WITH_TOKEN else None
+        connector = connector if plain in WITH_CONNECTOR else None
+        for place, rule in enumerate(self.rules):
+            if rule.concerns(key, tags, claimant) and rule.matches(action) and rule.takes(token, connector):
+                return place, rule.plan(key, claimant)
+        return None

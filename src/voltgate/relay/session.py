@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
@@ -22,6 +22,7 @@ from voltgate.relay.ledger import Ledger, LedgerSettings
 from voltgate.relay.leg import BOOT, Dial, Leg, State, accepted
 from voltgate.relay.records import Page, Store
 from voltgate.relay.route import Plan, Plans
+from voltgate.relay.tap import Ear, Taps
 from voltgate.relay.wire import Wire
 
 GOING_AWAY, POLICY, TRY_AGAIN = 1001, 1008, 1013
@@ -68,6 +69,7 @@ class Ports:
     counts: Counts
     wall: Callable[[], float]
     store: Store
+    taps: Taps = field(default_factory=Taps)
 
     def book(self, station: str, page: Page) -> Book:
         """Open the book of a station, at the page that was kept of it."""
@@ -81,15 +83,17 @@ class Session:
     """
 
     __slots__ = (
-        "_came",
+        "_handler",
         "_on_end",
         "_rate",
         "_registered",
         "_watched",
         "_wire",
         "boot",
+        "came",
         "dial_context",
         "dialect",
+        "ear",
         "ended",
         "frequent",
         "held",
@@ -139,15 +143,31 @@ class Session:
         self.station_full = False
         self._on_end = on_end
         self._wire: Wire | None = None
-        self._came = ports.clock()
+        self.came = ports.clock()
+        """When it began, on the clock of the wheel."""
         self._rate = 0.0
         self._registered = True
         self._watched = FOREVER
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, FOREVER, settings.backend_patience)
-        handler = settings.screen(self.from_station) if settings.screen else self.from_station
-        self.turns = Turns(dialect, handler, self, bounds, ports.wheel, ports.counts, _observe_command)
+        self._handler = settings.screen(self.from_station) if settings.screen else self.from_station
+        self.turns = Turns(dialect, self._handler, self, bounds, ports.wheel, ports.counts, self.observe)
         self.received = self._metered if settings.messages_per_second else self.turns.receive
         """Takes one message of the station: bound once, a call less for each message."""
+        self.ear: Ear | None = None
+        self.overheard()
+
+    def overheard(self) -> None:
+        """Let an ear hear what is said here if anybody listens to this station, else nobody."""
+        wanted = self.ports.taps.concern(self.key)
+        if wanted is (self.ear is not None):
+            return
+        ear = self.ear = Ear(self) if wanted else None
+        if ear is None:
+            self.turns.use(self._handler, self.observe)
+        else:
+            self.turns.use(ear.listen(self._handler, None), ear.to_station, ear.sent_to_station)
+        for leg in self.legs.values():
+            leg.overheard()
 
     # The flow.
 
@@ -209,6 +229,18 @@ class Session:
         if call.action == BOOT:
             self._booted(leg, reply)
         respond(reply)
+
+    @staticmethod
+    def observe(call: Call, reply: Reply, now: float) -> None:
+        """Count a backend's call for its backend: it is the asker."""
+        asker = call.asker
+        if isinstance(asker, Leg):
+            asker.backend.commands.observe(call, reply, now)
+
+    @staticmethod
+    def name_of(asker: object) -> str | None:
+        """Name the backend that made a call; None for any other asker."""
+        return asker.name if isinstance(asker, Leg) else None
 
     def _keep_boot(self, call: Call) -> None:
         self.boot = bytes(call.payload)
@@ -447,7 +479,9 @@ class Session:
         self.turns.end("The station has gone", now)
         for leg in list(self.legs.values()):
             leg.end("The station has gone")
-        self.ports.listen(StationWent(self.identity, code, reason, by, now - self._came))
+        self.ports.listen(StationWent(self.identity, code, reason, by, now - self.came))
+        if self.ear is not None:
+            self.ear.close()
         self._on_end(self)
 
 
@@ -455,10 +489,3 @@ def _by_way_of(leg: Leg, respond: Respond) -> Respond:
     """Give the way home of a call that goes to another backend than the one it waited for."""
     assert isinstance(respond, partial)  # noqa: S101 - made by `from_station`
     return partial(respond.func, leg, *respond.args[1:])
-
-
-def _observe_command(call: Call, reply: Reply, now: float) -> None:
-    """Count a backend's call for its backend: it is the asker."""
-    asker = call.asker
-    if isinstance(asker, Leg):
-        asker.backend.commands.observe(call, reply, now)

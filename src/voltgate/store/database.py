@@ -192,6 +192,11 @@ class Database:
                 await self._engine.dispose()
 
     @property
+    def engine(self) -> AsyncEngine | None:
+        """What speaks to the database, for those who read other things than pages; None before `open`."""
+        return self._engine
+
+    @property
     def state(self) -> State:
         """How the database is now."""
         counts = self._counts

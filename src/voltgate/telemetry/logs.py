@@ -41,7 +41,8 @@ def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
     human = form == "human" or (form == "auto" and sys.stderr.isatty())
     shape: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if human:
-        shape.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        plainly = structlog.dev.plain_traceback  # others show the values of variables, and so passwords and tokens
+        shape.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plainly))
     else:
         shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     structlog.configure(

@@ -1,24 +1,36 @@
-"""The HTTP side of Voltgate: health and metrics, on a port of their own, off the message path."""
+"""The HTTP side of Voltgate: health, metrics and the API, on a port of their own, off the message path."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
+
+from voltgate.web.access import Access
+from voltgate.web.api import install
+from voltgate.web.made import MadeTokens
 
 Readiness = Callable[[], dict[str, Any]]
 """Gives `{"ready": bool, ...}` with one entry for each part."""
 
 
-def application(collector: Collector, readiness: Readiness, version: str) -> FastAPI:
-    """Build the web application."""
+def application(
+    collector: Collector,
+    readiness: Readiness,
+    version: str,
+    access: Access | None = None,
+    made: MadeTokens | None = None,
+    resources: Iterable[APIRouter] = (),
+) -> FastAPI:
+    """Build the web application: health and metrics, and with `access` the API with these resources."""
     registry = CollectorRegistry()
     registry.register(collector)
     app = FastAPI(title="Voltgate", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -28,18 +40,20 @@ def application(collector: Collector, readiness: Readiness, version: str) -> Fas
         """Say that the process lives and its loop turns."""
         return {"status": "ok", "version": version}
 
-    @app.get("/readyz")
+    @app.get("/readyz", responses={503: {"description": "No stations can come in."}})
     async def ready(response: Response) -> dict[str, Any]:
         """Say whether stations can come in: 503 while starting and while shutting down."""
         parts = readiness()
         response.status_code = 200 if parts["ready"] else 503
         return parts
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Give the metrics in Prometheus' text form."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+    if access is not None:
+        install(app, access, made, resources)
     return app
 
 
@@ -57,7 +71,7 @@ class WebServer:
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio looks for it
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, port))

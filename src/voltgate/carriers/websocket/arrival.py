@@ -119,6 +119,11 @@ class Arrival(asyncio.Protocol):
         if refused is not None:
             self.refuse(refused)
 
+    @property
+    def is_leaving(self) -> bool:
+        """Tell whether it was refused, or is a link or gone by now."""
+        return self._state in (_State.LEAVING, _State.DONE)
+
     def refuse(self, refused: Refused) -> None:
         """Answer with a status and close; deaf to the rest, so that the answer is not lost to a reset."""
         if self._state not in (_State.HEAD, _State.DECIDING) or self.transport is None:

@@ -156,7 +156,7 @@ class Door:
         self.port = sock.getsockname()[1]
         if self._context is None and not settings.proxy_protocol:
             loop = asyncio.get_running_loop()
-            self._servers.append(await loop.create_server(self._plain_arrival, sock=sock, backlog=settings.backlog))
+            self._servers.append(await loop.create_server(self._arrival, sock=sock, backlog=settings.backlog))
             return
         sock.listen(settings.backlog)
         self._listening.append(sock)
@@ -197,8 +197,9 @@ class Door:
 
     # Accepting
 
-    def _plain_arrival(self) -> Arrival:
-        return Arrival(self, self._head_limits())
+    def _arrival(self, peer: str = "") -> Arrival:
+        """Make the protocol of a new connection."""
+        return Arrival(self, self._head_limits(), peer)
 
     def _head_limits(self) -> tuple[int, int]:
         return self.settings.limits.head_bytes, self.settings.limits.head_count
@@ -233,7 +234,7 @@ class Door:
         if self._census.all >= self._ceiling():
             self._count("dropped")
             return sock.close()
-        arrival = Arrival(self, self._head_limits(), peer)
+        arrival = self._arrival(peer)
         arrival.begin()
         try:
             await self._open_up(sock, arrival)

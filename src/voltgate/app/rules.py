@@ -1,0 +1,29 @@
+"""Rules as they are written in the configuration, for those who only look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from voltgate.config import Config
+from voltgate.config.routes import Rule
+from voltgate.relay.route import CLAIMANT
+
+
+def rules_of(config: Callable[[], Config]) -> Callable[[str], list[dict[str, Any]]]:
+    """Give what lists the rules of a route of the configuration that is in force."""
+
+    def rules(name: str) -> list[dict[str, Any]]:
+        route = config().routes.get(name)
+        return [{"answer": CLAIMANT}] if route is None else list(map(_written, route.rules))
+
+    return rules
+
+
+def _written(rule: Rule) -> dict[str, Any]:
+    """Write a rule as it is configured: what was left out is left out."""
+    written: dict[str, Any] = rule.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    names, weights = rule.answer.backends, rule.answer.weights
+    if weights:
+        return written | {"answer": dict(zip(names, weights, strict=True))}
+    return written | {"answer": names[0] if len(names) == 1 else list(names)}

@@ -1,0 +1,27 @@
+"""What the configuration says of SOAP, as the values that the gateway works with."""
+
+from __future__ import annotations
+
+from voltgate.app.world import section_of
+from voltgate.carriers.soap.wire import WireSettings
+from voltgate.config import Config
+from voltgate.soap import SoapSettings
+
+
+def soap_settings(config: Config) -> SoapSettings:
+    """Give what holds for SOAP stations."""
+    section = config.soap
+    return SoapSettings(
+        networks=section.stations_at,
+        believes_all=section.believe_from == "always",
+        silence=section.silence,
+        wire=WireSettings(section.connect, config.calls.station, config.limits.message_size),
+        callback=lambda station: section_of(station).callback or "",
+    )
+
+
+def callback_base(config: Config) -> str:
+    """Give the URL below which backends call stations: as written, else that of the first SOAP listener."""
+    if config.soap.callback is not None:
+        return config.soap.callback
+    return config.listen.soap[0].url if config.listen.soap else ""

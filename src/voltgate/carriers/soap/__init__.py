@@ -1,0 +1,1 @@
+"""SOAP: OCPP-S over HTTP, in both directions, as wires of the relay."""

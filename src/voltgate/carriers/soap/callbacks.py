@@ -1,0 +1,50 @@
+"""Callback addresses: where a SOAP backend calls one of its stations by way of Voltgate.
+
+Each backend has an address of its own for each station, with a code in it that nobody can make up: whoever has the
+address was told it, and commands no other station with it, and not in another backend's name.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from urllib.parse import quote, unquote, urlsplit
+
+_STEP = "callback"
+
+
+class Callbacks:
+    """Makes and reads callback addresses. `base` is how backends reach us ("": not at all)."""
+
+    def __init__(self, base: str = "", key: bytes = b"") -> None:
+        self.base = base.rstrip("/")
+        self.key = key
+
+    def __repr__(self) -> str:
+        return f"Callbacks({self.base!r})"
+
+    def address(self, backend: str, identity: str) -> str:
+        """Give the address of a station for a backend; "" while there is none."""
+        if not self.base or not self.key:
+            return ""
+        return (
+            f"{self.base}/{_STEP}/{quote(backend, safe='')}/{quote(identity, safe='')}/{self._code(backend, identity)}"
+        )
+
+    def _code(self, backend: str, identity: str) -> str:
+        digest = hmac.digest(self.key, f"{backend}\0{identity}".encode(), "sha256")
+        return base64.urlsafe_b64encode(digest[:18]).decode()
+
+    def is_callback(self, target: str) -> bool:
+        """Tell whether a request is for a callback address, a right or a wrong one."""
+        return f"/{_STEP}/" in target
+
+    def read(self, target: str) -> tuple[str, str] | None:
+        """Give the backend and the station's identity of an address; None for one that was not made here."""
+        steps = urlsplit(target).path.split("/")
+        if len(steps) < 5 or steps[-4] != _STEP or not self.key:
+            return None
+        backend, identity, code = unquote(steps[-3]), unquote(steps[-2]), steps[-1]
+        if not hmac.compare_digest(code.encode(), self._code(backend, identity).encode()):
+            return None
+        return backend, identity

@@ -1,0 +1,277 @@
+"""A connection that SOAP requests come by: one request at a time, under the limits of its door."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Protocol
+
+import httptools
+
+from voltgate.carriers.soap.coding import Misencoded, decoded, encoded
+from voltgate.carriers.websocket.arrival import Arrival, Host
+from voltgate.carriers.websocket.heads import Headers, Refused, Request
+
+_MOST_QUEUED = 4
+"""Requests that may come before the ones before them are answered; then nothing more is read."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Headers = ()
+
+
+Answered = Callable[[Answer], None]
+"""Called once with the answer; too late for a connection that is gone, it has no effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A request with its body, unpacked. `address` is where it came from, after trusted proxies."""
+
+    target: str
+    body: bytes
+    authorization: bytes | None = field(repr=False)
+    address: str
+    forwarded_for: str
+    user_agent: str | None
+    secure: bool
+    listener: str
+
+
+class SoapHost(Host, Protocol):
+    """What a connection needs of its door, besides."""
+
+    def posted(self, connection: Connection, request: Request, body: bytes, answered: Answered) -> None:
+        """Take a request."""
+
+    def limits(self) -> Limits:
+        """Give the limits that hold now."""
+
+    def wake(self, seconds: float, wake: Callable[[float], None]) -> None:
+        """Have something called later."""
+
+    def clock(self) -> float:
+        """Give the seconds of the clock that the door goes by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a connection puts up with. Sizes in bytes, times in seconds."""
+
+    body: int = 1 << 20
+    idle: float = 75.0
+    request: float = 30.0
+    """How long a request may take to arrive."""
+
+
+class _Phase(enum.Enum):
+    IDLE = "waits for a request"
+    READING = "reads a request"
+
+
+class Connection(Arrival):
+    """One connection of a SOAP station or backend, which is kept open for the next request."""
+
+    __slots__ = (
+        "_accepts", "_asks", "_body", "_busy", "_expects", "_fault", "_headers", "_keep", "_parser", "_phase", "_queue",
+        "_reading", "_seen", "_since", "_size", "_target", "soap",
+    )  # fmt: skip
+
+    def __init__(self, soap: SoapHost, head_limits: tuple[int, int], peer: str = "") -> None:
+        super().__init__(soap, head_limits, peer)
+        self.soap = soap
+        self._parser = httptools.HttpRequestParser(self)
+        self._phase = _Phase.IDLE
+        self._since = soap.clock()
+        self._queue: deque[tuple[Request, bytes, bool]] = deque()
+        self._busy = False
+        self._reading = True
+        self._fault: Refused | None = None
+        self._accepts = ""
+        self._keep = True
+        self._begin_request()
+
+    def _begin_request(self) -> None:
+        self._target = b""
+        self._headers: list[tuple[str, str]] = []
+        self._body: list[bytes] = []
+        self._size = 0
+        self._seen = 0
+        self._expects = False
+        self._asks: Request | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to read requests."""
+        super().connection_made(transport)
+        if self._too_many is not None:
+            self.refuse(self._too_many)
+        else:
+            self._watch(self.soap.clock())
+
+    def data_received(self, data: bytes) -> None:
+        """Read a part of a request."""
+        if self.is_leaving:
+            return
+        if self._phase is _Phase.IDLE:
+            self._phase, self._since = _Phase.READING, self.soap.clock()
+        if self._asks is None:
+            self._seen += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fault = Refused(400, "This is a SOAP listener: nothing is upgraded here.")
+        except httptools.HttpParserError as problem:
+            self._fault = self._fault or Refused(400, f"This is no HTTP/1.1 request: {type(problem).__name__}.")
+        if self._fault is None and self._asks is None and self._seen > self.head_limits[0]:
+            self._fault = Refused(431, f"The request's head is longer than {self.head_limits[0]} bytes.")
+        if self._fault is not None:
+            self.refuse(self._fault)
+        else:
+            self._next()
+
+    # What the parser calls back.
+
+    def on_url(self, url: bytes) -> None:
+        """Read a part of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Read a header."""
+        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        if len(self._headers) > self.head_limits[1]:
+            self._fault = Refused(431, f"More than {self.head_limits[1]} headers.")
+
+    def on_headers_complete(self) -> None:
+        """Judge the head."""
+        method = self._parser.get_method().decode("latin-1")
+        target, version = self._target.decode("latin-1"), self._parser.get_http_version()
+        self._asks = request = Request(method, target, version, tuple(self._headers))
+        if self._fault is None:
+            self._fault = self._objection(request)
+        if self._fault is None and (request.one("expect") or "").lower() == "100-continue" and self.transport:
+            self.transport.write(_CONTINUE)
+
+    def _objection(self, request: Request) -> Refused | None:
+        if request.method != "POST":
+            return Refused(405, "SOAP is spoken here: POST an envelope.", (("Allow", "POST"),))
+        length = request.one("content-length")
+        if length is not None and length.isdecimal() and int(length) > self.soap.limits().body:
+            return self._too_long()
+        return None
+
+    def _too_long(self) -> Refused:
+        return Refused(413, f"The body is longer than {self.soap.limits().body} bytes.")
+
+    def on_body(self, part: bytes) -> None:
+        """Read a part of the body."""
+        self._size += len(part)
+        if self._size > self.soap.limits().body:
+            self._fault = self._fault or self._too_long()
+        elif self._fault is None:
+            self._body.append(part)
+
+    def on_message_complete(self) -> None:
+        """Take a whole request."""
+        if self._fault is None and self._asks is not None:
+            self._queue.append((self._asks, b"".join(self._body), self._parser.should_keep_alive()))
+            if len(self._queue) > _MOST_QUEUED:
+                self._fault = Refused(400, "Too many requests were sent before the first was answered.")
+        self._phase = _Phase.IDLE
+        self._begin_request()
+
+    # One request after the other.
+
+    def _next(self) -> None:
+        while self._queue and not self._busy and not self.is_leaving:
+            request, body, self._keep = self._queue.popleft()
+            self._busy = True
+            self._accepts = request.one("accept-encoding") or ""
+            try:
+                content = decoded(
+                    body, (request.one("content-encoding") or "").strip().lower(), self.soap.limits().body
+                )
+            except Misencoded as problem:
+                self._answer(Answer(415, str(problem).encode()))
+            else:
+                self.soap.posted(self, request, content, self._once())
+        self._throttle(reading=len(self._queue) < _MOST_QUEUED)
+
+    def _throttle(self, *, reading: bool) -> None:
+        if reading is not self._reading and self.transport is not None and not self.transport.is_closing():
+            (self.transport.resume_reading if reading else self.transport.pause_reading)()
+            self._reading = reading
+
+    def _once(self) -> Answered:
+        pending = True
+
+        def answered(answer: Answer) -> None:
+            nonlocal pending
+            if pending:
+                pending = False
+                self._answer(answer)
+
+        return answered
+
+    def _answer(self, answer: Answer) -> None:
+        self._busy = False
+        self._since = self.soap.clock()
+        if self.transport is None or self.transport.is_closing():
+            return
+        body, coding = encoded(answer.body, self._accepts) if self._accepts else (answer.body, "")
+        self.transport.write(_written(answer, body, coding, keep=self._keep))
+        if self._keep:
+            self._next()
+        else:
+            self.transport.close()
+
+    # Time.
+
+    def expire_head(self, now: float) -> None:
+        """Leave time to `_watch`."""
+
+    def _watch(self, now: float) -> None:
+        """Close a connection that brings nothing, or a request that does not come to its end."""
+        if self.transport is None or self.is_leaving:
+            return
+        limits, waited = self.soap.limits(), now - self._since
+        if self._phase is _Phase.READING and waited > limits.request:
+            self.refuse(Refused(408, "The request did not come in time."))
+        elif self._phase is _Phase.IDLE and not self._busy and waited > limits.idle:
+            self.transport.close()
+        else:
+            self.soap.wake(min(limits.idle, limits.request) / 2, self._watch)
+
+    def leave(self) -> None:
+        """Close: the door does; a request that is under way is answered first."""
+        self._keep = False
+        if not self._busy and self.transport is not None:
+            self.transport.close()
+
+
+def _written(answer: Answer, body: bytes, coding: str, *, keep: bool) -> bytes:
+    try:
+        phrase = HTTPStatus(answer.status).phrase
+    except ValueError:
+        phrase = "Answer"
+    lines = [
+        f"HTTP/1.1 {answer.status} {phrase}",
+        f"Content-Type: {answer.content_type}",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in answer.headers),
+    ]
+    if coding:
+        lines.append(f"Content-Encoding: {coding}")
+    if not keep:
+        lines.append("Connection: close")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body

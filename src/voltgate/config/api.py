@@ -1,0 +1,52 @@
+"""The API: who may use it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from voltgate.config.values import Section, Text
+
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ApiToken(Section):
+    """A bearer token that is let in, by its hash. `voltgate token NAME --role ROLE` makes one."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = Field(
+        description="Whose token it is; logs and the audit trail name it."
+    )
+    role: Literal["viewer", "operator", "admin"] = Field(
+        description='`"viewer"` reads; `"operator"` also commands stations and lets them in; `"admin"` also acts for '
+        "backends and makes tokens."
+    )
+    hash: Text = Field(description='`"sha256:…"`, as `voltgate token` prints it. The token itself is kept nowhere.')
+
+    @field_validator("hash")
+    @classmethod
+    def _is_one(cls, text: str) -> str:
+        if not _HASH.fullmatch(text):
+            raise ValueError('is not "sha256:" and 64 hexadecimal digits: `voltgate token` prints one with its token')
+        return text
+
+    @property
+    def digest(self) -> bytes:
+        """The SHA-256 of the token."""
+        return bytes.fromhex(self.hash.removeprefix("sha256:"))
+
+
+class Api(Section):
+    """The API on `listen.http`."""
+
+    tokens: Annotated[tuple[ApiToken, ...], Field(strict=False)] = Field(
+        default=(), description="Who is let in, besides `admin_token`, backends and the tokens made through the API."
+    )
+    failed_tokens: int = Field(
+        default=10,
+        ge=0,
+        le=100_000,
+        description="Times a minute that one unknown token may be tried from one address; then 429 with Retry-After. "
+        "Ten times as many tries are allowed for one address. 0: no limit.",
+    )

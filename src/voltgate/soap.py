@@ -1,0 +1,342 @@
+"""SOAP at the gateway: a station's request finds its session, a backend's command finds its station."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import structlog
+
+from voltgate.carriers.soap.callbacks import Callbacks
+from voltgate.carriers.soap.client import Client, Target, target
+from voltgate.carriers.soap.connection import Answer, Answered, Post
+from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings, said
+from voltgate.carriers.websocket.door import Knock, Refused
+from voltgate.directory.stations import Station
+from voltgate.gateway import Gateway
+from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
+from voltgate.ocpp.soap.faults import fault
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.session import Session
+
+FACT = "soap"
+"""What is on record of a SOAP station: its version, and where it is called."""
+
+_MOST_WAITING = 16
+"""Requests of one station that may wait for its admission."""
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+log = structlog.get_logger("voltgate")
+
+
+@dataclass(frozen=True, slots=True)
+class SoapSettings:
+    """What the configuration says of SOAP stations. `silence` is in seconds.
+
+    `callback` gives the configured address of a station, "" for none; `believes_all` says that anybody's From takes
+    the place of a known address, and `networks` where addresses may lie (none: only where the request came from).
+    """
+
+    networks: tuple[Network, ...] = ()
+    believes_all: bool = False
+    silence: float = 3600.0
+    wire: WireSettings = WireSettings()  # noqa: RUF009 - frozen
+    callback: Callable[[Station], str] = lambda _: ""
+
+
+@dataclass(slots=True)
+class StationEnd:
+    """Where a SOAP station is called: as configured, or as it said itself."""
+
+    configured: str
+    said: str = ""
+    central: str = ""
+    """How stations call us: what they are told in From."""
+    _made: tuple[str, Target] | None = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """The URL at which the station is called; "" while it is not known."""
+        return self.configured or self.said
+
+    def target(self) -> Target | str:
+        """Give where to post to, or say why that is not known."""
+        if not self.address:
+            return "The station has not said where it is called"
+        if self._made is None or self._made[0] != self.address:
+            self._made = (self.address, target(self.address))
+        return self._made[1]
+
+    def sender(self) -> str:
+        """Give our own address."""
+        return self.central
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Give no headers besides."""
+        return ()
+
+
+@dataclass(slots=True)
+class _Place:
+    """A SOAP station that is here: its session, its wire, and what it last proved itself by."""
+
+    session: Session
+    wire: SoapWire
+    end: StationEnd
+    authorization: bytes | None = field(repr=False)
+    checked: bool
+    """Whether somebody checks its password here: then its word on its address counts."""
+    ignored: str = ""
+    """The last address that it gave in vain."""
+
+
+class SoapGateway:
+    """Takes the requests of every SOAP listener."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        client: Client,
+        callbacks: Callbacks,
+        settings: SoapSettings,
+        wheel: Wheel,
+        clock: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.callbacks = callbacks
+        self._gateway = gateway
+        self._client = client
+        self._wheel = wheel
+        self._clock = clock
+        self._places: dict[str, _Place] = {}
+        self._coming: dict[str, list[tuple[Envelope, Post, Answered]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.addresses_refused = 0
+
+    def take(self, post: Post, answered: Answered) -> None:
+        """Take a request of a station, or of a backend for one."""
+        envelope = parse(post.body, self.settings.wire.largest)
+        if isinstance(envelope, BadEnvelope):
+            answered(said(envelope, envelope.fault))
+        elif envelope.kind != "request":
+            answered(said(envelope, fault("ProtocolError", "A request belongs here, not an answer")))
+        elif self.callbacks.is_callback(post.target):
+            self._command(post, envelope, answered)
+        elif envelope.service != "Cs":
+            answered(said(envelope, fault("SecurityError", "Stations are commanded at their callback addresses only")))
+        elif not envelope.identity:
+            answered(said(envelope, fault("ProtocolError", "chargeBoxIdentity is missing")))
+        else:
+            self._from_station(post, envelope, answered)
+
+    # Stations.
+
+    def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
+        key = self._gateway.world.directory.key(envelope.identity)
+        place = self._places.get(key)
+        if place is not None and not place.session.ended and place.authorization == post.authorization:
+            self._hear(place, post, envelope, answered)
+            return
+        waiting = self._coming.get(key)
+        if waiting is None:
+            self._coming[key] = [(envelope, post, answered)]
+            self._spawn(self._let_in(key))
+        elif len(waiting) < _MOST_WAITING:
+            waiting.append((envelope, post, answered))
+        else:
+            answered(said(envelope, fault("InternalError", "Too many requests of this station at once"), status=503))
+
+    async def _let_in(self, key: str) -> None:
+        """Admit a station, or check the other password that it comes with; then take what it has said meanwhile."""
+        waiting = self._coming[key]
+        try:
+            while waiting:
+                envelope, post, answered = waiting.pop(0)
+                place = await self._placed(key, envelope, post)
+                if isinstance(place, Refused):
+                    answered(_refusal(envelope, place))
+                else:
+                    self._hear(place, post, envelope, answered)
+        except Exception:
+            log.exception("a fault of Voltgate: a SOAP station could not be let in", station=key)
+        finally:
+            del self._coming[key]
+            for envelope, _, answered in waiting:
+                answered(said(envelope, fault("InternalError", "The gateway failed to decide"), status=503))
+
+    async def _placed(self, key: str, envelope: Envelope, post: Post) -> _Place | Refused:
+        place = self._places.get(key)
+        knock = _knock(envelope, post)
+        if place is not None and not place.session.ended:
+            if place.authorization == post.authorization:
+                return place
+            return await self._recheck(place, knock)
+        if key in self._gateway.sessions:
+            return Refused(409, "This station is connected by websocket")
+        return await self._come(key, envelope, knock)
+
+    async def _recheck(self, place: _Place, knock: Knock) -> _Place | Refused:
+        """Let a station that is here already prove itself otherwise."""
+        world = self._gateway.world
+        station = world.directory.find(place.session.identity)
+        refused = None if station is None else await world.authenticate(station, knock)
+        if refused is None:
+            place.authorization = knock.authorization
+        return refused or place
+
+    async def _come(self, key: str, envelope: Envelope, knock: Knock) -> _Place | Refused:
+        station = self._gateway.world.directory.find(envelope.identity)
+        end = StationEnd("" if station is None else self.settings.callback(station), central=self.callbacks.base)
+        originals = Originals()
+        wire = SoapWire(
+            envelope.identity, "Cs", envelope.version, end, self._client, originals, self.settings.wire, self._clock
+        )
+        session = await self._gateway.admit_soap(knock, wire, originals)
+        if isinstance(session, Refused):
+            return session
+        wire.start(session)
+        wire.charges = lambda connector: _charges(session, connector)
+        known = session.ledger.book.fact(FACT)
+        if isinstance(known, dict):
+            end.said = str(known.get("address", ""))
+        checked = station is not None and station.credentials is not None
+        place = self._places[key] = _Place(session, wire, end, knock.authorization, checked)
+        self._watch(key, place)
+        return place
+
+    def _hear(self, place: _Place, post: Post, envelope: Envelope, answered: Answered) -> None:
+        self._learn(place, post, envelope)
+        place.wire.take(envelope, post.body, answered)
+
+    def _learn(self, place: _Place, post: Post, envelope: Envelope) -> None:
+        """Learn where the station is called, if its word counts and the address is an allowed one."""
+        address = envelope.sender
+        if not address or address in (place.end.said, place.ignored) or place.end.configured:
+            return
+        if place.end.said and not (place.checked or self.settings.believes_all):
+            self._ignore(place, address, "nobody has checked who says so")
+        elif not self._is_allowed(address, post.address):
+            self._ignore(place, address, "it lies in no network that soap.stations_at allows")
+        else:
+            place.end.said = address
+            place.session.ledger.book.note(FACT, {"version": envelope.version, "address": address})
+
+    def _ignore(self, place: _Place, address: str, why: str) -> None:
+        self.addresses_refused += 1
+        place.ignored = address
+        log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
+
+    def _is_allowed(self, address: str, came_from: str) -> bool:
+        """Tell whether a station may be called at an address that it gave: always an IP, never a name."""
+        try:
+            parts = urlsplit(address)
+            host = ipaddress.ip_address(parts.hostname or "")
+            target(address)
+        except ValueError:
+            return False
+        if parts.username is not None or not address.isascii() or not address.isprintable():
+            return False
+        networks = self.settings.networks
+        return any(host in network for network in networks) if networks else str(host) == came_from
+
+    def _watch(self, key: str, place: _Place) -> None:
+        """Let a station go that has not been heard of for long."""
+
+        def look(now: float) -> None:
+            if place.session.ended:
+                if self._places.get(key) is place:
+                    del self._places[key]
+                return
+            quiet = now - place.wire.heard
+            if quiet >= self.settings.silence and not place.session.busy:
+                del self._places[key]
+                place.session.lost(1001, f"It said nothing for {quiet:.0f} s")
+                place.wire.close(1001, "The station was silent")
+            else:
+                self._wheel.at(now + min(5.0, self.settings.silence / 4), look)
+
+        look(self._clock())
+
+    # Backends.
+
+    def _command(self, post: Post, envelope: Envelope, answered: Answered) -> None:
+        """Take a backend's command for one of its stations."""
+        known = self.callbacks.read(post.target)
+        directory = self._gateway.world.directory
+        if known is None:
+            answered(said(envelope, fault("SecurityError", "This callback address is not one of ours")))
+            return
+        backend, identity = known
+        if envelope.service != "Cp":
+            answered(said(envelope, fault("ProtocolError", "This is an operation of the central system")))
+        elif directory.key(envelope.identity) != directory.key(identity):
+            answered(said(envelope, fault("IdentityMismatch", "The callback address is that of another station")))
+        else:
+            wire = self._wire_of(directory.key(identity), backend)
+            if wire is None:
+                answered(said(envelope, fault("InternalError", "The station is not connected, or not yours now")))
+            else:
+                wire.take(envelope, post.body, answered)
+
+    def _wire_of(self, key: str, backend: str) -> SoapWire | None:
+        session = self._gateway.sessions.get(key)
+        leg = None if session is None or session.ended else session.legs.get(backend)
+        return leg.wire if leg is not None and isinstance(leg.wire, SoapWire) else None
+
+    # Life.
+
+    def __len__(self) -> int:
+        return sum(not place.session.ended for place in self._places.values())
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._client.close()
+
+
+def _charges(session: Session, connector: object) -> bool:
+    return any(tx.connector == connector for tx in session.ledger.book.running.values())
+
+
+def _knock(envelope: Envelope, post: Post) -> Knock:
+    return Knock(
+        target="",
+        identity=envelope.identity,
+        offered=("ocpp1.6",),
+        authorization=post.authorization,
+        user_agent=post.user_agent,
+        headers=(),
+        address=post.address,
+        peer=post.address,
+        forwarded_for=post.forwarded_for,
+        secure=post.secure,
+        listener=post.listener,
+    )
+
+
+def _refusal(envelope: Envelope, refused: Refused) -> Answer:
+    """Say a refusal as a fault: an unknown station is a mismatch, one without its password a matter of security."""
+    match refused.status:
+        case 404:
+            answer = said(envelope, fault("IdentityMismatch", refused.reason))
+        case 401 | 403:
+            answer = said(envelope, fault("SecurityError", refused.reason))
+            answer = Answer(401 if refused.status == 401 else 403, answer.body, answer.content_type)
+        case 400 | 409:
+            answer = said(envelope, fault("ProtocolError", refused.reason))
+        case _:
+            answer = said(envelope, fault("InternalError", refused.reason), status=503)
+    kept = tuple((name, value) for name, value in refused.headers if (name, value) not in answer.headers)
+    return Answer(answer.status, answer.body, answer.content_type, (*answer.headers, *kept))

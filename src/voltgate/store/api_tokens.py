@@ -1,0 +1,67 @@
+"""The tokens that were made through the API, in the database: their digests, and who made them when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from voltgate.relay.records import StoreAway
+from voltgate.store.address import reading
+from voltgate.store.database import FAILURES
+from voltgate.store.tables import api_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """A token of the API. `at` is in seconds since 1970, `by` names the token that made it."""
+
+    name: str
+    role: str
+    digest: bytes = field(repr=False)
+    at: float
+    by: str
+
+
+class ApiTokens:
+    """The table of tokens. Everything raises StoreAway when the database does not do it within `patience` seconds."""
+
+    def __init__(self, engine: AsyncEngine, patience: float = 5.0) -> None:
+        self._engine = engine
+        self._patience = patience
+
+    async def read(self) -> list[TokenRecord]:
+        """Read all, by name."""
+        async with self._in_time(), reading(self._engine).connect() as connection:
+            rows = await connection.execute(select(api_tokens).order_by(api_tokens.c.name))
+            return [TokenRecord(*row) for row in rows]
+
+    async def add(self, record: TokenRecord) -> bool:
+        """Keep a token; tell whether there was none of its name."""
+        row = {name: getattr(record, name) for name in api_tokens.c.keys()}  # noqa: SIM118 - columns, no dictionary
+        async with self._in_time():
+            try:
+                async with self._engine.begin() as connection:
+                    await connection.execute(insert(api_tokens), row)
+            except IntegrityError:
+                return False
+        return True
+
+    async def remove(self, name: str) -> bool:
+        """Forget a token; tell whether there was one."""
+        async with self._in_time(), self._engine.begin() as connection:
+            gone = await connection.execute(delete(api_tokens).where(api_tokens.c.name == name))
+            return bool(gone.rowcount)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except FAILURES as error:
+            raise StoreAway(f"the database does not answer: {type(error).__name__}") from None

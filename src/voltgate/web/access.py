@@ -1,0 +1,180 @@
+"""Access to the API: who a caller is, by his bearer token, and what his role lets him do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypeAlias
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
+
+from voltgate.directory.throttle import Throttle
+from voltgate.web.bearer import digest_of
+from voltgate.web.problems import Problem
+
+Role: TypeAlias = Literal["viewer", "operator", "admin", "backend"]
+PersonRole: TypeAlias = Literal["viewer", "operator", "admin"]
+"""The roles of those who look after the gateway; each may do what the ones before it may."""
+
+_RANK = {"viewer": 1, "operator": 2, "admin": 3}
+_READING = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks the API. `backend` names the one that a token of the role "backend" speaks for."""
+
+    name: str
+    role: Role
+    backend: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """How much the role includes: 3 for an admin, 0 for a backend."""
+        return _RANK.get(self.role, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """A token that is let in: its digest, and whose it is."""
+
+    name: str
+    role: Role
+    digest: bytes = field(repr=False)
+    backend: str | None = None
+
+
+class Access:
+    """Knows callers by the digests of their tokens, and holds back those who try again and again.
+
+    There are two lists, which change apart: what the configuration names, and what was made through the API. A digest
+    on both is the configuration's. `failures` are those allowed a minute to one token from one address; ten times as
+    many to one address (0: no limit). Somebody who got in from an address is not held back by others there.
+    """
+
+    __slots__ = ("_callers", "_clock", "_configured", "_made", "_throttle")
+
+    def __init__(
+        self, tokens: Iterable[KnownToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._throttle = Throttle(failures)
+        self._clock = clock
+        self._made: tuple[KnownToken, ...] = ()
+        self.replace(tokens)
+
+    def replace(self, tokens: Iterable[KnownToken]) -> None:
+        """Know these tokens in place of those that the configuration named before."""
+        self._configured = tuple(tokens)
+        self._look_up_anew()
+
+    def replace_made(self, tokens: Iterable[KnownToken]) -> None:
+        """Know these tokens in place of those that had been made through the API."""
+        self._made = tuple(tokens)
+        self._look_up_anew()
+
+    def _look_up_anew(self) -> None:
+        known = (*self._made, *self._configured)
+        self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in known}
+
+    @property
+    def configured(self) -> tuple[KnownToken, ...]:
+        """The tokens that the configuration names."""
+        return self._configured
+
+    def caller(self, connection: HTTPConnection) -> Caller:
+        """Say who asks. Raises Problem: 401 without a token that is known, 429 after too many of those."""
+        token = _carried(connection)
+        if token is None:
+            raise _unauthorized("This takes a bearer token.")
+        digest, now = digest_of(token), self._clock()
+        address = connection.client.host if connection.client is not None else ""
+        wait = self._throttle.wait(digest.hex(), address, now)
+        if wait > 0:
+            raise _too_many(wait)
+        counted = self._throttle.begin(digest.hex(), address, now)
+        found = self._callers.get(digest)
+        if found is None:
+            raise _unauthorized("The bearer token is not known.")
+        self._throttle.succeeded(counted, now)
+        return found
+
+
+def _carried(connection: HTTPConnection) -> bytes | None:
+    """Give the one bearer token of a request (RFC 6750 section 2.1); never looked for in the URL."""
+    headers = connection.headers.getlist("authorization")
+    scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
+    token = token.strip(" ")
+    return token.encode("latin-1") if scheme.lower() == "bearer" and token else None
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "Unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _too_many(wait: float) -> Problem:
+    detail = "Too many tokens that are not known came from there."
+    return Problem(429, "Too Many Requests", detail, headers={"Retry-After": str(math.ceil(wait))})
+
+
+# What a request may ask for.
+
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="token",
+    description="A token of the configuration (`voltgate token`), of `POST /api/v1/tokens`, or of a backend.",
+)
+_Shown = Annotated[object, Security(_bearer)]
+"""Puts the lock on an operation in the OpenAPI document."""
+
+
+def caller_of(request: Request) -> Caller:
+    """Say who asks, once a request; the application's `state.access` knows. Raises Problem."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        access: Access = request.app.state.access
+        known = request.state.caller = access.caller(request)
+    return known
+
+
+async def anybody(request: Request, _: _Shown) -> Caller:
+    """Admit whoever has a token."""
+    return caller_of(request)
+
+
+def _at_least(role: PersonRole) -> Callable[[Request, object], Awaitable[Caller]]:
+    async def admitted(request: Request, _: _Shown) -> Caller:
+        caller = caller_of(request)
+        if caller.rank < _RANK[role]:
+            raise _forbidden(caller, f'This takes the role "{role}".')
+        return caller
+
+    return admitted
+
+
+viewer = _at_least("viewer")
+operator = _at_least("operator")
+admin = _at_least("admin")
+
+
+async def claimant(request: Request, _: _Shown) -> Caller:
+    """Admit who may handle the claims of the backend that the path names: itself, admins, and operators to read."""
+    caller = caller_of(request)
+    needed = _RANK["operator"] if request.method in _READING else _RANK["admin"]
+    if caller.rank < needed and (caller.backend is None or caller.backend != request.path_params["name"]):
+        raise _forbidden(caller, "This takes the backend's own token, or the role that may act for it.")
+    return caller
+
+
+def _forbidden(caller: Caller, detail: str) -> Problem:
+    return Problem(403, "Forbidden", f'{detail} The token "{caller.name}" has "{caller.role}".')
+
+
+Anybody = Annotated[Caller, Depends(anybody)]
+Viewer = Annotated[Caller, Depends(viewer)]
+Operator = Annotated[Caller, Depends(operator)]
+Admin = Annotated[Caller, Depends(admin)]
+Claimant = Annotated[Caller, Depends(claimant)]

@@ -1,0 +1,61 @@
+"""`/audit`: who asked which station for what, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from voltgate.relay.records import AuditRecord, StoreAway
+from voltgate.store.audit import AuditQuery, read_cursor, write_cursor
+from voltgate.web.access import Viewer
+from voltgate.web.api.at_desk import AtDesk
+from voltgate.web.models import AuditLine, AuditPage
+from voltgate.web.problems import Problem, declared, invalid
+from voltgate.web.times import stamp
+
+router = APIRouter(tags=["audit"])
+
+
+@router.get("/audit", summary="Read the audit trail", responses=declared(422, 503))
+async def trail(
+    desk: AtDesk,
+    _: Viewer,
+    station: Annotated[str | None, Query(max_length=255)] = None,
+    backend: Annotated[str | None, Query(max_length=100, description='A backend, or "api:NAME" for a caller.')] = None,
+    outcome: Annotated[Literal["passed", "refused", "absorbed", "undelivered"] | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str | None, Query(max_length=200, description="Where the part before ended.")] = None,
+) -> AuditPage:
+    """Give the newest lines of the audit trail; `cursor` leads on to older ones."""
+    engine = None if desk.database is None else desk.database.engine
+    if engine is None:
+        raise Problem(503, "Service Unavailable", "There is no database: the audit trail is not kept.")
+    key = None if station is None else desk.world.directory.key(station)
+    query = AuditQuery(key, backend, outcome, limit, _after(cursor))
+    try:
+        records = await desk.trail.read(engine, query)
+    except StoreAway as away:
+        raise Problem(503, "Service Unavailable", f"The audit trail cannot be read: {away}.") from None
+    more = write_cursor(records[-1]) if len(records) == limit else None
+    return AuditPage(items=list(map(_line, records)), cursor=more)
+
+
+def _after(cursor: str | None) -> tuple[float, str] | None:
+    try:
+        return None if cursor is None else read_cursor(cursor)
+    except ValueError as error:
+        raise invalid([{"loc": ("query", "cursor"), "msg": str(error)}]) from None
+
+
+def _line(record: AuditRecord) -> AuditLine:
+    return AuditLine(
+        at=stamp(record.at),
+        station=record.station,
+        backend=record.backend,
+        action=record.action,
+        message_id=record.message_id,
+        outcome=record.outcome,
+        answer=record.answer,
+        detail=record.detail,
+    )

@@ -1,0 +1,75 @@
+"""`/events`: what happens to stations and backends, while it happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import Response
+
+from voltgate.web.access import Viewer
+from voltgate.web.api.at_desk import AtDesk
+from voltgate.web.event_log import KINDS, EventLog, Noted
+from voltgate.web.problems import declared, invalid
+from voltgate.web.stream import COMMENT, QUIET, EventStream, Pieces, event_text
+
+router = APIRouter(tags=["live"])
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The stream"}
+}
+
+
+@router.get("/events", summary="Watch what happens", response_class=Response, responses=STREAM | declared(503))
+async def events(
+    desk: AtDesk,
+    _: Viewer,
+    station: Annotated[str | None, Query(max_length=100, description="Only of this station.")] = None,
+    kind: Annotated[list[str] | None, Query(max_length=20, description="Only of these kinds.")] = None,
+    last_event_id: Annotated[str | None, Header(description="The last event that was seen: go on after it.")] = None,
+) -> EventStream:
+    """Stream events as they happen. Each has a number; who names the last one that he saw gets what came after it.
+
+    What was forgotten meanwhile is counted in an event `lost` (null: since the gateway was started again).
+    """
+    for unknown in {*(kind or ())} - KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise invalid([{"loc": ("query", "kind"), "msg": f"there is no {unknown}; kinds are {known}"}])
+    key = None if station is None else desk.world.directory.key(station)
+    fold = desk.world.directory.key
+
+    def wanted(noted: Noted) -> bool:
+        of = getattr(noted.event, "station", "")
+        return (not kind or noted.kind in kind) and (key is None or fold(of) == key)
+
+    return EventStream(_pieces(desk.events, _number(last_event_id), wanted), desk.streams)
+
+
+def _number(last: str | None) -> int | None:
+    """Read a Last-Event-ID; what is none of ours stands for "from now on"."""
+    return int(last) if last is not None and last.isascii() and last.isdigit() and len(last) <= 18 else None
+
+
+async def _pieces(log: EventLog, seen: int | None, wanted: Callable[[Noted], bool]) -> Pieces:
+    at = log.last if seen is None else seen
+    loop = asyncio.get_running_loop()
+    said = loop.time()
+    while True:
+        closed = log.closed  # before the look: what was noted until then is still given
+        look = log.after(at)
+        texts = [event_text("lost", {"lost": look.lost})] if look.lost != 0 else []
+        texts += [event_text(noted.kind, noted.document, noted.id) for noted in look.events if wanted(noted)]
+        if not texts and loop.time() - said >= QUIET:
+            texts = [COMMENT]
+        if texts:
+            said = loop.time()
+            yield b"".join(texts)
+        if look.last == at and look.lost == 0:
+            if closed:
+                return
+            await log.news(max(0.0, said + QUIET - loop.time()))
+        else:
+            await asyncio.sleep(0)
+        at = look.last

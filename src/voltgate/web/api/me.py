@@ -1,0 +1,24 @@
+"""`/me`: who the API takes a caller for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from voltgate.web.access import Anybody, Role
+
+router = APIRouter(tags=["tokens"])
+
+
+class Me(BaseModel):
+    """The caller. `backend` names the one that a token of the role "backend" speaks for."""
+
+    name: str
+    role: Role
+    backend: str | None
+
+
+@router.get("/me", summary="Say who I am")
+async def me(caller: Anybody) -> Me:
+    """Say whose token this is, and what role it has."""
+    return Me(name=caller.name, role=caller.role, backend=caller.backend)

@@ -1,0 +1,54 @@
+"""`/routes`: who answers which call, and which rule a call would meet."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from voltgate.ocpp.facts import from_stations, plain_action
+from voltgate.ocpp.ids import Token
+from voltgate.web import models
+from voltgate.web.access import Viewer
+from voltgate.web.api.at_desk import AtDesk
+from voltgate.web.desk import Desk
+from voltgate.web.paging import AskedPart, Page, cut
+from voltgate.web.problems import declared, invalid
+
+router = APIRouter(tags=["routes"])
+
+
+@router.get("/routes", summary="List routes")
+async def routes(desk: AtDesk, _: Viewer, part: AskedPart) -> Page[models.Route]:
+    """List the routes, with their rules as they are configured."""
+    return cut([desk.route(name) for name in desk.world.routes], part)
+
+
+@router.get("/routes/match", summary="Ask which rule a call would meet", responses=declared(404, 422))
+async def match(
+    desk: AtDesk,
+    _: Viewer,
+    station: Annotated[str, Query(min_length=1, max_length=255)],
+    action: Annotated[str, Query(min_length=1, max_length=100)],
+    version: Annotated[models.Version | None, Query(description="Without it: what the station speaks, or 1.6.")] = None,
+    token: Annotated[str | None, Query(max_length=255)] = None,
+    token_type: Annotated[str, Query(max_length=30, description="2.x: ISO14443, eMAID …")] = "",
+    connector: Annotated[int | None, Query(ge=0, le=1_000_000, description="Connector (1.6) or EVSE (2.x).")] = None,
+) -> models.Match:
+    """Say which rule of its route a call of this station would meet, and who would answer."""
+    known = desk.find(station)
+    spoken = version or _spoken(desk, known.key)
+    if plain_action(action) not in from_stations(spoken):
+        raise invalid([{"loc": ("query", "action"), "msg": f"no station of {spoken} sends it"}])
+    return desk.match(known, action, None if token is None else Token(token, token_type), connector)
+
+
+def _spoken(desk: Desk, key: str) -> str:
+    session = desk.gateway.sessions.get(key)
+    return "ocpp1.6" if session is None else session.dialect.version
+
+
+@router.get("/routes/{name}", summary="Show a route", responses=declared(404))
+async def route(desk: AtDesk, _: Viewer, name: Annotated[str, Path(max_length=64)]) -> models.Route:
+    """Show one route."""
+    return desk.route(name)

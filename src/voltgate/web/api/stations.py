@@ -1,0 +1,55 @@
+"""`/stations`: who the stations are, and which of them are there."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from voltgate.relay.session import GOING_AWAY
+from voltgate.web import models
+from voltgate.web.access import Operator, Viewer
+from voltgate.web.api.at_desk import AtDesk, Identity
+from voltgate.web.choice import Filter, StationSort
+from voltgate.web.paging import AskedPart, Page
+from voltgate.web.problems import declared
+
+router = APIRouter(tags=["stations"])
+
+
+@router.get("/stations", summary="List stations", responses=declared(503))
+async def stations(
+    desk: AtDesk,
+    _: Viewer,
+    part: AskedPart,
+    q: Annotated[str | None, Query(max_length=100, description="Part of the identity or the name.")] = None,
+    route: Annotated[str | None, Query(max_length=64)] = None,
+    backend: Annotated[str | None, Query(max_length=64, description="Only those with a place for it.")] = None,
+    tag: Annotated[str | None, Query(max_length=100)] = None,
+    connected: bool | None = None,
+    version: Annotated[str | None, Query(max_length=16, description="Only those that are connected with it.")] = None,
+    sort: StationSort = "identity",
+) -> Page[models.Station]:
+    """List the stations that are known one by one, and those that are connected."""
+    wanted = Filter(q, route, backend, tag, connected, version)
+    return await desk.stations(wanted, sort, part)
+
+
+@router.get("/stations/{identity}", summary="Show a station", responses=declared(404))
+async def station(desk: AtDesk, _: Viewer, identity: Identity) -> models.StationInFull:
+    """Show a station, with its session if it is connected."""
+    return desk.station_in_full(desk.find(identity))
+
+
+@router.delete("/stations/{identity}", summary="Forget a station", status_code=204, responses=declared(404, 503))
+async def forget(desk: AtDesk, _: Operator, identity: Identity) -> None:
+    """Take back that a waiting station was accepted. If it is connected and nothing else admits it, it has to go."""
+    await desk.forget(identity)
+
+
+@router.post(
+    "/stations/{identity}/disconnect", summary="Disconnect a station", status_code=202, responses=declared(404, 409)
+)
+async def disconnect(desk: AtDesk, _: Operator, identity: Identity) -> None:
+    """Close the connection of a station: it will come again."""
+    desk.session(identity).end(GOING_AWAY, "Disconnected by an operator")

@@ -1,0 +1,89 @@
+"""The bodies of requests: who may send one, how large it may be, and how long it may take."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from voltgate.web.access import Access
+from voltgate.web.problems import Problem, answer
+
+MOST = 1 << 20
+"""Bytes of a body."""
+MOST_OF_A_LIST = 32 << 20
+"""Bytes of a backend's list of stations: 100,000 identities take 3 MB."""
+PATIENCE = 60.0
+"""Seconds that a body may take to come."""
+
+_LIST = re.compile(r"/api/v1/backends/[^/]+/stations")
+_API = "/api/"
+
+
+class Bodies:
+    """Lets a body in only from callers that are known, within its bounds: before anything of it is read."""
+
+    def __init__(self, app: ASGIApp, access: Access, patience: float = PATIENCE) -> None:
+        self._app = app
+        self._access = access
+        self._patience = patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request (an ASGI application)."""
+        if scope["type"] == "http" and _has_body(connection := HTTPConnection(scope)):
+            try:
+                receive = self._bounded(connection, receive)
+            except Problem as problem:
+                return await answer(problem, scope["path"])(scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _bounded(self, connection: HTTPConnection, receive: Receive) -> Receive:
+        """Give what reads the body. Raises Problem for one that is not let in."""
+        path = connection.url.path
+        if path.startswith(_API):
+            connection.state.caller = self._access.caller(connection)
+        most = MOST_OF_A_LIST if _LIST.fullmatch(path) else MOST
+        length = connection.headers.get("content-length", "0")
+        if int(length) > most:
+            raise Problem(413, "Content Too Large", _limit(most))
+        return _Bounded(receive, most, self._patience)
+
+
+class _Bounded:
+    """Reads a body that says nothing of its length, or not the truth, and one that comes too slowly."""
+
+    __slots__ = ("_deadline", "_most", "_read", "_receive", "_whole")
+
+    def __init__(self, receive: Receive, most: int, patience: float) -> None:
+        self._receive = receive
+        self._most = most
+        self._read = 0
+        self._whole = False
+        self._deadline = asyncio.get_running_loop().time() + patience
+
+    async def __call__(self) -> Message:
+        """Give the next part. Raises HTTPException, which the framework passes on."""
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, "The body did not come in time.") from None
+        self._whole = not message.get("more_body", False)
+        self._read += len(message.get("body", b""))
+        if self._read > self._most:
+            raise HTTPException(413, _limit(self._most))
+        return message
+
+
+def _has_body(connection: HTTPConnection) -> bool:
+    headers = connection.headers
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _limit(most: int) -> str:
+    return f"A body may have {most >> 20} MiB here."

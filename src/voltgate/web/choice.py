@@ -1,0 +1,109 @@
+"""The choice of stations for a list: which are looked at, which are taken, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from voltgate.directory.claims import Holding
+from voltgate.directory.stations import Station
+from voltgate.gateway import World
+from voltgate.relay.session import Session
+
+StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is asked of stations; None: anything. `text` is part of the identity or the name."""
+
+    text: str | None = None
+    route: str | None = None
+    backend: str | None = None
+    tag: str | None = None
+    connected: bool | None = None
+    version: str | None = None
+
+
+class Choice:
+    """Goes through the stations of one moment by their identities: a million of them may be claimed.
+
+    What can be told from the identity or the session alone is asked first: only what is left is looked up.
+    """
+
+    def __init__(self, world: World, sessions: Mapping[str, Session], wanted: Filter, sort: StationSort) -> None:
+        self._directory = world.directory
+        self._routes = world.routes
+        self._sessions = dict(sessions)
+        self._wanted = wanted
+        self._text = None if wanted.text is None else wanted.text.casefold()
+        self._sort = sort
+        self._named = {self._directory.key(identity): identity for identity in self._directory.named()}
+        claims = self._directory.register.claims
+        self._holdings = [holding for name, holding in claims.holdings.items() if name in claims.known]
+
+    def roster(self) -> Iterator[str]:
+        """Give the identity of every station that is known by itself or connected, each once."""
+        if self._wanted.connected or self._wanted.version is not None:
+            yield from (session.identity for session in self._sessions.values())
+            return
+        yield from self._named.values()
+        for number, holding in enumerate(self._holdings):
+            before = self._holdings[:number]
+            yield from (claim.identity for key, claim in holding if self._is_new(key, before))
+        for key, session in self._sessions.items():
+            if self._is_new(key, self._holdings):
+                yield session.identity
+
+    def _is_new(self, key: str, before: list[Holding]) -> bool:
+        return key not in self._named and not any(holding.find(key) for holding in before)
+
+    def takes(self, identity: str) -> bool:
+        """Tell whether a station is wanted."""
+        wanted, key = self._wanted, self._directory.key(identity)
+        session = self._sessions.get(key)
+        if wanted.connected is not None and wanted.connected is (session is None):
+            return False
+        if wanted.version is not None and (session is None or session.dialect.version != wanted.version):
+            return False
+        if self._text is not None and self._text not in identity.casefold() and not self._is_called(key, identity):
+            return False
+        if wanted.route is None and wanted.tag is None and wanted.backend is None:
+            return True
+        station = self._find(identity)
+        return (
+            station is not None
+            and wanted.route in (None, station.route)
+            and (wanted.tag is None or wanted.tag in station.tags)
+            and (wanted.backend is None or self._concerns(station, session, wanted.backend))
+        )
+
+    def _is_called(self, key: str, identity: str) -> bool:
+        """Tell whether the text is in a name; stations that are not named one by one are called by their identity."""
+        station = self._find(identity) if key in self._named else None
+        return station is not None and str(self._text) in station.name.casefold()
+
+    def _concerns(self, station: Station, session: Session | None, backend: str) -> bool:
+        """Tell whether a backend has a place in the session of a station, or would have one."""
+        if session is not None:
+            return backend in session.legs
+        route = self._routes.get(station.route)
+        return route is not None and backend in route.plans(station.key, station.tags, station.claimant).backends
+
+    def _find(self, identity: str) -> Station | None:
+        return self._directory.find(identity) or self._directory.unplaced(identity)
+
+    def rank(self, identity: str) -> Any:
+        """Give what a station is sorted by; those that are not connected come after those that are."""
+        key = self._directory.key(identity)
+        match self._sort:
+            case "identity" | "-identity":
+                return key
+            case "route":
+                station = self._find(identity)
+                return "" if station is None else station.route, key
+            case _:
+                session = self._sessions.get(key)
+                came = 0.0 if session is None else session.came
+                return session is None, came if self._sort == "since" else -came, key

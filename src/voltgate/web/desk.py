@@ -1,0 +1,301 @@
+"""The desk: what the API knows of the gateway, read where it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from voltgate.dialler import Dialling, Visitor
+from voltgate.directory.slices import unhurried
+from voltgate.directory.stations import Station
+from voltgate.gateway import Gateway, World
+from voltgate.ocpp.ids import Token
+from voltgate.relay.backend import Backend
+from voltgate.relay.book import Transaction
+from voltgate.relay.events import Tallies
+from voltgate.relay.leg import Leg, State
+from voltgate.relay.records import StoreAway
+from voltgate.relay.session import Session
+from voltgate.relay.tap import Taps
+from voltgate.store import Database
+from voltgate.store.audit import AuditTrail
+from voltgate.web import models
+from voltgate.web.choice import Choice, Filter, StationSort
+from voltgate.web.event_log import EventLog
+from voltgate.web.paging import Page, Part, Sorter, page_of
+from voltgate.web.problems import Problem, invalid
+from voltgate.web.stream import Streams
+from voltgate.web.tail import Tail
+from voltgate.web.times import stamp
+from voltgate.web.urls import shown
+
+Rules = Callable[[str], list[dict[str, Any]]]
+"""Gives the rules of a route as they are configured."""
+
+
+def no_rules(route: str) -> list[dict[str, Any]]:
+    """Give no rules: nobody has said how they were configured."""
+    return []
+
+
+class Admission(Protocol):
+    """Who lets stations in and forgets them: on disk before it is in force. Raises StoreAway."""
+
+    async def accept(self, identity: str, route: str, by: str) -> object:
+        """Let a station in on a route from now on."""
+
+    async def forget(self, identity: str) -> bool:
+        """Take that back; False when it was never said."""
+
+
+@dataclass(slots=True, eq=False)
+class Desk:
+    """What the routers work with. `clock` is that of the wheel, `wall` gives seconds since 1970."""
+
+    gateway: Gateway
+    events: EventLog
+    taps: Taps
+    database: Database | None
+    admission: Admission
+    clock: Callable[[], float]
+    wall: Callable[[], float] = time.time
+    rules: Rules = no_rules
+    sorter: Sorter = field(default_factory=Sorter)
+    streams: Streams = field(default_factory=Streams)
+    trail: AuditTrail = field(default_factory=AuditTrail)
+    tails: set[Tail] = field(default_factory=set)
+    _began: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began = self.wall() - self.clock()
+
+    def close(self) -> None:
+        """End every stream: the gateway goes."""
+        self.events.close()
+        for tail in self.tails:
+            tail.close()
+
+    @property
+    def world(self) -> World:
+        """What the configuration says now."""
+        return self.gateway.world
+
+    def since(self, session: Session) -> float:
+        """Say when a station came, in seconds since 1970."""
+        return self._began + session.came
+
+    def host_of(self, backend: str) -> str:
+        """Say on which host a backend is."""
+        known = self.world.backends.get(backend)
+        how = None if known is None else known.settings.dialling
+        return urlsplit(how.url or how.soap_url).hostname or "" if isinstance(how, Dialling) else ""
+
+    # Stations.
+
+    def find(self, identity: str) -> Station:
+        """Find a station that is known. Raises Problem 404."""
+        directory = self.world.directory
+        station = directory.find(identity) or directory.unplaced(identity)
+        if station is None:
+            raise Problem(404, "Not Found", "Nobody knows this station.")
+        return station
+
+    def session(self, identity: str) -> Session:
+        """Find the session of a station. Raises Problem: 404 for one that nobody knows, 409 for one that is away."""
+        session = self.gateway.sessions.get(self.find(identity).key)
+        if session is None:
+            raise Problem(409, "Conflict", "The station is not connected.")
+        return session
+
+    async def stations(self, wanted: Filter, sort: StationSort, part: Part) -> Page[models.Station]:
+        """List stations. Raises Problem 503 when too many long lists are asked for."""
+        choice = Choice(self.world, self.gateway.sessions, wanted, sort)
+        found, total = await self.sorter.part(
+            choice.roster(), choice.takes, choice.rank, part, backwards=sort == "-identity"
+        )
+        return page_of([self.station(self.find(identity)) for identity in found], total, part)
+
+    def station(self, station: Station) -> models.Station:
+        """Say what is known of a station."""
+        return models.Station(**self._station(station))
+
+    def station_in_full(self, station: Station) -> models.StationInFull:
+        """Say what is known of a station, with its session."""
+        session = self.gateway.sessions.get(station.key)
+        shown = None if session is None else self.session_of(session)
+        return models.StationInFull(**self._station(station), session=shown)
+
+    def _station(self, station: Station) -> dict[str, Any]:
+        session = self.gateway.sessions.get(station.key)
+        return {
+            "identity": station.identity if session is None else session.identity,
+            "name": station.name,
+            "tags": sorted(station.tags),
+            "route": station.route or None,
+            "claimed_by": station.claimant or None,
+            "source": station.source,
+            "connected": session is not None,
+            "carrier": None if session is None else carrier_of(session),
+            "version": None if session is None else session.dialect.version,
+            "address": None if session is None else address_of(session),
+            "since": None if session is None else stamp(self.since(session)),
+        }
+
+    async def accept(self, identity: str, route: str, by: str) -> models.Station:
+        """Let a station in that waits. Raises Problem: 404, 422 for a route that is none, 503."""
+        if not any(stranger.identity == identity for stranger in self.gateway.waiting_room):
+            raise Problem(404, "Not Found", "No such station waits.")
+        if route not in self.world.routes:
+            raise invalid([{"loc": ("body", "route"), "msg": "there is no such route"}])
+        try:
+            await self.admission.accept(identity, route, by)
+        except StoreAway as away:
+            raise _away(away) from None
+        return self.station(self.find(identity))
+
+    async def forget(self, identity: str) -> None:
+        """Take back that a station was accepted. Raises Problem: 404, 503."""
+        try:
+            known = await self.admission.forget(identity)
+        except StoreAway as away:
+            raise _away(away) from None
+        if not known:
+            raise Problem(404, "Not Found", "No such station was accepted.")
+
+    # Sessions.
+
+    def session_of(self, session: Session) -> models.Session:
+        """Say how a session is now."""
+        return models.Session(
+            station=session.identity,
+            carrier=carrier_of(session),
+            version=session.dialect.version,
+            route=session.route,
+            address=address_of(session),
+            since=stamp(self.since(session)),
+            open_calls=session.turns.open_calls,
+            waiting_calls=session.turns.waiting_calls,
+            busy=session.busy,
+            legs=[leg_of(leg, session) for leg in session.legs.values()],
+            transactions=[transaction_of(tx) for tx in session.ledger.book.running.values()],
+        )
+
+    # Backends.
+
+    async def backends(self) -> list[models.Backend]:
+        """Say how every backend is."""
+        dormant = await self._dormant()
+        return [self.backend_of(backend, dormant.get(name, 0)) for name, backend in self.world.backends.items()]
+
+    async def _dormant(self) -> Mapping[str, int]:
+        """Count the legs of each backend that nobody has needed yet, where no other leg is up."""
+        asked = {name for name, backend in self.world.backends.items() if backend.legs and not backend.up}
+        found: dict[str, int] = dict.fromkeys(asked, 0)
+        if not asked:
+            return found
+        async for few in unhurried(list(self.gateway.sessions.values())):
+            for session in few:
+                for name in asked & session.legs.keys():
+                    found[name] += session.legs[name].state is State.IDLE
+        return found
+
+    def backend_of(self, backend: Backend, dormant: int) -> models.Backend:
+        """Say how a backend is; `dormant` of its legs are not needed yet."""
+        settings, dialling = backend.settings, backend.settings.dialling
+        claims, claimed = claims_of(backend.name, self.world)
+        return models.Backend(
+            name=backend.name,
+            url=shown(dialling.url) if isinstance(dialling, Dialling) else None,
+            soap_url=shown(dialling.soap_url) if isinstance(dialling, Dialling) else None,
+            state="up" if backend.up else "down" if backend.legs > dormant else "idle",
+            legs=backend.legs,
+            legs_up=backend.up,
+            claims=claims,
+            claimed_url=claimed,
+            permit=None if settings.permit is None else settings.permit.name,
+            deliver=settings.deliver,
+            calls=calls_of(backend.calls),
+            commands=calls_of(backend.commands),
+            copies_dropped=dict(backend.copies_dropped),
+            commands_refused=dict(backend.commands_refused),
+            given_up=backend.given_up,
+        )
+
+    # Routes.
+
+    def route(self, name: str) -> models.Route:
+        """Say what a route is. Raises Problem 404."""
+        route = self.world.routes.get(name)
+        if route is None:
+            raise Problem(404, "Not Found", "There is no such route.")
+        return models.Route(name=name, admit=route.admit, rules=self.rules(name))
+
+    def match(self, station: Station, action: str, token: Token | None, connector: int | None) -> models.Match:
+        """Say which rule a call of a station would meet. Raises Problem 409."""
+        route = self.world.routes.get(station.route)
+        if route is None:
+            raise Problem(409, "Conflict", "The station has no route now.")
+        found = route.first(station.key, station.tags, station.claimant, action, token, connector)
+        place, plan = found if found is not None else (None, None)
+        chain = plan.chain.backends if plan is not None and plan.chain is not None else ()
+        return models.Match(
+            station=station.identity,
+            route=route.name,
+            rule=place,
+            answer=list(plan.answer) if plan is not None else [],
+            copy_=list(plan.copy) if plan is not None else [],
+            authorize=list(chain),
+        )
+
+
+def _away(away: StoreAway) -> Problem:
+    return Problem(503, "Service Unavailable", f"Nothing was changed: {away}.", headers={"Retry-After": "5"})
+
+
+def claims_of(backend: str, world: World) -> tuple[int, str | None]:
+    """Count the stations that a backend claims, and say where it says that it is."""
+    register = world.directory.register
+    address = register.addresses.get(backend)
+    return len(register.claims.of(backend)), None if address is None else shown(address.url or address.soap_url)
+
+
+def carrier_of(session: Session) -> models.Carrier:
+    """Say what a station came by."""
+    visitor = session.dial_context
+    return "soap" if isinstance(visitor, Visitor) and visitor.soap is not None else "websocket"
+
+
+def address_of(session: Session) -> str:
+    """Say where a station came from."""
+    visitor = session.dial_context
+    return visitor.address if isinstance(visitor, Visitor) else ""
+
+
+def leg_of(leg: Leg, session: Session) -> models.Leg:
+    """Say how a leg is now."""
+    return models.Leg(
+        backend=leg.name,
+        state=leg.state.value,
+        answers=leg.name in session.plans.answering,
+        open_calls=leg.turns.open_calls,
+        waiting_calls=leg.turns.waiting_calls,
+        away_seconds=round(leg.away_for, 3),
+    )
+
+
+def transaction_of(tx: Transaction) -> models.Transaction:
+    """Say what is known of a transaction."""
+    return models.Transaction(id=tx.id, owner=tx.owner, connector=tx.connector, began=stamp(tx.began))
+
+
+def calls_of(tallies: Tallies) -> models.Calls:
+    """Add up how the calls of all actions ended."""
+    every = list(tallies.by_label.values())
+    return models.Calls(
+        results=sum(tally.results for tally in every),
+        errors=sum(tally.errors for tally in every),
+        unanswered=sum(sum(tally.unanswered.values()) for tally in every),
+    )

@@ -1,0 +1,198 @@
+"""What the API says of the gateway: the shapes of its answers, and of what it is asked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Time = Annotated[str, Field(examples=["2026-11-21T07:30:00.000Z"], description="RFC 3339, UTC, with milliseconds.")]
+Carrier: TypeAlias = Literal["websocket", "soap"]
+Source: TypeAlias = Literal["entry", "accepted", "claim", "pattern", "stranger"]
+Version: TypeAlias = Literal["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"]
+
+
+class Asked(BaseModel):
+    """What is asked for: a name that nobody knows is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Station(BaseModel):
+    """A station that is known, connected or not."""
+
+    identity: str
+    name: str
+    tags: list[str]
+    route: str | None
+    claimed_by: str | None = Field(description="The backend that holds it by a claim.")
+    source: Source = Field(
+        description="How it is known: by an entry of its own, accepted from the waiting room, by a claim, "
+        "by a pattern, or as a stranger that is let in."
+    )
+    connected: bool
+    carrier: Carrier | None
+    version: str | None
+    address: str | None
+    since: Time | None = Field(description="When it came.")
+
+
+class Leg(BaseModel):
+    """One backend's place in a session."""
+
+    backend: str
+    state: Literal["idle", "dialling", "up", "away", "ended"]
+    answers: bool = Field(description="Whether some call of the station is answered by it; else it is only told.")
+    open_calls: int
+    waiting_calls: int
+    away_seconds: float
+
+
+class Transaction(BaseModel):
+    """A transaction that runs. `id` is the station's, empty while it has none."""
+
+    id: str
+    owner: str
+    connector: int | None
+    began: Time
+
+
+class Session(BaseModel):
+    """One station's stay."""
+
+    station: str
+    carrier: Carrier
+    version: str
+    route: str
+    address: str
+    since: Time
+    open_calls: int = Field(description="Calls that the station has not answered yet.")
+    waiting_calls: int = Field(description="Calls that wait until the station has answered those before them.")
+    busy: bool
+    legs: list[Leg]
+    transactions: list[Transaction]
+
+
+class StationInFull(Station):
+    """A station with its session."""
+
+    session: Session | None
+
+
+class CallAsked(Asked):
+    """A call to be made to a station."""
+
+    action: Annotated[str, Field(min_length=1, max_length=100, examples=["TriggerMessage"])]
+    payload: dict[str, Any] = Field(default={}, examples=[{"requestedMessage": "Heartbeat"}])
+    timeout: Annotated[
+        float,
+        Field(ge=0.1, le=300, allow_inf_nan=False, description="Seconds to wait, for its turn included."),
+    ] = 30.0
+    check: bool = Field(default=True, description="Check action and payload against the station's version first.")
+
+
+class CallError(BaseModel):
+    """A CALLERROR, as the station sent it."""
+
+    code: str
+    description: str
+    details: Any
+
+
+class CallAnswered(BaseModel):
+    """What a station answered: either `result` or `error` is there."""
+
+    station: str
+    action: str
+    version: str
+    message_id: str
+    latency_ms: float
+    result: Any = Field(default=None, description="The payload of its CALLRESULT.")
+    error: CallError | None = None
+
+
+class Calls(BaseModel):
+    """How calls ended."""
+
+    results: int
+    errors: int
+    unanswered: int
+
+
+class Backend(BaseModel):
+    """A backend, with what was counted for it since the gateway started."""
+
+    name: str
+    url: str | None
+    soap_url: str | None
+    state: Literal["up", "down", "idle"] = Field(
+        description="`up`: some leg is; `down`: none is, although some should be; `idle`: no leg is needed."
+    )
+    legs: int
+    legs_up: int
+    claims: int = Field(description="Stations that it claims.")
+    claimed_url: str | None = Field(description="The address that it has given itself.")
+    permit: str | None = Field(description="What it may ask of stations; null: everything where it answers alone.")
+    deliver: Literal["once", "always"]
+    calls: Calls = Field(description="Calls of stations to it.")
+    commands: Calls = Field(description="Calls of its own to stations.")
+    copies_dropped: dict[str, int]
+    commands_refused: dict[str, int]
+    given_up: int
+
+
+class Route(BaseModel):
+    """A route. `rules` are as they are configured, the first that matches counts."""
+
+    name: str
+    admit: Literal["backend", "gateway"]
+    rules: list[dict[str, Any]]
+
+
+class Match(BaseModel):
+    """The rule that a call would meet. A transaction that runs keeps to its owner, whatever the rules say."""
+
+    station: str
+    route: str
+    rule: int | None = Field(description="Its place in the route, from 0; null: no rule matches.")
+    answer: list[str] = Field(description="Who answers, in order of failover.")
+    copy_: list[str] = Field(serialization_alias="copy", description="Who is told as well.")
+    authorize: list[str] = Field(description="Who is asked, one after the other, whether the token may charge.")
+
+
+class Waiting(BaseModel):
+    """A station that nobody knows and that was turned away."""
+
+    identity: str
+    first: Time
+    last: Time
+    tries: int
+    address: str
+    offered: list[str]
+    reason: str
+
+
+class Acceptance(Asked):
+    """Where a station that waits goes."""
+
+    route: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class AuditLine(BaseModel):
+    """One thing that somebody asked a station for, and what became of it."""
+
+    at: Time
+    station: str = Field(description="The identity, in the form in which it is compared.")
+    backend: str = Field(description='The backend that asked; "api:NAME" for a caller of the API.')
+    action: str
+    message_id: str
+    outcome: str
+    answer: str
+    detail: str
+
+
+class AuditPage(BaseModel):
+    """A part of the audit trail, the newest first. `cursor` leads on to what is older; null: there is no more."""
+
+    items: list[AuditLine]
+    cursor: str | None

@@ -1,0 +1,152 @@
+"""Problem documents: what a client is told when its request came to nothing (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 100
+"""Mistakes of one request that are listed: a wrong list of 100,000 would be answered by a longer one."""
+
+SCHEMA = {
+    "type": "object",
+    "description": "Why a request came to nothing (RFC 9457).",
+    "required": ["type", "title", "status", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["where", "problem"],
+                "properties": {"where": {"type": "string"}, "problem": {"type": "string"}},
+            },
+        },
+    },
+}
+"""What a problem document looks like, for the OpenAPI document's `components.schemas.Problem`."""
+
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""RFC 9110's words, where older versions of Python have others."""
+
+log = structlog.get_logger("voltgate.web")
+
+
+class Problem(Exception):  # noqa: N818 - the word of RFC 9457
+    """Why a request came to nothing: the status and a title for its kind, with what only this case has.
+
+    `headers` go with the answer; whatever else is named becomes a member of the document.
+    """
+
+    def __init__(
+        self, status: int, title: str, detail: str = "", *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(f"{status} {title}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.headers = headers
+        self.more = more
+
+
+def document(problem: Problem, path: str) -> dict[str, Any]:
+    """Write a problem that was met at `path` as the members of its document."""
+    members: dict[str, Any] = {"type": "about:blank", "title": problem.title, "status": problem.status}
+    if problem.detail:
+        members["detail"] = problem.detail
+    return members | {"instance": path} | problem.more
+
+
+def answer(problem: Problem, path: str) -> Response:
+    """Make the HTTP answer of a problem."""
+    return JSONResponse(document(problem, path), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declare the problems of an operation, for `responses=`; docs.py adds those that any operation may have."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": title_of(status), "content": content} for status in statuses}
+
+
+def title_of(status: int) -> str:
+    """Give the name of an HTTP status."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
+def install(app: FastAPI) -> None:
+    """Have everything that goes wrong in `app` answered with a problem document."""
+    app.add_exception_handler(Problem, _of_ours)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(HTTPException, _of_framework)
+    app.add_middleware(_Faults)
+
+
+async def _of_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - it is registered for nothing else
+    return answer(error, request.url.path)
+
+
+async def _of_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return answer(invalid(error.errors()), request.url.path)
+
+
+async def _of_framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    title = title_of(error.status_code)
+    detail = "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
+    return answer(Problem(error.status_code, title, detail, headers=error.headers), request.url.path)
+
+
+class _Faults:
+    """Answers what nobody expected: it says no more than that it is our fault, and what happened stands in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as error:
+            log.exception("a fault of Voltgate: a request failed", method=scope.get("method"), path=scope.get("path"))
+            if begun:
+                raise ConnectionAbortedError("the answer cannot be finished") from error
+            fault = Problem(500, "Internal Server Error", "What happened stands in the log.")
+            await answer(fault, scope["path"])(scope, receive, send)
+
+
+def invalid(errors: Sequence[Any]) -> Problem:
+    """Make the problem of a request that is not as the API says, from what pydantic found in it."""
+    listed = [{"where": _where(error["loc"]), "problem": str(error["msg"])} for error in errors[:MOST_ERRORS]]
+    detail = "The request is not as the API says."
+    if len(errors) > MOST_ERRORS:
+        detail += f" Of {len(errors)} mistakes the first {MOST_ERRORS} are listed."
+    return Problem(422, title_of(422), detail, errors=listed)
+
+
+def _where(place: Sequence[str | int]) -> str:
+    """Write a place as people do: `body.stations[3]`."""
+    text = ""
+    for step in place:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".")

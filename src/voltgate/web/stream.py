@@ -1,0 +1,101 @@
+"""Streams: answers that go on for as long as the client reads them (server-sent events, WHATWG HTML section 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from voltgate.web.problems import Problem
+
+QUIET = 15.0
+"""Seconds after which a comment says that the stream is still there."""
+PATIENCE = 60.0
+"""Seconds that a client may leave what it was sent unread."""
+MOST = 100
+"""Streams at a time."""
+
+COMMENT = b":\n\n"
+BEGIN = b"retry: 2000\n\n"
+"""The first thing sent: the seconds after which a client comes back, and proof that the stream stands."""
+
+log = structlog.get_logger("voltgate.web")
+
+Pieces = AsyncGenerator[bytes, None]
+
+
+def event_text(kind: str, data: Any, number: int | None = None) -> bytes:
+    """Write one event."""
+    head = b"" if number is None else b"id: %d\n" % number
+    return head + b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
+
+
+class Streams:
+    """Counts the streams that are open."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._open = 0
+
+    def begin(self) -> None:
+        """Take a place. Raises Problem when there is none."""
+        if self._open >= self._most:
+            raise Problem(503, "Service Unavailable", f"{self._most} streams are open: close one, or come back later.")
+        self._open += 1
+
+    def end(self) -> None:
+        """Give the place back."""
+        self._open -= 1
+
+
+class EventStream(Response):
+    """Sends pieces as they come, until they end or the client goes."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, pieces: Pieces, streams: Streams) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._pieces = pieces
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve (an ASGI application). Raises Problem when too many streams are open."""
+        self._streams.begin()
+        try:
+            async with asyncio.TaskGroup() as group:
+                writing = group.create_task(self._write(send))
+                listening = group.create_task(_gone(receive))
+                await asyncio.wait((writing, listening), return_when=asyncio.FIRST_COMPLETED)
+                writing.cancel()
+                listening.cancel()
+        finally:
+            self._streams.end()
+            await self._pieces.aclose()
+
+    async def _write(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        try:
+            await _send_in_time(send, BEGIN)
+            async for piece in self._pieces:
+                await _send_in_time(send, piece)
+        except TimeoutError:
+            log.info("a stream was cut off: nobody reads it")
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send_in_time(send: Send, piece: bytes) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

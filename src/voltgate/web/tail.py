@@ -1,0 +1,137 @@
+"""Tails: live messages for one reader, who loses what it does not take in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from voltgate.directory.slices import unhurried
+from voltgate.gateway import Gateway
+from voltgate.ocpp.messages import Reply, Result, Unanswered
+from voltgate.relay.tap import Overheard, Taps
+from voltgate.web.stream import COMMENT, QUIET, Pieces, event_text
+from voltgate.web.times import milliseconds, stamp
+
+MOST, MOST_BYTES = 2000, 8 << 20
+"""Messages that wait for a reader."""
+_AT_ONCE = 50
+
+
+class Tail:
+    """One reader of the messages of a station (`key`), or of all (None)."""
+
+    def __init__(self, gateway: Gateway, taps: Taps, key: str | None, most: int = MOST) -> None:
+        self._gateway = gateway
+        self._taps = taps
+        self._key = key
+        self._most = most
+        self._waiting: deque[tuple[Overheard, int]] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def hear(self, overheard: Overheard) -> None:
+        """Take a message; of too many, the newest are lost."""
+        size = _size(overheard)
+        if len(self._waiting) >= self._most or self._bytes + size > MOST_BYTES:
+            self._lost += 1
+        else:
+            self._waiting.append((overheard, size))
+            self._bytes += size
+        self._news.set()
+
+    def close(self) -> None:
+        """End: the reader gets what waits, and no more."""
+        self._closed = True
+        self._news.set()
+
+    async def pieces(self) -> Pieces:
+        """Give what is heard, as pieces of a stream, until `close`."""
+        hear = self.hear
+        self._taps.open(self._key, hear)
+        try:
+            await self._touch()
+            yield COMMENT
+            while self._waiting or self._lost or not self._closed:
+                await self._wait()
+                yield self._piece()
+        finally:
+            self._taps.close(self._key, hear)
+            await self._touch()
+
+    async def _touch(self) -> None:
+        """Have the sessions look who listens to them."""
+        sessions = self._gateway.sessions
+        if self._key is None:
+            async for few in unhurried(list(sessions.values())):
+                for session in few:
+                    session.overheard()
+        elif self._key in sessions:
+            sessions[self._key].overheard()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(QUIET):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def _piece(self) -> bytes:
+        texts: list[bytes] = []
+        while self._waiting and len(texts) < _AT_ONCE:
+            overheard, size = self._waiting.popleft()
+            self._bytes -= size
+            texts.append(event_text("message", document(overheard)))
+        if self._lost and not self._waiting:
+            texts.append(event_text("lost", {"lost": self._lost}))
+            self._lost = 0
+        if not self._waiting and not self._closed:
+            self._news.clear()
+        return b"".join(texts) or COMMENT
+
+
+def document(overheard: Overheard) -> dict[str, Any]:
+    """Write a message as the API shows it: payloads are the very bytes that were on the wire."""
+    call, reply = overheard.call, overheard.reply
+    outgoing = overheard.direction.startswith("to_")
+    sent_as = reply.id if outgoing and reply is not None else ""
+    return {
+        "at": stamp(overheard.at),
+        "station": overheard.station,
+        "leg": overheard.backend if overheard.direction.endswith("_backend") else "station",
+        "direction": overheard.direction,
+        "action": call.action,
+        "message_id": sent_as or call.id,
+        "payload": _raw(call.payload),
+        "outcome": None if overheard.took is None else _outcome(reply),
+        "reply": None if reply is None else _reply(reply),
+        "latency_ms": None if overheard.took is None else milliseconds(overheard.took),
+        "backend": overheard.backend,
+    }
+
+
+def _outcome(reply: Reply | None) -> str:
+    if isinstance(reply, Result):
+        return "result"
+    return "unanswered" if reply is None or isinstance(reply, Unanswered) else "error"
+
+
+def _reply(reply: Reply) -> Any:
+    if isinstance(reply, Result):
+        return _raw(reply.payload)
+    return {"code": reply.code, "description": reply.description, "details": _raw(reply.details)}
+
+
+def _raw(payload: bytes | msgspec.Raw) -> msgspec.Raw:
+    """Give JSON without line breaks, which end a field of a stream; within strings JSON has none."""
+    return msgspec.Raw(bytes(payload).replace(b"\n", b" ").replace(b"\r", b" "))
+
+
+def _size(overheard: Overheard) -> int:
+    reply = overheard.reply
+    answer = reply.payload if isinstance(reply, Result) else b""
+    return 500 + len(bytes(overheard.call.payload)) + len(bytes(answer))

@@ -1,0 +1,443 @@
+"""Who is let in: by which token, from where, and to do what."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+
+from tests.harness import until
+from tests.web.world import ROLES, Web, serving
+from voltgate.config import read
+from voltgate.relay.records import StoreAway
+from voltgate.store.api_tokens import ApiTokens, TokenRecord
+from voltgate.web.access import Access, Admin, Caller, Claimant, KnownToken, Operator, Viewer
+from voltgate.web.bearer import digest_of, fresh, written
+from voltgate.web.first_token import first_token
+from voltgate.web.made import MadeTokens
+
+router = APIRouter()
+
+
+@router.get("/for/viewers")
+async def for_viewers(caller: Viewer) -> str:
+    """Be open to viewers."""
+    return caller.name
+
+
+@router.get("/for/operators")
+async def for_operators(caller: Operator) -> str:
+    """Be open to operators."""
+    return caller.name
+
+
+@router.get("/for/admins")
+async def for_admins(caller: Admin) -> str:
+    """Be open to admins."""
+    return caller.name
+
+
+@router.get("/claims/{name}")
+@router.put("/claims/{name}")
+async def for_claimants(name: str, caller: Claimant) -> str:
+    """Be open to the backend and those who act for it."""
+    return f"{name} {caller.name}"
+
+
+# Tokens.
+
+
+async def test_a_role_includes_those_below_it() -> None:
+    """An admin may do what an operator may, he what a viewer may; a backend's token is for its claims alone."""
+    allowed: dict[str, list[int]] = {}
+    async with serving(resources=[router]) as web:
+        for role in ROLES:
+            allowed[role] = [
+                (await web.get(f"/api/v1/for/{whom}", role)).status for whom in ("viewers", "operators", "admins")
+            ]
+        refused = await web.get("/api/v1/for/operators", "viewer")
+    assert allowed == {
+        "viewer": [200, 403, 403],
+        "operator": [200, 200, 403],
+        "admin": [200, 200, 200],
+        "backend": [403, 403, 403],
+    }
+    assert refused.kind == "application/problem+json"
+    assert refused.json["detail"] == 'This takes the role "operator". The token "the-viewer" has "viewer".'
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "backend", "status"),
+    [
+        ("backend", "PUT", "billing", 200),
+        ("backend", "GET", "billing", 200),
+        ("backend", "PUT", "employer", 403),
+        ("backend", "GET", "employer", 403),
+        ("admin", "PUT", "employer", 200),
+        ("operator", "GET", "employer", 200),
+        ("operator", "PUT", "employer", 403),
+        ("viewer", "GET", "billing", 403),
+        ("viewer", "PUT", "billing", 403),
+    ],
+)
+async def test_claims_are_the_backends_own(role: str, method: str, backend: str, status: int) -> None:
+    """A backend handles its own claims; admins act for any, operators look."""
+    async with serving(resources=[router]) as web:
+        assert (await web.ask(method, f"/api/v1/claims/{backend}", role)).status == status
+
+
+async def test_a_caller_can_ask_who_he_is(web: Web) -> None:
+    """`/me` says whose token it is, for every role."""
+    answers = {role: (await web.get("/api/v1/me", role)).json for role in ROLES}
+    assert answers["viewer"] == {"name": "the-viewer", "role": "viewer", "backend": None}
+    assert answers["backend"] == {"name": "the-backend", "role": "backend", "backend": "billing"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer unknown"},
+        {"Authorization": "Basic dTpw"},
+        {"Authorization": "TOKEN"},
+        {"Cookie": "token=TOKEN"},
+        {"X-API-Key": "TOKEN"},
+    ],
+)
+async def test_nothing_else_is_a_token(web: Web, headers: dict[str, str]) -> None:
+    """Without a known token in its own header there is a 401 that says what is wanted, for every resource."""
+    sent = {name: value.replace("TOKEN", web.tokens["admin"]) for name, value in headers.items()}
+    for path in ("/api/v1/me", "/api/v1/tokens"):
+        answer = await web.get(path, headers=sent)
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert answer.kind == "application/problem+json"
+
+
+async def test_a_token_in_the_url_is_none(web: Web) -> None:
+    """A token in a query string is not looked at: it would stand in the logs of every proxy."""
+    answer = await web.get(f"/api/v1/me?access_token={web.tokens['admin']}&token={web.tokens['admin']}")
+    assert answer.status == 401
+
+
+async def test_two_tokens_are_none(web: Web) -> None:
+    """A request with two Authorization headers is nobody's: two readers could take it for different callers."""
+    head = f"Authorization: Bearer {web.tokens['admin']}\r\n"
+    host, port = web.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /api/v1/me HTTP/1.1\r\nHost: x\r\n{head}{head}\r\n".encode())
+    async with asyncio.timeout(30):
+        assert await reader.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_health_is_open(web: Web) -> None:
+    """Health, readiness and metrics need no token."""
+    assert [(await web.get(path)).status for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+
+
+async def test_a_token_in_any_spelling_of_the_scheme(web: Web) -> None:
+    """The scheme's name may be written in any case (RFC 9110 section 11.1)."""
+    for scheme in ("bearer", "BEARER"):
+        assert (
+            await web.get("/api/v1/me", headers={"Authorization": f"{scheme} {web.tokens['viewer']}"})
+        ).status == 200
+
+
+async def test_the_configuration_can_change(web: Web) -> None:
+    """What the configuration names from now on is known at once, and what it names no more is not."""
+    token = "correct horse battery".replace(" ", "-")
+    web.access.replace([KnownToken("new", "viewer", digest_of(token))])
+    assert (await web.get("/api/v1/me", token)).json["name"] == "new"
+    assert (await web.get("/api/v1/me", "admin")).status == 401
+
+
+def test_nothing_shows_a_token() -> None:
+    """Neither what is known nor who calls shows a token or its digest when it is printed."""
+    token = fresh()
+    known = KnownToken("x", "admin", digest_of(token))
+    record = TokenRecord("x", "admin", digest_of(token), 0.0, "y")
+    for shown in (repr(known), repr(record), repr(Access([known])), repr(Caller("x", "admin"))):
+        assert token not in shown
+        assert digest_of(token).hex() not in shown
+        assert repr(digest_of(token)) not in shown
+
+
+# Trying.
+
+
+async def test_who_tries_again_and_again_is_held_back(web: Web) -> None:
+    """One wrong token is tried ten times a minute; then 429 says when to come again, and then it is 401 again."""
+    answers = [await web.get("/api/v1/me", "wrong") for _ in range(12)]
+    assert [answer.status for answer in answers] == [401] * 10 + [429] * 2
+    assert answers[-1].kind == "application/problem+json"
+    wait = int(answers[-1].headers["Retry-After"])
+    assert wait == 6
+    web.clock.now += wait
+    assert (await web.get("/api/v1/me", "wrong")).status == 401
+
+
+async def test_guessing_is_held_back_and_callers_are_not(web: Web) -> None:
+    """A hundred different tokens from one address a minute, and no more; who got in from there before still does."""
+    assert (await web.get("/api/v1/me", "viewer")).status == 200
+    answers = [(await web.get("/api/v1/me", f"guess-{number}")).status for number in range(105)]
+    assert answers == [401] * 100 + [429] * 5
+    assert (await web.get("/api/v1/me", "viewer")).status == 200
+    assert (await web.get("/api/v1/me", "admin")).status == 429, "it was not seen from there before"
+    web.clock.now += 1
+    assert (await web.get("/api/v1/me", "admin")).status == 200
+
+
+# Tokens that are made.
+
+
+async def test_a_token_is_made_used_and_deleted(web: Web) -> None:
+    """A token is shown once, lets its bearer in with its role at once, stands on the list, and ends when deleted."""
+    made = await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "viewer"})
+    assert made.status == 201
+    assert {"name": "ci", "role": "viewer"}.items() <= made.json.items()
+    token = made.json["token"]
+    assert token.startswith("vg_")
+    assert len(token) == 46
+    assert (await web.get("/api/v1/me", token)).json == {"name": "ci", "role": "viewer", "backend": None}
+    listed = await web.get("/api/v1/tokens", "admin")
+    assert listed.json["total"] == 5
+    assert listed.json["items"][-1] == {
+        "name": "ci",
+        "role": "viewer",
+        "backend": None,
+        "source": "api",
+        "at": "2027-01-15T08:00:00.250Z",
+        "by": "the-admin",
+    }
+    assert token.encode() not in listed.content
+    assert (await web.ask("DELETE", "/api/v1/tokens/ci", "admin")).status == 204
+    assert (await web.get("/api/v1/me", token)).status == 401
+    assert (await web.ask("DELETE", "/api/v1/tokens/ci", "admin")).status == 404
+
+
+async def test_a_list_comes_in_parts(web: Web) -> None:
+    """The list of tokens has a limit, an offset and a total."""
+    part = (await web.get("/api/v1/tokens?offset=1&limit=2", "admin")).json
+    assert [token["name"] for token in part["items"]] == ["the-operator", "the-admin"]
+    assert (part["total"], part["offset"], part["limit"]) == (4, 1, 2)
+    for query in ("limit=0", "limit=1001", "offset=-1", "limit=x"):
+        assert (await web.get(f"/api/v1/tokens?{query}", "admin")).status == 422
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "x"},
+        {"name": "x", "role": "backend"},
+        {"name": "x", "role": "root"},
+        {"name": "", "role": "viewer"},
+        {"name": "-x", "role": "viewer"},
+        {"name": "x" * 65, "role": "viewer"},
+        {"name": "x\n", "role": "viewer"},
+        {"name": "x", "role": "viewer", "token": "mine"},
+        [],
+        None,
+    ],
+)
+async def test_only_whole_tokens_are_made(web: Web, body: Any) -> None:
+    """A name is a plain word, a role one of the three, and nobody brings a token of his own."""
+    assert (await web.ask("POST", "/api/v1/tokens", "admin", json=body)).status == 422
+
+
+async def test_names_are_taken_once(web: Web) -> None:
+    """There is one token of a name, also when two are made at once; those of the configuration are not touched."""
+    body = {"name": "ci", "role": "operator"}
+    both = await asyncio.gather(*[web.ask("POST", "/api/v1/tokens", "admin", json=body) for _ in range(2)])
+    assert sorted(answer.status for answer in both) == [201, 409]
+    taken = await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "the-viewer", "role": "admin"})
+    kept = await web.ask("DELETE", "/api/v1/tokens/the-viewer", "admin")
+    assert (taken.status, kept.status) == (409, 409)
+    assert "configuration" in kept.json["detail"]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "backend"])
+async def test_only_admins_make_tokens(web: Web, role: str) -> None:
+    """Nobody gives himself a greater role."""
+    assert (await web.get("/api/v1/tokens", role)).status == 403
+    assert (await web.ask("POST", "/api/v1/tokens", role, json={"name": "x", "role": "admin"})).status == 403
+    assert (await web.ask("DELETE", "/api/v1/tokens/x", role)).status == 403
+
+
+async def test_made_tokens_outlive_the_process(table: ApiTokens) -> None:
+    """A token that was made is known to the next process that reads the table, which holds nothing but its digest."""
+    async with serving(table) as web:
+        token = (await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "operator"})).json[
+            "token"
+        ]
+    assert [record.digest for record in await table.read()] == [digest_of(token)]
+    async with serving(table) as web:
+        assert (await web.get("/api/v1/me", token)).status == 401
+        await web.app.state.made.read()
+        assert (await web.get("/api/v1/me", token)).json["role"] == "operator"
+
+
+async def test_a_token_deleted_elsewhere_ends_here(table: ApiTokens) -> None:
+    """A gateway that follows the table lets nobody in any more whose token another gateway has deleted."""
+    async with serving(table) as web:
+
+        async def status() -> int:
+            web.clock.now += 60  # who asks again and again would be held back
+            return (await web.get("/api/v1/me", token)).status
+
+        async def let_in() -> bool:
+            return await status() == 200
+
+        async def turned_away() -> bool:
+            return await status() == 401
+
+        token = await MadeTokens(Access(), table).make("ci", "viewer", "x")
+        following = asyncio.ensure_future(web.app.state.made.follow(0.01))
+        await until(let_in, "the token is let in")
+        await table.remove("ci")
+        await until(turned_away, "the token is not let in any more")
+        following.cancel()
+
+
+class _Away(ApiTokens):
+    """A table whose database does not answer."""
+
+    def __init__(self) -> None:
+        """Have no database."""
+
+    async def read(self) -> list[TokenRecord]:
+        """Fail."""
+        raise StoreAway("it is away")
+
+    async def add(self, record: TokenRecord) -> bool:
+        """Fail."""
+        raise StoreAway("it is away")
+
+    async def remove(self, name: str) -> bool:
+        """Fail."""
+        raise StoreAway("it is away")
+
+
+@pytest.mark.parametrize("kept", [None, _Away()])
+async def test_without_a_database_no_token_is_made(kept: ApiTokens | None) -> None:
+    """Without a database, or while it is away, making and deleting tokens is a 503; those of the file go on."""
+    async with serving(kept) as web:
+        made = await web.ask("POST", "/api/v1/tokens", "admin", json={"name": "ci", "role": "viewer"})
+        gone = await web.ask("DELETE", "/api/v1/tokens/ci", "admin")
+        listed = await web.get("/api/v1/tokens", "admin")
+    assert (made.status, gone.status) == (503, 503)
+    assert made.kind == "application/problem+json"
+    assert listed.json["total"] == 4
+
+
+# The first token.
+
+
+def test_the_first_token_is_made_once(tmp_path: Path) -> None:
+    """Where nobody has set a token, a file is made that its owner alone can read; the next start reads it."""
+    folder = tmp_path / "var" / "voltgate"
+    token = first_token(folder)
+    file = folder / "admin-token"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text() == f"{token}\n"
+    assert token.startswith("vg_")
+    assert first_token(folder) == token
+    assert os.listdir(folder) == ["admin-token"]
+
+
+def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
+    """Sixteen that start at the same time have one token."""
+    found: list[str] = []
+    together = threading.Barrier(16)
+
+    def start() -> None:
+        together.wait()
+        found.append(first_token(tmp_path))
+
+    threads = [threading.Thread(target=start) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 16
+    assert len(set(found)) == 1
+    assert os.listdir(tmp_path) == ["admin-token"]
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "why"),
+    [
+        (b"", 0o600, "holds no token"),
+        (b"short\n", 0o600, "holds no token"),
+        (b"two words that are long enough\n", 0o600, "holds no token"),
+        (b"\xff" * 40, 0o600, "holds no token"),
+        (b"vg_long-enough-to-be-a-token\n", 0o640, "chmod 600"),
+        (b"vg_long-enough-to-be-a-token\n", 0o604, "chmod 600"),
+    ],
+)
+def test_a_first_token_that_others_know_is_none(tmp_path: Path, content: bytes, mode: int, why: str) -> None:
+    """A file that others can read, or that holds no token, is refused with what to do."""
+    file = tmp_path / "admin-token"
+    file.write_bytes(content)
+    file.chmod(mode)
+    with pytest.raises(OSError, match=why):
+        first_token(tmp_path)
+
+
+def test_a_link_is_no_first_token(tmp_path: Path) -> None:
+    """A symbolic link, also one that leads nowhere, is not followed: whoever made it could choose the token."""
+    (tmp_path / "admin-token").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="admin-token"):
+        first_token(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+# The command, and the configuration.
+
+
+def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "voltgate", "token", *arguments], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_the_command_prints_a_token_and_its_lines(tmp_path: Path) -> None:
+    """`voltgate token` prints a fresh token once, and lines that let it in when they stand in the configuration."""
+    done = _command("ci", "--role", "operator")
+    token, _, lines = done.stdout.partition("\n")
+    assert done.returncode == 0
+    assert tomllib.loads(lines) == {
+        "api": {"tokens": [{"name": "ci", "role": "operator", "hash": written(digest_of(token))}]}
+    }
+    file = tmp_path / "voltgate.toml"
+    file.write_text(lines)
+    (entry,) = read(file, {}).config.api.tokens
+    assert (entry.name, entry.role, entry.digest) == ("ci", "operator", digest_of(token))
+    assert _command("ci", "--role", "operator").stdout != done.stdout
+
+
+def test_the_command_speaks_json() -> None:
+    """With `--json` it is one object, for scripts."""
+    made = json.loads(_command("ci", "--role", "viewer", "--json").stdout)
+    assert made["hash"] == written(digest_of(made["token"]))
+
+
+@pytest.mark.parametrize("arguments", [["ci"], ["ci", "--role", "root"], ["c i", "--role", "viewer"], []])
+def test_the_command_objects_to_what_would_not_work(arguments: list[str]) -> None:
+    """A name or role that the configuration would refuse is refused when the token is made."""
+    done = _command(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""

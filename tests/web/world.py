@@ -1,0 +1,112 @@
+"""A web server of its own for a test: the real one, on a free port, with a token for each role."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from fastapi import APIRouter, FastAPI
+from prometheus_client.registry import Collector
+
+from voltgate.web.access import Access, KnownToken, Role
+from voltgate.web.bearer import digest_of, fresh
+from voltgate.web.made import MadeTokens, Table
+from voltgate.web.server import WebServer, application
+
+ROLES: tuple[Role, ...] = ("viewer", "operator", "admin", "backend")
+
+
+class NoMetrics(Collector):
+    """A collector without metrics."""
+
+    def collect(self) -> Iterable[Any]:
+        """Give none."""
+        return []
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that a test sets."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        """Give the seconds."""
+        return self.now
+
+
+def known_tokens() -> dict[str, KnownToken]:
+    """Make a token for each role; the backend's speaks for "billing"."""
+    made = {fresh(): role for role in ROLES}
+    return {
+        token: KnownToken(f"the-{role}", role, digest_of(token), "billing" if role == "backend" else None)
+        for token, role in made.items()
+    }
+
+
+@dataclass(slots=True)
+class Web:
+    """A served application, and a real client of it."""
+
+    app: FastAPI
+    access: Access
+    tokens: dict[str, str]
+    """The token of each role."""
+    clock: Clock
+    url: str = ""
+    http: aiohttp.ClientSession = field(init=False)
+
+    async def ask(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
+        """Make a request; `token` is a role, or a token itself."""
+        headers = dict(more.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {self.tokens.get(token, token)}"
+        async with self.http.request(method, self.url + path, headers=headers, **more) as response:
+            return Answer(response.status, response.headers, await response.read(), await _json(response))
+
+    async def get(self, path: str, token: str | None = None, **more: Any) -> Answer:
+        """Make a GET request."""
+        return await self.ask("GET", path, token, **more)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Any
+    content: bytes
+    json: Any
+
+    @property
+    def kind(self) -> str:
+        """The media type."""
+        return str(self.headers.get("Content-Type", "")).partition(";")[0]
+
+
+async def _json(response: aiohttp.ClientResponse) -> Any:
+    return await response.json(content_type=None) if "json" in response.headers.get("Content-Type", "") else None
+
+
+@contextlib.asynccontextmanager
+async def serving(table: Table | None = None, resources: Iterable[APIRouter] = ()) -> AsyncIterator[Web]:
+    """Serve an application on a free port."""
+    known, clock = known_tokens(), Clock()
+    access = Access(known.values(), 10, clock)
+    made = None if table is None else MadeTokens(access, table, lambda: 1_800_000_000.25)
+    app = application(NoMetrics(), lambda: {"ready": True}, "1.2.3", access, made, resources)
+    server = WebServer(app, "127.0.0.1", 0)
+    web = Web(app, access, {token.role: text for text, token in known.items()}, clock)
+    web.url = f"http://127.0.0.1:{server.port}"
+    task = asyncio.ensure_future(server.serve())
+    try:
+        async with aiohttp.ClientSession() as web.http:
+            yield web
+    finally:
+        await server.close()
+        async with asyncio.timeout(30):
+            await task
