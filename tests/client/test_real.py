@@ -176,3 +176,96 @@ async def test_a_stranger_is_let_in(stage: Stage) -> None:
     assert (await voltgate("waiting")).err == "no waiting stations\n"
     await stage.meet("XX1")
     await stage.refused("XX2")
+
+
+# Claims.
+
+AT = ("127.0.0.2", "127.0.0.3")
+
+
+def claimants(**more: Any) -> dict[str, Any]:
+    """Give the configuration of two backends that claim, each on an address of its own."""
+    backends = {
+        name: {
+            "url": f"ws://{ip}:9/{{station}}",
+            "claims": {"hosts": ["127.0.0.0/8"], "token": f"own-token-of-backend-{name}"},
+        }
+        for name, ip in zip("ab", AT, strict=True)
+    }
+    return {"backends": backends, "routes": None, "stations": None, **more}
+
+
+async def listed(voltgate: Terminal, *words: str) -> list[tuple[str, str, bool]]:
+    """List claims: station, backend, and whether it gets the station."""
+    items = (await voltgate("claims", "--json", *words)).json["items"]
+    return [(item["station"], item["backend"], item["holds"]) for item in items]
+
+
+async def test_a_list_becomes_claims(stage: Stage) -> None:
+    """A list replaces the last one, can be changed, and is not believed when it shrank too much."""
+    voltgate = await terminal(stage, **claimants())
+    many = "".join(f"CP{number:03}\n" for number in range(100))
+    said = await voltgate("claim", "--backend", "a", stdin=f"# ours\n{many}")
+    assert (said.code, said.out, said.err) == (0, "a claims 100 stations: 100 added, 0 removed\n", "")
+    said = await voltgate("claim", "--backend", "a", stdin="CP001\n")
+    assert said.code == 1
+    assert "the list holds 1 station, the one before held 100: nothing was changed" in said.err
+    assert (await voltgate("claim", "--backend", "a", "--force", stdin="CP1\nCP2\n")).code == 0
+    assert (await voltgate("claim", "--backend", "a", "--add", stdin="RDAM 3\n")).out.endswith(": 1 added, 0 removed\n")
+    assert (await voltgate("claim", "--backend", "a", "--remove", stdin="CP2\n")).code == 0
+    assert await listed(voltgate) == [("CP1", "a", True), ("RDAM 3", "a", True)]
+    for words, stdin in ((["a"], ""), (["nobody"], "CP1\n"), (["a", "--add"], "CP\x7f1\n")):
+        said = await voltgate("claim", "--backend", *words, stdin=stdin)
+        assert (said.code, len(said.err.splitlines())) == (1, 1)
+    assert "CP1" in (await voltgate("claims")).out
+
+
+async def test_claims_in_conflict_are_reported(stage: Stage) -> None:
+    """Who gets a station that two backends claim is said at once, and listed afterwards."""
+    voltgate = await terminal(stage, **claimants())
+    await voltgate("claim", "--backend", "a", stdin="CP1\nCP2\n")
+    said = await voltgate("claim", "--backend", "b", stdin="CP2\nCP3\n")
+    assert said.code == 0
+    assert said.err.startswith("contested: CP2 goes to a; claimed by ")
+    assert await listed(voltgate, "--contested") == [("CP2", "a", True), ("CP2", "b", False)]
+    assert await listed(voltgate, "--station", "cp3") == [("CP3", "b", True)]
+
+
+async def test_a_backend_comes_by_ssh(stage: Stage) -> None:
+    """As a forced command, with the backend's own token, the list is claimed and the backend is where it came from."""
+    voltgate = await terminal(stage, **claimants())
+    (voltgate.gateway.folder / "a.token").write_text("own-token-of-backend-a\n")
+    del voltgate.environment["VOLTGATE_TOKEN"]
+    voltgate.environment |= {"SSH_CONNECTION": "127.0.0.7 50000 127.0.0.1 22", "SSH_ORIGINAL_COMMAND": "id; reboot"}
+    own = ["--token-file", "a.token", "--ip-from-ssh"]
+    said = await voltgate("claim", "--backend", "a", *own, stdin="CP1\n")
+    assert (said.code, said.out) == (0, "a claims 1 station: 1 added, 0 removed; at ws://127.0.0.7:9/{station}\n")
+    assert (await voltgate("claim", "--backend", "b", *own, stdin="CP1\n")).code == 1
+    voltgate.environment["SSH_CONNECTION"] = "192.0.2.1 50000 127.0.0.1 22"
+    said = await voltgate("claim", "--backend", "a", *own, stdin="CP1\n")
+    assert (said.code, len(said.err.splitlines())) == (1, 1)
+
+
+async def test_a_hosts_file_there_and_back(stage: Stage) -> None:
+    """A hosts file becomes the claims of the backends at its addresses, one of which moved, and is printed again."""
+    voltgate = await terminal(stage, **claimants())
+    await voltgate("claim", "--backend", "b", "--ip", "127.0.0.9", stdin="CP0\n")
+    hosts = "127.0.0.2 CP1\n127.0.0.2 RDAM 2\n127.0.0.9 CP3\n"
+    said = await voltgate("claim", "--hosts", "-", stdin=hosts)
+    assert (said.code, said.err) == (0, "")
+    assert sorted((await voltgate("claims", "--hosts")).out.splitlines()) == sorted(hosts.splitlines())
+    assert (await voltgate("claims", "--hosts", "--backend", "b")).out == "127.0.0.9 CP3\n"
+    said = await voltgate("claim", "--hosts", "-", stdin="127.0.0.2 CP8\n127.0.0.3 CP9\n")
+    assert said.code == 1
+    assert "line 2: 127.0.0.3 is the address of no backend. Nothing was changed" in said.err
+    assert await listed(voltgate, "--station", "CP8") == []
+
+
+async def test_the_token_of_the_first_start(stage: Stage) -> None:
+    """On the gateway's own machine its configuration is all that is needed: the token is beside the database."""
+    voltgate = await terminal(stage, **claimants(admin_token=None, store=None))
+    del voltgate.environment["VOLTGATE_TOKEN"]
+    assert (await voltgate("backends", "-c", "voltgate.toml")).code == 0
+    assert (await voltgate("backends")).code == 0
+    said = await voltgate("backends", "--token-file", "voltgate.toml")
+    assert said.code == 1

@@ -188,6 +188,7 @@ def claim(
         ),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Where this backend is from now on.")] = None,
+    soap_url: Annotated[str | None, typer.Option("--soap-url", metavar="URL", help="The same for SOAP.")] = None,
     ip: Annotated[
         str | None, typer.Option("--ip", help="The IP where it is from now on, with the usual ports.")
     ] = None,

@@ -19,8 +19,8 @@ _LARGEST = 4096
 def local_token(config: Path | None) -> str | None:
     """Give the token of this machine's gateway: its `admin_token`, else the one it made beside its database.
 
-    None when there is none to be read, or when the configuration knows other callers. The configuration at `config`, or the one that is found, is read as `voltgate check`
-    does. Raises ConfigErrors.
+    None when there is none to be read, or when the configuration knows other callers. It is read as `voltgate check`
+    does, at `config` or where it is found. Raises ConfigErrors.
     """
     from voltgate.app.database import address_of  # noqa: PLC0415 - only who needs it waits for it
     from voltgate.config import read  # noqa: PLC0415
