@@ -13,13 +13,6 @@ from tests.keypair import write_pair
 EMPTY = {"items": [], "total": 0}
 
 
-def test_the_token_of_the_environment(api: Counterpart, voltgate: Terminal) -> None:
-    """VOLTGATE_TOKEN is the bearer token."""
-    api.says("GET backends", EMPTY)
-    assert voltgate("backends").code == 0
-    assert api.asked[0].headers["authorization"] == "Bearer vg_test"
-
-
 def test_a_token_file_goes_before_the_environment(api: Counterpart, voltgate: Terminal) -> None:
     """The token of a file that was named is the one that counts."""
     api.says("GET backends", EMPTY)

@@ -77,19 +77,6 @@ def test_where_the_connection_came_from(api: Counterpart, voltgate: Terminal, co
         assert api.asked[0].json["ip"] == ip
 
 
-def test_a_list_that_shrank_is_not_believed_at_once(api: Counterpart, voltgate: Terminal) -> None:
-    """The gateway refuses a list that lost too much; the sentence says how to insist."""
-    api.says(f"PUT {STATIONS}", problem(409, "Conflict", "Force.", stations=1, before=1000), claimed())
-    ended = voltgate("claim", "--backend", "a", stdin="CP1\n")
-    assert ended.code == 1
-    assert ended.err == (
-        "voltgate: the list holds 1 station, the one before held 1,000: nothing was changed; if that is meant, say so "
-        "with --force\n"
-    )
-    assert voltgate("claim", "--backend", "a", "--force", stdin="CP1\n").code == 0
-    assert api.asked[1].query == {"force": "true"}
-
-
 def test_conflicts_are_reported(api: Counterpart, voltgate: Terminal) -> None:
     """Who holds a station that the backend claims too is said beside the result."""
     since = "2026-11-21T07:30:00.000Z"
@@ -103,24 +90,6 @@ def test_conflicts_are_reported(api: Counterpart, voltgate: Terminal) -> None:
         "contested: CP0 goes to b; claimed by b since 2026-11-21 07:30:00 and a since 2026-11-21 07:30:00"
     )
     assert said[10:] == ["250 stations contested in all: `voltgate claims --contested` lists them"]
-
-
-@pytest.mark.parametrize("how", ["add", "remove"])
-def test_a_list_can_be_changed(api: Counterpart, voltgate: Terminal, how: str) -> None:
-    """Stations can be added or taken away without naming the others."""
-    api.says(f"PATCH {STATIONS}", claimed())
-    assert voltgate("claim", "--backend", "a", f"--{how}", stdin="CP1\nCP2\n", env=None).code == 0
-    assert api.asked[0].json == {how: ["CP1", "CP2"]}
-    ended = voltgate("claim", "--backend", "a", f"--{how}", stdin="\n")
-    assert ended.code == 1
-    assert len(api.asked) == 1
-
-
-def test_an_empty_list_is_the_gateways_to_refuse(api: Counterpart, voltgate: Terminal) -> None:
-    """An empty list is sent as it is."""
-    api.says(f"PUT {STATIONS}", problem(409, "Conflict", "The list is empty."))
-    assert voltgate("claim", "--backend", "a", stdin="# nothing\n").code == 1
-    assert api.asked[0].json == {"stations": []}
 
 
 @pytest.mark.parametrize(

@@ -118,13 +118,6 @@ def test_one_station_with_its_session(api: Counterpart, voltgate: Terminal) -> N
     assert "7            billing  1          2026-11-21 07:30:00" in ended.out
 
 
-def test_one_session(api: Counterpart, voltgate: Terminal) -> None:
-    """`voltgate sessions IDENTITY` shows the session."""
-    api.says("GET sessions/CP1", {"station": "CP1", "version": "ocpp1.6", "busy": True, "legs": [], "transactions": []})
-    assert voltgate("sessions", "CP1").out == "station  CP1\nversion  ocpp1.6\nbusy     yes\n"
-    assert voltgate("sessions", "CP1", "--json").json["busy"] is True
-
-
 def test_backends_and_their_counters(api: Counterpart, voltgate: Terminal) -> None:
     """`voltgate backends` lists them; with a name, what it was told and asked is there too."""
     backend = {
@@ -153,20 +146,3 @@ def test_what_a_charger_wrote_does_not_move_the_cursor(api: Counterpart, voltgat
     assert "\x1b" not in out
     assert r"\x1b[31mCP\x9b1" in out
     assert "a b" in out
-
-
-def test_claims_can_be_asked_for(api: Counterpart, voltgate: Terminal) -> None:
-    """`voltgate claims` narrows by station, backend and contest."""
-    api.says("GET claims", page({"station": "CP1", "backend": "a", "holds": False, "contested": True}))
-    assert "CP1      a        no       yes" in voltgate("claims", "--contested", "--backend", "a").out
-    assert api.asked[0].query == {"backend": "a", "contested": "true", "offset": "0", "limit": "100"}
-
-
-def test_a_waiting_station_is_let_in_or_dismissed(api: Counterpart, voltgate: Terminal) -> None:
-    """One command lets a waiting station in on a route; another takes it off the list."""
-    api.says("POST waiting/CP%2F9/accept", Answer(201, station("CP/9")))
-    api.says("DELETE waiting/CP%2F9", Answer(204))
-    assert voltgate("waiting", "--accept", "CP/9", "--route", "home").out.startswith("CP/9 is let in on home")
-    assert api.asked[0].json == {"route": "home"}
-    assert voltgate("waiting", "--dismiss", "CP/9", "--json").json == {"dismissed": "CP/9"}
-    assert voltgate("waiting", "--accept", "CP/9").code == 2

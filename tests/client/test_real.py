@@ -171,7 +171,8 @@ async def test_a_stranger_is_let_in(stage: Stage) -> None:
     assert [one.split()[0] for one in waiting] == ["XX2", "XX1"]
     assert (await voltgate("waiting", "--accept", "XX1", "--route", "nowhere")).code == 1
     assert (await voltgate("waiting", "--accept", "XX1", "--route", "main")).code == 0
-    assert (await voltgate("waiting", "--dismiss", "XX2")).code == 0
+    assert (await voltgate("waiting", "--accept", "XX2")).code == 2
+    assert (await voltgate("waiting", "--dismiss", "XX2", "--json")).json == {"dismissed": "XX2"}
     assert (await voltgate("waiting", "--dismiss", "XX2")).code == 1
     assert (await voltgate("waiting")).err == "no waiting stations\n"
     await stage.meet("XX1")
@@ -214,7 +215,12 @@ async def test_a_list_becomes_claims(stage: Stage) -> None:
     assert (await voltgate("claim", "--backend", "a", "--add", stdin="RDAM 3\n")).out.endswith(": 1 added, 0 removed\n")
     assert (await voltgate("claim", "--backend", "a", "--remove", stdin="CP2\n")).code == 0
     assert await listed(voltgate) == [("CP1", "a", True), ("RDAM 3", "a", True)]
-    for words, stdin in ((["a"], ""), (["nobody"], "CP1\n"), (["a", "--add"], "CP\x7f1\n")):
+    for words, stdin in (
+        (["a"], ""),
+        (["a", "--remove"], "# none\n"),
+        (["nobody"], "CP1\n"),
+        (["a", "--add"], "CP\x7f1\n"),
+    ):
         said = await voltgate("claim", "--backend", *words, stdin=stdin)
         assert (said.code, len(said.err.splitlines())) == (1, 1)
     assert "CP1" in (await voltgate("claims")).out
