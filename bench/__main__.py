@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from bench import report
+from bench.claims import claims
 from bench.collection import full_collection
 from bench.contenders import CONTENDERS
 from bench.installs import node_modules, prepare
@@ -21,6 +22,8 @@ from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go
 from bench.phases import Plan, Sample, arrive, load, pace
 from bench.profiling import by_function, by_library
 from bench.results import Results
+from bench.soap import SOAP, SoapBench, soap
+from bench.soap import STATIONS as SOAP_STATIONS
 
 FULL = Plan(
     rounds=7, warm=0.4, load=1.2, paced_rounds=5, pace=2.0, accept_rounds=3, accepted=2000, idle=10_000, settle=1.5
@@ -29,7 +32,7 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "gc", "profile")
+KNOWN = ("load", "pace", "ws", "wss", "soap", "claims", "gc", "profile")
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -50,7 +53,7 @@ class Session:
     def run(self) -> None:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
-        steps["profile"] = self._profile
+        steps |= {"soap": self._soap, "claims": self._claims, "profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -88,6 +91,15 @@ class Session:
             del sample.figures["kilobytes"]
         return sample
 
+    def _soap(self, name: str) -> None:
+        for number in range(self._plan.rounds):
+            for contender in self._turns([n for n in SOAP if n in self._names], number):
+                self._measure(name, number, contender, lambda c, n: soap(c, n, self._plan, self._cores))
+
+    def _claims(self, name: str) -> None:
+        if "voltgate" in self._names:
+            self._measure(name, 0, "voltgate", lambda _c, _n: claims(self._cores))
+
     def _collect(self, _: str) -> None:
         if "voltgate" in self._names:
             self._try("gc", lambda: self._collected(self._plan.idle))
@@ -102,8 +114,10 @@ class Session:
             self._try("profile", self._profiled)
 
     def _profiled(self) -> None:
-        self.results.functions = by_function(self._cores)
-        self.results.libraries = by_library(self._cores)
+        results, cores = self.results, self._cores
+        results.functions, results.libraries = by_function(cores), by_library(cores)
+        soap_load = (cores, SOAP["voltgate"], SoapBench, SOAP_STATIONS)
+        results.soap_functions, results.soap_libraries = by_function(*soap_load), by_library(*soap_load)
 
     def _turns(self, names: Sequence[str], number: int) -> list[str]:
         """Let another one begin in each round."""

@@ -162,10 +162,15 @@ class Manner:
 
 def voltgate(manner: Manner = Manner()) -> Callable[[Place], list[str]]:
     """Run Voltgate as its users start it."""
+    return voltgate_command(lambda place: settings(place, manner))
+
+
+def voltgate_command(configuration: Callable[[Place], str]) -> Callable[[Place], list[str]]:
+    """Run Voltgate with a configuration that is written for its place."""
 
     def command(place: Place) -> list[str]:
         path = place.folder / "voltgate.toml"
-        path.write_text(settings(place, manner), encoding="utf-8")
+        path.write_text(configuration(place), encoding="utf-8")
         return [str(Path(sys.executable).parent / "voltgate"), "run", "-c", str(path)]
 
     return command
@@ -278,6 +283,7 @@ class Running:
         certificate = certify(folder) if secure else None
         place = Place(folder, port, http, ports["answer"], ports["copy"], certificate, descriptors())
         self.port = port
+        self.http = http
         self.folder = folder
         self._log = folder / "log"
         command = ["taskset", "-c", str(core), *contender.command(place)]

@@ -346,7 +346,7 @@ class Fleet:
             station.leave()
 
 
-PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1.0}
 
 
 class Pace:

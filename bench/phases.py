@@ -59,6 +59,8 @@ class Sample:
 class Bench:
     """One contender between the bench's own generator and backend, all started for one measurement."""
 
+    generator, backend = "bench.generator", "bench.backend"
+
     def __init__(self, contender: Contender, cores: Cores, secure: bool = False, awake: bool = False) -> None:
         """Prepare. `awake`: one generator and one backend that never sleep, where there are cores enough for that.
 
@@ -93,7 +95,7 @@ class Bench:
         answer, copy = free_ports(2)
         ports = {"answer": answer, "copy": copy}
         listen = {"ports": ports}
-        self._backends = [self._worker(stack, "bench.backend", listen, self._answering) for _ in range(self._count)]
+        self._backends = [self._worker(stack, self.backend, listen, self._answering) for _ in range(self._count)]
         for worker in self._backends:
             worker.ready()
         port = answer
@@ -101,7 +103,7 @@ class Bench:
             self.proxy = stack.enter_context(Running(self.contender, self._cores.proxy, ports, self._secure))
             port = self.proxy.port
         tasks = ({"port": port, "tls": self._secure, "first": n * 20000} for n in range(self._count))
-        self._generators = [self._worker(stack, "bench.generator", task, self._calling) for task in tasks]
+        self._generators = [self._worker(stack, self.generator, task, self._calling) for task in tasks]
         for worker in self._generators:
             worker.ready()
 
@@ -113,10 +115,7 @@ class Bench:
     def open(self, stations: int, seconds: float = 120.0) -> None:
         """Connect so many stations more, and wait until the backend has them all."""
         before = self._links()
-        parts = [stations // self._count + (n < stations % self._count) for n in range(self._count)]
-        for worker, part in zip(self._generators, parts, strict=True):
-            worker.say({"do": "open", "stations": part, "together": TOGETHER // self._count})
-        opened = sum(worker.hear(seconds)["opened"] for worker in self._generators)
+        opened = self.connect(stations, seconds)
         until = time.monotonic() + 10
         while self._links() < before + stations:
             if time.monotonic() > until:
@@ -126,10 +125,18 @@ class Bench:
                 )
             time.sleep(0.005)
 
-    def _links(self) -> int:
-        return self._heard("answer", "links")
+    def connect(self, stations: int, seconds: float = 120.0) -> int:
+        """Connect so many stations more, and give how many have been connected."""
+        parts = [stations // self._count + (n < stations % self._count) for n in range(self._count)]
+        for worker, part in zip(self._generators, parts, strict=True):
+            worker.say({"do": "open", "stations": part, "together": TOGETHER // self._count})
+        return sum(worker.hear(seconds)["opened"] for worker in self._generators)
 
-    def _heard(self, port: str, figure: str) -> int:
+    def _links(self) -> int:
+        return self.heard("answer", "links")
+
+    def heard(self, port: str, figure: str) -> int:
+        """Ask the backends for a figure of what came to one of their ports."""
         return sum(worker.ask({"do": "tell"})[port][figure] for worker in self._backends)
 
     def boot(self) -> dict[str, int]:
@@ -166,12 +173,10 @@ class Bench:
         """Compare what was sent, answered and heard by the backends."""
         found = {name: sum(count.get(name, 0) for count in counts) for name in ("lost", "doubled", "wrong", "broken")}
         sent = sum(count["sent"] for count in counts)
-        found["unheard"] = sent - self._heard("answer", "calls")
+        found["unheard"] = sent - self.heard("answer", "calls")
         for port in ("answer", "copy"):
-            found["misheard"] = (
-                found.get("misheard", 0) + self._heard(port, "out_of_order") + self._heard(port, "wrong")
-            )
-        found["uncopied"] = self.contender.copies * sent - self._heard("copy", "calls")
+            found["misheard"] = found.get("misheard", 0) + self.heard(port, "out_of_order") + self.heard(port, "wrong")
+        found["uncopied"] = self.contender.copies * sent - self.heard("copy", "calls")
         return {name: count for name, count in found.items() if count}
 
     @property

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench.contenders import CONTENDERS, Place, voltgate
+from bench.contenders import CONTENDERS, Contender, Place
 from bench.machine import ROOT, Cores, Failure
 from bench.phases import STATIONS, Bench
 
@@ -28,23 +28,26 @@ FUNCTIONS = 16
 PATIENCE = 10.0
 
 
-def by_function(cores: Cores) -> list[tuple[str, float]]:
+def by_function(
+    cores: Cores, contender: Contender = CONTENDERS["voltgate"], bench_of: type[Bench] = Bench, stations: int = STATIONS
+) -> list[tuple[str, float]]:
     """Give functions with their own share of the time, greatest first, under a closed loop."""
-    contender = replace(CONTENDERS["voltgate"], command=_command)
-    with Bench(contender, cores, awake=True) as bench:
-        bench.open(STATIONS)
+    with bench_of(replace(contender, command=_profiling(contender)), cores, awake=True) as bench:
+        bench.open(stations)
         assert bench.proxy is not None
         file = bench.proxy.folder / "profile"
         _during(bench, lambda pid: _profiled(pid, file))
         return shares(pstats.Stats(str(file)))
 
 
-def by_library(cores: Cores) -> list[tuple[str, float]]:
+def by_library(
+    cores: Cores, contender: Contender = CONTENDERS["voltgate"], bench_of: type[Bench] = Bench, stations: int = STATIONS
+) -> list[tuple[str, float]]:
     """Give the kernel, the interpreter and libraries with their shares of the time; nothing where perf is missing."""
     if shutil.which("perf") is None:
         return []
-    with Bench(CONTENDERS["voltgate"], cores, awake=True) as bench:
-        bench.open(STATIONS)
+    with bench_of(contender, cores, awake=True) as bench:
+        bench.open(stations)
         assert bench.proxy is not None
         file = bench.proxy.folder / "perf.data"
         _during(bench, lambda pid: _recorded(pid, file))
@@ -102,9 +105,12 @@ def _recorded(pid: int, file: Path) -> None:
     subprocess.run(record, capture_output=True, check=False)
 
 
-def _command(place: Place) -> list[str]:
-    _, *rest = voltgate()(place)
-    return [sys.executable, "-m", "bench.profiling", str(place.folder / "profile"), *rest]
+def _profiling(contender: Contender) -> Callable[[Place], list[str]]:
+    def command(place: Place) -> list[str]:
+        _, *rest = contender.command(place)
+        return [sys.executable, "-m", "bench.profiling", str(place.folder / "profile"), *rest]
+
+    return command
 
 
 def main() -> None:

@@ -6,12 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.claims import BACKENDS, CLAIMED, RATE
+from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
+from bench.envelopes import KINDS, SIZES
 from bench.frames import PATTERN
 from bench.phases import STATIONS
 from bench.results import Results
+from bench.soap import SOAP
+from bench.soap import STATIONS as SOAP_STATIONS
 
 NOTHING = "–"
+
+Shares = Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ def aims(results: Results) -> list[Aim]:
             2,
         ),
         ("transaction messages journalled a second a core", 2000, _journalled(results), 0),
+        ("SOAP calls ÷ nginx, which passes the bytes", 0.25, results.ratio("soap", "voltgate", "nginx", "capacity"), 2),
         ("stations accepted a second a core, ws", 3000, results.median("ws", "voltgate", "accepted"), 0),
         ("stations accepted a second a core, wss", 1000, results.median("wss", "voltgate", "accepted"), 0),
     )
@@ -122,6 +130,9 @@ def aims(results: Results) -> list[Aim]:
         ("kB a station with its backend link, ws", 12, results.median("ws", "voltgate", "kilobytes"), 1),
         ("kB a station with its backend link, wss", 50, results.median("wss", "voltgate", "kilobytes"), 1),
         ("p99 ÷ nginx at a third of nginx's capacity", 1.5, _tail(results), 2),
+        ("seconds to claim 100,000 stations", 10, results.median("claims", "voltgate", "seconds"), 2),
+        ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "stall"), 1),
+        ("MB for 1,000,000 claims", 500, results.median("claims", "voltgate", "megabytes"), 0),
     )
     found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
     found += [_aim(what, wanted, value, digits, above=False) for what, wanted, value, digits in at_most]
@@ -147,7 +158,11 @@ def _aim(what: str, wanted: float, value: float, digits: int, above: bool) -> Ai
 
 
 def _unharmed(results: Results) -> Aim:
-    names = [name for name in ("voltgate", "copy", "payload", "ledger", "journal") if results.of("load", name, "rate")]
+    names = [
+        name
+        for name in ("voltgate", "copy", "payload", "ledger", "journal")
+        if results.of("load", name, "rate") or results.of("soap", name, "rate")
+    ]
     faults = {name: results.faults()[name] for name in names if name in results.faults()}
     text = "; ".join(f"{name}: {count}" for found in faults.values() for name, count in found.items())
     return Aim(
@@ -187,11 +202,50 @@ def tables(results: Results, run: Run) -> str:
         f"Memory (resident) a station with its backend link, {run.idle:,} stations that have booted; stations accepted "
         "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
         idle(results, proxies),
+        *_soap(results),
+        *_claims(results),
         *_collection(results),
         *_profile(results),
         *_remarks(results),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _soap(results: Results) -> list[str]:
+    names = [name for name in SOAP if results.of("soap", name, "rate")]
+    if not names:
+        return []
+    rows = [_soap_row(results, name) for name in names]
+    sizes = ", ".join(f"{kind.operation} of {number(size)} bytes" for kind, size in zip(KINDS, SIZES, strict=True))
+    return [
+        "## SOAP calls, on one core",
+        f"{SOAP_STATIONS} stations in a closed loop over kept connections, OCPP-S 1.6 on both sides: {sizes}, 4:3:3. "
+        "Calls a second are those of a full core; a call is its request and its answer, on both sides of the proxy.",
+        table(["proxy", "calls/s", "µs a call", "user", "system", "its core used", "÷ nginx"], rows),
+    ]
+
+
+def _soap_row(results: Results, name: str) -> list[str]:
+    rate = "rate" if name == "none" else "capacity"
+    figures = (("micros", 1), ("user", 1), ("system", 1), ("share", 2))
+    found = [number(results.median("soap", name, figure), digits) for figure, digits in figures]
+    share = number(results.ratio("soap", name, "nginx", "capacity"), 2)
+    return [SOAP[name].title, number(results.median("soap", name, rate)), *found, share]
+
+
+def _claims(results: Results) -> list[str]:
+    if not results.of("claims", "voltgate", "seconds"):
+        return []
+    found = {name: results.median("claims", "voltgate", name) for name in ("seconds", "stall", "p99", "quiet")}
+    memory = number(results.median("claims", "voltgate", "megabytes"))
+    return [
+        "## Claims",
+        f"{BACKENDS} backends say through the API, one after another, that {CLAIMED:,} stations are their own; "
+        f"meanwhile {WATCHED} stations call {RATE:,.0f} times a second in all. The slowest of these requests took "
+        f"{number(found['seconds'], 2)} s. The longest that a call took to be answered was "
+        f"{number(found['stall'], 1)} ms (99 of 100 took at most {number(found['p99'], 2)} ms), against "
+        f"{number(found['quiet'], 1)} ms while nobody claimed. The million claims hold {memory} MB.",
+    ]
 
 
 def _collection(results: Results) -> list[str]:
@@ -208,10 +262,17 @@ def _profile(results: Results) -> list[str]:
         "## Where Voltgate's time goes",
         "Under the load of the first table, by function: own time, by Python's profiler, which leaves reading and "
         "waiting out, counts writing to the socket for `send`, and makes calls dearer than they are.",
-        table(["function", "share"], [[name, f"{share:.1%}"] for name, share in results.functions]),
+        *_shares(results.functions, results.libraries),
     ]
-    if results.libraries:
-        rows = [[name, f"{share:.1%}"] for name, share in results.libraries]
+    if results.soap_functions:
+        found += ["Under SOAP calls:", *_shares(results.soap_functions, results.soap_libraries)]
+    return found
+
+
+def _shares(functions: Shares, by_library: Shares) -> list[str]:
+    found = [table(["function", "share"], [[name, f"{share:.1%}"] for name, share in functions])]
+    if by_library:
+        rows = [[name, f"{share:.1%}"] for name, share in by_library]
         found += ["By library, by `perf`, without a profiler in the way.", table(["library", "share"], rows)]
     return found
 
@@ -261,6 +322,10 @@ METHOD = """## Method
   extrapolated from CPU time, and latencies have the grain of a timer, 1 ms.
 - The naive proxy and the one on `ws` are in `bench/proxies`. nginx and HAProxy are Debian's, configured as their
   manuals say, without logs; Voltgate runs with its defaults but for limits on rates, which are raised, not removed.
+- SOAP goes over HTTP/1.1 with kept connections on both sides (nginx: `proxy_pass` to an `upstream` with `keepalive`).
+  nginx passes bytes; Voltgate reads each envelope, routes it, and changes the addresses in its header. Each station
+  checks the id and, byte by byte, the body of each answer; the central system checks identity, order and completeness
+  of each call, and every 64th body byte by byte.
 - (b) has no database; (d) is the same route with a rule by token before it, and a database; in (e) each MeterValues is
   on disk (SQLite, with fsync) before its station is answered, and is taken off when the copy has answered.
 """

@@ -31,6 +31,10 @@ class Results:
     libraries: list[tuple[str, float]] = field(default_factory=list)
     """The kernel, the interpreter and libraries with theirs."""
 
+    soap_functions: list[tuple[str, float]] = field(default_factory=list)
+    soap_libraries: list[tuple[str, float]] = field(default_factory=list)
+    """The same under SOAP calls."""
+
     def add(self, measurement: str, sample: Sample) -> None:
         """Keep a sample."""
         self.samples.setdefault(measurement, []).append(sample)

@@ -14,7 +14,7 @@ import structlog
 
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.client import Client, Target, Unreachable, target
-from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings
+from voltgate.carriers.soap.wire import Known, Originals, SoapWire, WireSettings
 from voltgate.carriers.websocket.dial import Verdict, dial
 from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings, Report
 from voltgate.ocpp.soap.names import Version
@@ -115,6 +115,8 @@ class SoapDialling:
     client: Client
     callbacks: Callbacks
     largest: int = 1 << 20
+    known: dict[tuple[str, str], Known] = field(default_factory=dict, repr=False)
+    """How each backend, at its address, is known to answer."""
 
 
 def _soap_version(taken: tuple[str, ...], visitor: Visitor) -> Version | None:
@@ -187,7 +189,8 @@ class Dialler:
             return Verdict(None, str(problem))
         settings = WireSettings(connect=how.timeout, patience=backend.settings.wait + 60.0, largest=soap.largest)
         originals = visitor.originals or Originals()
-        return SoapWire(identity, "Cp", version, end, soap.client, originals, settings, self._clock)
+        known = soap.known.setdefault((backend.name, how.soap_url), {})
+        return SoapWire(identity, "Cp", version, end, soap.client, originals, settings, self._clock, known=known)
 
     def start(self, leg: Leg) -> None:
         """Open a leg's link in the background; ends in `Leg.opened` or `Leg.failed`."""

@@ -20,6 +20,8 @@ from voltgate.directory.stations import Station
 from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
+from voltgate.ocpp.soap.names import VERSIONS
+from voltgate.ocpp.soap.template import Template, template
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.session import Session
 
@@ -28,6 +30,13 @@ FACT = "soap"
 
 _MOST_WAITING = 16
 """Requests of one station that may wait for its admission."""
+
+_MOST_REMEMBERED = 12
+"""Kinds of requests of one connection that are known."""
+_MOST_CALLED = 100
+"""Stations that are called up, or let in, at a time, before more are refused."""
+_CALL_UP = 5.0
+"""Seconds that a backend's link to a station may take to stand when the backend calls that station up."""
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -91,8 +100,29 @@ class _Place:
     authorization: bytes | None = field(repr=False)
     checked: bool
     """Whether somebody checks its password here: then its word on its address counts."""
+    proven: bool = True
+    """Whether it has come by itself: one that a backend called up has proved nothing yet."""
     ignored: str = ""
     """The last address that it gave in vain."""
+
+    def passes(self, made: Template, authorization: bytes | None) -> bool:
+        """Tell whether a request that fits a template may go on without being read."""
+        return self.knows(authorization) and self.may_pass(made.envelope)
+
+    def may_pass(self, envelope: Envelope) -> bool:
+        """Tell whether nobody but SOAP backends of the same version has to read what the station says there."""
+        session, action = self.session, envelope.operation
+        if action in session.ledgered or session.settings.screen:
+            return False
+        if envelope.sender not in ("", self.end.said, self.ignored) and not self.end.configured:
+            return False
+        return all(
+            isinstance(leg.wire, SoapWire) and leg.wire.version == envelope.version for leg in session.legs.values()
+        )
+
+    def knows(self, authorization: bytes | None) -> bool:
+        """Tell whether a request proves itself as the ones before it."""
+        return self.proven and not self.session.ended and self.authorization == authorization
 
 
 class SoapGateway:
@@ -120,6 +150,14 @@ class SoapGateway:
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
+        for made, place in post.memory:
+            match = made.match(post.body)
+            if match is not None and place.passes(made, post.authorization):
+                place.wire.take_whole(made, match, post.body, answered)
+                return
+        self._read(post, answered)
+
+    def _read(self, post: Post, answered: Answered) -> None:
         envelope = parse(post.body, self.settings.wire.largest)
         if isinstance(envelope, BadEnvelope):
             answered(said(envelope, envelope.fault))
@@ -139,7 +177,7 @@ class SoapGateway:
     def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
         key = self._gateway.world.directory.key(envelope.identity)
         place = self._places.get(key)
-        if place is not None and not place.session.ended and place.authorization == post.authorization:
+        if place is not None and place.knows(post.authorization):
             self._hear(place, post, envelope, answered)
             return
         waiting = self._coming.get(key)
@@ -173,9 +211,7 @@ class SoapGateway:
         place = self._places.get(key)
         knock = _knock(envelope, post)
         if place is not None and not place.session.ended:
-            if place.authorization == post.authorization:
-                return place
-            return await self._recheck(place, knock)
+            return place if place.knows(post.authorization) else await self._recheck(place, knock)
         if key in self._gateway.sessions:
             return Refused(409, "This station is connected by websocket")
         return await self._come(key, envelope, knock)
@@ -186,17 +222,17 @@ class SoapGateway:
         station = world.directory.find(place.session.identity)
         refused = None if station is None else await world.authenticate(station, knock)
         if refused is None:
-            place.authorization = knock.authorization
+            place.authorization, place.proven = knock.authorization, True
         return refused or place
 
-    async def _come(self, key: str, envelope: Envelope, knock: Knock) -> _Place | Refused:
+    async def _come(self, key: str, envelope: Envelope, knock: Knock, *, comes: bool = True) -> _Place | Refused:
         station = self._gateway.world.directory.find(envelope.identity)
         end = StationEnd("" if station is None else self.settings.callback(station), central=self.callbacks.base)
         originals = Originals()
         wire = SoapWire(
             envelope.identity, "Cs", envelope.version, end, self._client, originals, self.settings.wire, self._clock
         )
-        session = await self._gateway.admit_soap(knock, wire, originals)
+        session = await self._gateway.admit_soap(knock, wire, originals, comes=comes)
         if isinstance(session, Refused):
             return session
         wire.start(session)
@@ -204,14 +240,26 @@ class SoapGateway:
         known = session.ledger.book.fact(FACT)
         if isinstance(known, dict):
             end.said = str(known.get("address", ""))
+            if not comes and known.get("version") in VERSIONS:
+                wire.version = known["version"]
         checked = station is not None and station.credentials is not None
-        place = self._places[key] = _Place(session, wire, end, knock.authorization, checked)
+        place = self._places[key] = _Place(session, wire, end, knock.authorization, checked, comes)
         self._watch(key, place)
         return place
 
     def _hear(self, place: _Place, post: Post, envelope: Envelope, answered: Answered) -> None:
         self._learn(place, post, envelope)
+        if place.may_pass(envelope):
+            self._remember(place, post, envelope)
         place.wire.take(envelope, post.body, answered)
+
+    def _remember(self, place: _Place, post: Post, envelope: Envelope) -> None:
+        """Remember with the connection how the station says this, so that it need not be parsed each time."""
+        made = template(post.body, envelope)
+        if made is not None:
+            if len(post.memory) >= _MOST_REMEMBERED:
+                del post.memory[0]
+            post.memory.append((made, place))
 
     def _learn(self, place: _Place, post: Post, envelope: Envelope) -> None:
         """Learn where the station is called, if its word counts and the address is an allowed one."""
@@ -220,7 +268,7 @@ class SoapGateway:
             return
         if place.end.said and not (place.checked or self.settings.believes_all):
             self._ignore(place, address, "nobody has checked who says so")
-        elif not self._is_allowed(address, post.address):
+        elif not self._is_allowed(address, post.origin().address):
             self._ignore(place, address, "it lies in no network that soap.stations_at allows")
         else:
             place.end.said = address
@@ -277,11 +325,41 @@ class SoapGateway:
         elif directory.key(envelope.identity) != directory.key(identity):
             answered(said(envelope, fault("IdentityMismatch", "The callback address is that of another station")))
         else:
-            wire = self._wire_of(directory.key(identity), backend)
-            if wire is None:
-                answered(said(envelope, fault("InternalError", "The station is not connected, or not yours now")))
-            else:
+            key = directory.key(identity)
+            wire = self._wire_of(key, backend)
+            if wire is not None:
                 wire.take(envelope, post.body, answered)
+            elif key in self._gateway.sessions or key in self._coming:
+                answered(said(envelope, fault("InternalError", "The station is not yours, or your link to it is down")))
+            elif len(self._tasks) < _MOST_CALLED:
+                self._spawn(self._call_up(key, backend, post, envelope, answered))
+            else:
+                answered(said(envelope, fault("InternalError", "Too many stations are called up"), status=503))
+
+    async def _call_up(self, key: str, backend: str, post: Post, envelope: Envelope, answered: Answered) -> None:
+        """Take a command for a station that has not been heard of lately, by what is on record of it."""
+        self._coming[key] = []
+        try:
+            place = await self._come(key, envelope, _knock(envelope, post, address=""), comes=False)
+        finally:
+            waiting = self._coming.pop(key)
+        for said_meanwhile in waiting:
+            self._from_station(said_meanwhile[1], said_meanwhile[0], said_meanwhile[2])
+        if isinstance(place, Refused):
+            answered(_refusal(envelope, place))
+            return
+        if not place.end.address:
+            place.session.end(1001, "Nobody knows where the station is called")
+        wire = None
+        for _ in range(int(_CALL_UP / 0.05)):
+            wire = self._wire_of(key, backend)
+            if wire is not None or place.session.ended:
+                break
+            await asyncio.sleep(0.05)
+        if wire is None:
+            answered(said(envelope, fault("InternalError", "The station cannot be called, or is not yours")))
+        else:
+            wire.take(envelope, post.body, answered)
 
     def _wire_of(self, key: str, backend: str) -> SoapWire | None:
         session = self._gateway.sessions.get(key)
@@ -310,19 +388,22 @@ def _charges(session: Session, connector: object) -> bool:
     return any(tx.connector == connector for tx in session.ledger.book.running.values())
 
 
-def _knock(envelope: Envelope, post: Post) -> Knock:
+def _knock(envelope: Envelope, post: Post, address: str | None = None) -> Knock:
+    """Make the knock of a request. `address` "" is for one that a backend made: the station's is not known."""
+    origin = post.origin()
+    came_from = origin.address if address is None else address
     return Knock(
         target="",
         identity=envelope.identity,
         offered=("ocpp1.6",),
-        authorization=post.authorization,
-        user_agent=post.user_agent,
+        authorization=None if address is not None else post.authorization,
+        user_agent=origin.user_agent,
         headers=(),
-        address=post.address,
-        peer=post.address,
-        forwarded_for=post.forwarded_for,
-        secure=post.secure,
-        listener=post.listener,
+        address=came_from,
+        peer=came_from,
+        forwarded_for=origin.forwarded_for,
+        secure=origin.secure,
+        listener=origin.listener,
     )
 
 

@@ -267,17 +267,17 @@ class NodeBackend:
             await asyncio.to_thread(self.process.communicate)
 
 
-def node(*words: str) -> subprocess.Popen[str]:
-    """Start `peer.mjs`; its packages are installed from the lock file the first time."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            raise AssertionError(f"{program} is needed for these tests and is not installed (Debian: nodejs npm)")
+def node(*words: str, program: str = "peer.mjs") -> subprocess.Popen[str]:
+    """Start a far end on Node.js; their packages are installed from the lock file the first time."""
+    for needed in ("node", "npm"):
+        if shutil.which(needed) is None:
+            raise AssertionError(f"{needed} is needed for these tests and is not installed (Debian: nodejs npm)")
     with filelock.FileLock(NODE / ".lock", timeout=300):
-        if not (NODE / "node_modules" / "ocpp-rpc").is_dir():
+        if not all((NODE / "node_modules" / name).is_dir() for name in ("ocpp-rpc", "soap")):
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             subprocess.run(command, cwd=NODE, check=True, capture_output=True, timeout=300)
     return subprocess.Popen(
-        ["node", "peer.mjs", *words], cwd=NODE, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        ["node", program, *words], cwd=NODE, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
 
 

@@ -46,7 +46,12 @@ def service_of(version: str, service: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=6)
 def schema(version: str, service: str) -> etree.XMLSchema:
-    """Write the XML schema of a service and compile it."""
+    """Compile the XML schema of a service."""
+    return etree.XMLSchema(etree.fromstring(schema_text(version, service)))
+
+
+def schema_text(version: str, service: str) -> str:
+    """Write the XML schema of a service."""
     lists = service_of(version, service)
     parts = [_enumeration(name, words) for name, words in lists["enums"].items()]
     for name, fields in lists["types"].items():
@@ -57,7 +62,7 @@ def schema(version: str, service: str) -> etree.XMLSchema:
         f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:t="{lists["namespace"]}" '
         f'targetNamespace="{lists["namespace"]}" elementFormDefault="qualified">'
     )
-    return etree.XMLSchema(etree.fromstring(f"{head}{''.join(parts)}</xs:schema>"))
+    return f"{head}{''.join(parts)}</xs:schema>"
 
 
 def _enumeration(name: str, words: list[str] | str) -> str:

@@ -6,24 +6,24 @@ Envelopes that need no change go on as they came: `Originals` finds the envelope
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from uuid import uuid4
 
 import msgspec
 import structlog
 
-from voltgate.carriers.soap.client import Client, NoAnswer, Response, Target, Unreachable
+from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
 from voltgate.ocpp.framing import LONGEST_ID, decode, encode_call, encode_error, encode_result
-from voltgate.ocpp.messages import Call, Error, Result
+from voltgate.ocpp.messages import Call, CarriedCall, CarriedResult, Error, Result
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.addressing import readdress
@@ -32,11 +32,14 @@ from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import Fault, error_of, fault, fault_of
 from voltgate.ocpp.soap.names import ANONYMOUS, Service, Version
 from voltgate.ocpp.soap.operations import has
+from voltgate.ocpp.soap.template import Match, Template, template
 from voltgate.relay.wire import Receiver
 
 _REMEMBERED = 32
 """Envelopes of one station that may still go on as they came."""
 _URN = "urn:uuid:"
+_MOST_KNOWN = 64
+"""Kinds of answers of one backend that are known."""
 _AWAY = frozenset({502, 503, 504})
 """What a server that stands before a backend says when that is away."""
 
@@ -72,6 +75,95 @@ class Originals:
         return known if known is not None and known.version == version else None
 
 
+Known: TypeAlias = dict[tuple[Version, str], Template]
+"""How a backend answers, by version and action."""
+
+
+@runtime_checkable
+class TakesCalls(Protocol):
+    """A receiver that takes calls that did not come as text: a session."""
+
+    def take(self, call: CarriedCall, now: float) -> None:
+        """Take a call of the station."""
+
+
+@runtime_checkable
+class TakesReplies(Protocol):
+    """A receiver that takes answers that did not come as text: a leg."""
+
+    def replied(self, reply: CarriedResult, now: float) -> None:
+        """Take an answer of the backend."""
+
+
+class WholeCall(CarriedCall):
+    """A request of a SOAP station that fits a template: its content is read when somebody asks for it."""
+
+    __slots__ = ("_payload", "made", "match", "raw")
+
+    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
+        self._payload: bytes | None = None
+        super().__init__(message_id, made.envelope.operation, b"")
+        self.made = made
+        self.match = match
+        self.raw = raw
+
+    @property
+    def payload(self) -> bytes:
+        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
+        if self._payload is None:
+            self._payload = _payload_of(self.raw)
+        return self._payload
+
+    @payload.setter
+    def payload(self, payload: bytes) -> None:
+        self._payload = payload or None
+
+    def forwarded(self, to: str, sender: str) -> bytes | None:
+        """Give the envelope as it goes on to an address; None when it has to be written anew."""
+        return self.made.forwarded(self.raw, self.match, to, sender)
+
+    def carry(self, wire: object, message_id: str) -> None:
+        """Send it on: as it came to a SOAP backend of the same version."""
+        if not isinstance(wire, SoapWire) or not wire.post_whole(self, message_id):
+            wire.send(encode_call(message_id, self.action, self.payload))  # type: ignore[attr-defined]
+
+
+class WholeResult(CarriedResult):
+    """An answer of a SOAP backend that fits a template."""
+
+    __slots__ = ("_payload", "match", "raw")
+
+    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
+        self._payload: bytes | None = None
+        super().__init__(message_id, b"")
+        self.match = match
+        self.raw = raw
+
+    @property
+    def payload(self) -> bytes:
+        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
+        if self._payload is None:
+            self._payload = _payload_of(self.raw)
+        return self._payload
+
+    @payload.setter
+    def payload(self, payload: bytes) -> None:
+        self._payload = payload or None
+
+    def carry(self, wire: object, message_id: str) -> None:
+        """Send it home."""
+        if isinstance(wire, SoapWire):
+            wire.answer_whole(message_id, self.raw)
+        else:
+            wire.send(encode_result(message_id, self.payload))  # type: ignore[attr-defined]
+
+
+def _payload_of(raw: bytes) -> bytes:
+    envelope = parse(raw)
+    payload = codec.decode(envelope) if isinstance(envelope, Envelope) and envelope.kind != "fault" else None
+    return msgspec.json.encode(payload) if isinstance(payload, dict) else b"{}"
+
+
 class FarEnd(Protocol):
     """Where the other side of a wire is called, and how."""
 
@@ -103,20 +195,27 @@ class _Exchange:
     envelope: Envelope
     message_id: str
     version: Version
-    content: bytes
+    raw: bytes
     answered: list[Answered] = field(default_factory=list)
+
+    def give(self, answer: Answer) -> None:
+        """Answer whoever waits."""
+        for answered in self.answered:
+            answered(answer)
 
 
 class SoapWire:
     """One side's SOAP, for one station: `serves` is the service that we are to it, "Cs" to a station.
 
     `version` is the one it speaks: a station's is that of its last request. `charges` tells whether a transaction runs
-    on a connector: one that is Occupied, as 1.2 and 1.5 say, is Charging then, else Preparing.
+    on a connector: one that is Occupied, as 1.2 and 1.5 say, is Charging then, else Preparing. `known` are the answers
+    that the far end gives, by action; wires to one backend share them.
     """
 
     __slots__ = (
-        "_calls", "_client", "_far", "_is_closed", "_open", "_originals", "_posting", "_queue", "_receiver", "_serves",
-        "_settings", "charges", "clock", "heard", "identity", "is_station", "subprotocol", "version",
+        "_calls", "_client", "_far", "_is_closed", "_is_posting", "_known", "_leg", "_open", "_originals", "_queue",
+        "_receiver", "_serves", "_session", "_settings", "charges", "clock", "heard", "identity", "is_station",
+        "subprotocol", "version",
     )  # fmt: skip
 
     def __init__(
@@ -130,6 +229,7 @@ class SoapWire:
         settings: WireSettings,
         clock: Callable[[], float],
         charges: Callable[[object], bool] | None = None,
+        known: Known | None = None,
     ) -> None:
         self.identity = identity
         self.version: Version = version
@@ -145,14 +245,19 @@ class SoapWire:
         self._originals = originals
         self._settings = settings
         self._receiver: Receiver | None = None
+        self._session: TakesCalls | None = None
+        self._leg: TakesReplies | None = None
         self._open: dict[str, _Exchange] = {}
-        self._queue: deque[bytes] = deque()
-        self._posting: asyncio.Task[None] | None = None
+        self._queue: deque[Callable[[], None]] = deque()
+        self._is_posting = False
+        self._known = {} if known is None else known
         self._is_closed = False
 
     def start(self, receiver: Receiver) -> None:
         """Bring messages to a receiver from now on."""
         self._receiver = receiver
+        self._session = receiver if isinstance(receiver, TakesCalls) else None
+        self._leg = receiver if isinstance(receiver, TakesReplies) else None
 
     # What the far end asks.
 
@@ -171,16 +276,43 @@ class SoapWire:
         self._look_at_status(envelope, payload)
         content = msgspec.json.encode(payload)
         message_id = _short(envelope.message_id)
-        exchange = self._open.get(message_id)
-        if exchange is not None and (exchange.content, exchange.envelope.operation) == (content, envelope.operation):
-            exchange.answered.append(answered)
+        if self._joins(message_id, raw, answered):
             return
-        if exchange is not None:
+        if message_id in self._open:
             message_id = _short(f"{envelope.message_id} {self.heard}")
-        self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, content, [answered])
+        self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, raw, [answered])
         text = encode_call(message_id, envelope.operation, content)
         self._originals.keep(text, Original(envelope.version, envelope.message_id, raw))
         self._receiver.received(text, None, self.heard)
+
+    def _joins(self, message_id: str, raw: bytes, answered: Answered) -> bool:
+        """Let a station that repeats a request, while it waits for the answer, wait with the first; tell whether."""
+        exchange = self._open.get(message_id)
+        if exchange is None or exchange.raw != raw:
+            return False
+        exchange.answered.append(answered)
+        return True
+
+    def take_whole(self, made: Template, match: Match, raw: bytes, answered: Answered) -> None:
+        """Take a request that fits a template, and read no more of it than somebody asks for."""
+        self.heard = self.clock()
+        message_id = _short(match.message_id)
+        if self._joins(message_id, raw, answered):
+            return
+        session = self._session
+        if self._is_closed or session is None or message_id in self._open:
+            self._take_parsed(raw, answered)
+            return
+        self.version = made.envelope.version
+        self._open[message_id] = _Exchange(made.envelope, match.message_id, self.version, raw, [answered])
+        session.take(WholeCall(message_id, made, match, raw), self.heard)
+
+    def _take_parsed(self, raw: bytes, answered: Answered) -> None:
+        envelope = parse(raw, self._settings.largest)
+        if isinstance(envelope, BadEnvelope):
+            answered(said(envelope, envelope.fault))
+        else:
+            self.take(envelope, raw, answered)
 
     def _assumed(self) -> Assumed:
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -200,15 +332,24 @@ class SoapWire:
             return
         message = decode(text)
         if isinstance(message, Call):
-            self._queue.append(text)
-            if self._posting is None:
-                self._posting = asyncio.get_running_loop().create_task(self._post_all())
+            self._enqueue(partial(self._post, text))
         elif isinstance(message, Result | Error):
             exchange = self._open.pop(message.id, None)
             if exchange is not None:
-                answer = self._answer(exchange, message, text)
-                for answered in exchange.answered:
-                    answered(answer)
+                exchange.give(self._answer(exchange, message, text))
+
+    def post_whole(self, call: WholeCall, message_id: str) -> bool:
+        """Post a request as it came; False when this wire speaks otherwise."""
+        if self.version != call.made.envelope.version or self.is_station:
+            return False
+        self._enqueue(partial(self._post_whole, call, message_id))
+        return True
+
+    def answer_whole(self, message_id: str, raw: bytes) -> None:
+        """Answer a request with an envelope as it came."""
+        exchange = self._open.pop(message_id, None)
+        if exchange is not None:
+            exchange.give(_envelope(raw, 200))
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
         original = self._originals.find(text, exchange.version)
@@ -232,12 +373,8 @@ class SoapWire:
         self._is_closed = True
         left, self._open = self._open, {}
         for exchange in left.values():
-            answer = said(exchange.envelope, fault("InternalError", reason), status=503)
-            for answered in exchange.answered:
-                answered(answer)
+            exchange.give(said(exchange.envelope, fault("InternalError", reason), status=503))
         self._queue.clear()
-        if self._posting is not None:
-            self._posting.cancel()
 
     def pause(self) -> None:
         """Go on: an HTTP request is answered before the next comes, which is pause enough."""
@@ -245,43 +382,85 @@ class SoapWire:
     def resume(self) -> None:
         """Go on: nothing was paused."""
 
-    # Our calls.
+    # Our calls: posted one after the other.
 
-    async def _post_all(self) -> None:
-        """Post what waits, one call after the other."""
-        try:
-            while self._queue and not self._is_closed:
-                await self._post(self._queue.popleft())
-        except Exception:
-            log.exception("a fault of Voltgate: a call could not be posted", station=self.identity)
-        finally:
-            self._posting = None
+    def _enqueue(self, post: Callable[[], None]) -> None:
+        if self._is_posting:
+            self._queue.append(post)
+        elif not self._is_closed:
+            self._is_posting = True
+            post()
 
-    async def _post(self, text: bytes) -> None:
+    def _posted(self) -> None:
+        """Go on with the next call."""
+        if self._queue and not self._is_closed:
+            self._queue.popleft()()
+        else:
+            self._is_posting = False
+
+    def _post(self, text: bytes) -> None:
         call = decode(text)
         assert isinstance(call, Call)  # noqa: S101 - `send` queues nothing else
         target = self._far.target()
         if isinstance(target, str):
-            self._failed(call, "InternalError", target)
+            self._not_posted(call, Error("", "InternalError", target))
             return
         original = self._originals.find(text, self.version)
         written = self._request(call, original, target)
         if isinstance(written, Error):
-            self._failed(call, written.code, written.description)
-            return
-        try:
-            response = await self._client.post(
-                target,
-                written,
-                f"/{call.action}",
-                self._far.headers(),
-                self._settings.connect,
-                self._settings.patience,
-            )
-        except (Unreachable, NoAnswer, TimeoutError) as problem:
-            self._unanswered(call, problem)
+            self._not_posted(call, written)
         else:
-            self._answered(call, response, original)
+            self._send_off(target, written, call.action, partial(self._heard_of, call, original))
+
+    def _not_posted(self, call: Call, error: Error) -> None:
+        self._posted()
+        self._failed(call, error.code, error.description)
+
+    def _send_off(self, target: Target, written: bytes, action: str, then: Callable[[Outcome], None]) -> None:
+        settings = self._settings
+        headers = self._far.headers()
+        self._client.post(target, written, f"/{action}", headers, settings.connect, settings.patience, then)
+
+    def _heard_of(self, call: Call, original: Original | None, outcome: Outcome) -> None:
+        self._posted()
+        if isinstance(outcome, Response):
+            self._answered(call, outcome, original)
+        else:
+            self._unanswered(call, outcome)
+
+    def _post_whole(self, call: WholeCall, message_id: str) -> None:
+        target = self._far.target()
+        written = call.forwarded(target.url, self._far.sender()) if isinstance(target, Target) else None
+        if written is None or isinstance(target, str):
+            self._is_posting = False
+            self._post(encode_call(message_id, call.action, call.payload))
+        else:
+            self._send_off(target, written, call.action, partial(self._heard_whole, call, message_id))
+
+    def _heard_whole(self, call: WholeCall, message_id: str, outcome: Outcome) -> None:
+        """Take the answer to a request that went on as it came: by a template, else as any other."""
+        reply = self._whole_result(call, message_id, outcome)
+        if reply is not None and self._leg is not None and not self._is_closed:
+            self._posted()
+            self.heard = self.clock()
+            self._leg.replied(reply, self.heard)
+        else:
+            sent = Call(message_id, call.action, b"")
+            self._heard_of(sent, Original(self.version, call.match.message_id, call.raw), outcome)
+
+    def _whole_result(self, call: WholeCall, message_id: str, outcome: Outcome) -> WholeResult | None:
+        if not isinstance(outcome, Response) or outcome.status != 200:
+            return None
+        known = self._known.get((self.version, call.action))
+        match = known.match(outcome.body) if known is not None else None
+        if known is not None and match is not None and match.relates_to in ("", call.match.message_id):
+            return WholeResult(message_id, known, match, outcome.body)
+        envelope = parse(outcome.body, self._settings.largest)
+        if isinstance(envelope, Envelope) and envelope.kind == "response" and envelope.operation == call.action:
+            made = template(outcome.body, envelope)
+            if made is not None and len(self._known) < _MOST_KNOWN:
+                self._known[self.version, call.action] = made
+        return None
 
     def _request(self, call: Call, original: Original | None, target: Target) -> bytes | Error:
         """Give the envelope of a call: as it came but for the addresses, or written anew."""
@@ -310,7 +489,7 @@ class SoapWire:
                     sender=sender,
                 )
 
-    def _unanswered(self, call: Call, problem: Exception) -> None:
+    def _unanswered(self, call: Call, problem: Unreachable | NoAnswer | TimeoutError) -> None:
         """Say that nobody answered; a backend that cannot be reached is away, like one whose socket has closed."""
         if isinstance(problem, TimeoutError):
             return  # whoever asked has a deadline of his own
