@@ -97,6 +97,7 @@ def test_conflicts_are_reported(api: Counterpart, voltgate: Terminal) -> None:
     [
         (b"CP1\n\xff\n", "standard input, line 2: is not UTF-8 text"),
         (b"CP1\n192.0.2.1\tCP2\n", "standard input, line 2: an address stands before the identity"),
+        (b"".join(b"%d\n" % number for number in range(250_001)), "one call takes 250,000: claim the first ones"),
         (b"x" * (32 * 1024 * 1024 + 1), "standard input is larger than 32 MB"),
     ],
 )

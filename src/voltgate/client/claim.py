@@ -23,6 +23,8 @@ SSH = "SSH_CONNECTION"
 """Where sshd says who is connected: address and port there, address and port here."""
 _STDIN = "standard input"
 _SHOWN = 10
+MOST = 250_000
+"""Stations that the API takes in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ def sound_ip(text: str) -> str:
 
 def replace(api: Api, backend: str, stations: list[str], where: Where, force: bool) -> Json:
     """Make a list the whole of what a backend claims. Raises Refused, with what to do when it shrank too much."""
+    _bounded(stations)
     body = {"stations": stations, **where.as_dict()}
     query = {"force": True} if force else {}
     try:
@@ -111,6 +114,12 @@ def replace(api: Api, backend: str, stations: list[str], where: Where, force: bo
     except Refused as refused:
         raise _shrunk(refused) from None
     return answer
+
+
+def _bounded(stations: list[str]) -> None:
+    if len(stations) > MOST:
+        said = f"the list holds {counted(len(stations), 'station')}, and one call takes {MOST:,}"
+        raise Refused(f"{said}: claim the first ones so, and the others by --add")
 
 
 def _shrunk(refused: Refused) -> Refused:
