@@ -133,6 +133,7 @@ def _shrunk(refused: Refused) -> Refused:
 
 def change(api: Api, backend: str, how: Literal["add", "remove"], stations: list[str], where: Where) -> Json:
     """Add stations to what a backend claims, or take some away."""
+    _bounded(stations)
     answer: Json = api.ask(
         "PATCH", path("backends", backend, "stations"), {how: stations, **where.as_dict()}, wait=LONG
     )
