@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -19,8 +18,6 @@ from voltgate.carriers.websocket import tls
 from voltgate.carriers.websocket.heads import Headers
 from voltgate.ocpp.soap.writing import CONTENT_TYPE
 
-_KEPT = 64
-"""Idle connections that are kept to one server."""
 _AT_ONCE = 256
 """Connections to one server; more posts wait for their turn."""
 _MOST_WAITING = 10_000
@@ -29,6 +26,9 @@ _LOOK = 0.5
 """Seconds between two looks at deadlines."""
 _FRESH = 4.0
 """Seconds that an idle connection is kept: many servers close theirs after five."""
+
+
+_BOUNDING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class Unreachable(Exception):  # noqa: N818 - it says what is the matter
@@ -49,11 +49,10 @@ class Target:
     path: str
     authority: str
     secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def server(self) -> tuple[str, int, bool]:
-        """What connections are kept for."""
-        return self.host, self.port, self.secure is not None
+    server: tuple[str, int, bool] = ("", 0, False)
+    """What connections are kept for."""
+    heads: dict[tuple[str, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
+    """The heads of requests, by action and more headers."""
 
 
 def target(url: str, context: ssl.SSLContext | None = None) -> Target:
@@ -65,7 +64,8 @@ def target(url: str, context: ssl.SSLContext | None = None) -> Target:
     port = parts.port or (443 if is_secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     secure = (context or ssl.create_default_context()) if is_secure else None
-    return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure)
+    server = (parts.hostname, port, is_secure)
+    return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +144,13 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note the headers that count."""
-        match name.lower():
-            case b"content-length" | b"transfer-encoding":
-                self._is_bounded = True
-            case b"content-type":
-                self._content_type = value.decode("latin-1")
-            case b"content-encoding":
-                self._coding = value.decode("latin-1").strip().lower()
+        low = name.lower()
+        if low in _BOUNDING:
+            self._is_bounded = True
+        elif low == b"content-type":
+            self._content_type = value.decode("latin-1")
+        elif low == b"content-encoding":
+            self._coding = value.decode("latin-1").strip().lower()
 
     def on_headers_complete(self) -> None:
         """Hear that the body begins."""
@@ -176,7 +176,8 @@ class _Connection(asyncio.Protocol):
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         outcome: Outcome
         try:
-            outcome = Response(status, self._content_type, decoded(body, self._coding, self._largest))
+            unpacked = decoded(body, self._coding, self._largest) if self._coding else body
+            outcome = Response(status, self._content_type, unpacked)
         except Misencoded as problem:
             outcome, keeps = NoAnswer(str(problem)), False
         self._clear()
@@ -251,7 +252,10 @@ class Client:
 
         `connect` and `patience` are the seconds that the connection and all of it may take.
         """
-        request = b"%s%d\r\n\r\n%s" % (_head(to, action, headers, self._agent), len(body), body)
+        head = to.heads.get((action, headers))
+        if head is None:
+            head = to.heads[action, headers] = _head(to, action, headers, self._agent)
+        request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
         deadline = self._clock() + patience
         server = self._server(to)
         connection = self._kept(server)
@@ -291,7 +295,7 @@ class Client:
             return
         connection.idle_since = self._clock()
         server.idle.append(connection)
-        if len(server.idle) > _KEPT:
+        if len(server.idle) > _AT_ONCE:
             server.idle.pop(0).close()
 
     def _open(self, server: _Server, to: Target, connect: float) -> None:
@@ -368,7 +372,6 @@ class Client:
                 connection.fail(Unreachable("Voltgate is about to stop"))
 
 
-@lru_cache(maxsize=4096)
 def _head(to: Target, action: str, headers: Headers, agent: str) -> bytes:
     """Write the head of a request as far as the length of its body."""
     named = any(name.lower() == "user-agent" for name, _ in headers)

@@ -8,6 +8,7 @@ or a document type is left to the parser.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from voltgate.ocpp.soap.addressing import readdress
@@ -17,8 +18,8 @@ from voltgate.ocpp.soap.names import ANONYMOUS
 
 _MOST_WAYS = 8
 """Backends, with their addresses, that the envelopes of one template go on to."""
-_LONGEST_ID = 120
-"""Characters of a MessageID that is looked for."""
+_id_at = re.compile(rb"[!#-%(-;=?-~]{1,120}(?=<)").match
+"""Finds a MessageID: plain characters, none of which XML gives a meaning to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,11 @@ class Template:
         found = {"MessageID": "", "RelatesTo": ""}
         at = len(pieces[0])
         for name, piece in zip(self.names, pieces[1:], strict=True):
-            stop = raw.find(b"<", at, at + _LONGEST_ID)
-            if stop < 0 or not raw.startswith(piece, stop):
+            value = _id_at(raw, at)
+            if value is None or not raw.startswith(piece, value.end()):
                 return None
-            value = raw[at:stop]
-            if not _is_plain(value):
-                return None
-            found[name] = value.decode()
-            at = stop + len(piece)
+            found[name] = value[0].decode()
+            at = value.end() + len(piece)
         if not self._is_content(raw, at):
             return None
         return Match(found["MessageID"], found["RelatesTo"], at)
@@ -132,7 +130,7 @@ def _content_of(raw: bytes, envelope: Envelope) -> int | None:
 
 
 def _is_plain(value: bytes) -> bool:
-    return bool(value) and value.isascii() and value.decode().isprintable() and not any(c in value for c in b"&<> \"'")
+    return _id_at(value + b"<", 0) is not None
 
 
 @dataclass(slots=True)
