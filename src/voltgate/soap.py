@@ -117,7 +117,9 @@ class _Place:
         if envelope.sender not in ("", self.end.said, self.ignored) and not self.end.configured:
             return False
         return all(
-            isinstance(leg.wire, SoapWire) and leg.wire.version == envelope.version for leg in session.legs.values()
+            isinstance(leg.wire, SoapWire)
+            and (leg.wire.version, leg.wire.edition) == (envelope.version, envelope.edition)
+            for leg in session.legs.values()
         )
 
     def knows(self, authorization: bytes | None) -> bool:

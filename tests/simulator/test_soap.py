@@ -14,12 +14,14 @@ from aiohttp import web
 
 from tests.simulator.central import (
     CONDUCT,
+    HASTY,
     SAMPLES,
     STATION,
     Asked,
     ask,
     authorize,
     central,
+    faults,
     faulty,
     headers_of,
     plan,
@@ -235,3 +237,24 @@ async def test_a_transaction_message_that_is_always_refused_is_given_up() -> Non
         await run.until(lambda: run.tally.faults[Fault.LOST] == 1 and charger.settled)
         assert len(there.heard("StartTransaction")) == 3
         assert run.tally.confirmed == 0
+
+
+async def test_a_transaction_message_that_ran_out_of_time_is_sent_under_another_id() -> None:
+    """What nobody answered in time is sent again with a new MessageID, so that the late answer is told from the new."""
+    gate = asyncio.Event()
+
+    async def held(asked: Asked, answer: bytes) -> bytes:
+        if asked.action == "StartTransaction" and len(there.heard("StartTransaction")) == 1:
+            await gate.wait()
+        return answer
+
+    async with playing("1.6", conduct=HASTY, profile=replace(STILL, charging=(0.2, 0.3))) as (there, run, charger):
+        there.trick = held
+        charger.charge(1, "04E1", run.fleet.clock.now())
+        await run.until(lambda: run.tally.confirmed == 1)
+        gate.set()
+        await run.until(lambda: run.tally.faults[Fault.LATE] == 1)
+        assert faults(run) == {Fault.MISSING: 1, Fault.LATE: 1}
+        first, again = there.heard("StartTransaction")
+        assert first.payload == again.payload
+        assert first.envelope.message_id != again.envelope.message_id

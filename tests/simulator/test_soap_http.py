@@ -175,6 +175,31 @@ async def test_what_comes_unasked_on_an_idle_connection_is_heard() -> None:
         caller.close()
 
 
+async def test_a_connection_that_the_server_gives_up_is_not_used_again() -> None:
+    """After "Connection: close" the next post goes by another connection, even while the old one stands."""
+    entered = list[asyncio.StreamWriter]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        entered.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await reader.readuntil(b"\r\n\r\nx")
+                writer.write(answer(200, "text/plain", b"good", keeps=False))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        caller, hearer = Caller(Site.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
+        caller.listener = hearer
+        for _ in range(2):
+            caller.post("Heartbeat", b"x")
+            assert await hearer.next() == ("answered", b"good")
+        assert len(entered) == 2
+        caller.close()
+        await until(lambda: all(writer.is_closing() for writer in entered), "the end")
+
+
 async def test_what_cannot_be_reached_fails() -> None:
     """A post to where nobody listens fails; one that is given up while it connects is heard no more."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

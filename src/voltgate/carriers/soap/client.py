@@ -16,7 +16,8 @@ import httptools
 from voltgate.carriers.soap.coding import Misencoded, decoded
 from voltgate.carriers.websocket import tls
 from voltgate.carriers.websocket.heads import Headers
-from voltgate.ocpp.soap.writing import CONTENT_TYPE
+from voltgate.ocpp.soap.names import Edition
+from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
 _AT_ONCE = 256
 """Connections to one server; more posts wait for their turn."""
@@ -51,8 +52,8 @@ class Target:
     secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
     server: tuple[str, int, bool] = ("", 0, False)
     """What connections are kept for."""
-    heads: dict[tuple[str, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
-    """The heads of requests, by action and more headers."""
+    heads: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
+    """The heads of requests, by action, edition of SOAP and more headers."""
 
 
 def target(url: str, context: ssl.SSLContext | None = None) -> Target:
@@ -246,15 +247,23 @@ class Client:
         self._looking: asyncio.TimerHandle | None = None
 
     def post(
-        self, to: Target, body: bytes, action: str, headers: Headers, connect: float, patience: float, then: Then
+        self,
+        to: Target,
+        body: bytes,
+        action: str,
+        headers: Headers,
+        connect: float,
+        patience: float,
+        then: Then,
+        edition: Edition = "1.2",
     ) -> None:
         """Post an envelope; `then` hears the answer, maybe before this returns.
 
         `connect` and `patience` are the seconds that the connection and all of it may take.
         """
-        head = to.heads.get((action, headers))
+        head = to.heads.get((action, edition, headers))
         if head is None:
-            head = to.heads[action, headers] = _head(to, action, headers, self._agent)
+            head = to.heads[action, edition, headers] = _head(to, edition, action, headers, self._agent)
         request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
         deadline = self._clock() + patience
         server = self._server(to)
@@ -372,17 +381,23 @@ class Client:
                 connection.fail(Unreachable("Voltgate is about to stop"))
 
 
-def _head(to: Target, action: str, headers: Headers, agent: str) -> bytes:
+def _head(to: Target, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
     """Write the head of a request as far as the length of its body."""
+    kind = CONTENT_TYPES[edition]
     named = any(name.lower() == "user-agent" for name, _ in headers)
     lines = [
         f"POST {to.path} HTTP/1.1",
         f"Host: {to.authority}",
-        f'Content-Type: {CONTENT_TYPE}; action="{action}"',
-        "Accept: application/soap+xml",
+        *((f'Content-Type: {kind}; action="{action}"',) if edition == "1.2" else _of_11(kind, action)),
+        "Accept: application/soap+xml, text/xml",
         "Accept-Encoding: gzip, deflate",
         *(() if named else (f"User-Agent: {agent}",)),
         *(f"{name}: {value}" for name, value in headers),
         "Content-Length: ",
     ]
     return "\r\n".join(lines).encode("latin-1", "replace")
+
+
+def _of_11(kind: str, action: str) -> tuple[str, str]:
+    """Give the headers that SOAP 1.1 has instead (section 6.1.1)."""
+    return f"Content-Type: {kind}", f'SOAPAction: "{action}"'

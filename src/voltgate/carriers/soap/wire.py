@@ -30,7 +30,7 @@ from voltgate.ocpp.soap.addressing import readdress
 from voltgate.ocpp.soap.codec import Assumed, NoCounterpart
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import Fault, error_of, fault, fault_of
-from voltgate.ocpp.soap.names import ANONYMOUS, Service, Version
+from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
 from voltgate.ocpp.soap.operations import has
 from voltgate.ocpp.soap.template import Match, Template, template
 from voltgate.relay.wire import Receiver
@@ -51,6 +51,7 @@ class Original:
     """An envelope as it came."""
 
     version: Version
+    edition: Edition
     message_id: str
     raw: bytes
 
@@ -69,10 +70,10 @@ class Originals:
         if len(self._by_text) > _REMEMBERED:
             self._by_text.popitem(last=False)
 
-    def find(self, text: bytes, version: Version) -> Original | None:
-        """Give the envelope of a message that is unchanged, if the other side speaks that version."""
+    def find(self, text: bytes, version: Version, edition: Edition) -> Original | None:
+        """Give the envelope of a message that is unchanged, if the other side speaks that version of OCPP and SOAP."""
         known = self._by_text.get(text)
-        return known if known is not None and known.version == version else None
+        return known if known is not None and (known.version, known.edition) == (version, edition) else None
 
 
 Known: TypeAlias = dict[tuple[Version, str], Template]
@@ -214,8 +215,8 @@ class SoapWire:
 
     __slots__ = (
         "_calls", "_client", "_far", "_is_closed", "_is_posting", "_known", "_leg", "_open", "_originals", "_queue",
-        "_receiver", "_serves", "_session", "_settings", "charges", "clock", "heard", "identity", "is_station",
-        "subprotocol", "version",
+        "_receiver", "_serves", "_session", "_settings", "charges", "clock", "edition", "heard", "identity",
+        "is_station", "subprotocol", "version",
     )  # fmt: skip
 
     def __init__(
@@ -233,6 +234,7 @@ class SoapWire:
     ) -> None:
         self.identity = identity
         self.version: Version = version
+        self.edition: Edition = "1.2"
         self.subprotocol = "ocpp1.6"
         self.is_station = serves == "Cs"
         self.heard = clock()
@@ -265,7 +267,7 @@ class SoapWire:
         """Take a request of the far end; it is answered when the receiver has answered, or is gone."""
         self.heard = self.clock()
         if self.is_station:
-            self.version = envelope.version
+            self.version, self.edition = envelope.version, envelope.edition
         if self._is_closed or self._receiver is None:
             answered(said(envelope, fault("InternalError", "Nobody is there to answer"), status=503))
             return
@@ -282,7 +284,7 @@ class SoapWire:
             message_id = _short(f"{envelope.message_id} {self.heard}")
         self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, raw, [answered])
         text = encode_call(message_id, envelope.operation, content)
-        self._originals.keep(text, Original(envelope.version, envelope.message_id, raw))
+        self._originals.keep(text, Original(envelope.version, envelope.edition, envelope.message_id, raw))
         self._receiver.received(text, None, self.heard)
 
     def _joins(self, message_id: str, raw: bytes, answered: Answered) -> bool:
@@ -303,7 +305,7 @@ class SoapWire:
         if self._is_closed or session is None or message_id in self._open:
             self._take_parsed(raw, answered)
             return
-        self.version = made.envelope.version
+        self.version, self.edition = made.envelope.version, made.envelope.edition
         self._open[message_id] = _Exchange(made.envelope, match.message_id, self.version, raw, [answered])
         session.take(WholeCall(message_id, made, match, raw), self.heard)
 
@@ -340,7 +342,8 @@ class SoapWire:
 
     def post_whole(self, call: WholeCall, message_id: str) -> bool:
         """Post a request as it came; False when this wire speaks otherwise."""
-        if self.version != call.made.envelope.version or self.is_station:
+        said = call.made.envelope
+        if self.is_station or (self.version, self.edition) != (said.version, said.edition):
             return False
         self._enqueue(partial(self._post_whole, call, message_id))
         return True
@@ -349,12 +352,13 @@ class SoapWire:
         """Answer a request with an envelope as it came."""
         exchange = self._open.pop(message_id, None)
         if exchange is not None:
-            exchange.give(_envelope(raw, 200))
+            exchange.give(_envelope(raw, exchange.envelope.edition, 200))
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
-        original = self._originals.find(text, exchange.version)
+        edition = exchange.envelope.edition
+        original = self._originals.find(text, exchange.version, edition)
         if original is not None:
-            return _envelope(original.raw, 500 if isinstance(reply, Error) else 200)
+            return _envelope(original.raw, edition, 500 if isinstance(reply, Error) else 200)
         if isinstance(reply, Error):
             return said(exchange.envelope, fault_of(reply))
         version, operation = exchange.version, exchange.envelope.operation
@@ -362,9 +366,15 @@ class SoapWire:
         if not isinstance(body, str):
             return said(exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}"))
         written = writing.response(
-            version, self._serves, operation, body, message_id=_new_id(), relates_to=exchange.message_id
+            version,
+            self._serves,
+            operation,
+            body,
+            message_id=_new_id(),
+            relates_to=exchange.message_id,
+            edition=edition,
         )
-        return _envelope(written, 200)
+        return _envelope(written, edition, 200)
 
     def close(self, code: int, reason: str) -> None:
         """End: nobody who waits for an answer hears that all was well; the far end keeps what it must not lose."""
@@ -405,7 +415,7 @@ class SoapWire:
         if isinstance(target, str):
             self._not_posted(call, Error("", "InternalError", target))
             return
-        original = self._originals.find(text, self.version)
+        original = self._originals.find(text, self.version, self.edition)
         written = self._request(call, original, target)
         if isinstance(written, Error):
             self._not_posted(call, written)
@@ -419,7 +429,9 @@ class SoapWire:
     def _send_off(self, target: Target, written: bytes, action: str, then: Callable[[Outcome], None]) -> None:
         settings = self._settings
         headers = self._far.headers()
-        self._client.post(target, written, f"/{action}", headers, settings.connect, settings.patience, then)
+        self._client.post(
+            target, written, f"/{action}", headers, settings.connect, settings.patience, then, self.edition
+        )
 
     def _heard_of(self, call: Call, original: Original | None, outcome: Outcome) -> None:
         self._posted()
@@ -446,7 +458,7 @@ class SoapWire:
             self._leg.replied(reply, self.heard)
         else:
             sent = Call(message_id, call.action, b"")
-            self._heard_of(sent, Original(self.version, call.match.message_id, call.raw), outcome)
+            self._heard_of(sent, Original(self.version, self.edition, call.match.message_id, call.raw), outcome)
 
     def _whole_result(self, call: WholeCall, message_id: str, outcome: Outcome) -> WholeResult | None:
         if not isinstance(outcome, Response) or outcome.status != 200:
@@ -466,7 +478,8 @@ class SoapWire:
         """Give the envelope of a call: as it came but for the addresses, or written anew."""
         sender = self._far.sender()
         if original is not None:
-            readdressed = readdress(original.raw, to=target.url, sender=sender or None, reply_to=ANONYMOUS)
+            made = None if original.message_id else _long(call.id)
+            readdressed = readdress(original.raw, target.url, sender or None, ANONYMOUS, made)
             if isinstance(readdressed, bytes):
                 return readdressed
         if not has(self.version, self._calls, call.action):
@@ -487,6 +500,7 @@ class SoapWire:
                     message_id=_long(call.id),
                     to=target.url,
                     sender=sender,
+                    edition=self.edition,
                 )
 
     def _unanswered(self, call: Call, problem: Unreachable | NoAnswer | TimeoutError) -> None:
@@ -506,14 +520,16 @@ class SoapWire:
             else:
                 self._failed(call, "InternalError", f"HTTP {response.status}, and no SOAP: {envelope.reason}")
             return
-        asked = _long(call.id) if original is None else original.message_id
-        if envelope.relates_to and asked and envelope.relates_to != asked:
+        asked = (original.message_id if original is not None else "") or _long(call.id)
+        if envelope.relates_to and envelope.relates_to != asked:
             self._failed(call, "ProtocolError", "RelatesTo speaks of another request")
             return
         self.heard = self.clock()
         reply = self._reply(call, envelope)
         if original is not None:
-            self._originals.keep(reply, Original(envelope.version, envelope.message_id, response.body))
+            self._originals.keep(
+                reply, Original(envelope.version, envelope.edition, envelope.message_id, response.body)
+            )
         self._received(reply)
 
     def _reply(self, call: Call, envelope: Envelope) -> bytes:
@@ -565,13 +581,14 @@ def _new_id() -> str:
     return f"{_URN}{uuid4()}"
 
 
-def _envelope(body: bytes, status: Literal[200, 400, 500, 503]) -> Answer:
+def _envelope(body: bytes, edition: Edition, status: Literal[200, 400, 500, 503]) -> Answer:
     headers = (("Retry-After", "10"),) if status == 503 else ()
-    return Answer(status, body, writing.CONTENT_TYPE, headers)
+    return Answer(status, body, writing.CONTENT_TYPES[edition], headers)
 
 
 def said(envelope: Envelope | BadEnvelope, what: Fault, status: Literal[400, 500, 503] | None = None) -> Answer:
-    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500)."""
-    by_role: Literal[400, 500] = 400 if what.role == "Sender" else 500
-    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id)
-    return _envelope(body, status or by_role)
+    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500; SOAP 1.1: 500)."""
+    edition = envelope.edition
+    by_role: Literal[400, 500] = 400 if what.role == "Sender" and edition == "1.2" else 500
+    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id, edition=edition)
+    return _envelope(body, edition, status or by_role)
