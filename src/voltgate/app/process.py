@@ -220,6 +220,8 @@ class Process:
             {"station": self._doors.counts, "backends": self._dialler.counts},
             self._conf.events,
             self._store_numbers,
+            lambda: {name: len(each) for name, each in self._surroundings.register.claims.holdings.items()},
+            lambda: {"stations": len(self._soap), "addresses_ignored_total": self._soap.addresses_ignored},
         )
         self._callers = callers = Callers(self._conf.loaded, self._database)
         collector = VoltgateCollector(sources)
