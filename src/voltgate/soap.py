@@ -397,7 +397,7 @@ def _knock(envelope: Envelope, post: Post, address: str | None = None) -> Knock:
     return Knock(
         target="",
         identity=envelope.identity,
-        offered=("ocpp1.6",),
+        offered=(f"ocpp{envelope.version}",),
         authorization=None if address is not None else post.authorization,
         user_agent=origin.user_agent,
         headers=(),
