@@ -108,3 +108,34 @@ async def test_a_claim_moves_a_soap_charger_that_charges(stage: Stage) -> None:
     assert stop.payload["transactionId"] == 5
     await first.answer(stop, {})
     assert (await stopping.reply()).status == 200
+
+
+async def test_a_soap_backend_and_a_websocket_backend_share_a_soap_charger_by_card(stage: Stage) -> None:
+    """Each numbers the session by itself: envelopes are written anew where a number changes, and only there."""
+    billing = await stage.backend("billing")
+    billing.answers("Heartbeat", {"currentTime": NOW})
+    employer = await SoapServer.start(stage, "employer")
+    rules = [
+        {"tokens": ["EMP*"], "answer": "employer", "copy": ["billing"]},
+        {"answer": "billing", "copy": ["employer"]},
+    ]
+    await soap_ends.gateway(stage, routes={"main": {"admit": "gateway", "rules": rules}})
+    old = await SoapStation.start(stage, "OLD-1")
+    begun = await old.ask(old.request("StartTransaction", STARTED.replace("04A2", "EMP1")))
+    copied = await billing.station("OLD-1")
+    await copied.answer(await copied.expect("StartTransaction"), {"transactionId": 1, **OK})
+    taken = await employer.expect("StartTransaction")
+    answer = "<transactionId>1</transactionId><idTagInfo><status>Accepted</status></idTagInfo>"
+    await taken.answer(response("StartTransaction", answer, taken.id))
+    number = (await begun.reply()).seen.values()["transactionId"]
+    assert number != "1"
+    ended = f"<transactionId>{number}</transactionId><timestamp>{NOW}</timestamp><meterStop>9</meterStop>"
+    stopping = await old.ask(old.request("StopTransaction", ended, message_id="urn:uuid:3"))
+    stop = await employer.expect("StopTransaction")
+    assert stop.seen.values()["transactionId"] == "1"
+    assert stop.seen.header("chargeBoxIdentity") == "OLD-1"
+    await stop.answer(response("StopTransaction", "", stop.id))
+    assert (await stopping.reply()).status == 200
+    told = await copied.expect("StopTransaction")
+    assert told.payload["transactionId"] == 1
+    await copied.answer(told, {})
