@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -139,3 +140,25 @@ async def test_a_soap_backend_and_a_websocket_backend_share_a_soap_charger_by_ca
     told = await copied.expect("StopTransaction")
     assert told.payload["transactionId"] == 1
     await copied.answer(told, {})
+
+
+async def test_a_backend_calls_up_a_charger_that_has_not_come_since_the_restart(stage: Stage) -> None:
+    """Its address is on record: the command reaches it at once, by the callback address from before the restart."""
+    employer = await SoapServer.start(stage, "employer")
+    gateway = await soap_ends.gateway(stage)
+    old = await SoapStation.start(stage, "OLD-1")
+    booting = await old.ask(old.request("Heartbeat"))
+    taken = await employer.expect("Heartbeat")
+    callback = taken.seen.header("From")
+    await taken.answer(response("Heartbeat", HEARTBEAT_ANSWER, taken.id))
+    assert (await booting.reply()).status == 200
+    await gateway.stop()
+    await gateway.start()
+    backend = await soap_ends.Client.connect(stage, callback, "employer's client")
+    reset = soap_ends.request("Reset", "<type>Soft</type>", identity="OLD-1", service="Cp", message_id="urn:uuid:9")
+    await backend.send(soap_ends.posted(reset, urlsplit(callback).path))
+    command = await old.server.expect("Reset")
+    await command.answer(response("Reset", "<status>Accepted</status>", command.id, service="Cp"))
+    reply = await backend.reply()
+    assert reply.seen.values() == {"status": "Accepted"}
+    assert reply.seen.header("RelatesTo") == "urn:uuid:9"
