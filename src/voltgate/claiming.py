@@ -74,8 +74,7 @@ class Claiming:
     async def tidy(self) -> None:
         """Strike out what has expired, and move the stations that it leaves to others."""
         try:
-            keys = await self.register.tidy()
+            async for change in self.register.tidy():
+                await self._enforced(change)
         except StoreAway as away:
             log.warning("expired claims are not struck out", reason=str(away))
-        else:
-            await self._gateway.look_again(keys)
