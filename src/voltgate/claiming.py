@@ -25,9 +25,11 @@ class Claiming:
         self._rebuild = rebuild
         self._listen = listen
 
-    async def replace(self, backend: str, identities: Iterable[str], by: str, address: Address | None) -> Change:
-        """Put a backend's whole list in place of the former one. Raises StoreAway and TooMany."""
-        return await self._enforced(await self.register.replace(backend, identities, by, address))
+    async def replace(
+        self, backend: str, identities: Iterable[str], by: str, address: Address | None, *, force: bool
+    ) -> Change:
+        """Put a backend's whole list in place of the former one. Raises StoreAway, TooMany and TooShort."""
+        return await self._enforced(await self.register.replace(backend, identities, by, address, force=force))
 
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from voltgate.app.database import upgrade
 from voltgate.directory.claims import Conflict
-from voltgate.directory.register import EXPIRY, MOST_TOLD, Address, Change, Register, TooMany
+from voltgate.directory.register import EXPIRY, MOST_TOLD, Address, Change, Register, TooMany, TooShort
 from voltgate.relay.records import Record, RegisterRecord, StoreAway
 from voltgate.store import Database, DatabaseSettings
 from voltgate.store.address import read_address
@@ -117,6 +118,23 @@ async def test_a_list_replaces_the_one_before() -> None:
     assert [register.holder(key) for key in ("cp1", "cp2", "cp3")] == ["", "a", "a"]
     since = {key: (claim.since - START, claim.by) for key, claim in register.claims.of("a")}
     assert since == {"cp2": (0, "billing"), "cp3": (10, "an operator")}
+
+
+async def test_a_list_that_is_too_short() -> None:
+    """A list that is empty, or a tenth shorter than the one before it, changes nothing unless that is meant."""
+    disk = Disk()
+    register = await opened(disk)
+    with pytest.raises(TooShort):
+        await register.replace("a", [], "billing")
+    await register.replace("a", [f"CP{n}" for n in range(20)], "billing")
+    for shorter in ([], ["CP1"], [f"CP{n}" for n in range(18)], ["CP1", "cp1"] * 10):
+        before = shown(register)
+        with pytest.raises(TooShort) as problem:
+            await register.replace("a", shorter, "billing", Address("ws://10.0.0.1/x"))
+        assert (problem.value.stations, problem.value.before) == (len({*map(str.casefold, shorter)}), 20)
+        assert (shown(register), disk.waiting) == (before, {})
+    assert (await register.replace("a", [f"CP{n}" for n in range(19)], "billing")).stations == 19
+    assert (await register.replace("a", [], "billing", force=True)).removed == 19
 
 
 async def test_a_list_is_amended() -> None:
@@ -259,7 +277,9 @@ async def test_a_renewal_beats_the_expiry_that_it_meets(whole: bool) -> None:
     register = await opened(disk, clock, expire=100)
     await register.replace("a", ["CP1", "CP2"], "billing")
     clock.now += 100
-    renewal = register.replace("a", ["CP1"], "billing") if whole else register.amend("a", ["CP1"], [], "billing")
+    renewal = (
+        register.replace("a", ["CP1"], "billing", force=True) if whole else register.amend("a", ["CP1"], [], "billing")
+    )
     _, changes = await asyncio.gather(renewal, tidied(register))
     assert register.holder("cp1") == "a"
     assert all("cp1" not in change.keys for change in changes)
@@ -332,7 +352,7 @@ async def test_a_database_that_is_away_changes_nothing() -> None:
     before, rows = shown(register), {key: record.data for key, record in disk.rows.items()}
     disk.away = True
     for change in (
-        register.replace("a", ["CP3"], "billing", Address("ws://10.0.0.2/x")),
+        register.replace("a", ["CP3", "CP4"], "billing", Address("ws://10.0.0.2/x")),
         register.replace("c", ["CP3"], "billing", Address("ws://10.0.0.2/x")),
         register.amend("b", ["CP3"], [], "billing"),
         register.accept("CP3", "main", "an operator"),
@@ -526,7 +546,10 @@ async def _change(kind: str, said: list[Any], register: Register, model: Model, 
             changes = await tidied(register)
             keys: Iterable[str] = {key for change in changes for key in change.keys}
         else:
-            calls: dict[str, Callable[..., Any]] = {"list": register.replace, "amend": register.amend}
+            calls: dict[str, Callable[..., Any]] = {
+                "list": partial(register.replace, force=True),
+                "amend": register.amend,
+            }
             change: Change = await calls[kind](name, *what, "somebody")
             assert change.stations == len(register.claims.of(name))
             keys = change.keys

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from voltgate.app.claimants import objection
 from voltgate.app.entrance import Entrance
 from voltgate.carriers.websocket.link import LinkSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
-from voltgate.config.claims import host_of
 from voltgate.config.routes import Route as RouteSection
 from voltgate.config.routes import Rule as RuleSection
 from voltgate.config.stations import StationEntry
@@ -305,12 +305,10 @@ def _retry(section: BackendSection) -> Retry:
 
 def _dialling(section: BackendSection, config: Config, told: Address) -> Dialling:
     """Say how a backend is dialled: where it said that it is, if the configuration still allows that."""
-    allowed = section.claims.may_be_at
-    url = template(told.url) if told.url and allowed(host_of(told.url)) else section.websocket_template
-    soap_url = told.soap_url if told.soap_url and allowed(host_of(told.soap_url)) else section.soap_address
+    url = _place(section, told.url, section.websocket_template)
     return Dialling(
-        url=url,
-        soap_url=soap_url,
+        url=template(url) if url else "",
+        soap_url=_place(section, told.soap_url, section.soap_address),
         forward=section.forward,
         headers=tuple((name, value.get_secret_value()) for name, value in section.headers.items()),
         credentials=_login(section),
@@ -325,6 +323,10 @@ def _dialling(section: BackendSection, config: Config, told: Address) -> Diallin
         trust=tuple(map(_version_of, (section.ca, section.certificate, section.key))),
         ssl=_context(section) if section.secure else None,
     )
+
+
+def _place(section: BackendSection, told: str, written: str) -> str:
+    return told if told and objection(section, told, written) is None else written
 
 
 def _login(section: BackendSection) -> tuple[str, str] | None:

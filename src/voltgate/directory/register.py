@@ -64,6 +64,15 @@ class TooMany(Exception):  # noqa: N818 - it says what is the matter
     """The register holds as many claims as it may."""
 
 
+class TooShort(Exception):  # noqa: N818
+    """A list is empty, or a tenth shorter than the one before: one broken job must not strand a fleet."""
+
+    def __init__(self, stations: int, before: int) -> None:
+        super().__init__(f"The list holds {stations} stations, the one before held {before}")
+        self.stations = stations
+        self.before = before
+
+
 @dataclass(frozen=True, slots=True)
 class Contest:
     """A station that several backends claim: whose it is ("" nobody's), and all who claim it, since when, by whom."""
@@ -177,8 +186,13 @@ class Register:
 
     # Claims.
 
-    async def replace(self, backend: str, identities: Iterable[str], by: str, address: Address | None = None) -> Change:
-        """Put a whole list in place of the former one. Raises StoreAway and TooMany, and has changed nothing."""
+    async def replace(
+        self, backend: str, identities: Iterable[str], by: str, address: Address | None = None, *, force: bool = False
+    ) -> Change:
+        """Put a whole list in place of the former one; `force` takes one that is too short.
+
+        Raises StoreAway, TooMany and TooShort, and has changed nothing.
+        """
         async with self._changing:
             now, old = self._wall(), self.claims.of(backend)
             parts = _empty()
@@ -188,7 +202,10 @@ class Register:
                     key = self._key(identity)
                     parts[part_of(key)][_shared(key, claim)] = claim
             kept = tuple(mine if theirs != mine else theirs for theirs, mine in zip(old.parts, parts, strict=True))
-            return await self._put(old, Holding(backend, kept, now), by, now, address)
+            new = Holding(backend, kept, now)
+            if not force and (len(new) == 0 or len(new) * 10 <= len(old) * 9):
+                raise TooShort(len(new), len(old))
+            return await self._put(old, new, by, now, address)
 
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None = None
