@@ -41,10 +41,13 @@ class Surroundings:
     entrance: Entrance = field(default_factory=Entrance)
     room: WaitingRoom = field(default_factory=WaitingRoom)
 
-    def waiting_room(self, config: Config) -> WaitingRoom:
-        """Give the waiting room, as large as the configuration says."""
+    def follow(self, config: Config) -> None:
+        """Go by a configuration, once all of it has been taken."""
+        claims = config.claims
+        fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
+        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most)
+        self.entrance.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
-        return self.room
 
     def close(self) -> None:
         """Stop what runs in threads."""
@@ -54,9 +57,9 @@ class Surroundings:
 def build(config: Config, surroundings: Surroundings, before: World | None) -> World:
     """Make the world that a configuration describes. Raises OSError for certificate files that cannot be read.
 
-    What has not changed since `before` is the same object again, so that sessions can tell that nothing changed.
+    What has not changed since `before` is the same object again, so that sessions can tell that nothing changed. The
+    surroundings do not go by it yet: see `Surroundings.follow`.
     """
-    surroundings.waiting_room(config)
     old_backends = before.backends if before is not None else {}
     old_routes = before.routes if before is not None else {}
     written = [_route(name, section, config) for name, section in config.routes.items()]
@@ -73,7 +76,7 @@ def build(config: Config, surroundings: Surroundings, before: World | None) -> W
         settings=_settings_of(config),
         habits=_habits,
         dialect=_dialect_of(config),
-        authenticate=surroundings.entrance.following(config),
+        authenticate=surroundings.entrance.check,
         running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,
@@ -92,7 +95,7 @@ def _directory(config: Config, register: Register) -> Directory:
         return Entry(route, match="*", missing_subprotocol=missing, more=StationEntry(match="*"))
 
     stranger = config.unknown.route or config.only_route if config.unknown.policy == "route" else ""
-    directory = Directory(
+    return Directory(
         (_entry(section, config) for section in config.stations),
         stranger=anybody(stranger) if stranger else None,
         nameless=anybody(""),
@@ -101,9 +104,6 @@ def _directory(config: Config, register: Register) -> Directory:
         case_sensitive=config.directory.case_sensitive,
         longest=config.limits.identity_length,
     )
-    claims = config.claims
-    register.follow(directory.key, config.backends, claims.conflict, claims.expire, claims.most)
-    return directory
 
 
 def _entry(section: StationEntry, config: Config) -> Entry:
