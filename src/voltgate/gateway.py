@@ -270,6 +270,7 @@ class Gateway:
         if old is not None:
             self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
         self.sessions[station.key] = session
+        self.waiting_room.forget(session.identity)
         self._arrived[session] = visit.arrival
         for backend, link in links.items():
             leg = session.legs[backend.name] = Leg(backend, session)
