@@ -63,7 +63,8 @@ def check(config: ConfigFile = None) -> None:
     loaded = read(config, os.environ)
     for warning in loaded.warnings:
         typer.echo(f"{warning} (warning)", err=True)
-    listen = ", ".join(listener.url for listener in loaded.config.listen.stations)
+    listeners = loaded.config.listen
+    listen = ", ".join(listener.url for listener in (*listeners.stations, *listeners.soap))
     routes, backends = len(loaded.config.routes), len(loaded.config.backends)
     typer.echo(
         f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {routes} routes, {backends} backends."
@@ -165,9 +166,16 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(2) from None
 
 
-def _with_simulator() -> None:
-    """Add the commands of the simulator, when one of them is asked for or all are listed."""
+_CLIENTS = frozenset("stations sessions backends claims claim waiting tail events send".split())
+
+
+def _with_others() -> None:
+    """Add the commands of the simulator and the clients, when one of them is asked for or all are listed."""
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if not words or words[0] in _CLIENTS:
+        from voltgate.client.cli import app as clients  # noqa: PLC0415
+
+        app.add_typer(clients)
     if not words or words[0] in {"simulate", "demo", "backend"}:
         from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 
@@ -178,7 +186,7 @@ def main() -> None:
     """Run the command line; the entry point of the program."""
     from voltgate.config import ConfigErrors  # noqa: PLC0415
 
-    _with_simulator()
+    _with_others()
     try:
         app()
     except ConfigErrors as errors:

@@ -21,6 +21,7 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.names import VERSIONS
+from voltgate.ocpp.soap.template import Template, template
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.session import Session
 
@@ -30,6 +31,8 @@ FACT = "soap"
 _MOST_WAITING = 16
 """Requests of one station that may wait for its admission."""
 
+_MOST_REMEMBERED = 12
+"""Kinds of requests of one connection that are known."""
 _MOST_CALLED = 100
 """Stations that are called up, or let in, at a time, before more are refused."""
 _CALL_UP = 5.0
@@ -102,6 +105,23 @@ class _Place:
     ignored: str = ""
     """The last address that it gave in vain."""
 
+    def passes(self, made: Template, authorization: bytes | None) -> bool:
+        """Tell whether a request that fits a template may go on without being read."""
+        return self.knows(authorization) and self.may_pass(made.envelope)
+
+    def may_pass(self, envelope: Envelope) -> bool:
+        """Tell whether nobody but SOAP backends of the same version has to read what the station says there."""
+        session, action = self.session, envelope.operation
+        if action in session.ledgered or session.settings.screen:
+            return False
+        if envelope.sender not in ("", self.end.said, self.ignored) and not self.end.configured:
+            return False
+        return all(
+            isinstance(leg.wire, SoapWire)
+            and (leg.wire.version, leg.wire.edition) == (envelope.version, envelope.edition)
+            for leg in session.legs.values()
+        )
+
     def knows(self, authorization: bytes | None) -> bool:
         """Tell whether a request proves itself as the ones before it."""
         return self.proven and not self.session.ended and self.authorization == authorization
@@ -128,10 +148,18 @@ class SoapGateway:
         self._places: dict[str, _Place] = {}
         self._coming: dict[str, list[tuple[Envelope, Post, Answered]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.addresses_refused = 0
+        self.addresses_ignored = 0
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
+        for made, place in post.memory:
+            match = made.match(post.body)
+            if match is not None and place.passes(made, post.authorization):
+                place.wire.take_whole(made, match, post.body, answered)
+                return
+        self._read(post, answered)
+
+    def _read(self, post: Post, answered: Answered) -> None:
         envelope = parse(post.body, self.settings.wire.largest)
         if isinstance(envelope, BadEnvelope):
             answered(said(envelope, envelope.fault))
@@ -223,7 +251,17 @@ class SoapGateway:
 
     def _hear(self, place: _Place, post: Post, envelope: Envelope, answered: Answered) -> None:
         self._learn(place, post, envelope)
+        if place.may_pass(envelope):
+            self._remember(place, post, envelope)
         place.wire.take(envelope, post.body, answered)
+
+    def _remember(self, place: _Place, post: Post, envelope: Envelope) -> None:
+        """Remember with the connection how the station says this, so that it need not be parsed each time."""
+        made = template(post.body, envelope)
+        if made is not None:
+            if len(post.memory) >= _MOST_REMEMBERED:
+                del post.memory[0]
+            post.memory.append((made, place))
 
     def _learn(self, place: _Place, post: Post, envelope: Envelope) -> None:
         """Learn where the station is called, if its word counts and the address is an allowed one."""
@@ -232,14 +270,14 @@ class SoapGateway:
             return
         if place.end.said and not (place.checked or self.settings.believes_all):
             self._ignore(place, address, "nobody has checked who says so")
-        elif not self._is_allowed(address, post.address):
+        elif not self._is_allowed(address, post.origin().address):
             self._ignore(place, address, "it lies in no network that soap.stations_at allows")
         else:
             place.end.said = address
             place.session.ledger.book.note(FACT, {"version": envelope.version, "address": address})
 
     def _ignore(self, place: _Place, address: str, why: str) -> None:
-        self.addresses_refused += 1
+        self.addresses_ignored += 1
         place.ignored = address
         log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
 
@@ -354,19 +392,20 @@ def _charges(session: Session, connector: object) -> bool:
 
 def _knock(envelope: Envelope, post: Post, address: str | None = None) -> Knock:
     """Make the knock of a request. `address` "" is for one that a backend made: the station's is not known."""
-    came_from = post.address if address is None else address
+    origin = post.origin()
+    came_from = origin.address if address is None else address
     return Knock(
         target="",
         identity=envelope.identity,
-        offered=("ocpp1.6",),
+        offered=(f"ocpp{envelope.version}",),
         authorization=None if address is not None else post.authorization,
-        user_agent=post.user_agent,
+        user_agent=origin.user_agent,
         headers=(),
         address=came_from,
         peer=came_from,
-        forwarded_for=post.forwarded_for,
-        secure=post.secure,
-        listener=post.listener,
+        forwarded_for=origin.forwarded_for,
+        secure=origin.secure,
+        listener=origin.listener,
     )
 
 

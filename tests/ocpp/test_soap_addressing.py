@@ -161,3 +161,13 @@ def test_what_was_taken_keeps_its_meaning(noise: bytes, at: int, cut: int) -> No
         heard = read(sent)
         assert kept(heard) == kept(envelope)
         assert (heard.to, heard.sender, heard.reply_to) == (TO, SENDER, REPLY_TO)
+
+
+@pytest.mark.parametrize("header", ["", f"<w:MessageID {WSA}/>", f"<w:MessageID {WSA}> </w:MessageID>"])
+def test_a_message_id_where_there_is_none(header: str) -> None:
+    """A message that came without MessageID can be given one."""
+    raw = enveloped('<heartbeatRequest xmlns="urn://Ocpp/Cs/2015/10/"/>', header)
+    changed = readdress(raw, TO, SENDER, REPLY_TO, "urn:uuid:made&up")
+    assert isinstance(changed, bytes)
+    envelope = read(changed)
+    assert (envelope.message_id, envelope.to) == ("urn:uuid:made&up", TO)

@@ -158,6 +158,36 @@ def test_an_unknown_operation_is_not_supported(header: str, identity: str, messa
     assert (bad.subcode, bad.version) == ("NotSupported", "1.2")
 
 
+SOAP_11 = (b"http://www.w3.org/2003/05/soap-envelope", b"http://schemas.xmlsoap.org/soap/envelope/")
+
+
+def test_soap_1_1() -> None:
+    """Envelopes of SOAP 1.1 are read like those of 1.2, and what is refused says that it is one of them."""
+    raw = sample(BOOT).replace(*SOAP_11)
+    envelope = taken(raw)
+    assert (envelope.edition, envelope.operation, envelope.identity) == ("1.1", "BootNotification", "CP-0001")
+    assert taken(sample(BOOT)).edition == "1.2"
+    bad = refused(raw.replace(b"bootNotificationRequest", b"signCertificateRequest"))
+    assert (bad.edition, bad.subcode, bad.identity) == ("1.1", "NotSupported", "CP-0001")
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("s:Client.IdentityMismatch", Fault("Sender", "IdentityMismatch", "why")),
+        ("Server", Fault("Receiver", "", "why")),
+        ("e:NotSupported", Fault("Receiver", "NotSupported", "why")),
+        ("SecurityError", Fault("Sender", "SecurityError", "why")),
+    ],
+)
+def test_faults_of_soap_1_1(code: str, fault: Fault) -> None:
+    """The code of a fault of SOAP 1.1 says whose it is, behind a dot or instead what it is."""
+    said = f"<s:Fault><faultcode> {code} </faultcode><faultstring>why</faultstring></s:Fault>"
+    envelope = taken(enveloped(said).replace(*SOAP_11))
+    assert (envelope.kind, envelope.fault, envelope.version) == ("fault", fault, "1.6")
+    assert taken(enveloped("<s:Fault/>").replace(*SOAP_11)).fault == Fault("Sender", "", "")
+
+
 LAUGHS = b"""<?xml version="1.0"?><!-- <x> --><?p?>
 <!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>
 """
@@ -192,10 +222,11 @@ DEEP = enveloped(HEARTBEAT.replace("/>", ">" + "<a>" * 40 + "</a>" * 40 + "</hea
         pytest.param(b"<html><body>Log in</body></html>", "not a SOAP envelope", id="XHTML"),
         pytest.param(PLAIN[:-20], "well-formed", id="cut short"),
         pytest.param(PLAIN + PLAIN, "well-formed", id="twice"),
+        pytest.param(PLAIN.replace(b"2003/05", b"2002/12"), "not a SOAP envelope", id="a draft of SOAP 1.2"),
         pytest.param(
-            PLAIN.replace(b"http://www.w3.org/2003/05/soap-envelope", b"http://schemas.xmlsoap.org/soap/envelope/"),
-            "SOAP 1.1",
-            id="SOAP 1.1",
+            PLAIN.replace(b"<s:Body", b'<s:Body xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'),
+            "one header and one body",
+            id="two editions of SOAP",
         ),
         pytest.param(enveloped(""), "empty", id="empty body"),
         pytest.param(enveloped("text"), "empty", id="text for a body"),

@@ -83,3 +83,30 @@ def test_what_is_not_known_is_left_out() -> None:
     envelope = parse(raw)
     assert isinstance(envelope, Envelope)
     assert envelope.fault == Fault("Receiver", "", "a < b")
+
+
+def test_soap_1_1_is_written() -> None:
+    """What is written in SOAP 1.1 is read as that, and says the same."""
+    asked = writing.request(
+        "1.6", "Cp", "Reset", "<resetRequest/>", identity="CP", message_id="m", to="http://h/", edition="1.1"
+    )
+    assert b'soap:mustUnderstand="1"' in asked
+    assert b"true" not in asked
+    told = writing.response(
+        "1.5", "Cs", "Heartbeat", encoded_heartbeat(), message_id="m", relates_to="r", edition="1.1"
+    )
+    envelope = parse(told)
+    assert isinstance(envelope, Envelope)
+    assert (envelope.edition, envelope.operation, envelope.relates_to) == ("1.1", "Heartbeat", "r")
+    for said in (Fault("Sender", "IdentityMismatch", "a & b"), Fault("Receiver", "", ""), Fault("Odd", "", "x")):
+        envelope = parse(writing.fault("1.6", said, message_id="m", relates_to="r", edition="1.1"))
+        assert isinstance(envelope, Envelope)
+        expected = Fault("Sender", "Odd", "x") if said.role == "Odd" else said
+        assert (envelope.edition, envelope.fault) == ("1.1", expected)
+
+
+def encoded_heartbeat() -> str:
+    """Write the body of an answer."""
+    body = encode("1.5", "Cs", "Heartbeat", "response", {"currentTime": "2026-01-01T00:00:00Z"})
+    assert isinstance(body, str)
+    return body

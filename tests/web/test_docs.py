@@ -94,7 +94,7 @@ async def test_the_document_is_open_and_whole() -> None:
     assert described["info"]["version"] == "1.2.3"
     assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     things = described["paths"]["/api/v1/things/{name}"]["get"]
-    assert things["security"] == [{"token": []}]
+    assert things["security"] == [{"token": ["viewer"]}], "the document names the role that is needed"
     assert set(things["responses"]) == {"200", "401", "403", "404", "422", "429"}
     assert set(described["paths"]["/api/v1/tokens"]["post"]["responses"]) >= {"201", "400", "408", "409", "413", "503"}
     for path, operations in described["paths"].items():

@@ -81,6 +81,19 @@ class Call:
         return f"Call({self.id!r}, {self.action!r}, {len(bytes(self.payload))} bytes)"
 
 
+class CarriedCall(Call):
+    """A call that a carrier brought in another form than OCPP-J's, and that may go on in that form.
+
+    It has no `text`; its payload is made when somebody asks for it.
+    """
+
+    __slots__ = ()
+
+    def carry(self, wire: Any, message_id: str) -> None:
+        """Send it on by a wire, under an id: as it came where the wire takes that, else as OCPP-J."""
+        raise NotImplementedError
+
+
 class Result:
     """A CALLRESULT. `id` is the message id it arrived under; `text` and `frame` are as in `Call`."""
 
@@ -100,6 +113,16 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.id!r}, {len(bytes(self.payload))} bytes)"
+
+
+class CarriedResult(Result):
+    """A result that a carrier brought in another form, as in `CarriedCall`."""
+
+    __slots__ = ()
+
+    def carry(self, wire: Any, message_id: str) -> None:
+        """Send it on by a wire, under an id."""
+        raise NotImplementedError
 
 
 class Error:

@@ -31,6 +31,8 @@ from voltgate.ocpp.messages import (
     RESULT,
     SEND,
     Call,
+    CarriedCall,
+    CarriedResult,
     Error,
     Handler,
     Origin,
@@ -317,7 +319,10 @@ class Turns:
         if call.deadline < self._watched:
             self._watch(call.deadline)
         if call.text is None:
-            wire.send(encode_call(message_id, call.action, call.payload))
+            if isinstance(call, CarriedCall):
+                call.carry(wire, message_id)
+            else:
+                wire.send(encode_call(message_id, call.action, call.payload))
         elif message_id == call.id:
             wire.send(call.text, call.frame)
         else:
@@ -467,6 +472,14 @@ class Turns:
         else:
             self._odd(message, now)  # type: ignore[arg-type]
 
+    def asked(self, call: CarriedCall, now: float) -> None:
+        """Take a call of the other side that did not come as text."""
+        self._take(call, b"", None, now)
+
+    def replied(self, reply: CarriedResult, now: float) -> None:
+        """Take the answer to a call of ours that did not come as text."""
+        self._settle(reply, b"", None, now)
+
     def _take(self, call: Call, text: bytes, frame: bytes | None, now: float) -> None:
         call.at = now
         call.deadline = now + self._bounds.patience
@@ -547,7 +560,10 @@ class Turns:
         if self._has_send and reply.origin is not None:
             self._remember(message_id, reply.origin, reply.id)
         if reply.text is None or (type(reply) is Error and self._misspelt(reply)):
-            wire.send(self._encode(message_id, reply))
+            if isinstance(reply, CarriedResult):
+                reply.carry(wire, message_id)
+            else:
+                wire.send(self._encode(message_id, reply))
         elif reply.id == message_id:
             wire.send(reply.text, reply.frame)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voltgate.ocpp.facts import ACTIONS, plain_action
-from voltgate.ocpp.messages import Call, Reply, Result, Unanswered
+from voltgate.ocpp.messages import Call, CarriedResult, Reply, Result, Unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Tallies:
     def observe(self, call: Call, reply: Reply, now: float) -> None:
         """Count a call that ended."""
         tally = self._by_action.get(call.action) or self._tally(call.action)
-        if type(reply) is Result:
+        if type(reply) is Result or isinstance(reply, CarriedResult):
             tally.results += 1
         elif isinstance(reply, Unanswered):
             reason = reply.reason.value

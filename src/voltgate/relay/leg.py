@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from voltgate.ocpp.facts import is_transaction
-from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.messages import FOREVER, Call, CarriedResult, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import LegDown, LegUp
@@ -222,6 +222,10 @@ class Leg:
         again.deadline = again.at + self.session.settings.backend_patience
         again.asker = self
         return again
+
+    def replied(self, reply: CarriedResult, now: float) -> None:
+        """Take an answer of the backend that did not come as text."""
+        self.turns.replied(reply, now)
 
     def failed(self, reason: str) -> None:
         """Hear that dialling came to nothing."""

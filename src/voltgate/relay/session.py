@@ -9,7 +9,7 @@ from typing import Literal
 
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.facts import is_transaction
-from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reason, Reply, Respond, Unanswered
+from voltgate.ocpp.messages import FOREVER, SEND, Call, CarriedCall, Error, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay import standin
@@ -276,6 +276,14 @@ class Session:
             self.end(POLICY, f"More than {limit:g} messages a second")
         else:
             self.turns.receive(text, frame, now)
+
+    def take(self, call: CarriedCall, now: float) -> None:
+        """Take one call of the station that did not come as text."""
+        limit = self.settings.messages_per_second
+        if limit and self._flooding(now, limit):
+            self.end(POLICY, f"More than {limit:g} messages a second")
+        else:
+            self.turns.asked(call, now)
 
     def _flooding(self, now: float, limit: float) -> bool:
         """Count a message against the rate: a leaky bucket in one number, the time at which it is empty."""

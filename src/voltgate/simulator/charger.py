@@ -15,7 +15,7 @@ from voltgate.relay.wire import Wire
 from voltgate.simulator import commands, say2, say16
 from voltgate.simulator.dice import Dice
 from voltgate.simulator.history import Record
-from voltgate.simulator.line import Answer, Asked, Line, Proof, Refused, Request, Serials, Then
+from voltgate.simulator.line import Answer, Asked, Command, Line, Proof, Refused, Serials, Talk, Then
 from voltgate.simulator.memory import Memory
 from voltgate.simulator.outbox import Outbox
 from voltgate.simulator.profile import Boots, Ids
@@ -67,7 +67,7 @@ class Charger:
         self.metering = scene.profile.metering
         self.ping = scene.conduct.ping
         self.history: list[Record] = []
-        self.line: Line | None = None
+        self.line: Talk | None = None
         self.sessions: dict[int, Session] = {}
         self.treadmill: Treadmill | None = None
         self.stream: Stream | None = None
@@ -105,24 +105,34 @@ class Charger:
         self.scene.dial(self)
 
     def connected(self, wire: Wire, now: float) -> Line:
-        """Go on with a connection whose handshake is done; gives the wire's receiver."""
+        """Go on with a websocket whose handshake is done; gives the wire's receiver."""
         scene = self.scene
-        scene.tally.connected += 1
+        line = Line(self, wire, scene.terms_of(self.version), scene.tally, scene.wheel, self.serials)
+        self.join(line, now)
+        return line
+
+    @property
+    def registered(self) -> bool:
+        """Tell whether the station goes on without a BootNotification when it comes back."""
+        return self.booted and self.scene.conduct.boots is Boots.ONCE
+
+    def join(self, line: Talk, now: float) -> None:
+        """Go on with a line to the backend."""
+        self.scene.tally.connected += 1
         self._failures = 0
         self._outbox.resume()
-        self.line = Line(self, wire, scene.terms_of(self.version), scene.tally, scene.wheel, self.serials)
-        if self.booted and scene.conduct.boots is Boots.ONCE:
+        self.line = line
+        if self.registered:
             self._accepted(now)
         else:
             self._boot(now)
-        return self.line
 
     def turned_away(self, why: str, now: float) -> None:
         """Count a handshake that failed, and try again later."""
         self.scene.tally.fault(Fault.REJECTED, self.identity, why)
         self._come_back(now)
 
-    def closed(self, line: Line, unanswered: list[Asked], code: int, reason: str) -> None:
+    def closed(self, line: Talk, unanswered: list[Asked], code: int, reason: str) -> None:
         """Go on without a connection: what must not be lost is kept, the rest ends unanswered."""
         if line is not self.line:
             return
@@ -144,7 +154,7 @@ class Charger:
         else:
             self.scene.wheel.at(now + seconds, self._return)
         if self.line is not None:
-            self.line.wire.close(1000, reason)
+            self.line.close(1000, reason)
 
     def reboot(self, now: float) -> None:
         """Forget that the backend accepted us, and come back with a BootNotification."""
@@ -427,7 +437,7 @@ class Charger:
 
     # Commands
 
-    def asked(self, request: Request, now: float) -> None:
+    def asked(self, request: Command, now: float) -> None:
         """Obey a command, after the time that this station takes to think."""
         low, high = self.scene.profile.think
         if high > 0:
@@ -435,7 +445,7 @@ class Charger:
         else:
             self._obey(request, now)
 
-    def _obey(self, request: Request, now: float) -> None:
+    def _obey(self, request: Command, now: float) -> None:
         if request.line is self.line:
             commands.obey(self, request, now)
 

@@ -17,6 +17,7 @@ import typer
 import uvloop
 from rich.console import Console
 
+from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, StandIn, stand
 from voltgate.simulator.clock import Clock
@@ -24,7 +25,11 @@ from voltgate.simulator.fleet import TICK, Fleet, Plan
 from voltgate.simulator.manners import Boot, Lie, Manners
 from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Conduct, Ids, Profile
 from voltgate.simulator.show import follow, latencies, progress, verdict
+from voltgate.simulator.soap import SPOKEN, Soap
 from voltgate.simulator.tally import Fault
+
+_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused, not bound
+_DEFAULT = ("1.6", "2.0.1", "2.1")
 
 app = typer.Typer(add_completion=False)
 
@@ -33,9 +38,21 @@ T = TypeVar("T")
 
 @app.command()
 def simulate(
-    url: Annotated[str, typer.Argument(help="Where stations connect; the identity is appended, or is `{station}`.")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="Where stations connect; the identity is appended, or is `{station}`. With --soap nothing is appended."
+        ),
+    ],
     stations: Annotated[int, typer.Option("-n", "--stations", min=1, max=100_000, help="How many stations.")] = 10,
-    versions: Annotated[str, typer.Option(help="Versions that take turns.")] = "1.6,2.0.1,2.1",
+    versions: Annotated[str | None, typer.Option(help="Versions that take turns.  [default: 1.6,2.0.1,2.1]")] = None,
+    soap: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Stations of OCPP-S 1.2, 1.5 or 1.6, not websockets.")
+    ] = None,
+    callback: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="--soap: where commands arrive.  [default: 127.0.0.1, any free port]"),
+    ] = None,
     profile: Annotated[str, typer.Option(help=f"Daily life: {', '.join(PROFILES)}.")] = DEFAULT,
     duration: Annotated[float, typer.Option(min=0, help="Seconds to run; 0 runs until stopped.")] = 60.0,
     ramp: Annotated[float, typer.Option(min=0, help="Seconds over which the stations are switched on.")] = 0.0,
@@ -60,9 +77,9 @@ def simulate(
         timeout=timeout, ping=ping, open_calls=open_calls, ids=ids, boots=boots, echo=echo, transactions=transactions
     )
     plan = Plan(
-        _target(url),
+        _target(url, ("http", "https") if soap is not None else ("ws", "wss")),
         stations,
-        _versions(versions),
+        _versions(versions or ",".join(_DEFAULT)) if soap is None else (SPOKEN,),
         _profile("treadmill" if rate is not None else profile),
         conduct.impatient() if impatient else conduct,
         prefix=prefix,
@@ -73,17 +90,49 @@ def simulate(
         seed=seed,
         ca=str(ca) if ca is not None else None,
         tolerated=_faults(tolerate),
+        soap=_soap(soap, callback, versions, open_calls),
     )
     fleet = _run(_simulate(plan, Console(stderr=True)))
     _report(fleet, as_json)
     raise typer.Exit(1 if fleet.tally.failures or fleet.failures else 0)
 
 
-def _target(url: str) -> str:
+def _target(url: str, schemes: tuple[str, str]) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
-        raise typer.BadParameter("a URL begins with ws:// or wss:// and names a host", param_hint="URL")
+    if parts.scheme not in schemes or not parts.hostname:
+        wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise typer.BadParameter(f"a URL begins with {wanted} and names a host", param_hint="URL")
     return url
+
+
+def _soap(version: str | None, callback: str | None, versions: str | None, open_calls: int) -> Soap | None:
+    """Read what concerns SOAP alone, and refuse what does not go with it."""
+    if version is None:
+        if callback is not None:
+            raise typer.BadParameter("only SOAP stations have one: give --soap too", param_hint="--callback")
+        return None
+    known = next((one for one in SOAP_VERSIONS if one == version), None)
+    if known is None:
+        raise typer.BadParameter(f"there are {', '.join(SOAP_VERSIONS)}", param_hint="--soap")
+    if versions is not None:
+        raise typer.BadParameter("--soap names the version", param_hint="--versions")
+    if open_calls != 1:
+        raise typer.BadParameter("a SOAP station has one call open at a time", param_hint="--open-calls")
+    return Soap(known, *_address(callback)) if callback is not None else Soap(known)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Read HOST:PORT. The host is what the stations give as their address, so that it must name one machine."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if host is None or port is None or parts.path:
+        raise typer.BadParameter("give HOST:PORT, such as 192.0.2.7:9300", param_hint="--callback")
+    if host in _EVERYWHERE:
+        raise typer.BadParameter("give the address at which the backend reaches this machine", param_hint="--callback")
+    return host, port
 
 
 def _versions(text: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voltgate.ocpp import facts
 from voltgate.simulator import answers, commands2, commands16
-from voltgate.simulator.line import Request
+from voltgate.simulator.line import Command as Asking
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -21,7 +21,7 @@ After: TypeAlias = Callable[[float], None]
 Command: TypeAlias = "Callable[[Charger, Fields], tuple[Fields, After | None]]"
 
 
-def obey(charger: Charger, request: Request, now: float) -> None:
+def obey(charger: Charger, request: Asking, now: float) -> None:
     """Answer a command and do what it says. A known command without an entry here is NotSupported (FR-25)."""
     command = _table(charger.version).get(request.action)
     if command is not None:

@@ -18,6 +18,7 @@ from voltgate.simulator.charger import Charger
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.profile import Conduct, Profile
 from voltgate.simulator.scene import Scene
+from voltgate.simulator.soap import Ground, Soap
 from voltgate.simulator.tally import Fault, Tally
 
 TICK = 0.05
@@ -39,7 +40,8 @@ class Plan:
 
     Station number 7 is called `prefix` and "00007"; versions take turns. `password` is sent by HTTP Basic. `rate` is
     calls a second of the whole fleet at a fixed pace, for a treadmill; None: as fast as answers come. Faults that are
-    `tolerated` are counted, and do not make the run a failure.
+    `tolerated` are counted, and do not make the run a failure. With `soap` all stations speak that instead of
+    websockets, and `url` is the central system's: "{station}" in it stands for the identity, which is not added.
     """
 
     url: str
@@ -55,6 +57,7 @@ class Plan:
     seed: int = 1
     ca: str | None = None
     tolerated: frozenset[Fault] = frozenset()
+    soap: Soap | None = None
 
 
 class Fleet:
@@ -78,8 +81,10 @@ class Fleet:
         self.chargers = [self._charger(number) for number in range(1, plan.stations + 1)]
         self._gate = asyncio.Semaphore(_AT_ONCE)
         self._dialling: set[asyncio.Task[None]] = set()
-        self._trust = ssl.create_default_context(cafile=plan.ca) if plan.url.startswith("wss:") else None
+        secure = plan.url.startswith(("wss:", "https:"))
+        self._trust = ssl.create_default_context(cafile=plan.ca) if secure else None
         self._report = report
+        self._ground = self._soap_ground(plan.soap) if plan.soap is not None else None
         self.failures = 0
         self._pacing: asyncio.TimerHandle | None = None
         self._paced = 0.0
@@ -88,6 +93,10 @@ class Fleet:
         plan = self.plan
         version = plan.versions[number % len(plan.versions)]
         return Charger(f"{plan.prefix}{number:05d}", number, version, self.scene, plan.password)
+
+    def _soap_ground(self, soap: Soap) -> Ground:
+        chargers = {charger.identity: charger for charger in self.chargers}
+        return Ground(soap, self.plan.url, self.scene, chargers, self._trust, self._failed)
 
     # Connecting
 
@@ -107,6 +116,9 @@ class Fleet:
 
     async def _connect(self, charger: Charger) -> None:
         async with self._gate:
+            if self._ground is not None:
+                await self._ground.connect(charger)
+                return
             answer = await dial(
                 _address(self.plan.url, charger.identity),
                 offer=(charger.version,),
@@ -133,6 +145,8 @@ class Fleet:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run for as long as the plan says, or until `stop`; then finish what runs, and hang up."""
+        if self._ground is not None:
+            await self._ground.open()
         ticking = asyncio.get_running_loop().create_task(self._tick())
         try:
             await self._switch_on(stop)
@@ -148,6 +162,8 @@ class Fleet:
                 task.cancel()
             ticking.cancel()
             await asyncio.gather(ticking, *self._dialling, return_exceptions=True)
+            if self._ground is not None:
+                await self._ground.close()
 
     async def _tick(self) -> None:
         while True:

@@ -69,7 +69,7 @@ class Asked:
 
 
 class Request:
-    """A call of the far end, to be answered once, now or later."""
+    """A call of the far end on a websocket, to be answered once, now or later."""
 
     __slots__ = ("action", "id", "line", "payload")
 
@@ -86,6 +86,45 @@ class Request:
     def refuse(self, code: str, description: str = "") -> None:
         """Send a CALLERROR."""
         self.line.answered(frames.error(self.id, code, description))
+
+
+class Command(Protocol):
+    """A call of the far end as whoever obeys it sees it, whatever it came by."""
+
+    @property
+    def action(self) -> str:
+        """What is to be done."""
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What with, as OCPP-J has it."""
+
+    @property
+    def line(self) -> Talk:
+        """What it came by."""
+
+    def answer(self, payload: dict[str, Any]) -> None:
+        """Answer it."""
+
+    def refuse(self, code: str, description: str = "") -> None:
+        """Answer it with an error."""
+
+
+class Talk(Protocol):
+    """A line as the simulated station that speaks through it sees it: websocket or SOAP."""
+
+    @property
+    def open(self) -> int:
+        """The number of our calls that wait for an answer."""
+
+    def ask(self, asked: Asked, now: float) -> None:
+        """Send a call."""
+
+    def send(self, action: str, payload: dict[str, Any]) -> None:
+        """Send what nobody answers (2.1)."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Hang up; the owner hears `closed`."""
 
 
 class Owner(Protocol):
@@ -136,6 +175,17 @@ class Serials:
     def foreign(self, message_id: str) -> bool:
         """Tell whether this is the id of another simulated asker."""
         return bool(self._prefix) and message_id[8:24] == self._prefix[8:] and not message_id.startswith(self._prefix)
+
+    def judge(self, message_id: str, first: int) -> tuple[Fault, str]:
+        """Say what an answer is that no open call waits for; the connection's own ids begin with number `first`."""
+        if self.foreign(message_id):
+            return Fault.WRONG, "the answer to another station's call"
+        number = self.number(message_id)
+        if number is None or not 0 < number <= self.last:
+            return Fault.STRAY, "the answer to a call that was never made"
+        if number < first:
+            return Fault.LATE, "the answer to a call of an earlier connection"
+        return Fault.DOUBLED, "a second answer to the same call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +273,10 @@ class Line:
         """Send the answer to a call of the far end."""
         self.serving -= 1
         self.wire.send(text)
+
+    def close(self, code: int, reason: str) -> None:
+        """Start the closing handshake."""
+        self.wire.close(code, reason)
 
     def _expire(self, now: float) -> None:
         while self._open:
@@ -346,18 +400,8 @@ class Line:
             self._fault(Fault.COMPLAINT, "a frame of ours could not be read", text)
         elif message_id in self._expired:
             self._fault(Fault.LATE, f"answer to {self._expired.pop(message_id)} after its time-out", text)
-        elif self.serials.foreign(message_id):
-            self._fault(Fault.WRONG, "the answer to another station's call", text)
         else:
-            self._past(self.serials.number(message_id), text)
-
-    def _past(self, number: int | None, text: bytes) -> None:
-        if number is None or not 0 < number <= self.serials.last:
-            self._fault(Fault.STRAY, "the answer to a call that was never made", text)
-        elif number < self._first:
-            self._fault(Fault.LATE, "the answer to a call of an earlier connection", text)
-        else:
-            self._fault(Fault.DOUBLED, "a second answer to the same call", text)
+            self._fault(*self.serials.judge(message_id, self._first), text)
 
     def _broken(self, text: bytes, what: str, now: float) -> None:
         """Take what is no message: an answer to an open call ends it, and 2.x says that it could not read the frame."""

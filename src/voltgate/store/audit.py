@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +65,7 @@ def read_cursor(text: str) -> tuple[float, str]:
     """Read what `write_cursor` wrote. Raises ValueError for anything else."""
     try:
         at, ref = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
-    except (binascii.Error, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError("this is no cursor") from error
     if not isinstance(at, float) or not isinstance(ref, str) or not ref.isalnum():
         raise ValueError("this is no cursor")

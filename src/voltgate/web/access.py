@@ -146,7 +146,9 @@ async def anybody(request: Request, _: _Shown) -> Caller:
 
 
 def _at_least(role: PersonRole) -> Callable[[Request, object], Awaitable[Caller]]:
-    async def admitted(request: Request, _: _Shown) -> Caller:
+    shown = Security(_bearer, scopes=[role])  # the document names the role (OpenAPI 3.1, security requirement object)
+
+    async def admitted(request: Request, _: object = shown) -> Caller:
         caller = caller_of(request)
         if caller.rank < _RANK[role]:
             raise _forbidden(caller, f'This takes the role "{role}".')

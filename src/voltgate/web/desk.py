@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from voltgate.dialler import Dialling, Visitor
+from voltgate.dialler import Dialling, Visitor, version_of
 from voltgate.directory.slices import unhurried
-from voltgate.directory.stations import Station
+from voltgate.directory.stations import Entry, Station
 from voltgate.gateway import Gateway, World
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
@@ -96,11 +96,18 @@ class Desk:
     # Stations.
 
     def find(self, identity: str) -> Station:
-        """Find a station that is known. Raises Problem 404."""
-        directory = self.world.directory
-        station = directory.find(identity) or directory.unplaced(identity)
+        """Find a station that is known, or connected. Raises Problem 404."""
+        station = self._known(identity)
         if station is None:
             raise Problem(404, "Not Found", "Nobody knows this station.")
+        return station
+
+    def _known(self, identity: str) -> Station | None:
+        directory = self.world.directory
+        station = directory.find(identity) or directory.unplaced(identity)
+        if station is None and (session := self.gateway.sessions.get(directory.key(identity))) is not None:
+            # nobody knows it any more, and it stays until its transaction has ended
+            station = Station(session.identity, session.key, Entry(session.route), session.route, source="stranger")
         return station
 
     def session(self, identity: str) -> Session:
@@ -116,7 +123,8 @@ class Desk:
         found, total = await self.sorter.part(
             choice.roster(), choice.takes, choice.rank, part, backwards=sort == "-identity"
         )
-        return page_of([self.station(self.find(identity)) for identity in found], total, part)
+        known = [station for station in map(self._known, found) if station is not None]  # some may have gone meanwhile
+        return page_of(list(map(self.station, known)), total, part)
 
     def station(self, station: Station) -> models.Station:
         """Say what is known of a station."""
@@ -139,7 +147,7 @@ class Desk:
             "source": station.source,
             "connected": session is not None,
             "carrier": None if session is None else carrier_of(session),
-            "version": None if session is None else session.dialect.version,
+            "version": None if session is None else version_of(session),
             "address": None if session is None else address_of(session),
             "since": None if session is None else stamp(self.since(session)),
         }
@@ -172,7 +180,7 @@ class Desk:
         return models.Session(
             station=session.identity,
             carrier=carrier_of(session),
-            version=session.dialect.version,
+            version=version_of(session),
             route=session.route,
             address=address_of(session),
             since=stamp(self.since(session)),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import httptools
@@ -13,14 +16,20 @@ import httptools
 from voltgate.carriers.soap.coding import Misencoded, decoded
 from voltgate.carriers.websocket import tls
 from voltgate.carriers.websocket.heads import Headers
-from voltgate.ocpp.soap.writing import CONTENT_TYPE
+from voltgate.ocpp.soap.names import Edition
+from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
-_KEPT = 64
-"""Idle connections that are kept to one server."""
 _AT_ONCE = 256
-"""Posts under way to one server; more wait for their turn."""
+"""Connections to one server; more posts wait for their turn."""
+_MOST_WAITING = 10_000
+"""Posts that wait for a connection to one server."""
+_LOOK = 0.5
+"""Seconds between two looks at deadlines."""
 _FRESH = 4.0
 """Seconds that an idle connection is kept: many servers close theirs after five."""
+
+
+_BOUNDING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class Unreachable(Exception):  # noqa: N818 - it says what is the matter
@@ -41,11 +50,10 @@ class Target:
     path: str
     authority: str
     secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def server(self) -> tuple[str, int, bool]:
-        """What connections are kept for."""
-        return self.host, self.port, self.secure is not None
+    server: tuple[str, int, bool] = ("", 0, False)
+    """What connections are kept for."""
+    heads: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
+    """The heads of requests, by action, edition of SOAP and more headers."""
 
 
 def target(url: str, context: ssl.SSLContext | None = None) -> Target:
@@ -57,7 +65,8 @@ def target(url: str, context: ssl.SSLContext | None = None) -> Target:
     port = parts.port or (443 if is_secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     secure = (context or ssl.create_default_context()) if is_secure else None
-    return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure)
+    server = (parts.hostname, port, is_secure)
+    return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +78,37 @@ class Response:
     body: bytes
 
 
+Outcome: TypeAlias = Response | Unreachable | NoAnswer | TimeoutError
+Then: TypeAlias = Callable[[Outcome], None]
+"""Called once with the answer, or with what kept it from coming."""
+
+
 class _Connection(asyncio.Protocol):
-    """One connection to a server, for one post at a time."""
+    """One connection to a server, for one post at a time. `freed` is called when it may be used again."""
 
     __slots__ = (
-        "_body", "_coding", "_content_type", "_has_head", "_is_bounded", "_largest", "_parser", "_size", "_waiter",
-        "idle_since", "transport",
+        "_body", "_coding", "_content_type", "_freed", "_has_head", "_is_bounded", "_keeps", "_largest", "_parser",
+        "_size", "_status", "_then", "deadline", "idle_since", "transport",
     )  # fmt: skip
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, freed: Callable[[_Connection], None]) -> None:
         self._largest = largest
-        self._waiter: asyncio.Future[Response] | None = None
+        self._freed = freed
+        self._then: Then | None = None
+        self._parser = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport | None = None
+        self.deadline = 0.0
         self.idle_since = 0.0
         self._clear()
 
     def _clear(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._size = 0
         self._coding = self._content_type = ""
         self._is_bounded = False
         self._has_head = False
+        self._status = 0
+        self._keeps = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
@@ -100,35 +118,40 @@ class _Connection(asyncio.Protocol):
         """Tell whether another post may go by it."""
         return self.transport is not None and not self.transport.is_closing()
 
-    async def post(self, request: bytes) -> Response:
-        """Send a request and wait for its answer. Raises Unreachable and NoAnswer."""
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether an answer is still to come."""
+        return self._then is not None
+
+    def post(self, request: bytes, then: Then, deadline: float) -> None:
+        """Send a request; `then` hears its answer."""
         if self.transport is None:
-            raise Unreachable("the connection was lost")
-        self._waiter = asyncio.get_running_loop().create_future()
+            then(Unreachable("the connection was lost"))
+            return
+        self._then, self.deadline = then, deadline
         self.transport.write(request)
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = None
 
     def data_received(self, data: bytes) -> None:
-        if self._waiter is None:
+        if self._then is None:
             self.close()  # nobody asked
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            self._fail(NoAnswer(f"the answer is not HTTP: {type(problem).__name__}"))
+            self.fail(NoAnswer(f"the answer is not HTTP: {type(problem).__name__}"))
+            return
+        if self._status:
+            self._complete(self._status, keeps=self._keeps)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note the headers that count."""
-        match name.lower():
-            case b"content-encoding":
-                self._coding = value.decode("latin-1").strip().lower()
-            case b"content-type":
-                self._content_type = value.decode("latin-1")
-            case b"content-length" | b"transfer-encoding":
-                self._is_bounded = True
+        low = name.lower()
+        if low in _BOUNDING:
+            self._is_bounded = True
+        elif low == b"content-type":
+            self._content_type = value.decode("latin-1")
+        elif low == b"content-encoding":
+            self._coding = value.decode("latin-1").strip().lower()
 
     def on_headers_complete(self) -> None:
         """Hear that the body begins."""
@@ -138,7 +161,7 @@ class _Connection(asyncio.Protocol):
         """Take a part of the body."""
         self._size += len(part)
         if self._size > self._largest:
-            self._fail(NoAnswer(f"the answer is longer than {self._largest} bytes"))
+            self.fail(NoAnswer(f"the answer is longer than {self._largest} bytes"))
         else:
             self._body.append(part)
 
@@ -147,32 +170,38 @@ class _Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if 100 <= status < 200:
             self._clear()
-            return
-        self._complete(status, keeps=self._parser.should_keep_alive())
+        else:
+            self._status, self._keeps = status, self._parser.should_keep_alive()
 
     def _complete(self, status: int, *, keeps: bool) -> None:
-        content_type, coding, body = self._content_type, self._coding, b"".join(self._body)
-        self._clear()
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        outcome: Outcome
         try:
-            response = Response(status, content_type, decoded(body, coding, self._largest))
+            unpacked = decoded(body, self._coding, self._largest) if self._coding else body
+            outcome = Response(status, self._content_type, unpacked)
         except Misencoded as problem:
-            self._fail(NoAnswer(str(problem)))
-            return
-        if not keeps:
+            outcome, keeps = NoAnswer(str(problem)), False
+        self._clear()
+        then, self._then = self._then, None
+        if keeps:
+            self._freed(self)
+        else:
             self.close()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(response)
+        if then is not None:
+            then(outcome)
 
-    def _fail(self, problem: Exception) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(problem)
+    def fail(self, problem: Unreachable | NoAnswer | TimeoutError) -> None:
+        """Give up what was asked, and the connection with it."""
+        then, self._then = self._then, None
         self.close()
+        if then is not None:
+            then(problem)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         if exc is None and self._has_head and not self._is_bounded:
             self._complete(self._parser.get_status_code(), keeps=False)  # its end is that of the connection
-        self._fail(Unreachable("the connection was lost before the answer came"))
+        self.fail(Unreachable("the connection was lost before the answer came"))
 
     def close(self) -> None:
         """End the connection."""
@@ -180,59 +209,125 @@ class _Connection(asyncio.Protocol):
             self.transport.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """A post that waits for a connection."""
+
+    to: Target
+    request: bytes
+    then: Then
+    deadline: float
+    connect: float
+
+
+class _Server:
+    """The connections to one server: some idle, some busy, and posts that wait for one."""
+
+    def __init__(self) -> None:
+        self.idle: list[_Connection] = []
+        self.busy: set[_Connection] = set()
+        self.opening = 0
+        self.waiting: deque[_Post] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether no other connection may be opened."""
+        return len(self.busy) + self.opening >= _AT_ONCE
+
+
 class Client:
     """Posts envelopes. `largest` bounds answers, in bytes; `user_agent` is how we call ourselves."""
 
-    def __init__(self, largest: int, user_agent: str) -> None:
+    def __init__(self, largest: int, user_agent: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._largest = largest
         self._agent = user_agent
-        self._idle: dict[tuple[str, int, bool], deque[_Connection]] = {}
-        self._gates: dict[tuple[str, int, bool], asyncio.Semaphore] = {}
+        self._clock = clock
+        self._servers: dict[tuple[str, int, bool], _Server] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.TimerHandle | None = None
 
-    async def post(
+    def post(
         self,
         to: Target,
         body: bytes,
         action: str,
-        headers: tuple[tuple[str, str], ...],
+        headers: Headers,
         connect: float,
         patience: float,
-    ) -> Response:
-        """Post an envelope and give the answer. Raises Unreachable, NoAnswer and TimeoutError.
+        then: Then,
+        edition: Edition = "1.2",
+    ) -> None:
+        """Post an envelope; `then` hears the answer, maybe before this returns.
 
         `connect` and `patience` are the seconds that the connection and all of it may take.
         """
-        gate = self._gates.get(to.server)
-        if gate is None:
-            gate = self._gates[to.server] = asyncio.Semaphore(_AT_ONCE)
-        async with asyncio.timeout(patience), gate:
-            connection = self._kept(to) or await self._connected(to, connect)
-            try:
-                response = await connection.post(_request(to, body, action, headers, self._agent))
-            except BaseException:
-                connection.close()
-                raise
-            self._keep(to, connection)
-            return response
+        head = to.heads.get((action, edition, headers))
+        if head is None:
+            head = to.heads[action, edition, headers] = _head(to, edition, action, headers, self._agent)
+        request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
+        deadline = self._clock() + patience
+        server = self._server(to)
+        connection = self._kept(server)
+        if connection is not None:
+            server.busy.add(connection)
+            connection.post(request, then, deadline)
+        elif len(server.waiting) < _MOST_WAITING:
+            server.waiting.append(_Post(to, request, then, deadline, connect))
+            if not server.is_full:
+                self._open(server, to, connect)
+        else:
+            then(Unreachable("too many posts wait for a connection"))
+        self._look_out()
 
-    async def reach(self, to: Target, connect: float) -> None:
-        """See that there is a server, and keep the connection. Raises Unreachable."""
-        if (connection := self._kept(to)) is None:
-            connection = await self._connected(to, connect)
-        self._keep(to, connection)
+    def _server(self, to: Target) -> _Server:
+        server = self._servers.get(to.server)
+        if server is None:
+            server = self._servers[to.server] = _Server()
+        return server
 
-    def _kept(self, to: Target) -> _Connection | None:
-        idle = self._idle.get(to.server)
-        now = asyncio.get_running_loop().time()
-        while idle:
-            connection = idle.pop()
+    def _kept(self, server: _Server) -> _Connection | None:
+        now = self._clock()
+        while server.idle:
+            connection = server.idle.pop()
             if connection.is_open and now - connection.idle_since < _FRESH:
                 return connection
             connection.close()
         return None
 
-    async def _connected(self, to: Target, connect: float) -> _Connection:
-        connection = _Connection(self._largest)
+    def _freed(self, server: _Server, connection: _Connection) -> None:
+        """Use a connection for the next that waits, or keep it."""
+        server.busy.discard(connection)
+        if server.waiting:
+            post = server.waiting.popleft()
+            server.busy.add(connection)
+            connection.post(post.request, post.then, post.deadline)
+            return
+        connection.idle_since = self._clock()
+        server.idle.append(connection)
+        if len(server.idle) > _AT_ONCE:
+            server.idle.pop(0).close()
+
+    def _open(self, server: _Server, to: Target, connect: float) -> None:
+        server.opening += 1
+        task = asyncio.get_running_loop().create_task(self._opened(server, to, connect))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _opened(self, server: _Server, to: Target, connect: float) -> None:
+        try:
+            connection = await self._connected(server, to, connect)
+        except Unreachable as problem:
+            if not server.busy:
+                waiting, server.waiting = server.waiting, deque()
+                for post in waiting:
+                    post.then(problem)
+        else:
+            self._freed(server, connection)
+        finally:
+            server.opening -= 1
+
+    async def _connected(self, server: _Server, to: Target, connect: float) -> _Connection:
+        connection = _Connection(self._largest, lambda freed: self._freed(server, freed))
         try:
             async with asyncio.timeout(connect):
                 await tls.connect(lambda: connection, to.host, to.port, to.secure, to.host, connect)
@@ -242,34 +337,67 @@ class Client:
             raise Unreachable(f"cannot connect: {problem.strerror or problem}") from None
         return connection
 
-    def _keep(self, to: Target, connection: _Connection) -> None:
-        if not connection.is_open:
-            return
-        idle = self._idle.setdefault(to.server, deque())
-        connection.idle_since = asyncio.get_running_loop().time()
-        idle.append(connection)
-        if len(idle) > _KEPT:
-            idle.popleft().close()
+    async def reach(self, to: Target, connect: float) -> None:
+        """See that there is a server, and keep the connection. Raises Unreachable."""
+        server = self._server(to)
+        connection = self._kept(server)
+        self._freed(server, connection or await self._connected(server, to, connect))
+
+    # Deadlines: one look for all of them.
+
+    def _look_out(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+    def _look(self) -> None:
+        """Give up what is past its deadline, and connections that nobody has used for long."""
+        self._looking = None
+        now, there = self._clock(), False
+        for key, server in list(self._servers.items()):
+            server.busy = {connection for connection in server.busy if connection.is_busy}
+            for connection in [connection for connection in server.busy if connection.deadline <= now]:
+                connection.fail(TimeoutError())
+            late = [post for post in server.waiting if post.deadline <= now]
+            server.waiting = deque(post for post in server.waiting if post.deadline > now)
+            for post in late:
+                post.then(TimeoutError())
+            while server.idle and now - server.idle[0].idle_since > _FRESH:
+                server.idle.pop(0).close()
+            if server.busy or server.idle or server.waiting or server.opening:
+                there = True
+            else:
+                del self._servers[key]
+        if there:
+            self._look_out()
 
     def close(self) -> None:
-        """End every connection that is idle."""
-        for idle in self._idle.values():
-            for connection in idle:
-                connection.close()
-        self._idle.clear()
+        """End every connection; who waits hears that nobody was reached."""
+        if self._looking is not None:
+            self._looking.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for server in self._servers.values():
+            for connection in (*server.busy, *server.idle):
+                connection.fail(Unreachable("Voltgate is about to stop"))
 
 
-def _request(to: Target, body: bytes, action: str, headers: Headers, agent: str) -> bytes:
+def _head(to: Target, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
+    """Write the head of a request as far as the length of its body."""
+    kind = CONTENT_TYPES[edition]
+    named = any(name.lower() == "user-agent" for name, _ in headers)
     lines = [
         f"POST {to.path} HTTP/1.1",
         f"Host: {to.authority}",
-        f'Content-Type: {CONTENT_TYPE}; action="{action}"',
-        f"Content-Length: {len(body)}",
-        "Accept: application/soap+xml",
+        *((f'Content-Type: {kind}; action="{action}"',) if edition == "1.2" else _of_11(kind, action)),
+        "Accept: application/soap+xml, text/xml",
         "Accept-Encoding: gzip, deflate",
-        *(() if any(name == "User-Agent" for name, _ in headers) else (f"User-Agent: {agent}",)),
+        *(() if named else (f"User-Agent: {agent}",)),
         *(f"{name}: {value}" for name, value in headers),
-        "",
-        "",
+        "Content-Length: ",
     ]
-    return "\r\n".join(lines).encode("latin-1", "replace") + body
+    return "\r\n".join(lines).encode("latin-1", "replace")
+
+
+def _of_11(kind: str, action: str) -> tuple[str, str]:
+    """Give the headers that SOAP 1.1 has instead (section 6.1.1)."""
+    return f"Content-Type: {kind}", f'SOAPAction: "{action}"'

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 import httptools
 
@@ -18,6 +18,7 @@ from voltgate.carriers.websocket.heads import Headers, Refused, Request
 
 _MOST_QUEUED = 4
 """Requests that may come before the ones before them are answered; then nothing more is read."""
+_GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: "
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -35,13 +36,24 @@ Answered = Callable[[Answer], None]
 """Called once with the answer; too late for a connection that is gone, it has no effect."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Post:
-    """A request with its body, unpacked. `address` is where it came from, after trusted proxies."""
+    """A request with its body, unpacked. `memory` is the connection's, for whoever takes its requests.
+
+    `origin` gives where it came from.
+    """
 
     target: str
     body: bytes
     authorization: bytes | None = field(repr=False)
+    memory: list[Any] = field(repr=False)
+    origin: Callable[[], Origin] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from. `address` is the IP after trusted proxies, `forwarded_for` for X-Forwarded-For."""
+
     address: str
     forwarded_for: str
     user_agent: str | None
@@ -52,7 +64,7 @@ class Post:
 class SoapHost(Host, Protocol):
     """What a connection needs of its door, besides."""
 
-    def posted(self, connection: Connection, request: Request, body: bytes, answered: Answered) -> None:
+    def posted(self, connection: Connection, head: Head, body: bytes, answered: Answered) -> None:
         """Take a request."""
 
     def limits(self) -> Limits:
@@ -75,6 +87,30 @@ class Limits:
     """How long a request may take to arrive."""
 
 
+_LOOKED_AT = frozenset((b"accept-encoding", b"authorization", b"content-encoding", b"content-length", b"expect"))
+
+
+class Head:
+    """A request's head: the headers that count for every request, and all of them when somebody asks."""
+
+    __slots__ = ("_headers", "_target", "known")
+
+    def __init__(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        self._target = target
+        self._headers = headers
+        self.known = {low: value for name, value in headers if (low := name.lower()) in _LOOKED_AT}
+
+    @property
+    def target(self) -> str:
+        """The path and query."""
+        return self._target.decode("latin-1")
+
+    def request(self) -> Request:
+        """Give the whole of it."""
+        headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers)
+        return Request("POST", self.target, "1.1", headers)
+
+
 class _Phase(enum.Enum):
     IDLE = "waits for a request"
     READING = "reads a request"
@@ -85,7 +121,7 @@ class Connection(Arrival):
 
     __slots__ = (
         "_accepts", "_asks", "_body", "_busy", "_expects", "_fault", "_headers", "_keep", "_parser", "_phase", "_queue",
-        "_reading", "_seen", "_since", "_size", "_target", "soap",
+        "_reading", "_seen", "_since", "_size", "_target", "memory", "soap",
     )  # fmt: skip
 
     def __init__(self, soap: SoapHost, head_limits: tuple[int, int], peer: str = "") -> None:
@@ -94,7 +130,8 @@ class Connection(Arrival):
         self._parser = httptools.HttpRequestParser(self)
         self._phase = _Phase.IDLE
         self._since = soap.clock()
-        self._queue: deque[tuple[Request, bytes, bool]] = deque()
+        self._queue: deque[tuple[Head, bytes, bool]] = deque()
+        self.memory: list[Any] = []
         self._busy = False
         self._reading = True
         self._fault: Refused | None = None
@@ -104,12 +141,12 @@ class Connection(Arrival):
 
     def _begin_request(self) -> None:
         self._target = b""
-        self._headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._size = 0
         self._seen = 0
         self._expects = False
-        self._asks: Request | None = None
+        self._asks: Head | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to read requests."""
@@ -148,27 +185,21 @@ class Connection(Arrival):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Read a header."""
-        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+        self._headers.append((name, value))
         if len(self._headers) > self.head_limits[1]:
             self._fault = Refused(431, f"More than {self.head_limits[1]} headers.")
 
     def on_headers_complete(self) -> None:
         """Judge the head."""
-        method = self._parser.get_method().decode("latin-1")
-        target, version = self._target.decode("latin-1"), self._parser.get_http_version()
-        self._asks = request = Request(method, target, version, tuple(self._headers))
-        if self._fault is None:
-            self._fault = self._objection(request)
-        if self._fault is None and (request.one("expect") or "").lower() == "100-continue" and self.transport:
+        self._asks = asks = Head(self._target, self._headers)
+        if self._fault is None and self._parser.get_method() != b"POST":
+            self._fault = Refused(405, "SOAP is spoken here: POST an envelope.", (("Allow", "POST"),))
+        length = asks.known.get(b"content-length", b"")
+        if self._fault is None and length.isdigit() and int(length) > self.soap.limits().body:
+            self._fault = self._too_long()
+        expects = asks.known.get(b"expect", b"").lower() == b"100-continue"
+        if self._fault is None and expects and self.transport is not None:
             self.transport.write(_CONTINUE)
-
-    def _objection(self, request: Request) -> Refused | None:
-        if request.method != "POST":
-            return Refused(405, "SOAP is spoken here: POST an envelope.", (("Allow", "POST"),))
-        length = request.one("content-length")
-        if length is not None and length.isdecimal() and int(length) > self.soap.limits().body:
-            return self._too_long()
-        return None
 
     def _too_long(self) -> Refused:
         return Refused(413, f"The body is longer than {self.soap.limits().body} bytes.")
@@ -184,7 +215,8 @@ class Connection(Arrival):
     def on_message_complete(self) -> None:
         """Take a whole request."""
         if self._fault is None and self._asks is not None:
-            self._queue.append((self._asks, b"".join(self._body), self._parser.should_keep_alive()))
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+            self._queue.append((self._asks, body, self._parser.should_keep_alive()))
             if len(self._queue) > _MOST_QUEUED:
                 self._fault = Refused(400, "Too many requests were sent before the first was answered.")
         self._phase = _Phase.IDLE
@@ -194,18 +226,20 @@ class Connection(Arrival):
 
     def _next(self) -> None:
         while self._queue and not self._busy and not self.is_leaving:
-            request, body, self._keep = self._queue.popleft()
+            head, body, self._keep = self._queue.popleft()
             self._busy = True
-            self._accepts = request.one("accept-encoding") or ""
+            self._accepts = head.known.get(b"accept-encoding", b"").decode("latin-1")
+            coding = head.known.get(b"content-encoding", b"")
             try:
-                content = decoded(
-                    body, (request.one("content-encoding") or "").strip().lower(), self.soap.limits().body
-                )
+                content = body if not coding else self._unpacked(body, coding)
             except Misencoded as problem:
                 self._answer(Answer(415, str(problem).encode()))
             else:
-                self.soap.posted(self, request, content, self._once())
+                self.soap.posted(self, head, content, self._once())
         self._throttle(reading=len(self._queue) < _MOST_QUEUED)
+
+    def _unpacked(self, body: bytes, coding: bytes) -> bytes:
+        return decoded(body, coding.decode("latin-1").strip().lower(), self.soap.limits().body)
 
     def _throttle(self, *, reading: bool) -> None:
         if reading is not self._reading and self.transport is not None and not self.transport.is_closing():
@@ -260,6 +294,8 @@ class Connection(Arrival):
 
 
 def _written(answer: Answer, body: bytes, coding: str, *, keep: bool) -> bytes:
+    if answer.status == 200 and not coding and keep and not answer.headers:
+        return b"%s%s\r\nContent-Length: %d\r\n\r\n%s" % (_GOOD, answer.content_type.encode(), len(body), body)
     try:
         phrase = HTTPStatus(answer.status).phrase
     except ValueError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from voltgate.carriers.soap.connection import Answered, Connection, Limits, Post
+from voltgate.carriers.soap.connection import Answered, Connection, Head, Limits, Origin, Post
 from voltgate.carriers.websocket import origin
 from voltgate.carriers.websocket.arrival import Arrival
 from voltgate.carriers.websocket.door import Door, DoorSettings, Knock
-from voltgate.carriers.websocket.heads import Refused, Request
+from voltgate.carriers.websocket.heads import Refused
 from voltgate.carriers.websocket.link import Clock, Link
 from voltgate.ocpp.wheel import Wheel
 
@@ -51,27 +52,27 @@ class SoapDoor(Door):
     def _arrival(self, peer: str = "") -> Arrival:
         return Connection(self, self._head_limits(), peer)
 
-    def posted(self, connection: Connection, request: Request, body: bytes, answered: Answered) -> None:
+    def posted(self, connection: Connection, head: Head, body: bytes, answered: Answered) -> None:
         """Take a request from one of the connections."""
         if not connection.address:
-            refused = self._placed(connection, origin.station_address(connection.hop, request, self.settings.trusted))
+            address = origin.station_address(connection.hop, head.request(), self.settings.trusted)
+            refused = self._placed(connection, address)
             if refused is not None:
                 connection.refuse(refused)
                 return
-        self._take(self._post(connection, request, body), answered)
+        authorization = head.known.get(b"authorization")
+        origin_of = partial(self._origin, connection, head)
+        self._take(Post(head.target, body, authorization, connection.memory, origin_of), answered)
 
-    def _post(self, connection: Connection, request: Request, body: bytes) -> Post:
-        knock = self._knock(connection, request)
-        return Post(
-            target=request.target,
-            body=body,
-            authorization=knock.authorization,
-            # not the connection's: a proxy sends the requests of many stations by one
-            address=origin.station_address(connection.hop, request, self.settings.trusted),
-            forwarded_for=knock.forwarded_for,
-            user_agent=knock.user_agent,
-            secure=knock.secure,
-            listener=knock.listener,
+    def _origin(self, connection: Connection, head: Head) -> Origin:
+        """Say where a request came from: not its connection, by which a proxy sends those of many stations."""
+        request, trusted = head.request(), self.settings.trusted
+        return Origin(
+            origin.station_address(connection.hop, request, trusted),
+            origin.forwarded_for(connection.peer, connection.hop, request, trusted),
+            request.one("user-agent"),
+            self._context is not None,
+            self.settings.name,
         )
 
     def follow(self, settings: DoorSettings, bounds: Limits) -> None:

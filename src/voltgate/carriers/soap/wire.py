@@ -6,37 +6,40 @@ Envelopes that need no change go on as they came: `Originals` finds the envelope
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from uuid import uuid4
 
 import msgspec
 import structlog
 
-from voltgate.carriers.soap.client import Client, NoAnswer, Response, Target, Unreachable
+from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
 from voltgate.ocpp.framing import LONGEST_ID, decode, encode_call, encode_error, encode_result
-from voltgate.ocpp.messages import Call, Error, Result
+from voltgate.ocpp.messages import Call, CarriedCall, CarriedResult, Error, Result
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.addressing import readdress
 from voltgate.ocpp.soap.codec import Assumed, NoCounterpart
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import Fault, error_of, fault, fault_of
-from voltgate.ocpp.soap.names import ANONYMOUS, Service, Version
+from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
 from voltgate.ocpp.soap.operations import has
+from voltgate.ocpp.soap.template import Match, Template, template
 from voltgate.relay.wire import Receiver
 
 _REMEMBERED = 32
 """Envelopes of one station that may still go on as they came."""
 _URN = "urn:uuid:"
+_MOST_KNOWN = 64
+"""Kinds of answers of one backend that are known."""
 _AWAY = frozenset({502, 503, 504})
 """What a server that stands before a backend says when that is away."""
 
@@ -48,6 +51,7 @@ class Original:
     """An envelope as it came."""
 
     version: Version
+    edition: Edition
     message_id: str
     raw: bytes
 
@@ -66,10 +70,99 @@ class Originals:
         if len(self._by_text) > _REMEMBERED:
             self._by_text.popitem(last=False)
 
-    def find(self, text: bytes, version: Version) -> Original | None:
-        """Give the envelope of a message that is unchanged, if the other side speaks that version."""
+    def find(self, text: bytes, version: Version, edition: Edition) -> Original | None:
+        """Give the envelope of a message that is unchanged, if the other side speaks that version of OCPP and SOAP."""
         known = self._by_text.get(text)
-        return known if known is not None and known.version == version else None
+        return known if known is not None and (known.version, known.edition) == (version, edition) else None
+
+
+Known: TypeAlias = dict[tuple[Version, str], Template]
+"""How a backend answers, by version and action."""
+
+
+@runtime_checkable
+class TakesCalls(Protocol):
+    """A receiver that takes calls that did not come as text: a session."""
+
+    def take(self, call: CarriedCall, now: float) -> None:
+        """Take a call of the station."""
+
+
+@runtime_checkable
+class TakesReplies(Protocol):
+    """A receiver that takes answers that did not come as text: a leg."""
+
+    def replied(self, reply: CarriedResult, now: float) -> None:
+        """Take an answer of the backend."""
+
+
+class WholeCall(CarriedCall):
+    """A request of a SOAP station that fits a template: its content is read when somebody asks for it."""
+
+    __slots__ = ("_payload", "made", "match", "raw")
+
+    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
+        self._payload: bytes | None = None
+        super().__init__(message_id, made.envelope.operation, b"")
+        self.made = made
+        self.match = match
+        self.raw = raw
+
+    @property
+    def payload(self) -> bytes:
+        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
+        if self._payload is None:
+            self._payload = _payload_of(self.raw)
+        return self._payload
+
+    @payload.setter
+    def payload(self, payload: bytes) -> None:
+        self._payload = payload or None
+
+    def forwarded(self, to: str, sender: str) -> bytes | None:
+        """Give the envelope as it goes on to an address; None when it has to be written anew."""
+        return self.made.forwarded(self.raw, self.match, to, sender)
+
+    def carry(self, wire: object, message_id: str) -> None:
+        """Send it on: as it came to a SOAP backend of the same version."""
+        if not isinstance(wire, SoapWire) or not wire.post_whole(self, message_id):
+            wire.send(encode_call(message_id, self.action, self.payload))  # type: ignore[attr-defined]
+
+
+class WholeResult(CarriedResult):
+    """An answer of a SOAP backend that fits a template."""
+
+    __slots__ = ("_payload", "match", "raw")
+
+    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
+        self._payload: bytes | None = None
+        super().__init__(message_id, b"")
+        self.match = match
+        self.raw = raw
+
+    @property
+    def payload(self) -> bytes:
+        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
+        if self._payload is None:
+            self._payload = _payload_of(self.raw)
+        return self._payload
+
+    @payload.setter
+    def payload(self, payload: bytes) -> None:
+        self._payload = payload or None
+
+    def carry(self, wire: object, message_id: str) -> None:
+        """Send it home."""
+        if isinstance(wire, SoapWire):
+            wire.answer_whole(message_id, self.raw)
+        else:
+            wire.send(encode_result(message_id, self.payload))  # type: ignore[attr-defined]
+
+
+def _payload_of(raw: bytes) -> bytes:
+    envelope = parse(raw)
+    payload = codec.decode(envelope) if isinstance(envelope, Envelope) and envelope.kind != "fault" else None
+    return msgspec.json.encode(payload) if isinstance(payload, dict) else b"{}"
 
 
 class FarEnd(Protocol):
@@ -103,20 +196,27 @@ class _Exchange:
     envelope: Envelope
     message_id: str
     version: Version
-    content: bytes
+    raw: bytes
     answered: list[Answered] = field(default_factory=list)
+
+    def give(self, answer: Answer) -> None:
+        """Answer whoever waits."""
+        for answered in self.answered:
+            answered(answer)
 
 
 class SoapWire:
     """One side's SOAP, for one station: `serves` is the service that we are to it, "Cs" to a station.
 
     `version` is the one it speaks: a station's is that of its last request. `charges` tells whether a transaction runs
-    on a connector: one that is Occupied, as 1.2 and 1.5 say, is Charging then, else Preparing.
+    on a connector: one that is Occupied, as 1.2 and 1.5 say, is Charging then, else Preparing. `known` are the answers
+    that the far end gives, by action; wires to one backend share them.
     """
 
     __slots__ = (
-        "_calls", "_client", "_far", "_is_closed", "_open", "_originals", "_posting", "_queue", "_receiver", "_serves",
-        "_settings", "charges", "clock", "heard", "identity", "is_station", "subprotocol", "version",
+        "_calls", "_client", "_far", "_is_closed", "_is_posting", "_known", "_leg", "_open", "_originals", "_queue",
+        "_receiver", "_serves", "_session", "_settings", "charges", "clock", "edition", "heard", "identity",
+        "is_station", "subprotocol", "version",
     )  # fmt: skip
 
     def __init__(
@@ -130,9 +230,11 @@ class SoapWire:
         settings: WireSettings,
         clock: Callable[[], float],
         charges: Callable[[object], bool] | None = None,
+        known: Known | None = None,
     ) -> None:
         self.identity = identity
         self.version: Version = version
+        self.edition: Edition = "1.2"
         self.subprotocol = "ocpp1.6"
         self.is_station = serves == "Cs"
         self.heard = clock()
@@ -145,14 +247,19 @@ class SoapWire:
         self._originals = originals
         self._settings = settings
         self._receiver: Receiver | None = None
+        self._session: TakesCalls | None = None
+        self._leg: TakesReplies | None = None
         self._open: dict[str, _Exchange] = {}
-        self._queue: deque[bytes] = deque()
-        self._posting: asyncio.Task[None] | None = None
+        self._queue: deque[Callable[[], None]] = deque()
+        self._is_posting = False
+        self._known = {} if known is None else known
         self._is_closed = False
 
     def start(self, receiver: Receiver) -> None:
         """Bring messages to a receiver from now on."""
         self._receiver = receiver
+        self._session = receiver if isinstance(receiver, TakesCalls) else None
+        self._leg = receiver if isinstance(receiver, TakesReplies) else None
 
     # What the far end asks.
 
@@ -160,7 +267,7 @@ class SoapWire:
         """Take a request of the far end; it is answered when the receiver has answered, or is gone."""
         self.heard = self.clock()
         if self.is_station:
-            self.version = envelope.version
+            self.version, self.edition = envelope.version, envelope.edition
         if self._is_closed or self._receiver is None:
             answered(said(envelope, fault("InternalError", "Nobody is there to answer"), status=503))
             return
@@ -171,16 +278,43 @@ class SoapWire:
         self._look_at_status(envelope, payload)
         content = msgspec.json.encode(payload)
         message_id = _short(envelope.message_id)
-        exchange = self._open.get(message_id)
-        if exchange is not None and (exchange.content, exchange.envelope.operation) == (content, envelope.operation):
-            exchange.answered.append(answered)
+        if self._joins(message_id, raw, answered):
             return
-        if exchange is not None:
+        if message_id in self._open:
             message_id = _short(f"{envelope.message_id} {self.heard}")
-        self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, content, [answered])
+        self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, raw, [answered])
         text = encode_call(message_id, envelope.operation, content)
-        self._originals.keep(text, Original(envelope.version, envelope.message_id, raw))
+        self._originals.keep(text, Original(envelope.version, envelope.edition, envelope.message_id, raw))
         self._receiver.received(text, None, self.heard)
+
+    def _joins(self, message_id: str, raw: bytes, answered: Answered) -> bool:
+        """Let a station that repeats a request, while it waits for the answer, wait with the first; tell whether."""
+        exchange = self._open.get(message_id)
+        if exchange is None or exchange.raw != raw:
+            return False
+        exchange.answered.append(answered)
+        return True
+
+    def take_whole(self, made: Template, match: Match, raw: bytes, answered: Answered) -> None:
+        """Take a request that fits a template, and read no more of it than somebody asks for."""
+        self.heard = self.clock()
+        message_id = _short(match.message_id)
+        if self._joins(message_id, raw, answered):
+            return
+        session = self._session
+        if self._is_closed or session is None or message_id in self._open:
+            self._take_parsed(raw, answered)
+            return
+        self.version, self.edition = made.envelope.version, made.envelope.edition
+        self._open[message_id] = _Exchange(made.envelope, match.message_id, self.version, raw, [answered])
+        session.take(WholeCall(message_id, made, match, raw), self.heard)
+
+    def _take_parsed(self, raw: bytes, answered: Answered) -> None:
+        envelope = parse(raw, self._settings.largest)
+        if isinstance(envelope, BadEnvelope):
+            answered(said(envelope, envelope.fault))
+        else:
+            self.take(envelope, raw, answered)
 
     def _assumed(self) -> Assumed:
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -200,20 +334,31 @@ class SoapWire:
             return
         message = decode(text)
         if isinstance(message, Call):
-            self._queue.append(text)
-            if self._posting is None:
-                self._posting = asyncio.get_running_loop().create_task(self._post_all())
+            self._enqueue(partial(self._post, text))
         elif isinstance(message, Result | Error):
             exchange = self._open.pop(message.id, None)
             if exchange is not None:
-                answer = self._answer(exchange, message, text)
-                for answered in exchange.answered:
-                    answered(answer)
+                exchange.give(self._answer(exchange, message, text))
+
+    def post_whole(self, call: WholeCall, message_id: str) -> bool:
+        """Post a request as it came; False when this wire speaks otherwise."""
+        said = call.made.envelope
+        if self.is_station or (self.version, self.edition) != (said.version, said.edition):
+            return False
+        self._enqueue(partial(self._post_whole, call, message_id))
+        return True
+
+    def answer_whole(self, message_id: str, raw: bytes) -> None:
+        """Answer a request with an envelope as it came."""
+        exchange = self._open.pop(message_id, None)
+        if exchange is not None:
+            exchange.give(_envelope(raw, exchange.envelope.edition, 200))
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
-        original = self._originals.find(text, exchange.version)
+        edition = exchange.envelope.edition
+        original = self._originals.find(text, exchange.version, edition)
         if original is not None:
-            return _envelope(original.raw, 500 if isinstance(reply, Error) else 200)
+            return _envelope(original.raw, edition, 500 if isinstance(reply, Error) else 200)
         if isinstance(reply, Error):
             return said(exchange.envelope, fault_of(reply))
         version, operation = exchange.version, exchange.envelope.operation
@@ -221,9 +366,15 @@ class SoapWire:
         if not isinstance(body, str):
             return said(exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}"))
         written = writing.response(
-            version, self._serves, operation, body, message_id=_new_id(), relates_to=exchange.message_id
+            version,
+            self._serves,
+            operation,
+            body,
+            message_id=_new_id(),
+            relates_to=exchange.message_id,
+            edition=edition,
         )
-        return _envelope(written, 200)
+        return _envelope(written, edition, 200)
 
     def close(self, code: int, reason: str) -> None:
         """End: nobody who waits for an answer hears that all was well; the far end keeps what it must not lose."""
@@ -232,12 +383,8 @@ class SoapWire:
         self._is_closed = True
         left, self._open = self._open, {}
         for exchange in left.values():
-            answer = said(exchange.envelope, fault("InternalError", reason), status=503)
-            for answered in exchange.answered:
-                answered(answer)
+            exchange.give(said(exchange.envelope, fault("InternalError", reason), status=503))
         self._queue.clear()
-        if self._posting is not None:
-            self._posting.cancel()
 
     def pause(self) -> None:
         """Go on: an HTTP request is answered before the next comes, which is pause enough."""
@@ -245,49 +392,94 @@ class SoapWire:
     def resume(self) -> None:
         """Go on: nothing was paused."""
 
-    # Our calls.
+    # Our calls: posted one after the other.
 
-    async def _post_all(self) -> None:
-        """Post what waits, one call after the other."""
-        try:
-            while self._queue and not self._is_closed:
-                await self._post(self._queue.popleft())
-        except Exception:
-            log.exception("a fault of Voltgate: a call could not be posted", station=self.identity)
-        finally:
-            self._posting = None
+    def _enqueue(self, post: Callable[[], None]) -> None:
+        if self._is_posting:
+            self._queue.append(post)
+        elif not self._is_closed:
+            self._is_posting = True
+            post()
 
-    async def _post(self, text: bytes) -> None:
+    def _posted(self) -> None:
+        """Go on with the next call."""
+        if self._queue and not self._is_closed:
+            self._queue.popleft()()
+        else:
+            self._is_posting = False
+
+    def _post(self, text: bytes) -> None:
         call = decode(text)
         assert isinstance(call, Call)  # noqa: S101 - `send` queues nothing else
         target = self._far.target()
         if isinstance(target, str):
-            self._failed(call, "InternalError", target)
+            self._not_posted(call, Error("", "InternalError", target))
             return
-        original = self._originals.find(text, self.version)
+        original = self._originals.find(text, self.version, self.edition)
         written = self._request(call, original, target)
         if isinstance(written, Error):
-            self._failed(call, written.code, written.description)
-            return
-        try:
-            response = await self._client.post(
-                target,
-                written,
-                f"/{call.action}",
-                self._far.headers(),
-                self._settings.connect,
-                self._settings.patience,
-            )
-        except (Unreachable, NoAnswer, TimeoutError) as problem:
-            self._unanswered(call, problem)
+            self._not_posted(call, written)
         else:
-            self._answered(call, response, original)
+            self._send_off(target, written, call.action, partial(self._heard_of, call, original))
+
+    def _not_posted(self, call: Call, error: Error) -> None:
+        self._posted()
+        self._failed(call, error.code, error.description)
+
+    def _send_off(self, target: Target, written: bytes, action: str, then: Callable[[Outcome], None]) -> None:
+        settings = self._settings
+        headers = self._far.headers()
+        self._client.post(
+            target, written, f"/{action}", headers, settings.connect, settings.patience, then, self.edition
+        )
+
+    def _heard_of(self, call: Call, original: Original | None, outcome: Outcome) -> None:
+        self._posted()
+        if isinstance(outcome, Response):
+            self._answered(call, outcome, original)
+        else:
+            self._unanswered(call, outcome)
+
+    def _post_whole(self, call: WholeCall, message_id: str) -> None:
+        target = self._far.target()
+        written = call.forwarded(target.url, self._far.sender()) if isinstance(target, Target) else None
+        if written is None or isinstance(target, str):
+            self._is_posting = False
+            self._post(encode_call(message_id, call.action, call.payload))
+        else:
+            self._send_off(target, written, call.action, partial(self._heard_whole, call, message_id))
+
+    def _heard_whole(self, call: WholeCall, message_id: str, outcome: Outcome) -> None:
+        """Take the answer to a request that went on as it came: by a template, else as any other."""
+        reply = self._whole_result(call, message_id, outcome)
+        if reply is not None and self._leg is not None and not self._is_closed:
+            self._posted()
+            self.heard = self.clock()
+            self._leg.replied(reply, self.heard)
+        else:
+            sent = Call(message_id, call.action, b"")
+            self._heard_of(sent, Original(self.version, self.edition, call.match.message_id, call.raw), outcome)
+
+    def _whole_result(self, call: WholeCall, message_id: str, outcome: Outcome) -> WholeResult | None:
+        if not isinstance(outcome, Response) or outcome.status != 200:
+            return None
+        known = self._known.get((self.version, call.action))
+        match = known.match(outcome.body) if known is not None else None
+        if known is not None and match is not None and match.relates_to in ("", call.match.message_id):
+            return WholeResult(message_id, known, match, outcome.body)
+        envelope = parse(outcome.body, self._settings.largest)
+        if isinstance(envelope, Envelope) and envelope.kind == "response" and envelope.operation == call.action:
+            made = template(outcome.body, envelope)
+            if made is not None and len(self._known) < _MOST_KNOWN:
+                self._known[self.version, call.action] = made
+        return None
 
     def _request(self, call: Call, original: Original | None, target: Target) -> bytes | Error:
         """Give the envelope of a call: as it came but for the addresses, or written anew."""
         sender = self._far.sender()
         if original is not None:
-            readdressed = readdress(original.raw, to=target.url, sender=sender or None, reply_to=ANONYMOUS)
+            made = None if original.message_id else _long(call.id)
+            readdressed = readdress(original.raw, target.url, sender or None, ANONYMOUS, made)
             if isinstance(readdressed, bytes):
                 return readdressed
         if not has(self.version, self._calls, call.action):
@@ -308,9 +500,10 @@ class SoapWire:
                     message_id=_long(call.id),
                     to=target.url,
                     sender=sender,
+                    edition=self.edition,
                 )
 
-    def _unanswered(self, call: Call, problem: Exception) -> None:
+    def _unanswered(self, call: Call, problem: Unreachable | NoAnswer | TimeoutError) -> None:
         """Say that nobody answered; a backend that cannot be reached is away, like one whose socket has closed."""
         if isinstance(problem, TimeoutError):
             return  # whoever asked has a deadline of his own
@@ -327,14 +520,16 @@ class SoapWire:
             else:
                 self._failed(call, "InternalError", f"HTTP {response.status}, and no SOAP: {envelope.reason}")
             return
-        asked = _long(call.id) if original is None else original.message_id
-        if envelope.relates_to and asked and envelope.relates_to != asked:
+        asked = (original.message_id if original is not None else "") or _long(call.id)
+        if envelope.relates_to and envelope.relates_to != asked:
             self._failed(call, "ProtocolError", "RelatesTo speaks of another request")
             return
         self.heard = self.clock()
         reply = self._reply(call, envelope)
         if original is not None:
-            self._originals.keep(reply, Original(envelope.version, envelope.message_id, response.body))
+            self._originals.keep(
+                reply, Original(envelope.version, envelope.edition, envelope.message_id, response.body)
+            )
         self._received(reply)
 
     def _reply(self, call: Call, envelope: Envelope) -> bytes:
@@ -386,13 +581,14 @@ def _new_id() -> str:
     return f"{_URN}{uuid4()}"
 
 
-def _envelope(body: bytes, status: Literal[200, 400, 500, 503]) -> Answer:
+def _envelope(body: bytes, edition: Edition, status: Literal[200, 400, 500, 503]) -> Answer:
     headers = (("Retry-After", "10"),) if status == 503 else ()
-    return Answer(status, body, writing.CONTENT_TYPE, headers)
+    return Answer(status, body, writing.CONTENT_TYPES[edition], headers)
 
 
 def said(envelope: Envelope | BadEnvelope, what: Fault, status: Literal[400, 500, 503] | None = None) -> Answer:
-    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500)."""
-    by_role: Literal[400, 500] = 400 if what.role == "Sender" else 500
-    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id)
-    return _envelope(body, status or by_role)
+    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500; SOAP 1.1: 500)."""
+    edition = envelope.edition
+    by_role: Literal[400, 500] = 400 if what.role == "Sender" and edition == "1.2" else 500
+    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id, edition=edition)
+    return _envelope(body, edition, status or by_role)

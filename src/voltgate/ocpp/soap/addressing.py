@@ -1,7 +1,7 @@
 """Readdressing: a message sent on to somebody else, with its body, its identity and its MessageID as they came.
 
-Only the values of To, From and ReplyTo are replaced, in the bytes as they are: the places are found by a parser that
-counts bytes and stops at the body. Source: WS-Addressing 1.0 section 3.
+Only the values of To, From and ReplyTo are replaced, and a MessageID that is missing is added, in the bytes as they
+are: the places are found by a parser that counts bytes and stops at the body. Source: WS-Addressing 1.0 section 3.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from voltgate.ocpp.soap.names import ADDRESSING, SOAP
 
 _ENVELOPE, _HEADER, _BODY = f"{SOAP} Envelope", f"{SOAP} Header", f"{SOAP} Body"
 _ENDPOINTS = (f"{ADDRESSING} From", f"{ADDRESSING} ReplyTo")
-_NAMES = (f"{ADDRESSING} To", *_ENDPOINTS)
+_NAMES = (f"{ADDRESSING} To", *_ENDPOINTS, f"{ADDRESSING} MessageID")
 _UNREADABLE = BadEnvelope("ProtocolError", "The header cannot be read")
 
 
@@ -100,14 +100,20 @@ class _Places:
 
 
 def readdress(
-    raw: bytes, to: str | None = None, sender: str | None = None, reply_to: str | None = None
+    raw: bytes,
+    to: str | None = None,
+    sender: str | None = None,
+    reply_to: str | None = None,
+    message_id: str | None = None,
 ) -> bytes | BadEnvelope:
-    """Replace the values of To, From and ReplyTo and keep every other byte; None keeps a header, too.
+    """Replace the values of To, From, ReplyTo and MessageID and keep every other byte; None keeps a header, too.
 
-    A header that is missing is added. `raw` is a message that `envelope.parse` took; a BadEnvelope is one that is read
-    otherwise by another parser, such as one with names of letters that XML did not always allow.
+    A header that is missing is added. `message_id` is for a message that came without. `raw` is a message of SOAP 1.2
+    that `envelope.parse` took; a BadEnvelope is one that is read otherwise by another parser, such as one with names
+    of letters that XML did not always allow.
     """
-    wanted = {name: value for name, value in zip(_NAMES, (to, sender, reply_to), strict=True) if value is not None}
+    values = zip(_NAMES, (to, sender, reply_to, message_id), strict=True)
+    wanted = {name: value for name, value in values if value is not None}
     found = document(raw)
     if found is None:
         return _UNREADABLE

@@ -3,7 +3,7 @@
 Nothing is guessed from raw bytes: version and operation are the body's, the identity is the parsed header's. What two
 readers could read differently is refused, because a backend gets the same bytes: two identities, two actions, an Action
 that speaks of another operation, document types, processing instructions.
-Source: SOAP 1.2 part 1 section 5; WS-Addressing 1.0 section 3; OCPP-S 1.6 section 3.
+Source: SOAP 1.2 part 1 section 5; SOAP 1.1 section 4; WS-Addressing 1.0 section 3; OCPP-S 1.6 section 3.
 """
 
 from __future__ import annotations
@@ -15,8 +15,18 @@ from typing import NoReturn
 from lxml import etree
 
 from voltgate.ocpp.soap.characters import document
-from voltgate.ocpp.soap.faults import Fault, Subcode, fault
-from voltgate.ocpp.soap.names import ADDRESSING, SOAP, SOAP_11, SPELLINGS, SUBCODE_VERSIONS, Kind, Service, Version
+from voltgate.ocpp.soap.faults import Fault, Subcode, fault, fault_11
+from voltgate.ocpp.soap.names import (
+    ADDRESSING,
+    EDITIONS,
+    SOAP,
+    SPELLINGS,
+    SUBCODE_VERSIONS,
+    Edition,
+    Kind,
+    Service,
+    Version,
+)
 from voltgate.ocpp.soap.operations import means, operations
 
 LARGEST = 1 << 20
@@ -45,7 +55,8 @@ _is_deep = etree.XPath("boolean(/" + "*/" * DEEPEST + "*)")
 _is_crowded = etree.XPath(f"boolean(descendant::*[{MOST_HEADERS + 1}])")
 _prolog = re.compile(rb"(?>\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL).match
 
-_ENVELOPE, _HEADER, _BODY, _FAULT = (f"{{{SOAP}}}{name}" for name in ("Envelope", "Header", "Body", "Fault"))
+_ENVELOPES = {f"{{{space}}}Envelope": edition for space, edition in EDITIONS.items()}
+_FAULTS = frozenset(f"{{{space}}}Fault" for space in EDITIONS)
 _ADDRESS = f"{{{ADDRESSING}}}Address"
 _TEXTS = {f"{{{ADDRESSING}}}{name}": name for name in ("Action", "MessageID", "RelatesTo", "To")}
 _ENDPOINTS = {f"{{{ADDRESSING}}}{name}": name for name in ("From", "ReplyTo")}
@@ -82,6 +93,7 @@ class Envelope:
     reply_to: str = ""
     to: str = ""
     fault: Fault | None = None
+    edition: Edition = "1.2"
 
     def __repr__(self) -> str:
         return f"Envelope({self.version} {self.service} {self.operation} {self.kind}, {self.identity!r})"
@@ -91,7 +103,7 @@ class Envelope:
 class BadEnvelope:
     """A message that cannot be taken, and the fault to answer it with.
 
-    `version`, `identity` and `message_id` are what could be read of it; `reason` repeats nothing of the message.
+    `version`, `edition`, `identity` and `message_id` are what could be read of it; `reason` repeats nothing of it.
     """
 
     subcode: Subcode
@@ -99,6 +111,7 @@ class BadEnvelope:
     version: Version = "1.6"
     identity: str = ""
     message_id: str = ""
+    edition: Edition = "1.2"
 
     @property
     def fault(self) -> Fault:
@@ -117,15 +130,19 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
 def parse(raw: bytes, largest: int = LARGEST) -> Envelope | BadEnvelope:
     """Read a message of at most `largest` bytes, already decompressed."""
     try:
-        header, body = _parts(_tree(raw, largest))
-        found = {} if header is None else _headers(header)
+        root = _tree(raw, largest)
     except _Refused as refused:
         return refused.bad
+    found: dict[str, str] = {}
+    edition = _ENVELOPES.get(root.tag, "1.2")
     try:
-        return _envelope(body, found)
+        header, body = _parts(root)
+        found = {} if header is None else _headers(header)
+        envelope = _envelope(body, found)
+        return envelope if edition == "1.2" else replace(envelope, edition=edition)
     except _Refused as refused:
         identity, message_id = found.get(_IDENTITY, ""), found.get("MessageID", "")
-        return replace(refused.bad, identity=identity, message_id=message_id)
+        return replace(refused.bad, identity=identity, message_id=message_id, edition=edition)
 
 
 def _tree(raw: bytes, largest: int) -> etree._Element:
@@ -163,11 +180,11 @@ def _has_instructions(root: etree._Element) -> bool:
 
 def _parts(root: etree._Element) -> tuple[etree._Element | None, etree._Element]:
     """Give the header, if there is one, and the one child of the body."""
-    if root.tag != _ENVELOPE:
-        is_11 = root.tag == f"{{{SOAP_11}}}Envelope"
-        raise _Refused("The message is in SOAP 1.1, not 1.2" if is_11 else "The message is not a SOAP envelope")
+    if root.tag not in _ENVELOPES:
+        raise _Refused("The message is not a SOAP envelope")
+    space = root.tag.removesuffix("Envelope")
     tags = [part.tag for part in root]
-    if tags not in ([_HEADER, _BODY], [_BODY]):
+    if tags not in ([f"{space}Header", f"{space}Body"], [f"{space}Body"]):
         raise _Refused("The envelope is not one header and one body")
     bodies = root[-1]
     if len(bodies) != 1:
@@ -212,7 +229,7 @@ def _address(endpoint: etree._Element) -> str:
 
 
 def _envelope(body: etree._Element, found: dict[str, str]) -> Envelope:
-    if body.tag == _FAULT:
+    if body.tag in _FAULTS:
         return _filled("fault", body, _fault_version(body), "Cs", "", found, _fault(body))
     version, service, operation, kind = _BODIES.get(body.tag) or _unknown(body.tag)
     if _IDENTITY in found and SPELLINGS.get(found["namespace"], ("",))[0] != version:
@@ -257,6 +274,8 @@ def _unknown(tag: str) -> NoReturn:
 
 
 def _fault(body: etree._Element) -> Fault:
+    if body.tag != f"{{{SOAP}}}Fault":
+        return fault_11((body.findtext("faultcode") or "").strip(), (body.findtext("faultstring") or "").strip())
     role, subcode = (_text_at(body, *path).rpartition(":")[2] for path in (("Code", "Value"), _SUBCODE))
     return Fault(role, subcode, _text_at(body, "Reason", "Text"))
 

@@ -29,6 +29,8 @@ _SUBCODES: dict[str, Subcode] = {
 """The subcode of each error code; every other is an InternalError."""
 
 _CODES = {**{code: code for code in _SUBCODES}, "InternalError": "InternalError", "GenericError": "GenericError"}
+_ROLES_11 = {"Client": "Sender", "Server": "Receiver"}
+"""What SOAP 1.1 calls them."""
 _RECEIVERS = frozenset({"InternalError", "NotSupported"})
 
 
@@ -44,6 +46,19 @@ class Fault:
 def fault(subcode: str, reason: str) -> Fault:
     """Make the fault of a subcode, with the role that OCPP gives it."""
     return Fault("Receiver" if subcode in _RECEIVERS else "Sender", subcode, reason)
+
+
+def code_11(fault: Fault) -> str:
+    """Give the code that a fault has in SOAP 1.1, without its prefix: it has no subcodes, but dots (section 4.4.1)."""
+    code = next((code for code, role in _ROLES_11.items() if role == fault.role), fault.role)
+    return f"{code}.{fault.subcode}" if fault.subcode else code
+
+
+def fault_11(code: str, reason: str) -> Fault:
+    """Read the code of a fault of SOAP 1.1; one that is not SOAP's own is taken for OCPP's subcode."""
+    first, _, subcode = code.rpartition(":")[2].partition(".")
+    role = _ROLES_11.get(first)
+    return fault(first, reason) if role is None else Fault(role, subcode, reason)
 
 
 def fault_of(error: Error) -> Fault:

@@ -8,12 +8,15 @@ Version: TypeAlias = Literal["1.2", "1.5", "1.6"]
 Service: TypeAlias = Literal["Cs", "Cp"]
 """The central system's service, which stations call, and the charge point's, which backends call."""
 Kind: TypeAlias = Literal["request", "response", "fault"]
+Edition: TypeAlias = Literal["1.1", "1.2"]
+"""The edition of SOAP itself: OCPP-S is 1.2, but there are stations that send 1.1 (SO-14)."""
 
 VERSIONS: tuple[Version, ...] = ("1.2", "1.5", "1.6")
 SERVICES: tuple[Service, ...] = ("Cs", "Cp")
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
+EDITIONS: dict[str, Edition] = {SOAP: "1.2", SOAP_11: "1.1"}
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{ADDRESSING}/anonymous"
 """The address of whoever waits for the answer on the connection that the request came on."""

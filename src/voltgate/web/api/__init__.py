@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
@@ -36,21 +36,32 @@ def install(app: FastAPI, access: Access, made: MadeTokens | None = None, resour
 
 
 async def asks_only_what_there_is(request: Request) -> None:
-    """Refuse query parameters that an operation does not have: a misspelt filter must not give everything."""
+    """Refuse query parameters that an operation does not have: a misspelt filter must not give everything.
+
+    One that is written twice is refused too, where it has one value: two readers could go by different ones.
+    """
     if not request.query_params:
         return
-    unknown = sorted(set(request.query_params) - set(_names(request.scope["route"].dependant)))
-    if unknown:
-        raise problems.invalid([{"loc": ("query", name), "msg": "there is no such parameter"} for name in unknown])
+    asked, known = request.query_params, dict(_parameters(request.scope["route"].dependant))
+    mistakes = {name: "there is no such parameter" for name in asked if name not in known}
+    mistakes |= {name: "is there twice" for name in known if not known[name] and len(asked.getlist(name)) > 1}
+    if mistakes:
+        raise problems.invalid([{"loc": ("query", name), "msg": mistakes[name]} for name in sorted(mistakes)])
 
 
-def _names(dependant: Any) -> Iterator[str]:
-    """Name the query parameters of an operation, one by one or as the fields of a model, and of what it depends on."""
+def _parameters(dependant: Any) -> Iterator[tuple[str, bool]]:
+    """Name the query parameters of an operation, and of what it depends on; tell whether each may be there often."""
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from (inner.alias or name for name, inner in kind.model_fields.items())
+            for name, inner in kind.model_fields.items():
+                yield inner.alias or name, _is_list(inner.annotation)
         else:
-            yield field.alias
+            yield field.alias, _is_list(kind)
     for inner in dependant.dependencies:
-        yield from _names(inner)
+        yield from _parameters(inner)
+
+
+def _is_list(kind: Any) -> bool:
+    origin = get_origin(kind) or kind
+    return origin in (list, tuple, set, frozenset) or any(_is_list(part) for part in get_args(kind))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Query
 
 from voltgate.relay.session import GOING_AWAY
@@ -15,6 +16,8 @@ from voltgate.web.paging import AskedPart, Page
 from voltgate.web.problems import declared
 
 router = APIRouter(tags=["stations"])
+
+log = structlog.get_logger("voltgate.web")
 
 
 @router.get("/stations", summary="List stations", responses=declared(503))
@@ -50,6 +53,8 @@ async def forget(desk: AtDesk, _: Operator, identity: Identity) -> None:
 @router.post(
     "/stations/{identity}/disconnect", summary="Disconnect a station", status_code=202, responses=declared(404, 409)
 )
-async def disconnect(desk: AtDesk, _: Operator, identity: Identity) -> None:
+async def disconnect(desk: AtDesk, caller: Operator, identity: Identity) -> None:
     """Close the connection of a station: it will come again."""
-    desk.session(identity).end(GOING_AWAY, "Disconnected by an operator")
+    session = desk.session(identity)
+    log.info("station is disconnected", station=session.identity, by=caller.name)
+    session.end(GOING_AWAY, "Disconnected by an operator")

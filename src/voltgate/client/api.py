@@ -1,0 +1,194 @@
+"""The API of a gateway, as the commands ask it: answers are JSON, everything else is a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from voltgate import __version__
+from voltgate.client.failure import OutOfReach, Refused
+from voltgate.client.problem import members, sentence
+from voltgate.client.token_file import is_here, token_for
+from voltgate.client.words import clean
+
+Json = dict[str, Any]
+
+_JSON = {"content-type": "application/json"}
+
+CONNECT = 10.0
+ANSWER = 30.0
+LONG = 300.0
+"""Seconds that a whole list of stations may take."""
+PAGE = 1000
+"""Items that the API gives at a time, at most."""
+
+
+def path(*parts: str) -> str:
+    """Join the parts of a path; an identity may hold anything."""
+    return "/".join(quote(part, safe="", errors="surrogateescape") for part in parts)
+
+
+def connect(url: str, token_file: Path | None = None, config: Path | None = None) -> Api:
+    """Give the API at `url`, with the token that is meant for it. Raises Refused."""
+    _check(url)
+    try:
+        return Api(url, token_for(url, token_file, config, os.environ))
+    except (httpx2.InvalidURL, ValueError, ImportError) as error:  # the two last: of a proxy in the environment
+        raise Refused(f"{url} cannot be asked: {error}") from None
+
+
+def _trust(url: str) -> ssl.SSLContext:
+    """Say which certificates are trusted: the system's, or SSL_CERT_FILE's; none are read where none is needed."""
+    return ssl.create_default_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if "@" in url:
+        raise Refused("a gateway's address holds no password: give a token in VOLTGATE_TOKEN or by --token-file")
+    if not sound:
+        raise Refused(f'"{clean(url)}" is no address of a gateway: give one like http://127.0.0.1:8000')
+
+
+class Api:
+    """The API of one gateway, asked with one token. Every method raises Refused and OutOfReach."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.url = url
+        headers = {"user-agent": f"voltgate/{__version__}"}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        self.http = httpx2.Client(
+            base_url=f"{url.rstrip('/')}/api/v1/",
+            headers=headers,
+            timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
+            verify=_trust(url),
+            trust_env=not is_here(url),  # no proxy stands between a machine and itself
+        )
+
+    def __enter__(self) -> Api:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    def get(self, where: str, **query: Any) -> Any:
+        """Read what is at a path."""
+        return self.ask("GET", where, query=query)
+
+    def ask(
+        self, method: str, where: str, body: object = None, *, query: Json | None = None, wait: float = ANSWER
+    ) -> Any:
+        """Ask for anything; gives the JSON of the answer, None where there is none. `wait` is in seconds."""
+        return _read(self._answer(method, where, body, query, wait))
+
+    def text(self, where: str, **query: Any) -> Iterator[str]:
+        """Read a text, piece by piece as it comes."""
+        try:
+            with self.http.stream("GET", where, params=_given(query), timeout=LONG) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise refusal(answer)
+                yield from answer.iter_text()
+        except httpx2.RequestError as error:
+            raise self.out_of_reach(error) from None
+
+    def items(self, where: str, offset: int, limit: int, **query: Any) -> Json:
+        """Read a list in as many pages as `limit` needs: {"items", "total", "offset", "limit"}."""
+        items: list[Any] = []
+        while True:
+            page = self.get(where, offset=offset + len(items), limit=min(PAGE, limit - len(items)), **query)
+            if not {"items", "total"} <= page.keys():
+                raise _stranger(self.url)
+            items += page["items"]
+            if len(items) >= limit or not page["items"] or offset + len(items) >= page["total"]:
+                return {"items": items, "total": page["total"], "offset": offset, "limit": limit}
+
+    def out_of_reach(self, error: httpx2.RequestError) -> OutOfReach:
+        """Say why the gateway did not answer."""
+        reason = _reason(error)
+        if isinstance(reason, ssl.SSLError):
+            return OutOfReach(f"{self.url} is not trusted ({reason.strerror}): name its authority in SSL_CERT_FILE")
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return OutOfReach(f"nobody answers at {self.url} ({_words(reason)}): is the gateway running?")
+        if isinstance(error, httpx2.TimeoutException):
+            return OutOfReach(f"{self.url} did not answer in time: what was asked may have been done all the same")
+        return OutOfReach(f"the connection to {self.url} broke ({_words(reason)}): try again")
+
+    def _answer(self, method: str, where: str, body: object, query: Json | None, wait: float) -> httpx2.Response:
+        try:
+            return self.http.request(
+                method,
+                where,
+                content=None if body is None else json.dumps(body, separators=(",", ":")),
+                headers=None if body is None else _JSON,
+                params=_given(query or {}),
+                timeout=httpx2.Timeout(wait, connect=CONNECT),
+            )
+        except httpx2.RequestError as error:
+            raise self.out_of_reach(error) from None
+
+
+def _given(query: Json) -> dict[str, Any]:
+    """Leave out what was not asked for; the API spells true and false like JSON."""
+    return {
+        key: str(value).lower() if isinstance(value, bool) else value
+        for key, value in query.items()
+        if value is not None
+    }
+
+
+def _read(answer: httpx2.Response) -> Any:
+    if not answer.is_success:
+        raise refusal(answer)
+    if not answer.content:
+        return None
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise _stranger(str(answer.url))
+    return document
+
+
+def _stranger(url: str) -> Refused:
+    return Refused(f"{url} does not answer as the API of Voltgate does: is it the right address?")
+
+
+def refusal(answer: httpx2.Response) -> Refused:
+    """Say what the API objected to; the body must have been read."""
+    if answer.is_redirect:
+        to = answer.headers.get("location", "elsewhere")
+        return Refused(f"{answer.url} leads to {to}: give the gateway's own address with --url", answer.status_code)
+    document = members(answer.content)
+    return Refused(sentence(answer.status_code, document), answer.status_code, document)
+
+
+def _reason(error: BaseException) -> BaseException:
+    """Find what the operating system or TLS said, where they did."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
+def _words(reason: BaseException) -> str:
+    said = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+    return clean(said.lower()) or type(reason).__name__

@@ -1,0 +1,106 @@
+"""Live messages and events, a line each, as they happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from voltgate.client.api import Api
+from voltgate.client.screen import print_json, remark
+from voltgate.client.stream import Stream
+from voltgate.client.words import clean, clock, compact, word
+
+_SHORT = 160
+"""Characters of a payload that are shown, unless all are asked for."""
+_ARROWS = {
+    "from_station": "station →",
+    "to_station": "→ station",
+    "from_backend": "{} →",
+    "to_backend": "→ {}",
+}
+_ON_BEHALF = {"from_station": "answered by {}", "to_station": "asked by {}"}
+"""Who is behind a message on the station's own connection."""
+
+
+def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
+    """Print messages as they are answered, until the command is stopped."""
+    for event in Stream(api, "messages", {"station": station}).follow(remark):
+        if as_json:
+            print_json(event.data)
+        elif event.kind == "lost":
+            remark(_lost(event.data))
+        else:
+            typer.echo(message_line(event.data, None if full else _SHORT))
+
+
+def _lost(data: Mapping[str, Any]) -> str:
+    return f"messages not shown because they came faster than they were read: {word(data.get('lost'))}"
+
+
+def message_line(message: Mapping[str, Any], longest: int | None) -> str:
+    """Write one message with its answer on one line; payloads are cut behind `longest` characters."""
+    parts = [
+        clock(message.get("at")),
+        word(message.get("station")),
+        _arrow(message),
+        f"{word(message.get('action'))} {_cut(message.get('payload'), longest)}",
+        _outcome(message, longest),
+        _milliseconds(message.get("latency_ms")),
+        _behalf(message),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _arrow(message: Mapping[str, Any]) -> str:
+    direction = str(message.get("direction"))
+    backend = message.get("backend") or message.get("leg")
+    return _ARROWS.get(direction, direction).format(word(backend))
+
+
+def _behalf(message: Mapping[str, Any]) -> str:
+    backend = message.get("backend")
+    return _ON_BEHALF.get(str(message.get("direction")), "").format(word(backend)) if backend else ""
+
+
+def _outcome(message: Mapping[str, Any], longest: int | None) -> str:
+    outcome, reply = message.get("outcome"), message.get("reply")
+    if outcome is None:
+        return ""
+    if outcome == "result":
+        return f"⇒ {_cut(reply, longest)}"
+    return f"⇒ {word(outcome)} {_cut(reply, longest)}".rstrip() if reply else f"⇒ {word(outcome)}"
+
+
+def _cut(value: object, longest: int | None) -> str:
+    text = clean(compact(value))
+    return text if longest is None or len(text) <= longest else f"{text[:longest]}…"
+
+
+def _milliseconds(value: object) -> str:
+    return f"{value:.1f} ms" if isinstance(value, int | float) else ""
+
+
+def events(api: Api, station: str | None, kinds: list[str], after: str, as_json: bool) -> None:
+    """Print events as they happen, until the command is stopped."""
+    for event in Stream(api, "events", {"station": station, "kind": kinds}, after=after).follow(remark):
+        if as_json:
+            print_json(event.data)
+        elif event.kind == "lost":
+            remark(_forgotten(event.data))
+        else:
+            typer.echo(event_line(event.data, event.kind))
+
+
+def _forgotten(data: Mapping[str, Any]) -> str:
+    number = data.get("lost")
+    if number is None:
+        return "the gateway was started again: what happened before that is not known to it any more"
+    return f"events not shown because the gateway has forgotten them: {word(number)}"
+
+
+def event_line(event: Mapping[str, Any], kind: str) -> str:
+    """Write one event on one line: when, what, and its fields."""
+    fields = (f"{key}={word(value)}" for key, value in event.items() if key not in {"id", "at", "kind"} and value != "")
+    return "  ".join([clock(event.get("at")), word(event.get("kind") or kind), " ".join(fields)]).rstrip()

@@ -1,0 +1,55 @@
+"""What the commands print: lists and single things as tables, or as the JSON that the API gave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+from voltgate.client.table import Column, show
+from voltgate.client.words import counted, word
+
+Json = dict[str, Any]
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on one line."""
+    typer.echo(json.dumps(document, separators=(",", ":")))
+
+
+def remark(text: str) -> None:
+    """Say something beside the output, to the person who looks on."""
+    typer.echo(text, err=True)
+
+
+def print_page(page: Json, columns: Sequence[Column], noun: str, as_json: bool) -> None:
+    """Print a list, and say how much of it this is."""
+    if as_json:
+        print_json(page)
+        return
+    items, total, offset = page["items"], page["total"], page["offset"]
+    if not items:
+        remark(f"no {noun}s" if not total else f"there are only {counted(total, noun)}")
+        return
+    show(columns, items)
+    if len(items) < total:
+        upto = offset + len(items)
+        more = f"; --offset {upto} shows the next" if upto < total else ""
+        remark(f"{offset + 1:,} to {upto:,} of {counted(total, noun)}{more}")
+
+
+def print_facts(facts: Mapping[str, str | None]) -> None:
+    """Print what is known of one thing, a line each; what is not known is left out."""
+    known = {name: said for name, said in facts.items() if said}
+    width = max(map(len, known), default=0)
+    for name, said in known.items():
+        typer.echo(f"{name.ljust(width)}  {said}")
+
+
+def tally(counts: object) -> str:
+    """Write counters by name, those at 0 left out: "results 4, errors 1"."""
+    if not isinstance(counts, Mapping):
+        return ""
+    return ", ".join(f"{word(name)} {count:,}" for name, count in counts.items() if count)

@@ -1,0 +1,93 @@
+"""The bearer token of a command: from the environment, from a file, or from beside the gateway's database."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from voltgate.client.failure import Refused
+
+VARIABLE = "VOLTGATE_TOKEN"
+LOCAL = "admin-token"
+"""The file beside the database in which a gateway leaves the token of its first administrator."""
+_LARGEST = 4096
+
+
+def local_token(config: Path | None) -> str | None:
+    """Give the token of this machine's gateway: its `admin_token`, else the one it made beside its database.
+
+    None when there is none to be read, or when the configuration knows other callers. It is read as `voltgate check`
+    does, at `config` or where it is found. Raises ConfigErrors.
+    """
+    from voltgate.app.database import address_of  # noqa: PLC0415 - only who needs it waits for it
+    from voltgate.config import read  # noqa: PLC0415
+    from voltgate.store.address import SQLITE  # noqa: PLC0415
+
+    loaded = read(config, os.environ)
+    if loaded.config.admin_token is not None:
+        return loaded.config.admin_token.get_secret_value()
+    address = address_of(loaded)
+    if loaded.config.api.tokens or address is None or address.drivername != SQLITE:
+        return None
+    file = Path(str(address.database)).parent / LOCAL
+    try:
+        return _first_line(file)
+    except OSError:  # it is not there, or not for this user
+        return None
+
+
+def token_for(url: str, file: Path | None, config: Path | None, environ: Mapping[str, str]) -> str | None:
+    """Choose the token for the API at `url`: of `file`, else of the environment, else of this machine's gateway.
+
+    The token of this machine's gateway goes nowhere else. Raises Refused.
+    """
+    if file is not None:
+        return _given(file)
+    if token := environ.get(VARIABLE, "").strip():
+        return _sound(token, VARIABLE)
+    return _local(config) if is_here(url) else None
+
+
+def _local(config: Path | None) -> str | None:
+    from voltgate.config import ConfigErrors  # noqa: PLC0415
+
+    try:
+        return local_token(config)
+    except ConfigErrors as errors:
+        why = errors.problems[0]
+        raise Refused(
+            f"no token was given, and the configuration of this machine's gateway names none: {why}; give a token in "
+            f"{VARIABLE} or by --token-file"
+        ) from None
+
+
+def is_here(url: str) -> bool:
+    """Tell whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _given(file: Path) -> str:
+    try:
+        token = _first_line(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Refused(f"the token in {file} cannot be read: {why}") from None
+    return _sound(token, str(file))
+
+
+def _first_line(file: Path) -> str:
+    with file.open(encoding="utf-8") as text:
+        return text.readline(_LARGEST).strip()
+
+
+def _sound(token: str, where: str) -> str:
+    if not token or not (token.isascii() and token.isprintable()) or " " in token:
+        raise Refused(f"{where} holds no token: a token is one word on one line")
+    return token

@@ -1,0 +1,200 @@
+"""What the gateway knows, as people read it: stations, sessions, backends, claims, and those who wait."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from voltgate.client.api import Api, path
+from voltgate.client.screen import Json, print_facts, print_json, print_page, tally
+from voltgate.client.table import Column, show
+from voltgate.client.words import counted, moment, word
+
+MOST_BACKENDS = 100_000
+"""Backends that a list is read of."""
+
+
+def _legs(legs: object) -> str:
+    """Write the legs of a session in one cell: "billing up, watcher away"."""
+    return ", ".join(_leg(leg) for leg in legs) if isinstance(legs, list) else ""
+
+
+def _leg(leg: Mapping[str, Any]) -> str:
+    return word(f"{leg.get('backend')} {leg.get('state')}")
+
+
+def _number(them: object) -> str:
+    return str(len(them)) if isinstance(them, list) and them else ""
+
+
+STATION = (
+    Column("identity", "identity"),
+    Column("name", "name"),
+    Column("route", "route"),
+    Column("claimed by", "claimed_by"),
+    Column("source", "source"),
+    Column("connected", "connected"),
+    Column("version", "version"),
+    Column("address", "address"),
+    Column("since", "since", moment),
+)
+SESSION = (
+    Column("station", "station"),
+    Column("version", "version"),
+    Column("carrier", "carrier"),
+    Column("route", "route"),
+    Column("address", "address"),
+    Column("since", "since", moment),
+    Column("open", "open_calls", number=True),
+    Column("waiting", "waiting_calls", number=True),
+    Column("legs", "legs", _legs),
+    Column("transactions", "transactions", _number),
+)
+BACKEND = (
+    Column("name", "name"),
+    Column("state", "state"),
+    Column("url", "url"),
+    Column("soap", "soap_url"),
+    Column("claimed url", "claimed_url"),
+    Column("legs up", "legs_up", number=True),
+    Column("legs", "legs", number=True),
+    Column("claims", "claims", number=True),
+    Column("permit", "permit"),
+    Column("deliver", "deliver"),
+)
+CLAIM = (
+    Column("station", "station"),
+    Column("backend", "backend"),
+    Column("gets it", "holds"),
+    Column("since", "since", moment),
+    Column("renewed", "renewed", moment),
+    Column("by", "by"),
+    Column("contested", "contested"),
+)
+WAITING = (
+    Column("identity", "identity"),
+    Column("address", "address"),
+    Column("tries", "tries", number=True),
+    Column("first", "first", moment),
+    Column("last", "last", moment),
+    Column("offered", "offered"),
+    Column("reason", "reason"),
+)
+_LEG = (
+    Column("leg", "backend"),
+    Column("state", "state"),
+    Column("answers", "answers"),
+    Column("open", "open_calls", number=True),
+    Column("waiting", "waiting_calls", number=True),
+    Column("away (s)", "away_seconds", number=True),
+)
+_TRANSACTION = (
+    Column("transaction", "id"),
+    Column("owner", "owner"),
+    Column("connector", "connector"),
+    Column("began", "began", moment),
+)
+
+
+def list_stations(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
+    """Print the stations that fit."""
+    page = api.items("stations", offset, limit, **query)
+    if not as_json:
+        page["items"] = [_without_own_name(station) for station in page["items"]]
+    print_page(page, STATION, "station", as_json)
+
+
+def _without_own_name(station: Json) -> Json:
+    """Leave out a name that is only the identity again."""
+    return station | {"name": None} if station.get("name") == station.get("identity") else station
+
+
+def show_station(api: Api, identity: str, as_json: bool) -> None:
+    """Print one station, with its session."""
+    station = api.get(path("stations", identity))
+    if as_json:
+        print_json(station)
+        return
+    station = _without_own_name(station)
+    print_facts(_facts(STATION, station) | {"tags": word(station.get("tags")), "carrier": word(station.get("carrier"))})
+    if session := station.get("session"):
+        print_inside(session)
+
+
+def list_sessions(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
+    """Print the sessions that fit."""
+    print_page(api.items("sessions", offset, limit, **query), SESSION, "session", as_json)
+
+
+def show_session(api: Api, identity: str, as_json: bool) -> None:
+    """Print one session, with its legs and transactions."""
+    session = api.get(path("sessions", identity))
+    if as_json:
+        print_json(session)
+        return
+    print_facts(_facts(SESSION[:-2], session) | {"busy": word(session.get("busy"))})
+    print_inside(session)
+
+
+def print_inside(session: Json) -> None:
+    """Print the legs of a session and its transactions."""
+    for columns, items in ((_LEG, session.get("legs")), (_TRANSACTION, session.get("transactions"))):
+        if items:
+            typer.echo()
+            show(columns, items)
+
+
+def list_backends(api: Api, as_json: bool) -> None:
+    """Print all backends."""
+    print_page(all_backends(api), BACKEND, "backend", as_json)
+
+
+def all_backends(api: Api) -> Json:
+    """Read the list of all backends."""
+    return api.items("backends", 0, MOST_BACKENDS)
+
+
+def show_backend(api: Api, name: str, as_json: bool) -> None:
+    """Print one backend, with what it was told and what it asked."""
+    backend = api.get(path("backends", name))
+    if as_json:
+        print_json(backend)
+        return
+    counters = ("calls", "commands", "copies_dropped", "commands_refused")
+    counted_ = {counter.replace("_", " "): tally(backend.get(counter)) for counter in counters}
+    given_up = backend.get("given_up")
+    print_facts(_facts(BACKEND, backend) | counted_ | {"given up": counted(given_up, "message") if given_up else None})
+
+
+def list_claims(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
+    """Print the claims that fit."""
+    print_page(api.items("claims", offset, limit, **query), CLAIM, "claim", as_json)
+
+
+def list_waiting(api: Api, offset: int, limit: int, as_json: bool) -> None:
+    """Print the stations that wait to be let in."""
+    print_page(api.items("waiting", offset, limit), WAITING, "waiting station", as_json)
+
+
+def accept(api: Api, identity: str, route: str, as_json: bool) -> None:
+    """Let a waiting station in."""
+    station = api.ask("POST", path("waiting", identity, "accept"), {"route": route})
+    if as_json:
+        print_json(station)
+    else:
+        typer.echo(f"{word(identity)} is let in on {word(route)} when it comes again")
+
+
+def dismiss(api: Api, identity: str, as_json: bool) -> None:
+    """Take a station off the list of those who wait."""
+    api.ask("DELETE", path("waiting", identity))
+    if as_json:
+        print_json({"dismissed": identity})
+    else:
+        typer.echo(f"{word(identity)} is off the list until it comes again")
+
+
+def _facts(columns: tuple[Column, ...], item: Json) -> dict[str, str | None]:
+    return {column.heading: column.write(item.get(column.key)) for column in columns}

@@ -1,0 +1,274 @@
+"""A caller: one simulated station's way to its central system, one POST at a time on a connection kept alive."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import quote, urlsplit
+
+from voltgate.carriers.websocket import tls
+from voltgate.carriers.websocket.names import Names
+from voltgate.ocpp.soap.writing import CONTENT_TYPE
+from voltgate.simulator.soap_http import Garbled, Message, Reader, post
+
+KEPT_ALIVE = 4.0
+"""Seconds after which an idle connection is not used again: servers close theirs after five or more."""
+
+_NAMES = Names()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a central system is: its URL taken apart, and the context of https."""
+
+    url: str
+    host: str
+    port: int
+    authority: str
+    target: str
+    context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, url: str, identity: str, context: ssl.SSLContext | None) -> Site:
+        """Take a URL apart; "{station}" in it stands for the identity. Raises ValueError."""
+        whole = url.replace("{station}", quote(identity, safe=""))
+        parts = urlsplit(whole)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("a central system's URL begins with http:// or https:// and names a host")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        authority = host if parts.port is None else f"{host}:{parts.port}"
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(whole, parts.hostname, port, authority, target, context)
+
+
+class Listener(Protocol):
+    """Whoever a caller calls for: hears one of `answered` and `failed` for each post that was not given up."""
+
+    def answered(self, message: Message) -> None:
+        """Take the answer to what was posted."""
+
+    def failed(self, why: str) -> None:
+        """Hear that the exchange came to nothing."""
+
+    def late(self, message: Message) -> None:
+        """Hear an answer to a post that was given up."""
+
+    def unasked(self, message: Message) -> None:
+        """Hear an answer to nothing."""
+
+    def garbled(self, why: str) -> None:
+        """Hear that a connection brought what is no HTTP; the exchange that was open on it fails next."""
+
+
+class _Connection(asyncio.Protocol):
+    """One connection. `awaited` says that a post of ours is open on it, `lame` that nobody waits for its answer."""
+
+    __slots__ = ("_caller", "_reader", "awaited", "idle_since", "lame", "transport")
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._reader = Reader("response")
+        self.transport: asyncio.Transport | None = None
+        self.awaited = False
+        self.lame = False
+        self.idle_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for message in self._reader.feed(data):
+                self._caller.take(self, message)
+        except Garbled as problem:
+            self.cut()
+            self._caller.garbled(self, str(problem))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        try:
+            last = self._reader.end()
+        except Garbled as problem:
+            self._caller.garbled(self, str(problem))
+            return
+        if last is not None:
+            self._caller.take(self, last)
+        self._caller.over(self, f"the connection was cut{f': {exc}' if exc else ''}")
+
+    def send(self, data: bytes) -> None:
+        self.awaited = True
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def cut(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    @property
+    def usable(self) -> bool:
+        return self.transport is not None and not self.transport.is_closing() and not self.lame and not self.awaited
+
+
+class Caller:
+    """One station's connections to its central system: one that is used, and at most one that was given up.
+
+    `password` goes with the identity by HTTP Basic. What fails in the simulator itself is told to `report`.
+    """
+
+    __slots__ = ("_clock", "_connection", "_dialling", "_head", "_lame", "_report", "_site", "_within", "listener")
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Callable[[], float],
+        report: Callable[[BaseException], None],
+        *,
+        credentials: tuple[str, str | bytes] | None = None,
+        within: float = 30.0,
+    ) -> None:
+        self._site = site
+        self._clock = clock
+        self._report = report
+        self._within = within
+        self._head = [("Host", site.authority), ("Accept-Encoding", "gzip, deflate"), *_authorization(credentials)]
+        self._connection: _Connection | None = None
+        self._lame: _Connection | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self.listener: Listener | None = None
+
+    async def open(self) -> None:
+        """Connect, before anything is to be said. Raises OSError (TimeoutError is one)."""
+        async with asyncio.timeout(self._within):
+            await self._connect()
+
+    def post(self, operation: str, envelope: bytes) -> None:
+        """Send an envelope; the listener hears what came of it, not before this returns."""
+        kind = ("Content-Type", f'{CONTENT_TYPE}; action="/{operation}"')
+        data = post(self._site.target, [*self._head, kind], envelope)
+        connection = self._connection
+        if connection is not None and connection.usable and self._clock() - connection.idle_since < KEPT_ALIVE:
+            connection.send(data)
+            return
+        self._drop()
+        self._dialling = asyncio.get_running_loop().create_task(self._dial(data))
+        self._dialling.add_done_callback(self._dialled)
+
+    def abandon(self) -> None:
+        """Wait no longer for an answer. The connection is kept aside, to find out whether one comes late."""
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.lame = True
+            if self._lame is not None:
+                self._lame.cut()
+            self._lame = connection
+
+    def hang_up(self) -> None:
+        """Close the connection after what it brought last; the next post opens another."""
+        if self._connection is not None and not self._connection.awaited:
+            self._drop()
+
+    def close(self) -> None:
+        """Cut everything; nothing is heard any more."""
+        self.listener = None
+        self.abandon()
+        if self._lame is not None:
+            self._lame.cut()
+            self._lame = None
+
+    async def _connect(self) -> None:
+        """Connect to the first address that can be had. Raises OSError."""
+        site, connection = self._site, _Connection(self)
+        problem = OSError(f"{site.host} has no address")
+        for address in await _NAMES.addresses(site.host, site.port):
+            try:
+                await tls.connect(lambda: connection, address, site.port, site.context, site.host, self._within)
+            except OSError as failure:
+                problem = failure
+                continue
+            connection.idle_since = self._clock()
+            self._connection = connection
+            return
+        raise problem
+
+    async def _dial(self, data: bytes) -> None:
+        try:
+            await self.open()
+        except OSError as problem:
+            self._fail(f"cannot connect: {problem or 'no answer'}")
+            return
+        connection, self._dialling = self._connection, None
+        if connection is None or not connection.usable:
+            self._fail("the connection was cut before anything was said")
+        else:
+            connection.send(data)
+
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        if self._dialling is task:
+            self._dialling = None
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._report(fault)
+
+    def take(self, connection: _Connection, message: Message) -> None:
+        """Take an answer that a connection of ours has brought; a fault of the simulator must not pass silently."""
+        try:
+            self._heard(connection, message)
+        except Exception as fault:
+            connection.cut()
+            self._report(fault)
+
+    def _heard(self, connection: _Connection, message: Message) -> None:
+        awaited, connection.awaited = connection.awaited, False
+        connection.idle_since = self._clock()
+        if not message.keeps:
+            connection.cut()
+        if self.listener is None:
+            return
+        if connection.lame:
+            connection.cut()
+            self.listener.late(message)
+        elif awaited:
+            self.listener.answered(message)
+        else:
+            connection.cut()
+            self.listener.unasked(message)
+
+    def garbled(self, connection: _Connection, why: str) -> None:
+        """Hear that a connection can no longer be understood."""
+        if self.listener is not None:
+            self.listener.garbled(why)
+        self.over(connection, why)
+
+    def over(self, connection: _Connection, why: str) -> None:
+        """Hear that a connection has ended."""
+        awaited, connection.awaited = connection.awaited, False
+        if self._lame is connection:
+            self._lame = None
+        elif self._connection is connection:
+            self._connection = None
+            if awaited:
+                self._fail(why)
+
+    def _fail(self, why: str) -> None:
+        if self.listener is not None:
+            self.listener.failed(why)
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.cut()
+
+
+def _authorization(credentials: tuple[str, str | bytes] | None) -> list[tuple[str, str]]:
+    if credentials is None:
+        return []
+    identity, password = credentials
+    secret = password.encode() if isinstance(password, str) else password
+    return [("Authorization", "Basic " + base64.b64encode(identity.encode() + b":" + secret).decode())]

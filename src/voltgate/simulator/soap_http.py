@@ -1,0 +1,174 @@
+"""HTTP/1.1 for SOAP: messages read off a connection whole and bounded, and written.
+
+On purpose nothing of Voltgate's own HTTP is used: who checks the gateway must not share its mistakes.
+Source: RFC 9110 and 9112; OCPP-S 1.6 section 3 (gzip and deflate are to be understood).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Literal, TypeAlias
+
+import httptools
+
+LARGEST = 1 << 20
+"""Bytes of a body, before and after it is unpacked."""
+
+_LARGEST_HEAD = 32 << 10
+_MOST_HEADERS = 100
+
+Side: TypeAlias = Literal["request", "response"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One whole HTTP message with its body unpacked: a response with its `status`, or a request with `target`.
+
+    Names of headers are in lower case; of several with one name the last counts. They can hold a password.
+    """
+
+    status: int
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    keeps: bool = True
+
+    def flaw(self) -> str | None:
+        """Say what is wrong with how a SOAP message was sent; None when nothing is."""
+        kind, _, parameters = self.headers.get("content-type", "").partition(";")
+        if kind.strip().lower() != "application/soap+xml":
+            return f"the content type is {kind.strip()[:50]!r}, not application/soap+xml"
+        charset = parameters.lower().partition("charset=")[2].partition(";")[0].strip(" \"'")
+        return None if charset in {"", "utf-8", "utf8"} else f"the charset is {charset[:20]!r}, not utf-8"
+
+
+class Garbled(Exception):  # noqa: N818 - what the far end did, not what went wrong here
+    """The far end does not speak HTTP/1.1, or says more than is listened to."""
+
+
+class Reader:
+    """Reads the messages of one side of a connection. `waited_for` says that the far end holds back its body."""
+
+    __slots__ = ("_body", "_done", "_framed", "_head", "_headers", "_parser", "_size", "_target", "waited_for")
+
+    def __init__(self, side: Side) -> None:
+        parser = httptools.HttpRequestParser if side == "request" else httptools.HttpResponseParser
+        self._parser = parser(self)
+        self._done: list[Message] = []
+        self.on_message_begin()
+
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """Take bytes, and give the messages that they complete. Raises Garbled, behind what was good."""
+        flaw = None
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
+            flaw = problem.__context__ if isinstance(problem.__context__, Garbled) else problem
+        done, self._done = self._done, []
+        yield from map(_unpacked, done)
+        if flaw is not None:
+            raise Garbled(f"this is not HTTP: {flaw}")
+
+    def end(self) -> Message | None:
+        """Hear that the connection has ended: that completes a response whose length nobody named."""
+        if self._head is None or self._framed:
+            return None
+        self.on_message_complete()
+        return _unpacked(self._done.pop())
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """Begin with a message."""
+        self._headers: dict[str, str] = {}
+        self._target = b""
+        self._body: list[bytes] = []
+        self._size = 0
+        self._head: tuple[int, str, str] | None = None
+        self._framed = False
+        self.waited_for = False
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the target."""
+        self._target += url
+        self._grow(len(url), _LARGEST_HEAD)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+        self._grow(len(name) + len(value), _LARGEST_HEAD)
+        if len(self._headers) > _MOST_HEADERS:
+            raise Garbled(f"more than {_MOST_HEADERS} headers")
+
+    def on_headers_complete(self) -> None:
+        """End the head."""
+        parser = self._parser
+        if isinstance(parser, httptools.HttpRequestParser):
+            self._head = (0, parser.get_method().decode("latin-1"), self._target.decode("latin-1"))
+        else:
+            self._head = (parser.get_status_code(), "", "")
+        self._framed = "content-length" in self._headers or "transfer-encoding" in self._headers
+        self.waited_for = self._headers.get("expect", "").lower() == "100-continue"
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body.append(body)
+        self._grow(len(body), LARGEST + _LARGEST_HEAD)
+
+    def on_message_complete(self) -> None:
+        """End the message; a 1xx goes before the answer and is none."""
+        status, method, target = self._head or (0, "", "")
+        keeps = self._framed and self._parser.should_keep_alive()
+        if status // 100 != 1:
+            self._done.append(Message(status, method, target, self._headers, b"".join(self._body), keeps))
+        self.on_message_begin()
+
+    def _grow(self, more: int, most: int) -> None:
+        self._size += more
+        if self._size > most:
+            raise Garbled(f"more than {most} bytes")
+
+
+def _unpacked(message: Message) -> Message:
+    """Undo the compression of a body. Raises Garbled."""
+    coding = message.headers.get("content-encoding", "identity").lower()
+    if coding in {"identity", ""}:
+        return message
+    if coding not in {"gzip", "x-gzip", "deflate"}:
+        raise Garbled(f"a body packed with {coding[:30]!r}")
+    body = _unpack(message.body, coding)
+    return Message(message.status, message.method, message.target, message.headers, body, message.keeps)
+
+
+def _unpack(body: bytes, coding: str) -> bytes:
+    """Unpack gzip, or deflate in either of the forms that are about (RFC 9110 section 8.4.1.2)."""
+    raw = coding == "deflate" and (len(body) < 2 or int.from_bytes(body[:2], "big") % 31 or body[0] & 15 != 8)
+    unpacker = zlib.decompressobj(-15 if raw else 47)
+    try:
+        unpacked = unpacker.decompress(body, LARGEST)
+    except zlib.error as problem:
+        raise Garbled(f"a packed body that cannot be unpacked: {problem}") from None
+    if not unpacker.eof:
+        raise Garbled("a packed body that is cut off, or too large")
+    return unpacked
+
+
+def post(target: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
+    """Write a POST."""
+    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode("latin-1", "replace") + body
+
+
+def answer(status: int, kind: str, body: bytes, *, keeps: bool) -> bytes:
+    """Write a response; `kind` is its content type."""
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        "Connection: " + ("keep-alive" if keeps else "close"),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -1,0 +1,225 @@
+"""A speech: how a simulated station of one version of OCPP-S says its calls and answers, and judges what it hears."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from voltgate.ocpp.schemas import Violation, check
+from voltgate.ocpp.soap import codec, writing
+from voltgate.ocpp.soap.codec import Assumed
+from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
+from voltgate.ocpp.soap.faults import Fault as Said
+from voltgate.ocpp.soap.names import ANONYMOUS, FAULT_ACTION, Version
+from voltgate.simulator.line import Refused
+from voltgate.simulator.soap_http import Message
+from voltgate.simulator.soap_order import flaw
+from voltgate.simulator.tally import Fault
+
+Payload = dict[str, Any]
+
+URN = "urn:uuid:"
+"""What a message id that is a UUID begins with (WS-Addressing 1.0 section 3.1)."""
+
+
+def read(body: bytes) -> Envelope | BadEnvelope:
+    """Read an envelope as OCPP-S has it: in SOAP 1.2, and in nothing else."""
+    found = parse(body)
+    if isinstance(found, Envelope) and found.edition != "1.2":
+        reason = "The message is in SOAP 1.1, not 1.2"
+        return BadEnvelope("ProtocolError", reason, found.version, found.identity, found.message_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a message: a kind of fault, and a sentence."""
+
+    fault: Fault
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer of a central system, judged.
+
+    `answer` is None when nothing usable came, so that the call counts as unanswered; `relates_to` is what it says that
+    it answers, "" when it does not say.
+    """
+
+    answer: Payload | Refused | None
+    verdicts: tuple[Verdict, ...] = ()
+    relates_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command, judged. `refusal` says that it is not to be obeyed, with its subcode."""
+
+    action: str
+    payload: Payload
+    message_id: str
+    refusal: Said | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """One station's way to speak: its version and identity, the central system's URL, and where it listens itself."""
+
+    version: Version
+    identity: str
+    to: str
+    sender: str
+
+    # What the station says
+
+    def call(self, action: str, payload: Payload, message_id: str) -> bytes | None:
+        """Write a call; None for one that this version cannot say."""
+        body = codec.encode(self.version, "Cs", action, "request", payload)
+        if isinstance(body, codec.NoCounterpart):
+            return None
+        return writing.request(
+            self.version,
+            "Cs",
+            action,
+            _written(body),
+            identity=self.identity,
+            message_id=message_id,
+            to=self.to,
+            sender=self.sender,
+        )
+
+    def result(self, order: Order, payload: Payload, message_id: str) -> bytes:
+        """Write the answer to a command. Raises ValueError when the version has no words for it."""
+        body = codec.encode(self.version, "Cp", order.action, "response", payload)
+        if isinstance(body, codec.NoCounterpart):
+            raise ValueError(f"OCPP-S {self.version} has no {body.what}")  # noqa: TRY004 - it is the words that are wrong
+        return writing.response(
+            self.version, "Cp", order.action, _written(body), message_id=message_id, relates_to=order.message_id
+        )
+
+    def fault(self, order: Order, said: Said, message_id: str) -> bytes:
+        """Write a fault in place of an answer."""
+        return writing.fault(self.version, said, message_id=message_id, relates_to=order.message_id)
+
+    # What the central system answers
+
+    def told(self, action: str, message: Message, now: str) -> Told:
+        """Judge the answer to a call; `now` (RFC 3339) stands for a time that 1.2 lets a central system leave out."""
+        found = read(message.body)
+        if isinstance(found, BadEnvelope):
+            return _unreadable(action, message, found)
+        verdicts = _of_http(message, found)
+        if found.kind == "fault":
+            return _refused(action, found, verdicts)
+        if (found.kind, found.version, found.service, found.operation) != ("response", self.version, "Cs", action):
+            what = f"{found.operation} {found.kind} of {found.version} {found.service} in answer to {action}"
+            return Told(None, (*verdicts, Verdict(Fault.WRONG, what)), found.relates_to)
+        verdicts += _of_headers(found)
+        payload = self._payload(found, Assumed(now=now))
+        if isinstance(payload, Violation):
+            wrong = Verdict(Fault.WRONG, f"answer to {action}: {payload.description}")
+            return Told(Refused(payload.code, payload.description), (*verdicts, wrong), found.relates_to)
+        return Told(payload, verdicts, found.relates_to)
+
+    def _payload(self, found: Envelope, assumed: Assumed = codec.ASSUMED) -> Payload | Violation:
+        """Read a body as the WSDL and the schema of 1.6 have it."""
+        wrong = flaw(found)
+        if wrong is not None:
+            return Violation("FormationViolation", wrong)
+        payload = codec.decode(found, assumed)
+        if isinstance(payload, Violation):
+            return payload
+        return check("1.6", found.operation, "request" if found.kind == "request" else "response", payload) or payload
+
+    # What the central system asks
+
+    def order(self, message: Message) -> Order:
+        """Judge a command."""
+        found = read(message.body)
+        if isinstance(found, BadEnvelope):
+            order = Order("", {}, found.message_id, found.fault)
+            known = found.subcode == "NotSupported"
+            return order if known else _with(order, Verdict(Fault.MALFORMED, f"a command: {found.reason}"))
+        order = Order(found.operation, {}, found.message_id, verdicts=_of_http(message, None))
+        refusal = self._objection(found)
+        if refusal is not None:
+            return _refuse(order, refusal.subcode, refusal.reason, Fault.WRONG)
+        for what in self._missing(found):
+            order = _with(order, Verdict(Fault.MALFORMED, f"{found.operation} {what}"))
+        payload = self._payload(found)
+        if isinstance(payload, Violation):
+            return _refuse(order, "ProtocolError", payload.description, Fault.WRONG)
+        return Order(order.action, payload, order.message_id, None, order.verdicts)
+
+    def _objection(self, found: Envelope) -> Said | None:
+        """Say why a command is not for this station; None when it is."""
+        if (found.kind, found.service) != ("request", "Cp"):
+            return Said("Sender", "ProtocolError", f"a {found.kind} of the service {found.service} is no command")
+        if found.version != self.version:
+            return Said("Sender", "ProtocolError", f"a command of {found.version} to a station of {self.version}")
+        if found.identity.lower() != self.identity.lower():
+            return Said("Sender", "IdentityMismatch", "chargeBoxIdentity is not that of this station")
+        return None
+
+    def _missing(self, found: Envelope) -> list[str]:
+        """Say what is wrong with the headers of a command that is obeyed all the same."""
+        wrong = []
+        if not found.message_id:
+            wrong.append("without a MessageID")
+        if not found.action:
+            wrong.append("without an Action")
+        if found.to != self.sender:
+            wrong.append(f"to {found.to[:100]!r}, which is not where this station listens")
+        if found.reply_to not in {"", ANONYMOUS}:
+            wrong.append("whose answer is to go elsewhere")
+        return wrong
+
+
+def _written(body: str | Violation) -> str:
+    if isinstance(body, Violation):
+        raise ValueError(body.description)  # noqa: TRY004 - a payload of ours is wrong
+    return body
+
+
+def _with(order: Order, verdict: Verdict) -> Order:
+    return Order(order.action, order.payload, order.message_id, order.refusal, (*order.verdicts, verdict))
+
+
+def _refuse(order: Order, subcode: str, reason: str, fault: Fault) -> Order:
+    verdicts = (*order.verdicts, Verdict(fault, f"a command against the rules: {reason}"))
+    return Order(order.action, {}, order.message_id, Said("Sender", subcode, reason), verdicts)
+
+
+def _unreadable(action: str, message: Message, found: BadEnvelope) -> Told:
+    """Judge what is no envelope: an HTTP error says that nobody took the call, all else is a mess."""
+    if message.status >= 400:
+        return Told(None, (Verdict(Fault.REFUSED, f"{action} was answered with HTTP {message.status}"),))
+    return Told(None, (Verdict(Fault.MALFORMED, f"answer to {action}: {found.reason}"),))
+
+
+def _refused(action: str, found: Envelope, verdicts: tuple[Verdict, ...]) -> Told:
+    said = found.fault or Said("", "", "")
+    refused = Verdict(Fault.REFUSED, f"{action} was refused: {said.subcode} {said.reason[:100]}")
+    if found.action not in {"", FAULT_ACTION}:
+        verdicts += (Verdict(Fault.MALFORMED, "the Action of a fault is not that of faults"),)
+    return Told(Refused(said.subcode, said.reason), (*verdicts, refused), found.relates_to)
+
+
+def _of_http(message: Message, found: Envelope | None) -> tuple[Verdict, ...]:
+    """Judge how an envelope was sent. A fault comes with an error of HTTP (SOAP 1.2 part 2 section 7.5.1.2)."""
+    verdicts = []
+    flaw_of_message = message.flaw()
+    if flaw_of_message is not None:
+        verdicts.append(Verdict(Fault.MALFORMED, flaw_of_message))
+    if found is not None and message.status // 100 not in ({4, 5} if found.kind == "fault" else {2}):
+        verdicts.append(Verdict(Fault.MALFORMED, f"a {found.kind} with HTTP {message.status}"))
+    return tuple(verdicts)
+
+
+def _of_headers(found: Envelope) -> tuple[Verdict, ...]:
+    """Judge the Action of an answer: it ends with "Response", in its short form or in that of WS-Addressing."""
+    if found.action.rpartition("/")[1:] == ("/", f"{found.operation}Response"):
+        return ()
+    return (Verdict(Fault.MALFORMED, f"the Action of the answer is {found.action[:60]!r}"),)

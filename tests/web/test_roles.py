@@ -1,0 +1,91 @@
+"""Who may do what: looking takes a viewer, acting and listening an operator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI
+
+from tests.harness import free_port
+from tests.web.client import asking
+from voltgate.web.access import Access, KnownToken, Role
+from voltgate.web.api import install
+from voltgate.web.api.resources import routers
+from voltgate.web.bearer import digest_of
+from voltgate.web.server import WebServer
+
+LOOKING = [
+    ("GET", "/stations"),
+    ("GET", "/stations/CP1"),
+    ("GET", "/sessions"),
+    ("GET", "/sessions/CP1"),
+    ("GET", "/backends"),
+    ("GET", "/backends/a"),
+    ("GET", "/routes"),
+    ("GET", "/routes/a"),
+    ("GET", "/routes/match?station=CP1&action=Heartbeat"),
+    ("GET", "/waiting"),
+    ("GET", "/events"),
+    ("GET", "/audit"),
+]
+ACTING = [
+    ("DELETE", "/stations/CP1"),
+    ("POST", "/stations/CP1/disconnect"),
+    ("POST", "/stations/CP1/calls"),
+    ("POST", "/waiting/CP1/accept"),
+    ("DELETE", "/waiting/CP1"),
+    ("GET", "/messages"),
+]
+BODIES = {"/stations/CP1/calls": {"action": "Reset"}, "/waiting/CP1/accept": {"route": "main"}}
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """An API in front of no gateway at all: nobody who is turned away comes as far as the desk."""
+    app = FastAPI()
+    app.state.desk = None
+    roles: tuple[Role, ...] = ("viewer", "backend")
+    install(app, Access([KnownToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
+    server = WebServer(app, "127.0.0.1", free_port())
+    serving = asyncio.ensure_future(server.serve())
+    yield server.port
+    await server.close()
+    await serving
+
+
+async def test_nobody_without_a_token(port: int) -> None:
+    """Without a token that is known nothing is shown, and nothing is done."""
+    for method, path in (*LOOKING, *ACTING):
+        async with asking(port, f"unknown {path}") as api:
+            answer = await api.ask(method, path, BODIES.get(path))
+            answer.gives(401)
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_a_viewer_does_nothing(port: int) -> None:
+    """A viewer neither acts nor listens to messages."""
+    async with asking(port, "the-viewer") as api:
+        for method, path in ACTING:
+            (await api.ask(method, path, BODIES.get(path))).gives(403)
+
+
+async def test_a_backend_sees_nothing(port: int) -> None:
+    """The token of a backend opens nothing but its claims."""
+    async with asking(port, "the-backend") as api:
+        for method, path in (*LOOKING, *ACTING):
+            (await api.ask(method, path, BODIES.get(path))).gives(403)
+
+
+def test_every_resource_is_looked_at() -> None:
+    """No operation is left out above."""
+    known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in (*LOOKING, *ACTING)}
+    known = {(method, path.replace("/a", "/{name}") if path.endswith("/a") else path) for method, path in known}
+    there = {
+        (method, route.path)  # type: ignore[attr-defined]
+        for router in routers()
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+    assert there == known
