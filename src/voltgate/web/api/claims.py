@@ -123,6 +123,7 @@ _IDENTITIES = {"type": "array", "items": {"type": "string"}, "maxItems": MOST}
 
 @router.put(
     "/backends/{name}/stations",
+    summary="Claim a whole list",
     response_model=Changed,
     responses=declared(400, 401, 403, 404, 409, 413, 422, 429, 503),
     openapi_extra=_body("ClaimList", {"stations": _IDENTITIES}, ["stations"]),
@@ -143,6 +144,7 @@ async def replace(
 
 @router.patch(
     "/backends/{name}/stations",
+    summary="Claim more stations, or fewer",
     response_model=Changed,
     responses=declared(400, 401, 403, 404, 413, 422, 429, 503),
     openapi_extra=_body("ClaimAmendment", {"add": _IDENTITIES, "remove": _IDENTITIES}, []),
@@ -158,6 +160,7 @@ async def amend(request: Request, name: Name, caller: Annotated[Caller, Depends(
 
 @router.get(
     "/backends/{name}/stations",
+    summary="List a backend's claims",
     response_model=Page[Claimed],
     responses=declared(401, 403, 404, 422, 429, 503) | {200: {"content": {"text/plain": {}}}},
 )
@@ -191,7 +194,9 @@ async def _hosts(request: Request, host: str, holding: Holding) -> str:
     return "".join(lines)
 
 
-@router.get("/claims", response_model=Page[ClaimOfAll], responses=declared(401, 403, 422, 429, 503))
+@router.get(
+    "/claims", summary="List all claims", response_model=Page[ClaimOfAll], responses=declared(401, 403, 422, 429, 503)
+)
 async def all_claims(
     request: Request,
     caller: Annotated[Caller, Depends(viewer)],
