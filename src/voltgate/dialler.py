@@ -43,6 +43,16 @@ class Visitor:
     """The station's own wire, when it speaks SOAP."""
     originals: Originals | None = field(default=None, compare=False, repr=False)
 
+    def speaks(self, version: str) -> str:
+        """Give the version that the station itself speaks; `version` is what it is spoken to as here."""
+        return version if self.soap is None else f"ocpp{self.soap.version}"
+
+
+def version_of(session: Session) -> str:
+    """Say which version of OCPP a station speaks."""
+    visitor, version = session.dial_context, session.dialect.version
+    return visitor.speaks(version) if isinstance(visitor, Visitor) else version
+
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
@@ -110,11 +120,12 @@ class BackendEnd:
 
 @dataclass(slots=True)
 class SoapDialling:
-    """What SOAP backends are called with. `largest` bounds a message, in bytes."""
+    """What SOAP backends are called with. `largest` bounds a message, in bytes, `patience` an answer, in seconds."""
 
     client: Client
     callbacks: Callbacks
     largest: int = 1 << 20
+    patience: float = 30.0
     known: dict[tuple[str, str], Known] = field(default_factory=dict, repr=False)
     """How each backend, at its address, is known to answer."""
 
@@ -187,7 +198,7 @@ class Dialler:
                 await soap.client.reach(end.to, how.timeout)
         except Unreachable as problem:
             return Verdict(None, str(problem))
-        settings = WireSettings(connect=how.timeout, patience=backend.settings.wait + 60.0, largest=soap.largest)
+        settings = WireSettings(connect=how.timeout, patience=soap.patience, largest=soap.largest)
         originals = visitor.originals or Originals()
         known = soap.known.setdefault((backend.name, how.soap_url), {})
         return SoapWire(identity, "Cp", version, end, soap.client, originals, settings, self._clock, known=known)

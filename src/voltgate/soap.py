@@ -148,7 +148,7 @@ class SoapGateway:
         self._places: dict[str, _Place] = {}
         self._coming: dict[str, list[tuple[Envelope, Post, Answered]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.addresses_refused = 0
+        self.addresses_ignored = 0
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
@@ -277,7 +277,7 @@ class SoapGateway:
             place.session.ledger.book.note(FACT, {"version": envelope.version, "address": address})
 
     def _ignore(self, place: _Place, address: str, why: str) -> None:
-        self.addresses_refused += 1
+        self.addresses_ignored += 1
         place.ignored = address
         log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
 
@@ -397,7 +397,7 @@ def _knock(envelope: Envelope, post: Post, address: str | None = None) -> Knock:
     return Knock(
         target="",
         identity=envelope.identity,
-        offered=("ocpp1.6",),
+        offered=(f"ocpp{envelope.version}",),
         authorization=None if address is not None else post.authorization,
         user_agent=origin.user_agent,
         headers=(),

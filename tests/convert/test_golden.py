@@ -67,8 +67,8 @@ def test_a_split_by_tag(tmp_path: Path) -> None:
     (listener,) = config.listen.stations
     assert (listener.host, listener.port, listener.secure) == ("0.0.0.0", 8321, False)
     assert listener.ping * (listener.misses + 1) == 20 + 60
-    assert config.backends["primary"].template == "wss://csms.example/ocpp/{station}"
-    assert config.backends["secondary"].template == "ws://employer.example:8887/ocpp//{station}"
+    assert config.backends["primary"].websocket_template == "wss://csms.example/ocpp/{station}"
+    assert config.backends["secondary"].websocket_template == "ws://employer.example:8887/ocpp//{station}"
     assert config.log.level == "debug"
     split, shared, rest = config.routes["main"].rules
     assert (split.answer.backends, split.copies) == (("secondary",), ())
@@ -114,7 +114,7 @@ def test_a_proxy_with_alerts(tmp_path: Path) -> None:
     """Of OCPP-Proxy-Alert the servers, the waits, the names of chargers and the open door are found again."""
     config = loaded("two", tmp_path)
     assert config.admit("main") == "gateway"
-    assert config.backends["secondary"].template == "ws://ws2.ocpp.example/CP_{station}"
+    assert config.backends["secondary"].websocket_template == "ws://ws2.ocpp.example/CP_{station}"
     waits = [config.backends["primary"].retry.wait(attempt, 0.7) for attempt in range(12)]
     assert waits == [5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 60, 60]
     assert [(entry.identity, entry.name) for entry in config.stations][:2] == [

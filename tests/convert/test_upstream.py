@@ -48,4 +48,4 @@ def test_voltgate_dials_what_was_dialled(scheme: str, host: str, path: list[str]
     """For whatever path, the URL that is dialled for a charger is the one that was dialled before."""
     before = f"{scheme}://{host}.example/{'/'.join(path)}{end}"
     backend = Backend(url=read_upstream(before).url)
-    assert backend.template.replace("{station}", "CP1") == f"{before}CP1"
+    assert backend.websocket_template.replace("{station}", "CP1") == f"{before}CP1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -108,3 +109,56 @@ async def test_a_claim_moves_a_soap_charger_that_charges(stage: Stage) -> None:
     assert stop.payload["transactionId"] == 5
     await first.answer(stop, {})
     assert (await stopping.reply()).status == 200
+
+
+async def test_a_soap_backend_and_a_websocket_backend_share_a_soap_charger_by_card(stage: Stage) -> None:
+    """Each numbers the session by itself: envelopes are written anew where a number changes, and only there."""
+    billing = await stage.backend("billing")
+    billing.answers("Heartbeat", {"currentTime": NOW})
+    employer = await SoapServer.start(stage, "employer")
+    rules = [
+        {"tokens": ["EMP*"], "answer": "employer", "copy": ["billing"]},
+        {"answer": "billing", "copy": ["employer"]},
+    ]
+    await soap_ends.gateway(stage, routes={"main": {"admit": "gateway", "rules": rules}})
+    old = await SoapStation.start(stage, "OLD-1")
+    begun = await old.ask(old.request("StartTransaction", STARTED.replace("04A2", "EMP1")))
+    copied = await billing.station("OLD-1")
+    await copied.answer(await copied.expect("StartTransaction"), {"transactionId": 1, **OK})
+    taken = await employer.expect("StartTransaction")
+    answer = "<transactionId>1</transactionId><idTagInfo><status>Accepted</status></idTagInfo>"
+    await taken.answer(response("StartTransaction", answer, taken.id))
+    number = (await begun.reply()).seen.values()["transactionId"]
+    assert number != "1"
+    ended = f"<transactionId>{number}</transactionId><timestamp>{NOW}</timestamp><meterStop>9</meterStop>"
+    stopping = await old.ask(old.request("StopTransaction", ended, message_id="urn:uuid:3"))
+    stop = await employer.expect("StopTransaction")
+    assert stop.seen.values()["transactionId"] == "1"
+    assert stop.seen.header("chargeBoxIdentity") == "OLD-1"
+    await stop.answer(response("StopTransaction", "", stop.id))
+    assert (await stopping.reply()).status == 200
+    told = await copied.expect("StopTransaction")
+    assert told.payload["transactionId"] == 1
+    await copied.answer(told, {})
+
+
+async def test_a_backend_calls_up_a_charger_that_has_not_come_since_the_restart(stage: Stage) -> None:
+    """Its address is on record: the command reaches it at once, by the callback address from before the restart."""
+    employer = await SoapServer.start(stage, "employer")
+    gateway = await soap_ends.gateway(stage)
+    old = await SoapStation.start(stage, "OLD-1")
+    booting = await old.ask(old.request("Heartbeat"))
+    taken = await employer.expect("Heartbeat")
+    callback = taken.seen.header("From")
+    await taken.answer(response("Heartbeat", HEARTBEAT_ANSWER, taken.id))
+    assert (await booting.reply()).status == 200
+    await gateway.stop()
+    await gateway.start()
+    backend = await soap_ends.Client.connect(stage, callback, "employer's client")
+    reset = soap_ends.request("Reset", "<type>Soft</type>", identity="OLD-1", service="Cp", message_id="urn:uuid:9")
+    await backend.send(soap_ends.posted(reset, urlsplit(callback).path))
+    command = await old.server.expect("Reset")
+    await command.answer(response("Reset", "<status>Accepted</status>", command.id, service="Cp"))
+    reply = await backend.reply()
+    assert reply.seen.values() == {"status": "Accepted"}
+    assert reply.seen.header("RelatesTo") == "urn:uuid:9"

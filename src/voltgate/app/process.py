@@ -178,6 +178,8 @@ class Process:
     def _follow_soap(self, config: Config) -> None:
         """Tell SOAP where it is reached, and what the configuration says of it."""
         self._soap.settings = soap_settings(config)
+        self._soap_dialling.patience = config.calls.backend
+        self._soap_dialling.largest = config.limits.message_size
         callbacks = self._soap_dialling.callbacks
         callbacks.base = callback_base(config)
         callbacks.key = self._surroundings.register.key_of_callbacks
@@ -220,6 +222,8 @@ class Process:
             {"station": self._doors.counts, "backends": self._dialler.counts},
             self._conf.events,
             self._store_numbers,
+            lambda: {name: len(each) for name, each in self._surroundings.register.claims.holdings.items()},
+            lambda: {"stations": len(self._soap), "addresses_ignored_total": self._soap.addresses_ignored},
         )
         self._callers = callers = Callers(self._conf.loaded, self._database)
         collector = VoltgateCollector(sources)
@@ -295,7 +299,10 @@ class Process:
         conf, world = self._conf, self._gateway.world
         return {
             "ready": not self._stopping,
-            "stations": {"connected": len(self._gateway.sessions), "listeners": list(self._doors.addresses())},
+            "stations": {
+                "connected": len(self._gateway.sessions),
+                "listeners": [*self._doors.addresses(), *self._doors.soap_addresses()],
+            },
             "backends": {name: {"legs": backend.legs, "up": backend.up} for name, backend in world.backends.items()},
             "store": self._store_state(),
             "configuration": {

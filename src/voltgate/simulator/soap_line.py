@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from voltgate.ocpp.messages import Error
-from voltgate.ocpp.soap.envelope import BadEnvelope, parse
+from voltgate.ocpp.soap.envelope import BadEnvelope
 from voltgate.ocpp.soap.faults import Fault as Said
 from voltgate.ocpp.soap.faults import fault, fault_of
 from voltgate.ocpp.wheel import Wheel
@@ -20,7 +20,7 @@ from voltgate.simulator.line import Answer, Asked, Refused, Serials, Terms
 from voltgate.simulator.soap_callback import Reply
 from voltgate.simulator.soap_caller import Caller
 from voltgate.simulator.soap_http import Message
-from voltgate.simulator.soap_speech import URN, Order, Speech, Told
+from voltgate.simulator.soap_speech import URN, Order, Speech, Told, read
 from voltgate.simulator.tally import Fault, Tally
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class SoapLine:
 
     def unasked(self, message: Message) -> None:
         """Count an answer to nothing."""
-        found = parse(message.body)
+        found = read(message.body)
         relates_to = "" if isinstance(found, BadEnvelope) else found.relates_to
         self._fault(*self._whose(relates_to), message.body)
 

@@ -22,6 +22,15 @@ URN = "urn:uuid:"
 """What a message id that is a UUID begins with (WS-Addressing 1.0 section 3.1)."""
 
 
+def read(body: bytes) -> Envelope | BadEnvelope:
+    """Read an envelope as OCPP-S has it: in SOAP 1.2, and in nothing else."""
+    found = parse(body)
+    if isinstance(found, Envelope) and found.edition != "1.2":
+        reason = "The message is in SOAP 1.1, not 1.2"
+        return BadEnvelope("ProtocolError", reason, found.version, found.identity, found.message_id)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is wrong with a message: a kind of fault, and a sentence."""
@@ -98,7 +107,7 @@ class Speech:
 
     def told(self, action: str, message: Message, now: str) -> Told:
         """Judge the answer to a call; `now` (RFC 3339) stands for a time that 1.2 lets a central system leave out."""
-        found = parse(message.body)
+        found = read(message.body)
         if isinstance(found, BadEnvelope):
             return _unreadable(action, message, found)
         verdicts = _of_http(message, found)
@@ -128,7 +137,7 @@ class Speech:
 
     def order(self, message: Message) -> Order:
         """Judge a command."""
-        found = parse(message.body)
+        found = read(message.body)
         if isinstance(found, BadEnvelope):
             order = Order("", {}, found.message_id, found.fault)
             known = found.subcode == "NotSupported"

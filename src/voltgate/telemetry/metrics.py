@@ -28,7 +28,8 @@ class Gauges:
 class Sources:
     """Where the numbers are: each is called at a scrape.
 
-    `links` holds counters of the carrier, by side; `store` gives what there is to say of the database, by name.
+    `links` holds counters of the carrier, by side; `store` and `soap` give what there is to say of the database and of
+    SOAP, by name; `claims` the length of each backend's list.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -38,6 +39,8 @@ class Sources:
     links: Mapping[str, object]
     events: Mapping[str, int]
     store: Callable[[], Mapping[str, float]]
+    claims: Callable[[], Mapping[str, int]]
+    soap: Callable[[], Mapping[str, float]]
 
 
 class VoltgateCollector(Collector):
@@ -56,6 +59,12 @@ class VoltgateCollector(Collector):
         yield from self._comings()
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
+        for name, value in self._sources.soap().items():
+            yield GaugeMetricFamily(f"voltgate_soap_{name}", "SOAP: " + name.replace("_", " "), value)
+        claims = GaugeMetricFamily("voltgate_claims", "Stations that a backend claims", labels=["backend"])
+        for backend, number in self._sources.claims().items():
+            claims.add_metric([backend], number)
+        yield claims
 
     def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
         now = self._sources.gauges()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from voltgate.dialler import version_of
 from voltgate.directory.claims import Holding
 from voltgate.directory.stations import Station
 from voltgate.gateway import World
@@ -65,7 +66,7 @@ class Choice:
         session = self._sessions.get(key)
         if wanted.connected is not None and wanted.connected is (session is None):
             return False
-        if wanted.version is not None and (session is None or session.dialect.version != wanted.version):
+        if wanted.version is not None and (session is None or version_of(session) != wanted.version):
             return False
         if self._text is not None and self._text not in identity.casefold() and not self._is_called(key, identity):
             return False

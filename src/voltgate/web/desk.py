@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from voltgate.dialler import Dialling, Visitor
+from voltgate.dialler import Dialling, Visitor, version_of
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Entry, Station
 from voltgate.gateway import Gateway, World
@@ -147,7 +147,7 @@ class Desk:
             "source": station.source,
             "connected": session is not None,
             "carrier": None if session is None else carrier_of(session),
-            "version": None if session is None else session.dialect.version,
+            "version": None if session is None else version_of(session),
             "address": None if session is None else address_of(session),
             "since": None if session is None else stamp(self.since(session)),
         }
@@ -180,7 +180,7 @@ class Desk:
         return models.Session(
             station=session.identity,
             carrier=carrier_of(session),
-            version=session.dialect.version,
+            version=version_of(session),
             route=session.route,
             address=address_of(session),
             since=stamp(self.since(session)),
