@@ -16,7 +16,7 @@ from voltgate.carriers.soap.client import Client, Target, target
 from voltgate.carriers.soap.connection import Answer, Answered, Post
 from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings, said
 from voltgate.carriers.websocket.door import Knock, Refused
-from voltgate.directory.stations import Station
+from voltgate.directory.stations import Credentials, Station
 from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
@@ -92,22 +92,30 @@ class StationEnd:
 
 @dataclass(slots=True)
 class _Place:
-    """A SOAP station that is here: its session, its wire, and what it last proved itself by."""
+    """A SOAP station that is here: its session, its wire, and what it last proved itself by.
+
+    `age` is that of the configuration by which it did, `credentials` what that asked for.
+    """
 
     session: Session
     wire: SoapWire
     end: StationEnd
     authorization: bytes | None = field(repr=False)
-    checked: bool
-    """Whether somebody checks its password here: then its word on its address counts."""
+    age: int
+    credentials: Credentials | None
     proven: bool = True
     """Whether it has come by itself: one that a backend called up has proved nothing yet."""
     ignored: str = ""
     """The last address that it gave in vain."""
 
-    def passes(self, made: Template, authorization: bytes | None) -> bool:
+    @property
+    def checked(self) -> bool:
+        """Whether somebody checks its password here: then its word on its address counts."""
+        return self.credentials is not None
+
+    def passes(self, made: Template, authorization: bytes | None, age: int) -> bool:
         """Tell whether a request that fits a template may go on without being read."""
-        return self.knows(authorization) and self.may_pass(made.envelope)
+        return self.knows(authorization, age) and self.may_pass(made.envelope)
 
     def may_pass(self, envelope: Envelope) -> bool:
         """Tell whether nobody but SOAP backends of the same version has to read what the station says there."""
@@ -122,9 +130,9 @@ class _Place:
             for leg in session.legs.values()
         )
 
-    def knows(self, authorization: bytes | None) -> bool:
-        """Tell whether a request proves itself as the ones before it."""
-        return self.proven and not self.session.ended and self.authorization == authorization
+    def knows(self, authorization: bytes | None, age: int) -> bool:
+        """Tell whether a request proves itself as the ones before it, by the same configuration."""
+        return self.proven and self.age == age and not self.session.ended and self.authorization == authorization
 
 
 class SoapGateway:
@@ -149,12 +157,14 @@ class SoapGateway:
         self._coming: dict[str, list[tuple[Envelope, Post, Answered]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.addresses_ignored = 0
+        self._world = gateway.world
+        self._changes = 0
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
         for made, place in post.memory:
             match = made.match(post.body)
-            if match is not None and place.passes(made, post.authorization):
+            if match is not None and place.passes(made, post.authorization, self._age()):
                 place.wire.take_whole(made, match, post.body, answered)
                 return
         self._read(post, answered)
@@ -176,10 +186,17 @@ class SoapGateway:
 
     # Stations.
 
+    def _age(self) -> int:
+        """Give a number for the configuration in force: what a station proved by another one is looked at again."""
+        if self._world is not self._gateway.world:
+            self._world = self._gateway.world
+            self._changes += 1
+        return self._changes
+
     def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
         key = self._gateway.world.directory.key(envelope.identity)
         place = self._places.get(key)
-        if place is not None and place.knows(post.authorization):
+        if place is not None and place.knows(post.authorization, self._age()):
             self._hear(place, post, envelope, answered)
             return
         waiting = self._coming.get(key)
@@ -213,21 +230,33 @@ class SoapGateway:
         place = self._places.get(key)
         knock = _knock(envelope, post)
         if place is not None and not place.session.ended:
-            return place if place.knows(post.authorization) else await self._recheck(place, knock)
+            refused = await self._recheck(place, knock)
+            if refused is not None or not place.session.ended:
+                return refused or place
         if key in self._gateway.sessions:
             return Refused(409, "This station is connected by websocket")
         return await self._come(key, envelope, knock)
 
-    async def _recheck(self, place: _Place, knock: Knock) -> _Place | Refused:
-        """Let a station that is here already prove itself otherwise."""
-        world = self._gateway.world
+    async def _recheck(self, place: _Place, knock: Knock) -> Refused | None:
+        """Let a station that is here already prove itself otherwise, or by what the configuration asks for by now.
+
+        Its session ends where only backends can tell: they let in whoever had the former credentials, and nobody else.
+        """
+        world, age = self._gateway.world, self._age()
         station = world.directory.find(place.session.identity)
-        refused = None if station is None else await world.authenticate(station, knock)
-        if refused is None:
-            place.authorization, place.proven = knock.authorization, True
-        return refused or place
+        credentials = None if station is None else station.credentials
+        is_same = place.knows(knock.authorization, place.age) and credentials == place.credentials
+        refused = None if station is None or is_same else await world.authenticate(station, knock)
+        if refused is not None:
+            return refused
+        if credentials is None and place.authorization != knock.authorization:
+            place.session.end(1001, "It comes with other credentials")
+        place.age, place.credentials = age, credentials
+        place.authorization, place.proven = knock.authorization, True
+        return None
 
     async def _come(self, key: str, envelope: Envelope, knock: Knock, *, comes: bool = True) -> _Place | Refused:
+        age = self._age()
         station = self._gateway.world.directory.find(envelope.identity)
         end = StationEnd("" if station is None else self.settings.callback(station), central=self.callbacks.base)
         originals = Originals()
@@ -244,8 +273,8 @@ class SoapGateway:
             end.said = str(known.get("address", ""))
             if not comes and known.get("version") in VERSIONS:
                 wire.version = known["version"]
-        checked = station is not None and station.credentials is not None
-        place = self._places[key] = _Place(session, wire, end, knock.authorization, checked, comes)
+        credentials = None if station is None else station.credentials
+        place = self._places[key] = _Place(session, wire, end, knock.authorization, age, credentials, comes)
         self._watch(key, place)
         return place
 
