@@ -112,7 +112,7 @@ def test_whatever_else_differs_is_for_the_parser(old: bytes, new: bytes) -> None
         (b"urn:uuid:6f1a0c2e-0007-4000-8000-000000000007", b"CP-0001"),
         (b"urn:uuid:6f1a0c2e-0007-4000-8000-000000000007", b"two words"),
         (b"<connectorId>", b"<!-- a remark --><connectorId>"),
-        (b"<meterValuesRequest xmlns", b"<meterValuesRequest a='\"' xmlns"),
+        (b"<wsa:MessageID>", b"<wsa:MessageID><!-- -->"),
         (b'encoding="UTF-8"', b'encoding="ISO-8859-1"'),
         (b"<connectorId>1</connectorId>", b"<connectorId>1</connectorId><x><meterValuesRequest /></x>"),
     ],
@@ -121,6 +121,30 @@ def test_what_is_written_in_an_unusual_way_has_no_template(old: bytes, new: byte
     """It is parsed each time."""
     assert old in METER
     none_of(METER.replace(old, new))
+
+
+@pytest.mark.parametrize("written", [b" CP1", b"&#67;P1", b"<?x?>CP1"])
+def test_an_identity_that_is_repeated_as_an_id_stays_fixed(written: bytes) -> None:
+    """A station whose MessageID reads like its identity cannot go on under another one's name."""
+    raw = BEAT.replace(b">urn:uuid:1<", b">" + written + b"<")
+    envelope = parse(raw)
+    made = template(raw, envelope) if isinstance(envelope, Envelope) else None
+    assert made is None or made.match(raw.replace(b"Identity>CP1<", b"Identity>CP2<")) is None
+
+
+@pytest.mark.parametrize("added", [b"<x/>", b"</s:Body><s:Body>", b"<c:heartbeatResponse/>", b" "])
+def test_nothing_stands_behind_an_empty_operation(added: bytes) -> None:
+    """A second element of the body, or a second body, is for the parser, which refuses it."""
+    evil = BEAT.replace(b"<c:heartbeatRequest/>", b"<c:heartbeatRequest/>" + added)
+    assert made_of(BEAT).match(evil) is None
+
+
+@pytest.mark.parametrize("attributes", [b"d='>'", b"d=\"'\" e='>'", b"d='\"' e='\"' f='>'", b"d='/>'"])
+def test_an_attribute_does_not_end_the_start_tag(attributes: bytes) -> None:
+    """Where a tag ends early for us, its namespace would be anybody's, and with it the version."""
+    raw = BEAT.replace(b"<c:heartbeatRequest/>", b"<c:heartbeatRequest " + attributes + b"></c:heartbeatRequest>")
+    evil = raw.replace(attributes, attributes + b" xmlns:c='urn://Ocpp/Cs/2012/06/'")
+    assert made_of(raw).match(evil) is None
 
 
 def test_an_id_behind_the_operation_has_no_template() -> None:
