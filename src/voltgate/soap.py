@@ -16,12 +16,12 @@ from voltgate.carriers.soap.client import Client, Target, target
 from voltgate.carriers.soap.connection import Answer, Answered, Post
 from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings, said
 from voltgate.carriers.websocket.door import Knock, Refused
-from voltgate.directory.stations import Station
+from voltgate.directory.stations import Credentials, Station
 from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.names import VERSIONS
-from voltgate.ocpp.soap.template import Template, template
+from voltgate.ocpp.soap.template import template
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.session import Session
 
@@ -92,22 +92,26 @@ class StationEnd:
 
 @dataclass(slots=True)
 class _Place:
-    """A SOAP station that is here: its session, its wire, and what it last proved itself by."""
+    """A SOAP station that is here: its session, its wire, and what it last proved itself by.
+
+    `world` is the one in which it was let in or looked at last, `credentials` what it must prove itself by there.
+    """
 
     session: Session
     wire: SoapWire
     end: StationEnd
     authorization: bytes | None = field(repr=False)
-    checked: bool
-    """Whether somebody checks its password here: then its word on its address counts."""
+    world: object = field(repr=False)
+    credentials: Credentials | None
     proven: bool = True
     """Whether it has come by itself: one that a backend called up has proved nothing yet."""
     ignored: str = ""
     """The last address that it gave in vain."""
 
-    def passes(self, made: Template, authorization: bytes | None) -> bool:
-        """Tell whether a request that fits a template may go on without being read."""
-        return self.knows(authorization) and self.may_pass(made.envelope)
+    @property
+    def checked(self) -> bool:
+        """Tell whether its password is checked here: then its word on its address counts."""
+        return self.credentials is not None
 
     def may_pass(self, envelope: Envelope) -> bool:
         """Tell whether nobody but SOAP backends of the same version has to read what the station says there."""
@@ -154,7 +158,7 @@ class SoapGateway:
         """Take a request of a station, or of a backend for one."""
         for made, place in post.memory:
             match = made.match(post.body)
-            if match is not None and place.passes(made, post.authorization):
+            if match is not None and self._knows(place, post) and place.may_pass(made.envelope):
                 place.wire.take_whole(made, match, post.body, answered)
                 return
         self._read(post, answered)
@@ -179,7 +183,7 @@ class SoapGateway:
     def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
         key = self._gateway.world.directory.key(envelope.identity)
         place = self._places.get(key)
-        if place is not None and place.knows(post.authorization):
+        if place is not None and self._knows(place, post):
             self._hear(place, post, envelope, answered)
             return
         waiting = self._coming.get(key)
@@ -196,12 +200,13 @@ class SoapGateway:
         waiting = self._coming[key]
         try:
             while waiting:
-                envelope, post, answered = waiting.pop(0)
+                envelope, post, answered = waiting[0]
                 place = await self._placed(key, envelope, post)
                 if isinstance(place, Refused):
                     answered(_refusal(envelope, place))
                 else:
                     self._hear(place, post, envelope, answered)
+                del waiting[0]
         except Exception:
             log.exception("a fault of Voltgate: a SOAP station could not be let in", station=key)
         finally:
@@ -213,10 +218,28 @@ class SoapGateway:
         place = self._places.get(key)
         knock = _knock(envelope, post)
         if place is not None and not place.session.ended:
-            return place if place.knows(post.authorization) else await self._recheck(place, knock)
+            return place if self._knows(place, post) else await self._recheck(place, knock)
         if key in self._gateway.sessions:
             return Refused(409, "This station is connected by websocket")
         return await self._come(key, envelope, knock)
+
+    def _knows(self, place: _Place, post: Post) -> bool:
+        """Tell whether a request proves itself as the ones before it, of which nothing has changed since."""
+        if place.world is not self._gateway.world:
+            self._review(place)
+        return place.knows(post.authorization)
+
+    def _review(self, place: _Place) -> None:
+        """See what another configuration says of a station that is here."""
+        place.world = self._gateway.world
+        station = self._gateway.world.directory.find(place.session.identity)
+        if station is not None:
+            place.proven = place.proven and station.credentials == place.credentials
+            place.credentials = station.credentials
+            place.end.configured = self.settings.callback(station)
+        if place.end.said and not self._is_allowed(place.end.said):
+            place.end.said = ""
+        place.ignored = ""
 
     async def _recheck(self, place: _Place, knock: Knock) -> _Place | Refused:
         """Let a station that is here already prove itself otherwise."""
@@ -228,7 +251,8 @@ class SoapGateway:
         return refused or place
 
     async def _come(self, key: str, envelope: Envelope, knock: Knock, *, comes: bool = True) -> _Place | Refused:
-        station = self._gateway.world.directory.find(envelope.identity)
+        world = self._gateway.world
+        station = world.directory.find(envelope.identity)
         end = StationEnd("" if station is None else self.settings.callback(station), central=self.callbacks.base)
         originals = Originals()
         wire = SoapWire(
@@ -241,11 +265,12 @@ class SoapGateway:
         wire.charges = lambda connector: _charges(session, connector)
         known = session.ledger.book.fact(FACT)
         if isinstance(known, dict):
-            end.said = str(known.get("address", ""))
+            address = str(known.get("address", ""))
+            end.said = address if self._is_allowed(address) else ""
             if not comes and known.get("version") in VERSIONS:
                 wire.version = known["version"]
-        checked = station is not None and station.credentials is not None
-        place = self._places[key] = _Place(session, wire, end, knock.authorization, checked, comes)
+        credentials = None if station is None else station.credentials
+        place = self._places[key] = _Place(session, wire, end, knock.authorization, world, credentials, comes)
         self._watch(key, place)
         return place
 
@@ -281,18 +306,21 @@ class SoapGateway:
         place.ignored = address
         log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
 
-    def _is_allowed(self, address: str, came_from: str) -> bool:
-        """Tell whether a station may be called at an address that it gave: always an IP, never a name."""
+    def _is_allowed(self, address: str, came_from: str = "") -> bool:
+        """Tell whether a station may be called at an address that it gave: always an IP, never a name.
+
+        `came_from` is "" for an address on record, which was its own when it came.
+        """
         try:
             parts = urlsplit(address)
             host = ipaddress.ip_address(parts.hostname or "")
             target(address)
         except ValueError:
             return False
-        if parts.username is not None or not address.isascii() or not address.isprintable():
+        if parts.username is not None or not address.isascii() or not address.isprintable() or " " in address:
             return False
         networks = self.settings.networks
-        return any(host in network for network in networks) if networks else str(host) == came_from
+        return any(host in network for network in networks) if networks else came_from in ("", str(host))
 
     def _watch(self, key: str, place: _Place) -> None:
         """Let a station go that has not been heard of for long."""
@@ -340,6 +368,13 @@ class SoapGateway:
 
     async def _call_up(self, key: str, backend: str, post: Post, envelope: Envelope, answered: Answered) -> None:
         """Take a command for a station that has not been heard of lately, by what is on record of it."""
+        try:
+            await self._called_up(key, backend, post, envelope, answered)
+        except Exception:
+            log.exception("a fault of Voltgate: a SOAP station could not be called up", station=key)
+            answered(said(envelope, fault("InternalError", "The gateway failed to call the station up"), status=503))
+
+    async def _called_up(self, key: str, backend: str, post: Post, envelope: Envelope, answered: Answered) -> None:
         self._coming[key] = []
         try:
             place = await self._come(key, envelope, _knock(envelope, post, address=""), comes=False)

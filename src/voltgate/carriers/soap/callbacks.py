@@ -41,7 +41,10 @@ class Callbacks:
 
     def read(self, target: str) -> tuple[str, str] | None:
         """Give the backend and the station's identity of an address; None for one that was not made here."""
-        steps = urlsplit(target).path.split("/")
+        try:
+            steps = urlsplit(target).path.split("/")
+        except ValueError:
+            return None
         if len(steps) < 5 or steps[-4] != _STEP or not self.key:
             return None
         backend, identity, code = unquote(steps[-3]), unquote(steps[-2]), steps[-1]
