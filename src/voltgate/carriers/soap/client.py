@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -84,16 +85,22 @@ Then: TypeAlias = Callable[[Outcome], None]
 
 
 class _Connection(asyncio.Protocol):
-    """One connection to a server, for one post at a time. `freed` is called when it may be used again."""
+    """One connection to a server, for one post at a time.
+
+    `freed` is called when it may be used again, `ended` when it never will be.
+    """
 
     __slots__ = (
-        "_body", "_coding", "_content_type", "_freed", "_has_head", "_is_bounded", "_keeps", "_largest", "_parser",
-        "_size", "_status", "_then", "deadline", "idle_since", "transport",
+        "_body", "_coding", "_content_type", "_ended", "_freed", "_has_head", "_is_bounded", "_keeps", "_largest",
+        "_parser", "_size", "_status", "_then", "deadline", "idle_since", "transport",
     )  # fmt: skip
 
-    def __init__(self, largest: int, freed: Callable[[_Connection], None]) -> None:
+    def __init__(
+        self, largest: int, freed: Callable[[_Connection], None], ended: Callable[[_Connection], None]
+    ) -> None:
         self._largest = largest
         self._freed = freed
+        self._ended = ended
         self._then: Then | None = None
         self._parser = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport | None = None
@@ -202,6 +209,7 @@ class _Connection(asyncio.Protocol):
         if exc is None and self._has_head and not self._is_bounded:
             self._complete(self._parser.get_status_code(), keeps=False)  # its end is that of the connection
         self.fail(Unreachable("the connection was lost before the answer came"))
+        self._ended(self)
 
     def close(self) -> None:
         """End the connection."""
@@ -307,6 +315,12 @@ class Client:
         if len(server.idle) > _AT_ONCE:
             server.idle.pop(0).close()
 
+    def _ended(self, server: _Server, connection: _Connection) -> None:
+        """Bring what waits by a new connection: of a server that closes each, none would ever be freed."""
+        server.busy.discard(connection)
+        if server.waiting and not server.is_full:
+            self._open(server, server.waiting[0].to, server.waiting[0].connect)
+
     def _open(self, server: _Server, to: Target, connect: float) -> None:
         server.opening += 1
         task = asyncio.get_running_loop().create_task(self._opened(server, to, connect))
@@ -327,7 +341,7 @@ class Client:
             server.opening -= 1
 
     async def _connected(self, server: _Server, to: Target, connect: float) -> _Connection:
-        connection = _Connection(self._largest, lambda freed: self._freed(server, freed))
+        connection = _Connection(self._largest, partial(self._freed, server), partial(self._ended, server))
         try:
             async with asyncio.timeout(connect):
                 await tls.connect(lambda: connection, to.host, to.port, to.secure, to.host, connect)
@@ -376,9 +390,13 @@ class Client:
             self._looking.cancel()
         for task in self._tasks:
             task.cancel()
+        stopping = Unreachable("Voltgate is about to stop")
         for server in self._servers.values():
+            waiting, server.waiting = server.waiting, deque()
+            for post in waiting:
+                post.then(stopping)
             for connection in (*server.busy, *server.idle):
-                connection.fail(Unreachable("Voltgate is about to stop"))
+                connection.fail(stopping)
 
 
 def _head(to: Target, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
