@@ -140,7 +140,7 @@ class Gateway:
     ) -> _Visit | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
-        station = self._find(knock)
+        station = self._find(knock, wire)
         if isinstance(station, Refused):
             return station
         refused = await self.world.authenticate(station, knock) if comes else None
@@ -167,7 +167,12 @@ class Gateway:
                 )
             return Page(station.key)
 
-    def _find(self, knock: Knock) -> Station | Refused:
+    def knows(self, identity: str) -> bool:
+        """Tell whether a station of this identity is known, and has a route."""
+        station = self.world.directory.find(identity)
+        return station is not None and station.route in self.world.routes
+
+    def _find(self, knock: Knock, wire: SoapWire | None) -> Station | Refused:
         directory = self.world.directory
         station = directory.find(knock.identity or "", knock.target)
         if station is not None and station.route in self.world.routes:
@@ -180,7 +185,8 @@ class Gateway:
         if not directory.register.loaded:
             return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
         reason = "unknown station" if station is None else f"its route {station.route} is gone"
-        self.waiting_room.note(knock.identity, knock.address, knock.offered, reason)
+        offered = knock.offered if wire is None else (f"soap{wire.version}",)
+        self.waiting_room.note(knock.identity, knock.address, offered, reason)
         return Refused(404, "This station is not known here")
 
     def _common(self, station: Station, plans: Plans, knock: Knock) -> dict[str, str | None]:
@@ -270,6 +276,7 @@ class Gateway:
         if old is not None:
             self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
         self.sessions[station.key] = session
+        self.waiting_room.forget(session.identity)
         self._arrived[session] = visit.arrival
         for backend, link in links.items():
             leg = session.legs[backend.name] = Leg(backend, session)

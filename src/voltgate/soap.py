@@ -267,7 +267,15 @@ class SoapGateway:
             place.session.end(1001, "It comes with other credentials")
         place.age, place.credentials = age, credentials
         place.authorization, place.proven = knock.authorization, True
+        self._look_at_address(place.end, station)
+        place.ignored = ""
         return None
+
+    def _look_at_address(self, end: StationEnd, station: Station | None) -> None:
+        """See what the configuration says by now of where a station is called."""
+        end.configured = "" if station is None else self.settings.callback(station)
+        if end.said and not self._is_allowed(end.said):
+            end.said = ""
 
     async def _come(self, key: str, envelope: Envelope, knock: Knock, *, comes: bool = True) -> _Place | Refused:
         full = self._full(key, knock.address)
@@ -287,7 +295,8 @@ class SoapGateway:
         wire.charges = lambda connector: _charges(session, connector)
         known = session.ledger.book.fact(FACT)
         if isinstance(known, dict):
-            end.said = str(known.get("address", ""))
+            address = str(known.get("address", ""))
+            end.said = address if self._is_allowed(address) else ""
             if not comes and known.get("version") in VERSIONS:
                 wire.version = known["version"]
         credentials = None if station is None else station.credentials
@@ -349,8 +358,11 @@ class SoapGateway:
         place.ignored = address[:_LONGEST]
         log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
 
-    def _is_allowed(self, address: str, came_from: str) -> bool:
-        """Tell whether a station may be called at an address that it gave: always an IP, never a name."""
+    def _is_allowed(self, address: str, came_from: str = "") -> bool:
+        """Tell whether a station may be called at an address that it gave: always an IP, never a name.
+
+        `came_from` is "" for an address on record, which was its own when it came.
+        """
         try:
             parts = urlsplit(address)
             host = _plain(ipaddress.ip_address(parts.hostname or ""))
@@ -360,7 +372,7 @@ class SoapGateway:
         if parts.username is not None or len(address) > _LONGEST or _unfit(address):
             return False
         networks = self.settings.networks
-        return any(host in network for network in networks) if networks else str(host) == came_from
+        return any(host in network for network in networks) if networks else came_from in ("", str(host))
 
     def _watch(self, key: str, place: _Place) -> None:
         """Let a station go that has not been heard of for long."""
@@ -375,7 +387,7 @@ class SoapGateway:
                 place.session.lost(1001, f"It said nothing for {quiet:.0f} s")
                 place.wire.close(1001, "The station was silent")
             else:
-                self._wheel.at(now + min(5.0, self.settings.silence / 4), look)
+                self._wheel.at(now + min(60.0, self.settings.silence / 4), look)
 
         look(self._clock())
 

@@ -201,3 +201,20 @@ def test_what_fits_is_read_by_the_parser_alike(new: bytes, at: int, length: int)
     if isinstance(parsed, Envelope):
         assert (parsed.identity, parsed.operation, parsed.version) == ("CP-0001", "MeterValues", "1.6")
         assert parsed.message_id == match.message_id
+
+
+def test_content_is_bounded_in_depth() -> None:
+    """Content that is nested too deep is left to the parser, however it is written; what is only long is not."""
+    made = made_of(METER)
+    value = b"<meterValue><timestamp>2026-01-01T00:00:00Z</timestamp><sampledValue><value>1</value></sampledValue>"
+    many = METER.replace(b"<meterValue>", (value + b"<a/></meterValue>") * 50 + b"<meterValue>", 1)
+    assert made.match(many) is not None
+    for start, end in (
+        (b"<a>", b"</a>"),
+        (b"<a b='/>'>", b"</a>"),
+        (b'<a b="x" c="/>">', b"</a>"),
+        (b"<a>", b""),
+        (b"<a><b/>", b"</a >"),
+    ):
+        assert made.match(METER.replace(b"<meterValue>", start * 40 + end * 40 + b"<meterValue>", 1)) is None
+    assert made.match(METER.replace(b"<meterValue>", b"<a/>" * 100 + b"<meterValue>", 1)) is not None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests import soap_ends
 from tests.harness import Stage
-from tests.web.client import api_of
+from tests.soap_ends import SoapStation
+from tests.web.client import TOKEN, api_of, asking
 
 QUARANTINE: dict[str, Any] = {"stations": [{"identity": "CP1"}], "unknown": {"policy": "quarantine"}, "store": None}
 
@@ -61,3 +63,40 @@ async def test_what_cannot_be_accepted(stage: Stage) -> None:
         assert problem["errors"] == [{"where": "body.route", "problem": "there is no such route"}]
         for body in (None, {}, {"route": 1}, {"route": "main", "more": 1}, []):
             (await api.post("/waiting/X1/accept", body)).gives(422)
+
+
+async def test_a_station_that_is_claimed_waits_no_more(stage: Stage) -> None:
+    """Whoever is claimed leaves the list at once, and is on it anew only when it is turned away again."""
+    await stage.backend("a")
+    async with api_of(stage, **QUARANTINE) as (api, _):
+        await stage.refused("X1")
+        await stage.refused("X2")
+        (await api.ask("PUT", "/backends/a/stations", {"stations": ["x1"]})).gives(200)
+        assert [each["identity"] for each in (await api.get("/waiting")).gives(200)["items"]] == ["X2"]
+        station = await stage.station("X1")
+        (await api.ask("PUT", "/backends/a/stations", {"stations": ["X3"]})).gives(200)
+        await station.closed()
+        assert [each["identity"] for each in (await api.get("/waiting")).gives(200)["items"]] == ["X2"]
+        await stage.refused("X1")
+        first = (await api.get("/waiting")).gives(200)["items"][0]
+        assert (first["identity"], first["tries"]) == ("X1", 1)
+
+
+async def test_nobody_is_accepted_on_the_route_of_claims(stage: Stage) -> None:
+    """A station that nobody claims cannot be accepted where only a claim leads: nothing is changed, and it is said."""
+    await stage.backend("a")
+    async with api_of(stage, **QUARANTINE) as (api, _):
+        await stage.refused("X1")
+        problem = (await api.post("/waiting/X1/accept", {"route": "claimed"})).gives(409)
+        assert "claim it for a backend" in problem["detail"]
+        assert [each["identity"] for each in (await api.get("/waiting")).gives(200)["items"]] == ["X1"]
+
+
+async def test_a_soap_station_waits_with_its_version(stage: Stage) -> None:
+    """The list says which version of SOAP a charger knocked with."""
+    await stage.backend("a")
+    gateway = await soap_ends.gateway(stage, admin_token=TOKEN, **QUARANTINE)
+    old = await SoapStation.start(stage, "OLD-1")
+    await old.call(old.request("Heartbeat", version="1.5"))
+    async with asking(gateway.http_port) as api:
+        assert (await api.get("/waiting")).gives(200)["items"][0]["offered"] == ["soap1.5"]

@@ -14,8 +14,8 @@ _MOST_ERRORS = 5
 _LONGEST = 2000
 
 _ADVICE: Mapping[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "give a valid token in VOLTGATE_TOKEN or by --token-file",
-    HTTPStatus.FORBIDDEN: "use the token of somebody who may",
+    HTTPStatus.UNAUTHORIZED: "give a valid token in VOLTGATE_TOKEN or by --token-file, "
+    "or this machine's configuration by -c",
     HTTPStatus.TOO_MANY_REQUESTS: "wait a little and try again",
     HTTPStatus.SERVICE_UNAVAILABLE: "try again later",
 }

@@ -254,4 +254,4 @@ def _wrong_scheme(scheme: str, schemes: tuple[str, ...]) -> str:
         return f"{_LATER[scheme]} backends ({scheme}://) are not available in this version; use {known}"
     if scheme == "local":
         return f"the built-in backend (local:) is not available in this version; use {known}"
-    return f'must start with {known}, not "{scheme}://"'
+    return f'must start with {known}, not "{scheme}://"' if scheme else f"must start with {known}"

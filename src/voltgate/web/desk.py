@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from voltgate.dialler import Dialling, Visitor, version_of
 from voltgate.directory.slices import unhurried
-from voltgate.directory.stations import Entry, Station
+from voltgate.directory.stations import CLAIMED, Entry, Station
+from voltgate.directory.waiting import Stranger
 from voltgate.gateway import Gateway, World
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
@@ -152,12 +153,20 @@ class Desk:
             "since": None if session is None else stamp(self.since(session)),
         }
 
+    def strangers(self) -> list[Stranger]:
+        """List who knocked in vain, whoever came last first; whoever is known by now waits no more."""
+        return [stranger for stranger in self.gateway.waiting_room if not self.gateway.knows(stranger.identity)]
+
     async def accept(self, identity: str, route: str, by: str) -> models.Station:
-        """Let a station in that waits. Raises Problem: 404, 422 for a route that is none, 503."""
+        """Let a station in that waits. Raises Problem: 404, 409, 422 for a route that is none, 503."""
         if not any(stranger.identity == identity for stranger in self.gateway.waiting_room):
             raise Problem(404, "Not Found", "No such station waits.")
         if route not in self.world.routes:
             raise invalid([{"loc": ("body", "route"), "msg": "there is no such route"}])
+        directory = self.world.directory
+        if route == CLAIMED and not directory.register.holder(directory.key(identity)):
+            detail = 'Nobody claims this station, and only claims lead to the route "claimed": claim it for a backend.'
+            raise Problem(409, "Conflict", detail)
         try:
             await self.admission.accept(identity, route, by)
         except StoreAway as away:

@@ -39,6 +39,7 @@ class Noted:
         """The event as the API shows it."""
         more = {field.name: getattr(self.event, field.name) for field in fields(self.event)}
         more |= {name: shown(more[name]) for name in ("url", "soap_url") if name in more}
+        more |= {name: round(value, 3) for name, value in more.items() if isinstance(value, float)}
         return {"id": self.id, "at": stamp(self.at), "kind": self.kind, **more}
 
 

@@ -168,7 +168,7 @@ class Waiting(BaseModel):
     last: Time
     tries: int
     address: str
-    offered: list[str]
+    offered: list[str] = Field(description="The sub-protocols of its last try; `soap1.5`: it came by SOAP.")
     reason: str
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 
 from voltgate.ocpp.soap.addressing import readdress
 from voltgate.ocpp.soap.characters import document
-from voltgate.ocpp.soap.envelope import Envelope
+from voltgate.ocpp.soap.envelope import DEEPEST, Envelope
 from voltgate.ocpp.soap.names import ANONYMOUS
 
 _MOST_WAYS = 8
 """Backends, with their addresses, that the envelopes of one template go on to."""
+_tags = re.compile(rb"<(/)|<[^<>\"'/]*(/)>|<").findall
+"""Finds tags: whether it is an end tag, whether an empty element; one with attributes is taken for a start tag."""
 _id_at = re.compile(rb"[!#-%(-;=?-~]{1,120}(?=<)").match
 """Finds a MessageID: plain characters, none of which XML gives a meaning to."""
 _rest_of_tag = re.compile(rb"(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>").match
@@ -82,7 +84,17 @@ class Template:
             and raw.find(b"chargeBoxIdentity", at) < 0
             and raw.find(b"<!", at) < 0
             and raw.find(b"<?", at) < 0
+            and (raw.count(b"<", at) <= DEEPEST or _deepest(raw[at:]) <= DEEPEST)
         )
+
+
+def _deepest(content: bytes) -> int:
+    """Count how many elements of a content stand inside one another: at least as many as there are."""
+    depth = deepest = 0
+    for closes, is_empty in _tags(content):
+        depth += -1 if closes else not is_empty
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def template(raw: bytes, envelope: Envelope) -> Template | None:

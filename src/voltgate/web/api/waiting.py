@@ -18,7 +18,7 @@ router = APIRouter(tags=["waiting"])
 @router.get("/waiting", summary="List waiting stations")
 async def waiting(desk: AtDesk, _: Viewer, part: AskedPart) -> Page[models.Waiting]:
     """List the stations that were turned away because nobody knows them, whoever came last first."""
-    return cut([_shown(stranger) for stranger in desk.gateway.waiting_room], part)
+    return cut([_shown(stranger) for stranger in desk.strangers()], part)
 
 
 def _shown(stranger: Stranger) -> models.Waiting:
