@@ -42,6 +42,8 @@ _MOST_BYTES = 1 << 20
 _URN = "urn:uuid:"
 _MOST_KNOWN = 64
 """Kinds of answers of one backend that are known."""
+_NOTHING = b"{}"
+"""The payload of what cannot be read."""
 _AWAY = frozenset({502, 503, 504})
 """What a server that stands before a backend says when that is away."""
 
@@ -107,7 +109,7 @@ class TakesReplies(Protocol):
 class WholeCall(CarriedCall):
     """A request of a SOAP station that fits a template: its content is read when somebody asks for it."""
 
-    __slots__ = ("_payload", "made", "match", "raw")
+    __slots__ = ("_payload", "is_unreadable", "made", "match", "raw")
 
     def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
         self._payload: bytes | None = None
@@ -115,12 +117,15 @@ class WholeCall(CarriedCall):
         self.made = made
         self.match = match
         self.raw = raw
+        self.is_unreadable = False
+        """Whether somebody has asked for its content, and that could not be read."""
 
     @property
     def payload(self) -> bytes:
         """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
         if self._payload is None:
             self._payload = _payload_of(self.raw)
+            self.is_unreadable = self._payload == _NOTHING and self.action != "Heartbeat"
         return self._payload
 
     @payload.setter
@@ -128,7 +133,12 @@ class WholeCall(CarriedCall):
         self._payload = payload or None
 
     def forwarded(self, to: str, sender: str) -> bytes | None:
-        """Give the envelope as it goes on to an address; None when it has to be written anew."""
+        """Give the envelope as it goes on to an address; None when it has to be written anew.
+
+        What could not be read, and so not be judged, goes on to nobody: there is nothing to write anew.
+        """
+        if self.is_unreadable:
+            return None
         return self.made.forwarded(self.raw, self.match, to, sender)
 
     def carry(self, wire: object, message_id: str) -> None:
@@ -170,7 +180,7 @@ class WholeResult(CarriedResult):
 def _payload_of(raw: bytes) -> bytes:
     envelope = parse(raw)
     payload = codec.decode(envelope) if isinstance(envelope, Envelope) and envelope.kind != "fault" else None
-    return msgspec.json.encode(payload) if isinstance(payload, dict) else b"{}"
+    return msgspec.json.encode(payload) if isinstance(payload, dict) else _NOTHING
 
 
 class FarEnd(Protocol):
