@@ -41,7 +41,9 @@ APART = {
 """Parts that stand outside the layers, with what they may know besides themselves."""
 
 KNOWN_TO = {
-    "config": frozenset({"app", "cli", "convert", "client.token_file", "simulator.cli", "simulator.demo"}),
+    "config": frozenset(
+        {"app", "cli", "convert", "client.place", "client.token_file", "simulator.cli", "simulator.demo"}
+    ),
     "simulator": frozenset({"app", "cli"}),
 }
 """Parts that are known to few."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -52,6 +53,46 @@ def test_the_token_of_this_machines_gateway(api: Counterpart, voltgate: Terminal
     assert voltgate("backends", env=env | {"VOLTGATE_ADMIN_TOKEN": "vg_configured_token"}).code == 0
     sent = [asked.headers["authorization"] for asked in api.asked]
     assert sent == ["Bearer vg_local", "Bearer vg_local", "Bearer vg_configured_token"]
+
+
+def test_the_configuration_says_where_the_api_is(api: Counterpart, voltgate: Terminal) -> None:
+    """Whoever names a configuration asks the gateway that runs by it; --url and VOLTGATE_URL go before it."""
+    api.says("GET backends", EMPTY)
+    file = voltgate.folder / "own.toml"
+    env = environment(voltgate.folder, VOLTGATE_TOKEN="vg_test")
+    for host in ("127.0.0.1", "0.0.0.0", "localhost"):
+        file.write_text(f'[listen]\nhttp = "{host}:{urlsplit(api.url).port}"\n')
+        assert voltgate("backends", "-c", str(file), env=env).code == 0
+    file.write_text('[listen]\nhttp = "off"\n')
+    assert voltgate("backends", "-c", str(file), "--url", api.url, env=env).code == 0
+    assert voltgate("backends", "-c", str(file)).code == 0
+    assert len(api.asked) == 5
+    ended = voltgate("backends", "-c", str(file), env=env)
+    assert (ended.code, ended.err) == (1, f'voltgate: {file} has http = "off": that gateway has no API\n')
+    file.write_text("listen = 3\n")
+    ended = voltgate("backends", "-c", str(file), env=env)
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert "own.toml:1" in ended.err
+    assert "--url" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("http", "url"),
+    [
+        ("192.0.2.1:8001", "http://192.0.2.1:8001"),
+        ("0.0.0.0:8001", "http://127.0.0.1:8001"),
+        ("[::]:8001", "http://[::1]:8001"),
+        ("[2001:db8::1]:8001", "http://[2001:db8::1]:8001"),
+    ],
+)
+def test_an_address_that_leads_to_the_listener(tmp_path: Path, http: str, url: str) -> None:
+    """Where a gateway listens at every address, it is asked on loopback."""
+    from voltgate.client.place import place_of
+
+    file = tmp_path / "own.toml"
+    file.write_text(f'[listen]\nhttp = "{http}"\n')
+    assert place_of(file) == url
+    assert place_of(None) == "http://127.0.0.1:8000"
 
 
 def test_the_token_of_this_machine_stays_on_this_machine(voltgate: Terminal) -> None:

@@ -230,6 +230,26 @@ async def test_a_claim_moves_a_station_of_2(stage: Stage, version: str) -> None:
         await answered(station, new, "TransactionEvent", event("Started", 0))
 
 
+async def test_the_new_backend_speaks_another_version(stage: Stage) -> None:
+    """A station that speaks what its new backend does not take is asked to come again, when no call is open."""
+    a, b = await stage.backend("a"), await stage.backend("b", ("ocpp2.0.1",))
+    backends: dict[str, Json] = {"b": {"versions": ["ocpp2.0.1"]}}
+    async with api_of(stage, backends, **ONLY_CLAIMS, claims={"conflict": "newest"}) as (api, _):
+        (await api.put("a", "CP1")).gives(200)
+        station = await stage.station("CP1", "ocpp1.6", "ocpp2.0.1")
+        link = await a.station("CP1")
+        asked = await station.ask("Authorize", {"idTag": "T1"})
+        call = await link.expect("Authorize")
+        (await api.put("b", "CP1")).gives(200)
+        await link.answer(call, ACCEPTED)
+        assert (await station.expect_result(asked)).payload == ACCEPTED
+        assert (await station.closed()).code == 1001
+        again = await stage.station("CP1", "ocpp1.6", "ocpp2.0.1")
+        assert again.subprotocol == "ocpp2.0.1"
+        await beats(again, await b.station("CP1"))
+        assert len(b.knocks) == 1
+
+
 async def test_a_claim_is_withdrawn_while_its_station_charges(stage: Stage) -> None:
     """A station that nobody claims any more charges on where it is, and is let go when the transaction has ended."""
     a = await stage.backend("a")

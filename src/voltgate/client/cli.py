@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-HERE = "http://127.0.0.1:8000"
-
-Url = Annotated[
-    str, typer.Option("--url", "--api", envvar="VOLTGATE_URL", metavar="URL", help="Where the gateway's API is.")
-]
-ApiUrl = Annotated[str, typer.Option("--api", envvar="VOLTGATE_URL", metavar="URL", help="Where the gateway's API is.")]
+_WHERE = "Where the gateway's API is. Without it: where the file of -c says, else http://127.0.0.1:8000."
+Url = Annotated[str | None, typer.Option("--url", "--api", envvar="VOLTGATE_URL", metavar="URL", help=_WHERE)]
+ApiUrl = Annotated[str | None, typer.Option("--api", envvar="VOLTGATE_URL", metavar="URL", help=_WHERE)]
 TokenFile = Annotated[
     Path | None,
     typer.Option(
@@ -46,11 +43,12 @@ Sort = Annotated[str | None, typer.Option(metavar="KEY", help="identity, since o
 
 
 @contextlib.contextmanager
-def _asking(url: str, token_file: Path | None, config: Path | None) -> Iterator[Api]:
+def _asking(url: str | None, token_file: Path | None, config: Path | None) -> Iterator[Api]:
     """Give the API; whatever goes wrong ends in a sentence and an exit code."""
     from voltgate.client.api import connect  # noqa: PLC0415 - `voltgate --help` needs no HTTP client
+    from voltgate.client.place import place_of  # noqa: PLC0415
 
-    with _in_sentences(), connect(url, token_file, config) as api:
+    with _in_sentences(), connect(url or place_of(config), token_file, config) as api:
         yield api
 
 
@@ -90,7 +88,7 @@ def stations(
     offset: Offset = 0,
     limit: Limit = 100,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -115,7 +113,7 @@ def sessions(
     offset: Offset = 0,
     limit: Limit = 100,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -134,7 +132,7 @@ def sessions(
 def backends(
     name: Annotated[str | None, typer.Argument(help="One backend, with its counters.", show_default=False)] = None,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -159,7 +157,7 @@ def claims(
     offset: Offset = 0,
     limit: Limit = 100,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -201,7 +199,7 @@ def claim(
         bool, typer.Option("--force", help="The list may be empty, or much shorter than the last.")
     ] = False,
     as_json: AsJson = False,
-    api_url: ApiUrl = HERE,
+    api_url: ApiUrl = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -243,7 +241,7 @@ def waiting(
     offset: Offset = 0,
     limit: Limit = 100,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -267,7 +265,7 @@ def tail(
     station: Annotated[str | None, typer.Argument(help="Only this station's.", show_default=False)] = None,
     full: Annotated[bool, typer.Option("--full", help="Show payloads whole.")] = False,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -284,7 +282,7 @@ def events(
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
     after: Annotated[str, typer.Option(metavar="ID", help="Begin behind the event with this id.")] = "",
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
@@ -305,7 +303,7 @@ def send(
         bool, typer.Option("--check/--no-check", help="Check the payload against the version's schema first.")
     ] = True,
     as_json: AsJson = False,
-    url: Url = HERE,
+    url: Url = None,
     token_file: TokenFile = None,
     config: ConfigFile = None,
 ) -> None:

@@ -37,6 +37,8 @@ from voltgate.relay.wire import Receiver
 
 _REMEMBERED = 32
 """Envelopes of one station that may still go on as they came."""
+_MOST_BYTES = 1 << 20
+"""Bytes of these envelopes; the last one may be longer."""
 _URN = "urn:uuid:"
 _MOST_KNOWN = 64
 """Kinds of answers of one backend that are known."""
@@ -61,16 +63,22 @@ class Original:
 class Originals:
     """The envelopes that the last messages of one station and its backends were made of, by the message's text."""
 
-    __slots__ = ("_by_text",)
+    __slots__ = ("_by_text", "_bytes")
 
     def __init__(self) -> None:
         self._by_text: OrderedDict[bytes, Original] = OrderedDict()
+        self._bytes = 0
 
     def keep(self, text: bytes, original: Original) -> None:
         """Remember an envelope."""
+        former = self._by_text.pop(text, None)
+        if former is not None:
+            self._bytes -= len(text) + len(former.raw)
         self._by_text[text] = original
-        if len(self._by_text) > _REMEMBERED:
-            self._by_text.popitem(last=False)
+        self._bytes += len(text) + len(original.raw)
+        while len(self._by_text) > _REMEMBERED or (self._bytes > _MOST_BYTES and len(self._by_text) > 1):
+            text, former = self._by_text.popitem(last=False)
+            self._bytes -= len(text) + len(former.raw)
 
     def find(self, text: bytes, version: Version, edition: Edition) -> Original | None:
         """Give the envelope of a message that is unchanged, if the other side speaks that version of OCPP and SOAP."""
