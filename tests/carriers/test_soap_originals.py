@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voltgate.carriers.soap.wire import Original, Originals
+from voltgate.carriers.soap.originals import Original, Originals
 
 
 def of(size: int, version: str = "1.6") -> Original:

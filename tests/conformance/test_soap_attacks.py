@@ -11,7 +11,7 @@ from tests.harness import Stage, basic, within
 from tests.soap_ends import Client, SoapServer, SoapStation, answered, read_http, request, response
 from voltgate.carriers.soap.client import Client as Poster
 from voltgate.carriers.soap.client import Outcome, Response, target
-from voltgate.carriers.soap.wire import WholeCall
+from voltgate.carriers.soap.whole import WholeCall
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.template import template
 
