@@ -196,4 +196,4 @@ def test_a_watch_tells_how_long_a_loop_looked_away(tmp_path: Path) -> None:
         return told()
 
     assert asyncio.run(worked()) >= 0.1
-    assert told() == 0
+    assert told() < 0.1
