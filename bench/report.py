@@ -131,7 +131,8 @@ def aims(results: Results) -> list[Aim]:
         ("kB a station with its backend link, wss", 50, results.median("wss", "voltgate", "kilobytes"), 1),
         ("p99 ÷ nginx at a third of nginx's capacity", 1.5, _tail(results), 2),
         ("seconds to claim 100,000 stations", 10, results.median("claims", "voltgate", "seconds"), 2),
-        ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "stall"), 1),
+        ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "max"), 1),
+        ("ms of CPU between looks at the sockets meanwhile", 50, results.median("claims", "voltgate", "held"), 1),
         ("MB for 1,000,000 claims", 500, results.median("claims", "voltgate", "megabytes"), 0),
     )
     found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
@@ -236,16 +237,20 @@ def _soap_row(results: Results, name: str) -> list[str]:
 def _claims(results: Results) -> list[str]:
     if not results.of("claims", "voltgate", "seconds"):
         return []
-    found = {name: results.median("claims", "voltgate", name) for name in ("seconds", "stall", "p99", "quiet")}
+    found = {name: results.median("claims", "voltgate", name) for name in WATCHED_FOR}
     memory = number(results.median("claims", "voltgate", "megabytes"))
     return [
         "## Claims",
         f"{BACKENDS} backends say through the API, one after another, that {CLAIMED:,} stations are their own; "
         f"meanwhile {WATCHED} stations call {RATE:,.0f} times a second in all. The slowest of these requests took "
         f"{number(found['seconds'], 2)} s. The longest that a call took to be answered was "
-        f"{number(found['stall'], 1)} ms (99 of 100 took at most {number(found['p99'], 2)} ms), against "
-        f"{number(found['quiet'], 1)} ms while nobody claimed. The million claims hold {memory} MB.",
+        f"{number(found['max'], 1)} ms (99 of 100 took at most {number(found['p99'], 2)} ms), against "
+        f"{number(found['quiet'], 1)} ms while nobody claimed; between two looks at its sockets Voltgate worked for "
+        f"{number(found['held'], 1)} ms of CPU time at most. The million claims hold {memory} MB.",
     ]
+
+
+WATCHED_FOR = ("seconds", "max", "p99", "held", "quiet")
 
 
 def _collection(results: Results) -> list[str]:
@@ -323,9 +328,13 @@ METHOD = """## Method
 - The naive proxy and the one on `ws` are in `bench/proxies`. nginx and HAProxy are Debian's, configured as their
   manuals say, without logs; Voltgate runs with its defaults but for limits on rates, which are raised, not removed.
 - SOAP goes over HTTP/1.1 with kept connections on both sides (nginx: `proxy_pass` to an `upstream` with `keepalive`).
-  nginx passes bytes; Voltgate reads each envelope, routes it, and changes the addresses in its header. Each station
-  checks the id and, byte by byte, the body of each answer; the central system checks identity, order and completeness
-  of each call, and every 64th body byte by byte.
+  nginx passes bytes; Voltgate finds station, operation and ids of each envelope, routes it, and changes the addresses
+  in its header. The header of a station's calls of one kind differs in its MessageID only, as it does in life, and
+  bodies of one kind are the same. Each station checks the id and, byte by byte, the body of each answer; the central
+  system checks identity, order and completeness of each call, and every 64th body byte by byte.
+- Claims are said through the API with an operator's token, to a gateway with a database (SQLite). Memory is the growth
+  of what is resident. Round trips are told only where neither Voltgate nor the bench waited for a core for more than
+  0.5 % of the time.
 - (b) has no database; (d) is the same route with a rule by token before it, and a database; in (e) each MeterValues is
   on disk (SQLite, with fsync) before its station is answered, and is taken off when the copy has answered.
 """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -173,3 +174,26 @@ def test_claimed_stations_are_many_and_different() -> None:
     lists = [claims.identities(backend) for backend in range(claims.BACKENDS)]
     assert len({identity for one in lists for identity in one}) == claims.BACKENDS * claims.CLAIMED == 1_000_000
     assert lists[0][: claims.STATIONS] == [f"CP-{number:05d}" for number in range(claims.STATIONS)]
+
+
+def test_a_watch_tells_how_long_a_loop_looked_away(tmp_path: Path) -> None:
+    """Work between two looks at the sockets is measured in CPU time, and forgotten when it was told."""
+    watch = claims.Watch(tmp_path / "watch")
+
+    def told() -> float:
+        watch.tell()
+        return float((tmp_path / "watch").read_text())
+
+    def work() -> None:
+        until = time.process_time() + 0.1
+        while time.process_time() < until:
+            pass
+
+    async def worked() -> float:
+        watch.begin(asyncio.get_running_loop())
+        asyncio.get_running_loop().call_soon(work)
+        await asyncio.sleep(0.01)
+        return told()
+
+    assert asyncio.run(worked()) >= 0.1
+    assert told() == 0

@@ -25,9 +25,11 @@ class Claiming:
         self._rebuild = rebuild
         self._listen = listen
 
-    async def replace(self, backend: str, identities: Iterable[str], by: str, address: Address | None) -> Change:
-        """Put a backend's whole list in place of the former one. Raises StoreAway and TooMany."""
-        return await self._enforced(await self.register.replace(backend, identities, by, address))
+    async def replace(
+        self, backend: str, identities: Iterable[str], by: str, address: Address | None, *, force: bool
+    ) -> Change:
+        """Put a backend's whole list in place of the former one. Raises StoreAway, TooMany and TooShort."""
+        return await self._enforced(await self.register.replace(backend, identities, by, address, force=force))
 
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None
@@ -74,8 +76,7 @@ class Claiming:
     async def tidy(self) -> None:
         """Strike out what has expired, and move the stations that it leaves to others."""
         try:
-            keys = await self.register.tidy()
+            async for change in self.register.tidy():
+                await self._enforced(change)
         except StoreAway as away:
             log.warning("expired claims are not struck out", reason=str(away))
-        else:
-            await self._gateway.look_again(keys)

@@ -276,7 +276,7 @@ class Gateway:
         if old is not None:
             self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
         self.sessions[station.key] = session
-        self.waiting_room.forget(station.identity)
+        self.waiting_room.forget(session.identity)
         self._arrived[session] = visit.arrival
         for backend, link in links.items():
             leg = session.legs[backend.name] = Leg(backend, session)
@@ -357,8 +357,19 @@ class Gateway:
         plans = world.routes[station.route].plans(station.key, station.tags, station.claimant)
         if world.running == "wait" and session.ledger.book.running and plans is not session.plans:
             self._place_later(session.key)
-        else:
+        elif self._is_understood(session, plans):
             session.follow(plans, station.route, world.backends)
+        elif session.busy:
+            self._place_later(session.key)
+        else:
+            session.end(GOING_AWAY, "Come again: the backend takes another version")
+
+    def _is_understood(self, session: Session, plans: Plans) -> bool:
+        """Tell whether one of those who are to answer a station takes what it speaks now; SOAP is put into words."""
+        visitor, answer = session.dial_context, plans.first.answer
+        if not answer or (isinstance(visitor, Visitor) and visitor.soap is not None):
+            return True
+        return any(session.dialect.version in self.world.backends[name].settings.versions for name in answer)
 
     def _place_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -16,7 +17,8 @@ from voltgate.carriers.soap.client import Client, Target, target
 from voltgate.carriers.soap.connection import Answer, Answered, Post
 from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings, said
 from voltgate.carriers.websocket.door import Knock, Refused
-from voltgate.directory.stations import Station
+from voltgate.carriers.websocket.limits import Census
+from voltgate.directory.stations import Credentials, Station
 from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
@@ -38,6 +40,9 @@ _MOST_CALLED = 100
 _CALL_UP = 5.0
 """Seconds that a backend's link to a station may take to stand when the backend calls that station up."""
 
+_LONGEST = 1000
+"""Characters of an address that a station may give."""
+
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 log = structlog.get_logger("voltgate")
@@ -49,11 +54,14 @@ class SoapSettings:
 
     `callback` gives the configured address of a station, "" for none; `believes_all` says that anybody's From takes
     the place of a known address, and `networks` where addresses may lie (none: only where the request came from).
+    `most` stations may be here, `per_address` of them from one address (0: no limit): one connection brings many.
     """
 
     networks: tuple[Network, ...] = ()
     believes_all: bool = False
     silence: float = 3600.0
+    most: int = 0
+    per_address: int = 0
     wire: WireSettings = WireSettings()  # noqa: RUF009 - frozen
     callback: Callable[[Station], str] = lambda _: ""
 
@@ -92,29 +100,41 @@ class StationEnd:
 
 @dataclass(slots=True)
 class _Place:
-    """A SOAP station that is here: its session, its wire, and what it last proved itself by."""
+    """A SOAP station that is here: its session, its wire, and what it last proved itself by.
+
+    `age` is that of the configuration by which it did, `credentials` what that asked for.
+    """
 
     session: Session
     wire: SoapWire
     end: StationEnd
     authorization: bytes | None = field(repr=False)
-    checked: bool
-    """Whether somebody checks its password here: then its word on its address counts."""
+    age: int
+    address: str
+    """Where it came from when its session began."""
+    credentials: Credentials | None
     proven: bool = True
     """Whether it has come by itself: one that a backend called up has proved nothing yet."""
+    is_counted: bool = True
+    """Whether it counts among the stations of its address."""
     ignored: str = ""
     """The last address that it gave in vain."""
 
-    def passes(self, made: Template, authorization: bytes | None) -> bool:
+    @property
+    def checked(self) -> bool:
+        """Whether somebody checks its password here: then its word on its address counts."""
+        return self.credentials is not None
+
+    def passes(self, made: Template, authorization: bytes | None, age: int) -> bool:
         """Tell whether a request that fits a template may go on without being read."""
-        return self.knows(authorization) and self.may_pass(made.envelope)
+        return self.knows(authorization, age) and self.may_pass(made.envelope)
 
     def may_pass(self, envelope: Envelope) -> bool:
         """Tell whether nobody but SOAP backends of the same version has to read what the station says there."""
         session, action = self.session, envelope.operation
         if action in session.ledgered or session.settings.screen:
             return False
-        if envelope.sender not in ("", self.end.said, self.ignored) and not self.end.configured:
+        if envelope.sender[:_LONGEST] not in ("", self.end.said, self.ignored) and not self.end.configured:
             return False
         return all(
             isinstance(leg.wire, SoapWire)
@@ -122,9 +142,9 @@ class _Place:
             for leg in session.legs.values()
         )
 
-    def knows(self, authorization: bytes | None) -> bool:
-        """Tell whether a request proves itself as the ones before it."""
-        return self.proven and not self.session.ended and self.authorization == authorization
+    def knows(self, authorization: bytes | None, age: int) -> bool:
+        """Tell whether a request proves itself as the ones before it, by the same configuration."""
+        return self.proven and self.age == age and not self.session.ended and self.authorization == authorization
 
 
 class SoapGateway:
@@ -148,13 +168,16 @@ class SoapGateway:
         self._places: dict[str, _Place] = {}
         self._coming: dict[str, list[tuple[Envelope, Post, Answered]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._census = Census()
         self.addresses_ignored = 0
+        self._world = gateway.world
+        self._changes = 0
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
         for made, place in post.memory:
             match = made.match(post.body)
-            if match is not None and place.passes(made, post.authorization):
+            if match is not None and place.passes(made, post.authorization, self._age()):
                 place.wire.take_whole(made, match, post.body, answered)
                 return
         self._read(post, answered)
@@ -176,10 +199,17 @@ class SoapGateway:
 
     # Stations.
 
+    def _age(self) -> int:
+        """Give a number for the configuration in force: what a station proved by another one is looked at again."""
+        if self._world is not self._gateway.world:
+            self._world = self._gateway.world
+            self._changes += 1
+        return self._changes
+
     def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
         key = self._gateway.world.directory.key(envelope.identity)
         place = self._places.get(key)
-        if place is not None and place.knows(post.authorization):
+        if place is not None and place.knows(post.authorization, self._age()):
             self._hear(place, post, envelope, answered)
             return
         waiting = self._coming.get(key)
@@ -196,12 +226,13 @@ class SoapGateway:
         waiting = self._coming[key]
         try:
             while waiting:
-                envelope, post, answered = waiting.pop(0)
+                envelope, post, answered = waiting[0]
                 place = await self._placed(key, envelope, post)
                 if isinstance(place, Refused):
                     answered(_refusal(envelope, place))
                 else:
                     self._hear(place, post, envelope, answered)
+                del waiting[0]
         except Exception:
             log.exception("a fault of Voltgate: a SOAP station could not be let in", station=key)
         finally:
@@ -213,21 +244,44 @@ class SoapGateway:
         place = self._places.get(key)
         knock = _knock(envelope, post)
         if place is not None and not place.session.ended:
-            return place if place.knows(post.authorization) else await self._recheck(place, knock)
+            refused = await self._recheck(place, knock)
+            if refused is not None or not place.session.ended:
+                return refused or place
         if key in self._gateway.sessions:
             return Refused(409, "This station is connected by websocket")
         return await self._come(key, envelope, knock)
 
-    async def _recheck(self, place: _Place, knock: Knock) -> _Place | Refused:
-        """Let a station that is here already prove itself otherwise."""
-        world = self._gateway.world
+    async def _recheck(self, place: _Place, knock: Knock) -> Refused | None:
+        """Let a station that is here already prove itself otherwise, or by what the configuration asks for by now.
+
+        Its session ends where only backends can tell: they let in whoever had the former credentials, and nobody else.
+        """
+        world, age = self._gateway.world, self._age()
         station = world.directory.find(place.session.identity)
-        refused = None if station is None else await world.authenticate(station, knock)
-        if refused is None:
-            place.authorization, place.proven = knock.authorization, True
-        return refused or place
+        credentials = None if station is None else station.credentials
+        is_same = place.knows(knock.authorization, place.age) and credentials == place.credentials
+        refused = None if station is None or is_same else await world.authenticate(station, knock)
+        if refused is not None:
+            return refused
+        if credentials is None and place.authorization != knock.authorization:
+            place.session.end(1001, "It comes with other credentials")
+        place.age, place.credentials = age, credentials
+        place.authorization, place.proven = knock.authorization, True
+        self._look_at_address(place.end, station)
+        place.ignored = ""
+        return None
+
+    def _look_at_address(self, end: StationEnd, station: Station | None) -> None:
+        """See what the configuration says by now of where a station is called."""
+        end.configured = "" if station is None else self.settings.callback(station)
+        if end.said and not self._is_allowed(end.said):
+            end.said = ""
 
     async def _come(self, key: str, envelope: Envelope, knock: Knock, *, comes: bool = True) -> _Place | Refused:
+        full = self._full(key, knock.address)
+        if full is not None:
+            return full
+        age = self._age()
         station = self._gateway.world.directory.find(envelope.identity)
         end = StationEnd("" if station is None else self.settings.callback(station), central=self.callbacks.base)
         originals = Originals()
@@ -241,13 +295,36 @@ class SoapGateway:
         wire.charges = lambda connector: _charges(session, connector)
         known = session.ledger.book.fact(FACT)
         if isinstance(known, dict):
-            end.said = str(known.get("address", ""))
+            address = str(known.get("address", ""))
+            end.said = address if self._is_allowed(address) else ""
             if not comes and known.get("version") in VERSIONS:
                 wire.version = known["version"]
-        checked = station is not None and station.credentials is not None
-        place = self._places[key] = _Place(session, wire, end, knock.authorization, checked, comes)
+        credentials = None if station is None else station.credentials
+        authorization, address = knock.authorization, knock.address
+        place = self._places[key] = _Place(session, wire, end, authorization, age, address, credentials, comes)
+        self._census.enter(address)
         self._watch(key, place)
         return place
+
+    def _full(self, key: str, address: str) -> Refused | None:
+        """Refuse a station beyond those that may be here, or come from one address."""
+        before = self._places.get(key)
+        if before is not None:
+            self._gone(key, before)
+        settings = self.settings
+        if settings.most and len(self._places) >= settings.most:
+            return Refused(503, "As many stations are here as may be")
+        if settings.per_address and address and self._census.addresses.get(address, 0) >= settings.per_address:
+            return Refused(429, f"{address} brings as many stations as it may")
+        return None
+
+    def _gone(self, key: str, place: _Place) -> None:
+        """Count a station no more whose session has ended; it may have come again meanwhile."""
+        if self._places.get(key) is place:
+            del self._places[key]
+        if place.is_counted:
+            place.is_counted = False
+            self._census.leave(place.address)
 
     def _hear(self, place: _Place, post: Post, envelope: Envelope, answered: Answered) -> None:
         self._learn(place, post, envelope)
@@ -266,7 +343,7 @@ class SoapGateway:
     def _learn(self, place: _Place, post: Post, envelope: Envelope) -> None:
         """Learn where the station is called, if its word counts and the address is an allowed one."""
         address = envelope.sender
-        if not address or address in (place.end.said, place.ignored) or place.end.configured:
+        if not address or address[:_LONGEST] in (place.end.said, place.ignored) or place.end.configured:
             return
         if place.end.said and not (place.checked or self.settings.believes_all):
             self._ignore(place, address, "nobody has checked who says so")
@@ -278,37 +355,39 @@ class SoapGateway:
 
     def _ignore(self, place: _Place, address: str, why: str) -> None:
         self.addresses_ignored += 1
-        place.ignored = address
+        place.ignored = address[:_LONGEST]
         log.warning("callback address ignored", station=place.session.identity, address=address[:200], reason=why)
 
-    def _is_allowed(self, address: str, came_from: str) -> bool:
-        """Tell whether a station may be called at an address that it gave: always an IP, never a name."""
+    def _is_allowed(self, address: str, came_from: str = "") -> bool:
+        """Tell whether a station may be called at an address that it gave: always an IP, never a name.
+
+        `came_from` is "" for an address on record, which was its own when it came.
+        """
         try:
             parts = urlsplit(address)
-            host = ipaddress.ip_address(parts.hostname or "")
+            host = _plain(ipaddress.ip_address(parts.hostname or ""))
             target(address)
         except ValueError:
             return False
-        if parts.username is not None or not address.isascii() or not address.isprintable():
+        if parts.username is not None or len(address) > _LONGEST or _unfit(address):
             return False
         networks = self.settings.networks
-        return any(host in network for network in networks) if networks else str(host) == came_from
+        return any(host in network for network in networks) if networks else came_from in ("", str(host))
 
     def _watch(self, key: str, place: _Place) -> None:
         """Let a station go that has not been heard of for long."""
 
         def look(now: float) -> None:
             if place.session.ended:
-                if self._places.get(key) is place:
-                    del self._places[key]
+                self._gone(key, place)
                 return
             quiet = now - place.wire.heard
             if quiet >= self.settings.silence and not place.session.busy:
-                del self._places[key]
+                self._gone(key, place)
                 place.session.lost(1001, f"It said nothing for {quiet:.0f} s")
                 place.wire.close(1001, "The station was silent")
             else:
-                self._wheel.at(now + min(5.0, self.settings.silence / 4), look)
+                self._wheel.at(now + min(60.0, self.settings.silence / 4), look)
 
         look(self._clock())
 
@@ -341,8 +420,11 @@ class SoapGateway:
     async def _call_up(self, key: str, backend: str, post: Post, envelope: Envelope, answered: Answered) -> None:
         """Take a command for a station that has not been heard of lately, by what is on record of it."""
         self._coming[key] = []
+        place: _Place | Refused = Refused(503, "The gateway failed to decide")
         try:
             place = await self._come(key, envelope, _knock(envelope, post, address=""), comes=False)
+        except Exception:
+            log.exception("a fault of Voltgate: a SOAP station could not be called up", station=key)
         finally:
             waiting = self._coming.pop(key)
         for said_meanwhile in waiting:
@@ -384,6 +466,15 @@ class SoapGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._client.close()
+
+
+def _plain(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Give the IPv4 address that an IPv6 one stands for (RFC 4291 section 2.5.5.2): networks are of the former."""
+    return (host.ipv4_mapped if isinstance(host, ipaddress.IPv6Address) else None) or host
+
+
+_unfit = re.compile(r"[^!-~]").search
+"""Finds what has no place in the request line of a call."""
 
 
 def _charges(session: Session, connector: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests import soap_ends
-from tests.harness import Stage, within
+from tests.harness import Stage, basic, within
 from tests.ocpp.soap_bodies import LISTS, schema
 from tests.soap_ends import (
     ANONYMOUS,
@@ -196,7 +196,7 @@ async def test_so_07_the_callback_address_moves(stage: Stage) -> None:
     await soap_ends.gateway(stage, stations=[{"match": "*", "route": "main", "password": "s3cret-s3cret"}])
     station = await SoapStation.start(stage)
     other = await SoapServer.start(stage, "moved", configured=False)
-    password = {"Authorization": soap_ends.basic("CP1", "s3cret-s3cret")}
+    password = {"Authorization": basic("CP1", "s3cret-s3cret")}
     assert (await station.call(station.request("Heartbeat"), **password)).status == 200
     link = await main.station("CP1")
     call = await commanded(stage, station, link)

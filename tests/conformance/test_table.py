@@ -8,11 +8,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-AREAS = {"handshake", "framing", "liveness", "routing", "registration"}
+AREAS = {"handshake", "framing", "liveness", "routing", "registration", "soap", "data"}
 
 _GATE = "gating by registration status of 1.6 stations and of commands is no part of the gateway yet"
 
 DEFERRED = {
+    "DT-02": "there is no record of sessions with times of their own yet: the gateway passes on what it is told",
     "LV-03": "concerns the station: tests/simulator/test_commands.py and test_fleet.py hold the simulated one to it",
     "LV-04": "a hint of the management pages, which do not exist yet",
     "LV-08": "the simulated station does not change its network profile",
@@ -42,7 +43,7 @@ def _tested() -> set[str]:
 def test_every_rule_is_tested_or_deferred_with_a_reason() -> None:
     """No rule of the wire is forgotten, and none is called deferred that has its test."""
     rules, tested = _rules(), _tested()
-    assert len(rules) == 104
+    assert len(rules) == 127
     assert rules - tested - set(DEFERRED) == set(), "neither tested nor deferred"
     assert tested & set(DEFERRED) == set(), "tested: no longer deferred"
     assert (tested | set(DEFERRED)) - rules == set(), "no such rule"

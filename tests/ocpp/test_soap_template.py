@@ -112,7 +112,7 @@ def test_whatever_else_differs_is_for_the_parser(old: bytes, new: bytes) -> None
         (b"urn:uuid:6f1a0c2e-0007-4000-8000-000000000007", b"CP-0001"),
         (b"urn:uuid:6f1a0c2e-0007-4000-8000-000000000007", b"two words"),
         (b"<connectorId>", b"<!-- a remark --><connectorId>"),
-        (b"<meterValuesRequest xmlns", b"<meterValuesRequest a='\"' xmlns"),
+        (b"<wsa:MessageID>", b"<wsa:MessageID><!-- -->"),
         (b'encoding="UTF-8"', b'encoding="ISO-8859-1"'),
         (b"<connectorId>1</connectorId>", b"<connectorId>1</connectorId><x><meterValuesRequest /></x>"),
     ],
@@ -121,6 +121,30 @@ def test_what_is_written_in_an_unusual_way_has_no_template(old: bytes, new: byte
     """It is parsed each time."""
     assert old in METER
     none_of(METER.replace(old, new))
+
+
+@pytest.mark.parametrize("written", [b" CP1", b"&#67;P1", b"<?x?>CP1"])
+def test_an_identity_that_is_repeated_as_an_id_stays_fixed(written: bytes) -> None:
+    """A station whose MessageID reads like its identity cannot go on under another one's name."""
+    raw = BEAT.replace(b">urn:uuid:1<", b">" + written + b"<")
+    envelope = parse(raw)
+    made = template(raw, envelope) if isinstance(envelope, Envelope) else None
+    assert made is None or made.match(raw.replace(b"Identity>CP1<", b"Identity>CP2<")) is None
+
+
+@pytest.mark.parametrize("added", [b"<x/>", b"</s:Body><s:Body>", b"<c:heartbeatResponse/>", b" "])
+def test_nothing_stands_behind_an_empty_operation(added: bytes) -> None:
+    """A second element of the body, or a second body, is for the parser, which refuses it."""
+    evil = BEAT.replace(b"<c:heartbeatRequest/>", b"<c:heartbeatRequest/>" + added)
+    assert made_of(BEAT).match(evil) is None
+
+
+@pytest.mark.parametrize("attributes", [b"d='>'", b"d=\"'\" e='>'", b"d='\"' e='\"' f='>'", b"d='/>'"])
+def test_an_attribute_does_not_end_the_start_tag(attributes: bytes) -> None:
+    """Where a tag ends early for us, its namespace would be anybody's, and with it the version."""
+    raw = BEAT.replace(b"<c:heartbeatRequest/>", b"<c:heartbeatRequest " + attributes + b"></c:heartbeatRequest>")
+    evil = raw.replace(attributes, attributes + b" xmlns:c='urn://Ocpp/Cs/2012/06/'")
+    assert made_of(raw).match(evil) is None
 
 
 def test_an_id_behind_the_operation_has_no_template() -> None:
@@ -177,3 +201,20 @@ def test_what_fits_is_read_by_the_parser_alike(new: bytes, at: int, length: int)
     if isinstance(parsed, Envelope):
         assert (parsed.identity, parsed.operation, parsed.version) == ("CP-0001", "MeterValues", "1.6")
         assert parsed.message_id == match.message_id
+
+
+def test_content_is_bounded_in_depth() -> None:
+    """Content that is nested too deep is left to the parser, however it is written; what is only long is not."""
+    made = made_of(METER)
+    value = b"<meterValue><timestamp>2026-01-01T00:00:00Z</timestamp><sampledValue><value>1</value></sampledValue>"
+    many = METER.replace(b"<meterValue>", (value + b"<a/></meterValue>") * 50 + b"<meterValue>", 1)
+    assert made.match(many) is not None
+    for start, end in (
+        (b"<a>", b"</a>"),
+        (b"<a b='/>'>", b"</a>"),
+        (b'<a b="x" c="/>">', b"</a>"),
+        (b"<a>", b""),
+        (b"<a><b/>", b"</a >"),
+    ):
+        assert made.match(METER.replace(b"<meterValue>", start * 40 + end * 40 + b"<meterValue>", 1)) is None
+    assert made.match(METER.replace(b"<meterValue>", b"<a/>" * 100 + b"<meterValue>", 1)) is not None

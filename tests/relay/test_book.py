@@ -6,7 +6,7 @@ from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.relay.book import MOST_INVITATIONS, MOST_RUNNING, Book, same
 from voltgate.relay.numbers import LARGEST, mint
-from voltgate.relay.records import InvitationRecord, Nowhere, TransactionRecord, nothing_on_record
+from voltgate.relay.records import InvitationRecord, Nowhere, RegisterRecord, TransactionRecord, nothing_on_record
 
 CARD = Token("04E1", "ISO14443")
 
@@ -93,3 +93,12 @@ async def test_nothing_is_kept() -> None:
     heard: list[bool] = []
     nowhere.after(heard.append)
     assert heard == [True]
+
+
+def test_entries_of_the_register_are_told_apart() -> None:
+    """An entry of the register takes the place of the one of its kind and name, and of no other."""
+    shelf = Shelf()
+    for kind, name, data in (("claims", "a/0", b"1"), ("claims", "a/1", b"2"), ("key", "a/0", b"3")):
+        shelf.put(RegisterRecord(kind, name, CALENDAR, data))
+    shelf.put(RegisterRecord("claims", "a/0", CALENDAR + 1, b"4"))
+    assert sorted(record.data for record in shelf.of(RegisterRecord)) == [b"2", b"3", b"4"]

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from voltgate.ocpp.ids import Token
-from voltgate.relay.route import NOBODY, Plan, Plans, Route, Rule
+from voltgate.relay.route import CLAIMANT, NOBODY, Plan, Plans, Route, Rule
 from voltgate.relay.tokens import ANY
 
 NONE: frozenset[str] = frozenset()
@@ -149,3 +149,44 @@ def test_which_rule_a_call_meets() -> None:
     assert route.first("cp-1", NONE, "", "MeterValues", token, 2) == (2, Plan(("b",)))
     assert route.first("cp-1", NONE, "", "Heartbeat", token, 2) == (3, Plan(("c",), ("a",)))
     assert route.first("cp-1", NONE, "", "Authorize", None, None) is None
+
+
+def claimed(*rules: Rule, claimant: str) -> Plans:
+    return Route("home", "gateway", rules).plans("cp-1", NONE, claimant)
+
+
+def test_the_claimant_stands_in_rules() -> None:
+    """Where a rule names the claimant, the backend that claims the station takes its place, and nobody twice."""
+    rules = (Rule(answer=(CLAIMANT, "a"), copy=("b", CLAIMANT)),)
+    assert claimed(*rules, claimant="c").first == Plan(("c", "a"), ("b",))
+    assert claimed(*rules, claimant="a").first == Plan(("a",), ("b",))
+    assert claimed(*rules, claimant="b").first == Plan(("b", "a"))
+    assert claimed(*rules, claimant="").first == Plan(("a",), ("b",))
+    copied = (Rule(answer=("a",), copy=(CLAIMANT, "b")),)
+    assert claimed(*copied, claimant="c").first == Plan(("a",), ("c", "b"))
+    assert claimed(*copied, claimant="").first == Plan(("a",), ("b",))
+
+
+def test_a_rule_for_the_claimant_alone_needs_one() -> None:
+    """A rule that only the claimant answers is not there for a station that nobody claims."""
+    rules = (Rule(answer=(CLAIMANT,), copy=("b",)), Rule(answer=("a",)))
+    assert claimed(*rules, claimant="c").first == Plan(("c",), ("b",))
+    assert claimed(*rules, claimant="").first == Plan(("a",))
+    route = Route("home", "gateway", rules)
+    assert route.first("cp-1", NONE, "c", "Heartbeat", None, None) == (0, Plan(("c",), ("b",)))
+    assert route.first("cp-1", NONE, "", "Heartbeat", None, None) == (1, Plan(("a",)))
+
+
+def test_rules_for_stations_of_some_claimants() -> None:
+    """A rule may be for stations that one of some backends claims."""
+    rules = (Rule(claimed_by=frozenset({"b", "c"}), answer=("x",), copy=(CLAIMANT,)), Rule(answer=("a",)))
+    assert claimed(*rules, claimant="b").first == Plan(("x",), ("b",))
+    assert claimed(*rules, claimant="c").first == Plan(("x",), ("c",))
+    assert claimed(*rules, claimant="a").first == claimed(*rules, claimant="").first == Plan(("a",))
+
+
+def test_stations_of_one_claimant_share_their_plans() -> None:
+    """Claims by many stations make as many plans as there are backends that claim, and no more."""
+    route = Route("claimed", "backend", (Rule(answer=(CLAIMANT,)),))
+    found = {id(route.plans(f"cp-{n}", NONE, "ab"[n % 2])) for n in range(100)}
+    assert len(found) == 2

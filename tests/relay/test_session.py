@@ -1316,3 +1316,12 @@ def test_nothing_is_dialled_after_the_end() -> None:
     stage.wait(100)
     assert stage["a"].dialled == 1
     assert len(stage.wheel) == 0
+
+
+def test_a_leg_has_a_link_while_it_is_up() -> None:
+    """What a backend is reached by can be seen as long as it is there."""
+    stage = playing("a")
+    leg = stage.session.legs["a"]
+    assert leg.wire is stage["a"].line
+    stage["a"].hangs_up()
+    assert leg.wire is None

@@ -44,7 +44,9 @@ def _address(section: Backend, said: Said) -> Address:
     except ValueError as error:
         raise NotAllowed(f"The URL {error}.") from None
     for told, written in ((url, section.websocket_template), (soap_url, section.soap_address)):
-        _check(section, told, written)
+        problem = objection(section, told, written)
+        if problem is not None:
+            raise NotAllowed(problem)
     return Address(url, soap_url)
 
 
@@ -58,14 +60,15 @@ def _of_its_kind(url: str, soap_url: str) -> tuple[str, str]:
     return url, soap_url
 
 
-def _check(section: Backend, told: str, written: str) -> None:
-    """See that a URL is one that the configuration lets the backend be at. Raises NotAllowed."""
+def objection(section: Backend, told: str, written: str) -> str | None:
+    """Say why a backend may not be at a URL that it said, where the configuration has `written`; None: it may."""
     if not told:
-        return
-    scheme, known = told.partition(":")[0], written.partition(":")[0]
+        return None
     if not written:
-        raise NotAllowed(f"The configuration has no URL of {scheme} for this backend.")
+        return f"The configuration has no URL of {told.partition(':')[0]} for this backend."
+    scheme, known = told.partition(":")[0], written.partition(":")[0]
     if scheme != known and _SECURE.get(scheme) != known:
-        raise NotAllowed(f"The URL must begin with {known}:, as the configuration has it.")
+        return f"The URL must begin with {known}:, as the configuration has it."
     if not section.claims.may_be_at(host_of(told)) and host_of(told) != host_of(written):
-        raise NotAllowed(f'The configuration does not let this backend be at "{host_of(told)}" (claims.hosts).')
+        return f'The configuration does not let this backend be at "{host_of(told)}" (claims.hosts).'
+    return None

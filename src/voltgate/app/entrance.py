@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 from voltgate.carriers.websocket.door import Knock, Refused
 from voltgate.config import Config
@@ -21,13 +20,13 @@ class Entrance:
         self._throttle = Throttle(0)
         self._passwords = Passwords(self._throttle, time.monotonic)
 
-    def following(self, config: Config) -> Callable[[Station, Knock], Awaitable[Refused | None]]:
-        """Give the check that a configuration asks for: None lets a station in."""
+    def follow(self, config: Config) -> None:
+        """Go by a configuration."""
         self._throttle.per_minute = config.limits.failed_logins
         self._passwords.case_sensitive = config.directory.case_sensitive
-        return self._check
 
-    async def _check(self, station: Station, knock: Knock) -> Refused | None:
+    async def check(self, station: Station, knock: Knock) -> Refused | None:
+        """Say why a station may not come in; None lets it in."""
         denied = await self._passwords.check(station, knock.authorization, knock.address, knock.offered)
         return None if denied is None else _refused(denied)
 

@@ -11,7 +11,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,7 @@ class Process:
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
         world = build(loaded.config, self._surroundings, None)
+        self._surroundings.follow(loaded.config)
         self._events = EventLog()
         taps = Taps()
         ports = Ports(
@@ -111,9 +112,8 @@ class Process:
             self._database or Nowhere(),
             taps,
         )
-        room = self._surroundings.waiting_room(loaded.config)
         load = nothing_on_record if self._database is None else self._database.load
-        self._gateway = Gateway(world, ports, self._dialler, room, load)
+        self._gateway = Gateway(world, ports, self._dialler, self._surroundings.room, load)
         self._claiming = Claiming(self._surroundings.register, self._gateway, self._rebuild, self._happened)
         self._soap = SoapGateway(
             self._gateway,
@@ -344,7 +344,7 @@ class Process:
         source = self._conf.loaded.source
         self._conf.stamps = _stamps(self._conf.loaded)
         try:
-            loaded = read(source, os.environ)
+            loaded = self._as_begun(read(source, os.environ))
             world = build(loaded.config, self._surroundings, self._gateway.world)
             await self._doors.follow(loaded.config)
         except ConfigErrors as errors:
@@ -356,6 +356,7 @@ class Process:
             log.warning("listen.http has changed: that takes a restart", key="listen.http")
         if loaded.config.store != self._conf.loaded.config.store:
             log.warning("store has changed: that takes a restart", key="store")
+        self._surroundings.follow(loaded.config)
         self._follow_soap(loaded.config)
         self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
@@ -364,6 +365,14 @@ class Process:
         await self._gateway.change(world)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
         return None
+
+    def _as_begun(self, loaded: Loaded) -> Loaded:
+        """Compare identities as at the start: sessions, records and claims are kept by what they are compared by."""
+        begun = self._conf.loaded.config.directory
+        if loaded.config.directory == begun:
+            return loaded
+        log.warning("directory.case_sensitive has changed: that takes a restart", key="directory.case_sensitive")
+        return replace(loaded, config=loaded.config.model_copy(update={"directory": begun}))
 
     def _keep(self, problems: list[str]) -> None:
         self._conf.problems = tuple(problems)

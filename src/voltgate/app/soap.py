@@ -15,6 +15,8 @@ def soap_settings(config: Config) -> SoapSettings:
         networks=section.stations_at,
         believes_all=section.believe_from == "always",
         silence=section.silence,
+        most=config.limits.connections,
+        per_address=config.limits.connections_per_address,
         wire=WireSettings(section.connect, config.calls.station, config.limits.message_size),
         callback=lambda station: section_of(station).callback or "",
     )

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from voltgate.app.claimants import objection
 from voltgate.app.entrance import Entrance
 from voltgate.carriers.websocket.link import LinkSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
-from voltgate.config.claims import host_of
 from voltgate.config.routes import Route as RouteSection
 from voltgate.config.routes import Rule as RuleSection
 from voltgate.config.stations import StationEntry
@@ -41,10 +41,13 @@ class Surroundings:
     entrance: Entrance = field(default_factory=Entrance)
     room: WaitingRoom = field(default_factory=WaitingRoom)
 
-    def waiting_room(self, config: Config) -> WaitingRoom:
-        """Give the waiting room, as large as the configuration says."""
+    def follow(self, config: Config) -> None:
+        """Go by a configuration, once all of it has been taken."""
+        claims = config.claims
+        fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
+        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most)
+        self.entrance.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
-        return self.room
 
     def close(self) -> None:
         """Stop what runs in threads."""
@@ -54,9 +57,9 @@ class Surroundings:
 def build(config: Config, surroundings: Surroundings, before: World | None) -> World:
     """Make the world that a configuration describes. Raises OSError for certificate files that cannot be read.
 
-    What has not changed since `before` is the same object again, so that sessions can tell that nothing changed.
+    What has not changed since `before` is the same object again, so that sessions can tell that nothing changed. The
+    surroundings do not go by it yet: see `Surroundings.follow`.
     """
-    surroundings.waiting_room(config)
     old_backends = before.backends if before is not None else {}
     old_routes = before.routes if before is not None else {}
     written = [_route(name, section, config) for name, section in config.routes.items()]
@@ -73,7 +76,7 @@ def build(config: Config, surroundings: Surroundings, before: World | None) -> W
         settings=_settings_of(config),
         habits=_habits,
         dialect=_dialect_of(config),
-        authenticate=surroundings.entrance.following(config),
+        authenticate=surroundings.entrance.check,
         running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,
@@ -92,7 +95,7 @@ def _directory(config: Config, register: Register) -> Directory:
         return Entry(route, match="*", missing_subprotocol=missing, more=StationEntry(match="*"))
 
     stranger = config.unknown.route or config.only_route if config.unknown.policy == "route" else ""
-    directory = Directory(
+    return Directory(
         (_entry(section, config) for section in config.stations),
         stranger=anybody(stranger) if stranger else None,
         nameless=anybody(""),
@@ -101,9 +104,6 @@ def _directory(config: Config, register: Register) -> Directory:
         case_sensitive=config.directory.case_sensitive,
         longest=config.limits.identity_length,
     )
-    claims = config.claims
-    register.follow(directory.key, config.backends, claims.conflict, claims.expire, claims.most)
-    return directory
 
 
 def _entry(section: StationEntry, config: Config) -> Entry:
@@ -305,12 +305,10 @@ def _retry(section: BackendSection) -> Retry:
 
 def _dialling(section: BackendSection, config: Config, told: Address) -> Dialling:
     """Say how a backend is dialled: where it said that it is, if the configuration still allows that."""
-    allowed = section.claims.may_be_at
-    url = template(told.url) if told.url and allowed(host_of(told.url)) else section.websocket_template
-    soap_url = told.soap_url if told.soap_url and allowed(host_of(told.soap_url)) else section.soap_address
+    url = _place(section, told.url, section.websocket_template)
     return Dialling(
-        url=url,
-        soap_url=soap_url,
+        url=template(url) if url else "",
+        soap_url=_place(section, told.soap_url, section.soap_address),
         forward=section.forward,
         headers=tuple((name, value.get_secret_value()) for name, value in section.headers.items()),
         credentials=_login(section),
@@ -325,6 +323,10 @@ def _dialling(section: BackendSection, config: Config, told: Address) -> Diallin
         trust=tuple(map(_version_of, (section.ca, section.certificate, section.key))),
         ssl=_context(section) if section.secure else None,
     )
+
+
+def _place(section: BackendSection, told: str, written: str) -> str:
+    return told if told and objection(section, told, written) is None else written
 
 
 def _login(section: BackendSection) -> tuple[str, str] | None:

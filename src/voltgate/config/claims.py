@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -70,11 +71,19 @@ class Claimant(Section):
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            return any(
-                _network(allowed) is None and fnmatchcase(host.lower(), allowed.lower()) for allowed in self.hosts
-            )
+            names = (allowed for allowed in self.hosts if _network(allowed) is None)
+            return _is_name(host) and any(fnmatchcase(host.lower(), allowed.lower()) for allowed in names)
         networks = (_network(allowed) for allowed in self.hosts)
         return any(network is not None and address in network for network in networks)
+
+
+_NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
+_NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
+"""What resolvers take for an address, in one of its older spellings."""
+
+
+def _is_name(host: str) -> bool:
+    return _NAME.fullmatch(host) is not None and _NUMBER.fullmatch(host) is None
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

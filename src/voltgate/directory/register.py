@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 
@@ -17,6 +17,7 @@ from voltgate.directory.claims import (
     Conflict,
     Holding,
     Part,
+    PartDocument,
     interned,
     part_of,
     read,
@@ -27,6 +28,9 @@ from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
 
 CLAIMS, CLAIMANT, ACCEPTED, KEY = "claims", "claimant", "accepted", "key"
 """The kinds of entries."""
+
+EXPIRY = "expiry"
+"""Who changes a list when claims on it have expired."""
 
 MOST_TOLD = 100
 """Conflicts that are told one by one."""
@@ -58,6 +62,15 @@ class _Claimant(msgspec.Struct, frozen=True):
 
 class TooMany(Exception):  # noqa: N818 - it says what is the matter
     """The register holds as many claims as it may."""
+
+
+class TooShort(Exception):  # noqa: N818
+    """A list is empty, or a tenth shorter than the one before: one broken job must not strand a fleet."""
+
+    def __init__(self, stations: int, before: int) -> None:
+        super().__init__(f"The list holds {stations} stations, the one before held {before}")
+        self.stations = stations
+        self.before = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +144,20 @@ class Register:
             for record in records:
                 if record.kind == CLAIMS:
                     document = read(record.data)
-                    parts = lists.setdefault(document.backend, _empty())
-                    async for few in unhurried(interned(document.claims)):
-                        for claim in few:
-                            key = self._key(claim.identity)
-                            place = part_of(key)
-                            parts[place][_shared(key, claim)] = claim
-                            if place != document.part:
-                                misplaced.add(document.backend)
+                    if await self._take(document, lists.setdefault(document.backend, _empty())):
+                        misplaced.add(document.backend)
                 elif record.kind == CLAIMANT:
                     said = msgspec.json.decode(record.data, type=_Claimant)
                     listed[said.backend] = said.listed
                     if said.address != Address():
                         self.addresses[said.backend] = said.address
                 elif record.kind == ACCEPTED:
-                    accepted = msgspec.json.decode(record.data, type=Accepted)
-                    self.accepted[self._key(accepted.identity)] = accepted
+                    self._take_accepted(record)
                 elif record.kind == KEY:
                     self.key_of_callbacks = record.data
             holdings = {name: Holding(name, tuple(parts), listed.get(name, 0.0)) for name, parts in lists.items()}
             self.claims = replace(self.claims, holdings=holdings)
-            for name in misplaced:  # identities are compared otherwise than when they were written
+            for name in misplaced:
                 for number, part in enumerate(holdings[name].parts):
                     self._store.put(self._record(name, number, part))
             if not self.key_of_callbacks:
@@ -159,10 +165,34 @@ class Register:
                 self._store.put(RegisterRecord(KEY, "callbacks", self._wall(), self.key_of_callbacks))
             self.loaded = True
 
+    async def _take(self, document: PartDocument, parts: list[dict[str, Claim]]) -> bool:
+        """Take a part of a list; tell whether identities are compared otherwise than when it was written."""
+        misplaced = False
+        async for few in unhurried(interned(document.claims)):
+            for claim in few:
+                key = self._key(claim.identity)
+                place = part_of(key)
+                parts[place][_shared(key, claim)] = claim
+                misplaced = misplaced or place != document.part
+        return misplaced
+
+    def _take_accepted(self, record: RegisterRecord) -> None:
+        accepted = msgspec.json.decode(record.data, type=Accepted)
+        key = self._key(accepted.identity)
+        self.accepted[key] = accepted
+        if key != record.name:  # identities are compared otherwise now: by its old name nobody would strike it out
+            self._store.strike(record)
+            self._store.put(_accepted_record(key, accepted))
+
     # Claims.
 
-    async def replace(self, backend: str, identities: Iterable[str], by: str, address: Address | None = None) -> Change:
-        """Put a whole list in place of the former one. Raises StoreAway and TooMany, and has changed nothing."""
+    async def replace(
+        self, backend: str, identities: Iterable[str], by: str, address: Address | None = None, *, force: bool = False
+    ) -> Change:
+        """Put a whole list in place of the former one; `force` takes one that is too short.
+
+        Raises StoreAway, TooMany and TooShort, and has changed nothing.
+        """
         async with self._changing:
             now, old = self._wall(), self.claims.of(backend)
             parts = _empty()
@@ -172,7 +202,10 @@ class Register:
                     key = self._key(identity)
                     parts[part_of(key)][_shared(key, claim)] = claim
             kept = tuple(mine if theirs != mine else theirs for theirs, mine in zip(old.parts, parts, strict=True))
-            return await self._put(old, Holding(backend, kept, now), by, now, address)
+            new = Holding(backend, kept, now)
+            if not force and (len(new) == 0 or len(new) * 10 <= len(old) * 9):
+                raise TooShort(len(new), len(old))
+            return await self._put(old, new, by, now, address)
 
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None = None
@@ -189,8 +222,7 @@ class Register:
                     key, claim = self._key(identity), self._claim(old, identity, by, now)
                     renewed = Claim(claim.identity, claim.since, now, claim.by)
                     self._opened(parts, old, key)[_shared(key, renewed)] = renewed
-            kept = tuple(parts.get(number, part) for number, part in enumerate(old.parts))
-            return await self._put(old, Holding(backend, kept, old.listed), by, now, address)
+            return await self._put(old, _with(old, parts), by, now, address)
 
     def _opened(self, parts: dict[int, dict[str, Claim]], old: Holding, key: str) -> dict[str, Claim]:
         """Give the part of a key to be written in: a copy, made once."""
@@ -203,7 +235,7 @@ class Register:
     def _claim(self, old: Holding, identity: str, by: str, now: float) -> Claim:
         """Make the claim of a station, or keep the one that stands."""
         known = old.find(self._key(identity))
-        if known is None or (self.claims.expire and old.renewed(known) + self.claims.expire <= now):
+        if known is None or self._has_expired(old, known, now):
             return Claim(identity, now, now, by)
         return known if known.identity == identity else Claim(identity, known.since, known.renewed, known.by)
 
@@ -234,7 +266,7 @@ class Register:
         for was, part in zip(old.parts, new.parts, strict=True):
             if was is part:
                 continue
-            added_here = part.keys() - was.keys()
+            added_here = _new_in(part, was)
             async for few in unhurried(added_here):
                 for key in few:
                     standing = self.claims.standing(key, now)
@@ -257,19 +289,27 @@ class Register:
     def _record(self, backend: str, number: int, part: Part) -> RegisterRecord:
         return RegisterRecord(CLAIMS, f"{backend}/{number}", self._wall(), written(backend, number, part))
 
-    async def tidy(self) -> frozenset[str]:
-        """Strike out the claims that have expired; gives the keys of their stations. Raises StoreAway."""
-        gone: set[str] = set()
+    async def tidy(self) -> AsyncIterator[Change]:
+        """Strike out the claims that have expired; gives what becomes of each list. Raises StoreAway."""
+        for backend in list(self.claims.holdings):
+            async with self._changing:  # so that nobody renews meanwhile what is struck out
+                change = await self._tidied(self.claims.of(backend), self._wall())
+            if change is not None:
+                yield change
+
+    async def _tidied(self, old: Holding, now: float) -> Change | None:
+        if not self.claims.expire or old.listed + self.claims.expire > now:
+            return None
+        parts: dict[int, dict[str, Claim]] = {}
+        async for few in unhurried(old):
+            for key, claim in few:
+                if self._has_expired(old, claim, now):
+                    del self._opened(parts, old, key)[key]
+        return await self._put(old, _with(old, parts), EXPIRY, now, None) if parts else None
+
+    def _has_expired(self, holding: Holding, claim: Claim, now: float) -> bool:
         expire = self.claims.expire
-        for holding in list(self.claims.holdings.values()) if expire else ():
-            before = self._wall() - expire
-            old = []
-            async for few in unhurried(holding):
-                old += [claim.identity for _, claim in few if holding.renewed(claim) <= before]
-            if old:
-                change = await self.amend(holding.backend, (), old, "expiry")
-                gone |= change.keys
-        return frozenset(gone)
+        return expire > 0 and holding.renewed(claim) + expire <= now
 
     # Accepted stations.
 
@@ -277,7 +317,7 @@ class Register:
         """Let a station in on a route from now on. Raises StoreAway and has changed nothing."""
         async with self._changing:
             key, accepted = self._key(identity), Accepted(identity, route, self._wall(), by)
-            record = RegisterRecord(ACCEPTED, key, accepted.at, msgspec.json.encode(accepted))
+            record = _accepted_record(key, accepted)
             await self._keep([record], [])
             self.accepted[key] = accepted
             return accepted
@@ -288,7 +328,7 @@ class Register:
             accepted = self.accepted.get(key)
             if accepted is None:
                 return False
-            record = RegisterRecord(ACCEPTED, key, accepted.at, msgspec.json.encode(accepted))
+            record = _accepted_record(key, accepted)
             self._store.strike(record)
             if not await self._is_kept():
                 self._store.put(record)
@@ -330,6 +370,21 @@ def _empty() -> list[dict[str, Claim]]:
 def _shared(key: str, claim: Claim) -> str:
     """Give the key as the same text as the identity where they are equal: a million of them count."""
     return claim.identity if claim.identity == key else key
+
+
+def _with(holding: Holding, parts: dict[int, dict[str, Claim]]) -> Holding:
+    """Give a list with some of its parts replaced."""
+    kept = tuple(parts.get(number, part) for number, part in enumerate(holding.parts))
+    return Holding(holding.backend, kept, holding.listed)
+
+
+def _new_in(part: Part, was: Part) -> set[str]:
+    """Give the keys of claims that were not there before, or had expired and are made anew: these lost their place."""
+    return {key for key, claim in part.items() if (before := was.get(key)) is None or before.since != claim.since}
+
+
+def _accepted_record(key: str, accepted: Accepted) -> RegisterRecord:
+    return RegisterRecord(ACCEPTED, key, accepted.at, msgspec.json.encode(accepted))
 
 
 def _claimant_record(backend: str, listed: float, address: Address, now: float) -> RegisterRecord:

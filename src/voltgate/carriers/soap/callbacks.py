@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 _STEP = "callback"
 
@@ -41,7 +41,7 @@ class Callbacks:
 
     def read(self, target: str) -> tuple[str, str] | None:
         """Give the backend and the station's identity of an address; None for one that was not made here."""
-        steps = urlsplit(target).path.split("/")
+        steps = target.partition("?")[0].split("/")
         if len(steps) < 5 or steps[-4] != _STEP or not self.key:
             return None
         backend, identity, code = unquote(steps[-3]), unquote(steps[-2]), steps[-1]

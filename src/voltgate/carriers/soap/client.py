@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
 _AT_ONCE = 256
 """Connections to one server; more posts wait for their turn."""
+_MOST_AROUND = 64 << 10
+"""Bytes of an answer's head, and of what is around its body besides."""
 _MOST_WAITING = 10_000
 """Posts that wait for a connection to one server."""
 _LOOK = 0.5
@@ -84,16 +87,20 @@ Then: TypeAlias = Callable[[Outcome], None]
 
 
 class _Connection(asyncio.Protocol):
-    """One connection to a server, for one post at a time. `freed` is called when it may be used again."""
+    """One connection to a server, for one post at a time.
+
+    `freed` is called when it may be used again, `gone` when it ends while an answer is still to come, or with it.
+    """
 
     __slots__ = (
-        "_body", "_coding", "_content_type", "_freed", "_has_head", "_is_bounded", "_keeps", "_largest", "_parser",
-        "_size", "_status", "_then", "deadline", "idle_since", "transport",
+        "_body", "_coding", "_content_type", "_freed", "_gone", "_has_head", "_is_bounded", "_keeps", "_largest",
+        "_parser", "_seen", "_size", "_status", "_then", "deadline", "idle_since", "transport",
     )  # fmt: skip
 
-    def __init__(self, largest: int, freed: Callable[[_Connection], None]) -> None:
+    def __init__(self, largest: int, freed: Callable[[_Connection], None], gone: Callable[[_Connection], None]) -> None:
         self._largest = largest
         self._freed = freed
+        self._gone = gone
         self._then: Then | None = None
         self._parser = httptools.HttpResponseParser(self)
         self.transport: asyncio.Transport | None = None
@@ -103,7 +110,7 @@ class _Connection(asyncio.Protocol):
 
     def _clear(self) -> None:
         self._body: list[bytes] = []
-        self._size = 0
+        self._seen = self._size = 0
         self._coding = self._content_type = ""
         self._is_bounded = False
         self._has_head = False
@@ -135,16 +142,30 @@ class _Connection(asyncio.Protocol):
         if self._then is None:
             self.close()  # nobody asked
             return
+        self._seen += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            self.fail(NoAnswer(f"the answer is not HTTP: {type(problem).__name__}"))
-            return
-        if self._status:
+            self._keeps = False
+            if not self._status:
+                self.fail(NoAnswer(f"the answer is not HTTP: {type(problem).__name__}"))
+                return
+        if self._size > self._largest:
+            self.fail(NoAnswer(f"the answer is longer than {self._largest} bytes"))
+        elif self._status:
             self._complete(self._status, keeps=self._keeps)
+        elif self._seen - self._size > _MOST_AROUND + (self._largest if self._has_head else 0):
+            self.fail(NoAnswer("there is more around the answer than in it"))
+
+    def on_message_begin(self) -> None:
+        """Hear that an answer begins; a second one to the same request is nobody's."""
+        if self._status:
+            self._keeps = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note the headers that count."""
+        if self._has_head:
+            return
         low = name.lower()
         if low in _BOUNDING:
             self._is_bounded = True
@@ -159,17 +180,21 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body."""
+        if self._status:
+            return
         self._size += len(part)
-        if self._size > self._largest:
-            self.fail(NoAnswer(f"the answer is longer than {self._largest} bytes"))
-        else:
+        if self._size <= self._largest:
             self._body.append(part)
 
     def on_message_complete(self) -> None:
         """Take the whole answer; a 100 goes before the one that counts."""
         status = self._parser.get_status_code()
+        if self._status:
+            return
         if 100 <= status < 200:
+            seen = self._seen
             self._clear()
+            self._seen = seen
         else:
             self._status, self._keeps = status, self._parser.should_keep_alive()
 
@@ -186,14 +211,18 @@ class _Connection(asyncio.Protocol):
         if keeps:
             self._freed(self)
         else:
-            self.close()
+            self._end()
         if then is not None:
             then(outcome)
+
+    def _end(self) -> None:
+        self.close()
+        self._gone(self)
 
     def fail(self, problem: Unreachable | NoAnswer | TimeoutError) -> None:
         """Give up what was asked, and the connection with it."""
         then, self._then = self._then, None
-        self.close()
+        self._end()
         if then is not None:
             then(problem)
 
@@ -245,6 +274,7 @@ class Client:
         self._servers: dict[tuple[str, int, bool], _Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     def post(
         self,
@@ -307,6 +337,13 @@ class Client:
         if len(server.idle) > _AT_ONCE:
             server.idle.pop(0).close()
 
+    def _gone(self, server: _Server, connection: _Connection) -> None:
+        """Open another connection in the place of one that ended, for those that wait."""
+        server.busy.discard(connection)
+        if server.waiting and not server.is_full and not self._is_closed:
+            post = server.waiting[0]
+            self._open(server, post.to, post.connect)
+
     def _open(self, server: _Server, to: Target, connect: float) -> None:
         server.opening += 1
         task = asyncio.get_running_loop().create_task(self._opened(server, to, connect))
@@ -327,7 +364,7 @@ class Client:
             server.opening -= 1
 
     async def _connected(self, server: _Server, to: Target, connect: float) -> _Connection:
-        connection = _Connection(self._largest, lambda freed: self._freed(server, freed))
+        connection = _Connection(self._largest, partial(self._freed, server), partial(self._gone, server))
         try:
             async with asyncio.timeout(connect):
                 await tls.connect(lambda: connection, to.host, to.port, to.secure, to.host, connect)
@@ -341,7 +378,12 @@ class Client:
         """See that there is a server, and keep the connection. Raises Unreachable."""
         server = self._server(to)
         connection = self._kept(server)
-        self._freed(server, connection or await self._connected(server, to, connect))
+        self._look_out()
+        server.opening += 1  # else it would be forgotten while it connects
+        try:
+            self._freed(server, connection or await self._connected(server, to, connect))
+        finally:
+            server.opening -= 1
 
     # Deadlines: one look for all of them.
 
@@ -372,6 +414,7 @@ class Client:
 
     def close(self) -> None:
         """End every connection; who waits hears that nobody was reached."""
+        self._is_closed = True
         if self._looking is not None:
             self._looking.cancel()
         for task in self._tasks:

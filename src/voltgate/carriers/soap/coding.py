@@ -16,6 +16,10 @@ class Misencoded(Exception):  # noqa: N818 - it says what is the matter
     """A body that is not what its Content-Encoding says, is larger than allowed, or is coded in another way."""
 
 
+class Oversized(Misencoded):
+    """A body that is larger than allowed when it is unpacked."""
+
+
 def decoded(body: bytes, coding: str, largest: int) -> bytes:
     """Unpack a body. Raises Misencoded."""
     if coding in ("", "identity"):
@@ -39,7 +43,7 @@ def _inflated(body: bytes, window: int, largest: int) -> bytes:
     engine = zlib.decompressobj(window)
     content = engine.decompress(body, largest + 1)
     if len(content) > largest:
-        raise Misencoded(f"The body is longer than {largest} bytes when unpacked")
+        raise Oversized(f"The body is longer than {largest} bytes when unpacked")
     if not engine.eof or engine.unused_data:
         raise zlib.error("the body ends too early or too late")
     return content

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from voltgate.carriers.soap.coding import Misencoded, decoded, encoded
+from voltgate.carriers.soap.coding import Misencoded, Oversized, decoded, encoded
 from voltgate.carriers.websocket.arrival import Arrival, Host
 from voltgate.carriers.websocket.heads import Headers, Refused, Request
 
@@ -120,7 +120,7 @@ class Connection(Arrival):
     """One connection of a SOAP station or backend, which is kept open for the next request."""
 
     __slots__ = (
-        "_accepts", "_asks", "_body", "_busy", "_expects", "_fault", "_headers", "_keep", "_parser", "_phase", "_queue",
+        "_accepts", "_asks", "_body", "_busy", "_fault", "_headers", "_is_half", "_keep", "_parser", "_phase", "_queue",
         "_reading", "_seen", "_since", "_size", "_target", "memory", "soap",
     )  # fmt: skip
 
@@ -137,6 +137,7 @@ class Connection(Arrival):
         self._fault: Refused | None = None
         self._accepts = ""
         self._keep = True
+        self._is_half = False
         self._begin_request()
 
     def _begin_request(self) -> None:
@@ -145,7 +146,6 @@ class Connection(Arrival):
         self._body: list[bytes] = []
         self._size = 0
         self._seen = 0
-        self._expects = False
         self._asks: Head | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -158,24 +158,49 @@ class Connection(Arrival):
 
     def data_received(self, data: bytes) -> None:
         """Read a part of a request."""
-        if self.is_leaving:
+        if self.is_leaving or self._fault is not None:
             return
         if self._phase is _Phase.IDLE:
             self._phase, self._since = _Phase.READING, self.soap.clock()
-        if self._asks is None:
-            self._seen += len(data)
+        self._seen += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._fault = Refused(400, "This is a SOAP listener: nothing is upgraded here.")
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._fault is None:
+                self._stay(data[upgrade.args[0] :])
+                return
         except httptools.HttpParserError as problem:
             self._fault = self._fault or Refused(400, f"This is no HTTP/1.1 request: {type(problem).__name__}.")
-        if self._fault is None and self._asks is None and self._seen > self.head_limits[0]:
-            self._fault = Refused(431, f"The request's head is longer than {self.head_limits[0]} bytes.")
-        if self._fault is not None:
-            self.refuse(self._fault)
-        else:
-            self._next()
+        self._bound()
+        self._next()
+
+    def eof_received(self) -> bool:
+        """Hear that the client sends no more: what it has asked is answered all the same, but for TLS."""
+        self._is_half = True
+        waits = self._busy or bool(self._queue)
+        return waits and self.transport is not None and self.transport.get_extra_info("sslcontext") is None
+
+    def _bound(self) -> None:
+        """Object to what is too long besides the body: the head, or trailers and what chunks are wrapped in."""
+        head, body = self.head_limits[0], self.soap.limits().body
+        if self._asks is None and self._seen > head:
+            self._fault = self._fault or self._too_long_a_head()
+        elif self._seen - self._size > head + body:
+            self._fault = self._fault or Refused(413, "There is more around the body than in it.")
+
+    def _too_long_a_head(self) -> Refused:
+        return Refused(431, f"The request's head is longer than {self.head_limits[0]} bytes.")
+
+    def _stay(self, rest: bytes) -> None:
+        """Go on with a client that offers another protocol, as some do with HTTP/2: an offer may be ignored.
+
+        The parser has taken the head for the end of the request (RFC 9110 section 7.8).
+        """
+        headers = b"".join(b"%s: %s\r\n" % each for each in self._headers if each[0].lower() != b"upgrade")
+        head = b"POST %s HTTP/1.1\r\n%s\r\n" % (self._target, headers)
+        self._begin_request()
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
 
     # What the parser calls back.
 
@@ -184,22 +209,33 @@ class Connection(Arrival):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Read a header."""
+        """Read a header; one that comes behind the body is nobody's."""
+        if self._asks is not None:
+            return
         self._headers.append((name, value))
         if len(self._headers) > self.head_limits[1]:
-            self._fault = Refused(431, f"More than {self.head_limits[1]} headers.")
+            self._fault = self._fault or Refused(431, f"More than {self.head_limits[1]} headers.")
 
     def on_headers_complete(self) -> None:
         """Judge the head."""
-        self._asks = asks = Head(self._target, self._headers)
-        if self._fault is None and self._parser.get_method() != b"POST":
-            self._fault = Refused(405, "SOAP is spoken here: POST an envelope.", (("Allow", "POST"),))
-        length = asks.known.get(b"content-length", b"")
-        if self._fault is None and length.isdigit() and int(length) > self.soap.limits().body:
-            self._fault = self._too_long()
+        asks = Head(self._target, self._headers)
+        self._fault = self._fault or self._objection(asks)
+        if self._fault is not None or self._parser.should_upgrade():
+            return
+        self._asks = asks
         expects = asks.known.get(b"expect", b"").lower() == b"100-continue"
-        if self._fault is None and expects and self.transport is not None:
+        if expects and not self._busy and self._parser.get_http_version() != "1.0" and self.transport is not None:
             self.transport.write(_CONTINUE)
+
+    def _objection(self, asks: Head) -> Refused | None:
+        if self._parser.get_method() != b"POST":
+            return Refused(405, "SOAP is spoken here: POST an envelope.", (("Allow", "POST"),))
+        if sum(len(name) + len(value) + 4 for name, value in self._headers) + len(self._target) > self.head_limits[0]:
+            return self._too_long_a_head()
+        length = asks.known.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.soap.limits().body:
+            return self._too_long()
+        return None
 
     def _too_long(self) -> Refused:
         return Refused(413, f"The body is longer than {self.soap.limits().body} bytes.")
@@ -214,6 +250,8 @@ class Connection(Arrival):
 
     def on_message_complete(self) -> None:
         """Take a whole request."""
+        if self._parser.should_upgrade():
+            return
         if self._fault is None and self._asks is not None:
             body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
             self._queue.append((self._asks, body, self._parser.should_keep_alive()))
@@ -233,10 +271,14 @@ class Connection(Arrival):
             try:
                 content = body if not coding else self._unpacked(body, coding)
             except Misencoded as problem:
-                self._answer(Answer(415, str(problem).encode()))
+                self._answer(_misencoded(problem))
             else:
                 self.soap.posted(self, head, content, self._once())
-        self._throttle(reading=len(self._queue) < _MOST_QUEUED)
+        if self._fault is None or self._busy or self._queue:
+            self._throttle(reading=self._fault is None and len(self._queue) < _MOST_QUEUED)
+        else:  # what came before it is answered
+            self._throttle(reading=True)
+            self.refuse(self._fault)
 
     def _unpacked(self, body: bytes, coding: bytes) -> bytes:
         return decoded(body, coding.decode("latin-1").strip().lower(), self.soap.limits().body)
@@ -264,7 +306,7 @@ class Connection(Arrival):
             return
         body, coding = encoded(answer.body, self._accepts) if self._accepts else (answer.body, "")
         self.transport.write(_written(answer, body, coding, keep=self._keep))
-        if self._keep:
+        if self._keep and not (self._is_half and not self._queue):
             self._next()
         else:
             self.transport.close()
@@ -280,7 +322,8 @@ class Connection(Arrival):
             return
         limits, waited = self.soap.limits(), now - self._since
         if self._phase is _Phase.READING and waited > limits.request:
-            self.refuse(Refused(408, "The request did not come in time."))
+            self._fault = self._fault or Refused(408, "The request did not come in time.")
+            self._next()
         elif self._phase is _Phase.IDLE and not self._busy and waited > limits.idle:
             self.transport.close()
         else:
@@ -291,6 +334,13 @@ class Connection(Arrival):
         self._keep = False
         if not self._busy and self.transport is not None:
             self.transport.close()
+
+
+def _misencoded(problem: Misencoded) -> Answer:
+    reason = str(problem).encode()
+    if isinstance(problem, Oversized):
+        return Answer(413, reason)
+    return Answer(415, reason, headers=(("Accept-Encoding", "gzip, deflate"),))
 
 
 def _written(answer: Answer, body: bytes, coding: str, *, keep: bool) -> bytes:

@@ -526,7 +526,8 @@ class SoapWire:
             return
         self.heard = self.clock()
         reply = self._reply(call, envelope)
-        if original is not None:
+        is_whole = envelope.kind == "fault" or isinstance(decode(reply), Result)
+        if original is not None and is_whole:  # an answer that is none reaches nobody
             self._originals.keep(
                 reply, Original(envelope.version, envelope.edition, envelope.message_id, response.body)
             )

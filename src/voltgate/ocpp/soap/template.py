@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 
 from voltgate.ocpp.soap.addressing import readdress
 from voltgate.ocpp.soap.characters import document
-from voltgate.ocpp.soap.envelope import Envelope
+from voltgate.ocpp.soap.envelope import DEEPEST, Envelope
 from voltgate.ocpp.soap.names import ANONYMOUS
 
 _MOST_WAYS = 8
 """Backends, with their addresses, that the envelopes of one template go on to."""
+_tags = re.compile(rb"<(/)|<[^<>\"'/]*(/)>|<").findall
+"""Finds tags: whether it is an end tag, whether an empty element; one with attributes is taken for a start tag."""
 _id_at = re.compile(rb"[!#-%(-;=?-~]{1,120}(?=<)").match
 """Finds a MessageID: plain characters, none of which XML gives a meaning to."""
+_rest_of_tag = re.compile(rb"(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>").match
+"""Finds the end of a start tag: a `>` that stands in an attribute is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +75,26 @@ class Template:
 
     def _is_content(self, raw: bytes, at: int) -> bool:
         """Tell whether all that follows is the content of one operation, if it is XML at all."""
+        if raw[at - 2 : at] == b"/>":
+            return len(raw) == at + len(self.end)
         closing = b"Request" if self.envelope.kind == "request" else b"Response"
-        closings = 0 if raw[at - 2 : at] == b"/>" else 1
         return (
-            raw.count(closing, at) == closings
+            raw.count(closing, at) == 1
             and raw.find(b"Header", at) < 0
             and raw.find(b"chargeBoxIdentity", at) < 0
             and raw.find(b"<!", at) < 0
             and raw.find(b"<?", at) < 0
+            and (raw.count(b"<", at) <= DEEPEST or _deepest(raw[at:]) <= DEEPEST)
         )
+
+
+def _deepest(content: bytes) -> int:
+    """Count how many elements of a content stand inside one another: at least as many as there are."""
+    depth = deepest = 0
+    for closes, is_empty in _tags(content):
+        depth += -1 if closes else not is_empty
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def template(raw: bytes, envelope: Envelope) -> Template | None:
@@ -91,11 +106,10 @@ def template(raw: bytes, envelope: Envelope) -> Template | None:
     places = []
     for name, value in ids.items():
         if value:
-            written = value.encode()
-            if not _is_plain(written) or raw.count(b">" + written + b"<") != 1:
+            start = _place_of(raw, name, value.encode())
+            if start is None:
                 return None
-            start = raw.index(b">" + written + b"<") + 1
-            places.append((start, start + len(written), name))
+            places.append((start, start + len(value), name))
     content = _content_of(raw, envelope)
     places.sort()
     if content is None or not places or places[-1][1] > content:
@@ -121,12 +135,22 @@ def _content_of(raw: bytes, envelope: Envelope) -> int | None:
     """Find the end of the operation's start tag."""
     body = envelope.body
     name = str(body.tag).rpartition("}")[2]
-    tag = f"<{body.prefix}:{name}" if body.prefix else f"<{name}"
-    start = raw.find(tag.encode())
-    stop = raw.find(b">", start)
-    if start < 0 or stop < 0 or raw.count(tag.encode()) != 1 or raw.count(b'"', start, stop) % 2:
+    tag = (f"<{body.prefix}:{name}" if body.prefix else f"<{name}").encode()
+    opened = _rest_of_tag(raw, raw.find(tag) + len(tag))
+    return opened.end() if opened is not None and raw.count(tag) == 1 else None
+
+
+def _place_of(raw: bytes, name: str, value: bytes) -> int | None:
+    """Find where an id stands, in its own element and nowhere else; None when it is written in another way there.
+
+    What stands there may differ from one envelope to the next: were it another element that says the same, a
+    chargeBoxIdentity, a station would go on under whatever name it likes.
+    """
+    tags = name.encode()
+    if raw.count(tags) != 2 or raw.count(b">" + value + b"<") != 1 or not _is_plain(value):
         return None
-    return stop + 1
+    opened = _rest_of_tag(raw, raw.index(tags) + len(tags))
+    return opened.end() if opened is not None and raw.startswith(value + b"</", opened.end()) else None
 
 
 def _is_plain(value: bytes) -> bool:

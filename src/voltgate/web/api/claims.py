@@ -12,8 +12,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from voltgate.claiming import Claiming
-from voltgate.directory.claims import Claim, Holding
-from voltgate.directory.register import Address, Change, Contest, TooMany
+from voltgate.directory.claims import Holding
+from voltgate.directory.register import Address, Change, Contest, TooMany, TooShort
 from voltgate.directory.slices import unhurried
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Caller, claimant, viewer
@@ -138,18 +138,8 @@ async def replace(
     who, said = _claimant(request, name), await _read(request, _List)
     identities = _strings(said.stations, "stations")
     await _check(request, who, identities, "stations")
-    claiming = _claiming(request)
-    before, now = len(claiming.register.claims.of(name)), len(set(identities))
-    if not force and (now == 0 or now * 10 <= before * 9):
-        raise Problem(
-            409,
-            "Conflict",
-            f"The list holds {now} stations, the one before held {before}. If that is meant: ?force=true.",
-            stations=now,
-            before=before,
-        )
-    address = _address(who, said)
-    return _changed(claiming, await _kept(claiming.replace(name, identities, caller.name, address)))
+    claiming, address = _claiming(request), _address(who, said)
+    return _changed(claiming, await _kept(claiming.replace(name, identities, caller.name, address, force=force)))
 
 
 @router.patch(
@@ -218,9 +208,10 @@ async def all_claims(
     """List the claims of every backend, in the order of identities and backends."""
     desk, register = request.app.state.desk, _claiming(request).register
     wanted = None if station is None else desk.world.directory.key(station)
+    holdings = register.claims.holdings  # of one moment, however long the list is gone through
 
     def all_of_them() -> Iterator[tuple[str, str]]:
-        for holding in register.claims.holdings.values():
+        for holding in holdings.values():
             if backend in (None, holding.backend):
                 keys = (key for key, _ in holding) if wanted is None else [wanted] * (holding.find(wanted) is not None)
                 yield from ((key, holding.backend) for key in keys)
@@ -231,13 +222,14 @@ async def all_claims(
     found, total = await desk.sorter.part(all_of_them(), is_wanted, tuple, part)
     items = []
     for key, name in found:
-        item = _claimed(request, register.claims.of(name), key)
+        item = _claimed(request, holdings[name], key)
         items.append(ClaimOfAll(**item, backend=name, contested=len(register.standing(key)) > 1))
     return page_of(items, total, part)
 
 
 def _claimed(request: Request, holding: Holding, key: str) -> dict[str, Any]:
-    claim = holding.find(key) or Claim(key, 0.0, 0.0, "")
+    claim = holding.find(key)
+    assert claim is not None  # noqa: S101 - the key was read off this very list
     return {
         "station": claim.identity,
         "since": stamp(claim.since),
@@ -270,7 +262,8 @@ async def _read(request: Request, kind: type[Any]) -> Any:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        raise invalid([{"loc": ("body", *filter(None, [where.strip("`$.")])), "msg": what}]) from None
+        place = where.strip("`$.")
+        raise invalid([{"loc": ("body", place) if place else ("body",), "msg": what}]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "Bad Request", "The body is not JSON.") from None
 
@@ -326,7 +319,10 @@ async def _kept(change: Any) -> Change:
     except StoreAway as away:
         raise Problem(503, "Service Unavailable", f"Nothing was changed: {away}.") from None
     except TooMany as many:
-        raise Problem(409, "Conflict", str(many)) from None
+        raise Problem(409, "Conflict", f"Nothing was changed: {many}.") from None
+    except TooShort as short:
+        detail = f"Nothing was changed: {short}. If that is meant: ?force=true."
+        raise Problem(409, "Conflict", detail, stations=short.stations, before=short.before) from None
     return result
 
 

@@ -1,0 +1,152 @@
+"""SOAP under attack: what a hostile station, or a thief of a password, tries at a real gateway."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests import soap_ends
+from tests.harness import Stage, basic, within
+from tests.soap_ends import Client, SoapServer, SoapStation, answered, read_http, request, response
+from voltgate.carriers.soap.client import Client as Poster
+from voltgate.carriers.soap.client import Outcome, Response, target
+
+DATA = "<vendorId>Finch</vendorId>"
+DONE = "<status>Accepted</status>"
+OURS = [{"identity": "CP1", "route": "main"}]
+RIGHT, OTHER = (basic("CP1", password) for password in ("right-right", "other-other"))
+
+
+async def asked_by(client: Client, body: bytes, old: SoapServer, **headers: str) -> soap_ends.Taken:
+    """Send a DataTransfer that the backend gets and answers; give what it got."""
+    await client.send(soap_ends.posted(body, **headers))
+    call = await old.expect("DataTransfer")
+    await call.answer(response("DataTransfer", DONE, call.id))
+    assert (await client.reply()).status == 200
+    return call
+
+
+async def test_an_identity_cannot_change_on_a_kept_connection(stage: Stage) -> None:
+    """Whoever makes its MessageID look like its identity speaks for no other station by envelopes alike."""
+    old = await SoapServer.start(stage)
+    await soap_ends.gateway(stage, stations=OURS)
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    body = request("DataTransfer", DATA, message_id=" CP1 ")
+    await asked_by(client, body, old)
+    await asked_by(client, body, old)
+    reply = await client.post(body.replace(b">CP1<", b">CP2<"))
+    assert reply.seen.fault == ("Sender", "IdentityMismatch")
+    assert not old.unread
+
+
+async def test_nobody_speaks_with_the_password_of_another(stage: Stage) -> None:
+    """Where the backend checks passwords it sees that of the request, not that by which the session began."""
+    old = await SoapServer.start(stage)
+    await soap_ends.gateway(stage)
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    body = request("DataTransfer", DATA)
+    for own in (RIGHT, OTHER, OTHER, "", RIGHT):
+        call = await asked_by(client, body, old, Authorization=own)
+        assert call.http.headers.get("authorization", "") == own
+
+
+async def test_a_websocket_backend_sees_other_credentials(stage: Stage) -> None:
+    """A backend that let a station in by its password is asked again when that comes with another one."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", {"currentTime": soap_ends.NOW})
+    await soap_ends.gateway(stage)
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    for own in (RIGHT, OTHER):
+        assert (await client.post(request("Heartbeat"), Authorization=own)).status == 200
+        link = await main.station("CP1")
+        assert link.request.headers.get("Authorization") == own
+
+
+async def test_a_password_that_was_changed_is_of_no_use(stage: Stage) -> None:
+    """A thief's password is refused as soon as another one is configured, on his kept connection, too."""
+    old = await SoapServer.start(stage)
+    stations = [{"identity": "CP1", "route": "main", "password": "right-right"}]
+    gateway = await soap_ends.gateway(stage, stations=stations)
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    body = request("DataTransfer", DATA)
+    for _ in range(3):
+        await asked_by(client, body, old, Authorization=RIGHT)
+    gateway.reload(gateway.file.read_text().replace("right-right", "other-other"))
+    await gateway.logged("configuration changed")
+    assert (await client.post(body, Authorization=RIGHT)).status == 401
+    assert not old.unread
+    await asked_by(client, body, old, Authorization=OTHER)
+
+
+async def test_one_address_brings_no_more_stations_than_it_may(stage: Stage) -> None:
+    """By one connection a peer begins as many sessions as it might hold connections, and no more."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", {"currentTime": soap_ends.NOW})
+    await soap_ends.gateway(stage, limits={"connections_per_address": 3})
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    replies = [await client.post(request("Heartbeat", identity=f"CP{n}")) for n in range(5)]
+    assert [reply.status for reply in replies] == [200, 200, 200, 503, 503]
+    assert (await client.post(request("Heartbeat", identity="CP1"))).status == 200
+
+
+async def test_there_are_no_more_stations_than_connections_may_be(stage: Stage) -> None:
+    """The limit of all connections holds for the stations that share one, too."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", {"currentTime": soap_ends.NOW})
+    await soap_ends.gateway(stage, limits={"connections": 4})
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    replies = [await client.post(request("Heartbeat", identity=f"CP{n}")) for n in range(6)]
+    assert [reply.status for reply in replies] == [200] * 4 + [503] * 2
+
+
+@pytest.mark.parametrize("target", ["//[x/callback/a/b/c", "/soap/callback/old/CP1/%00", "//[callback/"])
+async def test_a_target_that_is_no_url(stage: Stage, target: str) -> None:
+    """Whatever stands in the request line, it is answered, and the gateway knows of no fault of its own."""
+    await SoapServer.start(stage)
+    gateway = await soap_ends.gateway(stage)
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    reply = await client.post(request("Reset", "<type>Hard</type>", service="Cp"), target)
+    assert reply.seen.fault == ("Sender", "SecurityError")
+    assert "Traceback" not in gateway.log
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["http://127.0.0.1/a b HTTP/1.1", "http://127.0.0.1/" + "x" * 3000, "http://[::ffff:127.0.0.1]/"],
+)
+async def test_an_address_that_is_no_place_to_call(stage: Stage, said: str) -> None:
+    """What would break a request line, fills the database, or hides an address in another family is not learnt."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", {"currentTime": soap_ends.NOW})
+    gateway = await soap_ends.gateway(stage, soap={"stations_at": ["10.0.0.0/8", "::/0"] if "[" in said else []})
+    station = await SoapStation.start(stage)
+    assert (await station.call(station.request("Heartbeat", sender=said))).status == 200
+    await gateway.logged("callback address ignored")
+
+
+async def test_a_server_that_keeps_no_connection_gets_every_post() -> None:
+    """Posts that wait for a connection are brought by new ones when the ones before are closed by the server."""
+    got: list[Outcome] = []
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_http(reader)
+        writer.write(answered(b"<x/>", Connection="close"))
+        await writer.drain()
+        writer.close()
+
+    def heard(outcome: Outcome) -> None:
+        got.append(outcome)
+        if len(got) == 600:
+            done.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
+    poster = Poster(1 << 20, "test")
+    to = target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    for _ in range(600):
+        poster.post(to, b"<x/>", "/Heartbeat", (), 10.0, 60.0, heard)
+    await within(done.wait(), "every answer")
+    assert all(isinstance(outcome, Response) for outcome in got)
+    poster.close()
+    server.close()
