@@ -14,7 +14,9 @@ import structlog
 
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.client import Client, Target, Unreachable, target
-from voltgate.carriers.soap.wire import Known, Originals, SoapWire, WireSettings
+from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.whole import Known
+from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.carriers.websocket.dial import Verdict, dial
 from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings, Report
 from voltgate.ocpp.soap.names import Version

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal, TypeAlias
 
-from voltgate.carriers.soap.wire import Originals, SoapWire
+from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.dial import Verdict
 from voltgate.carriers.websocket.door import Admitted, Knock, Refused
 from voltgate.carriers.websocket.link import Link

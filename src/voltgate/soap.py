@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from voltgate.carriers.soap.answers import said
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.client import Client, Target, target
 from voltgate.carriers.soap.connection import Answer, Answered, Post
-from voltgate.carriers.soap.wire import Originals, SoapWire, WireSettings, said
+from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.carriers.websocket.door import Knock, Refused
 from voltgate.carriers.websocket.limits import Census
 from voltgate.directory.stations import Credentials, Station

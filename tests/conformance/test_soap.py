@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import json
 import zlib
 from typing import Any
 
@@ -19,10 +21,8 @@ from tests.soap_ends import (
     SOAP_11,
     VERSIONS,
     Client,
-    Http,
     SoapServer,
     SoapStation,
-    answered,
     enveloped,
     faulty,
     namespace,
@@ -469,8 +469,6 @@ async def test_so_13_heartbeats_tell_the_truth(stage: Stage) -> None:
 
 
 async def _next_or_reply(old: SoapServer, client: Client) -> bool:
-    import asyncio
-
     reading = asyncio.ensure_future(client.reply())
     taking = asyncio.ensure_future(old.expect("Heartbeat"))
     await asyncio.wait({reading, taking}, return_when=asyncio.FIRST_COMPLETED)
@@ -679,11 +677,6 @@ async def test_so_16_the_local_list(stage: Stage) -> None:
 
 
 def _last(stage: Stage, action: str) -> dict[str, Any]:
-    import json
-
     texts = [text for text in stage.transcript.got("main/CP1") if f'"{action}"' in text]
     payload: dict[str, Any] = json.loads(texts[-1])[3]
     return payload
-
-
-__all__ = ["Http", "answered"]

@@ -11,6 +11,9 @@ from tests.harness import Stage, basic, within
 from tests.soap_ends import Client, SoapServer, SoapStation, answered, read_http, request, response
 from voltgate.carriers.soap.client import Client as Poster
 from voltgate.carriers.soap.client import Outcome, Response, target
+from voltgate.carriers.soap.whole import WholeCall
+from voltgate.ocpp.soap.envelope import Envelope, parse
+from voltgate.ocpp.soap.template import template
 
 DATA = "<vendorId>Finch</vendorId>"
 DONE = "<status>Accepted</status>"
@@ -123,6 +126,23 @@ async def test_an_address_that_is_no_place_to_call(stage: Stage, said: str) -> N
     station = await SoapStation.start(stage)
     assert (await station.call(station.request("Heartbeat", sender=said))).status == 200
     await gateway.logged("callback address ignored")
+
+
+def test_what_was_looked_into_in_vain_goes_on_to_nobody() -> None:
+    """A MeterValues whose transaction nobody could read is not passed on as it came once somebody had to know it."""
+    body = request("MeterValues", "<connectorId>1</connectorId><transactionId>7</transactionId>")
+    envelope = parse(body)
+    assert isinstance(envelope, Envelope)
+    made = template(body, envelope)
+    assert made is not None
+    unreadable = body.replace(b"<transactionId>", b"<transactionId>8</transactionId><transactionId>")
+    for raw, goes_on in ((body, True), (unreadable, False)):
+        match = made.match(raw)
+        assert match is not None
+        call = WholeCall("1", made, match, raw)
+        assert call.forwarded("http://there/", "") is not None
+        assert (b"transactionId" in bytes(call.payload)) is goes_on
+        assert (call.forwarded("http://there/", "") is not None) is goes_on
 
 
 async def test_a_server_that_keeps_no_connection_gets_every_post() -> None:

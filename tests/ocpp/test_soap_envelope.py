@@ -188,6 +188,14 @@ def test_faults_of_soap_1_1(code: str, fault: Fault) -> None:
     assert taken(enveloped("<s:Fault/>").replace(*SOAP_11)).fault == Fault("Sender", "", "")
 
 
+def test_much_that_is_not_dense() -> None:
+    """Ten thousand meter values in one message are taken."""
+    value = "<timestamp>2026-01-01T00:00:00Z</timestamp><sampledValue><value>1</value></sampledValue>"
+    values = f"<meterValue>{value}</meterValue>" * 10_000
+    body = f'<meterValuesRequest xmlns="{CS16}">{values}</meterValuesRequest>'
+    assert isinstance(parse(enveloped(body), 1 << 22), Envelope)
+
+
 LAUGHS = b"""<?xml version="1.0"?><!-- <x> --><?p?>
 <!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>
 """
@@ -287,6 +295,11 @@ DEEP = enveloped(HEARTBEAT.replace("/>", ">" + "<a>" * 40 + "</a>" * 40 + "</hea
             id="instruction inside",
         ),
         pytest.param(enveloped(HEARTBEAT, "<a/>" * 257), "more than 256 elements", id="crowded header"),
+        pytest.param(
+            enveloped(HEARTBEAT.replace("/>", ">" + "<a/>" * 10_000 + "</heartbeatRequest>")),
+            "too many elements",
+            id="dense",
+        ),
         pytest.param(DEEP, "nested more than 32 deep", id="deep"),
         pytest.param(b"<a>" * 5000 + b"</a>" * 5000, "well-formed", id="deeper than the parser goes"),
         pytest.param(b"<" * 1_000_000, "well-formed", id="a million brackets"),

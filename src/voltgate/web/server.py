@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from voltgate.web.access import Access
 from voltgate.web.api import install
+from voltgate.web.connections import Connection
 from voltgate.web.made import MadeTokens
 
 Readiness = Callable[[], dict[str, Any]]
@@ -79,7 +80,15 @@ class WebServer:
         except OSError as error:
             self._socket.close()
             raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
         self._server = _Quiet(config)
 
     @property

@@ -7,162 +7,41 @@ Envelopes that need no change go on as they came: `Originals` finds the envelope
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import blake2b
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
-from uuid import uuid4
+from typing import Any, Protocol
 
 import msgspec
 import structlog
 
+from voltgate.carriers.soap.answers import enveloped, long_id, new_id, said, short_id
 from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
+from voltgate.carriers.soap.originals import Original, Originals
+from voltgate.carriers.soap.whole import Known, TakesCalls, TakesReplies, WholeCall, WholeResult, WholeWire
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
-from voltgate.ocpp.framing import LONGEST_ID, decode, encode_call, encode_error, encode_result
-from voltgate.ocpp.messages import Call, CarriedCall, CarriedResult, Error, Result
+from voltgate.ocpp.framing import decode, encode_call, encode_error, encode_result
+from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.addressing import readdress
 from voltgate.ocpp.soap.codec import Assumed, NoCounterpart
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
-from voltgate.ocpp.soap.faults import Fault, error_of, fault, fault_of
+from voltgate.ocpp.soap.faults import error_of, fault, fault_of
 from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
 from voltgate.ocpp.soap.operations import has
 from voltgate.ocpp.soap.template import Match, Template, template
 from voltgate.relay.wire import Receiver
 
-_REMEMBERED = 32
-"""Envelopes of one station that may still go on as they came."""
-_URN = "urn:uuid:"
 _MOST_KNOWN = 64
 """Kinds of answers of one backend that are known."""
 _AWAY = frozenset({502, 503, 504})
 """What a server that stands before a backend says when that is away."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """An envelope as it came."""
-
-    version: Version
-    edition: Edition
-    message_id: str
-    raw: bytes
-
-
-class Originals:
-    """The envelopes that the last messages of one station and its backends were made of, by the message's text."""
-
-    __slots__ = ("_by_text",)
-
-    def __init__(self) -> None:
-        self._by_text: OrderedDict[bytes, Original] = OrderedDict()
-
-    def keep(self, text: bytes, original: Original) -> None:
-        """Remember an envelope."""
-        self._by_text[text] = original
-        if len(self._by_text) > _REMEMBERED:
-            self._by_text.popitem(last=False)
-
-    def find(self, text: bytes, version: Version, edition: Edition) -> Original | None:
-        """Give the envelope of a message that is unchanged, if the other side speaks that version of OCPP and SOAP."""
-        known = self._by_text.get(text)
-        return known if known is not None and (known.version, known.edition) == (version, edition) else None
-
-
-Known: TypeAlias = dict[tuple[Version, str], Template]
-"""How a backend answers, by version and action."""
-
-
-@runtime_checkable
-class TakesCalls(Protocol):
-    """A receiver that takes calls that did not come as text: a session."""
-
-    def take(self, call: CarriedCall, now: float) -> None:
-        """Take a call of the station."""
-
-
-@runtime_checkable
-class TakesReplies(Protocol):
-    """A receiver that takes answers that did not come as text: a leg."""
-
-    def replied(self, reply: CarriedResult, now: float) -> None:
-        """Take an answer of the backend."""
-
-
-class WholeCall(CarriedCall):
-    """A request of a SOAP station that fits a template: its content is read when somebody asks for it."""
-
-    __slots__ = ("_payload", "made", "match", "raw")
-
-    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
-        self._payload: bytes | None = None
-        super().__init__(message_id, made.envelope.operation, b"")
-        self.made = made
-        self.match = match
-        self.raw = raw
-
-    @property
-    def payload(self) -> bytes:
-        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
-        if self._payload is None:
-            self._payload = _payload_of(self.raw)
-        return self._payload
-
-    @payload.setter
-    def payload(self, payload: bytes) -> None:
-        self._payload = payload or None
-
-    def forwarded(self, to: str, sender: str) -> bytes | None:
-        """Give the envelope as it goes on to an address; None when it has to be written anew."""
-        return self.made.forwarded(self.raw, self.match, to, sender)
-
-    def carry(self, wire: object, message_id: str) -> None:
-        """Send it on: as it came to a SOAP backend of the same version."""
-        if not isinstance(wire, SoapWire) or not wire.post_whole(self, message_id):
-            wire.send(encode_call(message_id, self.action, self.payload))  # type: ignore[attr-defined]
-
-
-class WholeResult(CarriedResult):
-    """An answer of a SOAP backend that fits a template."""
-
-    __slots__ = ("_payload", "match", "raw")
-
-    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
-        self._payload: bytes | None = None
-        super().__init__(message_id, b"")
-        self.match = match
-        self.raw = raw
-
-    @property
-    def payload(self) -> bytes:
-        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
-        if self._payload is None:
-            self._payload = _payload_of(self.raw)
-        return self._payload
-
-    @payload.setter
-    def payload(self, payload: bytes) -> None:
-        self._payload = payload or None
-
-    def carry(self, wire: object, message_id: str) -> None:
-        """Send it home."""
-        if isinstance(wire, SoapWire):
-            wire.answer_whole(message_id, self.raw)
-        else:
-            wire.send(encode_result(message_id, self.payload))  # type: ignore[attr-defined]
-
-
-def _payload_of(raw: bytes) -> bytes:
-    envelope = parse(raw)
-    payload = codec.decode(envelope) if isinstance(envelope, Envelope) and envelope.kind != "fault" else None
-    return msgspec.json.encode(payload) if isinstance(payload, dict) else b"{}"
 
 
 class FarEnd(Protocol):
@@ -205,7 +84,7 @@ class _Exchange:
             answered(answer)
 
 
-class SoapWire:
+class SoapWire(WholeWire):
     """One side's SOAP, for one station: `serves` is the service that we are to it, "Cs" to a station.
 
     `version` is the one it speaks: a station's is that of its last request. `charges` tells whether a transaction runs
@@ -277,11 +156,11 @@ class SoapWire:
             return
         self._look_at_status(envelope, payload)
         content = msgspec.json.encode(payload)
-        message_id = _short(envelope.message_id)
+        message_id = short_id(envelope.message_id)
         if self._joins(message_id, raw, answered):
             return
         if message_id in self._open:
-            message_id = _short(f"{envelope.message_id} {self.heard}")
+            message_id = short_id(f"{envelope.message_id} {self.heard}")
         self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, raw, [answered])
         text = encode_call(message_id, envelope.operation, content)
         self._originals.keep(text, Original(envelope.version, envelope.edition, envelope.message_id, raw))
@@ -298,7 +177,7 @@ class SoapWire:
     def take_whole(self, made: Template, match: Match, raw: bytes, answered: Answered) -> None:
         """Take a request that fits a template, and read no more of it than somebody asks for."""
         self.heard = self.clock()
-        message_id = _short(match.message_id)
+        message_id = short_id(match.message_id)
         if self._joins(message_id, raw, answered):
             return
         session = self._session
@@ -352,13 +231,13 @@ class SoapWire:
         """Answer a request with an envelope as it came."""
         exchange = self._open.pop(message_id, None)
         if exchange is not None:
-            exchange.give(_envelope(raw, exchange.envelope.edition, 200))
+            exchange.give(enveloped(raw, exchange.envelope.edition, 200))
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
         edition = exchange.envelope.edition
         original = self._originals.find(text, exchange.version, edition)
         if original is not None:
-            return _envelope(original.raw, edition, 500 if isinstance(reply, Error) else 200)
+            return enveloped(original.raw, edition, 500 if isinstance(reply, Error) else 200)
         if isinstance(reply, Error):
             return said(exchange.envelope, fault_of(reply))
         version, operation = exchange.version, exchange.envelope.operation
@@ -370,11 +249,11 @@ class SoapWire:
             self._serves,
             operation,
             body,
-            message_id=_new_id(),
+            message_id=new_id(),
             relates_to=exchange.message_id,
             edition=edition,
         )
-        return _envelope(written, edition, 200)
+        return enveloped(written, edition, 200)
 
     def close(self, code: int, reason: str) -> None:
         """End: nobody who waits for an answer hears that all was well; the far end keeps what it must not lose."""
@@ -478,7 +357,7 @@ class SoapWire:
         """Give the envelope of a call: as it came but for the addresses, or written anew."""
         sender = self._far.sender()
         if original is not None:
-            made = None if original.message_id else _long(call.id)
+            made = None if original.message_id else long_id(call.id)
             readdressed = readdress(original.raw, target.url, sender or None, ANONYMOUS, made)
             if isinstance(readdressed, bytes):
                 return readdressed
@@ -497,7 +376,7 @@ class SoapWire:
                     call.action,
                     body,
                     identity=self.identity,
-                    message_id=_long(call.id),
+                    message_id=long_id(call.id),
                     to=target.url,
                     sender=sender,
                     edition=self.edition,
@@ -520,7 +399,7 @@ class SoapWire:
             else:
                 self._failed(call, "InternalError", f"HTTP {response.status}, and no SOAP: {envelope.reason}")
             return
-        asked = (original.message_id if original is not None else "") or _long(call.id)
+        asked = (original.message_id if original is not None else "") or long_id(call.id)
         if envelope.relates_to and envelope.relates_to != asked:
             self._failed(call, "ProtocolError", "RelatesTo speaks of another request")
             return
@@ -563,33 +442,3 @@ class SoapWire:
 def _error(call: Call, code: str, description: str) -> bytes:
     """Write a CALLERROR as OCPP-J 1.6 spells it."""
     return encode_error(call.id, spell(code, modern=False), description[:LONGEST_DESCRIPTION])
-
-
-def _short(message_id: str) -> str:
-    """Give the id of a message of OCPP-J for a MessageID: the same one for the same, at most 36 characters."""
-    short = message_id.removeprefix(_URN)
-    if 0 < len(short) <= LONGEST_ID and short.isprintable():
-        return short
-    return blake2b(message_id.encode(), digest_size=16).hexdigest() if message_id else _new_id().removeprefix(_URN)
-
-
-def _long(message_id: str) -> str:
-    """Give the MessageID for the id of a message of OCPP-J."""
-    return f"{_URN}{message_id}" if len(message_id) == LONGEST_ID else message_id
-
-
-def _new_id() -> str:
-    return f"{_URN}{uuid4()}"
-
-
-def _envelope(body: bytes, edition: Edition, status: Literal[200, 400, 500, 503]) -> Answer:
-    headers = (("Retry-After", "10"),) if status == 503 else ()
-    return Answer(status, body, writing.CONTENT_TYPES[edition], headers)
-
-
-def said(envelope: Envelope | BadEnvelope, what: Fault, status: Literal[400, 500, 503] | None = None) -> Answer:
-    """Answer a request with a fault (SOAP 1.2 part 2 section 7.4.2: 400 for a Sender's, else 500; SOAP 1.1: 500)."""
-    edition = envelope.edition
-    by_role: Literal[400, 500] = 400 if what.role == "Sender" and edition == "1.2" else 500
-    body = writing.fault(envelope.version, what, message_id=_new_id(), relates_to=envelope.message_id, edition=edition)
-    return _envelope(body, edition, status or by_role)

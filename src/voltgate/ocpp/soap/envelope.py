@@ -38,6 +38,11 @@ DEEPEST = 32
 MOST_HEADERS = 256
 """Elements in the header, at any depth: a signed one has some fifty."""
 
+FEWEST_BYTES = 28
+"""Bytes that an element has on the average, beyond the first `FREE_ELEMENTS`: what is denser says nothing of OCPP."""
+
+FREE_ELEMENTS = 4096
+
 _PARSER = etree.XMLParser(
     encoding="utf-8",
     resolve_entities=False,
@@ -53,6 +58,7 @@ _PARSER = etree.XMLParser(
 )
 _is_deep = etree.XPath("boolean(/" + "*/" * DEEPEST + "*)")
 _is_crowded = etree.XPath(f"boolean(descendant::*[{MOST_HEADERS + 1}])")
+_is_dense = etree.XPath("boolean(descendant::*[$most])")
 _prolog = re.compile(rb"(?>\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL).match
 
 _ENVELOPES = {f"{{{space}}}Envelope": edition for space, edition in EDITIONS.items()}
@@ -160,6 +166,8 @@ def _tree(raw: bytes, largest: int) -> etree._Element:
         raise _Refused(f"The message is not well-formed XML (line {error.lineno})") from None
     if _is_deep(root):
         raise _Refused(f"The message is nested more than {DEEPEST} deep")
+    if _is_dense(root, most=FREE_ELEMENTS + len(text) // FEWEST_BYTES):
+        raise _Refused("The message holds too many elements")
     if _has_instructions(root):
         raise _Refused("The message has processing instructions")
     return root
