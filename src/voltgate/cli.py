@@ -12,6 +12,7 @@ import typer
 
 from voltgate import __version__
 from voltgate.client.token import token
+from voltgate.client.words import counted
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -65,10 +66,8 @@ def check(config: ConfigFile = None) -> None:
         typer.echo(f"{warning} (warning)", err=True)
     listeners = loaded.config.listen
     listen = ", ".join(listener.url for listener in (*listeners.stations, *listeners.soap))
-    routes, backends = len(loaded.config.routes), len(loaded.config.backends)
-    typer.echo(
-        f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {routes} routes, {backends} backends."
-    )
+    counts = f"{counted(len(loaded.config.routes), 'route')}, {counted(len(loaded.config.backends), 'backend')}"
+    typer.echo(f"{loaded.source or 'no file, defaults'}: good. Listens on {listen}; {counts}.")
 
 
 @app.command()

@@ -40,7 +40,7 @@ class Claimant(Section):
     token: Secret | None = Field(
         default=None,
         description="The bearer token that it shows to the API, at least 16 characters. With it, it may set and read "
-        "its own claims, and nothing else. Without: only an operator claims for it.",
+        "its own claims, and nothing else. Without: only an administrator claims for it.",
     )
     stations: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=("*",), description="Patterns of the identities that may be claimed for it."

@@ -165,9 +165,9 @@ admin = _at_least("admin")
 async def claimant(request: Request, _: _Shown) -> Caller:
     """Admit who may handle the claims of the backend that the path names: itself, admins, and operators to read."""
     caller = caller_of(request)
-    needed = _RANK["operator"] if request.method in _READING else _RANK["admin"]
-    if caller.rank < needed and (caller.backend is None or caller.backend != request.path_params["name"]):
-        raise _forbidden(caller, "This takes the backend's own token, or the role that may act for it.")
+    role: Role = "operator" if request.method in _READING else "admin"
+    if caller.rank < _RANK[role] and (caller.backend is None or caller.backend != request.path_params["name"]):
+        raise _forbidden(caller, f'This takes the backend\'s own token, or the role "{role}".')
     return caller
 
 
