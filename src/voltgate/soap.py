@@ -121,6 +121,8 @@ class _Place:
     """Whether it counts among the stations of its address."""
     ignored: str = ""
     """The last address that it gave in vain."""
+    noted: object = None
+    """What is on record of it."""
 
     @property
     def checked(self) -> bool:
@@ -333,6 +335,7 @@ class SoapGateway:
         if place.may_pass(envelope):
             self._remember(place, post, envelope)
         place.wire.take(envelope, post.body, answered)
+        self._note(place)
 
     def _remember(self, place: _Place, post: Post, envelope: Envelope) -> None:
         """Remember with the connection how the station says this, so that it need not be parsed each time."""
@@ -353,7 +356,13 @@ class SoapGateway:
             self._ignore(place, address, "it lies in no network that soap.stations_at allows")
         else:
             place.end.said = address
-            place.session.ledger.book.note(FACT, {"version": envelope.version, "address": address})
+
+    def _note(self, place: _Place) -> None:
+        """Put on record where the station is called and what it speaks, when either is new."""
+        fact = {"version": place.wire.version, "address": place.end.said}
+        if place.end.said and fact != place.noted:
+            place.noted = fact
+            place.session.ledger.book.note(FACT, fact)
 
     def _ignore(self, place: _Place, address: str, why: str) -> None:
         self.addresses_ignored += 1
