@@ -11,6 +11,7 @@ import pytest
 
 from tests.claimants import Api, api_of
 from tests.harness import Gateway, Json, Stage, until
+from tests.keypair import write_pair
 
 A: Json = {"url": "ws://127.0.0.1:9/ocpp/{station}"}
 B: Json = {"url": "wss://b.example.com/ocpp/{station}"}
@@ -394,6 +395,22 @@ async def _shows(api: Api, name: str, url: str) -> None:
         return bool((await api.get(f"/backends/{name}"))["url"] == url)
 
     await until(shows, f"{name} is at {url}")
+
+
+async def test_a_certificate_that_is_gone(stage: Stage) -> None:
+    """A file that cannot be read when a backend moves costs that backend its new address, and nobody anything else."""
+    authority = stage.folder / "ca.pem"
+    write_pair(authority, stage.folder / "key.pem")
+    backends = HERE | {"b": HERE["b"] | {"ca": str(authority)}}
+    async with api_of(stage, backends, routes=ROUTES) as (api, gateway):
+        authority.unlink()
+        (await api.put("b", "CP1", url="wss://b.example.com/moved")).gives(200)
+        await gateway.logged("backends stay where they were")
+        assert (await api.get("/stations/CP1"))["claimed_by"] == "b"
+        assert (await api.get("/backends/b"))["url"] == HERE["b"]["url"] + "/{station}"
+        write_pair(authority, stage.folder / "key.pem")
+        gateway.reload()
+        await _shows(api, "b", "wss://b.example.com/moved/{station}")
 
 
 # Conflicts.

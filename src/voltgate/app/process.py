@@ -207,7 +207,13 @@ class Process:
 
     async def _rebuild(self) -> None:
         """Go by the same configuration and what the register says now."""
-        world = build(self._conf.loaded.config, self._surroundings, self._gateway.world)
+        world, reason = self._gateway.world, None
+        try:
+            world = build(self._conf.loaded.config, self._surroundings, world)
+        except OSError as error:
+            reason = str(error)
+        if reason is not None:
+            log.error("backends stay where they were: a file of the configuration cannot be read", reason=reason)
         await self._gateway.change(world)
 
     def _open_web(self, config: Config) -> WebServer | None:
