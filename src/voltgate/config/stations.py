@@ -57,8 +57,8 @@ class StationEntry(Section):
         default=None,
         description="A URL (http or https) that decides, in place of `password`. It is sent a POST with the JSON "
         "object `station`, `address`, `authorization` (the header as it came). 2xx lets the station in, 401, 403 "
-        "and 404 refuse it, anything else or nothing within 5 seconds is 503. The answer holds for the connection; for a "
-        "SOAP station as long as its session lasts and it comes with the same header.",
+        "and 404 refuse it, anything else or nothing within 5 seconds is 503. The answer holds for the connection; "
+        "for a SOAP station as long as its session lasts and it comes with the same header.",
     )
     aliases: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(),
