@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests import soap_ends
-from tests.harness import Stage, basic, within
-from tests.soap_ends import Client, SoapServer, SoapStation, answered, read_http, request, response
-from voltgate.carriers.soap.client import Client as Poster
-from voltgate.carriers.soap.client import Outcome, Response, target
+from tests.harness import Stage, basic
+from tests.soap_ends import Client, SoapServer, SoapStation, request, response
 from voltgate.carriers.soap.whole import WholeCall
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.template import template
@@ -143,30 +139,3 @@ def test_what_was_looked_into_in_vain_goes_on_to_nobody() -> None:
         assert call.forwarded("http://there/", "") is not None
         assert (b"transactionId" in bytes(call.payload)) is goes_on
         assert (call.forwarded("http://there/", "") is not None) is goes_on
-
-
-async def test_a_server_that_keeps_no_connection_gets_every_post() -> None:
-    """Posts that wait for a connection are brought by new ones when the ones before are closed by the server."""
-    got: list[Outcome] = []
-    done = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_http(reader)
-        writer.write(answered(b"<x/>", Connection="close"))
-        await writer.drain()
-        writer.close()
-
-    def heard(outcome: Outcome) -> None:
-        got.append(outcome)
-        if len(got) == 600:
-            done.set()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
-    poster = Poster(1 << 20, "test")
-    to = target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-    for _ in range(600):
-        poster.post(to, b"<x/>", "/Heartbeat", (), 10.0, 60.0, heard)
-    await within(done.wait(), "every answer")
-    assert all(isinstance(outcome, Response) for outcome in got)
-    poster.close()
-    server.close()
