@@ -84,7 +84,7 @@ class Template:
             and raw.find(b"chargeBoxIdentity", at) < 0
             and raw.find(b"<!", at) < 0
             and raw.find(b"<?", at) < 0
-            and (raw.count(b"<", at) <= DEEPEST or _deepest(raw[at:]) <= DEEPEST)
+            and (raw.count(b"<", at) - raw.count(b"</", at) <= DEEPEST or _deepest(raw[at:]) <= DEEPEST)
         )
 
 
