@@ -75,3 +75,17 @@ def test_a_leg_without_a_link_has_no_wire() -> None:
     leg = leg_of(stage, "main")
     stage["main"].hangs_up()
     assert leg.wire is None
+
+
+def test_a_carrier_that_knows_of_no_answer_says_so_at_once() -> None:
+    """A backend hears why its command came to nothing, the next in turn goes out, and what is not open is nobody's."""
+    stage = playing("main")
+    stage["main"].sends(2, "1", "Reset", {"type": "Soft"})
+    stage["main"].sends(2, "2", "ClearCache", {})
+    stage.station.gets([2, "1", "Reset", {"type": "Soft"}])
+    stage.session.unanswered("1", "cannot connect", stage.now, sent=False)
+    stage["main"].gets([4, "1", "InternalError", "cannot connect", {}])
+    stage.station.gets([2, "2", "ClearCache", {}])
+    stage.session.unanswered("1", "cannot connect", stage.now, sent=False)
+    stage.session.unanswered("2", "the connection was lost", stage.now, sent=True)
+    stage["main"].gets([4, "2", "InternalError", "the connection was lost", {}])

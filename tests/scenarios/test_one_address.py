@@ -162,3 +162,20 @@ async def test_a_backend_calls_up_a_charger_that_has_not_come_since_the_restart(
     reply = await backend.reply()
     assert reply.seen.values() == {"status": "Accepted"}
     assert reply.seen.header("RelatesTo") == "urn:uuid:9"
+
+
+async def test_a_soap_charger_that_cannot_be_called(stage: Stage) -> None:
+    """Who calls it over the API hears that nothing was sent, not an error that looks like the charger's own."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", {"currentTime": NOW})
+    gateway = await soap_ends.gateway(stage, admin_token="the-token-of-the-admin")
+    old = await SoapStation.start(stage, "OLD-1")
+    assert (await old.call(old.request("Heartbeat"))).status == 200
+    await old.server.stop()
+    url = f"http://127.0.0.1:{gateway.http_port}/api/v1/stations/OLD-1/calls"
+    headers = {"Authorization": "Bearer the-token-of-the-admin"}
+    reset = {"action": "Reset", "payload": {"type": "Soft"}}
+    async with aiohttp.ClientSession() as client, client.post(url, json=reset, headers=headers) as answer:
+        said = await answer.json()
+    assert (answer.status, said["sent"], said["reason"]) == (504, False, "gone")
+    assert "cannot connect" in said["detail"]

@@ -472,6 +472,17 @@ class Turns:
         else:
             self._odd(message, now)  # type: ignore[arg-type]
 
+    def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
+        """Hear from the carrier that nobody will answer a call that is open; `sent` says whether it has gone out."""
+        asked = self._open.pop(message_id, None)
+        if asked is None:
+            return
+        call, respond = asked
+        silence = Unanswered(Reason.GONE, description)
+        silence.id = message_id if sent else ""
+        self._tell(call, respond, silence, now)
+        self._pump(now)
+
     def asked(self, call: CarriedCall, now: float) -> None:
         """Take a call of the other side that did not come as text."""
         self._take(call, b"", None, now)

@@ -285,6 +285,10 @@ class Session:
         else:
             self.turns.asked(call, now)
 
+    def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
+        """Hear that the station cannot be reached, or said nothing that is an answer."""
+        self.turns.unanswered(message_id, description, now, sent=sent)
+
     def _flooding(self, now: float, limit: float) -> bool:
         """Count a message against the rate: a leaky bucket in one number, the time at which it is empty."""
         self._rate = max(self._rate, now) + 1 / limit

@@ -36,7 +36,11 @@ _BOUNDING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class Unreachable(Exception):  # noqa: N818 - it says what is the matter
-    """There is no connection, or it was lost before the answer came."""
+    """There is no connection, or it was lost before the answer came; `sent` says whether the request went out."""
+
+    def __init__(self, reason: str, *, sent: bool = False) -> None:
+        super().__init__(reason)
+        self.sent = sent
 
 
 class NoAnswer(Exception):  # noqa: N818 - it says what is the matter
@@ -230,7 +234,7 @@ class _Connection(asyncio.Protocol):
         self.transport = None
         if exc is None and self._has_head and not self._is_bounded:
             self._complete(self._parser.get_status_code(), keeps=False)  # its end is that of the connection
-        self.fail(Unreachable("the connection was lost before the answer came"))
+        self.fail(Unreachable("the connection was lost before the answer came", sent=True))
 
     def close(self) -> None:
         """End the connection."""

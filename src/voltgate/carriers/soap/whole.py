@@ -27,6 +27,9 @@ class TakesCalls(Protocol):
     def take(self, call: CarriedCall, now: float) -> None:
         """Take a call of the station."""
 
+    def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
+        """Hear that a call to the station will have no answer; `sent` says whether it has gone out."""
+
 
 @runtime_checkable
 class TakesReplies(Protocol):

@@ -292,7 +292,8 @@ class SoapWire(WholeWire):
         assert isinstance(call, Call)  # noqa: S101 - `send` queues nothing else
         target = self._far.target()
         if isinstance(target, str):
-            self._not_posted(call, Error("", "InternalError", target))
+            self._posted()
+            self._silence(call, target, sent=False)
             return
         original = self._originals.find(text, self.version, self.edition)
         written = self._request(call, original, target)
@@ -389,7 +390,7 @@ class SoapWire(WholeWire):
         if isinstance(problem, Unreachable) and not self.is_station:
             self._lost(str(problem))
         else:
-            self._failed(call, "InternalError", f"No answer: {problem}")
+            self._silence(call, f"No answer: {problem}", sent=not isinstance(problem, Unreachable) or problem.sent)
 
     def _answered(self, call: Call, response: Response, original: Original | None) -> None:
         envelope = parse(response.body, self._settings.largest)
@@ -397,7 +398,7 @@ class SoapWire(WholeWire):
             if response.status in _AWAY and not self.is_station:
                 self._lost(f"HTTP {response.status}")
             else:
-                self._failed(call, "InternalError", f"HTTP {response.status}, and no SOAP: {envelope.reason}")
+                self._silence(call, f"HTTP {response.status}, and no SOAP: {envelope.reason}", sent=True)
             return
         asked = (original.message_id if original is not None else "") or long_id(call.id)
         if envelope.relates_to and envelope.relates_to != asked:
@@ -423,6 +424,13 @@ class SoapWire(WholeWire):
         if isinstance(payload, Violation):
             return _error(call, payload.code, f"The answer cannot be read: {payload.description}")
         return encode_result(call.id, msgspec.json.encode(payload))
+
+    def _silence(self, call: Call, description: str, *, sent: bool) -> None:
+        """Say that there is no answer: of a station so that nobody takes it for the station's own word."""
+        if self._session is None:
+            self._failed(call, "InternalError", description)
+        elif not self._is_closed:
+            self._session.unanswered(call.id, description, self.clock(), sent=sent)
 
     def _failed(self, call: Call, code: str, description: str) -> None:
         self._received(_error(call, code, description))
