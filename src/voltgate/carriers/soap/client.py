@@ -71,7 +71,7 @@ def target(url: str, context: ssl.SSLContext | None = None) -> Target:
     is_secure = parts.scheme == "https"
     port = parts.port or (443 if is_secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    secure = (context or ssl.create_default_context()) if is_secure else None
+    secure = (context or tls.client_context()) if is_secure else None
     server = (parts.hostname, port, is_secure)
     return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
 

@@ -31,10 +31,8 @@ def decoded(body: bytes, coding: str, largest: int) -> bytes:
     except zlib.error:
         if coding != "deflate":
             raise Misencoded("The body is not what Content-Encoding says") from None
-    try:
-        return _inflated(
-            body, -zlib.MAX_WBITS, largest
-        )  # many send it without zlib's own head (RFC 9110 section 8.4.1.2)
+    try:  # many send it without zlib's own head (RFC 9110 section 8.4.1.2)
+        return _inflated(body, -zlib.MAX_WBITS, largest)
     except zlib.error:
         raise Misencoded("The body is not what Content-Encoding says") from None
 

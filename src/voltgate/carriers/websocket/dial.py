@@ -69,7 +69,7 @@ async def dial(
     the backend or the network does wrong is a Verdict.
     """
     place = _place(url)
-    context = (ssl or _default_context()) if place.secure else None
+    context = (ssl or tls.client_context()) if place.secure else None
     caller = _Caller(place, offer, headers, settings.compress, keep_alive)
     try:
         async with asyncio.timeout(timeout):
@@ -118,11 +118,6 @@ def _server(base: str) -> tuple[str, int, str, bool]:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     authority = host if parts.port is None else f"{host}:{parts.port}"
     return parts.hostname, parts.port or (443 if secure else 80), authority, secure
-
-
-@functools.cache
-def _default_context() -> tls_module.SSLContext:
-    return tls_module.create_default_context()
 
 
 async def _connect(

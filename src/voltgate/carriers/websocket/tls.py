@@ -7,6 +7,7 @@ can be had, and the loop's own otherwise.
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 from collections.abc import Callable
@@ -62,6 +63,12 @@ def server_context(certificates: tuple[Certificate, ...], client_authority: str 
         context.load_verify_locations(client_authority)
         context.verify_mode = ssl.CERT_REQUIRED
     return context
+
+
+@functools.cache
+def client_context() -> ssl.SSLContext:
+    """Give the context for servers that nothing is said of: the system's authorities, which take a while to read."""
+    return ssl.create_default_context()
 
 
 async def greet(sock: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext | None, within: float) -> None:
