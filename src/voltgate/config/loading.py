@@ -133,9 +133,7 @@ class _Reading:
 
     def _problems(self, findings: Iterable[Finding]) -> list[Problem]:
         problems = {self._problem(finding) for finding in findings}
-        return sorted(
-            problems, key=lambda problem: (problem.line is None, problem.line or 0, problem.key, problem.message)
-        )
+        return sorted(problems, key=_in_reading_order)
 
     def _problem(self, finding: Finding) -> Problem:
         key = dotted(finding.path)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Changes = dict[tuple[str, ...], object]
 
 _NUMBER = ("transactionId",)
-_RESERVATION = ("reservationId",)
 
 
 def integer(value: Any) -> int | None:
