@@ -357,6 +357,7 @@ async def test_a_database_that_is_away_changes_nothing() -> None:
         register.amend("b", ["CP3"], [], "billing"),
         register.accept("CP3", "main", "an operator"),
         register.forget("cp1"),
+        register.accept("CP1", "other", "an operator"),
     ):
         with pytest.raises(StoreAway):
             await change

@@ -317,8 +317,9 @@ class Register:
         """Let a station in on a route from now on. Raises StoreAway and has changed nothing."""
         async with self._changing:
             key, accepted = self._key(identity), Accepted(identity, route, self._wall(), by)
-            record = _accepted_record(key, accepted)
-            await self._keep([record], [])
+            former = self.accepted.get(key)
+            before = [] if former is None else [_accepted_record(key, former)]
+            await self._keep([_accepted_record(key, accepted)], before)
             self.accepted[key] = accepted
             return accepted
 
