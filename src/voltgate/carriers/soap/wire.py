@@ -324,7 +324,6 @@ class SoapWire(WholeWire):
         target = self._far.target()
         written = call.forwarded(target.url, self._far.sender()) if isinstance(target, Target) else None
         if written is None or isinstance(target, str):
-            self._is_posting = False
             self._post(encode_call(message_id, call.action, call.payload))
         else:
             self._send_off(target, written, call.action, partial(self._heard_whole, call, message_id))
