@@ -151,7 +151,7 @@ def status(version: str, word: str, error: str = "NoError", **assumed: Any) -> A
 def test_occupied_is_what_the_asker_knows_of_it(version: str) -> None:
     """Occupied becomes Charging unless whoever knows of the transaction says otherwise; other words stay."""
     assert status(version, "Occupied") == ("Charging", "NoError")
-    assert status(version, "Occupied", occupied="Preparing") == ("Preparing", "NoError")
+    assert status(version, "Occupied", occupied={1: "Preparing"}.__getitem__) == ("Preparing", "NoError")
     assert status(version, "Available") == ("Available", "NoError")
     assert status(version, "Faulted", "Mode3Error") == ("Faulted", "EVCommunicationError")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -154,7 +154,6 @@ class SoapWire(WholeWire):
         if isinstance(payload, Violation):
             answered(said(envelope, fault("ProtocolError", payload.description)))
             return
-        self._look_at_status(envelope, payload)
         content = msgspec.json.encode(payload)
         message_id = short_id(envelope.message_id)
         if self._joins(message_id, raw, answered):
@@ -197,13 +196,11 @@ class SoapWire(WholeWire):
 
     def _assumed(self) -> Assumed:
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return Assumed(now=now, interval=self._settings.interval)
+        return Assumed(self._occupied, now, self._settings.interval)
 
-    def _look_at_status(self, envelope: Envelope, payload: dict[str, Any]) -> None:
+    def _occupied(self, connector: object) -> str:
         """Say of a connector that is Occupied, in 1.2 and 1.5, what 1.6 wants to know."""
-        is_old_status = envelope.operation == "StatusNotification" and envelope.version != "1.6"
-        if is_old_status and payload.get("status") == "Charging" and self.charges is not None:
-            payload["status"] = "Charging" if self.charges(payload.get("connectorId")) else "Preparing"
+        return "Charging" if self.charges is None or self.charges(connector) else "Preparing"
 
     # What the relay says: the Wire.
 

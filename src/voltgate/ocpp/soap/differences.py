@@ -6,7 +6,7 @@ Source: the WSDLs; OCPP 1.6 edition 2 appendix A ("new in OCPP 1.6").
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,12 @@ Payload = dict[str, Any]
 class Assumed:
     """What 1.6 must say and an older version leaves open.
 
-    `occupied` is the status of a connector that is Occupied: whoever knows of its transaction knows better. `now` (RFC
-    3339) and `interval` (seconds, never 0, which some stations take for "without pause") are for a BootNotification
-    that was answered without them, as 1.2 allows; without `now` the time stays missing.
+    `occupied` gives the status of a connector that is Occupied: whoever knows of its transaction knows better. `now`
+    (RFC 3339) and `interval` (seconds, never 0, which some stations take for "without pause") are for a
+    BootNotification that was answered without them, as 1.2 allows; without `now` the time stays missing.
     """
 
-    occupied: str = "Charging"
+    occupied: Callable[[object], str] = lambda _: "Charging"
     now: str = ""
     interval: int = 300
 
@@ -110,7 +110,7 @@ def newer(version: str, body: str, payload: Payload, assumed: Assumed) -> Payloa
         case "BootNotificationResponse":
             return _booted(payload, assumed)
         case "StatusNotificationRequest" if payload.get("status") == "Occupied":
-            return {**payload, "status": assumed.occupied}
+            return {**payload, "status": assumed.occupied(payload.get("connectorId"))}
         case "MeterValuesRequest" if version == "1.2":
             return {**payload, "meterValue": [_sampled(value) for value in payload.get("meterValue", [])]}
         case "StopTransactionRequest" if "transactionData" in payload:
