@@ -95,6 +95,8 @@ def test_an_answer_names_what_it_answers() -> None:
         (b"</meterValuesRequest>", b"<?x?></meterValuesRequest>"),
         (b"</meterValuesRequest>", b"<chargeBoxIdentity/></meterValuesRequest>"),
         (b"</soap:Body>", b"</soap:Body><soap:Header/>"),
+        (b"<connectorId>", b"<Header/><connectorId>"),
+        (b"<connectorId>", b"</meterValuesRequest><stopTransactionRequest/><meterValuesRequest><connectorId>"),
         (b"</soap:Envelope>", b"</soap:Envelope><x/>"),
         (b"<?xml", b"<!DOCTYPE x><?xml"),
     ],
