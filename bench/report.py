@@ -332,9 +332,9 @@ METHOD = """## Method
   in its header. The header of a station's calls of one kind differs in its MessageID only, as it does in life, and
   bodies of one kind are the same. Each station checks the id and, byte by byte, the body of each answer; the central
   system checks identity, order and completeness of each call, and every 64th body byte by byte.
-- Claims are said through the API with an administrator's token, to a gateway with a database (SQLite). Memory is the growth
-  of what is resident. Round trips are told only where neither Voltgate nor the bench waited for a core for more than
-  0.5 % of the time.
+- Claims are said through the API with an administrator's token, to a gateway with a database (SQLite). Memory is the
+  growth of what is resident. Round trips are told only where neither Voltgate nor the bench waited for a core for more
+  than 0.5 % of the time.
 - (b) has no database; (d) is the same route with a rule by token before it, and a database; in (e) each MeterValues is
   on disk (SQLite, with fsync) before its station is answered, and is taken off when the copy has answered.
 """
