@@ -58,7 +58,7 @@ level = "warning"
 _WELCOME = """\
 Voltgate listens for stations on ws://127.0.0.1:{stations}
 The stand-in backend listens on  ws://127.0.0.1:{backend}
-Health and metrics are on        http://127.0.0.1:{http}
+Health, metrics and API are on   http://127.0.0.1:{http}
 The configuration is             {file}
 
 Try next, in another terminal:
@@ -66,6 +66,8 @@ Try next, in another terminal:
   curl http://127.0.0.1:{http}/metrics
   .venv/bin/voltgate simulate ws://127.0.0.1:{stations} -n 50 --profile busy --duration 10 --echo
   .venv/bin/voltgate check -c {file}
+  .venv/bin/voltgate stations -c {file}
+  .venv/bin/voltgate tail -c {file}
 Stop with Ctrl-C.
 """
 
