@@ -77,13 +77,13 @@ class Session:
     def _load_reference(self) -> None:
         self._measure("load", 0, "nginx", lambda c, n: load(CONTENDERS[c], n, self._plan, self._cores))
 
-    def _arrive(self, door: str) -> None:
+    def _arrive(self, listener: str) -> None:
         plan = self._plan
         counts = [plan.idle] + [plan.accepted] * (plan.accept_rounds - 1)
         for number, count in enumerate(counts):
-            step = partial(self._arrived, count, door == "wss")
+            step = partial(self._arrived, count, listener == "wss")
             for contender in self._turns([n for n in FEW if n in self._names], number):
-                self._measure(door, number, contender, step)
+                self._measure(listener, number, contender, step)
 
     def _arrived(self, count: int, secure: bool, contender: str, number: int) -> Sample:
         sample = arrive(CONTENDERS[contender], number, count, self._plan.settle, self._cores, secure)

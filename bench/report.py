@@ -102,8 +102,8 @@ def idle(results: Results, names: Sequence[str]) -> str:
     """Write the table of memory a station and of connections accepted."""
     rows = [
         [CONTENDERS[name].title]
-        + [number(results.median(door, name, "kilobytes"), 1) for door in ("ws", "wss")]
-        + [number(results.median(door, name, "accepted")) for door in ("ws", "wss")]
+        + [number(results.median(listener, name, "kilobytes"), 1) for listener in ("ws", "wss")]
+        + [number(results.median(listener, name, "accepted")) for listener in ("ws", "wss")]
         for name in names
         if results.of("ws", name, "kilobytes") or results.of("wss", name, "kilobytes")
     ]

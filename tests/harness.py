@@ -642,7 +642,7 @@ class RawStation:
         self._writer.write(raw)
         await within(self._writer.drain(), "the gateway reads")
 
-    async def knock(self, path: str, *, without: tuple[str, ...] = (), **headers: str) -> Response:
+    async def handshake(self, path: str, *, without: tuple[str, ...] = (), **headers: str) -> Response:
         """Send a handshake for a raw path, with headers replaced, added or left out; give the answer."""
         lines = {
             "Host": "gateway",
@@ -695,7 +695,7 @@ class RawStation:
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Handshake:
     """A handshake that reached a backend."""
 
     at: float
@@ -730,7 +730,7 @@ class ScriptedBackend:
         self.host = host
         self.port = free_port()
         self.links: list[Link] = []
-        self.knocks: list[Knock] = []
+        self.knocks: list[Handshake] = []
         self._transcript = transcript
         self._tls = tls
         self._compression = compression
@@ -803,7 +803,7 @@ class ScriptedBackend:
         self._claimed.add(id(link))
         return link
 
-    async def knocked(self, number: int) -> list[Knock]:
+    async def knocked(self, number: int) -> list[Handshake]:
         """Wait until that many handshakes have come in all."""
         return await until(lambda: self.knocks if len(self.knocks) >= number else None, f"{number} handshakes")
 
@@ -834,9 +834,9 @@ class ScriptedBackend:
         request = await _request(websocket, reader)
         if request is None:
             return False
-        knock = Knock(time.monotonic(), request.path, request.headers)
-        self.knocks.append(knock)
-        link = Link(f"{self.name}/{knock.station}", websocket, (reader, writer), self._transcript)
+        handshake = Handshake(time.monotonic(), request.path, request.headers)
+        self.knocks.append(handshake)
+        link = Link(f"{self.name}/{handshake.station}", websocket, (reader, writer), self._transcript)
         await self._open.wait()
         response = websocket.accept(request)
         if self._refusal is not None:

@@ -78,7 +78,7 @@ async def test_a_backend_can_refuse_and_accept_again(stage: Stage) -> None:
     assert refused.value.response.status_code == 404
     backend.accept()
     await _meet(stage, backend)
-    assert [knock.station for knock in backend.knocks] == ["CP1", "CP1"]
+    assert [handshake.station for handshake in backend.knocks] == ["CP1", "CP1"]
 
 
 async def test_a_backend_can_go_and_come_back_on_its_port(stage: Stage) -> None:
@@ -106,7 +106,7 @@ async def test_a_raw_station_sends_any_head(stage: Stage) -> None:
     """A raw station sees HTTP answers, and goes on as a websocket after a 101."""
     backend = await stage.backend("main")
     raw = await RawStation.connect("127.0.0.1", backend.port, stage.transcript)
-    response = await raw.knock("/ocpp/CP1", Sec_WebSocket_Protocol="ocpp1.6, ocpp2.0.1")
+    response = await raw.handshake("/ocpp/CP1", Sec_WebSocket_Protocol="ocpp1.6, ocpp2.0.1")
     assert (response.status_code, response.headers["Sec-WebSocket-Protocol"]) == (101, "ocpp1.6")
     station = raw.upgraded()
     await station.ask("Heartbeat", id="1")

@@ -23,7 +23,7 @@ LAYERS = (
     EDGES,
     ("store", "dialler"),
     ("gateway",),
-    ("claiming", "soap"),
+    ("claiming", "soap_gateway"),
     ("web",),
     ("app",),
     ("convert",),
@@ -42,7 +42,7 @@ APART = {
 
 KNOWN_TO = {
     "config": frozenset(
-        {"app", "cli", "convert", "client.place", "client.token_file", "simulator.cli", "simulator.demo"}
+        {"app", "cli", "convert", "client.api_url", "client.token_file", "simulator.cli", "simulator.demo"}
     ),
     "simulator": frozenset({"app", "cli"}),
 }
@@ -218,7 +218,7 @@ def test_a_wrong_arrow_is_found(tmp_path: Path, path: str, line: str, arrow: str
         ("cli.py", "from voltgate.app import process\nfrom voltgate.config import load\nimport typer"),
         ("__main__.py", "from voltgate.cli import main"),
         ("config/a.py", "import pydantic\nfrom voltgate.config import bounds"),
-        ("simulator/a.py", "from voltgate.relay.wire import Wire\nfrom voltgate.ocpp import facts"),
+        ("simulator/a.py", "from voltgate.relay.wire import Wire\nfrom voltgate.ocpp import actions"),
         ("simulator/cli.py", "from voltgate.app import process\nfrom voltgate.config import load"),
         ("__init__.py", "__version__ = '1'"),
     ],

@@ -41,7 +41,7 @@ class Claiming:
         if change.moved:
             await self._rebuild()
         else:
-            await self._gateway.look_again(change.keys)
+            await self._gateway.reevaluate(change.keys)
         self._report(change)
         return change
 
@@ -62,15 +62,15 @@ class Claiming:
         accepted = await self.register.accept(identity, route, by)
         self._gateway.waiting_room.forget(identity)
         self._listen(StationAccepted(identity, route, by))
-        await self._gateway.look_again([self._gateway.world.directory.key(identity)])
+        await self._gateway.reevaluate([self._gateway.snapshot.directory.key(identity)])
         return accepted
 
     async def forget(self, identity: str) -> bool:
         """Let a station in no longer that came from the waiting room; False when it did not. Raises StoreAway."""
-        key = self._gateway.world.directory.key(identity)
+        key = self._gateway.snapshot.directory.key(identity)
         known = await self.register.forget(key)
         if known:
-            await self._gateway.look_again([key])
+            await self._gateway.reevaluate([key])
         return known
 
     async def tidy(self) -> None:

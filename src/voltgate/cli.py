@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voltgate import __version__
+from voltgate.client.terminal_text import counted
 from voltgate.client.token import token
-from voltgate.client.words import counted
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class DialContext:
     """A station's handshake, as far as its backends are told of it. Never logged: it holds credentials."""
 
     identity: str
@@ -52,8 +52,8 @@ class Visitor:
 
 def version_of(session: Session) -> str:
     """Say which version of OCPP a station speaks."""
-    visitor, version = session.dial_context, session.dialect.version
-    return visitor.speaks(version) if isinstance(visitor, Visitor) else version
+    dial_context, version = session.dial_context, session.dialect.version
+    return dial_context.speaks(version) if isinstance(dial_context, DialContext) else version
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +80,22 @@ class Dialling:
         """Give the URL for a station: its identity is one percent-encoded path segment."""
         return self.url.replace("{station}", quote(identity, safe=""))
 
-    def takes_soap_of(self, visitor: Visitor) -> bool:
+    def takes_soap_of(self, dial_context: DialContext) -> bool:
         """Tell whether a station's calls go to the backend as SOAP."""
-        return bool(self.soap_url) and (visitor.soap is not None or not self.url)
+        return bool(self.soap_url) and (dial_context.soap is not None or not self.url)
 
-    def introduce(self, visitor: Visitor, *, answering: bool) -> list[tuple[str, str]]:
+    def introduce(self, dial_context: DialContext, *, answering: bool) -> list[tuple[str, str]]:
         """Give the headers that tell the backend who comes."""
         headers = list(self.headers)
         known = self.forward == "always" or (self.forward == "answering" and answering)
         if self.credentials is not None:
-            headers.append(("Authorization", _basic(visitor.identity, *self.credentials)))
-        elif known and visitor.authorization is not None:
-            headers.append(("Authorization", visitor.authorization.decode("latin-1")))
-        if known and visitor.user_agent is not None:
-            headers.append(("User-Agent", visitor.user_agent))
-        if visitor.address:
-            headers += [("X-Forwarded-For", visitor.forwarded_for), ("X-Real-IP", visitor.address)]
+            headers.append(("Authorization", _basic(dial_context.identity, *self.credentials)))
+        elif known and dial_context.authorization is not None:
+            headers.append(("Authorization", dial_context.authorization.decode("latin-1")))
+        if known and dial_context.user_agent is not None:
+            headers.append(("User-Agent", dial_context.user_agent))
+        if dial_context.address:
+            headers += [("X-Forwarded-For", dial_context.forwarded_for), ("X-Real-IP", dial_context.address)]
         return headers
 
 
@@ -132,9 +132,9 @@ class SoapDialling:
     """How each backend, at its address, is known to answer."""
 
 
-def _soap_version(taken: tuple[str, ...], visitor: Visitor) -> Version | None:
+def _soap_version(taken: tuple[str, ...], dial_context: DialContext) -> Version | None:
     """Choose how to speak to a backend: as the station does if the backend can, else as new as it can."""
-    own = visitor.soap.version if visitor.soap is not None else "1.6"
+    own = dial_context.soap.version if dial_context.soap is not None else "1.6"
     wanted: tuple[Version, ...] = (own, "1.6", "1.5", "1.2")
     return next((version for version in wanted if f"ocpp{version}" in taken), None)
 
@@ -158,20 +158,20 @@ class Dialler:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def dial(
-        self, backend: Backend, visitor: Visitor, offer: tuple[str, ...], *, answering: bool
+        self, backend: Backend, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool
     ) -> Link | SoapWire | Verdict:
         """Open one link, not yet started, or say why not."""
         how = backend.settings.dialling
         assert isinstance(how, Dialling)  # noqa: S101 - the composition root hands in nothing else
-        if how.takes_soap_of(visitor):
-            return await self._dial_soap(backend, how, visitor, offer, answering=answering)
+        if how.takes_soap_of(dial_context):
+            return await self._dial_soap(backend, how, dial_context, offer, answering=answering)
         if not how.url:
             return Verdict(None, f"{backend.name} speaks SOAP only, and that up to OCPP 1.6")
         async with self._gates.setdefault(backend.name, asyncio.Semaphore(_AT_ONCE)):
             return await dial(
-                how.address(visitor.identity),
+                how.address(dial_context.identity),
                 offer=offer,
-                headers=how.introduce(visitor, answering=answering),
+                headers=how.introduce(dial_context, answering=answering),
                 ssl=how.ssl,
                 settings=how.link,
                 wheel=self._wheel,
@@ -179,21 +179,21 @@ class Dialler:
                 timeout=how.timeout,
                 report=self._report,
                 counts=self.counts,
-                name=f"{backend.name}/{visitor.identity}",
+                name=f"{backend.name}/{dial_context.identity}",
             )
 
     async def _dial_soap(
-        self, backend: Backend, how: Dialling, visitor: Visitor, offer: tuple[str, ...], *, answering: bool
+        self, backend: Backend, how: Dialling, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool
     ) -> SoapWire | Verdict:
         """See that a SOAP backend is there, and give the station's wire to it."""
-        version = _soap_version(backend.settings.versions, visitor)
+        version = _soap_version(backend.settings.versions, dial_context)
         if version is None or "ocpp1.6" not in offer:
             return Verdict(None, f"{backend.name} speaks SOAP, and no version of it that the station does")
-        soap, identity = self._soap, visitor.identity
+        soap, identity = self._soap, dial_context.identity
         end = BackendEnd(
             target(how.soap_url.replace("{station}", quote(identity, safe="")), how.ssl),
             soap.callbacks.address(backend.name, identity),
-            tuple(how.introduce(visitor, answering=answering)),
+            tuple(how.introduce(dial_context, answering=answering)),
         )
         try:
             async with self._gates.setdefault(backend.name, asyncio.Semaphore(_AT_ONCE)):
@@ -201,7 +201,7 @@ class Dialler:
         except Unreachable as problem:
             return Verdict(None, str(problem))
         settings = WireSettings(connect=how.timeout, patience=soap.patience, largest=soap.largest)
-        originals = visitor.originals or Originals()
+        originals = dial_context.originals or Originals()
         known = soap.known.setdefault((backend.name, how.soap_url), {})
         return SoapWire(identity, "Cp", version, end, soap.client, originals, settings, self._clock, known=known)
 
@@ -213,10 +213,10 @@ class Dialler:
 
     async def _bring(self, leg: Leg) -> None:
         session: Session = leg.session
-        visitor = session.dial_context
-        assert isinstance(visitor, Visitor)  # noqa: S101
+        dial_context = session.dial_context
+        assert isinstance(dial_context, DialContext)  # noqa: S101
         answering = leg.name in session.plans.answering
-        result = await self.dial(leg.backend, visitor, (session.dialect.version,), answering=answering)
+        result = await self.dial(leg.backend, dial_context, (session.dialect.version,), answering=answering)
         if isinstance(result, Verdict):
             leg.failed(result.reason)
         else:

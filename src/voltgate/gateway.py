@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.dial import Verdict
-from voltgate.carriers.websocket.door import Admitted, Knock, Refused
 from voltgate.carriers.websocket.link import Link
-from voltgate.dialler import Dialler, Visitor
+from voltgate.carriers.websocket.listener import Admitted, Handshake, Refused
+from voltgate.dialler import DialContext, Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
@@ -52,7 +52,7 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Snapshot:
     """What the configuration says: replaced as a whole when it changes.
 
     `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come,
@@ -65,7 +65,7 @@ class World:
     settings: Callable[[Station, str], SessionSettings]
     habits: Callable[[Station], Habits]
     dialect: Callable[[Station, str], Dialect]
-    authenticate: Callable[[Station, Knock], Awaitable[Refused | None]]
+    authenticate: Callable[[Station, Handshake], Awaitable[Refused | None]]
     running: Literal["owner", "wait"] = "owner"
     """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"
@@ -77,7 +77,7 @@ class _Visit:
     """A station on its way in: who it is, what it may speak, and where it goes."""
 
     station: Station
-    visitor: Visitor
+    dial_context: DialContext
     route: Route
     plans: Plans
     offered: dict[str, str | None]
@@ -90,8 +90,10 @@ class _Visit:
 class Gateway:
     """Admits stations and keeps one session for each."""
 
-    def __init__(self, world: World, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom, load: Load) -> None:
-        self.world = world
+    def __init__(
+        self, snapshot: Snapshot, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom, load: Load
+    ) -> None:
+        self.snapshot = snapshot
         self.sessions: dict[str, Session] = {}
         self.refusals: dict[tuple[int, str], int] = {}
         self.waiting_room = waiting_room
@@ -106,56 +108,61 @@ class Gateway:
 
     # Coming in.
 
-    async def admit(self, knock: Knock) -> Admitted | Refused:
+    async def admit(self, handshake: Handshake) -> Admitted | Refused:
         """Decide whether a station may come in: our own checks, then its backend's verdict where that counts."""
-        visit = await self._receive(knock)
+        visit = await self._receive(handshake)
         if isinstance(visit, Refused):
-            return self._refused(knock, visit)
+            return self._refused(handshake, visit)
         if not visit.offered:
-            return self._speechless(knock, visit)
+            return self._speechless(handshake, visit)
         if visit.route.admit == "gateway":
             version = next(iter(visit.offered))
             return self._admitted(visit, version, {})
-        return await self._ask_backend(knock, visit)
+        return await self._ask_backend(handshake, visit)
 
     async def admit_soap(
-        self, knock: Knock, wire: SoapWire, originals: Originals, *, comes: bool = True
+        self, handshake: Handshake, wire: SoapWire, originals: Originals, *, comes: bool = True
     ) -> Session | Refused:
         """Begin the session of a SOAP station with its first request; it is spoken to as one of OCPP-J 1.6.
 
         One that does not come by itself, but is called by a backend, need not prove who it is.
         """
-        visit = await self._receive(knock, wire, originals, comes=comes)
+        visit = await self._receive(handshake, wire, originals, comes=comes)
         if isinstance(visit, Refused):
-            return self._refused(knock, visit)
+            return self._refused(handshake, visit)
         if visit.station.versions and f"ocpp{wire.version}" not in visit.station.versions:
-            return self._refused(knock, Refused(400, f"This station may not speak OCPP {wire.version}"))
+            return self._refused(handshake, Refused(400, f"This station may not speak OCPP {wire.version}"))
         if visit.station.key in self.sessions:
-            return self._refused(knock, Refused(409, "This station is connected otherwise"))
+            return self._refused(handshake, Refused(409, "This station is connected otherwise"))
         session = self._opened(visit, "ocpp1.6", {}, wire)
         assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
         return session
 
     async def _receive(
-        self, knock: Knock, wire: SoapWire | None = None, originals: Originals | None = None, *, comes: bool = True
+        self,
+        handshake: Handshake,
+        wire: SoapWire | None = None,
+        originals: Originals | None = None,
+        *,
+        comes: bool = True,
     ) -> _Visit | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
-        station = self._find(knock, wire)
+        station = self._find(handshake, wire)
         if isinstance(station, Refused):
             return station
-        refused = await self.world.authenticate(station, knock) if comes else None
+        refused = await self.snapshot.authenticate(station, handshake) if comes else None
         if refused is not None:
             return refused
-        route = self.world.routes[station.route]
+        route = self.snapshot.routes[station.route]
         plans = route.plans(station.key, station.tags, station.claimant)
         now = self._ports.clock()
         page = await self._page(station, plans)
         if isinstance(page, Refused):
             return page
-        common = self._common(station, plans, knock)
-        visitor = _visitor(knock, station, wire, originals)
-        return _Visit(station, visitor, route, plans, common, next(self._arrivals), page, now)
+        common = self._common(station, plans, handshake)
+        dial_context = _dial_context(handshake, station, wire, originals)
+        return _Visit(station, dial_context, route, plans, common, next(self._arrivals), page, now)
 
     async def _page(self, station: Station, plans: Plans) -> Page | Refused:
         """Read what is on record of a station; where one backend answers it may come in without."""
@@ -170,51 +177,53 @@ class Gateway:
 
     def knows(self, identity: str) -> bool:
         """Tell whether a station of this identity is known, and has a route."""
-        station = self.world.directory.find(identity)
-        return station is not None and station.route in self.world.routes
+        station = self.snapshot.directory.find(identity)
+        return station is not None and station.route in self.snapshot.routes
 
-    def _find(self, knock: Knock, wire: SoapWire | None) -> Station | Refused:
-        directory = self.world.directory
-        station = directory.find(knock.identity or "", knock.target)
-        if station is not None and station.route in self.world.routes:
+    def _find(self, handshake: Handshake, wire: SoapWire | None) -> Station | Refused:
+        directory = self.snapshot.directory
+        station = directory.find(handshake.identity or "", handshake.target)
+        if station is not None and station.route in self.snapshot.routes:
             return station
-        if not knock.identity:
+        if not handshake.identity:
             return Refused(404, "The path names no station")
-        reason = directory.objection(knock.identity)
+        reason = directory.objection(handshake.identity)
         if reason is not None:
             return Refused(400, reason)
         if not directory.register.loaded:
             return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
         reason = "unknown station" if station is None else f"its route {station.route} is gone"
-        offered = knock.offered if wire is None else (f"soap{wire.version}",)
-        self.waiting_room.note(knock.identity, knock.address, offered, reason)
+        offered = handshake.offered if wire is None else (f"soap{wire.version}",)
+        self.waiting_room.note(handshake.identity, handshake.address, offered, reason)
         return Refused(404, "This station is not known here")
 
-    def _common(self, station: Station, plans: Plans, knock: Knock) -> dict[str, str | None]:
+    def _common(self, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
         """Give the versions that station and answering backend have in common, in the station's order."""
-        taken = {v for name in plans.first.answer for v in self.world.backends[name].settings.versions}
+        taken = {v for name in plans.first.answer for v in self.snapshot.backends[name].settings.versions}
         if station.versions:
             taken &= {*station.versions}
-        if not knock.offered:
+        if not handshake.offered:
             assumed = station.missing_subprotocol
             return {assumed: None} if assumed in taken else {}
-        aliases = self.world.subprotocol_aliases
-        offered = {aliases.get(name, name): name for name in reversed(knock.offered)}
-        names = dict.fromkeys(aliases.get(name, name) for name in knock.offered)
+        aliases = self.snapshot.subprotocol_aliases
+        offered = {aliases.get(name, name): name for name in reversed(handshake.offered)}
+        names = dict.fromkeys(aliases.get(name, name) for name in handshake.offered)
         return {name: offered[name] for name in names if name in taken and name in SUBPROTOCOLS}
 
-    def _speechless(self, knock: Knock, visit: _Visit) -> Admitted | Refused:
+    def _speechless(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
-        if knock.offered and self.world.no_common_subprotocol == "close":
+        if handshake.offered and self.snapshot.no_common_subprotocol == "close":
             close = (1002, "No common sub-protocol")
             return Admitted(None, _nobody, close)
         known = ", ".join(SUBPROTOCOLS)
         what = (
-            "None of the sub-protocols offered is taken here" if knock.offered else "Sec-WebSocket-Protocol is missing"
+            "None of the sub-protocols offered is taken here"
+            if handshake.offered
+            else "Sec-WebSocket-Protocol is missing"
         )
-        return self._refused(knock, Refused(400, f"{what}; known are {known}"))
+        return self._refused(handshake, Refused(400, f"{what}; known are {known}"))
 
-    async def _ask_backend(self, knock: Knock, visit: _Visit) -> Admitted | Refused:
+    async def _ask_backend(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
         """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
         old = self.sessions.get(visit.station.key)
         if old is not None:
@@ -226,7 +235,7 @@ class Gateway:
             raise
         if isinstance(result, Refused):
             self._release(visit)
-            return self._refused(knock, result)
+            return self._refused(handshake, result)
         backend, link = result
         version = link.subprotocol or next(iter(visit.offered))
         return self._admitted(visit, version, {backend: link})
@@ -240,14 +249,14 @@ class Gateway:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
         for name in visit.plans.first.answer:
-            backend = self.world.backends[name]
+            backend = self.snapshot.backends[name]
             offer = tuple(version for version in visit.offered if version in backend.settings.versions)
             if not offer:
                 continue
-            result = await self._dialler.dial(backend, visit.visitor, offer, answering=True)
+            result = await self._dialler.dial(backend, visit.dial_context, offer, answering=True)
             if not isinstance(result, Verdict):
                 return backend, result
-            self._ports.listen(LegDown(visit.visitor.identity, name, result.reason, None))
+            self._ports.listen(LegDown(visit.dial_context.identity, name, result.reason, None))
             refused = _refusal(result)
             if result.status is not None and 400 <= result.status < 500:
                 break
@@ -261,19 +270,19 @@ class Gateway:
         def opened(wire: Link) -> Receiver:
             return self._opened(visit, version, links, wire)
 
-        habits = self.world.habits(visit.station)
+        habits = self.snapshot.habits(visit.station)
         return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
     def _opened(self, visit: _Visit, version: str, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
-        station, world = visit.station, self.world
+        station, snapshot = visit.station, self.snapshot
         old = self.sessions.get(station.key)
         if old is not None and self._arrived[old] > visit.arrival:
             return self._overtaken(links, wire)
-        dialect = world.dialect(station, version)
-        settings, book = world.settings(station, version), self._book(visit, old)
-        session = Session(visit.visitor.identity, station.key, dialect, settings, self._ports, self._ended, book)
-        session.dial_context = visit.visitor
+        dialect = snapshot.dialect(station, version)
+        settings, book = snapshot.settings(station, version), self._book(visit, old)
+        session = Session(visit.dial_context.identity, station.key, dialect, settings, self._ports, self._ended, book)
+        session.dial_context = visit.dial_context
         if old is not None:
             self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
         self.sessions[station.key] = session
@@ -284,9 +293,9 @@ class Gateway:
             leg.opened(link)
             link.start(leg)
         self._ports.listen(
-            StationCame(session.identity, visit.visitor.address, version, visit.route.name, old is not None)
+            StationCame(session.identity, visit.dial_context.address, version, visit.route.name, old is not None)
         )
-        session.opened(wire, visit.plans, visit.route.name, world.backends)
+        session.opened(wire, visit.plans, visit.route.name, snapshot.backends)
         return session
 
     def _book(self, visit: _Visit, old: Session | None) -> Book:
@@ -321,23 +330,23 @@ class Gateway:
             if len(self._left) > _REMEMBERED:
                 self._left.popitem(last=False)
 
-    def _refused(self, knock: Knock, refused: Refused) -> Refused:
+    def _refused(self, handshake: Handshake, refused: Refused) -> Refused:
         key = (refused.status, refused.reason.partition(":")[0])
         if key in self.refusals or len(self.refusals) < 200:
             self.refusals[key] = self.refusals.get(key, 0) + 1
         listen = self._ports.listen
-        path = knock.target.partition("?")[0]  # a query may hold a secret
-        listen(StationRefused(knock.identity or "", path, knock.address, refused.status, refused.reason))
+        path = handshake.target.partition("?")[0]  # a query may hold a secret
+        listen(StationRefused(handshake.identity or "", path, handshake.address, refused.status, refused.reason))
         return refused
 
     # Changing and leaving.
 
-    async def change(self, world: World) -> None:
+    async def change(self, snapshot: Snapshot) -> None:
         """Go by a new configuration: sessions whose route or backends changed move, the others notice nothing."""
-        self.world = world
-        await self.look_again(list(self.sessions))
+        self.snapshot = snapshot
+        await self.reevaluate(list(self.sessions))
 
-    async def look_again(self, keys: Iterable[str]) -> None:
+    async def reevaluate(self, keys: Iterable[str]) -> None:
         """Have these stations, as far as they are connected, go where they belong by now."""
         async for few in unhurried(keys):
             for key in few:
@@ -346,20 +355,20 @@ class Gateway:
                     self._place(session)
 
     def _place(self, session: Session) -> None:
-        world, visitor = self.world, session.dial_context
-        target = visitor.target if isinstance(visitor, Visitor) else ""
-        station = world.directory.find(session.identity, target)
-        if station is None or station.route not in world.routes:
+        snapshot, dial_context = self.snapshot, session.dial_context
+        target = dial_context.target if isinstance(dial_context, DialContext) else ""
+        station = snapshot.directory.find(session.identity, target)
+        if station is None or station.route not in snapshot.routes:
             if session.ledger.book.running:
                 self._place_later(session.key)
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
-        plans = world.routes[station.route].plans(station.key, station.tags, station.claimant)
-        if world.running == "wait" and session.ledger.book.running and plans is not session.plans:
+        plans = snapshot.routes[station.route].plans(station.key, station.tags, station.claimant)
+        if snapshot.running == "wait" and session.ledger.book.running and plans is not session.plans:
             self._place_later(session.key)
         elif self._is_understood(session, plans):
-            session.follow(plans, station.route, world.backends)
+            session.follow(plans, station.route, snapshot.backends)
         elif session.busy:
             self._place_later(session.key)
         else:
@@ -367,10 +376,10 @@ class Gateway:
 
     def _is_understood(self, session: Session, plans: Plans) -> bool:
         """Tell whether one of those who are to answer a station takes what it speaks now; SOAP is put into words."""
-        visitor, answer = session.dial_context, plans.first.answer
-        if not answer or (isinstance(visitor, Visitor) and visitor.soap is not None):
+        dial_context, answer = session.dial_context, plans.first.answer
+        if not answer or (isinstance(dial_context, DialContext) and dial_context.soap is not None):
             return True
-        return any(session.dialect.version in self.world.backends[name].settings.versions for name in answer)
+        return any(session.dialect.version in self.snapshot.backends[name].settings.versions for name in answer)
 
     def _place_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""
@@ -423,14 +432,16 @@ def _nobody(wire: Link) -> Receiver:
     return _Nobody()
 
 
-def _visitor(knock: Knock, station: Station, wire: SoapWire | None, originals: Originals | None) -> Visitor:
-    return Visitor(
+def _dial_context(
+    handshake: Handshake, station: Station, wire: SoapWire | None, originals: Originals | None
+) -> DialContext:
+    return DialContext(
         station.identity,
-        knock.authorization,
-        knock.user_agent,
-        knock.address,
-        knock.forwarded_for,
-        knock.target,
+        handshake.authorization,
+        handshake.user_agent,
+        handshake.address,
+        handshake.forwarded_for,
+        handshake.target,
         wire,
         originals,
     )

@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from voltgate.carriers.websocket.door import Admitted, Door, DoorSettings, Knock, Refused
 from voltgate.carriers.websocket.link import Link
+from voltgate.carriers.websocket.listener import Admitted, Handshake, Listener, ListenerSettings, Refused
 from voltgate.ocpp.wheel import Wheel
 
 DEADLINE = 20.0
@@ -49,46 +49,46 @@ class Echo:
 class House:
     """A door with echoes behind it."""
 
-    door: Door
+    listener: Listener
     wheel: Wheel
     echoes: list[Echo]
     faults: list[Exception]
-    knocks: list[Knock]
+    knocks: list[Handshake]
 
     @property
     def address(self) -> str:
         """The host and port."""
-        return f"127.0.0.1:{self.door.port}"
+        return f"127.0.0.1:{self.listener.port}"
 
 
-Judge = Callable[[Knock], Admitted | Refused | None]
+Judge = Callable[[Handshake], Admitted | Refused | None]
 
 
 @contextlib.asynccontextmanager
-async def house(settings: DoorSettings, judge: Judge | None = None) -> AsyncIterator[House]:
+async def house(settings: ListenerSettings, judge: Judge | None = None) -> AsyncIterator[House]:
     """Open a door on a free port; whoever comes gets an echo unless `judge` says otherwise."""
     wheel = Wheel(time.monotonic(), 0.02)
     echoes: list[Echo] = []
     faults: list[Exception] = []
-    knocks: list[Knock] = []
+    knocks: list[Handshake] = []
 
-    async def admit(knock: Knock) -> Admitted | Refused:
-        knocks.append(knock)
-        verdict = judge(knock) if judge is not None else None
-        return verdict or Admitted(knock.offered[0] if knock.offered else None, opened)
+    async def admit(handshake: Handshake) -> Admitted | Refused:
+        knocks.append(handshake)
+        verdict = judge(handshake) if judge is not None else None
+        return verdict or Admitted(handshake.offered[0] if handshake.offered else None, opened)
 
     def opened(link: Link) -> Echo:
         echo = Echo(link)
         echoes.append(echo)
         return echo
 
-    door = Door(settings, admit, wheel, time.monotonic, report=lambda fault, _: faults.append(fault))
-    await door.open()
+    listener = Listener(settings, admit, wheel, time.monotonic, report=lambda fault, _: faults.append(fault))
+    await listener.open()
     ticking = asyncio.ensure_future(tick(wheel))
     try:
-        yield House(door, wheel, echoes, faults, knocks)
+        yield House(listener, wheel, echoes, faults, knocks)
     finally:
-        await door.close()
+        await listener.close()
         for echo in echoes:
             if echo.link is not None:
                 echo.link.abort("the test is over")

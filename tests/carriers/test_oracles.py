@@ -19,14 +19,14 @@ from websockets.asyncio.server import ServerConnection
 
 from tests.carriers.echo import Echo, house, tick, until
 from voltgate.carriers.websocket.dial import Verdict, dial
-from voltgate.carriers.websocket.door import DoorSettings
 from voltgate.carriers.websocket.link import Link, LinkSettings
+from voltgate.carriers.websocket.listener import ListenerSettings
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.wheel import Wheel
 
 TEXTS = ["", "a", "é漢🚗", "x" * 125, "x" * 126, "x" * 65535, "x" * 65536, "é" * 300_000]
-PLAIN = DoorSettings("test", "127.0.0.1", 0, link=LinkSettings(ping=0))
-PACKED = DoorSettings("test", "127.0.0.1", 0, link=LinkSettings(ping=0, compress=True))
+PLAIN = ListenerSettings("test", "127.0.0.1", 0, link=LinkSettings(ping=0))
+PACKED = ListenerSettings("test", "127.0.0.1", 0, link=LinkSettings(ping=0, compress=True))
 
 
 @pytest.fixture(scope="session")
@@ -220,10 +220,10 @@ async def test_what_a_server_says_at_once_is_kept() -> None:
 
 async def test_both_sides_of_tls(certificate: Certificate) -> None:
     """Their client at our wss door, our dial to it, with trust of its own; without trust there is a verdict."""
-    settings = DoorSettings("test", "127.0.0.1", 0, certificates=(certificate,), link=LinkSettings(ping=0))
+    settings = ListenerSettings("test", "127.0.0.1", 0, certificates=(certificate,), link=LinkSettings(ping=0))
     trust = ssl.create_default_context(cafile=certificate.chain)
     async with house(settings) as home:
-        uri = f"wss://localhost:{home.door.port}/CP1"
+        uri = f"wss://localhost:{home.listener.port}/CP1"
         async with websockets.connect(uri, ssl=trust, max_size=None) as link:
             for text in TEXTS:
                 await link.send(text)
@@ -249,13 +249,13 @@ async def test_both_sides_of_tls(certificate: Certificate) -> None:
 async def test_the_four_cipher_suites(cipher: str, certificate: Certificate, tmp_path: Path) -> None:
     """With an RSA and an ECDSA certificate a door speaks the four suites that OCPP demands."""
     rsa = make_certificate(tmp_path, "rsa:2048")
-    settings = DoorSettings("test", "127.0.0.1", 0, certificates=(rsa, certificate), link=LinkSettings(ping=0))
+    settings = ListenerSettings("test", "127.0.0.1", 0, certificates=(rsa, certificate), link=LinkSettings(ping=0))
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     client.set_ciphers(cipher)
     async with house(settings) as home:
-        reader, writer = await asyncio.open_connection("127.0.0.1", home.door.port, ssl=client)
+        reader, writer = await asyncio.open_connection("127.0.0.1", home.listener.port, ssl=client)
         assert writer.get_extra_info("cipher")[0] == cipher
         writer.close()
         with contextlib.suppress(OSError, ssl.SSLError):
@@ -265,7 +265,7 @@ async def test_the_four_cipher_suites(cipher: str, certificate: Certificate, tmp
 
 async def test_old_tls_is_refused(certificate: Certificate) -> None:
     """TLS 1.1 and older get no handshake."""
-    settings = DoorSettings("test", "127.0.0.1", 0, certificates=(certificate,), link=LinkSettings(ping=0))
+    settings = ListenerSettings("test", "127.0.0.1", 0, certificates=(certificate,), link=LinkSettings(ping=0))
     async with house(settings) as home:
         command = ["openssl", "s_client", "-connect", home.address, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0"]
         process = await asyncio.create_subprocess_exec(
@@ -278,13 +278,13 @@ async def test_old_tls_is_refused(certificate: Certificate) -> None:
 async def test_a_renewed_certificate_is_shown(certificate: Certificate, tmp_path: Path) -> None:
     """After `reload_tls` new connections get the new certificate, and the old ones go on."""
     first = make_certificate(tmp_path, "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-    settings = DoorSettings("test", "127.0.0.1", 0, certificates=(first,), link=LinkSettings(ping=0))
+    settings = ListenerSettings("test", "127.0.0.1", 0, certificates=(first,), link=LinkSettings(ping=0))
     async with house(settings) as home:
-        uri = f"wss://localhost:{home.door.port}/CP1"
+        uri = f"wss://localhost:{home.listener.port}/CP1"
         async with websockets.connect(uri, ssl=ssl.create_default_context(cafile=first.chain)) as old:
             Path(first.chain).write_bytes(Path(certificate.chain).read_bytes())
             Path(first.key).write_bytes(Path(certificate.key).read_bytes())
-            home.door.reload_tls()
+            home.listener.reload_tls()
             async with websockets.connect(uri, ssl=ssl.create_default_context(cafile=certificate.chain)) as new:
                 for link in (old, new):
                     await link.send("x")

@@ -19,10 +19,10 @@ from tests.soap_ends import SoapServer, Taken, answered, posted, read_http
 from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Unreachable, target
 from voltgate.carriers.soap.coding import Misencoded, decoded, encoded
 from voltgate.carriers.soap.connection import Answer, Answered, Limits, Post
-from voltgate.carriers.soap.door import SoapDoor
-from voltgate.carriers.websocket.door import DoorSettings, Knock
-from voltgate.carriers.websocket.limits import DoorLimits
+from voltgate.carriers.soap.listener import SoapListener
+from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link
+from voltgate.carriers.websocket.listener import Handshake, ListenerSettings
 from voltgate.ocpp.wheel import Wheel
 
 LARGEST = 10_000
@@ -33,7 +33,7 @@ HEAD = 2_000
 class House:
     """A listener; what is posted there waits for the test, or is answered by `reply`."""
 
-    door: SoapDoor
+    listener: SoapListener
     posts: list[tuple[Post, Answered]] = field(default_factory=list)
     reply: Callable[[Post], Answer] | None = None
     faults: list[Exception] = field(default_factory=list)
@@ -51,7 +51,7 @@ class House:
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection."""
-        return await asyncio.open_connection("127.0.0.1", self.door.port)
+        return await asyncio.open_connection("127.0.0.1", self.listener.port)
 
 
 @contextlib.asynccontextmanager
@@ -60,17 +60,17 @@ async def house(
 ) -> AsyncIterator[House]:
     """Listen, with small limits."""
     wheel = Wheel(time.monotonic(), 0.02)
-    bounds = DoorLimits(head_bytes=HEAD, head_count=20)
-    whole = DoorSettings("test", "127.0.0.1", 0, limits=bounds, **settings)  # type: ignore[arg-type]
+    bounds = ListenerLimits(head_bytes=HEAD, head_count=20)
+    whole = ListenerSettings("test", "127.0.0.1", 0, limits=bounds, **settings)  # type: ignore[arg-type]
     faults: list[Exception] = []
 
-    def report(fault: Exception, _: Link | Knock) -> None:
+    def report(fault: Exception, _: Link | Handshake) -> None:
         faults.append(fault)
 
     def take(post: Post, answered: Answered) -> None:
         home.take(post, answered)
 
-    door = SoapDoor(
+    listener = SoapListener(
         whole,
         limits or Limits(LARGEST, 30, 30),
         take,
@@ -78,14 +78,14 @@ async def house(
         time.monotonic,
         report=report,
     )
-    home = House(door, reply=reply, faults=faults)
+    home = House(listener, reply=reply, faults=faults)
 
-    await door.open()
+    await listener.open()
     ticking = asyncio.ensure_future(tick(wheel))
     try:
         yield home
     finally:
-        await door.close()
+        await listener.close()
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
     assert not faults
@@ -174,7 +174,7 @@ async def test_a_client_that_hangs_up_ends_nothing_else() -> None:
         await asyncio.sleep(0.05)
         give(echo(post))
         give(echo(post))
-        await until(lambda: not home.door.handshakes, "the connection is gone")
+        await until(lambda: not home.listener.handshakes, "the connection is gone")
 
 
 async def test_a_client_that_sends_no_more_is_answered() -> None:
@@ -337,8 +337,8 @@ async def test_a_door_that_closes_answers_first() -> None:
     async with house() as home:
         idle, busy = asyncio.ensure_future(say(home)), asyncio.ensure_future(say(home, posted(b"x")))
         [(post, give)] = await home.posted(1)
-        await until(lambda: home.door.handshakes == 2, "both are there")
-        await home.door.close()
+        await until(lambda: home.listener.handshakes == 2, "both are there")
+        await home.listener.close()
         assert await idle == b""
         give(echo(post))
         said = await busy

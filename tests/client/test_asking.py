@@ -87,7 +87,7 @@ def test_the_configuration_says_where_the_api_is(api: Counterpart, voltgate: Ter
 )
 def test_an_address_that_leads_to_the_listener(tmp_path: Path, http: str, url: str) -> None:
     """Where a gateway listens at every address, it is asked on loopback."""
-    from voltgate.client.place import place_of
+    from voltgate.client.api_url import place_of
 
     file = tmp_path / "own.toml"
     file.write_text(f'[listen]\nhttp = "{http}"\n')

@@ -28,7 +28,7 @@ async def test_hs_01_one_of_the_offered_names_is_chosen_and_echoed(stage: Stage)
         assert station.response is not None
         assert station.response.headers.get_all("Sec-WebSocket-Protocol") == [name]
         assert link.subprotocol == name
-    assert [knock.headers["Sec-WebSocket-Protocol"] for knock in main.knocks] == list(SUBPROTOCOLS)
+    assert [handshake.headers["Sec-WebSocket-Protocol"] for handshake in main.knocks] == list(SUBPROTOCOLS)
 
 
 @pytest.mark.parametrize("admit", ADMISSION)
@@ -94,7 +94,7 @@ async def test_hs_05_a_missing_version_is_taken_for_1_6(stage: Stage) -> None:
     await stage.backend("main")
     await stage.gateway()
     raw = await stage.raw()
-    response = await raw.knock("/CP1", without=("Sec-WebSocket-Protocol",))
+    response = await raw.handshake("/CP1", without=("Sec-WebSocket-Protocol",))
     assert response.status_code == 101
     assert "Sec-WebSocket-Protocol" not in response.headers
     station, link = raw.upgraded(), await stage.backends["main"].station("CP1")
@@ -113,10 +113,10 @@ async def test_hs_05_a_missing_version_is_a_setting_of_the_station(stage: Stage)
     ]
     await stage.gateway(stations=entries, protocol={"missing_subprotocol": "refuse"})
     raw = await stage.raw()
-    assert (await raw.knock("/NEW1", without=("Sec-WebSocket-Protocol",))).status_code == 101
+    assert (await raw.handshake("/NEW1", without=("Sec-WebSocket-Protocol",))).status_code == 101
     assert (await stage.backends["main"].station("NEW1")).subprotocol == "ocpp2.0.1"
     raw = await stage.raw()
-    assert (await raw.knock("/CP1", without=("Sec-WebSocket-Protocol",))).status_code == 400
+    assert (await raw.handshake("/CP1", without=("Sec-WebSocket-Protocol",))).status_code == 400
 
 
 async def test_hs_06_a_version_in_the_path_decides_nothing(stage: Stage) -> None:
@@ -144,8 +144,8 @@ async def test_hs_07_identity_is_the_last_segment_decoded_once(stage: Stage, pat
     main = await stage.backend("main")
     await stage.gateway()
     raw = await stage.raw()
-    assert (await raw.knock(path)).status_code == 101
-    assert [knock.station for knock in main.knocks] == [identity]
+    assert (await raw.handshake(path)).status_code == 101
+    assert [handshake.station for handshake in main.knocks] == [identity]
 
 
 async def test_hs_07_identity_is_not_decoded_twice(stage: Stage) -> None:
@@ -153,7 +153,7 @@ async def test_hs_07_identity_is_not_decoded_twice(stage: Stage) -> None:
     main = await stage.backend("main")
     await stage.gateway(stations=[{"identity": "CP1", "route": "main"}])
     raw = await stage.raw()
-    assert (await raw.knock("/CP%2531")).status_code in {400, 404}
+    assert (await raw.handshake("/CP%2531")).status_code in {400, 404}
     assert main.knocks == []
 
 
@@ -165,7 +165,7 @@ async def test_hs_08_identity_has_at_most_48_characters_and_no_colon(stage: Stag
     await stage.station(longest, "ocpp2.0.1")
     assert (await stage.refused(longest + "x", "ocpp2.0.1")).status_code == 400
     assert (await stage.refused("CP:1", "ocpp2.0.1")).status_code == 400
-    assert [knock.station for knock in main.knocks] == [longest]
+    assert [handshake.station for handshake in main.knocks] == [longest]
 
 
 async def test_hs_08_identity_is_compared_without_regard_to_case(stage: Stage) -> None:
@@ -175,7 +175,7 @@ async def test_hs_08_identity_is_compared_without_regard_to_case(stage: Stage) -
     before = await stage.station("CP1", "ocpp2.0.1")
     await stage.station("cp1", "ocpp2.0.1", name="small")
     await before.closed()
-    assert [knock.station for knock in main.knocks] == ["CP1", "cp1"]
+    assert [handshake.station for handshake in main.knocks] == ["CP1", "cp1"]
 
 
 async def test_hs_08_regard_to_case_is_a_setting(stage: Stage) -> None:
@@ -206,7 +206,7 @@ async def test_hs_10_a_refused_dial_is_repeated_with_growing_random_waits(stage:
     for number in range(12):
         await stage.station(f"CP{number}")
     await main.knocked(12 * 3)
-    waits = [_waits([knock.at for knock in main.knocks if knock.station == f"CP{n}"]) for n in range(12)]
+    waits = [_waits([handshake.at for handshake in main.knocks if handshake.station == f"CP{n}"]) for n in range(12)]
     assert min(first for first, *_ in waits) >= 0.49, "the wait is at least half of what is set"
     assert min(second for _, second, *_ in waits if second) >= 0.99, "the second is twice the first"
     assert min(first for first, *_ in waits) < 0.95, "no wait was shortened by chance"
@@ -221,8 +221,8 @@ async def test_hs_11_doubled_and_final_slashes_are_tolerated(stage: Stage, path:
     """Slashes that chargers put in by mistake change nothing."""
     main = await stage.backend("main")
     await stage.gateway()
-    assert (await (await stage.raw()).knock(path)).status_code == 101
-    assert [knock.station for knock in main.knocks] == ["CP1"]
+    assert (await (await stage.raw()).handshake(path)).status_code == 101
+    assert [handshake.station for handshake in main.knocks] == ["CP1"]
 
 
 async def test_hs_11_doubled_slashes_are_refused_by_setting(stage: Stage) -> None:
@@ -231,23 +231,23 @@ async def test_hs_11_doubled_slashes_are_refused_by_setting(stage: Stage) -> Non
     document = stage.configuration()
     document["listen"]["stations"] = [{"url": document["listen"]["stations"][0], "lenient_path": False}]
     await stage.gateway(document)
-    assert (await (await stage.raw()).knock("/CP1/")).status_code in {400, 404}
-    assert (await (await stage.raw()).knock("/CP1")).status_code == 101
+    assert (await (await stage.raw()).handshake("/CP1/")).status_code in {400, 404}
+    assert (await (await stage.raw()).handshake("/CP1")).status_code == 101
 
 
 async def test_hs_12_a_whole_url_in_the_path_is_mapped_by_an_alias(stage: Stage) -> None:
     """A charger that puts its whole address into the path is known by that path where an alias says so."""
     main = await stage.backend("main")
     await stage.gateway(stations=[{"identity": "CP1", "aliases": ["/ws://host/CP_1/S1"], "route": "main"}])
-    assert (await (await stage.raw()).knock("/ws://host/CP_1/S1")).status_code == 101
-    assert [knock.station for knock in main.knocks] == ["CP1"]
+    assert (await (await stage.raw()).handshake("/ws://host/CP_1/S1")).status_code == 101
+    assert [handshake.station for handshake in main.knocks] == ["CP1"]
 
 
 async def test_hs_12_without_alias_the_raw_path_is_logged(stage: Stage) -> None:
     """Without the alias such a charger gets 404, and the log shows what it dialled."""
     await stage.backend("main")
     gateway = await stage.gateway(stations=[{"identity": "CP1", "route": "main"}])
-    assert (await (await stage.raw()).knock("/ws://host/CP_1/S1")).status_code == 404
+    assert (await (await stage.raw()).handshake("/ws://host/CP_1/S1")).status_code == 404
     await gateway.logged("/ws://host/CP_1/S1")
 
 
@@ -258,7 +258,7 @@ async def test_hs_13_an_empty_identity_is_refused(stage: Stage, path: str) -> No
     document = stage.configuration()
     document["listen"]["stations"][0] += "/ocpp"
     await stage.gateway(document)
-    assert (await (await stage.raw()).knock(path)).status_code == 404
+    assert (await (await stage.raw()).handshake(path)).status_code == 404
     assert main.knocks == []
 
 
@@ -267,11 +267,11 @@ async def test_hs_14_a_missing_connection_header_is_426_or_tolerated(stage: Stag
     await stage.backend("main")
     document = stage.configuration()
     await stage.gateway(document)
-    assert (await (await stage.raw()).knock("/CP1", without=("Connection",))).status_code == 426
+    assert (await (await stage.raw()).handshake("/CP1", without=("Connection",))).status_code == 426
     lenient = stage.configuration()
     lenient["listen"]["stations"] = [{"url": lenient["listen"]["stations"][0], "lenient_upgrade": True}]
     await stage.gateway(lenient)
-    assert (await (await stage.raw()).knock("/CP1", without=("Connection",))).status_code == 101
+    assert (await (await stage.raw()).handshake("/CP1", without=("Connection",))).status_code == 101
 
 
 async def test_hs_15_header_names_and_tokens_have_no_case(stage: Stage) -> None:
@@ -279,7 +279,7 @@ async def test_hs_15_header_names_and_tokens_have_no_case(stage: Stage) -> None:
     await stage.backend("main")
     await stage.gateway()
     raw = await stage.raw()
-    assert (await raw.knock("/CP1", Upgrade="WebSocket", Connection="keep-alive, Upgrade")).status_code == 101
+    assert (await raw.handshake("/CP1", Upgrade="WebSocket", Connection="keep-alive, Upgrade")).status_code == 101
     raw = await stage.raw()
     await raw.send(
         "GET /CP2 HTTP/1.1\nHOST: x\nUPGRADE: WEBSOCKET\nconnection: keep-alive\nconnection: UPGRADE\n"
@@ -359,7 +359,7 @@ async def test_hs_18_window_bits_are_kept_to(stage: Stage, bits: int) -> None:
     await stage.gateway()
     raw = await stage.raw()
     offer = f"permessage-deflate; server_max_window_bits={bits}; client_max_window_bits"
-    response = await raw.knock("/CP1", Sec_WebSocket_Extensions=offer)
+    response = await raw.handshake("/CP1", Sec_WebSocket_Extensions=offer)
     assert response.status_code == 101
     agreed = response.headers.get("Sec-WebSocket-Extensions", "")
     if agreed:
@@ -441,5 +441,8 @@ async def test_hs_21_a_newcomer_that_the_backend_refuses_evicts_nobody(stage: St
     response = await stage.refused("CP1", name="newcomer", headers={"Authorization": basic("CP1", "wrong")})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Basic realm="main"'
-    assert [knock.headers["Authorization"] for knock in main.knocks] == [basic("CP1", "right"), basic("CP1", "wrong")]
+    assert [handshake.headers["Authorization"] for handshake in main.knocks] == [
+        basic("CP1", "right"),
+        basic("CP1", "wrong"),
+    ]
     await station.call("Heartbeat")

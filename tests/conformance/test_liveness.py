@@ -131,7 +131,7 @@ async def test_lv_11_each_backend_gets_one_link_with_the_same_identity(stage: St
     station, *_ = await stage.meet("RDAM|123")
     await station.ping()
     for backend in (main, copy):
-        assert [knock.path for knock in backend.knocks] == ["/ocpp/RDAM%7C123"]
+        assert [handshake.path for handshake in backend.knocks] == ["/ocpp/RDAM%7C123"]
 
 
 async def test_lv_12_a_vanished_station_is_found_and_reported(stage: Stage) -> None:

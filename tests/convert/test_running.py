@@ -93,8 +93,8 @@ async def test_the_primary_answers_and_both_command(stage: Stage, tmp_path: Path
     station = await stage.station("CP-1", headers=headers)
     (knock_one,), (knock_two,) = await first.knocked(1), await second.knocked(1)
     assert (knock_one.path, knock_two.path) == ("/one?id=CP-1", "/CP_CP-1")
-    for knock in (knock_one, knock_two):
-        assert {name: knock.headers[name] for name in headers} == headers
+    for handshake in (knock_one, knock_two):
+        assert {name: handshake.headers[name] for name in headers} == headers
     primary = await first.station("one")
     secondary = await second.station("CP_CP-1")
     beat = await station.ask("Heartbeat")

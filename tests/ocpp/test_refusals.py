@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from voltgate.ocpp.facts import from_backends
+from voltgate.ocpp.actions import from_backends
 from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.ocpp.refusals import acceptance, refusal
 from voltgate.ocpp.schemas import check

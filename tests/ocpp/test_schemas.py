@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from voltgate.ocpp import facts
+from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import Violation, check, knows
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
@@ -21,7 +21,7 @@ def metered(**sample: object) -> dict[str, object]:
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 def test_every_action_has_its_schemas(version: str) -> None:
     """Every action of a version can be checked, and every answer but that of a SEND."""
-    for action in facts.from_stations(version) | facts.from_backends(version):
+    for action in actions.from_stations(version) | actions.from_backends(version):
         assert knows(version, action)
         answer = check(version, action, "response", {})
         unanswered = answer is not None and answer.code == "NotImplemented"

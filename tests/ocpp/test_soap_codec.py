@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from tests.ocpp.soap_bodies import BODIES, Chance, Plain, body, enveloped, sample, schema
-from voltgate.ocpp import facts, schemas
+from voltgate.ocpp import actions, schemas
 from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, decode, encode
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.operations import operations
@@ -84,7 +84,7 @@ def test_what_1_6_says_is_said_in_older_words(
         assert violation is None or operation == "MeterValues", violation
 
 
-@pytest.mark.parametrize("action", sorted(facts.from_stations("ocpp1.6") | facts.from_backends("ocpp1.6")))
+@pytest.mark.parametrize("action", sorted(actions.from_stations("ocpp1.6") | actions.from_backends("ocpp1.6")))
 def test_what_has_no_counterpart_is_named(action: str) -> None:
     """An action without an operation in a service is a NoCounterpart, those of the security extension in all."""
     for version in ("1.2", "1.5", "1.6"):

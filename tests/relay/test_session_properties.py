@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.relay.stage import Line, Stage, one
-from voltgate.ocpp.facts import is_transaction
+from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.turns import FAULTS
 from voltgate.relay.leg import State
 from voltgate.relay.route import Rule
@@ -181,7 +181,7 @@ class World(RuleBasedStateMachine):
 
     @precondition(lambda self: self.stage.station.closed is None)
     @rule()
-    def knock(self) -> None:
+    def handshake(self) -> None:
         """A newcomer knocks, or is refused."""
         if self.stage.session.held:
             self.stage.session.release()

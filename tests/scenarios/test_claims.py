@@ -111,8 +111,8 @@ async def test_an_identity_is_never_a_host_name(stage: Stage) -> None:
         for name in names:
             station = await stage.station(name)
             await beats(station, await a.station(name))
-        assert [knock.path for knock in a.knocks] == [f"/ocpp/{quote(name, safe='')}" for name in names]
-        assert {knock.headers["Host"] for knock in a.knocks} == {f"127.0.0.1:{a.port}"}
+        assert [handshake.path for handshake in a.knocks] == [f"/ocpp/{quote(name, safe='')}" for name in names]
+        assert {handshake.headers["Host"] for handshake in a.knocks} == {f"127.0.0.1:{a.port}"}
         assert b.knocks == []
 
 
@@ -196,7 +196,7 @@ async def test_it_waits_until_it_charges_no_more(stage: Stage) -> None:
         for _ in range(3):
             await beats(station, old)
         await answered(station, old, "MeterValues", VALUES)
-        assert [knock.station for knock in b.knocks] == ["CP2"]
+        assert [handshake.station for handshake in b.knocks] == ["CP2"]
         await answered(station, old, "StopTransaction", STOP, ACCEPTED)
         new = await moved(b)
         await old.closed()
@@ -527,7 +527,7 @@ async def test_rules_that_speak_of_claimants(stage: Stage) -> None:
         await answered(second, await main.station("CP2"), "Authorize", {"idTag": "T1"}, ACCEPTED)
         await at_b.answer(await at_b.expect("Authorize"), ACCEPTED)
         await beats(nobodys, await main.station("CP3"))
-        assert [knock.station for knock in audit.knocks] == ["CP1", "CP2"]
+        assert [handshake.station for handshake in audit.knocks] == ["CP1", "CP2"]
         (await api.patch("b", "CP3")).gives(200)
         await beats(nobodys, await b.station("CP3"))
         (await api.put("a", force=True)).gives(200)

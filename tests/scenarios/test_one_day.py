@@ -472,7 +472,7 @@ async def test_nothing_secret_reaches_a_stranger_or_the_log(stage: Stage) -> Non
     main = await stage.backend("main")
     await main.stop()
     gateway = await stage.gateway(log={"level": "debug"})
-    refused = await (await stage.raw()).knock("/CP1?token=s3cret-query", Authorization="Basic Q1AxOnMzY3JldC1wYXNz")
+    refused = await (await stage.raw()).handshake("/CP1?token=s3cret-query", Authorization="Basic Q1AxOnMzY3JldC1wYXNz")
     assert refused.status_code == 503
     assert str(main.port) not in (refused.body or b"").decode()
     log = await gateway.logged("backend away", "cannot connect")

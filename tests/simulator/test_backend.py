@@ -16,10 +16,10 @@ from websockets.typing import Subprotocol
 
 from tests.simulator.world import Standing, standing
 from voltgate.simulator.backend import VERSIONS
+from voltgate.simulator.behaviour import Behaviour, Boot
 from voltgate.simulator.book import MOST_TRANSACTIONS, Book, Entry
+from voltgate.simulator.connection import MOST_WAITING
 from voltgate.simulator.line import Answer
-from voltgate.simulator.manners import Boot, Manners
-from voltgate.simulator.place import MOST_WAITING
 
 BOOT_16 = {"chargePointVendor": "V", "chargePointModel": "M"}
 BOOT_2 = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
@@ -131,7 +131,7 @@ async def test_a_bad_answer_is_complained_about_in_21_only(version: str) -> None
 @pytest.mark.parametrize("boot", [Boot.REJECTED, Boot.PENDING])
 async def test_before_acceptance_only_a_boot_is_served_in_2x(version: str, boot: Boot) -> None:
     """A 2.x station that is not accepted gets a SecurityError, but may start with anything before it boots (RG-02)."""
-    async with standing(Manners(boot=boot, interval=9)) as there, client(there, version) as station:
+    async with standing(Behaviour(boot=boot, interval=9)) as there, client(there, version) as station:
         assert (await station.ask("Heartbeat", {}))[0] == 3
         answer = await station.ask("BootNotification", BOOT_16 if version == "ocpp1.6" else BOOT_2)
         assert (answer[2]["status"], answer[2]["interval"]) == (boot.value, 9)
@@ -179,17 +179,17 @@ async def test_the_book_and_the_queue_of_commands_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manners", "path", "versions", "status"),
+    ("behaviour", "path", "versions", "status"),
     [
-        (Manners(refuses=404), "CP1", ["ocpp1.6"], 404),
-        (Manners(), "CP1", ["ocpp1.5"], 400),
-        (Manners(), "CP1", [], 400),
-        (Manners(password="x"), "CP1", ["ocpp1.6"], 401),
+        (Behaviour(refuses=404), "CP1", ["ocpp1.6"], 404),
+        (Behaviour(), "CP1", ["ocpp1.5"], 400),
+        (Behaviour(), "CP1", [], 400),
+        (Behaviour(password="x"), "CP1", ["ocpp1.6"], 401),
     ],
 )
-async def test_who_is_not_let_in_hears_why(manners: Manners, path: str, versions: list[str], status: int) -> None:
+async def test_who_is_not_let_in_hears_why(behaviour: Behaviour, path: str, versions: list[str], status: int) -> None:
     """A refusal is an HTTP status with a sentence."""
-    async with standing(manners) as there:
+    async with standing(behaviour) as there:
         offer = [Subprotocol(version) for version in versions]
         with pytest.raises(InvalidStatus) as refusal:
             await connect(f"{there.url}/{path}", subprotocols=offer)
@@ -207,7 +207,7 @@ async def test_it_takes_the_first_version_that_a_station_offers() -> None:
 
 async def test_it_hangs_up_when_told_to() -> None:
     """A stand-in that hangs up closes the connection with 1001 and a reason."""
-    async with standing(Manners(hang_up=0.1)) as there, client(there, "ocpp1.6") as station:
+    async with standing(Behaviour(hang_up=0.1)) as there, client(there, "ocpp1.6") as station:
         with pytest.raises(ConnectionClosed) as closed:
             await station.hear()
         assert closed.value.rcvd is not None

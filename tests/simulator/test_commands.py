@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from tests.simulator.world import STILL, World
-from voltgate.ocpp import facts
+from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import _schema, check
 from voltgate.simulator import commands
 from voltgate.simulator.backend import VERSIONS
 from voltgate.simulator.line import Answer, Refused
 
 FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
-EVERY_COMMAND = [(version, action) for version in VERSIONS for action in sorted(facts.from_backends(version))]
+EVERY_COMMAND = [(version, action) for version in VERSIONS for action in sorted(actions.from_backends(version))]
 
 
 def least(schema: dict[str, Any], whole: dict[str, Any] | None = None) -> Any:

@@ -11,10 +11,10 @@ import pytest
 
 from tests.simulator.world import QUICK, STILL, Standing, running, standing
 from voltgate.simulator.backend import VERSIONS
+from voltgate.simulator.behaviour import Behaviour, Boot, Lie
 from voltgate.simulator.book import Book
 from voltgate.simulator.charger import Charger
 from voltgate.simulator.fleet import Plan
-from voltgate.simulator.manners import Boot, Lie, Manners
 from voltgate.simulator.profile import PROFILES, Boots, Conduct, Ids, Profile
 from voltgate.simulator.tally import Fault
 
@@ -77,7 +77,7 @@ async def test_transactions_that_run_when_the_simulation_ends_are_finished_and_c
 
 async def test_commands_are_obeyed() -> None:
     """Stations of every version obey the stand-in's errands: reports, triggers, settings, remote starts and stops."""
-    async with standing(Manners(commands=0.05)) as there:
+    async with standing(Behaviour(commands=0.05)) as there:
         async with running(plan(there, profile=replace(STILL, charging=(500.0, 600.0)))) as run:
             await run.until(lambda: run.tally.begun >= 3 and sum(run.tally.commands.values()) >= 60)
             tally = await run.over()
@@ -91,7 +91,7 @@ async def test_commands_are_obeyed() -> None:
 
 async def test_a_backend_that_hangs_up_loses_no_transaction() -> None:
     """Cut off again and again, a station keeps its transaction messages and delivers each of them."""
-    async with standing(Manners(hang_up=0.4)) as there:
+    async with standing(Behaviour(hang_up=0.4)) as there:
         async with running(plan(there, conduct=replace(CONDUCT, transactions=9))) as run:
             await run.until(lambda: run.tally.confirmed == 9)
             tally = await run.over()
@@ -123,7 +123,7 @@ async def test_a_station_charges_while_its_backend_is_away_and_tells_it_all_afte
 async def test_a_reconnecting_station_does_not_boot_again_unless_told_to() -> None:
     """A station that was accepted goes on after a reconnect without a BootNotification (conformance LV-07)."""
     for boots, several in ((Boots.ONCE, False), (Boots.ALWAYS, True)):
-        async with standing(Manners(hang_up=0.2)) as there:
+        async with standing(Behaviour(hang_up=0.2)) as there:
             async with running(plan(there, stations=1, profile=STILL, conduct=replace(CONDUCT, boots=boots))) as run:
                 await run.until(lambda: run.tally.connected >= 3 and run.tally.sent["StatusNotification"] >= 6)
                 tally = await run.over()
@@ -142,7 +142,7 @@ async def test_a_treadmill_asks_as_fast_as_answers_come() -> None:
 
 async def test_a_fixed_pace_counts_latency_from_when_a_call_was_due() -> None:
     """At a fixed rate a slow answer delays the next call of its station, and that delay counts."""
-    async with standing(Manners(delay=0.3)) as there:
+    async with standing(Behaviour(delay=0.3)) as there:
         paced = replace(plan(there, stations=1, profile=PROFILES["treadmill"]), rate=20.0)
         async with running(paced) as run:
             await run.until(lambda: run.tally.latency.get("MeterValues", run.tally.total).count >= 4)
@@ -168,7 +168,7 @@ async def test_a_fixed_pace_counts_latency_from_when_a_call_was_due() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_lying_backend_is_found_out(lie: Lie, faults: set[Fault], version: str) -> None:
     """Whatever is wrong with an answer, it is counted as what it is."""
-    async with standing(Manners(lie=lie)) as there:
+    async with standing(Behaviour(lie=lie)) as there:
         conduct = replace(CONDUCT, timeout=0.5)
         async with running(plan(there, (version,), stations=1, profile=STILL, conduct=conduct)) as run:
             await run.until(lambda: all(run.tally.faults[fault] for fault in faults))
@@ -180,7 +180,7 @@ async def test_a_lying_backend_is_found_out(lie: Lie, faults: set[Fault], versio
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_an_answer_that_comes_too_late_is_missing_first_and_late_then(version: str) -> None:
     """A call without an answer in time is missing; its answer, when it comes, is late and changes nothing."""
-    async with standing(Manners(delay=0.6)) as there:
+    async with standing(Behaviour(delay=0.6)) as there:
         conduct = replace(CONDUCT, timeout=0.3)
         async with running(plan(there, (version,), stations=1, profile=STILL, conduct=conduct)) as run:
             await run.until(lambda: run.tally.faults[Fault.LATE] > 0)
@@ -192,7 +192,7 @@ async def test_an_answer_that_comes_too_late_is_missing_first_and_late_then(vers
 async def test_a_transaction_that_nobody_confirms_is_lost() -> None:
     """A simulation whose transactions were never confirmed says so."""
     silent = frozenset({"StartTransaction", "TransactionEvent"})
-    async with standing(Manners(silent=silent)) as there:
+    async with standing(Behaviour(silent=silent)) as there:
         conduct = replace(CONDUCT, timeout=0.3, transactions=3)
         async with running(plan(there, conduct=conduct)) as run:
             await run.until(lambda: run.tally.begun == 3)
@@ -205,7 +205,7 @@ async def test_a_transaction_that_nobody_confirms_is_lost() -> None:
 
 async def test_a_babbling_backend_is_found_out_and_harms_no_transaction() -> None:
     """Nonsense between the answers is counted, and the station goes on charging."""
-    async with standing(Manners(babble=0.02)) as there:
+    async with standing(Behaviour(babble=0.02)) as there:
         async with running(plan(there, conduct=replace(CONDUCT, transactions=6))) as run:
             await run.until(
                 lambda: (
@@ -220,7 +220,7 @@ async def test_a_babbling_backend_is_found_out_and_harms_no_transaction() -> Non
 
 async def test_a_backend_that_refuses_is_tried_again_and_again() -> None:
     """A handshake that is refused is counted, and tried again after a while."""
-    async with standing(Manners(refuses=503)) as there:
+    async with standing(Behaviour(refuses=503)) as there:
         async with running(plan(there, stations=1)) as run:
             await run.until(lambda: run.tally.faults[Fault.REJECTED] >= 3)
             tally = await run.over()
@@ -230,20 +230,20 @@ async def test_a_backend_that_refuses_is_tried_again_and_again() -> None:
 
 async def test_the_password_is_sent() -> None:
     """Stations bring their password by HTTP Basic; without it the stand-in lets nobody in."""
-    async with standing(Manners(password="correct horse")) as there:
+    async with standing(Behaviour(password="correct horse")) as there:
         for password, fault in (("correct horse", 0), ("wrong", 1), (None, 1)):
             with_password = replace(plan(there, stations=1, profile=STILL), password=password)
             async with running(with_password) as run:
                 await run.until(lambda: bool(run.tally.connected or run.tally.faults[Fault.REJECTED]))
                 tally = await run.over()
             assert min(tally.faults[Fault.REJECTED], 1) == fault
-            assert "correct horse" not in repr(with_password) + repr(there.backend.manners)
+            assert "correct horse" not in repr(with_password) + repr(there.backend.behaviour)
 
 
 @pytest.mark.parametrize("boot", [Boot.REJECTED, Boot.PENDING])
 async def test_a_station_that_is_not_accepted_only_boots(boot: Boot) -> None:
     """Rejected or Pending, a station says nothing but BootNotification, at the interval that it was given."""
-    async with standing(Manners(boot=boot, interval=1, commands=0.05)) as there:
+    async with standing(Behaviour(boot=boot, interval=1, commands=0.05)) as there:
         async with running(plan(there)) as run:
             await run.until(lambda: run.tally.answered["BootNotification"] >= 6)
             tally = await run.over()

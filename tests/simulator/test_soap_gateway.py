@@ -12,9 +12,9 @@ from tests.harness import Gateway, Stage, free_port
 from tests.simulator.central import CONDUCT, STATION, Central, central
 from tests.simulator.world import QUICK, STILL, running, standing
 from voltgate.ocpp.soap.names import VERSIONS, Version
+from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.fleet import Plan
 from voltgate.simulator.line import Answer, Refused
-from voltgate.simulator.manners import Manners
 from voltgate.simulator.profile import Profile
 from voltgate.simulator.soap import SPOKEN, Soap
 
@@ -37,7 +37,7 @@ def plan(url: str, version: Version, profile: Profile = STILL, stations: int = 1
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_soap_fleet_lives_on_a_websocket_backend(stage: Stage, version: Version) -> None:
     """Stations of every version of OCPP-S charge at a backend of OCPP-J 1.6, which commands them: nothing is wrong."""
-    async with standing(Manners(commands=0.3)) as there:
+    async with standing(Behaviour(commands=0.3)) as there:
         _, url = await through(stage, there.url)
         async with running(plan(url, version, replace(QUICK, metering=0.4), 4)) as run:
             await run.until(lambda: run.tally.confirmed >= 8 and sum(run.tally.commands.values()) >= 8)

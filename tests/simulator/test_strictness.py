@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.simulator.world import STILL, World
 from voltgate.simulator import frames
 from voltgate.simulator.backend import VERSIONS
+from voltgate.simulator.behaviour import Behaviour, Lie
 from voltgate.simulator.latency import Latency
 from voltgate.simulator.line import Serials
-from voltgate.simulator.manners import Lie, Manners
 from voltgate.simulator.tally import Fault, Tally
 
 
@@ -111,7 +111,7 @@ def test_an_answer_about_another_card_is_wrong(version: str) -> None:
         world = World(STILL)
         charger = world.station(version)
         world.run(1)
-        world.backend.manners = Manners(lie=Lie.ANOTHER)
+        world.backend.behaviour = Behaviour(lie=Lie.ANOTHER)
         if not online:  # away from the backend the station asks nobody, and the start is the first to name the card
             world.reachable = False
             world.cut()

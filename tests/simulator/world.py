@@ -9,15 +9,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from voltgate.carriers.websocket.door import Door
+from voltgate.carriers.websocket.listener import Listener
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 from voltgate.simulator.backend import StandIn, stand
+from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.charger import Charger
 from voltgate.simulator.cli import ticking
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.manners import Manners
 from voltgate.simulator.profile import Conduct, Profile
 from voltgate.simulator.scene import Scene
 from voltgate.simulator.tally import Tally
@@ -73,7 +73,7 @@ class World:
         self,
         profile: Profile = QUICK,
         conduct: Conduct | None = None,
-        manners: Manners | None = None,
+        behaviour: Behaviour | None = None,
         seed: int = 1,
     ) -> None:
         self.now = 1000.0
@@ -84,7 +84,7 @@ class World:
         self.post: deque[Callable[[], None]] = deque()
         wheel, clock = Wheel(self.now, TICK), Clock(lambda: self.now, epoch=1_790_000_000.0)
         self.wheel = wheel
-        self.backend = StandIn(manners or Manners(), wheel, clock)
+        self.backend = StandIn(behaviour or Behaviour(), wheel, clock)
         self.tally = Tally()
         conduct = conduct or Conduct(echo=True, history=1000).impatient()
         self.scene = Scene(profile, conduct, self.tally, wheel, clock, self._dial, seed)
@@ -144,7 +144,7 @@ class Standing:
     """The stand-in backend on a real socket, which can go away and come back on the same port."""
 
     backend: StandIn
-    doors: list[Door] = field(default_factory=list)
+    listeners: list[Listener] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -154,25 +154,25 @@ class Standing:
 
     async def open(self) -> None:
         """Listen, on the same port as before."""
-        door = await stand(self.backend, "127.0.0.1", self.port)
-        self.port = door.port
-        self.doors.append(door)
+        listener = await stand(self.backend, "127.0.0.1", self.port)
+        self.port = listener.port
+        self.listeners.append(listener)
 
     async def vanish(self) -> None:
         """Stop listening, and cut every connection."""
-        for door in self.doors:
-            await door.close()
-        self.doors.clear()
+        for listener in self.listeners:
+            await listener.close()
+        self.listeners.clear()
         for place in list(self.backend.places.values()):
             if place.line is not None:
                 place.line.wire.close(1001, "the backend goes away")
 
 
 @contextlib.asynccontextmanager
-async def standing(manners: Manners | None = None) -> AsyncIterator[Standing]:
+async def standing(behaviour: Behaviour | None = None) -> AsyncIterator[Standing]:
     """Run the stand-in backend."""
     over = asyncio.Event()
-    backend = StandIn(manners or Manners(), Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+    backend = StandIn(behaviour or Behaviour(), Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     beside = asyncio.ensure_future(ticking(backend.wheel, time.monotonic, over))
     there = Standing(backend)
     await there.open()

@@ -24,7 +24,7 @@ from voltgate.store.api_tokens import ApiTokens, TokenRecord
 from voltgate.web.access import Access, Admin, Caller, Claimant, KnownToken, Operator, Viewer
 from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.first_token import first_token
-from voltgate.web.made import MadeTokens
+from voltgate.web.issued_tokens import IssuedTokens
 
 router = APIRouter()
 
@@ -304,7 +304,7 @@ async def test_a_token_deleted_elsewhere_ends_here(table: ApiTokens) -> None:
         async def turned_away() -> bool:
             return await status() == 401
 
-        token = await MadeTokens(Access(), table).make("ci", "viewer", "x")
+        token = await IssuedTokens(Access(), table).make("ci", "viewer", "x")
         following = asyncio.ensure_future(web.app.state.made.follow(0.01))
         await until(let_in, "the token is let in")
         await table.remove("ci")

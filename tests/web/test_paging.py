@@ -12,7 +12,7 @@ import pytest
 
 from voltgate.directory.register import Register
 from voltgate.directory.stations import Directory, Entry
-from voltgate.gateway import World
+from voltgate.gateway import Snapshot
 from voltgate.relay.route import CLAIMANT, Route, Rule
 from voltgate.web.choice import Choice, Filter, StationSort
 from voltgate.web.paging import Part, Sorter
@@ -41,8 +41,8 @@ async def test_too_many_long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     assert raised.value.status == 503
 
 
-async def _claimed(number: int) -> World:
-    """Make a world in which two backends claim so many stations each, a third of them both."""
+async def _claimed(number: int) -> Snapshot:
+    """Make a snapshot in which two backends claim so many stations each, a third of them both."""
     register = Register()
     register.follow(str.casefold, ["a", "b"], "first", 0.0, 10_000_000)
     await register.replace("a", [f"CP-{n:07}" for n in range(number)], "a")
@@ -55,9 +55,9 @@ async def _claimed(number: int) -> World:
     return SimpleNamespace(directory=directory, routes=routes)  # type: ignore[return-value]
 
 
-async def names(world: World, wanted: Filter, sort: StationSort = "identity", part: Part | None = None) -> Any:
+async def names(snapshot: Snapshot, wanted: Filter, sort: StationSort = "identity", part: Part | None = None) -> Any:
     """Give the part of the stations that are wanted, and how many there are."""
-    choice = Choice(world, {}, wanted, sort)
+    choice = Choice(snapshot, {}, wanted, sort)
     return await Sorter().part(
         choice.roster(), choice.takes, choice.rank, part or Part(0, 1000), backwards=sort == "-identity"
     )
@@ -65,23 +65,23 @@ async def names(world: World, wanted: Filter, sort: StationSort = "identity", pa
 
 async def test_claimed_stations_are_listed() -> None:
     """The list holds each station once, whoever claims it, and finds it by its backend and route."""
-    world = await _claimed(9)
+    snapshot = await _claimed(9)
     whole = [*(f"CP-{n:07}" for n in range(15)), "Depot", "Lost", "Yard"]
-    assert await names(world, Filter()) == (whole, 18)
-    assert await names(world, Filter(), "-identity", Part(1, 2)) == (["Lost", "Depot"], 18)
-    assert await names(world, Filter(backend="a")) == (whole[:9], 9)
-    assert await names(world, Filter(backend="b")) == ([*whole[9:15], "Depot", "Yard"], 8)
-    assert await names(world, Filter(route="home")) == (["Depot", "Yard"], 2)
-    assert await names(world, Filter(route="")) == (["Lost"], 1)
-    assert await names(world, Filter(text="THE")) == (["Depot"], 1)
-    assert await names(world, Filter(text="cp-000000", route="claimed"), "route", Part(0, 2)) == (whole[:2], 10)
-    assert await names(world, Filter(tag="big")) == (["Depot"], 1)
-    assert (await names(world, Filter(), "route", Part(0, 1)))[0] == ["Lost"]
+    assert await names(snapshot, Filter()) == (whole, 18)
+    assert await names(snapshot, Filter(), "-identity", Part(1, 2)) == (["Lost", "Depot"], 18)
+    assert await names(snapshot, Filter(backend="a")) == (whole[:9], 9)
+    assert await names(snapshot, Filter(backend="b")) == ([*whole[9:15], "Depot", "Yard"], 8)
+    assert await names(snapshot, Filter(route="home")) == (["Depot", "Yard"], 2)
+    assert await names(snapshot, Filter(route="")) == (["Lost"], 1)
+    assert await names(snapshot, Filter(text="THE")) == (["Depot"], 1)
+    assert await names(snapshot, Filter(text="cp-000000", route="claimed"), "route", Part(0, 2)) == (whole[:2], 10)
+    assert await names(snapshot, Filter(tag="big")) == (["Depot"], 1)
+    assert (await names(snapshot, Filter(), "route", Part(0, 1)))[0] == ["Lost"]
 
 
 async def test_a_long_list_lets_the_loop_turn() -> None:
     """While a list of a hundred and fifty thousand stations is made, everybody else goes on."""
-    world = await _claimed(90_000)
+    snapshot = await _claimed(90_000)
     turns = 0
 
     async def turning() -> None:
@@ -92,7 +92,7 @@ async def test_a_long_list_lets_the_loop_turn() -> None:
 
     others = asyncio.ensure_future(turning())
     began = time.monotonic()
-    found, total = await names(world, Filter(text="cp"), "identity", Part(100_000, 2))
+    found, total = await names(snapshot, Filter(text="cp"), "identity", Part(100_000, 2))
     took = time.monotonic() - began
     others.cancel()
     assert (found, total) == (["CP-0100000", "CP-0100001"], 150_000)

@@ -45,7 +45,7 @@ BODIES = {"/stations/CP1/calls": {"action": "Reset"}, "/waiting/CP1/accept": {"r
 async def port() -> AsyncIterator[int]:
     """An API in front of no gateway at all: nobody who is turned away comes as far as the desk."""
     app = FastAPI()
-    app.state.desk = None
+    app.state.queries = None
     roles: tuple[Role, ...] = ("viewer", "backend")
     install(app, Access([KnownToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
     server = WebServer(app, "127.0.0.1", free_port())

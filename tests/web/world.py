@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from voltgate.web.access import Access, KnownToken, Role
 from voltgate.web.bearer import digest_of, fresh
-from voltgate.web.made import MadeTokens, Table
+from voltgate.web.issued_tokens import IssuedTokens, Table
 from voltgate.web.server import WebServer, application
 
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin", "backend")
@@ -97,7 +97,7 @@ async def serving(table: Table | None = None, resources: Iterable[APIRouter] = (
     """Serve an application on a free port."""
     known, clock = known_tokens(), Clock()
     access = Access(known.values(), 10, clock)
-    made = None if table is None else MadeTokens(access, table, lambda: 1_800_000_000.25)
+    made = None if table is None else IssuedTokens(access, table, lambda: 1_800_000_000.25)
     app = application(NoMetrics(), lambda: {"ready": True}, "1.2.3", access, made, resources)
     server = WebServer(app, "127.0.0.1", 0)
     web = Web(app, access, {token.role: text for text, token in known.items()}, clock)

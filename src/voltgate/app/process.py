@@ -19,13 +19,13 @@ import structlog
 import uvloop
 
 from voltgate import __version__
-from voltgate.app.callers import Callers
+from voltgate.app.api_access import ApiAccess
+from voltgate.app.build import Surroundings, build
 from voltgate.app.claimants import claimants_of
 from voltgate.app.database import database_of
-from voltgate.app.doors import Doors, report
+from voltgate.app.listeners import Listeners, report
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import callback_base, soap_settings
-from voltgate.app.world import Surroundings, build
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.client import Client
 from voltgate.claiming import Claiming
@@ -40,13 +40,13 @@ from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, StoreAway, nothing_on_record
 from voltgate.relay.session import Ports
 from voltgate.relay.tap import Taps
-from voltgate.soap import SoapGateway
+from voltgate.soap_gateway import SoapGateway
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.api import claims
 from voltgate.web.api.resources import routers
-from voltgate.web.desk import Desk
 from voltgate.web.event_log import EventLog
+from voltgate.web.queries import Queries
 from voltgate.web.server import WebServer, application
 
 TICK = 0.1
@@ -97,7 +97,7 @@ class Process:
         self._dialler = Dialler(self._wheel, self._clock, report, self._soap_dialling)
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
-        world = build(loaded.config, self._surroundings, None)
+        snapshot = build(loaded.config, self._surroundings, None)
         self._surroundings.follow(loaded.config)
         self._events = EventLog()
         taps = Taps()
@@ -113,7 +113,7 @@ class Process:
             taps,
         )
         load = nothing_on_record if self._database is None else self._database.load
-        self._gateway = Gateway(world, ports, self._dialler, self._surroundings.room, load)
+        self._gateway = Gateway(snapshot, ports, self._dialler, self._surroundings.room, load)
         self._claiming = Claiming(self._surroundings.register, self._gateway, self._rebuild, self._happened)
         self._soap = SoapGateway(
             self._gateway,
@@ -123,9 +123,9 @@ class Process:
             self._wheel,
             self._clock,
         )
-        self._doors = Doors(self._gateway.admit, self._soap.take, self._wheel, self._clock)
-        self._callers: Callers | None = None
-        self._desk = Desk(
+        self._listeners = Listeners(self._gateway.admit, self._soap.take, self._wheel, self._clock)
+        self._api_access: ApiAccess | None = None
+        self._queries = Queries(
             self._gateway,
             self._events,
             taps,
@@ -150,14 +150,14 @@ class Process:
                 await self._database.open()
                 await self._read_register()
             self._web = self._open_web(config)
-            await self._doors.follow(config)
+            await self._listeners.follow(config)
             self._follow_soap(config)
             async with asyncio.TaskGroup() as serving:
                 if self._web is not None:
                     serving.create_task(self._web.serve())
                 tending = [serving.create_task(self._tend_register())]
-                if self._callers is not None:
-                    tending.append(serving.create_task(self._callers.follow()))
+                if self._api_access is not None:
+                    tending.append(serving.create_task(self._api_access.follow()))
                 self._freeze()
                 self._say_ready(ready)
                 await stop.wait()
@@ -166,7 +166,7 @@ class Process:
                 await self._go(config)
         finally:
             self._stopping = True
-            await self._doors.close()
+            await self._listeners.close()
             await self._soap.close()
             await self._dialler.close()
             if self._database is not None:
@@ -207,14 +207,14 @@ class Process:
 
     async def _rebuild(self) -> None:
         """Go by the same configuration and what the register says now."""
-        world, reason = self._gateway.world, None
+        snapshot, reason = self._gateway.snapshot, None
         try:
-            world = build(self._conf.loaded.config, self._surroundings, world)
+            snapshot = build(self._conf.loaded.config, self._surroundings, snapshot)
         except OSError as error:
             reason = str(error)
         if reason is not None:
             log.error("backends stay where they were: a file of the configuration cannot be read", reason=reason)
-        await self._gateway.change(world)
+        await self._gateway.change(snapshot)
 
     def _open_web(self, config: Config) -> WebServer | None:
         address = config.listen.http_address
@@ -223,31 +223,31 @@ class Process:
         sources = Sources(
             self._backends,
             self._counts,
-            lambda: {**self._doors.refusals(), **self._gateway.refusals},
+            lambda: {**self._listeners.refusals(), **self._gateway.refusals},
             self._gauges,
-            {"station": self._doors.counts, "backends": self._dialler.counts},
+            {"station": self._listeners.counts, "backends": self._dialler.counts},
             self._conf.events,
             self._store_numbers,
             lambda: {name: len(each) for name, each in self._surroundings.register.claims.holdings.items()},
             lambda: {"stations": len(self._soap), "addresses_ignored_total": self._soap.addresses_ignored},
         )
-        self._callers = callers = Callers(self._conf.loaded, self._database)
+        self._api_access = api_access = ApiAccess(self._conf.loaded, self._database)
         collector = VoltgateCollector(sources)
         resources = (claims.router, *routers())
-        app = application(collector, self._readiness, __version__, callers.access, callers.made, resources)
-        app.state.desk = self._desk
+        app = application(collector, self._readiness, __version__, api_access.access, api_access.made, resources)
+        app.state.queries = self._queries
         app.state.claiming = self._claiming
         app.state.claimants = claimants_of(lambda: self._conf.loaded.config)
         return WebServer(app, *address)
 
     def _backends(self) -> Iterable[Backend]:
-        return self._gateway.world.backends.values()
+        return self._gateway.snapshot.backends.values()
 
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._conf.loaded.config
         http = None if self._web is None else f"http://{config.listen.http}"
-        doors, source = self._doors, self._conf.loaded.source
-        running = Running(doors.addresses(), doors.soap_addresses(), http, source, tuple(config.backends))
+        listeners, source = self._listeners, self._conf.loaded.source
+        running = Running(listeners.addresses(), listeners.soap_addresses(), http, source, tuple(config.backends))
         log.info("listening", stations=running.stations, soap=running.soap, http=http, version=__version__)
         ready(running)
 
@@ -256,10 +256,10 @@ class Process:
         log.info("stopping", stations=len(self._gateway.sessions))
         self._stopping = True
         self._gateway.draining = True
-        await self._doors.stop_accepting()
+        await self._listeners.stop_accepting()
         await self._gateway.drain(config.shutdown.grace, config.shutdown.spread)
-        await self._doors.emptied(timeout=2.0)
-        self._desk.close()
+        await self._listeners.emptied(timeout=2.0)
+        self._queries.close()
         if self._web is not None:
             await self._web.close()
 
@@ -295,21 +295,21 @@ class Process:
         ]
         return Gauges(
             len(sessions),
-            self._doors.handshakes(),
+            self._listeners.handshakes(),
             sum(each.waiting_calls for each in turns),
             sum(each.open_calls for each in turns),
             len(self._wheel),
         )
 
     def _readiness(self) -> dict[str, Any]:
-        conf, world = self._conf, self._gateway.world
+        conf, snapshot = self._conf, self._gateway.snapshot
         return {
             "ready": not self._stopping,
             "stations": {
                 "connected": len(self._gateway.sessions),
-                "listeners": [*self._doors.addresses(), *self._doors.soap_addresses()],
+                "listeners": [*self._listeners.addresses(), *self._listeners.soap_addresses()],
             },
-            "backends": {name: {"legs": backend.legs, "up": backend.up} for name, backend in world.backends.items()},
+            "backends": {name: {"legs": backend.legs, "up": backend.up} for name, backend in snapshot.backends.items()},
             "store": self._store_state(),
             "configuration": {
                 "file": str(conf.loaded.source) if conf.loaded.source else None,
@@ -351,8 +351,8 @@ class Process:
         self._conf.stamps = _stamps(self._conf.loaded)
         try:
             loaded = self._as_begun(read(source, os.environ))
-            world = build(loaded.config, self._surroundings, self._gateway.world)
-            await self._doors.follow(loaded.config)
+            snapshot = build(loaded.config, self._surroundings, self._gateway.snapshot)
+            await self._listeners.follow(loaded.config)
         except ConfigErrors as errors:
             return self._keep([str(problem) for problem in errors.problems])
         except OSError as error:
@@ -366,9 +366,9 @@ class Process:
         self._follow_soap(loaded.config)
         self._conf.loaded, self._conf.problems, self._conf.stamps = loaded, (), _stamps(loaded)
         self._conf.changes += 1
-        if self._callers is not None:
-            self._callers.change(loaded)
-        await self._gateway.change(world)
+        if self._api_access is not None:
+            self._api_access.change(loaded)
+        await self._gateway.change(snapshot)
         log.info("configuration changed", file=str(source), stations=len(self._gateway.sessions))
         return None
 

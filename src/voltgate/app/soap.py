@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from voltgate.app.world import section_of
+from voltgate.app.build import section_of
 from voltgate.carriers.soap.wire import WireSettings
 from voltgate.config import Config
-from voltgate.soap import SoapSettings
+from voltgate.soap_gateway import SoapSettings
 
 
 def soap_settings(config: Config) -> SoapSettings:

@@ -16,8 +16,8 @@ import httpx2
 from voltgate import __version__
 from voltgate.client.failure import OutOfReach, Refused
 from voltgate.client.problem import members, sentence
+from voltgate.client.terminal_text import clean
 from voltgate.client.token_file import is_here, token_for
-from voltgate.client.words import clean
 
 Json = dict[str, Any]
 

@@ -15,9 +15,9 @@ import typer
 from voltgate.client.api import LONG, Api, path
 from voltgate.client.failure import Failure, Refused
 from voltgate.client.identities import HostLine, ip_of, numbers, read_hosts, read_list, read_text, several
-from voltgate.client.screen import Json, print_json, remark
+from voltgate.client.output import Json, print_json, remark
+from voltgate.client.terminal_text import clean, counted, moment
 from voltgate.client.views import all_backends
-from voltgate.client.words import clean, counted, moment
 
 SSH = "SSH_CONNECTION"
 """Where sshd says who is connected: address and port there, address and port here."""

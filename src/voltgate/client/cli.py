@@ -46,7 +46,7 @@ Sort = Annotated[str | None, typer.Option(metavar="KEY", help="identity, since o
 def _asking(url: str | None, token_file: Path | None, config: Path | None) -> Iterator[Api]:
     """Give the API; whatever goes wrong ends in a sentence and an exit code."""
     from voltgate.client.api import connect  # noqa: PLC0415 - `voltgate --help` needs no HTTP client
-    from voltgate.client.place import place_of  # noqa: PLC0415
+    from voltgate.client.api_url import place_of  # noqa: PLC0415
 
     with _in_sentences(), connect(url or place_of(config), token_file, config) as api:
         yield api

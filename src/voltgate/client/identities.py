@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from voltgate.client.failure import Refused
-from voltgate.client.words import clean, counted, listed
+from voltgate.client.terminal_text import clean, counted, listed
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of a list: what the API takes."""

@@ -8,9 +8,9 @@ from typing import Any
 import typer
 
 from voltgate.client.api import Api
-from voltgate.client.screen import print_json, remark
+from voltgate.client.output import print_json, remark
 from voltgate.client.stream import Stream
-from voltgate.client.words import clean, clock, compact, word
+from voltgate.client.terminal_text import clean, clock, compact, word
 
 _SHORT = 160
 """Characters of a payload that are shown, unless all are asked for."""

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from http.client import responses
 from typing import Any
 
-from voltgate.client.words import clean
+from voltgate.client.terminal_text import clean
 
 _MOST_ERRORS = 5
 _LONGEST = 2000

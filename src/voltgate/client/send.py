@@ -9,8 +9,8 @@ import typer
 
 from voltgate.client.api import Api, path
 from voltgate.client.failure import Refused
-from voltgate.client.screen import print_json, remark
-from voltgate.client.words import clean, compact
+from voltgate.client.output import print_json, remark
+from voltgate.client.terminal_text import clean, compact
 
 LARGEST = 1024 * 1024
 """Bytes of a payload: what the API takes."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from voltgate.client.words import word
+from voltgate.client.terminal_text import word
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from typing import Any
 import typer
 
 from voltgate.client.api import Api, path
-from voltgate.client.screen import Json, print_facts, print_json, print_page, tally
+from voltgate.client.output import Json, print_facts, print_json, print_page, tally
 from voltgate.client.table import Column, show
-from voltgate.client.words import counted, moment, word
+from voltgate.client.terminal_text import counted, moment, word
 
 MOST_BACKENDS = 100_000
 """Backends that a list is read of."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from voltgate.ocpp.facts import SIGNED
+from voltgate.ocpp.actions import SIGNED
 from voltgate.ocpp.messages import UNREADABLE, Call
 
 

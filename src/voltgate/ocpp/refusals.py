@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from voltgate.ocpp.facts import plain_action
+from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.ocpp.schemas import check

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from voltgate.ocpp.actions import TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.dialect import SUBPROTOCOLS
-from voltgate.ocpp.facts import TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.turns import Bounds, Counts
 from voltgate.relay.events import Tallies
 from voltgate.relay.permit import Permit

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from voltgate.ocpp.facts import SIGNED, plain_action
+from voltgate.ocpp.actions import SIGNED, plain_action
 from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields, remote_start_of, token_of, with_fields
 from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
 from voltgate.ocpp.refusals import refusal

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from voltgate.ocpp.facts import ACTIONS, plain_action
+from voltgate.ocpp.actions import ACTIONS, plain_action
 from voltgate.ocpp.messages import Call, CarriedResult, Reply, Result, Unanswered
 
 

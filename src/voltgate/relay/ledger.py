@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from voltgate.ocpp.facts import ACTIONS, SIGNED, is_transaction, plain_action
+from voltgate.ocpp.actions import ACTIONS, SIGNED, is_transaction, plain_action
 from voltgate.ocpp.ids import GONE, Token, connector_of, request_of, reservation_of, token_of, with_fields
 from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result, Unanswered
 from voltgate.relay import named, numbered, standin

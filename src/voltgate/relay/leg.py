@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from voltgate.ocpp.facts import is_transaction
+from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.messages import FOREVER, Call, CarriedResult, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.backend import Backend

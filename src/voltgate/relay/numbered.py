@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from voltgate.ocpp.facts import plain_action
+from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import GONE, Token, compact, connector_of, token_of, with_fields
 from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
 from voltgate.relay.book import Transaction, digest

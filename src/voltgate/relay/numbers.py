@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from voltgate.ocpp.facts import SIGNED
+from voltgate.ocpp.actions import SIGNED
 from voltgate.ocpp.messages import Call
 from voltgate.relay.records import NumberRecord, Store
 

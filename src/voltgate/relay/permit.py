@@ -12,7 +12,7 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
-from voltgate.ocpp.facts import plain_action
+from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import compact, connector_of, is_ambiguous, plain_fields, with_fields
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from math import log
 from typing import Literal
 
-from voltgate.ocpp.facts import ACTIONS, plain_action
+from voltgate.ocpp.actions import ACTIONS, plain_action
 from voltgate.ocpp.ids import Token, connector_of, token_of
 from voltgate.ocpp.messages import Call
 from voltgate.relay.tokens import Tokens

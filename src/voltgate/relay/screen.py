@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from voltgate.ocpp.facts import SIGNED, is_transaction
+from voltgate.ocpp.actions import SIGNED, is_transaction
 from voltgate.ocpp.messages import SEND, Call, Error, Handler, Respond
 from voltgate.ocpp.schemas import check
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
+from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.facts import is_transaction
 from voltgate.ocpp.messages import FOREVER, SEND, Call, CarriedCall, Error, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
@@ -90,7 +90,7 @@ class Session:
         "_watched",
         "_wire",
         "boot",
-        "came",
+        "connected_at",
         "dial_context",
         "dialect",
         "ear",
@@ -143,7 +143,7 @@ class Session:
         self.station_full = False
         self._on_end = on_end
         self._wire: Wire | None = None
-        self.came = ports.clock()
+        self.connected_at = ports.clock()
         """When it began, on the clock of the wheel."""
         self._rate = 0.0
         self._registered = True
@@ -491,7 +491,7 @@ class Session:
         self.turns.end("The station has gone", now)
         for leg in list(self.legs.values()):
             leg.end("The station has gone")
-        self.ports.listen(StationWent(self.identity, code, reason, by, now - self.came))
+        self.ports.listen(StationWent(self.identity, code, reason, by, now - self.connected_at))
         if self.ear is not None:
             self.ear.close()
         self._on_end(self)

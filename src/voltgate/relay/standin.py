@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from voltgate.ocpp.facts import is_transaction, plain_action
+from voltgate.ocpp.actions import is_transaction, plain_action
 from voltgate.ocpp.ids import Token, compact, plain_fields, token_of
 from voltgate.ocpp.messages import Call, Reply, Respond, Result, unheard
 from voltgate.ocpp.schemas import check

@@ -11,15 +11,15 @@ import base64
 import hmac
 from typing import Any
 
-from voltgate.carriers.websocket.door import Admitted, Door, DoorSettings, Knock, Refused
 from voltgate.carriers.websocket.link import LinkSettings
+from voltgate.carriers.websocket.listener import Admitted, Handshake, Listener, ListenerSettings, Refused
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver, Wire
+from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.book import Book
 from voltgate.simulator.clock import Clock
+from voltgate.simulator.connection import Connection
 from voltgate.simulator.line import Line, Serials, Terms, Then
-from voltgate.simulator.manners import Manners
-from voltgate.simulator.place import Place
 from voltgate.simulator.tally import Tally
 
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
@@ -34,47 +34,47 @@ _FIRST_SERIAL = 1 << 31
 class StandIn:
     """The stand-in backend. `books` holds a book for each station, `places` the connection of each that is there."""
 
-    def __init__(self, manners: Manners, wheel: Wheel, clock: Clock) -> None:
-        self.manners = manners
+    def __init__(self, behaviour: Behaviour, wheel: Wheel, clock: Clock) -> None:
+        self.behaviour = behaviour
         self.wheel = wheel
         self.clock = clock
         self.tally = Tally()
         self.books: dict[str, Book] = {}
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, Connection] = {}
         self.connections = 0
         self._transactions = 0
 
-    async def admit(self, knock: Knock) -> Admitted | Refused:
+    async def admit(self, handshake: Handshake) -> Admitted | Refused:
         """Let in every station that offers a version we speak and brings the password, if there is one."""
-        version = next((name for name in knock.offered if name in VERSIONS), None)
-        identity = knock.identity
-        if self.manners.refuses is not None:
-            return Refused(self.manners.refuses, "The stand-in was told to refuse")
+        version = next((name for name in handshake.offered if name in VERSIONS), None)
+        identity = handshake.identity
+        if self.behaviour.refuses is not None:
+            return Refused(self.behaviour.refuses, "The stand-in was told to refuse")
         if version is None or not identity:
             return Refused(400, f"Offer one of {', '.join(VERSIONS)}, and name the station in the path")
-        if not self._has_password(knock.authorization, identity):
+        if not self._has_password(handshake.authorization, identity):
             return Refused(401, "The password is wrong", (("WWW-Authenticate", 'Basic realm="stand-in"'),))
         if len(self.books) >= MOST_STATIONS and identity not in self.books:
             return Refused(503, "The stand-in knows as many stations as it can")
         return Admitted(version, lambda link: self.enter(identity, version, link))
 
     def _has_password(self, authorization: bytes | None, identity: str) -> bool:
-        if self.manners.password is None:
+        if self.behaviour.password is None:
             return True
-        wanted = b"Basic " + base64.b64encode(f"{identity}:{self.manners.password}".encode())
+        wanted = b"Basic " + base64.b64encode(f"{identity}:{self.behaviour.password}".encode())
         return authorization is not None and hmac.compare_digest(wanted, authorization)
 
     def enter(self, identity: str, version: str, wire: Wire) -> Receiver:
         """Give a station that has connected by `wire` its place; returns the wire's receiver."""
         self.connections += 1
-        place = Place(self, identity, version, self.books.setdefault(identity, Book()))
-        terms = Terms.of_backend(version, self.manners.timeout)
+        place = Connection(self, identity, version, self.books.setdefault(identity, Book()))
+        terms = Terms.of_backend(version, self.behaviour.timeout)
         line = Line(place, wire, terms, self.tally, self.wheel, Serials(_FIRST_SERIAL + self.connections))
         self.places[identity] = place
         place.settle(line, self.clock.now())
         return line
 
-    def left(self, place: Place) -> None:
+    def left(self, place: Connection) -> None:
         """Hear that a connection has ended."""
         if self.places.get(place.identity) is place:
             del self.places[place.identity]
@@ -95,13 +95,13 @@ class StandIn:
         return {"connections": self.connections, "tally": self.tally.as_dict(), "stations": books}
 
 
-async def stand(backend: StandIn, host: str, port: int, *, prefix: str = "") -> Door:
-    """Open the stand-in's door. Raises OSError when the address cannot be had."""
-    settings = DoorSettings(f"ws://{host}:{port}", host, port, prefix=prefix, link=LinkSettings(ping=0))
+async def stand(backend: StandIn, host: str, port: int, *, prefix: str = "") -> Listener:
+    """Open the stand-in's listener. Raises OSError when the address cannot be had."""
+    settings = ListenerSettings(f"ws://{host}:{port}", host, port, prefix=prefix, link=LinkSettings(ping=0))
 
     def report(fault: Exception, where: object) -> None:
         asyncio.get_running_loop().call_exception_handler({"message": "the stand-in failed", "exception": fault})
 
-    door = Door(settings, backend.admit, backend.wheel, backend.clock.now, report=report)
-    await door.open()
-    return door
+    listener = Listener(settings, backend.admit, backend.wheel, backend.clock.now, report=report)
+    await listener.open()
+    return listener

@@ -13,17 +13,17 @@ from typing import Any
 
 from voltgate.relay.wire import Wire
 from voltgate.simulator import commands, say2, say16
+from voltgate.simulator.charging_session import ChargingSession, session
 from voltgate.simulator.dice import Dice
 from voltgate.simulator.history import Record
 from voltgate.simulator.line import Answer, Asked, Command, Line, Proof, Refused, Serials, Talk, Then
+from voltgate.simulator.load_station import LoadStation
 from voltgate.simulator.memory import Memory
 from voltgate.simulator.outbox import Outbox
 from voltgate.simulator.profile import Boots, Ids
 from voltgate.simulator.scene import Scene
-from voltgate.simulator.session import Session, session
 from voltgate.simulator.stream import Stream
 from voltgate.simulator.tally import Fault
-from voltgate.simulator.treadmill import Treadmill
 
 _BOOT_AGAIN = 5.0
 """Seconds until the next boot when the backend names none (an interval of 0 leaves it to the station)."""
@@ -45,9 +45,29 @@ class Charger:
     """
 
     __slots__ = (
-        "_beat_at", "_failures", "_lives", "_outbox", "_stopped", "booted", "dice", "history",
-        "identity", "interval", "line", "memory", "metering", "number", "password", "ping", "scene", "serials",
-        "sessions", "stage", "stream", "treadmill", "version",
+        "_beat_at",
+        "_failures",
+        "_lives",
+        "_outbox",
+        "_stopped",
+        "booted",
+        "dice",
+        "history",
+        "identity",
+        "interval",
+        "line",
+        "load_station",
+        "memory",
+        "metering",
+        "number",
+        "password",
+        "ping",
+        "scene",
+        "serials",
+        "sessions",
+        "stage",
+        "stream",
+        "version",
     )  # fmt: skip
 
     def __init__(
@@ -68,8 +88,8 @@ class Charger:
         self.ping = scene.conduct.ping
         self.history: list[Record] = []
         self.line: Talk | None = None
-        self.sessions: dict[int, Session] = {}
-        self.treadmill: Treadmill | None = None
+        self.sessions: dict[int, ChargingSession] = {}
+        self.load_station: LoadStation | None = None
         self.stream: Stream | None = None
         self._outbox = Outbox()
         self._failures = 0
@@ -219,14 +239,14 @@ class Charger:
 
     def _live(self, now: float) -> None:
         """Begin the daily life: a car for each connector now and then; or go on with the treadmill."""
-        if self.treadmill is not None:
-            self.treadmill.go_on(now)
+        if self.load_station is not None:
+            self.load_station.go_on(now)
         if self._lives:
             return
         self._lives = True
-        if self.scene.profile.treadmill:
-            self.treadmill = Treadmill(self, paced=self.scene.paced)
-            self.treadmill.go_on(now)
+        if self.scene.profile.load_station:
+            self.load_station = LoadStation(self, paced=self.scene.paced)
+            self.load_station.go_on(now)
         for connector in range(1, self.scene.profile.connectors + 1):
             self.await_car(connector, now)
 
@@ -333,7 +353,7 @@ class Charger:
         """Charge because the backend asked; `number` is its remoteStartId (2.x)."""
         self.charge(connector, tag, now, remote=number)
 
-    def running(self, name: int | str) -> Session | None:
+    def running(self, name: int | str) -> ChargingSession | None:
         """Find the session with this transaction."""
         return next(
             (running for running in self.sessions.values() if running.named == name and not running.ended), None
@@ -351,8 +371,8 @@ class Charger:
         if self.scene.profile.idle is not None and not self.scene.closing:
             self.scene.wheel.at(now + self.dice.between(*self.scene.profile.idle), self._arrival(connector))
 
-    def _arrival(self, connector: int) -> Arrival:
-        return Arrival(self, connector)
+    def _arrival(self, connector: int) -> Pending:
+        return Pending(self, connector)
 
     def charge(
         self, connector: int, tag: str, now: float, remote: int | None = None, length: float | None = None
@@ -408,8 +428,8 @@ class Charger:
             self.booted = False  # the backend does not know us: 2.x B01, B02
             self._boot(now)
         self._pump(now)
-        if self.treadmill is not None and self.idle:
-            self.treadmill.go_on(now)
+        if self.load_station is not None and self.idle:
+            self.load_station.go_on(now)
 
     def _exhausted(self, asked: Asked, answer: Answer) -> bool:
         """Tell whether a refused message was tried often enough. One that nobody answered never was."""
@@ -453,7 +473,7 @@ class Charger:
         """Take a SEND; no backend sends any (2.1 has one, from stations)."""
 
 
-class Arrival:
+class Pending:
     """A car on its way to a connector: what the wheel calls when it arrives."""
 
     __slots__ = ("_charger", "_connector")

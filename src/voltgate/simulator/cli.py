@@ -20,9 +20,9 @@ from rich.console import Console
 from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, StandIn, stand
+from voltgate.simulator.behaviour import Behaviour, Boot, Lie
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.manners import Boot, Lie, Manners
 from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Conduct, Ids, Profile
 from voltgate.simulator.show import follow, latencies, progress, verdict
 from voltgate.simulator.soap import SPOKEN, Soap
@@ -192,7 +192,7 @@ def backend(
     book: Annotated[Path | None, typer.Option(help="Write what it was told here at the end, as JSON.")] = None,
 ) -> None:
     """Run the stand-in backend: a strict little CSMS to try things with, and to test with by its bad manners."""
-    manners = Manners(
+    behaviour = Behaviour(
         boot=boot,
         interval=interval,
         silent=frozenset(filter(None, silent.split(","))),
@@ -207,18 +207,18 @@ def backend(
     parts = urlsplit(listen)
     if parts.scheme != "ws" or not parts.hostname or parts.port is None:
         raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
-    standing = _run(_stand(manners, parts.hostname, parts.port, parts.path.rstrip("/")))
+    standing = _run(_stand(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
     if book is not None:
         book.write_text(json.dumps(standing.as_dict()))
 
 
-async def _stand(manners: Manners, host: str, port: int, prefix: str) -> StandIn:
-    standing = StandIn(manners, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+async def _stand(behaviour: Behaviour, host: str, port: int, prefix: str) -> StandIn:
+    standing = StandIn(behaviour, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with stopping() as stop:
-        door = await stand(standing, host, port, prefix=prefix)
-        typer.echo(f"the stand-in backend listens on ws://{host}:{door.port}{prefix}")
+        listener = await stand(standing, host, port, prefix=prefix)
+        typer.echo(f"the stand-in backend listens on ws://{host}:{listener.port}{prefix}")
         await ticking(standing.wheel, time.monotonic, stop)
-        await door.close()
+        await listener.close()
     return standing
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from voltgate.ocpp import facts
+from voltgate.ocpp import actions
 from voltgate.simulator import answers, commands2, commands16
 from voltgate.simulator.line import Command as Asking
 
@@ -40,7 +40,7 @@ def obey(charger: Charger, request: Asking, now: float) -> None:
 def known(version: str) -> frozenset[str]:
     """Name the commands that a station of `version` obeys."""
     have = set(_table(version)) | set(answers.names(version))
-    return frozenset(have & facts.from_backends(version))
+    return frozenset(have & actions.from_backends(version))
 
 
 def _table(version: str) -> dict[str, Command]:

@@ -12,14 +12,14 @@ from pathlib import Path
 from rich.console import Console
 
 from voltgate.app import Running, serve
-from voltgate.carriers.websocket.door import Door
+from voltgate.carriers.websocket.listener import Listener
 from voltgate.config import read
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, StandIn, stand
+from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.cli import stopping, ticking
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.manners import Manners
 from voltgate.simulator.profile import PROFILES, Conduct
 from voltgate.simulator.show import follow
 from voltgate.telemetry import logs
@@ -30,7 +30,7 @@ _RAMP = 3.0
 _BACKEND = 9100
 """Where the stand-in usually listens."""
 
-_MANNERS = Manners(interval=30, commands=15.0)
+_MANNERS = Behaviour(interval=30, commands=15.0)
 
 _CONFIGURATION = """\
 [listen]
@@ -85,17 +85,17 @@ async def show(stations: int, duration: float | None, console: Console) -> None:
     """Run the demonstration until Ctrl-C, or for `duration` seconds. Raises OSError when no port is free."""
     standing = StandIn(_MANNERS, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with tempfile.TemporaryDirectory(prefix="voltgate-demo-") as folder, stopping() as stop:
-        door = await _stand(standing)
+        listener = await _stand(standing)
         try:
-            ports = _ports(door.port)
+            ports = _ports(listener.port)
             file = Path(folder) / "voltgate.toml"
             file.write_text(_CONFIGURATION.format(stations=ports.stations, http=ports.http, backend=ports.backend))
             await _gateway(file, ports, standing, _plan(ports, stations, duration), stop, console)
         finally:
-            await door.close()
+            await listener.close()
 
 
-async def _stand(standing: StandIn) -> Door:
+async def _stand(standing: StandIn) -> Listener:
     try:
         return await stand(standing, "127.0.0.1", _BACKEND)
     except OSError:

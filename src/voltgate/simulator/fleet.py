@@ -203,9 +203,9 @@ class Fleet:
         def step() -> None:
             now = self.clock.now()
             while self._paced <= now:
-                treadmill = next(turns).treadmill
-                if treadmill is not None:
-                    treadmill.step(now, self._paced)
+                load_station = next(turns).load_station
+                if load_station is not None:
+                    load_station.step(now, self._paced)
                 self._paced += 1 / rate
             self._pacing = asyncio.get_running_loop().call_later(max(0.0, self._paced - now), step)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-from voltgate.ocpp import facts
+from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import check, knows
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Wire
@@ -203,12 +203,12 @@ class Terms:
     @classmethod
     def of_station(cls, version: str, timeout: float) -> Terms:
         """Give the terms of a simulated station."""
-        return cls(version, facts.from_backends(version), timeout)
+        return cls(version, actions.from_backends(version), timeout)
 
     @classmethod
     def of_backend(cls, version: str, timeout: float) -> Terms:
         """Give the terms of the stand-in backend: a station may keep several calls open."""
-        return cls(version, facts.from_stations(version), timeout, None)
+        return cls(version, actions.from_stations(version), timeout, None)
 
 
 class Line:
@@ -419,7 +419,7 @@ class Line:
 
     def _call(self, parts: list[Any], text: bytes, now: float) -> None:
         kind, message_id = parts[0], parts[1]
-        if len(parts) == 5 and isinstance(parts[3], str) and parts[3].endswith(facts.SIGNED):
+        if len(parts) == 5 and isinstance(parts[3], str) and parts[3].endswith(actions.SIGNED):
             parts = [kind, message_id, *parts[3:]]  # as 2.1 Part 4 section 7.1 prints a signed message
         refusal = self._objection(parts)
         if kind == frames.SEND:
@@ -452,7 +452,7 @@ class Line:
         if len(parts[1]) > frames.LONGEST_ID and self.terms.version.startswith("ocpp2"):
             return Refused("FormatViolation", "a message id has at most 36 characters")
         action = parts[2]
-        if action.endswith(facts.SIGNED) and self._has(action):
+        if action.endswith(actions.SIGNED) and self._has(action):
             return None
         violation = check(self.terms.version, action, "request", parts[3])
         if violation is not None and violation.code == "NotImplemented":
@@ -462,7 +462,7 @@ class Line:
         return None if violation is None else Refused(violation.code, violation.description)
 
     def _has(self, action: str) -> bool:
-        return knows(self.terms.version, action.removesuffix(facts.SIGNED))
+        return knows(self.terms.version, action.removesuffix(actions.SIGNED))
 
     @property
     def _format_violation(self) -> str:

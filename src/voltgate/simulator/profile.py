@@ -29,7 +29,7 @@ class Profile:
     charging: Span = (120.0, 1200.0)
     samples: int = 1
     think: Span = (0.0, 0.0)
-    treadmill: bool = False
+    load_station: bool = False
 
 
 PROFILES = {
@@ -42,7 +42,7 @@ PROFILES = {
         Profile("fast", 2, 300.0, 30.0, (120.0, 1200.0), (600.0, 2400.0), samples=12),
         Profile("busy", 1, None, 1.0, (0.1, 1.0), (1.0, 4.0), samples=4),
         Profile("idle", 1, None, idle=None),
-        Profile("treadmill", 1, None, idle=None, treadmill=True),
+        Profile("treadmill", 1, None, idle=None, load_station=True),
     )
 }
 """Lazy to fast are estimates from the field; busy and treadmill are for load, lively is for watching."""

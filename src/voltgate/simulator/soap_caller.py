@@ -11,14 +11,14 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from voltgate.carriers.websocket import tls
-from voltgate.carriers.websocket.names import Names
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.writing import CONTENT_TYPE
 from voltgate.simulator.soap_http import Garbled, Message, Reader, post
 
 KEPT_ALIVE = 4.0
 """Seconds after which an idle connection is not used again: servers close theirs after five or more."""
 
-_NAMES = Names()
+_NAMES = Resolver()
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Access:
     many to one address (0: no limit). Somebody who got in from an address is not held back by others there.
     """
 
-    __slots__ = ("_callers", "_clock", "_configured", "_made", "_throttle")
+    __slots__ = ("_api_access", "_clock", "_configured", "_made", "_throttle")
 
     def __init__(
         self, tokens: Iterable[KnownToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
@@ -78,7 +78,7 @@ class Access:
 
     def _look_up_anew(self) -> None:
         known = (*self._made, *self._configured)
-        self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in known}
+        self._api_access = {token.digest: Caller(token.name, token.role, token.backend) for token in known}
 
     @property
     def configured(self) -> tuple[KnownToken, ...]:
@@ -96,7 +96,7 @@ class Access:
         if wait > 0:
             raise _too_many(wait)
         counted = self._throttle.begin(digest.hex(), address, now)
-        found = self._callers.get(digest)
+        found = self._api_access.get(digest)
         if found is None:
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)

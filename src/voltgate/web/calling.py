@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from voltgate.ocpp.facts import SIGNED, from_backends, plain_action
+from voltgate.ocpp.actions import SIGNED, from_backends, plain_action
 from voltgate.ocpp.messages import Call, Reason, Reply, Result, Unanswered
 from voltgate.ocpp.schemas import check
 from voltgate.relay.session import Session

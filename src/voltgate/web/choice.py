@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from voltgate.dialler import version_of
 from voltgate.directory.claims import Holding
 from voltgate.directory.stations import Station
-from voltgate.gateway import World
+from voltgate.gateway import Snapshot
 from voltgate.relay.session import Session
 
 StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route"]
@@ -33,9 +33,9 @@ class Choice:
     What can be told from the identity or the session alone is asked first: only what is left is looked up.
     """
 
-    def __init__(self, world: World, sessions: Mapping[str, Session], wanted: Filter, sort: StationSort) -> None:
-        self._directory = world.directory
-        self._routes = world.routes
+    def __init__(self, snapshot: Snapshot, sessions: Mapping[str, Session], wanted: Filter, sort: StationSort) -> None:
+        self._directory = snapshot.directory
+        self._routes = snapshot.routes
         self._sessions = dict(sessions)
         self._wanted = wanted
         self._text = None if wanted.text is None else wanted.text.casefold()
@@ -106,5 +106,5 @@ class Choice:
                 return "" if station is None else station.route, key
             case _:
                 session = self._sessions.get(key)
-                came = 0.0 if session is None else session.came
-                return session is None, came if self._sort == "since" else -came, key
+                connected_at = 0.0 if session is None else session.connected_at
+                return session is None, connected_at if self._sort == "since" else -connected_at, key

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from voltgate.web.access import Access
 from voltgate.web.api import install
 from voltgate.web.connections import Connection
-from voltgate.web.made import MadeTokens
+from voltgate.web.issued_tokens import IssuedTokens
 
 Readiness = Callable[[], dict[str, Any]]
 """Gives `{"ready": bool, ...}` with one entry for each part."""
@@ -28,7 +28,7 @@ def application(
     readiness: Readiness,
     version: str,
     access: Access | None = None,
-    made: MadeTokens | None = None,
+    made: IssuedTokens | None = None,
     resources: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """Build the web application: health and metrics, and with `access` the API with these resources."""

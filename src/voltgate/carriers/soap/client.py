@@ -16,7 +16,7 @@ import httptools
 
 from voltgate.carriers.soap.coding import Misencoded, decoded
 from voltgate.carriers.websocket import tls
-from voltgate.carriers.websocket.heads import Headers
+from voltgate.carriers.websocket.http_head import Headers
 from voltgate.ocpp.soap.names import Edition
 from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
@@ -59,7 +59,7 @@ class Target:
     secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
     server: tuple[str, int, bool] = ("", 0, False)
     """What connections are kept for."""
-    heads: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
+    http_head: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
     """The heads of requests, by action, edition of SOAP and more headers."""
 
 
@@ -295,9 +295,9 @@ class Client:
 
         `connect` and `patience` are the seconds that the connection and all of it may take.
         """
-        head = to.heads.get((action, edition, headers))
+        head = to.http_head.get((action, edition, headers))
         if head is None:
-            head = to.heads[action, edition, headers] = _head(to, edition, action, headers, self._agent)
+            head = to.http_head[action, edition, headers] = _head(to, edition, action, headers, self._agent)
         request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
         deadline = self._clock() + patience
         server = self._server(to)

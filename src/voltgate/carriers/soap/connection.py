@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import httptools
 
 from voltgate.carriers.soap.coding import Misencoded, Oversized, decoded, encoded
-from voltgate.carriers.websocket.arrival import Arrival, Host
-from voltgate.carriers.websocket.heads import Headers, Refused, Request
+from voltgate.carriers.websocket.http_head import Headers, Refused, Request
+from voltgate.carriers.websocket.pending import Host, Pending
 
 _MOST_QUEUED = 4
 """Requests that may come before the ones before them are answered; then nothing more is read."""
@@ -116,7 +116,7 @@ class _Phase(enum.Enum):
     READING = "reads a request"
 
 
-class Connection(Arrival):
+class Connection(Pending):
     """One connection of a SOAP station or backend, which is kept open for the next request."""
 
     __slots__ = (

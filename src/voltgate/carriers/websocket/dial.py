@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from voltgate.carriers.websocket import deflate, heads, sockets, tls
-from voltgate.carriers.websocket.heads import Response
+from voltgate.carriers.websocket import deflate, http_head, sockets, tls
+from voltgate.carriers.websocket.http_head import Response
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Report, Role
-from voltgate.carriers.websocket.names import Names
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.ocpp.wheel import Wheel
 
@@ -29,7 +29,7 @@ class Verdict:
 
     status: int | None
     reason: str
-    headers: heads.Headers = field(default=(), repr=False)
+    headers: http_head.Headers = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 
 
@@ -44,7 +44,7 @@ class _Place:
     path: str
 
 
-_NAMES = Names()
+_NAMES = Resolver()
 
 
 async def dial(
@@ -61,7 +61,7 @@ async def dial(
     counts: LinkCounts | None = None,
     name: str = "",
     keep_alive: KeepAlive = KeepAlive(),  # noqa: B008 - frozen
-    names: Names = _NAMES,
+    names: Resolver = _NAMES,
 ) -> Link | Verdict:
     """Open a websocket to `url` (ws or wss) within `timeout` seconds. Never follows a redirect.
 
@@ -121,7 +121,7 @@ def _server(base: str) -> tuple[str, int, str, bool]:
 
 
 async def _connect(
-    caller: _Caller, place: _Place, context: tls_module.SSLContext | None, within: float, names: Names
+    caller: _Caller, place: _Place, context: tls_module.SSLContext | None, within: float, names: Resolver
 ) -> None:
     """Connect to the first address that can be had. Raises OSError."""
     problem: OSError = OSError(f"{place.host} has no address")
@@ -159,7 +159,7 @@ class _Caller(asyncio.Protocol):
         self._offer = offer
         self._compress = compress
         more = [*headers, ("Sec-WebSocket-Extensions", deflate.OFFER)] if compress else headers
-        self._request = heads.asking(place.authority, place.path, self._key, offer, more)
+        self._request = http_head.asking(place.authority, place.path, self._key, offer, more)
         self._keep_alive = keep_alive
         self._data = b""
         self._response: Response | None = None
@@ -179,12 +179,12 @@ class _Caller(asyncio.Protocol):
             return None  # it stays for whoever takes over
         if self._response is not None:
             return self._refused(self._response, False)
-        end = self._data.find(heads.END)
+        end = self._data.find(http_head.END)
         if end < 0 and len(self._data) > HEAD_LIMIT:
             return self._settle(Verdict(None, f"the head of the answer is longer than {HEAD_LIMIT} bytes"))
         if end >= 0:
             head, self._data = self._data[: end + 4], self._data[end + 4 :]
-            self._judge(heads.read_response(head, HEAD_COUNT))
+            self._judge(http_head.read_response(head, HEAD_COUNT))
         return None
 
     def _judge(self, response: Response | str) -> None:
@@ -197,7 +197,7 @@ class _Caller(asyncio.Protocol):
             self._settle(self._opened(response))
 
     def _opened(self, response: Response) -> _Opened | Verdict:
-        wrong = heads.disagreement(response, self._key, self._offer)
+        wrong = http_head.disagreement(response, self._key, self._offer)
         agreed = None
         try:
             agreed = deflate.confirm(response.all("sec-websocket-extensions"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class DoorLimits:
+class ListenerLimits:
     """What one listener puts up with. Times in seconds, sizes in bytes; 0 connections or handshakes: no limit."""
 
     head_bytes: int = 16 << 10

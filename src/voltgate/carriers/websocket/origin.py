@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from voltgate.carriers.websocket.heads import Request, tokens
+from voltgate.carriers.websocket.http_head import Request, tokens
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address

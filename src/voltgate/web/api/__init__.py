@@ -12,7 +12,7 @@ from voltgate.web import docs, problems
 from voltgate.web.access import Access, anybody
 from voltgate.web.api import me, tokens
 from voltgate.web.bodies import Bodies
-from voltgate.web.made import MadeTokens
+from voltgate.web.issued_tokens import IssuedTokens
 
 ROOT = "/api/v1"
 
@@ -25,7 +25,9 @@ def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
     return router
 
 
-def install(app: FastAPI, access: Access, made: MadeTokens | None = None, resources: Iterable[APIRouter] = ()) -> None:
+def install(
+    app: FastAPI, access: Access, made: IssuedTokens | None = None, resources: Iterable[APIRouter] = ()
+) -> None:
     """Give an application the API. Routers find what they need in `app.state`: `access` and `made` are set here."""
     app.state.access = access
     app.state.made = made

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from voltgate.relay.records import AuditRecord, StoreAway
 from voltgate.store.audit import AuditQuery, read_cursor, write_cursor
 from voltgate.web.access import Viewer
-from voltgate.web.api.at_desk import AtDesk
+from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.models import AuditLine, AuditPage
 from voltgate.web.problems import Problem, declared, invalid
 from voltgate.web.times import stamp
@@ -19,7 +19,7 @@ router = APIRouter(tags=["audit"])
 
 @router.get("/audit", summary="Read the audit trail", responses=declared(422, 503))
 async def trail(
-    desk: AtDesk,
+    queries: QueriesDependency,
     _: Viewer,
     station: Annotated[str | None, Query(max_length=255)] = None,
     backend: Annotated[str | None, Query(max_length=100, description='A backend, or "api:NAME" for a caller.')] = None,
@@ -28,13 +28,13 @@ async def trail(
     cursor: Annotated[str | None, Query(max_length=200, description="Where the part before ended.")] = None,
 ) -> AuditPage:
     """Give the newest lines of the audit trail; `cursor` leads on to older ones."""
-    engine = None if desk.database is None else desk.database.engine
+    engine = None if queries.database is None else queries.database.engine
     if engine is None:
         raise Problem(503, "Service Unavailable", "There is no database: the audit trail is not kept.")
-    key = None if station is None else desk.world.directory.key(station)
+    key = None if station is None else queries.snapshot.directory.key(station)
     query = AuditQuery(key, backend, outcome, limit, _after(cursor))
     try:
-        records = await desk.trail.read(engine, query)
+        records = await queries.trail.read(engine, query)
     except StoreAway as away:
         raise Problem(503, "Service Unavailable", f"The audit trail cannot be read: {away}.") from None
     more = write_cursor(records[-1]) if len(records) == limit else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from voltgate.web.access import Operator
-from voltgate.web.api.at_desk import AtDesk, Identity
+from voltgate.web.api.dependencies import Identity, QueriesDependency
 from voltgate.web.calling import Asker, call
 from voltgate.web.models import CallAnswered, CallAsked
 from voltgate.web.problems import declared
@@ -19,9 +19,9 @@ router = APIRouter(tags=["stations"])
     response_model_exclude_unset=True,
     responses=declared(404, 409, 413, 422, 503, 504),
 )
-async def make(desk: AtDesk, caller: Operator, identity: Identity, asked: CallAsked) -> CallAnswered:
+async def make(queries: QueriesDependency, caller: Operator, identity: Identity, asked: CallAsked) -> CallAnswered:
     """Make a call to a connected station when its turn comes, and give what the station answered.
 
     Numbers in it are the station's own. 504: no answer came; `sent` says whether the call may have reached the station.
     """
-    return await call(desk.session(identity), Asker(caller.name), asked)
+    return await call(queries.session(identity), Asker(caller.name), asked)

@@ -173,11 +173,11 @@ async def listed(
 ) -> Page[Claimed] | PlainTextResponse:
     """List the stations that a backend claims, in the order of their identities."""
     _claimant(request, name)
-    desk, holding = request.app.state.desk, _claiming(request).register.claims.of(name)
+    queries, holding = request.app.state.queries, _claiming(request).register.claims.of(name)
     keys = (key for key, _ in holding)
     if form == "hosts":
-        return PlainTextResponse(await _hosts(request, desk.host_of(name), holding))
-    found, total = await desk.sorter.part(keys, _any, str, part)
+        return PlainTextResponse(await _hosts(request, queries.host_of(name), holding))
+    found, total = await queries.sorter.part(keys, _any, str, part)
     return page_of([Claimed(**_claimed(request, holding, key)) for key in found], total, part)
 
 
@@ -206,8 +206,8 @@ async def all_claims(
     contested: Annotated[bool | None, Query(description="Only stations that several, or not several, claim.")] = None,
 ) -> Page[ClaimOfAll]:
     """List the claims of every backend, in the order of identities and backends."""
-    desk, register = request.app.state.desk, _claiming(request).register
-    wanted = None if station is None else desk.world.directory.key(station)
+    queries, register = request.app.state.queries, _claiming(request).register
+    wanted = None if station is None else queries.snapshot.directory.key(station)
     holdings = register.claims.holdings  # of one moment, however long the list is gone through
 
     def all_of_them() -> Iterator[tuple[str, str]]:
@@ -219,7 +219,7 @@ async def all_claims(
     def is_wanted(claim: tuple[str, str]) -> bool:
         return contested is None or (len(register.standing(claim[0])) > 1) is contested
 
-    found, total = await desk.sorter.part(all_of_them(), is_wanted, tuple, part)
+    found, total = await queries.sorter.part(all_of_them(), is_wanted, tuple, part)
     items = []
     for key, name in found:
         item = _claimed(request, holdings[name], key)
@@ -277,7 +277,7 @@ def _strings(identities: list[str], where: str) -> list[str]:
 
 async def _check(request: Request, who: Claimant, identities: list[str], where: str) -> None:
     """See that every identity can be one, and that the backend may claim it. Raises Problem 422 and 403."""
-    objection = request.app.state.desk.world.directory.objection
+    objection = request.app.state.queries.snapshot.directory.objection
     wrong: list[dict[str, Any]] = []
     barred: list[str] = []
     number = 0

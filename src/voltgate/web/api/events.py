@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import Response
 
 from voltgate.web.access import Viewer
-from voltgate.web.api.at_desk import AtDesk
+from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.event_log import KINDS, EventLog, Noted
 from voltgate.web.problems import declared, invalid
 from voltgate.web.stream import COMMENT, QUIET, EventStream, Pieces, event_text
@@ -24,7 +24,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
 
 @router.get("/events", summary="Watch what happens", response_class=Response, responses=STREAM | declared(503))
 async def events(
-    desk: AtDesk,
+    queries: QueriesDependency,
     _: Viewer,
     station: Annotated[str | None, Query(max_length=100, description="Only of this station.")] = None,
     kind: Annotated[list[str] | None, Query(max_length=20, description="Only of these kinds.")] = None,
@@ -37,14 +37,14 @@ async def events(
     for unknown in {*(kind or ())} - KINDS:
         known = ", ".join(sorted(KINDS))
         raise invalid([{"loc": ("query", "kind"), "msg": f"there is no {unknown}; kinds are {known}"}])
-    key = None if station is None else desk.world.directory.key(station)
-    fold = desk.world.directory.key
+    key = None if station is None else queries.snapshot.directory.key(station)
+    fold = queries.snapshot.directory.key
 
     def wanted(noted: Noted) -> bool:
         of = getattr(noted.event, "station", "")
         return (not kind or noted.kind in kind) and (key is None or fold(of) == key)
 
-    return EventStream(_pieces(desk.events, _number(last_event_id), wanted), desk.streams)
+    return EventStream(_pieces(queries.events, _number(last_event_id), wanted), queries.streams)
 
 
 def _number(last: str | None) -> int | None:

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from voltgate.web.access import Operator
-from voltgate.web.api.at_desk import AtDesk
+from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.api.events import STREAM
-from voltgate.web.desk import Desk
 from voltgate.web.problems import declared
+from voltgate.web.queries import Queries
 from voltgate.web.stream import EventStream, Pieces
 from voltgate.web.tail import Tail
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["live"])
 
 @router.get("/messages", summary="Listen to messages", response_class=Response, responses=STREAM | declared(503))
 async def messages(
-    desk: AtDesk,
+    queries: QueriesDependency,
     _: Operator,
     station: Annotated[str | None, Query(max_length=255, description="Only of this station.")] = None,
 ) -> EventStream:
@@ -28,16 +28,16 @@ async def messages(
 
     Who reads too slowly loses messages: they are counted in an event `lost`.
     """
-    key = None if station is None else desk.world.directory.key(station)
-    return EventStream(_pieces(desk, Tail(desk.gateway, desk.taps, key)), desk.streams)
+    key = None if station is None else queries.snapshot.directory.key(station)
+    return EventStream(_pieces(queries, Tail(queries.gateway, queries.taps, key)), queries.streams)
 
 
-async def _pieces(desk: Desk, tail: Tail) -> Pieces:
-    desk.tails.add(tail)
+async def _pieces(queries: Queries, tail: Tail) -> Pieces:
+    queries.tails.add(tail)
     pieces = tail.pieces()
     try:
         async for piece in pieces:
             yield piece
     finally:
-        desk.tails.discard(tail)
+        queries.tails.discard(tail)
         await pieces.aclose()

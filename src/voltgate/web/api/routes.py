@@ -6,27 +6,27 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from voltgate.ocpp.facts import from_stations, plain_action
+from voltgate.ocpp.actions import from_stations, plain_action
 from voltgate.ocpp.ids import Token
 from voltgate.web import models
 from voltgate.web.access import Viewer
-from voltgate.web.api.at_desk import AtDesk
-from voltgate.web.desk import Desk
+from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import declared, invalid
+from voltgate.web.queries import Queries
 
 router = APIRouter(tags=["routes"])
 
 
 @router.get("/routes", summary="List routes")
-async def routes(desk: AtDesk, _: Viewer, part: AskedPart) -> Page[models.Route]:
+async def routes(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page[models.Route]:
     """List the routes, with their rules as they are configured."""
-    return cut([desk.route(name) for name in desk.world.routes], part)
+    return cut([queries.route(name) for name in queries.snapshot.routes], part)
 
 
 @router.get("/routes/match", summary="Ask which rule a call would meet", responses=declared(404, 422))
 async def match(
-    desk: AtDesk,
+    queries: QueriesDependency,
     _: Viewer,
     station: Annotated[str, Query(min_length=1, max_length=255)],
     action: Annotated[str, Query(min_length=1, max_length=100)],
@@ -36,19 +36,19 @@ async def match(
     connector: Annotated[int | None, Query(ge=0, le=1_000_000, description="Connector (1.6) or EVSE (2.x).")] = None,
 ) -> models.Match:
     """Say which rule of its route a call of this station would meet, and who would answer."""
-    known = desk.find(station)
-    spoken = version or _spoken(desk, known.key)
+    known = queries.find(station)
+    spoken = version or _spoken(queries, known.key)
     if plain_action(action) not in from_stations(spoken):
         raise invalid([{"loc": ("query", "action"), "msg": f"no station of {spoken} sends it"}])
-    return desk.match(known, action, None if token is None else Token(token, token_type), connector)
+    return queries.match(known, action, None if token is None else Token(token, token_type), connector)
 
 
-def _spoken(desk: Desk, key: str) -> str:
-    session = desk.gateway.sessions.get(key)
+def _spoken(queries: Queries, key: str) -> str:
+    session = queries.gateway.sessions.get(key)
     return "ocpp1.6" if session is None else session.dialect.version
 
 
 @router.get("/routes/{name}", summary="Show a route", responses=declared(404))
-async def route(desk: AtDesk, _: Viewer, name: Annotated[str, Path(max_length=64)]) -> models.Route:
+async def route(queries: QueriesDependency, _: Viewer, name: Annotated[str, Path(max_length=64)]) -> models.Route:
     """Show one route."""
-    return desk.route(name)
+    return queries.route(name)

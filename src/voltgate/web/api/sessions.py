@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from voltgate.relay.session import Session
 from voltgate.web import models
 from voltgate.web.access import Viewer
-from voltgate.web.api.at_desk import AtDesk, Identity
+from voltgate.web.api.dependencies import Identity, QueriesDependency
 from voltgate.web.paging import AskedPart, Page, page_of
 from voltgate.web.problems import Problem, declared
 
@@ -20,7 +20,7 @@ Sort = Literal["identity", "-identity", "since", "-since", "route", "-route"]
 
 @router.get("/sessions", summary="List sessions", responses=declared(503))
 async def sessions(
-    desk: AtDesk,
+    queries: QueriesDependency,
     _: Viewer,
     part: AskedPart,
     route: Annotated[str | None, Query(max_length=64)] = None,
@@ -39,18 +39,18 @@ async def sessions(
 
     def rank(session: Session) -> tuple[float | str, str]:
         name = sort.removeprefix("-")
-        first = session.came if name == "since" else session.route if name == "route" else ""
+        first = session.connected_at if name == "since" else session.route if name == "route" else ""
         return first, session.key
 
-    there = list(desk.gateway.sessions.values())
-    found, total = await desk.sorter.part(there, wanted, rank, part, backwards=sort.startswith("-"))
-    return page_of([desk.session_of(session) for session in found], total, part)
+    there = list(queries.gateway.sessions.values())
+    found, total = await queries.sorter.part(there, wanted, rank, part, backwards=sort.startswith("-"))
+    return page_of([queries.session_of(session) for session in found], total, part)
 
 
 @router.get("/sessions/{identity}", summary="Show a session", responses=declared(404))
-async def session(desk: AtDesk, _: Viewer, identity: Identity) -> models.Session:
+async def session(queries: QueriesDependency, _: Viewer, identity: Identity) -> models.Session:
     """Show the session of a connected station."""
-    found = desk.gateway.sessions.get(desk.world.directory.key(identity))
+    found = queries.gateway.sessions.get(queries.snapshot.directory.key(identity))
     if found is None:
         raise Problem(404, "Not Found", "No such station is connected.")
-    return desk.session_of(found)
+    return queries.session_of(found)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from voltgate.relay.session import GOING_AWAY
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
-from voltgate.web.api.at_desk import AtDesk, Identity
+from voltgate.web.api.dependencies import Identity, QueriesDependency
 from voltgate.web.choice import Filter, StationSort
 from voltgate.web.paging import AskedPart, Page
 from voltgate.web.problems import declared
@@ -22,7 +22,7 @@ log = structlog.get_logger("voltgate.web")
 
 @router.get("/stations", summary="List stations", responses=declared(503))
 async def stations(
-    desk: AtDesk,
+    queries: QueriesDependency,
     _: Viewer,
     part: AskedPart,
     q: Annotated[str | None, Query(max_length=100, description="Part of the identity or the name.")] = None,
@@ -35,26 +35,26 @@ async def stations(
 ) -> Page[models.Station]:
     """List the stations that are known one by one, and those that are connected."""
     wanted = Filter(q, route, backend, tag, connected, version)
-    return await desk.stations(wanted, sort, part)
+    return await queries.stations(wanted, sort, part)
 
 
 @router.get("/stations/{identity}", summary="Show a station", responses=declared(404))
-async def station(desk: AtDesk, _: Viewer, identity: Identity) -> models.StationInFull:
+async def station(queries: QueriesDependency, _: Viewer, identity: Identity) -> models.StationInFull:
     """Show a station, with its session if it is connected."""
-    return desk.station_in_full(desk.find(identity))
+    return queries.station_in_full(queries.find(identity))
 
 
 @router.delete("/stations/{identity}", summary="Forget a station", status_code=204, responses=declared(404, 503))
-async def forget(desk: AtDesk, _: Operator, identity: Identity) -> None:
+async def forget(queries: QueriesDependency, _: Operator, identity: Identity) -> None:
     """Take back that a waiting station was accepted. If it is connected and nothing else admits it, it has to go."""
-    await desk.forget(identity)
+    await queries.forget(identity)
 
 
 @router.post(
     "/stations/{identity}/disconnect", summary="Disconnect a station", status_code=202, responses=declared(404, 409)
 )
-async def disconnect(desk: AtDesk, caller: Operator, identity: Identity) -> None:
+async def disconnect(queries: QueriesDependency, caller: Operator, identity: Identity) -> None:
     """Close the connection of a station: it will come again."""
-    session = desk.session(identity)
+    session = queries.session(identity)
     log.info("station is disconnected", station=session.identity, by=caller.name)
     session.end(GOING_AWAY, "Disconnected by an operator")

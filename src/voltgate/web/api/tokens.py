@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Access, Admin, PersonRole, Role
-from voltgate.web.made import MOST, MadeTokens
+from voltgate.web.issued_tokens import MOST, IssuedTokens
 from voltgate.web.problems import Problem, declared
 
 router = APIRouter(tags=["tokens"])
@@ -104,8 +104,8 @@ def _access(request: Request) -> Access:
     return access
 
 
-def _made(request: Request) -> MadeTokens:
-    made: MadeTokens | None = request.app.state.made
+def _made(request: Request) -> IssuedTokens:
+    made: IssuedTokens | None = request.app.state.made
     if made is None:
         raise Problem(503, "Service Unavailable", 'There is no database to keep a token in: store.url is "off".')
     return made
@@ -116,7 +116,7 @@ def _all(request: Request) -> list[Token]:
         Token(name=token.name, role=token.role, backend=token.backend, source="configuration", at=None, by=None)
         for token in _access(request).configured
     ]
-    made: MadeTokens | None = request.app.state.made
+    made: IssuedTokens | None = request.app.state.made
     records = [] if made is None else sorted(made.records, key=lambda record: record.name)
     return configured + [
         Token.model_validate(

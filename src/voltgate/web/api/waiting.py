@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from voltgate.directory.waiting import Stranger
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
-from voltgate.web.api.at_desk import AtDesk, Identity
+from voltgate.web.api.dependencies import Identity, QueriesDependency
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -16,9 +16,9 @@ router = APIRouter(tags=["waiting"])
 
 
 @router.get("/waiting", summary="List waiting stations")
-async def waiting(desk: AtDesk, _: Viewer, part: AskedPart) -> Page[models.Waiting]:
+async def waiting(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page[models.Waiting]:
     """List the stations that were turned away because nobody knows them, whoever came last first."""
-    return cut([_shown(stranger) for stranger in desk.strangers()], part)
+    return cut([_shown(stranger) for stranger in queries.strangers()], part)
 
 
 def _shown(stranger: Stranger) -> models.Waiting:
@@ -36,14 +36,16 @@ def _shown(stranger: Stranger) -> models.Waiting:
 @router.post(
     "/waiting/{identity}/accept", summary="Accept a station", status_code=201, responses=declared(404, 409, 422, 503)
 )
-async def accept(desk: AtDesk, caller: Operator, identity: Identity, asked: models.Acceptance) -> models.Station:
+async def accept(
+    queries: QueriesDependency, caller: Operator, identity: Identity, asked: models.Acceptance
+) -> models.Station:
     """Let a station in on a route from now on. It gets in when it comes again."""
-    return await desk.accept(identity, asked.route, caller.name)
+    return await queries.accept(identity, asked.route, caller.name)
 
 
 @router.delete("/waiting/{identity}", summary="Strike out a waiting station", status_code=204, responses=declared(404))
-async def strike_out(desk: AtDesk, _: Operator, identity: Identity) -> None:
+async def strike_out(queries: QueriesDependency, _: Operator, identity: Identity) -> None:
     """Take a station off the list; if it comes again, it is listed again."""
-    if not any(stranger.identity == identity for stranger in desk.gateway.waiting_room):
+    if not any(stranger.identity == identity for stranger in queries.gateway.waiting_room):
         raise Problem(404, "Not Found", "No such station waits.")
-    desk.gateway.waiting_room.forget(identity)
+    queries.gateway.waiting_room.forget(identity)

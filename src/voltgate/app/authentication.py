@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from voltgate.carriers.websocket.door import Knock, Refused
+from voltgate.carriers.websocket.listener import Handshake, Refused
 from voltgate.config import Config
 from voltgate.directory.passwords import Denied, Passwords
 from voltgate.directory.stations import Station
@@ -13,7 +13,7 @@ from voltgate.directory.throttle import Throttle
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
-class Entrance:
+class Authentication:
     """Remembers, over changes of the configuration, which passwords were right and who guessed too often."""
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Entrance:
         self._throttle.per_minute = config.limits.failed_logins
         self._passwords.case_sensitive = config.directory.case_sensitive
 
-    async def check(self, station: Station, knock: Knock) -> Refused | None:
+    async def check(self, station: Station, handshake: Handshake) -> Refused | None:
         """Say why a station may not come in; None lets it in."""
-        denied = await self._passwords.check(station, knock.authorization, knock.address, knock.offered)
+        denied = await self._passwords.check(station, handshake.authorization, handshake.address, handshake.offered)
         return None if denied is None else _refused(denied)
 
     def close(self) -> None:

@@ -18,8 +18,8 @@ from voltgate.carriers.soap.client import Client, Target, target
 from voltgate.carriers.soap.connection import Answer, Answered, Post
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
-from voltgate.carriers.websocket.door import Knock, Refused
 from voltgate.carriers.websocket.limits import Census
+from voltgate.carriers.websocket.listener import Handshake, Refused
 from voltgate.directory.stations import Credentials, Station
 from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
@@ -174,7 +174,7 @@ class SoapGateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._census = Census()
         self.addresses_ignored = 0
-        self._world = gateway.world
+        self._snapshot = gateway.snapshot
         self._changes = 0
 
     def take(self, post: Post, answered: Answered) -> None:
@@ -205,13 +205,13 @@ class SoapGateway:
 
     def _age(self) -> int:
         """Give a number for the configuration in force: what a station proved by another one is looked at again."""
-        if self._world is not self._gateway.world:
-            self._world = self._gateway.world
+        if self._snapshot is not self._gateway.snapshot:
+            self._snapshot = self._gateway.snapshot
             self._changes += 1
         return self._changes
 
     def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
-        key = self._gateway.world.directory.key(envelope.identity)
+        key = self._gateway.snapshot.directory.key(envelope.identity)
         place = self._places.get(key)
         if place is not None and place.knows(post.authorization, self._age()):
             self._hear(place, post, envelope, answered)
@@ -246,31 +246,31 @@ class SoapGateway:
 
     async def _placed(self, key: str, envelope: Envelope, post: Post) -> _Place | Refused:
         place = self._places.get(key)
-        knock = _knock(envelope, post)
+        handshake = _handshake(envelope, post)
         if place is not None and not place.session.ended:
-            refused = await self._recheck(place, knock)
+            refused = await self._recheck(place, handshake)
             if refused is not None or not place.session.ended:
                 return refused or place
         if key in self._gateway.sessions:
             return Refused(409, "This station is connected by websocket")
-        return await self._come(key, envelope, knock)
+        return await self._come(key, envelope, handshake)
 
-    async def _recheck(self, place: _Place, knock: Knock) -> Refused | None:
+    async def _recheck(self, place: _Place, handshake: Handshake) -> Refused | None:
         """Let a station that is here already prove itself otherwise, or by what the configuration asks for by now.
 
         Its session ends where only backends can tell: they let in whoever had the former credentials, and nobody else.
         """
-        world, age = self._gateway.world, self._age()
-        station = world.directory.find(place.session.identity)
+        snapshot, age = self._gateway.snapshot, self._age()
+        station = snapshot.directory.find(place.session.identity)
         credentials = None if station is None else station.credentials
-        is_same = place.knows(knock.authorization, place.age) and credentials == place.credentials
-        refused = None if station is None or is_same else await world.authenticate(station, knock)
+        is_same = place.knows(handshake.authorization, place.age) and credentials == place.credentials
+        refused = None if station is None or is_same else await snapshot.authenticate(station, handshake)
         if refused is not None:
             return refused
-        if credentials is None and place.authorization != knock.authorization:
+        if credentials is None and place.authorization != handshake.authorization:
             place.session.end(1001, "It comes with other credentials")
         place.age, place.credentials = age, credentials
-        place.authorization, place.proven = knock.authorization, True
+        place.authorization, place.proven = handshake.authorization, True
         self._look_at_address(place.end, station)
         place.ignored = ""
         return None
@@ -281,18 +281,20 @@ class SoapGateway:
         if end.said and not self._is_allowed(end.said):
             end.said = ""
 
-    async def _come(self, key: str, envelope: Envelope, knock: Knock, *, comes: bool = True) -> _Place | Refused:
-        full = self._full(key, knock.address)
+    async def _come(
+        self, key: str, envelope: Envelope, handshake: Handshake, *, comes: bool = True
+    ) -> _Place | Refused:
+        full = self._full(key, handshake.address)
         if full is not None:
             return full
         age = self._age()
-        station = self._gateway.world.directory.find(envelope.identity)
+        station = self._gateway.snapshot.directory.find(envelope.identity)
         end = StationEnd("" if station is None else self.settings.callback(station), central=self.callbacks.base)
         originals = Originals()
         wire = SoapWire(
             envelope.identity, "Cs", envelope.version, end, self._client, originals, self.settings.wire, self._clock
         )
-        session = await self._gateway.admit_soap(knock, wire, originals, comes=comes)
+        session = await self._gateway.admit_soap(handshake, wire, originals, comes=comes)
         if isinstance(session, Refused):
             return session
         wire.start(session)
@@ -304,7 +306,7 @@ class SoapGateway:
             if not comes and known.get("version") in VERSIONS:
                 wire.version = known["version"]
         credentials = None if station is None else station.credentials
-        authorization, address = knock.authorization, knock.address
+        authorization, address = handshake.authorization, handshake.address
         place = self._places[key] = _Place(session, wire, end, authorization, age, address, credentials, comes)
         self._census.enter(address)
         self._watch(key, place)
@@ -407,7 +409,7 @@ class SoapGateway:
     def _command(self, post: Post, envelope: Envelope, answered: Answered) -> None:
         """Take a backend's command for one of its stations."""
         known = self.callbacks.read(post.target)
-        directory = self._gateway.world.directory
+        directory = self._gateway.snapshot.directory
         if known is None:
             answered(said(envelope, fault("SecurityError", "This callback address is not one of ours")))
             return
@@ -433,7 +435,7 @@ class SoapGateway:
         self._coming[key] = []
         place: _Place | Refused = Refused(503, "The gateway failed to decide")
         try:
-            place = await self._come(key, envelope, _knock(envelope, post, address=""), comes=False)
+            place = await self._come(key, envelope, _handshake(envelope, post, address=""), comes=False)
         except Exception:
             log.exception("a fault of Voltgate: a SOAP station could not be called up", station=key)
         finally:
@@ -492,11 +494,11 @@ def _charges(session: Session, connector: object) -> bool:
     return any(tx.connector == connector for tx in session.ledger.book.running.values())
 
 
-def _knock(envelope: Envelope, post: Post, address: str | None = None) -> Knock:
+def _handshake(envelope: Envelope, post: Post, address: str | None = None) -> Handshake:
     """Make the knock of a request. `address` "" is for one that a backend made: the station's is not known."""
     origin = post.origin()
     came_from = origin.address if address is None else address
-    return Knock(
+    return Handshake(
         target="",
         identity=envelope.identity,
         offered=(f"ocpp{envelope.version}",),

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from voltgate.app.authentication import Authentication
 from voltgate.app.claimants import objection
-from voltgate.app.entrance import Entrance
 from voltgate.carriers.websocket.link import LinkSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
@@ -20,7 +20,7 @@ from voltgate.dialler import Dialling
 from voltgate.directory.register import Address, Register
 from voltgate.directory.stations import CLAIMED, Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
-from voltgate.gateway import Habits, World
+from voltgate.gateway import Habits, Snapshot
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend, BackendSettings, Retry
 from voltgate.relay.journal import JournalSettings
@@ -38,7 +38,7 @@ class Surroundings:
     """What outlives a change of the configuration: the register, the waiting room, what the entrance remembers."""
 
     register: Register = field(default_factory=Register)
-    entrance: Entrance = field(default_factory=Entrance)
+    authentication: Authentication = field(default_factory=Authentication)
     room: WaitingRoom = field(default_factory=WaitingRoom)
 
     def follow(self, config: Config) -> None:
@@ -46,15 +46,15 @@ class Surroundings:
         claims = config.claims
         fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
         self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most)
-        self.entrance.follow(config)
+        self.authentication.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
 
     def close(self) -> None:
         """Stop what runs in threads."""
-        self.entrance.close()
+        self.authentication.close()
 
 
-def build(config: Config, surroundings: Surroundings, before: World | None) -> World:
+def build(config: Config, surroundings: Surroundings, before: Snapshot | None) -> Snapshot:
     """Make the world that a configuration describes. Raises OSError for certificate files that cannot be read.
 
     What has not changed since `before` is the same object again, so that sessions can tell that nothing changed. The
@@ -69,14 +69,14 @@ def build(config: Config, surroundings: Surroundings, before: World | None) -> W
         name: _backend(name, section, config, old_backends, register.addresses.get(name, Address()))
         for name, section in config.backends.items()
     }
-    return World(
+    return Snapshot(
         directory=_directory(config, register),
         routes=routes,
         backends=backends,
         settings=_settings_of(config),
         habits=_habits,
         dialect=_dialect_of(config),
-        authenticate=surroundings.entrance.check,
+        authenticate=surroundings.authentication.check,
         running=config.claims.running,
         no_common_subprotocol=config.protocol.no_common_subprotocol,
         subprotocol_aliases=config.protocol.subprotocol_aliases,

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 
-from voltgate.ocpp.facts import (
+from voltgate.ocpp.actions import (
     ACTIONS,
     SIGNED,
     TRANSACTION_ACTIONS,

@@ -11,19 +11,19 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from voltgate.carriers.websocket import deflate, heads, origin, sockets, tls
-from voltgate.carriers.websocket.arrival import Arrival
+from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.frames import INTERNAL
-from voltgate.carriers.websocket.heads import Refused, Request
-from voltgate.carriers.websocket.limits import Bucket, Census, DoorLimits
+from voltgate.carriers.websocket.http_head import Refused, Request
+from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Role
 from voltgate.carriers.websocket.origin import Network
+from voltgate.carriers.websocket.pending import Pending
 from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
-__all__ = ["Admit", "Admitted", "Door", "DoorSettings", "Knock", "Refused"]
+__all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Refused"]
 
 _ACCEPTED_AT_ONCE = 32
 _LINGER = 2.0  # seconds that a refused client has to hang up
@@ -31,7 +31,7 @@ _REST = 1.0  # seconds without accepting after the process ran out of descriptor
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Handshake:
     """A station that asks to come in.
 
     `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
@@ -44,7 +44,7 @@ class Knock:
     offered: tuple[str, ...]
     authorization: bytes | None = field(repr=False)
     user_agent: str | None
-    headers: heads.Headers = field(repr=False)
+    headers: http_head.Headers = field(repr=False)
     address: str
     peer: str
     forwarded_for: str
@@ -69,12 +69,12 @@ class Admitted:
     compress: bool | None = None
 
 
-Admit: TypeAlias = Callable[[Knock], Awaitable[Admitted | Refused]]
+Admit: TypeAlias = Callable[[Handshake], Awaitable[Admitted | Refused]]
 """Decides on a station. Cancelled when the station goes away meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class DoorSettings:
+class ListenerSettings:
     """One listener. `prefix` is the path above the identity, `trusted` the proxies whose word on addresses counts."""
 
     name: str
@@ -91,21 +91,21 @@ class DoorSettings:
     certificates: tuple[Certificate, ...] = ()
     client_authority: str | None = None
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
-    limits: DoorLimits = field(default_factory=DoorLimits)
+    limits: ListenerLimits = field(default_factory=ListenerLimits)
     link: LinkSettings = field(default_factory=LinkSettings)
 
 
-class Door:
+class Listener:
     """One listener. `refusals` counts refusals by status and cause, `counts` what befell the links."""
 
     def __init__(
         self,
-        settings: DoorSettings,
+        settings: ListenerSettings,
         admit: Admit,
         wheel: Wheel,
         clock: Clock,
         *,
-        report: Callable[[Exception, Link | Knock], None],
+        report: Callable[[Exception, Link | Handshake], None],
         counts: LinkCounts | None = None,
         refusals: dict[str, int] | None = None,
     ) -> None:
@@ -123,7 +123,7 @@ class Door:
         self._listening: list[socket.socket] = []
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._arrivals: set[Arrival] = set()
+        self._arrivals: set[Pending] = set()
         self._link_gone = self._gone
         self._own_settings: dict[tuple[LinkSettings, float | None, bool | None], LinkSettings] = {}
 
@@ -167,7 +167,7 @@ class Door:
         if self.settings.certificates:
             self._context = tls.server_context(self.settings.certificates, self.settings.client_authority)
 
-    def change(self, settings: DoorSettings) -> None:
+    def change(self, settings: ListenerSettings) -> None:
         """Go by other settings for the connections to come. The address stays. Raises OSError and changes nothing."""
         if bool(settings.certificates) != bool(self.settings.certificates):
             raise OSError(f"{settings.name}: ws and wss cannot take each other's place without a restart")
@@ -197,9 +197,9 @@ class Door:
 
     # Accepting
 
-    def _arrival(self, peer: str = "") -> Arrival:
+    def _arrival(self, peer: str = "") -> Pending:
         """Make the protocol of a new connection."""
-        return Arrival(self, self._head_limits(), peer)
+        return Pending(self, self._head_limits(), peer)
 
     def _head_limits(self) -> tuple[int, int]:
         return self.settings.limits.head_bytes, self.settings.limits.head_count
@@ -248,7 +248,7 @@ class Door:
                 self.departed(arrival)
         return None
 
-    async def _open_up(self, sock: socket.socket, arrival: Arrival) -> None:
+    async def _open_up(self, sock: socket.socket, arrival: Pending) -> None:
         settings = self.settings
         async with asyncio.timeout(settings.limits.tls_time):
             if settings.proxy_protocol and origin.is_trusted(arrival.peer, settings.trusted):
@@ -263,7 +263,7 @@ class Door:
 
     # The life of an arrival
 
-    def arrived(self, arrival: Arrival) -> Refused | None:
+    def arrived(self, arrival: Pending) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
         census, limits, transport = self._census, self.settings.limits, arrival.transport
         census.all += 1
@@ -278,7 +278,7 @@ class Door:
             return None  # whose connection it is stands in the head
         return self._placed(arrival, arrival.hop)
 
-    def listens(self, arrival: Arrival) -> None:
+    def listens(self, arrival: Pending) -> None:
         """Set the time within which the head has to come."""
         self._wheel.at(self._clock() + self.settings.limits.head_time, arrival.expire_head)
 
@@ -287,7 +287,7 @@ class Door:
         most = self.settings.limits.connections
         return most + max(most // 10, 64) if most else 1 << 30
 
-    def _placed(self, arrival: Arrival, address: str) -> Refused | None:
+    def _placed(self, arrival: Pending, address: str) -> Refused | None:
         """Count a connection for its address, once that is known."""
         arrival.address = address
         most = self.settings.limits.per_address
@@ -299,9 +299,9 @@ class Door:
         seconds = max(self.settings.limits.retry_after, math.ceil(wait))
         return Refused(status, reason, (("Retry-After", str(seconds)),), cause)
 
-    def asked(self, arrival: Arrival, request: Request) -> Refused | None:
+    def asked(self, arrival: Pending, request: Request) -> Refused | None:
         """Begin to decide on a request; a refusal is the decision already."""
-        refused = heads.objection(request, self.settings.lenient_upgrade)
+        refused = http_head.objection(request, self.settings.lenient_upgrade)
         if refused is None and not arrival.address:
             address = origin.station_address(arrival.hop, request, self.settings.trusted)
             refused = self._placed(arrival, address)
@@ -311,16 +311,16 @@ class Door:
         wait = self._bucket.take(now)
         if wait:
             return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
-        arrival.task = self._spawn(self._admission(arrival, request, self._knock(arrival, request)))
+        arrival.task = self._spawn(self._admission(arrival, request, self._handshake(arrival, request)))
         self._wheel.at(now + self.settings.limits.admission_time, arrival.expire_decision)
         return None
 
-    def _knock(self, arrival: Arrival, request: Request) -> Knock:
+    def _handshake(self, arrival: Pending, request: Request) -> Handshake:
         settings, authorization = self.settings, request.one("authorization")
-        return Knock(
+        return Handshake(
             target=request.target,
-            identity=heads.identity_of(request.target, settings.prefix, settings.lenient_path),
-            offered=tuple(heads.tokens(request.all("sec-websocket-protocol"))),
+            identity=http_head.identity_of(request.target, settings.prefix, settings.lenient_path),
+            offered=tuple(http_head.tokens(request.all("sec-websocket-protocol"))),
             authorization=authorization.encode("latin-1") if authorization is not None else None,
             user_agent=request.one("user-agent"),
             headers=request.headers,
@@ -331,23 +331,23 @@ class Door:
             listener=settings.name,
         )
 
-    def _secure_before(self, arrival: Arrival, request: Request) -> bool:
+    def _secure_before(self, arrival: Pending, request: Request) -> bool:
         """Whether a trusted proxy says that the station came to it by TLS."""
         proto = request.one("x-forwarded-proto")
         return proto is not None and proto.lower() in ("https", "wss") and arrival.address != arrival.hop
 
-    async def _admission(self, arrival: Arrival, request: Request, knock: Knock) -> None:
+    async def _admission(self, arrival: Pending, request: Request, handshake: Handshake) -> None:
         try:
-            decision = await self._decide(knock)
+            decision = await self._decide(handshake)
         except Exception as fault:
-            self._report(fault, knock)
+            self._report(fault, handshake)
             decision = Refused(500, "The gateway failed to decide.")
         if isinstance(decision, Refused):
             arrival.refuse(decision)
         else:
-            self._let_in(arrival, request, knock, decision)
+            self._let_in(arrival, request, handshake, decision)
 
-    def _let_in(self, arrival: Arrival, request: Request, knock: Knock, admitted: Admitted) -> None:
+    def _let_in(self, arrival: Pending, request: Request, handshake: Handshake, admitted: Admitted) -> None:
         settings = self._link_settings(admitted)
         offers = request.all("sec-websocket-extensions") if settings.compress else []
         agreed, extensions = deflate.accept(offers) or (None, None)
@@ -361,12 +361,12 @@ class Door:
             counts=self.counts,
             subprotocol=admitted.subprotocol,
             address=arrival.address,
-            name=knock.identity or knock.target,
+            name=handshake.identity or handshake.target,
             deflate=agreed,
             gone=self._link_gone,
         )
-        accept = heads.accept_key(request.one("sec-websocket-key") or "")
-        if arrival.hand_over(heads.switching(accept, admitted.subprotocol, extensions), link.attach):
+        accept = http_head.accept_key(request.one("sec-websocket-key") or "")
+        if arrival.hand_over(http_head.switching(accept, admitted.subprotocol, extensions), link.attach):
             self._census.handshakes -= 1
             self._arrivals.discard(arrival)
         self._begin(link, admitted)
@@ -400,7 +400,7 @@ class Door:
     def _gone(self, link: Link) -> None:
         self._left(link.address)
 
-    def departed(self, arrival: Arrival) -> None:
+    def departed(self, arrival: Pending) -> None:
         """Hear that a connection ended before it became a link."""
         self._census.handshakes -= 1
         self._arrivals.discard(arrival)
@@ -411,7 +411,7 @@ class Door:
         if self.settings.limits.per_address and address:
             self._census.leave(address)
 
-    def refused(self, refused: Refused, arrival: Arrival) -> None:
+    def refused(self, refused: Refused, arrival: Pending) -> None:
         """Count a refusal, and see to it that the connection ends."""
         self._count(refused.cause or str(refused.status))
         self._wheel.at(self._clock() + _LINGER, arrival.cut)

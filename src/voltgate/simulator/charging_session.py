@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WATT = 7400
 
 
-class Session:
+class ChargingSession:
     """What sessions of all versions share: the driver's card, the meter, and what is still unconfirmed."""
 
     __slots__ = ("_next_reading", "charger", "connector", "ended", "length", "owed", "record", "remote", "state", "tag")
@@ -119,7 +119,7 @@ class Settled:
 
     __slots__ = ("_action", "_session", "_then")
 
-    def __init__(self, session: Session, action: str, then: Then | None) -> None:
+    def __init__(self, session: ChargingSession, action: str, then: Then | None) -> None:
         self._session = session
         self._action = action
         self._then = then
@@ -131,7 +131,7 @@ class Settled:
         self._session.settle(self._action, answer, now)
 
 
-class Session16(Session):
+class ChargingSession16(ChargingSession):
     """A session of 1.6: the backend numbers the transaction in its answer to the start."""
 
     __slots__ = ("transaction",)
@@ -218,7 +218,7 @@ class Session16(Session):
         self.charger.say_status(self.connector, now)
 
 
-class Session2(Session):
+class ChargingSession2x(ChargingSession):
     """A session of 2.0.1 or 2.1: the station names the transaction and numbers its events."""
 
     __slots__ = ("_told", "events", "transaction")
@@ -337,6 +337,6 @@ def group(payload: dict[str, Any]) -> str | None:
     return told
 
 
-def session(charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> Session:
+def session(charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> ChargingSession:
     """Make the session of the station's version."""
-    return (Session2 if charger.modern else Session16)(charger, connector, tag, length, remote)
+    return (ChargingSession2x if charger.modern else ChargingSession16)(charger, connector, tag, length, remote)

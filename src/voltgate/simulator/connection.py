@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from voltgate.ocpp import facts
+from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import check
 from voltgate.simulator import frames
+from voltgate.simulator.behaviour import Boot, Lie, nonsense
 from voltgate.simulator.book import Book, Entry
 from voltgate.simulator.charger import mark
-from voltgate.simulator.errands import errand
+from voltgate.simulator.command_mix import errand
 from voltgate.simulator.line import Answer, Asked, Line, Refused, Request, Then
-from voltgate.simulator.manners import Boot, Lie, nonsense
 
 if TYPE_CHECKING:
     from voltgate.simulator.backend import StandIn
@@ -28,7 +28,7 @@ MOST_WAITING = 100
 _WHILE_PENDING = frozenset({"NotifyReport", "LogStatusNotification", "SecurityEventNotification", "SignCertificate"})
 
 
-class Place:
+class Connection:
     """One station's connection at the stand-in: the owner of its line.
 
     `greeted` tells whether the station may be sent commands: it has been accepted, or was before (RG-04, RG-06).
@@ -50,25 +50,25 @@ class Place:
     def settle(self, line: Line, now: float) -> None:
         """Begin with a connection, as the manners say."""
         self.line = line
-        manners, wheel = self._backend.manners, self._backend.wheel
-        if manners.babble:
-            wheel.at(now + manners.babble, self._babble)
-        if manners.commands:
-            wheel.at(now + manners.commands, self._errand)
-        if manners.hang_up:
-            wheel.at(now + manners.hang_up, self._hang_up)
+        behaviour, wheel = self._backend.behaviour, self._backend.wheel
+        if behaviour.babble:
+            wheel.at(now + behaviour.babble, self._babble)
+        if behaviour.commands:
+            wheel.at(now + behaviour.commands, self._errand)
+        if behaviour.hang_up:
+            wheel.at(now + behaviour.hang_up, self._hang_up)
 
     # Calls of the station
 
     def asked(self, request: Request, now: float) -> None:
         """Answer a call, or do what the manners say instead."""
-        manners = self._backend.manners
-        action = facts.plain_action(request.action)
+        behaviour = self._backend.behaviour
+        action = actions.plain_action(request.action)
         self.book.hear(action)
-        if "*" in manners.silent or action in manners.silent:
+        if "*" in behaviour.silent or action in behaviour.silent:
             return
-        if manners.delay:
-            self._backend.wheel.at(now + manners.delay, lambda later: self._serve(request, action, later))
+        if behaviour.delay:
+            self._backend.wheel.at(now + behaviour.delay, lambda later: self._serve(request, action, later))
         else:
             self._serve(request, action, now)
 
@@ -79,7 +79,7 @@ class Place:
             request.refuse(payload.code, payload.description)
         elif not self._may(action):
             request.refuse("SecurityError", "The BootNotification is not accepted yet")
-        elif self._backend.manners.lie is Lie.ERROR:
+        elif self._backend.behaviour.lie is Lie.ERROR:
             request.refuse("InternalError", "The stand-in was told to fail")
         elif answer is not None:
             self._say(request, answer(self, payload, now))
@@ -95,8 +95,8 @@ class Place:
         return self._registered is Boot.PENDING and action in _WHILE_PENDING
 
     def _say(self, request: Request, payload: dict[str, Any]) -> None:
-        text = _lie(self._backend.manners.lie, request, payload) or frames.result(request.id, payload)
-        if self._backend.manners.lie is Lie.DOUBLED:
+        text = _lie(self._backend.behaviour.lie, request, payload) or frames.result(request.id, payload)
+        if self._backend.behaviour.lie is Lie.DOUBLED:
             request.line.wire.send(text)
         request.line.answered(text)
         self.greeted = self.greeted or self._registered is Boot.ACCEPTED
@@ -105,9 +105,9 @@ class Place:
 
     def boot(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer a BootNotification."""
-        manners = self._backend.manners
-        self._registered = manners.boot
-        return {"currentTime": self._time(now), "interval": manners.interval, "status": manners.boot.value}
+        behaviour = self._backend.behaviour
+        self._registered = behaviour.boot
+        return {"currentTime": self._time(now), "interval": behaviour.interval, "status": behaviour.boot.value}
 
     def heartbeat(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer a Heartbeat: the time, marked with whose it is."""
@@ -189,13 +189,13 @@ class Place:
             self._errands += 1
             if order is not None:
                 self.command(*order)
-        self._backend.wheel.at(now + self._backend.manners.commands, self._errand)
+        self._backend.wheel.at(now + self._backend.behaviour.commands, self._errand)
 
     def _babble(self, now: float) -> None:
         if self.line is not None:
             self.line.wire.send(nonsense(self._errands))
             self._errands += 1
-            self._backend.wheel.at(now + self._backend.manners.babble, self._babble)
+            self._backend.wheel.at(now + self._backend.behaviour.babble, self._babble)
 
     def _hang_up(self, now: float) -> None:
         if self.line is not None:
@@ -220,15 +220,15 @@ class Place:
             asked.then(None, now)
 
 
-_ANSWERS: dict[str, Callable[[Place, dict[str, Any], float], dict[str, Any]]] = {
-    "BootNotification": Place.boot,
-    "Heartbeat": Place.heartbeat,
-    "Authorize": Place.authorize,
-    "StartTransaction": Place.start,
-    "StopTransaction": Place.stop,
-    "MeterValues": Place.meter,
-    "TransactionEvent": Place.event,
-    "DataTransfer": Place.transfer,
+_ANSWERS: dict[str, Callable[[Connection, dict[str, Any], float], dict[str, Any]]] = {
+    "BootNotification": Connection.boot,
+    "Heartbeat": Connection.heartbeat,
+    "Authorize": Connection.authorize,
+    "StartTransaction": Connection.start,
+    "StopTransaction": Connection.stop,
+    "MeterValues": Connection.meter,
+    "TransactionEvent": Connection.event,
+    "DataTransfer": Connection.transfer,
     "OpenPeriodicEventStream": lambda place, payload, now: {"status": "Accepted"},
     "SignCertificate": lambda place, payload, now: {"status": "Rejected"},
     "GetCertificateStatus": lambda place, payload, now: {"status": "Failed"},
@@ -293,7 +293,7 @@ def _unsigned(request: Request, version: str) -> dict[str, Any] | Refused:
         return Refused("FormatViolation", "The payload of the signed message cannot be read")
     if not isinstance(payload, dict):
         return Refused("FormatViolation", "The payload of the signed message is not an object")
-    violation = check(version, facts.plain_action(request.action), "request", payload)
+    violation = check(version, actions.plain_action(request.action), "request", payload)
     return payload if violation is None else Refused(violation.code, violation.description)
 
 

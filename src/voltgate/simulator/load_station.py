@@ -13,14 +13,14 @@ from voltgate.simulator import say2, say16
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
 
-Sender = Callable[["Treadmill", float, float | None], None]
+Sender = Callable[["LoadStation", float, float | None], None]
 
 
 MOST_OWED = 64
 """Calls that are due at a station whose last one is still open; what is beyond that is counted and not sent."""
 
 
-class Treadmill:
+class LoadStation:
     """Keeps one station at work; `step` asks the next call, and is called again by its answer unless it is `paced`.
 
     A paced station that is busy when a call is due sends it as soon as it can: its latency counts from when it was due.
@@ -102,6 +102,6 @@ class Echo:
 
 
 _MIX: tuple[Sender, ...] = (
-    Treadmill._beat, Treadmill._few, Treadmill._many, Treadmill._echo, Treadmill._few,
-    Treadmill._many, Treadmill._beat, Treadmill._few, Treadmill._many, Treadmill._echo,
+    LoadStation._beat, LoadStation._few, LoadStation._many, LoadStation._echo, LoadStation._few,
+    LoadStation._many, LoadStation._beat, LoadStation._few, LoadStation._many, LoadStation._echo,
 )  # fmt: skip

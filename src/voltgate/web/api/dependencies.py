@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Request
 
-from voltgate.web.desk import Desk
+from voltgate.web.queries import Queries
 
 Identity = Annotated[str, Path(min_length=1, max_length=255, description="The station's identity.")]
 
 
-async def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+async def _queries(request: Request) -> Queries:
+    queries: Queries = request.app.state.queries
+    return queries
 
 
-AtDesk = Annotated[Desk, Depends(_desk)]
+QueriesDependency = Annotated[Queries, Depends(_queries)]

@@ -32,7 +32,7 @@ class Lie(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Behaviour:
     """How the stand-in behaves. Times are in seconds, 0 means never.
 
     `silent` names actions that it does not answer ("*": none at all), `delay` is the wait before each answer, `refuses`

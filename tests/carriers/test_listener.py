@@ -12,9 +12,9 @@ import pytest
 import websockets
 
 from tests.carriers.echo import Echo, house, until
-from voltgate.carriers.websocket.door import Admitted, DoorSettings, Knock, Refused
-from voltgate.carriers.websocket.limits import DoorLimits
+from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link, LinkSettings
+from voltgate.carriers.websocket.listener import Admitted, Handshake, ListenerSettings, Refused
 from voltgate.ocpp.wheel import Wheel
 
 HEAD = (
@@ -24,10 +24,10 @@ HEAD = (
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
 
-def settings(*, link: LinkSettings | None = None, **limits: float) -> DoorSettings:
+def settings(*, link: LinkSettings | None = None, **limits: float) -> ListenerSettings:
     """A door on a free port with these limits."""
-    bounds = DoorLimits(**limits)  # type: ignore[arg-type]
-    return DoorSettings("test", "127.0.0.1", 0, limits=bounds, link=link or LinkSettings(ping=0))
+    bounds = ListenerLimits(**limits)  # type: ignore[arg-type]
+    return ListenerSettings("test", "127.0.0.1", 0, limits=bounds, link=link or LinkSettings(ping=0))
 
 
 async def say(address: str, data: bytes | str) -> bytes:
@@ -93,7 +93,7 @@ async def test_too_many_handshakes_a_second() -> None:
         refused = await say(home.address, head())
         assert refused.startswith(b"HTTP/1.1 429 ")
         assert b"\r\nretry-after: " in refused.lower()
-        assert home.door.refusals["handshakes"] == 1
+        assert home.listener.refusals["handshakes"] == 1
         for link in links:
             await link.close()
 
@@ -104,7 +104,7 @@ async def test_too_many_connections() -> None:
         first, _second = [await websockets.connect(f"ws://{home.address}/CP{number}") for number in range(2)]
         assert (await say(home.address, head())).startswith(b"HTTP/1.1 503 ")
         await first.close()
-        await until(lambda: home.door.links == 1, "the link has gone")
+        await until(lambda: home.listener.links == 1, "the link has gone")
         await (await websockets.connect(f"ws://{home.address}/CP3")).close()
     async with house(settings(per_address=1)) as home, websockets.connect(f"ws://{home.address}/CP1"):
         refused = await say(home.address, head())
@@ -115,14 +115,14 @@ async def test_a_slow_decision_holds_up_nobody_else() -> None:
     """One station's backend takes its time: others come in, and in the end there is 503."""
     decided: list[str] = []
 
-    async def admit(knock: Knock) -> Admitted | Refused:
-        if knock.identity == "SLOW":
+    async def admit(handshake: Handshake) -> Admitted | Refused:
+        if handshake.identity == "SLOW":
             await asyncio.sleep(60)
-        decided.append(knock.identity or "")
+        decided.append(handshake.identity or "")
         return Admitted("ocpp1.6", Echo)
 
     async with house(settings(admission_time=0.5)) as home:
-        home.door._decide = admit
+        home.listener._decide = admit
         slow = asyncio.ensure_future(say(home.address, head("/SLOW")))
         for number in range(5):
             await (await websockets.connect(f"ws://{home.address}/CP{number}", subprotocols=["ocpp1.6"])).close()
@@ -134,7 +134,7 @@ async def test_a_client_that_goes_away_cancels_its_admission() -> None:
     """Nobody is dialled any longer for a station that has hung up."""
     cancelled = asyncio.Event()
 
-    async def admit(knock: Knock) -> Admitted | Refused:
+    async def admit(handshake: Handshake) -> Admitted | Refused:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -143,11 +143,11 @@ async def test_a_client_that_goes_away_cancels_its_admission() -> None:
         return Refused(503, "never")
 
     async with house(settings()) as home:
-        home.door._decide = admit
+        home.listener._decide = admit
         host, port = home.address.split(":")
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(head().encode())
-        await until(lambda: home.door.handshakes == 1, "the handshake")
+        await until(lambda: home.listener.handshakes == 1, "the handshake")
         await shut(writer)
         await asyncio.wait_for(cancelled.wait(), 10)
 
@@ -155,11 +155,11 @@ async def test_a_client_that_goes_away_cancels_its_admission() -> None:
 async def test_a_fault_in_the_decision_is_500() -> None:
     """A fault of ours is reported, and the station hears 500."""
 
-    async def admit(knock: Knock) -> Admitted | Refused:
+    async def admit(handshake: Handshake) -> Admitted | Refused:
         raise RuntimeError("a fault")
 
     async with house(settings()) as home:
-        home.door._decide = admit
+        home.listener._decide = admit
         assert (await say(home.address, head())).startswith(b"HTTP/1.1 500 ")
         assert len(home.faults) == 1
 
@@ -171,8 +171,8 @@ async def test_forwarded_addresses_count_from_trusted_proxies_only() -> None:
     """X-Forwarded-For of a stranger is ignored; of a trusted proxy the rightmost address that is not trusted counts."""
     lines = ("X-Forwarded-For: 6.6.6.6, 10.1.2.3, 127.0.0.9", "X-Real-IP: 7.7.7.7")
     for trusted, address in (((), "127.0.0.1"), (LOOPBACK, "10.1.2.3")):
-        door = DoorSettings("test", "127.0.0.1", 0, trusted=trusted, link=LinkSettings(ping=0))
-        async with house(door, lambda knock: Refused(404, "seen")) as home:
+        listener = ListenerSettings("test", "127.0.0.1", 0, trusted=trusted, link=LinkSettings(ping=0))
+        async with house(listener, lambda handshake: Refused(404, "seen")) as home:
             await say(home.address, head("/CP1", *lines))
             assert home.knocks[0].address == address
             assert home.knocks[0].peer == "127.0.0.1"
@@ -192,18 +192,22 @@ async def test_forwarded_addresses_count_from_trusted_proxies_only() -> None:
 )
 async def test_the_proxy_protocol(header: bytes, address: str) -> None:
     """Versions 1 and 2, from a trusted proxy, name the station's address."""
-    door = DoorSettings("test", "127.0.0.1", 0, trusted=LOOPBACK, proxy_protocol=True, link=LinkSettings(ping=0))
-    async with house(door, lambda knock: Refused(404, "seen")) as home:
+    listener = ListenerSettings(
+        "test", "127.0.0.1", 0, trusted=LOOPBACK, proxy_protocol=True, link=LinkSettings(ping=0)
+    )
+    async with house(listener, lambda handshake: Refused(404, "seen")) as home:
         await say(home.address, header + head().encode())
         assert home.knocks[0].address == address
 
 
 async def test_rubbish_in_place_of_a_proxy_header_ends_the_connection() -> None:
     """A trusted proxy that sends none is not served."""
-    door = DoorSettings("test", "127.0.0.1", 0, trusted=LOOPBACK, proxy_protocol=True, link=LinkSettings(ping=0))
-    async with house(door) as home:
+    listener = ListenerSettings(
+        "test", "127.0.0.1", 0, trusted=LOOPBACK, proxy_protocol=True, link=LinkSettings(ping=0)
+    )
+    async with house(listener) as home:
         assert await say(home.address, head()) == b""
-        assert home.door.refusals["proxy header"] == 1
+        assert home.listener.refusals["proxy header"] == 1
 
 
 # Peers that stall.
@@ -242,7 +246,7 @@ async def test_a_peer_that_does_not_read_is_told_to_nobody_and_bounded() -> None
             await asyncio.sleep(0)
         await until(echo.ended.done, "the cut")
         assert not echo.writable_now
-        assert home.door.counts.overflows == 1
+        assert home.listener.counts.overflows == 1
         await shut(writer)
 
 

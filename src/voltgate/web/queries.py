@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from voltgate.dialler import Dialling, Visitor, version_of
+from voltgate.dialler import DialContext, Dialling, version_of
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import Stranger
-from voltgate.gateway import Gateway, World
+from voltgate.gateway import Gateway, Snapshot
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
 from voltgate.relay.book import Transaction
@@ -53,7 +53,7 @@ class Admission(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Desk:
+class Queries:
     """What the routers work with. `clock` is that of the wheel, `wall` gives seconds since 1970."""
 
     gateway: Gateway
@@ -80,17 +80,17 @@ class Desk:
             tail.close()
 
     @property
-    def world(self) -> World:
+    def snapshot(self) -> Snapshot:
         """What the configuration says now."""
-        return self.gateway.world
+        return self.gateway.snapshot
 
     def since(self, session: Session) -> float:
         """Say when a station came, in seconds since 1970."""
-        return self._began + session.came
+        return self._began + session.connected_at
 
     def host_of(self, backend: str) -> str:
         """Say on which host a backend is."""
-        known = self.world.backends.get(backend)
+        known = self.snapshot.backends.get(backend)
         how = None if known is None else known.settings.dialling
         return urlsplit(how.url or how.soap_url).hostname or "" if isinstance(how, Dialling) else ""
 
@@ -104,7 +104,7 @@ class Desk:
         return station
 
     def _known(self, identity: str) -> Station | None:
-        directory = self.world.directory
+        directory = self.snapshot.directory
         station = directory.find(identity) or directory.unplaced(identity)
         if station is None and (session := self.gateway.sessions.get(directory.key(identity))) is not None:
             # nobody knows it any more, and it stays until its transaction has ended
@@ -120,7 +120,7 @@ class Desk:
 
     async def stations(self, wanted: Filter, sort: StationSort, part: Part) -> Page[models.Station]:
         """List stations. Raises Problem 503 when too many long lists are asked for."""
-        choice = Choice(self.world, self.gateway.sessions, wanted, sort)
+        choice = Choice(self.snapshot, self.gateway.sessions, wanted, sort)
         found, total = await self.sorter.part(
             choice.roster(), choice.takes, choice.rank, part, backwards=sort == "-identity"
         )
@@ -161,9 +161,9 @@ class Desk:
         """Let a station in that waits. Raises Problem: 404, 409, 422 for a route that is none, 503."""
         if not any(stranger.identity == identity for stranger in self.gateway.waiting_room):
             raise Problem(404, "Not Found", "No such station waits.")
-        if route not in self.world.routes:
+        if route not in self.snapshot.routes:
             raise invalid([{"loc": ("body", "route"), "msg": "there is no such route"}])
-        directory = self.world.directory
+        directory = self.snapshot.directory
         if route == CLAIMED and not directory.register.holder(directory.key(identity)):
             detail = 'Nobody claims this station, and only claims lead to the route "claimed": claim it for a backend.'
             raise Problem(409, "Conflict", detail)
@@ -205,11 +205,11 @@ class Desk:
     async def backends(self) -> list[models.Backend]:
         """Say how every backend is."""
         dormant = await self._dormant()
-        return [self.backend_of(backend, dormant.get(name, 0)) for name, backend in self.world.backends.items()]
+        return [self.backend_of(backend, dormant.get(name, 0)) for name, backend in self.snapshot.backends.items()]
 
     async def _dormant(self) -> Mapping[str, int]:
         """Count the legs of each backend that nobody has needed yet, where no other leg is up."""
-        asked = {name for name, backend in self.world.backends.items() if backend.legs and not backend.up}
+        asked = {name for name, backend in self.snapshot.backends.items() if backend.legs and not backend.up}
         found: dict[str, int] = dict.fromkeys(asked, 0)
         if not asked:
             return found
@@ -222,7 +222,7 @@ class Desk:
     def backend_of(self, backend: Backend, dormant: int) -> models.Backend:
         """Say how a backend is; `dormant` of its legs are not needed yet."""
         settings, dialling = backend.settings, backend.settings.dialling
-        claims, claimed = claims_of(backend.name, self.world)
+        claims, claimed = claims_of(backend.name, self.snapshot)
         return models.Backend(
             name=backend.name,
             url=shown(dialling.url) if isinstance(dialling, Dialling) else None,
@@ -245,14 +245,14 @@ class Desk:
 
     def route(self, name: str) -> models.Route:
         """Say what a route is. Raises Problem 404."""
-        route = self.world.routes.get(name)
+        route = self.snapshot.routes.get(name)
         if route is None:
             raise Problem(404, "Not Found", "There is no such route.")
         return models.Route(name=name, admit=route.admit, rules=self.rules(name))
 
     def match(self, station: Station, action: str, token: Token | None, connector: int | None) -> models.Match:
         """Say which rule a call of a station would meet. Raises Problem 409."""
-        route = self.world.routes.get(station.route)
+        route = self.snapshot.routes.get(station.route)
         if route is None:
             raise Problem(409, "Conflict", "The station has no route now.")
         found = route.first(station.key, station.tags, station.claimant, action, token, connector)
@@ -272,23 +272,23 @@ def _away(away: StoreAway) -> Problem:
     return Problem(503, "Service Unavailable", f"Nothing was changed: {away}.", headers={"Retry-After": "5"})
 
 
-def claims_of(backend: str, world: World) -> tuple[int, str | None]:
+def claims_of(backend: str, snapshot: Snapshot) -> tuple[int, str | None]:
     """Count the stations that a backend claims, and say where it says that it is."""
-    register = world.directory.register
+    register = snapshot.directory.register
     address = register.addresses.get(backend)
     return len(register.claims.of(backend)), None if address is None else shown(address.url or address.soap_url)
 
 
 def carrier_of(session: Session) -> models.Carrier:
     """Say what a station came by."""
-    visitor = session.dial_context
-    return "soap" if isinstance(visitor, Visitor) and visitor.soap is not None else "websocket"
+    dial_context = session.dial_context
+    return "soap" if isinstance(dial_context, DialContext) and dial_context.soap is not None else "websocket"
 
 
 def address_of(session: Session) -> str:
     """Say where a station came from."""
-    visitor = session.dial_context
-    return visitor.address if isinstance(visitor, Visitor) else ""
+    dial_context = session.dial_context
+    return dial_context.address if isinstance(dial_context, DialContext) else ""
 
 
 def leg_of(leg: Leg, session: Session) -> models.Leg:

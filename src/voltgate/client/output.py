@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from voltgate.client.table import Column, show
-from voltgate.client.words import counted, word
+from voltgate.client.terminal_text import counted, word
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ Asked: TypeAlias = tuple[str, int]
 _MOST = 1024
 
 
-class Names:
+class Resolver:
     """A cache of look-ups. Those who ask for the same name at once share one."""
 
     def __init__(self, keep: float = 30.0) -> None:

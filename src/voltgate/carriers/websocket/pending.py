@@ -7,8 +7,8 @@ import enum
 from collections.abc import Callable
 from typing import Protocol
 
-from voltgate.carriers.websocket import heads
-from voltgate.carriers.websocket.heads import Refused, Request
+from voltgate.carriers.websocket import http_head
+from voltgate.carriers.websocket.http_head import Refused, Request
 from voltgate.carriers.websocket.origin import plain
 
 EARLY = 64 << 10
@@ -18,19 +18,19 @@ EARLY = 64 << 10
 class Host(Protocol):
     """What an arrival needs of its door."""
 
-    def arrived(self, arrival: Arrival) -> Refused | None:
+    def arrived(self, arrival: Pending) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
 
-    def listens(self, arrival: Arrival) -> None:
+    def listens(self, arrival: Pending) -> None:
         """Set the time within which the head has to come."""
 
-    def asked(self, arrival: Arrival, request: Request) -> Refused | None:
+    def asked(self, arrival: Pending, request: Request) -> Refused | None:
         """Begin to decide on a request; a refusal is the decision already."""
 
-    def departed(self, arrival: Arrival) -> None:
+    def departed(self, arrival: Pending) -> None:
         """Hear that the connection ended before it became a link."""
 
-    def refused(self, refused: Refused, arrival: Arrival) -> None:
+    def refused(self, refused: Refused, arrival: Pending) -> None:
         """Count a refusal, and see to it that the connection ends."""
 
 
@@ -41,7 +41,7 @@ class _State(enum.Enum):
     DONE = "is a link now, or gone"
 
 
-class Arrival(asyncio.Protocol):
+class Pending(asyncio.Protocol):
     """One connection before it is a link.
 
     `peer` is whoever connected, `hop` the one that a PROXY header names; `address` is the station's once it is known.
@@ -102,14 +102,14 @@ class Arrival(asyncio.Protocol):
 
     def _collect(self, data: bytes) -> None:
         self._head = self._head + data if self._head else data
-        end = self._head.find(heads.END, max(self._searched - 3, 0))
+        end = self._head.find(http_head.END, max(self._searched - 3, 0))
         self._searched = len(self._head)
         limit, count = self.head_limits
         if end > limit or (end < 0 and self._searched > limit):
             self.refuse(Refused(431, f"The request's head is longer than {limit} bytes."))
         elif end >= 0:
             head, self._head = self._head[: end + 4], self._head[end + 4 :]
-            self._ask(heads.read_request(head, count))
+            self._ask(http_head.read_request(head, count))
 
     def _ask(self, request: Request | Refused) -> None:
         refused = self._too_many or (request if isinstance(request, Refused) else None)
@@ -130,7 +130,7 @@ class Arrival(asyncio.Protocol):
             return
         self._state, self._head = _State.LEAVING, b""
         self._host.refused(refused, self)
-        self.transport.write(heads.refusal(refused))
+        self.transport.write(http_head.refusal(refused))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:

@@ -16,7 +16,7 @@ from voltgate.store.api_tokens import ApiTokens
 from voltgate.web.access import Access, KnownToken
 from voltgate.web.bearer import digest_of
 from voltgate.web.first_token import NAME, first_token
-from voltgate.web.made import MadeTokens
+from voltgate.web.issued_tokens import IssuedTokens
 
 ADMIN = "admin"
 """Whose token `admin_token` is, and the first token."""
@@ -24,15 +24,15 @@ ADMIN = "admin"
 log = structlog.get_logger("voltgate")
 
 
-class Callers:
+class ApiAccess:
     """Keeps what Access knows in step with the configuration and the database, which is open already."""
 
     def __init__(self, loaded: Loaded, database: Database | None) -> None:
         config = loaded.config
         self.access = Access(known_tokens(loaded), config.api.failed_tokens)
-        self.made: MadeTokens | None = None
+        self.made: IssuedTokens | None = None
         if database is not None and database.engine is not None:
-            self.made = MadeTokens(self.access, ApiTokens(database.engine, config.store.patience))
+            self.made = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience))
 
     def change(self, loaded: Loaded) -> None:
         """Go by another configuration."""

@@ -8,32 +8,32 @@ from functools import partial
 
 from voltgate.carriers.soap.connection import Answered, Connection, Head, Limits, Origin, Post
 from voltgate.carriers.websocket import origin
-from voltgate.carriers.websocket.arrival import Arrival
-from voltgate.carriers.websocket.door import Door, DoorSettings, Knock
-from voltgate.carriers.websocket.heads import Refused
+from voltgate.carriers.websocket.http_head import Refused
 from voltgate.carriers.websocket.link import Clock, Link
+from voltgate.carriers.websocket.listener import Handshake, Listener, ListenerSettings
+from voltgate.carriers.websocket.pending import Pending
 from voltgate.ocpp.wheel import Wheel
 
 Take = Callable[[Post, Answered], None]
 """Takes a request; returns at once."""
 
 
-async def _nobody(knock: Knock) -> Refused:
+async def _nobody(handshake: Handshake) -> Refused:
     return Refused(400, "Nobody is let in here.")
 
 
-class SoapDoor(Door):
+class SoapListener(Listener):
     """One listener for SOAP. Its connections count and are limited as those of any door."""
 
     def __init__(
         self,
-        settings: DoorSettings,
+        settings: ListenerSettings,
         bounds: Limits,
         take: Take,
         wheel: Wheel,
         clock: Clock,
         *,
-        report: Callable[[Exception, Link | Knock], None],
+        report: Callable[[Exception, Link | Handshake], None],
         refusals: dict[str, int] | None = None,
     ) -> None:
         super().__init__(settings, _nobody, wheel, clock, report=report, refusals=refusals)
@@ -49,7 +49,7 @@ class SoapDoor(Door):
         """Have something called later."""
         self._wheel.at(self.clock() + seconds, wake)
 
-    def _arrival(self, peer: str = "") -> Arrival:
+    def _arrival(self, peer: str = "") -> Pending:
         return Connection(self, self._head_limits(), peer)
 
     def posted(self, connection: Connection, head: Head, body: bytes, answered: Answered) -> None:
@@ -75,7 +75,7 @@ class SoapDoor(Door):
             self.settings.name,
         )
 
-    def follow(self, settings: DoorSettings, bounds: Limits) -> None:
+    def follow(self, settings: ListenerSettings, bounds: Limits) -> None:
         """Go by other settings for the connections to come. Raises OSError and changes nothing."""
         self.change(replace(settings, port=self.settings.port))
         self.bounds = bounds

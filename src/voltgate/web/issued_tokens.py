@@ -33,7 +33,7 @@ class Table(Protocol):
         """Forget one; tell whether there was one."""
 
 
-class MadeTokens:
+class IssuedTokens:
     """The tokens that were made. What changes here counts at once; what another gateway changes, once it is read."""
 
     def __init__(self, access: Access, table: Table, wall: Callable[[], float] = time.time) -> None:
