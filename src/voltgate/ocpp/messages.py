@@ -33,6 +33,8 @@ def _fields(payload: bytes | msgspec.Raw) -> dict[str, Any]:
 class Origin(Protocol):
     """Where a reply arrived, and where a complaint about it goes (2.1, CALLRESULTERROR)."""
 
+    name: object
+    """Who gives answers here."""
     stay: int
     """The number of the connection."""
 
@@ -46,10 +48,11 @@ class Call:
     `text` is the whole message as it arrived, `frame` the websocket frame it arrived in (None when there was none that
     can be sent on verbatim), `payload` the JSON of the payload. `at` and `deadline` are seconds on the clock of the
     event loop; a hop may only shorten the deadline. `asker` is whoever made the call: turns are shared fairly between
-    askers.
+    askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that the call
+    gets instead, None if it may still be sent.
     """
 
-    __slots__ = ("_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "payload", "text")
+    __slots__ = ("_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "objection", "payload", "text")
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Call:
         self.at = 0.0
         self.deadline = FOREVER
         self.asker: object = None
+        self.objection: Callable[[], Reply | None] | None = None
         self._fields: dict[str, Any] | None = None
 
     @property
@@ -76,6 +80,13 @@ class Call:
         if self._fields is None:
             self._fields = _fields(self.payload)
         return self._fields
+
+    def with_payload(self, payload: bytes | msgspec.Raw) -> Call:
+        """Return the same call, of the same asker and with the same deadline, with another payload."""
+        call = Call(self.id, self.action, payload, None, self.kind)
+        call.at, call.deadline, call.asker = self.at, self.deadline, self.asker
+        call.objection = self.objection
+        return call
 
     def __repr__(self) -> str:
         return f"Call({self.id!r}, {self.action!r}, {len(bytes(self.payload))} bytes)"
@@ -110,6 +121,12 @@ class Result:
     def fields(self) -> dict[str, Any]:
         """The payload, parsed; `{}` as in `Call.fields`. Not cached: it is read at most once."""
         return _fields(self.payload)
+
+    def with_payload(self, payload: bytes | msgspec.Raw) -> Result:
+        """Return the same result with another payload: a complaint about it goes where it came from."""
+        result = Result(self.id, payload)
+        result.origin = self.origin
+        return result
 
     def __repr__(self) -> str:
         return f"Result({self.id!r}, {len(bytes(self.payload))} bytes)"
@@ -171,6 +188,18 @@ class Unanswered(Error):  # noqa: N818 - OCPP's Error, not Python's
     def __init__(self, reason: Reason, description: str, code: str = "InternalError") -> None:
         super().__init__("", code, description)
         self.reason = reason
+
+
+def gone(description: str, message_id: str = "") -> Unanswered:
+    """Return the reply to a call whose connection is not there; `message_id` is what it was sent under."""
+    reply = Unanswered(Reason.GONE, description)
+    reply.id = message_id
+    return reply
+
+
+def overloaded() -> Unanswered:
+    """Return the reply to a call that finds as many waiting as may wait."""
+    return Unanswered(Reason.OVERLOADED, "Too many calls wait for this connection")
 
 
 Reply: TypeAlias = Result | Error

@@ -2,150 +2,51 @@
 
 Towards a station one call is open at a time (OCPP-J 1.6 section 4.1.1, 2.1 Part 4 section 4.1.1); towards a backend as
 many as the station itself chose to have open, up to a bound. What may not be sent yet waits, fairly between askers.
-Turns outlive a connection: while there is none, calls wait for the next.
+What waits for a connection is its owner's to keep: the calls that a lost one left open are handed back to it.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import uuid4
 
+from voltgate.ocpp.answers import Answer, Given, encoded, is_misspelt, objection
+from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.framing import (
-    LONGEST_ID,
-    Complaint,
-    Malformed,
-    Noise,
-    UnknownType,
-    decode,
-    encode_call,
-    encode_error,
-    encode_result,
-    with_id,
-)
+from voltgate.ocpp.fair_queue import FairQueue
+from voltgate.ocpp.framing import LONGEST_ID, Complaint, Malformed, Noise, UnknownType, decode, encode_call, with_id
 from voltgate.ocpp.messages import (
     FOREVER,
-    RESULT,
     SEND,
     Call,
     CarriedCall,
     CarriedResult,
     Error,
     Handler,
-    Origin,
     Reason,
     Reply,
     Respond,
     Result,
     Unanswered,
+    gone,
+    overloaded,
     unheard,
 )
+from voltgate.ocpp.turn_ports import Bounds, Feeder, Left, Observe, Send, unobserved
 from voltgate.ocpp.wheel import Wheel
 
 _REMEMBERED_UNANSWERED = 32
 """Ids that timed out and are not given to another asker while a late answer may still come."""
-_REMEMBERED_ANSWERS = 8
-"""Answers that a CALLRESULTERROR may still complain about."""
-UNREADABLE_ID = "-1"
-"""The id of an answer to a frame whose own id cannot be read (2.1 Part 4 section 4.2.3)."""
 
 
-class Send(Protocol):
-    """What turns need of a connection."""
-
-    def send(self, text: bytes, frame: bytes | None = None) -> None:
-        """Send one text message, or the frame that holds it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much may be open and waiting.
-
-    `window` calls open at a time; `waiting` calls waiting for each asker; `waiting_bytes` of them in all; `hold`
-    seconds that a call waits for a connection; `patience` seconds that the other side's calls may take here. Calls that
-    a lost connection left unanswered are sent again on the next one when `resend`.
-    """
-
-    window: int = 1
-    waiting: int = 32
-    waiting_bytes: int = 1 << 20
-    hold: float = 10.0
-    patience: float = 30.0
-    resend: bool = False
-
-
-class Counts:
-    """What turns drop or mend, counted. One object may serve many connections."""
-
-    __slots__ = (
-        "complaints_dropped",
-        "faults",
-        "late",
-        "malformed",
-        "minted",
-        "noise",
-        "overloaded",
-        "undeliverable",
-        "unknown",
-        "unknown_types",
-    )
-
-    def __init__(self) -> None:
-        self.late = 0
-        self.unknown = 0
-        self.malformed = 0
-        self.noise = 0
-        self.unknown_types = 0
-        self.undeliverable = 0
-        self.overloaded = 0
-        self.minted = 0
-        self.complaints_dropped = 0
-        self.faults = 0
-
-
-def _size(call: Call) -> int:
-    return len(call.text or b"") or len(bytes(call.payload))
-
-
-FAULTS = Counts()
-"""Second answers to one call, process-wide: a fault of ours wherever it happens."""
+def _expired() -> Unanswered:
+    return Unanswered(Reason.TIMED_OUT, "Its turn never came")
 
 
 class _Waiting(NamedTuple):
     call: Call
     respond: Respond
-    id: str | None
-    """The id that it was sent under on a connection that was lost; None when it was never sent."""
-
-
-class Answer:
-    """The respond of one call that arrived: carries the reply home, once."""
-
-    __slots__ = ("_id", "_stay", "_turns")
-
-    def __init__(self, turns: Turns, message_id: str) -> None:
-        self._turns: Turns | None = turns
-        self._id = message_id
-        self._stay = turns.stay
-
-    def __call__(self, reply: Reply) -> None:
-        """Send the reply home."""
-        turns, self._turns = self._turns, None
-        if turns is not None:
-            turns.answer(self._id, reply, self._stay)
-        else:
-            FAULTS.faults += 1
-
-
-Observe = Callable[[Call, Reply, float], None]
-"""Told of each call of ours that ended, with the time: for metrics."""
-
-
-def unobserved(call: Call, reply: Reply, now: float) -> None:
-    """Observe nothing."""
 
 
 class Turns:
@@ -155,29 +56,10 @@ class Turns:
     """
 
     __slots__ = (
-        "_bounds",
-        "_choked",
-        "_counts",
-        "_dialect",
-        "_ended",
-        "_first",
-        "_full",
-        "_given",
-        "_handler",
-        "_has_send",
-        "_name",
-        "_observe",
-        "_open",
-        "_sent",
-        "_since",
-        "_unanswered",
-        "_waiting",
-        "_waiting_bytes",
-        "_watched",
-        "_wheel",
-        "_wire",
+        "_bounds", "_choked", "_counts", "_dialect", "_first", "_full", "_given", "_handler",
+        "_has_send", "_observe", "_open", "_unanswered", "_waiting", "_watched", "_wheel", "_wire", "feeder", "name",
         "stay",
-    )
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -192,75 +74,74 @@ class Turns:
         self._dialect = dialect
         self._has_send = dialect.has_send
         self._handler = handler
-        self._name = name
+        self.name = name
         self._bounds = bounds
         self._wheel = wheel
         self._counts = counts
         self._observe = observe
-        self._sent: Callable[[Call], None] | None = None
         self._wire: Send | None = None
-        self._since = -FOREVER
         self._full = False
         self._first: str | None = None
         self._choked = False  # by a full buffer, or until the first call was answered
-        self._ended = False
         self._open: dict[str, tuple[Call, Respond]] = {}
-        self._waiting: dict[object, deque[_Waiting]] = {}
-        self._waiting_bytes = 0
+        self._waiting: FairQueue[_Waiting] | None = None
         self._unanswered: dict[str, object] | None = None
-        self._given: dict[str, tuple[Origin, int, str]] | None = None
+        self._given: Given | None = None
         self._watched = FOREVER
+        self.feeder: Feeder | None = None
+        """Pumped when another call may be sent; None while nothing waits with it."""
         self.stay = 0
         """The number of the connection: an answer belongs to the one its call came by."""
 
-    def use(self, handler: Handler, observe: Observe, sent: Callable[[Call], None] | None = None) -> None:
-        """Go by another handler and observer from now on; `sent` hears of each SEND of ours, which nobody answers."""
-        self._handler, self._observe, self._sent = handler, observe, sent
+    @property
+    def dialect(self) -> Dialect:
+        """How this side speaks."""
+        return self._dialect
+
+    def use(self, handler: Handler) -> None:
+        """Hand the other side's calls to another handler from now on."""
+        self._handler = handler
 
     # The connection comes and goes.
 
-    def connect(self, wire: Send, now: float, first: Call | None = None) -> None:
-        """Speak on a new connection; what waits is sent in order, after `first` was answered or timed out."""
+    def connect(self, wire: Send) -> None:
+        """Speak on a new connection."""
         self._wire = wire
         self.stay += 1
-        self._unanswered = self._given = None
+        self._unanswered = self._given = self._first = None
         self._full = self._choked = False
-        if first is not None:
-            self._put(wire, first, self._began, None)
-            self._first = next(iter(self._open))
-            self._choked = True
-        self._pump(now)
 
-    def _began(self, reply: Reply) -> None:
-        """Let the rest go after the first call; whoever tells of its end goes on to `_pump`."""
+    def first_alone(self) -> None:
+        """Send nothing more before the one call that is open has ended: its asker then calls `go_on`."""
+        self._first = next(iter(self._open), None)
+        self._choked = self._full or self._first is not None
+
+    def go_on(self, now: float) -> None:
+        """Send the rest: the first call has ended."""
         self._first = None
         self._choked = self._full
+        self._pump(now)
 
-    def disconnect(self, now: float) -> None:
-        """Lose the connection: open calls are kept for the next one (`Bounds.resend`) or answered `Unanswered`."""
+    def disconnect(self, now: float) -> list[Left]:
+        """Lose the connection: return the calls that were open, and answer those that waited `Unanswered`.
+
+        A first call is not among them: the next connection has its own.
+        """
         self._wire = None
         self._full = False
-        self._since = now
         self.stay += 1
         left, self._open = self._open, {}
-        if self._first is not None:
-            del left[self._first]  # the next connection has its own
-            self._first = None
-        if self._bounds.resend:
-            self._keep(left)
-        else:
-            self._refuse_open(left, "The connection was lost", now)
-        self._look_out()
+        self._refuse_waiting("The connection was lost", now)
+        return [Left(message_id, *asked) for message_id, asked in left.items() if message_id != self._first]
 
     def end(self, description: str, now: float) -> None:
         """Speak no more: everything open or waiting is answered, and so is every later call, at once."""
-        self._ended = True
         self._wire = None
         self.stay += 1
         left, self._open = self._open, {}
-        self._refuse_open(left, description, now)
-        for entry in self._take_waiting(lambda _: True):
-            self._tell(entry.call, entry.respond, Unanswered(Reason.GONE, description), now)
+        for message_id, (call, respond) in left.items():
+            self._tell(call, respond, gone(description, message_id), now)
+        self._refuse_waiting(description, now)
 
     def choke(self, now: float, *, choked: bool) -> None:
         """Hold back calls while the connection's write buffer is full."""
@@ -270,12 +151,12 @@ class Turns:
 
     @property
     def connected(self) -> bool:
-        """Tell whether there is a connection."""
+        """Whether there is a connection."""
         return self._wire is not None
 
     @property
     def full(self) -> bool:
-        """Tell whether the connection's write buffer is full."""
+        """Whether the connection's write buffer is full."""
         return self._full
 
     @property
@@ -285,33 +166,52 @@ class Turns:
 
     @property
     def waiting_calls(self) -> int:
-        """The number of calls that wait."""
-        return sum(map(len, self._waiting.values()))
+        """The number of calls that wait for their turn."""
+        return 0 if self._waiting is None else len(self._waiting)
+
+    @property
+    def free(self) -> bool:
+        """Whether a call would be sent at once."""
+        return (
+            self._wire is not None
+            and not self._choked
+            and self._waiting is None
+            and len(self._open) < self._bounds.window
+        )
 
     # Our calls.
 
+    def offer(self, call: Call, respond: Respond) -> bool:
+        """Send `call` if it can be sent at once; return whether it was."""
+        wire = self._wire
+        if (
+            wire is None
+            or self._choked
+            or self._waiting is not None
+            or (len(self._open) >= self._bounds.window and call.kind != SEND)
+        ):
+            return False
+        self._put(wire, call, respond, call.id)
+        return True
+
     def ask(self, call: Call, respond: Respond) -> None:
         """Send `call` when its turn comes; `respond` hears the answer, or why there is none."""
-        if (
-            self._wire is not None
-            and not self._waiting
-            and not self._choked
-            and (len(self._open) < self._bounds.window or call.kind == SEND)
-        ):
-            self._put(self._wire, call, respond, None)
-        elif self._ended:
-            self._tell(call, respond, Unanswered(Reason.GONE, "The connection has ended"), call.at)
+        if self.offer(call, respond):
+            return
+        if self._wire is None:
+            self._tell(call, respond, gone("The connection has ended"), call.at)
         else:
-            self._wait(call, respond)
+            self._wait(_Waiting(call, respond))
 
-    def _put(self, wire: Send, call: Call, respond: Respond, message_id: str | None) -> None:
+    def resend(self, left: Left) -> None:
+        """Send a call that the last connection left open, under the id that it had."""
+        if self._wire is not None:
+            self._put(self._wire, left.call, left.respond, left.id)
+
+    def _put(self, wire: Send, call: Call, respond: Respond, message_id: str) -> None:
         if call.kind == SEND:
-            if self._sent is not None:
-                self._sent(call)
             wire.send(call.text or encode_call(call.id, call.action, call.payload, SEND), call.frame)
             return
-        if message_id is None:
-            message_id = call.id
         if message_id in self._open or len(message_id) > LONGEST_ID or self._remembered(message_id, call.asker):
             self._counts.minted += 1
             message_id = str(uuid4())
@@ -329,70 +229,40 @@ class Turns:
             wire.send(with_id(call.text, message_id))
 
     def _remembered(self, message_id: str, asker: object) -> bool:
-        """Tell whether a late answer under this id may still come, and to somebody else."""
+        """Return whether a late answer under this id may still come, and to another asker."""
         return self._unanswered is not None and self._unanswered.get(message_id, asker) is not asker
 
-    def _wait(self, call: Call, respond: Respond) -> None:
-        mine = self._waiting.get(call.asker)
-        size = _size(call)
-        if (mine is not None and len(mine) >= self._bounds.waiting) or (
-            self._waiting_bytes + size > self._bounds.waiting_bytes
-        ):
+    def _wait(self, entry: _Waiting) -> None:
+        call = entry.call
+        if self._waiting is None:
+            self._waiting = FairQueue(self._bounds.waiting, self._bounds.waiting_bytes)
+        if not self._waiting.add(entry):
             self._counts.overloaded += 1
-            self._tell(call, respond, Unanswered(Reason.OVERLOADED, "Too many calls wait for this connection"), call.at)
-            return
-        if mine is None:
-            mine = self._waiting[call.asker] = deque()
-        entry = _Waiting(call, respond, None)
-        mine.append(entry)
-        self._waiting_bytes += size
-        until = self._until(entry)
-        if until < self._watched:
-            self._watch(until)
-
-    def _keep(self, left: dict[str, tuple[Call, Respond]]) -> None:
-        """Put calls that a lost connection left open before everything that waits, under the ids they had."""
-        waiting, self._waiting = self._waiting, {}
-        for message_id, (call, respond) in left.items():
-            self._waiting.setdefault(call.asker, deque()).append(_Waiting(call, respond, message_id))
-            self._waiting_bytes += _size(call)
-        for asker, mine in waiting.items():
-            self._waiting.setdefault(asker, deque()).extend(mine)
+            self._tell(call, entry.respond, overloaded(), call.at)
+            self._waiting = self._waiting or None
+        elif call.deadline < self._watched:
+            self._watch(call.deadline)
 
     def _pump(self, now: float) -> None:
         """Send what waits and may be sent: the askers take turns."""
-        while self._waiting and self._wire is not None and not self._choked and len(self._open) < self._bounds.window:
-            asker, mine = next(iter(self._waiting.items()))
-            del self._waiting[asker]
-            entry = mine.popleft()
-            if mine:
-                self._waiting[asker] = mine
-            self._waiting_bytes -= _size(entry.call)
-            if entry.call.deadline > now:
-                self._put(self._wire, entry.call, entry.respond, entry.id)
+        waiting = self._waiting
+        while waiting and self._wire is not None and not self._choked and len(self._open) < self._bounds.window:
+            call, respond = waiting.pop()
+            if call.deadline <= now:
+                self._tell(call, respond, _expired(), now)
+            elif call.objection is not None and (instead := call.objection()) is not None:
+                self._tell(call, respond, instead, now)
             else:
-                self._give_up(entry, now)
+                self._put(self._wire, call, respond, call.id)
+        if not waiting:
+            self._waiting = None
+            if self.feeder is not None and self._wire is not None:
+                self.feeder.pump(now)
 
-    def take_unsent(self, chosen: Callable[[Call, Respond], bool]) -> list[tuple[Call, Respond]]:
-        """Hand over, in order, those of the waiting calls that were never sent and are `chosen`."""
-        unsent = self._take_waiting(lambda entry: entry.id is None and chosen(entry.call, entry.respond))
-        return [(entry.call, entry.respond) for entry in unsent]
-
-    def holds(self, action: str) -> bool:
-        """Tell whether a call of this action waits."""
-        return any(entry.call.action == action for mine in self._waiting.values() for entry in mine)
-
-    def _take_waiting(self, chosen: Callable[[_Waiting], bool]) -> list[_Waiting]:
-        taken: list[_Waiting] = []
-        waiting, self._waiting = self._waiting, {}
-        for asker, mine in waiting.items():
-            kept: deque[_Waiting] = deque()
-            for entry in mine:
-                (taken if chosen(entry) else kept).append(entry)
-            if kept:
-                self._waiting[asker] = kept
-        self._waiting_bytes -= sum(_size(entry.call) for entry in taken)
-        return taken
+    def _refuse_waiting(self, description: str, now: float) -> None:
+        waiting, self._waiting = self._waiting, None
+        for entry in waiting or ():
+            self._tell(entry.call, entry.respond, gone(description), now)
 
     # Time.
 
@@ -408,13 +278,10 @@ class Turns:
         late = [message_id for message_id, (call, _) in self._open.items() if call.deadline <= now]
         for message_id in late:
             self._time_out(message_id, now)
-        for entry in self._take_waiting(lambda entry: self._until(entry) <= now):
-            self._give_up(entry, now)
+        if self._waiting is not None:
+            for entry in self._waiting.take(lambda entry: entry.call.deadline <= now):
+                self._tell(entry.call, entry.respond, _expired(), now)
         self._pump(now)
-        self._look_out()
-
-    def _look_out(self) -> None:
-        """Be woken for the next deadline."""
         next_deadline = min(self._deadlines(), default=FOREVER)
         if next_deadline < self._watched:
             self._watch(next_deadline)
@@ -433,27 +300,9 @@ class Turns:
         silence.id = message_id
         self._tell(call, respond, silence, now)
 
-    def _until(self, entry: _Waiting) -> float:
-        """Give the time until which a call waits; for a connection no longer than `Bounds.hold`."""
-        call = entry.call
-        if self._wire is not None:
-            return call.deadline
-        return min(call.deadline, max(call.at, self._since) + self._bounds.hold)
-
-    def _give_up(self, entry: _Waiting, now: float) -> None:
-        reason = Reason.GONE if self._wire is None else Reason.TIMED_OUT
-        waited = f"Waited {now - entry.call.at:.0f} s for a connection" if self._wire is None else "Its turn never came"
-        self._tell(entry.call, entry.respond, Unanswered(reason, waited), now)
-
     def _deadlines(self) -> Iterator[float]:
         yield from (call.deadline for call, _ in self._open.values())
-        yield from (self._until(entry) for mine in self._waiting.values() for entry in mine)
-
-    def _refuse_open(self, left: dict[str, tuple[Call, Respond]], description: str, now: float) -> None:
-        for message_id, (call, respond) in left.items():
-            gone = Unanswered(Reason.GONE, description)
-            gone.id = message_id
-            self._tell(call, respond, gone, now)
+        yield from (entry.call.deadline for entry in self._waiting or ())
 
     def _tell(self, call: Call, respond: Respond, reply: Reply, now: float) -> None:
         self._observe(call, reply, now)
@@ -473,15 +322,11 @@ class Turns:
             self._odd(message, now)  # type: ignore[arg-type]
 
     def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
-        """Hear from the carrier that nobody will answer a call that is open; `sent` says whether it has gone out."""
+        """End a call that the carrier knows to get no answer; `sent` says whether it has gone out."""
         asked = self._open.pop(message_id, None)
-        if asked is None:
-            return
-        call, respond = asked
-        silence = Unanswered(Reason.GONE, description)
-        silence.id = message_id if sent else ""
-        self._tell(call, respond, silence, now)
-        self._pump(now)
+        if asked is not None:
+            self._tell(*asked, gone(description, message_id if sent else ""), now)
+            self._pump(now)
 
     def asked(self, call: CarriedCall, now: float) -> None:
         """Take a call of the other side that did not come as text."""
@@ -494,7 +339,7 @@ class Turns:
     def _take(self, call: Call, text: bytes, frame: bytes | None, now: float) -> None:
         call.at = now
         call.deadline = now + self._bounds.patience
-        call.asker = self._name
+        call.asker = self.name
         if call.text is text:
             call.frame = frame
         if call.kind != SEND:
@@ -515,7 +360,7 @@ class Turns:
         call, respond = asked
         self._observe(call, reply, now)
         respond(reply)
-        if self._waiting:
+        if self._waiting is not None or self.feeder is not None:
             self._pump(now)
 
     def _stray(self, message_id: str) -> None:
@@ -527,38 +372,33 @@ class Turns:
     def _odd(self, message: Complaint | Malformed | UnknownType | Noise, now: float) -> None:
         match message:
             case Complaint():
-                self._complained(message, now)
+                self._complained(message)
+            case Malformed(kind=3 | 4 as kind, id=str(message_id)):
+                self._counts.malformed += 1
+                what = "result" if kind == 3 else "error"
+                self._broken(message_id, f"The {what} could not be read: {message.description}", now)
             case Malformed():
                 self._counts.malformed += 1
-                self._malformed(message, now)
+                self._object(message)
             case UnknownType():
                 self._counts.unknown_types += 1
-                if self._dialect.unknown_message_type == "answer":
-                    self._object(message.id, "MessageTypeNotSupported", f"Message type {message.kind} is unknown")
+                self._object(message)
             case _:
                 self._counts.noise += 1
 
-    def _malformed(self, frame: Malformed, now: float) -> None:
-        match frame.kind, frame.id:
-            case 3 | 4 as kind, str(message_id):
-                if message_id in self._open:  # a broken answer fails its call at once (lbbrhzn/ocpp#176)
-                    what = "result" if kind == RESULT else "error"
-                    broken = Unanswered(Reason.MALFORMED, f"The {what} could not be read: {frame.description}")
-                    broken.id = message_id
-                    self._settle(broken, b"", None, now)
-                else:
-                    self._stray(message_id)
-            case 2, str(message_id):
-                self._object(message_id, frame.code, frame.description)
-            case 3 | 4 | 5 | 6, _:
-                return  # never answered, not even when they are bad (2.1 Part 2 FR.07; Java-OCA-OCPP#406)
-            case _:
-                if self._dialect.answers_bad_frames:
-                    self._object(None, frame.code, frame.description)
+    def _broken(self, message_id: str, description: str, now: float) -> None:
+        """Fail a call at once whose answer cannot be read (lbbrhzn/ocpp#176)."""
+        if message_id not in self._open:
+            self._stray(message_id)
+            return
+        broken = Unanswered(Reason.MALFORMED, description)
+        broken.id = message_id
+        self._settle(broken, b"", None, now)
 
-    def _object(self, message_id: str | None, code: str, description: str) -> None:
-        if self._wire is not None:
-            self._wire.send(encode_error(message_id or UNREADABLE_ID, self._dialect.spell(code), description))
+    def _object(self, frame: Malformed | UnknownType) -> None:
+        text = objection(self._dialect, frame)
+        if text is not None and self._wire is not None:
+            self._wire.send(text)
 
     # The answers to their calls.
 
@@ -569,41 +409,25 @@ class Turns:
             self._counts.undeliverable += 1
             return
         if self._has_send and reply.origin is not None:
-            self._remember(message_id, reply.origin, reply.id)
-        if reply.text is None or (type(reply) is Error and self._misspelt(reply)):
+            self._given = self._given or Given()
+            self._given.remember(message_id, reply.origin, reply.id)
+        if reply.text is None or (type(reply) is Error and is_misspelt(self._dialect, reply)):
             if isinstance(reply, CarriedResult):
                 reply.carry(wire, message_id)
             else:
-                wire.send(self._encode(message_id, reply))
+                wire.send(encoded(self._dialect, message_id, reply))
         elif reply.id == message_id:
             wire.send(reply.text, reply.frame)
         else:
             wire.send(with_id(reply.text, message_id))
 
-    def _misspelt(self, error: Error) -> bool:
-        return self._dialect.error_codes == "translate" and self._dialect.spell(error.code) != error.code
-
-    def _encode(self, message_id: str, reply: Reply) -> bytes:
-        if isinstance(reply, Result):
-            return encode_result(message_id, reply.payload)
-        return encode_error(message_id, self._dialect.spell(reply.code), reply.description, reply.details)
-
     # Complaints about answers (2.1).
 
-    def _remember(self, message_id: str, origin: Origin, origin_id: str) -> None:
-        if self._given is None:
-            self._given = {}
-        elif len(self._given) >= _REMEMBERED_ANSWERS:
-            del self._given[next(iter(self._given))]
-        self._given[message_id] = (origin, origin.stay, origin_id)
-
-    def _complained(self, complaint: Complaint, now: float) -> None:
+    def _complained(self, complaint: Complaint) -> None:
         if not self._has_send:
-            self._odd(UnknownType(5, complaint.id), now)
-        elif self._given is not None and complaint.id in self._given:
-            origin, stay, origin_id = self._given.pop(complaint.id)
-            origin.complain(origin_id, complaint.text, stay)
-        else:
+            self._counts.unknown_types += 1
+            self._object(UnknownType(5, complaint.id))
+        elif self._given is None or not self._given.complain(complaint.id, complaint.text):
             self._counts.complaints_dropped += 1
 
     def complain(self, message_id: str, text: bytes, stay: int) -> None:

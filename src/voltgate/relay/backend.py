@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from voltgate.ocpp.actions import TRANSACTION_ACTIONS, plain_action
-from voltgate.ocpp.dialect import SUBPROTOCOLS
-from voltgate.ocpp.turns import Bounds, Counts
-from voltgate.relay.events import Tallies
+from voltgate.ocpp.actions import ACTIONS, TRANSACTION_ACTIONS, plain_action
+from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
+from voltgate.ocpp.counts import Counts
+from voltgate.ocpp.turn_ports import Bounds
+from voltgate.relay.context import Wrap
+from voltgate.relay.events import OTHER, Tallies
 from voltgate.relay.permit import Permit
-from voltgate.relay.standin import StandIn
+from voltgate.relay.stand_in import StandIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class BackendSettings:
 
     `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
     `then` says which of refusing and closing follows a wait in vain. `deliver`: what is copied to it goes through the
-    journal as far as `owed` names it, or is dropped when it is away. `dialling` holds what the carrier needs and the
+    journal as far as `owed` names it, or is dropped when it is away. `dialect` is how it is spoken to (None: as the
+    station speaks); `from_backend` and `to_backend` stand on its two arrows, the first sees a call first. `dialling` holds what the carrier needs and the
     relay does not look into: two backends are the same only when that is equal too.
     """
 
@@ -68,12 +71,19 @@ class BackendSettings:
     owed: frozenset[str] = TRANSACTION_ACTIONS
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
     permit: Permit | None = None
+    dialect: Dialect | None = None
+    from_backend: tuple[Wrap, ...] = ()
+    to_backend: tuple[Wrap, ...] = ()
     dialling: object = None
 
     def bounds(self, patience: float) -> Bounds:
-        """Bound the turns towards this backend; `patience` is how long its own calls may take, in seconds."""
-        resend = self.when_down == "wait"
-        return Bounds(self.window, self.waiting, self.waiting_bytes, self.wait, patience, resend)
+        """Return the bounds of turns towards this backend; `patience` is how long its own calls may take, in seconds."""
+        return Bounds(self.window, self.waiting, self.waiting_bytes, patience)
+
+    @property
+    def stood_in(self) -> StandIn | None:
+        """How it is stood in for while it is away; None if it is not."""
+        return self.stand_in if self.when_down == "answer" else None
 
     def owes(self, action: str) -> bool:
         """Tell whether a copy of this action must reach the backend, whatever happens."""
@@ -106,3 +116,12 @@ class Backend:
     def name(self) -> str:
         """The backend's name in the configuration."""
         return self.settings.name
+
+    def refuse(self, action: str) -> None:
+        """Count a command that it was refused."""
+        label = action if action in ACTIONS else OTHER
+        self.commands_refused[label] = self.commands_refused.get(label, 0) + 1
+
+    def drop_copy(self, reason: str) -> None:
+        """Count a copy that it was not told of."""
+        self.copies_dropped[reason] = self.copies_dropped.get(reason, 0) + 1

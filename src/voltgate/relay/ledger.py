@@ -1,496 +1,384 @@
-"""The ledger at work in a session: each message of a transaction goes to whoever owns it, in the numbers they know.
-
-What a transaction is, and whose, is in the station's book; how the two generations of OCPP begin and end one is in
-`numbered` (1.6: backends number transactions) and `named` (2.x: stations name them); what backends may ask is in
-`commands`.
-"""
+"""The ledger of one station: what must outlive a session - transactions and their owners, invitations, what is owed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from hashlib import blake2b
+from typing import Any
 from uuid import uuid4
 
-from voltgate.ocpp.actions import ACTIONS, SIGNED, is_transaction, plain_action
-from voltgate.ocpp.ids import GONE, Token, connector_of, request_of, reservation_of, token_of, with_fields
-from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result, Unanswered
-from voltgate.relay import named, numbered, standin
-from voltgate.relay.authority import Asking, ask_in_turn
-from voltgate.relay.book import Book, Transaction, digest
-from voltgate.relay.events import OTHER, CommandRefused
-from voltgate.relay.journal import Item
-from voltgate.relay.numbers import numbers_in
-from voltgate.relay.permit import CHARGE, FULL, Permit
-from voltgate.relay.records import AuditRecord, OwedRecord
-from voltgate.relay.route import Plan
-from voltgate.relay.standin import stands_in
+from voltgate.ocpp.ids import Token
+from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.relay.numbers import Numbers, mint
+from voltgate.relay.records import AuditRecord, FactRecord, InvitationRecord, OwedRecord, Page, Store, TransactionRecord
 
-if TYPE_CHECKING:
-    from voltgate.relay.leg import Leg
-    from voltgate.relay.session import Session
+MOST_RUNNING = 64
+"""Transactions that run at one station; of more, the oldest counts as ended."""
+REMEMBERED = 8
+"""Transactions that ended and are still found by a station that repeats itself."""
+MOST_INVITATIONS = 64
+_TOLD = 8
 
-TRY_AGAIN = 1013
 
-Content = tuple[str, bytes]
-"""The action and the payload of a message: two that have the same are one, said twice."""
+def digest(*parts: bytes | str) -> str:
+    """Give a short name of a message's content, for telling a repeated one."""
+    joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return blake2b(joined, digest_size=9).hexdigest()
 
-Finish = Callable[["Ledger", Transaction, Respond, Reply], None]
-"""What the ledger learns from the owner's answer before the station gets it."""
 
-Act = Callable[["Ledger", Call, Respond], None]
-"""What the ledger does with a call of one action."""
+class Transaction:
+    """A transaction: whose it is, who is told, and the number that each backend knows it by.
 
-_REPORTS = frozenset(
+    `id` is the station's, "" until it has one. `bound` is false while nobody knows whose it will be (2.x, before a
+    token): `owner` then only answers. `heard` are the backends that were told of all of it so far, `reply` is the
+    payload that the station's start was answered with, `told` names the last messages that copies were told of.
+    `answers` are those that may own it while nobody took it yet.
     """
-    FirmwareStatusNotification LogStatusNotification NotifyCustomerInformation NotifyDisplayMessages
-    NotifyMonitoringReport NotifyReport PublishFirmwareStatusNotification ReportChargingProfiles ReportDERControl
-    SignedFirmwareStatusNotification
-    """.split()
-)
-"""What a station sends because a backend asked for it: they name the request (`requestId`)."""
 
-_PLACES = frozenset({"StatusNotification", "NotifyEVChargingNeeds", "NotifyEVChargingSchedule"})
-"""What concerns whoever owns the transaction on that connector."""
+    __slots__ = (
+        "answers",
+        "began",
+        "bound",
+        "connector",
+        "copies",
+        "ended",
+        "heard",
+        "id",
+        "key",
+        "numbers",
+        "owner",
+        "ref",
+        "reply",
+        "station",
+        "token",
+        "told",
+    )
+
+    def __init__(self, station: str, ref: str, owner: str, copies: tuple[str, ...], began: float) -> None:
+        self.station = station
+        self.ref = ref
+        self.owner = owner
+        self.copies = copies
+        self.began = began
+        self.ended: float | None = None
+        self.id = ""
+        self.key = ""
+        self.token = ""
+        self.connector: int | None = None
+        self.numbers: dict[str, int] = {}
+        self.reply: bytes | None = None
+        self.bound = True
+        self.heard: frozenset[str] | None = None
+        self.told: deque[str] = deque(maxlen=_TOLD)
+        self.answers: tuple[str, ...] = ()
+
+    def repeats(self, name: str) -> bool:
+        """Tell whether the copies were told of this message already, and note that they are now."""
+        if name in self.told:
+            return True
+        self.told.append(name)
+        return False
+
+    @property
+    def renumbered(self) -> bool:
+        """Tell whether a backend knows it by another number than the station does, or by none yet (1.6)."""
+        others = not self.numbers or any(str(number) != self.id for number in self.numbers.values())
+        return bool(self.key and self.id) and others
+
+    @property
+    def record(self) -> TransactionRecord:
+        """What is kept of it."""
+        data = {
+            "copies": self.copies,
+            "numbers": self.numbers,
+            "key": self.key,
+            "reply": None if self.reply is None else self.reply.decode(),
+            "bound": self.bound,
+            "heard": None if self.heard is None else sorted(self.heard),
+            "told": list(self.told),
+        }
+        return TransactionRecord(
+            self.station,
+            self.ref,
+            self.id,
+            self.owner,
+            self.connector,
+            self.token,
+            self.began,
+            self.ended,
+            json.dumps(data, separators=(",", ":")).encode(),
+        )
+
+
+def read_transaction(record: TransactionRecord) -> Transaction:
+    """Make a transaction of what was kept of it."""
+    data = json.loads(record.data)
+    tx = Transaction(record.station, record.ref, record.owner, tuple(data["copies"]), record.began)
+    tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
+    tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
+    tx.reply = None if data["reply"] is None else data["reply"].encode()
+    tx.heard = None if data["heard"] is None else frozenset(data["heard"])
+    tx.told.extend(data["told"])
+    return tx
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerSettings:
-    """What the configuration says of the ledger. `invitation` is how many seconds a remote start is expected for."""
+class Invitation:
+    """A session that is expected: the backend that asked for it, or accepted its token, will own it."""
 
-    invitation: float = 600.0
+    ref: str
+    backend: str
+    token: Token | None
+    connector: int | None
+    remote_start: int | None
+    expires: float
+
+    def fits(self, token: Token | None, connector: int | None) -> bool:
+        """Tell whether a session with this token on this connector is the one; no connector is any."""
+        apart = connector is not None and self.connector is not None and connector != self.connector
+        return not apart and token is not None and self.token is not None and same(token, self.token)
+
+    def record(self, station: str) -> InvitationRecord:
+        """Give what is kept of it."""
+        token = None if self.token is None else [self.token.text, self.token.kind]
+        data = {"token": token, "connector": self.connector, "remote_start": self.remote_start}
+        return InvitationRecord(station, self.ref, self.backend, self.expires, json.dumps(data).encode())
 
 
-@dataclass(slots=True)
-class Asked:
-    """A transaction message that its owner was asked; a station that repeats it waits for the same answer."""
+def _read_invitation(record: InvitationRecord) -> Invitation:
+    data = json.loads(record.data)
+    token = None if data["token"] is None else Token(*data["token"])
+    return Invitation(record.ref, record.backend, token, data["connector"], data["remote_start"], record.expires)
 
-    session: Session
-    respond: Respond
-    transaction: Transaction | None
-    finish: Finish | None
-    answers: tuple[str, ...]
+
+def same(one: Token, other: Token) -> bool:
+    """Compare tokens: without regard to case (1.6 CiString20Type, 2.x identifierString); a type that is not known fits.
+
+    Source: OCPP 1.6 section 7.28; OCPP 2.0.1 Part 2 section 3.25.
+    """
+    return one.text.casefold() == other.text.casefold() and (one.kind == other.kind or not (one.kind and other.kind))
 
 
 class Ledger:
-    """One session's use of its station's book."""
+    """What is kept of one station; what changes is put into the store at once.
 
-    __slots__ = ("_by_action", "book", "choosing", "session")
+    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1. `invitation` is how many seconds a
+    remote start is expected for.
+    """
 
-    def __init__(self, session: Session, book: Book) -> None:
-        self.session = session
-        self.book = book
-        self.choosing: dict[str, tuple[Call, Respond]] = {}
-        """The starts for which a chain of backends is being asked, by content."""
-        self._by_action = _ACTS_2 if session.dialect.version.startswith("ocpp2") else _ACTS_16
+    __slots__ = (
+        "_draw",
+        "_ended",
+        "_facts",
+        "_invitations",
+        "_seq",
+        "invitation",
+        "numbers",
+        "owed",
+        "renumbered",
+        "running",
+        "station",
+        "store",
+        "wall",
+    )
 
-    def looks_at(
-        self, depends: frozenset[str], owed: Iterable[frozenset[str]]
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        """Give the actions that must come here, and those that must only while it is `concerned`.
+    def __init__(
+        self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float], page: Page
+    ) -> None:
+        self.station = station
+        self.store = store
+        self.wall = wall
+        self._draw = draw
+        self.running: dict[str, Transaction] = {}
+        self._ended: dict[str, Transaction] = {}
+        self._invitations: list[Invitation] = []
+        self._facts: dict[str, FactRecord] = {}
+        self._seq = 0
+        self.invitation = 600.0
+        self.renumbered = False
+        """Whether some backend knows a transaction by another number than the station does."""
+        self.owed: dict[str, deque[OwedRecord]] = {}
+        """What each backend is owed, oldest first; under "" what will be owed to somebody not yet known."""
+        self.numbers = Numbers(station, store, wall, draw)
+        for tx in map(read_transaction, page.transactions):
+            self.renumbered = self.renumbered or tx.renumbered
+            if tx.ended is None:
+                self.running[tx.ref] = tx
+            else:
+                self._ended[tx.ref] = tx
+        self._invitations = [_read_invitation(record) for record in page.invitations]
+        self._facts = {record.name: record for record in page.facts}
+        for owed in page.owed:
+            self.owed.setdefault(owed.backend, deque()).append(owed)
+            self._seq = max(self._seq, owed.seq)
+        self.numbers.read(page.numbers)
 
-        The former are the ledger's own, those that rules look into, and those that are owed.
-        """
-        return _looked_at(tuple(self._by_action), depends, frozenset(owed))
+    # Transactions.
 
-    def concerned(self, call: Call) -> bool:
-        """Tell whether a call that happens all the time may belong to a transaction, without reading it."""
-        book = self.book
-        if self.alone and not book.renumbered:
-            return False
-        return bool(book.running) or (book.renumbered and b"transactionId" in bytes(call.payload))
+    def __iter__(self) -> Iterator[Transaction]:
+        """Give the transactions, the newest first: those that run, then those that ended."""
+        yield from reversed(self.running.values())
+        yield from reversed(self._ended.values())
+
+    def begin(self, owner: str, copies: tuple[str, ...]) -> Transaction:
+        """Enter a new transaction; the caller fills in the rest and keeps it."""
+        if len(self.running) >= MOST_RUNNING:
+            self.end(next(iter(self.running.values())))
+        tx = Transaction(self.station, uuid4().hex, owner, copies, self.wall())
+        self.running[tx.ref] = tx
+        return tx
+
+    def keep(self, tx: Transaction) -> None:
+        """Write down what a transaction is now."""
+        self.renumbered = self.renumbered or tx.renumbered
+        self.store.put(tx.record)
+
+    def end(self, tx: Transaction) -> None:
+        """Enter that a transaction has ended."""
+        if tx.ended is None:
+            tx.ended = self.wall()
+            del self.running[tx.ref]
+            self._ended[tx.ref] = tx
+            self._let_slip()
+        self.keep(tx)
+
+    def _let_slip(self) -> None:
+        """Remember the last that ended, and those that somebody is still owed messages of."""
+        if len(self._ended) > REMEMBERED:
+            owed = {record.transaction for records in self.owed.values() for record in records}
+            old = list(self._ended)[:-REMEMBERED]
+            for ref in old:
+                if ref not in owed:
+                    del self._ended[ref]
+
+    def find(self, transaction: str) -> Transaction | None:
+        """Find a transaction by the station's id."""
+        return next((tx for tx in self if tx.id == transaction), None) if transaction else None
+
+    def known_to(self, backend: str, number: int) -> Transaction | None:
+        """Find a transaction by the number that a backend gave it (1.6)."""
+        return next((tx for tx in self if tx.numbers.get(backend) == number), None)
+
+    def started_as(self, key: str) -> Transaction | None:
+        """Find the transaction of a start that is repeated."""
+        return next((tx for tx in self if tx.key == key), None)
+
+    def on(self, connector: int | None) -> Transaction | None:
+        """Find the transaction that runs on a connector."""
+        return next((tx for tx in reversed(self.running.values()) if tx.connector == connector), None)
+
+    def lately_on(self, connector: int | None) -> Transaction | None:
+        """Find the transaction that runs on a connector, else the last one that ended there."""
+        return next((tx for tx in self if tx.connector == connector), None)
+
+    def mint(self) -> int:
+        """Make a transaction number that nobody uses at this station: positive, 31 bits."""
+        used = {tx.id for tx in self} | {str(number) for tx in self for number in tx.numbers.values()}
+        return mint(lambda number: str(number) in used, self._draw)
+
+    # Invitations.
+
+    def invite(
+        self,
+        backend: str,
+        token: Token | None,
+        connector: int | None = None,
+        remote_start: int | None = None,
+    ) -> Invitation:
+        """Expect a session that will belong to `backend`."""
+        if len(self._invitations) >= MOST_INVITATIONS:
+            self.disinvite(self._invitations[0])
+        invitation = Invitation(uuid4().hex, backend, token, connector, remote_start, self.wall() + self.invitation)
+        self._invitations.append(invitation)
+        self.store.put(invitation.record(self.station))
+        return invitation
+
+    def invited(
+        self, token: Token | None, connector: int | None = None, remote_start: int | None = None
+    ) -> Invitation | None:
+        """Find who expects this session: by the number of the remote start, else by token, on this connector first."""
+        now = self.wall()
+        for invitation in [each for each in self._invitations if each.expires <= now]:
+            self.disinvite(invitation)
+        if remote_start is not None:
+            for each in self._invitations:
+                if each.remote_start == remote_start:
+                    return each
+        fitting = [each for each in self._invitations if each.fits(token, connector)]
+        return min(fitting, key=lambda each: each.connector != connector, default=None)
+
+    def disinvite(self, invitation: Invitation) -> None:
+        """Strike out an invitation: it was accepted, rejected, or has expired."""
+        if invitation in self._invitations:  # the answer to a remote start may come after its expiry
+            self._invitations.remove(invitation)
+            self.store.strike(invitation.record(self.station))
+
+    # Facts.
+
+    def fact(self, name: str) -> Any:
+        """Give what is last known under a name; None when nothing is."""
+        record = self._facts.get(name)
+        return None if record is None else json.loads(record.data)
+
+    def note(self, name: str, value: Any) -> None:
+        """Remember something of the station; what has not changed is not written again."""
+        data = json.dumps(value, separators=(",", ":")).encode()
+        old = self._facts.get(name)
+        if old is None or old.data != data:
+            record = self._facts[name] = FactRecord(self.station, name, self.wall(), data)
+            self.store.put(record)
+
+    # What is owed.
+
+    def owe(self, backend: str, action: str, message_id: str, payload: bytes, transaction: str) -> OwedRecord:
+        """Write a message into the journal."""
+        self._seq += 1
+        record = OwedRecord(self.station, self._seq, backend, self.wall(), action, message_id, payload, transaction)
+        self.owed.setdefault(backend, deque()).append(record)
+        self.store.put(record)
+        return record
+
+    def settle(self, record: OwedRecord) -> None:
+        """Strike a message that was delivered or given up out of the journal."""
+        mine = self.owed[record.backend]
+        mine.remove(record)
+        if not mine:
+            del self.owed[record.backend]
+        self.store.strike(record)
+
+    def kept(self, tx: Transaction) -> list[OwedRecord]:
+        """Give, in order, the events of a transaction that will be owed to whoever turns out to own it."""
+        return [record for record in self.owed.get("", ()) if record.transaction == tx.ref]
 
     @property
-    def alone(self) -> bool:
-        """Tell whether there is one backend only: then the bytes are left alone."""
-        return len(self.session.legs) == 1
+    def creditors(self) -> Iterable[str]:
+        """The backends that are owed something."""
+        return [name for name in self.owed if name]
 
-    @property
-    def version(self) -> str:
-        """The version that the station speaks."""
-        return self.session.dialect.version
+    # The audit trail.
 
-    # Calls of the station.
-
-    def from_station(self, call: Call, respond: Respond) -> None:
-        """Take a call that may belong to a transaction, or that somebody is owed."""
-        act = self._by_action.get(plain_action(call.action))
-        if act is not None:
-            act(self, call, respond)
-        else:
-            self.relay(self.plan(call), call, respond)
-
-    def plan(self, call: Call) -> Plan:
-        """Give the plan that the rules have for a call."""
-        plans = self.session.plans
-        return plans.plan(call, self.version) if plain_action(call.action) in plans.depends else plans[call.action]
-
-    def plan_of(self, tx: Transaction, call: Call) -> Plan:
-        """Give the plan that a transaction keeps to; the rules' when its owner is not configured any more."""
-        if tx.owner in self.session.legs:
-            return Plan((tx.owner,), tx.copies)
-        return self.plan(call)
-
-    def relay(
-        self,
-        plan: Plan,
-        call: Call,
-        respond: Respond,
-        tx: Transaction | None = None,
-        finish: Finish | None = None,
-        *,
-        write: bool = False,
-    ) -> None:
-        """Have the plan's backend answer and tell the others; with `write` what was entered is on disk before that."""
-        leg = self.session.pick(plan)
-        if leg is None:
-            self.session.unroutable(call, respond)
-            return
-        write = self._tell(plan.copy, leg, call, tx) or write
-        if write:
-            respond = partial(self.once_written, leg, respond)
-        self.ask(leg, call, respond, tx, finish, plan.answer)
-
-    def _tell(self, names: Iterable[str], answering: Leg, call: Call, tx: Transaction | None) -> bool:
-        """Tell the copies, each once; return whether any of it must be on disk before the station is answered."""
-        legs = [leg for leg in map(self.session.legs.get, names) if leg is not None and leg is not answering]
-        if not legs:
-            return False
-        owed = [leg for leg in legs if leg.backend.settings.owes(call.action)]
-        if tx is not None and tx.repeats(digest(call.action, bytes(call.payload))):
-            return bool(owed)
-        for leg in legs:
-            if leg in owed:
-                self.owe(leg, call, tx)
-            else:
-                self._mention(leg, call, tx)
-        if tx is not None and owed:
-            self.book.keep(tx)
-        return bool(owed)
-
-    def _mention(self, leg: Leg, call: Call, tx: Transaction | None) -> None:
-        """Tell a copy that is owed nothing; what its number stands in must wait for its answer to the start."""
-        if tx is not None and not self.version.startswith("ocpp2"):
-            leg.deliver(Item(call, tx))
-        else:
-            leg.tell(self.addressed(leg, call, tx) or call)
-
-    def owe(self, leg: Leg, call: Call, tx: Transaction | None) -> None:
-        """Write a message down for a backend and have it delivered."""
-        ref = "" if tx is None else tx.ref
-        record = self.book.owe(leg.name, call.action, call.id, bytes(call.payload), ref)
-        leg.deliver(Item(owed_call(record), tx, record))
-
-    def ask(
-        self,
-        leg: Leg,
-        call: Call,
-        respond: Respond,
-        tx: Transaction | None,
-        finish: Finish | None,
-        answers: tuple[str, ...],
-    ) -> None:
-        """Have a backend answer; a message that it is being asked already is not sent again."""
-        if not is_transaction(call.action):
-            home = partial(self.session.answered, leg, call, respond)
-            leg.ask(self.addressed_to_answer(leg, call, None), home)
-            return
-        key = (call.action, bytes(call.payload))
-        before = leg.asked.get(key)
-        if before is not None:
-            both = partial(_tell_both, before.respond, respond)
-            before.respond = both if before.session is self.session else respond
-            before.session = self.session
-            return
-        leg.asked[key] = Asked(self.session, respond, tx, finish, answers)
-        answered = partial(_answered, leg, call, key)
-        if not leg.delivers(tx):
-            leg.ask(self.addressed_to_answer(leg, call, tx), answered)
-        elif leg.backend.settings.when_down == "answer":
-            answered(Unanswered(Reason.GONE, f"Backend {leg.name} has to catch up first"))
-        else:
-            leg.deliver(Item(call, tx, None, answered))
-
-    def reroute(self, leg: Leg) -> None:
-        """Ask another backend for a transaction that this one was to own, if it was not sent the start yet."""
-
-        def moves(call: Call, respond: Respond) -> bool:
-            return (
-                isinstance(respond, partial) and respond.func is _answered and self._elsewhere(leg, respond) is not None
-            )
-
-        for _, home in leg.turns.take_unsent(moves):
-            assert isinstance(home, partial)  # noqa: S101 - chosen above
-            other = self._elsewhere(leg, home)
-            assert other is not None  # noqa: S101 - likewise
-            asked = leg.asked.pop(home.args[2])
-            if asked.transaction is not None:
-                asked.transaction.owner = other.name
-                self.book.keep(asked.transaction)
-            self.ask(other, home.args[1], asked.respond, asked.transaction, asked.finish, asked.answers)
-
-    def _elsewhere(self, leg: Leg, home: partial[None]) -> Leg | None:
-        """Find who else may take a waiting call: nobody, when it belongs to a transaction that somebody has taken."""
-        asked = leg.asked[home.args[2]]
-        answers = asked.answers if asked.transaction is None else asked.transaction.answers
-        answers = tuple(name for name in answers if name in self.session.legs)
-        other = self.session.pick(Plan(answers)) if answers else None
-        return None if other is leg else other
-
-    # What must be written down.
-
-    def once_written(self, leg: Leg | None, respond: Respond, reply: Reply) -> None:
-        """Answer the station once all that was entered is on disk; what follows from the backend waits as well."""
-        session = self.session
-
-        def done(written: bool) -> None:
-            if written:
-                respond(reply)
-            else:
-                session.end(TRY_AGAIN, "This cannot be written down now: keep it and come again")
-            if leg is not None:
-                leg.let_pass()
-
-        if leg is not None:
-            leg.hold_back()
-        self.book.store.after(done)
-
-    # Each backend's own words.
-
-    def addressed(self, leg: Leg, call: Call, tx: Transaction | None) -> Call | None:
-        """Put a call into a backend's own numbers; None when it cannot be told without one that it never gave.
-
-        With the station's own numbers in it already, the call is left as it is.
-        """
-        changes = numbered.changes(self, leg, call, tx) if not self.version.startswith("ocpp2") else {}
-        if changes is None:
-            return None
-        changes |= self._translated(leg, call)
-        return _with_changes(call, changes) if changes else call
-
-    def addressed_to_answer(self, leg: Leg, call: Call, tx: Transaction | None) -> Call:
-        """Address a call to whoever is to answer it: a transaction that it never numbered is -1 to it.
-
-        Source: errata v4.0 section 3.18, the number of a start that could not be delivered.
-        """
-        addressed = self.addressed(leg, call, tx)
-        return _with_changes(call, {("transactionId",): -1}) if addressed is None else addressed
-
-    def _translated(self, leg: Leg, call: Call) -> dict[tuple[str, ...], object]:
-        """Find the numbers of a station's call that are some backend's: its own for it, none for the others."""
-        changes: dict[tuple[str, ...], object] = {}
-        if self.alone:
-            return changes
-        for kind, path, number in numbers_in(call):
-            found = self.book.numbers.inward(kind, number)
-            if found is not None:
-                backend, theirs = found
-                if backend != leg.name:
-                    changes[path] = GONE
-                elif theirs != number:
-                    changes[path] = theirs
-        return changes
-
-    # What came of it.
-
-    def delivered(self, leg: Leg, item: Item, reply: Reply) -> None:
-        """Learn from the answer to a message that was delivered later: its number, or that the token is refused."""
-        tx = item.transaction
-        if tx is not None and item.respond is None and isinstance(reply, Result):
-            numbered.learn(self, leg, tx, item.call, reply)
-            if item.record is not None:
-                standin.reconsider(self, leg, tx, reply)
-        if item.record is not None:
-            self.settle(leg, item.record)
-
-    def settle(self, leg: Leg, record: OwedRecord) -> None:
-        """Strike out what was owed; a backend that was kept for its sake is let go."""
-        self.book.settle(record)
-        self.session.spare(leg.name)
-
-    def ended(self, tx: Transaction) -> None:
-        """Enter the end of a transaction; backends that were kept for its sake may be let go."""
-        self.book.end(tx)
-        for name in (tx.owner, *tx.copies):
-            self.session.spare(name)
-
-    def resume(self, leg: Leg) -> None:
-        """Hand a new leg what its backend is owed from before."""
-        known = {tx.ref: tx for tx in self.book}
-        for record in list(self.book.owed.get(leg.name, ())):
-            leg.deliver(Item(owed_call(record), known.get(record.transaction), record, late=True))
-
-    def booted(self, leg: Leg, reply: Reply) -> None:
-        """Remember that a backend accepted the station: its stand-in may then answer for it."""
-        if stands_in(leg) and isinstance(reply, Result):
-            standin.note_boot(self, leg, reply)
-
-    # What backends ask.
-
-    def permit(self, leg: Leg) -> Permit:
-        """Give what a backend may ask: as configured, else everything for the only one that answers."""
-        written = leg.backend.settings.permit
-        if written is not None:
-            return written
-        answers = set(self.session.plans.answers)
-        return FULL if len(answers) == 1 and leg.name in next(iter(answers)) else CHARGE
-
-    def audit(self, leg: Leg, call: Call, outcome: str, reply: Reply, why: str) -> None:
-        """Write a line of the audit trail: which backend asked for what, and what became of it."""
-        self.note(leg.name, call, outcome, reply, why)
-        if outcome == "refused":
-            refused = leg.backend.commands_refused
-            label = call.action if call.action in ACTIONS else OTHER
-            refused[label] = refused.get(label, 0) + 1
-            self.session.ports.listen(CommandRefused(self.session.identity, leg.name, call.action[:100], why))
-
-    def note(self, who: str, call: Call, outcome: str, reply: Reply, why: str) -> None:
-        """Write a line of the audit trail for whoever asked, backend or not."""
-        self.book.store.put(
-            AuditRecord(
-                uuid4().hex,
-                self.book.wall(),
-                self.session.key,
-                who,
-                call.action[:100],
-                call.id[:100],
-                outcome,
-                _in_a_word(reply),
-                why,
-            )
+    def audit(self, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> None:
+        """Write a line of the audit trail: who asked the station for what, and what became of it."""
+        record = AuditRecord(
+            uuid4().hex,
+            self.wall(),
+            self.station,
+            who,
+            call.action[:100],
+            call.id[:100],
+            outcome,
+            _status_of(reply),
+            detail,
         )
-
-    def audited(self, leg: Leg, call: Call, why: str, respond: Respond, reply: Reply) -> None:
-        """Write down what the station answered to a command, and pass the answer on."""
-        self.audit(leg, call, "undelivered" if isinstance(reply, Unanswered) else "passed", reply, why)
-        respond(reply)
-
-    # Who is to own what begins.
-
-    def choose(self, call: Call, token: Token | None, then: Callable[[Plan], None]) -> None:
-        """Find who is to own a session with this token: who expects it, who accepts it, or whom the rules name."""
-        connector = connector_of(self.version, call)
-        plan = self.plan(call)
-        invitation = self.book.invited(token, connector) if token is not None else None
-        if invitation is not None and invitation.backend in self.session.legs:
-            then(plan.owned_by(invitation.backend))
-        elif plan.chain is not None and token is not None:
-            ask_in_turn(Asking(self, plan, token, then))
-        else:
-            then(plan)
+        self.store.put(record)
 
 
-def _with_changes(call: Call, changes: Mapping[tuple[str, ...], object]) -> Call:
-    again = Call(call.id, call.action, with_fields(call.payload, changes), None, call.kind)
-    again.at, again.deadline, again.asker = call.at, call.deadline, call.asker
-    return again
-
-
-def _tell_both(first: Respond, second: Respond, reply: Reply) -> None:
-    """Answer a station that asked twice."""
-    first(reply)
-    second(reply)
-
-
-def _in_a_word(reply: Reply) -> str:
-    """Give the status of an answer, or its error."""
+def _status_of(reply: Reply) -> str:
+    """Return the status of an answer, or the code of an error."""
     if not isinstance(reply, Result):
         return reply.code[:100]
     status = reply.fields.get("status")
     return status[:100] if isinstance(status, str) else "answered"
-
-
-def owed_call(record: OwedRecord) -> Call:
-    """Make the station's call again from what was written down."""
-    call = Call(record.message_id, record.action, record.payload)
-    call.deadline = FOREVER
-    return call
-
-
-def _answered(leg: Leg, call: Call, key: Content, reply: Reply) -> None:
-    """Bring the owner's answer home: to the session in which the station waits for it now."""
-    asked = leg.asked.pop(key)
-    ledger = leg.session.ledger
-    if isinstance(reply, Unanswered):
-        gone = reply.reason is Reason.GONE and not asked.session.ended
-        if not (gone and standin.answer(ledger, leg, call, asked.respond, asked.transaction)):
-            asked.session.answered(leg, call, asked.respond, reply, stand_in=False)
-    elif asked.finish is not None and asked.transaction is not None:
-        asked.finish(ledger, asked.transaction, asked.respond, reply)
-    else:
-        asked.respond(reply)
-
-
-# Calls that belong to a backend by what they name.
-
-
-def authorize(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Have the backend that the token belongs to authorise it."""
-    token = token_of(ledger.version, call)
-    plan = ledger.plan(call)
-    invitation = ledger.book.invited(token) if token is not None and not ledger.alone else None
-    if invitation is not None and invitation.backend in ledger.session.legs:
-        plan = plan.owned_by(invitation.backend)
-    if plan.chain is not None and token is not None:
-        ask_in_turn(Asking(ledger, plan, token, None, call, respond))
-        return
-    leg = ledger.session.pick(plan)
-    if leg is not None and token is not None and stands_in(leg):
-        respond = partial(standin.note_token, ledger, leg, token, respond)
-    ledger.relay(plan, call, respond)
-
-
-def place(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Have the owner of what goes on at a connector answer; the others are told."""
-    plan = ledger.plan(call)
-    if ledger.book.running and not ledger.alone:
-        tx = ledger.book.on(connector_of(ledger.version, call))
-        if tx is not None and tx.owner in ledger.session.legs:
-            plan = plan.owned_by(tx.owner)
-    ledger.relay(plan, call, respond)
-
-
-def report(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Send a report to the backend that asked for it, and to nobody else."""
-    _to_owner(ledger, call, respond, "request", request_of(ledger.version, call))
-
-
-def reservation(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Tell the backend that reserved what became of it."""
-    _to_owner(ledger, call, respond, "reservation", reservation_of(ledger.version, call))
-
-
-def _to_owner(ledger: Ledger, call: Call, respond: Respond, kind: str, number: int | None) -> None:
-    found = None if ledger.alone else ledger.book.numbers.inward(kind, number)
-    known = found is not None and found[0] in ledger.session.legs
-    plan = Plan((found[0],)) if found is not None and known else ledger.plan(call)
-    ledger.relay(plan, call, respond)
-
-
-_ACTS: dict[str, Act] = {
-    "Authorize": authorize,
-    "ReservationStatusUpdate": reservation,
-    **dict.fromkeys(_REPORTS, report),
-    **dict.fromkeys(_PLACES, place),
-}
-_ACTS_16: dict[str, Act] = _ACTS | numbered.ACTIONS
-_ACTS_2: dict[str, Act] = _ACTS | named.ACTIONS
-
-
-_FREQUENT = frozenset({"MeterValues", "StatusNotification"})
-"""What stations say all the time, also while nothing runs."""
-
-
-@lru_cache(maxsize=256)
-def _looked_at(
-    own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Put sets of actions together, signed ones too; stations of one route share the result."""
-    always = depends.union(*owed)
-    now_and_then = _FREQUENT - always
-    always = always.union(own) - now_and_then
-    return (
-        always | {action + SIGNED for action in always},
-        now_and_then | {action + SIGNED for action in now_and_then},
-    )

@@ -63,6 +63,11 @@ class Numbers:
         self._store.put(record)
         return number, True
 
+    def keeps(self, kind: str, backend: str, theirs: int) -> bool:
+        """Return whether the station knows a backend's number, or will know it, as the backend does."""
+        record = self._theirs.get((kind, backend, theirs))
+        return record.number == theirs if record is not None else (kind, theirs) not in self._ours
+
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
         """Give the number that the station knows a backend's by; None when the backend never used it here."""
         record = self._theirs.get((kind, backend, theirs))

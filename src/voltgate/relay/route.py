@@ -32,16 +32,20 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who answers a call and who else is told, as names of backends. `answer` is in the order of failover."""
+    """Who answers a call and who else is told, as names of backends. `answer` is in the order of failover.
+
+    `owned`: by ownership or by a number that the call names, not by the rules.
+    """
 
     answer: tuple[str, ...]
     copy: tuple[str, ...] = ()
     chain: Chain | None = None
+    owned: bool = False
 
     def owned_by(self, owner: str) -> Plan:
-        """Give the plan by which `owner` answers, and everybody else who would hear of it is told."""
+        """Return the plan by which `owner` answers, and everybody else who would hear of it is told."""
         others = dict.fromkeys((*self.answer[:1], *self.copy))
-        return Plan((owner,), tuple(name for name in others if name != owner))
+        return Plan((owner,), tuple(name for name in others if name != owner), owned=True)
 
 
 CLAIMANT = "claimant"

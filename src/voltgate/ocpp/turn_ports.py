@@ -1,0 +1,53 @@
+"""What turns are given and give back: bounds, the seams to a connection and to their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+from voltgate.ocpp.messages import Call, Reply, Respond
+
+
+class Send(Protocol):
+    """What turns need of a connection."""
+
+    def send(self, text: bytes, frame: bytes | None = None) -> None:
+        """Send one text message, or the frame that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may be open and waiting.
+
+    `window` calls open at a time; `waiting` calls waiting for each asker; `waiting_bytes` of them in all; `patience`
+    seconds that the other side's calls may take here.
+    """
+
+    window: int = 1
+    waiting: int = 32
+    waiting_bytes: int = 1 << 20
+    patience: float = 30.0
+
+
+class Left(NamedTuple):
+    """A call that a lost connection left open, with the id that it was sent under."""
+
+    id: str
+    call: Call
+    respond: Respond
+
+
+class Feeder(Protocol):
+    """An owner of turns that keeps calls of its own waiting."""
+
+    def pump(self, now: float) -> None:
+        """Send what may be sent: a call has ended, or the write buffer has drained."""
+
+
+Observe: TypeAlias = Callable[[Call, Reply, float], None]
+"""Told of each call of ours that ended, with the time: for metrics."""
+
+
+def unobserved(call: Call, reply: Reply, now: float) -> None:
+    """Observe nothing."""

@@ -1,0 +1,51 @@
+"""A call of the station that a backend is to answer: in the station's own words until it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voltgate.ocpp.messages import Call, Reply, Respond
+from voltgate.relay.context import Context, Finish
+from voltgate.relay.ledger import Transaction
+from voltgate.relay.route import Plan
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """One call that waits, or is being answered.
+
+    `plan` says who may answer it; `context` is where the station waits for the answer. `plain`: the call concerns no
+    transaction and no number, and goes out as it is. `write`: the reply waits until what was entered is on disk.
+    """
+
+    context: Context
+    call: Call
+    plan: Plan
+    respond: Respond
+    transaction: Transaction | None = None
+    finish: Finish | None = None
+    write: bool = False
+    plain: bool = False
+
+    def join(self, again: Asked) -> None:
+        """Let a station that says the same again wait for the same answer; one that came anew waits alone."""
+        self.respond = _Both(self.respond, again.respond) if again.context is self.context else again.respond
+        self.context = again.context
+        self.write = self.write or again.write
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Who may answer while it was not sent: by the transaction as long as nobody has taken it, else by the plan."""
+        return self.plan.answer if self.transaction is None else self.transaction.answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """The respond of a station that asked twice."""
+
+    first: Respond
+    second: Respond
+
+    def __call__(self, reply: Reply) -> None:
+        self.first(reply)
+        self.second(reply)

@@ -1,0 +1,226 @@
+"""Numbers that backends mint: a call in the numbers of the one that it is for. Functions over a ledger, nothing else.
+
+With more than one backend the station knows a transaction of 1.6, a reservation, a request or a charging profile by a
+number of ours where two backends use the same one, and each backend by its own. With one backend nothing is changed.
+Source: OCPP 1.6 sections 4.8, 4.10 and 6.45-6.50, and its errata v4.0 section 3.18 (a transactionId of -1).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from voltgate.ocpp.actions import SIGNED, plain_action
+from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.ids import GONE, integer, plain_fields, with_fields
+from voltgate.ocpp.messages import Call
+from voltgate.relay.ledger import Ledger, Transaction
+from voltgate.relay.numbers import numbers_in
+
+Path: TypeAlias = tuple[str, ...]
+Changes: TypeAlias = dict[Path, object]
+
+_NUMBER: Path = ("transactionId",)
+
+_TRANSACTION: dict[str, Path] = {
+    "RemoteStopTransaction": _NUMBER,
+    "RequestStopTransaction": _NUMBER,
+    "CostUpdated": _NUMBER,
+    "GetTransactionStatus": _NUMBER,
+    "ChangeTransactionTariff": _NUMBER,
+    "NotifyAllowedEnergyTransfer": _NUMBER,
+    "UsePriorityCharging": _NUMBER,
+}
+"""Where a command names a transaction that must be the backend's own."""
+
+_MINTED: dict[str, tuple[tuple[str, Path], ...]] = {
+    "ReserveNow": (("reservation", ("reservationId",)), ("reservation", ("id",))),
+    "RequestStartTransaction": (("remote_start", ("remoteStartId",)), ("profile", ("chargingProfile", "id"))),
+    "RemoteStartTransaction": (("profile", ("chargingProfile", "chargingProfileId")),),
+    "SetChargingProfile": (
+        ("profile", ("csChargingProfiles", "chargingProfileId")),
+        ("profile", ("chargingProfile", "id")),
+    ),
+    "SetDisplayMessage": (("display", ("message", "id")),),
+    **dict.fromkeys(
+        (
+            "CustomerInformation",
+            "GetBaseReport",
+            "GetChargingProfiles",
+            "GetDERControl",
+            "GetDisplayMessages",
+            "GetLog",
+            "GetMonitoringReport",
+            "GetReport",
+            "PublishFirmware",
+            "SignedUpdateFirmware",
+            "UpdateFirmware",
+        ),
+        (("request", ("requestId",)),),
+    ),
+}
+"""Where a command brings a number that its backend minted."""
+
+_NAMED: dict[str, tuple[tuple[str, Path], ...]] = {
+    "CancelReservation": (("reservation", ("reservationId",)),),
+    "ClearChargingProfile": (("profile", ("id",)), ("profile", ("chargingProfileId",))),
+    "ClearDisplayMessage": (("display", ("id",)),),
+    "UpdateDynamicSchedule": (("profile", ("chargingProfileId",)),),
+}
+"""Where a command names a number that the same backend minted before."""
+
+
+# A call of the station, for a backend.
+
+
+def for_copy(
+    ledger: Ledger, version: str, backend: str, call: Call, tx: Transaction | None, *, single: bool
+) -> Call | None:
+    """Return a call in a backend's own numbers; None if it cannot be told without one that it never gave.
+
+    With the station's own numbers in it already, the call is returned as it is.
+    """
+    changes = {} if is_modern(version) else _transaction(ledger, backend, call, tx)
+    if changes is None:
+        return None
+    if not single:
+        changes |= _minted(ledger, backend, call)
+    return call.with_payload(with_fields(call.payload, changes)) if changes else call
+
+
+def for_answer(
+    ledger: Ledger, version: str, backend: str, call: Call, tx: Transaction | None, *, single: bool
+) -> Call:
+    """Return a call for the backend that is to answer it: a transaction that it never numbered is -1 to it.
+
+    Source: errata v4.0 section 3.18, the number of a start that could not be delivered.
+    """
+    numbered = for_copy(ledger, version, backend, call, tx, single=single)
+    return call.with_payload(with_fields(call.payload, {_NUMBER: -1})) if numbered is None else numbered
+
+
+def _minted(ledger: Ledger, backend: str, call: Call) -> Changes:
+    """Return what becomes of numbers that some backend minted: its own for it, none for the others."""
+    changes: Changes = {}
+    for kind, path, number in numbers_in(call):
+        found = ledger.numbers.inward(kind, number)
+        if found is not None:
+            owner, theirs = found
+            if owner != backend:
+                changes[path] = GONE
+            elif theirs != number:
+                changes[path] = theirs
+    return changes
+
+
+def _transaction(ledger: Ledger, backend: str, call: Call, tx: Transaction | None) -> Changes | None:
+    """Return what becomes of a 1.6 transaction's number; None if the call cannot be told at all."""
+    action = plain_action(call.action)
+    if action not in ("StopTransaction", "MeterValues"):
+        return {}
+    number = integer(call.fields.get("transactionId"))
+    if number is None:
+        return {}
+    if tx is not None and tx.id == str(number):
+        return _renumbered(action, number, tx.numbers.get(backend))
+    return _unknown(ledger, backend, action, number, tx)
+
+
+def _renumbered(action: str, number: int, theirs: int | None) -> Changes | None:
+    if theirs is None:
+        return None if action == "StopTransaction" else {_NUMBER: GONE}
+    return {} if theirs == number else {_NUMBER: theirs}
+
+
+def _unknown(ledger: Ledger, backend: str, action: str, number: int, tx: Transaction | None) -> Changes | None:
+    """Address a number that is not in the ledger: a backend must not take it for one that it gave to something else."""
+    taken = ledger.known_to(backend, number)
+    if taken is None or taken is tx or taken.id == str(number):
+        return {}
+    return {_NUMBER: -1 if action == "StopTransaction" else GONE}
+
+
+# A command, for the station.
+
+
+def objection(ledger: Ledger, backend: str, call: Call, *, single: bool) -> str | None:
+    """Return why a backend's call cannot be put into the station's numbers; None if it can. Mints nothing."""
+    if _changes_of_transaction(ledger, backend, call) is None:
+        return "it names a number of another backend"
+    action, fields = plain_action(call.action), plain_fields(call)
+    numbers = ledger.numbers
+    for kind, path in () if single else _NAMED.get(action, ()):
+        theirs = _at(fields, path)
+        if theirs is not None and numbers.known(kind, backend, theirs) is None:
+            return "it names a number of another backend"
+    if call.action.endswith(SIGNED) and _is_changed(ledger, backend, call, single=single):
+        return "it is signed, and its numbers are taken"
+    return None
+
+
+def _is_changed(ledger: Ledger, backend: str, call: Call, *, single: bool) -> bool:
+    """Return whether a call has to be changed for the station."""
+    fields, numbers = plain_fields(call), ledger.numbers
+    if _changes_of_transaction(ledger, backend, call):
+        return True
+    if single:
+        return False
+    places = (*_MINTED.get(plain_action(call.action), ()), *_NAMED.get(plain_action(call.action), ()))
+    found = ((kind, _at(fields, path)) for kind, path in places)
+    return any(theirs is not None and not numbers.keeps(kind, backend, theirs) for kind, theirs in found)
+
+
+def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tuple[Call, bool]:
+    """Return a backend's call in the station's numbers, and whether one of them is new: that must be on disk first."""
+    changes = _changes_of_transaction(ledger, backend, call) or {}
+    fresh = False
+    action, fields = plain_action(call.action), plain_fields(call)
+    for kind, path in () if single else _MINTED.get(action, ()):
+        theirs = _at(fields, path)
+        if theirs is not None:
+            number, new = ledger.numbers.outward(kind, backend, theirs)
+            changes |= {path: number} if number != theirs else {}
+            fresh = fresh or new
+    for kind, path in () if single else _NAMED.get(action, ()):
+        theirs = _at(fields, path)
+        known = None if theirs is None else ledger.numbers.known(kind, backend, theirs)
+        changes |= {path: known} if known not in (None, theirs) else {}
+    return (call.with_payload(with_fields(call.payload, changes)) if changes else call), fresh
+
+
+def _changes_of_transaction(ledger: Ledger, backend: str, call: Call) -> Changes | None:
+    """Return what becomes of a 1.6 transaction's number; None if the backend never gave one that the station knows."""
+    named = named_transaction(call)
+    if not isinstance(named, int):
+        return {}
+    path = _TRANSACTION.get(plain_action(call.action), ("csChargingProfiles", "transactionId"))
+    tx = transaction_of(ledger, backend, named)
+    if tx is not None:
+        return {path: int(tx.id)} if tx.id and tx.id != str(named) else {}
+    return {} if ledger.find(str(named)) is None else None
+
+
+def named_transaction(call: Call) -> Any:
+    """Return the transaction that a command names, as it names it; None if it names none."""
+    fields = plain_fields(call)
+    action = plain_action(call.action)
+    if action in _TRANSACTION:
+        return fields.get("transactionId")
+    for name in ("csChargingProfiles", "chargingProfile"):
+        profile = fields.get(name)
+        if action == "SetChargingProfile" and isinstance(profile, dict):
+            return profile.get("transactionId")
+    return None
+
+
+def transaction_of(ledger: Ledger, backend: str, named: Any) -> Transaction | None:
+    """Return a transaction by what a backend calls it: its own number in 1.6, the station's name in 2.x."""
+    if isinstance(named, str):
+        return ledger.find(named)
+    number = integer(named)
+    return None if number is None else ledger.known_to(backend, number)
+
+
+def _at(fields: Any, path: Path) -> int | None:
+    for step in path:
+        fields = fields.get(step) if isinstance(fields, dict) else None
+    return integer(fields)
