@@ -164,7 +164,7 @@ def test_every_part_has_its_place() -> None:
         ("ocpp/a.py", "from voltgate.relay.session import Session", "ocpp.a -> relay.session.Session"),
         ("ocpp/a.py", "import voltgate.config", "ocpp.a -> config"),
         ("ocpp/a.py", "import asyncio", "ocpp.a -> asyncio"),
-        ("ocpp/a.py", "import orjson", "ocpp.a -> orjson"),
+        ("ocpp/a.py", "import pydantic", "ocpp.a -> pydantic"),
         ("ocpp/a.py", "import jsonschema_rs", "ocpp.a -> jsonschema_rs"),
         ("ocpp/schemas.py", "import ocpp.v16", "ocpp.schemas -> ocpp.v16"),
         ("ocpp/a.py", "from importlib import import_module\nimport_module('asyncio')", "ocpp.a -> asyncio"),

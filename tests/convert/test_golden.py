@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.keypair import write_pair
+from voltgate.app.build import Surroundings, build
 from voltgate.config import Config, read
 from voltgate.convert import convert
 
@@ -115,7 +116,8 @@ def test_a_proxy_with_alerts(tmp_path: Path) -> None:
     config = loaded("two", tmp_path)
     assert config.admit("main") == "gateway"
     assert config.backends["secondary"].websocket_template == "ws://ws2.ocpp.example/CP_{station}"
-    waits = [config.backends["primary"].retry.wait(attempt, 0.7) for attempt in range(12)]
+    retry = build(config, Surroundings(), None).backends["primary"].settings.retry
+    waits = [retry.delay(failures, lambda: 0.7) for failures in range(1, 13)]
     assert waits == [5, 10, 20, 40, 60, 60, 60, 60, 60, 60, 60, 60]
     assert [(entry.identity, entry.name) for entry in config.stations][:2] == [
         ("STATION01", 'North Parking — "Charger" 1'),

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
+from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect, is_modern
 
 OLD, NEW = SUBPROTOCOLS[:3], SUBPROTOCOLS[3:]
 
@@ -19,6 +19,7 @@ def test_the_registered_names() -> None:
 def test_what_is_modern() -> None:
     """OCPP 2.x is told from 1.x."""
     assert [version for version in SUBPROTOCOLS if Dialect(version).modern] == list(NEW)
+    assert [version for version in SUBPROTOCOLS if is_modern(version)] == list(NEW)
 
 
 def test_who_has_send() -> None:

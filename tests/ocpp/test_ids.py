@@ -15,6 +15,7 @@ from voltgate.ocpp.ids import (
     Token,
     compact,
     connector_of,
+    integer,
     is_ambiguous,
     plain_fields,
     remote_start_of,
@@ -32,6 +33,18 @@ V1, V2 = "ocpp1.6", "ocpp2.0.1"
 def call(action: str, fields: Any) -> Call:
     """Make a call."""
     return Call("1", action, json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**31, 2**70])
+def test_a_whole_number(value: int) -> None:
+    """A whole number is itself, however large."""
+    assert integer(value) == value
+
+
+@pytest.mark.parametrize("value", [True, False, None, 1.0, "1", [1], {}])
+def test_what_is_no_whole_number(value: Any) -> None:
+    """A boolean is no number, though Python takes it for one; neither are fractions and digits in quotes."""
+    assert integer(value) is None
 
 
 @pytest.mark.parametrize(

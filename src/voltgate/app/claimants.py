@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import translate
-from re import compile as pattern
 
 from voltgate.config import Config
 from voltgate.config.backends import Backend, dialled
 from voltgate.config.claims import host_of, with_host
 from voltgate.directory.register import Address
+from voltgate.ocpp.globs import compile_glob
 from voltgate.web.claimant import Claimant, NotAllowed, Said
 
 _SECURE = {"wss": "ws", "https": "http"}
@@ -23,7 +22,7 @@ def claimants_of(config: Callable[[], Config]) -> Callable[[str], Claimant | Non
         if section is None:
             return None
         fold = (lambda text: text) if config().directory.case_sensitive else str.casefold
-        patterns = [pattern(translate(fold(glob))) for glob in section.claims.stations]
+        patterns = [compile_glob(fold(glob)) for glob in section.claims.stations]
 
         def may_claim(identity: str) -> bool:
             return any(each.match(fold(identity)) for each in patterns)

@@ -68,19 +68,6 @@ class Retry(Section):
             raise ValueError("schedule must hold at least one wait")
         return {"jitter": 0, "tries": len(value["schedule"])} | value
 
-    def wait(self, attempt: int, chance: float) -> float | None:
-        """Seconds before attempt number `attempt` (from 0), `chance` being random in 0…1; None: give up."""
-        if self.tries and attempt >= self.tries:
-            return None
-        full = self._full(attempt)
-        return full * (1 - self.jitter * chance)
-
-    def _full(self, attempt: int) -> float:
-        if self.schedule is not None:
-            return self.schedule[min(attempt, len(self.schedule) - 1)]
-        steps = min(attempt, 64)  # 2 ** 64 s is beyond any bound, and a float overflows at 2 ** 1024
-        return min(self.max, self.first * self.factor**steps)
-
 
 class StandIn(Section):
     """How Voltgate answers in the place of a backend that is away."""

@@ -11,6 +11,7 @@ from voltgate.config import ConfigErrors, Problem
 from voltgate.config.lines import Path
 from voltgate.config.problems import did_you_mean
 from voltgate.config.sentences import dotted
+from voltgate.ocpp.ids import integer
 
 
 def refused(file: str, line: int | None, key: str, message: str) -> ConfigErrors:
@@ -59,8 +60,8 @@ class Keys:
             if default is None:
                 self.object(path, "is missing")
             return default or 0
-        number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
-        if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= 65_535:
+        number = int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else integer(value)
+        if number is None or not 1 <= number <= 65_535:
             self.object(path, "must be a port, a number from 1 to 65535")
             return default or 0
         return number

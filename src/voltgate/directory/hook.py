@@ -10,7 +10,7 @@ import ssl
 from functools import cache
 from urllib.parse import SplitResult, urlsplit
 
-import orjson
+import msgspec
 
 PATIENCE = 5.0
 """Seconds for the whole exchange."""
@@ -39,7 +39,7 @@ class Hook:
         question = {"station": station, "address": address, "authorization": authorization.decode("latin-1")}
         try:
             async with asyncio.timeout(self._patience), self._gate:
-                status = await _post(urlsplit(url), orjson.dumps(question))
+                status = await _post(urlsplit(url), msgspec.json.encode(question))
         except TimeoutError:
             raise Undecided(f"did not answer within {self._patience:g} s") from None
         except asyncio.LimitOverrunError:

@@ -11,6 +11,7 @@ from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable
 from voltgate.directory.hook import Hook, Undecided
 from voltgate.directory.stations import Credentials, Station
 from voltgate.directory.throttle import Throttle
+from voltgate.ocpp.dialect import is_modern
 
 _RETRY = 10  # seconds
 
@@ -122,6 +123,6 @@ def _cause(why: Busy | Unusable | Undecided) -> str:
 
 def _spellings(credentials: Credentials, offered: Sequence[str]) -> tuple[str, ...]:
     """Give the spellings to accept: those of 1.6 only from a station that may be about to speak it."""
-    if not offered or any(not version.startswith("ocpp2") for version in offered):
+    if not offered or any(not is_modern(version) for version in offered):
         return credentials.spellings
     return ("text",)

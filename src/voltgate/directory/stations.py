@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import translate
 from typing import Literal, TypeAlias
 
 from voltgate.directory.register import Register
+from voltgate.ocpp.globs import compile_glob
 
 CLAIMED = "claimed"
 """The route of stations that only a claim admits."""
@@ -150,7 +150,7 @@ class Directory:
         if entry.exact:
             self._exact.setdefault(self.key(entry.exact), entry)
         else:
-            self._patterns.append((re.compile(translate(self.key(entry.match))), entry))
+            self._patterns.append((compile_glob(self.key(entry.match)), entry))
         for alias in entry.aliases:
             self._aliases.setdefault(alias, entry)
 

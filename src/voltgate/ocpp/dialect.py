@@ -12,7 +12,7 @@ SUBPROTOCOLS = ("ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.
 
 
 def is_modern(version: str) -> bool:
-    """Return whether a version ("ocpp1.6" …) is one of OCPP 2.x."""
+    """Return whether a version, by its registered name, is OCPP 2.x."""
     return version.startswith("ocpp2")
 
 

@@ -100,8 +100,6 @@ def _decode_carefully(text: bytes) -> Message:
         return Malformed(kind, None, "RpcFrameworkError", "The message id is not a string")
     if not bytes(parts[1]).startswith(b'"'):  # a number where a string belongs: mended, or the asker may not know it
         clean = with_id(clean, message_id)
-    if not bytes(parts[1]).startswith(b'"'):
-        clean = with_id(clean, message_id)
     return _message(kind, message_id, parts, clean)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from voltgate.ocpp.actions import SIGNED
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.messages import UNREADABLE, Call
 
 
@@ -43,10 +44,6 @@ GONE = _Gone()
 
 _LONGEST_TOKEN = 255
 """Characters of the longest token of any version (2.1 identifierString)."""
-
-
-def _is_2(version: str) -> bool:
-    return version.startswith("ocpp2")
 
 
 def _signed_bytes(call: Call) -> bytes | None:
@@ -98,7 +95,8 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN else None
 
 
-def _whole(value: Any) -> int | None:
+def integer(value: Any) -> int | None:
+    """Return a JSON value if it is a whole number; None for anything else, `true` and `false` included."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -112,7 +110,7 @@ def _inner(fields: Mapping[str, Any], *path: str) -> Any:
 def token_of(version: str, call: Call) -> Token | None:
     """Give the token that a call carries; None when it carries none (2.x: also type NoAuthorization)."""
     fields = plain_fields(call)
-    if not _is_2(version):
+    if not is_modern(version):
         text = _text(fields.get("idTag"))
         return None if text is None else Token(text)
     text = _text(_inner(fields, "idToken", "idToken"))
@@ -127,19 +125,19 @@ def token_of(version: str, call: Call) -> Token | None:
 def connector_of(version: str, call: Call) -> int | None:
     """Give the connector (1.6 connectorId) or EVSE (2.x) that a call names; None when it names none."""
     fields = plain_fields(call)
-    if not _is_2(version):
-        return _whole(fields.get("connectorId"))
-    evse = _whole(fields.get("evseId"))
+    if not is_modern(version):
+        return integer(fields.get("connectorId"))
+    evse = integer(fields.get("evseId"))
     if evse is None:
-        evse = _whole(_inner(fields, "chargingProfileCriteria", "evseId"))
-    return _whole(_inner(fields, "evse", "id")) if evse is None else evse
+        evse = integer(_inner(fields, "chargingProfileCriteria", "evseId"))
+    return integer(_inner(fields, "evse", "id")) if evse is None else evse
 
 
 def transaction_of(version: str, call: Call) -> str | int | None:
     """Give the transaction that a call names, as it names it: a number in 1.6, a text in 2.x."""
     fields = plain_fields(call)
-    if not _is_2(version):
-        return _whole(fields.get("transactionId"))
+    if not is_modern(version):
+        return integer(fields.get("transactionId"))
     found = fields.get("transactionId", _inner(fields, "transactionInfo", "transactionId"))
     return found if isinstance(found, str) and found else None
 
@@ -148,19 +146,19 @@ def remote_start_of(version: str, call: Call) -> int | None:
     """Give the number of the remote start that a 2.x call names."""
     fields = plain_fields(call)
     found = fields.get("remoteStartId", _inner(fields, "transactionInfo", "remoteStartId"))
-    return _whole(found) if _is_2(version) else None
+    return integer(found) if is_modern(version) else None
 
 
 def reservation_of(version: str, call: Call) -> int | None:
     """Give the number of the reservation that a call names."""
     fields = plain_fields(call)
     named = fields.get("reservationId", fields.get("id") if call.action == "ReserveNow" else None)
-    return _whole(named)
+    return integer(named)
 
 
 def request_of(version: str, call: Call) -> int | None:
     """Give the number of the request that a call names (`requestId`)."""
-    return _whole(plain_fields(call).get("requestId"))
+    return integer(plain_fields(call).get("requestId"))
 
 
 def with_fields(payload: bytes | msgspec.Raw, changes: Mapping[tuple[str, ...], object]) -> bytes:

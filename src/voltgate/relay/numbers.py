@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from voltgate.ocpp.actions import SIGNED
+from voltgate.ocpp.ids import integer
 from voltgate.ocpp.messages import Call
 from voltgate.relay.records import NumberRecord, Store
 
@@ -94,12 +94,10 @@ def numbers_in(call: Call) -> Iterator[tuple[str, tuple[str, ...], int]]:
         return
     fields = call.fields
     for kind, name in (("request", "requestId"), ("reservation", "reservationId")):
-        if _is_number(fields.get(name)):
-            yield kind, (name,), fields[name]
+        number = integer(fields.get(name))
+        if number is not None:
+            yield kind, (name,), number
     info = fields.get("transactionInfo")
-    if isinstance(info, dict) and _is_number(info.get("remoteStartId")):
-        yield "remote_start", _REMOTE_START, info["remoteStartId"]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    number = integer(info.get("remoteStartId")) if isinstance(info, dict) else None
+    if number is not None:
+        yield "remote_start", _REMOTE_START, number

@@ -5,14 +5,12 @@ Source of what concerns the gateway's own leg: OCPP 2.1 Part 4 section 6; 1.6 se
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fnmatch import translate
-from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.globs import compile_glob
 from voltgate.ocpp.ids import compact, connector_of, is_ambiguous, plain_fields, with_fields
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results
@@ -209,17 +207,12 @@ def _part(call: Call, items: list[Any], fates: list[_Fate], kept: Mapping[str, s
     return Part(part, merge, kept, why)
 
 
-@lru_cache(maxsize=4096)
-def _matching(glob: str) -> re.Pattern[str]:
-    return re.compile(translate(glob))
-
-
 def _listed(globs: tuple[str, ...], name: str) -> bool:
-    return any(glob in ("*", name) or _matching(glob).match(name) for glob in globs)
+    return any(glob in ("*", name) or compile_glob(glob).match(name) for glob in globs)
 
 
 def _listed_folded(globs: tuple[str, ...], folded: str) -> bool:
-    return any(_matching(glob.casefold()).match(folded) for glob in globs)
+    return any(compile_glob(glob.casefold()).match(folded) for glob in globs)
 
 
 _NEWS = frozenset(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import translate
 from hashlib import blake2b
 from math import log
 from typing import Literal
 
 from voltgate.ocpp.actions import ACTIONS, plain_action
+from voltgate.ocpp.globs import compile_glob
 from voltgate.ocpp.ids import Token, connector_of, token_of
 from voltgate.ocpp.messages import Call
 from voltgate.relay.tokens import Tokens
@@ -95,13 +94,13 @@ class Rule:
         return (
             (not self.tags or bool(self.tags & tags))
             and (not self.claimed_by or claimant in self.claimed_by)
-            and (not self.stations or bool(_pattern(self.stations).match(key)))
+            and (not self.stations or bool(compile_glob(self.stations).match(key)))
         )
 
     def matches(self, action: str) -> bool:
         """Tell whether the rule is for this action, signed or not."""
         plain = plain_action(action)
-        return not self.actions or any(_pattern(glob).match(plain) for glob in self.actions)
+        return not self.actions or any(compile_glob(glob).match(plain) for glob in self.actions)
 
     @property
     def looks_into(self) -> frozenset[str]:
@@ -127,17 +126,6 @@ def _filled_in(names: tuple[str, ...], claimant: str) -> tuple[str, ...]:
         return names
     filled = (claimant if name == CLAIMANT else name for name in names)
     return tuple(dict.fromkeys(name for name in filled if name))
-
-
-_patterns: dict[str, re.Pattern[str]] = {}
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    """Compile a glob of the configuration, once."""
-    compiled = _patterns.get(glob)
-    if compiled is None:
-        compiled = _patterns[glob] = re.compile(translate(glob))
-    return compiled
 
 
 def _weighted(key: str, weights: tuple[tuple[str, float], ...]) -> str:

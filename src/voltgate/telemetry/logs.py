@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import Any, Literal
 
-import orjson
+import msgspec
 import structlog
 
 from voltgate.relay.events import (
@@ -54,8 +54,11 @@ def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
     logging.basicConfig(stream=sys.stderr, level=max(logging.WARNING, _Threshold.level))
 
 
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
 def _json(value: Any, **_: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    return _encode(value).decode()
 
 
 _LINES: dict[type[Event], tuple[int, str]] = {

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
@@ -113,7 +113,7 @@ class Described:
     def text(self) -> bytes:
         """The document as JSON."""
         if self._text is None:
-            self._text = orjson.dumps(document(self._app))
+            self._text = msgspec.json.encode(document(self._app))
         return self._text
 
 

@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable
 from typing import TypeAlias
 
+from voltgate.ocpp.close_codes import BAD_DATA, NO_CODE, PROTOCOL_ERROR, TOO_BIG, UNSUPPORTED
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # no compiler when it was installed: the same, slower
@@ -21,10 +23,6 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 FIN, RSV1, RSV2, RSV3 = 0x80, 0x40, 0x20, 0x10
 MASKED = 0x80
-
-NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, NO_CODE, NO_CLOSE = 1000, 1001, 1002, 1003, 1005, 1006
-BAD_DATA, POLICY, TOO_BIG, INTERNAL = 1007, 1008, 1009, 1011
-"""Close codes (section 7.4.1). 1005 and 1006 never travel: they say that no code, or no Close, came."""
 
 LONGEST_CONTROL = 125
 LONGEST_REASON = LONGEST_CONTROL - 2

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from voltgate.carriers.websocket import frames
 from voltgate.carriers.websocket.deflate import Deflate, inflate
 from voltgate.carriers.websocket.frames import Closing, Event, Failure, Ping, Pong, Reader, Text
+from voltgate.ocpp import close_codes
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
@@ -76,7 +77,7 @@ _OPEN, _CLOSING, _OVER = 0, 1, 2
 # _CLOSING: we sent a Close and wait for the far end's. _OVER: nothing that arrives means anything any more.
 # Whenever a link is not open, or is paused, it has a careful reader: that is how the fast path knows.
 
-_VANISHED = (frames.NO_CLOSE, "the connection ended without a Close")
+_VANISHED = (close_codes.NO_CLOSE, "the connection ended without a Close")
 
 
 class Link(asyncio.Protocol):
@@ -239,7 +240,7 @@ class Link(asyncio.Protocol):
     def _faulted(self, fault: Exception) -> None:
         self._counts.faults += 1
         self._report(fault, self)
-        self.close(frames.INTERNAL, "internal error")
+        self.close(close_codes.INTERNAL, "internal error")
 
     # Pauses
 
@@ -318,8 +319,8 @@ class Link(asyncio.Protocol):
         """Start the closing handshake. A code that may not travel goes as none (1005) or as 1011."""
         if self._state or self._transport is None:
             return
-        if code != frames.NO_CODE and not frames.may_travel(code):
-            code = frames.INTERNAL
+        if code != close_codes.NO_CODE and not frames.may_travel(code):
+            code = close_codes.INTERNAL
         self._send_close(code, reason)
         self._leave(_CLOSING)
         if self._pauses:
@@ -344,7 +345,7 @@ class Link(asyncio.Protocol):
         """Cut the connection now; `lost` follows with 1006 and the reason."""
         if self._transport is not None:
             self._leave(_OVER)
-            self._end = self._end or (frames.NO_CLOSE, reason)
+            self._end = self._end or (close_codes.NO_CLOSE, reason)
             self._transport.abort()
 
     def _closed_by_peer(self, event: Closing) -> None:
@@ -369,7 +370,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Hear from the transport that it is over."""
-        self._end = self._end or ((frames.NO_CLOSE, str(exc)) if exc else _VANISHED)
+        self._end = self._end or ((close_codes.NO_CLOSE, str(exc)) if exc else _VANISHED)
         self._transport = None
         if self._state is _OPEN and self._receiver is not None:
             self._pauses = 0  # what was read before the end is delivered before it

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
-from voltgate.carriers.websocket.frames import INTERNAL
 from voltgate.carriers.websocket.http_head import Refused, Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Role
@@ -20,6 +19,7 @@ from voltgate.carriers.websocket.origin import Network
 from voltgate.carriers.websocket.pending import Pending
 from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
+from voltgate.ocpp.close_codes import INTERNAL
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Query
 
-from voltgate.relay.session import GOING_AWAY
+from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.dependencies import Identity, QueriesDependency
