@@ -1,4 +1,4 @@
-"""The harness judges the gateway, so it is judged first: stations and backends of the harness, face to face."""
+"""The harness itself: its stations and backends connected to each other, without a gateway."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def _meet(stage: Stage, backend: ScriptedBackend, *offers: str) -> tuple[S
 
 
 async def test_a_call_is_answered(stage: Stage) -> None:
-    """A scripted backend hears what a scripted station asks, and answers it."""
+    """A scripted backend receives what a scripted station asks, and answers it."""
     station, link = await _meet(stage, await stage.backend("main"))
     beat = await station.ask("Heartbeat")
     call = await link.expect("Heartbeat", id=beat)
@@ -27,7 +27,7 @@ async def test_a_call_is_answered(stage: Stage) -> None:
 
 
 async def test_an_unexpected_message_is_noticed(stage: Stage) -> None:
-    """Silence is not claimed while a message is unread."""
+    """`silence` fails while a message is unread."""
     station, link = await _meet(stage, await stage.backend("main"))
     await station.ask("Heartbeat")
     await station.ping()
@@ -36,7 +36,7 @@ async def test_an_unexpected_message_is_noticed(stage: Stage) -> None:
 
 
 async def test_the_order_on_the_wires_is_written_down(stage: Stage) -> None:
-    """The transcript holds what each end sent and got, in order."""
+    """The transcript holds what each end sent and received, in order."""
     station, link = await _meet(stage, await stage.backend("main"))
     link.answers("Heartbeat", {"n": 1})
     await station.call("Heartbeat", id="7")
@@ -55,7 +55,7 @@ async def test_fragments_and_control_frames_are_sent_as_told(stage: Stage) -> No
 
 
 async def test_a_close_is_reported_with_code_and_reason(stage: Stage) -> None:
-    """Either end can close, and the other says with what."""
+    """Either end can close, and the other reports the code and the reason."""
     station, link = await _meet(stage, await stage.backend("main"))
     await link.close(4001, "enough")
     assert (await station.closed()).code == 4001
@@ -70,7 +70,7 @@ async def test_a_reset_is_no_close(stage: Stage) -> None:
 
 
 async def test_a_backend_can_refuse_and_accept_again(stage: Stage) -> None:
-    """A scripted backend answers handshakes with the status that it is told to."""
+    """A scripted backend rejects handshakes with the status that the test sets."""
     backend = await stage.backend("main")
     backend.refuse(404, "no such station")
     with pytest.raises(Refused) as refused:
@@ -78,7 +78,7 @@ async def test_a_backend_can_refuse_and_accept_again(stage: Stage) -> None:
     assert refused.value.response.status_code == 404
     backend.accept()
     await _meet(stage, backend)
-    assert [handshake.station for handshake in backend.knocks] == ["CP1", "CP1"]
+    assert [handshake.station for handshake in backend.handshakes] == ["CP1", "CP1"]
 
 
 async def test_a_backend_can_go_and_come_back_on_its_port(stage: Stage) -> None:
@@ -93,8 +93,8 @@ async def test_a_backend_can_go_and_come_back_on_its_port(stage: Stage) -> None:
     await _meet(stage, backend)
 
 
-async def test_a_deaf_end_reads_nothing_until_it_hears_again(stage: Stage) -> None:
-    """What is sent to a deaf end comes when it hears again."""
+async def test_an_end_that_does_not_read(stage: Stage) -> None:
+    """What is sent to an end that has stopped reading is received when it resumes."""
     station, link = await _meet(stage, await stage.backend("main"))
     link.deafen()
     await station.ask("Heartbeat")

@@ -28,7 +28,7 @@ async def test_hs_01_one_of_the_offered_names_is_chosen_and_echoed(stage: Stage)
         assert station.response is not None
         assert station.response.headers.get_all("Sec-WebSocket-Protocol") == [name]
         assert link.subprotocol == name
-    assert [handshake.headers["Sec-WebSocket-Protocol"] for handshake in main.knocks] == list(SUBPROTOCOLS)
+    assert [handshake.headers["Sec-WebSocket-Protocol"] for handshake in main.handshakes] == list(SUBPROTOCOLS)
 
 
 @pytest.mark.parametrize("admit", ADMISSION)
@@ -54,7 +54,7 @@ async def test_hs_02_the_choice_of_the_admitting_backend_stands(stage: Stage) ->
     main = await stage.backend("main", versions=("ocpp2.0.1",))
     await stage.gateway(routes=_route("backend"))
     station, link = await stage.meet("CP1", "ocpp1.6", "ocpp2.0.1")
-    assert main.knocks[0].headers["Sec-WebSocket-Protocol"].replace(" ", "") == "ocpp1.6,ocpp2.0.1"
+    assert main.handshakes[0].headers["Sec-WebSocket-Protocol"].replace(" ", "") == "ocpp1.6,ocpp2.0.1"
     assert station.subprotocol == link.subprotocol == "ocpp2.0.1"
 
 
@@ -74,7 +74,7 @@ async def test_hs_04_no_common_version_is_refused_before_the_upgrade(stage: Stag
     response = await stage.refused("CP1", "ocpp0.1")
     assert response.status_code == 400
     assert response.body, "a refusal says why"
-    assert main.knocks == []
+    assert main.handshakes == []
 
 
 @pytest.mark.parametrize("admit", ADMISSION)
@@ -86,7 +86,7 @@ async def test_hs_04_no_common_version_is_closed_after_the_upgrade_by_setting(st
     assert station.subprotocol is None
     assert (await station.closed()).code != 1006
     assert any(line.startswith("<101") for line in stage.transcript.got("CP1"))
-    assert main.knocks == []
+    assert main.handshakes == []
 
 
 async def test_hs_05_a_missing_version_is_taken_for_1_6(stage: Stage) -> None:
@@ -145,7 +145,7 @@ async def test_hs_07_identity_is_the_last_segment_decoded_once(stage: Stage, pat
     await stage.gateway()
     raw = await stage.raw()
     assert (await raw.handshake(path)).status_code == 101
-    assert [handshake.station for handshake in main.knocks] == [identity]
+    assert [handshake.station for handshake in main.handshakes] == [identity]
 
 
 async def test_hs_07_identity_is_not_decoded_twice(stage: Stage) -> None:
@@ -154,7 +154,7 @@ async def test_hs_07_identity_is_not_decoded_twice(stage: Stage) -> None:
     await stage.gateway(stations=[{"identity": "CP1", "route": "main"}])
     raw = await stage.raw()
     assert (await raw.handshake("/CP%2531")).status_code in {400, 404}
-    assert main.knocks == []
+    assert main.handshakes == []
 
 
 async def test_hs_08_identity_has_at_most_48_characters_and_no_colon(stage: Stage) -> None:
@@ -165,7 +165,7 @@ async def test_hs_08_identity_has_at_most_48_characters_and_no_colon(stage: Stag
     await stage.station(longest, "ocpp2.0.1")
     assert (await stage.refused(longest + "x", "ocpp2.0.1")).status_code == 400
     assert (await stage.refused("CP:1", "ocpp2.0.1")).status_code == 400
-    assert [handshake.station for handshake in main.knocks] == [longest]
+    assert [handshake.station for handshake in main.handshakes] == [longest]
 
 
 async def test_hs_08_identity_is_compared_without_regard_to_case(stage: Stage) -> None:
@@ -175,7 +175,7 @@ async def test_hs_08_identity_is_compared_without_regard_to_case(stage: Stage) -
     before = await stage.station("CP1", "ocpp2.0.1")
     await stage.station("cp1", "ocpp2.0.1", name="small")
     await before.closed()
-    assert [handshake.station for handshake in main.knocks] == ["CP1", "cp1"]
+    assert [handshake.station for handshake in main.handshakes] == ["CP1", "cp1"]
 
 
 async def test_hs_08_regard_to_case_is_a_setting(stage: Stage) -> None:
@@ -193,7 +193,7 @@ async def test_hs_09_an_unknown_station_gets_404(stage: Stage) -> None:
     response = await stage.refused("XX1")
     assert response.status_code == 404
     assert response.body
-    assert main.knocks == []
+    assert main.handshakes == []
 
 
 async def test_hs_10_a_refused_dial_is_repeated_with_growing_random_waits(stage: Stage) -> None:
@@ -205,8 +205,9 @@ async def test_hs_10_a_refused_dial_is_repeated_with_growing_random_waits(stage:
     await stage.gateway(routes=_route("gateway"), backends=backends)
     for number in range(12):
         await stage.station(f"CP{number}")
-    await main.knocked(12 * 3)
-    waits = [_waits([handshake.at for handshake in main.knocks if handshake.station == f"CP{n}"]) for n in range(12)]
+    await main.expect_handshakes(12 * 3)
+    times = [[handshake.at for handshake in main.handshakes if handshake.station == f"CP{n}"] for n in range(12)]
+    waits = [_waits(of_one) for of_one in times]
     assert min(first for first, *_ in waits) >= 0.49, "the wait is at least half of what is set"
     assert min(second for _, second, *_ in waits if second) >= 0.99, "the second is twice the first"
     assert min(first for first, *_ in waits) < 0.95, "no wait was shortened by chance"
@@ -222,7 +223,7 @@ async def test_hs_11_doubled_and_final_slashes_are_tolerated(stage: Stage, path:
     main = await stage.backend("main")
     await stage.gateway()
     assert (await (await stage.raw()).handshake(path)).status_code == 101
-    assert [handshake.station for handshake in main.knocks] == ["CP1"]
+    assert [handshake.station for handshake in main.handshakes] == ["CP1"]
 
 
 async def test_hs_11_doubled_slashes_are_refused_by_setting(stage: Stage) -> None:
@@ -240,7 +241,7 @@ async def test_hs_12_a_whole_url_in_the_path_is_mapped_by_an_alias(stage: Stage)
     main = await stage.backend("main")
     await stage.gateway(stations=[{"identity": "CP1", "aliases": ["/ws://host/CP_1/S1"], "route": "main"}])
     assert (await (await stage.raw()).handshake("/ws://host/CP_1/S1")).status_code == 101
-    assert [handshake.station for handshake in main.knocks] == ["CP1"]
+    assert [handshake.station for handshake in main.handshakes] == ["CP1"]
 
 
 async def test_hs_12_without_alias_the_raw_path_is_logged(stage: Stage) -> None:
@@ -259,7 +260,7 @@ async def test_hs_13_an_empty_identity_is_refused(stage: Stage, path: str) -> No
     document["listen"]["stations"][0] += "/ocpp"
     await stage.gateway(document)
     assert (await (await stage.raw()).handshake(path)).status_code == 404
-    assert main.knocks == []
+    assert main.handshakes == []
 
 
 async def test_hs_14_a_missing_connection_header_is_426_or_tolerated(stage: Stage) -> None:
@@ -317,7 +318,7 @@ async def test_hs_17_credentials_must_be_the_stations_own(stage: Stage) -> None:
     assert other.status_code == 401
     assert other.headers["WWW-Authenticate"].startswith("Basic")
     assert (await stage.refused("CP1")).status_code == 401
-    assert main.knocks == []
+    assert main.handshakes == []
     await stage.station("CP1", headers={"Authorization": basic("CP1", "secret-of-cp-one-1")})
 
 
@@ -441,7 +442,7 @@ async def test_hs_21_a_newcomer_that_the_backend_refuses_evicts_nobody(stage: St
     response = await stage.refused("CP1", name="newcomer", headers={"Authorization": basic("CP1", "wrong")})
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Basic realm="main"'
-    assert [handshake.headers["Authorization"] for handshake in main.knocks] == [
+    assert [handshake.headers["Authorization"] for handshake in main.handshakes] == [
         basic("CP1", "right"),
         basic("CP1", "wrong"),
     ]

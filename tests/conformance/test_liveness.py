@@ -72,8 +72,8 @@ async def test_lv_06_lost_backends_are_dialled_with_growing_waits(stage: Stage) 
     _, link, _ = await stage.meet()
     main.refuse(503)
     link.kill()
-    knocks = await main.knocked(6)
-    waits = [after.at - before.at for before, after in pairwise(knocks[1:])]
+    handshakes = await main.expect_handshakes(6)
+    waits = [after.at - before.at for before, after in pairwise(handshakes[1:])]
     assert all(wait >= 0.99 * least for wait, least in zip(waits, (0.4, 0.8, 0.8, 0.8), strict=False)), waits
 
 
@@ -131,7 +131,7 @@ async def test_lv_11_each_backend_gets_one_link_with_the_same_identity(stage: St
     station, *_ = await stage.meet("RDAM|123")
     await station.ping()
     for backend in (main, copy):
-        assert [handshake.path for handshake in backend.knocks] == ["/ocpp/RDAM%7C123"]
+        assert [handshake.path for handshake in backend.handshakes] == ["/ocpp/RDAM%7C123"]
 
 
 async def test_lv_12_a_vanished_station_is_found_and_reported(stage: Stage) -> None:

@@ -107,7 +107,7 @@ async def test_so_03_the_identity_is_in_the_header(stage: Stage, version: str) -
     for identity in ("CP1", "cp1", " Cp1\n"):
         reply = await station.call(station.request("Heartbeat", version=version, identity=identity))
         assert reply.status == 200
-    assert len(main.knocks) == 1, "the same station, however it is written"
+    assert len(main.handshakes) == 1, "the same station, however it is written"
     call = await commanded(stage, station, await main.station("CP1"))
     assert call.seen.header("chargeBoxIdentity") == "CP1"
     assert f"urn://Ocpp/Cp/{soap_ends.DATES[version]}/".encode() in call.http.body

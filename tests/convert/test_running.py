@@ -91,9 +91,9 @@ async def test_the_primary_answers_and_both_command(stage: Stage, tmp_path: Path
     await start(stage, port, convert(files))
     headers = {"Authorization": basic("CP-1", "secret"), "User-Agent": "Finch/1"}
     station = await stage.station("CP-1", headers=headers)
-    (knock_one,), (knock_two,) = await first.knocked(1), await second.knocked(1)
-    assert (knock_one.path, knock_two.path) == ("/one?id=CP-1", "/CP_CP-1")
-    for handshake in (knock_one, knock_two):
+    (handshake_one,), (handshake_two,) = await first.expect_handshakes(1), await second.expect_handshakes(1)
+    assert (handshake_one.path, handshake_two.path) == ("/one?id=CP-1", "/CP_CP-1")
+    for handshake in (handshake_one, handshake_two):
         assert {name: handshake.headers[name] for name in headers} == headers
     primary = await first.station("one")
     secondary = await second.station("CP_CP-1")

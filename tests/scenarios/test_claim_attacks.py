@@ -35,7 +35,7 @@ async def test_what_a_backend_said_does_not_outlive_its_permission(stage: Stage)
     text = gateway.file.read_text()
     gateway.reload(text.replace(main.url, f"wss://127.0.0.1:{free_port()}/{{station}}"))
     await gateway.logged("configuration changed")
-    before = len(moved.knocks)
+    before = len(moved.handshakes)
     refusal = await stage.refused("CP1")
     assert refusal.status_code == 503
-    assert len(moved.knocks) == before
+    assert len(moved.handshakes) == before

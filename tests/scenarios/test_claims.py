@@ -88,7 +88,7 @@ async def test_a_claim_alone_admits_and_routes(stage: Stage) -> None:
             station = await stage.station(identity)
             await beats(station, await backend.station(identity))
         assert (await stage.refused("CP4")).status_code == 404
-        assert (len(a.knocks), len(b.knocks)) == (2, 1)
+        assert (len(a.handshakes), len(b.handshakes)) == (2, 1)
         shown = await api.get("/stations/CP2")
         assert (shown["claimed_by"], shown["source"], shown["route"]) == ("b", "claim", "claimed")
 
@@ -111,9 +111,9 @@ async def test_an_identity_is_never_a_host_name(stage: Stage) -> None:
         for name in names:
             station = await stage.station(name)
             await beats(station, await a.station(name))
-        assert [handshake.path for handshake in a.knocks] == [f"/ocpp/{quote(name, safe='')}" for name in names]
-        assert {handshake.headers["Host"] for handshake in a.knocks} == {f"127.0.0.1:{a.port}"}
-        assert b.knocks == []
+        assert [handshake.path for handshake in a.handshakes] == [f"/ocpp/{quote(name, safe='')}" for name in names]
+        assert {handshake.headers["Host"] for handshake in a.handshakes} == {f"127.0.0.1:{a.port}"}
+        assert b.handshakes == []
 
 
 async def test_claims_outlive_the_gateway(stage: Stage) -> None:
@@ -158,7 +158,7 @@ async def test_a_claim_moves_a_charging_station(stage: Stage) -> None:
         await answered(station, new, "StartTransaction", START | {"meterStart": 9}, {"transactionId": 8, **ACCEPTED})
         await answered(station, new, "StopTransaction", STOP | {"transactionId": 8}, ACCEPTED)
         await stage.quiet(station, new, other, others)
-        assert [len(backend.knocks) for backend in (a, b)] == [2, 1]
+        assert [len(backend.handshakes) for backend in (a, b)] == [2, 1]
         assert stage.transcript.got("b/CP2") == []
         await beats(other, others)
 
@@ -196,7 +196,7 @@ async def test_it_waits_until_it_charges_no_more(stage: Stage) -> None:
         for _ in range(3):
             await beats(station, old)
         await answered(station, old, "MeterValues", VALUES)
-        assert [handshake.station for handshake in b.knocks] == ["CP2"]
+        assert [handshake.station for handshake in b.handshakes] == ["CP2"]
         await answered(station, old, "StopTransaction", STOP, ACCEPTED)
         new = await moved(b)
         await old.closed()
@@ -247,7 +247,7 @@ async def test_the_new_backend_speaks_another_version(stage: Stage) -> None:
         again = await stage.station("CP1", "ocpp1.6", "ocpp2.0.1")
         assert again.subprotocol == "ocpp2.0.1"
         await beats(again, await b.station("CP1"))
-        assert len(b.knocks) == 1
+        assert len(b.handshakes) == 1
 
 
 async def test_a_claim_is_withdrawn_while_its_station_charges(stage: Stage) -> None:
@@ -276,7 +276,7 @@ async def test_a_claim_comes_back_while_its_station_charges(stage: Stage) -> Non
         await answered(station, link, "StopTransaction", STOP, ACCEPTED)
         await _a_look_later(api)
         await beats(station, link)
-        assert len(a.knocks) == 1
+        assert len(a.handshakes) == 1
 
 
 async def _a_look_later(api: Api) -> None:
@@ -306,12 +306,12 @@ async def test_a_backend_on_a_new_address_moves_all_its_stations(stage: Stage) -
             await beats(station, link)
         await answered(stations[0][0], links[0], "StopTransaction", STOP, ACCEPTED)
         await stage.quiet(other, others)
-        assert (len(a.knocks), len(b.knocks)) == (len(fleet), 1)
+        assert (len(a.handshakes), len(b.handshakes)) == (len(fleet), 1)
         await gateway.kill()
         await gateway.start()
         await stage.station("CP1")
         await elsewhere.station("CP1")
-        assert len(a.knocks) == len(fleet)
+        assert len(a.handshakes) == len(fleet)
 
 
 # Conflicts.
@@ -527,7 +527,7 @@ async def test_rules_that_speak_of_claimants(stage: Stage) -> None:
         await answered(second, await main.station("CP2"), "Authorize", {"idTag": "T1"}, ACCEPTED)
         await at_b.answer(await at_b.expect("Authorize"), ACCEPTED)
         await beats(nobodys, await main.station("CP3"))
-        assert [handshake.station for handshake in audit.knocks] == ["CP1", "CP2"]
+        assert [handshake.station for handshake in audit.handshakes] == ["CP1", "CP2"]
         (await api.patch("b", "CP3")).gives(200)
         await beats(nobodys, await b.station("CP3"))
         (await api.put("a", force=True)).gives(200)

@@ -253,7 +253,7 @@ async def test_a_station_that_comes_back_is_one_station(stage: Stage) -> None:
     await copy.expect("Heartbeat", id=beat)
     await main.answer(await main.expect("Heartbeat", id=beat), BEAT)
     await new.expect_result(beat)
-    assert [len(backend.knocks) for backend in stage.backends.values()] == [1, 1]
+    assert [len(backend.handshakes) for backend in stage.backends.values()] == [1, 1]
     await stage.quiet(new, main, copy)
 
 
@@ -264,7 +264,7 @@ async def test_a_backend_that_kicks_the_old_link_starts_no_ping_pong(stage: Stag
     _, first = await stage.meet(name="old")
     main.hold()
     coming = asyncio.ensure_future(stage.station("CP1", name="new"))
-    await main.knocked(2)
+    await main.expect_handshakes(2)
     first.kill()
     main.release()
     new = await coming
@@ -273,7 +273,7 @@ async def test_a_backend_that_kicks_the_old_link_starts_no_ping_pong(stage: Stag
     await link.answer(await link.expect("Heartbeat"), BEAT)
     await new.expect_result(beat)
     await stage.quiet(new, link)
-    assert len(main.knocks) == 2
+    assert len(main.handshakes) == 2
 
 
 async def test_a_stormy_start_loses_no_first_call(stage: Stage) -> None:
@@ -351,7 +351,7 @@ async def test_a_changed_route_moves_its_stations(stage: Stage, how: str) -> Non
     await moves.expect_result(held)
     await old.closed()
     await stage.quiet(moves, new, stays, rest)
-    assert len(stage.backends["old"].knocks) == 2
+    assert len(stage.backends["old"].handshakes) == 2
 
 
 async def _change(gateway: Gateway, text: str, how: str) -> None:
@@ -460,7 +460,7 @@ async def test_credentials_go_to_the_answering_backend_only(stage: Stage) -> Non
     await stage.backend("copy")
     await stage.gateway()
     await stage.meet(headers={"Authorization": "Basic Q1AxOnNlY3JldA==", "User-Agent": "Finch/1.0"})
-    main, copy = (backend.knocks[0].headers for backend in stage.backends.values())
+    main, copy = (backend.handshakes[0].headers for backend in stage.backends.values())
     assert (main["Authorization"], main["User-Agent"]) == ("Basic Q1AxOnNlY3JldA==", "Finch/1.0")
     assert "Authorization" not in copy
     assert copy.get("User-Agent") != "Finch/1.0"

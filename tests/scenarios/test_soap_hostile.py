@@ -135,7 +135,7 @@ async def test_envelopes_of_each_kind(stage: Stage, kind: str) -> None:
         assert {each.seen.operation for each in backend.requests} == {"heartbeatRequest"}
     else:
         link = await backend.station("CP1")
-        assert len(backend.knocks) == 1
+        assert len(backend.handshakes) == 1
         await link.silence()
 
 
@@ -380,7 +380,7 @@ async def test_passwords(stage: Stage) -> None:
         reply = await station.call(station.request("Heartbeat", sender=trap.url), Authorization=bad)
         assert (reply.status, reply.seen.fault) == (401, ("Sender", "SecurityError"))
         assert reply.headers["www-authenticate"].startswith("Basic")
-    assert not main.knocks
+    assert not main.handshakes
     assert (await station.call(station.request("Heartbeat"), Authorization=right)).status == 200
     link = await main.station("CP1")
     for bad in ("", wrong):
@@ -395,7 +395,7 @@ async def test_passwords(stage: Stage) -> None:
     new = basic("CP1", "the second password")
     assert (await station.call(station.request("Heartbeat"), Authorization=new)).status == 200
     assert (await station.call(station.request("Heartbeat"), Authorization=right)).status == 401
-    assert len(main.knocks) == 1, "its session went on"
+    assert len(main.handshakes) == 1, "its session went on"
     assert await called(link, station.server)
 
 

@@ -38,7 +38,7 @@ async def test_the_state_of_backends(stage: Stage) -> None:
         main = await shown(api, "main")
         assert (main["legs"], main["legs_up"], main["deliver"], main["permit"]) == (1, 1, "once", None)
         assert (await shown(api, "spare"))["legs"] == 1
-        assert spare.knocks == []
+        assert spare.handshakes == []
 
 
 async def test_what_is_counted_for_a_backend(stage: Stage) -> None:
