@@ -9,13 +9,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.turns import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings
+from voltgate.relay.carrier import DialContext
 from voltgate.relay.events import Event
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.permit import FULL
+from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import (
     FactRecord,
     InvitationRecord,
@@ -26,7 +29,7 @@ from voltgate.relay.records import (
     TransactionRecord,
 )
 from voltgate.relay.route import Route, Rule
-from voltgate.relay.session import Ports, Session, SessionSettings
+from voltgate.relay.session import Session
 from voltgate.relay.wire import Receiver
 
 START = 5000.0
@@ -108,8 +111,14 @@ class Line:
         self.sent: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.pauses = 0
+        self.subprotocol: str | None = None
+        self.shared = False
 
     # The wire.
+
+    def start(self, receiver: Receiver) -> None:
+        """Bring messages to a receiver."""
+        self.receiver = receiver
 
     def send(self, text: bytes, frame: bytes | None = None) -> None:
         """Take a message of the relay."""
@@ -191,7 +200,6 @@ class FarBackend:
         self.dials.clear()
         line = Line(self._stage)
         self.lines.append(line)
-        line.receiver = leg
         leg.opened(line)
         return line
 
@@ -256,16 +264,18 @@ class Stage:
         if opened:
             self.open()
 
-    def _dial(self, leg: Leg) -> None:
+    def _dial(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
+        assert offer == (self._version,)
+        assert answering is (leg.host.is_answering(leg))
         far = self.far[leg.name]
         far.dialled += 1
         far.dials.append(leg)
 
-    def newcomer(self) -> tuple[Session, Line]:
-        """Make a session for the station, which has not come in yet."""
+    def newcomer(self, ledger: Ledger | None = None) -> tuple[Session, Line]:
+        """Make a session for the station, which has not come in yet; its ledger is read anew, or the one in use."""
         dialect = Dialect(self._version)
-        book = self.ports.book("cp-1", self.store.page("cp-1"))
-        session = Session("CP-1", "cp-1", dialect, self._session_settings, self.ports, self.ended.append, book)
+        ledger = ledger or self.ports.ledger("cp-1", self.store.page("cp-1"))
+        session = Session("CP-1", "cp-1", dialect, self._session_settings, self.ports, self.ended.append, ledger)
         line = Line(self)
         line.receiver = session
         return session, line

@@ -53,20 +53,20 @@ def test_chance_only_shortens_a_wait(failures: int, draw: float, jitter: float, 
 
 
 @pytest.mark.parametrize(
-    ("when_down", "then", "closes", "resend"),
+    ("when_down", "then", "closes"),
     [
-        ("wait", "close", True, True),
-        ("wait", "refuse", False, True),
-        ("close", "refuse", True, False),
-        ("refuse", "close", False, False),
+        ("wait", "close", True),
+        ("wait", "refuse", False),
+        ("close", "refuse", True),
+        ("refuse", "close", False),
     ],
 )
-def test_what_when_down_comes_to(when_down: str, then: str, closes: bool, resend: bool) -> None:
-    """Whether a station is let go, and whether calls are sent again, follows from `when_down` and `then`."""
+def test_what_when_down_comes_to(when_down: str, then: str, closes: bool) -> None:
+    """Whether a station is let go follows from `when_down` and `then`."""
     settings = BackendSettings("a", when_down=when_down, then=then, wait=7, window=3)  # type: ignore[arg-type]
     bounds = settings.bounds(60)
-    assert (settings.closes, bounds.resend) == (closes, resend)
-    assert (bounds.hold, bounds.window, bounds.patience) == (7, 3, 60)
+    assert settings.closes == closes
+    assert (bounds.window, bounds.patience) == (3, 60)
 
 
 def test_a_backend_is_itself() -> None:

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.relay.stage import Line, Stage, one
 from voltgate.ocpp.actions import is_transaction
-from voltgate.ocpp.turns import FAULTS
+from voltgate.ocpp.counts import FAULTS
 from voltgate.relay.leg import State
 from voltgate.relay.route import Rule
 
@@ -183,10 +183,10 @@ class World(RuleBasedStateMachine):
     @rule()
     def handshake(self) -> None:
         """A newcomer knocks, or is refused."""
-        if self.stage.session.held:
-            self.stage.session.release()
+        if self.stage.session.dialling_paused:
+            self.stage.session.resume_dialling()
         else:
-            self.stage.session.hold()
+            self.stage.session.pause_dialling()
         self.look()
 
     @precondition(lambda self: self.said)
@@ -195,11 +195,7 @@ class World(RuleBasedStateMachine):
         """The station comes again and takes its own place."""
         stage = self.stage
         old, (new, line) = stage.session, stage.newcomer()
-        if legs_survive and not old.ended:
-            new.legs, new.boot = old.give_up_legs(), old.boot
-            for leg in new.legs.values():
-                leg.session = new
-        old.end(1001, "Replaced")
+        new.take_over(old, keep_legs=legs_survive and not old.ended)
         self.look()
         self.full.discard(stage.station)
         stage.session, stage.station = new, line

@@ -55,8 +55,8 @@ def test_a_link_is_not_dialled_for_ever_when_not_wanted() -> None:
     assert stage.happened(LegDown)[-1].retry is None
     stage.wait(500)
     assert stage["a"].dialled == 3
-    stage.session.hold()
-    stage.session.release()
+    stage.session.pause_dialling()
+    stage.session.resume_dialling()
     assert stage["a"].dialled == 3
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.relay.calls import BEAT, BOOT, START, boots
 from tests.relay.stage import playing
 from voltgate.ocpp.messages import Call, Handler, Respond, Result
+from voltgate.relay.context import Context
 
 
 @pytest.mark.parametrize("status", ["Pending", "Rejected"])
@@ -52,10 +53,10 @@ def test_registration_is_the_backends_by_default() -> None:
     stage["a"].gets([*BEAT])
 
 
-def test_a_screen() -> None:
-    """A screen answers before the session does."""
+def test_a_wrap_before_the_session() -> None:
+    """What stands on the arrow from the station may answer before the session does."""
 
-    def screen(handler: Handler) -> Handler:
+    def screen(context: Context, handler: Handler) -> Handler:
         def screened(call: Call, respond: Respond) -> None:
             if call.action == "Authorize":
                 respond(Result(call.id, b'{"screened":true}'))
@@ -64,7 +65,7 @@ def test_a_screen() -> None:
 
         return screened
 
-    stage = playing("a", screen=screen)
+    stage = playing("a", from_station=(screen,))
     stage.station.sends(2, "1", "Authorize", {})
     stage.station.sends(*BEAT)
     stage.station.gets([3, "1", {"screened": True}])

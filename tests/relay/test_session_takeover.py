@@ -10,11 +10,11 @@ from voltgate.relay.backend import Retry
 def test_a_hold() -> None:
     """While a newcomer knocks no link is dialled back; when it was refused, what was lost is dialled at once."""
     stage = playing("a", "b", backends={"a": AWAY})
-    stage.session.hold()
+    stage.session.pause_dialling()
     stage["a"].hangs_up()
     stage.wait(5)
     assert stage["a"].dialled == 1
-    stage.session.release()
+    stage.session.resume_dialling()
     assert (stage["a"].dialled, stage["b"].dialled) == (2, 1)
     stage.station.sends(*BEAT)
     stage.up("a")
@@ -24,10 +24,10 @@ def test_a_hold() -> None:
 def test_a_hold_closes_nobody() -> None:
     """A backend that drops the old link when a newcomer knocks does not cost the old station its place."""
     stage = playing("a", backends={"a": {"when_down": "close"}})
-    stage.session.hold()
+    stage.session.pause_dialling()
     stage["a"].hangs_up()
     assert stage.station.closed is None
-    stage.session.release()
+    stage.session.resume_dialling()
     stage.up("a")
     stage.station.sends(*BEAT)
     stage["a"].gets([*BEAT])
@@ -37,10 +37,10 @@ def test_a_hold_does_not_outlast_the_grace() -> None:
     """A station that was held while all its backends were away for too long is let go after the release."""
     stage = Stage(one("a"))
     stage["a"].refuses()
-    stage.session.hold()
+    stage.session.pause_dialling()
     stage.wait(20)
     assert stage.station.closed is None
-    stage.session.release()
+    stage.session.resume_dialling()
     stage["a"].refuses()
     stage.wait(0.3)
     assert stage.station.closed == (1001, "No backend is there")
@@ -52,8 +52,8 @@ def test_knocking_causes_no_dials() -> None:
     stage["a"].refuses()
     for _ in range(100):
         stage.wait(0.1)
-        stage.session.hold()
-        stage.session.release()
+        stage.session.pause_dialling()
+        stage.session.resume_dialling()
     assert stage["a"].dialled == 1
     assert len(stage.wheel) == 2
     stage.wait(10.2)
@@ -67,10 +67,7 @@ def test_knocking_causes_no_dials() -> None:
 def take_over(stage: Stage) -> None:
     """Have the station come again, as the gateway does where the legs survive."""
     old, (new, line) = stage.session, stage.newcomer()
-    new.legs, new.boot = old.give_up_legs(), old.boot
-    for leg in new.legs.values():
-        leg.session = new
-    old.end(1001, "Replaced by a new connection")
+    new.take_over(old, keep_legs=True)
     stage.session, stage.station = new, line
     stage.open()
 

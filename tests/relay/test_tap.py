@@ -9,7 +9,7 @@ import pytest
 
 from tests.relay.stage import CALENDAR, START, Stage, one, playing
 from voltgate.ocpp.messages import FOREVER, Call, Error, Result, Unanswered
-from voltgate.relay.screen import strictly
+from voltgate.relay.policies.validation import strictly
 from voltgate.relay.session import Session
 from voltgate.relay.tap import Overheard
 
@@ -22,12 +22,12 @@ class Listener:
         self.hear = self.heard.append
         self._stage, self._key = stage, key
         stage.ports.taps.open(key, self.hear)
-        stage.session.overheard()
+        stage.session.look_for_taps()
 
     def leaves(self) -> None:
         """Listen no more."""
         self._stage.ports.taps.close(self._key, self.hear)
-        self._stage.session.overheard()
+        self._stage.session.look_for_taps()
 
     def take(self) -> list[tuple[Any, ...]]:
         """Give what was heard since the last look: direction, action, backend and what came of it."""
@@ -81,7 +81,7 @@ def test_a_command_is_heard_on_both_legs() -> None:
 
 def test_what_voltgate_answers_itself_is_heard() -> None:
     """An answer of Voltgate's own bears the name of no backend; one that nobody gave says why."""
-    stage = Stage(one("a", actions=("Heartbeat",)), backends={"a": {"when_down": "refuse"}}, screen=strictly("ocpp1.6"))
+    stage = Stage(one("a", actions=("Heartbeat",)), backends={"a": {"when_down": "refuse"}}, from_station=(strictly,))
     listener = Listener(stage)
     stage["a"].refuses()
     stage.station.sends(2, "m1", "Heartbeat", {"no": 1})
@@ -101,7 +101,7 @@ def test_a_call_of_somebody_else_bears_no_backend() -> None:
     call = Call("x1", "Reset", b'{"type":"Soft"}')
     call.at, call.deadline, call.asker = stage.now, FOREVER, "somebody"
     replies: list[Any] = []
-    stage.session.turns.ask(call, replies.append)
+    stage.session.command(call, replies.append)
     stage.station.sends(3, "x1", {"status": "Accepted"})
     assert listener.take() == [("to_station", "Reset", None, {"status": "Accepted"})]
     assert len(replies) == 1
@@ -127,13 +127,13 @@ def test_nobody_hears_another_station() -> None:
     """Who listens to one station hears nothing of another; who listens to all hears everything."""
     stage = playing("a")
     other, everybody = Listener(stage, "cp-2"), Listener(stage, None)
-    assert stage.session.ear is not None
+    assert stage.session.tap is not None
     stage.station.sends(2, "m1", "Heartbeat", {})
     stage["a"].sends(3, "m1", {})
     assert other.take() == []
     assert len(everybody.take()) == 2
     everybody.leaves()
-    assert stage.session.ear is None
+    assert stage.session.tap is None
 
 
 def test_listening_ends() -> None:
@@ -142,9 +142,9 @@ def test_listening_ends() -> None:
     one_of_two, other = Listener(stage), Listener(stage)
     stage.station.sends(2, "m1", "Heartbeat", {})
     one_of_two.leaves()
-    assert stage.session.ear is not None
+    assert stage.session.tap is not None
     other.leaves()
-    assert stage.session.ear is None
+    assert stage.session.tap is None
     stage["a"].sends(3, "m1", {})
     stage.station.sends(2, "m2", "Heartbeat", {})
     stage["a"].sends(3, "m2", {})
@@ -202,10 +202,7 @@ def _taken_over(stage: Stage) -> Session:
     """Let the station come again while its legs go on."""
     old = stage.session
     session, line = stage.newcomer()
-    session.legs = old.give_up_legs()
-    for leg in session.legs.values():
-        leg.session = session
-    old.end(1001, "Replaced")
+    session.take_over(old, keep_legs=True)
     stage.session, stage.station = session, line
     stage.open()
     return old
@@ -258,10 +255,10 @@ def test_legs_outlive_the_last_listener() -> None:
 def test_nothing_is_in_the_way_while_nobody_listens(action: str) -> None:
     """Without a listener the turns of a session call its own handlers and nothing else."""
     stage = playing("a")
-    assert stage.session.ear is None
+    assert stage.session.tap is None
     leg = stage.session.legs["a"]
     assert stage.session.turns._handler == stage.session.from_station
     assert leg.turns._handler == leg._called
-    assert stage.session.turns._sent is None
+    assert (leg._from_backend, leg._to_backend) == (None, None)
     stage.station.sends(2, "m1", action, {})
     assert len(stage["a"].line.take()) == 1

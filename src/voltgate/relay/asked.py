@@ -16,6 +16,7 @@ class Asked:
 
     `plan` says who may answer it; `context` is where the station waits for the answer. `plain`: the call concerns no
     transaction and no number, and goes out as it is. `write`: the reply waits until what was entered is on disk.
+    `question`: it is ours, and so is the answer, whatever that is.
     """
 
     context: Context
@@ -26,12 +27,18 @@ class Asked:
     finish: Finish | None = None
     write: bool = False
     plain: bool = False
+    question: bool = False
 
     def join(self, again: Asked) -> None:
         """Let a station that says the same again wait for the same answer; one that came anew waits alone."""
         self.respond = _Both(self.respond, again.respond) if again.context is self.context else again.respond
         self.context = again.context
         self.write = self.write or again.write
+
+    @property
+    def content(self) -> tuple[str, bytes]:
+        """The action and the payload: two messages that have the same are one, said twice."""
+        return self.call.action, bytes(self.call.payload)
 
     @property
     def answers(self) -> tuple[str, ...]:

@@ -58,6 +58,9 @@ class Context(Protocol):
     def ask(self, backend: str, call: Call, respond: Respond) -> bool:
         """Ask one backend a question of ours; return False if it is not here."""
 
+    def settle(self, backend: str, call: Call, respond: Respond, reply: Reply) -> None:
+        """Give the station the answer of a backend that was asked; see to it that what got none is not lost."""
+
     def tell(self, backend: str, call: Call) -> None:
         """Tell one backend of a call that another one answers."""
 
@@ -65,7 +68,10 @@ class Context(Protocol):
         """Write a message down for a backend and have it delivered."""
 
     def command(self, call: Call, respond: Respond, *, write: bool = False) -> None:
-        """Send a call to the station; with `write` once all that was entered is on disk."""
+        """Send a call to the station; with `write` once all that was entered is on disk.
+
+        A call without a deadline gets the station's own.
+        """
 
     def when_written(self, backend: str | None, then: Callable[[bool], None]) -> None:
         """Call `then` once all that was entered is on disk (False: it cannot be); that backend's calls wait for it."""
@@ -113,7 +119,7 @@ class Policies:
     `by_action` are the policies of the station's calls, `chain` asks who accepts a token. `stand_in` answers in the
     place of a backend that is away (False: it may not), `learn` remembers what a backend said while it was there,
     `reconsider` looks at what it says of a session that was let begin without it. `command` takes what the station is
-    asked, `permits` is what a backend may ask.
+    asked, `refusal` is said in its place. `permits` is what a backend may ask.
     """
 
     by_action: Mapping[str, Policy]
@@ -122,6 +128,7 @@ class Policies:
     learn: Callable[[Context, str, Call, Reply], None]
     reconsider: Callable[[Context, str, StandIn, Transaction, Result], None]
     command: Policy
+    refusal: Callable[[str, Call], Reply]
     permits: Callable[[Permit], Wrap]
 
 

@@ -1,138 +1,142 @@
-"""The ledger at work in a session: each message of a transaction goes to whoever owns it, in the numbers they know.
+"""The dispatcher: has backends answer, tells others, keeps what they are owed, and writes first what must not be lost.
 
-What a transaction is, and whose, is in the station's book; how the two generations of OCPP begin and end one is in
-`numbered` (1.6: backends number transactions) and `named` (2.x: stations name them); what backends may ask is in
-`commands`.
+It is the `Context` that policies see. What is decided is theirs; what is known is the ledger's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
-from uuid import uuid4
+from typing import Protocol
 
-from voltgate.ocpp.actions import ACTIONS, SIGNED, is_transaction, plain_action
-from voltgate.ocpp.ids import GONE, Token, connector_of, request_of, reservation_of, token_of, with_fields
-from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Result, Unanswered
-from voltgate.relay import named, numbered, standin
-from voltgate.relay.authority import Asking, ask_in_turn
-from voltgate.relay.book import Book, Transaction, digest
-from voltgate.relay.events import OTHER, CommandRefused
-from voltgate.relay.journal import Item
-from voltgate.relay.numbers import numbers_in
-from voltgate.relay.permit import CHARGE, FULL, Permit
-from voltgate.relay.records import AuditRecord, OwedRecord
-from voltgate.relay.route import Plan
-from voltgate.relay.standin import stands_in
-
-if TYPE_CHECKING:
-    from voltgate.relay.leg import Leg
-    from voltgate.relay.session import Session
-
-TRY_AGAIN = 1013
-
-Content = tuple[str, bytes]
-"""The action and the payload of a message: two that have the same are one, said twice."""
-
-Finish = Callable[["Ledger", Transaction, Respond, Reply], None]
-"""What the ledger learns from the owner's answer before the station gets it."""
-
-Act = Callable[["Ledger", Call, Respond], None]
-"""What the ledger does with a call of one action."""
-
-_REPORTS = frozenset(
-    """
-    FirmwareStatusNotification LogStatusNotification NotifyCustomerInformation NotifyDisplayMessages
-    NotifyMonitoringReport NotifyReport PublishFirmwareStatusNotification ReportChargingProfiles ReportDERControl
-    SignedFirmwareStatusNotification
-    """.split()
-)
-"""What a station sends because a backend asked for it: they name the request (`requestId`)."""
-
-_PLACES = frozenset({"StatusNotification", "NotifyEVChargingNeeds", "NotifyEVChargingSchedule"})
-"""What concerns whoever owns the transaction on that connector."""
+from voltgate.ocpp.actions import SIGNED, is_transaction, plain_action
+from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
+from voltgate.ocpp.ids import Token, connector_of, integer
+from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Reason, Reply, Respond, Result, Unanswered, gone
+from voltgate.relay import numbering
+from voltgate.relay.asked import Asked
+from voltgate.relay.context import Chosen, Finish, Policies, Start
+from voltgate.relay.delivery import Item, owed_item
+from voltgate.relay.events import Event, GivenUp
+from voltgate.relay.ledger import Ledger, Transaction, digest
+from voltgate.relay.leg import BOOT, Leg, State
+from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.route import Plan, Plans
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerSettings:
-    """What the configuration says of the ledger. `invitation` is how many seconds a remote start is expected for."""
+class Host(Protocol):
+    """What a dispatcher needs of its session."""
 
-    invitation: float = 600.0
-
-
-@dataclass(slots=True)
-class Asked:
-    """A transaction message that its owner was asked; a station that repeats it waits for the same answer."""
-
-    session: Session
-    respond: Respond
-    transaction: Transaction | None
-    finish: Finish | None
-    answers: tuple[str, ...]
-
-
-class Ledger:
-    """One session's use of its station's book."""
-
-    __slots__ = ("_by_action", "book", "choosing", "session")
-
-    def __init__(self, session: Session, book: Book) -> None:
-        self.session = session
-        self.book = book
-        self.choosing: dict[str, tuple[Call, Respond]] = {}
-        """The starts for which a chain of backends is being asked, by content."""
-        self._by_action = _ACTS_2 if session.dialect.version.startswith("ocpp2") else _ACTS_16
-
-    def looks_at(
-        self, depends: frozenset[str], owed: Iterable[frozenset[str]]
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        """Give the actions that must come here, and those that must only while it is `concerned`.
-
-        The former are the ledger's own, those that rules look into, and those that are owed.
-        """
-        return _looked_at(tuple(self._by_action), depends, frozenset(owed))
-
-    def concerned(self, call: Call) -> bool:
-        """Tell whether a call that happens all the time may belong to a transaction, without reading it."""
-        book = self.book
-        if self.alone and not book.renumbered:
-            return False
-        return bool(book.running) or (book.renumbered and b"transactionId" in bytes(call.payload))
+    ports: Ports
+    settings: SessionSettings
+    ended: bool
 
     @property
-    def alone(self) -> bool:
-        """Tell whether there is one backend only: then the bytes are left alone."""
-        return len(self.session.legs) == 1
+    def identity(self) -> str:
+        """The station's identity."""
 
     @property
     def version(self) -> str:
         """The version that the station speaks."""
-        return self.session.dialect.version
 
-    # Calls of the station.
+    def to_station(self, call: Call, respond: Respond) -> None:
+        """Send a call to the station in its turn."""
 
-    def from_station(self, call: Call, respond: Respond) -> None:
-        """Take a call that may belong to a transaction, or that somebody is owed."""
-        act = self._by_action.get(plain_action(call.action))
-        if act is not None:
-            act(self, call, respond)
-        else:
-            self.relay(self.plan(call), call, respond)
+    def booted(self, leg: Leg, call: Call, reply: Reply) -> None:
+        """Take note of the answer to a BootNotification."""
 
-    def plan(self, call: Call) -> Plan:
-        """Give the plan that the rules have for a call."""
-        plans = self.session.plans
-        return plans.plan(call, self.version) if plain_action(call.action) in plans.depends else plans[call.action]
+    def tidy(self) -> None:
+        """Let go of backends that were kept for a transaction, or for what they were owed."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Let the station go."""
+
+
+def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
+    """Choose who answers: the first of these backends that is there; all are dialled if none is.
+
+    Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
+    """
+    for name in names:
+        if name in legs and legs[name].state is State.UP:
+            return legs[name]
+    there = [legs[name] for name in names if name in legs]  # the rules may have changed meanwhile
+    for leg in there[1:]:
+        leg.start()
+    return next((leg for leg in there if leg.state is not State.AWAY), there[0] if there else None)
+
+
+class Dispatcher:
+    """One session's use of its ledger and its legs. `plans` are those of the station's route."""
+
+    __slots__ = ("_choosing", "_host", "ledger", "legs", "plans", "policies")
+
+    def __init__(self, host: Host, ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
+        self._host = host
+        self.ledger = ledger
+        ledger.invitation = host.settings.ledger.invitation
+        self.policies = policies
+        self.legs = legs
+        self.plans = Plans(())
+        self._choosing: dict[str, Start] | None = None
+        """The starts for which a chain of backends is being asked, by key."""
+
+    # What a policy sees: the context.
+
+    @property
+    def version(self) -> str:
+        """The version that the station speaks."""
+        return self._host.version
+
+    @property
+    def station(self) -> str:
+        """The station's identity."""
+        return self._host.identity
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one backend only: then the bytes are left alone."""
+        return len(self.legs) == 1
+
+    def plan(self, call: Call, owner: str | None = None) -> Plan:
+        """Return the plan that the rules have for a call; with `owner`, if that backend is here, the plan it owns."""
+        plans = self.plans
+        plan = plans.plan(call, self.version) if plain_action(call.action) in plans.depends else plans[call.action]
+        return plan.owned_by(owner) if owner is not None and owner in self.legs else plan
 
     def plan_of(self, tx: Transaction, call: Call) -> Plan:
-        """Give the plan that a transaction keeps to; the rules' when its owner is not configured any more."""
-        if tx.owner in self.session.legs:
-            return Plan((tx.owner,), tx.copies)
-        return self.plan(call)
+        """Return the plan that a transaction keeps to; the rules' if its owner is not configured any more."""
+        return Plan((tx.owner,), tx.copies, owned=True) if tx.owner in self.legs else self.plan(call)
 
-    def relay(
+    def choose(self, start: Start, token: Token | None, then: Chosen) -> None:
+        """Find who is to own what begins: who expects it, who accepts its token, or whom the rules name."""
+        choosing = self._choosing = self._choosing or {}
+        known = start.key in choosing
+        choosing[start.key] = start
+        if known:
+            return
+        plan, connector = self.plan(start.call), connector_of(self.version, start.call)
+        invitation = self.ledger.invited(token, connector) if token is not None else None
+        chosen = partial(self._chosen, start.key, then)
+        if invitation is not None and invitation.backend in self.legs:
+            chosen(plan.owned_by(invitation.backend))
+        elif plan.chain is not None and token is not None:
+            self.policies.chain(self, plan, token, chosen)
+        else:
+            chosen(plan)
+
+    def _chosen(self, key: str, then: Chosen, plan: Plan) -> None:
+        assert self._choosing is not None  # noqa: S101 - `choose` has entered the start
+        start = self._choosing.pop(key)
+        if start.owner in self.legs and start.owner is not None:
+            plan = plan.owned_by(start.owner)
+        leg = pick(self.legs, plan.answer)
+        if leg is None:
+            self.unroutable(start.call, start.respond)
+        else:
+            then(leg.name, plan, start.call, start.respond)
+
+    def answer(
         self,
         plan: Plan,
         call: Call,
@@ -142,19 +146,116 @@ class Ledger:
         *,
         write: bool = False,
     ) -> None:
-        """Have the plan's backend answer and tell the others; with `write` what was entered is on disk before that."""
-        leg = self.session.pick(plan)
+        """Have a backend of the plan answer, and tell the others; with `write` the reply waits for the disk."""
+        leg = pick(self.legs, plan.answer)
         if leg is None:
-            self.session.unroutable(call, respond)
+            self.unroutable(call, respond)
             return
         write = self._tell(plan.copy, leg, call, tx) or write
+        self._ask(leg, Asked(self, call, plan, respond, tx, finish, write))
+
+    def ask(self, backend: str, call: Call, respond: Respond) -> bool:
+        """Ask one backend a question of ours; return False if it is not here."""
+        leg = self.legs.get(backend)
+        if leg is None or self._host.ended:
+            return False
+        if not leg.offer(call, respond):
+            leg.ask(Asked(self, call, Plan((backend,), owned=True), respond, plain=True, question=True))
+        return True
+
+    def settle(self, backend: str, call: Call, respond: Respond, reply: Reply) -> None:
+        """Give the station the answer of a backend that was asked; see to it that what got none is not lost."""
+        leg = self.legs.get(backend)
+        if isinstance(reply, Unanswered) and leg is not None:
+            self.unanswered(leg, call, respond, reply)
+        else:
+            respond(reply)
+
+    def tell(self, backend: str, call: Call) -> None:
+        """Tell one backend of a call that another one answers."""
+        leg = self.legs.get(backend)
+        if leg is not None:
+            leg.tell(call)
+
+    def owe(self, backend: str, call: Call, tx: Transaction | None) -> None:
+        """Write a message down for a backend and have it delivered."""
+        ref = "" if tx is None else tx.ref
+        record = self.ledger.owe(backend, call.action, call.id, bytes(call.payload), ref)
+        leg = self.legs.get(backend)
+        if leg is not None:
+            leg.deliver(owed_item(record, tx))
+
+    def command(self, call: Call, respond: Respond, *, write: bool = False) -> None:
+        """Send a call to the station; with `write` once all that was entered is on disk."""
+        if call.deadline == FOREVER:
+            call.at = self.now()
+            call.deadline = call.at + self._host.settings.station_patience
         if write:
-            respond = partial(self.once_written, leg, respond)
-        self.ask(leg, call, respond, tx, finish, plan.answer)
+            self.when_written(getattr(call.asker, "name", None), partial(self._command, call, respond))
+        else:
+            self._host.to_station(call, respond)
+
+    def _command(self, call: Call, respond: Respond, written: bool) -> None:
+        if written:
+            self._host.to_station(call, respond)
+        else:
+            respond(self.policies.refusal(self.version, call))
+
+    def when_written(self, backend: str | None, then: Callable[[bool], None]) -> None:
+        """Call `then` once all that was entered is on disk (False: it cannot be); that backend's calls wait for it."""
+        leg = None if backend is None else self.legs.get(backend)
+        if leg is None:
+            self.ledger.store.after(then)
+            return
+        leg.hold_back()
+        self.ledger.store.after(partial(_let_pass, leg, then))
+
+    def emit(self, event: Event) -> None:
+        """Say what has happened."""
+        self._host.ports.listen(event)
+
+    def now(self) -> float:
+        """Return the seconds of the wheel."""
+        return self._host.ports.clock()
+
+    def close(self, code: int, reason: str) -> None:
+        """Let the station go."""
+        self._host.end(code, reason)
+
+    # The station's calls.
+
+    def from_station(self, call: Call, respond: Respond) -> None:
+        """Take a call that may belong to a transaction, that rules look into, or that somebody is owed."""
+        policy = self.policies.by_action.get(plain_action(call.action))
+        if policy is not None:
+            policy(self, call, respond)
+        else:
+            self.answer(self.plan(call), call, respond)
+
+    def looks_at(self, owed: Iterable[frozenset[str]]) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the actions that must come here, and those that must only while the ledger is `concerned`.
+
+        The former are those of policies, those that rules look into, and those that are owed.
+        """
+        return _looked_at(tuple(self.policies.by_action), self.plans.depends, frozenset(owed))
+
+    def concerned(self, call: Call) -> bool:
+        """Return whether a call that happens all the time may belong to a transaction, without reading it."""
+        ledger = self.ledger
+        if self.single and not ledger.renumbered:
+            return False
+        return bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
+
+    def unroutable(self, call: Call, respond: Respond) -> None:
+        """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
+        if is_transaction(call.action):
+            self.close(POLICY, f"No rule says who answers {call.action}")
+        elif call.kind != SEND:
+            respond(Error(call.id, "NotSupported", "No rule says who answers this"))
 
     def _tell(self, names: Iterable[str], answering: Leg, call: Call, tx: Transaction | None) -> bool:
         """Tell the copies, each once; return whether any of it must be on disk before the station is answered."""
-        legs = [leg for leg in map(self.session.legs.get, names) if leg is not None and leg is not answering]
+        legs = [leg for leg in map(self.legs.get, names) if leg is not None and leg is not answering]
         if not legs:
             return False
         owed = [leg for leg in legs if leg.backend.settings.owes(call.action)]
@@ -162,320 +263,185 @@ class Ledger:
             return bool(owed)
         for leg in legs:
             if leg in owed:
-                self.owe(leg, call, tx)
+                self.owe(leg.name, call, tx)
+            elif tx is not None:
+                leg.deliver(Item(call, tx))  # its number must wait for this backend's answer to the start
             else:
-                self._mention(leg, call, tx)
+                leg.tell(self._for_copy(leg, call, None) or call)
         if tx is not None and owed:
-            self.book.keep(tx)
+            self.ledger.keep(tx)
         return bool(owed)
 
-    def _mention(self, leg: Leg, call: Call, tx: Transaction | None) -> None:
-        """Tell a copy that is owed nothing; what its number stands in must wait for its answer to the start."""
-        if tx is not None and not self.version.startswith("ocpp2"):
-            leg.deliver(Item(call, tx))
-        else:
-            leg.tell(self.addressed(leg, call, tx) or call)
-
-    def owe(self, leg: Leg, call: Call, tx: Transaction | None) -> None:
-        """Write a message down for a backend and have it delivered."""
-        ref = "" if tx is None else tx.ref
-        record = self.book.owe(leg.name, call.action, call.id, bytes(call.payload), ref)
-        leg.deliver(Item(owed_call(record), tx, record))
-
-    def ask(
-        self,
-        leg: Leg,
-        call: Call,
-        respond: Respond,
-        tx: Transaction | None,
-        finish: Finish | None,
-        answers: tuple[str, ...],
-    ) -> None:
+    def _ask(self, leg: Leg, asked: Asked) -> None:
         """Have a backend answer; a message that it is being asked already is not sent again."""
-        if not is_transaction(call.action):
-            home = partial(self.session.answered, leg, call, respond)
-            leg.ask(self.addressed_to_answer(leg, call, None), home)
+        if not is_transaction(asked.call.action):
+            leg.ask(asked)
             return
-        key = (call.action, bytes(call.payload))
+        key = asked.content
+        leg.asked = leg.asked or {}
         before = leg.asked.get(key)
         if before is not None:
-            both = partial(_tell_both, before.respond, respond)
-            before.respond = both if before.session is self.session else respond
-            before.session = self.session
+            before.join(asked)
             return
-        leg.asked[key] = Asked(self.session, respond, tx, finish, answers)
-        answered = partial(_answered, leg, call, key)
-        if not leg.delivers(tx):
-            leg.ask(self.addressed_to_answer(leg, call, tx), answered)
-        elif leg.backend.settings.when_down == "answer":
-            answered(Unanswered(Reason.GONE, f"Backend {leg.name} has to catch up first"))
+        leg.asked[key] = asked
+        if not leg.delivers(asked):
+            leg.ask(asked)
+        elif leg.backend.settings.stood_in is not None:
+            self.settled(leg, asked, gone(f"Backend {leg.name} has to catch up first"))
         else:
-            leg.deliver(Item(call, tx, None, answered))
+            leg.deliver(Item(asked.call, asked.transaction, None, asked))
 
     def reroute(self, leg: Leg) -> None:
-        """Ask another backend for a transaction that this one was to own, if it was not sent the start yet."""
+        """Have what was not sent to this backend go to another that its own plan names, if that is to answer now."""
+        for asked in leg.take_waiting(lambda asked: self._elsewhere(leg, asked) is not None):
+            self._move(leg, asked, self._elsewhere(leg, asked))
 
-        def moves(call: Call, respond: Respond) -> bool:
-            return (
-                isinstance(respond, partial) and respond.func is _answered and self._elsewhere(leg, respond) is not None
-            )
+    def replan(self, leg: Leg) -> None:
+        """Have what was not sent to a backend of the old route go by the new one's rules, as far as rules sent it."""
+        for asked in leg.take_waiting(lambda asked: asked.transaction is None and not asked.plan.owned):
+            asked.plan = self.plan(asked.call)
+            self._move(leg, asked, pick(self.legs, asked.plan.answer))
 
-        for _, home in leg.turns.take_unsent(moves):
-            assert isinstance(home, partial)  # noqa: S101 - chosen above
-            other = self._elsewhere(leg, home)
-            assert other is not None  # noqa: S101 - likewise
-            asked = leg.asked.pop(home.args[2])
-            if asked.transaction is not None:
-                asked.transaction.owner = other.name
-                self.book.keep(asked.transaction)
-            self.ask(other, home.args[1], asked.respond, asked.transaction, asked.finish, asked.answers)
-
-    def _elsewhere(self, leg: Leg, home: partial[None]) -> Leg | None:
-        """Find who else may take a waiting call: nobody, when it belongs to a transaction that somebody has taken."""
-        asked = leg.asked[home.args[2]]
-        answers = asked.answers if asked.transaction is None else asked.transaction.answers
-        answers = tuple(name for name in answers if name in self.session.legs)
-        other = self.session.pick(Plan(answers)) if answers else None
+    def _elsewhere(self, leg: Leg, asked: Asked) -> Leg | None:
+        """Return who else may take a waiting call: none, if it belongs to a transaction that somebody has taken."""
+        other = pick(self.legs, asked.answers or (leg.name,))
         return None if other is leg else other
 
-    # What must be written down.
+    def _move(self, leg: Leg, asked: Asked, other: Leg | None) -> None:
+        if leg.asked is not None and leg.asked.get(asked.content) is asked:
+            del leg.asked[asked.content]
+        if other is None:
+            self.unroutable(asked.call, asked.respond)
+            return
+        if asked.transaction is not None:
+            asked.transaction.owner = other.name
+            self.ledger.keep(asked.transaction)
+        self._ask(other, asked)
 
-    def once_written(self, leg: Leg | None, respond: Respond, reply: Reply) -> None:
-        """Answer the station once all that was entered is on disk; what follows from the backend waits as well."""
-        session = self.session
+    # What a leg sends, and what came of it.
 
-        def done(written: bool) -> None:
-            if written:
-                respond(reply)
-            else:
-                session.end(TRY_AGAIN, "This cannot be written down now: keep it and come again")
-            if leg is not None:
-                leg.let_pass()
+    def prepared(self, leg: Leg, asked: Asked) -> Call:
+        """Return a call in a backend's own numbers, at the moment at which it is sent: from now on it stays there."""
+        if asked.transaction is not None:
+            asked.transaction.answers = ()
+        if asked.plain:
+            return asked.call
+        return numbering.for_answer(
+            self.ledger, self.version, leg.name, asked.call, asked.transaction, single=self.single
+        )
 
-        if leg is not None:
-            leg.hold_back()
-        self.book.store.after(done)
+    def _for_copy(self, leg: Leg, call: Call, tx: Transaction | None) -> Call | None:
+        return numbering.for_copy(self.ledger, self.version, leg.name, call, tx, single=self.single)
 
-    # Each backend's own words.
-
-    def addressed(self, leg: Leg, call: Call, tx: Transaction | None) -> Call | None:
-        """Put a call into a backend's own numbers; None when it cannot be told without one that it never gave.
-
-        With the station's own numbers in it already, the call is left as it is.
-        """
-        changes = numbered.changes(self, leg, call, tx) if not self.version.startswith("ocpp2") else {}
-        if changes is None:
-            return None
-        changes |= self._translated(leg, call)
-        return _with_changes(call, changes) if changes else call
-
-    def addressed_to_answer(self, leg: Leg, call: Call, tx: Transaction | None) -> Call:
-        """Address a call to whoever is to answer it: a transaction that it never numbered is -1 to it.
-
-        Source: errata v4.0 section 3.18, the number of a start that could not be delivered.
-        """
-        addressed = self.addressed(leg, call, tx)
-        return _with_changes(call, {("transactionId",): -1}) if addressed is None else addressed
-
-    def _translated(self, leg: Leg, call: Call) -> dict[tuple[str, ...], object]:
-        """Find the numbers of a station's call that are some backend's: its own for it, none for the others."""
-        changes: dict[tuple[str, ...], object] = {}
-        if self.alone:
-            return changes
-        for kind, path, number in numbers_in(call):
-            found = self.book.numbers.inward(kind, number)
-            if found is not None:
-                backend, theirs = found
-                if backend != leg.name:
-                    changes[path] = GONE
-                elif theirs != number:
-                    changes[path] = theirs
-        return changes
-
-    # What came of it.
-
-    def delivered(self, leg: Leg, item: Item, reply: Reply) -> None:
-        """Learn from the answer to a message that was delivered later: its number, or that the token is refused."""
+    def numbered(self, leg: Leg, item: Item) -> Call | None:
+        """Return a message in a backend's own numbers; None if it cannot be told without one that it never gave."""
         tx = item.transaction
-        if tx is not None and item.respond is None and isinstance(reply, Result):
-            numbered.learn(self, leg, tx, item.call, reply)
-            if item.record is not None:
-                standin.reconsider(self, leg, tx, reply)
-        if item.record is not None:
-            self.settle(leg, item.record)
+        if item.asked is not None:
+            return self.prepared(leg, item.asked)
+        if tx is not None and tx.owner == leg.name:
+            return numbering.for_answer(self.ledger, self.version, leg.name, item.call, tx, single=self.single)
+        return self._for_copy(leg, item.call, tx)
 
-    def settle(self, leg: Leg, record: OwedRecord) -> None:
-        """Strike out what was owed; a backend that was kept for its sake is let go."""
-        self.book.settle(record)
-        self.session.spare(leg.name)
+    def settled(self, leg: Leg, asked: Asked, reply: Reply) -> None:
+        """Bring an answer home to the session in which the station waits for it now."""
+        if leg.asked is not None and leg.asked.get(asked.content) is asked:
+            del leg.asked[asked.content]
+        respond = asked.respond if not asked.write else partial(_when_written, self, leg.name, asked.respond)
+        if asked.question or (isinstance(reply, Unanswered) and asked.context is not self):
+            respond(reply)  # the station that asked has gone, or never did
+        elif isinstance(reply, Unanswered):
+            self.unanswered(leg, asked.call, respond, reply, asked.transaction)
+        else:
+            self.learn(leg, asked.call, reply)
+            if asked.finish is not None and asked.transaction is not None:
+                asked.finish(self, asked.transaction, respond, reply)
+            else:
+                respond(reply)
+            self._host.tidy()
 
-    def ended(self, tx: Transaction) -> None:
-        """Enter the end of a transaction; backends that were kept for its sake may be let go."""
-        self.book.end(tx)
-        for name in (tx.owner, *tx.copies):
-            self.session.spare(name)
+    def learn(self, leg: Leg, call: Call, reply: Reply) -> None:
+        """Remember what may have to be known while the backend is away."""
+        if call.action == BOOT:
+            self._host.booted(leg, call, reply)
+        if leg.backend.settings.stood_in is not None:
+            self.policies.learn(self, leg.name, call, reply)
+
+    def unanswered(
+        self, leg: Leg, call: Call, respond: Respond, reply: Unanswered, tx: Transaction | None = None
+    ) -> None:
+        """See to it that a call without answer is not lost: it is answered here, or the station keeps it."""
+        settings = leg.backend.settings
+        if reply.reason is Reason.GONE and not self._host.ended:
+            if settings.stood_in is not None and self.policies.stand_in(
+                self, leg.name, settings.stood_in, call, respond, tx
+            ):
+                self._host.tidy()
+                return
+            if settings.closes or settings.when_down == "answer":
+                self.close(GOING_AWAY, f"Backend {leg.name} is away")
+                return
+        if is_transaction(call.action):
+            code = TRY_AGAIN if reply.reason is Reason.OVERLOADED else GOING_AWAY
+            self.close(code, f"Nobody took {call.action}: keep it and come again")
+        else:
+            respond(reply)
+
+    # What is delivered.
 
     def resume(self, leg: Leg) -> None:
         """Hand a new leg what its backend is owed from before."""
-        known = {tx.ref: tx for tx in self.book}
-        for record in list(self.book.owed.get(leg.name, ())):
-            leg.deliver(Item(owed_call(record), known.get(record.transaction), record, late=True))
+        known = {tx.ref: tx for tx in self.ledger}
+        for record in list(self.ledger.owed.get(leg.name, ())):
+            leg.deliver(owed_item(record, known.get(record.transaction), late=True))
 
-    def booted(self, leg: Leg, reply: Reply) -> None:
-        """Remember that a backend accepted the station: its stand-in may then answer for it."""
-        if stands_in(leg) and isinstance(reply, Result):
-            standin.note_boot(self, leg, reply)
-
-    # What backends ask.
-
-    def permit(self, leg: Leg) -> Permit:
-        """Give what a backend may ask: as configured, else everything for the only one that answers."""
-        written = leg.backend.settings.permit
-        if written is not None:
-            return written
-        answers = set(self.session.plans.answers)
-        return FULL if len(answers) == 1 and leg.name in next(iter(answers)) else CHARGE
-
-    def audit(self, leg: Leg, call: Call, outcome: str, reply: Reply, why: str) -> None:
-        """Write a line of the audit trail: which backend asked for what, and what became of it."""
-        self.note(leg.name, call, outcome, reply, why)
-        if outcome == "refused":
-            refused = leg.backend.commands_refused
-            label = call.action if call.action in ACTIONS else OTHER
-            refused[label] = refused.get(label, 0) + 1
-            self.session.ports.listen(CommandRefused(self.session.identity, leg.name, call.action[:100], why))
-
-    def note(self, who: str, call: Call, outcome: str, reply: Reply, why: str) -> None:
-        """Write a line of the audit trail for whoever asked, backend or not."""
-        self.book.store.put(
-            AuditRecord(
-                uuid4().hex,
-                self.book.wall(),
-                self.session.key,
-                who,
-                call.action[:100],
-                call.id[:100],
-                outcome,
-                _in_a_word(reply),
-                why,
-            )
-        )
-
-    def audited(self, leg: Leg, call: Call, why: str, respond: Respond, reply: Reply) -> None:
-        """Write down what the station answered to a command, and pass the answer on."""
-        self.audit(leg, call, "undelivered" if isinstance(reply, Unanswered) else "passed", reply, why)
-        respond(reply)
-
-    # Who is to own what begins.
-
-    def choose(self, call: Call, token: Token | None, then: Callable[[Plan], None]) -> None:
-        """Find who is to own a session with this token: who expects it, who accepts it, or whom the rules name."""
-        connector = connector_of(self.version, call)
-        plan = self.plan(call)
-        invitation = self.book.invited(token, connector) if token is not None else None
-        if invitation is not None and invitation.backend in self.session.legs:
-            then(plan.owned_by(invitation.backend))
-        elif plan.chain is not None and token is not None:
-            ask_in_turn(Asking(self, plan, token, then))
+    def delivered(self, leg: Leg, item: Item, reply: Reply) -> None:
+        """Learn from the answer to a message that was delivered: its number, or that the token is refused."""
+        if item.asked is not None:
+            self.settled(leg, item.asked, reply)
+            return
+        tx = item.transaction
+        if tx is not None and isinstance(reply, Result):
+            self._learn_number(leg, tx, item.call, reply)
+            how = leg.backend.settings.stood_in
+            if item.record is not None and how is not None:
+                self.policies.reconsider(self, leg.name, how, tx, reply)
+        if item.record is None:
+            leg.told(reply)
         else:
-            then(plan)
+            self.ledger.settle(item.record)
+            self._host.tidy()
+
+    def _learn_number(self, leg: Leg, tx: Transaction, call: Call, reply: Result) -> None:
+        """Enter the number that a backend gave a transaction when it was told of its start."""
+        theirs = integer(reply.fields.get("transactionId")) if call.action == "StartTransaction" else None
+        if theirs is not None:
+            tx.numbers[leg.name] = theirs
+            self.ledger.keep(tx)
+
+    def given_up(self, leg: Leg, item: Item, reason: str) -> None:
+        """Say aloud what a backend will never get."""
+        assert item.record is not None  # noqa: S101 - what nobody is owed is answered instead
+        leg.backend.given_up += 1
+        self.ledger.settle(item.record)
+        self.emit(GivenUp(self.station, leg.name, item.record.action, reason))
+        self._host.tidy()
 
 
-def _with_changes(call: Call, changes: Mapping[tuple[str, ...], object]) -> Call:
-    again = Call(call.id, call.action, with_fields(call.payload, changes), None, call.kind)
-    again.at, again.deadline, again.asker = call.at, call.deadline, call.asker
-    return again
+def _let_pass(leg: Leg, then: Callable[[bool], None], written: bool) -> None:
+    then(written)
+    leg.let_pass()
 
 
-def _tell_both(first: Respond, second: Respond, reply: Reply) -> None:
-    """Answer a station that asked twice."""
-    first(reply)
-    second(reply)
+def _when_written(context: Dispatcher, backend: str, respond: Respond, reply: Reply) -> None:
+    context.when_written(backend, partial(_answer_written, context, respond, reply))
 
 
-def _in_a_word(reply: Reply) -> str:
-    """Give the status of an answer, or its error."""
-    if not isinstance(reply, Result):
-        return reply.code[:100]
-    status = reply.fields.get("status")
-    return status[:100] if isinstance(status, str) else "answered"
-
-
-def owed_call(record: OwedRecord) -> Call:
-    """Make the station's call again from what was written down."""
-    call = Call(record.message_id, record.action, record.payload)
-    call.deadline = FOREVER
-    return call
-
-
-def _answered(leg: Leg, call: Call, key: Content, reply: Reply) -> None:
-    """Bring the owner's answer home: to the session in which the station waits for it now."""
-    asked = leg.asked.pop(key)
-    ledger = leg.session.ledger
-    if isinstance(reply, Unanswered):
-        gone = reply.reason is Reason.GONE and not asked.session.ended
-        if not (gone and standin.answer(ledger, leg, call, asked.respond, asked.transaction)):
-            asked.session.answered(leg, call, asked.respond, reply, stand_in=False)
-    elif asked.finish is not None and asked.transaction is not None:
-        asked.finish(ledger, asked.transaction, asked.respond, reply)
+def _answer_written(context: Dispatcher, respond: Respond, reply: Reply, written: bool) -> None:
+    """Answer the station if all that was entered is on disk; else it keeps what it said, and comes again."""
+    if written:
+        respond(reply)
     else:
-        asked.respond(reply)
-
-
-# Calls that belong to a backend by what they name.
-
-
-def authorize(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Have the backend that the token belongs to authorise it."""
-    token = token_of(ledger.version, call)
-    plan = ledger.plan(call)
-    invitation = ledger.book.invited(token) if token is not None and not ledger.alone else None
-    if invitation is not None and invitation.backend in ledger.session.legs:
-        plan = plan.owned_by(invitation.backend)
-    if plan.chain is not None and token is not None:
-        ask_in_turn(Asking(ledger, plan, token, None, call, respond))
-        return
-    leg = ledger.session.pick(plan)
-    if leg is not None and token is not None and stands_in(leg):
-        respond = partial(standin.note_token, ledger, leg, token, respond)
-    ledger.relay(plan, call, respond)
-
-
-def place(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Have the owner of what goes on at a connector answer; the others are told."""
-    plan = ledger.plan(call)
-    if ledger.book.running and not ledger.alone:
-        tx = ledger.book.on(connector_of(ledger.version, call))
-        if tx is not None and tx.owner in ledger.session.legs:
-            plan = plan.owned_by(tx.owner)
-    ledger.relay(plan, call, respond)
-
-
-def report(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Send a report to the backend that asked for it, and to nobody else."""
-    _to_owner(ledger, call, respond, "request", request_of(ledger.version, call))
-
-
-def reservation(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Tell the backend that reserved what became of it."""
-    _to_owner(ledger, call, respond, "reservation", reservation_of(ledger.version, call))
-
-
-def _to_owner(ledger: Ledger, call: Call, respond: Respond, kind: str, number: int | None) -> None:
-    found = None if ledger.alone else ledger.book.numbers.inward(kind, number)
-    known = found is not None and found[0] in ledger.session.legs
-    plan = Plan((found[0],)) if found is not None and known else ledger.plan(call)
-    ledger.relay(plan, call, respond)
-
-
-_ACTS: dict[str, Act] = {
-    "Authorize": authorize,
-    "ReservationStatusUpdate": reservation,
-    **dict.fromkeys(_REPORTS, report),
-    **dict.fromkeys(_PLACES, place),
-}
-_ACTS_16: dict[str, Act] = _ACTS | numbered.ACTIONS
-_ACTS_2: dict[str, Act] = _ACTS | named.ACTIONS
+        context.close(TRY_AGAIN, "This cannot be written down now: keep it and come again")
 
 
 _FREQUENT = frozenset({"MeterValues", "StatusNotification"})

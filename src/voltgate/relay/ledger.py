@@ -23,6 +23,13 @@ MOST_INVITATIONS = 64
 _TOLD = 8
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """What the configuration says of ledgers. `invitation` is how many seconds a remote start is expected for."""
+
+    invitation: float = 600.0
+
+
 def digest(*parts: bytes | str) -> str:
     """Give a short name of a message's content, for telling a repeated one."""
     joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)

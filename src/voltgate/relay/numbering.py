@@ -87,9 +87,7 @@ def for_copy(
     return call.with_payload(with_fields(call.payload, changes)) if changes else call
 
 
-def for_answer(
-    ledger: Ledger, version: str, backend: str, call: Call, tx: Transaction | None, *, single: bool
-) -> Call:
+def for_answer(ledger: Ledger, version: str, backend: str, call: Call, tx: Transaction | None, *, single: bool) -> Call:
     """Return a call for the backend that is to answer it: a transaction that it never numbered is -1 to it.
 
     Source: errata v4.0 section 3.18, the number of a start that could not be delivered.

@@ -3,113 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
 from voltgate.ocpp.actions import is_transaction
+from voltgate.ocpp.close_codes import GOING_AWAY, POLICY
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import FOREVER, SEND, Call, CarriedCall, Error, Handler, Reason, Reply, Respond, Unanswered
-from voltgate.ocpp.turns import Bounds, Counts, Turns
-from voltgate.ocpp.wheel import Wheel
-from voltgate.relay import standin
+from voltgate.ocpp.messages import FOREVER, SEND, Call, CarriedCall, Error, Handler, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.turn_ports import Bounds
+from voltgate.ocpp.turns import Turns
+from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
-from voltgate.relay.book import Book
-from voltgate.relay.commands import command
-from voltgate.relay.events import Listen, StationMoved, StationWent
-from voltgate.relay.journal import JournalSettings
-from voltgate.relay.ledger import Ledger, LedgerSettings
-from voltgate.relay.leg import BOOT, Dial, Leg, State, accepted
-from voltgate.relay.records import Page, Store
-from voltgate.relay.route import Plan, Plans
-from voltgate.relay.tap import Ear, Taps
+from voltgate.relay.carrier import DialContext, DialledWire
+from voltgate.relay.context import wrapped
+from voltgate.relay.dispatcher import Dispatcher, pick
+from voltgate.relay.events import StationMoved, StationWent
+from voltgate.relay.ledger import Ledger
+from voltgate.relay.leg import BOOT, Leg, State
+from voltgate.relay.permit import CHARGE, FULL, Permit
+from voltgate.relay.policies.table import policies_for
+from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.route import Plans
+from voltgate.relay.tap import SessionTap
 from voltgate.relay.wire import Wire
 
-GOING_AWAY, POLICY, TRY_AGAIN = 1001, 1008, 1013
-"""Close codes (RFC 6455 section 7.4.1 and its registry)."""
+REPLACED = "Replaced by a new connection"
+"""Why a session ends whose station has connected again."""
 
 _A_DAY = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    """What the configuration says of a station's stay. Times are in seconds.
-
-    `messages_per_second` with `burst` is the rate beyond which the station is let go (0: no limit). `registration` is
-    who refuses calls before BootNotification was accepted: the backend, or "gateway". `screen` wraps the handler of
-    the station's calls, for strict validation.
-    """
-
-    backend_patience: float = 30.0
-    station_patience: float = 60.0
-    window: int = 1
-    waiting: int = 32
-    waiting_bytes: int = 1 << 20
-    messages_per_second: float = 0.0
-    burst: int = 1000
-    registration: Literal["backend", "gateway"] = "backend"
-    screen: Callable[[Handler], Handler] | None = None
-    ledger: LedgerSettings = LedgerSettings()  # noqa: RUF009 - frozen
-    journal: JournalSettings = JournalSettings()  # noqa: RUF009 - frozen
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What a session needs of the world.
-
-    `draw` gives a random number from 0 to 1, `clock` the seconds of the wheel, `wall` those since 1970. `store` keeps
-    what must outlive the session.
-    """
-
-    wheel: Wheel
-    clock: Callable[[], float]
-    draw: Callable[[], float]
-    dial: Dial
-    listen: Listen
-    counts: Counts
-    wall: Callable[[], float]
-    store: Store
-    taps: Taps = field(default_factory=Taps)
-
-    def book(self, station: str, page: Page) -> Book:
-        """Open the book of a station, at the page that was kept of it."""
-        return Book(station, self.store, self.wall, self.draw, page)
 
 
 class Session:
     """One station with its legs.
 
-    `on_end` is called once, when the session is over. `book` is what the ledger holds of the station.
+    `on_end` is called once, when the session is over. `ledger` is what is kept of the station.
     """
 
     __slots__ = (
-        "_handler",
-        "_on_end",
-        "_rate",
-        "_registered",
-        "_watched",
-        "_wire",
-        "boot",
-        "connected_at",
-        "dial_context",
-        "dialect",
-        "ear",
-        "ended",
-        "frequent",
-        "held",
-        "identity",
-        "key",
-        "ledger",
-        "ledgered",
-        "legs",
-        "plans",
-        "ports",
-        "received",
-        "route",
-        "settings",
-        "station_full",
-        "turns",
-    )
+        "_adopted", "_frequent", "_handler", "_on_end", "_rate", "_registered", "_to_station", "_watched", "_wire",
+        "boot", "connected_at", "dial_context", "dialect", "dialling_paused", "dispatched", "dispatcher", "ended",
+        "identity", "key", "legs", "plans", "ports", "received", "route", "settings", "station_full", "tap", "turns",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -119,152 +52,204 @@ class Session:
         settings: SessionSettings,
         ports: Ports,
         on_end: Callable[[Session], None],
-        book: Book,
+        ledger: Ledger,
+        dial_context: DialContext | None = None,
     ) -> None:
         self.identity = identity
         self.key = key
         self.dialect = dialect
         self.settings = settings
         self.ports = ports
-        self.ledger = Ledger(self, book)
-        self.ledgered: frozenset[str] = frozenset()
-        self.frequent: frozenset[str] = frozenset()
-        """The actions that the ledger must look at, and those that it must while it is concerned."""
         self.plans = Plans(())
-        self.route = ""
         self.legs: dict[str, Leg] = {}
+        self.dispatcher = Dispatcher(self, ledger, policies_for(dialect.version), self.legs)
+        self.dispatched: frozenset[str] = frozenset()
+        self._frequent: frozenset[str] = frozenset()
+        """The actions that the dispatcher must look at, and those that it must while the ledger is concerned."""
+        self.route = ""
         self.boot: bytes | None = None
         """The payload of the station's last BootNotification."""
-        self.dial_context: object = None
-        """What the carrier needs to dial on the station's behalf; the relay does not look into it."""
+        self.dial_context = dial_context
+        """What carriers need to dial on the station's behalf."""
         self.ended = False
-        self.held = False
-        """While a newcomer with the same identity knocks, no link is dialled back: it would push the newcomer's out."""
+        self.dialling_paused = False
+        """While a newcomer with the same identity is let in, no link is dialled back: it would push its link out."""
         self.station_full = False
-        self._on_end = on_end
-        self._wire: Wire | None = None
         self.connected_at = ports.clock()
         """When it began, on the clock of the wheel."""
+        self.tap: SessionTap | None = None
+        self._on_end = on_end
+        self._wire: Wire | None = None
+        self._adopted: list[tuple[Leg, DialledWire]] = []
         self._rate = 0.0
         self._registered = True
         self._watched = FOREVER
-        bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, FOREVER, settings.backend_patience)
-        self._handler = settings.screen(self.from_station) if settings.screen else self.from_station
+        self._to_station: Handler | None = None
+        bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, settings.backend_patience)
+        self._handler = wrapped(self.dispatcher, settings.from_station, self.from_station)
         self.turns = Turns(dialect, self._handler, self, bounds, ports.wheel, ports.counts, self.observe)
         self.received = self._metered if settings.messages_per_second else self.turns.receive
         """Takes one message of the station: bound once, a call less for each message."""
-        self.ear: Ear | None = None
-        self.overheard()
+        self.look_for_taps()
 
-    def overheard(self) -> None:
-        """Let an ear hear what is said here if anybody listens to this station, else nobody."""
-        wanted = self.ports.taps.concern(self.key)
-        if wanted is (self.ear is not None):
-            return
-        ear = self.ear = Ear(self) if wanted else None
-        if ear is None:
-            self.turns.use(self._handler, self.observe)
-        else:
-            self.turns.use(ear.listen(self._handler, None), ear.to_station, ear.sent_to_station)
-        for leg in self.legs.values():
-            leg.overheard()
+    @property
+    def ledger(self) -> Ledger:
+        """What is kept of the station."""
+        return self.dispatcher.ledger
+
+    @property
+    def version(self) -> str:
+        """The version that the station speaks."""
+        return self.dialect.version
 
     # The flow.
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Route a call of the station: one backend answers, others are told."""
-        if call.action == BOOT:
+        action = call.action
+        if action == BOOT:
             self._keep_boot(call)
-        elif not self._registered and not is_transaction(call.action):
+        elif not self._registered and not is_transaction(action):
             respond(Error(call.id, "SecurityError", "The BootNotification is not accepted yet"))
             return
-        action = call.action
-        if action in self.ledgered or (action in self.frequent and self.ledger.concerned(call)):
-            self.ledger.from_station(call, respond)
+        if action in self.dispatched or (action in self._frequent and self.dispatcher.concerned(call)):
+            self.dispatcher.from_station(call, respond)
             return
-        plan = self.plans[call.action]
-        leg = self.pick(plan)
+        plan = self.plans[action]
+        leg = pick(self.legs, plan.answer)
         if leg is None:
-            self.unroutable(call, respond)
+            self.dispatcher.unroutable(call, respond)
         elif call.kind == SEND:
             leg.tell(call)
-        else:
-            leg.ask(call, partial(self.answered, leg, call, respond))
+        elif not leg.offer(call, partial(self.answered, leg, call, respond)):
+            leg.ask(Asked(self.dispatcher, call, plan, respond, plain=True))
         for name in plan.copy:
             copy = self.legs.get(name)
             if copy is not None and copy is not leg:
                 copy.tell(call)
 
-    def from_backend(self, leg: Leg, call: Call, respond: Respond) -> None:
-        """Pass a backend's call on to the station, as far as its permit goes."""
-        command(self.ledger, leg, call, respond)
-
-    def pick(self, plan: Plan) -> Leg | None:
-        """Choose who answers: the first backend of the plan that is there; all are dialled if none is.
-
-        Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
-        """
-        legs = self.legs
-        for name in plan.answer:
-            if name in legs and legs[name].state is State.UP:
-                return legs[name]
-        there = [legs[name] for name in plan.answer if name in legs]  # the rules may have changed meanwhile
-        for leg in there[1:]:
-            leg.start()
-        return next((leg for leg in there if leg.state is not State.AWAY), there[0] if there else None)
-
-    def answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply, *, stand_in: bool = True) -> None:
-        """Give the station its answer; what only the station can keep safe is not answered, the station is let go."""
+    def answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply) -> None:
+        """Give the station the answer to a plain call."""
         if isinstance(reply, Unanswered):
-            if reply.reason is Reason.GONE and not self.ended:
-                if stand_in and standin.answer(self.ledger, leg, call, respond):
-                    return
-                if leg.backend.settings.closes or leg.backend.settings.when_down == "answer":
-                    self.end(GOING_AWAY, f"Backend {leg.name} is away")
-                    return
-            if is_transaction(call.action):
-                code = TRY_AGAIN if reply.reason is Reason.OVERLOADED else GOING_AWAY
-                self.end(code, f"Nobody took {call.action}: keep it and come again")
-                return
+            self.dispatcher.unanswered(leg, call, respond, reply)
+            return
         if call.action == BOOT:
-            self._booted(leg, reply)
+            self.dispatcher.learn(leg, call, reply)
         respond(reply)
+
+    def from_backend(self, leg: Leg) -> Handler | None:
+        """Return what stands before the calls of a backend; None if nothing does."""
+        tapped = () if self.tap is None else (self.tap.from_backend,)
+        wraps = (*tapped, *leg.backend.settings.from_backend)
+        return wrapped(self.dispatcher, wraps, leg.let_in) if wraps else None
+
+    def permitted(self, leg: Leg) -> Handler:
+        """Return what hands a backend's calls on to the station, as far as its permit goes."""
+        context, policies = self.dispatcher, self.dispatcher.policies
+        return wrapped(context, (policies.permits(self._permit(leg)),), partial(policies.command, context))
+
+    def to_backend(self, leg: Leg) -> Handler | None:
+        """Return what stands before the calls to a backend; None if nothing does."""
+        tapped = () if self.tap is None else (self.tap.to_backend(leg.name),)
+        wraps = (*leg.backend.settings.to_backend, *tapped)
+        return wrapped(self.dispatcher, wraps, leg.turns.ask) if wraps else None
+
+    def to_station(self, call: Call, respond: Respond) -> None:
+        """Send a call to the station in its turn."""
+        if self._to_station is None:
+            tapped = () if self.tap is None else (self.tap.to_station,)
+            self._to_station = wrapped(self.dispatcher, (*self.settings.to_station, *tapped), self.turns.ask)
+        self._to_station(call, respond)
+
+    def command(self, call: Call, respond: Respond) -> None:
+        """Ask the station on behalf of somebody who is no backend; what becomes of it is in the station's numbers."""
+        self.dispatcher.policies.command(self.dispatcher, call, respond)
+
+    def _permit(self, leg: Leg) -> Permit:
+        """Return what a backend may ask: as configured, else everything for the only one that answers."""
+        written = leg.backend.settings.permit
+        if written is not None:
+            return written
+        answers = set(self.plans.answers)
+        return FULL if len(answers) == 1 and leg.name in next(iter(answers)) else CHARGE
 
     @staticmethod
     def observe(call: Call, reply: Reply, now: float) -> None:
         """Count a backend's call for its backend: it is the asker."""
-        asker = call.asker
-        if isinstance(asker, Leg):
-            asker.backend.commands.observe(call, reply, now)
+        if isinstance(call.asker, Backend):
+            call.asker.commands.observe(call, reply, now)
 
-    @staticmethod
-    def name_of(asker: object) -> str | None:
-        """Name the backend that made a call; None for any other asker."""
-        return asker.name if isinstance(asker, Leg) else None
+    def look_for_taps(self) -> None:
+        """Let a tap stand on the four arrows if somebody listens to this station, else none."""
+        wanted = self.ports.taps.concern(self.key)
+        if wanted is (self.tap is not None):
+            return
+        tap = self.tap = SessionTap(self) if wanted else None
+        self.turns.use(self._handler if tap is None else tap.from_station(self.dispatcher, self._handler))
+        self._rewrap()
+
+    def _rewrap(self) -> None:
+        self._to_station = None
+        for leg in self.legs.values():
+            leg.rewrap()
+
+    def reads(self, action: str) -> bool:
+        """Return whether anything in the gateway must read the payload of a call of this action."""
+        return action in self.dispatched or bool(self.settings.from_station)
+
+    @property
+    def wires(self) -> list[DialledWire | None]:
+        """The wire of each leg; None for one whose link is not open."""
+        return [leg.wire for leg in self.legs.values()]
+
+    # BootNotification.
 
     def _keep_boot(self, call: Call) -> None:
         self.boot = bytes(call.payload)
-        self.ledger.book.note("boot", self.boot.decode())
+        self.ledger.note("boot", self.boot.decode())
 
-    def _booted(self, leg: Leg, reply: Reply) -> None:
-        self.ledger.booted(leg, reply)
-        if self.settings.registration == "gateway":
-            status = accepted(reply)
-            self._registered = self._registered if status is None else status == "Accepted"
+    def booted(self, leg: Leg, call: Call, reply: Reply) -> None:
+        """Take note of the answer to a BootNotification: what the gateway lets through may depend on it."""
+        status = reply.fields.get("status") if isinstance(reply, Result) else None
+        if self.settings.registration == "gateway" and isinstance(status, str):
+            self._registered = status == "Accepted"
 
-    def unroutable(self, call: Call, respond: Respond) -> None:
-        """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
-        if is_transaction(call.action):
-            self.end(POLICY, f"No rule says who answers {call.action}")
-        elif call.kind != SEND:
-            respond(Error(call.id, "NotSupported", "No rule says who answers this"))
+    # What was there before the station's wire.
+
+    def take_over(self, old: Session, *, keep_legs: bool) -> None:
+        """End the station's session before this one; its legs go on here if wanted and if the version is the same."""
+        if keep_legs and old.dialect.version == self.dialect.version:
+            self.boot = old.boot
+            self.legs |= old.give_up_legs()
+            for leg in self.legs.values():
+                leg.host = self
+        old.end(GOING_AWAY, REPLACED)
+
+    def adopt(self, backend: Backend, wire: DialledWire) -> None:
+        """Begin with a leg whose wire was dialled to let the station in."""
+        leg = self.legs[backend.name] = self._leg(backend)
+        self._adopted.append((leg, wire))
+
+    def _leg(self, backend: Backend) -> Leg:
+        return Leg(backend, self, backend.settings.dialect or self.dialect)
+
+    def give_up_legs(self) -> dict[str, Leg]:
+        """Hand the legs to the session that takes this one's place; this one then ends without touching them."""
+        for leg in self.legs.values():
+            leg.part()
+        legs = dict(self.legs)
+        self.legs.clear()
+        return legs
 
     # The station's wire.
 
     def opened(self, wire: Wire, plans: Plans, route: str, known: Mapping[str, Backend]) -> None:
         """Begin: the station is connected. Legs that were dialled before keep their links."""
         self._wire = wire
-        self.turns.connect(wire, self.ports.clock())
+        self.turns.connect(wire)
+        adopted, self._adopted = self._adopted, []
+        for leg, link in adopted:
+            leg.opened(link)
         self.follow(plans, route, known)
         for leg in self.legs.values():
             leg.take_up()
@@ -286,7 +271,7 @@ class Session:
             self.turns.asked(call, now)
 
     def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
-        """Hear that the station cannot be reached, or said nothing that is an answer."""
+        """End a call to a station that cannot be reached, or said nothing that is an answer."""
         self.turns.unanswered(message_id, description, now, sent=sent)
 
     def _flooding(self, now: float, limit: float) -> bool:
@@ -295,7 +280,7 @@ class Session:
         return self._rate - now > (self.settings.burst + 0.5) / limit  # half a message for rounding
 
     def lost(self, code: int, reason: str) -> None:
-        """Hear that the station's socket has ended."""
+        """Take note that the station's socket has ended."""
         self._over(code, reason, "station")
 
     def writable(self, yes: bool) -> None:
@@ -303,7 +288,7 @@ class Session:
         self.turns.choke(self.ports.clock(), choked=not yes)
         self.station_full = not yes
         for leg in self.legs.values():
-            leg.station_full(full=not yes)
+            leg.set_station_full(full=not yes)
 
     def pause(self) -> None:
         """Stop reading the station: a backend that answers it does not keep up."""
@@ -321,9 +306,12 @@ class Session:
         """Go by these plans from now on: dial the backends that are new, let go of those that are not needed."""
         moved = bool(self.route) and (plans is not self.plans)
         self.plans, self.route = plans, route
+        self.dispatcher.plans = plans
         if moved and self.boot is None:
-            self.boot = self._boot_on_record()
-        old, self.legs = self.legs, {}
+            boot = self.ledger.fact("boot")
+            self.boot = boot.encode() if isinstance(boot, str) else None
+        old = dict(self.legs)
+        self.legs.clear()
         engaged = tuple(name for name in self._engaged() if name in known and name not in plans.backends)
         fresh = []
         for name in (*plans.backends, *engaged):
@@ -331,11 +319,13 @@ class Session:
             if leg is not None and leg.backend is backend:
                 self.legs[name] = old.pop(name)
             else:
-                self.legs[name] = Leg(backend, self)
+                self.legs[name] = self._leg(backend)
                 fresh.append(self.legs[name])
-        self._look_into_ledger()
+        owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
+        self.dispatched, self._frequent = self.dispatcher.looks_at(owed)
+        self._rewrap()  # what a backend may ask depends on the plans
         for leg in fresh:
-            self.ledger.resume(leg)
+            self.dispatcher.resume(leg)
         for name in (*plans.eager, *engaged):
             self.legs[name].start()
         for leg in old.values():
@@ -345,26 +335,17 @@ class Session:
         self._watch_backends()
 
     def _engaged(self) -> set[str]:
-        """Name the backends that own a transaction that runs, or are owed something: they keep their legs."""
-        book = self.ledger.book
-        running = book.running.values()
-        return {tx.owner for tx in running} | {name for tx in running for name in tx.copies} | {*book.creditors}
+        """Return the backends that own a transaction that runs, or are owed something: they keep their legs."""
+        running = self.ledger.running.values()
+        owners = {tx.owner for tx in running}
+        return owners | {name for tx in running for name in tx.copies} | {*self.ledger.creditors}
 
-    def _look_into_ledger(self) -> None:
-        """Find which calls the ledger must look at: its own, those that the rules look into, those that are owed."""
-        owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
-        self.ledgered, self.frequent = self.ledger.looks_at(self.plans.depends, owed)
-
-    def _boot_on_record(self) -> bytes | None:
-        boot = self.ledger.book.fact("boot")
-        return boot.encode() if isinstance(boot, str) else None
-
-    def spare(self, name: str) -> None:
-        """Let a backend go that was only kept for a transaction or for what it was owed."""
-        leg = self.legs.get(name)
-        if leg is not None and name not in self.plans.backends and name not in self._engaged():
-            del self.legs[name]
-            self._retire(leg)
+    def tidy(self) -> None:
+        """Let go of backends that were only kept for a transaction, or for what they were owed."""
+        if len(self.legs) > len(self.plans.backends):
+            for name in [name for name in self.legs if name not in self.plans.backends]:
+                if name not in self._engaged():
+                    self._retire(self.legs.pop(name))
 
     def _retire(self, leg: Leg) -> None:
         """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
@@ -376,37 +357,29 @@ class Session:
                 leg.end("The station has moved to another backend")
 
         leg.part()
-        self._reroute(leg)
+        self.dispatcher.reroute(leg)
+        self.dispatcher.replan(leg)
         latest = self.ports.clock() + self.settings.backend_patience
         look(self.ports.clock())
 
-    def _reroute(self, leg: Leg) -> None:
-        """Ask another backend, if one is to answer now, what this one was not sent yet."""
-        self.ledger.reroute(leg)
+    def dial(self, leg: Leg) -> None:
+        """Open the link of a leg."""
+        self.ports.dial(leg, self.dial_context, (leg.turns.dialect.version,), answering=self.is_answering(leg))
 
-        def moves(call: Call, respond: Respond) -> bool:
-            ours = isinstance(respond, partial) and respond.func == self.answered
-            return ours and self.pick(self.plans[call.action]) is not leg
-
-        for call, respond in leg.turns.take_unsent(moves):
-            other = self.pick(self.plans[call.action])
-            if other is not None:
-                other.ask(call, _by_way_of(other, respond))
-            else:
-                self.unroutable(call, respond)
+    def is_answering(self, leg: Leg) -> bool:
+        """Return whether some call of the station is answered by this backend."""
+        return leg.name in self.plans.answering
 
     def leg_up(self, leg: Leg) -> None:
-        """Hear that a backend is there: calls that wait for an absent one before it in a failover go to it instead."""
-        if self.legs.get(leg.name) is not leg:
-            return
-        for names in self.plans.failovers:
-            for name in names if leg.name in names else ():
-                if self.legs[name].state is not State.UP:
-                    self._reroute(self.legs[name])
+        """Take note that a backend is there: calls that wait for an absent one before it go to it instead."""
+        if self.legs.get(leg.name) is leg:
+            for other in list(self.legs.values()):
+                if other.state is not State.UP:
+                    self.dispatcher.reroute(other)
 
     def leg_down(self, leg: Leg) -> None:
-        """Hear that a backend is away: the next of its failover takes over; without any, the station is let go."""
-        if self.ended or self.held or self.legs.get(leg.name) is not leg:
+        """Take note that a backend is away: the next of its failover takes over; without any, the station is let go."""
+        if self.ended or self.dialling_paused or self.legs.get(leg.name) is not leg:
             return
         for names in self.plans.failovers:
             if leg.name in names:
@@ -415,11 +388,11 @@ class Session:
         if leg.backend.settings.when_down == "close" and self._leaves_a_gap(leg):
             self.end(GOING_AWAY, f"Backend {leg.name} is away")
             return
-        self._reroute(leg)
+        self.dispatcher.reroute(leg)
         self._watch_backends()
 
     def _leaves_a_gap(self, leg: Leg) -> bool:
-        """Tell whether there are calls that only this backend answers, or others that are away as well."""
+        """Return whether there are calls that only this backend answers, or others that are away as well."""
         return any(
             leg.name in names and all(self.legs[name].state is State.AWAY for name in names)
             for names in self.plans.answers
@@ -438,13 +411,13 @@ class Session:
         return min((leg.away_for for leg in self.legs.values()), default=0.0)
 
     def _grace(self) -> float:
-        """Give the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
+        """Return the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
         answering = [self.legs[name].backend.settings for name in self.plans.answering]
         return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
 
     def _let_go_if_alone(self, now: float) -> None:
         self._watched = FOREVER
-        if self.ended or self.held:  # `release` looks again
+        if self.ended or self.dialling_paused:  # `resume_dialling` looks again
             return
         if self._alone_for() >= self._grace():
             self.end(GOING_AWAY, "No backend is there")
@@ -453,27 +426,20 @@ class Session:
 
     # The end.
 
-    def hold(self) -> None:
-        """Dial nobody back while a newcomer with the same identity knocks."""
-        self.held = True
+    def pause_dialling(self) -> None:
+        """Dial nobody back while a newcomer with the same identity is let in."""
+        self.dialling_paused = True
 
-    def release(self) -> None:
+    def resume_dialling(self) -> None:
         """Go on: the newcomer was refused."""
-        self.held = False
+        self.dialling_paused = False
         for leg in self.legs.values():
-            leg.release()
+            leg.resume_dialling()
         self._watch_backends()
-
-    def give_up_legs(self) -> dict[str, Leg]:
-        """Hand the legs to the session that takes this one's place; this one then ends without touching them."""
-        for leg in self.legs.values():
-            leg.part()
-        legs, self.legs = self.legs, {}
-        return legs
 
     @property
     def busy(self) -> bool:
-        """Tell whether a call is open in either direction."""
+        """Return whether a call is open in either direction."""
         return bool(self.turns.open_calls) or any(leg.busy for leg in self.legs.values())
 
     def end(self, code: int, reason: str) -> None:
@@ -492,12 +458,6 @@ class Session:
         for leg in list(self.legs.values()):
             leg.end("The station has gone")
         self.ports.listen(StationWent(self.identity, code, reason, by, now - self.connected_at))
-        if self.ear is not None:
-            self.ear.close()
+        if self.tap is not None:
+            self.tap.close()
         self._on_end(self)
-
-
-def _by_way_of(leg: Leg, respond: Respond) -> Respond:
-    """Give the way home of a call that goes to another backend than the one it waited for."""
-    assert isinstance(respond, partial)  # noqa: S101 - made by `from_station`
-    return partial(respond.func, leg, *respond.args[1:])

@@ -1,21 +1,19 @@
-"""The tap: live messages for whoever looks over the gateway's shoulder, each call together with what came of it.
+"""The tap: live messages, each call together with what came of it.
 
-While nobody listens nothing is in the way of a message: a session that somebody listens to has other handlers and
-observers put into its turns, and its own put back afterwards.
+While nobody listens nothing is in the way of a message: a tap is a wrap on each of the four arrows, which a session
+that somebody listens to puts there and takes away again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond
-
-if TYPE_CHECKING:
-    from voltgate.relay.leg import Leg
-    from voltgate.relay.session import Session
+from voltgate.relay.backend import Backend
+from voltgate.relay.context import Context, Wrap
 
 Direction: TypeAlias = Literal["from_station", "to_backend", "from_backend", "to_station"]
 """Who called whom, as Voltgate sees it: each is answered in the opposite direction."""
@@ -82,74 +80,120 @@ def _without(hearers: tuple[Hear, ...], hear: Hear) -> tuple[Hear, ...]:
     return tuple(each for each in hearers if each is not hear)
 
 
-class Ear:
-    """Listens to one session: its handlers and observers stand before the session's own."""
+class TapPorts(Protocol):
+    """What a tap needs of the world."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Returns the seconds of the wheel."""
+
+    @property
+    def wall(self) -> Callable[[], float]:
+        """Returns the seconds since 1970."""
+
+    @property
+    def taps(self) -> Taps:
+        """Who listens."""
+
+
+class Tapped(Protocol):
+    """What a tap needs of its session."""
+
+    @property
+    def legs(self) -> Mapping[str, object]:
+        """The backends that are its own."""
+
+    @property
+    def ports(self) -> TapPorts:
+        """The clocks, and who listens."""
+
+    @property
+    def identity(self) -> str:
+        """The station's identity."""
+
+    @property
+    def key(self) -> str:
+        """What the directory knows it by."""
+
+
+class SessionTap:
+    """Listens to one session: stands on its four arrows."""
 
     __slots__ = ("_open", "_session")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Tapped) -> None:
         self._session = session
-        self._open: dict[Call, Leg | None] = {}
-        """The calls that wait for Voltgate's answer, with the leg they came by."""
+        self._open: dict[Call, str | None] = {}
+        """The calls that wait for Voltgate's answer, with the backend that they came from."""
 
     # What comes in.
 
-    def listen(self, handler: Handler, leg: Leg | None) -> Handler:
-        """Give a handler that hears the calls of the station (no leg) or of a backend, and hands them on."""
+    def from_station(self, context: Context, handler: Handler) -> Handler:
+        """Hear the station's calls, each when it is answered."""
+        return partial(self._incoming, handler)
 
-        def heard(call: Call, respond: Respond) -> None:
-            if call.kind == SEND:
-                self._tell(leg, call, None, None)
-                handler(call, respond)
-            else:
-                self._open[call] = leg
-                handler(call, partial(self._answered, leg, call, respond))
+    def from_backend(self, context: Context, handler: Handler) -> Handler:
+        """Hear a backend's calls, each when it is answered."""
+        return partial(self._incoming, handler)
 
-        return heard
+    def _incoming(self, handler: Handler, call: Call, respond: Respond) -> None:
+        backend = _backend(call.asker)
+        if call.kind == SEND:
+            self._tell(backend, call, None, None)
+            handler(call, respond)
+        else:
+            self._open[call] = backend
+            handler(call, partial(self._answered, backend, call, respond))
 
-    def _answered(self, leg: Leg | None, call: Call, respond: Respond, reply: Reply) -> None:
-        if self._open.pop(call, self) is not self:  # it was not given up yet
-            self._tell(leg, call, reply, self._session.ports.clock() - call.at)
+    def _answered(self, backend: str | None, call: Call, respond: Respond, reply: Reply) -> None:
+        if call in self._open:  # it was not given up yet
+            del self._open[call]
+            self._tell(backend, call, reply, self._session.ports.clock() - call.at)
         respond(reply)
 
     # What goes out.
 
-    def to_backend(self, leg: Leg, call: Call, reply: Reply, now: float) -> None:
-        """Hear what a backend answered."""
-        leg.observe(call, reply, now)
-        self._pass_on("to_backend", call, reply, now - call.at, leg.name)
+    def to_backend(self, backend: str) -> Wrap:
+        """Return what hears the calls to a backend."""
+        return lambda context, handler: partial(self._outgoing, "to_backend", backend, handler)
 
-    def to_station(self, call: Call, reply: Reply, now: float) -> None:
-        """Hear what the station answered."""
-        self._session.observe(call, reply, now)
-        self._pass_on("to_station", call, reply, now - call.at, self._session.name_of(call.asker))
+    def to_station(self, context: Context, handler: Handler) -> Handler:
+        """Hear the calls to the station, each when it has answered."""
+        return partial(self._outgoing, "to_station", None, handler)
 
-    def sent_to_backend(self, leg: Leg, call: Call) -> None:
-        """Hear of a SEND to a backend."""
-        self._pass_on("to_backend", call, None, None, leg.name)
+    def _outgoing(
+        self, direction: Direction, backend: str | None, handler: Handler, call: Call, respond: Respond
+    ) -> None:
+        name = backend or _backend(call.asker)
+        if call.kind == SEND:
+            self._pass_on(direction, call, None, None, name)
+            handler(call, respond)
+        else:
+            handler(call, partial(self._replied, direction, name, call, respond))
 
-    def sent_to_station(self, call: Call) -> None:
-        """Hear of a SEND to the station."""
-        self._pass_on("to_station", call, None, None, self._session.name_of(call.asker))
+    def _replied(self, direction: Direction, backend: str | None, call: Call, respond: Respond, reply: Reply) -> None:
+        self._pass_on(direction, call, reply, self._session.ports.clock() - call.at, backend)
+        respond(reply)
 
     # The end.
 
     def close(self) -> None:
-        """Tell of the calls that will not be answered any more: the session is over."""
-        waiting, self._open = self._open, {}
-        for call, leg in waiting.items():
-            if leg is None or leg.session is self._session:
-                self._tell(leg, call, None, self._session.ports.clock() - call.at)
-            else:  # the leg goes on under the next session
-                self._open[call] = leg
+        """Report the calls that will not be answered any more: the session is over.
 
-    def _tell(self, leg: Leg | None, call: Call, reply: Reply | None, took: float | None) -> None:
-        if leg is not None:
-            self._pass_on("from_backend", call, reply, took, leg.name)
-            return
-        origin = None if reply is None else reply.origin
-        answered = (leg.name for leg in self._session.legs.values() if origin is leg.turns)
-        self._pass_on("from_station", call, reply, took, next(answered, None))
+        Those of a leg that goes on under the next session are reported when they are answered.
+        """
+        here = self._session.legs
+        over = {call: backend for call, backend in self._open.items() if backend is None or backend in here}
+        for call, backend in over.items():
+            del self._open[call]
+            self._tell(backend, call, None, self._session.ports.clock() - call.at)
+
+    def _tell(self, backend: str | None, call: Call, reply: Reply | None, took: float | None) -> None:
+        if backend is not None:
+            self._pass_on("from_backend", call, reply, took, backend)
+        else:
+            origin = None if reply is None else reply.origin
+            self._pass_on("from_station", call, reply, took, None if origin is None else _backend(origin.name))
 
     def _pass_on(
         self, direction: Direction, call: Call, reply: Reply | None, took: float | None, backend: str | None
@@ -158,3 +202,8 @@ class Ear:
         at = session.ports.wall() - max(0.0, session.ports.clock() - call.at)
         overheard = Overheard(session.identity, direction, at, call, reply, took, backend)
         session.ports.taps.pass_on(session.key, overheard)
+
+
+def _backend(asker: object) -> str | None:
+    """Return the backend that made a call, or gave an answer; None for anybody else."""
+    return asker.name if isinstance(asker, Backend) else None

@@ -1,202 +1,190 @@
-"""Commands: what a backend asks of a station, judged by its permit and put into the station's numbers."""
+"""Commands: what a backend asks of a station, as far as its permit goes, in the station's numbers.
+
+Source: OCPP 1.6 sections 5.2, 5.14 and 5.18; 2.x Part 2 B12, F05 and G03 (what ends a transaction).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
-from voltgate.ocpp.actions import SIGNED, plain_action
-from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields, remote_start_of, token_of, with_fields
-from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
+from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields, remote_start_of, token_of
+from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.refusals import refusal
-from voltgate.relay.book import Invitation, Transaction
+from voltgate.relay.backend import Backend
+from voltgate.relay.context import Context, Wrap
+from voltgate.relay.events import CommandRefused
+from voltgate.relay.ledger import Invitation, Transaction
+from voltgate.relay.numbering import for_station, named_transaction, objection, transaction_of
 from voltgate.relay.permit import Absorb, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
-
-if TYPE_CHECKING:
-    from voltgate.relay.ledger import Ledger
-    from voltgate.relay.leg import Leg
-
-Path = tuple[str, ...]
 
 _MOST_PRIVATE, _LONGEST = 100, 1000
 """Keys that are kept private for one backend at one station, and characters of a key or a value."""
 
-_BEGIN = {
-    "RemoteStartTransaction",
-    "RequestStartTransaction",
-}
+_BOOT = Call("", "BootNotification", b"{}")
+"""Whoever answers it admits the station, and may know of transactions from before Voltgate."""
 
-_TRANSACTION: dict[str, Path] = {
-    "RemoteStopTransaction": ("transactionId",),
-    "RequestStopTransaction": ("transactionId",),
-    "CostUpdated": ("transactionId",),
-    "GetTransactionStatus": ("transactionId",),
-    "ChangeTransactionTariff": ("transactionId",),
-    "NotifyAllowedEnergyTransfer": ("transactionId",),
-    "UsePriorityCharging": ("transactionId",),
-}
-"""Where a command names a transaction that must be the backend's own."""
-
-_MINTED: dict[str, tuple[tuple[str, Path], ...]] = {
-    "ReserveNow": (("reservation", ("reservationId",)), ("reservation", ("id",))),
-    "RequestStartTransaction": (("remote_start", ("remoteStartId",)), ("profile", ("chargingProfile", "id"))),
-    "RemoteStartTransaction": (("profile", ("chargingProfile", "chargingProfileId")),),
-    "SetChargingProfile": (
-        ("profile", ("csChargingProfiles", "chargingProfileId")),
-        ("profile", ("chargingProfile", "id")),
-    ),
-    "SetDisplayMessage": (("display", ("message", "id")),),
-    **dict.fromkeys(
-        (
-            "CustomerInformation",
-            "GetBaseReport",
-            "GetChargingProfiles",
-            "GetDERControl",
-            "GetDisplayMessages",
-            "GetLog",
-            "GetMonitoringReport",
-            "GetReport",
-            "PublishFirmware",
-            "SignedUpdateFirmware",
-            "UpdateFirmware",
-        ),
-        (("request", ("requestId",)),),
-    ),
-}
-"""Where a command brings a number that its backend minted."""
-
-_NAMED: dict[str, tuple[tuple[str, Path], ...]] = {
-    "CancelReservation": (("reservation", ("reservationId",)),),
-    "ClearChargingProfile": (("profile", ("id",)), ("profile", ("chargingProfileId",))),
-    "ClearDisplayMessage": (("display", ("id",)),),
-    "UpdateDynamicSchedule": (("profile", ("chargingProfileId",)),),
-}
-"""Where a command names a number that the same backend minted before."""
+_BEGIN = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 
 
-def command(ledger: Ledger, leg: Leg, call: Call, respond: Respond) -> None:
-    """Pass a backend's call on to the station as far as its permit goes."""
-    permit = ledger.permit(leg)
-    match permit.judge(ledger.version, call):
-        case Refuse(reply=reply, why=why):
-            _refuse(ledger, leg, call, respond, reply, why)
-        case Absorb(reply=reply, keys=keys):
-            _keep_private(ledger, leg, keys)
-            ledger.audit(leg, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
-            respond(reply)
-        case Part(call=part, merge=merge, keys=keys, why=why):
-            _keep_private(ledger, leg, keys)
-            _pass(ledger, leg, permit, part, lambda reply: respond(merge(reply)), why)
-        case _:
-            _pass(ledger, leg, permit, call, respond)
+# What the station is asked, by whomever.
 
 
-def _keep_private(ledger: Ledger, leg: Leg, keys: Mapping[str, str]) -> None:
-    """Remember what a backend believes that it has set."""
-    private = dict(ledger.book.fact(f"private:{leg.name}") or {})
-    for key, value in keys.items():
-        private.pop(key, None)
-        private[key[:_LONGEST]] = value[:_LONGEST]
-    ledger.book.note(f"private:{leg.name}", dict(list(private.items())[-_MOST_PRIVATE:]))
-
-
-def _refuse(ledger: Ledger, leg: Leg, call: Call, respond: Respond, reply: Reply, why: str) -> None:
-    ledger.audit(leg, call, "refused", reply, why)
-    respond(reply)
-
-
-def _pass(ledger: Ledger, leg: Leg, permit: Permit, call: Call, respond: Respond, why: str = "") -> None:
-    """Send a command that the permit allows, unless it touches what is another backend's."""
-    objection = _objection(ledger, leg, permit, call)
-    if objection is not None:
-        _refuse(ledger, leg, call, respond, refusal(ledger.version, call), objection)
-        return
-    translation = _translated(ledger, leg, call)
-    if translation is None:
-        _refuse(ledger, leg, call, respond, refusal(ledger.version, call), "it names a number of another backend")
-        return
-    changes, fresh = translation
-    if changes and call.action.endswith(SIGNED):
-        _refuse(ledger, leg, call, respond, refusal(ledger.version, call), "it is signed, and its numbers are taken")
-        return
-    sent = _changed(call, changes)
-    invitation = _invite(ledger, leg, sent)
-    home = partial(_replied, ledger, leg, call, invitation, why, respond)
+def command(context: Context, call: Call, respond: Respond) -> None:
+    """Send a call to the station in the station's numbers; what it causes is written down first."""
+    asker = call.asker
+    sent, fresh = for_station(context.ledger, name_of(asker), call, single=context.single)
     if call.kind == SEND:
-        ledger.session.turns.ask(sent, respond)
-    elif invitation is None and not fresh:
-        ledger.session.turns.ask(sent, home)
-    else:
-        _once_written(ledger, leg, sent, home)
+        context.command(sent, respond)
+        return
+    invitation = _invite(context, asker, sent) if isinstance(asker, Backend) else None
+    if invitation is not None:
+        respond = partial(_started, context, invitation, respond)
+    context.command(sent, respond, write=fresh or invitation is not None)
 
 
-def _changed(call: Call, changes: dict[Path, object]) -> Call:
-    if not changes:
-        return call
-    sent = Call(call.id, call.action, with_fields(call.payload, changes), None, call.kind)
-    sent.at, sent.deadline, sent.asker = call.at, call.deadline, call.asker
-    return sent
+def name_of(asker: object) -> str:
+    """Return the name by which an asker's numbers are known."""
+    return str(getattr(asker, "name", ""))
 
 
-def _once_written(ledger: Ledger, leg: Leg, call: Call, home: Respond) -> None:
-    """Send a command once it is on disk whose it is; later ones of the same backend wait behind it."""
-
-    def done(written: bool) -> None:
-        if written:
-            ledger.session.turns.ask(call, home)
-        else:
-            home(refusal(ledger.version, call))
-        leg.let_pass()
-
-    leg.hold_back()
-    ledger.book.store.after(done)
-
-
-def _invite(ledger: Ledger, leg: Leg, call: Call) -> Invitation | None:
+def _invite(context: Context, asker: Backend, call: Call) -> Invitation | None:
     """Expect the session that a remote start will cause."""
-    if plain_action(call.action) not in _BEGIN or ledger.alone:
+    if plain_action(call.action) not in _BEGIN or context.single:
         return None
-    seconds = ledger.session.settings.ledger.invitation
-    version = ledger.version
-    return ledger.book.invite(
-        leg.name, token_of(version, call), seconds, connector_of(version, call), remote_start_of(version, call)
+    version = context.version
+    return context.ledger.invite(
+        asker.name, token_of(version, call), connector_of(version, call), remote_start_of(version, call)
     )
 
 
-def _replied(
-    ledger: Ledger, leg: Leg, call: Call, invitation: Invitation | None, why: str, respond: Respond, reply: Reply
-) -> None:
-    """Bring the station's answer home."""
-    status = reply.fields.get("status") if isinstance(reply, Result) else None
-    if invitation is not None and status == "Rejected":
-        ledger.book.disinvite(invitation)
-    private = ledger.book.fact(f"private:{leg.name}")
+def _started(context: Context, invitation: Invitation, respond: Respond, reply: Reply) -> None:
+    """Expect the session no more if the station has rejected it; one that did not answer may start it yet."""
+    if isinstance(reply, Result) and reply.fields.get("status") == "Rejected":
+        context.ledger.disinvite(invitation)
+    respond(reply)
+
+
+# What a backend may ask.
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A backend's call on its way, and what the audit trail will say of it."""
+
+    backend: Backend
+    call: Call
+    why: str = ""
+    outcome: str = "passed"
+
+
+def permits(permit: Permit) -> Wrap:
+    """Return the wrap that lets a backend's calls through as far as `permit` goes, and keeps the audit trail."""
+
+    def wrap(context: Context, handler: Handler) -> Handler:
+        return partial(_judge, context, permit, handler)
+
+    return wrap
+
+
+def _judge(context: Context, permit: Permit, handler: Handler, call: Call, respond: Respond) -> None:
+    backend = call.asker
+    assert isinstance(backend, Backend)  # noqa: S101 - turns stamp a backend's calls with it
+    match permit.judge(context.version, call):
+        case Refuse(reply=reply, why=why):
+            _refuse(context, _Asking(backend, call, why), respond, reply)
+        case Absorb(reply=reply, keys=keys):
+            _keep_private(context, backend.name, keys)
+            context.ledger.audit(backend.name, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
+            respond(reply)
+        case Part(call=part, merge=merge, keys=keys, why=why):
+            _keep_private(context, backend.name, keys)
+            _pass(context, permit, handler, _Asking(backend, part, why), lambda reply: respond(merge(reply)))
+        case _:
+            _pass(context, permit, handler, _Asking(backend, call), respond)
+
+
+def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> None:
+    """Remember what a backend believes that it has set."""
+    private = dict(context.ledger.fact(f"private:{backend}") or {})
+    for key, value in keys.items():
+        private.pop(key, None)
+        private[key[:_LONGEST]] = value[:_LONGEST]
+    context.ledger.note(f"private:{backend}", dict(list(private.items())[-_MOST_PRIVATE:]))
+
+
+def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
+    backend, call = asking.backend, asking.call
+    context.ledger.audit(backend.name, call, "refused", reply, asking.why)
+    backend.refuse(call.action)
+    context.emit(CommandRefused(context.station, backend.name, call.action[:100], asking.why))
+    respond(reply)
+
+
+def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, respond: Respond) -> None:
+    """Hand on a call that the permit allows, unless it touches what is another backend's: now, or when it is sent."""
+    call = asking.call
+    why = _objection(context, permit, asking)
+    if why is not None:
+        asking.why = why
+        _refuse(context, asking, respond, refusal(context.version, call))
+        return
+    if call.kind == SEND:
+        handler(call, respond)
+        return
+    call.objection = partial(_object_now, context, permit, asking)
+    handler(call, partial(_replied, context, asking, respond))
+
+
+def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | None:
+    """Look again at a call that has waited for its turn: what runs at the station may be another's by now."""
+    why = _objection(context, permit, asking)
+    if why is None:
+        return None
+    asking.why, asking.outcome = why, "refused"
+    return refusal(context.version, asking.call)
+
+
+def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
+    """Write down what the station answered, and pass the answer on with what the backend believes to have set."""
+    if asking.outcome == "refused":
+        _refuse(context, asking, respond, reply)
+        return
+    private = context.ledger.fact(f"private:{asking.backend.name}")
     if private:
-        reply = overlay(ledger.version, call, reply, private)
-    ledger.audited(leg, call, why, respond, reply)
+        reply = overlay(context.version, asking.call, reply, private)
+    outcome = "undelivered" if isinstance(reply, Unanswered) else asking.outcome
+    context.ledger.audit(asking.backend.name, asking.call, outcome, reply, asking.why)
+    respond(reply)
 
 
 # What touches another backend.
 
 
-def _objection(ledger: Ledger, leg: Leg, permit: Permit, call: Call) -> str | None:
-    """Say why a command must not pass although the backend may ask such things; None when it may."""
-    fault = profile_fault(ledger.version, call)
-    if fault is not None or ledger.alone:
-        return fault
+def _objection(context: Context, permit: Permit, asking: _Asking) -> str | None:
+    """Return why a command must not pass although the backend may ask such things; None if it may."""
+    call, name = asking.call, asking.backend.name
+    fault = profile_fault(context.version, call)
+    if fault is None and not context.single:
+        fault = _touches_another(context, permit, name, call)
+    return fault or objection(context.ledger, name, call, single=context.single)
+
+
+def _touches_another(context: Context, permit: Permit, name: str, call: Call) -> str | None:
     if is_ambiguous(call):
         return "a name stands twice in it"
     if permit.stop == "any":
         return None
-    others = [tx for tx in ledger.book.running.values() if tx.owner != leg.name]
-    if any(_would_end(ledger, call, tx) for tx in others):
+    others = [tx for tx in context.ledger.running.values() if tx.owner != name]
+    if any(_would_end(context, call, tx) for tx in others):
         return "a transaction of another backend would end"
-    return _of_another(ledger, leg, call) or _limits(ledger, leg, permit, call)
+    return _of_another(context, name, call) or _limits(context, name, permit, call)
 
 
-def _would_end(ledger: Ledger, call: Call, tx: Transaction) -> bool:
-    """Tell whether a command may end a transaction that runs (1.6 5.2, 5.14, 5.18; 2.x Part 2 B12, F05, G03)."""
+def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
+    """Return whether a command may end a transaction that runs."""
     fields = plain_fields(call)
     match plain_action(call.action):
         case "Reset":
@@ -207,94 +195,27 @@ def _would_end(ledger: Ledger, call: Call, tx: Transaction) -> bool:
             ends = "Inoperative" in (fields.get("type"), fields.get("operationalStatus"))
         case _:
             return False
-    connector = connector_of(ledger.version, call)
+    connector = connector_of(context.version, call)
     return ends and (not connector or tx.connector in (None, connector))
 
 
-def _of_another(ledger: Ledger, leg: Leg, call: Call) -> str | None:
-    """Say whose transaction a command names, when it is not the backend's own."""
-    named = _named_transaction(call)
+def _of_another(context: Context, name: str, call: Call) -> str | None:
+    """Return whose transaction a command names, if it is not the backend's own."""
+    named = named_transaction(call)
     if named is None:
         return None
-    tx = _transaction(ledger, leg, named)
+    tx = transaction_of(context.ledger, name, named)
     if tx is None:
-        return None if leg.name in ledger.session.plans.first.answer else "this backend has no such transaction"
-    return None if tx.owner == leg.name else "the transaction belongs to another backend"
+        return None if name in context.plan(_BOOT).answer else "this backend has no such transaction"
+    return None if tx.owner == name else "the transaction belongs to another backend"
 
 
-def _named_transaction(call: Call) -> Any:
-    fields = plain_fields(call)
-    action = plain_action(call.action)
-    if action in _TRANSACTION:
-        return fields.get("transactionId")
-    for name in ("csChargingProfiles", "chargingProfile"):
-        profile = fields.get(name)
-        if action == "SetChargingProfile" and isinstance(profile, dict):
-            return profile.get("transactionId")
-    return None
-
-
-def _transaction(ledger: Ledger, leg: Leg, named: Any) -> Transaction | None:
-    """Find a transaction by what a backend calls it: its own number in 1.6, the station's name in 2.x."""
-    if isinstance(named, str):
-        return ledger.book.find(named)
-    if isinstance(named, int) and not isinstance(named, bool):
-        return ledger.book.known_to(leg.name, named)
-    return None
-
-
-def _limits(ledger: Ledger, leg: Leg, permit: Permit, call: Call) -> str | None:
-    """Leave the limits at a connector to the owner of its transaction, else to whoever may set limits."""
-    limit = concerns_limit(ledger.version, call)
+def _limits(context: Context, name: str, permit: Permit, call: Call) -> str | None:
+    """Leave the limits at a connector to the owner of its transaction, else to those who may set limits."""
+    limit = concerns_limit(context.version, call)
     if limit is None or permit.limit or limit.transaction is not None:
         return None
-    tx = ledger.book.on(limit.connector) if limit.connector else None
-    if tx is not None and tx.owner == leg.name:
+    tx = context.ledger.on(limit.connector) if limit.connector else None
+    if tx is not None and tx.owner == name:
         return None
     return "only the owner of the transaction, or a backend whose permit allows limit, sets limits here"
-
-
-# Numbers.
-
-
-def _translated(ledger: Ledger, leg: Leg, call: Call) -> tuple[dict[Path, object], bool] | None:
-    """Put a backend's numbers into the station's, and tell whether one is new; None when it never gave one it names."""
-    changes = _transaction_number(ledger, leg, call)
-    if changes is None:
-        return None
-    if ledger.alone:
-        return changes, False
-    action, fields = plain_action(call.action), plain_fields(call)
-    fresh = False
-    for kind, path in _MINTED.get(action, ()):
-        theirs = _at(fields, path)
-        if theirs is not None:
-            number, new = ledger.book.numbers.outward(kind, leg.name, theirs)
-            changes |= {path: number} if number != theirs else {}
-            fresh = fresh or new
-    for kind, path in _NAMED.get(action, ()):
-        theirs = _at(fields, path)
-        if theirs is not None:
-            known = ledger.book.numbers.known(kind, leg.name, theirs)
-            if known is None:
-                return None
-            changes |= {path: known} if known != theirs else {}
-    return changes, fresh
-
-
-def _transaction_number(ledger: Ledger, leg: Leg, call: Call) -> dict[Path, object] | None:
-    """Put the number of a transaction into the station's (1.6)."""
-    named = _named_transaction(call)
-    if not isinstance(named, int):
-        return {}
-    path = _TRANSACTION.get(plain_action(call.action), ("csChargingProfiles", "transactionId"))
-    tx = _transaction(ledger, leg, named)
-    if tx is not None:
-        return {path: int(tx.id)} if tx.id and tx.id != str(named) else {}
-    return {} if ledger.book.find(str(named)) is None else None
-
-
-def _at(fields: Any, path: Path) -> int | None:
-    for step in path:
-        fields = fields.get(step) if isinstance(fields, dict) else None
-    return fields if isinstance(fields, int) and not isinstance(fields, bool) else None

@@ -1,4 +1,4 @@
-"""The stand-in: answers a station in the place of a backend that is away; the backend gets all of it later.
+"""Offline: a station is answered in the place of a backend that is away; the backend gets all of it later.
 
 Only for stations that the backend accepted before. The specification allows it of a local controller that delivers the
 transaction messages later (2.0.1 Part 4 section 6, errata 2025-02).
@@ -6,177 +6,165 @@ transaction messages later (2.0.1 Part 4 section 6, errata 2025-02).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from voltgate.ocpp.actions import is_transaction, plain_action
-from voltgate.ocpp.ids import Token, compact, plain_fields, token_of
-from voltgate.ocpp.messages import Call, Reply, Respond, Result, unheard
+from voltgate.ocpp.close_codes import TRY_AGAIN
+from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.ids import Token, compact, integer, plain_fields, token_of
+from voltgate.ocpp.messages import Call, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.schemas import check
-from voltgate.relay.authority import status_of
-from voltgate.relay.book import Transaction
+from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
-
-if TYPE_CHECKING:
-    from voltgate.relay.ledger import Ledger
-    from voltgate.relay.leg import Leg
+from voltgate.relay.ledger import Transaction
+from voltgate.relay.policies.authorize import status_of
+from voltgate.relay.stand_in import StandIn
 
 _REMEMBERED = 100
-"""Tokens that a backend accepted at one station and that are known to its stand-in."""
+"""Tokens that a backend accepted at one station and that are known while it is away."""
 _INTERVAL = 300
 """Seconds between heartbeats, when the backend never named any."""
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """How a backend is stood in for.
-
-    `accept` says which tokens may charge: those that the backend accepted at this station before and those listed
-    ("known"), every one, or none. `tokens` is the list, in lower case. `stop_refused`: a session whose token the
-    backend refuses later is stopped.
-    """
-
-    accept: Literal["known", "all", "none"] = "known"
-    tokens: frozenset[str] = frozenset()
-    stop_refused: bool = True
-
-
-def stands_in(leg: Leg) -> bool:
-    """Tell whether a backend is stood in for while it is away."""
-    return leg.backend.settings.when_down == "answer"
 
 
 # What is remembered of a backend while it is there.
 
 
-def note_boot(ledger: Ledger, leg: Leg, reply: Result) -> None:
-    """Remember whether a backend accepted the station, and the interval that it asked for."""
+def learn(context: Context, backend: str, call: Call, reply: Reply) -> None:
+    """Remember whether a backend accepted the station, and which tokens."""
+    match plain_action(call.action):
+        case "BootNotification" if isinstance(reply, Result):
+            _learn_boot(context, backend, reply)
+        case "Authorize" | "StartTransaction":
+            token = token_of(context.version, call)
+            if token is not None:
+                _learn_token(context, backend, token, reply)
+
+
+def _learn_boot(context: Context, backend: str, reply: Result) -> None:
     fields = reply.fields
-    interval = fields.get("interval")
+    interval = integer(fields.get("interval"))
+    usable = interval if interval is not None and interval > 0 else _INTERVAL
     accepted = fields.get("status") == "Accepted"
-    usable = isinstance(interval, int) and interval > 0
-    ledger.book.note(f"accepted:{leg.name}", {"accepted": accepted, "interval": interval if usable else _INTERVAL})
+    context.ledger.note(f"accepted:{backend}", {"accepted": accepted, "interval": usable})
 
 
-def note_token(ledger: Ledger, leg: Leg, token: Token, respond: Respond, reply: Reply) -> None:
-    """Remember whether a backend accepted a token, and pass its answer on."""
+def _learn_token(context: Context, backend: str, token: Token, reply: Reply) -> None:
     status = status_of(reply)
     if status is not None:
-        name, text = f"tokens:{leg.name}", token.text.casefold()
-        known = [each for each in ledger.book.fact(name) or [] if each != text]
+        name, text = f"tokens:{backend}", token.text.casefold()
+        known = [each for each in context.ledger.fact(name) or [] if each != text]
         if status == "Accepted":
             known = [*known, text][-_REMEMBERED:]
-        ledger.book.note(name, known)
-    respond(reply)
+        context.ledger.note(name, known)
 
 
 # What is answered while it is away.
 
 
-def answer(ledger: Ledger, leg: Leg, call: Call, respond: Respond, tx: Transaction | None = None) -> bool:
-    """Answer a call in the place of a backend that is away; False where that is not allowed or nothing can be said."""
-    if not stands_in(leg):
-        return False
-    before = ledger.book.fact(f"accepted:{leg.name}")
+def stand_in(
+    context: Context, backend: str, how: StandIn, call: Call, respond: Respond, tx: Transaction | None
+) -> bool:
+    """Answer a call in the place of a backend that is away; return False where that is not allowed or impossible."""
+    before = context.ledger.fact(f"accepted:{backend}")
     if not isinstance(before, dict) or not before.get("accepted"):
         return False
-    fields = _fields(ledger, leg, call, tx, before)
+    fields = _fields(context, backend, how, call, tx, before)
     if fields is None:
         return False
     reply = Result(call.id, compact(fields))
-    if is_transaction(call.action) or _is_news(ledger.version, call):
-        _owe(ledger, leg, call, tx, reply, respond)
+    if is_transaction(call.action) or _is_news(context.version, call):
+        _owe(context, backend, call, tx, reply, respond)
     else:
         respond(reply)
     return True
 
 
 def _fields(
-    ledger: Ledger, leg: Leg, call: Call, tx: Transaction | None, before: dict[str, Any]
+    context: Context, backend: str, how: StandIn, call: Call, tx: Transaction | None, before: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Say what a backend would most likely have answered; None when nobody but itself can know."""
-    now = datetime.fromtimestamp(ledger.book.wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return what a backend would most likely have answered; None if nobody but itself can know."""
+    now = datetime.fromtimestamp(context.ledger.wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     match plain_action(call.action):
         case "BootNotification":
             return {"currentTime": now, "interval": before["interval"], "status": "Accepted"}
         case "Heartbeat":
             return {"currentTime": now}
         case "Authorize":
-            return _judged(ledger, leg, call)
+            return _judged(context, backend, how, call)
         case "StartTransaction" if tx is not None:
-            return {"transactionId": _number(ledger, tx)} | _judged(ledger, leg, call)
+            return {"transactionId": _number(context, tx)} | _judged(context, backend, how, call)
         case "TransactionEvent":
-            return {} if token_of(ledger.version, call) is None else _judged(ledger, leg, call)
+            return {} if token_of(context.version, call) is None else _judged(context, backend, how, call)
         case "DataTransfer":
             return None
         case _:
-            return {} if _is_news(ledger.version, call) else None
+            return {} if _is_news(context.version, call) else None
 
 
-def _judged(ledger: Ledger, leg: Leg, call: Call) -> dict[str, Any]:
+def _judged(context: Context, backend: str, how: StandIn, call: Call) -> dict[str, Any]:
     """Judge a token by the settings, and by what the backend said of it before."""
-    token = token_of(ledger.version, call)
-    settings = leg.backend.settings.stand_in
-    known = token is not None and (
-        token.text.casefold() in settings.tokens
-        or token.text.casefold() in (ledger.book.fact(f"tokens:{leg.name}") or ())
-    )
-    accepted = settings.accept == "all" or (settings.accept == "known" and known)
-    name = "idTokenInfo" if ledger.version.startswith("ocpp2") else "idTagInfo"
+    token = token_of(context.version, call)
+    text = "" if token is None else token.text.casefold()
+    known = bool(text) and (text in how.tokens or text in (context.ledger.fact(f"tokens:{backend}") or ()))
+    accepted = how.accept == "all" or (how.accept == "known" and known)
+    name = "idTokenInfo" if is_modern(context.version) else "idTagInfo"
     return {name: {"status": "Accepted" if accepted else "Invalid"}}
 
 
-def _number(ledger: Ledger, tx: Transaction) -> int:
-    """Give a number to a transaction that its owner has not numbered."""
-    number = ledger.book.mint()
+def _number(context: Context, tx: Transaction) -> int:
+    """Return a new number for a transaction that its owner has not numbered."""
+    number = context.ledger.mint()
     tx.id = str(number)
-    ledger.session.ports.listen(TransactionBegan(ledger.session.identity, tx.id, tx.owner, tx.connector))
+    context.emit(TransactionBegan(context.station, tx.id, tx.owner, tx.connector))
     return number
 
 
 def _is_news(version: str, call: Call) -> bool:
-    """Tell whether a call only brings news: an empty answer is a full one."""
+    """Return whether a call only brings news: an empty answer is a full one."""
     return call.action != "DataTransfer" and check(version, plain_action(call.action), "response", {}) is None
 
 
-def _owe(ledger: Ledger, leg: Leg, call: Call, tx: Transaction | None, reply: Result, respond: Respond) -> None:
+def _owe(context: Context, backend: str, call: Call, tx: Transaction | None, reply: Result, respond: Respond) -> None:
     """Write down what the backend is owed, then answer."""
     if tx is not None:
         tx.answers = ()  # it is this backend's now
         if call.action == "StartTransaction":
             tx.reply = bytes(reply.payload)
-        if _ends(ledger, call):
-            ledger.ended(tx)
+        if call.action == "StopTransaction" or plain_fields(call).get("eventType") == "Ended":
+            context.ledger.end(tx)
         else:
-            ledger.book.keep(tx)
-    ledger.owe(leg, call, tx)
-    ledger.once_written(leg, respond, reply)
+            context.ledger.keep(tx)
+    context.owe(backend, call, tx)
+    context.when_written(backend, partial(answer_written, context, respond, reply))
 
 
-def _ends(ledger: Ledger, call: Call) -> bool:
-    return call.action == "StopTransaction" or plain_fields(call).get("eventType") == "Ended"
+def answer_written(context: Context, respond: Respond, reply: Reply, written: bool) -> None:
+    """Answer the station if all that was entered is on disk; else it keeps what it said, and comes again."""
+    if written:
+        respond(reply)
+    else:
+        context.close(TRY_AGAIN, "This cannot be written down now: keep it and come again")
 
 
 # When it is back.
 
 
-def reconsider(ledger: Ledger, leg: Leg, tx: Transaction, reply: Result) -> None:
+def reconsider(context: Context, backend: str, how: StandIn, tx: Transaction, reply: Result) -> None:
     """Stop a session that was let begin and whose token its owner now refuses."""
     status = status_of(reply)
-    refused = status is not None and status != "Accepted"
-    stops = stands_in(leg) and leg.backend.settings.stand_in.stop_refused
-    if not refused or not stops or tx.owner != leg.name or tx.ended is not None:
+    if status in (None, "Accepted") or not how.stop_refused or tx.owner != backend or tx.ended is not None:
         return
-    if ledger.version.startswith("ocpp2"):
-        action, fields = "RequestStopTransaction", {"transactionId": tx.id}
+    if is_modern(context.version):
+        action, named = "RequestStopTransaction", tx.id
     else:
-        action, fields = "RemoteStopTransaction", {"transactionId": int(tx.id)}  # type: ignore[dict-item]
-    call = Call(str(uuid4()), action, compact(fields))
-    call.at = ledger.session.ports.clock()
-    call.deadline = call.at + ledger.session.settings.station_patience
-    call.asker = leg
-    audited = partial(ledger.audited, leg, call, f"the backend refused the token: {status}", unheard)
-    ledger.session.turns.ask(call, audited)
+        action, named = "RemoteStopTransaction", int(tx.id)  # type: ignore[assignment]
+    call = Call(str(uuid4()), action, compact({"transactionId": named}))
+    context.command(call, partial(_stopped, context, backend, call, f"the backend refused the token: {status}"))
+
+
+def _stopped(context: Context, backend: str, call: Call, why: str, reply: Reply) -> None:
+    outcome = "undelivered" if isinstance(reply, Unanswered) else "passed"
+    context.ledger.audit(backend, call, outcome, reply, why)

@@ -8,109 +8,90 @@ Source: OCPP 2.0.1 and 2.1 Part 2 sections E (transactions), F (remote control),
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of, transaction_of
 from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Result
-from voltgate.relay.book import Transaction
+from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
-from voltgate.relay.journal import Item
+from voltgate.relay.ledger import Transaction
 from voltgate.relay.route import Plan
-
-if TYPE_CHECKING:
-    from voltgate.relay.ledger import Ledger
-    from voltgate.relay.leg import Leg
 
 MOST_KEPT = 200
 """Events of one transaction that are kept for an owner who is not known yet."""
 
 
-def event(ledger: Ledger, call: Call, respond: Respond) -> None:
-    """Take a TransactionEvent: whoever owns the transaction answers, whatever the rules say by now."""
-    name = transaction_of(ledger.version, call)
+def event(context: Context, call: Call, respond: Respond) -> None:
+    """Take a TransactionEvent: the owner of the transaction answers, whatever the rules say by now."""
+    name = transaction_of(context.version, call)
     if not isinstance(name, str) or not name:
-        ledger.relay(ledger.plan(call), call, respond)
+        context.answer(context.plan(call), call, respond)
         return
-    tx = ledger.book.find(name)
+    tx = context.ledger.find(name)
     if tx is not None and (tx.bound or tx.ended is not None):
-        _relay(ledger, tx, call, respond)
+        _relay(context, tx, call, respond)
         return
-    if name in ledger.choosing:
-        ledger.choosing[name] = (call, respond)
-        return
-    ledger.choosing[name] = (call, respond)
-    _bind(ledger, name, call)
-
-
-def _bind(ledger: Ledger, name: str, call: Call) -> None:
-    """Find out whose transaction this is, if the event says so."""
-    version, book = ledger.version, ledger.book
+    version, ledger = context.version, context.ledger
     token, connector = token_of(version, call), connector_of(version, call)
     remote = remote_start_of(version, call)
-    asked = book.invited(None, connector, remote) if remote is not None else None
-    reserved = book.numbers.inward("reservation", reservation_of(version, call))
+    asked = ledger.invited(None, connector, remote) if remote is not None else None
+    reserved = ledger.numbers.inward("reservation", reservation_of(version, call))
     owner = asked.backend if asked is not None else (reserved[0] if reserved is not None else None)
-    if owner in ledger.session.legs and owner is not None:
-        _bound(ledger, name, ledger.plan(call).owned_by(owner))
-    elif token is not None or ledger.alone:
-        ledger.choose(call, token, partial(_bound, ledger, name))
+    is_owned = owner is not None and context.plan(call, owner).answer == (owner,)
+    start = Start(name, call, respond, owner)
+    if is_owned or token is not None or context.single:
+        context.choose(start, None if is_owned else token, partial(_bound, context, name))
+    elif tx is not None:
+        _unbound(context, name, tx.owner, context.plan(call), call, respond)
     else:
-        _unbound(ledger, name)
+        context.choose(start, None, partial(_unbound, context, name))
 
 
-def _begin(ledger: Ledger, name: str, call: Call, plan: Plan) -> Transaction | None:
+def _begin(context: Context, name: str, call: Call, owner: str, plan: Plan) -> Transaction:
     """Enter a transaction that is heard of for the first time."""
-    leg = ledger.session.pick(plan)
-    if leg is None:
-        return None
-    tx = ledger.book.begin(leg.name, plan.copy)
+    tx = context.ledger.begin(owner, plan.copy)
     tx.id, tx.answers = name, plan.answer
-    tx.connector = connector_of(ledger.version, call)
-    ledger.session.ports.listen(TransactionBegan(ledger.session.identity, name, leg.name, tx.connector))
+    tx.connector = connector_of(context.version, call)
+    context.emit(TransactionBegan(context.station, name, owner, tx.connector))
     return tx
 
 
-def _unbound(ledger: Ledger, name: str) -> None:
-    """Have the rule for calls without token answer, and keep the event for whoever will own the transaction."""
-    call, respond = ledger.choosing.pop(name)
-    tx = ledger.book.find(name) or _begin(ledger, name, call, ledger.plan(call))
-    if tx is None:
-        ledger.session.unroutable(call, respond)
-        return
+def _unbound(context: Context, name: str, owner: str, plan: Plan, call: Call, respond: Respond) -> None:
+    """Have the rule for calls without token answer, and keep the event for the backend that will own the transaction.
+
+    With its first event on, the transaction keeps to the backend that answers.
+    """
+    ledger = context.ledger
+    tx = ledger.find(name) or _begin(context, name, call, owner, plan)
     tx.bound = False
     told = frozenset((tx.owner, *tx.copies))
     tx.heard = told if tx.heard is None else tx.heard & told
-    kept, payload = ledger.book.kept(tx), bytes(call.payload)
+    kept, payload = ledger.kept(tx), bytes(call.payload)
     if len(kept) < MOST_KEPT and not any(record.payload == payload for record in kept):
-        ledger.book.owe("", call.action, call.id, payload, tx.ref)
-    _relay(ledger, tx, call, respond, write=True)
+        ledger.owe("", call.action, call.id, payload, tx.ref)
+    _relay(context, tx, call, respond, write=True)
 
 
-def _bound(ledger: Ledger, name: str, plan: Plan) -> None:
+def _bound(context: Context, name: str, owner: str, plan: Plan, call: Call, respond: Respond) -> None:
     """Enter the owner; it first gets, in order, the events that it missed."""
-    call, respond = ledger.choosing.pop(name)
-    leg = ledger.session.pick(plan)
-    tx = ledger.book.find(name) or _begin(ledger, name, call, plan)
-    if tx is None or leg is None:
-        ledger.session.unroutable(call, respond)
-        return
-    token = token_of(ledger.version, call)
+    ledger, version = context.ledger, context.version
+    tx = ledger.find(name) or _begin(context, name, call, owner, plan)
+    token = token_of(version, call)
     tx.bound, tx.token = True, token.text if token is not None else ""
     if tx.connector is None:
-        tx.connector = connector_of(ledger.version, call)
+        tx.connector = connector_of(version, call)
     if tx.heard is not None:
-        _hand_over(ledger, tx, plan, leg)
-    invitation = ledger.book.invited(token, tx.connector, remote_start_of(ledger.version, call))
+        _hand_over(context, tx, plan, owner)
+    invitation = ledger.invited(token, tx.connector, remote_start_of(version, call))
     if invitation is not None:
-        ledger.book.disinvite(invitation)
-    ledger.book.keep(tx)
-    _relay(ledger, tx, call, respond, write=not ledger.alone)
+        ledger.disinvite(invitation)
+    ledger.keep(tx)
+    _relay(context, tx, call, respond, write=not context.single)
 
 
-def _hand_over(ledger: Ledger, tx: Transaction, plan: Plan, leg: Leg) -> None:
-    """Turn from who answered so far to the owner; the former stays a copy to the end."""
-    owner = leg.name
-    missed = ledger.book.kept(tx)
+def _hand_over(context: Context, tx: Transaction, plan: Plan, owner: str) -> None:
+    """Turn from the backend that answered so far to the owner; the former stays a copy to the end."""
+    ledger = context.ledger
+    missed = ledger.kept(tx)
     heard = tx.heard or frozenset()
     others = (*plan.copy, tx.owner, *tx.copies)
     tx.copies = tuple(name for name in dict.fromkeys(others) if name != owner)
@@ -119,37 +100,27 @@ def _hand_over(ledger: Ledger, tx: Transaction, plan: Plan, leg: Leg) -> None:
         if owner not in heard:
             again = Call(record.message_id, record.action, record.payload)
             again.deadline = FOREVER
-            owed = ledger.book.owe(owner, record.action, record.message_id, record.payload, tx.ref)
-            leg.deliver(Item(again, tx, owed))
-        ledger.book.settle(record)
+            context.owe(owner, again, tx)
+        ledger.settle(record)
 
 
-def _relay(ledger: Ledger, tx: Transaction, call: Call, respond: Respond, *, write: bool = False) -> None:
+def _relay(context: Context, tx: Transaction, call: Call, respond: Respond, *, write: bool = False) -> None:
     ended = plain_fields(call).get("eventType") == "Ended"
-    finish = _ended if ended else _taken
     if write:
-        ledger.book.keep(tx)
-    ledger.relay(ledger.plan_of(tx, call), call, respond, tx, finish, write=write)
+        context.ledger.keep(tx)
+    context.answer(context.plan_of(tx, call), call, respond, tx, _ended if ended else None, write=write)
 
 
-def _taken(ledger: Ledger, tx: Transaction, respond: Respond, reply: Reply) -> None:
-    tx.answers = ()  # it stays with whoever took it
-    respond(reply)
-
-
-def _ended(ledger: Ledger, tx: Transaction, respond: Respond, reply: Reply) -> None:
+def _ended(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
     if isinstance(reply, Result):
-        for record in ledger.book.kept(tx):
-            ledger.book.settle(record)
-        ledger.ended(tx)
+        for record in context.ledger.kept(tx):
+            context.ledger.settle(record)
+        context.ledger.end(tx)
     respond(reply)
 
 
-def meter(ledger: Ledger, call: Call, respond: Respond) -> None:
+def meter_values(context: Context, call: Call, respond: Respond) -> None:
     """Send meter values to the owner of what runs at their EVSE."""
-    tx = None if ledger.alone else ledger.book.on(connector_of(ledger.version, call))
-    plan = ledger.plan(call) if tx is None else ledger.plan_of(tx, call)
-    ledger.relay(plan, call, respond)
-
-
-ACTIONS = {"TransactionEvent": event, "MeterValues": meter}
+    tx = None if context.single else context.ledger.on(connector_of(context.version, call))
+    plan = context.plan(call) if tx is None else context.plan_of(tx, call)
+    context.answer(plan, call, respond)

@@ -56,7 +56,7 @@ def test_each_token_has_its_own_backend() -> None:
     happens(stage, "5", event("Ended", 2, idToken=GUEST), "b", "c")
     happens(stage, "6", event("Ended", 2, "T2", 2, idToken=EMPLOYEE), "a", "c")
     assert {(record.id, record.owner) for record in stage.store.of(TransactionRecord)} == {("T1", "b"), ("T2", "a")}
-    assert not stage.session.ledger.book.running
+    assert not stage.session.ledger.running
 
 
 def test_an_owner_that_is_known_late() -> None:
@@ -214,7 +214,7 @@ def test_an_end_that_is_answered_with_an_error() -> None:
     stage = split()
     stage.station.sends(2, "1", "TransactionEvent", event("Ended", 1, idToken=EMPLOYEE))
     stage["b"].sends(4, "1", "InternalError", "", {})
-    assert stage.session.ledger.book.running
+    assert stage.session.ledger.running
     stage.station.sends(2, "2", "StatusNotification", {"evseId": 2, "connectorId": 1})
     stage["a"].gets([2, "2", "StatusNotification", {"evseId": 2, "connectorId": 1}])
 

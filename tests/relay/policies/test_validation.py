@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.relay.stage import Stage, playing
-from voltgate.relay.screen import strictly
+from voltgate.relay.policies.validation import strictly
 
 
 def strict(version: str) -> Stage:
-    return playing("a", version=version, screen=strictly(version))
+    return playing("a", version=version, from_station=(strictly,))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.schemas import check
-from voltgate.relay.journal import JournalSettings
+from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.records import OwedRecord, TransactionRecord
-from voltgate.relay.standin import StandIn
+from voltgate.relay.stand_in import StandIn
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
 STATUS = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
@@ -218,7 +218,7 @@ def test_it_ends_while_the_backend_is_away() -> None:
     stage = known(version="ocpp2.0.1")
     for kind, seq in (("Started", 0), ("Ended", 1)):
         says(stage, "TransactionEvent", {"eventType": kind, "seqNo": seq, "transactionInfo": {"transactionId": "T1"}})
-    assert not stage.session.ledger.book.running
+    assert not stage.session.ledger.running
     assert len(stage.store.of(OwedRecord)) == 2
 
 

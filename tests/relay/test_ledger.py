@@ -1,25 +1,25 @@
-"""The book of a station: what it holds, and that it holds no more than it must."""
+"""The ledger of a station: what it holds, and that it holds no more than it must."""
 
 from __future__ import annotations
 
 from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
-from voltgate.relay.book import MOST_INVITATIONS, MOST_RUNNING, Book, same
+from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger, same
 from voltgate.relay.numbers import LARGEST, mint
 from voltgate.relay.records import InvitationRecord, Nowhere, RegisterRecord, TransactionRecord, nothing_on_record
 
 CARD = Token("04E1", "ISO14443")
 
 
-def book(shelf: Shelf | None = None) -> Book:
-    """Open a station's book, at the page that a shelf keeps."""
+def ledger(shelf: Shelf | None = None) -> Ledger:
+    """Open a station's ledger, at the page that a shelf keeps."""
     shelf = shelf or Shelf()
-    return Book("cp-1", shelf, lambda: CALENDAR + START, lambda: 0.0, shelf.page("cp-1"))
+    return Ledger("cp-1", shelf, lambda: CALENDAR + START, lambda: 0.0, shelf.page("cp-1"))
 
 
 def test_what_runs_is_bounded() -> None:
     """Of too many transactions the oldest counts as ended."""
-    mine = book()
+    mine = ledger()
     for n in range(MOST_RUNNING + 1):
         mine.begin("a", ()).id = str(n)
     assert len(mine.running) == MOST_RUNNING
@@ -31,19 +31,19 @@ def test_what_runs_is_bounded() -> None:
 def test_what_is_expected_is_bounded() -> None:
     """Of too many invitations the oldest is struck out."""
     shelf = Shelf()
-    mine = book(shelf)
+    mine = ledger(shelf)
     for _ in range(MOST_INVITATIONS + 1):
-        mine.invite("a", CARD, 60)
+        mine.invite("a", CARD)
     assert len(shelf.of(InvitationRecord)) == MOST_INVITATIONS
 
 
 def test_what_is_expected_outlives_a_restart() -> None:
     """An invitation is found again, by token or by the number of its remote start."""
     shelf = Shelf()
-    mine = book(shelf)
-    mine.invite("a", CARD, 60, connector=2)
-    mine.invite("b", None, 60, remote_start=7)
-    again = book(shelf)
+    mine = ledger(shelf)
+    mine.invite("a", CARD, connector=2)
+    mine.invite("b", None, remote_start=7)
+    again = ledger(shelf)
     found = again.invited(Token("04e1"), 2)
     assert found is not None
     assert (found.backend, found.connector) == ("a", 2)
@@ -60,7 +60,7 @@ def test_what_is_expected_outlives_a_restart() -> None:
 def test_transactions_that_somebody_is_owed_messages_of_are_remembered() -> None:
     """However many transactions ended meanwhile: what is owed can be put into a backend's own numbers."""
     shelf = Shelf()
-    mine = book(shelf)
+    mine = ledger(shelf)
     for n in range(20):
         tx = mine.begin("a", ("b",))
         tx.id = str(n)
@@ -88,8 +88,8 @@ def test_numbers_are_minted_within_bounds() -> None:
 async def test_nothing_is_kept() -> None:
     """Without a database a book is empty, and nobody waits for a disk."""
     nowhere = Nowhere()
-    mine = Book("cp-1", nowhere, lambda: 0.0, lambda: 0.0, await nothing_on_record("cp-1"))
-    mine.disinvite(mine.invite("a", CARD, 60))
+    mine = Ledger("cp-1", nowhere, lambda: 0.0, lambda: 0.0, await nothing_on_record("cp-1"))
+    mine.disinvite(mine.invite("a", CARD))
     heard: list[bool] = []
     nowhere.after(heard.append)
     assert heard == [True]

@@ -78,7 +78,7 @@ def test_each_token_has_its_own_backend() -> None:
         (str(first), "b"),
         (str(second), "a"),
     }
-    assert not stage.session.ledger.book.running
+    assert not stage.session.ledger.running
 
 
 def test_with_one_backend_no_byte_changes() -> None:
@@ -163,13 +163,8 @@ def test_a_station_that_comes_again_while_its_start_is_asked() -> None:
     stage.station.sends(2, "s", "StartTransaction", START)
     stage["b"].gets([2, "s", "StartTransaction", START])
     old = stage.session
-    book = old.ledger.book
-    stage.session, stage.station = stage.newcomer()
-    stage.session.ledger.book = book
-    stage.session.legs = old.give_up_legs()
-    for leg in stage.session.legs.values():
-        leg.session = stage.session
-    old.end(1001, "replaced")
+    stage.session, stage.station = stage.newcomer(old.ledger)
+    stage.session.take_over(old, keep_legs=True)
     stage.open()
     stage.station.sends(2, "s2", "StartTransaction", START)
     stage["b"].gets()
@@ -325,7 +320,7 @@ def test_the_next_start_ends_the_one_before() -> None:
     first = starts(stage, "b", 5)
     stage.draw = 0.2
     second = starts(stage, "b", 6, START | {"timestamp": "later"}, "t")
-    (running,) = stage.session.ledger.book.running.values()
+    (running,) = stage.session.ledger.running.values()
     assert running.id == str(second)
     assert first != second
 
@@ -364,7 +359,7 @@ def test_a_stop_that_is_answered_with_an_error() -> None:
     number = starts(stage, "b", 5)
     stage.station.sends(2, "x", "StopTransaction", {"transactionId": number})
     stage["b"].sends(4, "x", "InternalError", "", {})
-    assert stage.session.ledger.book.running
+    assert stage.session.ledger.running
 
 
 def test_meter_values_fail_over_before_they_are_sent() -> None:
@@ -431,7 +426,7 @@ def test_a_station_gives_no_connector() -> None:
     stage = split()
     starts(stage, "b", 5, {"idTag": "04EMA"})
     starts(stage, "b", 6, {"idTag": "04EMA", "timestamp": "x"}, "t")
-    assert len(stage.session.ledger.book.running) == 2
+    assert len(stage.session.ledger.running) == 2
 
 
 def test_nobody_is_there_for_a_start() -> None:

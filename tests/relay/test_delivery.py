@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.relay.stage import Stage, one
+from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.events import GivenUp
-from voltgate.relay.journal import JournalSettings
 from voltgate.relay.records import OwedRecord
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.relay.policies.test_transactions_2x import event, happens
+from tests.relay.policies.test_transactions_16 import ACCEPTED, OTHER, START, split, starts, told
 from tests.relay.stage import Stage, one
-from tests.relay.test_named import event, happens
-from tests.relay.test_numbered import ACCEPTED, OTHER, START, split, starts, told
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.permit import CHARGE, FULL, OBSERVE, Permit
 from voltgate.relay.records import AuditRecord, FactRecord, NumberRecord
@@ -42,11 +42,11 @@ def test_the_default_permits() -> None:
     assert asks(stage, "b", "Reset", {"type": "Soft"}) == {"status": "Rejected"}
     assert asks(stage, "b", "GetConfiguration") == ["GetConfiguration", {}]
     stage = Stage(one("a", "b"), backends={"a": {"permit": None}, "b": {"permit": None}})
-    assert stage.session.ledger.permit(stage.session.legs["b"]) is FULL
+    assert stage.session._permit(stage.session.legs["b"]) is FULL
     stage = Stage(
         Rule(actions=("X",), answer=("b",)), one("a"), backends={"a": {"permit": None}, "b": {"permit": None}}
     )
-    assert stage.session.ledger.permit(stage.session.legs["a"]) is CHARGE
+    assert stage.session._permit(stage.session.legs["a"]) is CHARGE
 
 
 def test_the_audit_trail() -> None:
@@ -113,7 +113,7 @@ def test_private_keys_are_bounded() -> None:
     stage.up("a", "b")
     for n in range(105):
         assert asks(stage, "b", "ChangeConfiguration", {"key": f"k{n}", "value": "v" * 2000}) == ACCEPTED
-    kept = stage.session.ledger.book.fact("private:b")
+    kept = stage.session.ledger.fact("private:b")
     assert list(kept) == [f"k{n}" for n in range(5, 105)]
     assert len(kept["k7"]) == 1000
 
@@ -264,7 +264,7 @@ def test_the_only_backend_names_a_number_of_ours() -> None:
     stage = Stage(one("a"), backends={"a": {"when_down": "wait"}})
     stage.up("a")
     starts(stage, "a", 5)
-    stage.session.ledger.book.find("5").numbers["a"] = 6  # type: ignore[union-attr]
+    stage.session.ledger.find("5").numbers["a"] = 6  # type: ignore[union-attr]
     assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": 5}) == {"status": "Rejected"}
     assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": 6})[1] == {"transactionId": 5}
 
@@ -286,7 +286,7 @@ def test_a_number_that_is_taken(number: int) -> None:
     stage = Stage(one("a"), backends={"a": {"when_down": "wait"}})
     stage.up("a")
     starts(stage, "a", 5)
-    tx = stage.session.ledger.book.find("5")
+    tx = stage.session.ledger.find("5")
     assert tx is not None
     tx.numbers["a"] = 9
     given = starts(stage, "a", number, OTHER, "t")

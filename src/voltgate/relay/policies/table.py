@@ -1,0 +1,47 @@
+"""The table: which policy decides about which call of a station, for each family of versions."""
+
+from __future__ import annotations
+
+from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.refusals import refusal
+from voltgate.relay.context import Policies, Policy
+from voltgate.relay.policies import authorize, by_number, commands, offline, transactions_2x, transactions_16
+
+_BOTH: dict[str, Policy] = {
+    "Authorize": authorize.authorize,
+    "ReservationStatusUpdate": by_number.reservation,
+    **dict.fromkeys(by_number.REPORTS, by_number.report),
+    **dict.fromkeys(by_number.OF_CONNECTORS, by_number.of_connector),
+}
+
+_ACTIONS_16 = _BOTH | {
+    "StartTransaction": transactions_16.start,
+    "StopTransaction": transactions_16.stop,
+    "MeterValues": transactions_16.meter_values,
+}
+
+_ACTIONS_2X = _BOTH | {
+    "TransactionEvent": transactions_2x.event,
+    "MeterValues": transactions_2x.meter_values,
+}
+
+
+def _policies(by_action: dict[str, Policy]) -> Policies:
+    return Policies(
+        by_action,
+        authorize.ask_chain,
+        offline.stand_in,
+        offline.learn,
+        offline.reconsider,
+        commands.command,
+        refusal,
+        commands.permits,
+    )
+
+
+_POLICIES_16, _POLICIES_2X = _policies(_ACTIONS_16), _policies(_ACTIONS_2X)
+
+
+def policies_for(version: str) -> Policies:
+    """Return what is decided for stations of a version; the same object for all of them."""
+    return _POLICIES_2X if is_modern(version) else _POLICIES_16

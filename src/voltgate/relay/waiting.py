@@ -1,0 +1,164 @@
+"""What waits for one backend: for its link, or for its turn on it. Calls wait in the station's own words."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from voltgate.ocpp.fair_queue import FairQueue
+from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Unanswered, gone, overloaded
+from voltgate.ocpp.turn_ports import Left
+from voltgate.ocpp.turns import Turns
+from voltgate.relay.asked import Asked
+from voltgate.relay.backend import Backend
+from voltgate.relay.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A copy that waits: nobody waits for the answer."""
+
+    call: Call
+
+
+Entry: TypeAlias = Asked | Told
+
+
+class Line(Protocol):
+    """What a queue needs of its leg."""
+
+    backend: Backend
+    turns: Turns
+
+    @property
+    def up(self) -> bool:
+        """Whether the link is open."""
+
+    @property
+    def since(self) -> float:
+        """When the link came, or went; without any, when the session began."""
+
+    @property
+    def ports(self) -> Ports:
+        """The clock, and the wheel that wakes the queue."""
+
+    def send(self, asked: Asked) -> None:
+        """Send a call that the backend is to answer."""
+
+    def settled(self, asked: Asked, reply: Reply) -> None:
+        """Take the reply to such a call."""
+
+    def forward(self, call: Call, respond: Respond) -> None:
+        """Send a call as it is."""
+
+    def told(self, reply: Reply) -> None:
+        """End a copy's reply."""
+
+
+class Waiting:
+    """The calls that one leg keeps until they can be sent, bounded, each with a deadline.
+
+    First goes what a lost link left open, under the ids that it had; then the askers take turns. For the link a call
+    waits no longer than the backend's `wait`.
+    """
+
+    __slots__ = ("_left", "_line", "_queue", "_watched")
+
+    def __init__(self, line: Line) -> None:
+        settings = line.backend.settings
+        self._line = line
+        self._left: deque[Left] = deque()
+        self._queue: FairQueue[Entry] = FairQueue(settings.waiting, settings.waiting_bytes)
+        self._watched = FOREVER
+
+    def __len__(self) -> int:
+        return len(self._left) + len(self._queue)
+
+    def add(self, entry: Entry) -> None:
+        """Keep a call; beyond the bounds it is refused."""
+        if self._queue.add(entry):
+            self._watch(self._until(entry.call))
+        else:
+            self._line.backend.counts.overloaded += 1
+            self._end(entry, overloaded())
+
+    def leave_open(self, left: Iterable[Left]) -> None:
+        """Keep what a lost link left open; what waits already waits for the next link from now on."""
+        self._left.extend(left)
+        self._look_out()
+
+    def holds(self, action: str) -> bool:
+        """Return whether a call of this action waits."""
+        return any(entry.call.action == action for entry in (*self._left, *self._queue))
+
+    def take(self, chosen: Callable[[Asked], bool]) -> list[Asked]:
+        """Remove and return, in order, the calls that were never sent and are `chosen`."""
+        taken = self._queue.take(lambda entry: isinstance(entry, Asked) and chosen(entry))
+        return [entry for entry in taken if isinstance(entry, Asked)]
+
+    def pump(self, now: float) -> None:
+        """Send what may be sent."""
+        turns = self._line.turns
+        while self and turns.free:
+            entry = self._left.popleft() if self._left else self._queue.pop()
+            if entry.call.deadline <= now:
+                self._end(entry, Unanswered(Reason.TIMED_OUT, "Its turn never came"))
+            elif isinstance(entry, Left):
+                turns.resend(entry)
+            elif isinstance(entry, Asked):
+                self._line.send(entry)
+            else:
+                self._line.forward(entry.call, self._line.told)
+
+    def end(self, reason: str) -> None:
+        """Give up everything that waits."""
+        left, self._left = self._left, deque()
+        for entry in (*left, *self._queue.take(lambda _: True)):
+            self._end(entry, gone(reason))
+
+    # Time.
+
+    def _until(self, call: Call) -> float:
+        """Return the time until which a call waits."""
+        line = self._line
+        if line.up:
+            return call.deadline
+        return min(call.deadline, max(call.at, line.since) + line.backend.settings.wait)
+
+    def _watch(self, when: float) -> None:
+        if when < self._watched:
+            self._watched = when
+            self._line.ports.wheel.at(when, self._expire)
+
+    def _look_out(self) -> None:
+        self._watch(min((self._until(entry.call) for entry in (*self._left, *self._queue)), default=FOREVER))
+
+    def _expire(self, now: float) -> None:
+        """End what has waited for too long; it is never sent."""
+        if now < self._watched:  # a wake of old
+            return
+        self._watched = FOREVER
+        late = [left for left in self._left if self._until(left.call) <= now]
+        for left in late:
+            self._left.remove(left)
+        for entry in (*late, *self._queue.take(lambda entry: self._until(entry.call) <= now)):
+            self._end(entry, self._expired(entry.call, now))
+        self._look_out()
+
+    def _expired(self, call: Call, now: float) -> Unanswered:
+        if self._line.up:
+            return Unanswered(Reason.TIMED_OUT, "Its turn never came")
+        return gone(f"Waited {now - call.at:.0f} s for a connection")
+
+    def _end(self, entry: Entry | Left, reply: Unanswered) -> None:
+        line = self._line
+        line.backend.calls.observe(entry.call, reply, line.ports.clock())
+        match entry:
+            case Asked():
+                line.settled(entry, reply)
+            case Left():
+                entry.respond(reply)
+            case _:
+                line.told(reply)
