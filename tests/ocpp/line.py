@@ -8,7 +8,9 @@ from typing import Any
 
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import CALL, SEND, Call, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.turns import Bounds, Counts, Turns
+from voltgate.ocpp.counts import Counts
+from voltgate.ocpp.turn_ports import Bounds, Left
+from voltgate.ocpp.turns import Turns
 from voltgate.ocpp.wheel import Wheel
 
 START = 1000.0
@@ -78,7 +80,10 @@ class Line:
     def connect(self, first: Call | None = None) -> Wire:
         """Open a connection."""
         self.wire = Wire(lambda: self.now)
-        self.turns.connect(self.wire, self.now, first)
+        self.turns.connect(self.wire)
+        if first is not None:
+            self.turns.ask(first, lambda reply: self.turns.go_on(self.now))
+            self.turns.first_alone()
         return self.wire
 
     def call(self, message_id: str = "1", asker: object = "a", patience: float = 30.0, **more: Any) -> Call:
@@ -109,9 +114,9 @@ class Line:
         """Fill or drain the write buffer of the connection."""
         self.turns.choke(self.now, choked=choked)
 
-    def disconnect(self) -> None:
-        """Lose the connection."""
-        self.turns.disconnect(self.now)
+    def disconnect(self) -> list[Left]:
+        """Lose the connection; return what it left open."""
+        return self.turns.disconnect(self.now)
 
     def end(self) -> None:
         """End the turns."""

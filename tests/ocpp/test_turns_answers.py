@@ -6,7 +6,7 @@ import pytest
 
 from tests.ocpp.line import Line
 from voltgate.ocpp.messages import Reason, Result, Unanswered
-from voltgate.ocpp.turns import FAULTS
+from voltgate.ocpp.counts import FAULTS
 
 # What arrives.
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.ocpp.line import Heard, Line
 from voltgate.ocpp.messages import Error, Reason, Unanswered
-from voltgate.ocpp.turns import Bounds
+from voltgate.ocpp.turn_ports import Bounds
 
 # The connection comes and goes.
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.ocpp.line import Line
 from voltgate.ocpp.messages import Reason, Unanswered
-from voltgate.ocpp.turns import Bounds
+from voltgate.ocpp.turn_ports import Bounds
 
 
 def test_a_call_times_out() -> None:

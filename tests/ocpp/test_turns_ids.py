@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from tests.ocpp.line import Line
-from voltgate.ocpp.turns import Bounds
+from voltgate.ocpp.turn_ports import Bounds
 
 
 def minted(message_id: str) -> bool:

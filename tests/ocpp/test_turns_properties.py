@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.ocpp.line import Heard, Line
 from voltgate.ocpp.messages import Call, Reason, Respond, Result, Unanswered
-from voltgate.ocpp.turns import FAULTS, Bounds
+from voltgate.ocpp.counts import FAULTS
+from voltgate.ocpp.turn_ports import Bounds
 
 PATIENCES = st.sampled_from([0.05, 1.0, 5.0, 30.0])
 BABBLE = [b"", b"pong", b"{oops", b"[3", b"[4,null]", b'[9,"1"]', b'[2,"7","X",[]]', b'[5,"1","X","",{}]']

@@ -6,7 +6,9 @@ import json
 
 from tests.ocpp.line import Heard, Line
 from voltgate.ocpp.messages import Call, Result
-from voltgate.ocpp.turns import Bounds, Counts, Turns
+from voltgate.ocpp.counts import Counts
+from voltgate.ocpp.turn_ports import Bounds
+from voltgate.ocpp.turns import Turns
 from voltgate.ocpp.wheel import Wheel
 
 # One at a time, in order, fairly.

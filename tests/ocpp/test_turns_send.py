@@ -6,7 +6,7 @@ import pytest
 
 from tests.ocpp.line import Line
 from voltgate.ocpp.messages import SEND, Call, Result, unheard
-from voltgate.ocpp.turns import Bounds
+from voltgate.ocpp.turn_ports import Bounds
 
 
 def test_a_send_is_sent_while_a_call_is_open() -> None:
