@@ -1,4 +1,4 @@
-"""The catalogue of actions: which exist in a version of OCPP, who sends them, which of them are paid by.
+"""The catalogue of actions: which exist in a version of OCPP, who sends them, which belong to transactions.
 
 Source: OCPP 1.6 edition 2 section 6 and its security whitepaper; OCPP 2.0.1 and 2.1 Part 2 section 1.
 """
@@ -64,31 +64,31 @@ _DOWN_21 = _DOWN_201 | frozenset(
 _BOTH = frozenset({"DataTransfer"})
 
 TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"})
-"""Transaction messages: a station keeps them until they are answered, and somebody is paid by them
+"""Transaction messages: a station keeps them until they are answered, and they are what charging is billed by
 (1.6 section 3.7.1 and errata 3.18; 2.x Part 2 section E)."""
 
 SIGNED = "-Signed"
 """The suffix of a signed message's action (2.x Part 4 section 7)."""
 
 ACTIONS = _UP_16 | _DOWN_16 | _UP_21 | _DOWN_21 | _BOTH
-"""Every action of every version: what may become a label of a metric."""
+"""Every action of every version; only these may become labels of a metric."""
 
 
 def plain_action(action: str) -> str:
-    """Give the action without the suffix of a signed message."""
+    """Return the action without the suffix of a signed message."""
     return action.removesuffix(SIGNED)
 
 
 def is_transaction(action: str) -> bool:
-    """Tell whether somebody is paid by this message, signed or not."""
+    """Return whether this is the action of a transaction message, signed or not."""
     return action in TRANSACTION_ACTIONS or action.removesuffix(SIGNED) in TRANSACTION_ACTIONS
 
 
 def from_stations(version: str) -> frozenset[str]:
-    """Give the actions that a station of `version` ("ocpp1.6" …) may call; of earlier versions those of 1.6."""
+    """Return the actions that a station of `version` ("ocpp1.6" …) may call; for earlier versions those of 1.6."""
     return {"ocpp2.0.1": _UP_201, "ocpp2.0": _UP_201, "ocpp2.1": _UP_21}.get(version, _UP_16) | _BOTH
 
 
 def from_backends(version: str) -> frozenset[str]:
-    """Give the actions that a backend may call at a station of `version`."""
+    """Return the actions that a backend may call at a station of `version`."""
     return {"ocpp2.0.1": _DOWN_201, "ocpp2.0": _DOWN_201, "ocpp2.1": _DOWN_21}.get(version, _DOWN_16) | _BOTH

@@ -1,4 +1,4 @@
-"""How one connection speaks: its version of OCPP, and what to do where the texts contradict each other."""
+"""The dialect of a connection: its version of OCPP, and what to do where the specifications contradict each other."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ class Dialect:
 
     @property
     def modern(self) -> bool:
-        """Tell whether this is OCPP 2.x."""
+        """Whether this is OCPP 2.x."""
         return is_modern(self.version)
 
     @property
     def has_send(self) -> bool:
-        """Tell whether SEND and CALLRESULTERROR exist (2.1)."""
+        """Whether SEND and CALLRESULTERROR exist (2.1)."""
         return self.version == "ocpp2.1"
 
     @property
     def answers_bad_frames(self) -> bool:
-        """Tell whether an unreadable frame is answered."""
+        """Whether a frame that cannot be read is answered."""
         return self.bad_frame == "answer" or (self.bad_frame == "version" and self.modern)
 
     def spell(self, code: str) -> str:
-        """Spell an error code as this version does."""
+        """Return an error code as this version spells it."""
         return spell(code, modern=self.modern)

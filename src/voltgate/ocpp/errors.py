@@ -21,5 +21,5 @@ LONGEST_DESCRIPTION = 255
 
 
 def spell(code: str, *, modern: bool) -> str:
-    """Spell an error code as 2.x does (`modern`) or as 1.x does; a code that neither knows is kept."""
+    """Return an error code as 2.x (`modern`) or 1.x spells it; a code that differs in neither is returned unchanged."""
     return (_TO_2 if modern else _TO_16).get(code, code)

@@ -1,4 +1,4 @@
-"""Where messages carry what they are about: tokens, transactions, connectors, and the numbers that parties mint.
+"""What messages refer to: tokens, transactions, connectors, and the numbers that stations and backends assign.
 
 Source: the message chapters of OCPP 1.6 and of OCPP 2.0.1 and 2.1 Part 2; signed messages: 2.x Part 4 section 7.
 """
@@ -21,14 +21,14 @@ from voltgate.ocpp.messages import UNREADABLE, Call
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Whatever a driver shows to charge: an idTag of 1.6, an idToken of 2.x with its type in `kind`."""
+    """What identifies a driver: an idTag of 1.6, or an idToken of 2.x with its type in `kind`."""
 
     text: str
     kind: str = ""
 
 
 def compact(value: Any) -> bytes:
-    """Write JSON without spaces: stations fail on them (mobilityhouse/ocpp#63)."""
+    """Return JSON without spaces: some stations fail on them (mobilityhouse/ocpp#63)."""
     return msgspec.json.encode(value)
 
 
@@ -40,14 +40,14 @@ class _Gone:
 
 
 GONE = _Gone()
-"""In place of a value: the field is left out."""
+"""Stands for a value in `with_fields`: the field is removed."""
 
 _LONGEST_TOKEN = 255
 """Characters of the longest token of any version (2.1 identifierString)."""
 
 
 def _signed_bytes(call: Call) -> bytes | None:
-    """Give the payload inside a signed call (2.x Part 4 section 7); None when it cannot be read."""
+    """Return the payload inside a signed call (2.x Part 4 section 7); None if it cannot be decoded."""
     signed = call.fields.get("payload")
     if not isinstance(signed, str):
         return None
@@ -58,7 +58,7 @@ def _signed_bytes(call: Call) -> bytes | None:
 
 
 def plain_fields(call: Call) -> dict[str, Any]:
-    """Give a call's fields; of a signed message those that were signed, `{}` when they cannot be read."""
+    """Return a call's fields; of a signed message those that were signed, `{}` if they cannot be decoded."""
     if not call.action.endswith(SIGNED):
         return call.fields
     inside = _signed_bytes(call)
@@ -70,7 +70,7 @@ def plain_fields(call: Call) -> dict[str, Any]:
 
 
 def is_ambiguous(call: Call) -> bool:
-    """Tell whether a name stands twice in an object of a call: two readers may then understand two things."""
+    """Return whether an object of a call has a duplicate name: two parsers may then read two different values."""
     inside = _signed_bytes(call) if call.action.endswith(SIGNED) else None
     return _has_twins(bytes(call.payload)) or (inside is not None and _has_twins(inside))
 
@@ -108,7 +108,7 @@ def _inner(fields: Mapping[str, Any], *path: str) -> Any:
 
 
 def token_of(version: str, call: Call) -> Token | None:
-    """Give the token that a call carries; None when it carries none (2.x: also type NoAuthorization)."""
+    """Return the token that a call carries; None if it carries none (in 2.x also for the type NoAuthorization)."""
     fields = plain_fields(call)
     if not is_modern(version):
         text = _text(fields.get("idTag"))
@@ -123,7 +123,7 @@ def token_of(version: str, call: Call) -> Token | None:
 
 
 def connector_of(version: str, call: Call) -> int | None:
-    """Give the connector (1.6 connectorId) or EVSE (2.x) that a call names; None when it names none."""
+    """Return the connector (1.6 connectorId) or EVSE (2.x) that a call names; None if it names none."""
     fields = plain_fields(call)
     if not is_modern(version):
         return integer(fields.get("connectorId"))
@@ -134,7 +134,7 @@ def connector_of(version: str, call: Call) -> int | None:
 
 
 def transaction_of(version: str, call: Call) -> str | int | None:
-    """Give the transaction that a call names, as it names it: a number in 1.6, a text in 2.x."""
+    """Return the transaction that a call names: a number in 1.6, a string in 2.x; None if it names none."""
     fields = plain_fields(call)
     if not is_modern(version):
         return integer(fields.get("transactionId"))
@@ -143,28 +143,28 @@ def transaction_of(version: str, call: Call) -> str | int | None:
 
 
 def remote_start_of(version: str, call: Call) -> int | None:
-    """Give the number of the remote start that a 2.x call names."""
+    """Return the number of the remote start that a 2.x call names; None if it names none."""
     fields = plain_fields(call)
     found = fields.get("remoteStartId", _inner(fields, "transactionInfo", "remoteStartId"))
     return integer(found) if is_modern(version) else None
 
 
 def reservation_of(version: str, call: Call) -> int | None:
-    """Give the number of the reservation that a call names."""
+    """Return the number of the reservation that a call names; None if it names none."""
     fields = plain_fields(call)
     named = fields.get("reservationId", fields.get("id") if call.action == "ReserveNow" else None)
     return integer(named)
 
 
 def request_of(version: str, call: Call) -> int | None:
-    """Give the number of the request that a call names (`requestId`)."""
+    """Return the number of the request that a call names (`requestId`); None if it names none."""
     return integer(plain_fields(call).get("requestId"))
 
 
 def with_fields(payload: bytes | msgspec.Raw, changes: Mapping[tuple[str, ...], object]) -> bytes:
-    """Change values at paths of nested keys; every other value keeps its bytes and its place.
+    """Return a payload with other values at paths of nested keys; all other values keep their bytes and their order.
 
-    `GONE` leaves a field out; a path that is not there is added. What is no object is given back as it is.
+    `GONE` removes a field; a path that does not exist is added. A payload that is no object is returned unchanged.
     """
     try:
         fields = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])

@@ -1,6 +1,6 @@
-"""The messages of OCPP-J as values, and the one shape of everything that asks or answers: `Handler`.
+"""The messages of OCPP-J as values, and `Handler`, the one signature of everything that makes or answers calls.
 
-A call or reply keeps the bytes it arrived as, so that what needs no change leaves unchanged.
+A call or reply keeps the bytes it arrived as, so that a message that needs no change is sent on unchanged.
 Source: OCPP-J 1.6 section 4; OCPP 2.1 Part 4 section 4.
 """
 
@@ -18,11 +18,11 @@ CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 FOREVER = float("inf")
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What reading a far end's JSON can come to."""
+"""The exceptions that decoding a far end's JSON can raise."""
 
 
 def _fields(payload: bytes | msgspec.Raw) -> dict[str, Any]:
-    """Parse a payload; `{}` for what is not an object, is nested too deeply or holds a number beyond all bounds."""
+    """Return a payload parsed; `{}` if it is no object, is nested too deeply or holds a number that is too large."""
     try:
         parsed = msgspec.json.decode(payload)
     except UNREADABLE:
@@ -31,7 +31,7 @@ def _fields(payload: bytes | msgspec.Raw) -> dict[str, Any]:
 
 
 class Origin(Protocol):
-    """Where a reply arrived, and where a complaint about it goes (2.1, CALLRESULTERROR)."""
+    """The connection on which a reply arrived, and to which a CALLRESULTERROR about it is sent (2.1)."""
 
     name: object
     """Who gives answers here."""
@@ -39,7 +39,7 @@ class Origin(Protocol):
     """The number of the connection."""
 
     def complain(self, message_id: str, text: bytes, stay: int) -> None:
-        """Send the CALLRESULTERROR `text` to the giver of the result `message_id`, if that connection still stands."""
+        """Send the CALLRESULTERROR `text` to the sender of the result `message_id`, if connection `stay` is open."""
 
 
 class Call:
@@ -47,8 +47,8 @@ class Call:
 
     `text` is the whole message as it arrived, `frame` the websocket frame it arrived in (None when there was none that
     can be sent on verbatim), `payload` the JSON of the payload. `at` and `deadline` are seconds on the clock of the
-    event loop; a hop may only shorten the deadline. `asker` is whoever made the call: turns are shared fairly between
-    askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that the call
+    event loop; a hop may only shorten the deadline. `asker` identifies who made the call: turns are shared fairly
+    between askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that the call
     gets instead, None if it may still be sent.
     """
 
@@ -76,7 +76,7 @@ class Call:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The payload, parsed on first use; `{}` for null, for what is not an object and for what cannot be parsed."""
+        """The payload, parsed on first use; `{}` for anything else than an object, null included, and if unreadable."""
         if self._fields is None:
             self._fields = _fields(self.payload)
         return self._fields
@@ -93,15 +93,15 @@ class Call:
 
 
 class CarriedCall(Call):
-    """A call that a carrier brought in another form than OCPP-J's, and that may go on in that form.
+    """A call that a carrier received in another form than OCPP-J, and that may be sent on in that form.
 
-    It has no `text`; its payload is made when somebody asks for it.
+    It has no `text`; its payload is made on first use.
     """
 
     __slots__ = ()
 
     def carry(self, wire: Any, message_id: str) -> None:
-        """Send it on by a wire, under an id: as it came where the wire takes that, else as OCPP-J."""
+        """Send the call on by `wire` under `message_id`: as it arrived if the wire takes that form, else as OCPP-J."""
         raise NotImplementedError
 
 
@@ -119,7 +119,7 @@ class Result:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The payload, parsed; `{}` as in `Call.fields`. Not cached: it is read at most once."""
+        """The payload, parsed; `{}` as in `Call.fields`. It is not cached, because it is read at most once."""
         return _fields(self.payload)
 
     def with_payload(self, payload: bytes | msgspec.Raw) -> Result:
@@ -133,12 +133,12 @@ class Result:
 
 
 class CarriedResult(Result):
-    """A result that a carrier brought in another form, as in `CarriedCall`."""
+    """A result that a carrier received in another form than OCPP-J; see `CarriedCall`."""
 
     __slots__ = ()
 
     def carry(self, wire: Any, message_id: str) -> None:
-        """Send it on by a wire, under an id."""
+        """Send the result on by `wire` under `message_id`."""
         raise NotImplementedError
 
 
@@ -168,7 +168,7 @@ class Error:
 
 
 class Reason(enum.Enum):
-    """Why nobody answered."""
+    """Why a call has no answer of its receiver."""
 
     TIMED_OUT = "timed out"
     GONE = "gone"
@@ -178,7 +178,7 @@ class Reason(enum.Enum):
 
 
 class Unanswered(Error):  # noqa: N818 - OCPP's Error, not Python's
-    """The Error that Voltgate makes up where no usable answer came, so that whoever asked always hears something.
+    """The Error that Voltgate makes itself when no usable answer came, so that every call is answered.
 
     `id` is the message id that the call was sent under, "" when it never was.
     """
@@ -203,14 +203,14 @@ def overloaded() -> Unanswered:
 
 
 Reply: TypeAlias = Result | Error
-"""What a call is answered with; an `Unanswered` is an Error with a reason."""
+"""The answer to a call; an `Unanswered` is an Error with a reason."""
 
 Respond: TypeAlias = Callable[[Reply], None]
 """Called exactly once for each call; may run before the handler returns."""
 
 Handler: TypeAlias = Callable[[Call, Respond], None]
-"""Returns at once; the answer comes through `respond`. A SEND's respond is `unheard`."""
+"""Returns at once; the answer comes through `respond`. The respond of a SEND is `unheard`."""
 
 
 def unheard(reply: Reply) -> None:
-    """Stand in as the respond of a SEND or of a copy: nobody waits for the answer."""
+    """Do nothing: the respond of a SEND and of a copy, whose answers nobody waits for."""

@@ -1,4 +1,4 @@
-"""Refusals: how "no" is said to a backend in the words of each action, as a station would say it."""
+"""Refusals of backends' calls, in the response that each action has for them, as a station would answer."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from voltgate.ocpp.schemas import check
 Manner: TypeAlias = Literal["refused", "not supported"]
 
 _NO = ("Rejected", "Failed", "UnlockFailed", "Unknown", "NotFound", "NoProfiles", "NoFirmware", "NotSupported")
-"""The statuses that say no, the plainest first. The schema of the answer says which of them an action has."""
+"""The statuses that refuse, the most general first. The schema of the response decides which of them an action has."""
 
 
 def refusal(version: str, call: Call, manner: Manner = "refused") -> Result | Error:
-    """Refuse a backend's call: in its own status, item by item, or by a CALLERROR where the answer has no status."""
+    """Return the refusal of a backend's call: item by item, by a status, or a CALLERROR if the response has neither."""
     action = plain_action(call.action)
     item_by_item = _ITEMS.get(action)
     if item_by_item is not None:
@@ -42,7 +42,7 @@ def _status(version: str, action: str, manner: Manner) -> str | None:
 
 
 def acceptance(call: Call) -> Result | None:
-    """Accept a change of configuration keys in the station's place; None for any other call."""
+    """Return a station's acceptance of a change of configuration keys; None for any other call."""
     if call.action == "ChangeConfiguration":
         return Result(call.id, b'{"status":"Accepted"}')
     if call.action == "SetVariables":
@@ -51,7 +51,7 @@ def acceptance(call: Call) -> Result | None:
 
 
 def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
-    """Give a list of tables; what is something else is left out."""
+    """Return the objects in the list `name`; anything else in it is left out."""
     items = fields.get(name)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
@@ -61,7 +61,7 @@ def _named(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def set_results(fields: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """Answer every item of a SetVariables alike."""
+    """Return the response to a SetVariables in which every item has the same status."""
     items = _list(fields, "setVariableData")
     return {"setVariableResult": [{"attributeStatus": status, **_named(item)} for item in items]}
 

@@ -1,7 +1,7 @@
-"""What a payload must look like: the JSON schemas of OCPP 1.6, 2.0.1 and 2.1, each compiled when it is first needed.
+"""Validation of payloads by the JSON schemas of OCPP 1.6, 2.0.1 and 2.1, each compiled when it is first needed.
 
-The schemas are data files of the PyPI package `ocpp`; nothing of its code is used. They are applied as the standard
-means them where the field shows them to be narrower: timestamps in every form that stations send, both spellings of
+The schemas are data files of the PyPI package `ocpp`; none of its code is used. They are relaxed where stations in the
+field send what the standard means to allow and the schema does not: timestamps in every common form, both spellings of
 Celsius, any unit and measurand, empty samples and numbers as values in 1.6 (conformance DT-01, DT-03, DT-04).
 """
 
@@ -54,9 +54,9 @@ class Violation:
 
 
 def check(version: str, action: str, kind: Kind, payload: dict[str, Any] | None) -> Violation | None:
-    """Check a payload against its schema; None when it is in order. `null` counts as `{}` (2.1 Part 4 section 4.1.5).
+    """Return the first violation of its schema by a payload, or None. `null` counts as `{}` (2.1 Part 4 section 4.1.5).
 
-    `version` is "ocpp1.6" or "1.6", and so on. An action that the version has not is a NotImplemented.
+    `version` is "ocpp1.6" or "1.6", and so on. For an action that the version does not have the code is NotImplemented.
     """
     validator = _validator(version, action, kind)
     if validator is None:
@@ -66,7 +66,7 @@ def check(version: str, action: str, kind: Kind, payload: dict[str, Any] | None)
 
 
 def knows(version: str, action: str) -> bool:
-    """Tell whether the version of OCPP has this action at all, whoever sends it."""
+    """Return whether the version of OCPP has this action, in either direction."""
     return _validator(version, action, "request") is not None
 
 
@@ -98,7 +98,7 @@ def _schema(folder: str, action: str, kind: Kind) -> dict[str, Any] | None:
 
 
 def _file_names(folder: str, action: str, kind: Kind) -> tuple[str, ...]:
-    """Name the files that may hold the schema. A SEND has no suffix in 2.1; 1.6 has one for responses only."""
+    """Return the files that may hold the schema. A SEND has no suffix in 2.1; in 1.6 only responses have one."""
     if action.endswith(("Request", "Response")):  # a file's name, never an action's
         return ()
     if kind == "response":
@@ -108,7 +108,7 @@ def _file_names(folder: str, action: str, kind: Kind) -> tuple[str, ...]:
 
 @lru_cache(maxsize=3)
 def _catalogue(folder: str) -> frozenset[str]:
-    """List a folder once: the name of a file is made of what a far end sent, and must not reach the file system."""
+    """Return the files of a folder, read once: names made of what a far end sent must not reach the file system."""
     names = (entry.name for entry in files("ocpp").joinpath(folder, "schemas").iterdir())
     return frozenset(name for name in names if name.endswith(".json"))
 
@@ -131,7 +131,7 @@ def _relax_sample(name: str, field: dict[str, Any]) -> None:
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Walk over every property of a schema, those of its definitions and of its arrays' items included."""
+    """Yield every property of a schema, including those of its definitions and of the items of its arrays."""
     for definition in schema.get("definitions", {}).values():
         yield from _fields(definition)
     for name, field in schema.get("properties", {}).items():

@@ -1,7 +1,7 @@
-"""One timing wheel for the process: what must happen later, without a timer a call.
+"""The timing wheel: deadlines of the whole process, without a timer for each call.
 
-Whoever waits asks to be woken with `at` and looks for itself whether there is still something to do: nothing is ever
-cancelled, so waiting costs one list entry and answering in time costs nothing.
+A callback checks for itself whether there is still something to do: no entry is ever cancelled, so a deadline costs one
+list entry and meeting it costs nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Wake = Callable[[float], None]
-"""Called with the time of the tick; runs at or after the time asked for, within one tick."""
+"""A callback; called with the time of the tick, at most one tick after the time it was registered for."""
 
 
 class Wheel:
-    """Wakes callbacks by time. `tick` is called by whoever owns a clock, every `step` seconds or so."""
+    """Calls callbacks by time. The owner of the clock calls `tick` about every `step` seconds."""
 
     def __init__(self, now: float, step: float = 0.1) -> None:
         self._step = step
@@ -21,7 +21,7 @@ class Wheel:
         self._slots: dict[int, list[Wake]] = {}
 
     def at(self, when: float, wake: Wake) -> None:
-        """Have `wake` called at `when` (seconds, same clock as `tick`); what is already due runs with the next tick."""
+        """Call `wake` at `when` (seconds, same clock as `tick`); if that is past, with the next tick."""
         slot = max(int(when / self._step) + 1, self._next)
         waiting = self._slots.get(slot)
         if waiting is None:
@@ -30,7 +30,7 @@ class Wheel:
             waiting.append(wake)
 
     def tick(self, now: float) -> None:
-        """Wake all that is due. A callback that fails keeps no other from running; failures are raised at the end."""
+        """Call all that is due. Raise an ExceptionGroup of what callbacks raised, once all have been called."""
         last = int(now / self._step)
         failures: list[Exception] = []
         for slot in self._due(last):

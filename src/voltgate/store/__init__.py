@@ -1,5 +1,6 @@
 """The database: what must outlive a process, on SQLite or PostgreSQL."""
 
-from voltgate.store.database import Database, DatabaseSettings, State
+from voltgate.store.database import Database
+from voltgate.store.state import DatabaseSettings, State
 
 __all__ = ["Database", "DatabaseSettings", "State"]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.records import AuditRecord, StoreAway
 from voltgate.store.address import reading
-from voltgate.store.database import FAILURES
+from voltgate.store.failures import FAILURES
 from voltgate.store.tables import audit
 
 _READERS = 2

@@ -4,108 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy import URL, Table, bindparam, delete, exists, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from voltgate.relay.records import (
-    AuditRecord,
-    FactRecord,
-    InvitationRecord,
-    NumberRecord,
-    OwedRecord,
-    Page,
-    Record,
-    RegisterRecord,
-    StoreAway,
-    TransactionRecord,
-)
+from voltgate.relay.records import Page, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
-from voltgate.store.tables import TABLES, audit, facts, invitations, numbers, owed, register, transactions
+from voltgate.store.aging import measure_journal, purge
+from voltgate.store.failures import FAILURES, words
+from voltgate.store.pages import read_pages
+from voltgate.store.pending import Pending
+from voltgate.store.state import Counts, DatabaseSettings, State
+from voltgate.store.tables import register
+from voltgate.store.writing import Writer
 
 log = structlog.get_logger("voltgate.store")
 
-REMEMBERED = 8
-"""Ended transactions of a station that are read with its page."""
 _AT_ONCE = 500
 """Stations whose pages are read with one query."""
-_CHUNK = 1000
-"""Records that are written with one statement: more would keep the loop busy for too long."""
 _SLOWEST = 2000
 """Records a second that a database which works can write."""
 _SHORTEST, _LONGEST = 0.2, 5.0
 """Seconds between two tries while the database is away."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
-_A_DAY = 86400.0
-
-FAILURES = (SQLAlchemyError, OSError, TimeoutError, ConnectionError)
-"""What a database that is away is met with."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseSettings:
-    """What bounds the use of a database.
-
-    `patience` is how many seconds something may take before whoever waits for it is told that it cannot be had;
-    `pending` how many records may wait to be written. Ended transactions and numbers are kept for `keep` seconds, the
-    audit trail for `keep_audit`, what a backend is owed for `keep_owed`.
-    """
-
-    patience: float = 5.0
-    pending: int = 200_000
-    keep: float = 30 * _A_DAY
-    keep_audit: float = 90 * _A_DAY
-    keep_owed: float = 30 * _A_DAY
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a database is. `reason` says why it is away, None when it is not; times are in seconds."""
-
-    reason: str | None
-    pending: int
-    commits: int
-    written: int
-    failures: int
-    dropped: int
-    slowest: float
-    owed: int
-    oldest_owed: float
-
-
-@dataclass(slots=True)
-class _Counts:
-    commits: int = 0
-    written: int = 0
-    failures: int = 0
-    dropped: int = 0
-    slowest: float = 0.0
-    owed: int = 0
-    oldest_owed: float = 0.0
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    then: Callable[[bool], None]
-    serial: int
-    """The number of the last record that it waits for."""
-    timer: asyncio.TimerHandle | None = None
-
-
-_Key = tuple[type[Record], tuple[str | int, ...]]
-_Batch = dict[_Key, tuple[Record, bool]]
-"""What is to be written: for each key the last record, and whether it is struck out."""
 
 
 class Database:
@@ -122,16 +49,13 @@ class Database:
         self._settings = settings or DatabaseSettings()
         self._wall = wall
         self._engine: AsyncEngine | None = None
-        self._pending: _Batch = {}
-        self._serial = 0
-        self._waiters: deque[_Waiter] = deque()
+        self._pending = Pending(self._settings.pending)
         self._readers: dict[str, list[asyncio.Future[Page]]] = {}
         self._wake = asyncio.Event()
-        self._writing = False
         self._reason: str | None = "not opened yet"
-        self._counts = _Counts()
+        self._counts = Counts()
         self._tasks: list[asyncio.Task[None]] = []
-        self._upserts = {kind: _upsert(table, url.drivername) for kind, table in TABLES.items()}
+        self._writer = Writer(url.drivername)
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
@@ -158,7 +82,7 @@ class Database:
                     await schema.upgrade(engine)
             objection = await schema.objection(engine)
         except FAILURES as error:
-            self._is_away(_words(error))
+            self._is_away(words(error))
             raise
         if objection is not None:
             self._is_away(objection)
@@ -176,7 +100,7 @@ class Database:
     async def close(self) -> None:
         """Write what waits, at most for the patience, and end."""
         deadline = self._settings.patience
-        while (self._pending or self._writing) and deadline > 0 and self._tasks:
+        while not self._pending.is_idle and deadline > 0 and self._tasks:
             await asyncio.sleep(0.02)
             deadline -= 0.02
         for task in self._tasks:
@@ -185,8 +109,7 @@ class Database:
         self._tasks = []
         if self._pending:
             log.error("records were not written before the end", records=len(self._pending))
-        for waiter in self._taken_waiters():
-            waiter.then(False)
+        self._pending.close()
         if self._engine is not None:
             with suppress(*FAILURES):
                 await self._engine.dispose()
@@ -207,7 +130,7 @@ class Database:
             counts.commits,
             counts.written,
             counts.failures,
-            counts.dropped,
+            self._pending.dropped,
             counts.slowest,
             counts.owed,
             age,
@@ -217,55 +140,25 @@ class Database:
 
     def put(self, record: Record) -> None:
         """Keep a record, in place of the one with the same key; on disk soon."""
-        self._enter(record, struck=False)
+        self._enter(record, deleted=False)
 
     def strike(self, record: Record) -> None:
-        """Forget the record with this one's key; on disk soon."""
-        self._enter(record, struck=True)
+        """Delete the record with this one's key; on disk soon."""
+        self._enter(record, deleted=True)
 
-    def _enter(self, record: Record, *, struck: bool) -> None:
-        key = (type(record), record.key)
-        if len(self._pending) >= self._settings.pending and key not in self._pending and not self._make_room():
-            self._counts.dropped += 1
-            return
-        self._serial += 1
-        self._pending[key] = (record, struck)
-        self._wake.set()
-
-    def _make_room(self) -> bool:
-        """Drop the oldest line of the audit trail, if there is any to drop."""
-        oldest = next((key for key in self._pending if key[0] is AuditRecord), None)
-        if oldest is None:
-            return False
-        del self._pending[oldest]
-        self._counts.dropped += 1
-        return True
+    def _enter(self, record: Record, *, deleted: bool) -> None:
+        if self._pending.enter(record, deleted=deleted):
+            self._wake.set()
 
     def after(self, then: Callable[[bool], None]) -> None:
         """Call `then(True)` once all that was put so far is on disk, `then(False)` when the patience is over."""
-        if not self._pending and not self._writing:
+        if self._pending.is_idle:
             then(True)
-            return
-        if len(self._pending) >= self._settings.pending or not self._tasks:
+        elif self._pending.is_full or not self._tasks:
             then(False)
-            return
-        waiter = _Waiter(then, self._serial)
-        waiter.timer = asyncio.get_running_loop().call_later(self._settings.patience, self._tell_late, waiter)
-        self._waiters.append(waiter)
-        self._wake.set()
-
-    def _tell_late(self, waiter: _Waiter) -> None:
-        waiter.timer = None
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-            waiter.then(False)
-
-    def _taken_waiters(self) -> list[_Waiter]:
-        waiters, self._waiters = list(self._waiters), deque()
-        for waiter in waiters:
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-        return waiters
+        else:
+            self._pending.wait(then, self._settings.patience)
+            self._wake.set()
 
     async def load(self, station: str) -> Page:
         """Read what is on record of a station, all that was put before included. Raises StoreAway."""
@@ -286,7 +179,7 @@ class Database:
             async with reading(self._engine).connect() as connection:
                 return [RegisterRecord(*row) for row in await connection.execute(select(register))]
         except FAILURES as error:
-            raise StoreAway(_words(error)) from None
+            raise StoreAway(words(error)) from None
 
     # Writing.
 
@@ -314,49 +207,24 @@ class Database:
                 await self._read(engine)
         except (*FAILURES, StoreAway) as error:
             if not isinstance(error, StoreAway):
-                self._is_away(_words(error))
+                self._is_away(words(error))
             self._refuse_readers()
             return False
         return True
 
     async def _write_all(self, engine: AsyncEngine) -> None:
-        """Write all that waits with one commit: what was put together belongs together. Tell who waited for it."""
-        batch, self._pending = self._pending, {}
-        last = self._serial
-        self._writing = True
-        try:
-            await self._write(engine, batch)
-        except BaseException:
-            self._pending = batch | self._pending
-            raise
-        finally:
-            self._writing = False
-        self._tell_written(last)
-
-    def _tell_written(self, last: int) -> None:
-        while self._waiters and self._waiters[0].serial <= last:
-            waiter = self._waiters.popleft()
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-                waiter.then(True)
-
-    async def _write(self, engine: AsyncEngine, batch: _Batch) -> None:
+        """Write all that waits with one commit: what was put together belongs together."""
+        batch, last = self._pending.take()
         began = time.monotonic()
-        async with engine.begin() as connection:
-            for kind, table in TABLES.items():
-                await self._write_kind(connection, kind, table, batch)
+        try:
+            await self._writer.write(engine, batch)
+        except BaseException:
+            self._pending.put_back(batch)
+            raise
         self._counts.commits += 1
         self._counts.written += len(batch)
         self._counts.slowest = max(self._counts.slowest * 0.99, time.monotonic() - began)
-
-    async def _write_kind(self, connection: AsyncConnection, kind: type[Record], table: Table, batch: _Batch) -> None:
-        mine = [(record, struck) for (each, _), (record, struck) in batch.items() if each is kind]
-        kept = [_row(record) for record, struck in mine if not struck]
-        gone = [_key_row(table, record) for record, struck in mine if struck]
-        for rows in _chunks(kept):
-            await connection.execute(self._upserts[kind], rows)
-        for rows in _chunks(gone):
-            await connection.execute(_deletion(table), rows)
+        self._pending.written(last)
 
     # Reading.
 
@@ -364,7 +232,7 @@ class Database:
         while self._readers:
             stations = list(self._readers)[:_AT_ONCE]
             async with reading(engine).connect() as connection:
-                pages = await self._pages(connection, stations)
+                pages = await read_pages(connection, stations, self._wall())
             for station in stations:
                 for future in self._readers.pop(station, ()):
                     if not future.done():
@@ -376,40 +244,6 @@ class Database:
             if not future.done():
                 future.set_exception(StoreAway(self._reason or "the database is away"))
 
-    async def _pages(self, connection: AsyncConnection, stations: list[str]) -> dict[str, Page]:
-        """Read pages. Most stations have nothing on record but facts: what is not there is not read one by one."""
-        there = (await connection.execute(_WHAT_IS_THERE, {"stations": stations})).one()
-        if not any(there):
-            return {station: Page(station) for station in stations}
-        if not any(there[:-1]):
-            found = [FactRecord(*row) for row in await connection.execute(_all_of(facts, stations))]
-            return _sorted_out(stations, [], [], [], found, [])
-        return await self._full_pages(connection, stations)
-
-    async def _full_pages(self, connection: AsyncConnection, stations: list[str]) -> dict[str, Page]:
-        now = self._wall()
-        running = select(transactions).where(transactions.c.station.in_(stations), transactions.c.ended.is_(None))
-        rank = func.row_number().over(partition_by=transactions.c.station, order_by=transactions.c.ended.desc())
-        ranked = (
-            select(transactions, rank.label("rank"))
-            .where(transactions.c.station.in_(stations), transactions.c.ended.is_not(None))
-            .subquery()
-        )
-        columns = [ranked.c[column.name] for column in transactions.c]
-        indebted = select(owed.c.transaction).where(owed.c.station.in_(stations))
-        last = or_(ranked.c.rank <= REMEMBERED, ranked.c.ref.in_(indebted))
-        ended = select(*columns).where(last).order_by(ranked.c.ended)
-        invited = select(invitations).where(invitations.c.station.in_(stations), invitations.c.expires > now)
-        return _sorted_out(
-            stations,
-            [TransactionRecord(*row) for row in await connection.execute(ended)]
-            + [TransactionRecord(*row) for row in await connection.execute(running.order_by(transactions.c.began))],
-            [InvitationRecord(*row) for row in await connection.execute(invited.order_by(invitations.c.expires))],
-            [NumberRecord(*row) for row in await connection.execute(_all_of(numbers, stations).order_by(numbers.c.at))],
-            [FactRecord(*row) for row in await connection.execute(_all_of(facts, stations))],
-            [OwedRecord(*row) for row in await connection.execute(_all_of(owed, stations).order_by(owed.c.seq))],
-        )
-
     # What becomes old.
 
     async def _look_on(self, engine: AsyncEngine) -> None:
@@ -419,93 +253,13 @@ class Database:
             with suppress(*FAILURES):
                 if self._reason is None:
                     async with asyncio.timeout(_LOOK):
-                        await self._look(engine)
+                        self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
                         if looks % 120 == 0:
                             await self.purge()
                     looks += 1
             await asyncio.sleep(_LOOK if looks else 1.0)
 
-    async def _look(self, engine: AsyncEngine) -> None:
-        async with reading(engine).connect() as connection:
-            row = (await connection.execute(select(func.count(), func.min(owed.c.at)))).one()
-        self._counts.owed, self._counts.oldest_owed = int(row[0]), float(row[1] or 0.0)
-
     async def purge(self) -> None:
-        """Forget what is too old, a little at a time. Raises SQLAlchemyError."""
-        now, settings = self._wall(), self._settings
-        await self._purge(owed, owed.c.at, now - settings.keep_owed)
-        await self._purge(transactions, transactions.c.ended, now - settings.keep)
-        await self._purge(numbers, numbers.c.at, now - settings.keep)
-        await self._purge(invitations, invitations.c.expires, now)
-        await self._purge(audit, audit.c.at, now - settings.keep_audit)
-
-    async def _purge(self, table: Table, column: Any, before: float) -> None:
+        """Delete what is too old, a little at a time. Raise SQLAlchemyError."""
         assert self._engine is not None  # noqa: S101 - `open` comes first
-        keys = list(table.primary_key.columns)
-        while True:
-            async with self._engine.begin() as connection:
-                rows = (await connection.execute(select(*keys).where(column < before).limit(_AT_ONCE))).all()
-                names = [key.name for key in keys]
-                if rows:
-                    gone = [{f"key_{n}": value for n, value in zip(names, row, strict=True)} for row in rows]
-                    await connection.execute(_deletion(table), gone)
-            if rows and table is owed:
-                log.error("messages that backends were owed are given up: they are too old", messages=len(rows))
-            if len(rows) < _AT_ONCE:
-                return
-
-
-def _is_there(table: Table) -> Any:
-    return exists(select(1).where(table.c.station.in_(bindparam("stations", expanding=True))))
-
-
-_WHAT_IS_THERE = select(*map(_is_there, (transactions, invitations, numbers, owed, facts)))
-"""Which tables have anything of some stations."""
-
-
-def _words(error: BaseException) -> str:
-    """Say what went wrong, without statements, values and addresses."""
-    cause = getattr(error, "orig", None) or error
-    text = str(cause).partition("\n")[0].rpartition(">: ")[2] or type(cause).__name__
-    return "it does not answer in time" if isinstance(error, TimeoutError) else text[:200]
-
-
-def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, len(rows), _CHUNK):
-        yield rows[start : start + _CHUNK]
-
-
-def _row(record: Record) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
-
-
-def _key_row(table: Table, record: Record) -> dict[str, Any]:
-    return {f"key_{column.name}": getattr(record, column.name) for column in table.primary_key.columns}
-
-
-def _deletion(table: Table) -> Any:
-    statement = delete(table)
-    for column in table.primary_key.columns:
-        statement = statement.where(column == bindparam(f"key_{column.name}"))
-    return statement
-
-
-def _upsert(table: Table, dialect: str) -> Any:
-    """Make the statement that keeps a row in place of the one with the same key."""
-    insert = (sqlite if dialect == SQLITE else postgresql).insert(table)
-    keys = [column.name for column in table.primary_key.columns]
-    others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=others)
-
-
-def _all_of(table: Table, stations: list[str]) -> Any:
-    return select(table).where(table.c.station.in_(stations))
-
-
-def _sorted_out(stations: list[str], *kinds: list[Any]) -> dict[str, Page]:
-    """Give each station its own records."""
-    found: dict[str, list[list[Any]]] = {station: [[] for _ in kinds] for station in stations}
-    for at, records in enumerate(kinds):
-        for record in records:
-            found[record.station][at].append(record)
-    return {station: Page(station, *map(tuple, lists)) for station, lists in found.items()}
+        await purge(self._engine, self._settings, self._wall())

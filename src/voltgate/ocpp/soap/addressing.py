@@ -1,7 +1,7 @@
-"""Readdressing: a message sent on to somebody else, with its body, its identity and its MessageID as they came.
+"""Readdressing: a message sent on to another receiver, with its body, its identity and its MessageID unchanged.
 
-Only the values of To, From and ReplyTo are replaced, and a MessageID that is missing is added, in the bytes as they
-are: the places are found by a parser that counts bytes and stops at the body. Source: WS-Addressing 1.0 section 3.
+Only the values of To, From and ReplyTo are replaced, and a missing MessageID is added, in the bytes themselves: their
+positions are found by a parser that counts bytes and stops at the body. Source: WS-Addressing 1.0 section 3.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNREADABLE = BadEnvelope("ProtocolError", "The header cannot be read")
 
 @dataclass(slots=True)
 class _Span:
-    """One element in the bytes: where its tag begins, and where its content begins and ends."""
+    """The position of one element in the bytes: the start of its tag, and the start and end of its content."""
 
     start: int
     content: int = -1
@@ -30,15 +30,15 @@ class _Span:
 
 
 class _AtBody(Exception):  # noqa: N818 - stops the parser
-    """The header is read."""
+    """Raised at the body, to stop the parser."""
 
 
 class _Doctype(Exception):  # noqa: N818 - as above
-    """The message has a document type."""
+    """Raised at a document type."""
 
 
 class _Places:
-    """Finds the header, the body and the headers to be replaced."""
+    """Finds the positions of the header, of the body and of the headers to be replaced."""
 
     def __init__(self, codec: str) -> None:
         self._parser = parser = expat.ParserCreate(codec, " ")
@@ -51,7 +51,7 @@ class _Places:
         self.body = -1
 
     def find(self, content: bytes) -> bool:
-        """Read as far as the body; False when there is none to be found."""
+        """Parse up to the body; return False if there is none or the message cannot be parsed."""
         try:
             self._parser.Parse(content, True)
         except _AtBody:
@@ -82,7 +82,7 @@ class _Places:
         self._close_tag(self._parser.CurrentByteIndex)
 
     def _close_tag(self, here: int) -> None:
-        """Learn from the first thing behind a start tag where the tag ended."""
+        """Take the position of what follows a start tag as the end of that tag."""
         if self._open is not None:
             self._open.content, self._open = here, None
             self._parser.CharacterDataHandler = self._parser.DefaultHandler = None
@@ -106,11 +106,11 @@ def readdress(
     reply_to: str | None = None,
     message_id: str | None = None,
 ) -> bytes | BadEnvelope:
-    """Replace the values of To, From, ReplyTo and MessageID and keep every other byte; None keeps a header, too.
+    """Return the message with other values of To, From, ReplyTo and MessageID; None keeps a header as it is.
 
-    A header that is missing is added. `message_id` is for a message that came without. `raw` is a message of SOAP 1.2
-    that `envelope.parse` took; a BadEnvelope is one that is read otherwise by another parser, such as one with names
-    of letters that XML did not always allow.
+    Every other byte is kept. A missing header is added. `message_id` is for a message without one. `raw` is a message
+    of SOAP 1.2 that `envelope.parse` accepted; a BadEnvelope is returned for one that the parser used here does not
+    accept, such as one with names of letters that earlier editions of XML did not allow.
     """
     values = zip(_NAMES, (to, sender, reply_to, message_id), strict=True)
     wanted = {name: value for name, value in values if value is not None}
@@ -127,7 +127,7 @@ def readdress(
 
 
 def _changes(content: bytes, codec: str, places: _Places, wanted: dict[str, str]) -> list[tuple[int, int, str]]:
-    """List what to put where: start, end, text."""
+    """Return the replacements: start, end, text."""
     changes = []
     missing = ""
     for name, value in wanted.items():
@@ -163,7 +163,7 @@ def _is_empty(content: bytes, codec: str, span: _Span) -> bool:
 
 
 def _filled(content: bytes, codec: str, span: _Span, text: str) -> tuple[int, int, str]:
-    """Replace what stands inside an element; a tag that closes itself is opened."""
+    """Return the replacement of an element's content; an empty-element tag becomes a pair of tags."""
     if not _is_empty(content, codec, span):
         return span.content, span.end, text
     tag = content[span.start : span.content].decode(codec)

@@ -1,7 +1,7 @@
-"""How the characters of an XML document are encoded, found out before any parser sees it.
+"""Detection of the character encoding of an XML document, before it is parsed.
 
-Only UTF-8, ISO 8859-1 and UTF-16 are read: an encoding in which `<` is no `<`, such as UTF-7, would hide from us
-what it shows to a backend. What the bytes are outweighs what the declaration says of them.
+Only UTF-8, ISO 8859-1 and UTF-16 are accepted: an encoding in which `<` is written otherwise, such as UTF-7, could show
+a backend what it hides from Voltgate. A byte order mark and the first bytes take precedence over the declaration.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FIRST = ((b"<\x00", "utf-16le"), (b"\x00<", "utf-16be"))
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The bytes of a document without byte order mark and padding, where they began, and their encoding."""
+    """The bytes of a document without byte order mark and padding, their offset in the message, and their encoding."""
 
     start: int
     content: bytes
@@ -37,7 +37,7 @@ class Document:
 
     @property
     def utf8(self) -> bytes | None:
-        """The document in UTF-8; None when its bytes are not of its encoding. UTF-8 itself is left to the parser."""
+        """The document in UTF-8; None if its bytes are invalid. UTF-8 itself is checked by the parser."""
         if self.codec == "utf-8":
             return self.content
         try:
@@ -47,7 +47,7 @@ class Document:
 
 
 def document(raw: bytes) -> Document | None:
-    """Find out the encoding of a document; None for one that is not read."""
+    """Return a document with its encoding; None if the encoding is not accepted."""
     for mark, codec in _MARKS:
         if raw.startswith(mark):
             return _stripped(raw, len(mark), codec)
@@ -63,7 +63,7 @@ def document(raw: bytes) -> Document | None:
 
 
 def _stripped(raw: bytes, start: int, codec: str) -> Document:
-    """Take off what stations send around a document: line breaks before it, the zero of a C string behind it."""
+    """Remove what stations send around a document: line breaks before it, the NUL of a C string after it."""
     if codec != "utf-8":
         return Document(start, raw[start:], codec)
     content = raw[start:].lstrip(_PADDING)

@@ -1,6 +1,6 @@
-"""The codec: the body of an envelope as the payload that OCPP-J 1.6 has for it, and back.
+"""The codec: the body of an envelope converted to the payload of OCPP-J 1.6, and back.
 
-1.6 is translated name for name; what 1.2 and 1.5 say otherwise is in `differences`.
+1.6 is converted name for name; how 1.2 and 1.5 differ from it is in `differences`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Payload = dict[str, Any]
 
 
 def decode(envelope: Envelope, assumed: Assumed = ASSUMED) -> Payload | Violation:
-    """Give the payload of a request or response as OCPP-J 1.6 has it.
+    """Return the payload of a request or response as OCPP-J 1.6 has it.
 
-    A Violation is what no two readers would read alike. That everything is there that must be is for the schema to say.
+    A Violation is returned for an ambiguous body. That required fields are present is left to the schema.
     """
     name = f"{envelope.operation}{envelope.kind.capitalize()}"
     try:
@@ -40,9 +40,10 @@ def decode(envelope: Envelope, assumed: Assumed = ASSUMED) -> Payload | Violatio
 def encode(
     version: Version, service: Service, operation: str, kind: Literal["request", "response"], payload: Payload
 ) -> str | NoCounterpart | Violation:
-    """Write the body for a payload of OCPP-J 1.6, as XML with its own namespace.
+    """Return the body for a payload of OCPP-J 1.6, as XML with its own namespace.
 
-    A NoCounterpart is what the version has no operation or no word for, a Violation a payload that is not of its shape.
+    A NoCounterpart is returned if the version lacks the operation or a value, a Violation if the payload has not the
+    shape of the operation.
     """
     if not has(version, service, operation):
         return NoCounterpart(version, operation)

@@ -1,6 +1,6 @@
-"""What 1.2 and 1.5 say otherwise than 1.6: other names, other words, and what has to be made of meter values.
+"""The differences of 1.2 and 1.5 from 1.6: names of elements, values of enumerations, and the form of meter values.
 
-A payload of the older version has been renamed and reworded by the tables here when it reaches the functions here.
+The functions here get a payload of the older version after its names and values were converted by the tables here.
 Source: the WSDLs; OCPP 1.6 edition 2 appendix A ("new in OCPP 1.6").
 """
 
@@ -18,11 +18,11 @@ Payload = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What 1.6 must say and an older version leaves open.
+    """Values that 1.6 requires and an older version does not have.
 
-    `occupied` gives the status of a connector that is Occupied: whoever knows of its transaction knows better. `now`
-    (RFC 3339) and `interval` (seconds, never 0, which some stations take for "without pause") are for a
-    BootNotification that was answered without them, as 1.2 allows; without `now` the time stays missing.
+    `occupied` returns the status in 1.6 of a connector that is Occupied; a caller that knows of transactions can do
+    better than the default. `now` (RFC 3339) and `interval` (seconds, never 0, which some stations take for "without
+    pause") are for the response to a BootNotification without them, as 1.2 allows; without `now` the time is missing.
     """
 
     occupied: Callable[[object], str] = lambda _: "Charging"
@@ -47,7 +47,7 @@ RENAMED: dict[str, dict[str, str]] = {
     },
     "1.6": {},
 }
-"""By version, `<type>.<element>` and its name in 1.6."""
+"""By version: the name in 1.6 of `<type>.<element>`."""
 
 _IN_USE = dict.fromkeys(["Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"], "Occupied")
 _UNLOCKED = {"Accepted": "Unlocked", "Rejected": "UnlockFailed"}
@@ -57,7 +57,7 @@ _REBOOT = {"RebootRequired": "Accepted"}
 
 
 def _errors(version: str, otherwise: str) -> dict[str, str]:
-    """Say every code that the version has not as `otherwise`, but the one that it has under another name."""
+    """Map the codes of 1.6 that the version lacks to `otherwise`, except for the one that it has under another name."""
     newer = WORDS["1.6"]["ChargePointErrorCode"].split()
     lacking = set(newer) - set(WORDS[version]["ChargePointErrorCode"].split())
     return {**dict.fromkeys(lacking, otherwise), "EVCommunicationError": "Mode3Error"}
@@ -70,12 +70,12 @@ READ: dict[str, dict[str, dict[str, str]]] = {
     "1.5": {**_READ_12, "UnitOfMeasure": {"Amp": "A", "Volt": "V"}, "UpdateStatus": {"HashError": "Failed"}},
     "1.6": {},
 }
-"""By version and enumeration, the words that 1.6 has others for."""
+"""By version and enumeration: the values that 1.6 has others for."""
 
 WRITTEN: dict[str, dict[str, Mapping[str, str | None]]] = {
     "1.2": {
         "ChargePointStatus": {**_IN_USE, "Reserved": "Occupied"},
-        # 1.2 has no word for another error: that the connector is Faulted says its status.
+        # 1.2 has no code for other errors: the status of the connector says that it is Faulted.
         "ChargePointErrorCode": _errors("1.2", "NoError"),
         "RegistrationStatus": _PENDING,
         "UnlockStatus": _LOCKED,
@@ -91,13 +91,13 @@ WRITTEN: dict[str, dict[str, Mapping[str, str | None]]] = {
         "ReadingContext": {"Other": None, "Trigger": None},
         "Location": {"Cable": None, "EV": None},
     },
-    # OCPP-J alone has Hertz, and a misspelling that its own errata keep.
+    # Only OCPP-J has Hertz, and a misspelling that its errata keep.
     "1.6": {"UnitOfMeasure": {"Celcius": "Celsius", "Hertz": None}},
 }
-"""By version and enumeration, what a word of 1.6 is there; None leaves the field out."""
+"""By version and enumeration: the value for one of 1.6; None leaves the field out."""
 
 _ENERGY = "Energy.Active.Import.Register"
-"""The measurand of a value that names none (1.6 section 7.43), and what the plain numbers of 1.2 are."""
+"""The measurand of a value that names none (1.6 section 7.43), and of the plain numbers of 1.2."""
 
 _MEASURANDS_15 = frozenset(WORDS["1.5"]["Measurand"].split())
 _UNITS_15 = frozenset(WORDS["1.5"]["UnitOfMeasure"].split()) | frozenset({"A", "V", "Celcius"})
@@ -105,7 +105,7 @@ _WATT_HOURS = {"Wh": 1, "kWh": 1000}
 
 
 def newer(version: str, body: str, payload: Payload, assumed: Assumed) -> Payload:
-    """Make a payload of 1.6 out of one of 1.2 or 1.5, renamed already. `body` is the name of the body's type."""
+    """Return the payload of 1.6 for one of 1.2 or 1.5, renamed already. `body` is the name of the body's type."""
     match body:
         case "BootNotificationResponse":
             return _booted(payload, assumed)
@@ -121,7 +121,7 @@ def newer(version: str, body: str, payload: Payload, assumed: Assumed) -> Payloa
 
 
 def _stopped(payload: Payload) -> Payload:
-    """Join the lists of 1.5, of which there may be several; one without values is none."""
+    """Join the lists of transaction data, of which 1.5 may have several; without any value there is no list."""
     values = [value for data in payload["transactionData"] for value in data.get("meterValue", [])]
     rest = {key: value for key, value in payload.items() if key != "transactionData"}
     return {**rest, "transactionData": values} if values else rest
@@ -133,15 +133,16 @@ def _booted(payload: Payload, assumed: Assumed) -> Payload:
 
 
 def _sampled(value: Payload) -> Payload:
-    """Make the one plain number of 1.2, watt-hours of the register, a sample."""
+    """Return a meter value of 1.2, whose plain number is the register in Wh, with a sample in place of the number."""
     number = value.pop("sampledValue", None)
     return {**value, "sampledValue": [] if number is None else [{"value": str(number)}]}
 
 
 def older(version: str, body: str, payload: Payload) -> Payload:
-    """Make a payload of 1.2 or 1.5, not renamed yet, out of one of 1.6; what the table has not is left to be left out.
+    """Return the payload of 1.2 or 1.5, not renamed yet, for one of 1.6.
 
-    Raises Unfit when the meter values are not the shape of meter values.
+    Fields that the older version lacks are not removed here: they are not written. Raise Unfit if the meter values do
+    not have the shape of meter values.
     """
     match body:
         case "MeterValuesRequest":
@@ -173,7 +174,7 @@ def _objects(value: object, path: str) -> list[Payload]:
 
 
 def _is_in_15(sample: Payload) -> bool:
-    """Tell whether 1.5 can say this. It has no phases: a register of one phase must not pass for the whole meter's."""
+    """Return whether 1.5 has this sample. It has no phases: the register of one phase must not pass for the meter's."""
     measurand, unit = sample.get("measurand", _ENERGY), sample.get("unit", "Wh")
     if not isinstance(measurand, str) or not isinstance(unit, str):
         return False
@@ -182,7 +183,7 @@ def _is_in_15(sample: Payload) -> bool:
 
 
 def _watt_hours(sample: Payload) -> int | None:
-    """Give a sample as 1.2 does, in whole watt-hours of the register; None for what measures anything else."""
+    """Return a sample as 1.2 has it, the register in whole watt-hours; None for any other measurand."""
     factor = _WATT_HOURS.get(str(sample.get("unit", "Wh")))
     plain = sample.get("measurand", _ENERGY) == _ENERGY and sample.get("format", "Raw") == "Raw"
     if factor is None or not plain or "phase" in sample:

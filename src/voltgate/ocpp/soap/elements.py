@@ -1,8 +1,8 @@
-"""The elements of a body, by its shape, as the dictionaries of a payload and back.
+"""Conversion of a body's elements to the dictionaries of a payload and back, by the shape of the body.
 
-Lenient in what it reads: any order, any namespace, unknown elements left out, a number that is none kept as its text,
-so that whoever answers may complain. What two readers could read differently is refused: an element twice that may
-stand once, and an element inside a text.
+Reading is lenient: elements in any order and namespace, unknown elements are ignored, an invalid number is kept as its
+text, so that the receiver can complain. What is ambiguous is refused: an element twice that may occur once, and an
+element inside a text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _is_number = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?", re.ASCII).fullmatch
 _SPECIAL = re.compile("[^\t\n\x20-\x25\x27-\x3b=\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML cannot hold, and what it gives a meaning."""
+"""Characters that XML cannot hold, and those that have a meaning in it."""
 _special = _SPECIAL.search
 _REFERENCES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _IN_QUOTES = str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
@@ -30,7 +30,7 @@ Payload = dict[str, Any]
 
 
 def read(element: _Element, shape: Shape, path: str = "") -> Payload:
-    """Read an element of a shape. Raises Unfit."""
+    """Return the payload of an element of a shape. Raise Unfit."""
     found: Payload = {}
     by_name = shape.by_name
     cut = element.tag.rindex("}") + 1 if element.tag[0] == "{" else 0
@@ -55,7 +55,7 @@ def read(element: _Element, shape: Shape, path: str = "") -> Payload:
 
 
 def _value(element: _Element, field: Field, path: str) -> Any:
-    """Read one element; None for one that says nothing: nil, or an empty number, date or word."""
+    """Return the value of an element; None if it has none: nil, or an empty number, date or word."""
     shape = field.shape
     if shape is not None:
         return _shaped(element, shape, f"{path}/{field.key}")
@@ -82,7 +82,7 @@ def _shaped(element: _Element, shape: Shape, path: str) -> Payload | None:
 
 
 def _nothing(element: _Element) -> str | None:
-    """Tell nil from an empty text."""
+    """Return the value of an element without text: None for nil, else ""."""
     return None if element.get(NIL) in {"true", "1"} else ""
 
 
@@ -91,7 +91,7 @@ def _divided(path: str, field: Field) -> Unfit:
 
 
 def _number(text: str) -> int | float | str:
-    """Read a number as stations write it ("007", "+5", "12345.0"); what is none stays a text."""
+    """Return a number in any form that stations write ("007", "+5", "12345.0"); anything else as its text."""
     if not _is_number(text):
         return text
     whole, _, fraction = text.partition(".")
@@ -110,10 +110,10 @@ def _attributed(element: _Element, shape: Shape, text: Field, path: str) -> Payl
 
 
 def write(payload: Payload, shape: Shape, strict: bool) -> str:
-    """Write the elements of a payload in the order of its shape.
+    """Return the elements of a payload in the order of its shape.
 
-    What the shape has not is left out. `strict`: a word that the version has not raises NoWord; otherwise it is passed
-    on. Raises Unfit.
+    Fields that the shape lacks are left out. Raise NoWord for a word that the version lacks if `strict`; otherwise it
+    is written as it is. Raise Unfit for a payload that does not have the shape.
     """
     parts: list[str] = []
     _elements(parts, payload, shape, strict, "")
@@ -186,7 +186,7 @@ def _as_text(value: Any, field: Field, path: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Write a text as XML; a character that XML cannot hold becomes U+FFFD."""
+    """Return a text escaped for XML; a character that XML cannot hold becomes U+FFFD."""
     if _special(text) is None:
         return text
     return _SPECIAL.sub(lambda found: _REFERENCES.get(found[0], "�"), text)

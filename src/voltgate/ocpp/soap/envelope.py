@@ -1,8 +1,8 @@
-"""An envelope: what a SOAP message says of itself, read from its bytes.
+"""Parsing of SOAP envelopes: headers, version and operation.
 
-Nothing is guessed from raw bytes: version and operation are the body's, the identity is the parsed header's. What two
-readers could read differently is refused, because a backend gets the same bytes: two identities, two actions, an Action
-that speaks of another operation, document types, processing instructions.
+Nothing is guessed from raw bytes: version and operation are taken from the parsed body, the identity from the parsed
+header. An ambiguous message is refused, because a backend gets the same bytes and may read them differently: two
+identities, two actions, an Action of another operation, document types, processing instructions.
 Source: SOAP 1.2 part 1 section 5; SOAP 1.1 section 4; WS-Addressing 1.0 section 3; OCPP-S 1.6 section 3.
 """
 
@@ -33,13 +33,13 @@ LARGEST = 1 << 20
 """Bytes of a message."""
 
 DEEPEST = 32
-"""Elements inside one another; the deepest body of OCPP takes seven."""
+"""Depth of nested elements; the deepest body of OCPP has seven."""
 
 MOST_HEADERS = 256
-"""Elements in the header, at any depth: a signed one has some fifty."""
+"""Elements in the header, at any depth; a signed header has about fifty."""
 
 FEWEST_BYTES = 28
-"""Bytes that an element has on the average, beyond the first `FREE_ELEMENTS`: what is denser says nothing of OCPP."""
+"""Least average size of an element in bytes, beyond the first `FREE_ELEMENTS`; a denser message is not OCPP."""
 
 FREE_ELEMENTS = 4096
 
@@ -79,11 +79,11 @@ _BODIES: dict[str, tuple[Version, Service, str, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A SOAP message that was read.
+    """A parsed SOAP message.
 
-    A missing header is "": a request without MessageID is given one by whoever answers it. `sender` is the address in
-    From, where the station listens; it proves nothing. A fault does not say what it answers: `operation` is "" and
-    `service` nothing to go by, `version` that of its subcode's namespace if that is OCPP's.
+    A missing header is "". `sender` is the address in From, on which the station listens; it is not authenticated. A
+    fault does not name the operation it answers: its `operation` is "", its `service` has no meaning, and its `version`
+    is that of its subcode's namespace if that is one of OCPP.
     """
 
     kind: Kind
@@ -107,9 +107,9 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class BadEnvelope:
-    """A message that cannot be taken, and the fault to answer it with.
+    """A message that is refused, and the fault to answer it with.
 
-    `version`, `edition`, `identity` and `message_id` are what could be read of it; `reason` repeats nothing of it.
+    `version`, `edition`, `identity` and `message_id` are what could be read of it; `reason` contains nothing of it.
     """
 
     subcode: Subcode
@@ -125,8 +125,8 @@ class BadEnvelope:
         return fault(self.subcode, self.reason)
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
-    """Reading ends here."""
+class _Refused(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised to refuse a message; never leaves this module."""
 
     def __init__(self, reason: str, subcode: Subcode = "ProtocolError", version: Version = "1.6") -> None:
         super().__init__(reason)
@@ -134,7 +134,7 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
 
 
 def parse(raw: bytes, largest: int = LARGEST) -> Envelope | BadEnvelope:
-    """Read a message of at most `largest` bytes, already decompressed."""
+    """Parse a message, already decompressed; one of more than `largest` bytes is refused."""
     try:
         root = _tree(raw, largest)
     except _Refused as refused:
@@ -174,7 +174,7 @@ def _tree(raw: bytes, largest: int) -> etree._Element:
 
 
 def _has_doctype(text: bytes) -> bool:
-    """Look where alone a document type may stand, behind the declaration, comments and instructions."""
+    """Return whether a document type follows the declaration, comments and instructions, where alone it is allowed."""
     if b"<!DOCTYPE" not in text:
         return False
     prolog = _prolog(text)
@@ -187,7 +187,7 @@ def _has_instructions(root: etree._Element) -> bool:
 
 
 def _parts(root: etree._Element) -> tuple[etree._Element | None, etree._Element]:
-    """Give the header, if there is one, and the one child of the body."""
+    """Return the header, if there is one, and the only child of the body."""
     if root.tag not in _ENVELOPES:
         raise _Refused("The message is not a SOAP envelope")
     space = root.tag.removesuffix("Envelope")
@@ -201,7 +201,7 @@ def _parts(root: etree._Element) -> tuple[etree._Element | None, etree._Element]
 
 
 def _headers(header: etree._Element) -> dict[str, str]:
-    """Read the headers that OCPP-S has by their local names; others are not looked at."""
+    """Return the headers that OCPP-S uses by their local names; others are ignored."""
     if _is_crowded(header):
         raise _Refused(f"The header holds more than {MOST_HEADERS} elements")
     found: dict[str, str] = {}
@@ -274,7 +274,7 @@ def _filled(
 
 
 def _unknown(tag: str) -> NoReturn:
-    """Tell an operation that does not exist from what is not OCPP at all."""
+    """Raise _Refused: for an unknown operation of OCPP, or for a body that is not OCPP at all."""
     known = SPELLINGS.get(tag[1:].partition("}")[0])
     if known is None:
         raise _Refused("The body is in a namespace that is not OCPP's")
@@ -302,7 +302,7 @@ def _text_at(element: etree._Element, *path: str) -> str:
 
 
 def _at(element: etree._Element, *path: str) -> etree._Element | None:
-    """Give the element at a path of SOAP's own elements, the first where there are several."""
+    """Return the element at a path of SOAP's own elements, the first if there are several; None if there is none."""
     for name in path:
         found = next(element.iterchildren(f"{{{SOAP}}}{name}"), None)
         if found is None:

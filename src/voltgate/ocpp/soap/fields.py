@@ -1,4 +1,4 @@
-"""The shape of a body: which elements a type has, in which order, and what each is called in OCPP-J 1.6."""
+"""The shapes of bodies: the elements of each type, their order, and their names in OCPP-J 1.6."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _WORD = re.compile(r"([=@]?)(\w+)([?*+]?):?(\w*)")
 class Field:
     """One element or attribute.
 
-    `name` is its name in XML, `key` that in the payload; `sort` what it holds, with its `shape` or its `words`. `read`
-    and `written` give what a word is in 1.6, and what a word of 1.6 is here; a None is left out.
+    `name` is its name in XML, `key` that in the payload, `sort` the kind of its content, with its `shape` or the
+    `words` of its enumeration. `read` maps words to those of 1.6, `written` words of 1.6 to those of this version; a
+    field that maps to None is left out.
     """
 
     name: str
@@ -37,14 +38,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A type with elements, or one with a text and attributes (`text` is then the text's field)."""
+    """A type with elements, or one with a text and attributes (`text` is then the field of the text)."""
 
     fields: tuple[Field, ...]
     attributes: tuple[Field, ...] = ()
     text: Field | None = None
     by_name: Mapping[str, Field] = field(init=False)
     lists: tuple[str, ...] = field(init=False)
-    """The keys of the lists that must not be missing from a payload."""
+    """The keys of the required lists: a payload has them even when they are empty."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {field.name: field for field in self.fields})
@@ -52,7 +53,7 @@ class Shape:
 
 
 def _shapes(version: str) -> dict[str, Shape]:
-    """Build every type of a version; a type stands below those that it is made of."""
+    """Return every type of a version by its name."""
     built: dict[str, Shape] = {}
     for name in TYPES[version]:
         _shape(version, name, built)
@@ -87,4 +88,4 @@ def _field(version: str, owner: str, word: str, built: dict[str, Shape]) -> tupl
 
 
 SHAPES: dict[str, dict[str, Shape]] = {version: _shapes(version) for version in TYPES}
-"""The shapes of each version by the names of their types; those of bodies are `<operation>Request` and `…Response`."""
+"""By version, the shapes by the names of their types; those of bodies are `<operation>Request` and `…Response`."""

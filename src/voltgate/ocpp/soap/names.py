@@ -1,4 +1,4 @@
-"""The names of OCPP-S: its versions, its two services and their namespaces, those of SOAP and of WS-Addressing."""
+"""The names of OCPP-S: versions, the two services, and the namespaces of OCPP, SOAP and WS-Addressing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal, TypeAlias
 
 Version: TypeAlias = Literal["1.2", "1.5", "1.6"]
 Service: TypeAlias = Literal["Cs", "Cp"]
-"""The central system's service, which stations call, and the charge point's, which backends call."""
+"""The service of the central system, which stations call, and of the charge point, which backends call."""
 Kind: TypeAlias = Literal["request", "response", "fault"]
 Edition: TypeAlias = Literal["1.1", "1.2"]
-"""The edition of SOAP itself: OCPP-S is 1.2, but there are stations that send 1.1 (SO-14)."""
+"""The edition of SOAP itself: OCPP-S specifies 1.2, but some stations send 1.1 (SO-14)."""
 
 VERSIONS: tuple[Version, ...] = ("1.2", "1.5", "1.6")
 SERVICES: tuple[Service, ...] = ("Cs", "Cp")
@@ -19,7 +19,7 @@ SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
 EDITIONS: dict[str, Edition] = {SOAP: "1.2", SOAP_11: "1.1"}
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{ADDRESSING}/anonymous"
-"""The address of whoever waits for the answer on the connection that the request came on."""
+"""The address of a caller that waits for the response on the connection of its request."""
 FAULT_ACTION = f"{ADDRESSING}/soap/fault"
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
@@ -33,11 +33,11 @@ SUBCODES: dict[Version, str] = {
 """The namespace of a fault's subcodes."""
 
 SUBCODE_VERSIONS: dict[str, Version] = {spelling.removesuffix("/"): version for version, spelling in SUBCODES.items()}
-"""The version of each of these namespaces, without the final slash, which the text of 1.6 omits here, too."""
+"""The version of each of these namespaces, without the final slash, which the text of 1.6 omits here as well."""
 
 
 def namespace(version: Version, service: Service) -> str:
-    """Give the namespace of a service as its WSDL spells it."""
+    """Return the namespace of a service as its WSDL spells it."""
     return f"urn://Ocpp/{service}/{_DATES[version]}/"
 
 
@@ -47,4 +47,4 @@ SPELLINGS: dict[str, tuple[Version, Service]] = {
     for service in SERVICES
     for spelling in (namespace(version, service), namespace(version, service).removesuffix("/"))
 }
-"""The service of each namespace. The text of OCPP-S 1.6 omits the final slash: both spellings count (SO-02)."""
+"""The service of each namespace. The text of OCPP-S 1.6 omits the final slash: both spellings are accepted (SO-02)."""

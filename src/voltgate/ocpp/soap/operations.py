@@ -1,4 +1,4 @@
-"""The catalogue of operations: which exist in a version of OCPP-S, who serves them, and their WS-Addressing actions.
+"""The catalogue of operations: which a version of OCPP-S has, in which service, and their WS-Addressing actions.
 
 Source: the WSDLs of 1.2, 1.5 and 1.6.
 """
@@ -42,19 +42,19 @@ _PORTS = {"Cs": "CentralSystemService", "Cp": "ChargePointService"}
 
 
 def operations(version: Version, service: Service) -> frozenset[str]:
-    """Give the operations that a service has: 18 in 1.2, 24 in 1.5 and 28 in 1.6, DataTransfer counted once."""
+    """Return the operations of a service. Both together have 18 in 1.2, 24 in 1.5 and 28 in 1.6 (DataTransfer once)."""
     return _OPERATIONS[version, service]
 
 
 def has(version: Version, service: Service, operation: str) -> bool:
-    """Tell whether the service has the operation; the eleven of the security extension have no SOAP form."""
+    """Return whether the service has the operation; the eleven of the security extension have no SOAP form."""
     return operation in _OPERATIONS[version, service]
 
 
 def wsa_action(version: Version, service: Service, operation: str, kind: Kind) -> str:
-    """Give the value of the header Action.
+    """Return the value of the header Action.
 
-    The WSDL of 1.2 names no action for its answers, so that stacks send the default one of WS-Addressing.
+    The WSDL of 1.2 names no action for its responses, so SOAP stacks send the default of WS-Addressing.
     """
     if kind == "request":
         return f"/{operation}"
@@ -64,6 +64,6 @@ def wsa_action(version: Version, service: Service, operation: str, kind: Kind) -
 
 
 def means(action: str, operation: str) -> bool:
-    """Tell whether a header Action speaks of the operation, in whatever form: fully qualified, quoted, or short."""
+    """Return whether a header Action names the operation, in any form: fully qualified, quoted, or short."""
     last = action.strip("\"' \t\r\n").rpartition("/")[2]
     return last.removesuffix("Request").removesuffix("Response") == operation

@@ -1,9 +1,9 @@
-"""Templates: an envelope that begins with the same bytes as one that was parsed says the same.
+"""Templates: an envelope that begins with the same bytes as a parsed one has the same headers and operation.
 
-The envelopes of one station differ in their MessageID and their bodies. What was parsed once is compared from then on,
-byte by byte, up to and with the start tag of the operation; nothing is ever read out of bytes that no parser has seen.
-What stands behind that tag can then be only the operation's own content: whatever could be a header, another operation
-or a document type is left to the parser.
+The envelopes of one station differ in their MessageID and their bodies. The bytes of a parsed envelope, up to and
+including the start tag of the operation, are compared with those of later ones; nothing else is read out of bytes that
+were not parsed. What follows that tag can then only be the content of the operation: an envelope with anything that
+could be a header, another operation or a document type is left to the parser.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from voltgate.ocpp.soap.envelope import DEEPEST, Envelope
 from voltgate.ocpp.soap.names import ANONYMOUS
 
 _MOST_WAYS = 8
-"""Backends, with their addresses, that the envelopes of one template go on to."""
+"""Pairs of addresses that the envelopes of one template are sent on to."""
 _tags = re.compile(rb"<(/)|<[^<>\"'/]*(/)>|<").findall
-"""Finds tags: whether it is an end tag, whether an empty element; one with attributes is taken for a start tag."""
+"""Finds tags: whether it is an end tag, whether an empty element; a tag with attributes counts as a start tag."""
 _id_at = re.compile(rb"[!#-%(-;=?-~]{1,120}(?=<)").match
-"""Finds a MessageID: plain characters, none of which XML gives a meaning to."""
+"""Finds a MessageID of plain characters, none of which has a meaning in XML."""
 _rest_of_tag = re.compile(rb"(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>").match
-"""Finds the end of a start tag: a `>` that stands in an attribute is none."""
+"""Finds the end of a start tag; a `>` inside an attribute is not the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An envelope that fits: its MessageID and RelatesTo ("" when it has none), and where its content begins."""
+    """An envelope that matches: its MessageID and RelatesTo ("" if it has none), and the offset of its content."""
 
     message_id: str
     relates_to: str
@@ -37,17 +37,17 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What envelopes have in common: the pieces between their ids, and how they end. `envelope` is the parsed one."""
+    """The bytes that envelopes share: the pieces between their ids, and their end. `envelope` is the parsed one."""
 
     envelope: Envelope
     pieces: tuple[bytes, ...]
     names: tuple[str, ...]
     end: bytes
     ways: dict[tuple[str, str], Forwarding | None] = field(default_factory=dict, compare=False, repr=False)
-    """How its envelopes go on, by the addresses that they get."""
+    """How its envelopes are sent on, by the addresses To and From that they get."""
 
     def forwarded(self, raw: bytes, match: Match, to: str, sender: str) -> bytes | None:
-        """Write an envelope as it goes on to somebody else; None when it has to be looked at as a whole."""
+        """Return an envelope with other addresses; None if it has to be parsed and readdressed as a whole."""
         key = (to, sender)
         if key not in self.ways:
             if len(self.ways) >= _MOST_WAYS:
@@ -57,7 +57,7 @@ class Template:
         return None if way is None else way.written(raw, match)
 
     def match(self, raw: bytes) -> Match | None:
-        """Read an envelope that says the same; None: ask the parser."""
+        """Return the ids of an envelope that matches; None if it has to be parsed."""
         pieces = self.pieces
         if not raw.startswith(pieces[0]) or not raw.endswith(self.end):
             return None
@@ -74,7 +74,7 @@ class Template:
         return Match(found["MessageID"], found["RelatesTo"], at)
 
     def _is_content(self, raw: bytes, at: int) -> bool:
-        """Tell whether all that follows is the content of one operation, if it is XML at all."""
+        """Return whether the rest can only be the content of one operation, if it is well-formed XML."""
         if raw[at - 2 : at] == b"/>":
             return len(raw) == at + len(self.end)
         closing = b"Request" if self.envelope.kind == "request" else b"Response"
@@ -89,7 +89,7 @@ class Template:
 
 
 def _deepest(content: bytes) -> int:
-    """Count how many elements of a content stand inside one another: at least as many as there are."""
+    """Return an upper bound of the depth of nested elements."""
     depth = deepest = 0
     for closes, is_empty in _tags(content):
         depth += -1 if closes else not is_empty
@@ -98,7 +98,7 @@ def _deepest(content: bytes) -> int:
 
 
 def template(raw: bytes, envelope: Envelope) -> Template | None:
-    """Make the template of an envelope that was parsed; None for one that is written in an unusual way."""
+    """Return the template of a parsed envelope; None for one that is written in an unusual way."""
     found = document(raw)
     if found is None or found.codec != "utf-8" or found.start or b"<!" in raw or raw.rfind(b"<?") > 0:
         return None
@@ -125,14 +125,14 @@ def template(raw: bytes, envelope: Envelope) -> Template | None:
 
 
 def _end(raw: bytes, content: int, closes: int) -> bytes:
-    """Give how the envelope ends: the end tags of operation, body and envelope; of two for an empty operation."""
+    """Return the end of the envelope: the end tags of operation, body and envelope; of the last two after `/>`."""
     if raw[content - 2 : content] == b"/>":
         return raw[content:]
     return raw[closes:] if closes >= content else raw[content:]
 
 
 def _content_of(raw: bytes, envelope: Envelope) -> int | None:
-    """Find the end of the operation's start tag."""
+    """Return the offset of the end of the operation's start tag; None if it is not found, or not unique."""
     body = envelope.body
     name = str(body.tag).rpartition("}")[2]
     tag = (f"<{body.prefix}:{name}" if body.prefix else f"<{name}").encode()
@@ -141,10 +141,10 @@ def _content_of(raw: bytes, envelope: Envelope) -> int | None:
 
 
 def _place_of(raw: bytes, name: str, value: bytes) -> int | None:
-    """Find where an id stands, in its own element and nowhere else; None when it is written in another way there.
+    """Return the offset of an id in its own element; None if it occurs elsewhere too, or is written otherwise.
 
-    What stands there may differ from one envelope to the next: were it another element that says the same, a
-    chargeBoxIdentity, a station would go on under whatever name it likes.
+    The bytes there may differ from one envelope to the next: were they those of another element with the same text,
+    such as chargeBoxIdentity, a station could take any identity.
     """
     tags = name.encode()
     if raw.count(tags) != 2 or raw.count(b">" + value + b"<") != 1 or not _is_plain(value):
@@ -159,18 +159,18 @@ def _is_plain(value: bytes) -> bool:
 
 @dataclass(slots=True)
 class Forwarding:
-    """A template as it goes on: with other addresses, and everything else as it came."""
+    """The bytes of a template with other addresses, before and after its MessageID."""
 
     before: bytes
     after: bytes
 
     def written(self, raw: bytes, match: Match) -> bytes:
-        """Write the envelope of a match."""
+        """Return the envelope of a match, with the content of `raw`."""
         return b"".join((self.before, match.message_id.encode(), self.after, raw[match.content :]))
 
 
 def forwarding(raw: bytes, made: Template, to: str, sender: str) -> Forwarding | None:
-    """Find out how envelopes of a template go on, by one of them; None for those that nothing is known of."""
+    """Return how envelopes of a template are sent on, derived from one of them; None if they cannot be."""
     if made.names != ("MessageID",):
         return None
     readdressed = readdress(raw, to=to, sender=sender or None, reply_to=ANONYMOUS)

@@ -1,12 +1,12 @@
-"""Unfit and NoCounterpart: what keeps a body from becoming a payload, or a payload a body."""
+"""Reasons for which a body or a payload cannot be converted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 
-class Unfit(Exception):  # noqa: N818 - what the far end sent does not fit; inside the codec only
-    """A body or payload is not of its shape; the codec answers with a Violation instead."""
+class Unfit(Exception):  # noqa: N818 - a fault of the far end; never leaves the codec
+    """A body or payload does not have the shape of its type; the codec returns a Violation for it."""
 
     def __init__(self, code: str, description: str, path: str) -> None:
         super().__init__(description)
@@ -16,12 +16,12 @@ class Unfit(Exception):  # noqa: N818 - what the far end sent does not fit; insi
 
 
 class NoWord(Exception):  # noqa: N818 - as above
-    """The version has no word for a value; the codec answers with a NoCounterpart instead."""
+    """The version has no equivalent of a value; the codec returns a NoCounterpart for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoCounterpart:
-    """What was to be said does not exist in that version: to be answered NotSupported, or not to be sent."""
+    """An operation or value that the version does not have: a request is answered NotSupported, or not sent."""
 
     version: str
     what: str

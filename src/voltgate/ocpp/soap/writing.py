@@ -1,6 +1,6 @@
 """Writing envelopes: requests, responses and faults as the samples of OCPP-S have them.
 
-Every value is escaped here; a body is what `codec.encode` gave. A header whose value is "" is left out.
+Every value is escaped here; a body is what `codec.encode` returned. A header whose value is "" is left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONTENT_TYPES: dict[Edition, str] = {"1.1": "text/xml; charset=utf-8", "1.2": "a
 """The media type of each edition (SOAP 1.1 section 6, SOAP 1.2 part 2 section 7)."""
 
 CONTENT_TYPE = CONTENT_TYPES["1.2"]
-"""That of the edition which OCPP-S is written for."""
+"""The media type of the edition that OCPP-S is specified for."""
 
 _STARTS: dict[Edition, str] = {
     edition: f'<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="{space}" xmlns:wsa="{ADDRESSING}">'
@@ -47,7 +47,7 @@ def request(
     reply_to: str = ANONYMOUS,
     edition: Edition = "1.2",
 ) -> bytes:
-    """Write a request of either direction. `sender` is where the caller itself listens."""
+    """Return a request of either direction. `sender` is the address on which the caller itself listens."""
     must = _MUSTS[edition]
     tag = f'o:chargeBoxIdentity xmlns:o="{namespace(version, service)}"{must}'
     head = (
@@ -71,7 +71,7 @@ def response(
     to: str = ANONYMOUS,
     edition: Edition = "1.2",
 ) -> bytes:
-    """Write the answer to the request whose MessageID was `relates_to`."""
+    """Return the response to the request whose MessageID was `relates_to`."""
     action = wsa_action(version, service, operation, "response")
     return _envelope(edition, _answer(edition, action, message_id, relates_to, to), body)
 
@@ -85,7 +85,7 @@ def fault(
     to: str = ANONYMOUS,
     edition: Edition = "1.2",
 ) -> bytes:
-    """Write a fault; its subcode stands in the namespace that the version has for subcodes."""
+    """Return a fault, with its subcode in the namespace that the version has for subcodes."""
     body = _fault_11(said) if edition == "1.1" else _fault(version, said)
     return _envelope(edition, _answer(edition, FAULT_ACTION, message_id, relates_to, to), body)
 

@@ -1,0 +1,84 @@
+"""A gateway in the foreground: its signals, what it prints, and how many files it may open."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from voltgate import __version__
+from voltgate.app.process import Running, serve
+from voltgate.config import Loaded, read
+from voltgate.telemetry import logs
+
+log = structlog.get_logger("voltgate")
+
+
+def run(path: Path | None) -> int:
+    """Run a gateway in the foreground until SIGTERM or SIGINT. Raises ConfigErrors and OSError.
+
+    Without `path` the usual files are looked for. Returns the exit code.
+    """
+    loaded = read(path, os.environ)
+    logs.configure(loaded.config.log.level, loaded.config.log.format)
+    for warning in loaded.warnings:
+        log.warning("configuration", problem=str(warning))
+    _raise_file_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_foreground(loaded))
+        except* OSError as errors:
+            raise errors.exceptions[0] from None
+    return 0
+
+
+async def _foreground(loaded: Loaded) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    with _signals(stop, reload):
+        await serve(loaded, _announce, stop, reload)
+
+
+def _announce(running: Running) -> None:
+    where = ", ".join((*running.stations, *running.soap))
+    http = f"; API, health and metrics on {running.http}" if running.http else ""
+    source = f"by {running.source}" if running.source else "without a configuration file"
+    print(f"voltgate {__version__} listens for stations on {where}{http} ({source})", flush=True)  # noqa: T201
+    if not running.backends:
+        print(  # noqa: T201
+            "No backend is configured, so every station is refused. Write a voltgate.toml: "
+            "examples/one-backend.toml is a start.",
+            flush=True,
+        )
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        if stop.is_set():
+            os._exit(130)  # the second signal: now
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+def _raise_file_limit() -> None:
+    """Ask for as many open files as the system allows: a station takes two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

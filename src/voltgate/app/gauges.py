@@ -1,0 +1,55 @@
+"""Where the numbers of /metrics come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from voltgate.app.composition import Composition
+from voltgate.store import Database
+from voltgate.telemetry.metrics import Gauges, Sources
+
+
+def sources_of(parts: Composition) -> Sources:
+    """Return the sources of a process's metrics; they are read at each scrape."""
+    gateway, listeners, soap = parts.gateway, parts.listeners, parts.soap
+    register = parts.surroundings.register
+    return Sources(
+        lambda: list(gateway.snapshot.backends.values()),
+        parts.counts,
+        lambda: {**listeners.refusals(), **gateway.refusals},
+        lambda: _gauges(parts),
+        {"station": listeners.counts, "backends": parts.dialler.counts},
+        parts.event_counts,
+        lambda: _store_numbers(parts.database),
+        lambda: {name: len(each) for name, each in register.claims.holdings.items()},
+        lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
+    )
+
+
+def _gauges(parts: Composition) -> Gauges:
+    sessions = parts.gateway.sessions.values()
+    turns = [turns for session in sessions for turns in (session.turns, *(leg.turns for leg in session.legs.values()))]
+    return Gauges(
+        len(sessions),
+        parts.listeners.handshakes(),
+        sum(each.waiting_calls for each in turns),
+        sum(each.open_calls for each in turns),
+        len(parts.wheel),
+    )
+
+
+def _store_numbers(database: Database | None) -> Mapping[str, float]:
+    if database is None:
+        return {}
+    state = database.state
+    return {
+        "up": float(state.reason is None),
+        "pending_records": state.pending,
+        "commits_total": state.commits,
+        "records_written_total": state.written,
+        "failures_total": state.failures,
+        "records_dropped_total": state.dropped,
+        "slowest_commit_seconds": state.slowest,
+        "owed_messages": state.owed,
+        "owed_oldest_seconds": state.oldest_owed,
+    }

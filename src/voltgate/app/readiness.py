@@ -1,0 +1,48 @@
+"""What /readyz answers: whether stations can come in, and how each part is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voltgate.app.active import ActiveConfiguration
+from voltgate.app.composition import Composition
+from voltgate.store import Database
+
+
+class Readiness:
+    """The readiness of one process, read at each request. `stopping` is set by the process when it drains."""
+
+    def __init__(self, parts: Composition, active: ActiveConfiguration) -> None:
+        self._parts = parts
+        self._active = active
+        self.stopping = False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the body of the response."""
+        gateway, listeners, active = self._parts.gateway, self._parts.listeners, self._active
+        return {
+            "ready": not self.stopping,
+            "stations": {
+                "connected": len(gateway.sessions),
+                "listeners": [*listeners.addresses(), *listeners.soap_addresses()],
+            },
+            "backends": {
+                name: {"legs": backend.legs, "up": backend.up} for name, backend in gateway.snapshot.backends.items()
+            },
+            "store": _store_state(self._parts.database),
+            "configuration": {
+                "file": str(active.loaded.source) if active.loaded.source else None,
+                "changes": active.changes,
+                "problems": list(active.problems),
+            },
+        }
+
+
+def _store_state(database: Database | None) -> dict[str, Any]:
+    """Return how the database is. It does not decide on readiness: stations of one backend are answered without it."""
+    if database is None:
+        return {"status": "off"}
+    state = database.state
+    owed = {"messages": state.owed, "oldest_seconds": round(state.oldest_owed)}
+    status = {"status": "ok"} if state.reason is None else {"status": "away", "reason": state.reason}
+    return status | {"waiting_records": state.pending, "owed": owed}

@@ -1,0 +1,50 @@
+"""What bounds the use of a database, and how it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_A_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """What bounds the use of a database.
+
+    `patience` is how many seconds something may take before its caller is told that it cannot be had; `pending` how
+    many records may wait to be written. Ended transactions and numbers are kept for `keep` seconds, the audit trail for
+    `keep_audit`, what a backend is owed for `keep_owed`.
+    """
+
+    patience: float = 5.0
+    pending: int = 200_000
+    keep: float = 30 * _A_DAY
+    keep_audit: float = 90 * _A_DAY
+    keep_owed: float = 30 * _A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a database is. `reason` is why it is away, None when it is not; times are in seconds."""
+
+    reason: str | None
+    pending: int
+    commits: int
+    written: int
+    failures: int
+    dropped: int
+    slowest: float
+    owed: int
+    oldest_owed: float
+
+
+@dataclass(slots=True)
+class Counts:
+    """What is counted for `State`; `oldest_owed` is in seconds since 1970."""
+
+    commits: int = 0
+    written: int = 0
+    failures: int = 0
+    slowest: float = 0.0
+    owed: int = 0
+    oldest_owed: float = 0.0
