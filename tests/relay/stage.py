@@ -13,6 +13,7 @@ from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.turns import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings
+from voltgate.relay.carrier import DialContext
 from voltgate.relay.events import Event
 from voltgate.relay.leg import Leg
 from voltgate.relay.permit import FULL
@@ -108,8 +109,14 @@ class Line:
         self.sent: list[bytes] = []
         self.closed: tuple[int, str] | None = None
         self.pauses = 0
+        self.subprotocol: str | None = None
+        self.shared = False
 
     # The wire.
+
+    def start(self, receiver: Receiver) -> None:
+        """Bring messages to a receiver."""
+        self.receiver = receiver
 
     def send(self, text: bytes, frame: bytes | None = None) -> None:
         """Take a message of the relay."""
@@ -191,7 +198,6 @@ class FarBackend:
         self.dials.clear()
         line = Line(self._stage)
         self.lines.append(line)
-        line.receiver = leg
         leg.opened(line)
         return line
 
@@ -256,7 +262,11 @@ class Stage:
         if opened:
             self.open()
 
-    def _dial(self, leg: Leg) -> None:
+    def _dial(
+        self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool
+    ) -> None:
+        assert offer == (self._version,)
+        assert answering is (leg.name in self.session.plans.answering)
         far = self.far[leg.name]
         far.dialled += 1
         far.dials.append(leg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote
 
 from voltgate.ocpp.actions import TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.dialect import SUBPROTOCOLS
@@ -45,13 +46,33 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address of a backend. The scheme of its URL picks the carrier; `how` is what only that carrier looks into.
+
+    The URL holds `{station}` where the station's identity goes, if anywhere.
+    """
+
+    url: str
+    how: object = None
+
+    @property
+    def scheme(self) -> str:
+        """What picks the carrier: "wss", "http", "local" …."""
+        return self.url.partition(":")[0].lower()
+
+    def address(self, identity: str) -> str:
+        """Return the URL for one station: its identity is one percent-encoded segment of the path."""
+        return self.url.replace("{station}", quote(identity, safe=""))
+
+
+@dataclass(frozen=True, slots=True)
 class BackendSettings:
     """What the configuration says of a backend, as far as the relay needs it.
 
     `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
     `then` says which of refusing and closing follows a wait in vain. `deliver`: what is copied to it goes through the
-    journal as far as `owed` names it, or is dropped when it is away. `dialling` holds what the carrier needs and the
-    relay does not look into: two backends are the same only when that is equal too.
+    journal as far as `owed` names it, or is dropped when it is away. `endpoints` are its addresses, the preferred one
+    first: two backends are the same only when these are equal too.
     """
 
     name: str
@@ -68,7 +89,7 @@ class BackendSettings:
     owed: frozenset[str] = TRANSACTION_ACTIONS
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
     permit: Permit | None = None
-    dialling: object = None
+    endpoints: tuple[Endpoint, ...] = ()
 
     def bounds(self, patience: float) -> Bounds:
         """Bound the turns towards this backend; `patience` is how long its own calls may take, in seconds."""

@@ -64,6 +64,23 @@ class LegDown:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierUp:
+    """The connection to a backend that carries many stations is open. `first` is false when it came back."""
+
+    backend: str
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierDown:
+    """The connection to a backend that carries many stations was lost, or could not be opened. `retry` as in LegDown."""
+
+    backend: str
+    reason: str
+    retry: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StationMoved:
     """A connected station was moved to another route."""
 
@@ -148,6 +165,8 @@ Event: TypeAlias = (
     | StationWent
     | LegUp
     | LegDown
+    | CarrierUp
+    | CarrierDown
     | StationMoved
     | TransactionBegan
     | GivenUp

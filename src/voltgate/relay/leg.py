@@ -12,6 +12,7 @@ from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.messages import FOREVER, Call, CarriedResult, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.backend import Backend
+from voltgate.relay.carrier import DialContext, DialledWire
 from voltgate.relay.events import LegDown, LegUp
 from voltgate.relay.journal import Delivery, Item
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from voltgate.relay.book import Transaction
     from voltgate.relay.ledger import Asked, Content
     from voltgate.relay.session import Session
-    from voltgate.relay.wire import Wire
 
 _STEADY = 10.0
 """Seconds that a link must last before its next loss counts as the first failure again."""
@@ -43,8 +43,13 @@ class State(enum.Enum):
 class Dial(Protocol):
     """Opens a leg's link; ends in `Leg.opened` or `Leg.failed`."""
 
-    def __call__(self, leg: Leg) -> None:
-        """Start, and return at once."""
+    def __call__(
+        self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool
+    ) -> None:
+        """Start, and return at once.
+
+        `offer` names the versions that may be spoken; `answering` says whether the backend answers the station.
+        """
 
 
 class Leg:
@@ -80,7 +85,7 @@ class Leg:
         )
         self.received = self.turns.receive
         """Takes one message of the backend: bound once, a call less for each message."""
-        self._wire: Wire | None = None
+        self._wire: DialledWire | None = None
         self._failures = 0
         self._since = session.ports.clock()
         self._due = FOREVER
@@ -115,7 +120,7 @@ class Leg:
         return 0.0 if self.state is State.UP else self.session.ports.clock() - self._since
 
     @property
-    def wire(self) -> Wire | None:
+    def wire(self) -> DialledWire | None:
         """The link to the backend, while it is open."""
         return self._wire
 
@@ -190,10 +195,12 @@ class Leg:
 
     def _dial(self) -> None:
         self.state = State.DIALLING
-        self.session.ports.dial(self)
+        session = self.session
+        answering = self.name in session.plans.answering
+        session.ports.dial(self, session.dial_context, (session.dialect.version,), answering=answering)
 
-    def opened(self, wire: Wire) -> None:
-        """Take the link that was dialled. It must not bring anything before this returns."""
+    def opened(self, wire: DialledWire) -> None:
+        """Take the link that was dialled, and start it."""
         if self.state is State.ENDED:
             wire.close(1001, "The station has gone")
             return
@@ -208,9 +215,11 @@ class Leg:
         session.leg_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
         first = self._boot_to_replay()
         self.turns.connect(wire, self._since, first)
-        session.ports.listen(LegUp(session.identity, self.name, not back))
+        if not wire.shared:
+            session.ports.listen(LegUp(session.identity, self.name, not back))
         if self._delivery is not None:
             self._delivery.pump(self._since)
+        wire.start(self)
 
     def _boot_to_replay(self) -> Call | None:
         """Give the station's last BootNotification, for a backend that has not heard it on this link."""
@@ -227,10 +236,10 @@ class Leg:
         """Take an answer of the backend that did not come as text."""
         self.turns.replied(reply, now)
 
-    def failed(self, reason: str) -> None:
-        """Hear that dialling came to nothing."""
+    def failed(self, reason: str, *, shared: bool = False) -> None:
+        """Take notice that dialling came to nothing; `shared` when the carrier reports that for all its stations."""
         if self.state is not State.ENDED:
-            self._down(reason)
+            self._down(reason, shared=shared)
 
     def lost(self, code: int, reason: str) -> None:
         """Hear that the link has ended."""
@@ -239,6 +248,7 @@ class Leg:
         now = self.session.ports.clock()
         self.state = State.AWAY
         self.backend.up -= 1
+        shared = self._wire is not None and self._wire.shared
         self._wire = None
         if now - self._since >= _STEADY:
             self._failures = 0
@@ -246,7 +256,7 @@ class Leg:
         self._unpause()
         self.turns.disconnect(now)
         if self.state is State.AWAY:  # whoever heard that it was not answered may have ended the session
-            self._down(f"closed {code} {reason}".strip())
+            self._down(f"closed {code} {reason}".strip(), shared=shared)
 
     def writable(self, yes: bool) -> None:
         """Hold back calls while the backend does not read, and stop reading the station if this backend answers it."""
@@ -266,7 +276,7 @@ class Leg:
             self._asks_pause = False
             self.session.resume()
 
-    def _down(self, reason: str) -> None:
+    def _down(self, reason: str, *, shared: bool) -> None:
         session = self.session
         self.state = State.AWAY
         self._failures += 1
@@ -275,7 +285,8 @@ class Leg:
             retry = 0.0 if session.held else retry
             self._due = session.ports.clock() + retry
             session.ports.wheel.at(self._due, self._try_again)
-        session.ports.listen(LegDown(session.identity, self.name, reason, retry))
+        if not shared:
+            session.ports.listen(LegDown(session.identity, self.name, reason, retry))
         if self._delivery is not None:
             self._delivery.down()
         session.leg_down(self)

@@ -15,6 +15,7 @@ from voltgate.ocpp.wheel import Wheel
 from voltgate.relay import standin
 from voltgate.relay.backend import Backend
 from voltgate.relay.book import Book
+from voltgate.relay.carrier import DialContext, DialledWire
 from voltgate.relay.commands import command
 from voltgate.relay.events import Listen, StationMoved, StationWent
 from voltgate.relay.journal import JournalSettings
@@ -27,6 +28,9 @@ from voltgate.relay.wire import Wire
 
 GOING_AWAY, POLICY, TRY_AGAIN = 1001, 1008, 1013
 """Close codes (RFC 6455 section 7.4.1 and its registry)."""
+
+REPLACED = "Replaced by a new connection"
+"""Why a session ends whose station has connected again."""
 
 _A_DAY = 86400.0
 
@@ -120,6 +124,7 @@ class Session:
         ports: Ports,
         on_end: Callable[[Session], None],
         book: Book,
+        dial_context: DialContext | None = None,
     ) -> None:
         self.identity = identity
         self.key = key
@@ -135,8 +140,8 @@ class Session:
         self.legs: dict[str, Leg] = {}
         self.boot: bytes | None = None
         """The payload of the station's last BootNotification."""
-        self.dial_context: object = None
-        """What the carrier needs to dial on the station's behalf; the relay does not look into it."""
+        self.dial_context = dial_context
+        """What carriers need to dial on the station's behalf; the relay does not look into it."""
         self.ended = False
         self.held = False
         """While a newcomer with the same identity knocks, no link is dialled back: it would push the newcomer's out."""
@@ -259,6 +264,21 @@ class Session:
         elif call.kind != SEND:
             respond(Error(call.id, "NotSupported", "No rule says who answers this"))
 
+    # What was there before the station's wire.
+
+    def take_over(self, old: Session, keep_legs: bool) -> None:
+        """End the station's session before this one; its legs go on here if wanted and if the version is the same."""
+        if keep_legs and old.dialect.version == self.dialect.version:
+            self.legs, self.boot = old.give_up_legs(), old.boot
+            for leg in self.legs.values():
+                leg.session = self
+        old.end(GOING_AWAY, REPLACED)
+
+    def adopt(self, backend: Backend, wire: DialledWire) -> None:
+        """Begin with a leg whose wire was dialled to let the station in."""
+        leg = self.legs[backend.name] = Leg(backend, self)
+        leg.opened(wire)
+
     # The station's wire.
 
     def opened(self, wire: Wire, plans: Plans, route: str, known: Mapping[str, Backend]) -> None:
@@ -316,6 +336,15 @@ class Session:
             self._wire.resume()
 
     # The legs.
+
+    @property
+    def wires(self) -> list[Wire | None]:
+        """The wire of each leg; None for one whose link is not open."""
+        return [leg.wire for leg in self.legs.values()]
+
+    def reads(self, action: str) -> bool:
+        """Return whether anything in the gateway must read the payload of a call of this action."""
+        return action in self.ledgered or self.settings.screen is not None
 
     def follow(self, plans: Plans, route: str, known: Mapping[str, Backend]) -> None:
         """Go by these plans from now on: dial the backends that are new, let go of those that are not needed."""
