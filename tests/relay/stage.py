@@ -262,9 +262,7 @@ class Stage:
         if opened:
             self.open()
 
-    def _dial(
-        self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool
-    ) -> None:
+    def _dial(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
         assert offer == (self._version,)
         assert answering is (leg.name in self.session.plans.answering)
         far = self.far[leg.name]

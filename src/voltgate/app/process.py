@@ -21,16 +21,15 @@ import uvloop
 from voltgate import __version__
 from voltgate.app.api_access import ApiAccess
 from voltgate.app.build import Surroundings, build
+from voltgate.app.carriers import Carriers
 from voltgate.app.claimants import claimants_of
 from voltgate.app.database import database_of
-from voltgate.app.listeners import Listeners, report
+from voltgate.app.listeners import Listeners
 from voltgate.app.rules import rules_of
-from voltgate.app.soap import callback_base, soap_settings
-from voltgate.carriers.soap.callbacks import Callbacks
-from voltgate.carriers.soap.client import Client
+from voltgate.app.soap import soap_settings
 from voltgate.claiming import Claiming
 from voltgate.config import Config, ConfigErrors, Loaded, read
-from voltgate.dialler import Dialler, SoapDialling
+from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
 from voltgate.ocpp.turns import Counts
@@ -91,10 +90,8 @@ class Process:
         self._clock = time.monotonic  # the loop's own has whole milliseconds
         self._wheel = Wheel(self._clock(), TICK)
         self._counts = Counts()
-        self._soap_dialling = SoapDialling(
-            Client(loaded.config.limits.message_size, f"voltgate/{__version__}"), Callbacks()
-        )
-        self._dialler = Dialler(self._wheel, self._clock, report, self._soap_dialling)
+        self._carriers = Carriers(loaded.config, self._wheel, self._clock)
+        self._dialler = Dialler(self._carriers.by_scheme())
         self._database = database_of(loaded)
         self._surroundings = Surroundings(Register(self._database))
         snapshot = build(loaded.config, self._surroundings, None)
@@ -117,13 +114,13 @@ class Process:
         self._claiming = Claiming(self._surroundings.register, self._gateway, self._rebuild, self._happened)
         self._soap = SoapGateway(
             self._gateway,
-            self._soap_dialling.client,
-            self._soap_dialling.callbacks,
+            self._carriers.soap.client,
+            self._carriers.soap.callbacks,
             soap_settings(loaded.config),
             self._wheel,
             self._clock,
         )
-        self._listeners = Listeners(self._gateway.admit, self._soap.take, self._wheel, self._clock)
+        self._listeners = Listeners(self._carriers.listeners(self._gateway.admit, self._soap.take))
         self._api_access: ApiAccess | None = None
         self._queries = Queries(
             self._gateway,
@@ -178,11 +175,7 @@ class Process:
     def _follow_soap(self, config: Config) -> None:
         """Tell SOAP where it is reached, and what the configuration says of it."""
         self._soap.settings = soap_settings(config)
-        self._soap_dialling.patience = config.calls.backend
-        self._soap_dialling.largest = config.limits.message_size
-        callbacks = self._soap_dialling.callbacks
-        callbacks.base = callback_base(config)
-        callbacks.key = self._surroundings.register.key_of_callbacks
+        self._carriers.follow(config, self._surroundings.register.key_of_callbacks)
 
     async def _read_register(self) -> None:
         """Read what backends and operators have said, if the database is there."""
@@ -225,7 +218,7 @@ class Process:
             self._counts,
             lambda: {**self._listeners.refusals(), **self._gateway.refusals},
             self._gauges,
-            {"station": self._listeners.counts, "backends": self._dialler.counts},
+            self._carriers.counts,
             self._conf.events,
             self._store_numbers,
             lambda: {name: len(each) for name, each in self._surroundings.register.claims.holdings.items()},
@@ -247,7 +240,8 @@ class Process:
         config = self._conf.loaded.config
         http = None if self._web is None else f"http://{config.listen.http}"
         listeners, source = self._listeners, self._conf.loaded.source
-        running = Running(listeners.addresses(), listeners.soap_addresses(), http, source, tuple(config.backends))
+        stations, soap = listeners.addresses("websocket"), listeners.addresses("soap")
+        running = Running(stations, soap, http, source, tuple(config.backends))
         log.info("listening", stations=running.stations, soap=running.soap, http=http, version=__version__)
         ready(running)
 
@@ -307,7 +301,7 @@ class Process:
             "ready": not self._stopping,
             "stations": {
                 "connected": len(self._gateway.sessions),
-                "listeners": [*self._listeners.addresses(), *self._listeners.soap_addresses()],
+                "listeners": [*self._listeners.addresses("websocket"), *self._listeners.addresses("soap")],
             },
             "backends": {name: {"legs": backend.legs, "up": backend.up} for name, backend in snapshot.backends.items()},
             "store": self._store_state(),

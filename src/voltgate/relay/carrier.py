@@ -83,7 +83,13 @@ class Carrier(Protocol):
         """Return whether a backend with endpoints of several carriers is reached by this one on a station's behalf."""
 
     async def dial(
-        self, backend: Backend, endpoint: Endpoint, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool
+        self,
+        backend: Backend,
+        endpoint: Endpoint,
+        dial_context: DialContext,
+        offer: tuple[str, ...],
+        *,
+        answering: bool,
     ) -> DialledWire | Verdict:
         """Open one wire, which is not started yet, or return why there is none.
 
@@ -145,6 +151,6 @@ class SharedConnection:
 def _raised(receiver: Receiver, reason: str) -> Exception | None:
     try:
         receiver.lost(_LOST, reason)
-    except Exception as fault:  # noqa: BLE001 - raised again when every receiver was told
+    except Exception as fault:
         return fault
     return None

@@ -73,7 +73,7 @@ class CarrierUp:
 
 @dataclass(frozen=True, slots=True)
 class CarrierDown:
-    """The connection to a backend that carries many stations was lost, or could not be opened. `retry` as in LegDown."""
+    """The connection to a backend that carries many stations was lost, or not opened. `retry` is as in LegDown."""
 
     backend: str
     reason: str

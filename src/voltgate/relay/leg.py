@@ -43,9 +43,7 @@ class State(enum.Enum):
 class Dial(Protocol):
     """Opens a leg's link; ends in `Leg.opened` or `Leg.failed`."""
 
-    def __call__(
-        self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool
-    ) -> None:
+    def __call__(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
         """Start, and return at once.
 
         `offer` names the versions that may be spoken; `answering` says whether the backend answers the station.
