@@ -7,28 +7,23 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from voltgate.carriers.soap.originals import Originals
-from voltgate.carriers.soap.wire import SoapWire
-from voltgate.carriers.websocket.dial import Verdict
-from voltgate.carriers.websocket.link import Link
 from voltgate.carriers.websocket.listener import Admitted, Handshake, Refused
-from voltgate.dialler import DialContext, Dialler
+from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
 from voltgate.relay.backend import Backend
 from voltgate.relay.book import Book
+from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import LegDown, StationCame, StationRefused
-from voltgate.relay.leg import Leg
 from voltgate.relay.records import Page, StoreAway
 from voltgate.relay.route import Plans, Route
-from voltgate.relay.session import GOING_AWAY, POLICY, Ports, Session, SessionSettings
+from voltgate.relay.session import GOING_AWAY, POLICY, REPLACED, Ports, Session, SessionSettings
 from voltgate.relay.wire import Receiver, Wire
 
-REPLACED = "Replaced by a new connection"
 _RETRY_AFTER = (("Retry-After", "10"),)
 _REMEMBERED = 1000
 """Books of stations that have just gone: one that knocked meanwhile read its page before the last words were in."""
@@ -36,8 +31,6 @@ _REMEMBERED = 1000
 
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
-
-BackendLink: TypeAlias = Link | SoapWire
 
 Load = Callable[[str], Awaitable[Page]]
 """Reads what is on record of a station, by its key. Raises StoreAway."""
@@ -120,35 +113,31 @@ class Gateway:
             return self._admitted(visit, version, {})
         return await self._ask_backend(handshake, visit)
 
-    async def admit_soap(
-        self, handshake: Handshake, wire: SoapWire, originals: Originals, *, comes: bool = True
+    async def admit_request(
+        self, handshake: Handshake, wire: Wire, version: str, *, comes: bool = True
     ) -> Session | Refused:
-        """Begin the session of a SOAP station with its first request; it is spoken to as one of OCPP-J 1.6.
+        """Begin the session of a station without a connection by its first request, without asking any backend.
 
-        One that does not come by itself, but is called by a backend, need not prove who it is.
+        `handshake.native` says what it speaks, and `version` what the relay takes it for. One that does not come by
+        itself, but is called by a backend, need not prove who it is.
         """
-        visit = await self._receive(handshake, wire, originals, comes=comes)
+        visit = await self._receive(handshake, comes=comes)
         if isinstance(visit, Refused):
             return self._refused(handshake, visit)
-        if visit.station.versions and f"ocpp{wire.version}" not in visit.station.versions:
-            return self._refused(handshake, Refused(400, f"This station may not speak OCPP {wire.version}"))
+        spoken = visit.dial_context.speaks or version
+        if visit.station.versions and spoken not in visit.station.versions:
+            reason = f"This station may not speak OCPP {spoken.removeprefix('ocpp')}"
+            return self._refused(handshake, Refused(400, reason))
         if visit.station.key in self.sessions:
             return self._refused(handshake, Refused(409, "This station is connected otherwise"))
-        session = self._opened(visit, "ocpp1.6", {}, wire)
+        session = self._opened(visit, version, {}, wire)
         assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
         return session
 
-    async def _receive(
-        self,
-        handshake: Handshake,
-        wire: SoapWire | None = None,
-        originals: Originals | None = None,
-        *,
-        comes: bool = True,
-    ) -> _Visit | Refused:
+    async def _receive(self, handshake: Handshake, *, comes: bool = True) -> _Visit | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
-        station = self._find(handshake, wire)
+        station = self._find(handshake)
         if isinstance(station, Refused):
             return station
         refused = await self.snapshot.authenticate(station, handshake) if comes else None
@@ -161,7 +150,7 @@ class Gateway:
         if isinstance(page, Refused):
             return page
         common = self._common(station, plans, handshake)
-        dial_context = _dial_context(handshake, station, wire, originals)
+        dial_context = _dial_context(handshake, station)
         return _Visit(station, dial_context, route, plans, common, next(self._arrivals), page, now)
 
     async def _page(self, station: Station, plans: Plans) -> Page | Refused:
@@ -180,7 +169,7 @@ class Gateway:
         station = self.snapshot.directory.find(identity)
         return station is not None and station.route in self.snapshot.routes
 
-    def _find(self, handshake: Handshake, wire: SoapWire | None) -> Station | Refused:
+    def _find(self, handshake: Handshake) -> Station | Refused:
         directory = self.snapshot.directory
         station = directory.find(handshake.identity or "", handshake.target)
         if station is not None and station.route in self.snapshot.routes:
@@ -193,8 +182,7 @@ class Gateway:
         if not directory.register.loaded:
             return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
         reason = "unknown station" if station is None else f"its route {station.route} is gone"
-        offered = handshake.offered if wire is None else (f"soap{wire.version}",)
-        self.waiting_room.note(handshake.identity, handshake.address, offered, reason)
+        self.waiting_room.note(handshake.identity, handshake.address, _shown(handshake), reason)
         return Refused(404, "This station is not known here")
 
     def _common(self, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
@@ -245,7 +233,7 @@ class Gateway:
         if old is not None and old.held:
             old.release()
 
-    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, BackendLink] | Refused:
+    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, DialledWire] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
         for name in visit.plans.first.answer:
@@ -262,18 +250,18 @@ class Gateway:
                 break
         return refused
 
-    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, BackendLink]) -> Admitted:
+    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, DialledWire]) -> Admitted:
         subprotocol = visit.offered.get(version, version)
         if links and not next(iter(links.values())).subprotocol:
             subprotocol = None  # the backend answered without the header: so do we
 
-        def opened(wire: Link) -> Receiver:
+        def opened(wire: Wire) -> Receiver:
             return self._opened(visit, version, links, wire)
 
         habits = self.snapshot.habits(visit.station)
         return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
-    def _opened(self, visit: _Visit, version: str, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
+    def _opened(self, visit: _Visit, version: str, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
         station, snapshot = visit.station, self.snapshot
         old = self.sessions.get(station.key)
@@ -281,20 +269,16 @@ class Gateway:
             return self._overtaken(links, wire)
         dialect = snapshot.dialect(station, version)
         settings, book = snapshot.settings(station, version), self._book(visit, old)
-        session = Session(visit.dial_context.identity, station.key, dialect, settings, self._ports, self._ended, book)
-        session.dial_context = visit.dial_context
+        dial_context, ports = visit.dial_context, self._ports
+        session = Session(dial_context.identity, station.key, dialect, settings, ports, self._ended, book, dial_context)
         if old is not None:
-            self._take_over(old, session, keep_legs=visit.route.admit == "gateway")
+            session.take_over(old, keep_legs=visit.route.admit == "gateway")
         self.sessions[station.key] = session
         self.waiting_room.forget(session.identity)
         self._arrived[session] = visit.arrival
         for backend, link in links.items():
-            leg = session.legs[backend.name] = Leg(backend, session)
-            leg.opened(link)
-            link.start(leg)
-        self._ports.listen(
-            StationCame(session.identity, visit.dial_context.address, version, visit.route.name, old is not None)
-        )
+            session.adopt(backend, link)
+        ports.listen(StationCame(session.identity, dial_context.address, version, visit.route.name, old is not None))
         session.opened(wire, visit.plans, visit.route.name, snapshot.backends)
         return session
 
@@ -307,19 +291,12 @@ class Gateway:
             return book
         return self._ports.book(visit.station.key, visit.page)
 
-    def _overtaken(self, links: dict[Backend, BackendLink], wire: Wire) -> Receiver:
+    def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
             link.start(_Nobody())
             link.close(GOING_AWAY, REPLACED)
         wire.close(GOING_AWAY, REPLACED)
         return _Nobody()
-
-    def _take_over(self, old: Session, new: Session, *, keep_legs: bool) -> None:
-        if keep_legs and old.dialect.version == new.dialect.version:
-            new.legs, new.boot = old.give_up_legs(), old.boot
-            for leg in new.legs.values():
-                leg.session = new
-        old.end(GOING_AWAY, REPLACED)
 
     def _ended(self, session: Session) -> None:
         del self._arrived[session]
@@ -356,7 +333,7 @@ class Gateway:
 
     def _place(self, session: Session) -> None:
         snapshot, dial_context = self.snapshot, session.dial_context
-        target = dial_context.target if isinstance(dial_context, DialContext) else ""
+        target = "" if dial_context is None else dial_context.target
         station = snapshot.directory.find(session.identity, target)
         if station is None or station.route not in snapshot.routes:
             if session.ledger.book.running:
@@ -375,9 +352,12 @@ class Gateway:
             session.end(GOING_AWAY, "Come again: the backend takes another version")
 
     def _is_understood(self, session: Session, plans: Plans) -> bool:
-        """Tell whether one of those who are to answer a station takes what it speaks now; SOAP is put into words."""
+        """Return whether a backend that is to answer a station takes what it speaks now.
+
+        What is not spoken in its session's dialect itself is translated for every backend.
+        """
         dial_context, answer = session.dial_context, plans.first.answer
-        if not answer or (isinstance(dial_context, DialContext) and dial_context.soap is not None):
+        if not answer or (dial_context is not None and dial_context.speaks):
             return True
         return any(session.dialect.version in self.snapshot.backends[name].settings.versions for name in answer)
 
@@ -428,13 +408,17 @@ class _Nobody:
         """Have nothing to send."""
 
 
-def _nobody(wire: Link) -> Receiver:
+def _nobody(wire: Wire) -> Receiver:
     return _Nobody()
 
 
-def _dial_context(
-    handshake: Handshake, station: Station, wire: SoapWire | None, originals: Originals | None
-) -> DialContext:
+def _shown(handshake: Handshake) -> tuple[str, ...]:
+    """Return what a station offers to speak, as the list of unknown stations shows it: "soap1.5" for example."""
+    native = handshake.native
+    return handshake.offered if native is None else (native.speaks.replace("ocpp", handshake.carrier, 1),)
+
+
+def _dial_context(handshake: Handshake, station: Station) -> DialContext:
     return DialContext(
         station.identity,
         handshake.authorization,
@@ -442,8 +426,8 @@ def _dial_context(
         handshake.address,
         handshake.forwarded_for,
         handshake.target,
-        wire,
-        originals,
+        handshake.carrier,
+        handshake.native,
     )
 
 

@@ -18,11 +18,12 @@ from aiohttp import web
 from websockets.asyncio.server import ServerConnection
 
 from tests.carriers.echo import Echo, house, tick, until
-from voltgate.carriers.websocket.dial import Verdict, dial
+from voltgate.carriers.websocket.dial import dial
 from voltgate.carriers.websocket.link import Link, LinkSettings
 from voltgate.carriers.websocket.listener import ListenerSettings
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.carrier import Verdict
 
 TEXTS = ["", "a", "é漢🚗", "x" * 125, "x" * 126, "x" * 65535, "x" * 65536, "é" * 300_000]
 PLAIN = ListenerSettings("test", "127.0.0.1", 0, link=LinkSettings(ping=0))

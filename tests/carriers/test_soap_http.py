@@ -61,7 +61,8 @@ async def house(
     """Listen, with small limits."""
     wheel = Wheel(time.monotonic(), 0.02)
     bounds = ListenerLimits(head_bytes=HEAD, head_count=20)
-    whole = ListenerSettings("test", "127.0.0.1", 0, limits=bounds, **settings)  # type: ignore[arg-type]
+    how = limits or Limits(LARGEST, 30, 30)
+    whole = ListenerSettings("test", "127.0.0.1", 0, limits=bounds, how=how, **settings)  # type: ignore[arg-type]
     faults: list[Exception] = []
 
     def report(fault: Exception, _: Link | Handshake) -> None:
@@ -72,7 +73,6 @@ async def house(
 
     listener = SoapListener(
         whole,
-        limits or Limits(LARGEST, 30, 30),
         take,
         wheel,
         time.monotonic,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from voltgate.app.authentication import Authentication
-from voltgate.app.claimants import objection
-from voltgate.carriers.websocket.link import LinkSettings
+from voltgate.app.carriers import endpoints_of
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
-from voltgate.config.backends import template
 from voltgate.config.routes import Route as RouteSection
 from voltgate.config.routes import Rule as RuleSection
 from voltgate.config.stations import StationEntry
-from voltgate.dialler import Dialling
 from voltgate.directory.register import Address, Register
 from voltgate.directory.stations import CLAIMED, Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
@@ -290,7 +285,7 @@ def _backend(
         owed=frozenset(section.owed),
         stand_in=_stand_in(section, config),
         permit=None if section.permit is None else _permit(section.permit, config),
-        dialling=_dialling(section, config, told),
+        endpoints=endpoints_of(section, config, told),
     )
     old = before.get(name)
     if old is None:
@@ -301,48 +296,3 @@ def _backend(
 def _retry(section: BackendSection) -> Retry:
     retry = section.retry
     return Retry(retry.first, retry.factor, retry.max, retry.jitter, retry.tries or None, tuple(retry.schedule or ()))
-
-
-def _dialling(section: BackendSection, config: Config, told: Address) -> Dialling:
-    """Say how a backend is dialled: where it said that it is, if the configuration still allows that."""
-    url = _place(section, told.url, section.websocket_template)
-    return Dialling(
-        url=template(url) if url else "",
-        soap_url=_place(section, told.soap_url, section.soap_address),
-        forward=section.forward,
-        headers=tuple((name, value.get_secret_value()) for name, value in section.headers.items()),
-        credentials=_login(section),
-        timeout=section.connect,
-        link=LinkSettings(
-            message_limit=config.limits.message_size,
-            write_bound=config.limits.message_size + (4 << 20),
-            ping=section.ping,
-            misses=section.misses,
-            compress=section.compression,
-        ),
-        trust=tuple(map(_version_of, (section.ca, section.certificate, section.key))),
-        ssl=_context(section) if section.secure else None,
-    )
-
-
-def _place(section: BackendSection, told: str, written: str) -> str:
-    return told if told and objection(section, told, written) is None else written
-
-
-def _login(section: BackendSection) -> tuple[str, str] | None:
-    if section.username is None:
-        return None
-    return section.username, section.password.get_secret_value() if section.password is not None else ""
-
-
-def _version_of(file: Path | None) -> tuple[str, int] | None:
-    """Say which version of a file is meant, so that a new certificate makes a new backend."""
-    return None if file is None else (str(file), file.stat().st_mtime_ns)
-
-
-def _context(section: BackendSection) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(section.ca) if section.ca is not None else None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if section.certificate is not None:
-        context.load_cert_chain(section.certificate, section.key)
-    return context

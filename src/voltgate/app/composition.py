@@ -7,25 +7,23 @@ import time
 
 import structlog
 
-from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.build import Surroundings, build
+from voltgate.app.carriers import Carriers
 from voltgate.app.database import database_of
-from voltgate.app.listeners import Listeners, report
+from voltgate.app.listeners import Listeners
 from voltgate.app.rules import rules_of
-from voltgate.app.soap import callback_base, soap_settings
-from voltgate.carriers.soap.callbacks import Callbacks
-from voltgate.carriers.soap.client import Client
+from voltgate.app.soap import soap_settings
 from voltgate.claiming import Claiming
 from voltgate.config import Config
-from voltgate.dialler import Dialler, SoapDialling
+from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
-from voltgate.ocpp.turns import Counts
+from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.events import Event
 from voltgate.relay.records import Nowhere, nothing_on_record
-from voltgate.relay.session import Ports
+from voltgate.relay.ports import Ports
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.telemetry import logs
@@ -50,8 +48,8 @@ class Composition:
         self.clock = time.monotonic  # the loop's own has whole milliseconds
         self.wheel = Wheel(self.clock(), TICK)
         self.counts = Counts()
-        self.soap_dialling = SoapDialling(Client(config.limits.message_size, f"voltgate/{__version__}"), Callbacks())
-        self.dialler = Dialler(self.wheel, self.clock, report, self.soap_dialling)
+        self.carriers = Carriers(config, self.wheel, self.clock)
+        self.dialler = Dialler(self.carriers.by_scheme())
         self.database = database_of(active.loaded)
         self.surroundings = Surroundings(Register(self.database))
         snapshot = build(config, self.surroundings, None)
@@ -76,13 +74,13 @@ class Composition:
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
             self.gateway,
-            self.soap_dialling.client,
-            self.soap_dialling.callbacks,
+            self.carriers.soap.client,
+            self.carriers.soap.callbacks,
             soap_settings(config),
             self.wheel,
             self.clock,
         )
-        self.listeners = Listeners(self.gateway.admit, self.soap.take, self.wheel, self.clock)
+        self.listeners = Listeners(self.carriers.listeners(self.gateway.admit, self.soap.take))
         self.queries = Queries(
             self.gateway,
             self.events,
@@ -103,11 +101,7 @@ class Composition:
     def follow_soap(self, config: Config) -> None:
         """Hand SOAP its settings and the URL that it is reached by."""
         self.soap.settings = soap_settings(config)
-        self.soap_dialling.patience = config.calls.backend
-        self.soap_dialling.largest = config.limits.message_size
-        callbacks = self.soap_dialling.callbacks
-        callbacks.base = callback_base(config)
-        callbacks.key = self.surroundings.register.key_of_callbacks
+        self.carriers.follow(config, self.surroundings.register.key_of_callbacks)
 
     async def rebuild(self) -> None:
         """Build the snapshot again, of the same configuration and of what the register holds now."""

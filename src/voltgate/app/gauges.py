@@ -18,7 +18,7 @@ def sources_of(parts: Composition) -> Sources:
         parts.counts,
         lambda: {**listeners.refusals(), **gateway.refusals},
         lambda: _gauges(parts),
-        {"station": listeners.counts, "backends": parts.dialler.counts},
+        parts.carriers.counts,
         parts.event_counts,
         lambda: _store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
@@ -28,12 +28,12 @@ def sources_of(parts: Composition) -> Sources:
 
 def _gauges(parts: Composition) -> Gauges:
     sessions = parts.gateway.sessions.values()
-    turns = [turns for session in sessions for turns in (session.turns, *(leg.turns for leg in session.legs.values()))]
+    sides = [side for session in sessions for side in (session.turns, *session.legs.values())]
     return Gauges(
         len(sessions),
         parts.listeners.handshakes(),
-        sum(each.waiting_calls for each in turns),
-        sum(each.open_calls for each in turns),
+        sum(side.waiting_calls for side in sides),
+        sum(side.open_calls for side in sides),
         len(parts.wheel),
     )
 

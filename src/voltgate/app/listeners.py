@@ -1,20 +1,19 @@
-"""The doors of the configuration: opened, changed and closed as it says."""
+"""The listeners of the configuration: opened, changed and closed as it says."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 
-from voltgate.carriers.soap.connection import Limits
-from voltgate.carriers.soap.listener import SoapListener, Take
 from voltgate.carriers.websocket.limits import ListenerLimits
-from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings
-from voltgate.carriers.websocket.listener import Admit, Handshake, Listener, ListenerSettings
+from voltgate.carriers.websocket.link import Link, LinkSettings
+from voltgate.carriers.websocket.listener import Handshake, Listener, ListenerSettings
 from voltgate.carriers.websocket.tls import Certificate, server_context
 from voltgate.config import Config, listen
-from voltgate.ocpp.wheel import Wheel
 
 log = structlog.get_logger("voltgate")
 
@@ -25,67 +24,86 @@ def report(fault: Exception, where: Link | Handshake) -> None:
     log.error("a fault of Voltgate", station=name, exc_info=fault)
 
 
-class Listeners:
-    """Every listener for stations, by its settings."""
+Make: TypeAlias = Callable[[ListenerSettings, dict[str, int]], Listener]
+"""Makes a listener, which is not open yet and counts what it refuses, by cause."""
 
-    def __init__(self, admit: Admit, take: Take, wheel: Wheel, clock: Callable[[], float]) -> None:
-        self._admit = admit
-        self._take = take
-        self._wheel = wheel
-        self._clock = clock
-        self._open: dict[tuple[str, int], Listener] = {}
+
+def _as_they_are(settings: ListenerSettings, config: Config) -> ListenerSettings:
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one carrier listens. `settings` adds what only this carrier goes by to what all have in common."""
+
+    carrier: str
+    make: Make
+    settings: Callable[[ListenerSettings, Config], ListenerSettings] = _as_they_are
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A listener as the configuration describes it."""
+
+    scheme: str
+    kind: Kind
+    settings: ListenerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A listener that is open, with the scheme that it was opened for."""
+
+    scheme: str
+    kind: Kind
+    listener: Listener
+
+
+class Listeners:
+    """Every listener for stations, by its address. `kinds` are known by the schemes of URLs."""
+
+    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+        self._kinds = kinds
+        self._open: dict[tuple[str, int], _Open] = {}
         self._leaving: list[Listener] = []
         self._refusals: dict[str, int] = {}
-        self.counts = LinkCounts()
-        """What befell the links of stations, whichever door they came by."""
 
     async def follow(self, config: Config) -> None:
-        """Open what is new, close what is gone, change the rest. Raises OSError and has changed nothing."""
-        bounds = Limits(config.limits.message_size, config.soap.idle, config.limits.head_seconds)
-        sections = (*config.listen.stations, *config.listen.soap)
-        wanted = {(section.host, section.port): (section, _settings(section, config)) for section in sections}
-        for address, (section, settings) in wanted.items():
-            if settings.certificates:
-                server_context(settings.certificates, settings.client_authority)
-            if address in self._open and isinstance(self._open[address], SoapListener) != isinstance(
-                section, listen.SoapListener
-            ):
-                raise OSError(f"{settings.name}: SOAP and websockets cannot take each other's place without a restart")
-        fresh = await self._open_all((*each, bounds) for address, each in wanted.items() if address not in self._open)
+        """Open what is new, close what is gone, change the rest. Raise OSError and have changed nothing."""
+        wanted = {(each.settings.host, each.settings.port): each for each in self._wanted(config)}
+        for address, each in wanted.items():
+            if each.settings.certificates:
+                server_context(each.settings.certificates, each.settings.client_authority)
+            if address in self._open and self._open[address].kind is not each.kind:
+                kinds = " and ".join(sorted({self._open[address].kind.carrier, each.kind.carrier}))
+                raise OSError(f"{each.settings.name}: {kinds} cannot take each other's place without a restart")
+        fresh = await self._open_all(each for address, each in wanted.items() if address not in self._open)
         for address in [address for address in self._open if address not in wanted]:
-            listener = self._open.pop(address)
+            listener = self._open.pop(address).listener
             listener.stop_accepting()
             self._leaving.append(listener)
-        for address, listener in self._open.items():
-            settings = wanted[address][1]
-            if isinstance(listener, SoapListener):
-                listener.follow(settings, bounds)
-            else:
-                listener.change(settings)
+        for address, known in self._open.items():
+            known.listener.change(wanted[address].settings)
         self._open |= fresh
         self._leaving = [listener for listener in self._leaving if listener.links or listener.handshakes]
 
-    async def _open_all(
-        self, wanted: Iterable[tuple[listen.Listener, ListenerSettings, Limits]]
-    ) -> dict[tuple[str, int], Listener]:
-        fresh: dict[tuple[str, int], Listener] = {}
+    def _wanted(self, config: Config) -> Iterable[_Wanted]:
+        for section in (*config.listen.stations, *config.listen.soap):
+            scheme = section.url.partition(":")[0].lower()
+            kind = self._kinds[scheme]
+            yield _Wanted(scheme, kind, kind.settings(_settings(section, config), config))
+
+    async def _open_all(self, wanted: Iterable[_Wanted]) -> dict[tuple[str, int], _Open]:
+        fresh: dict[tuple[str, int], _Open] = {}
         try:
-            for section, settings, bounds in wanted:
-                fresh[settings.host, settings.port] = await self._opened(self._made(section, settings, bounds))
+            for each in wanted:
+                listener = await self._opened(each.kind.make(each.settings, self._refusals))
+                fresh[each.settings.host, each.settings.port] = _Open(each.scheme, each.kind, listener)
         except OSError:
-            for listener in fresh.values():
-                await listener.close()
+            for known in fresh.values():
+                await known.listener.close()
             raise
         return fresh
-
-    def _made(self, section: listen.Listener, settings: ListenerSettings, bounds: Limits) -> Listener:
-        if isinstance(section, listen.SoapListener):
-            return SoapListener(
-                settings, bounds, self._take, self._wheel, self._clock, report=report, refusals=self._refusals
-            )
-        return Listener(
-            settings, self._admit, self._wheel, self._clock, report=report, counts=self.counts, refusals=self._refusals
-        )
 
     async def _opened(self, listener: Listener) -> Listener:
         settings = listener.settings
@@ -96,45 +114,43 @@ class Listeners:
             raise OSError(error.errno, f"cannot listen on {where}: {error.strerror or error}") from error
         return listener
 
-    def addresses(self) -> tuple[str, ...]:
-        """Name what is listened on, as a station would dial it."""
-        return tuple(_url(listener) for listener in self._open.values() if not isinstance(listener, SoapListener))
+    def addresses(self, carrier: str) -> tuple[str, ...]:
+        """Return the URLs that a carrier listens on, as a station would dial them."""
+        return tuple(_url(known) for known in self._open.values() if known.kind.carrier == carrier)
 
-    def soap_addresses(self) -> tuple[str, ...]:
-        """Name what is listened on for SOAP."""
-        return tuple(_url(listener) for listener in self._open.values() if isinstance(listener, SoapListener))
+    def _all(self) -> list[Listener]:
+        return [*(known.listener for known in self._open.values()), *self._leaving]
 
     def handshakes(self) -> int:
-        """Count the connections that are not let in yet."""
-        return sum(listener.handshakes for listener in (*self._open.values(), *self._leaving))
+        """Return the number of connections that are not let in yet."""
+        return sum(listener.handshakes for listener in self._all())
 
     def refusals(self) -> dict[tuple[int, str], int]:
-        """Count what the doors themselves refused, by cause."""
+        """Return what the listeners themselves refused, counted by cause."""
         return {(0, cause): number for cause, number in self._refusals.items()}
 
     async def stop_accepting(self) -> None:
         """Let nobody else in."""
-        for listener in self._open.values():
-            listener.stop_accepting()
+        for known in self._open.values():
+            known.listener.stop_accepting()
 
     async def emptied(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll, not a cancel
         """Wait until every link is gone, at most `timeout` seconds."""
         for _ in range(int(timeout / 0.05)):
-            if not any(listener.links for listener in (*self._open.values(), *self._leaving)):
+            if not any(listener.links for listener in self._all()):
                 return
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         """Stop listening and cut handshakes short."""
-        for listener in (*self._open.values(), *self._leaving):
+        for listener in self._all():
             await listener.close()
 
 
-def _url(listener: Listener) -> str:
-    settings = listener.settings
+def _url(known: _Open) -> str:
+    listener, settings = known.listener, known.listener.settings
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    scheme = "http" if isinstance(listener, SoapListener) else "ws"
-    return f"{scheme}{'s' if settings.certificates else ''}://{host}:{listener.port}{settings.prefix}"
+    return f"{known.scheme}://{host}:{listener.port}{settings.prefix}"
 
 
 def _settings(section: listen.Listener, config: Config) -> ListenerSettings:

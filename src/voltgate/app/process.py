@@ -118,7 +118,8 @@ class Process:
         config = self._active.config
         http = None if self._web is None else f"http://{config.listen.http}"
         listeners, source = self._parts.listeners, self._active.loaded.source
-        running = Running(listeners.addresses(), listeners.soap_addresses(), http, source, tuple(config.backends))
+        stations, soap = listeners.addresses("websocket"), listeners.addresses("soap")
+        running = Running(stations, soap, http, source, tuple(config.backends))
         log.info("listening", stations=running.stations, soap=running.soap, http=http, version=__version__)
         ready(running)
 

@@ -24,7 +24,7 @@ class Readiness:
             "ready": not self.stopping,
             "stations": {
                 "connected": len(gateway.sessions),
-                "listeners": [*listeners.addresses(), *listeners.soap_addresses()],
+                "listeners": [*listeners.addresses("websocket"), *listeners.addresses("soap")],
             },
             "backends": {
                 name: {"legs": backend.legs, "up": backend.up} for name, backend in gateway.snapshot.backends.items()

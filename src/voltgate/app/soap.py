@@ -5,7 +5,7 @@ from __future__ import annotations
 from voltgate.app.build import section_of
 from voltgate.carriers.soap.wire import WireSettings
 from voltgate.config import Config
-from voltgate.soap_gateway import SoapSettings
+from voltgate.soap_station import SoapSettings
 
 
 def soap_settings(config: Config) -> SoapSettings:
@@ -20,10 +20,3 @@ def soap_settings(config: Config) -> SoapSettings:
         wire=WireSettings(section.connect, config.calls.station, config.limits.message_size),
         callback=lambda station: section_of(station).callback or "",
     )
-
-
-def callback_base(config: Config) -> str:
-    """Give the URL below which backends call stations: as written, else that of the first SOAP listener."""
-    if config.soap.callback is not None:
-        return config.soap.callback
-    return config.listen.soap[0].url if config.listen.soap else ""

@@ -167,6 +167,11 @@ class Leg:
         return bool(self.turns.open_calls or self.waiting_calls)
 
     @property
+    def open_calls(self) -> int:
+        """The number of calls that are open."""
+        return self.turns.open_calls
+
+    @property
     def waiting_calls(self) -> int:
         """The number of calls that wait for the link, or for their turn."""
         return self.turns.waiting_calls + (0 if self._waiting is None else len(self._waiting))

@@ -11,6 +11,8 @@ import structlog
 
 from voltgate.relay.events import (
     BackendMoved,
+    CarrierDown,
+    CarrierUp,
     ClaimContested,
     ClaimsChanged,
     CommandRefused,
@@ -69,6 +71,8 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     StationAccepted: (logging.INFO, "station accepted"),
     LegUp: (logging.INFO, "backend linked"),
     LegDown: (logging.WARNING, "backend away"),
+    CarrierUp: (logging.INFO, "carrier up"),
+    CarrierDown: (logging.WARNING, "carrier down"),
     TransactionBegan: (logging.INFO, "transaction began"),
     GivenUp: (logging.ERROR, "message given up"),
     CommandRefused: (logging.WARNING, "command refused"),

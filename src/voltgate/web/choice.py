@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from voltgate.dialler import version_of
 from voltgate.directory.claims import Holding
 from voltgate.directory.stations import Station
 from voltgate.gateway import Snapshot
 from voltgate.relay.session import Session
+from voltgate.web.origin import version_of
 
 StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from voltgate.dialler import DialContext, Dialling, version_of
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import Stranger
@@ -26,12 +25,16 @@ from voltgate.store.audit import AuditTrail
 from voltgate.web import models
 from voltgate.web.choice import Choice, Filter, StationSort
 from voltgate.web.event_log import EventLog
+from voltgate.web.origin import address_of, carrier_of, version_of
 from voltgate.web.paging import Page, Part, Sorter, page_of
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.stream import Streams
 from voltgate.web.tail import Tail
 from voltgate.web.times import stamp
 from voltgate.web.urls import shown
+
+_SHOWN_AS = {"http": "soap_url", "https": "soap_url"}
+"""The field that shows an address of a backend, by its scheme, where that is not `url`."""
 
 Rules = Callable[[str], list[dict[str, Any]]]
 """Gives the rules of a route as they are configured."""
@@ -91,8 +94,8 @@ class Queries:
     def host_of(self, backend: str) -> str:
         """Say on which host a backend is."""
         known = self.snapshot.backends.get(backend)
-        how = None if known is None else known.settings.dialling
-        return urlsplit(how.url or how.soap_url).hostname or "" if isinstance(how, Dialling) else ""
+        endpoints = () if known is None else known.settings.endpoints
+        return next((urlsplit(endpoint.url).hostname or "" for endpoint in endpoints), "")
 
     # Stations.
 
@@ -221,12 +224,13 @@ class Queries:
 
     def backend_of(self, backend: Backend, dormant: int) -> models.Backend:
         """Say how a backend is; `dormant` of its legs are not needed yet."""
-        settings, dialling = backend.settings, backend.settings.dialling
+        settings = backend.settings
+        urls = {_SHOWN_AS.get(each.scheme, "url"): shown(each.url) for each in settings.endpoints}
         claims, claimed = claims_of(backend.name, self.snapshot)
         return models.Backend(
             name=backend.name,
-            url=shown(dialling.url) if isinstance(dialling, Dialling) else None,
-            soap_url=shown(dialling.soap_url) if isinstance(dialling, Dialling) else None,
+            url=urls.get("url"),
+            soap_url=urls.get("soap_url"),
             state="up" if backend.up else "down" if backend.legs > dormant else "idle",
             legs=backend.legs,
             legs_up=backend.up,
@@ -277,18 +281,6 @@ def claims_of(backend: str, snapshot: Snapshot) -> tuple[int, str | None]:
     register = snapshot.directory.register
     address = register.addresses.get(backend)
     return len(register.claims.of(backend)), None if address is None else shown(address.url or address.soap_url)
-
-
-def carrier_of(session: Session) -> models.Carrier:
-    """Say what a station came by."""
-    dial_context = session.dial_context
-    return "soap" if isinstance(dial_context, DialContext) and dial_context.soap is not None else "websocket"
-
-
-def address_of(session: Session) -> str:
-    """Say where a station came from."""
-    dial_context = session.dial_context
-    return dial_context.address if isinstance(dial_context, DialContext) else ""
 
 
 def leg_of(leg: Leg, session: Session) -> models.Leg:

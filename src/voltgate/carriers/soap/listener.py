@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from voltgate.carriers.soap.connection import Answered, Connection, Head, Limits, Origin, Post
@@ -23,12 +22,11 @@ async def _nobody(handshake: Handshake) -> Refused:
 
 
 class SoapListener(Listener):
-    """One listener for SOAP. Its connections count and are limited as those of any door."""
+    """One listener for SOAP: its settings hold `Limits`. Its connections count and are limited as those of any."""
 
     def __init__(
         self,
         settings: ListenerSettings,
-        bounds: Limits,
         take: Take,
         wheel: Wheel,
         clock: Clock,
@@ -37,13 +35,13 @@ class SoapListener(Listener):
         refusals: dict[str, int] | None = None,
     ) -> None:
         super().__init__(settings, _nobody, wheel, clock, report=report, refusals=refusals)
-        self.bounds = bounds
         self.clock = clock
         self._take = take
 
     def limits(self) -> Limits:
-        """Give the limits that hold now."""
-        return self.bounds
+        """Return the limits that hold now."""
+        assert isinstance(self.settings.how, Limits)  # noqa: S101 - the composition root hands in nothing else
+        return self.settings.how
 
     def wake(self, seconds: float, wake: Callable[[float], None]) -> None:
         """Have something called later."""
@@ -74,8 +72,3 @@ class SoapListener(Listener):
             self._context is not None,
             self.settings.name,
         )
-
-    def follow(self, settings: ListenerSettings, bounds: Limits) -> None:
-        """Go by other settings for the connections to come. Raises OSError and changes nothing."""
-        self.change(replace(settings, port=self.settings.port))
-        self.bounds = bounds

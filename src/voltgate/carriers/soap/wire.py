@@ -95,8 +95,10 @@ class SoapWire(WholeWire):
     __slots__ = (
         "_calls", "_client", "_far", "_is_closed", "_is_posting", "_known", "_leg", "_open", "_originals", "_queue",
         "_receiver", "_serves", "_session", "_settings", "charges", "clock", "edition", "heard", "identity",
-        "is_station", "subprotocol", "version",
+        "is_station", "version",
     )  # fmt: skip
+    subprotocol = "ocpp1.6"
+    shared = False
 
     def __init__(
         self,
@@ -114,7 +116,6 @@ class SoapWire(WholeWire):
         self.identity = identity
         self.version: Version = version
         self.edition: Edition = "1.2"
-        self.subprotocol = "ocpp1.6"
         self.is_station = serves == "Cs"
         self.heard = clock()
         self.clock = clock

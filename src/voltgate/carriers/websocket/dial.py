@@ -8,7 +8,7 @@ import functools
 import os
 import ssl as tls_module
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from voltgate.carriers.websocket import deflate, http_head, sockets, tls
@@ -17,20 +17,11 @@ from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettin
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.carrier import Verdict
 
 HEAD_LIMIT = 16 << 10
 HEAD_COUNT = 100
 BODY_LIMIT = 1 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Why a backend was not reached. `status` is its HTTP answer, None when there was none; `body` its first 1 KiB."""
-
-    status: int | None
-    reason: str
-    headers: http_head.Headers = field(default=(), repr=False)
-    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Link(asyncio.Protocol):
         "_reader", "_receiver", "_report", "_settings", "_state", "_transport", "_visited", "_wheel", "address",
         "heard", "name", "subprotocol",
     )  # fmt: skip
+    shared = False
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.close_codes import INTERNAL
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.carrier import Native
 from voltgate.relay.wire import Receiver
 
 __all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Refused"]
@@ -50,6 +51,9 @@ class Handshake:
     forwarded_for: str
     secure: bool
     listener: str
+    carrier: str = "websocket"
+    native: Native | None = field(default=None, compare=False, repr=False)
+    """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class ListenerSettings:
     keep_alive: KeepAlive = field(default_factory=KeepAlive)
     limits: ListenerLimits = field(default_factory=ListenerLimits)
     link: LinkSettings = field(default_factory=LinkSettings)
+    how: object = None
+    """What only a listener of another carrier looks into, which takes its connections as this one does."""
 
 
 class Listener:

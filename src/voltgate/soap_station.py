@@ -1,0 +1,134 @@
+"""A SOAP station that is here: its session and its wire, what it has proved, and where it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from voltgate.carriers.soap.addresses import LONGEST, Network, is_allowed
+from voltgate.carriers.soap.carrier import all_take
+from voltgate.carriers.soap.connection import Post
+from voltgate.carriers.soap.ends import StationEnd
+from voltgate.carriers.soap.wire import SoapWire, WireSettings
+from voltgate.directory.stations import Credentials, Station
+from voltgate.ocpp.soap.envelope import Envelope
+from voltgate.ocpp.soap.names import VERSIONS
+from voltgate.ocpp.soap.template import Template
+from voltgate.relay.session import Session
+
+_FACT = "soap"
+"""What is on record of a SOAP station: its version, and where it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoapSettings:
+    """What the configuration says of SOAP stations. `silence` is in seconds.
+
+    `callback` gives the configured address of a station, "" for none; `believes_all` says that anybody's From takes
+    the place of a known address, and `networks` where addresses may lie (none: only where the request came from).
+    `most` stations may be here, `per_address` of them from one address (0: no limit): one connection brings many.
+    """
+
+    networks: tuple[Network, ...] = ()
+    believes_all: bool = False
+    silence: float = 3600.0
+    most: int = 0
+    per_address: int = 0
+    wire: WireSettings = WireSettings()  # noqa: RUF009 - frozen
+    callback: Callable[[Station], str] = lambda _: ""
+
+
+@dataclass(slots=True)
+class SoapStation:
+    """A SOAP station that is here: its session, its wire, and what it last proved itself by.
+
+    `age` is that of the configuration by which it did, `credentials` what that asked for.
+    """
+
+    session: Session
+    wire: SoapWire
+    end: StationEnd
+    authorization: bytes | None = field(repr=False)
+    age: int
+    address: str
+    """Where it came from when its session began."""
+    credentials: Credentials | None
+    proven: bool = True
+    """Whether it has come by itself: one that a backend called up has proved nothing yet."""
+    is_counted: bool = True
+    """Whether it counts among the stations of its address."""
+    ignored: str = ""
+    """The last address that it gave and that does not count."""
+    _noted: object = None
+    """What is on record of it."""
+
+    # What it says.
+
+    def passes(self, made: Template, authorization: bytes | None, age: int) -> bool:
+        """Return whether a request that fits a template may go on without being read."""
+        return self.knows(authorization, age) and self.may_pass(made.envelope)
+
+    def may_pass(self, envelope: Envelope) -> bool:
+        """Return whether nobody but SOAP backends of the same version has to read what the station says there."""
+        if self.session.reads(envelope.operation):
+            return False
+        if envelope.sender[:LONGEST] not in ("", self.end.said, self.ignored) and not self.end.configured:
+            return False
+        return all_take(self.session.wires, envelope)
+
+    # Who it is.
+
+    def knows(self, authorization: bytes | None, age: int) -> bool:
+        """Return whether a request proves itself as the ones before it, by the same configuration."""
+        return self.proven and self.age == age and not self.session.ended and self.authorization == authorization
+
+    def prove(self, authorization: bytes | None, age: int, credentials: Credentials | None) -> None:
+        """Note what the station has proved itself by, and by which configuration."""
+        self.age, self.credentials = age, credentials
+        self.authorization, self.proven = authorization, True
+        self.ignored = ""
+
+    # Where it is called.
+
+    def learn(self, address: str, post: Post, settings: SoapSettings) -> str:
+        """Learn where the station is called, as its request says; return why that does not count, "" if it does."""
+        if not address or address[:LONGEST] in (self.end.said, self.ignored) or self.end.configured:
+            return ""
+        if self.end.said and self.credentials is None and not settings.believes_all:
+            why = "nobody has checked who says so"
+        elif not is_allowed(address, settings.networks, post.origin().address):
+            why = "it lies in no network that soap.stations_at allows"
+        else:
+            self.end.said, why = address, ""
+        if why:
+            self.ignored = address[:LONGEST]
+        return why
+
+    def follow(self, station: Station | None, settings: SoapSettings) -> None:
+        """Go by what the configuration says by now of where the station is called."""
+        self.end.configured = "" if station is None else settings.callback(station)
+        if self.end.said and not is_allowed(self.end.said, settings.networks):
+            self.end.said = ""
+
+    # What is on record of it.
+
+    def recall(self, settings: SoapSettings, *, version: bool) -> None:
+        """Take up what is on record: where it is called and, if asked for, what it speaks."""
+        known = self.session.ledger.book.fact(_FACT)
+        if not isinstance(known, dict):
+            return
+        address = str(known.get("address", ""))
+        self.end.said = address if is_allowed(address, settings.networks) else ""
+        if version and known.get("version") in VERSIONS:
+            self.wire.version = known["version"]
+
+    def note(self) -> None:
+        """Put on record where the station is called and what it speaks, when either is new."""
+        fact = {"version": self.wire.version, "address": self.end.said}
+        if self.end.said and fact != self._noted:
+            self._noted = fact
+            self.session.ledger.book.note(_FACT, fact)
+
+    def charges(self, connector: object) -> bool:
+        """Return whether a transaction runs on a connector."""
+        return any(tx.connector == connector for tx in self.session.ledger.book.running.values())
