@@ -9,7 +9,7 @@ import structlog
 
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import Carrier, DialContext, DialledWire, Verdict
-from voltgate.relay.leg import Leg
+from voltgate.relay.ports import Dialled
 
 _AT_ONCE = 256
 """Dials under way to one backend: a backend that comes back is not stormed."""
@@ -44,14 +44,14 @@ class Dialler:
         preferred = (each for each in known if each[1].prefers(dial_context))
         return next(preferred, known[0] if known else None)
 
-    def start(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
+    def start(self, leg: Dialled, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
         """Open a leg's wire in the background; ends in `Leg.opened` or `Leg.failed`."""
         assert dial_context is not None  # noqa: S101 - the gateway makes no session without
         task = asyncio.get_running_loop().create_task(self._bring(leg, dial_context, offer, answering=answering))
         self._under_way.add(task)
         task.add_done_callback(self._done)
 
-    async def _bring(self, leg: Leg, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool) -> None:
+    async def _bring(self, leg: Dialled, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool) -> None:
         try:
             result = await self.dial(leg.backend, dial_context, offer, answering=answering)
         except Exception:

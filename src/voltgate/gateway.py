@@ -14,19 +14,21 @@ from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
 from voltgate.directory.waiting import WaitingRoom
+from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
 from voltgate.relay.backend import Backend
-from voltgate.relay.book import Book
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import LegDown, StationCame, StationRefused
+from voltgate.relay.ledger import Ledger
+from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import Page, StoreAway
 from voltgate.relay.route import Plans, Route
-from voltgate.relay.session import GOING_AWAY, POLICY, REPLACED, Ports, Session, SessionSettings
+from voltgate.relay.session import REPLACED, Session
 from voltgate.relay.wire import Receiver, Wire
 
 _RETRY_AFTER = (("Retry-After", "10"),)
 _REMEMBERED = 1000
-"""Books of stations that have just gone: one that knocked meanwhile read its page before the last words were in."""
+"""Ledgers of stations that have just gone: one that came meanwhile read its page before the last words were in."""
 
 
 _LOOK_LATER = 0.5
@@ -96,7 +98,7 @@ class Gateway:
         self._arrivals = count(1)
         self._arrived: dict[Session, int] = {}
         self._load = load
-        self._left: OrderedDict[str, tuple[float, Book]] = OrderedDict()
+        self._left: OrderedDict[str, tuple[float, Ledger]] = OrderedDict()
         self._later: set[str] = set()
 
     # Coming in.
@@ -201,7 +203,7 @@ class Gateway:
     def _speechless(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
         if handshake.offered and self.snapshot.no_common_subprotocol == "close":
-            close = (1002, "No common sub-protocol")
+            close = (PROTOCOL_ERROR, "No common sub-protocol")
             return Admitted(None, _nobody, close)
         known = ", ".join(SUBPROTOCOLS)
         what = (
@@ -215,7 +217,7 @@ class Gateway:
         """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
         old = self.sessions.get(visit.station.key)
         if old is not None:
-            old.hold()
+            old.pause_dialling()
         try:
             result = await self._dial_in_order(visit)
         except BaseException:
@@ -230,8 +232,8 @@ class Gateway:
 
     def _release(self, visit: _Visit) -> None:
         old = self.sessions.get(visit.station.key)
-        if old is not None and old.held:
-            old.release()
+        if old is not None and old.dialling_paused:
+            old.resume_dialling()
 
     async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, DialledWire] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
@@ -268,9 +270,11 @@ class Gateway:
         if old is not None and self._arrived[old] > visit.arrival:
             return self._overtaken(links, wire)
         dialect = snapshot.dialect(station, version)
-        settings, book = snapshot.settings(station, version), self._book(visit, old)
+        settings, ledger = snapshot.settings(station, version), self._ledger(visit, old)
         dial_context, ports = visit.dial_context, self._ports
-        session = Session(dial_context.identity, station.key, dialect, settings, ports, self._ended, book, dial_context)
+        session = Session(
+            dial_context.identity, station.key, dialect, settings, ports, self._ended, ledger, dial_context
+        )
         if old is not None:
             session.take_over(old, keep_legs=visit.route.admit == "gateway")
         self.sessions[station.key] = session
@@ -282,14 +286,14 @@ class Gateway:
         session.opened(wire, visit.plans, visit.route.name, snapshot.backends)
         return session
 
-    def _book(self, visit: _Visit, old: Session | None) -> Book:
-        """Give the station's book: the one in use, or just used, else the page that was read."""
+    def _ledger(self, visit: _Visit, old: Session | None) -> Ledger:
+        """Return the station's ledger: the one in use, or just used, else the page that was read."""
         if old is not None:
-            return old.ledger.book
-        left_at, book = self._left.get(visit.station.key, (0.0, None))
-        if book is not None and left_at >= visit.read_at:
-            return book
-        return self._ports.book(visit.station.key, visit.page)
+            return old.ledger
+        left_at, ledger = self._left.get(visit.station.key, (0.0, None))
+        if ledger is not None and left_at >= visit.read_at:
+            return ledger
+        return self._ports.ledger(visit.station.key, visit.page)
 
     def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
@@ -302,7 +306,7 @@ class Gateway:
         del self._arrived[session]
         if self.sessions.get(session.key) is session:
             del self.sessions[session.key]
-            self._left[session.key] = (self._ports.clock(), session.ledger.book)
+            self._left[session.key] = (self._ports.clock(), session.ledger)
             self._left.move_to_end(session.key)
             if len(self._left) > _REMEMBERED:
                 self._left.popitem(last=False)
@@ -336,13 +340,13 @@ class Gateway:
         target = "" if dial_context is None else dial_context.target
         station = snapshot.directory.find(session.identity, target)
         if station is None or station.route not in snapshot.routes:
-            if session.ledger.book.running:
+            if session.ledger.running:
                 self._place_later(session.key)
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
         plans = snapshot.routes[station.route].plans(station.key, station.tags, station.claimant)
-        if snapshot.running == "wait" and session.ledger.book.running and plans is not session.plans:
+        if snapshot.running == "wait" and session.ledger.running and plans is not session.plans:
             self._place_later(session.key)
         elif self._is_understood(session, plans):
             session.follow(plans, station.route, snapshot.backends)

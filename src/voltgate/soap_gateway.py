@@ -20,6 +20,7 @@ from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.limits import Census
 from voltgate.carriers.websocket.listener import Handshake, Refused
 from voltgate.gateway import Gateway
+from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.template import template
@@ -156,7 +157,7 @@ class SoapGateway:
         if refused is not None:
             return refused
         if credentials is None and station.authorization != handshake.authorization:
-            station.session.end(1001, "It comes with other credentials")
+            station.session.end(GOING_AWAY, "It comes with other credentials")
         station.prove(handshake.authorization, age, credentials)
         station.follow(known, self.settings)
         return None
@@ -241,8 +242,8 @@ class SoapGateway:
             quiet = now - station.wire.heard
             if quiet >= self.settings.silence and not station.session.busy:
                 self._gone(key, station)
-                station.session.lost(1001, f"It said nothing for {quiet:.0f} s")
-                station.wire.close(1001, "The station was silent")
+                station.session.lost(GOING_AWAY, f"It said nothing for {quiet:.0f} s")
+                station.wire.close(GOING_AWAY, "The station was silent")
             else:
                 self._wheel.at(now + min(60.0, self.settings.silence / 4), look)
 
@@ -290,7 +291,7 @@ class SoapGateway:
             answered(refusal(envelope, station))
             return
         if not station.end.address:
-            station.session.end(1001, "Nobody knows where the station is called")
+            station.session.end(GOING_AWAY, "Nobody knows where the station is called")
         wire = None
         for _ in range(int(_CALL_UP / 0.05)):
             wire = self._wire_of(key, backend)

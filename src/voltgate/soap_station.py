@@ -114,7 +114,7 @@ class SoapStation:
 
     def recall(self, settings: SoapSettings, *, version: bool) -> None:
         """Take up what is on record: where it is called and, if asked for, what it speaks."""
-        known = self.session.ledger.book.fact(_FACT)
+        known = self.session.ledger.fact(_FACT)
         if not isinstance(known, dict):
             return
         address = str(known.get("address", ""))
@@ -127,8 +127,8 @@ class SoapStation:
         fact = {"version": self.wire.version, "address": self.end.said}
         if self.end.said and fact != self._noted:
             self._noted = fact
-            self.session.ledger.book.note(_FACT, fact)
+            self.session.ledger.note(_FACT, fact)
 
     def charges(self, connector: object) -> bool:
         """Return whether a transaction runs on a connector."""
-        return any(tx.connector == connector for tx in self.session.ledger.book.running.values())
+        return any(tx.connector == connector for tx in self.session.ledger.running.values())

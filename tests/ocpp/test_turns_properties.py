@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.ocpp.line import Heard, Line
-from voltgate.ocpp.messages import Call, Reason, Respond, Result, Unanswered
 from voltgate.ocpp.counts import FAULTS
+from voltgate.ocpp.messages import Call, Reason, Respond, Result, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 
 PATIENCES = st.sampled_from([0.05, 1.0, 5.0, 30.0])

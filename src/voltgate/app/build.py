@@ -18,13 +18,13 @@ from voltgate.directory.waiting import WaitingRoom
 from voltgate.gateway import Habits, Snapshot
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend, BackendSettings, Retry
-from voltgate.relay.journal import JournalSettings
+from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.ledger import LedgerSettings
 from voltgate.relay.permit import PRESETS, Permit
+from voltgate.relay.policies.validation import strictly
+from voltgate.relay.ports import SessionSettings
 from voltgate.relay.route import CLAIMANT, Chain, Route, Rule
-from voltgate.relay.screen import strictly
-from voltgate.relay.session import SessionSettings
-from voltgate.relay.standin import StandIn
+from voltgate.relay.stand_in import StandIn
 from voltgate.relay.tokens import ANY, NONE, Spelling, Tokens, listed
 
 
@@ -163,15 +163,15 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
             config.journal.days * 86400, config.journal.entries, config.journal.rate, config.journal.attempts
         ),
     )
-    made: dict[tuple[int, str | None], SessionSettings] = {}
+    made: dict[tuple[int, bool], SessionSettings] = {}
 
     def settings(station: Station, version: str) -> SessionSettings:
         section = section_of(station)
         window = section.window or common.window
         strict = section.protocol(config.protocol).validation == "strict"
-        key = (window, version if strict else None)
+        key = (window, strict)
         if key not in made:
-            made[key] = replace(common, window=window, screen=strictly(version) if strict else None)
+            made[key] = replace(common, window=window, from_station=(strictly,) if strict else ())
         return made[key]
 
     return settings

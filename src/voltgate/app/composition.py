@@ -22,8 +22,8 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.events import Event
-from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.ports import Ports
+from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.telemetry import logs

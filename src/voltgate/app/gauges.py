@@ -28,12 +28,13 @@ def sources_of(parts: Composition) -> Sources:
 
 def _gauges(parts: Composition) -> Gauges:
     sessions = parts.gateway.sessions.values()
-    sides = [side for session in sessions for side in (session.turns, *session.legs.values())]
+    stations = [session.turns for session in sessions]
+    legs = [leg for session in sessions for leg in session.legs.values()]
     return Gauges(
         len(sessions),
         parts.listeners.handshakes(),
-        sum(side.waiting_calls for side in sides),
-        sum(side.open_calls for side in sides),
+        sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
+        sum(each.open_calls for each in stations) + sum(each.open_calls for each in legs),
         len(parts.wheel),
     )
 

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import structlog
 
-from voltgate.carriers.websocket.frames import INTERNAL, NO_CLOSE
+from voltgate.ocpp.close_codes import INTERNAL, NO_CLOSE
+from voltgate.ocpp.counts import FAULTS
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reason, Reply, Respond, Unanswered
-from voltgate.ocpp.turns import FAULTS
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
 from voltgate.relay.wire import Receiver

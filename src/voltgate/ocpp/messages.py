@@ -48,8 +48,8 @@ class Call:
     `text` is the whole message as it arrived, `frame` the websocket frame it arrived in (None when there was none that
     can be sent on verbatim), `payload` the JSON of the payload. `at` and `deadline` are seconds on the clock of the
     event loop; a hop may only shorten the deadline. `asker` identifies who made the call: turns are shared fairly
-    between askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that the call
-    gets instead, None if it may still be sent.
+    between askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that
+    the call gets instead, None if it may still be sent.
     """
 
     __slots__ = ("_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "objection", "payload", "text")

@@ -6,14 +6,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.events import CarrierDown, CarrierUp, Listen
 from voltgate.relay.wire import Receiver, Wire
 
 __all__ = ["Carrier", "DialContext", "DialledWire", "Endpoint", "Native", "SharedConnection", "Verdict"]
-
-_LOST = 1006
-"""The close code of a connection that ended without a Close (RFC 6455 section 7.4.1)."""
 
 
 class DialledWire(Wire, Protocol):
@@ -150,7 +148,7 @@ class SharedConnection:
 
 def _raised(receiver: Receiver, reason: str) -> Exception | None:
     try:
-        receiver.lost(_LOST, reason)
+        receiver.lost(NO_CLOSE, reason)
     except Exception as fault:
         return fault
     return None

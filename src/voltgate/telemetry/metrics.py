@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from voltgate.ocpp.turns import FAULTS, Counts
+from voltgate.ocpp.counts import FAULTS, Counts
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import BUCKETS, Tallies
 

@@ -27,12 +27,12 @@ LARGEST = 1 << 19
 class Asker:
     """A caller of the API among those who make calls to a station: turns are shared fairly between them."""
 
-    name: str
+    caller: str
 
     @property
-    def label(self) -> str:
-        """How the audit trail names the caller; no backend has such a name."""
-        return f"api:{self.name}"
+    def name(self) -> str:
+        """How the audit trail and the numbers name the caller; no backend has such a name."""
+        return f"api:{self.caller}"
 
 
 async def call(session: Session, asker: Asker, asked: CallAsked) -> CallAnswered:
@@ -81,11 +81,11 @@ async def _ask(session: Session, made: Call, asker: Asker, patience: float) -> R
 
     def respond(reply: Reply) -> None:
         outcome = "undelivered" if isinstance(reply, Unanswered) else "passed"
-        session.ledger.note(asker.label, made, outcome, reply, "over the API")
+        session.ledger.audit(asker.name, made, outcome, reply, "over the API")
         if not answered.done():
             answered.set_result(reply)
 
-    session.turns.ask(made, respond)
+    session.command(made, respond)
     async with asyncio.timeout(patience):
         return await answered
 

@@ -14,8 +14,8 @@ from voltgate.directory.waiting import Stranger
 from voltgate.gateway import Gateway, Snapshot
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
-from voltgate.relay.book import Transaction
 from voltgate.relay.events import Tallies
+from voltgate.relay.ledger import Transaction
 from voltgate.relay.leg import Leg, State
 from voltgate.relay.records import StoreAway
 from voltgate.relay.session import Session
@@ -200,7 +200,7 @@ class Queries:
             waiting_calls=session.turns.waiting_calls,
             busy=session.busy,
             legs=[leg_of(leg, session) for leg in session.legs.values()],
-            transactions=[transaction_of(tx) for tx in session.ledger.book.running.values()],
+            transactions=[transaction_of(tx) for tx in session.ledger.running.values()],
         )
 
     # Backends.

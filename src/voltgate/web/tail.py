@@ -69,9 +69,9 @@ class Tail:
         if self._key is None:
             async for few in unhurried(list(sessions.values())):
                 for session in few:
-                    session.overheard()
+                    session.look_for_taps()
         elif self._key in sessions:
-            sessions[self._key].overheard()
+            sessions[self._key].look_for_taps()
 
     async def _wait(self) -> None:
         try:
