@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from voltgate.simulator import say2, say16
-from voltgate.simulator.history import Record
-from voltgate.simulator.line import Answer, Proof, Then
+from voltgate.simulator import payloads_2x, payloads_16
+from voltgate.simulator.history import TransactionRecord
 from voltgate.simulator.tally import Fault
+from voltgate.simulator.websocket_channel import Answer, AnswerCheck, OnAnswer
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -22,7 +22,18 @@ _WATT = 7400
 class ChargingSession:
     """What sessions of all versions share: the driver's card, the meter, and what is still unconfirmed."""
 
-    __slots__ = ("_next_reading", "charger", "connector", "ended", "length", "owed", "record", "remote", "state", "tag")
+    __slots__ = (
+        "_next_reading",
+        "charger",
+        "connector",
+        "ended",
+        "length",
+        "record",
+        "remote",
+        "state",
+        "tag",
+        "unconfirmed",
+    )
 
     def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
         self.charger = charger
@@ -31,8 +42,8 @@ class ChargingSession:
         self.length = length
         self.remote = remote
         self.state = "Occupied" if charger.modern else "Preparing"
-        self.record: Record | None = None
-        self.owed = 0
+        self.record: TransactionRecord | None = None
+        self.unconfirmed = 0
         self.ended = False
         self._next_reading = 0.0
 
@@ -49,7 +60,7 @@ class ChargingSession:
         raise NotImplementedError
 
     @property
-    def named(self) -> str | int | None:
+    def transaction_id(self) -> str | int | None:
         """The transaction's number or name, once it has one."""
         raise NotImplementedError
 
@@ -60,75 +71,79 @@ class ChargingSession:
 
     def _open_record(self, now: float) -> None:
         charger = self.charger
-        charger.scene.tally.begun += 1
-        self.record = Record(self.connector, self.tag, charger.dice.below(1 << 20), now)
-        self.charger.scene.wheel.at(now + self.length, self._time_up)
-        self._next_reading = now + charger.scene.profile.metering
-        charger.scene.wheel.at(self._next_reading, self._read)
+        charger.simulation.tally.begun += 1
+        self.record = TransactionRecord(self.connector, self.tag, charger.random.below(1 << 20), now)
+        self.charger.simulation.wheel.at(now + self.length, self._time_up)
+        self._next_reading = now + charger.simulation.profile.metering
+        charger.simulation.wheel.at(self._next_reading, self._read)
 
     def _read(self, now: float) -> None:
         if not self.ended:
             self.sample(now, "Sample.Periodic")
             self._next_reading += max(self.charger.metering, 0.1)
-            self.charger.scene.wheel.at(self._next_reading, self._read)
+            self.charger.simulation.wheel.at(self._next_reading, self._read)
 
     def _time_up(self, now: float) -> None:
         self.stop("Local", now)
 
-    def _authorize(self, payload: dict[str, Any], then: Then, now: float) -> None:
-        self.charger.ask("Authorize", payload, then, now, proof=self._own_card)
+    def _authorize(self, payload: dict[str, Any], on_answer: OnAnswer, now: float) -> None:
+        self.charger.ask("Authorize", payload, on_answer, now, verify=self._own_card)
 
     def _own_card(self, payload: dict[str, Any]) -> str | None:
         """Look whether an answer is about our card: the stand-in names the card as its group's."""
-        if not self.charger.scene.conduct.echo:
+        if not self.charger.simulation.settings.echo:
             return None
-        told = group(payload)
+        told = _group(payload)
         return None if told == self.tag else f"the answer is about the card {told}, not {self.tag}"
 
-    def _owe(self, action: str, payload: Any, then: Then | None, now: float, proof: Proof | None = None) -> None:
+    def _ask_kept(
+        self, action: str, payload: Any, on_answer: OnAnswer | None, now: float, verify: AnswerCheck | None = None
+    ) -> None:
         """Say something that must not be lost."""
-        self.owed += 1
-        self.charger.ask(action, payload, Settled(self, action, then), now, kept=True, proof=proof)
+        self.unconfirmed += 1
+        self.charger.ask(action, payload, Confirmation(self, action, on_answer), now, kept=True, verify=verify)
 
-    def settle(self, action: str, answer: Answer, now: float) -> None:
+    def message_ended(self, action: str, answer: Answer, now: float) -> None:
         """Note that a message was confirmed, or that it never will be."""
-        self.owed -= 1
-        record, tally = self.record, self.charger.scene.tally
+        self.unconfirmed -= 1
+        record, tally = self.record, self.charger.simulation.tally
         if not isinstance(answer, dict) and record is not None and not record.lost:
             record.lost = True
-            tally.fault(Fault.LOST, self.charger.identity, f"{action} of transaction {self.named} was given up")
-        if self.ended and not self.owed and record is not None:
+            tally.fault(
+                Fault.LOST, self.charger.identity, f"{action} of transaction {self.transaction_id} was given up"
+            )
+        if self.ended and not self.unconfirmed and record is not None:
             record.confirmed = not record.lost
             tally.confirmed += record.confirmed
-            self.charger.remember(record)
+            self.charger.keep_record(record)
 
     def _depart(self, now: float) -> None:
         self.ended = True
-        self.charger.scene.wheel.at(now + 0.2, self._leave)
+        self.charger.simulation.wheel.at(now + 0.2, self._leave)
 
     def _leave(self, now: float) -> None:
-        self.charger.parted(self.connector, now)
+        self.charger.session_ended(self.connector, now)
 
     def _turn_away(self, now: float) -> None:
         """Send the driver away: the card may not charge."""
         self._depart(now)
 
 
-class Settled:
+class Confirmation:
     """What is called when a transaction message has ended: tells the session, and whoever else waits."""
 
     __slots__ = ("_action", "_session", "_then")
 
-    def __init__(self, session: ChargingSession, action: str, then: Then | None) -> None:
+    def __init__(self, session: ChargingSession, action: str, on_answer: OnAnswer | None) -> None:
         self._session = session
         self._action = action
-        self._then = then
+        self._then = on_answer
 
     def __call__(self, answer: Answer, now: float) -> None:
         """Take how the message ended."""
         if self._then is not None:
             self._then(answer, now)
-        self._session.settle(self._action, answer, now)
+        self._session.message_ended(self._action, answer, now)
 
 
 class ChargingSession16(ChargingSession):
@@ -141,7 +156,7 @@ class ChargingSession16(ChargingSession):
         self.transaction: int | None = None
 
     @property
-    def named(self) -> int | None:
+    def transaction_id(self) -> int | None:
         """The transaction's number, once the backend has given it one."""
         return self.transaction
 
@@ -151,7 +166,7 @@ class ChargingSession16(ChargingSession):
         if self.remote is not None or not self.charger.online:
             self._start(now)
         else:
-            self._authorize(say16.authorize(self.tag), self._authorized, now)
+            self._authorize(payloads_16.authorize(self.tag), self._authorized, now)
 
     def _authorized(self, answer: Answer, now: float) -> None:
         if answer is None or (isinstance(answer, dict) and answer["idTagInfo"]["status"] == "Accepted"):
@@ -163,9 +178,9 @@ class ChargingSession16(ChargingSession):
         if self.ended:
             return
         self._open_record(now)
-        stamp = self.charger.scene.clock.stamp(now)
-        say = say16.start(self.connector, self.tag, self.meter(now), stamp)
-        self._owe("StartTransaction", say, self._started, now, self._own_number)
+        stamp = self.charger.simulation.clock.stamp(now)
+        payload = payloads_16.start(self.connector, self.tag, self.meter(now), stamp)
+        self._ask_kept("StartTransaction", payload, self._started, now, self._own_number)
         self._show("Charging", now)
 
     def _started(self, answer: Answer, now: float) -> None:
@@ -180,17 +195,19 @@ class ChargingSession16(ChargingSession):
     def _own_number(self, payload: dict[str, Any]) -> str | None:
         number = payload["transactionId"]
         for other in self.charger.sessions.values():
-            if other is not self and other.named == number:
+            if other is not self and other.transaction_id == number:
                 return f"the number {number} is that of another transaction of this station"
         return self._own_card(payload)
 
     def sample(self, now: float, context: str = "Trigger") -> None:
         """Send MeterValues; the transaction's number is filled in when they are sent."""
         charger = self.charger
-        value = say16.reading(self.meter(now), charger.scene.profile.samples, charger.scene.clock.stamp(now), context)
+        value = payloads_16.reading(
+            self.meter(now), charger.simulation.profile.samples, charger.simulation.clock.stamp(now), context
+        )
         if self.record is not None:
             self.record.samples += 1
-        self._owe("MeterValues", lambda: say16.meter_values(self.connector, self._number, value), None, now)
+        self._ask_kept("MeterValues", lambda: payloads_16.meter_values(self.connector, self._number, value), None, now)
 
     def stop(self, reason: str, now: float) -> None:
         """End the transaction and free the connector."""
@@ -203,9 +220,11 @@ class ChargingSession16(ChargingSession):
         self._show("Finishing", now)
         self.ended = True
         tag = self.tag if reason == "Local" else None
-        stamp = self.charger.scene.clock.stamp(now)
-        proof = self._own_card if tag else None
-        self._owe("StopTransaction", lambda: say16.stop(self._number, tag, meter, stamp, reason), None, now, proof)
+        stamp = self.charger.simulation.clock.stamp(now)
+        verify = self._own_card if tag else None
+        self._ask_kept(
+            "StopTransaction", lambda: payloads_16.stop(self._number, tag, meter, stamp, reason), None, now, verify
+        )
         self._depart(now)
 
     @property
@@ -215,7 +234,7 @@ class ChargingSession16(ChargingSession):
 
     def _show(self, state: str, now: float) -> None:
         self.state = state
-        self.charger.say_status(self.connector, now)
+        self.charger.send_status(self.connector, now)
 
 
 class ChargingSession2x(ChargingSession):
@@ -225,27 +244,27 @@ class ChargingSession2x(ChargingSession):
 
     def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
         super().__init__(charger, connector, tag, length, remote)
-        self.transaction = charger.dice.uuid()
+        self.transaction = charger.random.uuid()
         self.events = 0
         self._told = False
 
     @property
-    def named(self) -> str:
+    def transaction_id(self) -> str:
         """The transaction's name."""
         return self.transaction
 
     def begin(self, now: float) -> None:
         """Plug in. One time in four the transaction starts with the cable, before anybody has shown a card."""
-        self.charger.say_status(self.connector, now)
+        self.charger.send_status(self.connector, now)
         if self.remote is not None:
             self._start("RemoteStart", now, card=True)
         elif not self.charger.online:
             self._start("Authorized", now, card=True)
-        elif self.charger.dice.chance(0.25):
+        elif self.charger.random.chance(0.25):
             self._start("CablePluggedIn", now, card=False)
-            self._authorize(say2.authorize(self.tag), self._authorized, now)
+            self._authorize(payloads_2x.authorize(self.tag), self._authorized, now)
         else:
-            self._authorize(say2.authorize(self.tag), self._authorized, now)
+            self._authorize(payloads_2x.authorize(self.tag), self._authorized, now)
 
     def _authorized(self, answer: Answer, now: float) -> None:
         accepted = answer is None or (isinstance(answer, dict) and answer["idTokenInfo"]["status"] == "Accepted")
@@ -299,18 +318,18 @@ class ChargingSession2x(ChargingSession):
         reading: str | None = None,
         stopped: str | None = None,
     ) -> None:
-        scene = self.charger.scene
-        stamp = scene.clock.stamp(now)
+        simulation = self.charger.simulation
+        stamp = simulation.clock.stamp(now)
         more: dict[str, Any] = {} if self.charger.online else {"offline": True}
         if kind == "Started":
             more["evse"] = {"id": self.connector, "connectorId": 1}
         if card:
-            more["idToken"] = say2.token(self.tag)
+            more["idToken"] = payloads_2x.token(self.tag)
         if reading is not None:
-            more["meterValue"] = [say2.reading(self.meter(now), scene.profile.samples, stamp, reading)]
-        say = say2.event(kind, trigger, self.events, self._info(kind, state, stopped), stamp, **more)
+            more["meterValue"] = [payloads_2x.reading(self.meter(now), simulation.profile.samples, stamp, reading)]
+        payload = payloads_2x.event(kind, trigger, self.events, self._info(kind, state, stopped), stamp, **more)
         self.events += 1
-        self._owe("TransactionEvent", say, self._answered, now, self._own_card if card else None)
+        self._ask_kept("TransactionEvent", payload, self._answered, now, self._own_card if card else None)
 
     def _info(self, kind: str, state: str | None, stopped: str | None) -> dict[str, Any]:
         info: dict[str, Any] = {"transactionId": self.transaction}
@@ -328,7 +347,7 @@ class ChargingSession2x(ChargingSession):
             self.stop("DeAuthorized", now)
 
 
-def group(payload: dict[str, Any]) -> str | None:
+def _group(payload: dict[str, Any]) -> str | None:
     """Give the group of a card out of an answer about it: with the stand-in backend, the card itself."""
     if "idTagInfo" in payload:
         parent = payload["idTagInfo"].get("parentIdTag")

@@ -19,13 +19,13 @@ from rich.console import Console
 
 from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.backend import VERSIONS, StandIn, stand
+from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour, Boot, Lie
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Conduct, Ids, Profile
-from voltgate.simulator.show import follow, latencies, progress, verdict
-from voltgate.simulator.soap import SPOKEN, Soap
+from voltgate.simulator.output import follow, latencies, progress, summary
+from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Ids, Profile, StationSettings
+from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 from voltgate.simulator.tally import Fault
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused, not bound
@@ -73,15 +73,15 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Drive simulated stations at any URL, and judge every answer. Exit code 1 when anything was wrong."""
-    conduct = Conduct(
+    settings = StationSettings(
         timeout=timeout, ping=ping, open_calls=open_calls, ids=ids, boots=boots, echo=echo, transactions=transactions
     )
     plan = Plan(
         _target(url, ("http", "https") if soap is not None else ("ws", "wss")),
         stations,
-        _versions(versions or ",".join(_DEFAULT)) if soap is None else (SPOKEN,),
+        _versions(versions or ",".join(_DEFAULT)) if soap is None else (INNER_VERSION,),
         _profile("treadmill" if rate is not None else profile),
-        conduct.impatient() if impatient else conduct,
+        settings.impatient() if impatient else settings,
         prefix=prefix,
         password=password,
         ramp=ramp,
@@ -105,7 +105,7 @@ def _target(url: str, schemes: tuple[str, str]) -> str:
     return url
 
 
-def _soap(version: str | None, callback: str | None, versions: str | None, open_calls: int) -> Soap | None:
+def _soap(version: str | None, callback: str | None, versions: str | None, open_calls: int) -> SoapSettings | None:
     """Read what concerns SOAP alone, and refuse what does not go with it."""
     if version is None:
         if callback is not None:
@@ -118,7 +118,7 @@ def _soap(version: str | None, callback: str | None, versions: str | None, open_
         raise typer.BadParameter("--soap names the version", param_hint="--versions")
     if open_calls != 1:
         raise typer.BadParameter("a SOAP station has one call open at a time", param_hint="--open-calls")
-    return Soap(known, *_address(callback)) if callback is not None else Soap(known)
+    return SoapSettings(known, *_address(callback)) if callback is not None else SoapSettings(known)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -172,7 +172,7 @@ def _report(fleet: Fleet, as_json: bool) -> None:
         typer.echo(json.dumps(fleet.tally.as_dict()))
         return
     Console().print(latencies(fleet.tally))
-    for line in verdict(fleet.tally):
+    for line in summary(fleet.tally):
         typer.echo(line)
 
 
@@ -207,19 +207,19 @@ def backend(
     parts = urlsplit(listen)
     if parts.scheme != "ws" or not parts.hostname or parts.port is None:
         raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
-    standing = _run(_stand(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
+    simulated = _run(_serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
     if book is not None:
-        book.write_text(json.dumps(standing.as_dict()))
+        book.write_text(json.dumps(simulated.as_dict()))
 
 
-async def _stand(behaviour: Behaviour, host: str, port: int, prefix: str) -> StandIn:
-    standing = StandIn(behaviour, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+async def _serve(behaviour: Behaviour, host: str, port: int, prefix: str) -> SimulatedBackend:
+    simulated = SimulatedBackend(behaviour, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with stopping() as stop:
-        listener = await stand(standing, host, port, prefix=prefix)
+        listener = await open_listener(simulated, host, port, prefix=prefix)
         typer.echo(f"the stand-in backend listens on ws://{host}:{listener.port}{prefix}")
-        await ticking(standing.wheel, time.monotonic, stop)
+        await ticking(simulated.wheel, time.monotonic, stop)
         await listener.close()
-    return standing
+    return simulated
 
 
 async def ticking(wheel: Wheel, clock: Callable[[], float], stop: asyncio.Event) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from voltgate.ocpp import actions
-from voltgate.simulator import answers, commands2, commands16
-from voltgate.simulator.line import Command as Asking
+from voltgate.simulator import answers, commands_2x, commands_16
+from voltgate.simulator.websocket_channel import Command as Asking
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -21,7 +21,7 @@ After: TypeAlias = Callable[[float], None]
 Command: TypeAlias = "Callable[[Charger, Fields], tuple[Fields, After | None]]"
 
 
-def obey(charger: Charger, request: Asking, now: float) -> None:
+def execute(charger: Charger, request: Asking, now: float) -> None:
     """Answer a command and do what it says. A known command without an entry here is NotSupported (FR-25)."""
     command = _table(charger.version).get(request.action)
     if command is not None:
@@ -37,11 +37,11 @@ def obey(charger: Charger, request: Asking, now: float) -> None:
         request.answer(fixed)
 
 
-def known(version: str) -> frozenset[str]:
+def supported(version: str) -> frozenset[str]:
     """Name the commands that a station of `version` obeys."""
     have = set(_table(version)) | set(answers.names(version))
     return frozenset(have & actions.from_backends(version))
 
 
 def _table(version: str) -> dict[str, Command]:
-    return commands2.COMMANDS if version.startswith("ocpp2") else commands16.COMMANDS
+    return commands_2x.COMMANDS if version.startswith("ocpp2") else commands_16.COMMANDS

@@ -76,7 +76,7 @@ def change(charger: Charger, key: str, value: str) -> str:
     if key == "AuthorizationKey":
         charger.password = bytes.fromhex(value)
     else:
-        charger.memory.configuration[key] = value
+        charger.device_state.configuration[key] = value
     _apply(charger, key, value)
     return "Accepted"
 
@@ -100,6 +100,6 @@ def _apply(charger: Charger, key: str, value: str) -> None:
         case "WebSocketPingInterval":
             charger.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
-            charger.set_interval(float(value), charger.scene.clock.now())
+            charger.set_interval(float(value), charger.simulation.clock.now())
         case "MeterValueSampleInterval" if int(value) > 0:
             charger.metering = float(value)

@@ -14,13 +14,20 @@ from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import check
 from voltgate.simulator import frames
 from voltgate.simulator.behaviour import Boot, Lie, nonsense
-from voltgate.simulator.book import Book, Entry
 from voltgate.simulator.charger import mark
-from voltgate.simulator.command_mix import errand
-from voltgate.simulator.line import Answer, Asked, Line, Refused, Request, Then
+from voltgate.simulator.command_mix import next_command
+from voltgate.simulator.station_record import ReceivedTransaction, StationRecord
+from voltgate.simulator.websocket_channel import (
+    Answer,
+    CallError,
+    IncomingCall,
+    OnAnswer,
+    OutgoingCall,
+    WebSocketChannel,
+)
 
 if TYPE_CHECKING:
-    from voltgate.simulator.backend import StandIn
+    from voltgate.simulator.backend import SimulatedBackend
 
 MOST_WAITING = 100
 """Commands that wait for one station's turn; more are not taken."""
@@ -34,37 +41,47 @@ class Connection:
     `greeted` tells whether the station may be sent commands: it has been accepted, or was before (RG-04, RG-06).
     """
 
-    __slots__ = ("_backend", "_errands", "_registered", "_waiting", "book", "greeted", "identity", "line", "version")
+    __slots__ = (
+        "_backend",
+        "_registered",
+        "_sent",
+        "_waiting",
+        "accepts_commands",
+        "channel",
+        "identity",
+        "record",
+        "version",
+    )
 
-    def __init__(self, backend: StandIn, identity: str, version: str, book: Book) -> None:
+    def __init__(self, backend: SimulatedBackend, identity: str, version: str, record: StationRecord) -> None:
         self._backend = backend
         self._registered = Boot.ACCEPTED  # a station that was accepted before need not boot again
-        self._waiting: deque[Asked] = deque()
-        self._errands = 0
-        self.greeted = False
+        self._waiting: deque[OutgoingCall] = deque()
+        self._sent = 0
+        self.accepts_commands = False
         self.identity = identity
         self.version = version
-        self.book = book
-        self.line: Line | None = None
+        self.record = record
+        self.channel: WebSocketChannel | None = None
 
-    def settle(self, line: Line, now: float) -> None:
+    def begin(self, channel: WebSocketChannel, now: float) -> None:
         """Begin with a connection, as the manners say."""
-        self.line = line
+        self.channel = channel
         behaviour, wheel = self._backend.behaviour, self._backend.wheel
         if behaviour.babble:
             wheel.at(now + behaviour.babble, self._babble)
         if behaviour.commands:
-            wheel.at(now + behaviour.commands, self._errand)
+            wheel.at(now + behaviour.commands, self._send_next_command)
         if behaviour.hang_up:
             wheel.at(now + behaviour.hang_up, self._hang_up)
 
     # Calls of the station
 
-    def asked(self, request: Request, now: float) -> None:
+    def call_received(self, request: IncomingCall, now: float) -> None:
         """Answer a call, or do what the manners say instead."""
         behaviour = self._backend.behaviour
         action = actions.plain_action(request.action)
-        self.book.hear(action)
+        self.record.count(action)
         if "*" in behaviour.silent or action in behaviour.silent:
             return
         if behaviour.delay:
@@ -72,34 +89,34 @@ class Connection:
         else:
             self._serve(request, action, now)
 
-    def _serve(self, request: Request, action: str, now: float) -> None:
+    def _serve(self, request: IncomingCall, action: str, now: float) -> None:
         payload = _unsigned(request, self.version) if request.action != action else request.payload
         answer = _ANSWERS.get(action)
-        if isinstance(payload, Refused):
+        if isinstance(payload, CallError):
             request.refuse(payload.code, payload.description)
-        elif not self._may(action):
+        elif not self._is_allowed(action):
             request.refuse("SecurityError", "The BootNotification is not accepted yet")
         elif self._backend.behaviour.lie is Lie.ERROR:
             request.refuse("InternalError", "The stand-in was told to fail")
         elif answer is not None:
-            self._say(request, answer(self, payload, now))
+            self._answer(request, answer(self, payload, now))
         elif action in _EMPTY:
-            self._say(request, {})
+            self._answer(request, {})
         else:
             request.refuse("NotSupported", f"The stand-in does not serve {action}")
 
-    def _may(self, action: str) -> bool:
+    def _is_allowed(self, action: str) -> bool:
         """Tell whether a station may say this before it was accepted (RG-02; in 1.6 it may say anything)."""
         if self._registered is Boot.ACCEPTED or action == "BootNotification" or not self.version.startswith("ocpp2"):
             return True
         return self._registered is Boot.PENDING and action in _WHILE_PENDING
 
-    def _say(self, request: Request, payload: dict[str, Any]) -> None:
+    def _answer(self, request: IncomingCall, payload: dict[str, Any]) -> None:
         text = _lie(self._backend.behaviour.lie, request, payload) or frames.result(request.id, payload)
         if self._backend.behaviour.lie is Lie.DOUBLED:
-            request.line.wire.send(text)
-        request.line.answered(text)
-        self.greeted = self.greeted or self._registered is Boot.ACCEPTED
+            request.channel.wire.send(text)
+        request.channel.answered(text)
+        self.accepts_commands = self.accepts_commands or self._registered is Boot.ACCEPTED
 
     # What the answers say
 
@@ -125,15 +142,15 @@ class Connection:
     def start(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer a StartTransaction; the same one told again gets the same number."""
         key = (payload["connectorId"], payload["idTag"], payload["timestamp"], payload["meterStart"])
-        number = self.book.starts.get(key)
+        number = self.record.starts.get(key)
         if number is None:
-            number = self.book.starts[key] = self._backend.mint()
-            self.book.open(Entry(number, payload["idTag"], key[0], payload["meterStart"]))
+            number = self.record.starts[key] = self._backend.mint()
+            self.record.add(ReceivedTransaction(number, payload["idTag"], key[0], payload["meterStart"]))
         return {"transactionId": number, "idTagInfo": _tag_info(payload["idTag"])}
 
     def stop(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer a StopTransaction."""
-        entry = self.book.transactions.get(payload["transactionId"])
+        entry = self.record.transactions.get(payload["transactionId"])
         if entry is not None:
             entry.ended = True
             entry.meter_stop = payload["meterStop"]
@@ -142,7 +159,7 @@ class Connection:
 
     def meter(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer MeterValues."""
-        entry = self.book.transactions.get(payload.get("transactionId", 0))
+        entry = self.record.transactions.get(payload.get("transactionId", 0))
         if entry is not None:
             entry.messages += 1
         return {}
@@ -151,9 +168,9 @@ class Connection:
         """Answer a TransactionEvent (2.x); one that was told before counts once."""
         name = payload["transactionInfo"]["transactionId"]
         tag = payload.get("idToken", {}).get("idToken", "")
-        entry = self.book.transactions.get(name)
+        entry = self.record.transactions.get(name)
         if entry is None:
-            entry = self.book.open(Entry(name, tag, payload.get("evse", {}).get("id", 0), messages=0))
+            entry = self.record.add(ReceivedTransaction(name, tag, payload.get("evse", {}).get("id", 0), messages=0))
         if payload["seqNo"] not in entry.events:
             entry.events.append(payload["seqNo"])
             entry.messages += 1
@@ -169,55 +186,55 @@ class Connection:
 
     # Calls to the station
 
-    def command(self, action: str, payload: dict[str, Any], then: Then | None = None) -> bool:
+    def command(self, action: str, payload: dict[str, Any], on_answer: OnAnswer | None = None) -> bool:
         """Call the station when its turn comes; False when too many commands wait."""
         if len(self._waiting) >= MOST_WAITING:
             return False
-        self._waiting.append(Asked(action, payload, then or _nothing))
+        self._waiting.append(OutgoingCall(action, payload, on_answer or _nothing))
         self._next(self._backend.clock.now())
         return True
 
     def _next(self, now: float) -> None:
-        if self.line is not None and not self.line.open and self._waiting:
-            self.line.ask(self._waiting.popleft(), now)
+        if self.channel is not None and not self.channel.open and self._waiting:
+            self.channel.ask(self._waiting.popleft(), now)
 
-    def _errand(self, now: float) -> None:
-        if self.line is None:
+    def _send_next_command(self, now: float) -> None:
+        if self.channel is None:
             return
-        if self.greeted and not self._waiting:
-            order = errand(self.version, self.book, self._errands)
-            self._errands += 1
+        if self.accepts_commands and not self._waiting:
+            order = next_command(self.version, self.record, self._sent)
+            self._sent += 1
             if order is not None:
                 self.command(*order)
-        self._backend.wheel.at(now + self._backend.behaviour.commands, self._errand)
+        self._backend.wheel.at(now + self._backend.behaviour.commands, self._send_next_command)
 
     def _babble(self, now: float) -> None:
-        if self.line is not None:
-            self.line.wire.send(nonsense(self._errands))
-            self._errands += 1
+        if self.channel is not None:
+            self.channel.wire.send(nonsense(self._sent))
+            self._sent += 1
             self._backend.wheel.at(now + self._backend.behaviour.babble, self._babble)
 
     def _hang_up(self, now: float) -> None:
-        if self.line is not None:
-            self.line.wire.close(1001, "the stand-in was told to hang up")
+        if self.channel is not None:
+            self.channel.wire.close(1001, "the stand-in was told to hang up")
 
-    def told(self, action: str, payload: dict[str, Any], now: float) -> None:
+    def send_received(self, action: str, payload: dict[str, Any], now: float) -> None:
         """Hear a SEND."""
-        self.book.hear(action)
+        self.record.count(action)
 
-    def ended(self, asked: Asked, answer: Answer, now: float) -> None:
+    def call_ended(self, call: OutgoingCall, answer: Answer, now: float) -> None:
         """Take the station's answer."""
-        asked.then(answer, now)
+        call.on_answer(answer, now)
         self._next(now)
 
-    def closed(self, line: Line, unanswered: list[Asked], code: int, reason: str) -> None:
+    def channel_closed(self, channel: WebSocketChannel, unanswered: list[OutgoingCall], code: int, reason: str) -> None:
         """Forget the connection."""
-        self.line = None
-        self._backend.left(self)
+        self.channel = None
+        self._backend.disconnected(self)
         now = self._backend.clock.now()
         waiting, self._waiting = self._waiting, deque()
-        for asked in [*unanswered, *waiting]:
-            asked.then(None, now)
+        for call in [*unanswered, *waiting]:
+            call.on_answer(None, now)
 
 
 _ANSWERS: dict[str, Callable[[Connection, dict[str, Any], float], dict[str, Any]]] = {
@@ -229,11 +246,11 @@ _ANSWERS: dict[str, Callable[[Connection, dict[str, Any], float], dict[str, Any]
     "MeterValues": Connection.meter,
     "TransactionEvent": Connection.event,
     "DataTransfer": Connection.transfer,
-    "OpenPeriodicEventStream": lambda place, payload, now: {"status": "Accepted"},
-    "SignCertificate": lambda place, payload, now: {"status": "Rejected"},
-    "GetCertificateStatus": lambda place, payload, now: {"status": "Failed"},
-    "NotifyEVChargingNeeds": lambda place, payload, now: {"status": "Rejected"},
-    "NotifyEVChargingSchedule": lambda place, payload, now: {"status": "Accepted"},
+    "OpenPeriodicEventStream": lambda connection, payload, now: {"status": "Accepted"},
+    "SignCertificate": lambda connection, payload, now: {"status": "Rejected"},
+    "GetCertificateStatus": lambda connection, payload, now: {"status": "Failed"},
+    "NotifyEVChargingNeeds": lambda connection, payload, now: {"status": "Rejected"},
+    "NotifyEVChargingSchedule": lambda connection, payload, now: {"status": "Accepted"},
 }
 _EMPTY = frozenset(
     """
@@ -247,7 +264,7 @@ _EMPTY = frozenset(
 """Actions whose answer is empty. What is in neither is known to OCPP and not served: NotSupported."""
 
 
-def _lie(lie: Lie, request: Request, payload: dict[str, Any]) -> bytes | None:
+def _lie(lie: Lie, request: IncomingCall, payload: dict[str, Any]) -> bytes | None:
     """Give a wrong answer; None when this one is to be right."""
     match lie:
         case Lie.WRONG_ID:
@@ -284,17 +301,17 @@ def _token_info(tag: str) -> dict[str, Any]:
     return {"status": _judge(tag), "groupIdToken": {"idToken": tag, "type": "ISO14443"}}
 
 
-def _unsigned(request: Request, version: str) -> dict[str, Any] | Refused:
+def _unsigned(request: IncomingCall, version: str) -> dict[str, Any] | CallError:
     """Give what the JWS of a signed call holds (2.1 Part 4 section 7.1), unverified, or what is wrong with it."""
     try:
         raw = str(request.payload["payload"])
         payload = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
     except (KeyError, binascii.Error, msgspec.DecodeError, ValueError):
-        return Refused("FormatViolation", "The payload of the signed message cannot be read")
+        return CallError("FormatViolation", "The payload of the signed message cannot be read")
     if not isinstance(payload, dict):
-        return Refused("FormatViolation", "The payload of the signed message is not an object")
+        return CallError("FormatViolation", "The payload of the signed message is not an object")
     violation = check(version, actions.plain_action(request.action), "request", payload)
-    return payload if violation is None else Refused(violation.code, violation.description)
+    return payload if violation is None else CallError(violation.code, violation.description)
 
 
 def _nothing(answer: Answer, now: float) -> None:

@@ -16,9 +16,9 @@ from voltgate.carriers.websocket.link import Link, LinkSettings
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.charger import Charger
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.profile import Conduct, Profile
-from voltgate.simulator.scene import Scene
-from voltgate.simulator.soap import Ground, Soap
+from voltgate.simulator.profile import Profile, StationSettings
+from voltgate.simulator.simulation import Simulation
+from voltgate.simulator.soap_transport import SoapSettings, SoapTransport
 from voltgate.simulator.tally import Fault, Tally
 
 TICK = 0.05
@@ -27,10 +27,10 @@ TICK = 0.05
 _AT_ONCE = 200
 """Handshakes under way at a time."""
 
-_PATIENCE = 60.0
+_HANDSHAKE_TIMEOUT = 60.0
 """Seconds until a run begins although handshakes are still under way."""
 
-_FAREWELL = 5.0
+_CLOSE_TIMEOUT = 5.0
 """Seconds that the far end has to finish the closing handshakes."""
 
 
@@ -48,7 +48,7 @@ class Plan:
     stations: int
     versions: tuple[str, ...]
     profile: Profile
-    conduct: Conduct
+    settings: StationSettings
     prefix: str = "CP-"
     password: str | None = field(default=None, repr=False)
     ramp: float = 0.0
@@ -57,7 +57,7 @@ class Plan:
     seed: int = 1
     ca: str | None = None
     tolerated: frozenset[Fault] = frozenset()
-    soap: Soap | None = None
+    soap: SoapSettings | None = None
 
 
 class Fleet:
@@ -68,9 +68,9 @@ class Fleet:
         self.tally = Tally(plan.tolerated)
         self.wheel = Wheel(time.monotonic(), TICK)
         self.clock = Clock(time.monotonic)
-        self.scene = Scene(
+        self.simulation = Simulation(
             plan.profile,
-            plan.conduct,
+            plan.settings,
             self.tally,
             self.wheel,
             self.clock,
@@ -79,12 +79,12 @@ class Fleet:
             paced=plan.rate is not None,
         )
         self.chargers = [self._charger(number) for number in range(1, plan.stations + 1)]
-        self._gate = asyncio.Semaphore(_AT_ONCE)
+        self._handshakes = asyncio.Semaphore(_AT_ONCE)
         self._dialling: set[asyncio.Task[None]] = set()
         secure = plan.url.startswith(("wss:", "https:"))
         self._trust = ssl.create_default_context(cafile=plan.ca) if secure else None
         self._report = report
-        self._ground = self._soap_ground(plan.soap) if plan.soap is not None else None
+        self._transport = self._soap_transport(plan.soap) if plan.soap is not None else None
         self.failures = 0
         self._pacing: asyncio.TimerHandle | None = None
         self._paced = 0.0
@@ -92,11 +92,11 @@ class Fleet:
     def _charger(self, number: int) -> Charger:
         plan = self.plan
         version = plan.versions[number % len(plan.versions)]
-        return Charger(f"{plan.prefix}{number:05d}", number, version, self.scene, plan.password)
+        return Charger(f"{plan.prefix}{number:05d}", number, version, self.simulation, plan.password)
 
-    def _soap_ground(self, soap: Soap) -> Ground:
+    def _soap_transport(self, soap: SoapSettings) -> SoapTransport:
         chargers = {charger.identity: charger for charger in self.chargers}
-        return Ground(soap, self.plan.url, self.scene, chargers, self._trust, self._failed)
+        return SoapTransport(soap, self.plan.url, self.simulation, chargers, self._trust, self._failed)
 
     # Connecting
 
@@ -115,9 +115,9 @@ class Fleet:
         self._report(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
 
     async def _connect(self, charger: Charger) -> None:
-        async with self._gate:
-            if self._ground is not None:
-                await self._ground.connect(charger)
+        async with self._handshakes:
+            if self._transport is not None:
+                await self._transport.connect(charger)
                 return
             answer = await dial(
                 _address(self.plan.url, charger.identity),
@@ -134,9 +134,9 @@ class Fleet:
         now = self.clock.now()
         if not isinstance(answer, Link):
             body = answer.body.decode("utf-8", "replace").strip()
-            charger.turned_away(f"{answer.reason} {body}".strip(), now)
+            charger.handshake_failed(f"{answer.reason} {body}".strip(), now)
         elif answer.subprotocol != charger.version:
-            charger.turned_away(f"offered {charger.version}, got {answer.subprotocol}", now)
+            charger.handshake_failed(f"offered {charger.version}, got {answer.subprotocol}", now)
             answer.abort("wrong sub-protocol")
         else:
             answer.start(charger.connected(answer, now))
@@ -145,15 +145,15 @@ class Fleet:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run for as long as the plan says, or until `stop`; then finish what runs, and hang up."""
-        if self._ground is not None:
-            await self._ground.open()
+        if self._transport is not None:
+            await self._transport.open()
         ticking = asyncio.get_running_loop().create_task(self._tick())
         try:
             await self._switch_on(stop)
             if self.plan.rate:
                 self._pace(self.plan.rate)
             await _until(stop, self.plan.duration)
-            self.scene.closing = True
+            self.simulation.closing = True
             await self._finish()
         finally:
             if self._pacing is not None:
@@ -162,8 +162,8 @@ class Fleet:
                 task.cancel()
             ticking.cancel()
             await asyncio.gather(ticking, *self._dialling, return_exceptions=True)
-            if self._ground is not None:
-                await self._ground.close()
+            if self._transport is not None:
+                await self._transport.close()
 
     async def _tick(self) -> None:
         while True:
@@ -191,7 +191,7 @@ class Fleet:
         stopped = asyncio.ensure_future(stop.wait())
         try:
             first = asyncio.gather(*self._dialling, return_exceptions=True)
-            await asyncio.wait((stopped, first), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((stopped, first), timeout=_HANDSHAKE_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
 
@@ -220,11 +220,11 @@ class Fleet:
         now = self.clock.now()
         for charger in self.chargers:
             charger.finish(now)
-        await self._all(lambda charger: charger.settled, self.plan.conduct.timeout + 5)
+        await self._all(lambda charger: charger.settled, self.plan.settings.timeout + 5)
         self._count_lost()
         for charger in self.chargers:
-            charger.leave(self.clock.now())
-        await self._all(lambda charger: charger.line is None, _FAREWELL)
+            charger.disconnect(self.clock.now())
+        await self._all(lambda charger: charger.channel is None, _CLOSE_TIMEOUT)
 
     async def _all(self, what: Callable[[Charger], bool], seconds: float) -> None:
         """Wait until something holds for all stations, but no longer than so many seconds."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Record:
+class TransactionRecord:
     """A transaction as the station lived it. Meter readings are in Wh, `started` is the event loop's time.
 
     `name` is the number (1.6) or name (2.x), None while nobody has given one; `samples` counts meter readings between

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from voltgate.simulator import say2, say16
+from voltgate.simulator import payloads_2x, payloads_16
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Sender = Callable[["LoadStation", float, float | None], None]
 
 
-MOST_OWED = 64
+MOST_OVERDUE = 64
 """Calls that are due at a station whose last one is still open; what is beyond that is counted and not sent."""
 
 
@@ -26,49 +26,49 @@ class LoadStation:
     A paced station that is busy when a call is due sends it as soon as it can: its latency counts from when it was due.
     """
 
-    __slots__ = ("_charger", "_owed", "_place", "paced")
+    __slots__ = ("_charger", "_index", "_overdue", "paced")
 
     def __init__(self, charger: Charger, *, paced: bool = False) -> None:
         self._charger = charger
-        self._place = charger.number % len(_MIX)
+        self._index = charger.number % len(_MIX)
         self.paced = paced
-        self._owed: list[float] = []
+        self._overdue: list[float] = []
 
     def step(self, now: float, due: float | None = None) -> None:
         """Send the next call, if the station is on line and has none open. Latency counts from `due` if given."""
         charger = self._charger
-        if charger.scene.closing:
+        if charger.simulation.closing:
             return
         if not charger.online or not charger.idle:
             self._put_off(due)
         else:
-            self._place = (self._place + 1) % len(_MIX)
-            _MIX[self._place](self, now, due)
+            self._index = (self._index + 1) % len(_MIX)
+            _MIX[self._index](self, now, due)
 
-    def go_on(self, now: float) -> None:
+    def resume(self, now: float) -> None:
         """Begin, or go on after an answer; who is paced waits for the next step."""
         if not self.paced:
             self.step(now)
-        elif self._owed:
-            self.step(now, self._owed.pop(0))
+        elif self._overdue:
+            self.step(now, self._overdue.pop(0))
 
     def _put_off(self, due: float | None) -> None:
         if due is None:
             return
-        if len(self._owed) < MOST_OWED:
-            self._owed.append(due)
+        if len(self._overdue) < MOST_OVERDUE:
+            self._overdue.append(due)
         else:
-            self._charger.scene.tally.behind += 1
+            self._charger.simulation.tally.behind += 1
 
     def _beat(self, now: float, due: float | None) -> None:
-        self._charger.say_heartbeat(now, None, due)
+        self._charger.send_heartbeat(now, None, due)
 
     def _echo(self, now: float, due: float | None) -> None:
         charger = self._charger
-        word = f"{charger.identity}:{charger.serials.last}"
-        proof = Echo(word) if charger.scene.conduct.echo else None
-        say = say2.data_transfer(word) if charger.modern else say16.data_transfer(word)
-        charger.ask("DataTransfer", say, None, now, proof=proof, due=due)
+        word = f"{charger.identity}:{charger.message_ids.last}"
+        verify = Echo(word) if charger.simulation.settings.echo else None
+        payload = payloads_2x.data_transfer(word) if charger.modern else payloads_16.data_transfer(word)
+        charger.ask("DataTransfer", payload, None, now, verify=verify, due=due)
 
     def _few(self, now: float, due: float | None) -> None:
         self._meter(1, now, due)
@@ -78,13 +78,13 @@ class LoadStation:
 
     def _meter(self, samples: int, now: float, due: float | None) -> None:
         charger = self._charger
-        stamp = charger.scene.clock.stamp(now)
-        energy = charger.serials.last * 7
+        stamp = charger.simulation.clock.stamp(now)
+        energy = charger.message_ids.last * 7
         if charger.modern:
-            say = say2.meter_values(1, say2.reading(energy, samples, stamp))
+            payload = payloads_2x.meter_values(1, payloads_2x.reading(energy, samples, stamp))
         else:
-            say = say16.meter_values(1, None, say16.reading(energy, samples, stamp))
-        charger.ask("MeterValues", say, None, now, due=due)
+            payload = payloads_16.meter_values(1, None, payloads_16.reading(energy, samples, stamp))
+        charger.ask("MeterValues", payload, None, now, due=due)
 
 
 class Echo:

@@ -63,7 +63,7 @@ class Boots(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class StationSettings:
     """How a station keeps the rules. All times are in seconds.
 
     `backoff` is RetryBackOffWaitMinimum, RetryBackOffRandomRange and RetryBackOffRepeatTimes (2.1 Part 4 section 5.4);
@@ -85,6 +85,6 @@ class Conduct:
     transactions: int | None = None
     history: int = 0
 
-    def impatient(self) -> Conduct:
+    def impatient(self) -> StationSettings:
         """Give the same with short waits, for tests and demonstrations on loopback."""
         return replace(self, backoff=(0.1, 0.2, 3), retry=0.2)

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from voltgate.ocpp.soap.writing import CONTENT_TYPE
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.soap_http import Garbled, Message, Reader, answer
+from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, answer
 
 PATIENCE = 60.0
 """Seconds that a connection may be silent, and that a command may take."""
@@ -26,15 +26,15 @@ class Reply:
     """The way back of one command; `send` and `cut` have no effect after the first of them, or after the connection."""
 
     _connection: _Connection | None
-    _keeps: bool
+    _keep_alive: bool
 
     def send(self, status: int, envelope: bytes) -> None:
         """Answer with an envelope."""
-        self._write(answer(status, CONTENT_TYPE, envelope, keeps=self._keeps))
+        self._write(answer(status, CONTENT_TYPE, envelope, keep_alive=self._keep_alive))
 
     def refuse(self, status: int, why: str) -> None:
         """Answer without an envelope."""
-        self._write(answer(status, _PLAIN, f"{why}\n".encode(), keeps=self._keeps))
+        self._write(answer(status, _PLAIN, f"{why}\n".encode(), keep_alive=self._keep_alive))
 
     def cut(self) -> None:
         """Answer nothing: the station is gone."""
@@ -45,7 +45,7 @@ class Reply:
     def _write(self, data: bytes) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.write(data, self._keeps)
+            connection.write(data, self._keep_alive)
 
 
 class _Connection(asyncio.Protocol):
@@ -63,28 +63,28 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
-        self._callback.entered(self)
+        self._callback.opened(self)
         self._seen = self._callback.clock()
         self._callback.wheel.at(self._seen + PATIENCE, self._watch)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._waiting.clear()
-        self._callback.left(self)
+        self._callback.closed(self)
 
     def data_received(self, data: bytes) -> None:
         self._seen = self._callback.clock()
         try:
             self._waiting.extend(self._reader.feed(data))
-        except Garbled as problem:
-            self._callback.garbled(str(problem))
+        except MalformedHttp as problem:
+            self._callback.malformed(str(problem))
             self._end(f"{problem}\n".encode())
             return
-        if self._reader.waited_for and self._transport is not None:
+        if self._reader.expects_continue and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._reader.waited_for = False
+            self._reader.expects_continue = False
         if len(self._waiting) > self._callback.most_waiting:
-            self._callback.garbled(f"more than {self._callback.most_waiting} requests ahead of their answers")
+            self._callback.malformed(f"more than {self._callback.most_waiting} requests ahead of their answers")
             self.close()
             return
         self._next()
@@ -95,22 +95,22 @@ class _Connection(asyncio.Protocol):
         if self._busy:
             self.close()
         else:
-            self.write(answer(400, _PLAIN, why, keeps=False), keeps=False)
+            self.write(answer(400, _PLAIN, why, keep_alive=False), keep_alive=False)
 
     def _next(self) -> None:
         if self._waiting and not self._busy and self._transport is not None:
             self._busy = True
             message = self._waiting.pop(0)
-            self._callback.serve(message, Reply(self, message.keeps))
+            self._callback.serve(message, Reply(self, message.keep_alive))
 
-    def write(self, data: bytes, keeps: bool) -> None:
+    def write(self, data: bytes, keep_alive: bool) -> None:
         """Send an answer; the next request is served then."""
         if self._transport is None:
             return
         self._busy = False
         self._seen = self._callback.clock()
         self._transport.write(data)
-        if keeps:
+        if keep_alive:
             self._next()
         else:
             self._transport.close()
@@ -141,7 +141,7 @@ class Callback:
     def __init__(
         self,
         take: Serve,
-        noise: Callable[[str], None],
+        stray: Callable[[str], None],
         wheel: Wheel,
         clock: Callable[[], float],
         report: Callable[[BaseException], None],
@@ -149,7 +149,7 @@ class Callback:
         most: int = 1000,
     ) -> None:
         self._take = take
-        self._noise = noise
+        self._stray = stray
         self._report = report
         self._most = most
         self._connections: set[_Connection] = set()
@@ -178,25 +178,25 @@ class Callback:
             await self._server.wait_closed()
             self._server = None
 
-    def entered(self, connection: _Connection) -> None:
+    def opened(self, connection: _Connection) -> None:
         """Count a connection in."""
         self._connections.add(connection)
         if len(self._connections) > self._most:
-            self._noise(f"more than {self._most} connections to the callback at a time")
+            self._stray(f"more than {self._most} connections to the callback at a time")
             connection.close()
 
-    def left(self, connection: _Connection) -> None:
+    def closed(self, connection: _Connection) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
 
-    def garbled(self, why: str) -> None:
+    def malformed(self, why: str) -> None:
         """Hear of a request that cannot be read."""
-        self._noise(why)
+        self._stray(why)
 
     def serve(self, message: Message, reply: Reply) -> None:
         """Pass a request on to the station that its path names."""
         if message.method != "POST":
-            self._noise(f"{message.method[:20]} to the callback, where only POST is served")
+            self._stray(f"{message.method[:20]} to the callback, where only POST is served")
             reply.refuse(405, "Only POST is served here.")
             return
         identity = unquote(message.target.partition("?")[0].removeprefix("/"))

@@ -35,7 +35,7 @@ class Message:
     target: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    keeps: bool = True
+    keep_alive: bool = True
 
     def flaw(self) -> str | None:
         """Say what is wrong with how a SOAP message was sent; None when nothing is."""
@@ -46,14 +46,14 @@ class Message:
         return None if charset in {"", "utf-8", "utf8"} else f"the charset is {charset[:20]!r}, not utf-8"
 
 
-class Garbled(Exception):  # noqa: N818 - what the far end did, not what went wrong here
+class MalformedHttp(Exception):  # noqa: N818 - what the far end did, not what went wrong here
     """The far end does not speak HTTP/1.1, or says more than is listened to."""
 
 
 class Reader:
     """Reads the messages of one side of a connection. `waited_for` says that the far end holds back its body."""
 
-    __slots__ = ("_body", "_done", "_framed", "_head", "_headers", "_parser", "_size", "_target", "waited_for")
+    __slots__ = ("_body", "_done", "_framed", "_head", "_headers", "_parser", "_size", "_target", "expects_continue")
 
     def __init__(self, side: Side) -> None:
         parser = httptools.HttpRequestParser if side == "request" else httptools.HttpResponseParser
@@ -67,11 +67,11 @@ class Reader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as problem:
-            flaw = problem.__context__ if isinstance(problem.__context__, Garbled) else problem
+            flaw = problem.__context__ if isinstance(problem.__context__, MalformedHttp) else problem
         done, self._done = self._done, []
         yield from map(_unpacked, done)
         if flaw is not None:
-            raise Garbled(f"this is not HTTP: {flaw}")
+            raise MalformedHttp(f"this is not HTTP: {flaw}")
 
     def end(self) -> Message | None:
         """Hear that the connection has ended: that completes a response whose length nobody named."""
@@ -90,7 +90,7 @@ class Reader:
         self._size = 0
         self._head: tuple[int, str, str] | None = None
         self._framed = False
-        self.waited_for = False
+        self.expects_continue = False
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the target."""
@@ -102,7 +102,7 @@ class Reader:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
         self._grow(len(name) + len(value), _LARGEST_HEAD)
         if len(self._headers) > _MOST_HEADERS:
-            raise Garbled(f"more than {_MOST_HEADERS} headers")
+            raise MalformedHttp(f"more than {_MOST_HEADERS} headers")
 
     def on_headers_complete(self) -> None:
         """End the head."""
@@ -112,7 +112,7 @@ class Reader:
         else:
             self._head = (parser.get_status_code(), "", "")
         self._framed = "content-length" in self._headers or "transfer-encoding" in self._headers
-        self.waited_for = self._headers.get("expect", "").lower() == "100-continue"
+        self.expects_continue = self._headers.get("expect", "").lower() == "100-continue"
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -122,15 +122,15 @@ class Reader:
     def on_message_complete(self) -> None:
         """End the message; a 1xx goes before the answer and is none."""
         status, method, target = self._head or (0, "", "")
-        keeps = self._framed and self._parser.should_keep_alive()
+        keep_alive = self._framed and self._parser.should_keep_alive()
         if status // 100 != 1:
-            self._done.append(Message(status, method, target, self._headers, b"".join(self._body), keeps))
+            self._done.append(Message(status, method, target, self._headers, b"".join(self._body), keep_alive))
         self.on_message_begin()
 
     def _grow(self, more: int, most: int) -> None:
         self._size += more
         if self._size > most:
-            raise Garbled(f"more than {most} bytes")
+            raise MalformedHttp(f"more than {most} bytes")
 
 
 def _unpacked(message: Message) -> Message:
@@ -139,9 +139,9 @@ def _unpacked(message: Message) -> Message:
     if coding in {"identity", ""}:
         return message
     if coding not in {"gzip", "x-gzip", "deflate"}:
-        raise Garbled(f"a body packed with {coding[:30]!r}")
+        raise MalformedHttp(f"a body packed with {coding[:30]!r}")
     body = _unpack(message.body, coding)
-    return Message(message.status, message.method, message.target, message.headers, body, message.keeps)
+    return Message(message.status, message.method, message.target, message.headers, body, message.keep_alive)
 
 
 def _unpack(body: bytes, coding: str) -> bytes:
@@ -151,9 +151,9 @@ def _unpack(body: bytes, coding: str) -> bytes:
     try:
         unpacked = unpacker.decompress(body, LARGEST)
     except zlib.error as problem:
-        raise Garbled(f"a packed body that cannot be unpacked: {problem}") from None
+        raise MalformedHttp(f"a packed body that cannot be unpacked: {problem}") from None
     if not unpacker.eof:
-        raise Garbled("a packed body that is cut off, or too large")
+        raise MalformedHttp("a packed body that is cut off, or too large")
     return unpacked
 
 
@@ -163,12 +163,12 @@ def post(target: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
     return "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode("latin-1", "replace") + body
 
 
-def answer(status: int, kind: str, body: bytes, *, keeps: bool) -> bytes:
+def answer(status: int, kind: str, body: bytes, *, keep_alive: bool) -> bytes:
     """Write a response; `kind` is its content type."""
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         f"Content-Type: {kind}",
         f"Content-Length: {len(body)}",
-        "Connection: " + ("keep-alive" if keeps else "close"),
+        "Connection: " + ("keep-alive" if keep_alive else "close"),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body

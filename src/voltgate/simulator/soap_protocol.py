@@ -9,12 +9,12 @@ from voltgate.ocpp.schemas import Violation, check
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.codec import Assumed
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
-from voltgate.ocpp.soap.faults import Fault as Said
+from voltgate.ocpp.soap.faults import Fault as SoapFault
 from voltgate.ocpp.soap.names import ANONYMOUS, FAULT_ACTION, Version
-from voltgate.simulator.line import Refused
 from voltgate.simulator.soap_http import Message
-from voltgate.simulator.soap_order import flaw
+from voltgate.simulator.soap_wsdl import flaw
 from voltgate.simulator.tally import Fault
+from voltgate.simulator.websocket_channel import CallError
 
 Payload = dict[str, Any]
 
@@ -32,7 +32,7 @@ def read(body: bytes) -> Envelope | BadEnvelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Finding:
     """What is wrong with a message: a kind of fault, and a sentence."""
 
     fault: Fault
@@ -40,31 +40,31 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SoapAnswer:
     """An answer of a central system, judged.
 
     `answer` is None when nothing usable came, so that the call counts as unanswered; `relates_to` is what it says that
     it answers, "" when it does not say.
     """
 
-    answer: Payload | Refused | None
-    verdicts: tuple[Verdict, ...] = ()
+    answer: Payload | CallError | None
+    findings: tuple[Finding, ...] = ()
     relates_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SoapCommand:
     """A command, judged. `refusal` says that it is not to be obeyed, with its subcode."""
 
     action: str
     payload: Payload
     message_id: str
-    refusal: Said | None = None
-    verdicts: tuple[Verdict, ...] = ()
+    refusal: SoapFault | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SoapProtocol:
     """One station's way to speak: its version and identity, the central system's URL, and where it listens itself."""
 
     version: Version
@@ -90,38 +90,38 @@ class Speech:
             sender=self.sender,
         )
 
-    def result(self, order: Order, payload: Payload, message_id: str) -> bytes:
+    def result(self, command: SoapCommand, payload: Payload, message_id: str) -> bytes:
         """Write the answer to a command. Raises ValueError when the version has no words for it."""
-        body = codec.encode(self.version, "Cp", order.action, "response", payload)
+        body = codec.encode(self.version, "Cp", command.action, "response", payload)
         if isinstance(body, codec.NoCounterpart):
             raise ValueError(f"OCPP-S {self.version} has no {body.what}")  # noqa: TRY004 - it is the words that are wrong
         return writing.response(
-            self.version, "Cp", order.action, _written(body), message_id=message_id, relates_to=order.message_id
+            self.version, "Cp", command.action, _written(body), message_id=message_id, relates_to=command.message_id
         )
 
-    def fault(self, order: Order, said: Said, message_id: str) -> bytes:
+    def fault(self, command: SoapCommand, said: SoapFault, message_id: str) -> bytes:
         """Write a fault in place of an answer."""
-        return writing.fault(self.version, said, message_id=message_id, relates_to=order.message_id)
+        return writing.fault(self.version, said, message_id=message_id, relates_to=command.message_id)
 
     # What the central system answers
 
-    def told(self, action: str, message: Message, now: str) -> Told:
+    def judge_answer(self, action: str, message: Message, now: str) -> SoapAnswer:
         """Judge the answer to a call; `now` (RFC 3339) stands for a time that 1.2 lets a central system leave out."""
         found = read(message.body)
         if isinstance(found, BadEnvelope):
             return _unreadable(action, message, found)
-        verdicts = _of_http(message, found)
+        findings = _of_http(message, found)
         if found.kind == "fault":
-            return _refused(action, found, verdicts)
+            return _refused(action, found, findings)
         if (found.kind, found.version, found.service, found.operation) != ("response", self.version, "Cs", action):
             what = f"{found.operation} {found.kind} of {found.version} {found.service} in answer to {action}"
-            return Told(None, (*verdicts, Verdict(Fault.WRONG, what)), found.relates_to)
-        verdicts += _of_headers(found)
+            return SoapAnswer(None, (*findings, Finding(Fault.WRONG, what)), found.relates_to)
+        findings += _of_headers(found)
         payload = self._payload(found, Assumed(now=now))
         if isinstance(payload, Violation):
-            wrong = Verdict(Fault.WRONG, f"answer to {action}: {payload.description}")
-            return Told(Refused(payload.code, payload.description), (*verdicts, wrong), found.relates_to)
-        return Told(payload, verdicts, found.relates_to)
+            wrong = Finding(Fault.WRONG, f"answer to {action}: {payload.description}")
+            return SoapAnswer(CallError(payload.code, payload.description), (*findings, wrong), found.relates_to)
+        return SoapAnswer(payload, findings, found.relates_to)
 
     def _payload(self, found: Envelope, assumed: Assumed = codec.ASSUMED) -> Payload | Violation:
         """Read a body as the WSDL and the schema of 1.6 have it."""
@@ -135,32 +135,32 @@ class Speech:
 
     # What the central system asks
 
-    def order(self, message: Message) -> Order:
+    def judge_command(self, message: Message) -> SoapCommand:
         """Judge a command."""
         found = read(message.body)
         if isinstance(found, BadEnvelope):
-            order = Order("", {}, found.message_id, found.fault)
+            command = SoapCommand("", {}, found.message_id, found.fault)
             known = found.subcode == "NotSupported"
-            return order if known else _with(order, Verdict(Fault.MALFORMED, f"a command: {found.reason}"))
-        order = Order(found.operation, {}, found.message_id, verdicts=_of_http(message, None))
+            return command if known else _with(command, Finding(Fault.MALFORMED, f"a command: {found.reason}"))
+        command = SoapCommand(found.operation, {}, found.message_id, findings=_of_http(message, None))
         refusal = self._objection(found)
         if refusal is not None:
-            return _refuse(order, refusal.subcode, refusal.reason, Fault.WRONG)
+            return _refuse(command, refusal.subcode, refusal.reason, Fault.WRONG)
         for what in self._missing(found):
-            order = _with(order, Verdict(Fault.MALFORMED, f"{found.operation} {what}"))
+            command = _with(command, Finding(Fault.MALFORMED, f"{found.operation} {what}"))
         payload = self._payload(found)
         if isinstance(payload, Violation):
-            return _refuse(order, "ProtocolError", payload.description, Fault.WRONG)
-        return Order(order.action, payload, order.message_id, None, order.verdicts)
+            return _refuse(command, "ProtocolError", payload.description, Fault.WRONG)
+        return SoapCommand(command.action, payload, command.message_id, None, command.findings)
 
-    def _objection(self, found: Envelope) -> Said | None:
+    def _objection(self, found: Envelope) -> SoapFault | None:
         """Say why a command is not for this station; None when it is."""
         if (found.kind, found.service) != ("request", "Cp"):
-            return Said("Sender", "ProtocolError", f"a {found.kind} of the service {found.service} is no command")
+            return SoapFault("Sender", "ProtocolError", f"a {found.kind} of the service {found.service} is no command")
         if found.version != self.version:
-            return Said("Sender", "ProtocolError", f"a command of {found.version} to a station of {self.version}")
+            return SoapFault("Sender", "ProtocolError", f"a command of {found.version} to a station of {self.version}")
         if found.identity.lower() != self.identity.lower():
-            return Said("Sender", "IdentityMismatch", "chargeBoxIdentity is not that of this station")
+            return SoapFault("Sender", "IdentityMismatch", "chargeBoxIdentity is not that of this station")
         return None
 
     def _missing(self, found: Envelope) -> list[str]:
@@ -183,43 +183,45 @@ def _written(body: str | Violation) -> str:
     return body
 
 
-def _with(order: Order, verdict: Verdict) -> Order:
-    return Order(order.action, order.payload, order.message_id, order.refusal, (*order.verdicts, verdict))
+def _with(command: SoapCommand, finding: Finding) -> SoapCommand:
+    return SoapCommand(
+        command.action, command.payload, command.message_id, command.refusal, (*command.findings, finding)
+    )
 
 
-def _refuse(order: Order, subcode: str, reason: str, fault: Fault) -> Order:
-    verdicts = (*order.verdicts, Verdict(fault, f"a command against the rules: {reason}"))
-    return Order(order.action, {}, order.message_id, Said("Sender", subcode, reason), verdicts)
+def _refuse(command: SoapCommand, subcode: str, reason: str, fault: Fault) -> SoapCommand:
+    findings = (*command.findings, Finding(fault, f"a command against the rules: {reason}"))
+    return SoapCommand(command.action, {}, command.message_id, SoapFault("Sender", subcode, reason), findings)
 
 
-def _unreadable(action: str, message: Message, found: BadEnvelope) -> Told:
+def _unreadable(action: str, message: Message, found: BadEnvelope) -> SoapAnswer:
     """Judge what is no envelope: an HTTP error says that nobody took the call, all else is a mess."""
     if message.status >= 400:
-        return Told(None, (Verdict(Fault.REFUSED, f"{action} was answered with HTTP {message.status}"),))
-    return Told(None, (Verdict(Fault.MALFORMED, f"answer to {action}: {found.reason}"),))
+        return SoapAnswer(None, (Finding(Fault.REFUSED, f"{action} was answered with HTTP {message.status}"),))
+    return SoapAnswer(None, (Finding(Fault.MALFORMED, f"answer to {action}: {found.reason}"),))
 
 
-def _refused(action: str, found: Envelope, verdicts: tuple[Verdict, ...]) -> Told:
-    said = found.fault or Said("", "", "")
-    refused = Verdict(Fault.REFUSED, f"{action} was refused: {said.subcode} {said.reason[:100]}")
+def _refused(action: str, found: Envelope, findings: tuple[Finding, ...]) -> SoapAnswer:
+    said = found.fault or SoapFault("", "", "")
+    refused = Finding(Fault.REFUSED, f"{action} was refused: {said.subcode} {said.reason[:100]}")
     if found.action not in {"", FAULT_ACTION}:
-        verdicts += (Verdict(Fault.MALFORMED, "the Action of a fault is not that of faults"),)
-    return Told(Refused(said.subcode, said.reason), (*verdicts, refused), found.relates_to)
+        findings += (Finding(Fault.MALFORMED, "the Action of a fault is not that of faults"),)
+    return SoapAnswer(CallError(said.subcode, said.reason), (*findings, refused), found.relates_to)
 
 
-def _of_http(message: Message, found: Envelope | None) -> tuple[Verdict, ...]:
+def _of_http(message: Message, found: Envelope | None) -> tuple[Finding, ...]:
     """Judge how an envelope was sent. A fault comes with an error of HTTP (SOAP 1.2 part 2 section 7.5.1.2)."""
-    verdicts = []
+    findings = []
     flaw_of_message = message.flaw()
     if flaw_of_message is not None:
-        verdicts.append(Verdict(Fault.MALFORMED, flaw_of_message))
+        findings.append(Finding(Fault.MALFORMED, flaw_of_message))
     if found is not None and message.status // 100 not in ({4, 5} if found.kind == "fault" else {2}):
-        verdicts.append(Verdict(Fault.MALFORMED, f"a {found.kind} with HTTP {message.status}"))
-    return tuple(verdicts)
+        findings.append(Finding(Fault.MALFORMED, f"a {found.kind} with HTTP {message.status}"))
+    return tuple(findings)
 
 
-def _of_headers(found: Envelope) -> tuple[Verdict, ...]:
+def _of_headers(found: Envelope) -> tuple[Finding, ...]:
     """Judge the Action of an answer: it ends with "Response", in its short form or in that of WS-Addressing."""
     if found.action.rpartition("/")[1:] == ("/", f"{found.operation}Response"):
         return ()
-    return (Verdict(Fault.MALFORMED, f"the Action of the answer is {found.action[:60]!r}"),)
+    return (Finding(Fault.MALFORMED, f"the Action of the answer is {found.action[:60]!r}"),)

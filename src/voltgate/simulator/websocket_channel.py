@@ -22,70 +22,70 @@ _REMEMBERED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class CallError:
     """A CALLERROR in place of an answer; also what a call that got an unusable answer ends with."""
 
     code: str
     description: str = ""
 
 
-Answer: TypeAlias = dict[str, Any] | Refused | None
+Answer: TypeAlias = dict[str, Any] | CallError | None
 """How a call ended: its result, a refusal, or None when nothing came (timed out, or the connection was cut)."""
 
-Then: TypeAlias = Callable[[Answer, float], None]
+OnAnswer: TypeAlias = Callable[[Answer, float], None]
 """Called exactly once for each call, with the answer and the time."""
 
-Proof: TypeAlias = Callable[[dict[str, Any]], str | None]
+AnswerCheck: TypeAlias = Callable[[dict[str, Any]], str | None]
 """Looks whether a result belongs to the call that it claims to answer; gives what is wrong."""
 
 
-class Asked:
+class OutgoingCall:
     """A call of ours. `due` is the moment from which its latency counts, `kept` says that it outlives the connection.
 
     `payload` may be a function when what it says is known only at the moment of sending (1.6 transaction numbers).
     """
 
-    __slots__ = ("action", "attempts", "deadline", "due", "id", "kept", "payload", "proof", "then")
+    __slots__ = ("action", "attempts", "deadline", "due", "id", "kept", "on_answer", "payload", "verify")
 
     def __init__(
         self,
         action: str,
         payload: dict[str, Any] | Callable[[], dict[str, Any]],
-        then: Then,
+        on_answer: OnAnswer,
         *,
         kept: bool = False,
-        proof: Proof | None = None,
+        verify: AnswerCheck | None = None,
         due: float | None = None,
     ) -> None:
         self.action = action
         self.payload = payload
-        self.then = then
+        self.on_answer = on_answer
         self.kept = kept
-        self.proof = proof
+        self.verify = verify
         self.due = due
         self.id: str | None = None
         self.attempts = 0
         self.deadline = 0.0
 
 
-class Request:
+class IncomingCall:
     """A call of the far end on a websocket, to be answered once, now or later."""
 
-    __slots__ = ("action", "id", "line", "payload")
+    __slots__ = ("action", "channel", "id", "payload")
 
-    def __init__(self, line: Line, message_id: str, action: str, payload: dict[str, Any]) -> None:
-        self.line = line
+    def __init__(self, channel: WebSocketChannel, message_id: str, action: str, payload: dict[str, Any]) -> None:
+        self.channel = channel
         self.id = message_id
         self.action = action
         self.payload = payload
 
     def answer(self, payload: dict[str, Any]) -> None:
         """Send a CALLRESULT."""
-        self.line.answered(frames.result(self.id, payload))
+        self.channel.answered(frames.result(self.id, payload))
 
     def refuse(self, code: str, description: str = "") -> None:
         """Send a CALLERROR."""
-        self.line.answered(frames.error(self.id, code, description))
+        self.channel.answered(frames.error(self.id, code, description))
 
 
 class Command(Protocol):
@@ -100,7 +100,7 @@ class Command(Protocol):
         """What with, as OCPP-J has it."""
 
     @property
-    def line(self) -> Talk:
+    def channel(self) -> Channel:
         """What it came by."""
 
     def answer(self, payload: dict[str, Any]) -> None:
@@ -110,14 +110,14 @@ class Command(Protocol):
         """Answer it with an error."""
 
 
-class Talk(Protocol):
+class Channel(Protocol):
     """A line as the simulated station that speaks through it sees it: websocket or SOAP."""
 
     @property
     def open(self) -> int:
         """The number of our calls that wait for an answer."""
 
-    def ask(self, asked: Asked, now: float) -> None:
+    def ask(self, call: OutgoingCall, now: float) -> None:
         """Send a call."""
 
     def send(self, action: str, payload: dict[str, Any]) -> None:
@@ -127,25 +127,25 @@ class Talk(Protocol):
         """Hang up; the owner hears `closed`."""
 
 
-class Owner(Protocol):
+class ChannelOwner(Protocol):
     """Whoever a line belongs to: a simulated station, or the stand-in backend's place for one."""
 
     identity: str
 
-    def asked(self, request: Request, now: float) -> None:
+    def call_received(self, request: IncomingCall, now: float) -> None:
         """Serve a call of the far end: it is in order and answered exactly once."""
 
-    def told(self, action: str, payload: dict[str, Any], now: float) -> None:
+    def send_received(self, action: str, payload: dict[str, Any], now: float) -> None:
         """Hear a SEND (2.1)."""
 
-    def ended(self, asked: Asked, answer: Answer, now: float) -> None:
+    def call_ended(self, call: OutgoingCall, answer: Answer, now: float) -> None:
         """Take how a call ended, pass it on to `asked.then`, and send what waits."""
 
-    def closed(self, line: Line, unanswered: list[Asked], code: int, reason: str) -> None:
+    def channel_closed(self, channel: WebSocketChannel, unanswered: list[OutgoingCall], code: int, reason: str) -> None:
         """Go on without the connection; `unanswered` are the calls that were open, oldest first."""
 
 
-class Serials:
+class MessageIds:
     """Message ids of one asker, all different, that tell whose they are: "0000002a-5eed-4000-8000-000000000007".
 
     A plain counter ("7") instead when `plain`: many stations count so, and a gateway that mixes them up shows.
@@ -189,7 +189,7 @@ class Serials:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ChannelSettings:
     """How lines of one kind behave. `serves` are the actions that the far end may call, `timeout` is in seconds.
 
     `crossing` is how many calls the far end may have open at a time, None for any number.
@@ -198,20 +198,20 @@ class Terms:
     version: str
     serves: frozenset[str]
     timeout: float = 30.0
-    crossing: int | None = 1
+    max_open: int | None = 1
 
     @classmethod
-    def of_station(cls, version: str, timeout: float) -> Terms:
+    def of_station(cls, version: str, timeout: float) -> ChannelSettings:
         """Give the terms of a simulated station."""
         return cls(version, actions.from_backends(version), timeout)
 
     @classmethod
-    def of_backend(cls, version: str, timeout: float) -> Terms:
+    def of_backend(cls, version: str, timeout: float) -> ChannelSettings:
         """Give the terms of the stand-in backend: a station may keep several calls open."""
         return cls(version, actions.from_stations(version), timeout, None)
 
 
-class Line:
+class WebSocketChannel:
     """One connection. It is the wire's receiver; `ask` sends at once, whoever asks keeps the turns."""
 
     __slots__ = (
@@ -219,25 +219,33 @@ class Line:
         "_first",
         "_open",
         "_watched",
+        "message_ids",
         "owner",
-        "serials",
         "serving",
+        "settings",
         "tally",
-        "terms",
         "wheel",
         "wire",
     )
 
-    def __init__(self, owner: Owner, wire: Wire, terms: Terms, tally: Tally, wheel: Wheel, serials: Serials) -> None:
+    def __init__(
+        self,
+        owner: ChannelOwner,
+        wire: Wire,
+        settings: ChannelSettings,
+        tally: Tally,
+        wheel: Wheel,
+        message_ids: MessageIds,
+    ) -> None:
         self.owner = owner
         self.wire = wire
-        self.terms = terms
+        self.settings = settings
         self.tally = tally
         self.wheel = wheel
-        self.serials = serials
+        self.message_ids = message_ids
         self.serving = 0
-        self._first = serials.last + 1
-        self._open: dict[str, Asked] = {}
+        self._first = message_ids.last + 1
+        self._open: dict[str, OutgoingCall] = {}
         self._expired: dict[str, str] = {}
         self._watched = False
 
@@ -248,26 +256,26 @@ class Line:
 
     # What we say
 
-    def ask(self, asked: Asked, now: float) -> None:
+    def ask(self, call: OutgoingCall, now: float) -> None:
         """Send a call. One that was sent before on another connection keeps its id (2.1 Part 4 section 4.1.4)."""
-        if asked.id is None or asked.id in self._expired:
-            asked.id = self.serials.mint()
-        payload = asked.payload() if callable(asked.payload) else asked.payload
-        if asked.due is None:
-            asked.due = now
-        asked.attempts += 1
-        asked.deadline = now + self.terms.timeout
-        self._open[asked.id] = asked
-        self.tally.sent[asked.action] += 1
-        self.wire.send(frames.call(asked.id, asked.action, payload))
+        if call.id is None or call.id in self._expired:
+            call.id = self.message_ids.mint()
+        payload = call.payload() if callable(call.payload) else call.payload
+        if call.due is None:
+            call.due = now
+        call.attempts += 1
+        call.deadline = now + self.settings.timeout
+        self._open[call.id] = call
+        self.tally.sent[call.action] += 1
+        self.wire.send(frames.call(call.id, call.action, payload))
         if not self._watched:
             self._watched = True
-            self.wheel.at(asked.deadline, self._expire)
+            self.wheel.at(call.deadline, self._expire)
 
     def send(self, action: str, payload: dict[str, Any]) -> None:
         """Send a SEND (2.1), which nobody answers."""
         self.tally.streamed += 1
-        self.wire.send(frames.call(self.serials.mint(), action, payload, frames.SEND))
+        self.wire.send(frames.call(self.message_ids.mint(), action, payload, frames.SEND))
 
     def answered(self, text: bytes) -> None:
         """Send the answer to a call of the far end."""
@@ -280,14 +288,14 @@ class Line:
 
     def _expire(self, now: float) -> None:
         while self._open:
-            message_id, asked = next(iter(self._open.items()))
-            if asked.deadline > now:
-                self.wheel.at(asked.deadline, self._expire)
+            message_id, call = next(iter(self._open.items()))
+            if call.deadline > now:
+                self.wheel.at(call.deadline, self._expire)
                 return
             del self._open[message_id]
-            self._remember(message_id, asked.action)
-            self._fault(Fault.MISSING, f"no answer to {asked.action} within {self.terms.timeout:g} s")
-            self.owner.ended(asked, None, now)
+            self._remember(message_id, call.action)
+            self._fault(Fault.MISSING, f"no answer to {call.action} within {self.settings.timeout:g} s")
+            self.owner.call_ended(call, None, now)
         self._watched = False
 
     def _remember(self, message_id: str, action: str) -> None:
@@ -342,52 +350,52 @@ class Line:
         """End with the connection, and hand back every open call."""
         calls, self._open = list(self._open.values()), {}
         self.tally.cut += len(calls)
-        self.owner.closed(self, calls, code, reason)
+        self.owner.channel_closed(self, calls, code, reason)
 
     def writable(self, yes: bool) -> None:
         """Do nothing: one open call at a time is all that is ever buffered."""
 
     def _result(self, parts: list[Any], text: bytes, now: float) -> None:
-        asked = self._open.pop(parts[1], None)
-        if asked is None:
+        call = self._open.pop(parts[1], None)
+        if call is None:
             self._unexpected(parts[1], text)
             return
-        self.tally.answer(asked.action, now - (asked.due or now))
-        flaw = self._flaw_of_result(asked, parts)
+        self.tally.answer(call.action, now - (call.due or now))
+        flaw = self._flaw_of_result(call, parts)
         if flaw is None:
-            self.owner.ended(asked, parts[2] or {}, now)
+            self.owner.call_ended(call, parts[2] or {}, now)
             return
-        self._fault(Fault.WRONG, f"answer to {asked.action}: {flaw.description}", text)
-        if self.terms.version == "ocpp2.1":
+        self._fault(Fault.WRONG, f"answer to {call.action}: {flaw.description}", text)
+        if self.settings.version == "ocpp2.1":
             self.wire.send(frames.error(parts[1], flaw.code, flaw.description, frames.COMPLAINT))
-        self.owner.ended(asked, flaw, now)
+        self.owner.call_ended(call, flaw, now)
 
-    def _flaw_of_result(self, asked: Asked, parts: list[Any]) -> Refused | None:
+    def _flaw_of_result(self, call: OutgoingCall, parts: list[Any]) -> CallError | None:
         if len(parts) != 3:
-            return Refused(self._format_violation, "a CALLRESULT has three elements")
+            return CallError(self._format_violation, "a CALLRESULT has three elements")
         payload = parts[2]
-        violation = check(self.terms.version, asked.action, "response", payload)
+        violation = check(self.settings.version, call.action, "response", payload)
         if violation is not None:
-            return Refused(violation.code, violation.description)
-        complaint = asked.proof(payload) if asked.proof is not None and payload is not None else None
-        return None if complaint is None else Refused("PropertyConstraintViolation", complaint)
+            return CallError(violation.code, violation.description)
+        complaint = call.verify(payload) if call.verify is not None and payload is not None else None
+        return None if complaint is None else CallError("PropertyConstraintViolation", complaint)
 
     def _error(self, parts: list[Any], text: bytes, now: float) -> None:
-        flaw = frames.flaw_of_error(parts, self.terms.version)
+        flaw = frames.flaw_of_error(parts, self.settings.version)
         if flaw is not None:
             self._fault(Fault.MALFORMED, flaw, text)
-        asked = self._open.pop(parts[1], None)
-        if asked is None:
+        call = self._open.pop(parts[1], None)
+        if call is None:
             self._unexpected(parts[1], text)
             return
-        self.tally.answer(asked.action, now - (asked.due or now))
+        self.tally.answer(call.action, now - (call.due or now))
         code, description = str(parts[2]), str(parts[3]) if len(parts) > 3 else ""
-        self._fault(Fault.REFUSED, f"{asked.action} was refused", text)
-        self.owner.ended(asked, Refused(code, description), now)
+        self._fault(Fault.REFUSED, f"{call.action} was refused", text)
+        self.owner.call_ended(call, CallError(code, description), now)
 
     def _complaint(self, parts: list[Any], text: bytes) -> None:
-        flaw = frames.flaw_of_error(parts, self.terms.version)
-        if self.terms.version != "ocpp2.1":
+        flaw = frames.flaw_of_error(parts, self.settings.version)
+        if self.settings.version != "ocpp2.1":
             flaw = "CALLRESULTERROR exists in 2.1 only"
         if flaw is not None:
             self._fault(Fault.MALFORMED, flaw, text)
@@ -401,17 +409,17 @@ class Line:
         elif message_id in self._expired:
             self._fault(Fault.LATE, f"answer to {self._expired.pop(message_id)} after its time-out", text)
         else:
-            self._fault(*self.serials.judge(message_id, self._first), text)
+            self._fault(*self.message_ids.judge(message_id, self._first), text)
 
     def _broken(self, text: bytes, what: str, now: float) -> None:
         """Take what is no message: an answer to an open call ends it, and 2.x says that it could not read the frame."""
         self._fault(Fault.MALFORMED, what, text)
         head = frames.salvage(text)
         if head is not None and head[0] in {frames.RESULT, frames.ERROR}:
-            asked = self._open.pop(head[1], None)
-            if asked is not None:
-                self.owner.ended(asked, Refused(self._format_violation, what), now)
-        elif self.terms.version.startswith("ocpp2") and (head is None or head[0] == frames.CALL):
+            call = self._open.pop(head[1], None)
+            if call is not None:
+                self.owner.call_ended(call, CallError(self._format_violation, what), now)
+        elif self.settings.version.startswith("ocpp2") and (head is None or head[0] == frames.CALL):
             code = "RpcFrameworkError" if head is None else "FormatViolation"
             self.wire.send(frames.error("-1" if head is None else head[1], code, what))
 
@@ -426,47 +434,47 @@ class Line:
             self._send(parts, refusal, text, now)
             return
         self.serving += 1
-        if self.terms.crossing is not None and self.serving > self.terms.crossing:
+        if self.settings.max_open is not None and self.serving > self.settings.max_open:
             self._fault(Fault.CROWDED, "a call before the last one was answered", text)
-        request = Request(self, message_id, str(parts[2]), parts[3] if len(parts) > 3 and parts[3] else {})
+        request = IncomingCall(self, message_id, str(parts[2]), parts[3] if len(parts) > 3 and parts[3] else {})
         self.tally.commands[request.action if self._has(request.action) else "(unknown)"] += 1
         if refusal is None:
-            self.owner.asked(request, now)
+            self.owner.call_received(request, now)
             return
         if refusal.code not in {"NotImplemented", "NotSupported"}:
             self._fault(Fault.WRONG, f"a call against the rules: {refusal.description}", text)
         request.refuse(refusal.code, refusal.description)
 
-    def _send(self, parts: list[Any], refusal: Refused | None, text: bytes, now: float) -> None:
+    def _send(self, parts: list[Any], refusal: CallError | None, text: bytes, now: float) -> None:
         """Take a SEND: good or bad, it is never answered (2.1 Part 2 FR.07)."""
-        if self.terms.version != "ocpp2.1" or refusal is not None:
+        if self.settings.version != "ocpp2.1" or refusal is not None:
             self._fault(Fault.MALFORMED, "a SEND that is not in order", text)
         else:
             self.tally.commands[parts[2]] += 1
-            self.owner.told(parts[2], parts[3] or {}, now)
+            self.owner.send_received(parts[2], parts[3] or {}, now)
 
-    def _objection(self, parts: list[Any]) -> Refused | None:
+    def _objection(self, parts: list[Any]) -> CallError | None:
         """Say why a call is not served; None when it is in order."""
         if len(parts) != 4 or not isinstance(parts[2], str) or not isinstance(parts[3], dict | None):
-            return Refused(self._format_violation, "a CALL is [2, id, action, payload]")
-        if len(parts[1]) > frames.LONGEST_ID and self.terms.version.startswith("ocpp2"):
-            return Refused("FormatViolation", "a message id has at most 36 characters")
+            return CallError(self._format_violation, "a CALL is [2, id, action, payload]")
+        if len(parts[1]) > frames.LONGEST_ID and self.settings.version.startswith("ocpp2"):
+            return CallError("FormatViolation", "a message id has at most 36 characters")
         action = parts[2]
         if action.endswith(actions.SIGNED) and self._has(action):
             return None
-        violation = check(self.terms.version, action, "request", parts[3])
+        violation = check(self.settings.version, action, "request", parts[3])
         if violation is not None and violation.code == "NotImplemented":
-            return Refused("NotImplemented", violation.description)
-        if action not in self.terms.serves:
-            return Refused("NotSupported", f"{action} is not for this side to serve")
-        return None if violation is None else Refused(violation.code, violation.description)
+            return CallError("NotImplemented", violation.description)
+        if action not in self.settings.serves:
+            return CallError("NotSupported", f"{action} is not for this side to serve")
+        return None if violation is None else CallError(violation.code, violation.description)
 
     def _has(self, action: str) -> bool:
-        return knows(self.terms.version, action.removesuffix(actions.SIGNED))
+        return knows(self.settings.version, action.removesuffix(actions.SIGNED))
 
     @property
     def _format_violation(self) -> str:
-        return "FormatViolation" if self.terms.version.startswith("ocpp2") else "FormationViolation"
+        return "FormatViolation" if self.settings.version.startswith("ocpp2") else "FormationViolation"
 
     def _fault(self, fault: Fault, what: str, text: bytes = b"") -> None:
         self.tally.fault(fault, self.owner.identity, what, text)

@@ -12,7 +12,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 T = TypeVar("T")
 
 
-class Dice:
+class SeededRandom:
     """SplitMix64 (Steele, Lea and Flood, 2014): eight bytes of state, where `random.Random` takes 2.5 kB a station."""
 
     __slots__ = ("_state",)
@@ -28,7 +28,7 @@ class Dice:
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return z ^ (z >> 31)
 
-    def between(self, low: float, high: float) -> float:
+    def uniform(self, low: float, high: float) -> float:
         """Give a number from `low` to `high`, evenly spread."""
         return low + (high - low) * (self.bits() / _MASK)
 
@@ -40,7 +40,7 @@ class Dice:
         """Say yes in `share` (0 to 1) of all cases."""
         return self.bits() < share * _MASK
 
-    def pick(self, choices: Sequence[T]) -> T:
+    def choice(self, choices: Sequence[T]) -> T:
         """Choose one."""
         return choices[self.below(len(choices))]
 

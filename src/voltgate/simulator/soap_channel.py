@@ -13,30 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from voltgate.ocpp.messages import Error
 from voltgate.ocpp.soap.envelope import BadEnvelope
-from voltgate.ocpp.soap.faults import Fault as Said
+from voltgate.ocpp.soap.faults import Fault as SoapFault
 from voltgate.ocpp.soap.faults import fault, fault_of
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.line import Answer, Asked, Refused, Serials, Terms
 from voltgate.simulator.soap_callback import Reply
-from voltgate.simulator.soap_caller import Caller
+from voltgate.simulator.soap_client import SoapClient
 from voltgate.simulator.soap_http import Message
-from voltgate.simulator.soap_speech import URN, Order, Speech, Told, read
+from voltgate.simulator.soap_protocol import URN, SoapAnswer, SoapCommand, SoapProtocol, read
 from voltgate.simulator.tally import Fault, Tally
+from voltgate.simulator.websocket_channel import Answer, CallError, ChannelSettings, MessageIds, OutgoingCall
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
 
 _REMEMBERED = 64
-_UNSAYABLE = Refused("NotSupported", "this version has no such message")
+_UNSAYABLE = CallError("NotSupported", "this version has no such message")
 
 
-class Ordered:
+class CallbackCommand:
     """A command that came by the callback, to be answered once, now or later."""
 
-    __slots__ = ("_order", "_reply", "line")
+    __slots__ = ("_order", "_reply", "channel")
 
-    def __init__(self, line: SoapLine, order: Order, reply: Reply) -> None:
-        self.line = line
+    def __init__(self, channel: SoapChannel, order: SoapCommand, reply: Reply) -> None:
+        self.channel = channel
         self._order = order
         self._reply = reply
 
@@ -52,24 +52,24 @@ class Ordered:
 
     def answer(self, payload: dict[str, Any]) -> None:
         """Answer with an envelope. Raises ValueError, behind a fault, for what the version has no words for."""
-        line = self.line
+        channel = self.channel
         try:
-            envelope = line.speech.result(self._order, payload, line.mint())
+            envelope = channel.protocol.result(self._order, payload, channel.mint())
         except ValueError:
             self.refuse("InternalError", "the station cannot say its answer")
             raise
-        line.served(self)
+        channel.served(self)
         self._reply.send(200, envelope)
 
     def refuse(self, code: str, description: str = "") -> None:
         """Answer with the fault that an error code is."""
-        self.say(fault_of(Error("", code, description)))
+        self.refuse_with(fault_of(Error("", code, description)))
 
-    def say(self, said: Said) -> None:
+    def refuse_with(self, said: SoapFault) -> None:
         """Answer with a fault."""
-        line = self.line
-        envelope = line.speech.fault(self._order, said, line.mint())
-        line.served(self)
+        channel = self.channel
+        envelope = channel.protocol.fault(self._order, said, channel.mint())
+        channel.served(self)
         self._reply.send(400 if said.role == "Sender" else 500, envelope)
 
     def cut(self) -> None:
@@ -77,42 +77,56 @@ class Ordered:
         self._reply.cut()
 
 
-class SoapLine:
+class SoapChannel:
     """One station's line. It is its caller's listener."""
 
     __slots__ = (
-        "_current", "_expired", "_first", "_obeyed", "_over", "_stamp", "_waiting", "_watched", "caller", "clock",
-        "owner", "serials", "speech", "tally", "terms", "wheel",
+        "_current",
+        "_expired",
+        "_first",
+        "_open_commands",
+        "_over",
+        "_stamp",
+        "_waiting",
+        "_watched",
+        "client",
+        "clock",
+        "message_ids",
+        "owner",
+        "protocol",
+        "settings",
+        "tally",
+        "wheel",
     )  # fmt: skip
 
     def __init__(
         self,
         owner: Charger,
-        caller: Caller,
-        speech: Speech,
-        terms: Terms,
+        client: SoapClient,
+        protocol: SoapProtocol,
+        settings: ChannelSettings,
         tally: Tally,
         wheel: Wheel,
         clock: Callable[[], float],
         stamp: Callable[[float], str],
     ) -> None:
         self.owner = owner
-        self.caller = caller
-        self.speech = speech
-        self.terms = terms
+        self.client = client
+        self.protocol = protocol
+        self.settings = settings
         self.tally = tally
         self.wheel = wheel
         self.clock = clock
-        self.serials: Serials = owner.serials
+        self.message_ids: MessageIds = owner.message_ids
         self._stamp = stamp
-        self._first = owner.serials.last + 1
-        self._current: Asked | None = None
-        self._waiting: deque[Asked] = deque()
+        self._first = owner.message_ids.last + 1
+        self._current: OutgoingCall | None = None
+        self._waiting: deque[OutgoingCall] = deque()
         self._expired: dict[str, str] = {}
-        self._obeyed: set[Ordered] = set()
+        self._open_commands: set[CallbackCommand] = set()
         self._watched = False
         self._over = False
-        caller.listener = self
+        client.handler = self
 
     @property
     def open(self) -> int:
@@ -121,16 +135,16 @@ class SoapLine:
 
     # What we say
 
-    def ask(self, asked: Asked, now: float) -> None:
+    def ask(self, call: OutgoingCall, now: float) -> None:
         """Send a call when those before it are answered. One that was sent before on another line keeps its id."""
-        if asked.due is None:
-            asked.due = now
-        self._waiting.append(asked)
+        if call.due is None:
+            call.due = now
+        self._waiting.append(call)
         self._next(now)
 
     def probe(self, now: float) -> None:
         """Ask, before anything else, whether the central system is there."""
-        self._waiting.appendleft(Asked("Heartbeat", {}, _nothing, due=now))
+        self._waiting.appendleft(OutgoingCall("Heartbeat", {}, _nothing, due=now))
         self._next(now)
 
     def send(self, action: str, payload: dict[str, Any]) -> None:
@@ -142,106 +156,106 @@ class SoapLine:
 
     def mint(self) -> str:
         """Make the id of an answer of ours."""
-        return self._on_the_wire(self.serials.mint())
+        return self._on_the_wire(self.message_ids.mint())
 
     def _next(self, now: float) -> None:
         while self._current is None and self._waiting and not self._over:
-            asked = self._waiting.popleft()
-            if not self._post(asked, now):
-                self.owner.ended(asked, _UNSAYABLE, now)
+            call = self._waiting.popleft()
+            if not self._post(call, now):
+                self.owner.call_ended(call, _UNSAYABLE, now)
 
-    def _post(self, asked: Asked, now: float) -> bool:
+    def _post(self, call: OutgoingCall, now: float) -> bool:
         """Send a call; False when this version cannot say it."""
-        if asked.id is None or asked.id in self._expired:
-            asked.id = self.serials.mint()
-        payload = asked.payload() if callable(asked.payload) else asked.payload
-        envelope = self.speech.call(asked.action, payload, self._on_the_wire(asked.id))
-        asked.attempts += 1
+        if call.id is None or call.id in self._expired:
+            call.id = self.message_ids.mint()
+        payload = call.payload() if callable(call.payload) else call.payload
+        envelope = self.protocol.call(call.action, payload, self._on_the_wire(call.id))
+        call.attempts += 1
         if envelope is None:
             return False
-        asked.deadline = now + self.terms.timeout
-        self._current = asked
-        self.tally.sent[asked.action] += 1
-        self.caller.post(asked.action, envelope)
+        call.deadline = now + self.settings.timeout
+        self._current = call
+        self.tally.sent[call.action] += 1
+        self.client.post(call.action, envelope)
         if not self._watched:
             self._watched = True
-            self.wheel.at(asked.deadline, self._expire)
+            self.wheel.at(call.deadline, self._expire)
         return True
 
     def _expire(self, now: float) -> None:
-        asked = self._current
-        if asked is not None and asked.deadline > now:
-            self.wheel.at(asked.deadline, self._expire)
+        call = self._current
+        if call is not None and call.deadline > now:
+            self.wheel.at(call.deadline, self._expire)
             return
         self._watched = False
-        if asked is None or asked.id is None:
+        if call is None or call.id is None:
             return
-        self._expired[asked.id] = asked.action
+        self._expired[call.id] = call.action
         if len(self._expired) > _REMEMBERED:
             del self._expired[next(iter(self._expired))]
-        self._fault(Fault.MISSING, f"no answer to {asked.action} within {self.terms.timeout:g} s")
-        self.caller.abandon()
-        self._ended(asked, None, now)
+        self._fault(Fault.MISSING, f"no answer to {call.action} within {self.settings.timeout:g} s")
+        self.client.abandon()
+        self._ended(call, None, now)
 
-    def _ended(self, asked: Asked, answer: Answer, now: float) -> None:
+    def _ended(self, call: OutgoingCall, answer: Answer, now: float) -> None:
         """Pass on how a call ended; when it came to nothing, look first whether anybody is there."""
         self._current = None
-        if answer is None and asked.action == "Heartbeat":
-            self._end(1006, "nobody answers a Heartbeat", asked)
+        if answer is None and call.action == "Heartbeat":
+            self._end(1006, "nobody answers a Heartbeat", call)
             return
-        if not isinstance(answer, dict) and asked.action != "Heartbeat" and self.owner.online:
-            self._waiting.appendleft(Asked("Heartbeat", {}, _nothing, due=now))
-        self.owner.ended(asked, answer, now)
+        if not isinstance(answer, dict) and call.action != "Heartbeat" and self.owner.online:
+            self._waiting.appendleft(OutgoingCall("Heartbeat", {}, _nothing, due=now))
+        self.owner.call_ended(call, answer, now)
         self._next(now)
 
-    def _end(self, code: int, reason: str, last: Asked | None = None) -> None:
+    def _end(self, code: int, reason: str, last: OutgoingCall | None = None) -> None:
         if self._over:
             return
         self._over = True
-        self.caller.close()
+        self.client.close()
         first = last or self._current
         calls = [*([first] if first is not None else []), *self._waiting]
         self._current = None
         self._waiting.clear()
-        for ordered in self._obeyed:
-            ordered.cut()
-        self._obeyed.clear()
-        self.owner.closed(self, calls, code, reason)
+        for command in self._open_commands:
+            command.cut()
+        self._open_commands.clear()
+        self.owner.channel_closed(self, calls, code, reason)
 
     # What we hear
 
     def answered(self, message: Message) -> None:
         """Take the answer to the open call."""
-        asked, now = self._current, self.clock()
-        if asked is None or asked.id is None:  # it has run out meanwhile
+        call, now = self._current, self.clock()
+        if call is None or call.id is None:  # it has run out meanwhile
             return
-        told = self.speech.told(asked.action, message, self._stamp(now))
-        for verdict in told.verdicts:
-            self._fault(verdict.fault, verdict.what, message.body)
-        answer = self._proven(asked, told, message)
+        told = self.protocol.judge_answer(call.action, message, self._stamp(now))
+        for finding in told.findings:
+            self._fault(finding.fault, finding.what, message.body)
+        answer = self._proven(call, told, message)
         if answer is None:
-            self.caller.hang_up()
+            self.client.hang_up()
         else:
-            self.tally.answer(asked.action, now - (asked.due or now))
-        self._ended(asked, answer, now)
+            self.tally.answer(call.action, now - (call.due or now))
+        self._ended(call, answer, now)
 
-    def _proven(self, asked: Asked, told: Told, message: Message) -> Answer:
+    def _proven(self, call: OutgoingCall, told: SoapAnswer, message: Message) -> Answer:
         """Give an answer that is meant for this call; None for one that is not."""
         if told.answer is None:
             return None
-        wanted = self._on_the_wire(asked.id or "")
+        wanted = self._on_the_wire(call.id or "")
         if not told.relates_to:
-            self._fault(Fault.MALFORMED, f"the answer to {asked.action} has no RelatesTo", message.body)
+            self._fault(Fault.MALFORMED, f"the answer to {call.action} has no RelatesTo", message.body)
         elif told.relates_to != wanted:
             self._fault(*self._whose(told.relates_to), message.body)
             return None
-        if isinstance(told.answer, Refused) or asked.proof is None:
+        if isinstance(told.answer, CallError) or call.verify is None:
             return told.answer
-        complaint = asked.proof(told.answer)
+        complaint = call.verify(told.answer)
         if complaint is None:
             return told.answer
-        self._fault(Fault.WRONG, f"answer to {asked.action}: {complaint}", message.body)
-        return Refused("PropertyConstraintViolation", complaint)
+        self._fault(Fault.WRONG, f"answer to {call.action}: {complaint}", message.body)
+        return CallError("PropertyConstraintViolation", complaint)
 
     def failed(self, why: str) -> None:
         """Hear that an exchange broke off."""
@@ -253,13 +267,13 @@ class SoapLine:
         """Count an answer to a call that has run out."""
         self._fault(Fault.LATE, "an answer after its time-out", message.body)
 
-    def unasked(self, message: Message) -> None:
+    def unsolicited(self, message: Message) -> None:
         """Count an answer to nothing."""
         found = read(message.body)
         relates_to = "" if isinstance(found, BadEnvelope) else found.relates_to
         self._fault(*self._whose(relates_to), message.body)
 
-    def garbled(self, why: str) -> None:
+    def malformed(self, why: str) -> None:
         """Count what is no HTTP."""
         self._fault(Fault.MALFORMED, why)
 
@@ -267,33 +281,33 @@ class SoapLine:
         message_id = relates_to.removeprefix(URN)
         if message_id in self._expired:
             return Fault.LATE, f"answer to {self._expired.pop(message_id)} after its time-out"
-        return self.serials.judge(message_id, self._first)
+        return self.message_ids.judge(message_id, self._first)
 
     def _on_the_wire(self, message_id: str) -> str:
         return URN + message_id if "-" in message_id else message_id
 
     # What we are asked
 
-    def ordered(self, message: Message, reply: Reply) -> None:
+    def command_received(self, message: Message, reply: Reply) -> None:
         """Take a command."""
-        order = self.speech.order(message)
-        ordered = Ordered(self, order, reply)
-        self._obeyed.add(ordered)
-        if self.terms.crossing is not None and len(self._obeyed) > self.terms.crossing:
+        order = self.protocol.judge_command(message)
+        command = CallbackCommand(self, order, reply)
+        self._open_commands.add(command)
+        if self.settings.max_open is not None and len(self._open_commands) > self.settings.max_open:
             self._fault(Fault.CROWDED, "a command before the last one was answered", message.body)
         self.tally.commands[order.action or "(unknown)"] += 1
-        for verdict in order.verdicts:
-            self._fault(verdict.fault, verdict.what, message.body)
+        for finding in order.findings:
+            self._fault(finding.fault, finding.what, message.body)
         if order.refusal is not None:
-            ordered.say(order.refusal)
-        elif order.action not in self.terms.serves:
-            ordered.say(fault("NotSupported", f"{order.action} is not for this side to serve"))
+            command.refuse_with(order.refusal)
+        elif order.action not in self.settings.serves:
+            command.refuse_with(fault("NotSupported", f"{order.action} is not for this side to serve"))
         else:
-            self.owner.asked(ordered, self.clock())
+            self.owner.call_received(command, self.clock())
 
-    def served(self, ordered: Ordered) -> None:
+    def served(self, command: CallbackCommand) -> None:
         """Note that a command is answered."""
-        self._obeyed.discard(ordered)
+        self._open_commands.discard(command)
 
     def _fault(self, fault: Fault, what: str, text: bytes = b"") -> None:
         self.tally.fault(fault, self.owner.identity, what, text)

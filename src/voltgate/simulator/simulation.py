@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.line import Terms
-from voltgate.simulator.profile import Conduct, Profile
+from voltgate.simulator.profile import Profile, StationSettings
 from voltgate.simulator.tally import Tally
+from voltgate.simulator.websocket_channel import ChannelSettings
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
 
 
 @dataclass(slots=True)
-class Scene:
+class Simulation:
     """What the simulated stations of one run share. `dial` begins to connect a station, and returns at once.
 
     `paced` treadmills wait for their steps; `closing` is set when the run draws to its end: what runs is finished,
@@ -25,7 +25,7 @@ class Scene:
     """
 
     profile: Profile
-    conduct: Conduct
+    settings: StationSettings
     tally: Tally
     wheel: Wheel
     clock: Clock
@@ -34,18 +34,20 @@ class Scene:
     paced: bool = False
     closing: bool = False
     begun: int = 0
-    terms: dict[str, Terms] = field(default_factory=dict)
+    _channel_settings: dict[str, ChannelSettings] = field(default_factory=dict)
 
-    def terms_of(self, version: str) -> Terms:
+    def channel_settings(self, version: str) -> ChannelSettings:
         """Give the terms of stations of `version`; one object for all of them."""
-        terms = self.terms.get(version)
-        if terms is None:
-            terms = self.terms[version] = Terms.of_station(version, self.conduct.timeout)
-        return terms
+        _channel_settings = self._channel_settings.get(version)
+        if _channel_settings is None:
+            _channel_settings = self._channel_settings[version] = ChannelSettings.of_station(
+                version, self.settings.timeout
+            )
+        return _channel_settings
 
     def may_begin(self) -> bool:
         """Tell whether another transaction may begin; counts it if so."""
-        limit = self.conduct.transactions
+        limit = self.settings.transactions
         if self.closing or (limit is not None and self.begun >= limit):
             return False
         self.begun += 1

@@ -56,7 +56,7 @@ def latencies(tally: Tally) -> Table:
     return table
 
 
-def verdict(tally: Tally) -> Iterator[str]:
+def summary(tally: Tally) -> Iterator[str]:
     """Say in a few lines what was sent, what came of it, and what was wrong."""
     told = tally.as_dict()
     commands, counts = sum(told["commands"].values()), told["transactions"]

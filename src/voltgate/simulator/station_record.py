@@ -12,7 +12,7 @@ MOST_TRANSACTIONS = 1000
 
 
 @dataclass(slots=True)
-class Entry:
+class ReceivedTransaction:
     """One transaction. Meter readings are in Wh, `messages` counts what was said of it, `events` are seqNo (2.x)."""
 
     name: int | str
@@ -30,18 +30,18 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Book:
+class StationRecord:
     """What one station did: its transactions by name, and how often it said what."""
 
-    transactions: dict[int | str, Entry] = field(default_factory=dict)
+    transactions: dict[int | str, ReceivedTransaction] = field(default_factory=dict)
     starts: dict[tuple[int, str, str, int], int] = field(default_factory=dict)
-    said: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
 
-    def hear(self, action: str) -> None:
+    def count(self, action: str) -> None:
         """Count a message."""
-        self.said[action] = self.said.get(action, 0) + 1
+        self.received[action] = self.received.get(action, 0) + 1
 
-    def open(self, entry: Entry) -> Entry:
+    def add(self, entry: ReceivedTransaction) -> ReceivedTransaction:
         """Enter a transaction."""
         self.transactions[entry.name] = entry
         if len(self.transactions) > MOST_TRANSACTIONS:
@@ -56,4 +56,4 @@ class Book:
 
     def as_dict(self) -> Fields:
         """Give the book as plain JSON."""
-        return {"said": self.said, "transactions": [entry.as_dict() for entry in self.transactions.values()]}
+        return {"said": self.received, "transactions": [entry.as_dict() for entry in self.transactions.values()]}

@@ -6,7 +6,7 @@ MOST_PROFILES = 10
 """Charging profiles that a station can have (MaxChargingProfilesInstalled)."""
 
 
-class Memory:
+class DeviceState:
     """What one station was told, for as long as it runs."""
 
     __slots__ = ("configuration", "list_version", "profiles", "reserved", "unavailable")

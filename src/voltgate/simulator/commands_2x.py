@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from voltgate.simulator import model
-from voltgate.simulator.stream import MONITOR, Stream
+from voltgate.simulator import device_model
+from voltgate.simulator.event_stream import MONITOR, Stream
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -28,7 +28,7 @@ def _start(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _stop(charger: Charger, fields: Fields) -> Outcome:
-    running = charger.running(fields["transactionId"])
+    running = charger.session_of(fields["transactionId"])
     if running is None:
         return _REJECTED
     return {"status": "Accepted"}, lambda now: running.stop("Remote", now)
@@ -44,17 +44,17 @@ def _reset(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _set_variables(charger: Charger, fields: Fields) -> Outcome:
-    results = [model.put(charger, wanted) for wanted in fields["setVariableData"]]
+    results = [device_model.put(charger, wanted) for wanted in fields["setVariableData"]]
     password = any(
         wanted["variable"]["name"] == "BasicAuthPassword" and result["attributeStatus"] == "Accepted"
         for wanted, result in zip(fields["setVariableData"], results, strict=True)
     )
-    after: After | None = (lambda now: charger.leave(now, 0.2, "new password")) if password else None
+    after: After | None = (lambda now: charger.disconnect(now, 0.2, "new password")) if password else None
     return {"setVariableResult": results}, after
 
 
 def _get_variables(charger: Charger, fields: Fields) -> Outcome:
-    return {"getVariableResult": [model.get(charger, wanted) for wanted in fields["getVariableData"]]}, None
+    return {"getVariableResult": [device_model.get(charger, wanted) for wanted in fields["getVariableData"]]}, None
 
 
 def _base_report(charger: Charger, fields: Fields) -> Outcome:
@@ -68,8 +68,8 @@ def _get_report(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _report(charger: Charger, request: int) -> list[Fields]:
-    stamp = charger.scene.clock.stamp(charger.scene.clock.now())
-    parts = model.report(charger)
+    stamp = charger.simulation.clock.stamp(charger.simulation.clock.now())
+    parts = device_model.report(charger)
     return [
         {
             "requestId": request,
@@ -126,7 +126,7 @@ def _clear_monitoring(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _customer(charger: Charger, fields: Fields) -> Outcome:
-    stamp = charger.scene.clock.stamp(charger.scene.clock.now())
+    stamp = charger.simulation.clock.stamp(charger.simulation.clock.now())
     steps = [{"data": "nothing is known", "seqNo": 0, "generatedAt": stamp, "requestId": fields["requestId"]}]
     return {"status": "Accepted"}, charger.sequence("NotifyCustomerInformation", steps) if fields["report"] else None
 
@@ -141,13 +141,15 @@ def _causes(charger: Charger, evse: int) -> dict[str, After]:
     signing = {"csr": "-----BEGIN CERTIFICATE REQUEST-----", "certificateType": "ChargingStationCertificate"}
     return {
         "BootNotification": charger.boot_triggered,
-        "Heartbeat": charger.say_heartbeat,
-        "StatusNotification": lambda now: charger.say_status(evse, now),
-        "MeterValues": lambda now: charger.say_meter(evse, now),
+        "Heartbeat": charger.send_heartbeat,
+        "StatusNotification": lambda now: charger.send_status(evse, now),
+        "MeterValues": lambda now: charger.send_meter_values(evse, now),
         "TransactionEvent": lambda now: charger.sample_event(evse, now),
-        "FirmwareStatusNotification": lambda now: charger.say("FirmwareStatusNotification", {"status": "Idle"}, now),
-        "LogStatusNotification": lambda now: charger.say("LogStatusNotification", {"status": "Idle"}, now),
-        "SignChargingStationCertificate": lambda now: charger.say("SignCertificate", signing, now),
+        "FirmwareStatusNotification": lambda now: charger.send_call(
+            "FirmwareStatusNotification", {"status": "Idle"}, now
+        ),
+        "LogStatusNotification": lambda now: charger.send_call("LogStatusNotification", {"status": "Idle"}, now),
+        "SignChargingStationCertificate": lambda now: charger.send_call("SignCertificate", signing, now),
     }
 
 
@@ -160,10 +162,10 @@ def _change_availability(charger: Charger, fields: Fields) -> Outcome:
     evse, inoperative = fields.get("evse", {}).get("id", 0), fields["operationalStatus"] == "Inoperative"
     if not charger.has(evse):
         return _REJECTED
-    charger.memory.set_operative(evse, not inoperative)
+    charger.device_state.set_operative(evse, not inoperative)
     busy = bool(charger.sessions) if evse == 0 else evse in charger.sessions
     status = "Scheduled" if busy and inoperative else "Accepted"
-    return {"status": status}, lambda now: charger.say_status(evse or 1, now)
+    return {"status": status}, lambda now: charger.send_status(evse or 1, now)
 
 
 def _data_transfer(charger: Charger, fields: Fields) -> Outcome:
@@ -176,32 +178,32 @@ def _reserve(charger: Charger, fields: Fields) -> Outcome:
     evse = fields.get("evseId") or charger.free_connector()
     if evse is None or not charger.can_reserve(evse, fields["id"]):
         return {"status": "Occupied"}, None
-    charger.memory.reserved[fields["id"]] = evse
-    return {"status": "Accepted"}, lambda now: charger.say_status(evse, now)
+    charger.device_state.reserved[fields["id"]] = evse
+    return {"status": "Accepted"}, lambda now: charger.send_status(evse, now)
 
 
 def _cancel(charger: Charger, fields: Fields) -> Outcome:
-    evse = charger.memory.reserved.pop(fields["reservationId"], None)
+    evse = charger.device_state.reserved.pop(fields["reservationId"], None)
     if evse is None:
         return _REJECTED
-    return {"status": "Accepted"}, lambda now: charger.say_status(evse, now)
+    return {"status": "Accepted"}, lambda now: charger.send_status(evse, now)
 
 
 def _send_local_list(charger: Charger, fields: Fields) -> Outcome:
-    charger.memory.list_version = fields["versionNumber"]
+    charger.device_state.list_version = fields["versionNumber"]
     return _ACCEPTED
 
 
 def _list_version(charger: Charger, fields: Fields) -> Outcome:
-    return {"versionNumber": charger.memory.list_version}, None
+    return {"versionNumber": charger.device_state.list_version}, None
 
 
 def _set_profile(charger: Charger, fields: Fields) -> Outcome:
-    return _ACCEPTED if charger.memory.install(fields["chargingProfile"]["id"]) else _REJECTED
+    return _ACCEPTED if charger.device_state.install(fields["chargingProfile"]["id"]) else _REJECTED
 
 
 def _clear_profile(charger: Charger, fields: Fields) -> Outcome:
-    cleared = charger.memory.clear(fields.get("chargingProfileId"))
+    cleared = charger.device_state.clear(fields.get("chargingProfileId"))
     return {"status": "Accepted" if cleared else "Unknown"}, None
 
 
@@ -212,7 +214,7 @@ def _get_profiles(charger: Charger, fields: Fields) -> Outcome:
 def _transaction_status(charger: Charger, fields: Fields) -> Outcome:
     waiting = {"messagesInQueue": not charger.idle}
     name = fields.get("transactionId")
-    return waiting if name is None else waiting | {"ongoingIndicator": charger.running(name) is not None}, None
+    return waiting if name is None else waiting | {"ongoingIndicator": charger.session_of(name) is not None}, None
 
 
 def _log(charger: Charger, fields: Fields) -> Outcome:

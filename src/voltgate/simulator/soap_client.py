@@ -13,16 +13,16 @@ from urllib.parse import quote, urlsplit
 from voltgate.carriers.websocket import tls
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.writing import CONTENT_TYPE
-from voltgate.simulator.soap_http import Garbled, Message, Reader, post
+from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, post
 
 KEPT_ALIVE = 4.0
 """Seconds after which an idle connection is not used again: servers close theirs after five or more."""
 
-_NAMES = Resolver()
+_RESOLVER = Resolver()
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Endpoint:
     """Where a central system is: its URL taken apart, and the context of https."""
 
     url: str
@@ -33,7 +33,7 @@ class Site:
     context: ssl.SSLContext | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, url: str, identity: str, context: ssl.SSLContext | None) -> Site:
+    def of(cls, url: str, identity: str, context: ssl.SSLContext | None) -> Endpoint:
         """Take a URL apart; "{station}" in it stands for the identity. Raises ValueError."""
         whole = url.replace("{station}", quote(identity, safe=""))
         parts = urlsplit(whole)
@@ -46,7 +46,7 @@ class Site:
         return cls(whole, parts.hostname, port, authority, target, context)
 
 
-class Listener(Protocol):
+class ResponseHandler(Protocol):
     """Whoever a caller calls for: hears one of `answered` and `failed` for each post that was not given up."""
 
     def answered(self, message: Message) -> None:
@@ -58,24 +58,24 @@ class Listener(Protocol):
     def late(self, message: Message) -> None:
         """Hear an answer to a post that was given up."""
 
-    def unasked(self, message: Message) -> None:
+    def unsolicited(self, message: Message) -> None:
         """Hear an answer to nothing."""
 
-    def garbled(self, why: str) -> None:
+    def malformed(self, why: str) -> None:
         """Hear that a connection brought what is no HTTP; the exchange that was open on it fails next."""
 
 
 class _Connection(asyncio.Protocol):
     """One connection. `awaited` says that a post of ours is open on it, `lame` that nobody waits for its answer."""
 
-    __slots__ = ("_caller", "_reader", "awaited", "idle_since", "lame", "transport")
+    __slots__ = ("_client", "_reader", "abandoned", "awaited", "idle_since", "transport")
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self, client: SoapClient) -> None:
+        self._client = client
         self._reader = Reader("response")
         self.transport: asyncio.Transport | None = None
         self.awaited = False
-        self.lame = False
+        self.abandoned = False
         self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -84,21 +84,21 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for message in self._reader.feed(data):
-                self._caller.take(self, message)
-        except Garbled as problem:
+                self._client.take(self, message)
+        except MalformedHttp as problem:
             self.cut()
-            self._caller.garbled(self, str(problem))
+            self._client.malformed(self, str(problem))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         try:
             last = self._reader.end()
-        except Garbled as problem:
-            self._caller.garbled(self, str(problem))
+        except MalformedHttp as problem:
+            self._client.malformed(self, str(problem))
             return
         if last is not None:
-            self._caller.take(self, last)
-        self._caller.over(self, f"the connection was cut{f': {exc}' if exc else ''}")
+            self._client.take(self, last)
+        self._client.over(self, f"the connection was cut{f': {exc}' if exc else ''}")
 
     def send(self, data: bytes) -> None:
         self.awaited = True
@@ -111,35 +111,47 @@ class _Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing() and not self.lame and not self.awaited
+        return (
+            self.transport is not None and not self.transport.is_closing() and not self.abandoned and not self.awaited
+        )
 
 
-class Caller:
+class SoapClient:
     """One station's connections to its central system: one that is used, and at most one that was given up.
 
     `password` goes with the identity by HTTP Basic. What fails in the simulator itself is told to `report`.
     """
 
-    __slots__ = ("_clock", "_connection", "_dialling", "_head", "_lame", "_report", "_site", "_within", "listener")
+    __slots__ = (
+        "_abandoned",
+        "_clock",
+        "_connection",
+        "_dialling",
+        "_endpoint",
+        "_head",
+        "_report",
+        "_within",
+        "handler",
+    )
 
     def __init__(
         self,
-        site: Site,
+        endpoint: Endpoint,
         clock: Callable[[], float],
         report: Callable[[BaseException], None],
         *,
         credentials: tuple[str, str | bytes] | None = None,
         within: float = 30.0,
     ) -> None:
-        self._site = site
+        self._endpoint = endpoint
         self._clock = clock
         self._report = report
         self._within = within
-        self._head = [("Host", site.authority), ("Accept-Encoding", "gzip, deflate"), *_authorization(credentials)]
+        self._head = [("Host", endpoint.authority), ("Accept-Encoding", "gzip, deflate"), *_authorization(credentials)]
         self._connection: _Connection | None = None
-        self._lame: _Connection | None = None
+        self._abandoned: _Connection | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self.listener: Listener | None = None
+        self.handler: ResponseHandler | None = None
 
     async def open(self) -> None:
         """Connect, before anything is to be said. Raises OSError (TimeoutError is one)."""
@@ -149,7 +161,7 @@ class Caller:
     def post(self, operation: str, envelope: bytes) -> None:
         """Send an envelope; the listener hears what came of it, not before this returns."""
         kind = ("Content-Type", f'{CONTENT_TYPE}; action="/{operation}"')
-        data = post(self._site.target, [*self._head, kind], envelope)
+        data = post(self._endpoint.target, [*self._head, kind], envelope)
         connection = self._connection
         if connection is not None and connection.usable and self._clock() - connection.idle_since < KEPT_ALIVE:
             connection.send(data)
@@ -165,10 +177,10 @@ class Caller:
             self._dialling = None
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.lame = True
-            if self._lame is not None:
-                self._lame.cut()
-            self._lame = connection
+            connection.abandoned = True
+            if self._abandoned is not None:
+                self._abandoned.cut()
+            self._abandoned = connection
 
     def hang_up(self) -> None:
         """Close the connection after what it brought last; the next post opens another."""
@@ -177,19 +189,21 @@ class Caller:
 
     def close(self) -> None:
         """Cut everything; nothing is heard any more."""
-        self.listener = None
+        self.handler = None
         self.abandon()
-        if self._lame is not None:
-            self._lame.cut()
-            self._lame = None
+        if self._abandoned is not None:
+            self._abandoned.cut()
+            self._abandoned = None
 
     async def _connect(self) -> None:
         """Connect to the first address that can be had. Raises OSError."""
-        site, connection = self._site, _Connection(self)
-        problem = OSError(f"{site.host} has no address")
-        for address in await _NAMES.addresses(site.host, site.port):
+        endpoint, connection = self._endpoint, _Connection(self)
+        problem = OSError(f"{endpoint.host} has no address")
+        for address in await _RESOLVER.addresses(endpoint.host, endpoint.port):
             try:
-                await tls.connect(lambda: connection, address, site.port, site.context, site.host, self._within)
+                await tls.connect(
+                    lambda: connection, address, endpoint.port, endpoint.context, endpoint.host, self._within
+                )
             except OSError as failure:
                 problem = failure
                 continue
@@ -227,38 +241,38 @@ class Caller:
     def _heard(self, connection: _Connection, message: Message) -> None:
         awaited, connection.awaited = connection.awaited, False
         connection.idle_since = self._clock()
-        if not message.keeps:
+        if not message.keep_alive:
             connection.cut()
-        if self.listener is None:
+        if self.handler is None:
             return
-        if connection.lame:
+        if connection.abandoned:
             connection.cut()
-            self.listener.late(message)
+            self.handler.late(message)
         elif awaited:
-            self.listener.answered(message)
+            self.handler.answered(message)
         else:
             connection.cut()
-            self.listener.unasked(message)
+            self.handler.unsolicited(message)
 
-    def garbled(self, connection: _Connection, why: str) -> None:
+    def malformed(self, connection: _Connection, why: str) -> None:
         """Hear that a connection can no longer be understood."""
-        if self.listener is not None:
-            self.listener.garbled(why)
+        if self.handler is not None:
+            self.handler.malformed(why)
         self.over(connection, why)
 
     def over(self, connection: _Connection, why: str) -> None:
         """Hear that a connection has ended."""
         awaited, connection.awaited = connection.awaited, False
-        if self._lame is connection:
-            self._lame = None
+        if self._abandoned is connection:
+            self._abandoned = None
         elif self._connection is connection:
             self._connection = None
             if awaited:
                 self._fail(why)
 
     def _fail(self, why: str) -> None:
-        if self.listener is not None:
-            self.listener.failed(why)
+        if self.handler is not None:
+            self.handler.failed(why)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -36,29 +36,29 @@ def flaw(envelope: Envelope) -> str | None:
 
 def _flaw_of(element: _Element, shape: Shape, namespace: str) -> str | None:
     """Walk along the elements of a type: each in its place, none strange, none missing."""
-    place = 0
+    position = 0
     for child in element:
-        found = _place_of(child.tag, shape, namespace)
+        found = _position_of(child.tag, shape, namespace)
         if isinstance(found, str):
             return found
-        if found < place:
+        if found < position:
             return f"{_name(child.tag)} is out of order"
-        missing = next((field.name for field in shape.fields[place:found] if field.required), None)
+        missing = next((field.name for field in shape.fields[position:found] if field.required), None)
         if missing is not None and missing not in _names(element):
             return f"{missing} is missing"
         field = shape.fields[found]
-        place = found if field.many else found + 1
+        position = found if field.many else found + 1
         wrong = _wrong_content(child, field, namespace)
         if wrong is not None:
             return wrong
-    missing = next((field.name for field in shape.fields[place:] if field.required), None)
+    missing = next((field.name for field in shape.fields[position:] if field.required), None)
     return None if missing is None or missing in _names(element) else f"{missing} is missing"
 
 
-def _place_of(tag: str, shape: Shape, namespace: str) -> int | str:
-    for place, field in enumerate(shape.fields):
+def _position_of(tag: str, shape: Shape, namespace: str) -> int | str:
+    for position, field in enumerate(shape.fields):
         if tag == f"{namespace}{field.name}":
-            return place
+            return position
     known = _name(tag) in shape.by_name
     return f"{_name(tag)} is not in the body's namespace" if known else f"there is no {_name(tag)[:50]} here"
 

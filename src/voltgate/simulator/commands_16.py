@@ -29,7 +29,7 @@ def _remote_start(charger: Charger, fields: Fields) -> Outcome:
 
 
 def _remote_stop(charger: Charger, fields: Fields) -> Outcome:
-    running = charger.running(fields["transactionId"])
+    running = charger.session_of(fields["transactionId"])
     if running is None:
         return _REJECTED
     return {"status": "Accepted"}, lambda now: running.stop("Remote", now)
@@ -55,7 +55,7 @@ def _new_password(fields: Fields, status: str) -> bool:
 
 def _reconnect_with(charger: Charger) -> After:
     """Come back with the new password (security whitepaper A05)."""
-    return lambda now: charger.leave(now, 0.2, "new password")
+    return lambda now: charger.disconnect(now, 0.2, "new password")
 
 
 def _get_configuration(charger: Charger, fields: Fields) -> Outcome:
@@ -68,7 +68,7 @@ def _get_configuration(charger: Charger, fields: Fields) -> Outcome:
 def _configured(charger: Charger, key: str) -> Fields:
     readonly, value = KEYS[key]
     entry: Fields = {"key": key, "readonly": readonly}
-    return entry if key in WRITE_ONLY else entry | {"value": charger.memory.configuration.get(key, value)}
+    return entry if key in WRITE_ONLY else entry | {"value": charger.device_state.configuration.get(key, value)}
 
 
 def _trigger(charger: Charger, fields: Fields) -> Outcome:
@@ -81,15 +81,17 @@ def _causes(charger: Charger, connector: int) -> dict[str, After]:
     signing = {"csr": "-----BEGIN CERTIFICATE REQUEST-----"}
     return {
         "BootNotification": charger.boot_triggered,
-        "Heartbeat": charger.say_heartbeat,
-        "StatusNotification": lambda now: charger.say_status(connector, now),
-        "MeterValues": lambda now: charger.say_meter(connector, now),
-        "DiagnosticsStatusNotification": lambda now: charger.say(
+        "Heartbeat": charger.send_heartbeat,
+        "StatusNotification": lambda now: charger.send_status(connector, now),
+        "MeterValues": lambda now: charger.send_meter_values(connector, now),
+        "DiagnosticsStatusNotification": lambda now: charger.send_call(
             "DiagnosticsStatusNotification", {"status": "Idle"}, now
         ),
-        "FirmwareStatusNotification": lambda now: charger.say("FirmwareStatusNotification", {"status": "Idle"}, now),
-        "LogStatusNotification": lambda now: charger.say("LogStatusNotification", {"status": "Idle"}, now),
-        "SignChargePointCertificate": lambda now: charger.say("SignCertificate", signing, now),
+        "FirmwareStatusNotification": lambda now: charger.send_call(
+            "FirmwareStatusNotification", {"status": "Idle"}, now
+        ),
+        "LogStatusNotification": lambda now: charger.send_call("LogStatusNotification", {"status": "Idle"}, now),
+        "SignChargePointCertificate": lambda now: charger.send_call("SignCertificate", signing, now),
     }
 
 
@@ -103,10 +105,10 @@ def _change_availability(charger: Charger, fields: Fields) -> Outcome:
     connector, inoperative = fields["connectorId"], fields["type"] == "Inoperative"
     if not charger.has(connector):
         return _REJECTED
-    charger.memory.set_operative(connector, not inoperative)
+    charger.device_state.set_operative(connector, not inoperative)
     busy = bool(charger.sessions) if connector == 0 else connector in charger.sessions
     status = "Scheduled" if busy and inoperative else "Accepted"
-    return {"status": status}, lambda now: charger.say_status(connector, now)
+    return {"status": status}, lambda now: charger.send_status(connector, now)
 
 
 def _data_transfer(charger: Charger, fields: Fields) -> Outcome:
@@ -119,32 +121,32 @@ def _reserve(charger: Charger, fields: Fields) -> Outcome:
     connector = fields["connectorId"]
     if not charger.can_reserve(connector, fields["reservationId"]):
         return {"status": "Occupied"}, None
-    charger.memory.reserved[fields["reservationId"]] = connector
-    return {"status": "Accepted"}, lambda now: charger.say_status(connector, now)
+    charger.device_state.reserved[fields["reservationId"]] = connector
+    return {"status": "Accepted"}, lambda now: charger.send_status(connector, now)
 
 
 def _cancel(charger: Charger, fields: Fields) -> Outcome:
-    connector = charger.memory.reserved.pop(fields["reservationId"], None)
+    connector = charger.device_state.reserved.pop(fields["reservationId"], None)
     if connector is None:
         return _REJECTED
-    return {"status": "Accepted"}, lambda now: charger.say_status(connector, now)
+    return {"status": "Accepted"}, lambda now: charger.send_status(connector, now)
 
 
 def _send_local_list(charger: Charger, fields: Fields) -> Outcome:
-    charger.memory.list_version = fields["listVersion"]
+    charger.device_state.list_version = fields["listVersion"]
     return _ACCEPTED
 
 
 def _list_version(charger: Charger, fields: Fields) -> Outcome:
-    return {"listVersion": charger.memory.list_version}, None
+    return {"listVersion": charger.device_state.list_version}, None
 
 
 def _set_profile(charger: Charger, fields: Fields) -> Outcome:
-    return _ACCEPTED if charger.memory.install(fields["csChargingProfiles"]["chargingProfileId"]) else _REJECTED
+    return _ACCEPTED if charger.device_state.install(fields["csChargingProfiles"]["chargingProfileId"]) else _REJECTED
 
 
 def _clear_profile(charger: Charger, fields: Fields) -> Outcome:
-    return {"status": "Accepted" if charger.memory.clear(fields.get("id")) else "Unknown"}, None
+    return {"status": "Accepted" if charger.device_state.clear(fields.get("id")) else "Unknown"}, None
 
 
 def _diagnostics(charger: Charger, fields: Fields) -> Outcome:

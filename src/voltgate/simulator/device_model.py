@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from voltgate.simulator import say2
+from voltgate.simulator import payloads_2x
 
 if TYPE_CHECKING:
     from voltgate.simulator.charger import Charger
@@ -83,7 +83,7 @@ def _put(charger: Charger, wanted: Fields) -> str:
     if key == _PASSWORD:
         charger.password = value
     else:
-        charger.memory.configuration[".".join(key)] = value
+        charger.device_state.configuration[".".join(key)] = value
     _apply(charger, key[1], value)
     return "Accepted"
 
@@ -100,7 +100,7 @@ def _apply(charger: Charger, name: str, value: str) -> None:
         case "WebSocketPingInterval":
             charger.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
-            charger.set_interval(float(value), charger.scene.clock.now())
+            charger.set_interval(float(value), charger.simulation.clock.now())
         case "TxUpdatedInterval" if int(value) > 0:
             charger.metering = float(value)
 
@@ -120,14 +120,14 @@ def get(charger: Charger, wanted: Fields) -> Fields:
 def report(charger: Charger) -> list[list[Fields]]:
     """Give the whole device model, in parts for one NotifyReport each."""
     keys = [key for key in _VARIABLES if key != _PASSWORD]
-    data = [say2.variable(*key, _value(charger, key)) for key in keys]
+    data = [payloads_2x.variable(*key, _value(charger, key)) for key in keys]
     return [data[start : start + _A_PART] for start in range(0, len(data), _A_PART)]
 
 
 def _value(charger: Charger, key: tuple[str, str]) -> str:
     if key == ("SecurityCtrlr", "Identity"):
         return charger.identity
-    return charger.memory.configuration.get(".".join(key), _VARIABLES[key][1])
+    return charger.device_state.configuration.get(".".join(key), _VARIABLES[key][1])
 
 
 def _key(wanted: Fields) -> tuple[str, str]:
