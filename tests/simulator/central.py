@@ -21,12 +21,13 @@ from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.names import Version
-from voltgate.simulator.charger import Charger, mark
+from voltgate.simulator.calls import Answer
+from voltgate.simulator.charger import Charger
+from voltgate.simulator.clock import mark
 from voltgate.simulator.fleet import Plan
 from voltgate.simulator.profile import Profile, StationSettings
 from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 from voltgate.simulator.tally import Fault
-from voltgate.simulator.websocket_channel import Answer
 
 Json = dict[str, Any]
 

@@ -17,9 +17,9 @@ from websockets.typing import Subprotocol
 from tests.simulator.world import RunningBackend, running_backend
 from voltgate.simulator.backend import VERSIONS
 from voltgate.simulator.behaviour import Behaviour, Boot
+from voltgate.simulator.calls import Answer
 from voltgate.simulator.connection import MOST_WAITING
 from voltgate.simulator.station_record import MOST_TRANSACTIONS, ReceivedTransaction, StationRecord
-from voltgate.simulator.websocket_channel import Answer
 
 BOOT_16 = {"chargePointVendor": "V", "chargePointModel": "M"}
 BOOT_2 = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}

@@ -11,7 +11,7 @@ from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import _schema, check
 from voltgate.simulator import commands
 from voltgate.simulator.backend import VERSIONS
-from voltgate.simulator.websocket_channel import Answer, CallError
+from voltgate.simulator.calls import Answer, CallError
 
 FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
 EVERY_COMMAND = [(version, action) for version in VERSIONS for action in sorted(actions.from_backends(version))]

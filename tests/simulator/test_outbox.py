@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from voltgate.simulator.calls import OutgoingCall
 from voltgate.simulator.outbox import MOST_KEPT, Outbox
-from voltgate.simulator.websocket_channel import OutgoingCall
 
 
 def call(action: str, *, kept: bool = False) -> OutgoingCall:

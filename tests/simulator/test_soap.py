@@ -30,8 +30,8 @@ from tests.simulator.central import (
 from tests.simulator.world import QUICK, STILL, running
 from voltgate.ocpp.soap import writing
 from voltgate.ocpp.soap.names import ANONYMOUS, VERSIONS, Version
+from voltgate.simulator.calls import CallError
 from voltgate.simulator.tally import Fault
-from voltgate.simulator.websocket_channel import CallError
 
 # Daily life
 

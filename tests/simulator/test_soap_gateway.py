@@ -13,10 +13,10 @@ from tests.simulator.central import SETTINGS, STATION, Central, central
 from tests.simulator.world import QUICK, STILL, running, running_backend
 from voltgate.ocpp.soap.names import VERSIONS, Version
 from voltgate.simulator.behaviour import Behaviour
+from voltgate.simulator.calls import Answer, CallError
 from voltgate.simulator.fleet import Plan
 from voltgate.simulator.profile import Profile
 from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
-from voltgate.simulator.websocket_channel import Answer, CallError
 
 
 async def through(stage: Stage, backend: str) -> tuple[Gateway, str]:

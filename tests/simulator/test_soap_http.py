@@ -23,7 +23,7 @@ from tests.simulator.world import DEADLINE, running
 from voltgate.ocpp.soap import writing
 from voltgate.ocpp.soap.names import VERSIONS, Version, namespace
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.fleet import TICK
+from voltgate.simulator.event_loop import TICK
 from voltgate.simulator.soap_callback import PATIENCE, Callback, Reply
 from voltgate.simulator.soap_client import KEPT_ALIVE, Endpoint, SoapClient
 from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, answer, post

@@ -13,9 +13,9 @@ from tests.simulator.world import STILL, World
 from voltgate.simulator import frames
 from voltgate.simulator.backend import VERSIONS
 from voltgate.simulator.behaviour import Behaviour, Lie
+from voltgate.simulator.calls import MessageIds
 from voltgate.simulator.latency import Latency
 from voltgate.simulator.tally import Fault, Tally
-from voltgate.simulator.websocket_channel import MessageIds
 
 
 def hear(version: str, *texts: bytes) -> tuple[World, list[bytes]]:

@@ -15,11 +15,12 @@ from voltgate.relay.wire import Receiver
 from voltgate.simulator.backend import SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.charger import Charger
-from voltgate.simulator.cli import ticking
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.fleet import TICK, Fleet, Plan
+from voltgate.simulator.event_loop import TICK, ticking
+from voltgate.simulator.fleet import Fleet, Plan
 from voltgate.simulator.profile import Profile, StationSettings
 from voltgate.simulator.simulation import Simulation
+from voltgate.simulator.station import Station
 from voltgate.simulator.tally import Tally
 
 QUICK = Profile("quick", 2, 5.0, 0.2, (0.05, 0.4), (0.3, 0.9), samples=3)
@@ -87,20 +88,20 @@ class World:
         self.backend = SimulatedBackend(behaviour or Behaviour(), wheel, clock)
         self.tally = Tally()
         settings = settings or StationSettings(echo=True, history=1000).impatient()
-        self.simulation = Simulation(profile, settings, self.tally, wheel, clock, self._dial, seed)
+        self.simulation = Simulation(profile, settings, self.tally, wheel, clock, seed)
         self.chargers: list[Charger] = []
 
     def station(self, version: str, identity: str = "CP1") -> Charger:
         """Switch a station on."""
-        charger = Charger(identity, len(self.chargers) + 1, version, self.simulation)
+        charger = Charger(identity, len(self.chargers) + 1, version, self.simulation, self._dial)
         self.chargers.append(charger)
         charger.start(self.now)
         return charger
 
-    def _dial(self, charger: Charger) -> None:
+    def _dial(self, charger: Station) -> None:
         self.post.append(lambda: self._connect(charger))
 
-    def _connect(self, charger: Charger) -> None:
+    def _connect(self, charger: Station) -> None:
         if not self.reachable:
             charger.handshake_failed("out of reach", self.now)
             return

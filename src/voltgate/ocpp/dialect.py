@@ -11,6 +11,11 @@ SUBPROTOCOLS = ("ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.
 """The names registered for OCPP-J, oldest first."""
 
 
+def is_modern(version: str) -> bool:
+    """Return whether a version, by its registered name, is OCPP 2.x."""
+    return version.startswith("ocpp2")
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """The version of a connection and its settings.
@@ -29,7 +34,7 @@ class Dialect:
     @property
     def modern(self) -> bool:
         """Tell whether this is OCPP 2.x."""
-        return self.version.startswith("ocpp2")
+        return is_modern(self.version)
 
     @property
     def has_send(self) -> bool:

@@ -16,11 +16,13 @@ from voltgate.carriers.websocket.listener import Admitted, Handshake, Listener, 
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.simulator.behaviour import Behaviour
+from voltgate.simulator.calls import MessageIds, OnAnswer
+from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.connection import Connection
 from voltgate.simulator.station_record import StationRecord
 from voltgate.simulator.tally import Tally
-from voltgate.simulator.websocket_channel import ChannelSettings, MessageIds, OnAnswer, WebSocketChannel
+from voltgate.simulator.websocket_channel import WebSocketChannel
 
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 

@@ -6,15 +6,13 @@ Source: OCPP 1.6 sections 3.3 to 3.7 and 4.8 to 4.10; OCPP 2.0.1 and 2.1 Part 2 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voltgate.simulator import payloads_2x, payloads_16
+from voltgate.simulator.calls import Answer, AnswerCheck, OnAnswer
+from voltgate.simulator.charging_station import ChargingStation
 from voltgate.simulator.history import TransactionRecord
 from voltgate.simulator.tally import Fault
-from voltgate.simulator.websocket_channel import Answer, AnswerCheck, OnAnswer
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
 
 _WATT = 7400
 
@@ -24,24 +22,24 @@ class ChargingSession:
 
     __slots__ = (
         "_next_reading",
-        "charger",
         "connector",
         "ended",
         "length",
         "record",
         "remote",
         "state",
+        "station",
         "tag",
         "unconfirmed",
     )
 
-    def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
-        self.charger = charger
+    def __init__(self, station: ChargingStation, connector: int, tag: str, length: float, remote: int | None) -> None:
+        self.station = station
         self.connector = connector
         self.tag = tag
         self.length = length
         self.remote = remote
-        self.state = "Occupied" if charger.modern else "Preparing"
+        self.state = "Occupied" if station.modern else "Preparing"
         self.record: TransactionRecord | None = None
         self.unconfirmed = 0
         self.ended = False
@@ -70,28 +68,28 @@ class ChargingSession:
         return 0 if record is None else record.meter_start + int((now - record.started) * _WATT / 3600)
 
     def _open_record(self, now: float) -> None:
-        charger = self.charger
-        charger.simulation.tally.begun += 1
-        self.record = TransactionRecord(self.connector, self.tag, charger.random.below(1 << 20), now)
-        self.charger.simulation.wheel.at(now + self.length, self._time_up)
-        self._next_reading = now + charger.simulation.profile.metering
-        charger.simulation.wheel.at(self._next_reading, self._read)
+        station = self.station
+        station.simulation.tally.begun += 1
+        self.record = TransactionRecord(self.connector, self.tag, station.random.below(1 << 20), now)
+        self.station.simulation.wheel.at(now + self.length, self._time_up)
+        self._next_reading = now + station.simulation.profile.metering
+        station.simulation.wheel.at(self._next_reading, self._read)
 
     def _read(self, now: float) -> None:
         if not self.ended:
             self.sample(now, "Sample.Periodic")
-            self._next_reading += max(self.charger.metering, 0.1)
-            self.charger.simulation.wheel.at(self._next_reading, self._read)
+            self._next_reading += max(self.station.metering, 0.1)
+            self.station.simulation.wheel.at(self._next_reading, self._read)
 
     def _time_up(self, now: float) -> None:
         self.stop("Local", now)
 
     def _authorize(self, payload: dict[str, Any], on_answer: OnAnswer, now: float) -> None:
-        self.charger.ask("Authorize", payload, on_answer, now, verify=self._own_card)
+        self.station.ask("Authorize", payload, on_answer, now, verify=self._own_card)
 
     def _own_card(self, payload: dict[str, Any]) -> str | None:
         """Look whether an answer is about our card: the stand-in names the card as its group's."""
-        if not self.charger.simulation.settings.echo:
+        if not self.station.simulation.settings.echo:
             return None
         told = _group(payload)
         return None if told == self.tag else f"the answer is about the card {told}, not {self.tag}"
@@ -101,28 +99,28 @@ class ChargingSession:
     ) -> None:
         """Say something that must not be lost."""
         self.unconfirmed += 1
-        self.charger.ask(action, payload, Confirmation(self, action, on_answer), now, kept=True, verify=verify)
+        self.station.ask(action, payload, Confirmation(self, action, on_answer), now, kept=True, verify=verify)
 
     def message_ended(self, action: str, answer: Answer, now: float) -> None:
         """Note that a message was confirmed, or that it never will be."""
         self.unconfirmed -= 1
-        record, tally = self.record, self.charger.simulation.tally
+        record, tally = self.record, self.station.simulation.tally
         if not isinstance(answer, dict) and record is not None and not record.lost:
             record.lost = True
             tally.fault(
-                Fault.LOST, self.charger.identity, f"{action} of transaction {self.transaction_id} was given up"
+                Fault.LOST, self.station.identity, f"{action} of transaction {self.transaction_id} was given up"
             )
         if self.ended and not self.unconfirmed and record is not None:
             record.confirmed = not record.lost
             tally.confirmed += record.confirmed
-            self.charger.keep_record(record)
+            self.station.keep_record(record)
 
     def _depart(self, now: float) -> None:
         self.ended = True
-        self.charger.simulation.wheel.at(now + 0.2, self._leave)
+        self.station.simulation.wheel.at(now + 0.2, self._leave)
 
     def _leave(self, now: float) -> None:
-        self.charger.session_ended(self.connector, now)
+        self.station.session_ended(self.connector, now)
 
     def _turn_away(self, now: float) -> None:
         """Send the driver away: the card may not charge."""
@@ -151,8 +149,8 @@ class ChargingSession16(ChargingSession):
 
     __slots__ = ("transaction",)
 
-    def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
-        super().__init__(charger, connector, tag, length, remote)
+    def __init__(self, station: ChargingStation, connector: int, tag: str, length: float, remote: int | None) -> None:
+        super().__init__(station, connector, tag, length, remote)
         self.transaction: int | None = None
 
     @property
@@ -163,7 +161,7 @@ class ChargingSession16(ChargingSession):
     def begin(self, now: float) -> None:
         """Plug in and ask; a remote start needs no asking (AuthorizeRemoteTxRequests is false)."""
         self._show("Preparing", now)
-        if self.remote is not None or not self.charger.online:
+        if self.remote is not None or not self.station.online:
             self._start(now)
         else:
             self._authorize(payloads_16.authorize(self.tag), self._authorized, now)
@@ -178,7 +176,7 @@ class ChargingSession16(ChargingSession):
         if self.ended:
             return
         self._open_record(now)
-        stamp = self.charger.simulation.clock.stamp(now)
+        stamp = self.station.simulation.clock.stamp(now)
         payload = payloads_16.start(self.connector, self.tag, self.meter(now), stamp)
         self._ask_kept("StartTransaction", payload, self._started, now, self._own_number)
         self._show("Charging", now)
@@ -194,16 +192,16 @@ class ChargingSession16(ChargingSession):
 
     def _own_number(self, payload: dict[str, Any]) -> str | None:
         number = payload["transactionId"]
-        for other in self.charger.sessions.values():
+        for other in self.station.sessions.values():
             if other is not self and other.transaction_id == number:
                 return f"the number {number} is that of another transaction of this station"
         return self._own_card(payload)
 
     def sample(self, now: float, context: str = "Trigger") -> None:
         """Send MeterValues; the transaction's number is filled in when they are sent."""
-        charger = self.charger
+        station = self.station
         value = payloads_16.reading(
-            self.meter(now), charger.simulation.profile.samples, charger.simulation.clock.stamp(now), context
+            self.meter(now), station.simulation.profile.samples, station.simulation.clock.stamp(now), context
         )
         if self.record is not None:
             self.record.samples += 1
@@ -220,7 +218,7 @@ class ChargingSession16(ChargingSession):
         self._show("Finishing", now)
         self.ended = True
         tag = self.tag if reason == "Local" else None
-        stamp = self.charger.simulation.clock.stamp(now)
+        stamp = self.station.simulation.clock.stamp(now)
         verify = self._own_card if tag else None
         self._ask_kept(
             "StopTransaction", lambda: payloads_16.stop(self._number, tag, meter, stamp, reason), None, now, verify
@@ -234,7 +232,7 @@ class ChargingSession16(ChargingSession):
 
     def _show(self, state: str, now: float) -> None:
         self.state = state
-        self.charger.send_status(self.connector, now)
+        self.station.send_status(self.connector, now)
 
 
 class ChargingSession2x(ChargingSession):
@@ -242,9 +240,9 @@ class ChargingSession2x(ChargingSession):
 
     __slots__ = ("_told", "events", "transaction")
 
-    def __init__(self, charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> None:
-        super().__init__(charger, connector, tag, length, remote)
-        self.transaction = charger.random.uuid()
+    def __init__(self, station: ChargingStation, connector: int, tag: str, length: float, remote: int | None) -> None:
+        super().__init__(station, connector, tag, length, remote)
+        self.transaction = station.random.uuid()
         self.events = 0
         self._told = False
 
@@ -255,12 +253,12 @@ class ChargingSession2x(ChargingSession):
 
     def begin(self, now: float) -> None:
         """Plug in. One time in four the transaction starts with the cable, before anybody has shown a card."""
-        self.charger.send_status(self.connector, now)
+        self.station.send_status(self.connector, now)
         if self.remote is not None:
             self._start("RemoteStart", now, card=True)
-        elif not self.charger.online:
+        elif not self.station.online:
             self._start("Authorized", now, card=True)
-        elif self.charger.random.chance(0.25):
+        elif self.station.random.chance(0.25):
             self._start("CablePluggedIn", now, card=False)
             self._authorize(payloads_2x.authorize(self.tag), self._authorized, now)
         else:
@@ -318,9 +316,9 @@ class ChargingSession2x(ChargingSession):
         reading: str | None = None,
         stopped: str | None = None,
     ) -> None:
-        simulation = self.charger.simulation
+        simulation = self.station.simulation
         stamp = simulation.clock.stamp(now)
-        more: dict[str, Any] = {} if self.charger.online else {"offline": True}
+        more: dict[str, Any] = {} if self.station.online else {"offline": True}
         if kind == "Started":
             more["evse"] = {"id": self.connector, "connectorId": 1}
         if card:
@@ -356,6 +354,6 @@ def _group(payload: dict[str, Any]) -> str | None:
     return told
 
 
-def session(charger: Charger, connector: int, tag: str, length: float, remote: int | None) -> ChargingSession:
+def create(station: ChargingStation, connector: int, tag: str, length: float, remote: int | None) -> ChargingSession:
     """Make the session of the station's version."""
-    return (ChargingSession2x if charger.modern else ChargingSession16)(charger, connector, tag, length, remote)
+    return (ChargingSession2x if station.modern else ChargingSession16)(station, connector, tag, length, remote)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import resource
-import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-import uvloop
 from rich.console import Console
 
 from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
@@ -22,7 +17,8 @@ from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour, Boot, Lie
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.fleet import TICK, Fleet, Plan
+from voltgate.simulator.event_loop import TICK, run, stopping, ticking
+from voltgate.simulator.fleet import Fleet, Plan
 from voltgate.simulator.output import follow, latencies, progress, summary
 from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Ids, Profile, StationSettings
 from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
@@ -32,8 +28,6 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused, not bound
 _DEFAULT = ("1.6", "2.0.1", "2.1")
 
 app = typer.Typer(add_completion=False)
-
-T = TypeVar("T")
 
 
 @app.command()
@@ -92,7 +86,7 @@ def simulate(
         tolerated=_faults(tolerate),
         soap=_soap(soap, callback, versions, open_calls),
     )
-    fleet = _run(_simulate(plan, Console(stderr=True)))
+    fleet = run(_simulate(plan, Console(stderr=True)))
     _report(fleet, as_json)
     raise typer.Exit(1 if fleet.tally.failures or fleet.failures else 0)
 
@@ -207,7 +201,7 @@ def backend(
     parts = urlsplit(listen)
     if parts.scheme != "ws" or not parts.hostname or parts.port is None:
         raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
-    simulated = _run(_serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
+    simulated = run(_serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
     if book is not None:
         book.write_text(json.dumps(simulated.as_dict()))
 
@@ -222,15 +216,6 @@ async def _serve(behaviour: Behaviour, host: str, port: int, prefix: str) -> Sim
     return simulated
 
 
-async def ticking(wheel: Wheel, clock: Callable[[], float], stop: asyncio.Event) -> None:
-    """Tick a wheel until `stop` is set."""
-    while not stop.is_set():
-        wheel.tick(clock())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK):
-                await stop.wait()
-
-
 @app.command()
 def demo(
     stations: Annotated[int, typer.Option("-n", "--stations", min=1, max=1000, help="How many stations.")] = 20,
@@ -239,32 +224,4 @@ def demo(
     """Show a living gateway on loopback: a stand-in backend, simulated stations, and Voltgate between them."""
     from voltgate.simulator.demo import show  # noqa: PLC0415 - it needs the whole gateway
 
-    _run(show(stations, duration or None, Console()))
-
-
-def _run(work: Coroutine[object, object, T]) -> T:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:  # a station takes a descriptor
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[asyncio.Event]:
-    """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def asked() -> None:
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, asked)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+    run(show(stations, duration or None, Console()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable
 
 
@@ -30,3 +31,8 @@ class Clock:
             self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(second))
         fraction = int((unix - second) * 1000) if millisecond is None else millisecond
         return f"{self._prefix}{fraction:03d}Z"
+
+
+def mark(identity: str) -> int:
+    """Return the milliseconds by which the simulated backend marks the time that it tells a station."""
+    return zlib.crc32(identity.encode()) % 1000

@@ -6,10 +6,8 @@ Source: OCPP 1.6 section 9 and its security whitepaper.
 from __future__ import annotations
 
 import binascii
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
+from voltgate.simulator.charging_station import ChargingStation
 
 WRITE_ONLY = frozenset({"AuthorizationKey"})
 
@@ -64,7 +62,7 @@ _SECONDS = frozenset(
 )
 
 
-def change(charger: Charger, key: str, value: str) -> str:
+def change(station: ChargingStation, key: str, value: str) -> str:
     """Set a key as ChangeConfiguration says; returns the status of the answer.
 
     Numbers below 0 are Rejected; 0 is right, for WebSocketPingInterval it means no pings (LV-03).
@@ -74,10 +72,10 @@ def change(charger: Charger, key: str, value: str) -> str:
     if KEYS[key][0] or not _allowed(key, value):
         return "Rejected"
     if key == "AuthorizationKey":
-        charger.password = bytes.fromhex(value)
+        station.password = bytes.fromhex(value)
     else:
-        charger.device_state.configuration[key] = value
-    _apply(charger, key, value)
+        station.device_state.configuration[key] = value
+    _apply(station, key, value)
     return "Accepted"
 
 
@@ -95,11 +93,11 @@ def _is_key(value: str) -> bool:
         return False
 
 
-def _apply(charger: Charger, key: str, value: str) -> None:
+def _apply(station: ChargingStation, key: str, value: str) -> None:
     match key:
         case "WebSocketPingInterval":
-            charger.ping = float(value)
+            station.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
-            charger.set_interval(float(value), charger.simulation.clock.now())
+            station.set_interval(float(value), station.simulation.clock.now())
         case "MeterValueSampleInterval" if int(value) > 0:
-            charger.metering = float(value)
+            station.metering = float(value)

@@ -6,33 +6,40 @@ import base64
 import binascii
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from voltgate.ocpp import actions
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.schemas import check
+from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator import frames
-from voltgate.simulator.behaviour import Boot, Lie, nonsense
-from voltgate.simulator.charger import mark
+from voltgate.simulator.behaviour import Behaviour, Boot, Lie, nonsense
+from voltgate.simulator.calls import Answer, CallError, OnAnswer, OutgoingCall
+from voltgate.simulator.clock import Clock, mark
 from voltgate.simulator.command_mix import next_command
 from voltgate.simulator.station_record import ReceivedTransaction, StationRecord
-from voltgate.simulator.websocket_channel import (
-    Answer,
-    CallError,
-    IncomingCall,
-    OnAnswer,
-    OutgoingCall,
-    WebSocketChannel,
-)
-
-if TYPE_CHECKING:
-    from voltgate.simulator.backend import SimulatedBackend
+from voltgate.simulator.websocket_channel import IncomingCall, WebSocketChannel
 
 MOST_WAITING = 100
 """Commands that wait for one station's turn; more are not taken."""
 
 _WHILE_PENDING = frozenset({"NotifyReport", "LogStatusNotification", "SecurityEventNotification", "SignCertificate"})
+
+
+class Backend(Protocol):
+    """The simulated backend as its connections see it."""
+
+    behaviour: Behaviour
+    wheel: Wheel
+    clock: Clock
+
+    def mint(self) -> int:
+        """Return the number of the next transaction (1.6)."""
+
+    def disconnected(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
 
 
 class Connection:
@@ -53,7 +60,7 @@ class Connection:
         "version",
     )
 
-    def __init__(self, backend: SimulatedBackend, identity: str, version: str, record: StationRecord) -> None:
+    def __init__(self, backend: Backend, identity: str, version: str, record: StationRecord) -> None:
         self._backend = backend
         self._registered = Boot.ACCEPTED  # a station that was accepted before need not boot again
         self._waiting: deque[OutgoingCall] = deque()
@@ -107,7 +114,7 @@ class Connection:
 
     def _is_allowed(self, action: str) -> bool:
         """Tell whether a station may say this before it was accepted (RG-02; in 1.6 it may say anything)."""
-        if self._registered is Boot.ACCEPTED or action == "BootNotification" or not self.version.startswith("ocpp2"):
+        if self._registered is Boot.ACCEPTED or action == "BootNotification" or not is_modern(self.version):
             return True
         return self._registered is Boot.PENDING and action in _WHILE_PENDING
 
@@ -135,7 +142,7 @@ class Connection:
 
     def authorize(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer an Authorize: every card may charge but those that begin with "BLOCKED"."""
-        if not self.version.startswith("ocpp2"):
+        if not is_modern(self.version):
             return {"idTagInfo": _tag_info(payload["idTag"])}
         return {"idTokenInfo": _token_info(payload["idToken"]["idToken"])}
 

@@ -17,9 +17,9 @@ from voltgate.config import read
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour
-from voltgate.simulator.cli import stopping, ticking
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.fleet import TICK, Fleet, Plan
+from voltgate.simulator.event_loop import TICK, stopping, ticking
+from voltgate.simulator.fleet import Fleet, Plan
 from voltgate.simulator.output import follow
 from voltgate.simulator.profile import PROFILES, StationSettings
 from voltgate.telemetry import logs

@@ -16,13 +16,12 @@ from voltgate.carriers.websocket.link import Link, LinkSettings
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.charger import Charger
 from voltgate.simulator.clock import Clock
+from voltgate.simulator.event_loop import TICK
 from voltgate.simulator.profile import Profile, StationSettings
 from voltgate.simulator.simulation import Simulation
 from voltgate.simulator.soap_transport import SoapSettings, SoapTransport
+from voltgate.simulator.station import Dial, Station
 from voltgate.simulator.tally import Fault, Tally
-
-TICK = 0.05
-"""Seconds between ticks of the simulator's wheel."""
 
 _AT_ONCE = 200
 """Handshakes under way at a time."""
@@ -74,11 +73,11 @@ class Fleet:
             self.tally,
             self.wheel,
             self.clock,
-            self._dial,
             plan.seed,
             paced=plan.rate is not None,
         )
-        self.chargers = [self._charger(number) for number in range(1, plan.stations + 1)]
+        dial_one: Dial = self._dial
+        self.chargers = [self._charger(number, dial_one) for number in range(1, plan.stations + 1)]
         self._handshakes = asyncio.Semaphore(_AT_ONCE)
         self._dialling: set[asyncio.Task[None]] = set()
         secure = plan.url.startswith(("wss:", "https:"))
@@ -89,10 +88,10 @@ class Fleet:
         self._pacing: asyncio.TimerHandle | None = None
         self._paced = 0.0
 
-    def _charger(self, number: int) -> Charger:
+    def _charger(self, number: int, dial: Dial) -> Charger:
         plan = self.plan
         version = plan.versions[number % len(plan.versions)]
-        return Charger(f"{plan.prefix}{number:05d}", number, version, self.simulation, plan.password)
+        return Charger(f"{plan.prefix}{number:05d}", number, version, self.simulation, dial, plan.password)
 
     def _soap_transport(self, soap: SoapSettings) -> SoapTransport:
         chargers = {charger.identity: charger for charger in self.chargers}
@@ -100,7 +99,7 @@ class Fleet:
 
     # Connecting
 
-    def _dial(self, charger: Charger) -> None:
+    def _dial(self, charger: Station) -> None:
         task = asyncio.get_running_loop().create_task(self._connect(charger))
         self._dialling.add(task)
         task.add_done_callback(self._dialled)
@@ -114,7 +113,7 @@ class Fleet:
         self.failures += 1
         self._report(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
 
-    async def _connect(self, charger: Charger) -> None:
+    async def _connect(self, charger: Station) -> None:
         async with self._handshakes:
             if self._transport is not None:
                 await self._transport.connect(charger)
@@ -251,7 +250,7 @@ def _address(url: str, identity: str) -> str:
     return url.replace("{station}", segment) if "{station}" in url else f"{url.rstrip('/')}/{segment}"
 
 
-def _credentials(charger: Charger) -> Sequence[tuple[str, str]]:
+def _credentials(charger: Station) -> Sequence[tuple[str, str]]:
     if charger.password is None:
         return ()
     secret = charger.password.encode() if isinstance(charger.password, str) else charger.password

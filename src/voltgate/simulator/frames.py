@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from voltgate.ocpp.dialect import is_modern
+
 CALL, RESULT, ERROR, COMPLAINT, SEND = 2, 3, 4, 5, 6
 
 LONGEST_ID = 36
@@ -72,7 +74,7 @@ def flaw_of_error(parts: list[Any], version: str) -> str | None:
     if len(parts) != 5:
         return "an error has five elements"
     _, _, code, description, details = parts
-    if code not in (_CODES_2 if version.startswith("ocpp2") else _CODES_16):
+    if code not in (_CODES_2 if is_modern(version) else _CODES_16):
         return "the error code is not one of this version"
     if not isinstance(description, str) or len(description) > LONGEST_DESCRIPTION:
         return "the description is not a string of at most 255 characters"

@@ -6,12 +6,10 @@ The mix is that of a fleet: small, middling and large messages (57, 394 and 1,94
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voltgate.simulator import payloads_2x, payloads_16
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
+from voltgate.simulator.station import Station
 
 Sender = Callable[["LoadStation", float, float | None], None]
 
@@ -26,20 +24,20 @@ class LoadStation:
     A paced station that is busy when a call is due sends it as soon as it can: its latency counts from when it was due.
     """
 
-    __slots__ = ("_charger", "_index", "_overdue", "paced")
+    __slots__ = ("_index", "_overdue", "_station", "paced")
 
-    def __init__(self, charger: Charger, *, paced: bool = False) -> None:
-        self._charger = charger
-        self._index = charger.number % len(_MIX)
+    def __init__(self, station: Station, *, paced: bool = False) -> None:
+        self._station = station
+        self._index = station.number % len(_MIX)
         self.paced = paced
         self._overdue: list[float] = []
 
     def step(self, now: float, due: float | None = None) -> None:
         """Send the next call, if the station is on line and has none open. Latency counts from `due` if given."""
-        charger = self._charger
-        if charger.simulation.closing:
+        station = self._station
+        if station.simulation.closing:
             return
-        if not charger.online or not charger.idle:
+        if not station.online or not station.idle:
             self._put_off(due)
         else:
             self._index = (self._index + 1) % len(_MIX)
@@ -58,17 +56,17 @@ class LoadStation:
         if len(self._overdue) < MOST_OVERDUE:
             self._overdue.append(due)
         else:
-            self._charger.simulation.tally.behind += 1
+            self._station.simulation.tally.behind += 1
 
     def _beat(self, now: float, due: float | None) -> None:
-        self._charger.send_heartbeat(now, None, due)
+        self._station.send_heartbeat(now, None, due)
 
     def _echo(self, now: float, due: float | None) -> None:
-        charger = self._charger
-        word = f"{charger.identity}:{charger.message_ids.last}"
-        verify = Echo(word) if charger.simulation.settings.echo else None
-        payload = payloads_2x.data_transfer(word) if charger.modern else payloads_16.data_transfer(word)
-        charger.ask("DataTransfer", payload, None, now, verify=verify, due=due)
+        station = self._station
+        word = f"{station.identity}:{station.message_ids.last}"
+        verify = Echo(word) if station.simulation.settings.echo else None
+        payload = payloads_2x.data_transfer(word) if station.modern else payloads_16.data_transfer(word)
+        station.ask("DataTransfer", payload, None, now, verify=verify, due=due)
 
     def _few(self, now: float, due: float | None) -> None:
         self._meter(1, now, due)
@@ -77,14 +75,14 @@ class LoadStation:
         self._meter(12, now, due)
 
     def _meter(self, samples: int, now: float, due: float | None) -> None:
-        charger = self._charger
-        stamp = charger.simulation.clock.stamp(now)
-        energy = charger.message_ids.last * 7
-        if charger.modern:
+        station = self._station
+        stamp = station.simulation.clock.stamp(now)
+        energy = station.message_ids.last * 7
+        if station.modern:
             payload = payloads_2x.meter_values(1, payloads_2x.reading(energy, samples, stamp))
         else:
             payload = payloads_16.meter_values(1, None, payloads_16.reading(energy, samples, stamp))
-        charger.ask("MeterValues", payload, None, now, due=due)
+        station.ask("MeterValues", payload, None, now, due=due)
 
 
 class Echo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voltgate.simulator.websocket_channel import OutgoingCall
+from voltgate.simulator.calls import OutgoingCall
 
 MOST_KEPT = 10_000
 """How many messages a station keeps while nobody answers; a transaction message beyond that is lost, and counted."""

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from voltgate.ocpp.wheel import Wheel
+from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.profile import Profile, StationSettings
 from voltgate.simulator.tally import Tally
-from voltgate.simulator.websocket_channel import ChannelSettings
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
 
 
 @dataclass(slots=True)
@@ -29,7 +24,6 @@ class Simulation:
     tally: Tally
     wheel: Wheel
     clock: Clock
-    dial: Callable[[Charger], None]
     seed: int = 1
     paced: bool = False
     closing: bool = False

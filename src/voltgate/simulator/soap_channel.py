@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voltgate.ocpp.messages import Error
 from voltgate.ocpp.soap.envelope import BadEnvelope
 from voltgate.ocpp.soap.faults import Fault as SoapFault
 from voltgate.ocpp.soap.faults import fault, fault_of
 from voltgate.ocpp.wheel import Wheel
+from voltgate.simulator.calls import Answer, CallError, MessageIds, OutgoingCall
+from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.soap_callback import Reply
 from voltgate.simulator.soap_client import SoapClient
 from voltgate.simulator.soap_http import Message
 from voltgate.simulator.soap_protocol import URN, SoapAnswer, SoapCommand, SoapProtocol, read
+from voltgate.simulator.station import Station
 from voltgate.simulator.tally import Fault, Tally
-from voltgate.simulator.websocket_channel import Answer, CallError, ChannelSettings, MessageIds, OutgoingCall
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
 
 _REMEMBERED = 64
 _UNSAYABLE = CallError("NotSupported", "this version has no such message")
@@ -101,7 +100,7 @@ class SoapChannel:
 
     def __init__(
         self,
-        owner: Charger,
+        owner: Station,
         client: SoapClient,
         protocol: SoapProtocol,
         settings: ChannelSettings,

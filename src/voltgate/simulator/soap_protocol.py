@@ -11,10 +11,10 @@ from voltgate.ocpp.soap.codec import Assumed
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import Fault as SoapFault
 from voltgate.ocpp.soap.names import ANONYMOUS, FAULT_ACTION, Version
+from voltgate.simulator.calls import CallError
 from voltgate.simulator.soap_http import Message
 from voltgate.simulator.soap_wsdl import flaw
 from voltgate.simulator.tally import Fault
-from voltgate.simulator.websocket_channel import CallError
 
 Payload = dict[str, Any]
 

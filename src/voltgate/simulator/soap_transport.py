@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from voltgate.ocpp.soap.names import Version
 from voltgate.ocpp.soap.operations import operations
-from voltgate.simulator.charger import Charger, StationState
+from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.simulation import Simulation
 from voltgate.simulator.soap_callback import Callback, Reply
 from voltgate.simulator.soap_channel import SoapChannel
 from voltgate.simulator.soap_client import Endpoint, SoapClient
 from voltgate.simulator.soap_http import Message
 from voltgate.simulator.soap_protocol import SoapProtocol
+from voltgate.simulator.station import Station, StationState
 from voltgate.simulator.tally import Fault
-from voltgate.simulator.websocket_channel import ChannelSettings
 
 INNER_VERSION = "ocpp1.6"
 """What a simulated SOAP station is inside, whatever its version of OCPP-S: the codec translates."""
@@ -39,18 +39,18 @@ class SoapTransport:
         soap: SoapSettings,
         url: str,
         simulation: Simulation,
-        chargers: Mapping[str, Charger],
+        stations: Mapping[str, Station],
         trust: ssl.SSLContext | None,
         report: Callable[[BaseException], None],
     ) -> None:
         self._soap = soap
         self._url = url
         self._scene = simulation
-        self._chargers = chargers
+        self._stations = stations
         self._trust = trust
         self._report = report
         self._settings = ChannelSettings(INNER_VERSION, operations(soap.version, "Cp"), simulation.settings.timeout)
-        most = 64 + 4 * len(chargers)
+        most = 64 + 4 * len(stations)
         self.callback = Callback(self._take, self._stray, simulation.wheel, simulation.clock.now, report, most=most)
 
     async def open(self) -> None:
@@ -59,46 +59,46 @@ class SoapTransport:
 
     async def close(self) -> None:
         """Listen no longer, and cut what is open."""
-        for charger in self._chargers.values():
-            if isinstance(charger.channel, SoapChannel):
-                charger.channel.client.close()
+        for station in self._stations.values():
+            if isinstance(station.channel, SoapChannel):
+                station.channel.client.close()
         await self.callback.close()
 
-    async def connect(self, charger: Charger) -> None:
+    async def connect(self, station: Station) -> None:
         """Give a station its line; one that was accepted before begins with a Heartbeat."""
         simulation, clock = self._scene, self._scene.clock
-        endpoint = Endpoint.of(self._url, charger.identity, self._trust)
-        password = charger.password
-        credentials = None if password is None else (charger.identity, password)
+        endpoint = Endpoint.of(self._url, station.identity, self._trust)
+        password = station.password
+        credentials = None if password is None else (station.identity, password)
         client = SoapClient(endpoint, clock.now, self._report, credentials=credentials)
         try:
             await client.open()
         except OSError as problem:
-            charger.handshake_failed(f"cannot connect: {problem or 'no answer'}", clock.now())
+            station.handshake_failed(f"cannot connect: {problem or 'no answer'}", clock.now())
             return
-        if charger.state is StationState.STOPPED:  # it was switched off meanwhile
+        if station.state is StationState.STOPPED:  # it was switched off meanwhile
             client.close()
             return
         protocol = SoapProtocol(
-            self._soap.version, charger.identity, endpoint.url, self.callback.address(charger.identity)
+            self._soap.version, station.identity, endpoint.url, self.callback.address(station.identity)
         )
         channel = SoapChannel(
-            charger, client, protocol, self._settings, simulation.tally, simulation.wheel, clock.now, clock.stamp
+            station, client, protocol, self._settings, simulation.tally, simulation.wheel, clock.now, clock.stamp
         )
         now = clock.now()
-        if charger.registered:
+        if station.registered:
             channel.probe(now)
-        charger.attach(channel, now)
+        station.attach(channel, now)
 
     def _take(self, identity: str, message: Message, reply: Reply) -> None:
-        charger = self._chargers.get(identity)
-        if charger is None:
+        station = self._stations.get(identity)
+        if station is None:
             self._stray(f"a command for {identity[:50]!r}, which is no station of this fleet")
             reply.refuse(404, "There is no such station here.")
-        elif not isinstance(charger.channel, SoapChannel):
+        elif not isinstance(station.channel, SoapChannel):
             reply.refuse(503, "The station is away.")
         else:
-            charger.channel.command_received(message, reply)
+            station.channel.command_received(message, reply)
 
     def _stray(self, what: str) -> None:
         self._scene.tally.fault(Fault.STRAY, "the callback", what)

@@ -1,75 +1,29 @@
-"""A line: one connection's calls both ways, kept strictly. Stations and the stand-in backend speak through it.
+"""A channel over a websocket: one connection's calls both ways, checked strictly, for stations and the backend.
 
-Whatever the far end does that OCPP-J does not allow is a fault in the tally, with the frame as its example. Nothing
-here waits: calls run out by the wheel, with one entry a connection at most.
+Whatever the far end does that OCPP-J does not allow is counted as a fault, with the frame as its example. Nothing here
+blocks: calls expire by the timing wheel, with one entry a connection at most.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from voltgate.ocpp import actions
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.schemas import check, knows
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Wire
 from voltgate.simulator import frames
+from voltgate.simulator.calls import Answer, CallError, MessageIds, OutgoingCall
+from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.tally import Fault, Tally
 
 _REMEMBERED = 64
 """How many timed-out calls of a connection are remembered, to tell a late answer from a stray one."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallError:
-    """A CALLERROR in place of an answer; also what a call that got an unusable answer ends with."""
-
-    code: str
-    description: str = ""
-
-
-Answer: TypeAlias = dict[str, Any] | CallError | None
-"""How a call ended: its result, a refusal, or None when nothing came (timed out, or the connection was cut)."""
-
-OnAnswer: TypeAlias = Callable[[Answer, float], None]
-"""Called exactly once for each call, with the answer and the time."""
-
-AnswerCheck: TypeAlias = Callable[[dict[str, Any]], str | None]
-"""Looks whether a result belongs to the call that it claims to answer; gives what is wrong."""
-
-
-class OutgoingCall:
-    """A call of ours. `due` is the moment from which its latency counts, `kept` says that it outlives the connection.
-
-    `payload` may be a function when what it says is known only at the moment of sending (1.6 transaction numbers).
-    """
-
-    __slots__ = ("action", "attempts", "deadline", "due", "id", "kept", "on_answer", "payload", "verify")
-
-    def __init__(
-        self,
-        action: str,
-        payload: dict[str, Any] | Callable[[], dict[str, Any]],
-        on_answer: OnAnswer,
-        *,
-        kept: bool = False,
-        verify: AnswerCheck | None = None,
-        due: float | None = None,
-    ) -> None:
-        self.action = action
-        self.payload = payload
-        self.on_answer = on_answer
-        self.kept = kept
-        self.verify = verify
-        self.due = due
-        self.id: str | None = None
-        self.attempts = 0
-        self.deadline = 0.0
-
-
 class IncomingCall:
-    """A call of the far end on a websocket, to be answered once, now or later."""
+    """A call of the far end on a websocket, to be answered exactly once, now or later."""
 
     __slots__ = ("action", "channel", "id", "payload")
 
@@ -88,131 +42,26 @@ class IncomingCall:
         self.channel.answered(frames.error(self.id, code, description))
 
 
-class Command(Protocol):
-    """A call of the far end as whoever obeys it sees it, whatever it came by."""
-
-    @property
-    def action(self) -> str:
-        """What is to be done."""
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """What with, as OCPP-J has it."""
-
-    @property
-    def channel(self) -> Channel:
-        """What it came by."""
-
-    def answer(self, payload: dict[str, Any]) -> None:
-        """Answer it."""
-
-    def refuse(self, code: str, description: str = "") -> None:
-        """Answer it with an error."""
-
-
-class Channel(Protocol):
-    """A line as the simulated station that speaks through it sees it: websocket or SOAP."""
-
-    @property
-    def open(self) -> int:
-        """The number of our calls that wait for an answer."""
-
-    def ask(self, call: OutgoingCall, now: float) -> None:
-        """Send a call."""
-
-    def send(self, action: str, payload: dict[str, Any]) -> None:
-        """Send what nobody answers (2.1)."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Hang up; the owner hears `closed`."""
-
-
 class ChannelOwner(Protocol):
-    """Whoever a line belongs to: a simulated station, or the stand-in backend's place for one."""
+    """The user of a websocket channel: a simulated station, or the simulated backend's connection to one."""
 
     identity: str
 
     def call_received(self, request: IncomingCall, now: float) -> None:
-        """Serve a call of the far end: it is in order and answered exactly once."""
+        """Serve a valid call of the far end; it must be answered exactly once."""
 
     def send_received(self, action: str, payload: dict[str, Any], now: float) -> None:
-        """Hear a SEND (2.1)."""
+        """Take a SEND (2.1)."""
 
     def call_ended(self, call: OutgoingCall, answer: Answer, now: float) -> None:
-        """Take how a call ended, pass it on to `asked.then`, and send what waits."""
+        """Take the outcome of a call, pass it on to `call.on_answer`, and send what waits."""
 
     def channel_closed(self, channel: WebSocketChannel, unanswered: list[OutgoingCall], code: int, reason: str) -> None:
         """Go on without the connection; `unanswered` are the calls that were open, oldest first."""
 
 
-class MessageIds:
-    """Message ids of one asker, all different, that tell whose they are: "0000002a-5eed-4000-8000-000000000007".
-
-    A plain counter ("7") instead when `plain`: many stations count so, and a gateway that mixes them up shows.
-    """
-
-    __slots__ = ("_prefix", "last")
-
-    def __init__(self, number: int, *, plain: bool = False) -> None:
-        self._prefix = "" if plain else f"{number:08x}-5eed-4000-8000-"
-        self.last = 0
-
-    def mint(self) -> str:
-        """Make the next id."""
-        self.last += 1
-        return f"{self._prefix}{self.last:012x}" if self._prefix else str(self.last)
-
-    def number(self, message_id: str) -> int | None:
-        """Give the place of an id in the row; None for an id that is not of this asker."""
-        if not message_id.startswith(self._prefix):
-            return None
-        digits = message_id[len(self._prefix) :]
-        try:
-            return int(digits, 16 if self._prefix else 10)
-        except ValueError:
-            return None
-
-    def foreign(self, message_id: str) -> bool:
-        """Tell whether this is the id of another simulated asker."""
-        return bool(self._prefix) and message_id[8:24] == self._prefix[8:] and not message_id.startswith(self._prefix)
-
-    def judge(self, message_id: str, first: int) -> tuple[Fault, str]:
-        """Say what an answer is that no open call waits for; the connection's own ids begin with number `first`."""
-        if self.foreign(message_id):
-            return Fault.WRONG, "the answer to another station's call"
-        number = self.number(message_id)
-        if number is None or not 0 < number <= self.last:
-            return Fault.STRAY, "the answer to a call that was never made"
-        if number < first:
-            return Fault.LATE, "the answer to a call of an earlier connection"
-        return Fault.DOUBLED, "a second answer to the same call"
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelSettings:
-    """How lines of one kind behave. `serves` are the actions that the far end may call, `timeout` is in seconds.
-
-    `crossing` is how many calls the far end may have open at a time, None for any number.
-    """
-
-    version: str
-    serves: frozenset[str]
-    timeout: float = 30.0
-    max_open: int | None = 1
-
-    @classmethod
-    def of_station(cls, version: str, timeout: float) -> ChannelSettings:
-        """Give the terms of a simulated station."""
-        return cls(version, actions.from_backends(version), timeout)
-
-    @classmethod
-    def of_backend(cls, version: str, timeout: float) -> ChannelSettings:
-        """Give the terms of the stand-in backend: a station may keep several calls open."""
-        return cls(version, actions.from_stations(version), timeout, None)
-
-
 class WebSocketChannel:
-    """One connection. It is the wire's receiver; `ask` sends at once, whoever asks keeps the turns."""
+    """One connection, as the wire's receiver. `ask` sends at once: the owner limits the number of open calls."""
 
     __slots__ = (
         "_expired",
@@ -251,10 +100,10 @@ class WebSocketChannel:
 
     @property
     def open(self) -> int:
-        """The number of our calls that wait for an answer."""
+        """The number of own calls that wait for an answer."""
         return len(self._open)
 
-    # What we say
+    # Sending
 
     def ask(self, call: OutgoingCall, now: float) -> None:
         """Send a call. One that was sent before on another connection keeps its id (2.1 Part 4 section 4.1.4)."""
@@ -273,7 +122,7 @@ class WebSocketChannel:
             self.wheel.at(call.deadline, self._expire)
 
     def send(self, action: str, payload: dict[str, Any]) -> None:
-        """Send a SEND (2.1), which nobody answers."""
+        """Send a SEND (2.1), which has no answer."""
         self.tally.streamed += 1
         self.wire.send(frames.call(self.message_ids.mint(), action, payload, frames.SEND))
 
@@ -303,10 +152,10 @@ class WebSocketChannel:
         if len(self._expired) > _REMEMBERED:
             del self._expired[next(iter(self._expired))]
 
-    # What we hear
+    # Receiving
 
     def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one frame."""
+        """Process one frame."""
         try:
             parts = frames.read(text)
         except (ValueError, RecursionError):
@@ -317,7 +166,7 @@ class WebSocketChannel:
         self._take(parts, text, now)
 
     def _sloppy(self, text: bytes, now: float) -> None:
-        """Take what some stations send: noise means nothing, padding is looked over (FR-27, FR-29)."""
+        """Process a frame that is not plain JSON: known noise is ignored, padding is removed (FR-27, FR-29)."""
         clean = frames.unpadded(text)
         if clean.lower() in frames.NOISE:
             self._fault(Fault.MALFORMED, "noise in a text frame", text)
@@ -347,7 +196,7 @@ class WebSocketChannel:
                 self._fault(Fault.MALFORMED, "a message type that OCPP has not", text)
 
     def lost(self, code: int, reason: str) -> None:
-        """End with the connection, and hand back every open call."""
+        """End with the connection, and return every open call to the owner."""
         calls, self._open = list(self._open.values()), {}
         self.tally.cut += len(calls)
         self.owner.channel_closed(self, calls, code, reason)
@@ -403,7 +252,7 @@ class WebSocketChannel:
             self._fault(Fault.COMPLAINT, "an answer of ours was taken for bad", text)
 
     def _unexpected(self, message_id: str, text: bytes) -> None:
-        """Say what an answer is that no open call waits for."""
+        """Count an answer that no open call waits for."""
         if message_id == "-1":
             self._fault(Fault.COMPLAINT, "a frame of ours could not be read", text)
         elif message_id in self._expired:
@@ -412,18 +261,18 @@ class WebSocketChannel:
             self._fault(*self.message_ids.judge(message_id, self._first), text)
 
     def _broken(self, text: bytes, what: str, now: float) -> None:
-        """Take what is no message: an answer to an open call ends it, and 2.x says that it could not read the frame."""
+        """Process an unreadable frame: an answer ends its open call; 2.x replies that it could not be read."""
         self._fault(Fault.MALFORMED, what, text)
         head = frames.salvage(text)
         if head is not None and head[0] in {frames.RESULT, frames.ERROR}:
             call = self._open.pop(head[1], None)
             if call is not None:
                 self.owner.call_ended(call, CallError(self._format_violation, what), now)
-        elif self.settings.version.startswith("ocpp2") and (head is None or head[0] == frames.CALL):
+        elif is_modern(self.settings.version) and (head is None or head[0] == frames.CALL):
             code = "RpcFrameworkError" if head is None else "FormatViolation"
             self.wire.send(frames.error("-1" if head is None else head[1], code, what))
 
-    # What we are asked
+    # Calls of the far end
 
     def _call(self, parts: list[Any], text: bytes, now: float) -> None:
         kind, message_id = parts[0], parts[1]
@@ -446,7 +295,7 @@ class WebSocketChannel:
         request.refuse(refusal.code, refusal.description)
 
     def _send(self, parts: list[Any], refusal: CallError | None, text: bytes, now: float) -> None:
-        """Take a SEND: good or bad, it is never answered (2.1 Part 2 FR.07)."""
+        """Process a SEND: valid or not, it is never answered (2.1 Part 2 FR.07)."""
         if self.settings.version != "ocpp2.1" or refusal is not None:
             self._fault(Fault.MALFORMED, "a SEND that is not in order", text)
         else:
@@ -454,10 +303,10 @@ class WebSocketChannel:
             self.owner.send_received(parts[2], parts[3] or {}, now)
 
     def _objection(self, parts: list[Any]) -> CallError | None:
-        """Say why a call is not served; None when it is in order."""
+        """Return why a call is not served; None when it is valid."""
         if len(parts) != 4 or not isinstance(parts[2], str) or not isinstance(parts[3], dict | None):
             return CallError(self._format_violation, "a CALL is [2, id, action, payload]")
-        if len(parts[1]) > frames.LONGEST_ID and self.settings.version.startswith("ocpp2"):
+        if len(parts[1]) > frames.LONGEST_ID and is_modern(self.settings.version):
             return CallError("FormatViolation", "a message id has at most 36 characters")
         action = parts[2]
         if action.endswith(actions.SIGNED) and self._has(action):
@@ -474,7 +323,7 @@ class WebSocketChannel:
 
     @property
     def _format_violation(self) -> str:
-        return "FormatViolation" if self.settings.version.startswith("ocpp2") else "FormationViolation"
+        return "FormatViolation" if is_modern(self.settings.version) else "FormationViolation"
 
     def _fault(self, fault: Fault, what: str, text: bytes = b"") -> None:
         self.tally.fault(fault, self.owner.identity, what, text)
