@@ -155,7 +155,7 @@ async def test_a_signed_call_is_read(shape: int) -> None:
 
 
 async def test_the_same_start_again_is_the_same_transaction() -> None:
-    """A StartTransaction that is told twice gets the same number, and stands in the book once."""
+    """A StartTransaction that is told twice gets the same number, and is recorded once."""
     async with running_backend() as there, client(there, "ocpp1.6") as station:
         start = {"connectorId": 1, "idTag": "A", "meterStart": 5, "timestamp": "2026-01-01T00:00:00Z"}
         first, again = await station.ask("StartTransaction", start), await station.ask("StartTransaction", start)

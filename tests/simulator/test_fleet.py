@@ -76,7 +76,7 @@ async def test_transactions_that_run_when_the_simulation_ends_are_finished_and_c
 
 
 async def test_commands_are_obeyed() -> None:
-    """Stations of every version obey the stand-in's errands: reports, triggers, settings, remote starts and stops."""
+    """Stations of every version obey the backend's commands: reports, triggers, settings, remote starts and stops."""
     async with running_backend(Behaviour(commands=0.05)) as there:
         async with running(plan(there, profile=replace(STILL, charging=(500.0, 600.0)))) as run:
             await run.until(lambda: run.tally.begun >= 3 and sum(run.tally.commands.values()) >= 60)

@@ -47,7 +47,7 @@ def test_stations_of_one_fleet_differ() -> None:
     assert [first.bits() for _ in range(4)] != [second.bits() for _ in range(4)]
 
 
-def test_dice_are_fair_enough() -> None:
+def test_random_numbers_are_even_enough() -> None:
     """Chance covers its range evenly: no decile of 10,000 throws is off by more than a fifth."""
     chance = SeededRandom(7, "fair")
     throws = [chance.uniform(0, 10) for _ in range(10_000)]

@@ -24,7 +24,7 @@ from voltgate.ocpp.soap import writing
 from voltgate.ocpp.soap.names import VERSIONS, Version, namespace
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.event_loop import TICK
-from voltgate.simulator.soap_callback import PATIENCE, Callback, Reply
+from voltgate.simulator.soap_callback import PATIENCE, Callback, HttpReply
 from voltgate.simulator.soap_client import KEPT_ALIVE, Endpoint, SoapClient
 from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, answer, post
 from voltgate.simulator.tally import Fault
@@ -225,12 +225,12 @@ async def test_what_cannot_be_reached_fails() -> None:
 
 
 @contextlib.asynccontextmanager
-async def called(most: int = 1000) -> AsyncIterator[tuple[Callback, list[float], list[str], list[Reply]]]:
+async def called(most: int = 1000) -> AsyncIterator[tuple[Callback, list[float], list[str], list[HttpReply]]]:
     """Run a callback that answers when it is told to; its clock is told what time it is."""
-    clock, noise, replies = [1000.0], list[str](), list[Reply]()
+    clock, noise, replies = [1000.0], list[str](), list[HttpReply]()
     wheel = Wheel(clock[0], TICK)
 
-    def take(identity: str, message: Message, reply: Reply) -> None:
+    def take(identity: str, message: Message, reply: HttpReply) -> None:
         replies.append(reply)
         if message.body == b"fail":
             raise RuntimeError("a fault of ours")

@@ -1,7 +1,7 @@
-"""The stand-in backend: a strict little CSMS that answers any number of stations and keeps a book of what they did.
+"""The simulated backend: a small, strict CSMS that answers any number of stations and records what they did.
 
-It is there to be talked to in demonstrations and tests; it stores nothing and charges nobody. Its answers prove for
-whom they were meant (`mark`, the echo of DataTransfer), so that a gateway that mixes stations up is found out.
+It is for demonstrations and tests: nothing is stored. Its answers show for which station they are (`mark`, the echo of
+DataTransfer), so that a gateway that confuses stations is detected.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from voltgate.simulator.websocket_channel import WebSocketChannel
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 MOST_STATIONS = 200_000
-"""Stations of which a book is kept; more are not let in."""
+"""Stations of which a record is kept; more are refused."""
 
 _FIRST_SERIAL = 1 << 31
-"""Message ids of the stand-in are told from those of stations by their first part."""
+"""The first number of the backend's senders: the first part of a message id tells it from those of stations."""
 
 
 class SimulatedBackend:
-    """The stand-in backend. `books` holds a book for each station, `places` the connection of each that is there."""
+    """The simulated backend. `records` has one record a station, `open_connections` those that are connected now."""
 
     def __init__(self, behaviour: Behaviour, wheel: Wheel, clock: Clock) -> None:
         self.behaviour = behaviour
@@ -47,7 +47,7 @@ class SimulatedBackend:
         self._transactions = 0
 
     async def admit(self, handshake: Handshake) -> Admitted | Refused:
-        """Let in every station that offers a version we speak and brings the password, if there is one."""
+        """Accept every station that offers a supported version, with the password if there is one."""
         version = next((name for name in handshake.offered if name in VERSIONS), None)
         identity = handshake.identity
         if self.behaviour.refuses is not None:
@@ -67,7 +67,7 @@ class SimulatedBackend:
         return authorization is not None and hmac.compare_digest(wanted, authorization)
 
     def connect(self, identity: str, version: str, wire: Wire) -> Receiver:
-        """Give a station that has connected by `wire` its place; returns the wire's receiver."""
+        """Open the connection of a station that has connected by `wire`; return the wire's receiver."""
         self.connections += 1
         connection = Connection(self, identity, version, self.records.setdefault(identity, StationRecord()))
         settings = ChannelSettings.of_backend(version, self.behaviour.timeout)
@@ -79,28 +79,28 @@ class SimulatedBackend:
         return channel
 
     def disconnected(self, connection: Connection) -> None:
-        """Hear that a connection has ended."""
+        """Forget a connection that has ended."""
         if self.open_connections.get(connection.identity) is connection:
             del self.open_connections[connection.identity]
 
     def command(self, identity: str, action: str, payload: dict[str, Any], on_answer: OnAnswer | None = None) -> bool:
-        """Call a station; False when it is not there, or too many commands wait for it."""
+        """Call a station; False when it is not connected, or too many commands wait for it."""
         connection = self.open_connections.get(identity)
         return connection is not None and connection.command(action, payload, on_answer)
 
     def mint(self) -> int:
-        """Give the next transaction its number (1.6)."""
+        """Return the number of the next transaction (1.6)."""
         self._transactions += 1
         return self._transactions
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything that it was told as plain JSON."""
+        """Return everything that was received, as plain JSON."""
         records = {identity: record.as_dict() for identity, record in self.records.items()}
         return {"connections": self.connections, "tally": self.tally.as_dict(), "stations": records}
 
 
 async def open_listener(backend: SimulatedBackend, host: str, port: int, *, prefix: str = "") -> Listener:
-    """Open the stand-in's listener. Raises OSError when the address cannot be had."""
+    """Open the backend's listener. Raise OSError when the address is not available."""
     settings = ListenerSettings(f"ws://{host}:{port}", host, port, prefix=prefix, link=LinkSettings(ping=0))
 
     def report(fault: Exception, where: object) -> None:

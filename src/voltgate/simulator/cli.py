@@ -100,7 +100,7 @@ def _target(url: str, schemes: tuple[str, str]) -> str:
 
 
 def _soap(version: str | None, callback: str | None, versions: str | None, open_calls: int) -> SoapSettings | None:
-    """Read what concerns SOAP alone, and refuse what does not go with it."""
+    """Return the SOAP settings, None without --soap. Raise BadParameter for options that exclude each other."""
     if version is None:
         if callback is not None:
             raise typer.BadParameter("only SOAP stations have one: give --soap too", param_hint="--callback")
@@ -116,7 +116,7 @@ def _soap(version: str | None, callback: str | None, versions: str | None, open_
 
 
 def _address(text: str) -> tuple[str, int]:
-    """Read HOST:PORT. The host is what the stations give as their address, so that it must name one machine."""
+    """Return the parts of HOST:PORT. Stations send the host as their address, so that it must name one machine."""
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port

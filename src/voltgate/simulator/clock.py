@@ -1,4 +1,4 @@
-"""The time of day for the simulator: one clock for seconds that pass and for timestamps in payloads."""
+"""The simulator's clock: one source for durations and for timestamps in payloads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Gives the seconds that pass (`now`: the event loop's, or a test's) and turns them into timestamps.
+    """A monotonic clock (`now`, in seconds: the event loop's, or a test's) that is turned into timestamps.
 
     `epoch` is the Unix time at which `now` stood at 0. The last second is remembered: at full load thousands of
-    timestamps share it.
+    timestamps share it. `millisecond` of `stamp` replaces the fraction of the second.
     """
 
     __slots__ = ("_prefix", "_second", "epoch", "now")
@@ -23,7 +23,7 @@ class Clock:
         self._prefix = ""
 
     def stamp(self, now: float, millisecond: int | None = None) -> str:
-        """Write a time as UTC with three decimals and "Z" (2.1 Part 2 section 3.1); the fraction can be another."""
+        """Return a time in UTC with three decimals and "Z" (2.1 Part 2 section 3.1)."""
         unix = self.epoch + now
         second = int(unix)
         if second != self._second:

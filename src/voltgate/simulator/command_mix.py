@@ -1,4 +1,4 @@
-"""Errands: the commands with which the stand-in backend keeps stations busy, one after the other."""
+"""The mix of commands that the simulated backend sends to stations, one after the other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from voltgate.simulator.station_record import StationRecord
 
 Fields: TypeAlias = dict[str, Any]
 CommandFactory: TypeAlias = Callable[[StationRecord, int], tuple[str, Fields] | None]
-"""Makes a command for the station with this book; None when it would make no sense. The number differs each time."""
+"""Return a command for the station with this record; None when none applies. The number differs each time."""
 
 
 def next_command(version: str, record: StationRecord, number: int) -> tuple[str, Fields] | None:
-    """Give the next command for a station: action and payload."""
+    """Return the next command for a station, action and payload; None when none applies."""
     mix = {"ocpp1.6": _COMMANDS_16, "ocpp2.1": _COMMANDS_21}.get(version, _COMMANDS_2)
     return mix[number % len(mix)](record, number)
 
@@ -27,7 +27,7 @@ def _fixed(action: str, payload: Fields) -> CommandFactory:
 
 
 def _echo(record: StationRecord, number: int) -> tuple[str, Fields]:
-    return "DataTransfer", {"vendorId": "voltgate.simulator", "messageId": "echo", "data": f"errand {number}"}
+    return "DataTransfer", {"vendorId": "voltgate.simulator", "messageId": "echo", "data": f"command {number}"}
 
 
 def _start_16(record: StationRecord, number: int) -> tuple[str, Fields]:

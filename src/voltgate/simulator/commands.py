@@ -1,4 +1,4 @@
-"""How a simulated station obeys: one table of commands for each version, with a plausible answer to every one.
+"""The commands of a simulated station: one table for each version, with a plausible answer to every command.
 
 Most commands need no more than a fixed answer (`answers`); what changes the station is a function in `commands16` or
 `commands2`. What a command causes happens after its answer is sent (2.1 Part 2 FR.05).
@@ -21,7 +21,7 @@ Handler: TypeAlias = Callable[[ChargingStation, Fields], tuple[Fields, After | N
 
 
 def execute(station: ChargingStation, request: Command, now: float) -> None:
-    """Answer a command and do what it says. A known command without an entry here is NotSupported (FR-25)."""
+    """Answer a command and execute it. A known command without an entry is NotSupported (FR-25)."""
     command = _table(station.version).get(request.action)
     if command is not None:
         answer, after = command(station, request.payload)
@@ -37,7 +37,7 @@ def execute(station: ChargingStation, request: Command, now: float) -> None:
 
 
 def supported(version: str) -> frozenset[str]:
-    """Name the commands that a station of `version` obeys."""
+    """Return the commands that a station of `version` executes."""
     have = set(_table(version)) | set(answers.names(version))
     return frozenset(have & actions.from_backends(version))
 

@@ -52,7 +52,7 @@ def _new_password(fields: Fields, status: str) -> bool:
 
 
 def _reconnect_with(station: ChargingStation) -> After:
-    """Come back with the new password (security whitepaper A05)."""
+    """Return a function that reconnects with the new password (security whitepaper A05)."""
     return lambda now: station.disconnect(now, 0.2, "new password")
 
 

@@ -85,7 +85,7 @@ def _monitoring_report(station: ChargingStation, fields: Fields) -> Outcome:
 
 
 def _set_monitoring(station: ChargingStation, fields: Fields) -> Outcome:
-    """Refuse every monitor but, in 2.1, a periodic one with an event stream: that is what such stations can send."""
+    """Reject every monitor except, in 2.1, a periodic one with an event stream, which these stations can send."""
     wanted = fields["setMonitoringData"]
     if len(wanted) == 1 and "periodicEventStream" in wanted[0] and wanted[0]["type"] == "Periodic":
         return _open_stream(station, wanted[0])

@@ -1,4 +1,4 @@
-"""The configuration of a simulated 1.6 station: its keys, and what happens when the backend sets one.
+"""The configuration of a simulated 1.6 station: its keys, and the effect of changing one.
 
 Source: OCPP 1.6 section 9 and its security whitepaper.
 """
@@ -52,7 +52,7 @@ KEYS: dict[str, tuple[bool, str]] = {
     "UnlockConnectorOnEVSideDisconnect": (False, "true"),
     "WebSocketPingInterval": (False, "60"),
 }
-"""For each key whether it is read-only, and its value from the factory."""
+"""For each key whether it is read-only, and its default."""
 
 _SECONDS = frozenset(
     """
@@ -63,9 +63,9 @@ _SECONDS = frozenset(
 
 
 def change(station: ChargingStation, key: str, value: str) -> str:
-    """Set a key as ChangeConfiguration says; returns the status of the answer.
+    """Set a key as ChangeConfiguration says; return the status of the answer.
 
-    Numbers below 0 are Rejected; 0 is right, for WebSocketPingInterval it means no pings (LV-03).
+    Numbers below 0 are Rejected; 0 is valid, for WebSocketPingInterval it means no pings (LV-03).
     """
     if key not in KEYS:
         return "NotSupported"
@@ -86,7 +86,7 @@ def _allowed(key: str, value: str) -> bool:
 
 
 def _is_key(value: str) -> bool:
-    """Tell whether this is 16 to 20 bytes in hexadecimal digits (whitepaper A00.FR.205)."""
+    """Return whether this is 16 to 20 bytes in hexadecimal digits (whitepaper A00.FR.205)."""
     try:
         return 16 <= len(binascii.unhexlify(value)) <= 20
     except ValueError:

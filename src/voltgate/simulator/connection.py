@@ -1,4 +1,4 @@
-"""A place: one station's connection at the stand-in backend, where its calls are answered and commands wait."""
+"""One station's connection to the simulated backend: it answers the station's calls and queues commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from voltgate.simulator.station_record import ReceivedTransaction, StationRecord
 from voltgate.simulator.websocket_channel import IncomingCall, WebSocketChannel
 
 MOST_WAITING = 100
-"""Commands that wait for one station's turn; more are not taken."""
+"""Commands that wait for one station; more are refused."""
 
 _WHILE_PENDING = frozenset({"NotifyReport", "LogStatusNotification", "SecurityEventNotification", "SignCertificate"})
 
@@ -43,9 +43,9 @@ class Backend(Protocol):
 
 
 class Connection:
-    """One station's connection at the stand-in: the owner of its line.
+    """One station's connection to the simulated backend: the owner of its channel.
 
-    `greeted` tells whether the station may be sent commands: it has been accepted, or was before (RG-04, RG-06).
+    `accepts_commands`: the station may be sent commands, as it is accepted or was before (RG-04, RG-06).
     """
 
     __slots__ = (
@@ -72,7 +72,7 @@ class Connection:
         self.channel: WebSocketChannel | None = None
 
     def begin(self, channel: WebSocketChannel, now: float) -> None:
-        """Begin with a connection, as the manners say."""
+        """Start with a channel, and schedule what the behaviour asks for."""
         self.channel = channel
         behaviour, wheel = self._backend.behaviour, self._backend.wheel
         if behaviour.babble:
@@ -85,7 +85,7 @@ class Connection:
     # Calls of the station
 
     def call_received(self, request: IncomingCall, now: float) -> None:
-        """Answer a call, or do what the manners say instead."""
+        """Answer a call, as the behaviour says."""
         behaviour = self._backend.behaviour
         action = actions.plain_action(request.action)
         self.record.count(action)
@@ -113,7 +113,7 @@ class Connection:
             request.refuse("NotSupported", f"The stand-in does not serve {action}")
 
     def _is_allowed(self, action: str) -> bool:
-        """Tell whether a station may say this before it was accepted (RG-02; in 1.6 it may say anything)."""
+        """Return whether a station may send this before it is accepted (RG-02; in 1.6 it may send anything)."""
         if self._registered is Boot.ACCEPTED or action == "BootNotification" or not is_modern(self.version):
             return True
         return self._registered is Boot.PENDING and action in _WHILE_PENDING
@@ -125,7 +125,7 @@ class Connection:
         request.channel.answered(text)
         self.accepts_commands = self.accepts_commands or self._registered is Boot.ACCEPTED
 
-    # What the answers say
+    # Answers
 
     def boot(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
         """Answer a BootNotification."""
@@ -134,20 +134,20 @@ class Connection:
         return {"currentTime": self._time(now), "interval": behaviour.interval, "status": behaviour.boot.value}
 
     def heartbeat(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
-        """Answer a Heartbeat: the time, marked with whose it is."""
+        """Answer a Heartbeat with the time, marked for this station."""
         return {"currentTime": self._time(now)}
 
     def _time(self, now: float) -> str:
         return self._backend.clock.stamp(now, mark(self.identity))
 
     def authorize(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
-        """Answer an Authorize: every card may charge but those that begin with "BLOCKED"."""
+        """Answer an Authorize: every card is accepted except those that begin with "BLOCKED"."""
         if not is_modern(self.version):
             return {"idTagInfo": _tag_info(payload["idTag"])}
         return {"idTokenInfo": _token_info(payload["idToken"]["idToken"])}
 
     def start(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
-        """Answer a StartTransaction; the same one told again gets the same number."""
+        """Answer a StartTransaction; a repeated one gets the same number."""
         key = (payload["connectorId"], payload["idTag"], payload["timestamp"], payload["meterStart"])
         number = self.record.starts.get(key)
         if number is None:
@@ -172,7 +172,7 @@ class Connection:
         return {}
 
     def event(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
-        """Answer a TransactionEvent (2.x); one that was told before counts once."""
+        """Answer a TransactionEvent (2.x); a repeated one counts once."""
         name = payload["transactionInfo"]["transactionId"]
         tag = payload.get("idToken", {}).get("idToken", "")
         entry = self.record.transactions.get(name)
@@ -186,7 +186,7 @@ class Connection:
         return {"idTokenInfo": _token_info(tag)} if tag else {}
 
     def transfer(self, payload: dict[str, Any], now: float) -> dict[str, Any]:
-        """Echo a DataTransfer of the simulator; of other vendors nothing is known."""
+        """Echo a DataTransfer of the simulator; other vendors are unknown."""
         if payload["vendorId"] != "voltgate.simulator":
             return {"status": "UnknownVendorId"}
         return {"status": "Accepted"} | ({"data": payload["data"]} if "data" in payload else {})
@@ -194,7 +194,7 @@ class Connection:
     # Calls to the station
 
     def command(self, action: str, payload: dict[str, Any], on_answer: OnAnswer | None = None) -> bool:
-        """Call the station when its turn comes; False when too many commands wait."""
+        """Queue a command for the station; False when too many wait."""
         if len(self._waiting) >= MOST_WAITING:
             return False
         self._waiting.append(OutgoingCall(action, payload, on_answer or _nothing))
@@ -209,10 +209,10 @@ class Connection:
         if self.channel is None:
             return
         if self.accepts_commands and not self._waiting:
-            order = next_command(self.version, self.record, self._sent)
+            command = next_command(self.version, self.record, self._sent)
             self._sent += 1
-            if order is not None:
-                self.command(*order)
+            if command is not None:
+                self.command(*command)
         self._backend.wheel.at(now + self._backend.behaviour.commands, self._send_next_command)
 
     def _babble(self, now: float) -> None:
@@ -226,16 +226,16 @@ class Connection:
             self.channel.wire.close(1001, "the stand-in was told to hang up")
 
     def send_received(self, action: str, payload: dict[str, Any], now: float) -> None:
-        """Hear a SEND."""
+        """Count a SEND."""
         self.record.count(action)
 
     def call_ended(self, call: OutgoingCall, answer: Answer, now: float) -> None:
-        """Take the station's answer."""
+        """Take the station's answer, and send the next command."""
         call.on_answer(answer, now)
         self._next(now)
 
     def channel_closed(self, channel: WebSocketChannel, unanswered: list[OutgoingCall], code: int, reason: str) -> None:
-        """Forget the connection."""
+        """End the connection; open and waiting commands end unanswered."""
         self.channel = None
         self._backend.disconnected(self)
         now = self._backend.clock.now()
@@ -268,11 +268,11 @@ _EMPTY = frozenset(
     NotifyDERAlarm NotifyDERStartStop NotifyPriorityCharging ReportDERControl
     """.split()
 )
-"""Actions whose answer is empty. What is in neither is known to OCPP and not served: NotSupported."""
+"""Actions whose answer is empty. Any other action that OCPP knows is NotSupported."""
 
 
 def _lie(lie: Lie, request: IncomingCall, payload: dict[str, Any]) -> bytes | None:
-    """Give a wrong answer; None when this one is to be right."""
+    """Return a wrong answer; None when this one is to be right."""
     match lie:
         case Lie.WRONG_ID:
             return frames.result(request.id[::-1], payload)
@@ -289,27 +289,27 @@ def _lie(lie: Lie, request: IncomingCall, payload: dict[str, Any]) -> bytes | No
         case Lie.ANOTHER if "idTokenInfo" in payload:
             return frames.result(request.id, payload | {"idTokenInfo": _token_info("another card")})
         case Lie.ANOTHER if "currentTime" in payload:
-            told, milliseconds = payload["currentTime"][:-4], int(payload["currentTime"][-4:-1])
-            return frames.result(request.id, payload | {"currentTime": f"{told}{(milliseconds + 1) % 1000:03d}Z"})
+            time, milliseconds = payload["currentTime"][:-4], int(payload["currentTime"][-4:-1])
+            return frames.result(request.id, payload | {"currentTime": f"{time}{(milliseconds + 1) % 1000:03d}Z"})
     return None
 
 
-def _judge(tag: str) -> str:
+def _card_status(tag: str) -> str:
     return "Blocked" if tag.upper().startswith("BLOCKED") else "Accepted"
 
 
 def _tag_info(tag: str) -> dict[str, Any]:
-    """Judge a card (1.6), and name it as its own group: so a station sees that the answer is about its card."""
-    return {"status": _judge(tag), "parentIdTag": tag}
+    """Return the status of a card (1.6), with the card as its own group, by which a station recognizes the answer."""
+    return {"status": _card_status(tag), "parentIdTag": tag}
 
 
 def _token_info(tag: str) -> dict[str, Any]:
-    """Judge a card (2.x) likewise."""
-    return {"status": _judge(tag), "groupIdToken": {"idToken": tag, "type": "ISO14443"}}
+    """Return the status of a card (2.x), likewise."""
+    return {"status": _card_status(tag), "groupIdToken": {"idToken": tag, "type": "ISO14443"}}
 
 
 def _unsigned(request: IncomingCall, version: str) -> dict[str, Any] | CallError:
-    """Give what the JWS of a signed call holds (2.1 Part 4 section 7.1), unverified, or what is wrong with it."""
+    """Return the content of a signed call's JWS (2.1 Part 4 section 7.1), unverified, or the error to answer with."""
     try:
         raw = str(request.payload["payload"])
         payload = msgspec.json.decode(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
@@ -322,4 +322,4 @@ def _unsigned(request: IncomingCall, version: str) -> dict[str, Any] | CallError
 
 
 def _nothing(answer: Answer, now: float) -> None:
-    """Stand in for whoever does not care how a command ends."""
+    """Ignore an answer."""

@@ -1,4 +1,4 @@
-"""The demonstration: a stand-in backend, a gateway and a few stations of every version, alive on loopback."""
+"""The demonstration: a simulated backend, a gateway and a few stations of every version on loopback."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from voltgate.simulator.profile import PROFILES, StationSettings
 from voltgate.telemetry import logs
 
 _RAMP = 3.0
-"""Seconds over which the stations come."""
+"""Seconds over which the stations are switched on."""
 
 _BACKEND = 9100
-"""Where the stand-in usually listens."""
+"""The usual port of the simulated backend."""
 
 _BEHAVIOUR = Behaviour(interval=30, commands=15.0)
 
@@ -74,7 +74,7 @@ Stop with Ctrl-C.
 
 @dataclass(frozen=True, slots=True)
 class _Ports:
-    """Where everything listens on loopback: the usual ports, or free ones when those are taken."""
+    """The ports on loopback: the usual ones, or free ones when those are taken."""
 
     stations: int
     http: int
@@ -82,7 +82,7 @@ class _Ports:
 
 
 async def show(stations: int, duration: float | None, console: Console) -> None:
-    """Run the demonstration until Ctrl-C, or for `duration` seconds. Raises OSError when no port is free."""
+    """Run the demonstration until Ctrl-C, or for `duration` seconds. Raise OSError when no port is free."""
     backend = SimulatedBackend(_BEHAVIOUR, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with tempfile.TemporaryDirectory(prefix="voltgate-demo-") as folder, stopping() as stop:
         listener = await _listen(backend)
@@ -103,7 +103,7 @@ async def _listen(backend: SimulatedBackend) -> Listener:
 
 
 def _ports(backend: int) -> _Ports:
-    """Choose ports. Who got the backend's usual one is the only demonstration here, and probes the others in peace."""
+    """Choose ports. The process that has the backend's usual port is the only demonstration: nothing races it."""
     usual = backend == _BACKEND
     return _Ports(_port(9000 if usual else 0), _port(8000 if usual else 0), backend)
 
@@ -164,7 +164,7 @@ def _status(fleet: Fleet, backend: SimulatedBackend) -> str:
 
 
 def _port(wanted: int) -> int:
-    """Give the port that is wanted, or a free one when it is taken."""
+    """Return the port that is wanted, or a free one when it is taken. Raise OSError when there is none."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""The device model of a simulated 2.x station: its variables, and what happens when the backend sets one.
+"""The device model of a simulated 2.x station: its variables, and the effect of setting one.
 
 Source: OCPP 2.0.1 and 2.1 Part 2 sections B05 to B07 and the list of standardized variables.
 """
@@ -12,7 +12,7 @@ from voltgate.simulator.charging_station import ChargingStation
 
 Fields: TypeAlias = dict[str, Any]
 
-_A_PART = 10
+_PART_SIZE = 10
 """Variables in one NotifyReport."""
 
 _PASSWORD = ("SecurityCtrlr", "BasicAuthPassword")
@@ -54,7 +54,7 @@ _VARIABLES: dict[tuple[str, str], tuple[bool, str]] = {
     ("TxCtrlr", "TxStartPoint"): (False, "Authorized"),
     ("TxCtrlr", "TxStopPoint"): (False, "Authorized,EVConnected"),
 }
-"""For each variable whether it is read-only, and its value from the factory."""
+"""For each variable whether it is read-only, and its default."""
 
 _NUMBERS = frozenset(
     """
@@ -66,7 +66,7 @@ _NUMBERS = frozenset(
 
 
 def put(station: ChargingStation, wanted: Fields) -> Fields:
-    """Set one variable as SetVariables says; gives its SetVariableResultType."""
+    """Set one variable as SetVariables says; return its SetVariableResultType."""
     result = _named(wanted) | {"attributeStatus": _put(station, wanted)}
     return result | ({"attributeType": wanted["attributeType"]} if "attributeType" in wanted else {})
 
@@ -87,7 +87,7 @@ def _put(station: ChargingStation, wanted: Fields) -> str:
 
 
 def _allowed(key: tuple[str, str], value: str) -> bool:
-    """Tell whether a variable may have this value; 0 is right for WebSocketPingInterval, -1 is not (LV-03)."""
+    """Return whether a variable may have this value; 0 is valid for WebSocketPingInterval, -1 is not (LV-03)."""
     if key == _PASSWORD:
         return 16 <= len(value) <= 40
     return key[1] not in _NUMBERS or (value.isascii() and value.isdigit())
@@ -104,7 +104,7 @@ def _apply(station: ChargingStation, name: str, value: str) -> None:
 
 
 def get(station: ChargingStation, wanted: Fields) -> Fields:
-    """Read one variable as GetVariables says; gives its GetVariableResultType."""
+    """Read one variable as GetVariables says; return its GetVariableResultType."""
     key = _key(wanted)
     missing = _missing(key, wanted)
     if missing is None and key == _PASSWORD:
@@ -116,10 +116,10 @@ def get(station: ChargingStation, wanted: Fields) -> Fields:
 
 
 def report(station: ChargingStation) -> list[list[Fields]]:
-    """Give the whole device model, in parts for one NotifyReport each."""
+    """Return the whole device model, in parts for one NotifyReport each."""
     keys = [key for key in _VARIABLES if key != _PASSWORD]
     data = [payloads_2x.variable(*key, _value(station, key)) for key in keys]
-    return [data[start : start + _A_PART] for start in range(0, len(data), _A_PART)]
+    return [data[start : start + _PART_SIZE] for start in range(0, len(data), _PART_SIZE)]
 
 
 def _value(station: ChargingStation, key: tuple[str, str]) -> str:
@@ -133,7 +133,7 @@ def _key(wanted: Fields) -> tuple[str, str]:
 
 
 def _missing(key: tuple[str, str], wanted: Fields) -> str | None:
-    """Say why there is no such attribute; None when there is."""
+    """Return the status of an attribute that does not exist; None when it does."""
     if key[0] not in {component for component, _ in _VARIABLES}:
         return "UnknownComponent"
     if key not in _VARIABLES:

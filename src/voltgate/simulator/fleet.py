@@ -1,4 +1,4 @@
-"""A fleet: many simulated stations in one process, dialled, let run, and brought home."""
+"""A fleet: many simulated stations in one process, from their connection to the end of the run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from voltgate.simulator.station import Dial, Station
 from voltgate.simulator.tally import Fault, Tally
 
 _AT_ONCE = 200
-"""Handshakes under way at a time."""
+"""Handshakes in progress at a time."""
 
 _HANDSHAKE_TIMEOUT = 60.0
-"""Seconds until a run begins although handshakes are still under way."""
+"""Seconds until a run begins although handshakes are still in progress."""
 
 _CLOSE_TIMEOUT = 5.0
 """Seconds that the far end has to finish the closing handshakes."""
@@ -38,8 +38,8 @@ class Plan:
     """What to simulate. Times are in seconds; `duration` None runs until stopped.
 
     Station number 7 is called `prefix` and "00007"; versions take turns. `password` is sent by HTTP Basic. `rate` is
-    calls a second of the whole fleet at a fixed pace, for a treadmill; None: as fast as answers come. Faults that are
-    `tolerated` are counted, and do not make the run a failure. With `soap` all stations speak that instead of
+    calls a second of the whole fleet at a fixed pace, with a load profile; None: as fast as answers come. Faults that
+    are `tolerated` are counted, and do not make the run a failure. With `soap` all stations speak that instead of
     websockets, and `url` is the central system's: "{station}" in it stands for the identity, which is not added.
     """
 
@@ -76,8 +76,8 @@ class Fleet:
             plan.seed,
             paced=plan.rate is not None,
         )
-        dial_one: Dial = self._dial
-        self.chargers = [self._charger(number, dial_one) for number in range(1, plan.stations + 1)]
+        connect: Dial = self._dial
+        self.chargers = [self._charger(number, connect) for number in range(1, plan.stations + 1)]
         self._handshakes = asyncio.Semaphore(_AT_ONCE)
         self._dialling: set[asyncio.Task[None]] = set()
         secure = plan.url.startswith(("wss:", "https:"))
@@ -143,7 +143,7 @@ class Fleet:
     # The run
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run for as long as the plan says, or until `stop`; then finish what runs, and hang up."""
+        """Run for as long as the plan says, or until `stop`; then end every session and disconnect."""
         if self._transport is not None:
             await self._transport.open()
         ticking = asyncio.get_running_loop().create_task(self._tick())
@@ -186,7 +186,7 @@ class Fleet:
         await self._answered(stop)
 
     async def _answered(self, stop: asyncio.Event) -> None:
-        """Wait until every first handshake has come to something: from there on the run's time counts."""
+        """Wait until every first handshake is done or has failed: the run's time counts from then on."""
         stopped = asyncio.ensure_future(stop.wait())
         try:
             first = asyncio.gather(*self._dialling, return_exceptions=True)
@@ -215,18 +215,18 @@ class Fleet:
             yield from self.chargers
 
     async def _finish(self) -> None:
-        """Let every session end and every message be confirmed; count what was not, then hang up."""
+        """Wait for every session to end and every message to be confirmed; count what was not, then disconnect."""
         now = self.clock.now()
         for charger in self.chargers:
             charger.finish(now)
-        await self._all(lambda charger: charger.settled, self.plan.settings.timeout + 5)
+        await self._wait_for_all(lambda charger: charger.settled, self.plan.settings.timeout + 5)
         self._count_lost()
         for charger in self.chargers:
             charger.disconnect(self.clock.now())
-        await self._all(lambda charger: charger.channel is None, _CLOSE_TIMEOUT)
+        await self._wait_for_all(lambda charger: charger.channel is None, _CLOSE_TIMEOUT)
 
-    async def _all(self, what: Callable[[Charger], bool], seconds: float) -> None:
-        """Wait until something holds for all stations, but no longer than so many seconds."""
+    async def _wait_for_all(self, what: Callable[[Charger], bool], seconds: float) -> None:
+        """Wait until a condition holds for all stations, at most for `seconds`."""
         for _ in range(int(seconds / TICK)):
             if all(map(what, self.chargers)):
                 return
@@ -235,9 +235,9 @@ class Fleet:
     def _count_lost(self) -> None:
         """Count the transactions that were begun, and neither confirmed nor given up."""
         tally = self.tally
-        owing = (charger.identity for charger in self.chargers if not charger.settled)
+        unsettled = (charger.identity for charger in self.chargers if not charger.settled)
         for _ in range(tally.begun - tally.confirmed - tally.faults[Fault.LOST]):
-            tally.fault(Fault.LOST, next(owing, "a station"), "a transaction was never confirmed")
+            tally.fault(Fault.LOST, next(unsettled, "a station"), "a transaction was never confirmed")
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,6 +1,6 @@
-"""The treadmill: a simulated station that has no life, only load. The next call goes out when the last is answered.
+"""Load: a simulated station that sends its next call when the last is answered, or at a fixed pace, and nothing else.
 
-The mix is that of a fleet: small, middling and large messages (57, 394 and 1,940 bytes) four to three to three.
+The mix is that of a fleet: small, medium and large messages (57, 394 and 1,940 bytes) four to three to three.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ Sender = Callable[["LoadStation", float, float | None], None]
 
 
 MOST_OVERDUE = 64
-"""Calls that are due at a station whose last one is still open; what is beyond that is counted and not sent."""
+"""Calls that are due at a station whose last one is still open; more are counted and not sent."""
 
 
 class LoadStation:
-    """Keeps one station at work; `step` asks the next call, and is called again by its answer unless it is `paced`.
+    """The load of one station. `step` sends the next call; its answer causes the next step unless the load is `paced`.
 
-    A paced station that is busy when a call is due sends it as soon as it can: its latency counts from when it was due.
+    When a paced station is busy, a due call is sent as soon as possible; its latency counts from when it was due.
     """
 
     __slots__ = ("_index", "_overdue", "_station", "paced")
@@ -33,24 +33,24 @@ class LoadStation:
         self._overdue: list[float] = []
 
     def step(self, now: float, due: float | None = None) -> None:
-        """Send the next call, if the station is on line and has none open. Latency counts from `due` if given."""
+        """Send the next call, if the station is online and has none open. Latency counts from `due` if given."""
         station = self._station
         if station.simulation.closing:
             return
         if not station.online or not station.idle:
-            self._put_off(due)
+            self._postpone(due)
         else:
             self._index = (self._index + 1) % len(_MIX)
             _MIX[self._index](self, now, due)
 
     def resume(self, now: float) -> None:
-        """Begin, or go on after an answer; who is paced waits for the next step."""
+        """Begin, or go on after an answer; a paced load waits for the next step."""
         if not self.paced:
             self.step(now)
         elif self._overdue:
             self.step(now, self._overdue.pop(0))
 
-    def _put_off(self, due: float | None) -> None:
+    def _postpone(self, due: float | None) -> None:
         if due is None:
             return
         if len(self._overdue) < MOST_OVERDUE:
@@ -58,14 +58,14 @@ class LoadStation:
         else:
             self._station.simulation.tally.behind += 1
 
-    def _beat(self, now: float, due: float | None) -> None:
+    def _heartbeat(self, now: float, due: float | None) -> None:
         self._station.send_heartbeat(now, None, due)
 
     def _echo(self, now: float, due: float | None) -> None:
         station = self._station
-        word = f"{station.identity}:{station.message_ids.last}"
-        verify = Echo(word) if station.simulation.settings.echo else None
-        payload = payloads_2x.data_transfer(word) if station.modern else payloads_16.data_transfer(word)
+        data = f"{station.identity}:{station.message_ids.last}"
+        verify = Echo(data) if station.simulation.settings.echo else None
+        payload = payloads_2x.data_transfer(data) if station.modern else payloads_16.data_transfer(data)
         station.ask("DataTransfer", payload, None, now, verify=verify, due=due)
 
     def _few(self, now: float, due: float | None) -> None:
@@ -86,20 +86,20 @@ class LoadStation:
 
 
 class Echo:
-    """Looks whether a DataTransfer came back to whoever sent it."""
+    """Checks that a DataTransfer was returned to the station that sent it."""
 
-    __slots__ = ("_word",)
+    __slots__ = ("_data",)
 
-    def __init__(self, word: str) -> None:
-        self._word = word
+    def __init__(self, data: str) -> None:
+        self._data = data
 
     def __call__(self, payload: dict[str, Any]) -> str | None:
-        """Give what is wrong with an answer; None when nothing is."""
-        told = payload.get("data")
-        return None if told == self._word else f"the echo of {self._word} is {told}"
+        """Return what is wrong with an answer; None when nothing is."""
+        returned = payload.get("data")
+        return None if returned == self._data else f"the echo of {self._data} is {returned}"
 
 
 _MIX: tuple[Sender, ...] = (
-    LoadStation._beat, LoadStation._few, LoadStation._many, LoadStation._echo, LoadStation._few,
-    LoadStation._many, LoadStation._beat, LoadStation._few, LoadStation._many, LoadStation._echo,
+    LoadStation._heartbeat, LoadStation._few, LoadStation._many, LoadStation._echo, LoadStation._few,
+    LoadStation._many, LoadStation._heartbeat, LoadStation._few, LoadStation._many, LoadStation._echo,
 )  # fmt: skip

@@ -1,15 +1,15 @@
-"""The outbox of a simulated station: the calls that wait for their turn, and for a backend that answers."""
+"""The outbox of a simulated station: the calls that wait to be sent."""
 
 from __future__ import annotations
 
 from voltgate.simulator.calls import OutgoingCall
 
 MOST_KEPT = 10_000
-"""How many messages a station keeps while nobody answers; a transaction message beyond that is lost, and counted."""
+"""Messages that a station keeps while its backend is away; a transaction message beyond that is lost, and counted."""
 
 
 class Outbox:
-    """Calls in the order in which they were asked. Those that are `kept` outlive a connection, the others do not."""
+    """Calls in the order in which they were queued. Those that are `kept` outlive a connection, the others do not."""
 
     __slots__ = ("_pause", "_waiting")
 
@@ -22,24 +22,24 @@ class Outbox:
 
     @property
     def has_kept(self) -> bool:
-        """Tell whether a transaction message waits."""
+        """Whether a transaction message waits."""
         return any(call.kept for call in self._waiting)
 
     def put(self, call: OutgoingCall) -> bool:
-        """Add a call at the end; False when too many wait."""
+        """Add a call at the end; False when MOST_KEPT wait."""
         if len(self._waiting) >= MOST_KEPT:
             return False
         self._waiting.append(call)
         return True
 
     def put_back(self, call: OutgoingCall, until: float) -> None:
-        """Keep a transaction message for another try: none is sent before `until`, so that their order holds."""
+        """Put a transaction message first, for another try: none is sent before `until`, so that their order holds."""
         call.due = None
         self._waiting.insert(0, call)
         self._pause = until
 
     def take(self, now: float) -> OutgoingCall | None:
-        """Take the next call: in order, but while transaction messages pause the others go around them."""
+        """Remove and return the next call: in order, except that others overtake transaction messages that pause."""
         if not self._waiting:
             return None
         if now >= self._pause:
@@ -52,7 +52,7 @@ class Outbox:
         self._pause = 0.0
 
     def keep(self, unanswered: list[OutgoingCall]) -> list[OutgoingCall]:
-        """Keep, of what a lost connection left unanswered and of what waits, what must not be lost; give the rest."""
+        """Keep the transaction messages, those that a lost connection left unanswered first; return all other calls."""
         everything = unanswered + self._waiting
         self._waiting = [call for call in everything if call.kept]
         return [call for call in everything if not call.kept]

@@ -1,4 +1,4 @@
-"""The scene: what the simulated stations of one run share."""
+"""What the simulated stations of one run share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from voltgate.simulator.tally import Tally
 
 @dataclass(slots=True)
 class Simulation:
-    """What the simulated stations of one run share. `dial` begins to connect a station, and returns at once.
+    """What the simulated stations of one run share.
 
-    `paced` treadmills wait for their steps; `closing` is set when the run draws to its end: what runs is finished,
-    nothing new begins.
+    `paced`: stations under load send at a fixed pace. `closing` is set when the run ends: sessions are finished, and
+    none begins.
     """
 
     profile: Profile
@@ -31,7 +31,7 @@ class Simulation:
     _channel_settings: dict[str, ChannelSettings] = field(default_factory=dict)
 
     def channel_settings(self, version: str) -> ChannelSettings:
-        """Give the terms of stations of `version`; one object for all of them."""
+        """Return the channel settings of stations of `version`; one object for all of them."""
         _channel_settings = self._channel_settings.get(version)
         if _channel_settings is None:
             _channel_settings = self._channel_settings[version] = ChannelSettings.of_station(
@@ -40,7 +40,7 @@ class Simulation:
         return _channel_settings
 
     def may_begin(self) -> bool:
-        """Tell whether another transaction may begin; counts it if so."""
+        """Return whether another transaction may begin, and count it if so."""
         limit = self.settings.transactions
         if self.closing or (limit is not None and self.begun >= limit):
             return False

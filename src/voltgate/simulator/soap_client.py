@@ -1,4 +1,4 @@
-"""A caller: one simulated station's way to its central system, one POST at a time on a connection kept alive."""
+"""The SOAP client of one simulated station: one POST at a time, on a connection that is kept alive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RESOLVER = Resolver()
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a central system is: its URL taken apart, and the context of https."""
+    """The endpoint of a central system: the parts of its URL, and the TLS context of https."""
 
     url: str
     host: str
@@ -34,7 +34,7 @@ class Endpoint:
 
     @classmethod
     def of(cls, url: str, identity: str, context: ssl.SSLContext | None) -> Endpoint:
-        """Take a URL apart; "{station}" in it stands for the identity. Raises ValueError."""
+        """Return the endpoint of a URL, in which "{station}" stands for the identity. Raise ValueError."""
         whole = url.replace("{station}", quote(identity, safe=""))
         parts = urlsplit(whole)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -47,26 +47,26 @@ class Endpoint:
 
 
 class ResponseHandler(Protocol):
-    """Whoever a caller calls for: hears one of `answered` and `failed` for each post that was not given up."""
+    """The user of a client: one of `answered` and `failed` is called for each post that was not abandoned."""
 
     def answered(self, message: Message) -> None:
-        """Take the answer to what was posted."""
+        """Take the response to the post."""
 
     def failed(self, why: str) -> None:
-        """Hear that the exchange came to nothing."""
+        """Take the failure of the exchange."""
 
     def late(self, message: Message) -> None:
-        """Hear an answer to a post that was given up."""
+        """Take a response to a post that was abandoned."""
 
     def unsolicited(self, message: Message) -> None:
-        """Hear an answer to nothing."""
+        """Take a response that no post waits for."""
 
     def malformed(self, why: str) -> None:
-        """Hear that a connection brought what is no HTTP; the exchange that was open on it fails next."""
+        """Take the error of a response that is not HTTP; `failed` follows when an exchange was open."""
 
 
 class _Connection(asyncio.Protocol):
-    """One connection. `awaited` says that a post of ours is open on it, `lame` that nobody waits for its answer."""
+    """One connection. `awaited`: a post is open on it; `abandoned`: its response is no longer waited for."""
 
     __slots__ = ("_client", "_reader", "abandoned", "awaited", "idle_since", "transport")
 
@@ -84,7 +84,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for message in self._reader.feed(data):
-                self._client.take(self, message)
+                self._client.response_received(self, message)
         except MalformedHttp as problem:
             self.cut()
             self._client.malformed(self, str(problem))
@@ -97,8 +97,8 @@ class _Connection(asyncio.Protocol):
             self._client.malformed(self, str(problem))
             return
         if last is not None:
-            self._client.take(self, last)
-        self._client.over(self, f"the connection was cut{f': {exc}' if exc else ''}")
+            self._client.response_received(self, last)
+        self._client.connection_ended(self, f"the connection was cut{f': {exc}' if exc else ''}")
 
     def send(self, data: bytes) -> None:
         self.awaited = True
@@ -117,9 +117,9 @@ class _Connection(asyncio.Protocol):
 
 
 class SoapClient:
-    """One station's connections to its central system: one that is used, and at most one that was given up.
+    """One station's connections to its central system: one in use, and at most one that was abandoned.
 
-    `password` goes with the identity by HTTP Basic. What fails in the simulator itself is told to `report`.
+    `credentials` are sent by HTTP Basic. `report` is called with failures of the simulator itself.
     """
 
     __slots__ = (
@@ -154,24 +154,24 @@ class SoapClient:
         self.handler: ResponseHandler | None = None
 
     async def open(self) -> None:
-        """Connect, before anything is to be said. Raises OSError (TimeoutError is one)."""
+        """Connect, before anything is sent. Raise OSError (TimeoutError is one) when that fails."""
         async with asyncio.timeout(self._within):
             await self._connect()
 
     def post(self, operation: str, envelope: bytes) -> None:
-        """Send an envelope; the listener hears what came of it, not before this returns."""
+        """Send an envelope; the handler is called with the outcome, not before this returns."""
         kind = ("Content-Type", f'{CONTENT_TYPE}; action="/{operation}"')
         data = post(self._endpoint.target, [*self._head, kind], envelope)
         connection = self._connection
         if connection is not None and connection.usable and self._clock() - connection.idle_since < KEPT_ALIVE:
             connection.send(data)
             return
-        self._drop()
+        self._close_current()
         self._dialling = asyncio.get_running_loop().create_task(self._dial(data))
         self._dialling.add_done_callback(self._dialled)
 
     def abandon(self) -> None:
-        """Wait no longer for an answer. The connection is kept aside, to find out whether one comes late."""
+        """Stop waiting for a response. The connection is kept open, to detect one that is late."""
         if self._dialling is not None:
             self._dialling.cancel()
             self._dialling = None
@@ -182,13 +182,13 @@ class SoapClient:
                 self._abandoned.cut()
             self._abandoned = connection
 
-    def hang_up(self) -> None:
-        """Close the connection after what it brought last; the next post opens another."""
+    def close_idle(self) -> None:
+        """Close an idle connection; the next post opens another."""
         if self._connection is not None and not self._connection.awaited:
-            self._drop()
+            self._close_current()
 
     def close(self) -> None:
-        """Cut everything; nothing is heard any more."""
+        """Cut every connection; the handler is called no more."""
         self.handler = None
         self.abandon()
         if self._abandoned is not None:
@@ -196,7 +196,7 @@ class SoapClient:
             self._abandoned = None
 
     async def _connect(self) -> None:
-        """Connect to the first address that can be had. Raises OSError."""
+        """Connect to the first address that accepts. Raise OSError when none does."""
         endpoint, connection = self._endpoint, _Connection(self)
         problem = OSError(f"{endpoint.host} has no address")
         for address in await _RESOLVER.addresses(endpoint.host, endpoint.port):
@@ -230,15 +230,15 @@ class SoapClient:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._report(fault)
 
-    def take(self, connection: _Connection, message: Message) -> None:
-        """Take an answer that a connection of ours has brought; a fault of the simulator must not pass silently."""
+    def response_received(self, connection: _Connection, message: Message) -> None:
+        """Process a response; an exception in the simulator itself is reported."""
         try:
-            self._heard(connection, message)
+            self._process(connection, message)
         except Exception as fault:
             connection.cut()
             self._report(fault)
 
-    def _heard(self, connection: _Connection, message: Message) -> None:
+    def _process(self, connection: _Connection, message: Message) -> None:
         awaited, connection.awaited = connection.awaited, False
         connection.idle_since = self._clock()
         if not message.keep_alive:
@@ -255,13 +255,13 @@ class SoapClient:
             self.handler.unsolicited(message)
 
     def malformed(self, connection: _Connection, why: str) -> None:
-        """Hear that a connection can no longer be understood."""
+        """Process a response that is not HTTP."""
         if self.handler is not None:
             self.handler.malformed(why)
-        self.over(connection, why)
+        self.connection_ended(connection, why)
 
-    def over(self, connection: _Connection, why: str) -> None:
-        """Hear that a connection has ended."""
+    def connection_ended(self, connection: _Connection, why: str) -> None:
+        """Process the end of a connection."""
         awaited, connection.awaited = connection.awaited, False
         if self._abandoned is connection:
             self._abandoned = None
@@ -274,7 +274,7 @@ class SoapClient:
         if self.handler is not None:
             self.handler.failed(why)
 
-    def _drop(self) -> None:
+    def _close_current(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.cut()

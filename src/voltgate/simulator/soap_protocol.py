@@ -1,4 +1,4 @@
-"""A speech: how a simulated station of one version of OCPP-S says its calls and answers, and judges what it hears."""
+"""OCPP-S for a simulated station of one version: it writes calls and answers, and checks what arrives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ URN = "urn:uuid:"
 
 
 def read(body: bytes) -> Envelope | BadEnvelope:
-    """Read an envelope as OCPP-S has it: in SOAP 1.2, and in nothing else."""
+    """Return the envelope in a body, or what is wrong with it; OCPP-S is in SOAP 1.2 only."""
     found = parse(body)
     if isinstance(found, Envelope) and found.edition != "1.2":
         reason = "The message is in SOAP 1.1, not 1.2"
@@ -33,7 +33,7 @@ def read(body: bytes) -> Envelope | BadEnvelope:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with a message: a kind of fault, and a sentence."""
+    """Something that is wrong with a message: a kind of fault, and a sentence."""
 
     fault: Fault
     what: str
@@ -41,10 +41,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SoapAnswer:
-    """An answer of a central system, judged.
+    """An answer of a central system, checked.
 
-    `answer` is None when nothing usable came, so that the call counts as unanswered; `relates_to` is what it says that
-    it answers, "" when it does not say.
+    `answer` is None when it is unusable, so that the call counts as unanswered; `relates_to` is the message id that it
+    names, "" when it names none.
     """
 
     answer: Payload | CallError | None
@@ -54,7 +54,7 @@ class SoapAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SoapCommand:
-    """A command, judged. `refusal` says that it is not to be obeyed, with its subcode."""
+    """A command, checked. With a `refusal` it must not be executed."""
 
     action: str
     payload: Payload
@@ -65,17 +65,17 @@ class SoapCommand:
 
 @dataclass(frozen=True, slots=True)
 class SoapProtocol:
-    """One station's way to speak: its version and identity, the central system's URL, and where it listens itself."""
+    """The protocol of one station: its version and identity, the central system's URL, and its own callback's."""
 
     version: Version
     identity: str
     to: str
     sender: str
 
-    # What the station says
+    # Writing
 
     def call(self, action: str, payload: Payload, message_id: str) -> bytes | None:
-        """Write a call; None for one that this version cannot say."""
+        """Return a call; None for one that this version does not have."""
         body = codec.encode(self.version, "Cs", action, "request", payload)
         if isinstance(body, codec.NoCounterpart):
             return None
@@ -91,7 +91,7 @@ class SoapProtocol:
         )
 
     def result(self, command: SoapCommand, payload: Payload, message_id: str) -> bytes:
-        """Write the answer to a command. Raises ValueError when the version has no words for it."""
+        """Return the answer to a command. Raise ValueError when the version cannot express it."""
         body = codec.encode(self.version, "Cp", command.action, "response", payload)
         if isinstance(body, codec.NoCounterpart):
             raise ValueError(f"OCPP-S {self.version} has no {body.what}")  # noqa: TRY004 - it is the words that are wrong
@@ -99,14 +99,14 @@ class SoapProtocol:
             self.version, "Cp", command.action, _written(body), message_id=message_id, relates_to=command.message_id
         )
 
-    def fault(self, command: SoapCommand, said: SoapFault, message_id: str) -> bytes:
-        """Write a fault in place of an answer."""
-        return writing.fault(self.version, said, message_id=message_id, relates_to=command.message_id)
+    def fault(self, command: SoapCommand, soap_fault: SoapFault, message_id: str) -> bytes:
+        """Return a fault in place of an answer."""
+        return writing.fault(self.version, soap_fault, message_id=message_id, relates_to=command.message_id)
 
-    # What the central system answers
+    # Answers of the central system
 
     def judge_answer(self, action: str, message: Message, now: str) -> SoapAnswer:
-        """Judge the answer to a call; `now` (RFC 3339) stands for a time that 1.2 lets a central system leave out."""
+        """Check the answer to a call; `now` (RFC 3339) replaces a time that is optional in 1.2."""
         found = read(message.body)
         if isinstance(found, BadEnvelope):
             return _unreadable(action, message, found)
@@ -124,7 +124,7 @@ class SoapProtocol:
         return SoapAnswer(payload, findings, found.relates_to)
 
     def _payload(self, found: Envelope, assumed: Assumed = codec.ASSUMED) -> Payload | Violation:
-        """Read a body as the WSDL and the schema of 1.6 have it."""
+        """Return the payload of a body, or how it violates the WSDL or the schema of 1.6."""
         wrong = flaw(found)
         if wrong is not None:
             return Violation("FormationViolation", wrong)
@@ -133,10 +133,10 @@ class SoapProtocol:
             return payload
         return check("1.6", found.operation, "request" if found.kind == "request" else "response", payload) or payload
 
-    # What the central system asks
+    # Commands of the central system
 
     def judge_command(self, message: Message) -> SoapCommand:
-        """Judge a command."""
+        """Check a command."""
         found = read(message.body)
         if isinstance(found, BadEnvelope):
             command = SoapCommand("", {}, found.message_id, found.fault)
@@ -154,7 +154,7 @@ class SoapProtocol:
         return SoapCommand(command.action, payload, command.message_id, None, command.findings)
 
     def _objection(self, found: Envelope) -> SoapFault | None:
-        """Say why a command is not for this station; None when it is."""
+        """Return why a command is not for this station; None when it is."""
         if (found.kind, found.service) != ("request", "Cp"):
             return SoapFault("Sender", "ProtocolError", f"a {found.kind} of the service {found.service} is no command")
         if found.version != self.version:
@@ -164,7 +164,7 @@ class SoapProtocol:
         return None
 
     def _missing(self, found: Envelope) -> list[str]:
-        """Say what is wrong with the headers of a command that is obeyed all the same."""
+        """Return what is wrong with the headers of a command that is executed all the same."""
         wrong = []
         if not found.message_id:
             wrong.append("without a MessageID")
@@ -195,22 +195,22 @@ def _refuse(command: SoapCommand, subcode: str, reason: str, fault: Fault) -> So
 
 
 def _unreadable(action: str, message: Message, found: BadEnvelope) -> SoapAnswer:
-    """Judge what is no envelope: an HTTP error says that nobody took the call, all else is a mess."""
+    """Check a response without an envelope: an HTTP error is a refusal, anything else is malformed."""
     if message.status >= 400:
         return SoapAnswer(None, (Finding(Fault.REFUSED, f"{action} was answered with HTTP {message.status}"),))
     return SoapAnswer(None, (Finding(Fault.MALFORMED, f"answer to {action}: {found.reason}"),))
 
 
 def _refused(action: str, found: Envelope, findings: tuple[Finding, ...]) -> SoapAnswer:
-    said = found.fault or SoapFault("", "", "")
-    refused = Finding(Fault.REFUSED, f"{action} was refused: {said.subcode} {said.reason[:100]}")
+    soap_fault = found.fault or SoapFault("", "", "")
+    refused = Finding(Fault.REFUSED, f"{action} was refused: {soap_fault.subcode} {soap_fault.reason[:100]}")
     if found.action not in {"", FAULT_ACTION}:
         findings += (Finding(Fault.MALFORMED, "the Action of a fault is not that of faults"),)
-    return SoapAnswer(CallError(said.subcode, said.reason), (*findings, refused), found.relates_to)
+    return SoapAnswer(CallError(soap_fault.subcode, soap_fault.reason), (*findings, refused), found.relates_to)
 
 
 def _of_http(message: Message, found: Envelope | None) -> tuple[Finding, ...]:
-    """Judge how an envelope was sent. A fault comes with an error of HTTP (SOAP 1.2 part 2 section 7.5.1.2)."""
+    """Check the HTTP of an envelope. A fault comes with an HTTP error (SOAP 1.2 part 2 section 7.5.1.2)."""
     findings = []
     flaw_of_message = message.flaw()
     if flaw_of_message is not None:
@@ -221,7 +221,7 @@ def _of_http(message: Message, found: Envelope | None) -> tuple[Finding, ...]:
 
 
 def _of_headers(found: Envelope) -> tuple[Finding, ...]:
-    """Judge the Action of an answer: it ends with "Response", in its short form or in that of WS-Addressing."""
+    """Check the Action of an answer: it ends with "Response", in its short form or in that of WS-Addressing."""
     if found.action.rpartition("/")[1:] == ("/", f"{found.operation}Response"):
         return ()
     return (Finding(Fault.MALFORMED, f"the Action of the answer is {found.action[:60]!r}"),)

@@ -1,4 +1,4 @@
-"""A fleet that speaks SOAP: the central system's site, the callback server, and a line for each station."""
+"""The SOAP transport of a fleet: the central system's endpoint, the callback server, and a channel for each station."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voltgate.ocpp.soap.names import Version
 from voltgate.ocpp.soap.operations import operations
 from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.simulation import Simulation
-from voltgate.simulator.soap_callback import Callback, Reply
+from voltgate.simulator.soap_callback import Callback, HttpReply
 from voltgate.simulator.soap_channel import SoapChannel
 from voltgate.simulator.soap_client import Endpoint, SoapClient
 from voltgate.simulator.soap_http import Message
@@ -19,12 +19,12 @@ from voltgate.simulator.station import Station, StationState
 from voltgate.simulator.tally import Fault
 
 INNER_VERSION = "ocpp1.6"
-"""What a simulated SOAP station is inside, whatever its version of OCPP-S: the codec translates."""
+"""The version of a simulated SOAP station itself, whatever its version of OCPP-S: the codec translates."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoapSettings:
-    """What a plan says of SOAP: the version of all stations, and where their callback listens (port 0: any free)."""
+    """The SOAP settings of a plan: the version of all stations, and where their callback listens (port 0: any free)."""
 
     version: Version
     host: str = "127.0.0.1"
@@ -32,7 +32,7 @@ class SoapSettings:
 
 
 class SoapTransport:
-    """What the SOAP stations of one fleet share. Failures of the simulator itself are told to `report`."""
+    """What the SOAP stations of one fleet share. `report` is called with failures of the simulator itself."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class SoapTransport:
     ) -> None:
         self._soap = soap
         self._url = url
-        self._scene = simulation
+        self._simulation = simulation
         self._stations = stations
         self._trust = trust
         self._report = report
@@ -54,19 +54,19 @@ class SoapTransport:
         self.callback = Callback(self._take, self._stray, simulation.wheel, simulation.clock.now, report, most=most)
 
     async def open(self) -> None:
-        """Listen for commands. Raises OSError."""
+        """Listen for commands. Raise OSError when the address is not available."""
         await self.callback.open(self._soap.host, self._soap.port)
 
     async def close(self) -> None:
-        """Listen no longer, and cut what is open."""
+        """Stop listening, and cut every connection."""
         for station in self._stations.values():
             if isinstance(station.channel, SoapChannel):
                 station.channel.client.close()
         await self.callback.close()
 
     async def connect(self, station: Station) -> None:
-        """Give a station its line; one that was accepted before begins with a Heartbeat."""
-        simulation, clock = self._scene, self._scene.clock
+        """Connect a station; one that was accepted before begins with a Heartbeat."""
+        simulation, clock = self._simulation, self._simulation.clock
         endpoint = Endpoint.of(self._url, station.identity, self._trust)
         password = station.password
         credentials = None if password is None else (station.identity, password)
@@ -90,7 +90,7 @@ class SoapTransport:
             channel.probe(now)
         station.attach(channel, now)
 
-    def _take(self, identity: str, message: Message, reply: Reply) -> None:
+    def _take(self, identity: str, message: Message, reply: HttpReply) -> None:
         station = self._stations.get(identity)
         if station is None:
             self._stray(f"a command for {identity[:50]!r}, which is no station of this fleet")
@@ -101,4 +101,4 @@ class SoapTransport:
             station.channel.command_received(message, reply)
 
     def _stray(self, what: str) -> None:
-        self._scene.tally.fault(Fault.STRAY, "the callback", what)
+        self._simulation.tally.fault(Fault.STRAY, "the callback", what)

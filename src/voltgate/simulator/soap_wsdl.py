@@ -1,7 +1,7 @@
-"""The order of a body: its elements held to the WSDL, which the codec reads with far more patience.
+"""A check of SOAP bodies against the WSDL, which is stricter than the codec.
 
-The codec takes any order, any namespace and numbers that are none, because stations send such; a far end that does so
-to a simulated station is told of in the tally. Source: the WSDLs of 1.2, 1.5 and 1.6 (xsd:sequence, qualified).
+The codec accepts any order, any namespace and invalid numbers, because stations send such; for a far end that does so
+to a simulated station they are counted as faults. Source: the WSDLs of 1.2, 1.5 and 1.6 (xsd:sequence, qualified).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _PLAIN = {
     "bool": re.compile(r"\s*(true|false|1|0)\s*"),
     "time": re.compile(r"\s*-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?\s*", re.ASCII),
 }
-"""How the simple types of the WSDLs are written."""
+"""The lexical form of the WSDLs' simple types."""
 
 
 def flaw(envelope: Envelope) -> str | None:
-    """Say what in a request's or response's body is not as the WSDL has it; None when all of it is."""
+    """Return how a request's or response's body violates the WSDL; None when it does not."""
     name = f"{envelope.operation}{envelope.kind.capitalize()}"
     body = envelope.body
     namespace = body.tag[: body.tag.index("}") + 1]
@@ -35,7 +35,7 @@ def flaw(envelope: Envelope) -> str | None:
 
 
 def _flaw_of(element: _Element, shape: Shape, namespace: str) -> str | None:
-    """Walk along the elements of a type: each in its place, none strange, none missing."""
+    """Check the elements of a type: each in its position, none unknown, none missing."""
     position = 0
     for child in element:
         found = _position_of(child.tag, shape, namespace)

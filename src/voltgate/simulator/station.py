@@ -47,9 +47,9 @@ class Station:
     """
 
     __slots__ = (
-        "_beat_at",
         "_dial",
         "_failures",
+        "_heartbeat_at",
         "_outbox",
         "_stopped",
         "booted",
@@ -92,7 +92,7 @@ class Station:
         self._dial = dial
         self._outbox = Outbox()
         self._failures = 0
-        self._beat_at = 0.0
+        self._heartbeat_at = 0.0
         self._stopped = False
 
     @property
@@ -250,11 +250,11 @@ class Station:
         self._schedule_heartbeat(now)
 
     def _schedule_heartbeat(self, now: float) -> None:
-        self._beat_at = now + self.interval
-        self.simulation.wheel.at(self._beat_at, self._beat)
+        self._heartbeat_at = now + self.interval
+        self.simulation.wheel.at(self._heartbeat_at, self._heartbeat_due)
 
-    def _beat(self, now: float) -> None:
-        if now < self._beat_at or not self.online:  # scheduled anew meanwhile, or to be when the station is back
+    def _heartbeat_due(self, now: float) -> None:
+        if now < self._heartbeat_at or not self.online:  # scheduled anew meanwhile, or to be when the station is back
             return
         self.send_heartbeat(now)
         self._schedule_heartbeat(now)

@@ -159,13 +159,13 @@ class WebSocketChannel:
         try:
             parts = frames.read(text)
         except (ValueError, RecursionError):
-            self._sloppy(text, now)
+            self._invalid_json(text, now)
             return
         if not frames.is_compact(text):
             self._fault(Fault.MALFORMED, "white space between tokens", text)
-        self._take(parts, text, now)
+        self._dispatch(parts, text, now)
 
-    def _sloppy(self, text: bytes, now: float) -> None:
+    def _invalid_json(self, text: bytes, now: float) -> None:
         """Process a frame that is not plain JSON: known noise is ignored, padding is removed (FR-27, FR-29)."""
         clean = frames.unpadded(text)
         if clean.lower() in frames.NOISE:
@@ -174,14 +174,14 @@ class WebSocketChannel:
         try:
             parts = frames.read(clean)
         except (ValueError, RecursionError):
-            self._broken(text, "not JSON", now)
+            self._unreadable(text, "not JSON", now)
             return
         self._fault(Fault.MALFORMED, "padding around the frame", text)
-        self._take(parts, clean, now)
+        self._dispatch(parts, clean, now)
 
-    def _take(self, parts: Any, text: bytes, now: float) -> None:
+    def _dispatch(self, parts: Any, text: bytes, now: float) -> None:
         if not isinstance(parts, list) or len(parts) < 3 or type(parts[0]) is not int or not isinstance(parts[1], str):
-            self._broken(text, "not an array of type, id and the rest", now)
+            self._unreadable(text, "not an array of type, id and the rest", now)
             return
         match parts[0]:
             case frames.RESULT:
@@ -260,7 +260,7 @@ class WebSocketChannel:
         else:
             self._fault(*self.message_ids.judge(message_id, self._first), text)
 
-    def _broken(self, text: bytes, what: str, now: float) -> None:
+    def _unreadable(self, text: bytes, what: str, now: float) -> None:
         """Process an unreadable frame: an answer ends its open call; 2.x replies that it could not be read."""
         self._fault(Fault.MALFORMED, what, text)
         head = frames.salvage(text)
