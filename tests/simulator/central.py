@@ -21,11 +21,12 @@ from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.names import Version
-from voltgate.simulator.charger import Charger, mark
+from voltgate.simulator.calls import Answer
+from voltgate.simulator.charger import Charger
+from voltgate.simulator.clock import mark
 from voltgate.simulator.fleet import Plan
-from voltgate.simulator.line import Answer
-from voltgate.simulator.profile import Conduct, Profile
-from voltgate.simulator.soap import SPOKEN, Soap
+from voltgate.simulator.profile import Profile, StationSettings
+from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 from voltgate.simulator.tally import Fault
 
 Json = dict[str, Any]
@@ -235,16 +236,16 @@ async def central(version: Version) -> AsyncIterator[Central]:
 
 SAMPLES = Path(__file__).parent.parent / "ocpp" / "soap"
 
-CONDUCT = Conduct(echo=True, history=1000).impatient()
-HASTY = replace(CONDUCT, timeout=1.0)
+SETTINGS = StationSettings(echo=True, history=1000).impatient()
+HASTY = replace(SETTINGS, timeout=1.0)
 
 STATION = "CP-00001"
 
 
 def plan(there: Central, profile: Profile = STILL, stations: int = 1, **more: Any) -> Plan:
-    conduct = more.pop("conduct", CONDUCT)
-    soap = Soap(there.version)
-    return Plan(there.url, stations, (SPOKEN,), profile, conduct, duration=None, soap=soap, **more)
+    settings = more.pop("settings", SETTINGS)
+    soap = SoapSettings(there.version)
+    return Plan(there.url, stations, (INNER_VERSION,), profile, settings, duration=None, soap=soap, **more)
 
 
 @contextlib.asynccontextmanager

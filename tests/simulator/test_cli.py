@@ -70,13 +70,13 @@ async def test_the_backend_says_one_line_and_stops_well(number: signal.Signals) 
 
 async def test_simulate_is_content_with_an_honest_backend(tmp_path: Path) -> None:
     """Nothing wrong: exit code 0, and the summary agrees with what the backend wrote down."""
-    book = tmp_path / "book.json"
-    async with backend("--book", str(book), "--commands", "0.3") as (process, url):
+    record = tmp_path / "book.json"
+    async with backend("--book", str(record), "--commands", "0.3") as (process, url):
         code, out, err = await run("simulate", url, "-n", "6", *QUICKLY, "--json", "--transactions", "9")
         told = json.loads(out)
         assert (code, told["failures"]) == (0, 0), (told["examples"], err)
         assert (await ended(process, signal.SIGTERM))[0] == 0
-    written = json.loads(book.read_text())
+    written = json.loads(record.read_text())
     counts = told["transactions"]
     entries = [entry for station in written["stations"].values() for entry in station["transactions"]]
     assert set(written["stations"]) == {f"CP-{number:05d}" for number in range(1, 7)}

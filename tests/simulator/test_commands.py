@@ -11,7 +11,7 @@ from voltgate.ocpp import actions
 from voltgate.ocpp.schemas import _schema, check
 from voltgate.simulator import commands
 from voltgate.simulator.backend import VERSIONS
-from voltgate.simulator.line import Answer, Refused
+from voltgate.simulator.calls import Answer, CallError
 
 FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
 EVERY_COMMAND = [(version, action) for version in VERSIONS for action in sorted(actions.from_backends(version))]
@@ -59,11 +59,11 @@ def test_every_command_gets_an_answer_that_its_schema_allows(version: str, actio
     payload = least(schema)
     assert check(version, action, "request", payload) is None
     world, answer = ask(version, action, payload)
-    if action in commands.known(version):
+    if action in commands.supported(version):
         assert isinstance(answer, dict)
         assert world.backend.tally.failures == 0, world.backend.tally.examples
     else:
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, CallError)
         assert answer.code == "NotSupported"
 
 
@@ -127,15 +127,15 @@ def test_a_remote_start_and_stop_make_a_transaction(version: str) -> None:
         token = {"idToken": "AFAR", "type": "Central"}
         world.backend.command("CP1", "RequestStartTransaction", {"idToken": token, "remoteStartId": 7})
     world.run(1)
-    book = world.backend.books["CP1"]
-    name = book.running()
+    record = world.backend.records["CP1"]
+    name = record.running()
     assert name is not None
     assert not charger.charge(1, "CARD", world.now), "the connector is taken"
     stop = "RemoteStopTransaction" if version == "ocpp1.6" else "RequestStopTransaction"
     world.backend.command("CP1", stop, {"transactionId": name})
     world.run(1)
-    assert book.transactions[name].ended
-    assert book.transactions[name].tag == "AFAR"
+    assert record.transactions[name].ended
+    assert record.transactions[name].tag == "AFAR"
     assert charger.free_connector() == 1
 
 
@@ -148,7 +148,7 @@ def test_a_blocked_card_does_not_charge(version: str) -> None:
     charger.charge(1, "BLOCKED1", world.now)
     world.run(2)
     assert not charger.sessions
-    assert world.backend.books["CP1"].running() is None
+    assert world.backend.records["CP1"].running() is None
     assert world.tally.failures == 0
 
 
@@ -201,15 +201,15 @@ def test_a_21_station_tells_a_stream_until_it_is_told_to_stop() -> None:
     assert isinstance(answer, dict)
     assert answer["setMonitoringResult"][0]["status"] == "Accepted"
     world.run(10)
-    book = world.backend.books["CP1"]
-    assert book.said["OpenPeriodicEventStream"] == 1
-    assert book.said["NotifyPeriodicEventStream"] == world.tally.streamed >= 5
+    record = world.backend.records["CP1"]
+    assert record.received["OpenPeriodicEventStream"] == 1
+    assert record.received["NotifyPeriodicEventStream"] == world.tally.streamed >= 5
     number = answer["setMonitoringResult"][0]["id"]
     assert world.backend.command("CP1", "ClearVariableMonitoring", {"id": [number]})
     world.run(1)
     told = world.tally.streamed
     world.run(10)
-    assert book.said["ClosePeriodicEventStream"] == 1
+    assert record.received["ClosePeriodicEventStream"] == 1
     assert world.tally.streamed == told
     assert (world.tally.failures, world.backend.tally.failures) == (0, 0), world.backend.tally.examples
 
@@ -223,7 +223,7 @@ def test_a_new_stream_takes_the_place_of_the_old_one() -> None:
     told = world.tally.streamed
     world.run(20)
     assert 3 <= world.tally.streamed - told <= 5
-    assert world.backend.books["CP1"].said["ClosePeriodicEventStream"] == 1
+    assert world.backend.records["CP1"].received["ClosePeriodicEventStream"] == 1
     assert world.backend.tally.failures == 0, world.backend.tally.examples
 
 
@@ -251,23 +251,23 @@ def test_a_connector_is_kept_for_one_at_a_time() -> None:
     """A reserved connector is Occupied for others, shows as Reserved, and is free again once that is cancelled."""
     world, answer = ask("ocpp1.6", "ReserveNow", reservation(1, 1))
     charger = world.chargers[0]
-    assert (answer, charger.state_of(1)) == ({"status": "Accepted"}, "Reserved")
+    assert (answer, charger.connector_status(1)) == ({"status": "Accepted"}, "Reserved")
     assert again(world, "ReserveNow", reservation(2, 1)) == {"status": "Occupied"}
     assert again(world, "ReserveNow", reservation(3, 9)) == {"status": "Occupied"}
     assert again(world, "CancelReservation", {"reservationId": 1}) == {"status": "Accepted"}
     assert again(world, "CancelReservation", {"reservationId": 1}) == {"status": "Rejected"}
-    assert charger.state_of(1) == "Available"
+    assert charger.connector_status(1) == "Available"
 
 
 def test_a_connector_can_be_taken_out_of_service() -> None:
     """An inoperative connector says so and takes no car; a connector that is not there cannot be changed."""
     world, answer = ask("ocpp1.6", "ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
     charger = world.chargers[0]
-    assert (answer, charger.state_of(1)) == ({"status": "Accepted"}, "Unavailable")
+    assert (answer, charger.connector_status(1)) == ({"status": "Accepted"}, "Unavailable")
     assert again(world, "RemoteStartTransaction", {"idTag": "A", "connectorId": 1}) == {"status": "Rejected"}
     assert again(world, "ChangeAvailability", {"connectorId": 7, "type": "Inoperative"}) == {"status": "Rejected"}
     again(world, "ChangeAvailability", {"connectorId": 1, "type": "Operative"})
-    assert charger.state_of(1) == "Available"
+    assert charger.connector_status(1) == "Available"
 
 
 def test_a_station_has_room_for_so_many_charging_profiles() -> None:

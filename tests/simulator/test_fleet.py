@@ -9,34 +9,34 @@ from dataclasses import replace
 
 import pytest
 
-from tests.simulator.world import QUICK, STILL, Standing, running, standing
+from tests.simulator.world import QUICK, STILL, RunningBackend, running, running_backend
 from voltgate.simulator.backend import VERSIONS
 from voltgate.simulator.behaviour import Behaviour, Boot, Lie
-from voltgate.simulator.book import Book
 from voltgate.simulator.charger import Charger
 from voltgate.simulator.fleet import Plan
-from voltgate.simulator.profile import PROFILES, Boots, Conduct, Ids, Profile
+from voltgate.simulator.profile import PROFILES, Boots, Ids, Profile, StationSettings
+from voltgate.simulator.station_record import StationRecord
 from voltgate.simulator.tally import Fault
 
-CONDUCT = Conduct(echo=True, history=1000).impatient()
+SETTINGS = StationSettings(echo=True, history=1000).impatient()
 
 
 def plan(
-    there: Standing,
+    there: RunningBackend,
     versions: tuple[str, ...] = VERSIONS,
     stations: int = 3,
     profile: Profile = QUICK,
-    conduct: Conduct = CONDUCT,
+    settings: StationSettings = SETTINGS,
 ) -> Plan:
-    return Plan(there.url, stations, versions, profile, conduct, duration=None)
+    return Plan(there.url, stations, versions, profile, settings, duration=None)
 
 
-def assert_same(charger: Charger, book: Book) -> None:
+def assert_same(charger: Charger, received: StationRecord) -> None:
     """What the station did is what the backend was told, no more and no less."""
-    assert len(charger.history) == len(book.transactions)
+    assert len(charger.history) == len(received.transactions)
     for record in charger.history:
         assert record.name is not None
-        entry = book.transactions[record.name]
+        entry = received.transactions[record.name]
         assert record.confirmed
         assert entry.ended
         assert entry.connector == record.connector
@@ -52,32 +52,32 @@ def assert_same(charger: Charger, book: Book) -> None:
 @pytest.mark.parametrize("ids", list(Ids))
 async def test_whole_transactions(version: str, ids: Ids) -> None:
     """Stations of every version charge cars, and the backend's book says afterwards exactly what they did."""
-    async with standing() as there:
-        conduct = replace(CONDUCT, ids=ids, transactions=8)
-        async with running(plan(there, (version,), conduct=conduct)) as run:
+    async with running_backend() as there:
+        settings = replace(SETTINGS, ids=ids, transactions=8)
+        async with running(plan(there, (version,), settings=settings)) as run:
             await run.until(lambda: run.tally.confirmed == 8)
             tally = await run.over()
         assert tally.as_dict()["failures"] == 0, tally.examples
         assert there.backend.tally.failures == 0, there.backend.tally.examples
         assert tally.begun == tally.confirmed == 8
         for charger in run.fleet.chargers:
-            assert_same(charger, there.backend.books[charger.identity])
+            assert_same(charger, there.backend.records[charger.identity])
 
 
 async def test_transactions_that_run_when_the_simulation_ends_are_finished_and_confirmed() -> None:
     """Stopping a simulation loses no transaction."""
-    async with standing() as there:
+    async with running_backend() as there:
         async with running(plan(there, profile=replace(QUICK, charging=(500.0, 600.0)))) as run:
             await run.until(lambda: run.tally.begun == 6)
             tally = await run.over()
         assert tally.failures == 0, tally.examples
         assert tally.begun == tally.confirmed == 6
-        assert all(entry.ended for book in there.backend.books.values() for entry in book.transactions.values())
+        assert all(entry.ended for record in there.backend.records.values() for entry in record.transactions.values())
 
 
 async def test_commands_are_obeyed() -> None:
-    """Stations of every version obey the stand-in's errands: reports, triggers, settings, remote starts and stops."""
-    async with standing(Behaviour(commands=0.05)) as there:
+    """Stations of every version obey the backend's commands: reports, triggers, settings, remote starts and stops."""
+    async with running_backend(Behaviour(commands=0.05)) as there:
         async with running(plan(there, profile=replace(STILL, charging=(500.0, 600.0)))) as run:
             await run.until(lambda: run.tally.begun >= 3 and sum(run.tally.commands.values()) >= 60)
             tally = await run.over()
@@ -86,13 +86,13 @@ async def test_commands_are_obeyed() -> None:
         assert {"RemoteStartTransaction", "RequestStartTransaction", "GetBaseReport", "DataTransfer"} <= set(
             tally.commands
         )
-        assert all(there.backend.books[charger.identity].said.get("Heartbeat") for charger in run.fleet.chargers)
+        assert all(there.backend.records[charger.identity].received.get("Heartbeat") for charger in run.fleet.chargers)
 
 
 async def test_a_backend_that_hangs_up_loses_no_transaction() -> None:
     """Cut off again and again, a station keeps its transaction messages and delivers each of them."""
-    async with standing(Behaviour(hang_up=0.4)) as there:
-        async with running(plan(there, conduct=replace(CONDUCT, transactions=9))) as run:
+    async with running_backend(Behaviour(hang_up=0.4)) as there:
+        async with running(plan(there, settings=replace(SETTINGS, transactions=9))) as run:
             await run.until(lambda: run.tally.confirmed == 9)
             tally = await run.over()
         assert tally.faults[Fault.DROPPED] > 0
@@ -100,13 +100,13 @@ async def test_a_backend_that_hangs_up_loses_no_transaction() -> None:
         for charger in run.fleet.chargers:
             for record in charger.history:
                 assert record.name is not None
-                assert there.backend.books[charger.identity].transactions[record.name].ended
+                assert there.backend.records[charger.identity].transactions[record.name].ended
 
 
 async def test_a_station_charges_while_its_backend_is_away_and_tells_it_all_afterwards() -> None:
     """What happens while nobody listens is queued, and delivered in order once the backend is back."""
-    async with standing() as there:
-        async with running(plan(there, conduct=replace(CONDUCT, transactions=12))) as run:
+    async with running_backend() as there:
+        async with running(plan(there, settings=replace(SETTINGS, transactions=12))) as run:
             await run.until(lambda: run.tally.begun >= 2)
             await there.vanish()
             await run.until(lambda: run.tally.begun == 12)
@@ -117,14 +117,14 @@ async def test_a_station_charges_while_its_backend_is_away_and_tells_it_all_afte
         assert tally.faults[Fault.LOST] == 0, tally.examples
         assert tally.faults[Fault.DROPPED] == 3
         for charger in run.fleet.chargers:
-            assert_same(charger, there.backend.books[charger.identity])
+            assert_same(charger, there.backend.records[charger.identity])
 
 
 async def test_a_reconnecting_station_does_not_boot_again_unless_told_to() -> None:
     """A station that was accepted goes on after a reconnect without a BootNotification (conformance LV-07)."""
     for boots, several in ((Boots.ONCE, False), (Boots.ALWAYS, True)):
-        async with standing(Behaviour(hang_up=0.2)) as there:
-            async with running(plan(there, stations=1, profile=STILL, conduct=replace(CONDUCT, boots=boots))) as run:
+        async with running_backend(Behaviour(hang_up=0.2)) as there:
+            async with running(plan(there, stations=1, profile=STILL, settings=replace(SETTINGS, boots=boots))) as run:
                 await run.until(lambda: run.tally.connected >= 3 and run.tally.sent["StatusNotification"] >= 6)
                 tally = await run.over()
             assert (tally.sent["BootNotification"] > 1) is several
@@ -132,7 +132,7 @@ async def test_a_reconnecting_station_does_not_boot_again_unless_told_to() -> No
 
 async def test_a_treadmill_asks_as_fast_as_answers_come() -> None:
     """A station on the treadmill sends the mix of a fleet and checks that every answer is its own."""
-    async with standing() as there:
+    async with running_backend() as there:
         async with running(plan(there, profile=PROFILES["treadmill"])) as run:
             await run.until(lambda: sum(run.tally.answered.values()) > 500)
             tally = await run.over()
@@ -142,7 +142,7 @@ async def test_a_treadmill_asks_as_fast_as_answers_come() -> None:
 
 async def test_a_fixed_pace_counts_latency_from_when_a_call_was_due() -> None:
     """At a fixed rate a slow answer delays the next call of its station, and that delay counts."""
-    async with standing(Behaviour(delay=0.3)) as there:
+    async with running_backend(Behaviour(delay=0.3)) as there:
         paced = replace(plan(there, stations=1, profile=PROFILES["treadmill"]), rate=20.0)
         async with running(paced) as run:
             await run.until(lambda: run.tally.latency.get("MeterValues", run.tally.total).count >= 4)
@@ -168,9 +168,9 @@ async def test_a_fixed_pace_counts_latency_from_when_a_call_was_due() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_lying_backend_is_found_out(lie: Lie, faults: set[Fault], version: str) -> None:
     """Whatever is wrong with an answer, it is counted as what it is."""
-    async with standing(Behaviour(lie=lie)) as there:
-        conduct = replace(CONDUCT, timeout=0.5)
-        async with running(plan(there, (version,), stations=1, profile=STILL, conduct=conduct)) as run:
+    async with running_backend(Behaviour(lie=lie)) as there:
+        settings = replace(SETTINGS, timeout=0.5)
+        async with running(plan(there, (version,), stations=1, profile=STILL, settings=settings)) as run:
             await run.until(lambda: all(run.tally.faults[fault] for fault in faults))
             tally = await run.over()
         assert tally.failures > 0
@@ -180,9 +180,9 @@ async def test_a_lying_backend_is_found_out(lie: Lie, faults: set[Fault], versio
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_an_answer_that_comes_too_late_is_missing_first_and_late_then(version: str) -> None:
     """A call without an answer in time is missing; its answer, when it comes, is late and changes nothing."""
-    async with standing(Behaviour(delay=0.6)) as there:
-        conduct = replace(CONDUCT, timeout=0.3)
-        async with running(plan(there, (version,), stations=1, profile=STILL, conduct=conduct)) as run:
+    async with running_backend(Behaviour(delay=0.6)) as there:
+        settings = replace(SETTINGS, timeout=0.3)
+        async with running(plan(there, (version,), stations=1, profile=STILL, settings=settings)) as run:
             await run.until(lambda: run.tally.faults[Fault.LATE] > 0)
             tally = await run.over()
         assert tally.faults[Fault.MISSING] > 0
@@ -192,9 +192,9 @@ async def test_an_answer_that_comes_too_late_is_missing_first_and_late_then(vers
 async def test_a_transaction_that_nobody_confirms_is_lost() -> None:
     """A simulation whose transactions were never confirmed says so."""
     silent = frozenset({"StartTransaction", "TransactionEvent"})
-    async with standing(Behaviour(silent=silent)) as there:
-        conduct = replace(CONDUCT, timeout=0.3, transactions=3)
-        async with running(plan(there, conduct=conduct)) as run:
+    async with running_backend(Behaviour(silent=silent)) as there:
+        settings = replace(SETTINGS, timeout=0.3, transactions=3)
+        async with running(plan(there, settings=settings)) as run:
             await run.until(lambda: run.tally.begun == 3)
             tally = await run.over()
         assert tally.faults[Fault.LOST] == 3, tally.examples
@@ -205,8 +205,8 @@ async def test_a_transaction_that_nobody_confirms_is_lost() -> None:
 
 async def test_a_babbling_backend_is_found_out_and_harms_no_transaction() -> None:
     """Nonsense between the answers is counted, and the station goes on charging."""
-    async with standing(Behaviour(babble=0.02)) as there:
-        async with running(plan(there, conduct=replace(CONDUCT, transactions=6))) as run:
+    async with running_backend(Behaviour(babble=0.02)) as there:
+        async with running(plan(there, settings=replace(SETTINGS, transactions=6))) as run:
             await run.until(
                 lambda: (
                     run.tally.confirmed == 6
@@ -220,7 +220,7 @@ async def test_a_babbling_backend_is_found_out_and_harms_no_transaction() -> Non
 
 async def test_a_backend_that_refuses_is_tried_again_and_again() -> None:
     """A handshake that is refused is counted, and tried again after a while."""
-    async with standing(Behaviour(refuses=503)) as there:
+    async with running_backend(Behaviour(refuses=503)) as there:
         async with running(plan(there, stations=1)) as run:
             await run.until(lambda: run.tally.faults[Fault.REJECTED] >= 3)
             tally = await run.over()
@@ -230,7 +230,7 @@ async def test_a_backend_that_refuses_is_tried_again_and_again() -> None:
 
 async def test_the_password_is_sent() -> None:
     """Stations bring their password by HTTP Basic; without it the stand-in lets nobody in."""
-    async with standing(Behaviour(password="correct horse")) as there:
+    async with running_backend(Behaviour(password="correct horse")) as there:
         for password, fault in (("correct horse", 0), ("wrong", 1), (None, 1)):
             with_password = replace(plan(there, stations=1, profile=STILL), password=password)
             async with running(with_password) as run:
@@ -243,7 +243,7 @@ async def test_the_password_is_sent() -> None:
 @pytest.mark.parametrize("boot", [Boot.REJECTED, Boot.PENDING])
 async def test_a_station_that_is_not_accepted_only_boots(boot: Boot) -> None:
     """Rejected or Pending, a station says nothing but BootNotification, at the interval that it was given."""
-    async with standing(Behaviour(boot=boot, interval=1, commands=0.05)) as there:
+    async with running_backend(Behaviour(boot=boot, interval=1, commands=0.05)) as there:
         async with running(plan(there)) as run:
             await run.until(lambda: run.tally.answered["BootNotification"] >= 6)
             tally = await run.over()
@@ -254,9 +254,9 @@ async def test_a_station_that_is_not_accepted_only_boots(boot: Boot) -> None:
 @pytest.mark.parametrize("interval", [0.0, 0.2])
 async def test_stations_ping_at_their_interval(interval: float) -> None:
     """A station pings as WebSocketPingInterval says, and not at all when it is 0 (LV-03)."""
-    async with standing() as there, _tap(there) as (url, heard):
+    async with running_backend() as there, _tap(there) as (url, heard):
         profile = replace(STILL, heartbeat=0.2)
-        pinging = replace(plan(there, stations=1, profile=profile, conduct=replace(CONDUCT, ping=interval)), url=url)
+        pinging = replace(plan(there, stations=1, profile=profile, settings=replace(SETTINGS, ping=interval)), url=url)
         async with running(pinging) as run:
             await run.until(lambda: run.tally.answered["Heartbeat"] >= 4)
             if interval:
@@ -270,7 +270,7 @@ def _pings(heard: list[bytes]) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _tap(there: Standing) -> AsyncIterator[tuple[str, list[bytes]]]:
+async def _tap(there: RunningBackend) -> AsyncIterator[tuple[str, list[bytes]]]:
     """Stand between stations and their backend, and note what stations write."""
     heard: list[bytes] = []
 

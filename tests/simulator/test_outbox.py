@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from voltgate.simulator.line import Asked
+from voltgate.simulator.calls import OutgoingCall
 from voltgate.simulator.outbox import MOST_KEPT, Outbox
 
 
-def call(action: str, *, kept: bool = False) -> Asked:
-    return Asked(action, {}, lambda answer, now: None, kept=kept)
+def call(action: str, *, kept: bool = False) -> OutgoingCall:
+    return OutgoingCall(action, {}, lambda answer, now: None, kept=kept)
 
 
-def filled(*calls: Asked) -> Outbox:
+def filled(*calls: OutgoingCall) -> Outbox:
     outbox = Outbox()
     assert all(outbox.put(asked) for asked in calls)
     return outbox
@@ -26,9 +26,9 @@ def taken(outbox: Outbox, now: float) -> list[str]:
 def test_calls_leave_in_order() -> None:
     """Calls are sent in the order in which they were asked."""
     outbox = filled(call("a"), call("b", kept=True), call("c"))
-    assert outbox.owes
+    assert outbox.has_kept
     assert taken(outbox, 0.0) == ["a", "b", "c"]
-    assert not outbox.owes
+    assert not outbox.has_kept
 
 
 def test_while_a_transaction_message_waits_for_its_retry_the_others_go_around() -> None:

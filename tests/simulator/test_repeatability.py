@@ -8,10 +8,10 @@ import pytest
 
 from tests.simulator.world import QUICK, World
 from voltgate.simulator.backend import VERSIONS
-from voltgate.simulator.dice import Dice
-from voltgate.simulator.profile import Conduct
+from voltgate.simulator.profile import StationSettings
+from voltgate.simulator.seeded_random import SeededRandom
 
-SHAKY = Conduct(echo=True, timeout=2.0, history=1000).impatient()
+SHAKY = StationSettings(echo=True, timeout=2.0, history=1000).impatient()
 
 
 def _life(version: str, seed: int, *, cuts: bool = False) -> list[bytes]:
@@ -43,14 +43,14 @@ def test_lives_are_the_same_again_when_connections_break(version: str) -> None:
 
 def test_stations_of_one_fleet_differ() -> None:
     """Two stations of one seed are not copies of each other."""
-    first, second = Dice(1, "CP1"), Dice(1, "CP2")
+    first, second = SeededRandom(1, "CP1"), SeededRandom(1, "CP2")
     assert [first.bits() for _ in range(4)] != [second.bits() for _ in range(4)]
 
 
-def test_dice_are_fair_enough() -> None:
+def test_random_numbers_are_even_enough() -> None:
     """Chance covers its range evenly: no decile of 10,000 throws is off by more than a fifth."""
-    dice = Dice(7, "fair")
-    throws = [dice.between(0, 10) for _ in range(10_000)]
+    chance = SeededRandom(7, "fair")
+    throws = [chance.uniform(0, 10) for _ in range(10_000)]
     deciles = [sum(low <= throw < low + 1 for throw in throws) for low in range(10)]
     assert all(800 < number < 1200 for number in deciles)
-    assert len({dice.uuid() for _ in range(1000)}) == 1000
+    assert len({chance.uuid() for _ in range(1000)}) == 1000

@@ -13,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from tests.simulator.central import (
-    CONDUCT,
     HASTY,
     SAMPLES,
+    SETTINGS,
     STATION,
     Asked,
     ask,
@@ -30,7 +30,7 @@ from tests.simulator.central import (
 from tests.simulator.world import QUICK, STILL, running
 from voltgate.ocpp.soap import writing
 from voltgate.ocpp.soap.names import ANONYMOUS, VERSIONS, Version
-from voltgate.simulator.line import Refused
+from voltgate.simulator.calls import CallError
 from voltgate.simulator.tally import Fault
 
 # Daily life
@@ -81,7 +81,7 @@ async def test_calls_go_out_one_at_a_time_on_one_connection() -> None:
     async with playing("1.5") as (there, run, charger):
         there.trick = slowly
         for _ in range(5):
-            charger.say_heartbeat(run.fleet.clock.now())
+            charger.send_heartbeat(run.fleet.clock.now())
         await run.until(lambda: len(there.heard("Heartbeat")) == 5 and charger.idle)
         await run.over()
         assert crowd["most"] == 1
@@ -106,10 +106,10 @@ async def test_a_station_says_only_what_its_version_can_say() -> None:
     """What a version has no operation or no word for is not sent: to the caller it counts as not supported."""
     async with playing("1.2") as (there, run, _):
         answer = await ask(run, "DiagnosticsStatusNotification", {"status": "Uploading"})
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, CallError)
         assert answer.code == "NotSupported"
         answer = await ask(run, "DataTransfer", {"vendorId": "voltgate.simulator"})
-        assert isinstance(answer, Refused)
+        assert isinstance(answer, CallError)
         assert await ask(run, "DiagnosticsStatusNotification", {"status": "Uploaded"}) == {}
         await run.over()
         assert [call.payload for call in there.heard("DiagnosticsStatusNotification")] == [{"status": "Uploaded"}]
@@ -182,7 +182,7 @@ async def test_a_transaction_survives_lost_connections(version: Version) -> None
 
     async with central(version) as there:
         there.trick = once
-        async with running(plan(there, QUICK, conduct=replace(CONDUCT, transactions=1))) as run:
+        async with running(plan(there, QUICK, settings=replace(SETTINGS, transactions=1))) as run:
             await run.until(lambda: run.tally.confirmed == 1)
             tally = await run.over()
     assert tally.faults[Fault.DROPPED] == tally.cut == len(broken)
@@ -248,7 +248,7 @@ async def test_a_transaction_message_that_ran_out_of_time_is_sent_under_another_
             await gate.wait()
         return answer
 
-    async with playing("1.6", conduct=HASTY, profile=replace(STILL, charging=(0.2, 0.3))) as (there, run, charger):
+    async with playing("1.6", settings=HASTY, profile=replace(STILL, charging=(0.2, 0.3))) as (there, run, charger):
         there.trick = held
         charger.charge(1, "04E1", run.fleet.clock.now())
         await run.until(lambda: run.tally.confirmed == 1)

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from tests.simulator.central import (
-    CONDUCT,
     HASTY,
+    SETTINGS,
     STATION,
     Asked,
     Central,
@@ -205,7 +205,7 @@ async def test_what_is_no_http_is_malformed() -> None:
             1,
         ):
             there.trick = raw(data)
-            charger.say_heartbeat(run.fleet.clock.now())
+            charger.send_heartbeat(run.fleet.clock.now())
             await run.until(lambda number=number: run.tally.faults[Fault.DROPPED] == number)  # type: ignore[misc]
             assert run.tally.faults[Fault.MALFORMED] == number, data[:80]
             there.trick = None
@@ -222,7 +222,7 @@ async def test_a_missing_answer_is_counted_and_a_late_one_too() -> None:
             await gate.wait()
         return answer
 
-    async with playing("1.5", conduct=HASTY) as (there, run, charger):
+    async with playing("1.5", settings=HASTY) as (there, run, charger):
         there.trick = held
         assert await authorize(run) is None
         assert faults(run) == {Fault.MISSING: 1}
@@ -243,7 +243,7 @@ async def test_a_heartbeat_that_nobody_answers_ends_the_line() -> None:
         await asyncio.sleep(60)
         return answer
 
-    async with playing("1.2", conduct=HASTY) as (there, run, charger):
+    async with playing("1.2", settings=HASTY) as (there, run, charger):
         there.trick = deaf
         assert await authorize(run) is None
         await run.until(lambda: run.tally.faults[Fault.DROPPED] == 1)
@@ -287,15 +287,15 @@ async def test_a_station_boots_until_it_is_accepted() -> None:
             b">Accepted<", f">{told}<".encode()
         )
 
-    conduct = replace(CONDUCT, boots=Boots.ALWAYS)
+    settings = replace(SETTINGS, boots=Boots.ALWAYS)
     async with central("1.5") as there:
         there.trick = rejecting
-        async with running(plan(there, conduct=conduct)) as run:
+        async with running(plan(there, settings=settings)) as run:
             charger = run.fleet.chargers[0]
             await run.until(lambda: charger.online and charger.idle)
             assert [call.action for call in there.calls[:4]] == 3 * ["BootNotification"] + ["StatusNotification"]
             there.trick, before = lambda asked, answer: None, len(there.calls)
-            charger.say_heartbeat(run.fleet.clock.now())
+            charger.send_heartbeat(run.fleet.clock.now())
             await run.until(lambda: run.tally.faults[Fault.DROPPED] == 1)
             there.trick = None
             await run.until(lambda: charger.online and charger.idle)

@@ -221,12 +221,12 @@ async def test_a_station_that_is_away_answers_nothing() -> None:
         address = there.address(STATION)
         asked = asyncio.ensure_future(there.order(STATION, "ClearCache", {}))
         await run.until(lambda: run.tally.commands["ClearCache"] == 1)
-        charger.leave(run.fleet.clock.now(), 3.0)
+        charger.disconnect(run.fleet.clock.now(), 3.0)
         with pytest.raises(aiohttp.ClientError):
             await asked
         assert (await there.post(address, b"")).status == 503
         await run.until(lambda: charger.online and charger.idle)
-        charger.scene.profile = STILL
+        charger.simulation.profile = STILL
         assert (await there.order(STATION, "ClearCache", {})).payload == {"status": "Accepted"}
         assert (await run.over()).failures == 0
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.harness import Gateway, Stage, free_port
-from tests.simulator.central import CONDUCT, STATION, Central, central
-from tests.simulator.world import QUICK, STILL, running, standing
+from tests.simulator.central import SETTINGS, STATION, Central, central
+from tests.simulator.world import QUICK, STILL, running, running_backend
 from voltgate.ocpp.soap.names import VERSIONS, Version
 from voltgate.simulator.behaviour import Behaviour
+from voltgate.simulator.calls import Answer, CallError
 from voltgate.simulator.fleet import Plan
-from voltgate.simulator.line import Answer, Refused
 from voltgate.simulator.profile import Profile
-from voltgate.simulator.soap import SPOKEN, Soap
+from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 
 
 async def through(stage: Stage, backend: str) -> tuple[Gateway, str]:
@@ -31,29 +31,29 @@ async def through(stage: Stage, backend: str) -> tuple[Gateway, str]:
 
 
 def plan(url: str, version: Version, profile: Profile = STILL, stations: int = 1, **more: Any) -> Plan:
-    return Plan(url, stations, (SPOKEN,), profile, CONDUCT, duration=None, soap=Soap(version), **more)
+    return Plan(url, stations, (INNER_VERSION,), profile, SETTINGS, duration=None, soap=SoapSettings(version), **more)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_soap_fleet_lives_on_a_websocket_backend(stage: Stage, version: Version) -> None:
     """Stations of every version of OCPP-S charge at a backend of OCPP-J 1.6, which commands them: nothing is wrong."""
-    async with standing(Behaviour(commands=0.3)) as there:
+    async with running_backend(Behaviour(commands=0.3)) as there:
         _, url = await through(stage, there.url)
         async with running(plan(url, version, replace(QUICK, metering=0.4), 4)) as run:
             await run.until(lambda: run.tally.confirmed >= 8 and sum(run.tally.commands.values()) >= 8)
             tally = await run.over()
         assert tally.failures == 0, tally.examples
         assert tally.begun == tally.confirmed >= 8
-        books = there.backend.books
-        entries = [entry for book in books.values() for entry in book.transactions.values()]
-        assert len(books) == 4
+        records = there.backend.records
+        entries = [entry for record in records.values() for entry in record.transactions.values()]
+        assert len(records) == 4
         assert len(entries) == tally.begun
         assert all(entry.ended and entry.meter_stop is not None for entry in entries)
 
 
 async def test_a_remote_start_reaches_a_soap_station_from_a_websocket_backend(stage: Stage) -> None:
     """The backend's RemoteStartTransaction comes to the station's callback, and its transaction to the backend."""
-    async with standing() as there:
+    async with running_backend() as there:
         _, url = await through(stage, there.url)
         async with running(plan(url, "1.5")) as run:
             charger = run.fleet.chargers[0]
@@ -61,11 +61,11 @@ async def test_a_remote_start_reaches_a_soap_station_from_a_websocket_backend(st
             assert await ordered(there.backend, "RemoteStartTransaction", {"connectorId": 2, "idTag": "04E1"}) == {
                 "status": "Accepted"
             }
-            await run.until(lambda: bool(there.backend.books[STATION].transactions) and charger.idle)
-            (entry,) = there.backend.books[STATION].transactions.values()
+            await run.until(lambda: bool(there.backend.records[STATION].transactions) and charger.idle)
+            (entry,) = there.backend.records[STATION].transactions.values()
             assert (entry.tag, entry.connector) == ("04E1", 2)
             refused = await ordered(there.backend, "TriggerMessage", {"requestedMessage": "Heartbeat"})
-            assert isinstance(refused, Refused)
+            assert isinstance(refused, CallError)
             assert refused.code in {"NotSupported", "NotImplemented"}
             stopped = await ordered(there.backend, "RemoteStopTransaction", {"transactionId": entry.name})
             assert stopped == {"status": "Accepted"}

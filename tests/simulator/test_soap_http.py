@@ -23,10 +23,10 @@ from tests.simulator.world import DEADLINE, running
 from voltgate.ocpp.soap import writing
 from voltgate.ocpp.soap.names import VERSIONS, Version, namespace
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.fleet import TICK
-from voltgate.simulator.soap_callback import PATIENCE, Callback, Reply
-from voltgate.simulator.soap_caller import KEPT_ALIVE, Caller, Site
-from voltgate.simulator.soap_http import Garbled, Message, Reader, answer, post
+from voltgate.simulator.event_loop import TICK
+from voltgate.simulator.soap_callback import PATIENCE, Callback, HttpReply
+from voltgate.simulator.soap_client import KEPT_ALIVE, Endpoint, SoapClient
+from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, answer, post
 from voltgate.simulator.tally import Fault
 
 
@@ -37,7 +37,7 @@ def test_messages_are_read_in_any_pieces(size: int) -> None:
     reader, got = Reader("request"), []
     for place in range(0, len(data), size):
         got += reader.feed(data[place : place + size])
-    assert [(one.method, one.target, one.body, one.keeps) for one in got] == [
+    assert [(one.method, one.target, one.body, one.keep_alive) for one in got] == [
         ("POST", "/CP1?a", b"one", True),
         ("POST", "/CP2", b"two", False),
     ]
@@ -46,8 +46,8 @@ def test_messages_are_read_in_any_pieces(size: int) -> None:
 def test_an_interim_answer_is_no_answer() -> None:
     """A 100 or 103 before the answer is passed over."""
     reader = Reader("response")
-    got = list(reader.feed(b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200, "text/plain", b"x", keeps=True)))
-    assert [(one.status, one.body, one.keeps) for one in got] == [(200, b"x", True)]
+    got = list(reader.feed(b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(200, "text/plain", b"x", keep_alive=True)))
+    assert [(one.status, one.body, one.keep_alive) for one in got] == [(200, b"x", True)]
 
 
 @pytest.mark.parametrize(
@@ -67,20 +67,25 @@ def test_an_interim_answer_is_no_answer() -> None:
 )
 def test_what_is_too_much_or_no_http_is_refused(data: bytes) -> None:
     """Heads and bodies are bounded, packed and unpacked."""
-    with pytest.raises(Garbled):
+    with pytest.raises(MalformedHttp):
         list(Reader("request").feed(data))
 
 
 def test_the_site_of_a_url() -> None:
     """A URL names host, port and path; the identity stands in it only where it is asked for."""
-    site = Site.of("https://[::1]/a/{station}?b=c", "CP 1/2", None)
-    assert (site.host, site.port, site.authority, site.target) == ("::1", 443, "[::1]", "/a/CP%201%2F2?b=c")
-    assert site.url == "https://[::1]/a/CP%201%2F2?b=c"
-    plain = Site.of("http://x:8080", "CP1", None)
+    endpoint = Endpoint.of("https://[::1]/a/{station}?b=c", "CP 1/2", None)
+    assert (endpoint.host, endpoint.port, endpoint.authority, endpoint.target) == (
+        "::1",
+        443,
+        "[::1]",
+        "/a/CP%201%2F2?b=c",
+    )
+    assert endpoint.url == "https://[::1]/a/CP%201%2F2?b=c"
+    plain = Endpoint.of("http://x:8080", "CP1", None)
     assert (plain.port, plain.authority, plain.target, plain.url) == (8080, "x:8080", "/", "http://x:8080")
     for url in ("ws://x", "http://"):
         with pytest.raises(ValueError, match="https://"):
-            Site.of(url, "CP1", None)
+            Endpoint.of(url, "CP1", None)
 
 
 class Hearer:
@@ -98,10 +103,10 @@ class Hearer:
     def late(self, message: Message) -> None:
         self.told.put_nowait(("late", message.body))
 
-    def unasked(self, message: Message) -> None:
+    def unsolicited(self, message: Message) -> None:
         self.told.put_nowait(("unasked", message.body))
 
-    def garbled(self, why: str) -> None:
+    def malformed(self, why: str) -> None:
         self.told.put_nowait(("garbled", why))
 
     async def next(self) -> tuple[str, Any]:
@@ -110,22 +115,22 @@ class Hearer:
 
 
 @contextlib.asynccontextmanager
-async def calling(there: Central) -> AsyncIterator[tuple[Caller, Hearer, list[float]]]:
+async def calling(there: Central) -> AsyncIterator[tuple[SoapClient, Hearer, list[float]]]:
     """Give a caller whose clock is told what time it is."""
     clock, faults = [100.0], list[BaseException]()
-    caller, hearer = Caller(Site.of(there.url, "CP1", None), lambda: clock[0], faults.append), Hearer()
-    caller.listener = hearer
-    yield caller, hearer, clock
-    caller.close()
+    client, hearer = SoapClient(Endpoint.of(there.url, "CP1", None), lambda: clock[0], faults.append), Hearer()
+    client.handler = hearer
+    yield client, hearer, clock
+    client.close()
     assert faults == []
 
 
 async def test_an_idle_connection_is_used_again_only_for_a_while() -> None:
     """A connection that was idle for some seconds is not trusted: its server may be about to close it."""
-    async with central("1.6") as there, calling(there) as (caller, hearer, clock):
+    async with central("1.6") as there, calling(there) as (client, hearer, clock):
         for seconds, connections in ((0, 1), (KEPT_ALIVE - 0.1, 1), (KEPT_ALIVE + 0.1, 2)):
             clock[0] += seconds
-            caller.post("Heartbeat", b"x")
+            client.post("Heartbeat", b"x")
             assert (await hearer.next())[0] == "answered"
             assert len(there.connections) == connections
 
@@ -140,39 +145,39 @@ async def test_a_listener_that_fails_is_reported() -> None:
             raise RuntimeError("a fault of ours")
 
     async with central("1.6") as there:
-        caller, hearer = Caller(Site.of(there.url, "CP1", None), lambda: 0.0, faults.append), Failing()
-        caller.listener = hearer
-        caller.post("Heartbeat", b"x")
+        client, hearer = SoapClient(Endpoint.of(there.url, "CP1", None), lambda: 0.0, faults.append), Failing()
+        client.handler = hearer
+        client.post("Heartbeat", b"x")
         await hearer.next()
         assert [str(fault) for fault in faults] == ["a fault of ours"]
-        caller.close()
+        client.close()
 
 
 async def test_what_comes_unasked_on_an_idle_connection_is_heard() -> None:
     """Answers to nothing and garbage on an idle connection are told as what they are, and that it closes is nothing."""
-    said = [answer(200, "text/plain", b"unasked", keeps=True), b"garbage\r\n\r\n", b""]
+    said = [answer(200, "text/plain", b"unasked", keep_alive=True), b"garbage\r\n\r\n", b""]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\nx")
-        writer.write(answer(200, "text/plain", b"good", keeps=True) + (said.pop(0) if said else b""))
+        writer.write(answer(200, "text/plain", b"good", keep_alive=True) + (said.pop(0) if said else b""))
         await writer.drain()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        caller, hearer = Caller(Site.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
-        caller.listener = hearer
+        client, hearer = SoapClient(Endpoint.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
+        client.handler = hearer
         for wanted in ("unasked", "garbled", None):
-            caller.post("Heartbeat", b"x")
+            client.post("Heartbeat", b"x")
             assert await hearer.next() == ("answered", b"good")
             if wanted is not None:
                 assert (await hearer.next())[0] == wanted
-            await until(lambda: caller._connection is None or not caller._connection.usable, "the end")
-        caller.post("Heartbeat", b"x")
+            await until(lambda: client._connection is None or not client._connection.usable, "the end")
+        client.post("Heartbeat", b"x")
         assert await hearer.next() == ("answered", b"good")
         assert hearer.told.empty()
-        caller.close()
+        client.close()
 
 
 async def test_a_connection_that_the_server_gives_up_is_not_used_again() -> None:
@@ -184,19 +189,19 @@ async def test_a_connection_that_the_server_gives_up_is_not_used_again() -> None
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await reader.readuntil(b"\r\n\r\nx")
-                writer.write(answer(200, "text/plain", b"good", keeps=False))
+                writer.write(answer(200, "text/plain", b"good", keep_alive=False))
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        caller, hearer = Caller(Site.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
-        caller.listener = hearer
+        client, hearer = SoapClient(Endpoint.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
+        client.handler = hearer
         for _ in range(2):
-            caller.post("Heartbeat", b"x")
+            client.post("Heartbeat", b"x")
             assert await hearer.next() == ("answered", b"good")
         assert len(entered) == 2
-        caller.close()
+        client.close()
         await until(lambda: all(writer.is_closing() for writer in entered), "the end")
 
 
@@ -204,28 +209,28 @@ async def test_what_cannot_be_reached_fails() -> None:
     """A post to where nobody listens fails; one that is given up while it connects is heard no more."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    caller, hearer = Caller(Site.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
-    caller.listener = hearer
-    caller.post("Heartbeat", b"x")
+    client, hearer = SoapClient(Endpoint.of(f"http://127.0.0.1:{port}/", "CP1", None), lambda: 0.0, print), Hearer()
+    client.handler = hearer
+    client.post("Heartbeat", b"x")
     assert (await hearer.next())[0] == "failed"
-    caller.post("Heartbeat", b"x")
-    caller.abandon()
+    client.post("Heartbeat", b"x")
+    client.abandon()
     await asyncio.sleep(0.1)
     assert hearer.told.empty()
     with pytest.raises(OSError, match=r"[Cc]onnect"):
-        await caller.open()
+        await client.open()
 
 
 # The callback
 
 
 @contextlib.asynccontextmanager
-async def called(most: int = 1000) -> AsyncIterator[tuple[Callback, list[float], list[str], list[Reply]]]:
+async def called(most: int = 1000) -> AsyncIterator[tuple[Callback, list[float], list[str], list[HttpReply]]]:
     """Run a callback that answers when it is told to; its clock is told what time it is."""
-    clock, noise, replies = [1000.0], list[str](), list[Reply]()
+    clock, noise, replies = [1000.0], list[str](), list[HttpReply]()
     wheel = Wheel(clock[0], TICK)
 
-    def take(identity: str, message: Message, reply: Reply) -> None:
+    def take(identity: str, message: Message, reply: HttpReply) -> None:
         replies.append(reply)
         if message.body == b"fail":
             raise RuntimeError("a fault of ours")
@@ -436,7 +441,7 @@ async def test_packed_answers_of_a_server_are_asked_for() -> None:
 
     async with playing("1.6") as (there, run, charger):
         there.trick = packing
-        charger.say_heartbeat(run.fleet.clock.now())
+        charger.send_heartbeat(run.fleet.clock.now())
         await run.until(lambda: bool(there.heard("Heartbeat")) and charger.idle)
         assert (await run.over()).failures == 0
         assert namespace("1.6", "Cs").encode() in there.heard("Heartbeat")[0].raw

@@ -13,8 +13,8 @@ from tests.simulator.world import STILL, World
 from voltgate.simulator import frames
 from voltgate.simulator.backend import VERSIONS
 from voltgate.simulator.behaviour import Behaviour, Lie
+from voltgate.simulator.calls import MessageIds
 from voltgate.simulator.latency import Latency
-from voltgate.simulator.line import Serials
 from voltgate.simulator.tally import Fault, Tally
 
 
@@ -25,8 +25,8 @@ def hear(version: str, *texts: bytes) -> tuple[World, list[bytes]]:
     world.run(1)
     before = len(world.said)
     for text in texts:
-        assert charger.line is not None
-        charger.line.received(text, None, world.now)
+        assert charger.channel is not None
+        charger.channel.received(text, None, world.now)
         world.run(0.1)
     return world, world.said[before:]
 
@@ -73,10 +73,10 @@ def test_an_answer_is_never_answered_but_in_21(version: str) -> None:
     world = World(STILL)
     charger = world.station(version)
     world.run(1)
-    charger.say_heartbeat(world.now)
-    assert charger.line is not None
+    charger.send_heartbeat(world.now)
+    assert charger.channel is not None
     sent = json.loads(world.said[-1])[1]
-    charger.line.received(frames.result(sent, {}), None, world.now)
+    charger.channel.received(frames.result(sent, {}), None, world.now)
     answers = [json.loads(text) for text in world.said if json.loads(text)[0] != frames.CALL]
     if version != "ocpp2.1":
         assert answers == []
@@ -97,9 +97,9 @@ def test_a_second_call_before_the_first_is_answered_is_crowding() -> None:
     world = World(replace(STILL, think=(1.0, 1.0)))
     charger = world.station("ocpp1.6")
     world.run(1)
-    assert charger.line is not None
+    assert charger.channel is not None
     for number in (1, 2):
-        charger.line.received(frames.call(str(number), "GetLocalListVersion", {}), None, world.now)
+        charger.channel.received(frames.call(str(number), "GetLocalListVersion", {}), None, world.now)
     world.run(3)
     assert world.tally.faults == {Fault.CROWDED: 1}
 
@@ -184,7 +184,7 @@ def test_compact_json_is_told_from_spaced(value: object, escaped: bool) -> None:
 
 def test_serials_know_their_own() -> None:
     """Message ids tell whose they are, plain ones only their place in the row."""
-    own, other, plain = Serials(1), Serials(2), Serials(3, plain=True)
+    own, other, plain = MessageIds(1), MessageIds(2), MessageIds(3, plain=True)
     first, foreign = own.mint(), other.mint()
     assert len(first) == 36
     assert (own.number(first), own.foreign(first)) == (1, False)

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from voltgate.carriers.websocket.listener import Listener
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
-from voltgate.simulator.backend import StandIn, stand
+from voltgate.simulator.backend import SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour
 from voltgate.simulator.charger import Charger
-from voltgate.simulator.cli import ticking
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.profile import Conduct, Profile
-from voltgate.simulator.scene import Scene
+from voltgate.simulator.event_loop import TICK, ticking
+from voltgate.simulator.fleet import Fleet, Plan
+from voltgate.simulator.profile import Profile, StationSettings
+from voltgate.simulator.simulation import Simulation
+from voltgate.simulator.station import Station
 from voltgate.simulator.tally import Tally
 
 QUICK = Profile("quick", 2, 5.0, 0.2, (0.05, 0.4), (0.3, 0.9), samples=3)
@@ -72,7 +73,7 @@ class World:
     def __init__(
         self,
         profile: Profile = QUICK,
-        conduct: Conduct | None = None,
+        settings: StationSettings | None = None,
         behaviour: Behaviour | None = None,
         seed: int = 1,
     ) -> None:
@@ -84,31 +85,31 @@ class World:
         self.post: deque[Callable[[], None]] = deque()
         wheel, clock = Wheel(self.now, TICK), Clock(lambda: self.now, epoch=1_790_000_000.0)
         self.wheel = wheel
-        self.backend = StandIn(behaviour or Behaviour(), wheel, clock)
+        self.backend = SimulatedBackend(behaviour or Behaviour(), wheel, clock)
         self.tally = Tally()
-        conduct = conduct or Conduct(echo=True, history=1000).impatient()
-        self.scene = Scene(profile, conduct, self.tally, wheel, clock, self._dial, seed)
+        settings = settings or StationSettings(echo=True, history=1000).impatient()
+        self.simulation = Simulation(profile, settings, self.tally, wheel, clock, seed)
         self.chargers: list[Charger] = []
 
     def station(self, version: str, identity: str = "CP1") -> Charger:
         """Switch a station on."""
-        charger = Charger(identity, len(self.chargers) + 1, version, self.scene)
+        charger = Charger(identity, len(self.chargers) + 1, version, self.simulation, self._dial)
         self.chargers.append(charger)
         charger.start(self.now)
         return charger
 
-    def _dial(self, charger: Charger) -> None:
+    def _dial(self, charger: Station) -> None:
         self.post.append(lambda: self._connect(charger))
 
-    def _connect(self, charger: Charger) -> None:
+    def _connect(self, charger: Station) -> None:
         if not self.reachable:
-            charger.turned_away("out of reach", self.now)
+            charger.handshake_failed("out of reach", self.now)
             return
         here = End(self.post, lambda: self.now, self.said)
         there = End(self.post, lambda: self.now, self.answered, here)
         here.other = there
         self.wires.append(here)
-        there.receiver = self.backend.enter(charger.identity, charger.version, there)
+        there.receiver = self.backend.connect(charger.identity, charger.version, there)
         here.receiver = charger.connected(here, self.now)
 
     def cut(self) -> None:
@@ -133,17 +134,17 @@ class World:
 
     def finish(self) -> None:
         """End what runs, and let everything be confirmed."""
-        self.scene.closing = True
+        self.simulation.closing = True
         for charger in self.chargers:
             charger.finish(self.now)
         self.run(20)
 
 
 @dataclass(slots=True)
-class Standing:
+class RunningBackend:
     """The stand-in backend on a real socket, which can go away and come back on the same port."""
 
-    backend: StandIn
+    backend: SimulatedBackend
     listeners: list[Listener] = field(default_factory=list)
     port: int = 0
 
@@ -154,7 +155,7 @@ class Standing:
 
     async def open(self) -> None:
         """Listen, on the same port as before."""
-        listener = await stand(self.backend, "127.0.0.1", self.port)
+        listener = await open_listener(self.backend, "127.0.0.1", self.port)
         self.port = listener.port
         self.listeners.append(listener)
 
@@ -163,18 +164,18 @@ class Standing:
         for listener in self.listeners:
             await listener.close()
         self.listeners.clear()
-        for place in list(self.backend.places.values()):
-            if place.line is not None:
-                place.line.wire.close(1001, "the backend goes away")
+        for connection in list(self.backend.open_connections.values()):
+            if connection.channel is not None:
+                connection.channel.wire.close(1001, "the backend goes away")
 
 
 @contextlib.asynccontextmanager
-async def standing(behaviour: Behaviour | None = None) -> AsyncIterator[Standing]:
+async def running_backend(behaviour: Behaviour | None = None) -> AsyncIterator[RunningBackend]:
     """Run the stand-in backend."""
     over = asyncio.Event()
-    backend = StandIn(behaviour or Behaviour(), Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+    backend = SimulatedBackend(behaviour or Behaviour(), Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     beside = asyncio.ensure_future(ticking(backend.wheel, time.monotonic, over))
-    there = Standing(backend)
+    there = RunningBackend(backend)
     await there.open()
     try:
         yield there

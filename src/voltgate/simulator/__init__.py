@@ -1,1 +1,1 @@
-"""Stations and a backend to play with, and a strict load generator."""
+"""Simulated stations, a simulated backend, and a load generator that checks every answer."""

@@ -1,4 +1,4 @@
-"""Fixed answers: what a simulated station says to commands that change nothing in it."""
+"""Fixed answers of a simulated station, to commands that change nothing in it."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ _BY_VERSION = {"ocpp2.0": _201, "ocpp2.0.1": _201, "ocpp2.1": _21}
 
 
 def fixed(version: str, action: str) -> dict[str, Any] | None:
-    """Give the fixed answer to a command, None when there is none."""
+    """Return the fixed answer to a command; None when there is none."""
     return _BY_VERSION.get(version, _16).get(action)
 
 
 def names(version: str) -> frozenset[str]:
-    """Name the commands that have a fixed answer."""
+    """Return the commands that have a fixed answer."""
     return frozenset(_BY_VERSION.get(version, _16))

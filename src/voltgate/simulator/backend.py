@@ -1,7 +1,7 @@
-"""The stand-in backend: a strict little CSMS that answers any number of stations and keeps a book of what they did.
+"""The simulated backend: a small, strict CSMS that answers any number of stations and records what they did.
 
-It is there to be talked to in demonstrations and tests; it stores nothing and charges nobody. Its answers prove for
-whom they were meant (`mark`, the echo of DataTransfer), so that a gateway that mixes stations up is found out.
+It is for demonstrations and tests: nothing is stored. Its answers show for which station they are (`mark`, the echo of
+DataTransfer), so that a gateway that confuses stations is detected.
 """
 
 from __future__ import annotations
@@ -16,36 +16,38 @@ from voltgate.carriers.websocket.listener import Admitted, Handshake, Listener, 
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.simulator.behaviour import Behaviour
-from voltgate.simulator.book import Book
+from voltgate.simulator.calls import MessageIds, OnAnswer
+from voltgate.simulator.channel import ChannelSettings
 from voltgate.simulator.clock import Clock
 from voltgate.simulator.connection import Connection
-from voltgate.simulator.line import Line, Serials, Terms, Then
+from voltgate.simulator.station_record import StationRecord
 from voltgate.simulator.tally import Tally
+from voltgate.simulator.websocket_channel import WebSocketChannel
 
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 MOST_STATIONS = 200_000
-"""Stations of which a book is kept; more are not let in."""
+"""Stations of which a record is kept; more are refused."""
 
 _FIRST_SERIAL = 1 << 31
-"""Message ids of the stand-in are told from those of stations by their first part."""
+"""The first number of the backend's senders: the first part of a message id tells it from those of stations."""
 
 
-class StandIn:
-    """The stand-in backend. `books` holds a book for each station, `places` the connection of each that is there."""
+class SimulatedBackend:
+    """The simulated backend. `records` has one record a station, `open_connections` those that are connected now."""
 
     def __init__(self, behaviour: Behaviour, wheel: Wheel, clock: Clock) -> None:
         self.behaviour = behaviour
         self.wheel = wheel
         self.clock = clock
         self.tally = Tally()
-        self.books: dict[str, Book] = {}
-        self.places: dict[str, Connection] = {}
+        self.records: dict[str, StationRecord] = {}
+        self.open_connections: dict[str, Connection] = {}
         self.connections = 0
         self._transactions = 0
 
     async def admit(self, handshake: Handshake) -> Admitted | Refused:
-        """Let in every station that offers a version we speak and brings the password, if there is one."""
+        """Accept every station that offers a supported version, with the password if there is one."""
         version = next((name for name in handshake.offered if name in VERSIONS), None)
         identity = handshake.identity
         if self.behaviour.refuses is not None:
@@ -54,9 +56,9 @@ class StandIn:
             return Refused(400, f"Offer one of {', '.join(VERSIONS)}, and name the station in the path")
         if not self._has_password(handshake.authorization, identity):
             return Refused(401, "The password is wrong", (("WWW-Authenticate", 'Basic realm="stand-in"'),))
-        if len(self.books) >= MOST_STATIONS and identity not in self.books:
+        if len(self.records) >= MOST_STATIONS and identity not in self.records:
             return Refused(503, "The stand-in knows as many stations as it can")
-        return Admitted(version, lambda link: self.enter(identity, version, link))
+        return Admitted(version, lambda link: self.connect(identity, version, link))
 
     def _has_password(self, authorization: bytes | None, identity: str) -> bool:
         if self.behaviour.password is None:
@@ -64,39 +66,41 @@ class StandIn:
         wanted = b"Basic " + base64.b64encode(f"{identity}:{self.behaviour.password}".encode())
         return authorization is not None and hmac.compare_digest(wanted, authorization)
 
-    def enter(self, identity: str, version: str, wire: Wire) -> Receiver:
-        """Give a station that has connected by `wire` its place; returns the wire's receiver."""
+    def connect(self, identity: str, version: str, wire: Wire) -> Receiver:
+        """Open the connection of a station that has connected by `wire`; return the wire's receiver."""
         self.connections += 1
-        place = Connection(self, identity, version, self.books.setdefault(identity, Book()))
-        terms = Terms.of_backend(version, self.behaviour.timeout)
-        line = Line(place, wire, terms, self.tally, self.wheel, Serials(_FIRST_SERIAL + self.connections))
-        self.places[identity] = place
-        place.settle(line, self.clock.now())
-        return line
+        connection = Connection(self, identity, version, self.records.setdefault(identity, StationRecord()))
+        settings = ChannelSettings.of_backend(version, self.behaviour.timeout)
+        channel = WebSocketChannel(
+            connection, wire, settings, self.tally, self.wheel, MessageIds(_FIRST_SERIAL + self.connections)
+        )
+        self.open_connections[identity] = connection
+        connection.begin(channel, self.clock.now())
+        return channel
 
-    def left(self, place: Connection) -> None:
-        """Hear that a connection has ended."""
-        if self.places.get(place.identity) is place:
-            del self.places[place.identity]
+    def disconnected(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        if self.open_connections.get(connection.identity) is connection:
+            del self.open_connections[connection.identity]
 
-    def command(self, identity: str, action: str, payload: dict[str, Any], then: Then | None = None) -> bool:
-        """Call a station; False when it is not there, or too many commands wait for it."""
-        place = self.places.get(identity)
-        return place is not None and place.command(action, payload, then)
+    def command(self, identity: str, action: str, payload: dict[str, Any], on_answer: OnAnswer | None = None) -> bool:
+        """Call a station; False when it is not connected, or too many commands wait for it."""
+        connection = self.open_connections.get(identity)
+        return connection is not None and connection.command(action, payload, on_answer)
 
     def mint(self) -> int:
-        """Give the next transaction its number (1.6)."""
+        """Return the number of the next transaction (1.6)."""
         self._transactions += 1
         return self._transactions
 
     def as_dict(self) -> dict[str, Any]:
-        """Give everything that it was told as plain JSON."""
-        books = {identity: book.as_dict() for identity, book in self.books.items()}
-        return {"connections": self.connections, "tally": self.tally.as_dict(), "stations": books}
+        """Return everything that was received, as plain JSON."""
+        records = {identity: record.as_dict() for identity, record in self.records.items()}
+        return {"connections": self.connections, "tally": self.tally.as_dict(), "stations": records}
 
 
-async def stand(backend: StandIn, host: str, port: int, *, prefix: str = "") -> Listener:
-    """Open the stand-in's listener. Raises OSError when the address cannot be had."""
+async def open_listener(backend: SimulatedBackend, host: str, port: int, *, prefix: str = "") -> Listener:
+    """Open the backend's listener. Raise OSError when the address is not available."""
     settings = ListenerSettings(f"ws://{host}:{port}", host, port, prefix=prefix, link=LinkSettings(ping=0))
 
     def report(fault: Exception, where: object) -> None:

@@ -1,4 +1,4 @@
-"""Manners: how the stand-in backend behaves, the bad ways included that tests and demonstrations ask for."""
+"""How the simulated backend behaves, including the faults that tests and demonstrations ask for."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Lie(enum.StrEnum):
     PAYLOAD = "payload"
     SPACES = "spaces"
     ANOTHER = "another"
-    """In order, and meant for somebody else."""
+    """Valid, and for another station."""
     ERROR = "error"
     """An InternalError in place of each answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the stand-in behaves. Times are in seconds, 0 means never.
+    """The behaviour of the simulated backend. Times are in seconds, 0 means never.
 
     `silent` names actions that it does not answer ("*": none at all), `delay` is the wait before each answer, `refuses`
     is the HTTP status that every station gets. `commands` is the pause between two commands to each station, `babble`
-    that between two frames of nonsense, `hang_up` how long it bears each connection. With a `password` stations must
-    bring it by HTTP Basic.
+    that between two invalid frames, `hang_up` the time after which each connection is closed. A `password` is expected
+    by HTTP Basic.
     """
 
     boot: Boot = Boot.ACCEPTED
@@ -55,7 +55,7 @@ class Behaviour:
 
 
 def nonsense(number: int) -> bytes:
-    """Give a frame that no station can do anything with."""
+    """Return a frame that is invalid, or that answers nothing."""
     return _NONSENSE[number % len(_NONSENSE)]
 
 

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import resource
-import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import typer
-import uvloop
 from rich.console import Console
 
 from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.backend import VERSIONS, StandIn, stand
+from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour, Boot, Lie
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Conduct, Ids, Profile
-from voltgate.simulator.show import follow, latencies, progress, verdict
-from voltgate.simulator.soap import SPOKEN, Soap
+from voltgate.simulator.event_loop import TICK, run, stopping, ticking
+from voltgate.simulator.fleet import Fleet, Plan
+from voltgate.simulator.output import follow, latencies, progress, summary
+from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Ids, Profile, StationSettings
+from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 from voltgate.simulator.tally import Fault
 
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused, not bound
 _DEFAULT = ("1.6", "2.0.1", "2.1")
 
 app = typer.Typer(add_completion=False)
-
-T = TypeVar("T")
 
 
 @app.command()
@@ -73,15 +67,15 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Drive simulated stations at any URL, and judge every answer. Exit code 1 when anything was wrong."""
-    conduct = Conduct(
+    settings = StationSettings(
         timeout=timeout, ping=ping, open_calls=open_calls, ids=ids, boots=boots, echo=echo, transactions=transactions
     )
     plan = Plan(
         _target(url, ("http", "https") if soap is not None else ("ws", "wss")),
         stations,
-        _versions(versions or ",".join(_DEFAULT)) if soap is None else (SPOKEN,),
+        _versions(versions or ",".join(_DEFAULT)) if soap is None else (INNER_VERSION,),
         _profile("treadmill" if rate is not None else profile),
-        conduct.impatient() if impatient else conduct,
+        settings.impatient() if impatient else settings,
         prefix=prefix,
         password=password,
         ramp=ramp,
@@ -92,7 +86,7 @@ def simulate(
         tolerated=_faults(tolerate),
         soap=_soap(soap, callback, versions, open_calls),
     )
-    fleet = _run(_simulate(plan, Console(stderr=True)))
+    fleet = run(_simulate(plan, Console(stderr=True)))
     _report(fleet, as_json)
     raise typer.Exit(1 if fleet.tally.failures or fleet.failures else 0)
 
@@ -105,8 +99,8 @@ def _target(url: str, schemes: tuple[str, str]) -> str:
     return url
 
 
-def _soap(version: str | None, callback: str | None, versions: str | None, open_calls: int) -> Soap | None:
-    """Read what concerns SOAP alone, and refuse what does not go with it."""
+def _soap(version: str | None, callback: str | None, versions: str | None, open_calls: int) -> SoapSettings | None:
+    """Return the SOAP settings, None without --soap. Raise BadParameter for options that exclude each other."""
     if version is None:
         if callback is not None:
             raise typer.BadParameter("only SOAP stations have one: give --soap too", param_hint="--callback")
@@ -118,11 +112,11 @@ def _soap(version: str | None, callback: str | None, versions: str | None, open_
         raise typer.BadParameter("--soap names the version", param_hint="--versions")
     if open_calls != 1:
         raise typer.BadParameter("a SOAP station has one call open at a time", param_hint="--open-calls")
-    return Soap(known, *_address(callback)) if callback is not None else Soap(known)
+    return SoapSettings(known, *_address(callback)) if callback is not None else SoapSettings(known)
 
 
 def _address(text: str) -> tuple[str, int]:
-    """Read HOST:PORT. The host is what the stations give as their address, so that it must name one machine."""
+    """Return the parts of HOST:PORT. Stations send the host as their address, so that it must name one machine."""
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
@@ -172,7 +166,7 @@ def _report(fleet: Fleet, as_json: bool) -> None:
         typer.echo(json.dumps(fleet.tally.as_dict()))
         return
     Console().print(latencies(fleet.tally))
-    for line in verdict(fleet.tally):
+    for line in summary(fleet.tally):
         typer.echo(line)
 
 
@@ -207,28 +201,19 @@ def backend(
     parts = urlsplit(listen)
     if parts.scheme != "ws" or not parts.hostname or parts.port is None:
         raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
-    standing = _run(_stand(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
+    simulated = run(_serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
     if book is not None:
-        book.write_text(json.dumps(standing.as_dict()))
+        book.write_text(json.dumps(simulated.as_dict()))
 
 
-async def _stand(behaviour: Behaviour, host: str, port: int, prefix: str) -> StandIn:
-    standing = StandIn(behaviour, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+async def _serve(behaviour: Behaviour, host: str, port: int, prefix: str) -> SimulatedBackend:
+    simulated = SimulatedBackend(behaviour, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with stopping() as stop:
-        listener = await stand(standing, host, port, prefix=prefix)
+        listener = await open_listener(simulated, host, port, prefix=prefix)
         typer.echo(f"the stand-in backend listens on ws://{host}:{listener.port}{prefix}")
-        await ticking(standing.wheel, time.monotonic, stop)
+        await ticking(simulated.wheel, time.monotonic, stop)
         await listener.close()
-    return standing
-
-
-async def ticking(wheel: Wheel, clock: Callable[[], float], stop: asyncio.Event) -> None:
-    """Tick a wheel until `stop` is set."""
-    while not stop.is_set():
-        wheel.tick(clock())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TICK):
-                await stop.wait()
+    return simulated
 
 
 @app.command()
@@ -239,32 +224,4 @@ def demo(
     """Show a living gateway on loopback: a stand-in backend, simulated stations, and Voltgate between them."""
     from voltgate.simulator.demo import show  # noqa: PLC0415 - it needs the whole gateway
 
-    _run(show(stations, duration or None, Console()))
-
-
-def _run(work: Coroutine[object, object, T]) -> T:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:  # a station takes a descriptor
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
-
-
-@contextlib.contextmanager
-def stopping() -> Iterator[asyncio.Event]:
-    """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-
-    def asked() -> None:
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, asked)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+    run(show(stations, duration or None, Console()))

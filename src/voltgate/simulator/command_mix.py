@@ -1,51 +1,51 @@
-"""Errands: the commands with which the stand-in backend keeps stations busy, one after the other."""
+"""The mix of commands that the simulated backend sends to stations, one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from voltgate.simulator.book import Book
+from voltgate.simulator.station_record import StationRecord
 
 Fields: TypeAlias = dict[str, Any]
-Errand: TypeAlias = Callable[[Book, int], tuple[str, Fields] | None]
-"""Makes a command for the station with this book; None when it would make no sense. The number differs each time."""
+CommandFactory: TypeAlias = Callable[[StationRecord, int], tuple[str, Fields] | None]
+"""Return a command for the station with this record; None when none applies. The number differs each time."""
 
 
-def errand(version: str, book: Book, number: int) -> tuple[str, Fields] | None:
-    """Give the next command for a station: action and payload."""
-    errands = {"ocpp1.6": _ERRANDS_16, "ocpp2.1": _ERRANDS_21}.get(version, _ERRANDS_2)
-    return errands[number % len(errands)](book, number)
+def next_command(version: str, record: StationRecord, number: int) -> tuple[str, Fields] | None:
+    """Return the next command for a station, action and payload; None when none applies."""
+    mix = {"ocpp1.6": _COMMANDS_16, "ocpp2.1": _COMMANDS_21}.get(version, _COMMANDS_2)
+    return mix[number % len(mix)](record, number)
 
 
 def _tag(number: int) -> str:
     return f"REMOTE{number:04d}"[:20]
 
 
-def _fixed(action: str, payload: Fields) -> Errand:
-    return lambda book, number: (action, payload)
+def _fixed(action: str, payload: Fields) -> CommandFactory:
+    return lambda record, number: (action, payload)
 
 
-def _echo(book: Book, number: int) -> tuple[str, Fields]:
-    return "DataTransfer", {"vendorId": "voltgate.simulator", "messageId": "echo", "data": f"errand {number}"}
+def _echo(record: StationRecord, number: int) -> tuple[str, Fields]:
+    return "DataTransfer", {"vendorId": "voltgate.simulator", "messageId": "echo", "data": f"command {number}"}
 
 
-def _start_16(book: Book, number: int) -> tuple[str, Fields]:
+def _start_16(record: StationRecord, number: int) -> tuple[str, Fields]:
     return "RemoteStartTransaction", {"idTag": _tag(number)}
 
 
-def _stop_16(book: Book, number: int) -> tuple[str, Fields] | None:
-    running = book.running()
+def _stop_16(record: StationRecord, number: int) -> tuple[str, Fields] | None:
+    running = record.running()
     return None if running is None else ("RemoteStopTransaction", {"transactionId": running})
 
 
-def _start_2(book: Book, number: int) -> tuple[str, Fields]:
+def _start_2(record: StationRecord, number: int) -> tuple[str, Fields]:
     token = {"idToken": _tag(number), "type": "Central"}
     return "RequestStartTransaction", {"idToken": token, "remoteStartId": number}
 
 
-def _stop_2(book: Book, number: int) -> tuple[str, Fields] | None:
-    running = book.running()
+def _stop_2(record: StationRecord, number: int) -> tuple[str, Fields] | None:
+    running = record.running()
     return None if running is None else ("RequestStopTransaction", {"transactionId": running})
 
 
@@ -74,7 +74,7 @@ _STREAM = {
     ]
 }
 
-_ERRANDS_16: tuple[Errand, ...] = (
+_COMMANDS_16: tuple[CommandFactory, ...] = (
     _fixed("GetConfiguration", {}),
     _HEARTBEAT,
     _echo,
@@ -84,7 +84,7 @@ _ERRANDS_16: tuple[Errand, ...] = (
     _stop_16,
     _fixed("GetLocalListVersion", {}),
 )
-_ERRANDS_2: tuple[Errand, ...] = (
+_COMMANDS_2: tuple[CommandFactory, ...] = (
     _fixed("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"}),
     _HEARTBEAT,
     _echo,
@@ -94,4 +94,4 @@ _ERRANDS_2: tuple[Errand, ...] = (
     _stop_2,
     _fixed("GetLocalListVersion", {}),
 )
-_ERRANDS_21: tuple[Errand, ...] = (*_ERRANDS_2, _fixed("SetVariableMonitoring", _STREAM))
+_COMMANDS_21: tuple[CommandFactory, ...] = (*_COMMANDS_2, _fixed("SetVariableMonitoring", _STREAM))

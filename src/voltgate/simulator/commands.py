@@ -1,4 +1,4 @@
-"""How a simulated station obeys: one table of commands for each version, with a plausible answer to every one.
+"""The commands of a simulated station: one table for each version, with a plausible answer to every command.
 
 Most commands need no more than a fixed answer (`answers`); what changes the station is a function in `commands16` or
 `commands2`. What a command causes happens after its answer is sent (2.1 Part 2 FR.05).
@@ -7,41 +7,40 @@ Most commands need no more than a fixed answer (`answers`); what changes the sta
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from voltgate.ocpp import actions
-from voltgate.simulator import answers, commands2, commands16
-from voltgate.simulator.line import Command as Asking
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
+from voltgate.ocpp.dialect import is_modern
+from voltgate.simulator import answers, commands_2x, commands_16
+from voltgate.simulator.channel import Command
+from voltgate.simulator.charging_station import ChargingStation
 
 Fields: TypeAlias = dict[str, Any]
 After: TypeAlias = Callable[[float], None]
-Command: TypeAlias = "Callable[[Charger, Fields], tuple[Fields, After | None]]"
+Handler: TypeAlias = Callable[[ChargingStation, Fields], tuple[Fields, After | None]]
 
 
-def obey(charger: Charger, request: Asking, now: float) -> None:
-    """Answer a command and do what it says. A known command without an entry here is NotSupported (FR-25)."""
-    command = _table(charger.version).get(request.action)
+def execute(station: ChargingStation, request: Command, now: float) -> None:
+    """Answer a command and execute it. A known command without an entry is NotSupported (FR-25)."""
+    command = _table(station.version).get(request.action)
     if command is not None:
-        answer, after = command(charger, request.payload)
+        answer, after = command(station, request.payload)
         request.answer(answer)
         if after is not None:
             after(now)
         return
-    fixed = answers.fixed(charger.version, request.action)
+    fixed = answers.fixed(station.version, request.action)
     if fixed is None:
         request.refuse("NotSupported", f"a simulated station does not do {request.action[:50]}")
     else:
         request.answer(fixed)
 
 
-def known(version: str) -> frozenset[str]:
-    """Name the commands that a station of `version` obeys."""
+def supported(version: str) -> frozenset[str]:
+    """Return the commands that a station of `version` executes."""
     have = set(_table(version)) | set(answers.names(version))
     return frozenset(have & actions.from_backends(version))
 
 
-def _table(version: str) -> dict[str, Command]:
-    return commands2.COMMANDS if version.startswith("ocpp2") else commands16.COMMANDS
+def _table(version: str) -> dict[str, Handler]:
+    return commands_2x.COMMANDS if is_modern(version) else commands_16.COMMANDS

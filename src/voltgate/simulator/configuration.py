@@ -1,4 +1,4 @@
-"""The configuration of a simulated 1.6 station: its keys, and what happens when the backend sets one.
+"""The configuration of a simulated 1.6 station: its keys, and the effect of changing one.
 
 Source: OCPP 1.6 section 9 and its security whitepaper.
 """
@@ -6,10 +6,8 @@ Source: OCPP 1.6 section 9 and its security whitepaper.
 from __future__ import annotations
 
 import binascii
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
+from voltgate.simulator.charging_station import ChargingStation
 
 WRITE_ONLY = frozenset({"AuthorizationKey"})
 
@@ -54,7 +52,7 @@ KEYS: dict[str, tuple[bool, str]] = {
     "UnlockConnectorOnEVSideDisconnect": (False, "true"),
     "WebSocketPingInterval": (False, "60"),
 }
-"""For each key whether it is read-only, and its value from the factory."""
+"""For each key whether it is read-only, and its default."""
 
 _SECONDS = frozenset(
     """
@@ -64,20 +62,20 @@ _SECONDS = frozenset(
 )
 
 
-def change(charger: Charger, key: str, value: str) -> str:
-    """Set a key as ChangeConfiguration says; returns the status of the answer.
+def change(station: ChargingStation, key: str, value: str) -> str:
+    """Set a key as ChangeConfiguration says; return the status of the answer.
 
-    Numbers below 0 are Rejected; 0 is right, for WebSocketPingInterval it means no pings (LV-03).
+    Numbers below 0 are Rejected; 0 is valid, for WebSocketPingInterval it means no pings (LV-03).
     """
     if key not in KEYS:
         return "NotSupported"
     if KEYS[key][0] or not _allowed(key, value):
         return "Rejected"
     if key == "AuthorizationKey":
-        charger.password = bytes.fromhex(value)
+        station.password = bytes.fromhex(value)
     else:
-        charger.memory.configuration[key] = value
-    _apply(charger, key, value)
+        station.device_state.configuration[key] = value
+    _apply(station, key, value)
     return "Accepted"
 
 
@@ -88,18 +86,18 @@ def _allowed(key: str, value: str) -> bool:
 
 
 def _is_key(value: str) -> bool:
-    """Tell whether this is 16 to 20 bytes in hexadecimal digits (whitepaper A00.FR.205)."""
+    """Return whether this is 16 to 20 bytes in hexadecimal digits (whitepaper A00.FR.205)."""
     try:
         return 16 <= len(binascii.unhexlify(value)) <= 20
     except ValueError:
         return False
 
 
-def _apply(charger: Charger, key: str, value: str) -> None:
+def _apply(station: ChargingStation, key: str, value: str) -> None:
     match key:
         case "WebSocketPingInterval":
-            charger.ping = float(value)
+            station.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
-            charger.set_interval(float(value), charger.scene.clock.now())
+            station.set_interval(float(value), station.simulation.clock.now())
         case "MeterValueSampleInterval" if int(value) > 0:
-            charger.metering = float(value)
+            station.metering = float(value)

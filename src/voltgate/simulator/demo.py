@@ -1,4 +1,4 @@
-"""The demonstration: a stand-in backend, a gateway and a few stations of every version, alive on loopback."""
+"""The demonstration: a simulated backend, a gateway and a few stations of every version on loopback."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from voltgate.app import Running, serve
 from voltgate.carriers.websocket.listener import Listener
 from voltgate.config import read
 from voltgate.ocpp.wheel import Wheel
-from voltgate.simulator.backend import VERSIONS, StandIn, stand
+from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener
 from voltgate.simulator.behaviour import Behaviour
-from voltgate.simulator.cli import stopping, ticking
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.fleet import TICK, Fleet, Plan
-from voltgate.simulator.profile import PROFILES, Conduct
-from voltgate.simulator.show import follow
+from voltgate.simulator.event_loop import TICK, stopping, ticking
+from voltgate.simulator.fleet import Fleet, Plan
+from voltgate.simulator.output import follow
+from voltgate.simulator.profile import PROFILES, StationSettings
 from voltgate.telemetry import logs
 
 _RAMP = 3.0
-"""Seconds over which the stations come."""
+"""Seconds over which the stations are switched on."""
 
 _BACKEND = 9100
-"""Where the stand-in usually listens."""
+"""The usual port of the simulated backend."""
 
-_MANNERS = Behaviour(interval=30, commands=15.0)
+_BEHAVIOUR = Behaviour(interval=30, commands=15.0)
 
 _CONFIGURATION = """\
 [listen]
@@ -74,7 +74,7 @@ Stop with Ctrl-C.
 
 @dataclass(frozen=True, slots=True)
 class _Ports:
-    """Where everything listens on loopback: the usual ports, or free ones when those are taken."""
+    """The ports on loopback: the usual ones, or free ones when those are taken."""
 
     stations: int
     http: int
@@ -82,34 +82,34 @@ class _Ports:
 
 
 async def show(stations: int, duration: float | None, console: Console) -> None:
-    """Run the demonstration until Ctrl-C, or for `duration` seconds. Raises OSError when no port is free."""
-    standing = StandIn(_MANNERS, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
+    """Run the demonstration until Ctrl-C, or for `duration` seconds. Raise OSError when no port is free."""
+    backend = SimulatedBackend(_BEHAVIOUR, Wheel(time.monotonic(), TICK), Clock(time.monotonic))
     with tempfile.TemporaryDirectory(prefix="voltgate-demo-") as folder, stopping() as stop:
-        listener = await _stand(standing)
+        listener = await _listen(backend)
         try:
             ports = _ports(listener.port)
             file = Path(folder) / "voltgate.toml"
             file.write_text(_CONFIGURATION.format(stations=ports.stations, http=ports.http, backend=ports.backend))
-            await _gateway(file, ports, standing, _plan(ports, stations, duration), stop, console)
+            await _gateway(file, ports, backend, _plan(ports, stations, duration), stop, console)
         finally:
             await listener.close()
 
 
-async def _stand(standing: StandIn) -> Listener:
+async def _listen(backend: SimulatedBackend) -> Listener:
     try:
-        return await stand(standing, "127.0.0.1", _BACKEND)
+        return await open_listener(backend, "127.0.0.1", _BACKEND)
     except OSError:
-        return await stand(standing, "127.0.0.1", 0)
+        return await open_listener(backend, "127.0.0.1", 0)
 
 
 def _ports(backend: int) -> _Ports:
-    """Choose ports. Who got the backend's usual one is the only demonstration here, and probes the others in peace."""
+    """Choose ports. The process that has the backend's usual port is the only demonstration: nothing races it."""
     usual = backend == _BACKEND
     return _Ports(_port(9000 if usual else 0), _port(8000 if usual else 0), backend)
 
 
 async def _gateway(
-    file: Path, ports: _Ports, standing: StandIn, plan: Plan, stop: asyncio.Event, console: Console
+    file: Path, ports: _Ports, backend: SimulatedBackend, plan: Plan, stop: asyncio.Event, console: Console
 ) -> None:
     """Run the gateway, and the stations while it runs."""
     loaded = read(file, {})
@@ -117,7 +117,7 @@ async def _gateway(
     ready: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     over, empty = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as parts:
-        parts.create_task(ticking(standing.wheel, time.monotonic, empty))
+        parts.create_task(ticking(backend.wheel, time.monotonic, empty))
         serving = parts.create_task(serve(loaded, ready.set_result, over, asyncio.Event()))
         await ready
         console.print(
@@ -125,7 +125,7 @@ async def _gateway(
             highlight=False,
             soft_wrap=True,
         )
-        await _play(plan, stop, console, standing)
+        await _play(plan, stop, console, backend)
         over.set()
         await serving
         empty.set()
@@ -137,21 +137,21 @@ def _plan(ports: _Ports, stations: int, duration: float | None) -> Plan:
         stations,
         VERSIONS,
         PROFILES["lively"],
-        Conduct(echo=True).impatient(),
+        StationSettings(echo=True).impatient(),
         prefix="DEMO-",
         ramp=min(_RAMP, duration or _RAMP),
         duration=duration,
     )
 
 
-async def _play(plan: Plan, stop: asyncio.Event, console: Console, standing: StandIn) -> None:
+async def _play(plan: Plan, stop: asyncio.Event, console: Console, backend: SimulatedBackend) -> None:
     fleet = Fleet(plan, lambda fault: console.print(f"a fault of the simulator: {fault!r}", markup=False))
     running = asyncio.ensure_future(fleet.run(stop))
-    await follow(running, lambda: _status(fleet, standing), console)
+    await follow(running, lambda: _status(fleet, backend), console)
     await running
 
 
-def _status(fleet: Fleet, standing: StandIn) -> str:
+def _status(fleet: Fleet, backend: SimulatedBackend) -> str:
     online = sum(charger.online for charger in fleet.chargers)
     cars = sum(len(charger.sessions) for charger in fleet.chargers)
     tally, commands = fleet.tally, sum(fleet.tally.commands.values())
@@ -159,12 +159,12 @@ def _status(fleet: Fleet, standing: StandIn) -> str:
     return (
         f"{online} stations on line, {cars} cars, {tally.confirmed} transactions done; {sum(tally.answered.values())} "
         f"calls answered (99 % within {slow:.1f} ms), {commands} commands obeyed, "
-        f"{tally.failures + standing.tally.failures} faults"
+        f"{tally.failures + backend.tally.failures} faults"
     )
 
 
 def _port(wanted: int) -> int:
-    """Give the port that is wanted, or a free one when it is taken."""
+    """Return the port that is wanted, or a free one when it is taken. Raise OSError when there is none."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

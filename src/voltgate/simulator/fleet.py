@@ -1,4 +1,4 @@
-"""A fleet: many simulated stations in one process, dialled, let run, and brought home."""
+"""A fleet: many simulated stations in one process, from their connection to the end of the run."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from voltgate.carriers.websocket.link import Link, LinkSettings
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.charger import Charger
 from voltgate.simulator.clock import Clock
-from voltgate.simulator.profile import Conduct, Profile
-from voltgate.simulator.scene import Scene
-from voltgate.simulator.soap import Ground, Soap
+from voltgate.simulator.event_loop import TICK
+from voltgate.simulator.profile import Profile, StationSettings
+from voltgate.simulator.simulation import Simulation
+from voltgate.simulator.soap_transport import SoapSettings, SoapTransport
+from voltgate.simulator.station import Dial, Station
 from voltgate.simulator.tally import Fault, Tally
 
-TICK = 0.05
-"""Seconds between ticks of the simulator's wheel."""
-
 _AT_ONCE = 200
-"""Handshakes under way at a time."""
+"""Handshakes in progress at a time."""
 
-_PATIENCE = 60.0
-"""Seconds until a run begins although handshakes are still under way."""
+_HANDSHAKE_TIMEOUT = 60.0
+"""Seconds until a run begins although handshakes are still in progress."""
 
-_FAREWELL = 5.0
+_CLOSE_TIMEOUT = 5.0
 """Seconds that the far end has to finish the closing handshakes."""
 
 
@@ -39,8 +38,8 @@ class Plan:
     """What to simulate. Times are in seconds; `duration` None runs until stopped.
 
     Station number 7 is called `prefix` and "00007"; versions take turns. `password` is sent by HTTP Basic. `rate` is
-    calls a second of the whole fleet at a fixed pace, for a treadmill; None: as fast as answers come. Faults that are
-    `tolerated` are counted, and do not make the run a failure. With `soap` all stations speak that instead of
+    calls a second of the whole fleet at a fixed pace, with a load profile; None: as fast as answers come. Faults that
+    are `tolerated` are counted, and do not make the run a failure. With `soap` all stations speak that instead of
     websockets, and `url` is the central system's: "{station}" in it stands for the identity, which is not added.
     """
 
@@ -48,7 +47,7 @@ class Plan:
     stations: int
     versions: tuple[str, ...]
     profile: Profile
-    conduct: Conduct
+    settings: StationSettings
     prefix: str = "CP-"
     password: str | None = field(default=None, repr=False)
     ramp: float = 0.0
@@ -57,7 +56,7 @@ class Plan:
     seed: int = 1
     ca: str | None = None
     tolerated: frozenset[Fault] = frozenset()
-    soap: Soap | None = None
+    soap: SoapSettings | None = None
 
 
 class Fleet:
@@ -68,39 +67,39 @@ class Fleet:
         self.tally = Tally(plan.tolerated)
         self.wheel = Wheel(time.monotonic(), TICK)
         self.clock = Clock(time.monotonic)
-        self.scene = Scene(
+        self.simulation = Simulation(
             plan.profile,
-            plan.conduct,
+            plan.settings,
             self.tally,
             self.wheel,
             self.clock,
-            self._dial,
             plan.seed,
             paced=plan.rate is not None,
         )
-        self.chargers = [self._charger(number) for number in range(1, plan.stations + 1)]
-        self._gate = asyncio.Semaphore(_AT_ONCE)
+        connect: Dial = self._dial
+        self.chargers = [self._charger(number, connect) for number in range(1, plan.stations + 1)]
+        self._handshakes = asyncio.Semaphore(_AT_ONCE)
         self._dialling: set[asyncio.Task[None]] = set()
         secure = plan.url.startswith(("wss:", "https:"))
         self._trust = ssl.create_default_context(cafile=plan.ca) if secure else None
         self._report = report
-        self._ground = self._soap_ground(plan.soap) if plan.soap is not None else None
+        self._transport = self._soap_transport(plan.soap) if plan.soap is not None else None
         self.failures = 0
         self._pacing: asyncio.TimerHandle | None = None
         self._paced = 0.0
 
-    def _charger(self, number: int) -> Charger:
+    def _charger(self, number: int, dial: Dial) -> Charger:
         plan = self.plan
         version = plan.versions[number % len(plan.versions)]
-        return Charger(f"{plan.prefix}{number:05d}", number, version, self.scene, plan.password)
+        return Charger(f"{plan.prefix}{number:05d}", number, version, self.simulation, dial, plan.password)
 
-    def _soap_ground(self, soap: Soap) -> Ground:
+    def _soap_transport(self, soap: SoapSettings) -> SoapTransport:
         chargers = {charger.identity: charger for charger in self.chargers}
-        return Ground(soap, self.plan.url, self.scene, chargers, self._trust, self._failed)
+        return SoapTransport(soap, self.plan.url, self.simulation, chargers, self._trust, self._failed)
 
     # Connecting
 
-    def _dial(self, charger: Charger) -> None:
+    def _dial(self, charger: Station) -> None:
         task = asyncio.get_running_loop().create_task(self._connect(charger))
         self._dialling.add(task)
         task.add_done_callback(self._dialled)
@@ -114,10 +113,10 @@ class Fleet:
         self.failures += 1
         self._report(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
 
-    async def _connect(self, charger: Charger) -> None:
-        async with self._gate:
-            if self._ground is not None:
-                await self._ground.connect(charger)
+    async def _connect(self, charger: Station) -> None:
+        async with self._handshakes:
+            if self._transport is not None:
+                await self._transport.connect(charger)
                 return
             answer = await dial(
                 _address(self.plan.url, charger.identity),
@@ -134,9 +133,9 @@ class Fleet:
         now = self.clock.now()
         if not isinstance(answer, Link):
             body = answer.body.decode("utf-8", "replace").strip()
-            charger.turned_away(f"{answer.reason} {body}".strip(), now)
+            charger.handshake_failed(f"{answer.reason} {body}".strip(), now)
         elif answer.subprotocol != charger.version:
-            charger.turned_away(f"offered {charger.version}, got {answer.subprotocol}", now)
+            charger.handshake_failed(f"offered {charger.version}, got {answer.subprotocol}", now)
             answer.abort("wrong sub-protocol")
         else:
             answer.start(charger.connected(answer, now))
@@ -144,16 +143,16 @@ class Fleet:
     # The run
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run for as long as the plan says, or until `stop`; then finish what runs, and hang up."""
-        if self._ground is not None:
-            await self._ground.open()
+        """Run for as long as the plan says, or until `stop`; then end every session and disconnect."""
+        if self._transport is not None:
+            await self._transport.open()
         ticking = asyncio.get_running_loop().create_task(self._tick())
         try:
             await self._switch_on(stop)
             if self.plan.rate:
                 self._pace(self.plan.rate)
             await _until(stop, self.plan.duration)
-            self.scene.closing = True
+            self.simulation.closing = True
             await self._finish()
         finally:
             if self._pacing is not None:
@@ -162,8 +161,8 @@ class Fleet:
                 task.cancel()
             ticking.cancel()
             await asyncio.gather(ticking, *self._dialling, return_exceptions=True)
-            if self._ground is not None:
-                await self._ground.close()
+            if self._transport is not None:
+                await self._transport.close()
 
     async def _tick(self) -> None:
         while True:
@@ -187,11 +186,11 @@ class Fleet:
         await self._answered(stop)
 
     async def _answered(self, stop: asyncio.Event) -> None:
-        """Wait until every first handshake has come to something: from there on the run's time counts."""
+        """Wait until every first handshake is done or has failed: the run's time counts from then on."""
         stopped = asyncio.ensure_future(stop.wait())
         try:
             first = asyncio.gather(*self._dialling, return_exceptions=True)
-            await asyncio.wait((stopped, first), timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((stopped, first), timeout=_HANDSHAKE_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopped.cancel()
 
@@ -216,18 +215,18 @@ class Fleet:
             yield from self.chargers
 
     async def _finish(self) -> None:
-        """Let every session end and every message be confirmed; count what was not, then hang up."""
+        """Wait for every session to end and every message to be confirmed; count what was not, then disconnect."""
         now = self.clock.now()
         for charger in self.chargers:
             charger.finish(now)
-        await self._all(lambda charger: charger.settled, self.plan.conduct.timeout + 5)
+        await self._wait_for_all(lambda charger: charger.settled, self.plan.settings.timeout + 5)
         self._count_lost()
         for charger in self.chargers:
-            charger.leave(self.clock.now())
-        await self._all(lambda charger: charger.line is None, _FAREWELL)
+            charger.disconnect(self.clock.now())
+        await self._wait_for_all(lambda charger: charger.channel is None, _CLOSE_TIMEOUT)
 
-    async def _all(self, what: Callable[[Charger], bool], seconds: float) -> None:
-        """Wait until something holds for all stations, but no longer than so many seconds."""
+    async def _wait_for_all(self, what: Callable[[Charger], bool], seconds: float) -> None:
+        """Wait until a condition holds for all stations, at most for `seconds`."""
         for _ in range(int(seconds / TICK)):
             if all(map(what, self.chargers)):
                 return
@@ -236,9 +235,9 @@ class Fleet:
     def _count_lost(self) -> None:
         """Count the transactions that were begun, and neither confirmed nor given up."""
         tally = self.tally
-        owing = (charger.identity for charger in self.chargers if not charger.settled)
+        unsettled = (charger.identity for charger in self.chargers if not charger.settled)
         for _ in range(tally.begun - tally.confirmed - tally.faults[Fault.LOST]):
-            tally.fault(Fault.LOST, next(owing, "a station"), "a transaction was never confirmed")
+            tally.fault(Fault.LOST, next(unsettled, "a station"), "a transaction was never confirmed")
 
 
 @functools.lru_cache(maxsize=64)
@@ -251,7 +250,7 @@ def _address(url: str, identity: str) -> str:
     return url.replace("{station}", segment) if "{station}" in url else f"{url.rstrip('/')}/{segment}"
 
 
-def _credentials(charger: Charger) -> Sequence[tuple[str, str]]:
+def _credentials(charger: Station) -> Sequence[tuple[str, str]]:
     if charger.password is None:
         return ()
     secret = charger.password.encode() if isinstance(charger.password, str) else charger.password

@@ -1,4 +1,4 @@
-"""What a simulated station did: one record for each transaction, to be compared with the backend's book."""
+"""What a simulated station did: one record for each transaction, to be compared with the backend's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Record:
-    """A transaction as the station lived it. Meter readings are in Wh, `started` is the event loop's time.
+class TransactionRecord:
+    """A transaction as the station carried it out. Meter readings are in Wh, `started` is the event loop's time.
 
-    `name` is the number (1.6) or name (2.x), None while nobody has given one; `samples` counts meter readings between
+    `name` is the number (1.6) or name (2.x), None while there is none; `samples` counts meter readings between
     start and stop; `confirmed` means that every message of it was answered, `lost` that one never will be.
     """
 

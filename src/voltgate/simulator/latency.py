@@ -1,4 +1,4 @@
-"""Latency: how long answers took, in a fixed amount of memory whatever their number."""
+"""Latency: how long answers took, in an amount of memory that does not grow with their number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BUCKETS = (64 - _FINE + 1) * _STEPS
 
 
 class Latency:
-    """A histogram with 64 steps an octave: every percentile is right to 1.6 %, the extremes exactly.
+    """A histogram with 64 steps an octave: every percentile is accurate to 1.6 %, the extremes are exact.
 
     Seconds go in, seconds come out; the finest step is a microsecond.
     """
@@ -22,7 +22,7 @@ class Latency:
         self.longest = 0.0
 
     def add(self, seconds: float) -> None:
-        """Note one answer."""
+        """Count one answer."""
         self.count += 1
         self.total += seconds
         self.longest = max(self.longest, seconds)
@@ -39,7 +39,7 @@ class Latency:
         self._buckets[bucket] += 1
 
     def percentile(self, share: float) -> float:
-        """Give the seconds within which `share` (0 to 1) of the answers came; 0 without answers."""
+        """Return the seconds within which `share` (0 to 1) of the answers arrived; 0 without answers."""
         wanted, seen = share * self.count, 0
         for bucket, number in enumerate(self._buckets):
             seen += number
@@ -53,7 +53,7 @@ class Latency:
         return self.total / self.count if self.count else 0.0
 
     def merge(self, other: Latency) -> None:
-        """Add what another histogram has seen."""
+        """Add the counts of another histogram."""
         self._buckets.extend([0] * (len(other._buckets) - len(self._buckets)))
         for bucket, number in enumerate(other._buckets):
             self._buckets[bucket] += number
@@ -63,7 +63,7 @@ class Latency:
 
 
 def _top(bucket: int) -> int:
-    """Give the highest number of microseconds that falls into a bucket."""
+    """Return the highest number of microseconds that falls into a bucket."""
     shift = (bucket >> _FINE) - 1
     if shift <= 0:
         return bucket

@@ -1,74 +1,72 @@
-"""The treadmill: a simulated station that has no life, only load. The next call goes out when the last is answered.
+"""Load: a simulated station that sends its next call when the last is answered, or at a fixed pace, and nothing else.
 
-The mix is that of a fleet: small, middling and large messages (57, 394 and 1,940 bytes) four to three to three.
+The mix is that of a fleet: small, medium and large messages (57, 394 and 1,940 bytes) four to three to three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from voltgate.simulator import say2, say16
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
+from voltgate.simulator import payloads_2x, payloads_16
+from voltgate.simulator.station import Station
 
 Sender = Callable[["LoadStation", float, float | None], None]
 
 
-MOST_OWED = 64
-"""Calls that are due at a station whose last one is still open; what is beyond that is counted and not sent."""
+MOST_OVERDUE = 64
+"""Calls that are due at a station whose last one is still open; more are counted and not sent."""
 
 
 class LoadStation:
-    """Keeps one station at work; `step` asks the next call, and is called again by its answer unless it is `paced`.
+    """The load of one station. `step` sends the next call; its answer causes the next step unless the load is `paced`.
 
-    A paced station that is busy when a call is due sends it as soon as it can: its latency counts from when it was due.
+    When a paced station is busy, a due call is sent as soon as possible; its latency counts from when it was due.
     """
 
-    __slots__ = ("_charger", "_owed", "_place", "paced")
+    __slots__ = ("_index", "_overdue", "_station", "paced")
 
-    def __init__(self, charger: Charger, *, paced: bool = False) -> None:
-        self._charger = charger
-        self._place = charger.number % len(_MIX)
+    def __init__(self, station: Station, *, paced: bool = False) -> None:
+        self._station = station
+        self._index = station.number % len(_MIX)
         self.paced = paced
-        self._owed: list[float] = []
+        self._overdue: list[float] = []
 
     def step(self, now: float, due: float | None = None) -> None:
-        """Send the next call, if the station is on line and has none open. Latency counts from `due` if given."""
-        charger = self._charger
-        if charger.scene.closing:
+        """Send the next call, if the station is online and has none open. Latency counts from `due` if given."""
+        station = self._station
+        if station.simulation.closing:
             return
-        if not charger.online or not charger.idle:
-            self._put_off(due)
+        if not station.online or not station.idle:
+            self._postpone(due)
         else:
-            self._place = (self._place + 1) % len(_MIX)
-            _MIX[self._place](self, now, due)
+            self._index = (self._index + 1) % len(_MIX)
+            _MIX[self._index](self, now, due)
 
-    def go_on(self, now: float) -> None:
-        """Begin, or go on after an answer; who is paced waits for the next step."""
+    def resume(self, now: float) -> None:
+        """Begin, or go on after an answer; a paced load waits for the next step."""
         if not self.paced:
             self.step(now)
-        elif self._owed:
-            self.step(now, self._owed.pop(0))
+        elif self._overdue:
+            self.step(now, self._overdue.pop(0))
 
-    def _put_off(self, due: float | None) -> None:
+    def _postpone(self, due: float | None) -> None:
         if due is None:
             return
-        if len(self._owed) < MOST_OWED:
-            self._owed.append(due)
+        if len(self._overdue) < MOST_OVERDUE:
+            self._overdue.append(due)
         else:
-            self._charger.scene.tally.behind += 1
+            self._station.simulation.tally.behind += 1
 
-    def _beat(self, now: float, due: float | None) -> None:
-        self._charger.say_heartbeat(now, None, due)
+    def _heartbeat(self, now: float, due: float | None) -> None:
+        self._station.send_heartbeat(now, None, due)
 
     def _echo(self, now: float, due: float | None) -> None:
-        charger = self._charger
-        word = f"{charger.identity}:{charger.serials.last}"
-        proof = Echo(word) if charger.scene.conduct.echo else None
-        say = say2.data_transfer(word) if charger.modern else say16.data_transfer(word)
-        charger.ask("DataTransfer", say, None, now, proof=proof, due=due)
+        station = self._station
+        data = f"{station.identity}:{station.message_ids.last}"
+        verify = Echo(data) if station.simulation.settings.echo else None
+        payload = payloads_2x.data_transfer(data) if station.modern else payloads_16.data_transfer(data)
+        station.ask("DataTransfer", payload, None, now, verify=verify, due=due)
 
     def _few(self, now: float, due: float | None) -> None:
         self._meter(1, now, due)
@@ -77,31 +75,31 @@ class LoadStation:
         self._meter(12, now, due)
 
     def _meter(self, samples: int, now: float, due: float | None) -> None:
-        charger = self._charger
-        stamp = charger.scene.clock.stamp(now)
-        energy = charger.serials.last * 7
-        if charger.modern:
-            say = say2.meter_values(1, say2.reading(energy, samples, stamp))
+        station = self._station
+        stamp = station.simulation.clock.stamp(now)
+        energy = station.message_ids.last * 7
+        if station.modern:
+            payload = payloads_2x.meter_values(1, payloads_2x.reading(energy, samples, stamp))
         else:
-            say = say16.meter_values(1, None, say16.reading(energy, samples, stamp))
-        charger.ask("MeterValues", say, None, now, due=due)
+            payload = payloads_16.meter_values(1, None, payloads_16.reading(energy, samples, stamp))
+        station.ask("MeterValues", payload, None, now, due=due)
 
 
 class Echo:
-    """Looks whether a DataTransfer came back to whoever sent it."""
+    """Checks that a DataTransfer was returned to the station that sent it."""
 
-    __slots__ = ("_word",)
+    __slots__ = ("_data",)
 
-    def __init__(self, word: str) -> None:
-        self._word = word
+    def __init__(self, data: str) -> None:
+        self._data = data
 
     def __call__(self, payload: dict[str, Any]) -> str | None:
-        """Give what is wrong with an answer; None when nothing is."""
-        told = payload.get("data")
-        return None if told == self._word else f"the echo of {self._word} is {told}"
+        """Return what is wrong with an answer; None when nothing is."""
+        returned = payload.get("data")
+        return None if returned == self._data else f"the echo of {self._data} is {returned}"
 
 
 _MIX: tuple[Sender, ...] = (
-    LoadStation._beat, LoadStation._few, LoadStation._many, LoadStation._echo, LoadStation._few,
-    LoadStation._many, LoadStation._beat, LoadStation._few, LoadStation._many, LoadStation._echo,
+    LoadStation._heartbeat, LoadStation._few, LoadStation._many, LoadStation._echo, LoadStation._few,
+    LoadStation._many, LoadStation._heartbeat, LoadStation._few, LoadStation._many, LoadStation._echo,
 )  # fmt: skip

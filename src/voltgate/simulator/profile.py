@@ -1,4 +1,4 @@
-"""Profiles: how often simulated stations say what, and how they behave when something goes wrong."""
+"""The profiles of simulated stations: how often they send what, and how they behave when something fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[float, float]
-"""From, to: seconds, drawn evenly."""
+"""Lower and upper bound in seconds; values between them are drawn evenly."""
 
 DEFAULT = "lively"
 
@@ -17,8 +17,9 @@ class Profile:
     """The daily life of a station. All times are in seconds.
 
     `heartbeat` None means: as the backend says in its answer to the boot. `idle` is the pause between two sessions of
-    a connector, `charging` the length of one; no `idle` means that nobody ever comes by. `samples` is the number of
-    values in a meter reading. `treadmill` means: no life at all, the next call as soon as the last is answered.
+    a connector, `charging` the length of one; without `idle` no car ever arrives. `samples` is the number of values in
+    a meter reading, `think` the time before a command is answered. With `load_station` there is no daily life: the
+    next call is sent as soon as the last is answered.
     """
 
     name: str
@@ -63,13 +64,13 @@ class Boots(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
-    """How a station keeps the rules. All times are in seconds.
+class StationSettings:
+    """The protocol settings of a station. All times are in seconds.
 
     `backoff` is RetryBackOffWaitMinimum, RetryBackOffRandomRange and RetryBackOffRepeatTimes (2.1 Part 4 section 5.4);
     `attempts` and `retry` are TransactionMessageAttempts and TransactionMessageRetryInterval (1.6 section 9.1). Plain
-    `ids` count from 1 at every station. `echo` says that the backend is Voltgate's stand-in, whose answers prove for
-    whom they were meant. `history` is the number of past transactions that a station remembers.
+    `ids` count from 1 at every station. `echo` says that the backend is Voltgate's simulated one, whose answers show
+    for which station they are. `history` is the number of past transactions that a station remembers.
     """
 
     timeout: float = 30.0
@@ -85,6 +86,6 @@ class Conduct:
     transactions: int | None = None
     history: int = 0
 
-    def impatient(self) -> Conduct:
-        """Give the same with short waits, for tests and demonstrations on loopback."""
+    def impatient(self) -> StationSettings:
+        """Return the same settings with short waits, for tests and demonstrations on loopback."""
         return replace(self, backoff=(0.1, 0.2, 3), retry=0.2)

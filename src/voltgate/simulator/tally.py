@@ -1,4 +1,4 @@
-"""The tally: what a run sent, what came back, how fast, and everything that was wrong with it."""
+"""The counts of a run: what was sent and answered, how fast, and every fault."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Fault(enum.Enum):
     WRONG = "wrong"
     """An answer that cannot be meant for this call: another station's, another call's, or against the schema."""
     MISSING = "missing"
-    """A call that nobody answered in time."""
+    """A call that was not answered in time."""
     LATE = "late"
     """An answer after its time-out, or after its connection."""
     DOUBLED = "doubled"
@@ -35,7 +35,7 @@ class Fault(enum.Enum):
     CROWDED = "crowded"
     """A second call while the first was open (OCPP-J 1.6 section 4.1.1, 2.x Part 4 section 4.1.1)."""
     COMPLAINT = "complaint"
-    """A CALLRESULTERROR: the far end takes an answer of ours for bad."""
+    """A CALLRESULTERROR: the far end rejects an answer of ours."""
     DROPPED = "dropped"
     """A connection that the far end ended."""
     REJECTED = "rejected"
@@ -47,7 +47,7 @@ class Fault(enum.Enum):
 class Tally:
     """Counts of one side of a run. `tolerated` faults are counted, and do not make the run a failure.
 
-    `cut` counts calls that were open when their connection ended, `behind` calls that a fixed pace could not place.
+    `cut` counts calls that were open when their connection ended, `behind` calls that a fixed pace left unsent.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class Tally:
 
     @property
     def total(self) -> Latency:
-        """How long all answers took."""
+        """The latency of all answers."""
         merged = Latency()
         for latency in self.latency.values():
             merged.merge(latency)
@@ -112,7 +112,7 @@ class Tally:
         return sum(number for fault, number in self.faults.items() if fault not in self.tolerated)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the whole tally as plain JSON; latencies in milliseconds."""
+        """Return all counts as plain JSON; latencies in milliseconds."""
         return {
             "connected": self.connected,
             "sent": sum(self.sent.values()),
@@ -132,7 +132,7 @@ class Tally:
 
 
 def percentiles(latency: Latency) -> dict[str, float]:
-    """Give count, mean, p50, p90, p99, p99.9 and maximum of a latency, in milliseconds."""
+    """Return count, mean, p50, p90, p99, p99.9 and maximum of a latency, in milliseconds."""
     shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
     figures = {name: round(latency.percentile(share) * 1e3, 3) for name, share in shares.items()}
     whole = {"count": latency.count, "mean": round(latency.mean * 1e3, 3)}

@@ -1,20 +1,18 @@
-"""The device model of a simulated 2.x station: its variables, and what happens when the backend sets one.
+"""The device model of a simulated 2.x station: its variables, and the effect of setting one.
 
 Source: OCPP 2.0.1 and 2.1 Part 2 sections B05 to B07 and the list of standardized variables.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from voltgate.simulator import say2
-
-if TYPE_CHECKING:
-    from voltgate.simulator.charger import Charger
+from voltgate.simulator import payloads_2x
+from voltgate.simulator.charging_station import ChargingStation
 
 Fields: TypeAlias = dict[str, Any]
 
-_A_PART = 10
+_PART_SIZE = 10
 """Variables in one NotifyReport."""
 
 _PASSWORD = ("SecurityCtrlr", "BasicAuthPassword")
@@ -56,7 +54,7 @@ _VARIABLES: dict[tuple[str, str], tuple[bool, str]] = {
     ("TxCtrlr", "TxStartPoint"): (False, "Authorized"),
     ("TxCtrlr", "TxStopPoint"): (False, "Authorized,EVConnected"),
 }
-"""For each variable whether it is read-only, and its value from the factory."""
+"""For each variable whether it is read-only, and its default."""
 
 _NUMBERS = frozenset(
     """
@@ -67,13 +65,13 @@ _NUMBERS = frozenset(
 )
 
 
-def put(charger: Charger, wanted: Fields) -> Fields:
-    """Set one variable as SetVariables says; gives its SetVariableResultType."""
-    result = _named(wanted) | {"attributeStatus": _put(charger, wanted)}
+def put(station: ChargingStation, wanted: Fields) -> Fields:
+    """Set one variable as SetVariables says; return its SetVariableResultType."""
+    result = _named(wanted) | {"attributeStatus": _put(station, wanted)}
     return result | ({"attributeType": wanted["attributeType"]} if "attributeType" in wanted else {})
 
 
-def _put(charger: Charger, wanted: Fields) -> str:
+def _put(station: ChargingStation, wanted: Fields) -> str:
     key, value = _key(wanted), wanted["attributeValue"]
     missing = _missing(key, wanted)
     if missing is not None:
@@ -81,32 +79,32 @@ def _put(charger: Charger, wanted: Fields) -> str:
     if _VARIABLES[key][0] or not _allowed(key, value):
         return "Rejected"
     if key == _PASSWORD:
-        charger.password = value
+        station.password = value
     else:
-        charger.memory.configuration[".".join(key)] = value
-    _apply(charger, key[1], value)
+        station.device_state.configuration[".".join(key)] = value
+    _apply(station, key[1], value)
     return "Accepted"
 
 
 def _allowed(key: tuple[str, str], value: str) -> bool:
-    """Tell whether a variable may have this value; 0 is right for WebSocketPingInterval, -1 is not (LV-03)."""
+    """Return whether a variable may have this value; 0 is valid for WebSocketPingInterval, -1 is not (LV-03)."""
     if key == _PASSWORD:
         return 16 <= len(value) <= 40
     return key[1] not in _NUMBERS or (value.isascii() and value.isdigit())
 
 
-def _apply(charger: Charger, name: str, value: str) -> None:
+def _apply(station: ChargingStation, name: str, value: str) -> None:
     match name:
         case "WebSocketPingInterval":
-            charger.ping = float(value)
+            station.ping = float(value)
         case "HeartbeatInterval" if int(value) > 0:
-            charger.set_interval(float(value), charger.scene.clock.now())
+            station.set_interval(float(value), station.simulation.clock.now())
         case "TxUpdatedInterval" if int(value) > 0:
-            charger.metering = float(value)
+            station.metering = float(value)
 
 
-def get(charger: Charger, wanted: Fields) -> Fields:
-    """Read one variable as GetVariables says; gives its GetVariableResultType."""
+def get(station: ChargingStation, wanted: Fields) -> Fields:
+    """Read one variable as GetVariables says; return its GetVariableResultType."""
     key = _key(wanted)
     missing = _missing(key, wanted)
     if missing is None and key == _PASSWORD:
@@ -114,20 +112,20 @@ def get(charger: Charger, wanted: Fields) -> Fields:
     kind = {"attributeType": wanted["attributeType"]} if "attributeType" in wanted else {}
     if missing is not None:
         return _named(wanted) | kind | {"attributeStatus": missing}
-    return _named(wanted) | kind | {"attributeStatus": "Accepted", "attributeValue": _value(charger, key)}
+    return _named(wanted) | kind | {"attributeStatus": "Accepted", "attributeValue": _value(station, key)}
 
 
-def report(charger: Charger) -> list[list[Fields]]:
-    """Give the whole device model, in parts for one NotifyReport each."""
+def report(station: ChargingStation) -> list[list[Fields]]:
+    """Return the whole device model, in parts for one NotifyReport each."""
     keys = [key for key in _VARIABLES if key != _PASSWORD]
-    data = [say2.variable(*key, _value(charger, key)) for key in keys]
-    return [data[start : start + _A_PART] for start in range(0, len(data), _A_PART)]
+    data = [payloads_2x.variable(*key, _value(station, key)) for key in keys]
+    return [data[start : start + _PART_SIZE] for start in range(0, len(data), _PART_SIZE)]
 
 
-def _value(charger: Charger, key: tuple[str, str]) -> str:
+def _value(station: ChargingStation, key: tuple[str, str]) -> str:
     if key == ("SecurityCtrlr", "Identity"):
-        return charger.identity
-    return charger.memory.configuration.get(".".join(key), _VARIABLES[key][1])
+        return station.identity
+    return station.device_state.configuration.get(".".join(key), _VARIABLES[key][1])
 
 
 def _key(wanted: Fields) -> tuple[str, str]:
@@ -135,7 +133,7 @@ def _key(wanted: Fields) -> tuple[str, str]:
 
 
 def _missing(key: tuple[str, str], wanted: Fields) -> str | None:
-    """Say why there is no such attribute; None when there is."""
+    """Return the status of an attribute that does not exist; None when it does."""
     if key[0] not in {component for component, _ in _VARIABLES}:
         return "UnknownComponent"
     if key not in _VARIABLES:

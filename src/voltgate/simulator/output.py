@@ -1,4 +1,4 @@
-"""What the simulator shows: how a run is going, and what came of it."""
+"""What the simulator prints: the progress of a run, and its summary."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rich.text import Text
 from voltgate.simulator.fleet import Fleet
 from voltgate.simulator.tally import Tally
 
-_OFTEN = 0.25
-"""Seconds between two looks, on a terminal."""
-_SELDOM = 10.0
+_TERMINAL_INTERVAL = 0.25
+"""Seconds between two updates, on a terminal."""
+_LINE_INTERVAL = 10.0
 """Seconds between two lines elsewhere."""
 _COLUMNS = ("count", "p50", "p90", "p99", "p99.9", "max")
 
@@ -24,17 +24,17 @@ async def follow(running: asyncio.Future[None], status: Callable[[], str], conso
     """Show a status until `running` is done: in place on a terminal, a line now and then otherwise."""
     if not console.is_terminal:
         while not running.done():
-            await asyncio.wait([running], timeout=_SELDOM)
+            await asyncio.wait([running], timeout=_LINE_INTERVAL)
             console.print(status(), soft_wrap=True, highlight=False)
         return
     with Live(Text(status()), console=console, auto_refresh=False) as live:
         while not running.done():
-            await asyncio.wait([running], timeout=_OFTEN)
+            await asyncio.wait([running], timeout=_TERMINAL_INTERVAL)
             live.update(Text(status()), refresh=True)
 
 
 def progress(fleet: Fleet) -> str:
-    """Say in one line how a run is going."""
+    """Return the progress of a run in one line."""
     tally = fleet.tally
     online = sum(charger.online for charger in fleet.chargers)
     charging = sum(len(charger.sessions) for charger in fleet.chargers)
@@ -46,7 +46,7 @@ def progress(fleet: Fleet) -> str:
 
 
 def latencies(tally: Tally) -> Table:
-    """Give the percentiles of each action's latency, in milliseconds."""
+    """Return the percentiles of each action's latency, in milliseconds."""
     table = Table(title="Latency in milliseconds")
     table.add_column("action")
     for column in _COLUMNS:
@@ -56,15 +56,15 @@ def latencies(tally: Tally) -> Table:
     return table
 
 
-def verdict(tally: Tally) -> Iterator[str]:
-    """Say in a few lines what was sent, what came of it, and what was wrong."""
-    told = tally.as_dict()
-    commands, counts = sum(told["commands"].values()), told["transactions"]
-    yield f"{told['sent']} calls sent, {told['answered']} answered; {commands} commands obeyed"
-    yield f"{counts['begun']} transactions begun, {counts['confirmed']} confirmed, {counts['lost']} lost"
-    yield ", ".join(f"{number} {name}" for name, number in told["faults"].items())
+def summary(tally: Tally) -> Iterator[str]:
+    """Yield the lines of the summary: what was sent, its outcome, and the faults."""
+    counts = tally.as_dict()
+    commands, charged = sum(counts["commands"].values()), counts["transactions"]
+    yield f"{counts['sent']} calls sent, {counts['answered']} answered; {commands} commands obeyed"
+    yield f"{charged['begun']} transactions begun, {charged['confirmed']} confirmed, {charged['lost']} lost"
+    yield ", ".join(f"{number} {name}" for name, number in counts["faults"].items())
     if tally.behind:
         yield f"{tally.behind} calls were not sent: the stations were too busy for this rate"
-    for name, examples in told["examples"].items():
+    for name, examples in counts["examples"].items():
         for example in examples:
             yield f"  {name}: {example}"

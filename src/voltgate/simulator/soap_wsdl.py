@@ -1,7 +1,7 @@
-"""The order of a body: its elements held to the WSDL, which the codec reads with far more patience.
+"""A check of SOAP bodies against the WSDL, which is stricter than the codec.
 
-The codec takes any order, any namespace and numbers that are none, because stations send such; a far end that does so
-to a simulated station is told of in the tally. Source: the WSDLs of 1.2, 1.5 and 1.6 (xsd:sequence, qualified).
+The codec accepts any order, any namespace and invalid numbers, because stations send such; for a far end that does so
+to a simulated station they are counted as faults. Source: the WSDLs of 1.2, 1.5 and 1.6 (xsd:sequence, qualified).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _PLAIN = {
     "bool": re.compile(r"\s*(true|false|1|0)\s*"),
     "time": re.compile(r"\s*-?\d{4,}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?\s*", re.ASCII),
 }
-"""How the simple types of the WSDLs are written."""
+"""The lexical form of the WSDLs' simple types."""
 
 
 def flaw(envelope: Envelope) -> str | None:
-    """Say what in a request's or response's body is not as the WSDL has it; None when all of it is."""
+    """Return how a request's or response's body violates the WSDL; None when it does not."""
     name = f"{envelope.operation}{envelope.kind.capitalize()}"
     body = envelope.body
     namespace = body.tag[: body.tag.index("}") + 1]
@@ -35,30 +35,30 @@ def flaw(envelope: Envelope) -> str | None:
 
 
 def _flaw_of(element: _Element, shape: Shape, namespace: str) -> str | None:
-    """Walk along the elements of a type: each in its place, none strange, none missing."""
-    place = 0
+    """Check the elements of a type: each in its position, none unknown, none missing."""
+    position = 0
     for child in element:
-        found = _place_of(child.tag, shape, namespace)
+        found = _position_of(child.tag, shape, namespace)
         if isinstance(found, str):
             return found
-        if found < place:
+        if found < position:
             return f"{_name(child.tag)} is out of order"
-        missing = next((field.name for field in shape.fields[place:found] if field.required), None)
+        missing = next((field.name for field in shape.fields[position:found] if field.required), None)
         if missing is not None and missing not in _names(element):
             return f"{missing} is missing"
         field = shape.fields[found]
-        place = found if field.many else found + 1
+        position = found if field.many else found + 1
         wrong = _wrong_content(child, field, namespace)
         if wrong is not None:
             return wrong
-    missing = next((field.name for field in shape.fields[place:] if field.required), None)
+    missing = next((field.name for field in shape.fields[position:] if field.required), None)
     return None if missing is None or missing in _names(element) else f"{missing} is missing"
 
 
-def _place_of(tag: str, shape: Shape, namespace: str) -> int | str:
-    for place, field in enumerate(shape.fields):
+def _position_of(tag: str, shape: Shape, namespace: str) -> int | str:
+    for position, field in enumerate(shape.fields):
         if tag == f"{namespace}{field.name}":
-            return place
+            return position
     known = _name(tag) in shape.by_name
     return f"{_name(tag)} is not in the body's namespace" if known else f"there is no {_name(tag)[:50]} here"
 

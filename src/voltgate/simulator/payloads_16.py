@@ -1,4 +1,4 @@
-"""What a 1.6 station says: its payloads. Source: OCPP 1.6 edition 2 sections 4 and 6."""
+"""The payloads that a 1.6 station sends. Source: OCPP 1.6 edition 2 sections 4 and 6."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MEASURANDS: tuple[tuple[str, str | None, str], ...] = (
 
 
 def boot(identity: str, number: int) -> dict[str, Any]:
-    """Say what the station is."""
+    """Return a BootNotification."""
     return {
         "chargePointVendor": "Voltgate",
         "chargePointModel": "Simulator 16",
@@ -31,29 +31,29 @@ def boot(identity: str, number: int) -> dict[str, Any]:
 
 
 def status(connector: int, state: str, stamp: str) -> dict[str, Any]:
-    """Say how a connector is."""
+    """Return a StatusNotification."""
     return {"connectorId": connector, "errorCode": "NoError", "status": state, "timestamp": stamp}
 
 
 def authorize(tag: str) -> dict[str, Any]:
-    """Ask whether a card may charge."""
+    """Return an Authorize."""
     return {"idTag": tag}
 
 
 def start(connector: int, tag: str, meter: int, stamp: str) -> dict[str, Any]:
-    """Say that a transaction began."""
+    """Return a StartTransaction."""
     return {"connectorId": connector, "idTag": tag, "meterStart": meter, "timestamp": stamp}
 
 
 def meter_values(connector: int, transaction: int | None, value: dict[str, Any]) -> dict[str, Any]:
-    """Say what the meter shows."""
+    """Return MeterValues."""
     if transaction is None:
         return {"connectorId": connector, "meterValue": [value]}
     return {"connectorId": connector, "transactionId": transaction, "meterValue": [value]}
 
 
 def reading(energy: int, samples: int, stamp: str, context: str = "Sample.Periodic") -> dict[str, Any]:
-    """Read the meter: `energy` is in Wh, the other measurands follow from it so that a seed gives the same again."""
+    """Return a MeterValue. `energy` is in Wh; the other measurands follow from it, the same for the same seed."""
     sampled = []
     for measurand, phase, unit in _MEASURANDS[:samples]:
         value = str(energy) if unit == "Wh" else f"{(energy % 97) / 4 + 10:.2f}"
@@ -63,11 +63,11 @@ def reading(energy: int, samples: int, stamp: str, context: str = "Sample.Period
 
 
 def stop(transaction: int, tag: str | None, meter: int, stamp: str, reason: str) -> dict[str, Any]:
-    """Say that a transaction ended."""
+    """Return a StopTransaction."""
     payload = {"transactionId": transaction, "meterStop": meter, "timestamp": stamp, "reason": reason}
     return payload if tag is None else payload | {"idTag": tag}
 
 
 def data_transfer(data: str) -> dict[str, Any]:
-    """Send something that the stand-in backend sends back."""
+    """Return a DataTransfer that the simulated backend echoes."""
     return {"vendorId": "voltgate.simulator", "messageId": "echo", "data": data}

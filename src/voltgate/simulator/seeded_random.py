@@ -1,4 +1,4 @@
-"""Chance that can be repeated: a small generator for each station, so that a seed gives the same fleet again."""
+"""Repeatable random numbers: a small generator for each station, so that a seed gives the same fleet again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 T = TypeVar("T")
 
 
-class Dice:
+class SeededRandom:
     """SplitMix64 (Steele, Lea and Flood, 2014): eight bytes of state, where `random.Random` takes 2.5 kB a station."""
 
     __slots__ = ("_state",)
@@ -21,31 +21,31 @@ class Dice:
         self._state = (seed * _GOLDEN + zlib.crc32(name.encode())) & _MASK
 
     def bits(self) -> int:
-        """Give 64 bits."""
+        """Return 64 random bits."""
         self._state = (self._state + _GOLDEN) & _MASK
         z = self._state
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return z ^ (z >> 31)
 
-    def between(self, low: float, high: float) -> float:
-        """Give a number from `low` to `high`, evenly spread."""
+    def uniform(self, low: float, high: float) -> float:
+        """Return a number from `low` to `high`, evenly distributed."""
         return low + (high - low) * (self.bits() / _MASK)
 
     def below(self, bound: int) -> int:
-        """Give a whole number from 0 to `bound` - 1."""
+        """Return a whole number from 0 to `bound` - 1."""
         return self.bits() % bound
 
     def chance(self, share: float) -> bool:
-        """Say yes in `share` (0 to 1) of all cases."""
+        """Return True in `share` (0 to 1) of all cases."""
         return self.bits() < share * _MASK
 
-    def pick(self, choices: Sequence[T]) -> T:
-        """Choose one."""
+    def choice(self, choices: Sequence[T]) -> T:
+        """Return one of several values."""
         return choices[self.below(len(choices))]
 
     def uuid(self) -> str:
-        """Make an identifier in the form of a random UUID (RFC 9562 section 5.4)."""
+        """Return an identifier in the form of a random UUID (RFC 9562 section 5.4)."""
         high, low = self.bits(), self.bits()
         text = f"{high:016x}{low:016x}"
         return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{8 + (low >> 62):x}{text[17:20]}-{text[20:]}"

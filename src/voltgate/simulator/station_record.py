@@ -1,4 +1,4 @@
-"""The book: what the stand-in backend was told of each station, to be compared with what the station did."""
+"""What the simulated backend received from each station, to be compared with what the station did."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 Fields: TypeAlias = dict[str, Any]
 
 MOST_TRANSACTIONS = 1000
-"""Transactions of one station that are kept; the oldest go first."""
+"""Transactions of one station that are kept; the oldest are dropped first."""
 
 
 @dataclass(slots=True)
-class Entry:
-    """One transaction. Meter readings are in Wh, `messages` counts what was said of it, `events` are seqNo (2.x)."""
+class ReceivedTransaction:
+    """One transaction. Meter readings are in Wh, `messages` counts its messages, `events` are their seqNo (2.x)."""
 
     name: int | str
     tag: str
@@ -25,24 +25,24 @@ class Entry:
     ended: bool = False
 
     def as_dict(self) -> Fields:
-        """Give the entry as plain JSON."""
+        """Return the transaction as plain JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(slots=True)
-class Book:
-    """What one station did: its transactions by name, and how often it said what."""
+class StationRecord:
+    """What one station sent: its transactions by name, and the number of messages for each action."""
 
-    transactions: dict[int | str, Entry] = field(default_factory=dict)
+    transactions: dict[int | str, ReceivedTransaction] = field(default_factory=dict)
     starts: dict[tuple[int, str, str, int], int] = field(default_factory=dict)
-    said: dict[str, int] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
 
-    def hear(self, action: str) -> None:
+    def count(self, action: str) -> None:
         """Count a message."""
-        self.said[action] = self.said.get(action, 0) + 1
+        self.received[action] = self.received.get(action, 0) + 1
 
-    def open(self, entry: Entry) -> Entry:
-        """Enter a transaction."""
+    def add(self, entry: ReceivedTransaction) -> ReceivedTransaction:
+        """Add a transaction."""
         self.transactions[entry.name] = entry
         if len(self.transactions) > MOST_TRANSACTIONS:
             del self.transactions[next(iter(self.transactions))]
@@ -51,9 +51,9 @@ class Book:
         return entry
 
     def running(self) -> int | str | None:
-        """Name a transaction that has not ended; None when there is none."""
+        """Return the name of a transaction that has not ended; None when there is none."""
         return next((name for name, entry in self.transactions.items() if not entry.ended), None)
 
     def as_dict(self) -> Fields:
-        """Give the book as plain JSON."""
-        return {"said": self.said, "transactions": [entry.as_dict() for entry in self.transactions.values()]}
+        """Return the record as plain JSON."""
+        return {"said": self.received, "transactions": [entry.as_dict() for entry in self.transactions.values()]}

@@ -1,4 +1,4 @@
-"""A caller: one simulated station's way to its central system, one POST at a time on a connection kept alive."""
+"""The SOAP client of one simulated station: one POST at a time, on a connection that is kept alive."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from urllib.parse import quote, urlsplit
 from voltgate.carriers.websocket import tls
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.writing import CONTENT_TYPE
-from voltgate.simulator.soap_http import Garbled, Message, Reader, post
+from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, post
 
 KEPT_ALIVE = 4.0
 """Seconds after which an idle connection is not used again: servers close theirs after five or more."""
 
-_NAMES = Resolver()
+_RESOLVER = Resolver()
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """Where a central system is: its URL taken apart, and the context of https."""
+class Endpoint:
+    """The endpoint of a central system: the parts of its URL, and the TLS context of https."""
 
     url: str
     host: str
@@ -33,8 +33,8 @@ class Site:
     context: ssl.SSLContext | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, url: str, identity: str, context: ssl.SSLContext | None) -> Site:
-        """Take a URL apart; "{station}" in it stands for the identity. Raises ValueError."""
+    def of(cls, url: str, identity: str, context: ssl.SSLContext | None) -> Endpoint:
+        """Return the endpoint of a URL, in which "{station}" stands for the identity. Raise ValueError."""
         whole = url.replace("{station}", quote(identity, safe=""))
         parts = urlsplit(whole)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -46,36 +46,36 @@ class Site:
         return cls(whole, parts.hostname, port, authority, target, context)
 
 
-class Listener(Protocol):
-    """Whoever a caller calls for: hears one of `answered` and `failed` for each post that was not given up."""
+class ResponseHandler(Protocol):
+    """The user of a client: one of `answered` and `failed` is called for each post that was not abandoned."""
 
     def answered(self, message: Message) -> None:
-        """Take the answer to what was posted."""
+        """Take the response to the post."""
 
     def failed(self, why: str) -> None:
-        """Hear that the exchange came to nothing."""
+        """Take the failure of the exchange."""
 
     def late(self, message: Message) -> None:
-        """Hear an answer to a post that was given up."""
+        """Take a response to a post that was abandoned."""
 
-    def unasked(self, message: Message) -> None:
-        """Hear an answer to nothing."""
+    def unsolicited(self, message: Message) -> None:
+        """Take a response that no post waits for."""
 
-    def garbled(self, why: str) -> None:
-        """Hear that a connection brought what is no HTTP; the exchange that was open on it fails next."""
+    def malformed(self, why: str) -> None:
+        """Take the error of a response that is not HTTP; `failed` follows when an exchange was open."""
 
 
 class _Connection(asyncio.Protocol):
-    """One connection. `awaited` says that a post of ours is open on it, `lame` that nobody waits for its answer."""
+    """One connection. `awaited`: a post is open on it; `abandoned`: its response is no longer waited for."""
 
-    __slots__ = ("_caller", "_reader", "awaited", "idle_since", "lame", "transport")
+    __slots__ = ("_client", "_reader", "abandoned", "awaited", "idle_since", "transport")
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    def __init__(self, client: SoapClient) -> None:
+        self._client = client
         self._reader = Reader("response")
         self.transport: asyncio.Transport | None = None
         self.awaited = False
-        self.lame = False
+        self.abandoned = False
         self.idle_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -84,21 +84,21 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for message in self._reader.feed(data):
-                self._caller.take(self, message)
-        except Garbled as problem:
+                self._client.response_received(self, message)
+        except MalformedHttp as problem:
             self.cut()
-            self._caller.garbled(self, str(problem))
+            self._client.malformed(self, str(problem))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         try:
             last = self._reader.end()
-        except Garbled as problem:
-            self._caller.garbled(self, str(problem))
+        except MalformedHttp as problem:
+            self._client.malformed(self, str(problem))
             return
         if last is not None:
-            self._caller.take(self, last)
-        self._caller.over(self, f"the connection was cut{f': {exc}' if exc else ''}")
+            self._client.response_received(self, last)
+        self._client.connection_ended(self, f"the connection was cut{f': {exc}' if exc else ''}")
 
     def send(self, data: bytes) -> None:
         self.awaited = True
@@ -111,85 +111,99 @@ class _Connection(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing() and not self.lame and not self.awaited
+        return (
+            self.transport is not None and not self.transport.is_closing() and not self.abandoned and not self.awaited
+        )
 
 
-class Caller:
-    """One station's connections to its central system: one that is used, and at most one that was given up.
+class SoapClient:
+    """One station's connections to its central system: one in use, and at most one that was abandoned.
 
-    `password` goes with the identity by HTTP Basic. What fails in the simulator itself is told to `report`.
+    `credentials` are sent by HTTP Basic. `report` is called with failures of the simulator itself.
     """
 
-    __slots__ = ("_clock", "_connection", "_dialling", "_head", "_lame", "_report", "_site", "_within", "listener")
+    __slots__ = (
+        "_abandoned",
+        "_clock",
+        "_connection",
+        "_dialling",
+        "_endpoint",
+        "_head",
+        "_report",
+        "_within",
+        "handler",
+    )
 
     def __init__(
         self,
-        site: Site,
+        endpoint: Endpoint,
         clock: Callable[[], float],
         report: Callable[[BaseException], None],
         *,
         credentials: tuple[str, str | bytes] | None = None,
         within: float = 30.0,
     ) -> None:
-        self._site = site
+        self._endpoint = endpoint
         self._clock = clock
         self._report = report
         self._within = within
-        self._head = [("Host", site.authority), ("Accept-Encoding", "gzip, deflate"), *_authorization(credentials)]
+        self._head = [("Host", endpoint.authority), ("Accept-Encoding", "gzip, deflate"), *_authorization(credentials)]
         self._connection: _Connection | None = None
-        self._lame: _Connection | None = None
+        self._abandoned: _Connection | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self.listener: Listener | None = None
+        self.handler: ResponseHandler | None = None
 
     async def open(self) -> None:
-        """Connect, before anything is to be said. Raises OSError (TimeoutError is one)."""
+        """Connect, before anything is sent. Raise OSError (TimeoutError is one) when that fails."""
         async with asyncio.timeout(self._within):
             await self._connect()
 
     def post(self, operation: str, envelope: bytes) -> None:
-        """Send an envelope; the listener hears what came of it, not before this returns."""
+        """Send an envelope; the handler is called with the outcome, not before this returns."""
         kind = ("Content-Type", f'{CONTENT_TYPE}; action="/{operation}"')
-        data = post(self._site.target, [*self._head, kind], envelope)
+        data = post(self._endpoint.target, [*self._head, kind], envelope)
         connection = self._connection
         if connection is not None and connection.usable and self._clock() - connection.idle_since < KEPT_ALIVE:
             connection.send(data)
             return
-        self._drop()
+        self._close_current()
         self._dialling = asyncio.get_running_loop().create_task(self._dial(data))
         self._dialling.add_done_callback(self._dialled)
 
     def abandon(self) -> None:
-        """Wait no longer for an answer. The connection is kept aside, to find out whether one comes late."""
+        """Stop waiting for a response. The connection is kept open, to detect one that is late."""
         if self._dialling is not None:
             self._dialling.cancel()
             self._dialling = None
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.lame = True
-            if self._lame is not None:
-                self._lame.cut()
-            self._lame = connection
+            connection.abandoned = True
+            if self._abandoned is not None:
+                self._abandoned.cut()
+            self._abandoned = connection
 
-    def hang_up(self) -> None:
-        """Close the connection after what it brought last; the next post opens another."""
+    def close_idle(self) -> None:
+        """Close an idle connection; the next post opens another."""
         if self._connection is not None and not self._connection.awaited:
-            self._drop()
+            self._close_current()
 
     def close(self) -> None:
-        """Cut everything; nothing is heard any more."""
-        self.listener = None
+        """Cut every connection; the handler is called no more."""
+        self.handler = None
         self.abandon()
-        if self._lame is not None:
-            self._lame.cut()
-            self._lame = None
+        if self._abandoned is not None:
+            self._abandoned.cut()
+            self._abandoned = None
 
     async def _connect(self) -> None:
-        """Connect to the first address that can be had. Raises OSError."""
-        site, connection = self._site, _Connection(self)
-        problem = OSError(f"{site.host} has no address")
-        for address in await _NAMES.addresses(site.host, site.port):
+        """Connect to the first address that accepts. Raise OSError when none does."""
+        endpoint, connection = self._endpoint, _Connection(self)
+        problem = OSError(f"{endpoint.host} has no address")
+        for address in await _RESOLVER.addresses(endpoint.host, endpoint.port):
             try:
-                await tls.connect(lambda: connection, address, site.port, site.context, site.host, self._within)
+                await tls.connect(
+                    lambda: connection, address, endpoint.port, endpoint.context, endpoint.host, self._within
+                )
             except OSError as failure:
                 problem = failure
                 continue
@@ -216,51 +230,51 @@ class Caller:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._report(fault)
 
-    def take(self, connection: _Connection, message: Message) -> None:
-        """Take an answer that a connection of ours has brought; a fault of the simulator must not pass silently."""
+    def response_received(self, connection: _Connection, message: Message) -> None:
+        """Process a response; an exception in the simulator itself is reported."""
         try:
-            self._heard(connection, message)
+            self._process(connection, message)
         except Exception as fault:
             connection.cut()
             self._report(fault)
 
-    def _heard(self, connection: _Connection, message: Message) -> None:
+    def _process(self, connection: _Connection, message: Message) -> None:
         awaited, connection.awaited = connection.awaited, False
         connection.idle_since = self._clock()
-        if not message.keeps:
+        if not message.keep_alive:
             connection.cut()
-        if self.listener is None:
+        if self.handler is None:
             return
-        if connection.lame:
+        if connection.abandoned:
             connection.cut()
-            self.listener.late(message)
+            self.handler.late(message)
         elif awaited:
-            self.listener.answered(message)
+            self.handler.answered(message)
         else:
             connection.cut()
-            self.listener.unasked(message)
+            self.handler.unsolicited(message)
 
-    def garbled(self, connection: _Connection, why: str) -> None:
-        """Hear that a connection can no longer be understood."""
-        if self.listener is not None:
-            self.listener.garbled(why)
-        self.over(connection, why)
+    def malformed(self, connection: _Connection, why: str) -> None:
+        """Process a response that is not HTTP."""
+        if self.handler is not None:
+            self.handler.malformed(why)
+        self.connection_ended(connection, why)
 
-    def over(self, connection: _Connection, why: str) -> None:
-        """Hear that a connection has ended."""
+    def connection_ended(self, connection: _Connection, why: str) -> None:
+        """Process the end of a connection."""
         awaited, connection.awaited = connection.awaited, False
-        if self._lame is connection:
-            self._lame = None
+        if self._abandoned is connection:
+            self._abandoned = None
         elif self._connection is connection:
             self._connection = None
             if awaited:
                 self._fail(why)
 
     def _fail(self, why: str) -> None:
-        if self.listener is not None:
-            self.listener.failed(why)
+        if self.handler is not None:
+            self.handler.failed(why)
 
-    def _drop(self) -> None:
+    def _close_current(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.cut()

@@ -1,4 +1,4 @@
-"""What a simulated station was told and remembers: configuration, reservations, availability, profiles."""
+"""The state of a simulated station that commands change: configuration, reservations, availability, profiles."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ MOST_PROFILES = 10
 """Charging profiles that a station can have (MaxChargingProfilesInstalled)."""
 
 
-class Memory:
-    """What one station was told, for as long as it runs."""
+class DeviceState:
+    """The state of one station, for as long as it runs."""
 
     __slots__ = ("configuration", "list_version", "profiles", "reserved", "unavailable")
 
@@ -19,18 +19,18 @@ class Memory:
         self.list_version = 0
 
     def install(self, profile: int) -> bool:
-        """Remember a charging profile; False when the station has as many as it can have."""
+        """Install a charging profile; False when there are MOST_PROFILES others."""
         if len(self.profiles | {profile}) > MOST_PROFILES:
             return False
         self.profiles.add(profile)
         return True
 
     def clear(self, wanted: int | None) -> bool:
-        """Forget one charging profile, or all; False when there was none."""
+        """Remove one charging profile, or all; False when there was none."""
         cleared = self.profiles & {wanted} if wanted is not None else set(self.profiles)
         self.profiles -= cleared
         return bool(cleared)
 
     def set_operative(self, connector: int, yes: bool) -> None:
-        """Take a connector (0: the whole station) into service or out of it."""
+        """Set whether a connector (0: the whole station) is in service."""
         (self.unavailable.discard if yes else self.unavailable.add)(connector)

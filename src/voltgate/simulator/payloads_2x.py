@@ -1,4 +1,4 @@
-"""What a 2.0.1 or 2.1 station says: its payloads. Source: OCPP 2.0.1 and 2.1 Part 2 section 1."""
+"""The payloads that a 2.0.1 or 2.1 station sends. Source: OCPP 2.0.1 and 2.1 Part 2 section 1."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MEASURANDS: tuple[tuple[str, str | None, str], ...] = (
 
 
 def boot(identity: str, number: int, reason: str = "PowerUp") -> dict[str, Any]:
-    """Say what the station is."""
+    """Return a BootNotification."""
     station = {
         "vendorName": "Voltgate",
         "model": "Simulator 2",
@@ -32,22 +32,22 @@ def boot(identity: str, number: int, reason: str = "PowerUp") -> dict[str, Any]:
 
 
 def status(evse: int, state: str, stamp: str) -> dict[str, Any]:
-    """Say how a connector is; each EVSE of a simulated station has one."""
+    """Return a StatusNotification; each EVSE of a simulated station has one connector."""
     return {"timestamp": stamp, "connectorStatus": state, "evseId": evse, "connectorId": 1}
 
 
 def token(tag: str) -> dict[str, Any]:
-    """Give a card as an IdTokenType."""
+    """Return a card as an IdTokenType."""
     return {"idToken": tag, "type": "ISO14443"}
 
 
 def authorize(tag: str) -> dict[str, Any]:
-    """Ask whether a card may charge."""
+    """Return an Authorize."""
     return {"idToken": token(tag)}
 
 
 def reading(energy: int, samples: int, stamp: str, context: str = "Sample.Periodic") -> dict[str, Any]:
-    """Read the meter: `energy` is in Wh, the other measurands follow from it so that a seed gives the same again."""
+    """Return a MeterValueType. `energy` is in Wh; the other measurands follow from it, the same for the same seed."""
     sampled: list[dict[str, Any]] = []
     for measurand, phase, unit in _MEASURANDS[:samples]:
         value = energy if unit == "Wh" else (energy % 97) / 4 + 10
@@ -57,12 +57,12 @@ def reading(energy: int, samples: int, stamp: str, context: str = "Sample.Period
 
 
 def meter_values(evse: int, value: dict[str, Any]) -> dict[str, Any]:
-    """Say what the meter shows outside a transaction."""
+    """Return MeterValues, for a reading outside a transaction."""
     return {"evseId": evse, "meterValue": [value]}
 
 
 def event(kind: str, trigger: str, number: int, info: dict[str, Any], stamp: str, **more: Any) -> dict[str, Any]:
-    """Report a TransactionEvent: Started, Updated or Ended, with its number in the transaction from 0."""
+    """Return a TransactionEvent: Started, Updated or Ended, with its number in the transaction from 0."""
     return {
         "eventType": kind,
         "timestamp": stamp,
@@ -74,12 +74,12 @@ def event(kind: str, trigger: str, number: int, info: dict[str, Any], stamp: str
 
 
 def data_transfer(data: str) -> dict[str, Any]:
-    """Send something that the stand-in backend sends back."""
+    """Return a DataTransfer that the simulated backend echoes."""
     return {"vendorId": "voltgate.simulator", "messageId": "echo", "data": data}
 
 
 def variable(component: str, name: str, value: str) -> dict[str, Any]:
-    """Report one variable of the device model."""
+    """Return one variable of the device model, as a ReportDataType."""
     return {
         "component": {"name": component},
         "variable": {"name": name},
