@@ -1,4 +1,4 @@
-"""What is kept, where, and for how long: the database, the ledger and the journal."""
+"""The database, the ledger and the journal: what is kept, where, and for how long."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Store(Section):
         return url
 
     def __repr_args__(self) -> Any:
-        """Show nothing that may hold a password."""
+        """Leave out the URL, which may contain a password."""
         return [(name, value) for name, value in super().__repr_args__() if name != "url"]
 
 
