@@ -1,4 +1,4 @@
-"""Access to the API: who a caller is, by his bearer token, and what his role lets him do."""
+"""Authentication and authorization of the API: callers by their bearer tokens, and what their roles allow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from voltgate.web.problems import Problem
 
 Role: TypeAlias = Literal["viewer", "operator", "admin", "backend"]
 PersonRole: TypeAlias = Literal["viewer", "operator", "admin"]
-"""The roles of those who look after the gateway; each may do what the ones before it may."""
+"""The roles of operators of the gateway; each includes the ones before it."""
 
 _RANK = {"viewer": 1, "operator": 2, "admin": 3}
 _READING = frozenset({"GET", "HEAD"})
@@ -26,7 +26,7 @@ _READING = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks the API. `backend` names the one that a token of the role "backend" speaks for."""
+    """A caller of the API. `backend` is the one that a token of the role "backend" belongs to."""
 
     name: str
     role: Role
@@ -34,13 +34,13 @@ class Caller:
 
     @property
     def rank(self) -> int:
-        """How much the role includes: 3 for an admin, 0 for a backend."""
+        """The level of the role: 3 for an admin, 0 for a backend."""
         return _RANK.get(self.role, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownToken:
-    """A token that is let in: its digest, and whose it is."""
+    """An accepted token: its digest and its caller."""
 
     name: str
     role: Role
@@ -49,11 +49,11 @@ class KnownToken:
 
 
 class Access:
-    """Knows callers by the digests of their tokens, and holds back those who try again and again.
+    """Authenticates callers by the digests of their tokens, and limits failed attempts.
 
-    There are two lists, which change apart: what the configuration names, and what was made through the API. A digest
-    on both is the configuration's. `failures` are those allowed a minute to one token from one address; ten times as
-    many to one address (0: no limit). Somebody who got in from an address is not held back by others there.
+    There are two lists, which change independently: the tokens of the configuration, and those issued through the API.
+    A digest on both is the configuration's. `failures` are allowed a minute to one token from one address; ten times as
+    many to one address (0: no limit). A caller that succeeded from an address is not limited by others there.
     """
 
     __slots__ = ("_api_access", "_clock", "_configured", "_made", "_throttle")
@@ -67,12 +67,12 @@ class Access:
         self.replace(tokens)
 
     def replace(self, tokens: Iterable[KnownToken]) -> None:
-        """Know these tokens in place of those that the configuration named before."""
+        """Replace the tokens of the configuration."""
         self._configured = tuple(tokens)
         self._look_up_anew()
 
     def replace_made(self, tokens: Iterable[KnownToken]) -> None:
-        """Know these tokens in place of those that had been made through the API."""
+        """Replace the tokens that were issued through the API."""
         self._made = tuple(tokens)
         self._look_up_anew()
 
@@ -82,11 +82,11 @@ class Access:
 
     @property
     def configured(self) -> tuple[KnownToken, ...]:
-        """The tokens that the configuration names."""
+        """The tokens of the configuration."""
         return self._configured
 
     def caller(self, connection: HTTPConnection) -> Caller:
-        """Say who asks. Raises Problem: 401 without a token that is known, 429 after too many of those."""
+        """Return the caller of a connection. Raises Problem: 401 without a valid token, 429 after too many of those."""
         token = _carried(connection)
         if token is None:
             raise _unauthorized("This takes a bearer token.")
@@ -104,7 +104,7 @@ class Access:
 
 
 def _carried(connection: HTTPConnection) -> bytes | None:
-    """Give the one bearer token of a request (RFC 6750 section 2.1); never looked for in the URL."""
+    """Return the one bearer token of a request (RFC 6750 section 2.1); never read from the URL."""
     headers = connection.headers.getlist("authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     token = token.strip(" ")
@@ -120,7 +120,7 @@ def _too_many(wait: float) -> Problem:
     return Problem(429, "Too Many Requests", detail, headers={"Retry-After": str(math.ceil(wait))})
 
 
-# What a request may ask for.
+# Authorization.
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -128,11 +128,11 @@ _bearer = HTTPBearer(
     description="A token of the configuration (`voltgate token`), of `POST /api/v1/tokens`, or of a backend.",
 )
 _Shown = Annotated[object, Security(_bearer)]
-"""Puts the lock on an operation in the OpenAPI document."""
+"""Declares the security of an operation in the OpenAPI document."""
 
 
 def caller_of(request: Request) -> Caller:
-    """Say who asks, once a request; the application's `state.access` knows. Raises Problem."""
+    """Return the caller of a request, authenticated once by the application's `state.access`. Raises Problem."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         access: Access = request.app.state.access
@@ -141,7 +141,7 @@ def caller_of(request: Request) -> Caller:
 
 
 async def anybody(request: Request, _: _Shown) -> Caller:
-    """Admit whoever has a token."""
+    """Admit any caller with a valid token."""
     return caller_of(request)
 
 
@@ -163,7 +163,7 @@ admin = _at_least("admin")
 
 
 async def claimant(request: Request, _: _Shown) -> Caller:
-    """Admit who may handle the claims of the backend that the path names: itself, admins, and operators to read."""
+    """Admit the callers for the claims of the path's backend: itself, admins, and operators to read."""
     caller = caller_of(request)
     role: Role = "operator" if request.method in _READING else "admin"
     if caller.rank < _RANK[role] and (caller.backend is None or caller.backend != request.path_params["name"]):

@@ -1,4 +1,4 @@
-"""What the API says of the gateway: the shapes of its answers, and of what it is asked."""
+"""The models of the API's requests and responses."""
 
 from __future__ import annotations
 

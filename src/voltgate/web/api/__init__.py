@@ -1,4 +1,4 @@
-"""The API: its resources under `/api/v1`, who may use them, and what all of them have in common."""
+"""The API: the router of `/api/v1`, and the checks that all resources have in common."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = "/api/v1"
 
 
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
-    """Put the resources together under one root, where nothing is open to somebody without a token."""
+    """Return the router of all resources under one root, which needs a token everywhere."""
     router = APIRouter(prefix=ROOT, dependencies=[Depends(anybody), Depends(asks_only_what_there_is)])
     for resource in (me.router, tokens.router, *resources):
         router.include_router(resource)
@@ -28,7 +28,7 @@ def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
 def install(
     app: FastAPI, access: Access, made: IssuedTokens | None = None, resources: Iterable[APIRouter] = ()
 ) -> None:
-    """Give an application the API. Routers find what they need in `app.state`: `access` and `made` are set here."""
+    """Add the API to an application. Sets `access` and `issued_tokens` of `app.state`, which the routers use."""
     app.state.access = access
     app.state.made = made
     app.add_middleware(Bodies, access=access)
@@ -38,9 +38,9 @@ def install(
 
 
 async def asks_only_what_there_is(request: Request) -> None:
-    """Refuse query parameters that an operation does not have: a misspelt filter must not give everything.
+    """Refuse query parameters that an operation does not have: a misspelt filter must not return everything.
 
-    One that is written twice is refused too, where it has one value: two readers could go by different ones.
+    A repeated one with a single value is refused too: two parsers could use different values.
     """
     if not request.query_params:
         return
@@ -52,7 +52,7 @@ async def asks_only_what_there_is(request: Request) -> None:
 
 
 def _parameters(dependant: Any) -> Iterator[tuple[str, bool]]:
-    """Name the query parameters of an operation, and of what it depends on; tell whether each may be there often."""
+    """Yield the query parameters of an operation and its dependencies, each with whether it may be repeated."""
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):

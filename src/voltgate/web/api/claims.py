@@ -1,4 +1,4 @@
-"""Claims: the lists of stations that backends say are their own."""
+"""Claims: the lists of stations that backends declare as their own."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from voltgate.web.problems import Problem, declared, invalid
 from voltgate.web.times import stamp
 
 MOST = 250_000
-"""Stations that one call may name; more come by several."""
+"""Stations that one request may name; more need several."""
 _SHOWN = 20
-"""Mistakes of one list that are told."""
+"""Mistakes of one list that are reported."""
 
 router = APIRouter(tags=["claims"])
 
@@ -102,7 +102,7 @@ Format = Annotated[
 
 
 def _body(kind: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """Describe a body that is read without pydantic: a hundred thousand identities are a matter of milliseconds."""
+    """Return the OpenAPI description of a body that is decoded without pydantic, for speed with 100,000 identities."""
     places = {
         "url": {"type": "string", "description": "Where the backend is, within what the configuration allows."},
         "soap_url": {"type": "string", "description": "The same for SOAP."},
@@ -186,7 +186,7 @@ def _any(key: object) -> bool:
 
 
 async def _hosts(request: Request, host: str, holding: Holding) -> str:
-    """Write a line for each station that the backend gets: none stands there for two of them."""
+    """Return a line for each station that the backend holds: no station is listed for two backends."""
     holder = _claiming(request).register.holder
     lines = []
     async for few in unhurried(holding):
@@ -208,7 +208,7 @@ async def all_claims(
     """List the claims of every backend, in the order of identities and backends."""
     queries, register = request.app.state.queries, _claiming(request).register
     wanted = None if station is None else queries.snapshot.directory.key(station)
-    holdings = register.claims.holdings  # of one moment, however long the list is gone through
+    holdings = register.claims.holdings  # a snapshot, however long the iteration takes
 
     def all_of_them() -> Iterator[tuple[str, str]]:
         for holding in holdings.values():
@@ -229,7 +229,7 @@ async def all_claims(
 
 def _claimed(request: Request, holding: Holding, key: str) -> dict[str, Any]:
     claim = holding.find(key)
-    assert claim is not None  # noqa: S101 - the key was read off this very list
+    assert claim is not None  # noqa: S101 - the key is from this list
     return {
         "station": claim.identity,
         "since": stamp(claim.since),
@@ -239,7 +239,7 @@ def _claimed(request: Request, holding: Holding, key: str) -> dict[str, Any]:
     }
 
 
-# What was said.
+# Request bodies.
 
 
 def _claiming(request: Request) -> Claiming:
@@ -256,7 +256,7 @@ def _claimant(request: Request, name: str) -> Claimant:
 
 
 async def _read(request: Request, kind: type[Any]) -> Any:
-    """Read a body. Raises Problem."""
+    """Return the decoded body. Raises Problem."""
     body = await request.body()
     try:
         return msgspec.json.decode(body, type=kind)
@@ -276,7 +276,7 @@ def _strings(identities: list[str], where: str) -> list[str]:
 
 
 async def _check(request: Request, who: Claimant, identities: list[str], where: str) -> None:
-    """See that every identity can be one, and that the backend may claim it. Raises Problem 422 and 403."""
+    """Check that every identity is valid, and that the backend may claim it. Raises Problem 422 and 403."""
     objection = request.app.state.queries.snapshot.directory.objection
     wrong: list[dict[str, Any]] = []
     barred: list[str] = []

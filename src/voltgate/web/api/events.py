@@ -1,4 +1,4 @@
-"""`/events`: what happens to stations and backends, while it happens."""
+"""`/events`: a live stream of events of stations and backends."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def events(
 
 
 def _number(last: str | None) -> int | None:
-    """Read a Last-Event-ID; what is none of ours stands for "from now on"."""
+    """Return the number of a Last-Event-ID; None, for "from now on", if it is not one of ours."""
     return int(last) if last is not None and last.isascii() and last.isdigit() and len(last) <= 18 else None
 
 
@@ -57,7 +57,7 @@ async def _pieces(log: EventLog, seen: int | None, wanted: Callable[[Noted], boo
     loop = asyncio.get_running_loop()
     said = loop.time()
     while True:
-        closed = log.closed  # before the look: what was noted until then is still given
+        closed = log.closed  # before reading: events recorded until then are still sent
         look = log.after(at)
         texts = [event_text("lost", {"lost": look.lost})] if look.lost != 0 else []
         texts += [event_text(noted.kind, noted.document, noted.id) for noted in look.events if wanted(noted)]

@@ -1,4 +1,4 @@
-"""`/me`: who the API takes a caller for."""
+"""`/me`: the caller as authenticated."""
 
 from __future__ import annotations
 

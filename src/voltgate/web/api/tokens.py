@@ -1,4 +1,4 @@
-"""`/tokens`: the tokens that are let in, and making new ones."""
+"""`/tokens`: the accepted tokens, and issuing new ones."""
 
 from __future__ import annotations
 

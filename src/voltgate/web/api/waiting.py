@@ -1,4 +1,4 @@
-"""`/waiting`: stations that knocked in vain, to be let in or struck out."""
+"""`/waiting`: unknown stations that were refused, to be accepted or dismissed."""
 
 from __future__ import annotations
 
