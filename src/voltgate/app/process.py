@@ -234,7 +234,7 @@ class Process:
         self._api_access = api_access = ApiAccess(self._conf.loaded, self._database)
         collector = VoltgateCollector(sources)
         resources = (claims.router, *routers())
-        app = application(collector, self._readiness, __version__, api_access.access, api_access.made, resources)
+        app = application(collector, self._readiness, __version__, api_access.access, api_access.issued, resources)
         app.state.queries = self._queries
         app.state.claiming = self._claiming
         app.state.claimants = claimants_of(lambda: self._conf.loaded.config)

@@ -39,7 +39,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownToken:
+class AccessToken:
     """An accepted token: its digest and its caller."""
 
     name: str
@@ -56,32 +56,32 @@ class Access:
     many to one address (0: no limit). A caller that succeeded from an address is not limited by others there.
     """
 
-    __slots__ = ("_api_access", "_clock", "_configured", "_made", "_throttle")
+    __slots__ = ("_callers", "_clock", "_configured", "_issued", "_throttle")
 
     def __init__(
-        self, tokens: Iterable[KnownToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
+        self, tokens: Iterable[AccessToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._throttle = Throttle(failures)
         self._clock = clock
-        self._made: tuple[KnownToken, ...] = ()
+        self._issued: tuple[AccessToken, ...] = ()
         self.replace(tokens)
 
-    def replace(self, tokens: Iterable[KnownToken]) -> None:
+    def replace(self, tokens: Iterable[AccessToken]) -> None:
         """Replace the tokens of the configuration."""
         self._configured = tuple(tokens)
-        self._look_up_anew()
+        self._index()
 
-    def replace_made(self, tokens: Iterable[KnownToken]) -> None:
+    def replace_issued(self, tokens: Iterable[AccessToken]) -> None:
         """Replace the tokens that were issued through the API."""
-        self._made = tuple(tokens)
-        self._look_up_anew()
+        self._issued = tuple(tokens)
+        self._index()
 
-    def _look_up_anew(self) -> None:
-        known = (*self._made, *self._configured)
-        self._api_access = {token.digest: Caller(token.name, token.role, token.backend) for token in known}
+    def _index(self) -> None:
+        tokens = (*self._issued, *self._configured)
+        self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in tokens}
 
     @property
-    def configured(self) -> tuple[KnownToken, ...]:
+    def configured(self) -> tuple[AccessToken, ...]:
         """The tokens of the configuration."""
         return self._configured
 
@@ -96,7 +96,7 @@ class Access:
         if wait > 0:
             raise _too_many(wait)
         counted = self._throttle.begin(digest.hex(), address, now)
-        found = self._api_access.get(digest)
+        found = self._callers.get(digest)
         if found is None:
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)
@@ -133,14 +133,14 @@ _Shown = Annotated[object, Security(_bearer)]
 
 def caller_of(request: Request) -> Caller:
     """Return the caller of a request, authenticated once by the application's `state.access`. Raises Problem."""
-    known: Caller | None = getattr(request.state, "caller", None)
-    if known is None:
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
         access: Access = request.app.state.access
-        known = request.state.caller = access.caller(request)
-    return known
+        caller = request.state.caller = access.caller(request)
+    return caller
 
 
-async def anybody(request: Request, _: _Shown) -> Caller:
+async def any_caller(request: Request, _: _Shown) -> Caller:
     """Admit any caller with a valid token."""
     return caller_of(request)
 
@@ -175,7 +175,7 @@ def _forbidden(caller: Caller, detail: str) -> Problem:
     return Problem(403, "Forbidden", f'{detail} The token "{caller.name}" has "{caller.role}".')
 
 
-Anybody = Annotated[Caller, Depends(anybody)]
+AnyCaller = Annotated[Caller, Depends(any_caller)]
 Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(operator)]
 Admin = Annotated[Caller, Depends(admin)]

@@ -68,7 +68,7 @@ class Choice:
             return False
         if wanted.version is not None and (session is None or version_of(session) != wanted.version):
             return False
-        if self._text is not None and self._text not in identity.casefold() and not self._is_called(key, identity):
+        if self._text is not None and self._text not in identity.casefold() and not self._name_matches(key, identity):
             return False
         if wanted.route is None and wanted.tag is None and wanted.backend is None:
             return True
@@ -77,15 +77,15 @@ class Choice:
             station is not None
             and wanted.route in (None, station.route)
             and (wanted.tag is None or wanted.tag in station.tags)
-            and (wanted.backend is None or self._concerns(station, session, wanted.backend))
+            and (wanted.backend is None or self._has_leg(station, session, wanted.backend))
         )
 
-    def _is_called(self, key: str, identity: str) -> bool:
+    def _name_matches(self, key: str, identity: str) -> bool:
         """Return whether the text is in the name; stations without a name of their own are named by their identity."""
         station = self._find(identity) if key in self._named else None
         return station is not None and str(self._text) in station.name.casefold()
 
-    def _concerns(self, station: Station, session: Session | None, backend: str) -> bool:
+    def _has_leg(self, station: Station, session: Session | None, backend: str) -> bool:
         """Return whether a backend has a leg in the session of a station, or would have one."""
         if session is not None:
             return backend in session.legs

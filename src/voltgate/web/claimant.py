@@ -13,7 +13,7 @@ class NotAllowed(Exception):  # noqa: N818 - named for the condition
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DeclaredAddress:
     """The address that a backend declares: its URLs, or its IP with the rest as configured; "" if not given."""
 
     url: str = ""
@@ -30,4 +30,4 @@ class Claimant:
 
     name: str
     may_claim: Callable[[str], bool]
-    address: Callable[[Said], Address]
+    address: Callable[[DeclaredAddress], Address]

@@ -22,7 +22,7 @@ KINDS = frozenset(kind.__name__ for kind in get_args(Event))
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class LoggedEvent:
     """An event with its number and time, in seconds since 1970. Numbers increase, also over restarts."""
 
     id: int
@@ -44,13 +44,13 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Batch:
     """The result of one read of the log. `lost` events were dropped before they were read (None: an unknown number).
 
     `last` is the number to continue after.
     """
 
-    events: list[Noted]
+    events: list[LoggedEvent]
     last: int
     lost: int | None = 0
 
@@ -59,7 +59,7 @@ class EventLog:
     """A ring of events with any number of readers, each at its own pace; one that is too slow learns what it lost."""
 
     def __init__(self, most: int = MOST, wall: Callable[[], float] = time.time) -> None:
-        self._ring: list[Noted | None] = [None] * most
+        self._ring: list[LoggedEvent | None] = [None] * most
         self._wall = wall
         self._first = self._next = int(wall() * 1000) * 1000  # greater than every number of the previous process
         self._news: asyncio.Event | None = None
@@ -67,7 +67,7 @@ class EventLog:
 
     def note(self, event: Event) -> None:
         """Append an event with the current time."""
-        self._ring[self._next % len(self._ring)] = Noted(self._next, self._wall(), event)
+        self._ring[self._next % len(self._ring)] = LoggedEvent(self._next, self._wall(), event)
         self._next += 1
         self._wake()
 
@@ -86,7 +86,7 @@ class EventLog:
         """The number of the newest event; reading after it returns only later ones."""
         return self._next - 1
 
-    def after(self, seen: int) -> Look:
+    def after(self, seen: int) -> Batch:
         """Return the events after number `seen`, some at a time."""
         seen = min(seen, self.last)  # a number of another gateway, or of a clock that was ahead
         oldest = max(self._first, self._next - len(self._ring))
@@ -94,8 +94,10 @@ class EventLog:
         if seen < oldest - 1:
             lost, seen = (oldest - 1 - seen if seen >= self._first - 1 else None), oldest - 1
         numbers = range(seen + 1, min(seen + 1 + _AT_ONCE, self._next))
-        found = [noted for noted in (self._ring[number % len(self._ring)] for number in numbers) if noted is not None]
-        return Look(found, numbers[-1] if numbers else seen, lost)
+        found = [
+            logged for logged in (self._ring[number % len(self._ring)] for number in numbers) if logged is not None
+        ]
+        return Batch(found, numbers[-1] if numbers else seen, lost)
 
     async def news(self, seconds: float) -> None:
         """Wait for an event, at most `seconds`."""

@@ -11,7 +11,7 @@ import structlog
 
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import TokenRecord
-from voltgate.web.access import Access, KnownToken, PersonRole
+from voltgate.web.access import Access, AccessToken, PersonRole
 from voltgate.web.bearer import digest_of, fresh
 
 MOST = 10_000
@@ -51,7 +51,7 @@ class IssuedTokens:
     async def read(self) -> None:
         """Read them again. Raises StoreAway; then the former ones stay valid."""
         async with self._changing:
-            self._know({record.name: record for record in await self._table.read()})
+            self._replace({record.name: record for record in await self._table.read()})
 
     async def make(self, name: str, role: PersonRole, by: str) -> str | None:
         """Issue a token and return it, this once; None if there is one of this name. Raises StoreAway."""
@@ -60,20 +60,20 @@ class IssuedTokens:
         async with self._changing:
             if not await self._table.add(record):
                 return None
-            self._know({**self._records, name: record})
+            self._replace({**self._records, name: record})
         return token
 
     async def remove(self, name: str) -> bool:
         """Delete a token; return whether there was one. Raises StoreAway."""
         async with self._changing:
             found = await self._table.remove(name)
-            self._know({key: record for key, record in self._records.items() if key != name})
+            self._replace({key: record for key, record in self._records.items() if key != name})
         return found
 
-    def _know(self, records: dict[str, TokenRecord]) -> None:
+    def _replace(self, records: dict[str, TokenRecord]) -> None:
         self._records = records
-        self._access.replace_made(
-            KnownToken(record.name, cast("PersonRole", record.role), record.digest) for record in records.values()
+        self._access.replace_issued(
+            AccessToken(record.name, cast("PersonRole", record.role), record.digest) for record in records.values()
         )
 
     async def follow(self, every: float = 10.0) -> None:

@@ -137,16 +137,16 @@ class _Faults:
 
 def invalid(errors: Sequence[Any]) -> Problem:
     """Return the problem of an invalid request, from pydantic's errors."""
-    listed = [{"where": _where(error["loc"]), "problem": str(error["msg"])} for error in errors[:MOST_ERRORS]]
+    listed = [{"where": _location(error["loc"]), "problem": str(error["msg"])} for error in errors[:MOST_ERRORS]]
     detail = "The request is not as the API says."
     if len(errors) > MOST_ERRORS:
         detail += f" Of {len(errors)} mistakes the first {MOST_ERRORS} are listed."
     return Problem(422, title_of(422), detail, errors=listed)
 
 
-def _where(place: Sequence[str | int]) -> str:
+def _location(path: Sequence[str | int]) -> str:
     """Return a location in readable form: `body.stations[3]`."""
     text = ""
-    for step in place:
+    for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
     return text.removeprefix(".")

@@ -28,7 +28,7 @@ def application(
     readiness: Readiness,
     version: str,
     access: Access | None = None,
-    made: IssuedTokens | None = None,
+    issued_tokens: IssuedTokens | None = None,
     resources: Iterable[APIRouter] = (),
 ) -> FastAPI:
     """Return the web application: health and metrics, and with `access` the API with these resources."""
@@ -54,7 +54,7 @@ def application(
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     if access is not None:
-        install(app, access, made, resources)
+        install(app, access, issued_tokens, resources)
     return app
 
 

@@ -34,7 +34,7 @@ class Tail:
         self._news = asyncio.Event()
         self._closed = False
 
-    def hear(self, overheard: Overheard) -> None:
+    def receive(self, overheard: Overheard) -> None:
         """Queue a message; of too many, the newest are lost."""
         size = _size(overheard)
         if len(self._waiting) >= self._most or self._bytes + size > MOST_BYTES:
@@ -51,19 +51,19 @@ class Tail:
 
     async def pieces(self) -> Pieces:
         """Yield the messages as pieces of a stream, until `close`."""
-        hear = self.hear
-        self._taps.open(self._key, hear)
+        receive = self.receive
+        self._taps.open(self._key, receive)
         try:
-            await self._touch()
+            await self._refresh_taps()
             yield COMMENT
             while self._waiting or self._lost or not self._closed:
                 await self._wait()
                 yield self._piece()
         finally:
-            self._taps.close(self._key, hear)
-            await self._touch()
+            self._taps.close(self._key, receive)
+            await self._refresh_taps()
 
-    async def _touch(self) -> None:
+    async def _refresh_taps(self) -> None:
         """Make the sessions look up their taps again."""
         sessions = self._gateway.sessions
         if self._key is None:
