@@ -1,4 +1,4 @@
-"""What the configuration says of SOAP, as the values that the gateway works with."""
+"""The SOAP settings of the configuration, as the values that the gateway uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voltgate.soap_gateway import SoapSettings
 
 
 def soap_settings(config: Config) -> SoapSettings:
-    """Give what holds for SOAP stations."""
+    """Return the settings of SOAP stations."""
     section = config.soap
     return SoapSettings(
         networks=section.stations_at,
@@ -23,7 +23,7 @@ def soap_settings(config: Config) -> SoapSettings:
 
 
 def callback_base(config: Config) -> str:
-    """Give the URL below which backends call stations: as written, else that of the first SOAP listener."""
+    """Return the base URL at which backends call stations: as configured, else that of the first SOAP listener."""
     if config.soap.callback is not None:
         return config.soap.callback
     return config.listen.soap[0].url if config.listen.soap else ""
