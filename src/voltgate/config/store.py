@@ -14,7 +14,7 @@ _SQLITE = "sqlite:///"
 
 
 class Store(Section):
-    """The database: who owns which transaction, what backends are owed, what they asked."""
+    """The database: owners of transactions, messages owed to backends, and the audit trail."""
 
     url: Text = Field(
         default="sqlite:///var/voltgate.db",
@@ -58,7 +58,7 @@ class Store(Section):
 
 
 class Ledger(Section):
-    """Who owns which transaction."""
+    """The ledger: ownership of transactions."""
 
     invitation: Seconds = Field(
         default=600,
@@ -70,7 +70,7 @@ class Ledger(Section):
 
 
 class Journal(Section):
-    """What backends with `deliver = "always"`, or with a stand-in, are owed."""
+    """The journal: messages owed to backends with `deliver = "always"`, or with a stand-in."""
 
     days: float = Field(default=30, ge=0.01, le=3650, description="Days that a message is kept; then it is given up.")
     entries: int = Field(

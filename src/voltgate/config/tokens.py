@@ -1,4 +1,4 @@
-"""Which tokens a rule is for, and named groups of them."""
+"""The tokens that a rule matches, and named groups of them."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Version: TypeAlias = Literal["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.
 
 
 class Asked(BaseModel):
-    """What is asked for: a name that nobody knows is a mistake."""
+    """The body of a request: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
