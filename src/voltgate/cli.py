@@ -1,4 +1,4 @@
-"""The command line. Whatever goes wrong ends in a sentence, never in a stack trace."""
+"""The command line. Every error ends in a sentence, never in a stack trace."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def convert(
 
 
 def _write_new(output: Path, text: bytes) -> None:
-    """Write a file that does not exist yet, whole or not at all. Raises OSError."""
+    """Write a file that does not exist yet, completely or not at all. Raises OSError."""
     with output.open("xb") as file:
         try:
             file.write(text)
@@ -131,21 +131,21 @@ app.add_typer(database, name="db")
 @database.command()
 def upgrade(config: ConfigFile = None) -> None:
     """Bring the database to the revision that this version of Voltgate works with."""
-    from voltgate.app import database as found  # noqa: PLC0415
+    from voltgate.app import database as maintenance  # noqa: PLC0415
 
-    typer.echo(f"the database has revision {_with_database(config, found.upgrade)}")
+    typer.echo(f"the database has revision {_with_database(config, maintenance.upgrade)}")
 
 
 @database.command()
 def current(config: ConfigFile = None) -> None:
     """Print the revision that the database has."""
-    from voltgate.app import database as found  # noqa: PLC0415
+    from voltgate.app import database as maintenance  # noqa: PLC0415
 
-    typer.echo(_with_database(config, found.revision) or "the database is empty: run `voltgate db upgrade`")
+    typer.echo(_with_database(config, maintenance.revision) or "the database is empty: run `voltgate db upgrade`")
 
 
 def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None, str | None]]) -> str | None:
-    """Do something with the database that a configuration names; what goes wrong ends in a sentence."""
+    """Run an action on the database of a configuration and return its result; errors end in a sentence."""
     import asyncio  # noqa: PLC0415
 
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
@@ -168,14 +168,14 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
 _CLIENTS = frozenset("stations sessions backends claims claim waiting tail events send".split())
 
 
-def _with_others() -> None:
-    """Add the commands of the simulator and the clients, when one of them is asked for or all are listed."""
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
-    if not words or words[0] in _CLIENTS:
+def _add_commands() -> None:
+    """Add the commands of the simulator and the clients if one of them is called or all are listed."""
+    arguments = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    if not arguments or arguments[0] in _CLIENTS:
         from voltgate.client.cli import app as clients  # noqa: PLC0415
 
         app.add_typer(clients)
-    if not words or words[0] in {"simulate", "demo", "backend"}:
+    if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
         from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 
         app.add_typer(simulator)
@@ -185,7 +185,7 @@ def main() -> None:
     """Run the command line; the entry point of the program."""
     from voltgate.config import ConfigErrors  # noqa: PLC0415
 
-    _with_others()
+    _add_commands()
     try:
         app()
     except ConfigErrors as errors:

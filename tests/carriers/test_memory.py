@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, PairSettings, answering, ask, pair
-from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered, unheard
 from voltgate.ocpp.counts import FAULTS
+from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered, unheard
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
 

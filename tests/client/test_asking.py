@@ -87,12 +87,12 @@ def test_the_configuration_says_where_the_api_is(api: Counterpart, voltgate: Ter
 )
 def test_an_address_that_leads_to_the_listener(tmp_path: Path, http: str, url: str) -> None:
     """Where a gateway listens at every address, it is asked on loopback."""
-    from voltgate.client.api_url import place_of
+    from voltgate.client.api_url import api_url_of
 
     file = tmp_path / "own.toml"
     file.write_text(f'[listen]\nhttp = "{http}"\n')
-    assert place_of(file) == url
-    assert place_of(None) == "http://127.0.0.1:8000"
+    assert api_url_of(file) == url
+    assert api_url_of(None) == "http://127.0.0.1:8000"
 
 
 def test_the_token_of_this_machine_stays_on_this_machine(voltgate: Terminal) -> None:

@@ -55,7 +55,7 @@ def test_case() -> None:
 def test_strangers() -> None:
     """Whom no entry knows is unknown, or takes the route for strangers."""
     assert route(Directory([]), "CP-1") is None
-    directory = Directory([Entry("own", identity="CP-1")], stranger=Entry("lobby", match="*"))
+    directory = Directory([Entry("own", identity="CP-1")], unknown=Entry("lobby", match="*"))
     assert (route(directory, "CP-1"), route(directory, "CP-2")) == ("own", "lobby")
 
 
@@ -103,7 +103,7 @@ def test_what_2_x_forbids_is_1_x() -> None:
 )
 def test_what_is_no_identity(identity: str, words: str) -> None:
     """An identity that could become another path, file or topic is refused, and the reason is told."""
-    directory = Directory([], stranger=Entry("lobby", match="*"))
+    directory = Directory([], unknown=Entry("lobby", match="*"))
     reason = directory.objection(identity)
     assert reason is not None
     assert words in reason

@@ -21,7 +21,7 @@ from tests.web.world import ROLES, Web, serving
 from voltgate.config import read
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import ApiTokens, TokenRecord
-from voltgate.web.access import Access, Admin, Caller, Claimant, KnownToken, Operator, Viewer
+from voltgate.web.access import Access, AccessToken, Admin, Caller, Claimant, Operator, Viewer
 from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.first_token import first_token
 from voltgate.web.issued_tokens import IssuedTokens
@@ -160,7 +160,7 @@ async def test_a_token_in_any_spelling_of_the_scheme(web: Web) -> None:
 async def test_the_configuration_can_change(web: Web) -> None:
     """What the configuration names from now on is known at once, and what it names no more is not."""
     token = "correct horse battery".replace(" ", "-")
-    web.access.replace([KnownToken("new", "viewer", digest_of(token))])
+    web.access.replace([AccessToken("new", "viewer", digest_of(token))])
     assert (await web.get("/api/v1/me", token)).json["name"] == "new"
     assert (await web.get("/api/v1/me", "admin")).status == 401
 
@@ -168,7 +168,7 @@ async def test_the_configuration_can_change(web: Web) -> None:
 def test_nothing_shows_a_token() -> None:
     """Neither what is known nor who calls shows a token or its digest when it is printed."""
     token = fresh()
-    known = KnownToken("x", "admin", digest_of(token))
+    known = AccessToken("x", "admin", digest_of(token))
     record = TokenRecord("x", "admin", digest_of(token), 0.0, "y")
     for shown in (repr(known), repr(record), repr(Access([known])), repr(Caller("x", "admin"))):
         assert token not in shown
@@ -286,7 +286,7 @@ async def test_made_tokens_outlive_the_process(table: ApiTokens) -> None:
     assert [record.digest for record in await table.read()] == [digest_of(token)]
     async with serving(table) as web:
         assert (await web.get("/api/v1/me", token)).status == 401
-        await web.app.state.made.read()
+        await web.app.state.issued_tokens.read()
         assert (await web.get("/api/v1/me", token)).json["role"] == "operator"
 
 
@@ -305,7 +305,7 @@ async def test_a_token_deleted_elsewhere_ends_here(table: ApiTokens) -> None:
             return await status() == 401
 
         token = await IssuedTokens(Access(), table).make("ci", "viewer", "x")
-        following = asyncio.ensure_future(web.app.state.made.follow(0.01))
+        following = asyncio.ensure_future(web.app.state.issued_tokens.follow(0.01))
         await until(let_in, "the token is let in")
         await table.remove("ci")
         await until(turned_away, "the token is not let in any more")

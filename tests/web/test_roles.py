@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from tests.harness import free_port
 from tests.web.client import asking
-from voltgate.web.access import Access, KnownToken, Role
+from voltgate.web.access import Access, AccessToken, Role
 from voltgate.web.api import install
 from voltgate.web.api.resources import routers
 from voltgate.web.bearer import digest_of
@@ -47,7 +47,7 @@ async def port() -> AsyncIterator[int]:
     app = FastAPI()
     app.state.queries = None
     roles: tuple[Role, ...] = ("viewer", "backend")
-    install(app, Access([KnownToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
+    install(app, Access([AccessToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
     server = WebServer(app, "127.0.0.1", free_port())
     serving = asyncio.ensure_future(server.serve())
     yield server.port

@@ -12,7 +12,7 @@ import aiohttp
 from fastapi import APIRouter, FastAPI
 from prometheus_client.registry import Collector
 
-from voltgate.web.access import Access, KnownToken, Role
+from voltgate.web.access import Access, AccessToken, Role
 from voltgate.web.bearer import digest_of, fresh
 from voltgate.web.issued_tokens import IssuedTokens, Table
 from voltgate.web.server import WebServer, application
@@ -39,11 +39,11 @@ class Clock:
         return self.now
 
 
-def known_tokens() -> dict[str, KnownToken]:
+def known_tokens() -> dict[str, AccessToken]:
     """Make a token for each role; the backend's speaks for "billing"."""
     made = {fresh(): role for role in ROLES}
     return {
-        token: KnownToken(f"the-{role}", role, digest_of(token), "billing" if role == "backend" else None)
+        token: AccessToken(f"the-{role}", role, digest_of(token), "billing" if role == "backend" else None)
         for token, role in made.items()
     }
 

@@ -1,4 +1,4 @@
-"""The entrance: checks what a station proves itself by, where the gateway and not a backend is to check it."""
+"""Authentication of stations, where the gateway checks their credentials and not a backend."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
 class Authentication:
-    """Remembers, over changes of the configuration, which passwords were right and who guessed too often."""
+    """Checks stations' credentials; verified passwords and failures are kept over changes of the configuration."""
 
     def __init__(self) -> None:
         self._throttle = Throttle(0)
         self._passwords = Passwords(self._throttle, time.monotonic)
 
     def follow(self, config: Config) -> None:
-        """Go by a configuration."""
+        """Apply a configuration."""
         self._throttle.per_minute = config.limits.failed_logins
         self._passwords.case_sensitive = config.directory.case_sensitive
 
     async def check(self, station: Station, handshake: Handshake) -> Refused | None:
-        """Say why a station may not come in; None lets it in."""
+        """Return why a station is refused; None if it is admitted."""
         denied = await self._passwords.check(station, handshake.authorization, handshake.address, handshake.offered)
         return None if denied is None else _refused(denied)
 
     def close(self) -> None:
-        """Check nothing more."""
+        """Stop checking."""
         self._passwords.close()
 
 

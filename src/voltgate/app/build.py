@@ -92,7 +92,7 @@ def _directory(config: Config, register: Register) -> Directory:
     stranger = config.unknown.route or config.only_route if config.unknown.policy == "route" else ""
     return Directory(
         (_entry(section, config) for section in config.stations),
-        stranger=anybody(stranger) if stranger else None,
+        unknown=anybody(stranger) if stranger else None,
         nameless=anybody(""),
         register=register,
         default=config.only_route,

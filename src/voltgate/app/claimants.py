@@ -1,4 +1,4 @@
-"""What a backend may claim, as the configuration says it now."""
+"""What a backend may claim, by the configuration in force."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from voltgate.config.backends import Backend, dialled
 from voltgate.config.claims import host_of, with_host
 from voltgate.directory.register import Address
 from voltgate.ocpp.globs import compile_glob
-from voltgate.web.claimant import Claimant, NotAllowed, Said
+from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
 
 _SECURE = {"wss": "ws", "https": "http"}
 
 
 def claimants_of(config: Callable[[], Config]) -> Callable[[str], Claimant | None]:
-    """Give the way to ask what a backend may claim, by its name."""
+    """Return the function that returns what a backend may claim, by its name."""
 
     def claimant(name: str) -> Claimant | None:
         section = config().backends.get(name)
@@ -27,30 +27,30 @@ def claimants_of(config: Callable[[], Config]) -> Callable[[str], Claimant | Non
         def may_claim(identity: str) -> bool:
             return any(each.match(fold(identity)) for each in patterns)
 
-        return Claimant(name, may_claim, lambda said: _address(section, said))
+        return Claimant(name, may_claim, lambda declared: _address(section, declared))
 
     return claimant
 
 
-def _address(section: Backend, said: Said) -> Address:
-    """Say where a backend is that said so. Raises NotAllowed."""
+def _address(section: Backend, declared: DeclaredAddress) -> Address:
+    """Return the address that a backend declares, if the configuration allows it. Raises NotAllowed."""
     try:
-        if said.ip:
+        if declared.ip:
             url, soap_url = section.websocket_template, section.soap_address
-            url, soap_url = (with_host(each, said.ip) if each else "" for each in (url, soap_url))
+            url, soap_url = (with_host(each, declared.ip) if each else "" for each in (url, soap_url))
         else:
-            url, soap_url = _of_its_kind(said.url, said.soap_url)
+            url, soap_url = _of_its_kind(declared.url, declared.soap_url)
     except ValueError as error:
         raise NotAllowed(f"The URL {error}.") from None
-    for told, written in ((url, section.websocket_template), (soap_url, section.soap_address)):
-        problem = objection(section, told, written)
+    for declared_url, written in ((url, section.websocket_template), (soap_url, section.soap_address)):
+        problem = objection(section, declared_url, written)
         if problem is not None:
             raise NotAllowed(problem)
     return Address(url, soap_url)
 
 
 def _of_its_kind(url: str, soap_url: str) -> tuple[str, str]:
-    """Take a URL of HTTP for the one of SOAP, as the configuration does. Raises ValueError."""
+    """Return the URLs, with an HTTP one as that of SOAP, as the configuration does. Raises ValueError."""
     for each in (url, soap_url):
         if each:
             dialled(each)
@@ -59,15 +59,15 @@ def _of_its_kind(url: str, soap_url: str) -> tuple[str, str]:
     return url, soap_url
 
 
-def objection(section: Backend, told: str, written: str) -> str | None:
-    """Say why a backend may not be at a URL that it said, where the configuration has `written`; None: it may."""
-    if not told:
+def objection(section: Backend, url: str, written: str) -> str | None:
+    """Return why a backend may not declare a URL, `written` being the configured one; None: it may."""
+    if not url:
         return None
     if not written:
-        return f"The configuration has no URL of {told.partition(':')[0]} for this backend."
-    scheme, known = told.partition(":")[0], written.partition(":")[0]
+        return f"The configuration has no URL of {url.partition(':')[0]} for this backend."
+    scheme, known = url.partition(":")[0], written.partition(":")[0]
     if scheme != known and _SECURE.get(scheme) != known:
         return f"The URL must begin with {known}:, as the configuration has it."
-    if not section.claims.may_be_at(host_of(told)) and host_of(told) != host_of(written):
-        return f'The configuration does not let this backend be at "{host_of(told)}" (claims.hosts).'
+    if not section.claims.may_be_at(host_of(url)) and host_of(url) != host_of(written):
+        return f'The configuration does not let this backend be at "{host_of(url)}" (claims.hosts).'
     return None

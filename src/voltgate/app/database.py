@@ -1,4 +1,4 @@
-"""The database that a configuration names, for the gateway and for the commands that look after it."""
+"""The database of a configuration, for the gateway and for the commands that maintain it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _A_DAY = 86400.0
 
 
 def address_of(loaded: Loaded) -> URL | None:
-    """Give the address of the database; None where nothing is to be kept."""
+    """Return the address of the database; None if there is none."""
     section = loaded.config.store
     if section.url == OFF:
         return None
@@ -28,7 +28,7 @@ def address_of(loaded: Loaded) -> URL | None:
 
 
 def database_of(loaded: Loaded) -> Database | None:
-    """Make the store of a gateway; None where nothing is to be kept."""
+    """Return the store of a gateway; None if there is no database."""
     config, address = loaded.config, address_of(loaded)
     if address is None:
         return None
@@ -46,7 +46,7 @@ def _is_missing(address: URL) -> bool:
 
 
 async def revision(address: URL) -> str | None:
-    """Give the revision of a database; None when it is empty. Raises SQLAlchemyError and OSError."""
+    """Return the revision of a database; None if it is empty. Raises SQLAlchemyError and OSError."""
     if _is_missing(address):
         return None
     engine = open_engine(address, 5.0)
@@ -57,7 +57,7 @@ async def revision(address: URL) -> str | None:
 
 
 async def upgrade(address: URL) -> str:
-    """Bring a database to the revision that is wanted, and name it. Raises SQLAlchemyError, OSError and StoreAway."""
+    """Upgrade a database to the current revision, and return it. Raises SQLAlchemyError, OSError and StoreAway."""
     if address.drivername == SQLITE:
         Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = open_engine(address, 30.0)

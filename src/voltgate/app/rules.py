@@ -1,4 +1,4 @@
-"""Rules as they are written in the configuration, for those who only look at them."""
+"""Rules as written in the configuration, for display."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voltgate.relay.route import CLAIMANT
 
 
 def rules_of(config: Callable[[], Config]) -> Callable[[str], list[dict[str, Any]]]:
-    """Give what lists the rules of a route of the configuration that is in force."""
+    """Return the function that returns the rules of a route of the configuration in force."""
 
     def rules(name: str) -> list[dict[str, Any]]:
         route = config().routes.get(name)
@@ -21,7 +21,7 @@ def rules_of(config: Callable[[], Config]) -> Callable[[str], list[dict[str, Any
 
 
 def _written(rule: Rule) -> dict[str, Any]:
-    """Write a rule as it is configured: what was left out is left out."""
+    """Return a rule as configured, without the keys that were left out."""
     written: dict[str, Any] = rule.model_dump(mode="json", by_alias=True, exclude_unset=True)
     names, weights = rule.answer.backends, rule.answer.weights
     if weights:

@@ -1,4 +1,4 @@
-"""What the configuration says of SOAP, as the values that the gateway works with."""
+"""The SOAP settings of the configuration, as the values that the gateway uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from voltgate.soap_station import SoapSettings
 
 
 def soap_settings(config: Config) -> SoapSettings:
-    """Give what holds for SOAP stations."""
+    """Return the settings of SOAP stations."""
     section = config.soap
     return SoapSettings(
         networks=section.stations_at,

@@ -36,7 +36,7 @@ def open_web(active: ActiveConfiguration, parts: Composition, readiness: Readine
     access = ApiAccess(active.loaded, parts.database)
     collector = VoltgateCollector(sources_of(parts))
     resources = (claims.router, *routers())
-    app = application(collector, readiness, __version__, access.access, access.made, resources)
+    app = application(collector, readiness, __version__, access.access, access.issued, resources)
     app.state.queries = parts.queries
     app.state.claiming = parts.claiming
     app.state.claimants = claimants_of(lambda: active.config)

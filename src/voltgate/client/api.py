@@ -1,4 +1,4 @@
-"""The API of a gateway, as the commands ask it: answers are JSON, everything else is a sentence."""
+"""The HTTP client of a gateway's API: answers are JSON, everything else is an exception with a sentence."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ PAGE = 1000
 
 
 def path(*parts: str) -> str:
-    """Join the parts of a path; an identity may hold anything."""
+    """Return the parts joined into a path, percent-encoded; an identity may hold any character."""
     return "/".join(quote(part, safe="", errors="surrogateescape") for part in parts)
 
 
 def connect(url: str, token_file: Path | None = None, config: Path | None = None) -> Api:
-    """Give the API at `url`, with the token that is meant for it. Raises Refused."""
+    """Return the API at `url`, with the token that is meant for it. Raises Refused."""
     _check(url)
     try:
         return Api(url, token_for(url, token_file, config, os.environ))
-    except (httpx2.InvalidURL, ValueError, ImportError) as error:  # the two last: of a proxy in the environment
+    except (httpx2.InvalidURL, ValueError, ImportError) as error:  # the last two: from a proxy in the environment
         raise Refused(f"{url} cannot be asked: {error}") from None
 
 
 def _trust(url: str) -> ssl.SSLContext:
-    """Say which certificates are trusted: the system's, or SSL_CERT_FILE's; none are read where none is needed."""
+    """Return a context that trusts the system's certificates, or SSL_CERT_FILE's; for http none are read."""
     return ssl.create_default_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
@@ -75,7 +75,7 @@ class Api:
             headers=headers,
             timeout=httpx2.Timeout(ANSWER, connect=CONNECT),
             verify=_trust(url),
-            trust_env=not is_here(url),  # no proxy stands between a machine and itself
+            trust_env=not is_here(url),  # no proxy is used from a machine to itself
         )
 
     def __enter__(self) -> Api:
@@ -86,20 +86,20 @@ class Api:
     ) -> None:
         self.http.close()
 
-    def get(self, where: str, **query: Any) -> Any:
-        """Read what is at a path."""
-        return self.ask("GET", where, query=query)
+    def get(self, resource: str, **query: Any) -> Any:
+        """Return the document at a path."""
+        return self.ask("GET", resource, query=query)
 
     def ask(
-        self, method: str, where: str, body: object = None, *, query: Json | None = None, wait: float = ANSWER
+        self, method: str, resource: str, body: object = None, *, query: Json | None = None, wait: float = ANSWER
     ) -> Any:
-        """Ask for anything; gives the JSON of the answer, None where there is none. `wait` is in seconds."""
-        return _read(self._answer(method, where, body, query, wait))
+        """Make a request and return the JSON of the answer, None without a body. `wait` is in seconds."""
+        return _read(self._answer(method, resource, body, query, wait))
 
-    def text(self, where: str, **query: Any) -> Iterator[str]:
-        """Read a text, piece by piece as it comes."""
+    def text(self, resource: str, **query: Any) -> Iterator[str]:
+        """Yield a text, piece by piece as it is received."""
         try:
-            with self.http.stream("GET", where, params=_given(query), timeout=LONG) as answer:
+            with self.http.stream("GET", resource, params=_given(query), timeout=LONG) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise refusal(answer)
@@ -107,11 +107,11 @@ class Api:
         except httpx2.RequestError as error:
             raise self.out_of_reach(error) from None
 
-    def items(self, where: str, offset: int, limit: int, **query: Any) -> Json:
-        """Read a list in as many pages as `limit` needs: {"items", "total", "offset", "limit"}."""
+    def items(self, resource: str, offset: int, limit: int, **query: Any) -> Json:
+        """Return a list, read in as many pages as `limit` needs: {"items", "total", "offset", "limit"}."""
         items: list[Any] = []
         while True:
-            page = self.get(where, offset=offset + len(items), limit=min(PAGE, limit - len(items)), **query)
+            page = self.get(resource, offset=offset + len(items), limit=min(PAGE, limit - len(items)), **query)
             if not {"items", "total"} <= page.keys():
                 raise _stranger(self.url)
             items += page["items"]
@@ -119,21 +119,21 @@ class Api:
                 return {"items": items, "total": page["total"], "offset": offset, "limit": limit}
 
     def out_of_reach(self, error: httpx2.RequestError) -> OutOfReach:
-        """Say why the gateway did not answer."""
+        """Return the failure for a gateway that did not answer, with the reason."""
         reason = _reason(error)
         if isinstance(reason, ssl.SSLError):
             return OutOfReach(f"{self.url} is not trusted ({reason.strerror}): name its authority in SSL_CERT_FILE")
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return OutOfReach(f"nobody answers at {self.url} ({_words(reason)}): is the gateway running?")
+            return OutOfReach(f"nobody answers at {self.url} ({_message(reason)}): is the gateway running?")
         if isinstance(error, httpx2.TimeoutException):
             return OutOfReach(f"{self.url} did not answer in time: what was asked may have been done all the same")
-        return OutOfReach(f"the connection to {self.url} broke ({_words(reason)}): try again")
+        return OutOfReach(f"the connection to {self.url} broke ({_message(reason)}): try again")
 
-    def _answer(self, method: str, where: str, body: object, query: Json | None, wait: float) -> httpx2.Response:
+    def _answer(self, method: str, resource: str, body: object, query: Json | None, wait: float) -> httpx2.Response:
         try:
             return self.http.request(
                 method,
-                where,
+                resource,
                 content=None if body is None else json.dumps(body, separators=(",", ":")),
                 headers=None if body is None else _JSON,
                 params=_given(query or {}),
@@ -144,7 +144,7 @@ class Api:
 
 
 def _given(query: Json) -> dict[str, Any]:
-    """Leave out what was not asked for; the API spells true and false like JSON."""
+    """Return the query without parameters that are not set; the API spells true and false like JSON."""
     return {
         key: str(value).lower() if isinstance(value, bool) else value
         for key, value in query.items()
@@ -171,7 +171,7 @@ def _stranger(url: str) -> Refused:
 
 
 def refusal(answer: httpx2.Response) -> Refused:
-    """Say what the API objected to; the body must have been read."""
+    """Return the failure for an error response; its body must have been read."""
     if answer.is_redirect:
         to = answer.headers.get("location", "elsewhere")
         return Refused(f"{answer.url} leads to {to}: give the gateway's own address with --url", answer.status_code)
@@ -180,7 +180,7 @@ def refusal(answer: httpx2.Response) -> Refused:
 
 
 def _reason(error: BaseException) -> BaseException:
-    """Find what the operating system or TLS said, where they did."""
+    """Return the first cause from the operating system or TLS that has a message, else the error itself."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -189,6 +189,6 @@ def _reason(error: BaseException) -> BaseException:
     return error
 
 
-def _words(reason: BaseException) -> str:
-    said = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-    return clean(said.lower()) or type(reason).__name__
+def _message(reason: BaseException) -> str:
+    text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+    return clean(text.lower()) or type(reason).__name__

@@ -1,4 +1,4 @@
-"""Where the API of this machine's gateway is, when nobody says it."""
+"""The default URL of the API: that of this machine's gateway."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from voltgate.client.failure import Refused
 HERE = "http://127.0.0.1:8000"
 
 
-def place_of(config: Path | None) -> str:
-    """Give the URL of the API: by `listen.http` of the configuration that was named, else the usual one.
+def api_url_of(config: Path | None) -> str:
+    """Return the URL of the API: from `listen.http` of the configuration that was named, else the default one.
 
     Raises Refused.
     """
     if config is None:
         return HERE
-    from voltgate.config import ConfigErrors, read  # noqa: PLC0415 - only who needs it waits for it
+    from voltgate.config import ConfigErrors, read  # noqa: PLC0415 - imported only if needed
 
     try:
         address = read(config, os.environ).config.listen.http_address
@@ -30,7 +30,7 @@ def place_of(config: Path | None) -> str:
 
 
 def _reachable(host: str) -> str:
-    """Give an address that leads to a listener; a wildcard is every address of this machine."""
+    """Return an address to connect to for a listener's host; a wildcard stands for every address of this machine."""
     try:
         ip = ip_address(host)
     except ValueError:

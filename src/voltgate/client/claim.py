@@ -1,4 +1,4 @@
-"""Claiming stations: a list that a backend sends becomes its claims."""
+"""The command `claim`: replaces or changes the list of stations that a backend claims."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ from voltgate.client.terminal_text import clean, counted, moment
 from voltgate.client.views import all_backends
 
 SSH = "SSH_CONNECTION"
-"""Where sshd says who is connected: address and port there, address and port here."""
+"""The variable in which sshd names the connection: client address and port, server address and port."""
 _STDIN = "standard input"
 _SHOWN = 10
 MOST = 250_000
-"""Stations that the API takes in one call."""
+"""Stations that the API accepts in one call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Where the stations of a list find their backend: URLs, an address with the usual ports, or where it was."""
+class BackendAddress:
+    """The address of the backend that a list is for: URLs, an IP with the configured ports, or unchanged."""
 
     url: str | None = None
     soap_url: str | None = None
     ip: str | None = None
 
     def as_dict(self) -> Json:
-        """Give the keys of the API that say so."""
-        said = {"url": self.url, "soap_url": self.soap_url, "ip": self.ip}
-        return {key: place for key, place in said.items() if place is not None}
+        """Return the keys of the API's body for it."""
+        keys = {"url": self.url, "soap_url": self.soap_url, "ip": self.ip}
+        return {key: value for key, value in keys.items() if value is not None}
 
 
-def where(url: str | None, soap_url: str | None, ip: str | None, *, from_ssh: bool) -> Where:
-    """Read where a backend is from now on. Raises Refused."""
+def new_address(url: str | None, soap_url: str | None, ip: str | None, *, from_ssh: bool) -> BackendAddress:
+    """Return the new address of a backend, from the command's options. Raises Refused."""
     if from_ssh:
-        return Where(ip=ip_of_ssh(os.environ))
-    return Where(url, soap_url, None if ip is None else sound_ip(ip))
+        return BackendAddress(ip=ip_of_ssh(os.environ))
+    return BackendAddress(url, soap_url, None if ip is None else sound_ip(ip))
 
 
-def run_list(api: Api, backend: str, where: Where, force: bool, as_json: bool) -> None:
+def run_list(api: Api, backend: str, address: BackendAddress, force: bool, as_json: bool) -> None:
     """Claim the list on standard input."""
     stations = read_list(_standard_input(), _STDIN)
-    report(replace(api, backend, stations, where, force), as_json)
+    report(replace(api, backend, stations, address, force), as_json)
 
 
-def run_change(api: Api, backend: str, how: Literal["add", "remove"], where: Where, as_json: bool) -> None:
-    """Add the stations on standard input, or take them away."""
+def run_change(api: Api, backend: str, how: Literal["add", "remove"], address: BackendAddress, as_json: bool) -> None:
+    """Add the stations on standard input, or remove them."""
     stations = read_list(_standard_input(), _STDIN)
     if not stations:
         raise Refused(f"there is no station in {_STDIN}: nothing was changed")
-    report(change(api, backend, how, stations, where), as_json)
+    report(change(api, backend, how, stations, address), as_json)
 
 
 def run_hosts(api: Api, file: str, force: bool, as_json: bool) -> None:
-    """Claim what a hosts file says, `-` being standard input; the JSON is a line for each backend."""
+    """Claim the stations of a hosts file, `-` being standard input; the JSON is a line for each backend."""
     if file == "-":
         lines, name = read_hosts(_standard_input(), _STDIN), _STDIN
     else:
@@ -89,7 +89,7 @@ def _text_of(file: Path) -> str:
 
 
 def ip_of_ssh(environ: Mapping[str, str]) -> str:
-    """Give the address from which somebody came by ssh. Raises Refused."""
+    """Return the client address of the ssh connection. Raises Refused."""
     ip = ip_of(environ.get(SSH, "").partition(" ")[0])
     if ip is None:
         raise Refused(f"--ip-from-ssh wants to be run by sshd, which says in {SSH} who is connected: give --ip")
@@ -97,17 +97,17 @@ def ip_of_ssh(environ: Mapping[str, str]) -> str:
 
 
 def sound_ip(text: str) -> str:
-    """Give an address in its one spelling. Raises Refused."""
+    """Return an address in its canonical spelling. Raises Refused."""
     ip = ip_of(text)
     if ip is None:
         raise Refused(f'"{clean(text)}" is no IP address: give one like 192.0.2.7, or a whole URL by --url')
     return ip
 
 
-def replace(api: Api, backend: str, stations: list[str], where: Where, force: bool) -> Json:
-    """Make a list the whole of what a backend claims. Raises Refused, with what to do when it shrank too much."""
+def replace(api: Api, backend: str, stations: list[str], address: BackendAddress, force: bool) -> Json:
+    """Replace the list that a backend claims. Raises Refused, with what to do if it shrank too much."""
     _bounded(stations)
-    body = {"stations": stations, **where.as_dict()}
+    body = {"stations": stations, **address.as_dict()}
     query = {"force": True} if force else {}
     try:
         answer: Json = api.ask("PUT", path("backends", backend, "stations"), body, query=query, wait=LONG)
@@ -118,12 +118,12 @@ def replace(api: Api, backend: str, stations: list[str], where: Where, force: bo
 
 def _bounded(stations: list[str]) -> None:
     if len(stations) > MOST:
-        said = f"the list holds {counted(len(stations), 'station')}, and one call takes {MOST:,}"
-        raise Refused(f"{said}: claim the first ones so, and the others by --add")
+        excess = f"the list holds {counted(len(stations), 'station')}, and one call takes {MOST:,}"
+        raise Refused(f"{excess}: claim the first ones so, and the others by --add")
 
 
 def _shrunk(refused: Refused) -> Refused:
-    """Say of a list that lost too much how to insist; other refusals stay as they are."""
+    """Return the refusal of a list that shrank too much with how to force it; other refusals unchanged."""
     now, before = refused.members.get("stations"), refused.members.get("before")
     if not isinstance(now, int) or not isinstance(before, int):
         return refused
@@ -131,29 +131,29 @@ def _shrunk(refused: Refused) -> Refused:
     return Refused(f"{lost}; if that is meant, say so with --force", refused.status)
 
 
-def change(api: Api, backend: str, how: Literal["add", "remove"], stations: list[str], where: Where) -> Json:
-    """Add stations to what a backend claims, or take some away."""
+def change(api: Api, backend: str, how: Literal["add", "remove"], stations: list[str], address: BackendAddress) -> Json:
+    """Add stations to the list that a backend claims, or remove them from it."""
     _bounded(stations)
     answer: Json = api.ask(
-        "PATCH", path("backends", backend, "stations"), {how: stations, **where.as_dict()}, wait=LONG
+        "PATCH", path("backends", backend, "stations"), {how: stations, **address.as_dict()}, wait=LONG
     )
     return answer
 
 
 def report(answer: Json, as_json: bool) -> None:
-    """Print what came of a list: how many stations, what changed, and who else claims some of them."""
+    """Print the result of a list: the number of stations, what changed, and which other backends claim some of them."""
     if as_json:
         print_json(answer)
         return
-    typer.echo(clean(_said(answer)))
+    typer.echo(clean(_summary(answer)))
     for line in _conflicts(answer):
         remark(line)
 
 
-def _said(answer: Json) -> str:
+def _summary(answer: Json) -> str:
     changes = f"{answer.get('added', 0):,} added, {answer.get('removed', 0):,} removed"
-    places = [str(answer[key]) for key in ("url", "soap_url") if answer.get(key)]
-    at = f"; at {' and '.join(places)}" if places else ""
+    urls = [str(answer[key]) for key in ("url", "soap_url") if answer.get(key)]
+    at = f"; at {' and '.join(urls)}" if urls else ""
     return f"{answer.get('backend')} claims {counted(answer.get('stations', 0), 'station')}: {changes}{at}"
 
 
@@ -169,16 +169,16 @@ def _conflicts(answer: Json) -> Iterator[str]:
 
 
 def claim_hosts(api: Api, lines: list[HostLine], name: str, force: bool) -> Iterator[Json]:
-    """Claim the stations of a hosts file, each for the backend at its address; gives the API's answers, one a backend.
+    """Claim the stations of a hosts file, each for the backend at its address; yield the API's answers, one a backend.
 
-    Raises Refused before anything is changed when an address is no backend's. A list that is refused leaves those of
-    the backends before it claimed, and says so.
+    Raises Refused before anything is changed if an address is no backend's. If a list is refused, those of the
+    backends before it stay claimed, and the message says so.
     """
     lists = _by_backend(lines, addresses(all_backends(api)["items"]), name)
     done: list[str] = []
     for backend, stations in lists.items():
         try:
-            yield replace(api, backend, stations, Where(), force)
+            yield replace(api, backend, stations, BackendAddress(), force)
         except Failure as failure:
             raise _halfway(failure, backend, done) from None
         done.append(backend)
@@ -190,7 +190,7 @@ def _halfway(failure: Failure, backend: str, done: list[str]) -> Failure:
 
 
 def addresses(backends: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Say which backends are at which IP: where they claimed to be, else where the configuration says."""
+    """Return the names of the backends at each IP: by the claimed address, else by the configured one."""
     found: dict[str, list[str]] = {}
     for backend in backends:
         urls = [backend["claimed_url"]] if backend.get("claimed_url") else [backend.get("url"), backend.get("soap_url")]
@@ -203,22 +203,24 @@ def _ip(url: str | None) -> str | None:
     return ip_of(urlsplit(url or "").hostname or "")
 
 
-def _by_backend(lines: list[HostLine], known: Mapping[str, list[str]], name: str) -> dict[str, list[str]]:
+def _by_backend(lines: list[HostLine], names_by_ip: Mapping[str, list[str]], name: str) -> dict[str, list[str]]:
     by_ip: dict[str, list[HostLine]] = {}
     for line in lines:
         by_ip.setdefault(line.ip, []).append(line)
-    wrong = [f"{numbers(of)}: {_objection(ip, known)}" for ip, of in by_ip.items() if len(known.get(ip, [])) != 1]
+    wrong = [
+        f"{numbers(of)}: {_objection(ip, names_by_ip)}" for ip, of in by_ip.items() if len(names_by_ip.get(ip, [])) != 1
+    ]
     if wrong:
         raise Refused(several(name, wrong))
     lists: dict[str, list[str]] = {}
     for ip, of in by_ip.items():
-        lists.setdefault(known[ip][0], []).extend(line.identity for line in of)
+        lists.setdefault(names_by_ip[ip][0], []).extend(line.identity for line in of)
     return lists
 
 
-def _objection(ip: str, known: Mapping[str, list[str]]) -> str:
-    if ip in known:
-        return f"{ip} is the address of {' and of '.join(known[ip])}: claim for each by --backend"
+def _objection(ip: str, names_by_ip: Mapping[str, list[str]]) -> str:
+    if ip in names_by_ip:
+        return f"{ip} is the address of {' and of '.join(names_by_ip[ip])}: claim for each by --backend"
     return f"{ip} is the address of no backend"
 
 

@@ -1,4 +1,4 @@
-"""The clients' commands: what the API knows and does, from a terminal or a script."""
+"""The commands that use the API, from a terminal or a script."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ Sort = Annotated[str | None, typer.Option(metavar="KEY", help="identity, since o
 
 @contextlib.contextmanager
 def _asking(url: str | None, token_file: Path | None, config: Path | None) -> Iterator[Api]:
-    """Give the API; whatever goes wrong ends in a sentence and an exit code."""
+    """Yield the API; every failure ends in a sentence on standard error and an exit code."""
     from voltgate.client.api import connect  # noqa: PLC0415 - `voltgate --help` needs no HTTP client
-    from voltgate.client.api_url import place_of  # noqa: PLC0415
+    from voltgate.client.api_url import api_url_of  # noqa: PLC0415
 
-    with _in_sentences(), connect(url or place_of(config), token_file, config) as api:
+    with _in_sentences(), connect(url or api_url_of(config), token_file, config) as api:
         yield api
 
 
@@ -221,11 +221,11 @@ def claim(
         if hosts is not None:
             claiming.run_hosts(api, hosts, force, as_json)
             return
-        where = claiming.where(url, soap_url, ip, from_ssh=ip_from_ssh)
+        address = claiming.new_address(url, soap_url, ip, from_ssh=ip_from_ssh)
         if add or remove:
-            claiming.run_change(api, str(backend), "add" if add else "remove", where, as_json)
+            claiming.run_change(api, str(backend), "add" if add else "remove", address, as_json)
         else:
-            claiming.run_list(api, str(backend), where, force, as_json)
+            claiming.run_list(api, str(backend), address, force, as_json)
 
 
 def _one_of(what: str, given: dict[str, bool]) -> None:

@@ -11,7 +11,7 @@ from voltgate.client.failure import Refused
 from voltgate.client.terminal_text import clean, counted, listed
 
 LARGEST = 32 * 1024 * 1024
-"""Bytes of a list: what the API takes."""
+"""Bytes of a list that the API accepts."""
 _SHOWN = 5
 
 
@@ -25,7 +25,7 @@ class HostLine:
 
 
 def read_text(file: BinaryIO, name: str) -> str:
-    """Read a list whole. Raises Refused for what is too large or no UTF-8."""
+    """Return the whole text of a list. Raises Refused if it is too large or not UTF-8."""
     data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise Refused(f"{name} is larger than {LARGEST // 1024 // 1024} MB: that is no list of stations")
@@ -37,7 +37,7 @@ def read_text(file: BinaryIO, name: str) -> str:
 
 
 def read_list(text: str, name: str) -> list[str]:
-    """Read one identity a line, each once, in order. Raises Refused for lines of a hosts file."""
+    """Return the identities, one a line, each once, in order. Raises Refused for lines of a hosts file."""
     identities: dict[str, None] = {}
     for number, line in _lines(text):
         first, *rest = line.split(maxsplit=1)
@@ -48,7 +48,7 @@ def read_list(text: str, name: str) -> list[str]:
 
 
 def read_hosts(text: str, name: str) -> list[HostLine]:
-    """Read lines `<IP> <identity>`. Raises Refused with the numbers of all lines that are not, or disagree."""
+    """Return lines `<IP> <identity>`. Raises Refused with the numbers of all lines that are not, or that conflict."""
     found: dict[str, HostLine] = {}
     wrong: list[str] = []
     for number, line in _lines(text):
@@ -57,22 +57,22 @@ def read_hosts(text: str, name: str) -> list[HostLine]:
         if ip is None or not rest:
             wrong.append(f'line {number}: "{clean(line[:80])}" is not an IP address and an identity')
             continue
-        known = found.setdefault(rest[0], HostLine(number, ip, rest[0]))
-        if known.ip != ip:
-            wrong.append(f'line {number}: "{clean(rest[0])}" belongs to {known.ip} already on line {known.number}')
+        earlier = found.setdefault(rest[0], HostLine(number, ip, rest[0]))
+        if earlier.ip != ip:
+            wrong.append(f'line {number}: "{clean(rest[0])}" belongs to {earlier.ip} already on line {earlier.number}')
     if wrong:
         raise Refused(several(name, wrong))
     return list(found.values())
 
 
 def several(name: str, wrong: list[str]) -> str:
-    """Say what is wrong with a few lines of a file, and how many more there are."""
+    """Return a message with the first few mistakes of a file, and how many more there are."""
     more = [f"{counted(len(wrong) - _SHOWN, 'more line')} like these"] if len(wrong) > _SHOWN else []
     return f"{name}: {'; '.join([*wrong[:_SHOWN], *more])}. Nothing was changed"
 
 
 def ip_of(text: str) -> str | None:
-    """Give an IP address in its one spelling, IPv4 also where it was mapped into IPv6; None: it is none."""
+    """Return an IP address in its canonical spelling, IPv4 also if it was mapped into IPv6; None if it is not one."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -82,22 +82,22 @@ def ip_of(text: str) -> str | None:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Give the lines that say something, with their numbers: `#` at the start or behind a blank begins a comment."""
+    """Yield the lines that are not empty, with their numbers; `#` at the start or after a blank begins a comment."""
     for number, line in enumerate(text.split("\n"), 1):
-        said = _without_comment(line).strip()
-        if said:
-            yield number, said
+        content = _without_comment(line).strip()
+        if content:
+            yield number, content
 
 
 def _without_comment(line: str) -> str:
     if "#" not in line:
         return line
-    places = (place for place, letter in enumerate(line) if letter == "#" and line[max(place - 1, 0)] in "# \t")
-    return line[: next(places, None)]
+    comments = (index for index, letter in enumerate(line) if letter == "#" and line[max(index - 1, 0)] in "# \t")
+    return line[: next(comments, None)]
 
 
 def numbers(lines: Iterable[HostLine]) -> str:
-    """Name lines by number: "line 3", "lines 3, 4 and 5"."""
+    """Return line numbers as text: "line 3", "lines 3, 4 and 5"."""
     found = [str(line.number) for line in lines]
     shown = [*found[:_SHOWN], f"{len(found) - _SHOWN:,} more"] if len(found) > _SHOWN + 1 else found
     return f"line{'' if len(found) == 1 else 's'} {listed(shown)}"

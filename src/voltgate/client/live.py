@@ -13,7 +13,7 @@ from voltgate.client.stream import Stream
 from voltgate.client.terminal_text import clean, clock, compact, word
 
 _SHORT = 160
-"""Characters of a payload that are shown, unless all are asked for."""
+"""Characters of a payload that are shown without `--full`."""
 _ARROWS = {
     "from_station": "station →",
     "to_station": "→ station",
@@ -21,7 +21,7 @@ _ARROWS = {
     "to_backend": "→ {}",
 }
 _ON_BEHALF = {"from_station": "answered by {}", "to_station": "asked by {}"}
-"""Who is behind a message on the station's own connection."""
+"""How the backend of a message on the station's own connection is shown, by direction."""
 
 
 def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
@@ -40,7 +40,7 @@ def _lost(data: Mapping[str, Any]) -> str:
 
 
 def message_line(message: Mapping[str, Any], longest: int | None) -> str:
-    """Write one message with its answer on one line; payloads are cut behind `longest` characters."""
+    """Return one message with its answer as one line; payloads are cut after `longest` characters."""
     parts = [
         clock(message.get("at")),
         word(message.get("station")),
@@ -101,6 +101,6 @@ def _forgotten(data: Mapping[str, Any]) -> str:
 
 
 def event_line(event: Mapping[str, Any], kind: str) -> str:
-    """Write one event on one line: when, what, and its fields."""
+    """Return one event as one line: time, kind, and its fields."""
     fields = (f"{key}={word(value)}" for key, value in event.items() if key not in {"id", "at", "kind"} and value != "")
     return "  ".join([clock(event.get("at")), word(event.get("kind") or kind), " ".join(fields)]).rstrip()

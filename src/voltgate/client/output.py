@@ -1,4 +1,4 @@
-"""What the commands print: lists and single things as tables, or as the JSON that the API gave."""
+"""The output of the commands: lists and single items as tables, or as the JSON that the API returned."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def print_json(document: object) -> None:
 
 
 def remark(text: str) -> None:
-    """Say something beside the output, to the person who looks on."""
+    """Print a remark for a person, on standard error."""
     typer.echo(text, err=True)
 
 
 def print_page(page: Json, columns: Sequence[Column], noun: str, as_json: bool) -> None:
-    """Print a list, and say how much of it this is."""
+    """Print a page of a list, and how much of the list it is."""
     if as_json:
         print_json(page)
         return
@@ -41,15 +41,15 @@ def print_page(page: Json, columns: Sequence[Column], noun: str, as_json: bool) 
 
 
 def print_facts(facts: Mapping[str, str | None]) -> None:
-    """Print what is known of one thing, a line each; what is not known is left out."""
-    known = {name: said for name, said in facts.items() if said}
-    width = max(map(len, known), default=0)
-    for name, said in known.items():
-        typer.echo(f"{name.ljust(width)}  {said}")
+    """Print the fields of one item, a line each; empty ones are left out."""
+    present = {name: value for name, value in facts.items() if value}
+    width = max(map(len, present), default=0)
+    for name, value in present.items():
+        typer.echo(f"{name.ljust(width)}  {value}")
 
 
 def tally(counts: object) -> str:
-    """Write counters by name, those at 0 left out: "results 4, errors 1"."""
+    """Return counters by name, those at 0 left out: "results 4, errors 1"."""
     if not isinstance(counts, Mapping):
         return ""
     return ", ".join(f"{word(name)} {count:,}" for name, count in counts.items() if count)

@@ -22,7 +22,7 @@ _ADVICE: Mapping[int, str] = {
 
 
 def members(body: bytes) -> Mapping[str, Any]:
-    """Read a problem document; of anything else there are none."""
+    """Return the members of a problem document; none for any other body."""
     try:
         document = json.loads(body)
     except ValueError:
@@ -31,7 +31,7 @@ def members(body: bytes) -> Mapping[str, Any]:
 
 
 def sentence(status: int, document: Mapping[str, Any]) -> str:
-    """Say what was wrong, and what to do where the status tells."""
+    """Return what was wrong as a sentence, with what to do where the status implies it."""
     what = "; ".join([_what(status, document), *_errors(document.get("errors")), *_more(document)])
     advice = _ADVICE.get(status)
     return clean(f"{what}; {advice}" if advice else what)[:_LONGEST]
@@ -45,12 +45,12 @@ def _what(status: int, document: Mapping[str, Any]) -> str:
 
 
 def _is_phrase(title: str) -> bool:
-    """Tell whether a title says no more than the HTTP status does."""
+    """Return whether a title says no more than the HTTP status does."""
     return title in responses.values() or title in {"Content Too Large", "Unprocessable Content"}
 
 
 def _more(document: Mapping[str, Any]) -> Iterator[str]:
-    """Say what only calls have: OCPP's word for what is wrong with it, and whether the station got it."""
+    """Yield what only problems of calls have: the OCPP error code, and whether the station got the call."""
     if "code" in document:
         yield f"{document['code']}"
     if isinstance(document.get("sent"), bool):

@@ -1,4 +1,4 @@
-"""Sending a call to a charger, and printing what it really answers."""
+"""The command `send`: makes a call to a station and prints its answer."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from voltgate.client.output import print_json, remark
 from voltgate.client.terminal_text import clean, compact
 
 LARGEST = 1024 * 1024
-"""Bytes of a payload: what the API takes."""
+"""Bytes of a payload that the API accepts."""
 _MARGIN = 15.0
-"""Seconds that the gateway may take beside the charger."""
+"""Seconds that the gateway may take in addition to the station."""
 
 
 def payload_of(text: str) -> dict[str, Any]:
-    """Read the payload of a call. Raises Refused."""
+    """Return the payload of a call. Raises Refused."""
     try:
         payload = json.loads(text or "{}", parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -34,7 +34,7 @@ def _no_number(word: str) -> float:
 
 
 def read_payload(file: BinaryIO) -> str:
-    """Read the text of a payload. Raises Refused."""
+    """Return the text of a payload. Raises Refused."""
     data = file.read(LARGEST + 1)
     try:
         text = data.decode()
@@ -46,14 +46,14 @@ def read_payload(file: BinaryIO) -> str:
 
 
 def send(api: Api, station: str, action: str, payload: dict[str, Any], timeout: float, check: bool) -> dict[str, Any]:
-    """Make a call and give the API's answer; `timeout` is what the charger may take, in seconds."""
+    """Make a call and return the API's answer; `timeout` is what the station may take, in seconds."""
     body = {"action": action, "payload": payload, "timeout": timeout, "check": check}
     answer: dict[str, Any] = api.ask("POST", path("stations", station, "calls"), body, wait=timeout + _MARGIN)
     return answer
 
 
 def report(answer: dict[str, Any], as_json: bool) -> None:
-    """Print what the charger answered. Raises Refused when that was an error."""
+    """Print what the station answered. Raises Refused if that was an error."""
     if as_json:
         print_json(answer)
     error = answer.get("error")
@@ -65,6 +65,6 @@ def report(answer: dict[str, Any], as_json: bool) -> None:
 
 
 def _error(answer: dict[str, Any], error: dict[str, Any]) -> str:
-    said = [str(error.get("code")), str(error.get("description") or ""), compact(error.get("details") or "")]
-    words = " ".join(part for part in said if part not in {"", '""'})
-    return clean(f"{answer.get('station')} answered {answer.get('action')} with the error {words}")
+    parts = [str(error.get("code")), str(error.get("description") or ""), compact(error.get("details") or "")]
+    text = " ".join(part for part in parts if part not in {"", '""'})
+    return clean(f"{answer.get('station')} answered {answer.get('action')} with the error {text}")

@@ -1,4 +1,4 @@
-"""A stream of server-sent events that outlives connections: it comes back, and goes on where it was."""
+"""A stream of server-sent events that reconnects and resumes after the last event it received."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from voltgate.client.api import CONNECT, Api, refusal
 from voltgate.client.failure import OutOfReach, Refused
 
 SILENCE = 45.0
-"""Seconds without a byte after which a stream is dead: the gateway says something every 15."""
+"""Seconds without a byte after which a connection is given up: the gateway sends a comment every 15."""
 _SOON, _LATE = 0.5, 10.0
-"""Seconds before the first and before a later try to come back."""
+"""Seconds before the first and before each later attempt to reconnect."""
 _LARGEST = 32 * 1024 * 1024
-"""Bytes of one event: a message and its answer, each as large as a gateway may let them be."""
+"""Bytes of one event: a message and its answer, each as large as a gateway may allow."""
 _TOO_MANY, _OUR_FAULT = 429, 500
 
 
@@ -27,7 +27,7 @@ Query = Mapping[str, str | list[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of a stream: its kind, its number ("" where there is none), and what it says."""
+    """One event of a stream: its kind, its number ("" without one), and its data."""
 
     kind: str
     id: str
@@ -35,18 +35,18 @@ class Event:
 
 
 class Stream:
-    """The events at one path. Following ends only by Refused, or by OutOfReach when the first try fails."""
+    """The events at one path. `follow` ends only by Refused, or by OutOfReach if the first attempt fails."""
 
-    def __init__(self, api: Api, where: str, query: Query, *, after: str = "") -> None:
+    def __init__(self, api: Api, resource: str, query: Query, *, after: str = "") -> None:
         self._api = api
-        self._where = where
+        self._resource = resource
         self._query = {key: value for key, value in query.items() if value is not None}
         self._last = after
         self._wait = _SOON
         self._met = False
 
     def follow(self, remark: Callable[[str], None]) -> Iterator[Event]:
-        """Give every event, and tell `remark` of those that cannot be read, and when the connection was lost."""
+        """Yield every event; call `remark` for events that cannot be read and when the connection is lost."""
         while True:
             try:
                 yield from self._once(remark)
@@ -63,11 +63,11 @@ class Stream:
             self._wait = min(self._wait * 2, _LATE)
 
     def _once(self, remark: Callable[[str], None]) -> Iterator[Event]:
-        """Give the events of one connection, to its end."""
+        """Yield the events of one connection, to its end."""
         headers = {"last-event-id": self._last} if self._last else {}
         timeout = httpx2.Timeout(SILENCE, connect=CONNECT)
         with self._api.http.sse(
-            self._where, params=self._query, headers=headers, timeout=timeout, max_event_size=_LARGEST
+            self._resource, params=self._query, headers=headers, timeout=timeout, max_event_size=_LARGEST
         ) as source:
             self._admit(source.response)
             for event in source:
@@ -82,7 +82,7 @@ class Stream:
                     yield Event(event.event, event.id, data)
 
     def _admit(self, answer: httpx2.Response) -> None:
-        """Go on with an answer that is a stream. Raises Refused; OutOfReach when it may be one later."""
+        """Check that a response is a stream. Raises Refused; OutOfReach if a later attempt may succeed."""
         if not answer.is_success:
             answer.read()
             refused = refusal(answer)

@@ -14,7 +14,7 @@ from voltgate.client.terminal_text import word
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its heading, where its value stands in an item (dots lead inside), and how the value is written."""
+    """One column: its heading, the key of its value in an item (dots separate nested keys), and its formatter."""
 
     heading: str
     key: str
@@ -23,7 +23,7 @@ class Column:
 
 
 def rows(columns: Sequence[Column], items: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """Give the cells of a table."""
+    """Return the cells of a table."""
     return [[column.write(_at(item, column.key)) for column in columns] for item in items]
 
 
@@ -34,11 +34,11 @@ def _at(item: Any, key: str) -> object:
 
 
 def show(columns: Sequence[Column], items: Iterable[Mapping[str, Any]]) -> None:
-    """Print a table, without columns in which nothing stands."""
+    """Print a table, without columns that are empty."""
     cells = rows(columns, items)
-    filled = [place for place in range(len(columns)) if not cells or any(row[place] for row in cells)]
-    kept = [columns[place] for place in filled]
-    cells = [[row[place] for place in filled] for row in cells]
+    filled = [index for index in range(len(columns)) if not cells or any(row[index] for row in cells)]
+    kept = [columns[index] for index in filled]
+    cells = [[row[index] for index in filled] for row in cells]
     (_draw if sys.stdout.isatty() else _align)(kept, cells)
 
 
@@ -58,7 +58,7 @@ def _draw(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
 
 def _align(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
     lines = [[column.heading for column in columns], *cells]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         parts = map(_aligned, columns, line, widths)
         typer.echo("  ".join(parts).rstrip())

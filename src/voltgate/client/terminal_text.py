@@ -1,4 +1,4 @@
-"""Words for a terminal: what chargers and backends wrote, without what a terminal would obey."""
+"""Text for a terminal: what stations and backends wrote, without control sequences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def clean(text: str) -> str:
-    """Give `text` with what does not print written out: nobody's identity moves the cursor or changes a colour."""
+    """Return `text` with characters that do not print escaped: no identity moves the cursor or changes a colour."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else _written(letter) for letter in text)
@@ -20,7 +20,7 @@ def _written(letter: str) -> str:
 
 
 def word(value: object) -> str:
-    """Give a value of a JSON document as a cell of a table: nothing for null, yes and no, lists with commas."""
+    """Return a JSON value as a cell of a table: "" for null, yes and no for booleans, lists with commas."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -33,18 +33,18 @@ def word(value: object) -> str:
 
 
 def compact(value: Any) -> str:
-    """Write JSON on one line, for people."""
+    """Return JSON on one line, for people."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def moment(value: object) -> str:
-    """Give an RFC 3339 time as local date and time, as people read it; what is no time, as it is."""
+    """Return an RFC 3339 time as local date and time; a value that is no time, unchanged."""
     at = _read(value)
     return word(value) if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def clock(value: object) -> str:
-    """Give an RFC 3339 time as local time of day with milliseconds; what is no time, as it is."""
+    """Return an RFC 3339 time as local time of day with milliseconds; a value that is no time, unchanged."""
     at = _read(value)
     return word(value) if at is None else at.astimezone().strftime("%H:%M:%S.%f")[:-3]
 
@@ -57,11 +57,11 @@ def _read(value: object) -> datetime | None:
 
 
 def counted(number: int, noun: str) -> str:
-    """Say how many: "1 station", "2,000 stations"."""
+    """Return a number with its noun: "1 station", "2,000 stations"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def listed(parts: Iterable[str]) -> str:
-    """Join what is said of several things: "a, b and c"."""
+    """Return the parts joined: "a, b and c"."""
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last

@@ -1,4 +1,4 @@
-"""`voltgate token`: makes a token for the API, and the lines of the configuration that let it in."""
+"""`voltgate token`: makes a token for the API, and the lines of the configuration that admit it."""
 
 from __future__ import annotations
 

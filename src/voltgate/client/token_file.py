@@ -12,17 +12,17 @@ from voltgate.client.failure import Refused
 
 VARIABLE = "VOLTGATE_TOKEN"
 LOCAL = "admin-token"
-"""The file beside the database in which a gateway leaves the token of its first administrator."""
+"""The file beside the database in which a gateway stores the token of its first administrator."""
 _LARGEST = 4096
 
 
 def local_token(config: Path | None) -> str | None:
-    """Give the token of this machine's gateway: its `admin_token`, else the one it made beside its database.
+    """Return the token of this machine's gateway: its `admin_token`, else the one it made beside its database.
 
-    None when there is none to be read, or when the configuration knows other callers. It is read as `voltgate check`
-    does, at `config` or where it is found. Raises ConfigErrors.
+    None if there is none to be read, or if the configuration has other tokens. It is read as by `voltgate check`, at
+    `config` or where it is found. Raises ConfigErrors.
     """
-    from voltgate.app.database import address_of  # noqa: PLC0415 - only who needs it waits for it
+    from voltgate.app.database import address_of  # noqa: PLC0415 - imported only if needed
     from voltgate.config import read  # noqa: PLC0415
     from voltgate.store.address import SQLITE  # noqa: PLC0415
 
@@ -35,14 +35,14 @@ def local_token(config: Path | None) -> str | None:
     file = Path(str(address.database)).parent / LOCAL
     try:
         return _first_line(file)
-    except OSError:  # it is not there, or not for this user
+    except OSError:  # it does not exist, or this user may not read it
         return None
 
 
 def token_for(url: str, file: Path | None, config: Path | None, environ: Mapping[str, str]) -> str | None:
-    """Choose the token for the API at `url`: of `file`, else of the environment, else of this machine's gateway.
+    """Return the token for the API at `url`: from `file`, else the environment, else this machine's gateway.
 
-    The token of this machine's gateway goes nowhere else. Raises Refused.
+    The token of this machine's gateway is sent to no other host. Raises Refused.
     """
     if file is not None:
         return _given(file)
@@ -65,7 +65,7 @@ def _local(config: Path | None) -> str | None:
 
 
 def is_here(url: str) -> bool:
-    """Tell whether a URL leads to this machine."""
+    """Return whether a URL is of this machine."""
     host = urlsplit(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -1,4 +1,4 @@
-"""What the gateway knows, as people read it: stations, sessions, backends, claims, and those who wait."""
+"""The commands that show stations, sessions, backends, claims and waiting stations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from voltgate.client.table import Column, show
 from voltgate.client.terminal_text import counted, moment, word
 
 MOST_BACKENDS = 100_000
-"""Backends that a list is read of."""
+"""Backends that a list may have at most."""
 
 
 def _legs(legs: object) -> str:
-    """Write the legs of a session in one cell: "billing up, watcher away"."""
+    """Return the legs of a session as one cell: "billing up, watcher away"."""
     return ", ".join(_leg(leg) for leg in legs) if isinstance(legs, list) else ""
 
 
@@ -99,7 +99,7 @@ _TRANSACTION = (
 
 
 def list_stations(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
-    """Print the stations that fit."""
+    """Print the stations that match."""
     page = api.items("stations", offset, limit, **query)
     if not as_json:
         page["items"] = [_without_own_name(station) for station in page["items"]]
@@ -107,7 +107,7 @@ def list_stations(api: Api, offset: int, limit: int, as_json: bool, **query: Any
 
 
 def _without_own_name(station: Json) -> Json:
-    """Leave out a name that is only the identity again."""
+    """Return the station without a name that only repeats the identity."""
     return station | {"name": None} if station.get("name") == station.get("identity") else station
 
 
@@ -124,7 +124,7 @@ def show_station(api: Api, identity: str, as_json: bool) -> None:
 
 
 def list_sessions(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
-    """Print the sessions that fit."""
+    """Print the sessions that match."""
     print_page(api.items("sessions", offset, limit, **query), SESSION, "session", as_json)
 
 
@@ -152,12 +152,12 @@ def list_backends(api: Api, as_json: bool) -> None:
 
 
 def all_backends(api: Api) -> Json:
-    """Read the list of all backends."""
+    """Return the list of all backends."""
     return api.items("backends", 0, MOST_BACKENDS)
 
 
 def show_backend(api: Api, name: str, as_json: bool) -> None:
-    """Print one backend, with what it was told and what it asked."""
+    """Print one backend, with the counters of its calls and commands."""
     backend = api.get(path("backends", name))
     if as_json:
         print_json(backend)
@@ -169,17 +169,17 @@ def show_backend(api: Api, name: str, as_json: bool) -> None:
 
 
 def list_claims(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
-    """Print the claims that fit."""
+    """Print the claims that match."""
     print_page(api.items("claims", offset, limit, **query), CLAIM, "claim", as_json)
 
 
 def list_waiting(api: Api, offset: int, limit: int, as_json: bool) -> None:
-    """Print the stations that wait to be let in."""
+    """Print the stations that wait to be admitted."""
     print_page(api.items("waiting", offset, limit), WAITING, "waiting station", as_json)
 
 
 def accept(api: Api, identity: str, route: str, as_json: bool) -> None:
-    """Let a waiting station in."""
+    """Admit a waiting station."""
     station = api.ask("POST", path("waiting", identity, "accept"), {"route": route})
     if as_json:
         print_json(station)
@@ -188,7 +188,7 @@ def accept(api: Api, identity: str, route: str, as_json: bool) -> None:
 
 
 def dismiss(api: Api, identity: str, as_json: bool) -> None:
-    """Take a station off the list of those who wait."""
+    """Remove a station from the list of waiting ones."""
     api.ask("DELETE", path("waiting", identity))
     if as_json:
         print_json({"dismissed": identity})

@@ -1,4 +1,4 @@
-"""The API: who may use it."""
+"""The API: its tokens and limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class ApiToken(Section):
-    """A bearer token that is let in, by its hash. `voltgate token NAME --role ROLE` makes one."""
+    """An accepted bearer token, by its hash. `voltgate token NAME --role ROLE` makes one."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = Field(
         description="Whose token it is; logs and the audit trail name it."

@@ -1,4 +1,4 @@
-"""What answers stations: one section for each backend."""
+"""Backends: one section for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from voltgate.config.values import (
 )
 
 STATION = "{station}"
-"""What a backend's URL says where the identity goes."""
+"""The placeholder of the identity in a backend's URL."""
 
 _LATER = {"mqtt": "MQTT", "mqtts": "MQTT", "amqp": "AMQP", "amqps": "AMQP"}
 _SECURE = frozenset({"wss", "https"})
@@ -30,7 +30,7 @@ _OURS = frozenset({"host", "upgrade", "connection", "content-length", "transfer-
 
 
 class Retry(Section):
-    """How a lost backend is dialled again: waits that grow by a factor up to a bound, or a written schedule."""
+    """How a lost backend is dialled again: waits that grow by a factor up to a bound, or an explicit schedule."""
 
     first: Seconds = Field(default=1, ge=0.05, le=3600, description="Wait before the first attempt.")
     factor: float = Field(
@@ -70,7 +70,7 @@ class Retry(Section):
 
 
 class StandIn(Section):
-    """How Voltgate answers in the place of a backend that is away."""
+    """How Voltgate answers instead of a backend that is away."""
 
     accept: Literal["known", "all", "none"] = Field(
         default="known",
@@ -87,7 +87,7 @@ class StandIn(Section):
 
 
 class Backend(Section):
-    """One backend: where it is, how to get in, and what to do while it is away."""
+    """One backend: its URL, its credentials, and the behaviour while it is away."""
 
     url: Text = Field(
         description="`ws://` or `wss://`: OCPP-J. `{station}` stands for the identity, percent-encoded; without it the "
@@ -193,12 +193,12 @@ class Backend(Section):
 
     @property
     def scheme(self) -> str:
-        """What picks the carrier: "ws", "wss", "http" or "https"."""
+        """The scheme of its URL, which selects the carrier: "ws", "wss", "http" or "https"."""
         return split_url(self.url).scheme
 
     @property
     def secure(self) -> bool:
-        """Whether it is reached by TLS."""
+        """Whether it is connected to by TLS."""
         return self.scheme in _SECURE or (self.soap_url or "").startswith("https:")
 
     @property
@@ -208,12 +208,12 @@ class Backend(Section):
 
     @property
     def soap_address(self) -> str:
-        """The URL of its SOAP service; "" when it has none."""
+        """The URL of its SOAP service; "" if it has none."""
         return self.url if self.scheme in _SOAP else self.soap_url or ""
 
 
 def template(url: str) -> str:
-    """Give a URL with `{station}` in it, at the end where it had none."""
+    """Return a URL with `{station}`, appended to the path if it had none."""
     if STATION in url:
         return url
     parts = split_url(url)
@@ -221,7 +221,7 @@ def template(url: str) -> str:
 
 
 def dialled(url: str, schemes: tuple[str, ...] = ("ws", "wss", *_SOAP)) -> str:
-    """Check the URL of a backend. Raises ValueError with what is wrong."""
+    """Return the URL of a backend, checked. Raises ValueError with what is wrong."""
     parts = split_url(url)
     if parts.scheme not in schemes:
         raise ValueError(_wrong_scheme(parts.scheme, schemes))

@@ -1,4 +1,4 @@
-"""Limits, waits and habits: the sections that bound what stations and backends may do."""
+"""Limits, time-outs and protocol options: the sections that bound what stations and backends may do."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Protocol(Section):
 
 
 class Shutdown(Section):
-    """How the gateway goes."""
+    """How the gateway shuts down."""
 
     grace: Seconds = Field(default=10, ge=0, le=3600, description="Time for open calls to finish after SIGTERM.")
     spread: Seconds = Field(
@@ -178,7 +178,7 @@ class Directory(Section):
 
 
 class Unknown(Section):
-    """What becomes of a station that no `[[stations]]` entry matches."""
+    """How a station is treated that no `[[stations]]` entry matches."""
 
     policy: Policy = Field(
         default="refuse",

@@ -1,4 +1,4 @@
-"""What only shows when the whole configuration is seen: names that lead nowhere, contradictions, things never used."""
+"""Checks across the whole configuration: names without a section, contradictions, sections that are never used."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from voltgate.config.store import OFF
 from voltgate.config.tokens import TokenGroup
 
 ADMIN = "admin"
-"""Whose token `admin_token` is."""
+"""The name of the caller with `admin_token`."""
 CLAIMANT, CLAIMED = "claimant", "claimed"
-"""What stands in rules for the backend that claims a station, and the route of stations that only a claim admits."""
+"""The name in rules of the backend that claims a station, and the route of stations that only a claim admits."""
 
-_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - looked for, not bound
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Find what is wrong (and, marked as warnings, what is doubtful) across `draft`, in the file's own positions."""
+    """Yield what is wrong (and, marked as warnings, what is doubtful) across `draft`, with positions of the file."""
     for finding in _all(draft):
         yield Finding(draft.original(finding.path), finding.message, finding.warning)
 
@@ -59,11 +59,11 @@ def _all(draft: Draft) -> Iterator[Finding]:
 def _listeners(draft: Draft) -> Iterator[Finding]:
     seen: dict[tuple[str, int], str] = {}
     listen = draft.config.listen
-    places: list[tuple[Path, Listener]] = [
+    listeners: list[tuple[Path, Listener]] = [
         *((("listen", "stations", number), listener) for number, listener in enumerate(listen.stations)),
         *((("listen", "soap", number), listener) for number, listener in enumerate(listen.soap)),
     ]
-    for path, listener in places:
+    for path, listener in listeners:
         address = (listener.host, listener.port)
         if address in seen:
             yield Finding((*path, "url"), f"{listener.url} listens where {seen[address]} does already")
@@ -80,7 +80,7 @@ def _listeners(draft: Draft) -> Iterator[Finding]:
 
 
 def _callback(draft: Draft) -> Iterator[Finding]:
-    """See to it that SOAP backends can be told where they reach their stations."""
+    """Check that SOAP backends can be given a URL at which they call their stations."""
     soap, listeners = draft.config.soap, draft.config.listen.soap
     needed = any(backend.soap_address for backend in draft.config.backends.values())
     if listeners and needed and soap.callback is None and listeners[0].host in _WILDCARDS:
@@ -102,7 +102,7 @@ def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
 
 
 def _pair(path: Path, certificate: File, key: File) -> Iterator[Finding]:
-    """Load a certificate with its key, as the listener will."""
+    """Check a certificate with its key by loading them as the listener will."""
     for name, file in (("certificate", certificate), ("key", key)):
         if (problem := _unreadable(file)) is not None:
             yield Finding((*path, name), problem)
@@ -157,7 +157,7 @@ def _trust(draft: Draft, path: Path, backend: Backend) -> Iterator[Finding]:
     if backend.permit is not None:
         yield from _is_permit(draft, (*path, "permit"), backend.permit)
     for name in backend.stand_in.token_groups:
-        yield from _known(draft, (*path, "stand_in", "token_groups"), "token_groups", name)
+        yield from _exists(draft, (*path, "stand_in", "token_groups"), "token_groups", name)
     if draft.config.store.url == OFF:
         if backend.deliver == "always":
             message = 'needs a database: what a backend is owed must outlive the process, and store.url is "off"'
@@ -200,19 +200,19 @@ def _group(path: Path, group: TokenGroup) -> Iterator[Finding]:
         yield Finding(path, "holds no token: no call will match it", warning=True)
 
 
-def _tokens(draft: Draft, place: Path, rule: Rule) -> Iterator[Finding]:
+def _tokens(draft: Draft, path: Path, rule: Rule) -> Iterator[Finding]:
     for name in rule.token_groups:
-        yield from _known(draft, (*place, "token_groups"), "token_groups", name)
+        yield from _exists(draft, (*path, "token_groups"), "token_groups", name)
     if rule.token_groups and isinstance(rule.tokens, str):
-        yield Finding((*place, "token_groups"), f'has no meaning beside tokens = "{rule.tokens}"')
+        yield Finding((*path, "token_groups"), f'has no meaning beside tokens = "{rule.tokens}"')
     if rule.tokens == ():
-        yield Finding((*place, "tokens"), "is empty: no call will match this rule", warning=not rule.token_groups)
+        yield Finding((*path, "tokens"), "is empty: no call will match this rule", warning=not rule.token_groups)
     for name in rule.authorize:
-        yield from _known(draft, (*place, "authorize"), "backends", name)
+        yield from _exists(draft, (*path, "authorize"), "backends", name)
     if rule.authorize and rule.answer.backends[:1] != rule.authorize[:1]:
-        yield Finding((*place, "authorize"), "must begin with the backend that answers")
+        yield Finding((*path, "authorize"), "must begin with the backend that answers")
     if len(set(rule.authorize)) != len(rule.authorize) or len(rule.authorize) == 1:
-        yield Finding((*place, "authorize"), "names at least two backends, each once")
+        yield Finding((*path, "authorize"), "names at least two backends, each once")
 
 
 # Routes.
@@ -220,21 +220,21 @@ def _tokens(draft: Draft, place: Path, rule: Rule) -> Iterator[Finding]:
 
 def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     for number, rule in enumerate(route.rules):
-        place = (*path, "rules", number)
+        row = (*path, "rules", number)
         for name in rule.answer.backends:
-            yield from _known_backend(draft, (*place, "answer"), name)
+            yield from _backend_exists(draft, (*row, "answer"), name)
         if CLAIMANT in rule.answer.backends and rule.answer.weights:
-            yield Finding((*place, "answer"), f'"{CLAIMANT}" cannot be part of a weighted choice')
+            yield Finding((*row, "answer"), f'"{CLAIMANT}" cannot be part of a weighted choice')
         for name in rule.claimed_by:
-            yield from _known(draft, (*place, "claimed_by"), "backends", name)
+            yield from _exists(draft, (*row, "claimed_by"), "backends", name)
         for name in rule.copies:
-            yield from _known_backend(draft, (*place, "copy"), name)
+            yield from _backend_exists(draft, (*row, "copy"), name)
             if rule.answer.backends == (name,):
-                yield Finding((*place, "copy"), f'"{name}" answers already; a copy would tell it twice')
-        yield from _tokens(draft, place, rule)
+                yield Finding((*row, "copy"), f'"{name}" answers already; a copy would tell it twice')
+        yield from _tokens(draft, row, rule)
         if rule.catches_all and number < len(route.rules) - 1:
-            yield Finding((*place, "answer"), "catches every call: the rules after it are never reached", warning=True)
-    yield from _nobody_commands(draft, path, route)
+            yield Finding((*row, "answer"), "catches every call: the rules after it are never reached", warning=True)
+    yield from _unset_permits(draft, path, route)
     if not any(rule.catches_all for rule in route.rules):
         message = (
             "the last rule must match every call (no actions, stations, tags, tokens or connectors), "
@@ -243,8 +243,8 @@ def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
         yield Finding((*path, "rules"), message)
 
 
-def _nobody_commands(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
-    """Warn where several backends answer and none was said to be the operator's own."""
+def _unset_permits(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Warn if several backends answer and none is given a permit, such as "full" for the operator's own."""
     answering = {rule.answer.backends for rule in route.rules}
     backends = [draft.config.backends.get(name) for names in answering for name in names]
     if len(answering) > 1 and not any(backend is not None and backend.permit for backend in backends):
@@ -255,12 +255,12 @@ def _nobody_commands(draft: Draft, path: Path, route: Route) -> Iterator[Finding
         yield Finding((*path, "rules"), message, warning=True)
 
 
-def _known_backend(draft: Draft, path: Path, name: str) -> Iterator[Finding]:
+def _backend_exists(draft: Draft, path: Path, name: str) -> Iterator[Finding]:
     if name != CLAIMANT:
-        yield from _known(draft, path, "backends", name)
+        yield from _exists(draft, path, "backends", name)
 
 
-def _known(draft: Draft, path: Path, section: str, name: str) -> Iterator[Finding]:
+def _exists(draft: Draft, path: Path, section: str, name: str) -> Iterator[Finding]:
     names = draft.names(section)
     if name not in names:
         what = section.removesuffix("s").replace("_", " ")
@@ -300,7 +300,7 @@ def _route_of(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding
     if entry.route == CLAIMED:
         return
     if entry.route is not None:
-        yield from _known(draft, (*path, "route"), "routes", entry.route)
+        yield from _exists(draft, (*path, "route"), "routes", entry.route)
     elif len(draft.names("routes")) != 1:
         names = ", ".join(draft.names("routes"))
         choice = f"there are several: {names}" if names else "there is none: write [routes.NAME]"
@@ -309,7 +309,7 @@ def _route_of(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding
 
 
 def _covers(draft: Draft, first: StationEntry, later: StationEntry) -> bool:
-    """Tell whether whatever the later entry matches, the first has matched; an exact identity beats any pattern."""
+    """Return whether the first entry matches all that the later one does; an exact identity precedes any pattern."""
     if first.exact or later.exact:
         return bool(first.exact) and _folded(draft, first.exact) == _folded(draft, later.exact)
     return first.match == "*" or _folded(draft, first.match or "") == _folded(draft, later.match or "")
@@ -322,7 +322,7 @@ def _folded(draft: Draft, text: str) -> str:
 def _unknown(draft: Draft) -> Iterator[Finding]:
     unknown = draft.config.unknown
     if unknown.route is not None:
-        yield from _known(draft, ("unknown", "route"), "routes", unknown.route)
+        yield from _exists(draft, ("unknown", "route"), "routes", unknown.route)
         if unknown.policy != "route":
             yield Finding(("unknown", "route"), f'has no meaning with policy = "{unknown.policy}"', warning=True)
     elif unknown.policy == "route" and len(draft.names("routes")) != 1:
@@ -371,7 +371,7 @@ def _admin_token(token: str) -> Iterator[Finding]:
         yield Finding(("admin_token",), "must be one word of ASCII characters: it is sent in an HTTP header")
 
 
-# What nothing leads to.
+# Sections that are never used.
 
 
 def _unused(draft: Draft) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Claims: how backends may say which stations are their own, and what follows."""
+"""Claims: how backends may declare stations as their own, and how conflicts are resolved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_TOKEN = 16
 
 
 class Claims(Section):
-    """What holds for the claims of all backends."""
+    """Settings of the claims of all backends."""
 
     conflict: Literal["first", "newest", "neither"] = Field(
         default="first",
@@ -35,7 +35,7 @@ class Claims(Section):
 
 
 class Claimant(Section):
-    """What one backend may claim: `[backends.NAME.claims]`."""
+    """The stations and hosts that one backend may claim: `[backends.NAME.claims]`."""
 
     token: Secret | None = Field(
         default=None,
@@ -67,7 +67,7 @@ class Claimant(Section):
         return hosts
 
     def may_be_at(self, host: str) -> bool:
-        """Tell whether the backend may say that it is on this host. An address is never matched by a name."""
+        """Return whether the backend may declare this host as its own. An address is never matched by a name."""
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
@@ -79,7 +79,7 @@ class Claimant(Section):
 
 _NAME = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
 _NUMBER = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.IGNORECASE)
-"""What resolvers take for an address, in one of its older spellings."""
+"""What resolvers accept as an address, in one of its older spellings."""
 
 
 def _is_name(host: str) -> bool:
@@ -94,12 +94,12 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def host_of(url: str) -> str:
-    """Give the host of a URL, without brackets. Raises ValueError."""
+    """Return the host of a URL, without brackets. Raises ValueError."""
     return split_url(url).hostname or ""
 
 
 def with_host(url: str, host: str) -> str:
-    """Give a URL with another host and everything else as it was."""
+    """Return a URL with another host and everything else unchanged."""
     parts = split_url(url)
     name = f"[{host}]" if ":" in host else host
     port = "" if parts.port is None else f":{parts.port}"

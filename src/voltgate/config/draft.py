@@ -1,4 +1,4 @@
-"""A configuration with its mistakes cut out, so that what is left can be checked in the same run."""
+"""A configuration with its mistakes removed, so that the rest can be checked in the same run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from voltgate.config.sentences import sentence
 from voltgate.config.values import Surroundings
 
 ROUNDS = 100
-"""Each round cuts out at least one mistake; no honest file needs more."""
+"""Rounds of validation at most; each removes at least one mistake, and no real file needs more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong at a path, not yet tied to a line."""
+    """A mistake at a path, without its line."""
 
     path: Path
     message: str
@@ -27,50 +27,50 @@ class Finding:
 
 
 class Kept(list[Any]):
-    """A list that knows which position each of its elements had in the file."""
+    """A list with the position that each of its elements had in the file."""
 
     def __init__(self, elements: list[Any]) -> None:
         super().__init__(elements)
         self.origins = list(range(len(elements)))
 
     def cut(self, index: int) -> None:
-        """Take out one element."""
+        """Remove one element."""
         del self[index]
         del self.origins[index]
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is sound of a configuration, its `tree`, and the tree that was written (`raw`)."""
+    """The valid part of a configuration, its `tree`, and the tree as written (`raw`)."""
 
     config: Config
     tree: dict[str, Any]
     raw: dict[str, Any]
 
     def names(self, section: str) -> list[str]:
-        """List the names in `[section.NAME]`, those of broken entries too."""
+        """Return the names in `[section.NAME]`, those of invalid entries too."""
         entries = self.raw.get(section)
         return list(entries) if isinstance(entries, dict) else []
 
     def written(self, path: Path) -> bool:
-        """Tell whether the file has something at `path` (in the file's own positions)."""
-        place: Any = self.raw
+        """Return whether the file has a value at `path` (in positions of the file)."""
+        value: Any = self.raw
         for step in path:
-            place = _child(place, step)
-        return place is not _NOTHING
+            value = _child(value, step)
+        return value is not _NOTHING
 
     def original(self, path: Path) -> Path:
-        """Turn a path of the sound configuration into the one of the file."""
+        """Return the path in the file of a path in the valid configuration."""
         return _original(self.tree, path)
 
 
-def draft(raw: dict[str, Any], where: Surroundings) -> tuple[Draft | None, list[Finding]]:
-    """Validate `raw`. Gives what is sound of it and every objection; no draft when nothing could be saved."""
+def draft(raw: dict[str, Any], context: Surroundings) -> tuple[Draft | None, list[Finding]]:
+    """Validate `raw`. Return its valid part and every mistake; no draft if nothing of it is valid."""
     tree = _copied(raw)
     findings: list[Finding] = []
     for _ in range(ROUNDS):
         try:
-            return Draft(Config.model_validate(tree, context=where), tree, raw), findings
+            return Draft(Config.model_validate(tree, context=context), tree, raw), findings
         except ValidationError as errors:
             findings += _new(findings, _findings(errors, tree))
             _cut(tree, [_named(error["loc"]) for error in errors.errors(include_url=False)])
@@ -89,9 +89,9 @@ def _findings(errors: ValidationError, tree: dict[str, Any]) -> list[Finding]:
     return found
 
 
-def _new(known: list[Finding], found: list[Finding]) -> list[Finding]:
-    """Leave out what is only the consequence of a cut: a complaint about what encloses another."""
-    inner = [finding.path for finding in (*known, *found)]
+def _new(earlier: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return the new findings without those that only follow from a removal: about what encloses another finding."""
+    inner = [finding.path for finding in (*earlier, *found)]
     return [finding for finding in found if not any(_encloses(finding.path, path) for path in inner)]
 
 
@@ -113,8 +113,8 @@ def _original(tree: Any, path: Path) -> Path:
     steps: list[str | int] = []
     for step in path:
         origins = tree.origins if isinstance(tree, Kept) else None
-        known = origins is not None and isinstance(step, int) and step < len(origins)
-        steps.append(origins[step] if known else step)  # type: ignore[index]
+        moved = origins is not None and isinstance(step, int) and step < len(origins)
+        steps.append(origins[step] if moved else step)  # type: ignore[index]
         tree = _child(tree, step)
     return tuple(steps)
 
@@ -130,15 +130,15 @@ def _child(tree: Any, step: str | int) -> Any:
 
 
 def _cut(tree: dict[str, Any], paths: list[Path]) -> None:
-    """Take `paths` out of `tree`: from the back, so that positions in front stay what they are."""
+    """Remove `paths` from `tree`: from the end, so that earlier positions stay valid."""
     for path in sorted({_target(tree, path) for path in paths} - {()}, key=_position, reverse=True):
-        place: Any = tree
+        parent: Any = tree
         for step in path[:-1]:
-            place = place[step]
-        if isinstance(place, Kept) and isinstance(path[-1], int):
-            place.cut(path[-1])
+            parent = parent[step]
+        if isinstance(parent, Kept) and isinstance(path[-1], int):
+            parent.cut(path[-1])
         else:
-            del place[path[-1]]
+            del parent[path[-1]]
 
 
 def _position(path: Path) -> tuple[tuple[str, int], ...]:
@@ -146,7 +146,7 @@ def _position(path: Path) -> tuple[tuple[str, int], ...]:
 
 
 def _target(tree: Any, path: Path) -> Path:
-    """Give what has to go: `path` as far as it exists, or what encloses it where the model cannot do without it."""
+    """Return the path to remove: `path` as far as it exists, or what encloses it if the model requires it."""
     for length, step in enumerate(path):
         tree = _child(tree, step)
         if tree is _NOTHING:

@@ -1,4 +1,4 @@
-"""What the environment says of the configuration: `VOLTGATE_LISTEN__HTTP` and the like, put over what the file says."""
+"""Overrides of the configuration by environment variables such as `VOLTGATE_LISTEN__HTTP`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN_FILE = "VOLTGATE_ADMIN_TOKEN_FILE"  # noqa: S105
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One key that the environment sets: its variable, where it goes, and the text it has."""
+    """One key that the environment sets: its variable, its path, and its text."""
 
     variable: str
     path: Path
@@ -25,7 +25,7 @@ class Override:
 
     @property
     def value(self) -> Any:
-        """The text as JSON, or as it stands when it is none."""
+        """The text decoded as JSON, or unchanged if it is not JSON."""
         try:
             return json.loads(self.text)
         except ValueError:
@@ -33,10 +33,10 @@ class Override:
 
 
 def overrides(environ: Mapping[str, str], tree: Mapping[str, Any], sections: Iterable[str]) -> list[Override | Problem]:
-    """List what the environment sets, in order of the names; a Problem for a variable whose section does not exist.
+    """Return what the environment sets, in order of the names; a Problem for a variable whose section does not exist.
 
     A variable counts when it names a key within a section (`__` between the parts) or a whole section. Others that
-    begin with VOLTGATE_ are left alone: container platforms set some for every service of that name.
+    begin with VOLTGATE_ are ignored: container platforms set some for every service of that name.
     """
     known = set(sections)
     found: list[Override | Problem] = []
@@ -62,7 +62,7 @@ def _path(parts: list[str], tree: Any) -> Path:
 
 
 def _step(part: str, tree: Any) -> str | int:
-    """Give the key that `part` means: names in a variable have no case, no hyphen and no dot."""
+    """Return the key that `part` stands for: names in a variable have no case, no hyphen and no dot."""
     if isinstance(tree, list) and part.isdecimal():
         return int(part)
     names = tree if isinstance(tree, Mapping) else ()
@@ -81,24 +81,24 @@ def _child(tree: Any, step: str | int) -> Any:
 
 
 def apply(override: Override, value: Any, tree: dict[str, Any]) -> str | None:
-    """Put `value` into `tree`. Gives what is wrong when the way there does not exist."""
-    *way, last = override.path
-    place: Any = tree
-    for step in way:
-        if isinstance(place, dict):
-            place = place.setdefault(step, {})
-        elif isinstance(place, list) and isinstance(step, int) and step < len(place):
-            place = place[step]
+    """Set `value` in `tree`. Return what is wrong if its parent does not exist, else None."""
+    *parents, last = override.path
+    parent: Any = tree
+    for step in parents:
+        if isinstance(parent, dict):
+            parent = parent.setdefault(step, {})
+        elif isinstance(parent, list) and isinstance(step, int) and step < len(parent):
+            parent = parent[step]
         else:
             return f"there is nothing at {step!r}"
-    return _put(place, last, value)
+    return _put(parent, last, value)
 
 
-def _put(place: Any, last: str | int, value: Any) -> str | None:
-    if isinstance(place, list) and isinstance(last, int) and last <= len(place):
-        place[last : last + 1] = [value]
-    elif isinstance(place, dict):
-        place[last] = value
+def _put(parent: Any, last: str | int, value: Any) -> str | None:
+    if isinstance(parent, list) and isinstance(last, int) and last <= len(parent):
+        parent[last : last + 1] = [value]
+    elif isinstance(parent, dict):
+        parent[last] = value
     else:
         return f"there is nothing at {last!r}"
     return None

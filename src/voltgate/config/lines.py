@@ -1,7 +1,6 @@
-"""Where things stand in a TOML text: the line of every key, table and list element, which `tomllib` does not tell.
+"""The line of every key, table and list element in a TOML text, which `tomllib` does not report.
 
-The scanner leans on `tomllib` having accepted the text: it only has to find where things begin,
-not whether they are right.
+The scanner relies on `tomllib` having accepted the text: it only finds where values begin, and does not check them.
 Source: TOML 1.0.
 """
 
@@ -13,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 
 Path = tuple[str | int, ...]
-"""The way to a value: keys and list positions, such as `("listen", "stations", 0, "url")`."""
+"""The path to a value: keys and list positions, such as `("listen", "stations", 0, "url")`."""
 
 _BLANK = re.compile(r"[ \t]*")
 _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
@@ -32,19 +31,19 @@ class Lines:
         self._at = at
 
     def of(self, path: Path) -> int | None:
-        """Give the line of `path`, or of what encloses it when the path itself is not written; None: nothing does."""
+        """Return the line of `path`, or of what encloses it if the path itself is not written; None if nothing does."""
         for length in range(len(path), 0, -1):
             if (line := self._at.get(path[:length])) is not None:
                 return line
         return None
 
     def has(self, path: Path) -> bool:
-        """Tell whether `path` itself is written in the text."""
+        """Return whether `path` itself is written in the text."""
         return path in self._at
 
 
 def locate(text: str) -> Lines:
-    """Find the lines of a text that `tomllib` accepts. Any other text gives what was found up to its mistake."""
+    """Return the lines of a text that `tomllib` accepts; of any other text, those up to its mistake."""
     return Lines(_Scanner(text).scan())
 
 
@@ -116,7 +115,7 @@ class _Scanner:
         if repeated:
             self._lengths[path] = self._lengths.get(path, 0) + 1
         self._table = self._last_of(path)
-        self._at.pop(self._table, None)  # the table's own header tells more than a deeper one that came before
+        self._at.pop(self._table, None)  # the table's own header replaces a deeper one before it
         self._mark(self._table, start)
 
     def _keys(self) -> list[str]:

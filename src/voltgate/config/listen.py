@@ -1,4 +1,4 @@
-"""Where Voltgate listens: for stations by websocket, and for people and monitors by HTTP."""
+"""Listeners: for stations by websocket and SOAP, and for the API and monitoring by HTTP."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Listener(Section):
 
     @property
     def secure(self) -> bool:
-        """Whether stations come by TLS."""
+        """Whether stations connect by TLS."""
         return split_url(self.url).scheme == self.schemes[1]
 
     @property
@@ -100,7 +100,7 @@ class Listener(Section):
 
     @property
     def label(self) -> str:
-        """What logs and metrics call it."""
+        """Its name in logs and metrics."""
         return self.name or self.url
 
     @property
@@ -151,7 +151,7 @@ class Listen(Section):
 
     @property
     def http_address(self) -> tuple[str, int] | None:
-        """Host and port of the HTTP listener; None when it is off."""
+        """Host and port of the HTTP listener; None if it is off."""
         return None if self.http == HTTP_OFF else _host_and_port(self.http)
 
 

@@ -1,4 +1,4 @@
-"""From a file and the environment to a configuration, or to everything that is wrong with it."""
+"""Reads a configuration from a file and the environment, and reports every mistake in it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from voltgate.config.sentences import dotted
 from voltgate.config.values import Surroundings
 
 NOWHERE = "voltgate"
-"""What stands for the file in a message when there is none."""
+"""The name in messages if there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration with the file it came from (None: defaults) and what is allowed but doubtful in it."""
+    """A configuration with its file (None: defaults) and warnings of what is valid but doubtful."""
 
     config: Config
     source: Path | None
@@ -35,24 +35,24 @@ class Loaded:
 
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
-    """List the files that are looked for, in order, when none is named."""
+    """Return the files that are looked for, in order, if none is named."""
     home = Path(environ.get("HOME") or "/")
     own = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     return [Path("voltgate.toml"), own / "voltgate" / "voltgate.toml", Path("/etc/voltgate/voltgate.toml")]
 
 
 def find(environ: Mapping[str, str]) -> Path | None:
-    """Find the configuration's file when none is named; None when there is none."""
+    """Return the configuration's file if none is named; None if there is none."""
     return next((path for path in candidates(environ) if path.is_file()), None)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the configuration at `path`, or the first that is found. Raises ConfigErrors with every mistake."""
+    """Return the configuration at `path`, or the first that is found. Raises ConfigErrors with every mistake."""
     return read(path, environ).config
 
 
 def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Read the configuration as `load` does, and say where it came from and what is doubtful."""
+    """Return the configuration as `load` does, with its file and warnings."""
     source = path if path is not None else find(environ)
     text = "" if source is None else _text(source)
     tree = _tree(source, text)
@@ -92,7 +92,7 @@ def _syntax(file: str, text: str, message: str) -> Problem:
 
 
 class _Reading:
-    """One run over one file: what the environment set, and how a path becomes a place to look at."""
+    """One reading of one file: its overrides from the environment, and the line of each path."""
 
     def __init__(self, source: Path | None, at: lines.Lines, where: Surroundings) -> None:
         self._source = source
@@ -125,7 +125,7 @@ class _Reading:
         return problems
 
     def _spell_out(self, tree: dict[str, Any]) -> None:
-        """Take the text of a variable as it stands where the model wants a text: a password may be all digits."""
+        """Keep the text of a variable undecoded if the model has a text there: a password may be all digits."""
         texts = _wanting_text(tree, self._where)
         for override in self._set:
             if override.path in texts:

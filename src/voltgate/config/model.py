@@ -23,7 +23,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 class Config(Section):
-    """Everything that can be set."""
+    """All settings."""
 
     listen: Listen = Field(default=Listen(), description="Where Voltgate listens.")
     backends: dict[Name, Backend] = Field(default={}, description="What answers stations, by name: `[backends.NAME]`.")
@@ -55,15 +55,15 @@ class Config(Section):
 
     @property
     def only_route(self) -> str:
-        """The route of entries that name none; "" when there are several or none."""
+        """The route of entries that name none; "" if there are several or none."""
         return next(iter(self.routes)) if len(self.routes) == 1 else ""
 
     def route_of(self, entry: StationEntry) -> str:
-        """Name the route of `entry` where no claim says otherwise; the only one when it names none."""
+        """Return the route of `entry` without a claim; the only one if it names none."""
         return entry.route or self.only_route
 
     def admit(self, route: str) -> Literal["backend", "gateway"]:
-        """Say who lets stations in on `route`: as written, else the backend unless a password is checked here."""
+        """Return who admits stations on `route`: as written, else the backend unless a password is checked here."""
         written = self.routes[route].admit if route in self.routes else None
         if written is not None:
             return written

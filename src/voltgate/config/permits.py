@@ -1,4 +1,4 @@
-"""What backends may ask of stations: named permits beside the presets."""
+"""Permits: what backends may ask of stations, by name, in addition to the presets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import Field
 from voltgate.config.values import Section, Text
 
 PRESETS = ("full", "charge", "observe")
-"""The permits that are there already."""
+"""The names of the predefined permits."""
 
 
 class Keys(Section):
-    """What becomes of a change of configuration keys."""
+    """How a change of configuration keys is treated."""
 
     allow: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), alias="pass", description="Keys that may be changed although the action is not allowed otherwise."

@@ -1,4 +1,4 @@
-"""The reference of the configuration, written from the model: `python -m voltgate.config.reference`."""
+"""The reference of the configuration, generated from the model: `python -m voltgate.config.reference`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ This page is written from the model: `python -m voltgate.config.reference > docs
 
 
 def reference() -> str:
-    """Write the whole page."""
+    """Return the whole page."""
     return "\n".join([_INTRODUCTION, *(line for section in _SECTIONS for line in _section(*section))])
 
 
@@ -99,7 +99,7 @@ def _written(value: Any) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    """Say between which numbers a value may lie."""
+    """Return the sentence with the bounds of a value; "" without both."""
     low, high = _bound(field, "ge"), _bound(field, "le")
     if low is None or high is None:
         return ""

@@ -1,4 +1,4 @@
-"""Who answers which call, and who else is told: tables of rules, of which the first that matches counts."""
+"""Routes: tables of rules, of which the first that matches a call names who answers it and who gets a copy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from voltgate.config.tokens import TokenKeys
 from voltgate.config.values import Seconds, Section, Text
 
 Refusal: TypeAlias = Literal["Invalid", "Unknown", "NoCredit", "NotAllowedTypeEVSE", "NotAtThisLocation"]
-"""What a backend says of a token that may be another's. Blocked, Expired and ConcurrentTx are of its own."""
+"""Answers of a backend about a token that may be another's. Blocked, Expired and ConcurrentTx are about its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who answers: one backend, several in order of failover, or a weighted choice that sticks to the station.
+    """Who answers: one backend, several in order of failover, or a weighted choice that is fixed for each station.
 
     `weights` is empty, or as long as `backends`.
     """
@@ -27,7 +27,7 @@ class Answer:
 
 
 def read_answer(value: Any) -> Answer:
-    """Read `"name"`, `["first", "second"]` or `{ a = 3, b = 1 }`. Raises ValueError for anything else."""
+    """Return the answer of `"name"`, `["first", "second"]` or `{ a = 3, b = 1 }`. Raises ValueError otherwise."""
     match value:
         case Answer():
             return value

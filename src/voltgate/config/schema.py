@@ -1,4 +1,4 @@
-"""The model as a map: which field, and which names, belong at a path."""
+"""Look-ups in the model: the field and the keys at a path."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from voltgate.config.model import Config
 
 
 def written_name(name: str, field: FieldInfo) -> str:
-    """Give the key a field has in the file."""
+    """Return the key that a field has in the file."""
     return field.alias or name
 
 
 def fields_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
-    """Give the fields of a section by the key they have in the file."""
+    """Return the fields of a section by the key they have in the file."""
     return {written_name(name, field): field for name, field in section.model_fields.items()}
 
 
 def arms(annotation: Any) -> Iterator[Any]:
-    """Give the types that an annotation allows, without None and without what only decorates them."""
+    """Yield the types that an annotation allows, without None and without their metadata."""
     if get_origin(annotation) is Annotated:
         yield from arms(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, types.UnionType):
@@ -35,7 +35,7 @@ def arms(annotation: Any) -> Iterator[Any]:
 
 
 def section_in(annotation: Any) -> type[BaseModel] | None:
-    """Give the section that an annotation holds, itself or in a list or table of them."""
+    """Return the section of an annotation, itself or as the element of a list or table."""
     for arm in arms(annotation):
         if isinstance(arm, type) and issubclass(arm, BaseModel):
             return arm
@@ -51,12 +51,12 @@ def _element(container: Any) -> Any:
 
 
 def is_container(annotation: Any) -> bool:
-    """Tell whether an annotation is a list or table of things, so that a position or name follows in a path."""
+    """Return whether an annotation is a list or table, so that a position or name follows in a path."""
     return any(get_origin(arm) in (tuple, dict) for arm in arms(annotation))
 
 
 def field_at(path: Path) -> FieldInfo | None:
-    """Give the field that the last key of `path` names; None when there is none."""
+    """Return the field of the last key of `path`; None if there is none."""
     section: type[BaseModel] | None = Config
     field: FieldInfo | None = None
     steps = iter(path)
@@ -73,18 +73,18 @@ def field_at(path: Path) -> FieldInfo | None:
 
 
 def section_at(path: Path) -> type[BaseModel] | None:
-    """Give the section whose keys belong right below `path`."""
+    """Return the section whose keys are right below `path`."""
     if not path:
         return Config
     field = field_at(path)
     return section_in(field.annotation) if field is not None else None
 
 
-def homes_of(key: str) -> list[str]:
-    """List the top-level sections that have a key of this name."""
-    homes = []
+def sections_with(key: str) -> list[str]:
+    """Return the top-level sections that have a key of this name."""
+    sections = []
     for name, field in fields_of(Config).items():
         section = section_in(field.annotation)
         if section is not None and not is_container(field.annotation) and key in fields_of(section):
-            homes.append(name)
-    return homes
+            sections.append(name)
+    return sections

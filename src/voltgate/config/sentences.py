@@ -1,4 +1,4 @@
-"""What the model objects to, said for people: one sentence a mistake, with the unit and the nearest right word."""
+"""Pydantic's errors as messages for people: one sentence a mistake, with the unit and the nearest valid word."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from voltgate.config.lines import Path
 from voltgate.config.problems import did_you_mean
-from voltgate.config.schema import field_at, fields_of, homes_of, section_at
+from voltgate.config.schema import field_at, fields_of, section_at, sections_with
 
 _WANTED = {
     "string_type": "must be text in quotes",
@@ -26,7 +26,7 @@ _WANTED = {
 
 
 def dotted(path: Path) -> str:
-    """Write a path as people do: `backends.billing.url`, `stations[0].match`."""
+    """Return a path in readable form: `backends.billing.url`, `stations[0].match`."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{_quoted(step)}"
@@ -38,14 +38,14 @@ def _quoted(key: str) -> str:
 
 
 def sentence(error: Any, path: Path) -> str:
-    """Say what one of pydantic's errors at `path` means. Never repeats a value that may be secret."""
+    """Return one of pydantic's errors at `path` as a sentence. Never repeats a value that may be secret."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in _WANTED:
         return f"{_WANTED[kind]}, not {_kind_of(error['input'])}"
     if kind == "literal_error":
         return _one_of(context["expected"], error["input"])
-    teller = _TELLERS.get(kind)
-    return teller(path, context) if teller is not None else str(error["msg"])
+    message = _MESSAGES.get(kind)
+    return message(path, context) if message is not None else str(error["msg"])
 
 
 def _kind_of(value: Any) -> str:
@@ -70,9 +70,9 @@ def _unknown_key(path: Path, _: Any) -> str:
     key = str(path[-1])
     section = section_at(path[:-1])
     hint = did_you_mean(key, fields_of(section)) if section is not None else ""
-    homes = homes_of(key)
-    if not hint and homes:
-        hint = f"; it belongs in [{homes[0]}]"
+    sections = sections_with(key)
+    if not hint and sections:
+        hint = f"; it belongs in [{sections[0]}]"
     return f"there is no such key{hint}"
 
 
@@ -99,12 +99,12 @@ def _unit(extra: Any) -> str:
 
 
 def _one_of(expected: str, value: Any) -> str:
-    words = re.findall(r"'([^']*)'", expected)
-    hint = did_you_mean(value, words) if isinstance(value, str) else f", not {_kind_of(value)}"
+    values = re.findall(r"'([^']*)'", expected)
+    hint = did_you_mean(value, values) if isinstance(value, str) else f", not {_kind_of(value)}"
     return f"must be {expected.replace(chr(39), chr(34))}{hint}"
 
 
-def _own_words(path: Path, context: Any) -> str:
+def _own_message(path: Path, context: Any) -> str:
     return str(context["error"])
 
 
@@ -116,12 +116,12 @@ def _bad_name(path: Path, context: Any) -> str:
     return "names begin with a letter or digit and hold letters, digits, _ . - (64 at most)"
 
 
-_TELLERS: dict[str, Callable[[Path, Any], str]] = {
+_MESSAGES: dict[str, Callable[[Path, Any], str]] = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
     "greater_than_equal": _at_least,
     "less_than_equal": _at_most,
-    "value_error": _own_words,
+    "value_error": _own_message,
     "too_short": _too_short,
     "string_too_short": _too_short,
     "string_pattern_mismatch": _bad_name,

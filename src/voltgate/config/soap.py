@@ -1,4 +1,4 @@
-"""SOAP stations: where they are called, and who may call them."""
+"""SOAP stations: the URLs at which they are called, and who may call them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voltgate.config.values import Network, Seconds, Section, Text, split_url
 
 
 class Soap(Section):
-    """What holds for all SOAP stations."""
+    """Settings of all SOAP stations."""
 
     callback: Text | None = Field(
         default=None,

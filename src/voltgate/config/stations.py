@@ -1,4 +1,4 @@
-"""Who the stations are: entries in order, of which the first that matches an identity counts."""
+"""Stations: entries in order, of which the first that matches an identity counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OVERRIDES = (
 
 
 class StationEntry(Section):
-    """One station (`identity`), or all whose identity fits a pattern (`match`)."""
+    """One station (`identity`), or all whose identity matches a pattern (`match`)."""
 
     match: Text | None = Field(
         default=None, min_length=1, description='Pattern of identities: `"CP-*"`, `"*"`. `?` is one character.'
@@ -114,7 +114,7 @@ class StationEntry(Section):
 
     @property
     def exact(self) -> str:
-        """The one identity it is for; "" when it is for a pattern."""
+        """The one identity it is for; "" if it is for a pattern."""
         return self.identity or ("" if self.match is None or _WILD & set(self.match) else self.match)
 
     @property
@@ -125,6 +125,6 @@ class StationEntry(Section):
         return self.password is not None or self.password_hook is not None
 
     def protocol(self, base: Protocol) -> Protocol:
-        """Give `base` with what this entry says otherwise."""
+        """Return `base` with the overrides of this entry."""
         own = {name: value for name in _OVERRIDES if (value := getattr(self, name)) is not None}
         return base.model_copy(update=own) if own else base

@@ -1,4 +1,4 @@
-"""What is kept, where, and for how long: the database, the ledger and the journal."""
+"""The database, the ledger and the journal: what is kept, where, and for how long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SQLITE = "sqlite:///"
 
 
 class Store(Section):
-    """The database: who owns which transaction, what backends are owed, what they asked."""
+    """The database: owners of transactions, messages owed to backends, and the audit trail."""
 
     url: Text = Field(
         default="sqlite:///var/voltgate.db",
@@ -53,12 +53,12 @@ class Store(Section):
         return url
 
     def __repr_args__(self) -> Any:
-        """Show nothing that may hold a password."""
+        """Leave out the URL, which may contain a password."""
         return [(name, value) for name, value in super().__repr_args__() if name != "url"]
 
 
 class Ledger(Section):
-    """Who owns which transaction."""
+    """The ledger: ownership of transactions."""
 
     invitation: Seconds = Field(
         default=600,
@@ -70,7 +70,7 @@ class Ledger(Section):
 
 
 class Journal(Section):
-    """What backends with `deliver = "always"`, or with a stand-in, are owed."""
+    """The journal: messages owed to backends with `deliver = "always"`, or with a stand-in."""
 
     days: float = Field(default=30, ge=0.01, le=3650, description="Days that a message is kept; then it is given up.")
     entries: int = Field(

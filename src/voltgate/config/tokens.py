@@ -1,4 +1,4 @@
-"""Which tokens a rule is for, and named groups of them."""
+"""The tokens that a rule matches, and named groups of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Normalizer: TypeAlias = Literal["reverse_bytes", "strip_zeros"]
 
 
 def read_tokens(value: Any) -> Which:
-    """Read `"any"`, `"none"` or a list of tokens. Raises ValueError."""
+    """Return `"any"`, `"none"` or the tokens of a list. Raises ValueError."""
     if value in ("any", "none"):
         return value  # type: ignore[no-any-return]
     if isinstance(value, str):
@@ -38,7 +38,7 @@ def _token(value: Any) -> str:
 
 
 def read_file(path: Path) -> tuple[str, ...]:
-    """Read a list of tokens: one a line, empty lines and what follows # left out. Raises ValueError with the line."""
+    """Return a file's tokens: one a line, without empty lines and what follows #. Raises ValueError with the line."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -72,12 +72,12 @@ class TokenGroup(Section):
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every token of the group. Raises ValueError when the file cannot be read."""
+        """Every token of the group. Raises ValueError if the file cannot be read."""
         return (*self.tokens, *(read_file(self.file) if self.file is not None else ()))
 
 
 class TokenKeys(Section):
-    """What a rule says of tokens."""
+    """The keys of a rule that match tokens."""
 
     tokens: Annotated[Which | None, PlainValidator(read_tokens)] = Field(
         default=None,

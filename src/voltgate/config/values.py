@@ -1,4 +1,4 @@
-"""The kinds of value a configuration is made of: texts and secrets from elsewhere, sizes, durations, URLs, networks."""
+"""The types of values in a configuration: texts and secrets from elsewhere, sizes, durations, URLs, networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 
 LARGEST_SECRET = 64 * 1024
-"""Bytes that are read of a `{ file = … }`."""
+"""Bytes at most of a `{ file = … }`."""
 
 Version: TypeAlias = Literal["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"]
 VERSIONS: tuple[Version, ...] = ("ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1")
@@ -29,19 +29,19 @@ class Section(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a configuration is read: what relative paths and `{ env = … }` refer to."""
+    """The context in which a configuration is read: what relative paths and `{ env = … }` refer to."""
 
     folder: Path = field(default_factory=Path)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 def surroundings(info: ValidationInfo) -> Surroundings:
-    """Give the surroundings that a validation runs in; those of the process when none were given."""
+    """Return the surroundings that a validation runs in; those of the process if none were given."""
     return info.context if isinstance(info.context, Surroundings) else Surroundings()
 
 
 def from_elsewhere(value: Any, info: ValidationInfo) -> Any:
-    """Resolve `{ file = "…" }` and `{ env = "…" }`; anything else passes. Raises ValueError when there is none."""
+    """Return `{ file = "…" }` and `{ env = "…" }` resolved, else the value. Raises ValueError if there is none."""
     match value:
         case {"file": str(name), **rest} if not rest:
             return _text_of(surroundings(info).folder / Path(name).expanduser())
@@ -76,7 +76,7 @@ _POWER = {"": 0, "k": 1, "m": 2, "g": 3}
 
 
 def size(value: Any) -> Any:
-    """Read "64KiB", "1MiB", "1.5MB" as bytes (KiB = 1024, kB = 1000); numbers are bytes already."""
+    """Return "64KiB", "1MiB", "1.5MB" as bytes (KiB = 1024, kB = 1000); numbers are bytes already."""
     if not isinstance(value, str):
         return value
     found = _SIZE.fullmatch(value.strip())
@@ -87,14 +87,14 @@ def size(value: Any) -> Any:
 
 
 def seconds(value: Any) -> Any:
-    """Refuse "30s" with what to write instead."""
+    """Return a duration unchanged. Raises ValueError for text such as "30s", with what to write instead."""
     if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*s?(ec|econds?)?\s*", value)):
         raise ValueError(f"durations are numbers of seconds, without quotes or unit: {found.group(1)}")
     return value
 
 
 def path(value: Any, info: ValidationInfo) -> Any:
-    """Read a path; a relative one starts at the folder of the configuration's file."""
+    """Return a path; a relative one starts at the folder of the configuration's file."""
     value = from_elsewhere(value, info)
     if not isinstance(value, str):
         return value
@@ -104,7 +104,7 @@ def path(value: Any, info: ValidationInfo) -> Any:
 
 
 def network(value: Any) -> Any:
-    """Read an address or a network in CIDR notation."""
+    """Return an address or a network in CIDR notation."""
     if not isinstance(value, str):
         return value
     try:
@@ -114,7 +114,7 @@ def network(value: Any) -> Any:
 
 
 def split_url(url: str) -> SplitResult:
-    """Split a URL. Raises ValueError for what cannot be dialled or listened on; never repeats a password in it."""
+    """Return a URL split. Raises ValueError if it cannot be dialled or listened on; never repeats a password in it."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -135,7 +135,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 
 def is_header_name(name: str) -> bool:
-    """Tell whether `name` may be the name of an HTTP header (RFC 9110 section 5.1)."""
+    """Return whether `name` may be the name of an HTTP header (RFC 9110 section 5.1)."""
     return _HEADER_NAME.fullmatch(name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Coming from elsewhere: the configuration of another proxy, read, and written as one of Voltgate's."""
+"""Conversion of another proxy's configuration into one of Voltgate's."""
 
 from voltgate.convert.conversion import convert
 

@@ -22,7 +22,7 @@ _HARMLESS = {
     (*_TRANSPORT, "secure"),
     (*_TRANSPORT, "auth", "user"),
 }
-"""What is shown of the channels. Whatever else stands there may be secret."""
+"""The settings of the channels that are shown. All others may be secret."""
 
 _VARIABLES: dict[Path, str] = {
     (*_TRANSPORT, "auth", "pass"): "SMTP_PASSWORD",
@@ -32,7 +32,7 @@ _VARIABLES: dict[Path, str] = {
 
 
 def alerts(page: Page, keys: Keys) -> None:
-    """Write what was to be told to whom."""
+    """Write the alerts that the file configures, as remarks."""
     lines = [_line(path, keys.take(*map(str, path))) for path in keys.within(NOTIFY)]
     misplaced = [path for name in ("email", "pushover") for path in keys.within(name)]
     for path in misplaced:

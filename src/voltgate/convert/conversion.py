@@ -1,4 +1,4 @@
-"""From the files of another proxy to the text of a voltgate.toml."""
+"""Converts the files of another proxy to the text of a voltgate.toml."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KNOWN = "known are ocpp-2w-proxy.ini of ocpp-2w-proxy, and config.json of OCPP-
 
 
 def convert(files: Sequence[Path]) -> str:
-    """Write the configuration that does what `files` say. Raises ConfigErrors with every mistake in them."""
+    """Return the configuration equivalent to `files`, as TOML. Raises ConfigErrors with every mistake in them."""
     first, *more = files
     text = _text(first)
     if _is_json(first, text):
@@ -43,7 +43,7 @@ def _text(file: Path) -> str:
 
 
 def _is_json(file: Path, text: str) -> bool:
-    """Tell JSON from INI: by the name's ending, else by how the text begins."""
+    """Return whether a file is JSON, not INI: by the suffix of its name, else by its first character."""
     return file.suffix == ".json" or (file.suffix != ".ini" and text.lstrip().startswith("{"))
 
 

@@ -1,4 +1,4 @@
-"""What every converted configuration begins with, and what it says of strangers."""
+"""The parts that every converted configuration has: title, listeners, unknown stations, leftovers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ ROUTE = "main"
 """The one route of a converted configuration."""
 
 _HTTP = 8000
-"""The port of our own pages, which would stand in the way of a proxy that listened there."""
+"""The default port of `listen.http`, which a proxy to be converted may have used for chargers."""
 
 
 def title(page: Page, file: str, origin: str) -> None:
-    """Say what the page is."""
+    """Write what the file is and what it was made from."""
     page.remark(
         f"Made by `voltgate convert` from {file} ({origin}). Try it with `voltgate check -c FILE` and "
         "`voltgate run -c FILE`."
@@ -23,22 +23,22 @@ def title(page: Page, file: str, origin: str) -> None:
 
 
 def address(host: str, port: int, *, secure: bool = False) -> str:
-    """Give the URL of a listener."""
+    """Return the URL of a listener."""
     return f"{'wss' if secure else 'ws'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def own_pages(page: Page, port: int) -> None:
-    """Write where health and metrics are, where the chargers' port leaves no room for the usual one."""
+def http_listener(page: Page, port: int) -> None:
+    """Write another port for health and metrics if the chargers' port is the default one."""
     if port == _HTTP:
         page.key("http", f"127.0.0.1:{_HTTP + 1}", "health and metrics; the usual 8000 is taken by the chargers")
 
 
-def strangers(page: Page, *, known: bool) -> None:
-    """Write that every station is let in, and how to change that. `known`: whether stations are listed."""
+def unknown_stations(page: Page, *, listed: bool) -> None:
+    """Write that every station is admitted, and how to change that. `listed`: whether there are entries of stations."""
     page.table("unknown")
     page.remark(
         "Open, as before: whoever connects is let in, under any name. "
-        + ("To close the door, give every charger an entry like those above" if known else _LIST)
+        + ("To close the door, give every charger an entry like those above" if listed else _LIST)
         + ', perhaps with a password, and write here, without route: `policy = "quarantine"` (refused, and '
         'kept on a list of those who knocked) or `"refuse"`.'
     )
@@ -49,13 +49,13 @@ def strangers(page: Page, *, known: bool) -> None:
 _LIST = 'To close the door, list the chargers (`[[stations]]` with `identity = "…"` or `match = "CP-*"`)'
 
 
-def names(page: Page) -> None:
+def identity_comparison(page: Page) -> None:
     """Write how identities are compared."""
     page.table("directory")
     page.key("case_sensitive", True, "CP1 and cp1 are two chargers, as before")
 
 
 def leftovers(page: Page, left: Sequence[str]) -> None:
-    """Name what was in the file and means nothing here; values are not repeated, as they may be secret."""
+    """Write the names of settings that have no meaning here; values are not repeated, as they may be secret."""
     if left:
         page.remark(f"Not known, and left out: {', '.join(left)}.")

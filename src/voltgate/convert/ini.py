@@ -14,7 +14,7 @@ _OPTION = re.compile(r"\s*(?P<name>[^#;=:\s][^=:]*?)\s*[=:]")
 
 
 def read_ini(file: str, text: str) -> Keys:
-    """Read a whole file. Raises ConfigErrors with the lines that are not INI."""
+    """Return the settings of a file. Raises ConfigErrors with the lines that are not INI."""
     parser = configparser.ConfigParser()
     try:
         parser.read_string(text, file)
@@ -41,7 +41,7 @@ def _keys(file: str, parser: configparser.ConfigParser, lines: dict[Path, int]) 
                 broken[section, key] = "holds a % that leads nowhere; a real one is written %%"
     keys = Keys(file, values, lines)
     for path, message in broken.items():
-        keys.object(path, message)
+        keys.reject(path, message)
     return keys
 
 

@@ -14,7 +14,7 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 
 
 def read_json(file: str, text: str) -> Keys:
-    """Read a whole file; lists count as values. Raises ConfigErrors with the line that is not JSON."""
+    """Return the settings of a file; lists count as values. Raises ConfigErrors with the line that is not JSON."""
     try:
         root = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -45,10 +45,10 @@ def _flatten(path: Path, value: Any, into: dict[Path, Any]) -> None:
 
 
 def _lines(text: str) -> dict[Path, int]:
-    """Find the line of every key of a text that is JSON. Of a key that stands there twice the last counts."""
+    """Return the line of every key of a text that is JSON. Of a key that is there twice the last counts."""
     at: dict[Path, int] = {}
-    way: list[str] = []  # the key that each open object or list is at
-    line, fresh = 1, False  # fresh: a string that comes now is a key
+    way: list[str] = []  # the current key of each open object; "[]" for a list
+    line, fresh = 1, False  # fresh: the next string is a key
     for found in _TOKEN.finditer(text):
         match found.group():
             case "\n":

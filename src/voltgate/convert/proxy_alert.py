@@ -1,4 +1,4 @@
-"""OCPP-Proxy-Alert (its config.json, and clientIdToHuman.json): a primary that answers, a secondary that is told."""
+"""OCPP-Proxy-Alert (its config.json and clientIdToHuman.json): a primary that answers, a secondary that gets copies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from voltgate.config.bounds import Limits
 from voltgate.convert.alerts import alerts
-from voltgate.convert.head import ROUTE, address, leftovers, names, own_pages, strangers, title
+from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
 from voltgate.convert.upstream import Upstream, read_upstream
@@ -15,7 +15,7 @@ from voltgate.convert.upstream import Upstream, read_upstream
 ORIGIN = "OCPP-Proxy-Alert"
 
 SCHEDULE = (5, 10, 20, 40, 60, 60, 60, 60, 60, 60)
-"""Seconds before each attempt to bring an upstream back."""
+"""Seconds before each attempt to reconnect an upstream."""
 
 _LEVELS = {
     "error": "error",
@@ -31,7 +31,7 @@ _LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class ProxyAlert:
-    """What the file says."""
+    """The settings of the file."""
 
     host: str
     port: int
@@ -41,17 +41,17 @@ class ProxyAlert:
 
 
 def convert_proxy_alert(keys: Keys, humans: Keys | None) -> str:
-    """Write the configuration that does what the file asks for. Raises ConfigErrors."""
-    before = _read(keys)
+    """Return the equivalent configuration, as TOML. Raises ConfigErrors."""
+    old = _read(keys)
     names = _names(humans) if humans is not None else {}
     keys.settle()
     if humans is not None:
         humans.settle()
-    return _written(before, keys, names)
+    return _written(old, keys, names)
 
 
 def is_names(keys: Keys) -> bool:
-    """Tell whether a file looks like clientIdToHuman.json."""
+    """Return whether a file looks like clientIdToHuman.json."""
     paths = keys.within()
     return bool(paths) and all(len(path) == 1 and isinstance(keys.take(*map(str, path)), str) for path in paths)
 
@@ -76,7 +76,7 @@ def _upstream(keys: Keys, name: str, *, needed: bool) -> Upstream | None:
     try:
         return read_upstream(url)
     except ValueError as error:
-        keys.object((name,), str(error))
+        keys.reject((name,), str(error))
         return None
 
 
@@ -85,9 +85,9 @@ def _names(humans: Keys) -> dict[str, str]:
     for path in humans.within():
         identity = str(path[0])
         if len(path) > 1:
-            humans.object(path[:1], "must be the name of a charger, in quotes")
+            humans.reject(path[:1], "must be the name of a charger, in quotes")
         elif not 1 <= len(identity) <= _LONGEST:
-            humans.object(path, f"an identity has 1 to {_LONGEST} characters")
+            humans.reject(path, f"an identity has 1 to {_LONGEST} characters")
         else:
             found[identity] = humans.text(identity)
     return found
@@ -96,24 +96,24 @@ def _names(humans: Keys) -> dict[str, str]:
 # Writing.
 
 
-def _written(before: ProxyAlert, keys: Keys, known: Mapping[str, str]) -> str:
+def _written(old: ProxyAlert, keys: Keys, chargers: Mapping[str, str]) -> str:
     page = Page()
     title(page, keys.name, ORIGIN)
     wanted = Page()
     alerts(wanted, keys)
-    leftovers(page, keys.left())
-    _listen(page, before)
-    _backends(page, before)
-    _route(page, before)
-    _stations(page, known)
-    names(page)
-    strangers(page, known=bool(known))
-    _rest(page, before, known)
+    leftovers(page, keys.unused())
+    _listen(page, old)
+    _backends(page, old)
+    _route(page, old)
+    _stations(page, chargers)
+    identity_comparison(page)
+    unknown_stations(page, listed=bool(chargers))
+    _rest(page, old, chargers)
     page.append(wanted)
     return page.text()
 
 
-def _listen(page: Page, before: ProxyAlert) -> None:
+def _listen(page: Page, old: ProxyAlert) -> None:
     page.table("listen")
     page.remark(
         "Different: any identity that OCPP allows is accepted, and a slash at the end. Pings find the charger that has "
@@ -123,28 +123,28 @@ def _listen(page: Page, before: ProxyAlert) -> None:
         'Different: X-Forwarded-For is believed only from a proxy that is named: `{ url = "…", trusted_proxies = '
         '["10.0.0.1"] }`. The servers are still told the charger\'s address by it.'
     )
-    page.key("stations", [address(before.host, before.port)])
-    own_pages(page, before.port)
+    page.key("stations", [address(old.host, old.port)])
+    http_listener(page, old.port)
 
 
-def _backends(page: Page, before: ProxyAlert) -> None:
-    for name, upstream in (("primary", before.primary), ("secondary", before.secondary)):
+def _backends(page: Page, old: ProxyAlert) -> None:
+    for name, upstream in (("primary", old.primary), ("secondary", old.secondary)):
         if upstream is None:
             continue
         upstream.write(page, name)
         page.remark("Different: after ten attempts it is dialled every 60 s; before, it was given up for that charger.")
         page.key("retry", {"schedule": list(SCHEDULE), "tries": 0}, "seconds, as before")
-        if before.secondary is not None and name == "primary":
+        if old.secondary is not None and name == "primary":
             page.key("then", "refuse", "while it is away the charger stays, for the secondary")
 
 
-def _route(page: Page, before: ProxyAlert) -> None:
+def _route(page: Page, old: ProxyAlert) -> None:
     page.table("routes", ROUTE)
     page.remark(
         "Chargers are let in at once, as before, also while servers are away; what they say first is kept in order, "
         'for the `wait` of the backend (10 s). With `admit = "backend"` the primary would let them in or not.'
     )
-    if before.secondary is None:
+    if old.secondary is None:
         page.remark("Different: a lost server is dialled again before the charger is let go; before, only with two.")
     else:
         page.remark(
@@ -153,25 +153,25 @@ def _route(page: Page, before: ProxyAlert) -> None:
             "never answered, and a transaction message closes the charger's socket: so it is kept and sent again."
         )
     rule: dict[str, Value] = {"answer": "primary"}
-    if before.secondary is not None:
+    if old.secondary is not None:
         rule["copy"] = ["secondary"]
     page.key("admit", "gateway")
     page.key("rules", [rule])
 
 
-def _stations(page: Page, known: Mapping[str, str]) -> None:
-    for identity, name in known.items():
+def _stations(page: Page, chargers: Mapping[str, str]) -> None:
+    for identity, name in chargers.items():
         page.entry("stations")
         page.key("identity", identity)
         if name:
             page.key("name", name)
 
 
-def _rest(page: Page, before: ProxyAlert, known: Mapping[str, str]) -> None:
-    longest = max(map(len, known), default=0)
+def _rest(page: Page, old: ProxyAlert, chargers: Mapping[str, str]) -> None:
+    longest = max(map(len, chargers), default=0)
     if longest > int(Limits().identity_length):
         page.table("limits")
         page.key("identity_length", longest, "of the longest identity above")
-    if before.level not in ("", "info"):
+    if old.level not in ("", "info"):
         page.table("log")
-        page.key("level", before.level)
+        page.key("level", old.level)

@@ -1,4 +1,4 @@
-"""Writing TOML for people: keys with remarks beside and above them. Source: TOML 1.0."""
+"""Writes TOML for people: keys with comments beside and above them. Source: TOML 1.0."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Page:
-    """A file in the making, from the top to the bottom."""
+    """A TOML text that is written from top to bottom."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
 
-    def remark(self, words: str) -> None:
-        """Write a paragraph of comment; what stands between backquotes stays on one line."""
-        glued = _QUOTED.sub(lambda found: found.group().replace(" ", _GLUE), printable(words))
+    def remark(self, text: str) -> None:
+        """Write a paragraph of comment; text between backquotes stays on one line."""
+        glued = _QUOTED.sub(lambda found: found.group().replace(" ", _GLUE), printable(text))
         lines = _WRAP.wrap(glued)
         self._lines += [line.replace(_GLUE, " ") for line in lines]
 
     def shown(self, *lines: str) -> None:
-        """Write comment lines that keep their shape, set off from the paragraphs."""
+        """Write comment lines as they are, indented from the paragraphs."""
         self._lines += [f"#   {printable(line)}" for line in lines]
 
     def append(self, other: Page) -> None:
-        """Put another page below, after an empty line, if there is anything on it."""
+        """Append another page after an empty line, unless it is empty."""
         self._lines += ["", *other._lines] if other._lines else []
 
     def table(self, *way: str) -> None:
@@ -43,31 +43,31 @@ class Page:
         self._lines += ["", f"[{'.'.join(map(bare, way))}]"]
 
     def entry(self, name: str) -> None:
-        """Begin the next table of a list of them."""
+        """Begin the next table of an array of tables."""
         self._lines += ["", f"[[{bare(name)}]]"]
 
     def key(self, name: str, given: Value, note: str = "") -> None:
-        """Write a key with its value, and a note behind it."""
+        """Write a key with its value, and a comment after it."""
         self._lines.append(f"{bare(name)} = {value(given)}" + (f"   # {printable(note)}" if note else ""))
 
     def rows(self, name: str, rows: Sequence[tuple[Value, str]]) -> None:
-        """Write a list with one line for each element, and a note behind each."""
+        """Write a list with one line for each element, and a comment after each."""
         self._lines.append(f"{bare(name)} = [")
         self._lines += [f"  {value(row)}," + (f"   # {printable(note)}" if note else "") for row, note in rows]
         self._lines.append("]")
 
     def text(self) -> str:
-        """Give all that was written."""
+        """Return all that was written."""
         return "\n".join(self._lines).strip("\n") + "\n"
 
 
 def bare(key: str) -> str:
-    """Write a key, in quotes where it needs them."""
+    """Return a key, in quotes if it needs them."""
     return key if _BARE.fullmatch(key) else value(key)
 
 
 def value(given: Value) -> str:
-    """Write a value on one line."""
+    """Return a value on one line."""
     match given:
         case bool():
             return "true" if given else "false"
@@ -83,6 +83,6 @@ def value(given: Value) -> str:
             return "[" + ", ".join(map(value, given)) + "]"
 
 
-def printable(words: str) -> str:
-    """Take out what a comment must not hold, so that no text of somebody else's becomes a line of ours."""
-    return "".join(char if char.isprintable() else " " for char in words)
+def printable(text: str) -> str:
+    """Return text without characters that a comment must not contain, so that foreign text cannot add a line."""
+    return "".join(char if char.isprintable() else " " for char in text)

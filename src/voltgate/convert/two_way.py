@@ -1,11 +1,11 @@
-"""ocpp-2w-proxy (its INI file): two servers, split by the tag; or its ancestor, which mirrors to both."""
+"""ocpp-2w-proxy (its INI file): two servers, split by the tag; or its predecessor, which mirrors to both."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor
 
-from voltgate.convert.head import ROUTE, address, leftovers, names, own_pages, strangers, title
+from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
 from voltgate.convert.upstream import Upstream, read_upstream
@@ -28,20 +28,20 @@ _SHARED = ("BootNotification", "StatusNotification", "Heartbeat")
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """When a silent charger is given up: after `misses` intervals of `ping` seconds that follow a ping."""
+    """When a silent charger is disconnected: after `misses` intervals of `ping` seconds that follow a ping."""
 
     ping: float
     misses: int
 
     @property
     def longest(self) -> float:
-        """The seconds that it may take."""
+        """The longest silence, in seconds."""
         return self.ping * (self.misses + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class TwoWay:
-    """What the file says. `tag` is the secondary's (None: everything is mirrored)."""
+    """The settings of the file. `tag` is the secondary's (None: everything is mirrored)."""
 
     host: str
     port: int
@@ -55,15 +55,15 @@ class TwoWay:
 
     @property
     def secure(self) -> bool:
-        """Whether chargers come by TLS: only with both files."""
+        """Whether chargers connect by TLS: only with both files."""
         return bool(self.certificate and self.key)
 
 
 def convert_two_way(keys: Keys) -> str:
-    """Write the configuration that does what the file asks for. Raises ConfigErrors."""
-    before = _read(keys)
+    """Return the equivalent configuration, as TOML. Raises ConfigErrors."""
+    old = _read(keys)
     keys.settle()
-    return _written(before, keys)
+    return _written(old, keys)
 
 
 # Reading.
@@ -91,27 +91,27 @@ def _server(keys: Keys, name: str, *, needed: bool) -> Upstream | None:
     try:
         return read_upstream(f"{server}/")
     except ValueError as error:
-        keys.object(("ext-server", name), str(error))
+        keys.reject(("ext-server", name), str(error))
         return None
 
 
 def _tag(keys: Keys, *, split: bool) -> str | None:
-    """Read the secondary's tag; the primary's says nothing more, as the primary answers all others."""
+    """Return the secondary's tag; the primary's adds nothing, as the primary answers all others."""
     primary, secondary = keys.text("ext-server", "primary_rfid"), keys.text("ext-server", "secondary_rfid")
     path = ("ext-server", "secondary_rfid")
     if not split:
         return None
     if primary and not secondary:
-        keys.object(path, "is missing: write it, or take out primary_rfid as well to mirror everything")
+        keys.reject(path, "is missing: write it, or take out primary_rfid as well to mirror everything")
     elif secondary and primary == secondary:
-        keys.object(path, "is the same as primary_rfid: the secondary would never answer")
+        keys.reject(path, "is the same as primary_rfid: the secondary would never answer")
     elif "*" in secondary:
-        keys.object(path, "holds a *, which would stand for more tags than one here")
+        keys.reject(path, "holds a *, which would stand for more tags than one here")
     return secondary or None
 
 
 def _silence(keys: Keys) -> Silence:
-    """Take the faster of the ping, which worked, and the watchdog, which was to."""
+    """Return the shorter of the ping, which worked, and the watchdog, which was meant to."""
     timeout = keys.seconds("host", "ping_timeout", default=60)
     stale = keys.seconds("host", "watchdog_stale", default=500)
     keys.seconds("host", "watchdog_interval", default=100)
@@ -122,7 +122,7 @@ def _silence(keys: Keys) -> Silence:
 
 
 def _level(keys: Keys) -> str:
-    """Read the level of the proxy's own logger; those of its library have no counterpart."""
+    """Return the level of the proxy's own logger; those of its library have no counterpart."""
     found = {path: keys.word(*map(str, path), among=_LEVELS) for path in keys.within("logging")}
     return found.get(("logging", "proxy"), "")
 
@@ -130,26 +130,26 @@ def _level(keys: Keys) -> str:
 # Writing.
 
 
-def _written(before: TwoWay, keys: Keys) -> str:
+def _written(old: TwoWay, keys: Keys) -> str:
     page = Page()
     title(page, keys.name, ORIGIN)
-    leftovers(page, keys.left())
-    _listen(page, before)
-    _backends(page, before)
-    _route(page, before)
-    names(page)
-    strangers(page, known=False)
-    if before.level not in ("", "info"):
+    leftovers(page, keys.unused())
+    _listen(page, old)
+    _backends(page, old)
+    _route(page, old)
+    identity_comparison(page)
+    unknown_stations(page, listed=False)
+    if old.level not in ("", "info"):
         page.table("log")
-        page.key("level", before.level)
+        page.key("level", old.level)
     return page.text()
 
 
-def _listen(page: Page, before: TwoWay) -> None:
-    silence = before.silence
-    listener: dict[str, Value] = {"url": address(before.host, before.port, secure=before.secure)}
-    if before.secure:
-        listener |= {"certificate": before.certificate, "key": before.key}
+def _listen(page: Page, old: TwoWay) -> None:
+    silence = old.silence
+    listener: dict[str, Value] = {"url": address(old.host, old.port, secure=old.secure)}
+    if old.secure:
+        listener |= {"certificate": old.certificate, "key": old.key}
     listener |= {"ping": silence.ping, "misses": silence.misses}
     page.table("listen")
     page.remark("Different: names with a dot, a hyphen and the like are accepted, not only letters and digits.")
@@ -158,35 +158,35 @@ def _listen(page: Page, before: TwoWay) -> None:
         f"Different: the watchdog works. A charger that has fallen silent is let go within {silence.longest:g} s: the "
         "time of the old ping_timeout, or watchdog_stale where that is shorter."
     )
-    if before.secure:
+    if old.secure:
         page.remark("Paths start at the folder of this file.")
-    elif before.certificate or before.key:
+    elif old.certificate or old.key:
         page.remark("No TLS, as before: cert_chain and cert_key count only together, and one of them was missing.")
     page.rows("stations", [(listener, "")])
-    own_pages(page, before.port)
+    http_listener(page, old.port)
 
 
-def _backends(page: Page, before: TwoWay) -> None:
-    for name, upstream in (("primary", before.primary), ("secondary", before.secondary)):
+def _backends(page: Page, old: TwoWay) -> None:
+    for name, upstream in (("primary", old.primary), ("secondary", old.secondary)):
         if upstream is None:
             continue
         upstream.write(page, name)
-        if before.secondary is not None:
+        if old.secondary is not None:
             page.key("then", "refuse", "while it is away the charger stays, for the other one")
 
 
-def _route(page: Page, before: TwoWay) -> None:
+def _route(page: Page, old: TwoWay) -> None:
     page.table("routes", ROUTE)
-    if before.secondary is None:
+    if old.secondary is None:
         page.remark("One server, which lets chargers in or not. Different: a lost server is dialled again.")
         page.key("rules", [{"answer": "primary"}])
         return
     page.remark("The primary lets chargers in or not. Different: once in, they stay while one of the two is away.")
-    if before.tag is None:
+    if old.tag is None:
         page.remark("No tags in the file: both are told everything, and the primary answers.")
         page.key("rules", [{"answer": "primary", "copy": ["secondary"]}])
         return
-    _split(page, before.tag)
+    _split(page, old.tag)
 
 
 def _split(page: Page, tag: str) -> None:
@@ -216,7 +216,7 @@ def _split(page: Page, tag: str) -> None:
 
 
 def _together(mine: dict[str, Value]) -> list[str]:
-    """Write the rules that tell both servers of every session."""
+    """Return the rules that copy every session to both servers."""
     page = Page()
     page.rows("rules", [({**mine, "copy": ["primary"]}, ""), ({"answer": "primary", "copy": ["secondary"]}, "")])
     return page.text().splitlines()

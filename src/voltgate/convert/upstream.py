@@ -1,4 +1,4 @@
-"""Where another proxy connected to, as the URL of a backend."""
+"""The server that another proxy connected to, as the URL of a backend."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from voltgate.convert.toml import Page
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """A URL with `{station}` in it, and the user name that stood in it ("": none). A password is noted, never kept."""
+    """A URL with `{station}`, and the user name that was in it ("": none). Of a password only its presence is kept."""
 
     url: str
     username: str = ""
     has_password: bool = False
 
     def write(self, page: Page, name: str) -> None:
-        """Write what both proxies have in common of a backend."""
+        """Write the keys of a backend that both proxies have in common."""
         page.table("backends", name)
         if f"//{STATION}" in self.url:
             page.remark("The slash before the identity is doubled, as before: one stood at the end of the old URL.")
@@ -33,22 +33,22 @@ class Upstream:
         page.key("forward", "always", "gets the charger's Authorization and User-Agent, as before")
 
 
-def read_upstream(before: str) -> Upstream:
-    """Read what stood before the identity in a URL. Raises ValueError with what is wrong; repeats no password."""
+def read_upstream(prefix: str) -> Upstream:
+    """Return the upstream of the URL before the identity. Raises ValueError with what is wrong; repeats no password."""
     try:
-        parts = urlsplit(before)
+        parts = urlsplit(prefix)
         username = unquote(parts.username or "")
     except ValueError:
         raise ValueError("is not a URL") from None
-    if any(char.isspace() or not char.isprintable() for char in before):
+    if any(char.isspace() or not char.isprintable() for char in prefix):
         raise ValueError("is not a URL: it contains white space or control characters")
     if parts.scheme not in ("ws", "wss"):
         raise ValueError("must start with ws:// or wss://")
-    if "#" in before:
+    if "#" in prefix:
         raise ValueError('must not contain a fragment ("#")')
-    if not parts.path and not parts.query and not before.endswith("?"):
+    if not parts.path and not parts.query and not prefix.endswith("?"):
         raise ValueError('ends in the host: the identity would become part of its name. Write a "/" behind it')
-    rest = before.partition("://")[2].partition(parts.netloc)[2]
+    rest = prefix.partition("://")[2].partition(parts.netloc)[2]
     host = parts.netloc.rpartition("@")[2]
     url = f"{parts.scheme}://{host}{'' if rest.startswith('/') else '/'}{_escaped(rest)}{STATION}"
     _accepted(url)
@@ -56,7 +56,7 @@ def read_upstream(before: str) -> Upstream:
 
 
 def _escaped(rest: str) -> str:
-    """Write braces as URLs do: here they would be placeholders."""
+    """Return text with braces percent-encoded: here they would be placeholders."""
     return rest.replace("{", "%7B").replace("}", "%7D")
 
 

@@ -1,1 +1,1 @@
-"""Who is who: the stations that are known, what they prove themselves by, and those that knock in vain."""
+"""The directory: known stations, their credentials, claims, and unknown stations that were refused."""

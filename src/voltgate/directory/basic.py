@@ -1,4 +1,4 @@
-"""HTTP Basic as stations speak it: on bytes, since the key of a 1.6 station need not be text.
+"""HTTP Basic as stations use it: on bytes, since the key of a 1.6 station need not be text.
 
 Source: RFC 7617; OCPP-J 1.6 section 6.2; 1.6 security whitepaper A00.FR.204 and .205; 2.1 Part 2 A00.FR.204 to .207.
 """
@@ -15,7 +15,7 @@ _HEX_KEY = re.compile(rb"(?:[0-9A-Fa-f]{2}){16,20}")
 
 
 def credentials_of(header: bytes) -> bytes | None:
-    """Decode the value of an Authorization header; None when it is not well-formed Basic."""
+    """Return the decoded value of an Authorization header; None if it is not well-formed Basic."""
     scheme, _, token = header.strip().partition(b" ")
     if scheme.lower() != b"basic":
         return None
@@ -26,9 +26,9 @@ def credentials_of(header: bytes) -> bytes | None:
 
 
 def secret_of(credentials: bytes, identity: str, *, case_sensitive: bool = False) -> bytes | None:
-    """Give what follows `identity:`; None when another name stands there.
+    """Return what follows `identity:`; None if the user name is another one.
 
-    The identity is taken off first: it is known, whereas the key may hold any byte, colons too.
+    The identity is removed as a whole: it is known, whereas the key may contain any byte, colons too.
     """
     name = identity.encode()
     claimed, rest = credentials[: len(name)], credentials[len(name) :]
@@ -44,7 +44,7 @@ def _same_name(claimed: bytes, name: bytes, case_sensitive: bool) -> bool:
 
 
 def matches(secret: bytes, password: str, spellings: Collection[str]) -> bool:
-    """Compare in constant time what a station sent with the password that it should have, in each of `spellings`."""
+    """Return whether a station sent its password in one of `spellings`; compared in constant time."""
     equal = "hex" in spellings and _same_digits(secret, password.encode())
     for spelt in _spelt(password, spellings):
         equal |= hmac.compare_digest(secret, spelt)
@@ -52,7 +52,7 @@ def matches(secret: bytes, password: str, spellings: Collection[str]) -> bool:
 
 
 def _same_digits(secret: bytes, text: bytes) -> bool:
-    """Compare the digits of a key, which have no case."""
+    """Return whether both are the same hex digits, without regard to case."""
     return _HEX_KEY.fullmatch(text) is not None and hmac.compare_digest(secret.lower(), text.lower())
 
 
@@ -65,7 +65,7 @@ def _spelt(password: str, spellings: Collection[str]) -> list[bytes]:
 
 
 def readings(secret: bytes, spellings: Collection[str]) -> list[bytes]:
-    """List what a hash may have been made of, if `secret` is right: itself first, then its other spellings."""
+    """Return what a hash may have been made from if `secret` is right: itself first, then its other spellings."""
     found = [secret] if "text" in spellings else []
     if "bytes" in spellings and 16 <= len(secret) <= 20:
         digits = binascii.hexlify(secret)

@@ -1,7 +1,7 @@
-"""Claims: which stations backends say are their own, and who holds a station that several claim.
+"""Claims: the stations that backends declare as their own, and the holder of a station that several claim.
 
-A million of them are meant to be held in memory: a claim is one small object that the garbage collector does not look
-at, and a list is never changed but replaced, so that half a list is never seen.
+A million of them must fit in memory: a claim is one small object that the garbage collector does not track, and a
+list is never changed but replaced, so that half a list is never seen.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from zlib import crc32
 import msgspec
 
 PARTS = 64
-"""Parts that a list is kept in: a change of a few stations makes few of them anew."""
+"""Parts into which a list is divided: a change of a few stations replaces only a few of them."""
 
 Conflict = Literal["first", "newest", "neither"]
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One station, as a backend wrote it. Times are in seconds since 1970; `by` is the caller who said so."""
+    """A claim to one station, as the backend wrote it. Times are in seconds since 1970; `by` is the API caller."""
 
     identity: str
     since: float
@@ -29,47 +29,47 @@ class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 Part = Mapping[str, Claim]
-"""Some claims of one backend, by the station's key."""
+"""A part of the claims of one backend, by the station's key."""
 
 _NONE: Part = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """All that one backend claims. `listed` is when its whole list was last said: that renews every claim of it."""
+    """All claims of one backend. `listed` is the time of its last whole list, which renews every claim on it."""
 
     backend: str
     parts: tuple[Part, ...] = (_NONE,) * PARTS
     listed: float = 0.0
 
     def find(self, key: str) -> Claim | None:
-        """Give the claim to a station."""
+        """Return the claim to a station, if there is one."""
         return self.parts[part_of(key)].get(key)
 
     def renewed(self, claim: Claim) -> float:
-        """Give the time when a claim of this list was last said."""
+        """Return the time when a claim of this list was last renewed."""
         return max(claim.renewed, self.listed)
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
     def __iter__(self) -> Iterator[tuple[str, Claim]]:
-        """Give every key with its claim, in no order."""
+        """Yield every key with its claim, in no order."""
         for part in self.parts:
             yield from part.items()
 
 
 def part_of(key: str) -> int:
-    """Say which part of a list a station's claim is kept in."""
+    """Return the number of the part that holds a station's claim."""
     return crc32(key.encode()) % PARTS
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of all backends, and how conflicts end.
+    """The claims of all backends, and how conflicts are resolved.
 
-    `conflict`: the first to claim a station keeps it, the newest claim gets it, or neither. A claim that was not said
-    again for `expire` seconds is none (0: it holds for ever). `known` are the backends that exist.
+    `conflict`: the first to claim a station keeps it, the newest claim gets it, or neither. A claim that was not
+    renewed for `expire` seconds is void (0: it never expires). `known` are the backends that exist.
     """
 
     conflict: Conflict = "first"
@@ -78,11 +78,11 @@ class Claims:
     holdings: dict[str, Holding] = field(default_factory=dict)
 
     def of(self, backend: str) -> Holding:
-        """Give what a backend claims."""
+        """Return the claims of a backend."""
         return self.holdings.get(backend) or Holding(backend)
 
     def standing(self, key: str, now: float) -> list[tuple[Claim, str]]:
-        """List the claims to a station that stand, with their backends, the oldest first."""
+        """Return the valid claims to a station with their backends, the oldest first."""
         found = []
         for holding in self.holdings.values():
             claim = holding.find(key)
@@ -97,11 +97,11 @@ class Claims:
         return lives and holding.backend in self.known
 
     def holder(self, key: str, now: float) -> str:
-        """Name the backend whose station it is; "" when it is nobody's."""
+        """Return the backend that holds a station; "" if none does."""
         return self.holder_of(self.standing(key, now))
 
     def holder_of(self, standing: list[tuple[Claim, str]]) -> str:
-        """Name the backend that gets a station with these claims, the oldest first."""
+        """Return the backend that gets a station with these claims, which are given oldest first."""
         if not standing or (len(standing) > 1 and self.conflict == "neither"):
             return ""
         return standing[-1 if self.conflict == "newest" else 0][1]
@@ -111,7 +111,7 @@ class Claims:
 
 
 class PartDocument(msgspec.Struct, gc=False):
-    """A part of a list as the register keeps it."""
+    """A part of a list as it is stored."""
 
     backend: str
     part: int
@@ -122,17 +122,17 @@ _decode = msgspec.json.Decoder(PartDocument).decode
 
 
 def written(backend: str, number: int, part: Part) -> bytes:
-    """Write a part of a list for the register."""
+    """Return a part of a list, encoded for the database."""
     return msgspec.json.encode(PartDocument(backend, number, list(part.values())))
 
 
 def read(data: bytes) -> PartDocument:
-    """Read a part of a list. Raises msgspec.DecodeError."""
+    """Return a part of a list, decoded. Raises msgspec.DecodeError."""
     return _decode(data)
 
 
 def interned(claims: Iterable[Claim]) -> Iterator[Claim]:
-    """Give the claims with what they have in common kept once: times and callers."""
+    """Yield the claims with equal times and callers as shared objects."""
     common: dict[object, object] = {}
     for claim in claims:
         since = common.setdefault(claim.since, claim.since)

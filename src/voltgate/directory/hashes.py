@@ -1,4 +1,4 @@
-"""Argon2 hashes of passwords, checked beside the event loop and not twice for the same password."""
+"""Argon2 hashes of passwords, verified in threads, and not twice for the same password."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from hashlib import blake2b
 import argon2
 
 HASH = "$argon2"
-"""What every hash begins with."""
+"""The prefix of every hash."""
 
 PROVEN = 100_000
-"""Proven passwords that are remembered, as keyed digests of 16 bytes."""
+"""Verified passwords that are remembered, as keyed digests of 16 bytes."""
 
 
-class Busy(Exception):  # noqa: N818 - no fault: the caller turns it into an answer
-    """As many hashes wait to be checked as may."""
+class Busy(Exception):  # noqa: N818 - no error: the caller turns it into an answer
+    """Too many hashes wait to be verified."""
 
 
-class Unusable(Exception):  # noqa: N818 - no fault of ours: the caller turns it into an answer
-    """A hash that cannot be checked: it is not whole, or asks for more memory than there is."""
+class Unusable(Exception):  # noqa: N818 - no error of ours: the caller turns it into an answer
+    """A hash that cannot be verified: it is incomplete, or asks for more memory than there is."""
 
 
 class Hashes:
-    """Checks passwords against hashes: `threads` at a time (one takes a quarter of a second), `waiting` in all.
+    """Verifies passwords against hashes: `threads` at a time (one takes a quarter of a second), `waiting` in all.
 
-    What was proven is remembered under a key of this process alone, so that ten thousand stations that come back at
-    once are let in at once.
+    Verified passwords are remembered under a key of this process alone, so that ten thousand stations that reconnect
+    together are admitted without delay.
     """
 
     __slots__ = ("_closed", "_key", "_pool", "_proven", "_under_way", "_waiting")
@@ -43,9 +43,9 @@ class Hashes:
         self._proven: OrderedDict[bytes, None] = OrderedDict()
 
     async def verify(self, stored: str, readings: list[bytes]) -> bool:
-        """Tell whether one of `readings` is what `stored` was made of. Raises Busy, Unusable.
+        """Return whether `stored` is the hash of one of `readings`. Raises Busy, Unusable.
 
-        Busy comes instead of queueing without end, and after `close`.
+        Busy is raised instead of queueing without bound, and after `close`.
         """
         if any(self._known(self._digest(stored, reading)) for reading in readings):
             return True
@@ -55,13 +55,13 @@ class Hashes:
         try:
             right = await asyncio.wrap_future(self._pool.submit(first_right, stored, readings))
         finally:
-            self._under_way -= 1  # one that was cancelled leaves the pool's queue, unless it is being checked
+            self._under_way -= 1  # a cancelled one leaves the pool's queue, unless it is being verified
         if right is not None:
             self._remember(self._digest(stored, right))
         return right is not None
 
     def close(self) -> None:
-        """Check nothing more."""
+        """Stop verifying."""
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -81,7 +81,7 @@ class Hashes:
 
 
 def first_right(stored: str, readings: list[bytes]) -> bytes | None:
-    """Give the reading that `stored` was made of; None: none. Takes a quarter of a second each.
+    """Return the reading that `stored` is the hash of; None if none is. Takes a quarter of a second each.
 
     Raises Unusable.
     """
@@ -103,5 +103,5 @@ def _kind(stored: str) -> argon2.Type:
 
 
 def hashed(password: str) -> str:
-    """Make a hash for the configuration."""
+    """Return a hash for the configuration."""
     return argon2.PasswordHasher().hash(password)

@@ -1,4 +1,4 @@
-"""The password hook: an HTTP server of the operator's that says whether a station may come in.
+"""The password hook: an HTTP server of the operator's that decides whether a station is admitted.
 
 One POST for each handshake, with a JSON object; only the status of the response counts. Source: RFC 9112.
 """
@@ -16,17 +16,17 @@ PATIENCE = 5.0
 """Seconds for the whole exchange."""
 
 AT_ONCE = 64
-"""Questions asked at the same time; more wait, within their own five seconds."""
+"""Requests at the same time; more wait, within their own five seconds."""
 
 _REFUSING = frozenset({401, 403, 404})
 
 
-class Undecided(Exception):  # noqa: N818 - no fault of ours: the caller turns it into an answer
-    """The hook gave no verdict; the text says why."""
+class Undecided(Exception):  # noqa: N818 - no error of ours: the caller turns it into an answer
+    """The hook gave no decision; the text says why."""
 
 
 class Hook:
-    """Asks hooks, a bounded number at a time."""
+    """A client of hooks, with a bounded number of requests at a time."""
 
     __slots__ = ("_gate", "_patience")
 
@@ -35,7 +35,7 @@ class Hook:
         self._gate = asyncio.Semaphore(at_once)
 
     async def ask(self, url: str, station: str, address: str, authorization: bytes) -> bool:
-        """Tell whether the hook at `url` lets a station in: 2xx yes; 401, 403 and 404 no. Raises Undecided else."""
+        """Return whether the hook at `url` admits a station: 2xx yes; 401, 403 and 404 no. Raises Undecided else."""
         question = {"station": station, "address": address, "authorization": authorization.decode("latin-1")}
         try:
             async with asyncio.timeout(self._patience), self._gate:
@@ -54,7 +54,7 @@ class Hook:
 
 
 async def _post(url: SplitResult, body: bytes) -> int:
-    """Send one request on a connection of its own, and read as far as the status."""
+    """Send one request on a connection of its own, and return the status of the response."""
     secure = url.scheme == "https"
     port = url.port or (443 if secure else 80)
     reader, writer = await asyncio.open_connection(url.hostname, port, ssl=_trust() if secure else None, limit=8192)
@@ -63,7 +63,7 @@ async def _post(url: SplitResult, body: bytes) -> int:
         await writer.drain()
         return await _status(reader)
     finally:
-        writer.transport.abort()  # nothing is left to say, and a slow end must not hold up the answer
+        writer.transport.abort()  # the exchange is over, and a slow close must not delay the answer
 
 
 def _head(url: SplitResult, length: int) -> bytes:
@@ -88,7 +88,7 @@ async def _status(reader: asyncio.StreamReader) -> int:
         if status >= 200:
             return status
         while (await reader.readuntil(b"\n")).strip():
-            pass  # the head of an interim response: the real one follows (RFC 9110 section 15.2)
+            pass  # the head of an interim response: the final one follows (RFC 9110 section 15.2)
 
 
 @cache

@@ -18,7 +18,7 @@ _RETRY = 10  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Why a station is not let in: an HTTP status, a sentence, and when it may ask again (seconds)."""
+    """Why a station is not admitted: an HTTP status, a reason, and when it may retry (seconds)."""
 
     status: int
     reason: str
@@ -26,19 +26,19 @@ class Denied:
 
     @property
     def challenge(self) -> bool:
-        """Whether `WWW-Authenticate: Basic` belongs to the answer (RFC 9110 section 11.6.1)."""
+        """Whether the response must have `WWW-Authenticate: Basic` (RFC 9110 section 11.6.1)."""
         return self.status == 401
 
 
 MISSING = Denied(401, "The station's password is missing")
 WRONG = Denied(401, "Wrong user name or password")
-"""One sentence for both, so that nobody learns which it was."""
+"""One reason for both, so that a client does not learn which it was."""
 
 
 class Passwords:
-    """Checks HTTP Basic against what the directory holds, and holds back who fails too often.
+    """Checks HTTP Basic credentials against the directory, and limits repeated failures.
 
-    It outlives a change of the configuration: what is proven and who failed stay known.
+    It is kept over changes of the configuration: verified passwords and counted failures remain.
     """
 
     __slots__ = ("_clock", "_hashes", "_hook", "case_sensitive", "throttle")
@@ -61,7 +61,7 @@ class Passwords:
     async def check(
         self, station: Station, authorization: bytes | None, address: str, offered: Sequence[str] = ()
     ) -> Denied | None:
-        """Give None for a station that may come in, or why not. `authorization` is the header's value as it came.
+        """Return None if a station is admitted, else why not. `authorization` is the header's value as received.
 
         `offered` are its sub-protocols: a 2.x password is UTF-8 text only (2.1 Part 2 A00.FR.205).
         """
@@ -78,7 +78,7 @@ class Passwords:
     async def _counted(
         self, station: Station, credentials: Credentials, authorization: bytes, address: str, offered: Sequence[str]
     ) -> Denied | None:
-        """Check, counting the try as a failure until it is known to be none."""
+        """Check, counting the attempt as a failure until it has succeeded."""
         counted = self.throttle.begin(station.key, address, self._clock())
         try:
             right = await self._is_right(station, credentials, authorization, address, offered)
@@ -107,7 +107,7 @@ class Passwords:
         return matches(secret, password, spellings)
 
     def close(self) -> None:
-        """Check nothing more."""
+        """Stop checking."""
         self._hashes.close()
 
 
@@ -122,7 +122,7 @@ def _cause(why: Busy | Unusable | Undecided) -> str:
 
 
 def _spellings(credentials: Credentials, offered: Sequence[str]) -> tuple[str, ...]:
-    """Give the spellings to accept: those of 1.6 only from a station that may be about to speak it."""
+    """Return the spellings to accept: those of 1.6 only from a station that may be about to speak it."""
     if not offered or any(not is_modern(version) for version in offered):
         return credentials.spellings
     return ("text",)

@@ -1,4 +1,4 @@
-"""The register: what backends and operators say of stations while the gateway runs, kept in the database."""
+"""The register: claims and accepted stations, which change while the gateway runs, kept in the database."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from voltgate.directory.slices import unhurried
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
 
 CLAIMS, CLAIMANT, ACCEPTED, KEY = "claims", "claimant", "accepted", "key"
-"""The kinds of entries."""
+"""The kinds of records."""
 
 EXPIRY = "expiry"
-"""Who changes a list when claims on it have expired."""
+"""The caller named for changes by expiry."""
 
 MOST_TOLD = 100
-"""Conflicts that are told one by one."""
+"""Conflicts that are reported one by one."""
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A station that was let in from the waiting room. `at` is in seconds since 1970."""
+    """A station that was admitted from the waiting room. `at` is in seconds since 1970."""
 
     identity: str
     route: str
@@ -46,7 +46,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where a backend says that it is; "": where the configuration says."""
+    """The URLs that a backend declared for itself; "": as configured."""
 
     url: str = ""
     soap_url: str = ""
@@ -60,12 +60,12 @@ class _Claimant(msgspec.Struct, frozen=True):
     address: Address
 
 
-class TooMany(Exception):  # noqa: N818 - it says what is the matter
-    """The register holds as many claims as it may."""
+class TooMany(Exception):  # noqa: N818 - named for the condition
+    """The register holds the greatest number of claims."""
 
 
 class TooShort(Exception):  # noqa: N818
-    """A list is empty, or a tenth shorter than the one before: one broken job must not strand a fleet."""
+    """A list is empty, or a tenth shorter than the one before: a broken job must not strand a fleet."""
 
     def __init__(self, stations: int, before: int) -> None:
         super().__init__(f"The list holds {stations} stations, the one before held {before}")
@@ -75,7 +75,7 @@ class TooShort(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """A station that several backends claim: whose it is ("" nobody's), and all who claim it, since when, by whom."""
+    """A station that several backends claim: its holder ("" none), and of each claim the backend, time and caller."""
 
     station: str
     holder: str
@@ -84,7 +84,7 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a call that changed claims. `keys` are those of every station that was added or removed."""
+    """The result of a change of claims. `keys` are those of every station that was added or removed."""
 
     backend: str
     by: str
@@ -96,13 +96,13 @@ class Change:
     contests: tuple[Contest, ...]
     keys: frozenset[str]
     moved: bool
-    """Whether the backend has another address now."""
+    """Whether the backend's address has changed."""
 
 
 class Register:
     """Claims, the addresses of backends that claim, and accepted stations.
 
-    A change is on disk before it is in force; `loaded` says whether what was on disk at the start is known yet.
+    A change is on disk before it is in force; `loaded` is set once the records on disk at the start have been read.
     """
 
     def __init__(self, store: Store | None = None, wall: Callable[[], float] = time.time) -> None:
@@ -111,7 +111,7 @@ class Register:
         self.addresses: dict[str, Address] = {}
         self.loaded = store is None
         self.key_of_callbacks = b"" if store is not None else token_bytes(32)
-        """What the codes in callback addresses are made with: the same for as long as the database lives."""
+        """The key of the codes in callback addresses: the same for the life of the database."""
         self.most = 1_000_000
         self._store: Store = store or Nowhere()
         self._wall = wall
@@ -121,43 +121,43 @@ class Register:
     def follow(
         self, key: Callable[[str], str], known: Iterable[str], conflict: Conflict, expire: float, most: int
     ) -> None:
-        """Go by a configuration: how identities are compared, which backends there are, how conflicts end."""
+        """Apply a configuration: how identities are compared, which backends exist, how conflicts are resolved."""
         self._key, self.most = key, most
         self.claims = replace(self.claims, conflict=conflict, expire=expire, known=frozenset(known))
 
     def holder(self, key: str) -> str:
-        """Name the backend whose station it is; "" when it is nobody's."""
+        """Return the backend that holds a station; "" if none does."""
         return self.claims.holder(key, self._wall())
 
     def standing(self, key: str) -> list[tuple[Claim, str]]:
-        """List the claims to a station that stand, with their backends, the oldest first."""
+        """Return the valid claims to a station with their backends, the oldest first."""
         return self.claims.standing(key, self._wall())
 
-    # What is on disk at the start.
+    # Loading at the start.
 
     async def load(self, records: Sequence[RegisterRecord]) -> None:
-        """Take what the database has kept."""
+        """Load the records of the database."""
         async with self._changing:
             lists: dict[str, list[dict[str, Claim]]] = {}
             listed: dict[str, float] = {}
-            misplaced = set()
+            outdated = set()
             for record in records:
                 if record.kind == CLAIMS:
                     document = read(record.data)
                     if await self._take(document, lists.setdefault(document.backend, _empty())):
-                        misplaced.add(document.backend)
+                        outdated.add(document.backend)
                 elif record.kind == CLAIMANT:
-                    said = msgspec.json.decode(record.data, type=_Claimant)
-                    listed[said.backend] = said.listed
-                    if said.address != Address():
-                        self.addresses[said.backend] = said.address
+                    claimant = msgspec.json.decode(record.data, type=_Claimant)
+                    listed[claimant.backend] = claimant.listed
+                    if claimant.address != Address():
+                        self.addresses[claimant.backend] = claimant.address
                 elif record.kind == ACCEPTED:
                     self._take_accepted(record)
                 elif record.kind == KEY:
                     self.key_of_callbacks = record.data
             holdings = {name: Holding(name, tuple(parts), listed.get(name, 0.0)) for name, parts in lists.items()}
             self.claims = replace(self.claims, holdings=holdings)
-            for name in misplaced:
+            for name in outdated:
                 for number, part in enumerate(holdings[name].parts):
                     self._store.put(self._record(name, number, part))
             if not self.key_of_callbacks:
@@ -166,21 +166,21 @@ class Register:
             self.loaded = True
 
     async def _take(self, document: PartDocument, parts: list[dict[str, Claim]]) -> bool:
-        """Take a part of a list; tell whether identities are compared otherwise than when it was written."""
-        misplaced = False
+        """Load a part of a list; return whether identities are compared otherwise than when it was written."""
+        outdated = False
         async for few in unhurried(interned(document.claims)):
             for claim in few:
                 key = self._key(claim.identity)
-                place = part_of(key)
-                parts[place][_shared(key, claim)] = claim
-                misplaced = misplaced or place != document.part
-        return misplaced
+                number = part_of(key)
+                parts[number][_shared(key, claim)] = claim
+                outdated = outdated or number != document.part
+        return outdated
 
     def _take_accepted(self, record: RegisterRecord) -> None:
         accepted = msgspec.json.decode(record.data, type=Accepted)
         key = self._key(accepted.identity)
         self.accepted[key] = accepted
-        if key != record.name:  # identities are compared otherwise now: by its old name nobody would strike it out
+        if key != record.name:  # identities are compared otherwise now: under its old key it could not be deleted
             self._store.strike(record)
             self._store.put(_accepted_record(key, accepted))
 
@@ -189,9 +189,9 @@ class Register:
     async def replace(
         self, backend: str, identities: Iterable[str], by: str, address: Address | None = None, *, force: bool = False
     ) -> Change:
-        """Put a whole list in place of the former one; `force` takes one that is too short.
+        """Replace the list of a backend; with `force` also by one that is too short.
 
-        Raises StoreAway, TooMany and TooShort, and has changed nothing.
+        Raises StoreAway, TooMany and TooShort; then nothing has changed.
         """
         async with self._changing:
             now, old = self._wall(), self.claims.of(backend)
@@ -210,7 +210,7 @@ class Register:
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None = None
     ) -> Change:
-        """Add stations to a list and take others out of it. Raises StoreAway and TooMany, and has changed nothing."""
+        """Add stations to a list and remove others. Raises StoreAway and TooMany; then nothing has changed."""
         async with self._changing:
             now, old = self._wall(), self.claims.of(backend)
             parts: dict[int, dict[str, Claim]] = {}
@@ -225,7 +225,7 @@ class Register:
             return await self._put(old, _with(old, parts), by, now, address)
 
     def _opened(self, parts: dict[int, dict[str, Claim]], old: Holding, key: str) -> dict[str, Claim]:
-        """Give the part of a key to be written in: a copy, made once."""
+        """Return the part of a key for writing: a copy, made once."""
         number = part_of(key)
         part = parts.get(number)
         if part is None:
@@ -233,11 +233,11 @@ class Register:
         return part
 
     def _claim(self, old: Holding, identity: str, by: str, now: float) -> Claim:
-        """Make the claim of a station, or keep the one that stands."""
-        known = old.find(self._key(identity))
-        if known is None or self._has_expired(old, known, now):
+        """Return the claim to a station: a new one, or the valid one that exists."""
+        former = old.find(self._key(identity))
+        if former is None or self._has_expired(old, former, now):
             return Claim(identity, now, now, by)
-        return known if known.identity == identity else Claim(identity, known.since, known.renewed, known.by)
+        return former if former.identity == identity else Claim(identity, former.since, former.renewed, former.by)
 
     async def _put(self, old: Holding, new: Holding, by: str, now: float, address: Address | None) -> Change:
         name = new.backend
@@ -250,13 +250,13 @@ class Register:
             before.append(self._record(name, number, old.parts[number]))
             await asyncio.sleep(0)
         was = self.addresses.get(name, Address())
-        told = was if address is None else address
-        records.append(_claimant_record(name, new.listed, told, now))
+        address = was if address is None else address
+        records.append(_claimant_record(name, new.listed, address, now))
         before.append(_claimant_record(name, old.listed, was, now))
         await self._keep(records, before)
         self.claims = replace(self.claims, holdings={**self.claims.holdings, name: new})
-        self.addresses[name] = told
-        moved = (told.url, told.soap_url) != (was.url, was.soap_url)
+        self.addresses[name] = address
+        moved = (address.url, address.soap_url) != (was.url, was.soap_url)
         return await self._changed(old, new, by, now, moved=moved)
 
     async def _changed(self, old: Holding, new: Holding, by: str, now: float, *, moved: bool) -> Change:
@@ -281,7 +281,7 @@ class Register:
         return Change(new.backend, by, now, len(new), len(added), len(removed), contested, tuple(contests), keys, moved)
 
     def contest(self, key: str, standing: list[tuple[Claim, str]]) -> Contest:
-        """Say who claims a station, and who gets it."""
+        """Return the conflict over a station: who claims it, and who holds it."""
         identity = standing[0][0].identity
         claims = tuple((backend, claim.since, claim.by) for claim, backend in standing)
         return Contest(identity, self.claims.holder_of(standing), claims)
@@ -290,9 +290,9 @@ class Register:
         return RegisterRecord(CLAIMS, f"{backend}/{number}", self._wall(), written(backend, number, part))
 
     async def tidy(self) -> AsyncIterator[Change]:
-        """Strike out the claims that have expired; gives what becomes of each list. Raises StoreAway."""
+        """Remove the claims that have expired; yield the change of each list. Raises StoreAway."""
         for backend in list(self.claims.holdings):
-            async with self._changing:  # so that nobody renews meanwhile what is struck out
+            async with self._changing:  # so that no claim is renewed while it is removed
                 change = await self._tidied(self.claims.of(backend), self._wall())
             if change is not None:
                 yield change
@@ -314,7 +314,7 @@ class Register:
     # Accepted stations.
 
     async def accept(self, identity: str, route: str, by: str) -> Accepted:
-        """Let a station in on a route from now on. Raises StoreAway and has changed nothing."""
+        """Admit a station on a route from now on. Raises StoreAway; then nothing has changed."""
         async with self._changing:
             key, accepted = self._key(identity), Accepted(identity, route, self._wall(), by)
             former = self.accepted.get(key)
@@ -324,7 +324,7 @@ class Register:
             return accepted
 
     async def forget(self, key: str) -> bool:
-        """Strike out an accepted station; False when it was none. Raises StoreAway and has changed nothing."""
+        """Remove an accepted station; return False if it was not one. Raises StoreAway; then nothing has changed."""
         async with self._changing:
             accepted = self.accepted.get(key)
             if accepted is None:
@@ -340,7 +340,7 @@ class Register:
     # The database.
 
     async def _keep(self, records: list[RegisterRecord], before: list[RegisterRecord]) -> None:
-        """Write records with one commit; when that cannot be had, what was there before takes their place again."""
+        """Write records with one commit; if that fails, restore the former ones."""
         if not self.loaded:
             raise StoreAway("the register has not been read yet: the database is away")
         for record in records:
@@ -369,18 +369,18 @@ def _empty() -> list[dict[str, Claim]]:
 
 
 def _shared(key: str, claim: Claim) -> str:
-    """Give the key as the same text as the identity where they are equal: a million of them count."""
+    """Return the key, as the same object as the identity if they are equal: there may be a million of them."""
     return claim.identity if claim.identity == key else key
 
 
 def _with(holding: Holding, parts: dict[int, dict[str, Claim]]) -> Holding:
-    """Give a list with some of its parts replaced."""
+    """Return a list with some of its parts replaced."""
     kept = tuple(parts.get(number, part) for number, part in enumerate(holding.parts))
     return Holding(holding.backend, kept, holding.listed)
 
 
 def _new_in(part: Part, was: Part) -> set[str]:
-    """Give the keys of claims that were not there before, or had expired and are made anew: these lost their place."""
+    """Return the keys of claims that are new, or had expired and are made again: these lost their precedence."""
     return {key for key, claim in part.items() if (before := was.get(key)) is None or before.since != claim.since}
 
 

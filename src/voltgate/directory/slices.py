@@ -1,4 +1,4 @@
-"""Long work in slices: a list of a hundred thousand stations must not hold up a single message."""
+"""Long work in slices: a list of a hundred thousand stations must not delay a message."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _LONGEST = 0.005
-"""Seconds of work between two looks at the sockets."""
+"""Seconds of work between two turns of the event loop."""
 _BETWEEN = 64
-"""Things that are done between two looks at the clock."""
+"""Items between two readings of the clock."""
 
 
 async def unhurried(things: Iterable[T]) -> AsyncIterator[list[T]]:
-    """Give things a few at a time, and let everybody else go on whenever some milliseconds have gone."""
+    """Yield items a few at a time, and yield to the event loop after every few milliseconds."""
     few: list[T] = []
     began = time.monotonic()
     for thing in things:

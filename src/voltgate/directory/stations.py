@@ -1,4 +1,4 @@
-"""Stations, and the directory that knows them: from an identity off the wire to what was said of it."""
+"""Stations, and the directory that finds them: from an identity on the wire to its entry."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from voltgate.directory.register import Register
 from voltgate.ocpp.globs import compile_glob
 
 CLAIMED = "claimed"
-"""The route of stations that only a claim admits."""
+"""The name of the route of stations that only a claim admits."""
 
 Source: TypeAlias = Literal["entry", "accepted", "claim", "pattern", "stranger"]
-"""How a station is known: by an entry of its own, from the waiting room, by a claim, a pattern, or not at all."""
+"""How a station was found: an entry of its own, the waiting room, a claim, a pattern, or the rule for unknown ones."""
 
 OLD_VERSIONS = ("ocpp1.6", "ocpp1.5", "ocpp1.2")
-"""The versions that state no rule for identities."""
+"""The versions that have no rule for identities."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 """identifierString without ":" (2.1 Part 4 section 3.1.1, Part 2 A00.FR.204)."""
@@ -27,7 +27,7 @@ _WILD = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a station proves itself by: a password, its argon2 hash, or the word of a hook (a URL).
+    """What a station is authenticated by: a password, its argon2 hash, or a hook (a URL).
 
     `spellings` of a 1.6 password: "bytes" (a hex key sent decoded), "hex" (its digits), "text".
     """
@@ -42,11 +42,11 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the directory says of one station (`identity`), or of all whose identity fits a pattern (`match`).
+    """The settings of one station (`identity`), or of all whose identity matches a pattern (`match`).
 
     Without a `route` the station goes to the backend that claims it, else by the directory's default.
-    `missing_subprotocol` is the version to assume when the station names none, or "refuse". `more` is carried for
-    whoever made the entry.
+    `missing_subprotocol` is the version to assume if the station offers none, or "refuse". `more` is opaque, for the
+    creator of the entry.
     """
 
     route: str
@@ -62,16 +62,16 @@ class Entry:
 
     @property
     def exact(self) -> str:
-        """The one identity it is for; "" when it is for a pattern."""
+        """The one identity it is for; "" if it is for a pattern."""
         return self.identity or ("" if _WILD & set(self.match) else self.match)
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One station as it came: its identity as written, the `key` it is compared by, and its entry.
+    """A station at its handshake: its identity as written, the `key` it is compared by, and its entry.
 
-    `route` is the name of its route, `claimant` the backend that holds it by a claim ("" none). `versions` is what it
-    may speak; empty: anything.
+    `route` is the name of its route, `claimant` the backend that holds it by a claim ("" none). `versions` are those
+    it may speak; empty: any.
     """
 
     identity: str
@@ -84,27 +84,27 @@ class Station:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name for people."""
         return self.entry.name or self.identity
 
     @property
     def tags(self) -> frozenset[str]:
-        """The words that rules can ask for."""
+        """The tags that rules can match."""
         return self.entry.tags
 
     @property
     def missing_subprotocol(self) -> str:
-        """The version to assume when it names none, or "refuse"."""
+        """The version to assume if it offers none, or "refuse"."""
         return self.entry.missing_subprotocol
 
     @property
     def credentials(self) -> Credentials | None:
-        """What it proves itself by; None: nothing is checked here."""
+        """Its credentials; None: nothing is checked here."""
         return self.entry.credentials
 
 
 class Directory:
-    """The stations that are known. An entry for one identity beats patterns; of patterns the first that fits counts."""
+    """The known stations. An entry for one identity precedes patterns; of patterns the first that matches counts."""
 
     __slots__ = (
         "_aliases",
@@ -114,7 +114,7 @@ class Directory:
         "_longest",
         "_nameless",
         "_patterns",
-        "_stranger",
+        "_unknown",
         "register",
     )
 
@@ -122,24 +122,24 @@ class Directory:
         self,
         entries: Iterable[Entry],
         *,
-        stranger: Entry | None = None,
+        unknown: Entry | None = None,
         nameless: Entry | None = None,
         register: Register | None = None,
         default: str = "",
         case_sensitive: bool = False,
         longest: int = 48,
     ) -> None:
-        """`stranger` stands for stations that no entry knows (None: they are unknown). `longest` is in characters.
+        """`unknown` is the entry of stations without one (None: they are not found). `longest` is in characters.
 
-        `nameless` is what is said of stations that only the register knows, `default` the route of entries without
-        one ("": there is none).
+        `nameless` is the entry of stations that only the register has, `default` the route of entries without one
+        ("": there is none).
         """
         self.register = register or Register()
         self._nameless = nameless or Entry("", match="*")
         self._default = default
         self._case_sensitive = case_sensitive
         self._longest = longest
-        self._stranger = stranger
+        self._unknown = unknown
         self._exact: dict[str, Entry] = {}
         self._aliases: dict[str, Entry] = {}
         self._patterns: list[tuple[re.Pattern[str], Entry]] = []
@@ -155,11 +155,11 @@ class Directory:
             self._aliases.setdefault(alias, entry)
 
     def key(self, identity: str) -> str:
-        """Give what identities are compared by (2.x: identifierString is case-insensitive)."""
+        """Return what identities are compared by (2.x: identifierString is case-insensitive)."""
         return identity if self._case_sensitive else identity.casefold()
 
     def find(self, identity: str, target: str = "") -> Station | None:
-        """Find the station of an identity, or of a raw request target that is an alias; None: unknown or not lawful."""
+        """Return the station of an identity, or of a raw request target that is an alias; None: unknown or invalid."""
         alias = self._aliases.get(target.partition("?")[0]) if self._aliases else None
         if alias is not None:
             return self._station(alias.exact, alias, "entry")
@@ -176,16 +176,16 @@ class Directory:
         return self._station(identity, entry, "pattern") if entry is not None else self._unnamed(identity)
 
     def _unnamed(self, identity: str) -> Station | None:
-        """Find a station that no entry speaks of: by its claim, or as a stranger."""
+        """Return a station without an entry: by its claim, or by the entry for unknown stations."""
         claimed = self._station(identity, self._nameless, "claim")
-        if claimed is not None or self._stranger is None:
+        if claimed is not None or self._unknown is None:
             return claimed
-        return self._station(identity, self._stranger, "stranger")
+        return self._station(identity, self._unknown, "stranger")
 
     def _station(self, identity: str, entry: Entry, source: Source, route: str = "") -> Station | None:
-        """Make a station. Whose identity 2.x forbids speaks no 2.x (2.1 Part 4 section 3.1.1), or is unknown.
+        """Return a station. With an identity that 2.x forbids it speaks no 2.x (2.1 Part 4 section 3.1.1), or is None.
 
-        What is written goes before a claim, and a claim before the default; without any of them it is unknown.
+        A configured route precedes a claim, and a claim the default; without any of them it is None.
         """
         versions, key = entry.versions, self.key(identity)
         if _IDENTIFIER.fullmatch(identity) is None:
@@ -199,7 +199,7 @@ class Directory:
         return Station(identity, key, entry, route, claimant, source, versions)
 
     def unplaced(self, identity: str) -> Station | None:
-        """Give a station that is known by itself and has no route now; None: nobody knows it."""
+        """Return a station that has an entry or a claim but no route now; None if it has neither."""
         key = self.key(identity)
         entry = self._exact.get(key)
         if entry is not None:
@@ -208,20 +208,20 @@ class Directory:
         return Station(identity, key, self._nameless, "", source="claim") if claimed else None
 
     def named(self) -> Iterator[str]:
-        """Give the identities that the configuration and the waiting room name, each once."""
-        known = {key: entry.exact for key, entry in self._exact.items()}
-        known.update((key, accepted.identity) for key, accepted in self.register.accepted.items())
-        yield from known.values()
+        """Yield the identities of single entries and of accepted stations, each once."""
+        identities = {key: entry.exact for key, entry in self._exact.items()}
+        identities.update((key, accepted.identity) for key, accepted in self.register.accepted.items())
+        yield from identities.values()
 
     def objection(self, identity: str) -> str | None:
-        """Say why an identity cannot be one, whatever the version; None: it can."""
+        """Return why an identity is not valid in any version; None if it is."""
         if _IDENTIFIER.fullmatch(identity) and len(identity) <= self._longest and identity.strip("."):
             return None
         return unlawful(identity, self._longest)
 
 
 def unlawful(identity: str, longest: int) -> str | None:
-    """Say why `identity` is not one in any version of OCPP; None: it may be (2.x asks for more, see `Directory`)."""
+    """Return why `identity` is valid in no version of OCPP; None: it may be (2.x asks for more, see `Directory`)."""
     if not identity:
         return "The path names no station"
     if len(identity) > longest:

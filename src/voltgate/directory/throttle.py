@@ -1,7 +1,7 @@
-"""The throttle: how often somebody may try a password and fail.
+"""The throttle: a limit on failed password attempts.
 
-Failures leak away at a steady rate, so that nobody is locked out for good; a pair of identity and address that got in
-before is not held back by what others do under its name or from its address.
+It is a leaky bucket, so that no lock-out is permanent; a pair of identity and address that succeeded before is not
+limited by what others do under its name or from its address.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import TypeVar
 T = TypeVar("T")
 
 REMEMBERED = 100_000
-"""Identities, addresses and pairs that are remembered; whoever was unseen for longest is forgotten first."""
+"""Identities, addresses and pairs that are remembered; the least recently used is forgotten first."""
 
 _OTHERS = 10
-"""How many times as many failures one address, or one identity, may have as the two together."""
+"""How many times the failures of a pair are allowed to one address, or to one identity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try while its outcome is open: whose it is, and where it was counted, each with what may be held there."""
+    """One attempt with an open outcome: its pair, and the buckets it was counted in, each with its capacity."""
 
     pair: tuple[str, str]
     buckets: list[tuple[tuple[str, str], int]]
 
 
 class Throttle:
-    """Counts failed passwords: `per_minute` for an identity from one address (0: no limit). Times are in seconds."""
+    """Limits failed passwords: `per_minute` for an identity from one address (0: no limit). Times are in seconds."""
 
     __slots__ = ("_levels", "_proven", "per_minute")
 
@@ -39,24 +39,24 @@ class Throttle:
         self._proven: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait(self, key: str, address: str, now: float) -> float:
-        """Give the seconds until `key` may try again from `address`; 0: now."""
+        """Return the seconds until `key` may try again from `address`; 0: now."""
         if not self.per_minute:
             return 0.0
         return max(self._excess(bucket, most, now) * 60 / most for bucket, most in self._buckets(key, address))
 
     def begin(self, key: str, address: str, now: float) -> Try:
-        """Count a try as failed, until `succeeded` says otherwise: tries at the same time must count too."""
+        """Count an attempt as failed until `succeeded` is called: concurrent attempts must count too."""
         counted = Try((key, network_of(address)), self._buckets(key, address) if self.per_minute else [])
         self._add(counted, 1, now)
         return counted
 
     def succeeded(self, counted: Try, now: float) -> None:
-        """Take back what `begin` counted: it was the right password."""
+        """Undo what `begin` counted: it was the right password."""
         self._add(counted, -1, now)
         _remember(self._proven, counted.pair, None)
 
     def undecided(self, counted: Try, now: float) -> None:
-        """Take back what `begin` counted: nobody said whether the password was right."""
+        """Undo what `begin` counted: whether the password is right remained undecided."""
         self._add(counted, -1, now)
 
     def _buckets(self, key: str, address: str) -> list[tuple[tuple[str, str], int]]:
@@ -67,7 +67,7 @@ class Throttle:
         return [*pair, ((key, ""), self.per_minute * _OTHERS), (("", network), self.per_minute * _OTHERS)]
 
     def _excess(self, bucket: tuple[str, str], most: int, now: float) -> float:
-        """Give by how much one more failure would overflow a bucket that holds `most` and leaks as many a minute."""
+        """Return by how much one more failure would overflow a bucket that holds `most` and leaks as many a minute."""
         return max(0.0, self._level(bucket, most, now) + 1 - most)
 
     def _level(self, bucket: tuple[str, str], most: int, now: float) -> float:
@@ -81,7 +81,7 @@ class Throttle:
 
 
 def network_of(address: str) -> str:
-    """Give what counts as one address: itself, or for IPv6 its /64, which one subscriber has to himself."""
+    """Return what counts as one address: itself, or for IPv6 its /64, which belongs to one subscriber."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""The waiting room: stations that knocked in vain, for somebody to look at and perhaps admit."""
+"""The waiting room: unknown stations that were refused, for an operator to inspect and perhaps admit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
-    """An unknown station. `first` and `last` are seconds since 1970; `offered` the sub-protocols of its last try."""
+class UnknownStation:
+    """An unknown station. `first` and `last` are seconds since 1970; `offered` are its last attempt's sub-protocols."""
 
     identity: str
     first: float
@@ -22,37 +22,37 @@ class Stranger:
 
 
 class WaitingRoom:
-    """The last `most` strangers (0: none are kept); whoever was unseen for longest is forgotten first."""
+    """The last `most` unknown stations (0: none are kept); the least recently seen is forgotten first."""
 
-    __slots__ = ("_clock", "_strangers", "forgotten", "most")
+    __slots__ = ("_clock", "_stations", "forgotten", "most")
 
     def __init__(self, most: int = 1000, clock: Callable[[], float] = time.time) -> None:
         self.most = most
         self.forgotten = 0
         self._clock = clock
-        self._strangers: OrderedDict[str, Stranger] = OrderedDict()
+        self._stations: OrderedDict[str, UnknownStation] = OrderedDict()
 
     def note(self, identity: str, address: str, offered: tuple[str, ...], reason: str) -> None:
-        """Remember that a station knocked in vain, and why."""
+        """Record that a station was refused, and why."""
         now = self._clock()
-        known = self._strangers.pop(identity, None)
-        first, tries = (known.first, known.tries) if known is not None else (now, 0)
-        self._strangers[identity] = Stranger(identity, first, now, tries + 1, address, offered[:16], reason)
+        former = self._stations.pop(identity, None)
+        first, tries = (former.first, former.tries) if former is not None else (now, 0)
+        self._stations[identity] = UnknownStation(identity, first, now, tries + 1, address, offered[:16], reason)
         self.trim(self.most)
 
     def trim(self, most: int) -> None:
-        """Keep at most this many from now on."""
+        """Set the capacity, and forget what exceeds it."""
         self.most = most
-        while len(self._strangers) > most:
-            self._strangers.popitem(last=False)
+        while len(self._stations) > most:
+            self._stations.popitem(last=False)
             self.forgotten += 1
 
     def forget(self, identity: str) -> None:
-        """Strike out a station: it was admitted, or is not wanted on the list."""
-        self._strangers.pop(identity, None)
+        """Remove a station: it was admitted or dismissed."""
+        self._stations.pop(identity, None)
 
-    def __iter__(self) -> Iterator[Stranger]:
-        return reversed(self._strangers.values())
+    def __iter__(self) -> Iterator[UnknownStation]:
+        return reversed(self._stations.values())
 
     def __len__(self) -> int:
-        return len(self._strangers)
+        return len(self._stations)

@@ -1,1 +1,1 @@
-"""What is seen from outside: logs, metrics, health."""
+"""Observability: logs and metrics."""

@@ -1,4 +1,4 @@
-"""Logs: one line for each coming, going, refusal and change of a link; human on a terminal, JSON otherwise."""
+"""Logs: one line for each connect, disconnect, refusal and change of a link; text on a terminal, JSON otherwise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = structlog.get_logger("voltgate")
 
 
 class _Threshold:
-    """The least level that is logged: looked at before a line is made of an event."""
+    """The lowest level that is logged, compared before an event is formatted."""
 
     level = logging.INFO
 
@@ -80,14 +80,14 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     ClaimContested: (logging.WARNING, "station claimed by several backends"),
     BackendMoved: (logging.INFO, "backend moved"),
 }
-"""How grave each event is, and the words for it; what else there is to say of it are its own fields."""
+"""The level and the message of each event; the rest of the line are the event's fields."""
 
 
 def write(event: Event) -> None:
-    """Log what happened."""
-    level, words = _LINES[type(event)]
+    """Log an event."""
+    level, message = _LINES[type(event)]
     if level >= _Threshold.level:
-        log.log(level, words, **{field: _short(getattr(event, field)) for field in event.__slots__})
+        log.log(level, message, **{field: _short(getattr(event, field)) for field in event.__slots__})
 
 
 def _short(value: object) -> object:

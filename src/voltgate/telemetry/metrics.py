@@ -1,4 +1,4 @@
-"""Metrics: plain integers, read when somebody asks; aggregates only, never a label from the wire."""
+"""Metrics: plain integers, read at a scrape; aggregates only, never a label from the wire."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voltgate.relay.events import BUCKETS, Tallies
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """The sizes of what is there now."""
+    """The current sizes."""
 
     stations: int
     handshakes: int
@@ -26,10 +26,10 @@ class Gauges:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the numbers are: each is called at a scrape.
+    """The sources of the numbers; callables are called at each scrape.
 
-    `links` holds counters of the carrier, by side; `store` and `soap` give what there is to say of the database and of
-    SOAP, by name; `claims` the length of each backend's list.
+    `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
+    name; `claims` the length of each backend's list.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -44,13 +44,13 @@ class Sources:
 
 
 class VoltgateCollector(Collector):
-    """Gives the numbers in Prometheus' form."""
+    """The collector of all metrics for the Prometheus client library."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
-        """Read everything once."""
+        """Yield all metric families."""
         backends = list(self._sources.backends())
         yield from self._sizes(backends)
         yield from _calls(backends)
@@ -145,7 +145,7 @@ def _add(outcomes: CounterMetricFamily, seconds: HistogramMetricFamily, labels: 
 
 
 def _trust(backends: list[Backend]) -> Iterator[CounterMetricFamily]:
-    """Count what backends may not, and what they will never get."""
+    """Yield the counters of refused commands and of messages given up."""
     refused = CounterMetricFamily(
         "voltgate_commands_refused",
         "Commands that a backend's permit or the ledger refused",

@@ -1,1 +1,1 @@
-"""What listens on `listen.http`."""
+"""The HTTP server of `listen.http`: API, health and metrics."""

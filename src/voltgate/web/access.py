@@ -1,4 +1,4 @@
-"""Access to the API: who a caller is, by his bearer token, and what his role lets him do."""
+"""Authentication and authorization of the API: callers by their bearer tokens, and what their roles allow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from voltgate.web.problems import Problem
 
 Role: TypeAlias = Literal["viewer", "operator", "admin", "backend"]
 PersonRole: TypeAlias = Literal["viewer", "operator", "admin"]
-"""The roles of those who look after the gateway; each may do what the ones before it may."""
+"""The roles of operators of the gateway; each includes the ones before it."""
 
 _RANK = {"viewer": 1, "operator": 2, "admin": 3}
 _READING = frozenset({"GET", "HEAD"})
@@ -26,7 +26,7 @@ _READING = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks the API. `backend` names the one that a token of the role "backend" speaks for."""
+    """A caller of the API. `backend` is the one that a token of the role "backend" belongs to."""
 
     name: str
     role: Role
@@ -34,13 +34,13 @@ class Caller:
 
     @property
     def rank(self) -> int:
-        """How much the role includes: 3 for an admin, 0 for a backend."""
+        """The level of the role: 3 for an admin, 0 for a backend."""
         return _RANK.get(self.role, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class KnownToken:
-    """A token that is let in: its digest, and whose it is."""
+class AccessToken:
+    """An accepted token: its digest and its caller."""
 
     name: str
     role: Role
@@ -49,44 +49,44 @@ class KnownToken:
 
 
 class Access:
-    """Knows callers by the digests of their tokens, and holds back those who try again and again.
+    """Authenticates callers by the digests of their tokens, and limits failed attempts.
 
-    There are two lists, which change apart: what the configuration names, and what was made through the API. A digest
-    on both is the configuration's. `failures` are those allowed a minute to one token from one address; ten times as
-    many to one address (0: no limit). Somebody who got in from an address is not held back by others there.
+    There are two lists, which change independently: the tokens of the configuration, and those issued through the API.
+    A digest on both is the configuration's. `failures` are allowed a minute to one token from one address; ten times as
+    many to one address (0: no limit). A caller that succeeded from an address is not limited by others there.
     """
 
-    __slots__ = ("_api_access", "_clock", "_configured", "_made", "_throttle")
+    __slots__ = ("_callers", "_clock", "_configured", "_issued", "_throttle")
 
     def __init__(
-        self, tokens: Iterable[KnownToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
+        self, tokens: Iterable[AccessToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._throttle = Throttle(failures)
         self._clock = clock
-        self._made: tuple[KnownToken, ...] = ()
+        self._issued: tuple[AccessToken, ...] = ()
         self.replace(tokens)
 
-    def replace(self, tokens: Iterable[KnownToken]) -> None:
-        """Know these tokens in place of those that the configuration named before."""
+    def replace(self, tokens: Iterable[AccessToken]) -> None:
+        """Replace the tokens of the configuration."""
         self._configured = tuple(tokens)
-        self._look_up_anew()
+        self._index()
 
-    def replace_made(self, tokens: Iterable[KnownToken]) -> None:
-        """Know these tokens in place of those that had been made through the API."""
-        self._made = tuple(tokens)
-        self._look_up_anew()
+    def replace_issued(self, tokens: Iterable[AccessToken]) -> None:
+        """Replace the tokens that were issued through the API."""
+        self._issued = tuple(tokens)
+        self._index()
 
-    def _look_up_anew(self) -> None:
-        known = (*self._made, *self._configured)
-        self._api_access = {token.digest: Caller(token.name, token.role, token.backend) for token in known}
+    def _index(self) -> None:
+        tokens = (*self._issued, *self._configured)
+        self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in tokens}
 
     @property
-    def configured(self) -> tuple[KnownToken, ...]:
-        """The tokens that the configuration names."""
+    def configured(self) -> tuple[AccessToken, ...]:
+        """The tokens of the configuration."""
         return self._configured
 
     def caller(self, connection: HTTPConnection) -> Caller:
-        """Say who asks. Raises Problem: 401 without a token that is known, 429 after too many of those."""
+        """Return the caller of a connection. Raises Problem: 401 without a valid token, 429 after too many of those."""
         token = _carried(connection)
         if token is None:
             raise _unauthorized("This takes a bearer token.")
@@ -96,7 +96,7 @@ class Access:
         if wait > 0:
             raise _too_many(wait)
         counted = self._throttle.begin(digest.hex(), address, now)
-        found = self._api_access.get(digest)
+        found = self._callers.get(digest)
         if found is None:
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)
@@ -104,7 +104,7 @@ class Access:
 
 
 def _carried(connection: HTTPConnection) -> bytes | None:
-    """Give the one bearer token of a request (RFC 6750 section 2.1); never looked for in the URL."""
+    """Return the one bearer token of a request (RFC 6750 section 2.1); never read from the URL."""
     headers = connection.headers.getlist("authorization")
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     token = token.strip(" ")
@@ -120,7 +120,7 @@ def _too_many(wait: float) -> Problem:
     return Problem(429, "Too Many Requests", detail, headers={"Retry-After": str(math.ceil(wait))})
 
 
-# What a request may ask for.
+# Authorization.
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -128,20 +128,20 @@ _bearer = HTTPBearer(
     description="A token of the configuration (`voltgate token`), of `POST /api/v1/tokens`, or of a backend.",
 )
 _Shown = Annotated[object, Security(_bearer)]
-"""Puts the lock on an operation in the OpenAPI document."""
+"""Declares the security of an operation in the OpenAPI document."""
 
 
 def caller_of(request: Request) -> Caller:
-    """Say who asks, once a request; the application's `state.access` knows. Raises Problem."""
-    known: Caller | None = getattr(request.state, "caller", None)
-    if known is None:
+    """Return the caller of a request, authenticated once by the application's `state.access`. Raises Problem."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
         access: Access = request.app.state.access
-        known = request.state.caller = access.caller(request)
-    return known
+        caller = request.state.caller = access.caller(request)
+    return caller
 
 
-async def anybody(request: Request, _: _Shown) -> Caller:
-    """Admit whoever has a token."""
+async def any_caller(request: Request, _: _Shown) -> Caller:
+    """Admit any caller with a valid token."""
     return caller_of(request)
 
 
@@ -163,7 +163,7 @@ admin = _at_least("admin")
 
 
 async def claimant(request: Request, _: _Shown) -> Caller:
-    """Admit who may handle the claims of the backend that the path names: itself, admins, and operators to read."""
+    """Admit the callers for the claims of the path's backend: itself, admins, and operators to read."""
     caller = caller_of(request)
     role: Role = "operator" if request.method in _READING else "admin"
     if caller.rank < _RANK[role] and (caller.backend is None or caller.backend != request.path_params["name"]):
@@ -175,7 +175,7 @@ def _forbidden(caller: Caller, detail: str) -> Problem:
     return Problem(403, "Forbidden", f'{detail} The token "{caller.name}" has "{caller.role}".')
 
 
-Anybody = Annotated[Caller, Depends(anybody)]
+AnyCaller = Annotated[Caller, Depends(any_caller)]
 Viewer = Annotated[Caller, Depends(viewer)]
 Operator = Annotated[Caller, Depends(operator)]
 Admin = Annotated[Caller, Depends(admin)]

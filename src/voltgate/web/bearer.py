@@ -1,4 +1,4 @@
-"""A bearer token: what a caller of the API carries, and the digest that is all we keep of it."""
+"""Bearer tokens of the API, and their digests, which are all that is stored."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import hashlib
 import secrets
 
 PREFIX = "vg_"
-"""What every token begins with that Voltgate makes, so that a leaked one is recognised."""
+"""The prefix of every token that Voltgate makes, so that a leaked one is recognised."""
 SCHEME = "sha256:"
-"""What a digest begins with where it is written down."""
+"""The prefix of a digest in text form."""
 
 
 def fresh() -> str:
-    """Make a token of 256 random bits."""
+    """Return a new token of 256 random bits."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest_of(token: str | bytes) -> bytes:
-    """Give what is kept of a token. It is random, so a plain SHA-256 is as good as a slow hash."""
+    """Return the digest that is stored of a token. A token is random, so a plain SHA-256 is as good as a slow hash."""
     return hashlib.sha256(token.encode() if isinstance(token, str) else token).digest()
 
 
 def written(digest: bytes) -> str:
-    """Write a digest as the configuration has it: `sha256:` and 64 hexadecimal digits."""
+    """Return a digest as in the configuration: `sha256:` and 64 hexadecimal digits."""
     return SCHEME + digest.hex()

@@ -1,4 +1,4 @@
-"""The bodies of requests: who may send one, how large it may be, and how long it may take."""
+"""Limits on request bodies: the caller, the size, and the time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from voltgate.web.access import Access
 from voltgate.web.problems import Problem, answer
 
 MOST = 1 << 20
-"""Bytes of a body."""
+"""Bytes of a body at most."""
 MOST_OF_A_LIST = 32 << 20
 """Bytes of a backend's list of stations: 100,000 identities take 3 MB."""
 PATIENCE = 60.0
-"""Seconds that a body may take to come."""
+"""Seconds that a body may take to arrive."""
 
 _LIST = re.compile(r"/api/v1/backends/[^/]+/stations")
 _API = "/api/"
 
 
 class Bodies:
-    """Lets a body in only from callers that are known, within its bounds: before anything of it is read."""
+    """ASGI middleware that accepts a body only from authenticated callers, within bounds, before any of it is read."""
 
     def __init__(self, app: ASGIApp, access: Access, patience: float = PATIENCE) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class Bodies:
         return await self._app(scope, receive, send)
 
     def _bounded(self, connection: HTTPConnection, receive: Receive) -> Receive:
-        """Give what reads the body. Raises Problem for one that is not let in."""
+        """Return the bounded `receive` of a request. Raises Problem if its body is not accepted."""
         path = connection.url.path
         if path.startswith(_API):
             connection.state.caller = self._access.caller(connection)
@@ -53,7 +53,7 @@ class Bodies:
 
 
 class _Bounded:
-    """Reads a body that says nothing of its length, or not the truth, and one that comes too slowly."""
+    """A `receive` that bounds a body without a length, with a wrong one, and one that arrives too slowly."""
 
     __slots__ = ("_deadline", "_most", "_read", "_receive", "_whole")
 
@@ -65,7 +65,7 @@ class _Bounded:
         self._deadline = asyncio.get_running_loop().time() + patience
 
     async def __call__(self) -> Message:
-        """Give the next part. Raises HTTPException, which the framework passes on."""
+        """Return the next part. Raises HTTPException, which the framework passes on."""
         if self._whole:
             return await self._receive()
         try:

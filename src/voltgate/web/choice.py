@@ -1,4 +1,4 @@
-"""The choice of stations for a list: which are looked at, which are taken, and in which order."""
+"""The selection of stations for a list: candidates, filter and order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "ro
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is asked of stations; None: anything. `text` is part of the identity or the name."""
+    """The filter of a list of stations; None: any. `text` is part of the identity or the name."""
 
     text: str | None = None
     route: str | None = None
@@ -28,9 +28,9 @@ class Filter:
 
 
 class Choice:
-    """Goes through the stations of one moment by their identities: a million of them may be claimed.
+    """A selection from a snapshot of the stations, by identity: a million of them may be claimed.
 
-    What can be told from the identity or the session alone is asked first: only what is left is looked up.
+    Conditions on the identity or the session alone are tested first: only the rest is looked up.
     """
 
     def __init__(self, snapshot: Snapshot, sessions: Mapping[str, Session], wanted: Filter, sort: StationSort) -> None:
@@ -45,7 +45,7 @@ class Choice:
         self._holdings = [holding for name, holding in claims.holdings.items() if name in claims.known]
 
     def roster(self) -> Iterator[str]:
-        """Give the identity of every station that is known by itself or connected, each once."""
+        """Yield the identity of every station that is known individually or connected, each once."""
         if self._wanted.connected or self._wanted.version is not None:
             yield from (session.identity for session in self._sessions.values())
             return
@@ -61,14 +61,14 @@ class Choice:
         return key not in self._named and not any(holding.find(key) for holding in before)
 
     def takes(self, identity: str) -> bool:
-        """Tell whether a station is wanted."""
+        """Return whether a station matches the filter."""
         wanted, key = self._wanted, self._directory.key(identity)
         session = self._sessions.get(key)
         if wanted.connected is not None and wanted.connected is (session is None):
             return False
         if wanted.version is not None and (session is None or version_of(session) != wanted.version):
             return False
-        if self._text is not None and self._text not in identity.casefold() and not self._is_called(key, identity):
+        if self._text is not None and self._text not in identity.casefold() and not self._name_matches(key, identity):
             return False
         if wanted.route is None and wanted.tag is None and wanted.backend is None:
             return True
@@ -77,16 +77,16 @@ class Choice:
             station is not None
             and wanted.route in (None, station.route)
             and (wanted.tag is None or wanted.tag in station.tags)
-            and (wanted.backend is None or self._concerns(station, session, wanted.backend))
+            and (wanted.backend is None or self._has_leg(station, session, wanted.backend))
         )
 
-    def _is_called(self, key: str, identity: str) -> bool:
-        """Tell whether the text is in a name; stations that are not named one by one are called by their identity."""
+    def _name_matches(self, key: str, identity: str) -> bool:
+        """Return whether the text is in the name; stations without a name of their own are named by their identity."""
         station = self._find(identity) if key in self._named else None
         return station is not None and str(self._text) in station.name.casefold()
 
-    def _concerns(self, station: Station, session: Session | None, backend: str) -> bool:
-        """Tell whether a backend has a place in the session of a station, or would have one."""
+    def _has_leg(self, station: Station, session: Session | None, backend: str) -> bool:
+        """Return whether a backend has a leg in the session of a station, or would have one."""
         if session is not None:
             return backend in session.legs
         route = self._routes.get(station.route)
@@ -96,7 +96,7 @@ class Choice:
         return self._directory.find(identity) or self._directory.unplaced(identity)
 
     def rank(self, identity: str) -> Any:
-        """Give what a station is sorted by; those that are not connected come after those that are."""
+        """Return the sort key of a station; those that are not connected come after those that are."""
         key = self._directory.key(identity)
         match self._sort:
             case "identity" | "-identity":

@@ -1,4 +1,4 @@
-"""A claimant: a backend that says which stations are its own, and where it is itself."""
+"""A claimant: a backend that declares stations as its own, and its own address."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from voltgate.directory.register import Address
 
 
-class NotAllowed(Exception):  # noqa: N818 - it says what is the matter
-    """A backend said that it is somewhere where the configuration does not let it be."""
+class NotAllowed(Exception):  # noqa: N818 - named for the condition
+    """A backend declared an address that the configuration does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Where a backend says that it is: its URLs, or its IP, with the rest as configured; "" not said."""
+class DeclaredAddress:
+    """The address that a backend declares: its URLs, or its IP with the rest as configured; "" if not given."""
 
     url: str = ""
     soap_url: str = ""
@@ -26,8 +26,8 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """What a backend may say. `address` raises NotAllowed."""
+    """What a backend may claim and declare. `address` raises NotAllowed."""
 
     name: str
     may_claim: Callable[[str], bool]
-    address: Callable[[Said], Address]
+    address: Callable[[DeclaredAddress], Address]

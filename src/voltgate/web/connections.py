@@ -1,4 +1,4 @@
-"""A connection to the API's port: bounded before anybody is known, as it shares its process with the stations."""
+"""A connection to the API's port: bounded before authentication, as it shares its process with the stations."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST = 1000
-"""Connections at a time."""
+"""Connections at a time at most."""
 LARGEST_HEAD = 64 << 10
-"""Bytes of a request besides its body; of small chunks, eight times as many as they carry."""
+"""Bytes of a request besides its body; for small chunks, eight times their content."""
 PATIENCE = 15.0
-"""Seconds that a connection may be open without a request that is whole enough to be answered."""
+"""Seconds that a connection may be open without a request complete enough to be answered."""
 
 
 class Connection(HttpToolsProtocol):
-    """Uvicorn's connection, cut off when it brings no request in time, or one whose head has no end."""
+    """Uvicorn's connection, closed if no request arrives in time, or if a head is too large."""
 
     patience = PATIENCE
     most = MOST
@@ -25,7 +25,7 @@ class Connection(HttpToolsProtocol):
     _carried = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin, unless there are too many."""
+        """Accept the connection, unless there are too many."""
         super().connection_made(transport)
         self._idle_since = self.loop.time()
         if len(self.connections) > self.most:
@@ -34,25 +34,25 @@ class Connection(HttpToolsProtocol):
             self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Release the connection."""
         if self._looking is not None:
             self._looking.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read a part of a request."""
+        """Parse received bytes."""
         self._overhead += len(data)
         super().data_received(data)
         if self._overhead > LARGEST_HEAD + 8 * self._carried:
             self.transport.abort()
 
     def on_message_begin(self) -> None:
-        """Begin a request: the bytes so far were those before it."""
+        """Begin a request: the bytes so far belong to what was before it."""
         self._overhead = self._carried = 0
         super().on_message_begin()
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Receive a part of the body."""
         self._overhead -= len(body)
         self._carried += len(body)
         super().on_body(body)
@@ -63,7 +63,7 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def _look(self) -> None:
-        """Close a connection whose request does not come; uvicorn forgets it at the first byte."""
+        """Close a connection whose request is not complete in time; uvicorn's own timer ends at the first byte."""
         is_served = self.cycle is not None and not self.cycle.response_complete
         if not is_served and self.loop.time() - self._idle_since > self.patience:
             self.transport.abort()

@@ -1,4 +1,4 @@
-"""`/docs`: the API described, from this process alone: nothing is loaded from another host."""
+"""`/docs`: the documentation of the API; nothing is loaded from another host."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
 });
 """
-"""Written by hand, as a script inside the page would need a weaker policy."""
+"""A separate file, as an inline script would need a weaker content security policy."""
 
 _ASSETS = {
     "swagger-ui-bundle.js": "text/javascript",
@@ -66,7 +66,7 @@ _ASSETS = {
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page, what it needs, and the OpenAPI document: open to everybody, as they are the same everywhere."""
+    """Serve the page, its assets, and the OpenAPI document, without a token: they are the same everywhere."""
     page = Response(_PAGE, headers=_HEADERS, media_type="text/html")
     start = Response(_START, headers=_HEADERS, media_type="text/javascript")
     described = Described(app)
@@ -95,7 +95,7 @@ def _asset(name: str, kind: str) -> Any:
 
 
 def _folder() -> Path:
-    """Give the folder of Swagger UI's files; its package is looked up, and not run."""
+    """Return the folder of Swagger UI's files; its package is located, and not imported."""
     spec = find_spec("fastapi_swagger")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("the package fastapi-swagger is not installed")
@@ -103,7 +103,7 @@ def _folder() -> Path:
 
 
 class Described:
-    """The OpenAPI document of an application, written when it is first asked for: then all routes are there."""
+    """The OpenAPI document of an application, generated at the first request: by then all routes exist."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -118,7 +118,7 @@ class Described:
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """Give the OpenAPI document, with the problems that any operation may answer."""
+    """Return the OpenAPI document, with the problems that any operation may answer."""
     described = app.openapi()
     schemas = described.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -141,6 +141,6 @@ def _with_problems(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_frameworks(response: dict[str, Any]) -> bool:
-    """Tell whether a response is FastAPI's own way to answer a request that is not valid."""
+    """Return whether a response is FastAPI's own declaration of an invalid request."""
     content = response.get("content", {})
     return MEDIA_TYPE not in content and "HTTPValidationError" in str(content)

@@ -1,4 +1,4 @@
-"""The log of events: the last ten thousand things that happened, for whoever watches or comes back to watch."""
+"""The log of events: the last ten thousand, for readers that follow it live or resume."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from voltgate.web.urls import shown
 MOST = 10_000
 """Events that are remembered."""
 _AT_ONCE = 100
-"""Events that one look gives: the loop turns between two looks."""
+"""Events that one read returns: the event loop runs between two reads."""
 
 KINDS = frozenset(kind.__name__ for kind in get_args(Event))
-"""What can happen."""
+"""The kinds of events."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """An event with its number and when it happened, in seconds since 1970. Numbers grow, also over restarts."""
+class LoggedEvent:
+    """An event with its number and time, in seconds since 1970. Numbers increase, also over restarts."""
 
     id: int
     at: float
@@ -31,7 +31,7 @@ class Noted:
 
     @property
     def kind(self) -> str:
-        """The name of what happened."""
+        """The kind of the event."""
         return type(self.event).__name__
 
     @property
@@ -44,35 +44,35 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one look at the log gives. `lost` events were forgotten before they were seen (None: nobody knows how many).
+class Batch:
+    """The result of one read of the log. `lost` events were dropped before they were read (None: an unknown number).
 
-    `last` is where to look on.
+    `last` is the number to continue after.
     """
 
-    events: list[Noted]
+    events: list[LoggedEvent]
     last: int
     lost: int | None = 0
 
 
 class EventLog:
-    """A ring of events that any number of readers go through, each at its own pace; who is too slow is told so."""
+    """A ring of events with any number of readers, each at its own pace; one that is too slow learns what it lost."""
 
     def __init__(self, most: int = MOST, wall: Callable[[], float] = time.time) -> None:
-        self._ring: list[Noted | None] = [None] * most
+        self._ring: list[LoggedEvent | None] = [None] * most
         self._wall = wall
-        self._first = self._next = int(wall() * 1000) * 1000  # beyond every number of the process before this one
+        self._first = self._next = int(wall() * 1000) * 1000  # greater than every number of the previous process
         self._news: asyncio.Event | None = None
         self.closed = False
 
     def note(self, event: Event) -> None:
-        """Take an event: it happens now."""
-        self._ring[self._next % len(self._ring)] = Noted(self._next, self._wall(), event)
+        """Append an event with the current time."""
+        self._ring[self._next % len(self._ring)] = LoggedEvent(self._next, self._wall(), event)
         self._next += 1
         self._wake()
 
     def close(self) -> None:
-        """End: whoever watches gets what there is, and no more."""
+        """End: readers get the events up to now, and no more."""
         self.closed = True
         self._wake()
 
@@ -83,22 +83,24 @@ class EventLog:
 
     @property
     def last(self) -> int:
-        """The number of the newest event; what is looked for after it is what happens from now on."""
+        """The number of the newest event; reading after it returns only later ones."""
         return self._next - 1
 
-    def after(self, seen: int) -> Look:
-        """Give the events after number `seen`, some at a time."""
-        seen = min(seen, self.last)  # a number of another gateway, or of a calendar that was ahead
+    def after(self, seen: int) -> Batch:
+        """Return the events after number `seen`, some at a time."""
+        seen = min(seen, self.last)  # a number of another gateway, or of a clock that was ahead
         oldest = max(self._first, self._next - len(self._ring))
         lost: int | None = 0
         if seen < oldest - 1:
             lost, seen = (oldest - 1 - seen if seen >= self._first - 1 else None), oldest - 1
         numbers = range(seen + 1, min(seen + 1 + _AT_ONCE, self._next))
-        found = [noted for noted in (self._ring[number % len(self._ring)] for number in numbers) if noted is not None]
-        return Look(found, numbers[-1] if numbers else seen, lost)
+        found = [
+            logged for logged in (self._ring[number % len(self._ring)] for number in numbers) if logged is not None
+        ]
+        return Batch(found, numbers[-1] if numbers else seen, lost)
 
     async def news(self, seconds: float) -> None:
-        """Wait until something happens, at most so long."""
+        """Wait for an event, at most `seconds`."""
         if self.closed:
             return
         if self._news is None:

@@ -1,4 +1,4 @@
-"""The first token: where nobody has set one, a file that only the gateway's own user can read lets him in."""
+"""The first token: if none is configured, one is kept in a file that only the gateway's own user can read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from voltgate.web.bearer import fresh
 
 NAME = "admin-token"
 SHORTEST = 16
-"""Characters that a token of a person's own making has at least."""
+"""Characters that a token made by a person has at least."""
 _LONGEST = 4096
 
 
 def first_token(folder: Path) -> str:
-    """Read the token of `folder`/admin-token, or make it, whole or not at all.
+    """Return the token of `folder`/admin-token, or make it, atomically.
 
     Two processes that start at once agree on one. Raises OSError: it cannot be made, or others can read it.
     """
@@ -33,7 +33,7 @@ def _make(file: Path) -> None:
         _write(draft, f"{fresh()}\n")
         os.link(draft, file)
     except FileExistsError:
-        return  # somebody else was first: it is his that counts
+        return  # another process was first: its token counts
     finally:
         draft.unlink(missing_ok=True)
 
@@ -59,7 +59,7 @@ def _read(file: Path) -> str:
 
 
 def _objection(status: os.stat_result) -> str | None:
-    """Say why a file cannot be trusted to be known to its owner alone."""
+    """Return why a file may be readable by others than its owner; None if it is not."""
     if not stat.S_ISREG(status.st_mode):
         return "is not a file"
     if status.st_uid not in (os.geteuid(), 0):

@@ -1,4 +1,4 @@
-"""Tokens that are made through the API: kept in the database, and known to Access."""
+"""Tokens issued through the API: kept in the database, and passed to Access."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import structlog
 
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import TokenRecord
-from voltgate.web.access import Access, KnownToken, PersonRole
+from voltgate.web.access import Access, AccessToken, PersonRole
 from voltgate.web.bearer import digest_of, fresh
 
 MOST = 10_000
-"""Tokens that can be made."""
+"""Tokens at most."""
 
 log = structlog.get_logger("voltgate.web")
 
 
 class Table(Protocol):
-    """Where made tokens are kept; everything raises StoreAway. `store.api_tokens` is one."""
+    """The storage of issued tokens; every method raises StoreAway. `store.api_tokens` implements it."""
 
     async def read(self) -> list[TokenRecord]:
-        """Read all."""
+        """Return all."""
 
     async def add(self, record: TokenRecord) -> bool:
-        """Keep one; tell whether there was none of its name."""
+        """Add one; return whether there was none of its name."""
 
     async def remove(self, name: str) -> bool:
-        """Forget one; tell whether there was one."""
+        """Remove one; return whether there was one."""
 
 
 class IssuedTokens:
-    """The tokens that were made. What changes here counts at once; what another gateway changes, once it is read."""
+    """The issued tokens. Changes made here apply at once; those of another gateway once they are read."""
 
     def __init__(self, access: Access, table: Table, wall: Callable[[], float] = time.time) -> None:
         self._access = access
@@ -45,39 +45,39 @@ class IssuedTokens:
 
     @property
     def records(self) -> tuple[TokenRecord, ...]:
-        """The tokens as they were read last, with what was changed here."""
+        """The tokens as last read, with the changes made here."""
         return tuple(self._records.values())
 
     async def read(self) -> None:
-        """Read them again. Raises StoreAway; then those that were known stay known."""
+        """Read them again. Raises StoreAway; then the former ones stay valid."""
         async with self._changing:
-            self._know({record.name: record for record in await self._table.read()})
+            self._replace({record.name: record for record in await self._table.read()})
 
     async def make(self, name: str, role: PersonRole, by: str) -> str | None:
-        """Make a token and give it, this once; None when there is one of this name. Raises StoreAway."""
+        """Issue a token and return it, this once; None if there is one of this name. Raises StoreAway."""
         token = fresh()
         record = TokenRecord(name, role, digest_of(token), self._wall(), by)
         async with self._changing:
             if not await self._table.add(record):
                 return None
-            self._know({**self._records, name: record})
+            self._replace({**self._records, name: record})
         return token
 
     async def remove(self, name: str) -> bool:
-        """Forget a token; tell whether there was one. Raises StoreAway."""
+        """Delete a token; return whether there was one. Raises StoreAway."""
         async with self._changing:
             found = await self._table.remove(name)
-            self._know({key: record for key, record in self._records.items() if key != name})
+            self._replace({key: record for key, record in self._records.items() if key != name})
         return found
 
-    def _know(self, records: dict[str, TokenRecord]) -> None:
+    def _replace(self, records: dict[str, TokenRecord]) -> None:
         self._records = records
-        self._access.replace_made(
-            KnownToken(record.name, cast("PersonRole", record.role), record.digest) for record in records.values()
+        self._access.replace_issued(
+            AccessToken(record.name, cast("PersonRole", record.role), record.digest) for record in records.values()
         )
 
     async def follow(self, every: float = 10.0) -> None:
-        """Read them now and every so many seconds, for ever: a token that is deleted elsewhere ends here too."""
+        """Read them now and every `every` seconds, for ever: a token deleted elsewhere becomes invalid here too."""
         away = False
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What the API says of the gateway: the shapes of its answers, and of what it is asked."""
+"""The models of the API's requests and responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Version: TypeAlias = Literal["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.
 
 
 class Asked(BaseModel):
-    """What is asked for: a name that nobody knows is a mistake."""
+    """The body of a request: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

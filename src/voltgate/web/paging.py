@@ -1,4 +1,4 @@
-"""Pages of long lists: filtered and sorted in slices, so that a million stations hold up no message."""
+"""Pages of long lists: filtered and sorted in slices, so that a million stations delay no message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 M = TypeVar("M")
 
 _RUN = 2000
-"""Things that are sorted in one go."""
+"""Items that are sorted at once."""
 _PATIENCE = 30.0
 """Seconds that a list waits for the lists before it."""
 
@@ -52,17 +52,17 @@ class Page(BaseModel, Generic[M]):
 
 
 def page_of(items: list[M], total: int, part: Part) -> Page[M]:
-    """Make the page that holds these items."""
+    """Return the page of these items."""
     return Page(items=items, total=total, offset=part.offset, limit=part.limit)
 
 
 def cut(items: list[M], part: Part) -> Page[M]:
-    """Make the page of a short list."""
+    """Return the page of a short list."""
     return page_of(items[part.offset : part.offset + part.limit], len(items), part)
 
 
 class Sorter:
-    """Goes through long lists, few at a time: each takes its share of the loop."""
+    """Filters and sorts long lists, a few at a time: each uses the event loop in slices."""
 
     def __init__(self, at_once: int = 2) -> None:
         self._gate = asyncio.Semaphore(at_once)
@@ -76,7 +76,7 @@ class Sorter:
         *,
         backwards: bool = False,
     ) -> tuple[list[T], int]:
-        """Give a part of the things that are wanted, by rank, and how many there are. Raises Problem when busy."""
+        """Return a part of the matching items, by rank, and their total number. Raises Problem if busy."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._gate.acquire()

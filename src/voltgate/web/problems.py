@@ -1,4 +1,4 @@
-"""Problem documents: what a client is told when its request came to nothing (RFC 9457)."""
+"""Problem documents: the answers to requests that failed (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
-"""Mistakes of one request that are listed: a wrong list of 100,000 would be answered by a longer one."""
+"""Mistakes of one request that are listed: else a wrong list of 100,000 would be answered by a longer one."""
 
 SCHEMA = {
     "type": "object",
@@ -37,18 +37,18 @@ SCHEMA = {
         },
     },
 }
-"""What a problem document looks like, for the OpenAPI document's `components.schemas.Problem`."""
+"""The schema of a problem document: `components.schemas.Problem` of the OpenAPI document."""
 
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-"""RFC 9110's words, where older versions of Python have others."""
+"""RFC 9110's phrases, where older versions of Python have others."""
 
 log = structlog.get_logger("voltgate.web")
 
 
-class Problem(Exception):  # noqa: N818 - the word of RFC 9457
-    """Why a request came to nothing: the status and a title for its kind, with what only this case has.
+class Problem(Exception):  # noqa: N818 - the term of RFC 9457
+    """Why a request failed: the status and the title of its kind, with the detail of this case.
 
-    `headers` go with the answer; whatever else is named becomes a member of the document.
+    `headers` are those of the response; other keywords become members of the document.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
 
 
 def document(problem: Problem, path: str) -> dict[str, Any]:
-    """Write a problem that was met at `path` as the members of its document."""
+    """Return the members of the document of a problem at `path`."""
     members: dict[str, Any] = {"type": "about:blank", "title": problem.title, "status": problem.status}
     if problem.detail:
         members["detail"] = problem.detail
@@ -71,23 +71,23 @@ def document(problem: Problem, path: str) -> dict[str, Any]:
 
 
 def answer(problem: Problem, path: str) -> Response:
-    """Make the HTTP answer of a problem."""
+    """Return the HTTP response of a problem."""
     return JSONResponse(document(problem, path), problem.status, problem.headers, MEDIA_TYPE)
 
 
 def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Declare the problems of an operation, for `responses=`; docs.py adds those that any operation may have."""
+    """Return the declaration of an operation's problems, for `responses=`; docs.py adds those that any may have."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": title_of(status), "content": content} for status in statuses}
 
 
 def title_of(status: int) -> str:
-    """Give the name of an HTTP status."""
+    """Return the phrase of an HTTP status."""
     return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def install(app: FastAPI) -> None:
-    """Have everything that goes wrong in `app` answered with a problem document."""
+    """Answer every error in `app` with a problem document."""
     app.add_exception_handler(Problem, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_framework)
@@ -95,7 +95,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _of_ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - it is registered for nothing else
+    assert isinstance(error, Problem)  # noqa: S101 - registered for this exception only
     return answer(error, request.url.path)
 
 
@@ -112,7 +112,7 @@ async def _of_framework(request: Request, error: Exception) -> Response:
 
 
 class _Faults:
-    """Answers what nobody expected: it says no more than that it is our fault, and what happened stands in the log."""
+    """ASGI middleware that answers unexpected exceptions with a bare 500; the log has the details."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -136,17 +136,17 @@ class _Faults:
 
 
 def invalid(errors: Sequence[Any]) -> Problem:
-    """Make the problem of a request that is not as the API says, from what pydantic found in it."""
-    listed = [{"where": _where(error["loc"]), "problem": str(error["msg"])} for error in errors[:MOST_ERRORS]]
+    """Return the problem of an invalid request, from pydantic's errors."""
+    listed = [{"where": _location(error["loc"]), "problem": str(error["msg"])} for error in errors[:MOST_ERRORS]]
     detail = "The request is not as the API says."
     if len(errors) > MOST_ERRORS:
         detail += f" Of {len(errors)} mistakes the first {MOST_ERRORS} are listed."
     return Problem(422, title_of(422), detail, errors=listed)
 
 
-def _where(place: Sequence[str | int]) -> str:
-    """Write a place as people do: `body.stations[3]`."""
+def _location(path: Sequence[str | int]) -> str:
+    """Return a location in readable form: `body.stations[3]`."""
     text = ""
-    for step in place:
+    for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
     return text.removeprefix(".")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
-from voltgate.directory.waiting import Stranger
+from voltgate.directory.waiting import UnknownStation
 from voltgate.gateway import Gateway, Snapshot
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
@@ -156,7 +156,7 @@ class Queries:
             "since": None if session is None else stamp(self.since(session)),
         }
 
-    def strangers(self) -> list[Stranger]:
+    def strangers(self) -> list[UnknownStation]:
         """List who knocked in vain, whoever came last first; whoever is known by now waits no more."""
         return [stranger for stranger in self.gateway.waiting_room if not self.gateway.knows(stranger.identity)]
 

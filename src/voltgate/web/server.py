@@ -20,7 +20,7 @@ from voltgate.web.connections import Connection
 from voltgate.web.issued_tokens import IssuedTokens
 
 Readiness = Callable[[], dict[str, Any]]
-"""Gives `{"ready": bool, ...}` with one entry for each part."""
+"""Returns `{"ready": bool, ...}` with one entry for each part."""
 
 
 def application(
@@ -28,10 +28,10 @@ def application(
     readiness: Readiness,
     version: str,
     access: Access | None = None,
-    made: IssuedTokens | None = None,
+    issued_tokens: IssuedTokens | None = None,
     resources: Iterable[APIRouter] = (),
 ) -> FastAPI:
-    """Build the web application: health and metrics, and with `access` the API with these resources."""
+    """Return the web application: health and metrics, and with `access` the API with these resources."""
     registry = CollectorRegistry()
     registry.register(collector)
     app = FastAPI(title="Voltgate", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -54,12 +54,12 @@ def application(
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     if access is not None:
-        install(app, access, made, resources)
+        install(app, access, issued_tokens, resources)
     return app
 
 
 class _Quiet(uvicorn.Server):
-    """Uvicorn without its own signal handlers: the process has one set of them."""
+    """Uvicorn without its signal handlers: the process has its own."""
 
     @contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]
@@ -68,7 +68,7 @@ class _Quiet(uvicorn.Server):
 
 
 class WebServer:
-    """Serves the web application on one address until it is closed. Raises OSError for one that cannot be had."""
+    """Serves the web application on one address until it is closed. Raises OSError if it cannot be bound."""
 
     def __init__(self, app: FastAPI, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -76,7 +76,7 @@ class WebServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, port))
-            self._socket.listen(128)  # now, so that two processes cannot both believe that the port is theirs
+            self._socket.listen(128)  # now, so that two processes cannot both believe that they have the port
         except OSError as error:
             self._socket.close()
             raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error

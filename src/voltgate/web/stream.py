@@ -1,4 +1,4 @@
-"""Streams: answers that go on for as long as the client reads them (server-sent events, WHATWG HTML section 9.2)."""
+"""Streams: responses that last for as long as the client reads them (server-sent events, WHATWG HTML section 9.2)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from starlette.types import Receive, Scope, Send
 from voltgate.web.problems import Problem
 
 QUIET = 15.0
-"""Seconds after which a comment says that the stream is still there."""
+"""Seconds without an event after which a comment is sent."""
 PATIENCE = 60.0
 """Seconds that a client may leave what it was sent unread."""
 MOST = 100
-"""Streams at a time."""
+"""Streams at a time at most."""
 
 COMMENT = b":\n\n"
 BEGIN = b"retry: 2000\n\n"
-"""The first thing sent: the seconds after which a client comes back, and proof that the stream stands."""
+"""The first bytes sent: the time after which a client reconnects, and proof that the stream is open."""
 
 log = structlog.get_logger("voltgate.web")
 
@@ -30,31 +30,31 @@ Pieces = AsyncGenerator[bytes, None]
 
 
 def event_text(kind: str, data: Any, number: int | None = None) -> bytes:
-    """Write one event."""
+    """Return the bytes of one event."""
     head = b"" if number is None else b"id: %d\n" % number
     return head + b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 
 class Streams:
-    """Counts the streams that are open."""
+    """Counts and bounds the open streams."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._open = 0
 
     def begin(self) -> None:
-        """Take a place. Raises Problem when there is none."""
+        """Count a new stream. Raises Problem if there are too many."""
         if self._open >= self._most:
             raise Problem(503, "Service Unavailable", f"{self._most} streams are open: close one, or come back later.")
         self._open += 1
 
     def end(self) -> None:
-        """Give the place back."""
+        """Count a stream as closed."""
         self._open -= 1
 
 
 class EventStream(Response):
-    """Sends pieces as they come, until they end or the client goes."""
+    """A response that sends pieces as they are produced, until they end or the client disconnects."""
 
     media_type = "text/event-stream"
 
@@ -65,7 +65,7 @@ class EventStream(Response):
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve (an ASGI application). Raises Problem when too many streams are open."""
+        """Serve (an ASGI application). Raises Problem if too many streams are open."""
         self._streams.begin()
         try:
             async with asyncio.TaskGroup() as group:
@@ -96,6 +96,6 @@ async def _send_in_time(send: Send, piece: bytes) -> None:
 
 
 async def _gone(receive: Receive) -> None:
-    """Wait until the client has gone."""
+    """Wait until the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Tails: live messages for one reader, who loses what it does not take in time."""
+"""Tails: live messages for one reader, which loses what it does not read in time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from voltgate.web.stream import COMMENT, QUIET, Pieces, event_text
 from voltgate.web.times import milliseconds, stamp
 
 MOST, MOST_BYTES = 2000, 8 << 20
-"""Messages that wait for a reader."""
+"""Messages, and their bytes, that wait for a reader at most."""
 _AT_ONCE = 50
 
 
@@ -34,8 +34,8 @@ class Tail:
         self._news = asyncio.Event()
         self._closed = False
 
-    def hear(self, overheard: Overheard) -> None:
-        """Take a message; of too many, the newest are lost."""
+    def receive(self, overheard: Overheard) -> None:
+        """Queue a message; of too many, the newest are lost."""
         size = _size(overheard)
         if len(self._waiting) >= self._most or self._bytes + size > MOST_BYTES:
             self._lost += 1
@@ -45,26 +45,26 @@ class Tail:
         self._news.set()
 
     def close(self) -> None:
-        """End: the reader gets what waits, and no more."""
+        """End: the reader gets what is queued, and no more."""
         self._closed = True
         self._news.set()
 
     async def pieces(self) -> Pieces:
-        """Give what is heard, as pieces of a stream, until `close`."""
-        hear = self.hear
-        self._taps.open(self._key, hear)
+        """Yield the messages as pieces of a stream, until `close`."""
+        receive = self.receive
+        self._taps.open(self._key, receive)
         try:
-            await self._touch()
+            await self._refresh_taps()
             yield COMMENT
             while self._waiting or self._lost or not self._closed:
                 await self._wait()
                 yield self._piece()
         finally:
-            self._taps.close(self._key, hear)
-            await self._touch()
+            self._taps.close(self._key, receive)
+            await self._refresh_taps()
 
-    async def _touch(self) -> None:
-        """Have the sessions look who listens to them."""
+    async def _refresh_taps(self) -> None:
+        """Make the sessions look up their taps again."""
         sessions = self._gateway.sessions
         if self._key is None:
             async for few in unhurried(list(sessions.values())):
@@ -95,7 +95,7 @@ class Tail:
 
 
 def document(overheard: Overheard) -> dict[str, Any]:
-    """Write a message as the API shows it: payloads are the very bytes that were on the wire."""
+    """Return a message as the API shows it: payloads are the bytes that were on the wire."""
     call, reply = overheard.call, overheard.reply
     outgoing = overheard.direction.startswith("to_")
     sent_as = reply.id if outgoing and reply is not None else ""
@@ -127,7 +127,7 @@ def _reply(reply: Reply) -> Any:
 
 
 def _raw(payload: bytes | msgspec.Raw) -> msgspec.Raw:
-    """Give JSON without line breaks, which end a field of a stream; within strings JSON has none."""
+    """Return JSON without line breaks, which end a field of a stream; within strings JSON has none."""
     return msgspec.Raw(bytes(payload).replace(b"\n", b" ").replace(b"\r", b" "))
 
 

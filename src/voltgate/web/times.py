@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def stamp(seconds: float) -> str:
-    """Write seconds since 1970 as RFC 3339 in UTC, with milliseconds."""
+    """Return seconds since 1970 as RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def milliseconds(seconds: float) -> float:
-    """Give a latency in milliseconds, to the microsecond."""
+    """Return a latency in milliseconds, to the microsecond."""
     return round(seconds * 1000, 3)

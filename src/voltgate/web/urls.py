@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def shown(url: str) -> str | None:
-    """Give a URL without what may be secret: user name, password, and the values of its query. None for ""."""
+    """Return a URL without what may be secret: user name, password, and the values of its query. None for ""."""
     if not url:
         return None
     parts = urlsplit(url)

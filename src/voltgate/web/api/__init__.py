@@ -1,4 +1,4 @@
-"""The API: its resources under `/api/v1`, who may use them, and what all of them have in common."""
+"""The API: the router of `/api/v1`, and the checks that all resources have in common."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from voltgate.web import docs, problems
-from voltgate.web.access import Access, anybody
+from voltgate.web.access import Access, any_caller
 from voltgate.web.api import me, tokens
 from voltgate.web.bodies import Bodies
 from voltgate.web.issued_tokens import IssuedTokens
@@ -18,41 +18,41 @@ ROOT = "/api/v1"
 
 
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
-    """Put the resources together under one root, where nothing is open to somebody without a token."""
-    router = APIRouter(prefix=ROOT, dependencies=[Depends(anybody), Depends(asks_only_what_there_is)])
+    """Return the router of all resources under one root, which needs a token everywhere."""
+    router = APIRouter(prefix=ROOT, dependencies=[Depends(any_caller), Depends(known_parameters_only)])
     for resource in (me.router, tokens.router, *resources):
         router.include_router(resource)
     return router
 
 
 def install(
-    app: FastAPI, access: Access, made: IssuedTokens | None = None, resources: Iterable[APIRouter] = ()
+    app: FastAPI, access: Access, issued_tokens: IssuedTokens | None = None, resources: Iterable[APIRouter] = ()
 ) -> None:
-    """Give an application the API. Routers find what they need in `app.state`: `access` and `made` are set here."""
+    """Add the API to an application. Sets `access` and `issued_tokens` of `app.state`, which the routers use."""
     app.state.access = access
-    app.state.made = made
+    app.state.issued_tokens = issued_tokens
     app.add_middleware(Bodies, access=access)
     problems.install(app)
     docs.install(app)
     app.include_router(api(resources))
 
 
-async def asks_only_what_there_is(request: Request) -> None:
-    """Refuse query parameters that an operation does not have: a misspelt filter must not give everything.
+async def known_parameters_only(request: Request) -> None:
+    """Refuse query parameters that an operation does not have: a misspelt filter must not return everything.
 
-    One that is written twice is refused too, where it has one value: two readers could go by different ones.
+    A repeated one with a single value is refused too: two parsers could use different values.
     """
     if not request.query_params:
         return
-    asked, known = request.query_params, dict(_parameters(request.scope["route"].dependant))
-    mistakes = {name: "there is no such parameter" for name in asked if name not in known}
-    mistakes |= {name: "is there twice" for name in known if not known[name] and len(asked.getlist(name)) > 1}
+    asked, declared = request.query_params, dict(_parameters(request.scope["route"].dependant))
+    mistakes = {name: "there is no such parameter" for name in asked if name not in declared}
+    mistakes |= {name: "is there twice" for name in declared if not declared[name] and len(asked.getlist(name)) > 1}
     if mistakes:
         raise problems.invalid([{"loc": ("query", name), "msg": mistakes[name]} for name in sorted(mistakes)])
 
 
 def _parameters(dependant: Any) -> Iterator[tuple[str, bool]]:
-    """Name the query parameters of an operation, and of what it depends on; tell whether each may be there often."""
+    """Yield the query parameters of an operation and its dependencies, each with whether it may be repeated."""
     for field in dependant.query_params:
         kind = field.field_info.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):

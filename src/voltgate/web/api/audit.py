@@ -1,4 +1,4 @@
-"""`/audit`: who asked which station for what, and what became of it."""
+"""`/audit`: the audit trail of commands to stations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/backends`: what answers stations, and how it does."""
+"""`/backends`: the backends and their state."""
 
 from __future__ import annotations
 

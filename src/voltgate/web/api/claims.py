@@ -1,4 +1,4 @@
-"""Claims: the lists of stations that backends say are their own."""
+"""Claims: the lists of stations that backends declare as their own."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from voltgate.directory.register import Address, Change, Contest, TooMany, TooSh
 from voltgate.directory.slices import unhurried
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Caller, claimant, viewer
-from voltgate.web.claimant import Claimant, NotAllowed, Said
+from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
 from voltgate.web.paging import AskedPart, Page, page_of
 from voltgate.web.problems import Problem, declared, invalid
 from voltgate.web.times import stamp
 
 MOST = 250_000
-"""Stations that one call may name; more come by several."""
+"""Stations that one request may name; more need several."""
 _SHOWN = 20
-"""Mistakes of one list that are told."""
+"""Mistakes of one list that are reported."""
 
 router = APIRouter(tags=["claims"])
 
@@ -102,8 +102,8 @@ Format = Annotated[
 
 
 def _body(kind: str, properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
-    """Describe a body that is read without pydantic: a hundred thousand identities are a matter of milliseconds."""
-    places = {
+    """Return the OpenAPI description of a body that is decoded without pydantic, for speed with 100,000 identities."""
+    address_keys = {
         "url": {"type": "string", "description": "Where the backend is, within what the configuration allows."},
         "soap_url": {"type": "string", "description": "The same for SOAP."},
         "ip": {"type": "string", "description": "Its address, with ports and paths as configured."},
@@ -112,7 +112,7 @@ def _body(kind: str, properties: dict[str, Any], required: list[str]) -> dict[st
         "type": "object",
         "title": kind,
         "additionalProperties": False,
-        "properties": properties | places,
+        "properties": properties | address_keys,
         "required": required,
     }
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -135,10 +135,10 @@ async def replace(
 
     A list that is empty, or a tenth shorter than the one before, is refused unless `force` is set.
     """
-    who, said = _claimant(request, name), await _read(request, _List)
-    identities = _strings(said.stations, "stations")
-    await _check(request, who, identities, "stations")
-    claiming, address = _claiming(request), _address(who, said)
+    backend, body = _claimant(request, name), await _read(request, _List)
+    identities = _strings(body.stations, "stations")
+    await _check(request, backend, identities, "stations")
+    claiming, address = _claiming(request), _address(backend, body)
     return _changed(claiming, await _kept(claiming.replace(name, identities, caller.name, address, force=force)))
 
 
@@ -151,11 +151,11 @@ async def replace(
 )
 async def amend(request: Request, name: Name, caller: Annotated[Caller, Depends(claimant)]) -> Changed:
     """Add stations to the list that a backend claims, and take others out of it."""
-    who, said = _claimant(request, name), await _read(request, _Amendment)
-    add, remove = _strings(said.add, "add"), _strings(said.remove, "remove")
-    await _check(request, who, add, "add")
+    backend, body = _claimant(request, name), await _read(request, _Amendment)
+    add, remove = _strings(body.add, "add"), _strings(body.remove, "remove")
+    await _check(request, backend, add, "add")
     claiming = _claiming(request)
-    return _changed(claiming, await _kept(claiming.amend(name, add, remove, caller.name, _address(who, said))))
+    return _changed(claiming, await _kept(claiming.amend(name, add, remove, caller.name, _address(backend, body))))
 
 
 @router.get(
@@ -186,7 +186,7 @@ def _any(key: object) -> bool:
 
 
 async def _hosts(request: Request, host: str, holding: Holding) -> str:
-    """Write a line for each station that the backend gets: none stands there for two of them."""
+    """Return a line for each station that the backend holds: no station is listed for two backends."""
     holder = _claiming(request).register.holder
     lines = []
     async for few in unhurried(holding):
@@ -208,7 +208,7 @@ async def all_claims(
     """List the claims of every backend, in the order of identities and backends."""
     queries, register = request.app.state.queries, _claiming(request).register
     wanted = None if station is None else queries.snapshot.directory.key(station)
-    holdings = register.claims.holdings  # of one moment, however long the list is gone through
+    holdings = register.claims.holdings  # a snapshot, however long the iteration takes
 
     def all_of_them() -> Iterator[tuple[str, str]]:
         for holding in holdings.values():
@@ -229,7 +229,7 @@ async def all_claims(
 
 def _claimed(request: Request, holding: Holding, key: str) -> dict[str, Any]:
     claim = holding.find(key)
-    assert claim is not None  # noqa: S101 - the key was read off this very list
+    assert claim is not None  # noqa: S101 - the key is from this list
     return {
         "station": claim.identity,
         "since": stamp(claim.since),
@@ -239,7 +239,7 @@ def _claimed(request: Request, holding: Holding, key: str) -> dict[str, Any]:
     }
 
 
-# What was said.
+# Request bodies.
 
 
 def _claiming(request: Request) -> Claiming:
@@ -256,14 +256,14 @@ def _claimant(request: Request, name: str) -> Claimant:
 
 
 async def _read(request: Request, kind: type[Any]) -> Any:
-    """Read a body. Raises Problem."""
+    """Return the decoded body. Raises Problem."""
     body = await request.body()
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
-        place = where.strip("`$.")
-        raise invalid([{"loc": ("body", place) if place else ("body",), "msg": what}]) from None
+        key = where.strip("`$.")
+        raise invalid([{"loc": ("body", key) if key else ("body",), "msg": what}]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "Bad Request", "The body is not JSON.") from None
 
@@ -275,8 +275,8 @@ def _strings(identities: list[str], where: str) -> list[str]:
     return identities
 
 
-async def _check(request: Request, who: Claimant, identities: list[str], where: str) -> None:
-    """See that every identity can be one, and that the backend may claim it. Raises Problem 422 and 403."""
+async def _check(request: Request, backend: Claimant, identities: list[str], where: str) -> None:
+    """Check that every identity is valid, and that the backend may claim it. Raises Problem 422 and 403."""
     objection = request.app.state.queries.snapshot.directory.objection
     wrong: list[dict[str, Any]] = []
     barred: list[str] = []
@@ -286,29 +286,29 @@ async def _check(request: Request, who: Claimant, identities: list[str], where: 
             problem = objection(identity)
             if problem is not None and len(wrong) < _SHOWN:
                 wrong.append({"loc": ("body", where, number), "msg": problem})
-            elif problem is None and not who.may_claim(identity) and len(barred) < _SHOWN:
+            elif problem is None and not backend.may_claim(identity) and len(barred) < _SHOWN:
                 barred.append(identity)
             number += 1
     if wrong:
         raise invalid(wrong)
     if barred:
-        detail = f"Backend {who.name} may not claim {', '.join(barred[:3])}: see claims.stations."
+        detail = f"Backend {backend.name} may not claim {', '.join(barred[:3])}: see claims.stations."
         raise Problem(403, "Forbidden", detail, stations=barred)
 
 
-def _address(who: Claimant, said: _List | _Amendment) -> Address | None:
-    place = Said(said.url, said.soap_url, said.ip)
-    if not place:
+def _address(backend: Claimant, body: _List | _Amendment) -> Address | None:
+    declared_address = DeclaredAddress(body.url, body.soap_url, body.ip)
+    if not declared_address:
         return None
-    if place.ip and (place.url or place.soap_url):
+    if declared_address.ip and (declared_address.url or declared_address.soap_url):
         raise invalid([{"loc": ("body", "ip"), "msg": "takes the place of url and soap_url"}])
-    if place.ip:
+    if declared_address.ip:
         try:
-            ipaddress.ip_address(place.ip)
+            ipaddress.ip_address(declared_address.ip)
         except ValueError:
             raise invalid([{"loc": ("body", "ip"), "msg": "is not an IP address"}]) from None
     try:
-        return who.address(place)
+        return backend.address(declared_address)
     except NotAllowed as problem:
         raise Problem(403, "Forbidden", str(problem)) from None
 
@@ -327,7 +327,7 @@ async def _kept(change: Any) -> Change:
 
 
 def _changed(claiming: Claiming, change: Change) -> Changed:
-    told = claiming.register.addresses.get(change.backend, Address())
+    address = claiming.register.addresses.get(change.backend, Address())
     return Changed(
         backend=change.backend,
         stations=change.stations,
@@ -335,8 +335,8 @@ def _changed(claiming: Claiming, change: Change) -> Changed:
         removed=change.removed,
         contested=change.contested,
         conflicts=[_conflict(contest) for contest in change.contests],
-        url=told.url or None,
-        soap_url=told.soap_url or None,
+        url=address.url or None,
+        soap_url=address.soap_url or None,
     )
 
 

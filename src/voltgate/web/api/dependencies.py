@@ -1,4 +1,4 @@
-"""How a resource comes to the desk."""
+"""Dependencies of the resources: the queries, and path parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/events`: what happens to stations and backends, while it happens."""
+"""`/events`: a live stream of events of stations and backends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from voltgate.web.access import Viewer
 from voltgate.web.api.dependencies import QueriesDependency
-from voltgate.web.event_log import KINDS, EventLog, Noted
+from voltgate.web.event_log import KINDS, EventLog, LoggedEvent
 from voltgate.web.problems import declared, invalid
 from voltgate.web.stream import COMMENT, QUIET, EventStream, Pieces, event_text
 
@@ -35,41 +35,41 @@ async def events(
     What was forgotten meanwhile is counted in an event `lost` (null: since the gateway was started again).
     """
     for unknown in {*(kind or ())} - KINDS:
-        known = ", ".join(sorted(KINDS))
-        raise invalid([{"loc": ("query", "kind"), "msg": f"there is no {unknown}; kinds are {known}"}])
+        kinds = ", ".join(sorted(KINDS))
+        raise invalid([{"loc": ("query", "kind"), "msg": f"there is no {unknown}; kinds are {kinds}"}])
     key = None if station is None else queries.snapshot.directory.key(station)
     fold = queries.snapshot.directory.key
 
-    def wanted(noted: Noted) -> bool:
-        of = getattr(noted.event, "station", "")
-        return (not kind or noted.kind in kind) and (key is None or fold(of) == key)
+    def wanted(logged: LoggedEvent) -> bool:
+        of = getattr(logged.event, "station", "")
+        return (not kind or logged.kind in kind) and (key is None or fold(of) == key)
 
     return EventStream(_pieces(queries.events, _number(last_event_id), wanted), queries.streams)
 
 
 def _number(last: str | None) -> int | None:
-    """Read a Last-Event-ID; what is none of ours stands for "from now on"."""
+    """Return the number of a Last-Event-ID; None, for "from now on", if it is not one of ours."""
     return int(last) if last is not None and last.isascii() and last.isdigit() and len(last) <= 18 else None
 
 
-async def _pieces(log: EventLog, seen: int | None, wanted: Callable[[Noted], bool]) -> Pieces:
+async def _pieces(log: EventLog, seen: int | None, wanted: Callable[[LoggedEvent], bool]) -> Pieces:
     at = log.last if seen is None else seen
     loop = asyncio.get_running_loop()
-    said = loop.time()
+    sent_at = loop.time()
     while True:
-        closed = log.closed  # before the look: what was noted until then is still given
-        look = log.after(at)
-        texts = [event_text("lost", {"lost": look.lost})] if look.lost != 0 else []
-        texts += [event_text(noted.kind, noted.document, noted.id) for noted in look.events if wanted(noted)]
-        if not texts and loop.time() - said >= QUIET:
+        closed = log.closed  # before reading: events recorded until then are still sent
+        batch = log.after(at)
+        texts = [event_text("lost", {"lost": batch.lost})] if batch.lost != 0 else []
+        texts += [event_text(logged.kind, logged.document, logged.id) for logged in batch.events if wanted(logged)]
+        if not texts and loop.time() - sent_at >= QUIET:
             texts = [COMMENT]
         if texts:
-            said = loop.time()
+            sent_at = loop.time()
             yield b"".join(texts)
-        if look.last == at and look.lost == 0:
+        if batch.last == at and batch.lost == 0:
             if closed:
                 return
-            await log.news(max(0.0, said + QUIET - loop.time()))
+            await log.news(max(0.0, sent_at + QUIET - loop.time()))
         else:
             await asyncio.sleep(0)
-        at = look.last
+        at = batch.last

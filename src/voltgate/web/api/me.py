@@ -1,11 +1,11 @@
-"""`/me`: who the API takes a caller for."""
+"""`/me`: the caller as authenticated."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from voltgate.web.access import Anybody, Role
+from voltgate.web.access import AnyCaller, Role
 
 router = APIRouter(tags=["tokens"])
 
@@ -19,6 +19,6 @@ class Me(BaseModel):
 
 
 @router.get("/me", summary="Say who I am")
-async def me(caller: Anybody) -> Me:
+async def me(caller: AnyCaller) -> Me:
     """Say whose token this is, and what role it has."""
     return Me(name=caller.name, role=caller.role, backend=caller.backend)

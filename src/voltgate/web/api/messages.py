@@ -1,4 +1,4 @@
-"""`/messages`: the messages of one station, or of all, while they pass."""
+"""`/messages`: a live stream of the messages of one station, or of all."""
 
 from __future__ import annotations
 

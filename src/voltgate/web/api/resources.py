@@ -1,4 +1,4 @@
-"""The resources of the API that show the gateway and act on it, as routers."""
+"""The routers of the resources that read the gateway and act on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from voltgate.web.api import audit, backends, calls, events, messages, routes, s
 
 
 def routers() -> list[APIRouter]:
-    """Give the routers; they find the desk in `request.app.state.desk`."""
+    """Return the routers; they use the queries in `request.app.state.queries`."""
     resources = (stations, calls, sessions, backends, routes, waiting, events, messages, audit)
     return [resource.router for resource in resources]

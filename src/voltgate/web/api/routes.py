@@ -1,4 +1,4 @@
-"""`/routes`: who answers which call, and which rule a call would meet."""
+"""`/routes`: the routes with their rules, and the rule that a call would match."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/sessions`: the stations that are connected, with their legs as they are."""
+"""`/sessions`: the sessions of connected stations, with their legs."""
 
 from __future__ import annotations
 

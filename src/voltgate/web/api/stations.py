@@ -1,4 +1,4 @@
-"""`/stations`: who the stations are, and which of them are there."""
+"""`/stations`: the known and the connected stations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/tokens`: the tokens that are let in, and making new ones."""
+"""`/tokens`: the accepted tokens, and issuing new ones."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ async def tokens(
 @router.post("/tokens", status_code=201, summary="Make a token", responses=declared(409, 503))
 async def make(request: Request, wanted: Wanted, caller: Admin) -> Made:
     """Make a token. The answer is the only place where it can be read."""
-    made = _made(request)
+    issued = _issued(request)
     if wanted.name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The configuration has a token "{wanted.name}".')
-    if len(made.records) >= MOST:
+    if len(issued.records) >= MOST:
         raise Problem(409, "Conflict", f"There are {MOST} tokens already: delete some.")
     try:
-        token = await made.make(wanted.name, wanted.role, caller.name)
+        token = await issued.make(wanted.name, wanted.role, caller.name)
     except StoreAway as error:
         raise _away(error) from None
     if token is None:
@@ -91,7 +91,7 @@ async def remove(request: Request, name: Annotated[str, Path(pattern=NAME)], _: 
     if name in {token.name for token in _access(request).configured}:
         raise Problem(409, "Conflict", f'The token "{name}" stands in the configuration: take it out there.')
     try:
-        found = await _made(request).remove(name)
+        found = await _issued(request).remove(name)
     except StoreAway as error:
         raise _away(error) from None
     if not found:
@@ -104,11 +104,11 @@ def _access(request: Request) -> Access:
     return access
 
 
-def _made(request: Request) -> IssuedTokens:
-    made: IssuedTokens | None = request.app.state.made
-    if made is None:
+def _issued(request: Request) -> IssuedTokens:
+    issued: IssuedTokens | None = request.app.state.issued_tokens
+    if issued is None:
         raise Problem(503, "Service Unavailable", 'There is no database to keep a token in: store.url is "off".')
-    return made
+    return issued
 
 
 def _all(request: Request) -> list[Token]:
@@ -116,8 +116,8 @@ def _all(request: Request) -> list[Token]:
         Token(name=token.name, role=token.role, backend=token.backend, source="configuration", at=None, by=None)
         for token in _access(request).configured
     ]
-    made: IssuedTokens | None = request.app.state.made
-    records = [] if made is None else sorted(made.records, key=lambda record: record.name)
+    issued: IssuedTokens | None = request.app.state.issued_tokens
+    records = [] if issued is None else sorted(issued.records, key=lambda record: record.name)
     return configured + [
         Token.model_validate(
             {

@@ -1,10 +1,10 @@
-"""`/waiting`: stations that knocked in vain, to be let in or struck out."""
+"""`/waiting`: unknown stations that were refused, to be accepted or dismissed."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from voltgate.directory.waiting import Stranger
+from voltgate.directory.waiting import UnknownStation
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.dependencies import Identity, QueriesDependency
@@ -18,18 +18,18 @@ router = APIRouter(tags=["waiting"])
 @router.get("/waiting", summary="List waiting stations")
 async def waiting(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page[models.Waiting]:
     """List the stations that were turned away because nobody knows them, whoever came last first."""
-    return cut([_shown(stranger) for stranger in queries.strangers()], part)
+    return cut([_shown(station) for station in queries.strangers()], part)
 
 
-def _shown(stranger: Stranger) -> models.Waiting:
+def _shown(station: UnknownStation) -> models.Waiting:
     return models.Waiting(
-        identity=stranger.identity,
-        first=stamp(stranger.first),
-        last=stamp(stranger.last),
-        tries=stranger.tries,
-        address=stranger.address,
-        offered=list(stranger.offered),
-        reason=stranger.reason,
+        identity=station.identity,
+        first=stamp(station.first),
+        last=stamp(station.last),
+        tries=station.tries,
+        address=station.address,
+        offered=list(station.offered),
+        reason=station.reason,
     )
 
 
@@ -46,6 +46,6 @@ async def accept(
 @router.delete("/waiting/{identity}", summary="Strike out a waiting station", status_code=204, responses=declared(404))
 async def strike_out(queries: QueriesDependency, _: Operator, identity: Identity) -> None:
     """Take a station off the list; if it comes again, it is listed again."""
-    if not any(stranger.identity == identity for stranger in queries.gateway.waiting_room):
+    if not any(station.identity == identity for station in queries.gateway.waiting_room):
         raise Problem(404, "Not Found", "No such station waits.")
     queries.gateway.waiting_room.forget(identity)
