@@ -28,7 +28,8 @@ from voltgate.relay.records import (
     Record,
     TransactionRecord,
 )
-from voltgate.relay.route import Route, Rule
+from voltgate.relay.route import Route
+from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
 from voltgate.relay.wire import Receiver
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.relay.stage import Stage, playing
-from voltgate.ocpp.messages import CarriedCall, CarriedResult
+from voltgate.ocpp.carried import CarriedCall, CarriedResult
 from voltgate.relay.leg import Leg
 
 

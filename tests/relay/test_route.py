@@ -7,7 +7,9 @@ from collections import Counter
 import pytest
 
 from voltgate.ocpp.ids import Token
-from voltgate.relay.route import CLAIMANT, NOBODY, Plan, Plans, Route, Rule
+from voltgate.relay.plan import NOBODY, Plan
+from voltgate.relay.route import Plans, Route
+from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.relay.tokens import ANY
 
 NONE: frozenset[str] = frozenset()

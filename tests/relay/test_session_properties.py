@@ -12,7 +12,7 @@ from tests.relay.stage import Line, Stage, one
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.counts import FAULTS
 from voltgate.relay.leg import State
-from voltgate.relay.route import Rule
+from voltgate.relay.rule import Rule
 
 NAMES = ("a", "b", "c")
 ROUTES: tuple[tuple[Rule, ...], ...] = (

@@ -8,7 +8,7 @@ from tests.relay.calls import AWAY, BEAT, BOOT, START
 from tests.relay.stage import Stage, one, playing
 from voltgate.relay.backend import Retry
 from voltgate.relay.events import StationWent
-from voltgate.relay.route import Rule
+from voltgate.relay.rule import Rule
 
 # Before the backend is there.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.relay.stage import Stage, one
-from voltgate.relay.route import Rule
+from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
 
 EMPLOYER = Rule(tokens=listed(["04EM*"]), answer=("b",))

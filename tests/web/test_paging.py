@@ -13,7 +13,8 @@ import pytest
 from voltgate.directory.register import Register
 from voltgate.directory.stations import Directory, Entry
 from voltgate.gateway import Snapshot
-from voltgate.relay.route import CLAIMANT, Route, Rule
+from voltgate.relay.route import Route
+from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.web.choice import Choice, Filter, StationSort
 from voltgate.web.paging import Part, Sorter
 from voltgate.web.problems import Problem

@@ -21,9 +21,11 @@ from voltgate.relay.backend import Backend, BackendSettings, Retry
 from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.ledger import LedgerSettings
 from voltgate.relay.permit import PRESETS, Permit
+from voltgate.relay.plan import Chain
 from voltgate.relay.policies.validation import strictly
 from voltgate.relay.ports import SessionSettings
-from voltgate.relay.route import CLAIMANT, Chain, Route, Rule
+from voltgate.relay.route import Route
+from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.relay.stand_in import StandIn
 from voltgate.relay.tokens import ANY, NONE, Spelling, Tokens, listed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from voltgate.config import Config
 from voltgate.config.routes import Rule
-from voltgate.relay.route import CLAIMANT
+from voltgate.relay.rule import CLAIMANT
 
 
 def rules_of(config: Callable[[], Config]) -> Callable[[str], list[dict[str, Any]]]:

@@ -92,19 +92,6 @@ class Call:
         return f"Call({self.id!r}, {self.action!r}, {len(bytes(self.payload))} bytes)"
 
 
-class CarriedCall(Call):
-    """A call that a carrier received in another form than OCPP-J, and that may be sent on in that form.
-
-    It has no `text`; its payload is made on first use.
-    """
-
-    __slots__ = ()
-
-    def carry(self, wire: Any, message_id: str) -> None:
-        """Send the call on by `wire` under `message_id`: as it arrived if the wire takes that form, else as OCPP-J."""
-        raise NotImplementedError
-
-
 class Result:
     """A CALLRESULT. `id` is the message id it arrived under; `text` and `frame` are as in `Call`."""
 
@@ -130,16 +117,6 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result({self.id!r}, {len(bytes(self.payload))} bytes)"
-
-
-class CarriedResult(Result):
-    """A result that a carrier received in another form than OCPP-J; see `CarriedCall`."""
-
-    __slots__ = ()
-
-    def carry(self, wire: Any, message_id: str) -> None:
-        """Send the result on by `wire` under `message_id`."""
-        raise NotImplementedError
 
 
 class Error:

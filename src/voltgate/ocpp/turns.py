@@ -12,6 +12,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from voltgate.ocpp.answers import Answer, Given, encoded, is_misspelt, objection
+from voltgate.ocpp.carried import CarriedCall, CarriedResult
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.fair_queue import FairQueue
@@ -20,8 +21,6 @@ from voltgate.ocpp.messages import (
     FOREVER,
     SEND,
     Call,
-    CarriedCall,
-    CarriedResult,
     Error,
     Handler,
     Reason,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.context import Context, Finish
 from voltgate.relay.ledger import Transaction
-from voltgate.relay.route import Plan
+from voltgate.relay.plan import Plan
 
 
 @dataclass(slots=True, eq=False)

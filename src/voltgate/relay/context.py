@@ -11,7 +11,7 @@ from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger, Transaction
 from voltgate.relay.permit import Permit
-from voltgate.relay.route import Plan
+from voltgate.relay.plan import Plan
 from voltgate.relay.stand_in import StandIn
 
 

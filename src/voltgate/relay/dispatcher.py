@@ -20,8 +20,9 @@ from voltgate.relay.delivery import Item, owed_item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.ledger import Ledger, Transaction, digest
 from voltgate.relay.leg import BOOT, Leg, State
+from voltgate.relay.plan import Plan
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.route import Plan, Plans
+from voltgate.relay.route import Plans
 
 
 class Host(Protocol):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voltgate.ocpp.actions import ACTIONS, plain_action
-from voltgate.ocpp.messages import Call, CarriedResult, Reply, Result, Unanswered
+from voltgate.ocpp.carried import CarriedResult
+from voltgate.ocpp.messages import Call, Reply, Result, Unanswered
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from typing import Protocol
 from uuid import uuid4
 
 from voltgate.ocpp.actions import is_transaction
+from voltgate.ocpp.carried import CarriedResult
 from voltgate.ocpp.close_codes import GOING_AWAY, NORMAL
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import FOREVER, Call, CarriedResult, Handler, Reason, Reply, Respond, Unanswered, gone
+from voltgate.ocpp.messages import FOREVER, Call, Handler, Reason, Reply, Respond, Unanswered, gone
 from voltgate.ocpp.turn_ports import Left
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked

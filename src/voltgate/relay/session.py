@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from voltgate.ocpp.actions import is_transaction
+from voltgate.ocpp.carried import CarriedCall
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import FOREVER, SEND, Call, CarriedCall, Error, Handler, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked

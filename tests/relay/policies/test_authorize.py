@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.relay.stage import Stage, one
+from voltgate.relay.plan import Chain
 from voltgate.relay.records import InvitationRecord, TransactionRecord
-from voltgate.relay.route import Chain, Rule
+from voltgate.relay.rule import Rule
 
 ACCEPTED = {"idTagInfo": {"status": "Accepted"}}
 INVALID = {"idTagInfo": {"status": "Invalid"}}

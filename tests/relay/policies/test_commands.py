@@ -14,7 +14,7 @@ from tests.relay.stage import Stage, one
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.permit import CHARGE, FULL, OBSERVE, Permit
 from voltgate.relay.records import AuditRecord, FactRecord, NumberRecord
-from voltgate.relay.route import Rule
+from voltgate.relay.rule import Rule
 
 BOTH = {"a": {"permit": CHARGE}, "b": {"permit": CHARGE}}
 PROFILE = {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile"}

@@ -8,7 +8,8 @@ from tests.relay.stage import Stage, one
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.permit import CHARGE, FULL
 from voltgate.relay.records import InvitationRecord, TransactionRecord
-from voltgate.relay.route import Route, Rule
+from voltgate.relay.route import Route
+from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
 
 START = {"connectorId": 1, "idTag": "04EMA", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}

@@ -9,7 +9,7 @@ from typing import Any
 from tests.relay.stage import Stage, one
 from voltgate.relay.permit import CHARGE
 from voltgate.relay.records import OwedRecord, TransactionRecord
-from voltgate.relay.route import Rule
+from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
 
 EMPLOYEE = {"idToken": "04EMA", "type": "ISO14443"}

@@ -6,8 +6,8 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
+from voltgate.ocpp.carried import CarriedCall, CarriedResult
 from voltgate.ocpp.framing import encode_call, encode_result
-from voltgate.ocpp.messages import CarriedCall, CarriedResult
 from voltgate.ocpp.soap import codec
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.names import Version

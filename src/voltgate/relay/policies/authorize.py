@@ -11,7 +11,7 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, compact, token_of
 from voltgate.ocpp.messages import Call, Reply, Respond, Result, gone
 from voltgate.relay.context import Context
-from voltgate.relay.route import Plan
+from voltgate.relay.plan import Plan
 
 AUTHORIZE = "Authorize"
 

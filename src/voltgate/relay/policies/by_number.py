@@ -5,7 +5,7 @@ from __future__ import annotations
 from voltgate.ocpp.ids import connector_of, request_of, reservation_of
 from voltgate.ocpp.messages import Call, Respond
 from voltgate.relay.context import Context
-from voltgate.relay.route import Plan
+from voltgate.relay.plan import Plan
 
 REPORTS = frozenset(
     """

@@ -14,7 +14,7 @@ from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.ledger import Transaction, digest
-from voltgate.relay.route import Plan
+from voltgate.relay.plan import Plan
 
 _NUMBER = ("transactionId",)
 

@@ -14,7 +14,7 @@ from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.ledger import Transaction
-from voltgate.relay.route import Plan
+from voltgate.relay.plan import Plan
 
 MOST_KEPT = 200
 """Events of one transaction that are kept for an owner who is not known yet."""
