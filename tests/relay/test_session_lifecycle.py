@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.relay.calls import BEAT, RESET, START
 from tests.relay.stage import Stage, one, playing
 from voltgate.relay.events import LegDown, LegUp, StationWent
-from voltgate.relay.leg import State
+from voltgate.relay.uplink import State
 
 
 def test_the_end_answers_everybody() -> None:

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.relay.stage import Line, Stage, one
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.counts import FAULTS
-from voltgate.relay.leg import State
 from voltgate.relay.rule import Rule
+from voltgate.relay.uplink import State
 
 NAMES = ("a", "b", "c")
 ROUTES: tuple[tuple[Rule, ...], ...] = (

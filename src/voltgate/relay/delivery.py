@@ -86,10 +86,8 @@ class Settings(Protocol):
         """The seconds that an answer of the backend may take."""
 
 
-class Courier(Protocol):
-    """What a delivery needs of its leg."""
-
-    backend: Backend
+class Surroundings(Protocol):
+    """What a delivery needs of the session."""
 
     @property
     def ports(self) -> Clocks:
@@ -98,6 +96,16 @@ class Courier(Protocol):
     @property
     def settings(self) -> Settings:
         """What bounds it."""
+
+
+class Courier(Protocol):
+    """What a delivery needs of its leg."""
+
+    backend: Backend
+
+    @property
+    def host(self) -> Surroundings:
+        """The session that the leg is in now."""
 
     @property
     def up(self) -> bool:
@@ -163,14 +171,14 @@ class Delivery:
             return
         self._queue.append(item)
         if item.asked is not None:
-            courier.ports.wheel.at(item.call.deadline, self._expire)
+            courier.host.ports.wheel.at(item.call.deadline, self._expire)
         self._bound()
-        self.pump(courier.ports.clock())
+        self.pump(courier.host.ports.clock())
 
     def _bound(self) -> None:
         """Give up the oldest of what is owed when it is too much."""
         owed = [item for item in self._queue if item.record is not None]
-        if len(owed) > self._courier.settings.journal.entries:
+        if len(owed) > self._courier.host.settings.journal.entries:
             self._queue.remove(owed[0])
             self._courier.given_up(owed[0], "too many messages are owed")
 
@@ -192,7 +200,7 @@ class Delivery:
             return True
         backend = self._courier.backend
         at = max(now, backend.free_at)
-        backend.free_at = at + 1 / self._courier.settings.journal.rate
+        backend.free_at = at + 1 / self._courier.host.settings.journal.rate
         item.admitted = True
         if at > now:
             self._wait(at)
@@ -200,18 +208,18 @@ class Delivery:
 
     def _wait(self, until: float) -> None:
         self._due = until
-        self._courier.ports.wheel.at(until, self.pump)
+        self._courier.host.ports.wheel.at(until, self.pump)
 
     def _send(self, item: Item, now: float) -> None:
         courier = self._courier
-        if item.record is not None and courier.ports.wall() - item.record.at > courier.settings.journal.age:
+        if item.record is not None and courier.host.ports.wall() - item.record.at > courier.host.settings.journal.age:
             self._give_up(item, "too old")
             return
         numbered = courier.numbered(item)
         if numbered is None:
             self._give_up(item, "this backend gave the transaction no number")
             return
-        call = _again(numbered, now, courier.settings.backend_patience, item.record)
+        call = _again(numbered, now, courier.host.settings.backend_patience, item.record)
         call.asker = self
         if item.record is not None:
             self._open = item
@@ -227,7 +235,7 @@ class Delivery:
         else:
             self._open = None
             self._taken(item, reply)
-        self.pump(self._courier.ports.clock())
+        self.pump(self._courier.host.ports.clock())
 
     def _taken(self, item: Item, reply: Reply) -> None:
         """Strike out what the backend has taken; everything else is tried again."""
@@ -236,7 +244,7 @@ class Delivery:
             return
         refused = not isinstance(reply, Unanswered)
         item.refusals += refused
-        if item.refusals >= self._courier.settings.journal.attempts:
+        if item.refusals >= self._courier.host.settings.journal.attempts:
             self._give_up(item, f"answered {reply.code} {item.refusals} times")
             return
         self._queue.appendleft(item)
@@ -246,9 +254,9 @@ class Delivery:
     def _try_later(self, item: Item) -> None:
         """Wait longer each time, so that it does not look like an attack."""
         item.late, item.admitted = True, False
-        wait = min(2.0 ** min(item.tries, 6), _LONGEST_WAIT) * (1 - 0.5 * self._courier.ports.draw())
+        wait = min(2.0 ** min(item.tries, 6), _LONGEST_WAIT) * (1 - 0.5 * self._courier.host.ports.draw())
         item.tries += 1
-        self._wait(self._courier.ports.clock() + wait)
+        self._wait(self._courier.host.ports.clock() + wait)
 
     def _give_up(self, item: Item, reason: str) -> None:
         if item.record is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import Protocol
 
 from voltgate.ocpp.actions import SIGNED, is_transaction, plain_action
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
@@ -19,38 +18,11 @@ from voltgate.relay.context import Chosen, Finish, Policies, Start
 from voltgate.relay.delivery import Item, owed_item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.ledger import Ledger, Transaction, digest
-from voltgate.relay.leg import BOOT, Leg, State
+from voltgate.relay.leg import BOOT, Leg
 from voltgate.relay.plan import Plan
-from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.route import Plans
-
-
-class Host(Protocol):
-    """What a dispatcher needs of its session."""
-
-    ports: Ports
-    settings: SessionSettings
-    ended: bool
-
-    @property
-    def identity(self) -> str:
-        """The station's identity."""
-
-    @property
-    def version(self) -> str:
-        """The version that the station speaks."""
-
-    def to_station(self, call: Call, respond: Respond) -> None:
-        """Send a call to the station in its turn."""
-
-    def booted(self, leg: Leg, call: Call, reply: Reply) -> None:
-        """Take note of the answer to a BootNotification."""
-
-    def tidy(self) -> None:
-        """Let go of backends that were kept for a transaction, or for what they were owed."""
-
-    def end(self, code: int, reason: str) -> None:
-        """Let the station go."""
+from voltgate.relay.seams import DispatcherHost
+from voltgate.relay.uplink import State
 
 
 def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
@@ -59,12 +31,12 @@ def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
     Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
     """
     for name in names:
-        if name in legs and legs[name].state is State.UP:
+        if name in legs and legs[name].link.state is State.UP:
             return legs[name]
     there = [legs[name] for name in names if name in legs]  # the rules may have changed meanwhile
     for leg in there[1:]:
-        leg.start()
-    return next((leg for leg in there if leg.state is not State.AWAY), there[0] if there else None)
+        leg.link.start()
+    return next((leg for leg in there if leg.link.state is not State.AWAY), there[0] if there else None)
 
 
 class Dispatcher:
@@ -72,7 +44,7 @@ class Dispatcher:
 
     __slots__ = ("_choosing", "_host", "ledger", "legs", "plans", "policies")
 
-    def __init__(self, host: Host, ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
+    def __init__(self, host: DispatcherHost[Leg], ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
         self._host = host
         self.ledger = ledger
         ledger.invitation = host.settings.ledger.invitation

@@ -19,12 +19,13 @@ from voltgate.relay.context import wrapped
 from voltgate.relay.dispatcher import Dispatcher, pick
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.leg import BOOT, Leg, State
+from voltgate.relay.leg import BOOT, Leg
 from voltgate.relay.permit import CHARGE, FULL, Permit
 from voltgate.relay.policies.table import policies_for
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.route import Plans
 from voltgate.relay.tap import SessionTap
+from voltgate.relay.uplink import State
 from voltgate.relay.wire import Wire
 
 REPLACED = "Replaced by a new connection"
@@ -328,7 +329,7 @@ class Session:
         for leg in fresh:
             self.dispatcher.resume(leg)
         for name in (*plans.eager, *engaged):
-            self.legs[name].start()
+            self.legs[name].link.start()
         for leg in old.values():
             self._retire(leg)
         if moved:
@@ -385,7 +386,7 @@ class Session:
         for names in self.plans.failovers:
             if leg.name in names:
                 for name in names:
-                    self.legs[name].start()
+                    self.legs[name].link.start()
         if leg.backend.settings.when_down == "close" and self._leaves_a_gap(leg):
             self.end(GOING_AWAY, f"Backend {leg.name} is away")
             return
@@ -409,7 +410,7 @@ class Session:
             self.ports.wheel.at(when, self._let_go_if_alone)
 
     def _alone_for(self) -> float:
-        return min((leg.away_for for leg in self.legs.values()), default=0.0)
+        return min((leg.link.away_for for leg in self.legs.values()), default=0.0)
 
     def _grace(self) -> float:
         """Return the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
@@ -435,7 +436,7 @@ class Session:
         """Go on: the newcomer was refused."""
         self.dialling_paused = False
         for leg in self.legs.values():
-            leg.resume_dialling()
+            leg.link.try_again(self.ports.clock())
         self._watch_backends()
 
     @property

@@ -13,7 +13,7 @@ from voltgate.ocpp.turn_ports import Left
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
-from voltgate.relay.ports import Ports
+from voltgate.relay.carrier import DialledWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class Told:
 Entry: TypeAlias = Asked | Told
 
 
+class Link(Protocol):
+    """What a queue needs to know of a link."""
+
+    since: float
+    """When it came, or went; without any, when the session began."""
+    wire: DialledWire | None
+
+
 class Line(Protocol):
     """What a queue needs of its leg."""
 
@@ -33,16 +41,14 @@ class Line(Protocol):
     turns: Turns
 
     @property
-    def up(self) -> bool:
-        """Whether the link is open."""
+    def link(self) -> Link:
+        """Its link."""
 
-    @property
-    def since(self) -> float:
-        """When the link came, or went; without any, when the session began."""
+    def now(self) -> float:
+        """Return the seconds of the wheel."""
 
-    @property
-    def ports(self) -> Ports:
-        """The clock, and the wheel that wakes the queue."""
+    def watch(self, when: float) -> None:
+        """Call `expire` at this time."""
 
     def send(self, asked: Asked) -> None:
         """Send a call that the backend is to answer."""
@@ -64,14 +70,13 @@ class Waiting:
     waits no longer than the backend's `wait`.
     """
 
-    __slots__ = ("_left", "_line", "_queue", "_watched")
+    __slots__ = ("_left", "_line", "_queue")
 
     def __init__(self, line: Line) -> None:
         settings = line.backend.settings
         self._line = line
         self._left: deque[Left] = deque()
         self._queue: FairQueue[Entry] = FairQueue(settings.waiting, settings.waiting_bytes)
-        self._watched = FOREVER
 
     def __len__(self) -> int:
         return len(self._left) + len(self._queue)
@@ -79,7 +84,7 @@ class Waiting:
     def add(self, entry: Entry) -> None:
         """Keep a call; beyond the bounds it is refused."""
         if self._queue.add(entry):
-            self._watch(self._until(entry.call))
+            self._line.watch(self._until(entry.call))
         else:
             self._line.backend.counts.overloaded += 1
             self._end(entry, overloaded())
@@ -123,23 +128,15 @@ class Waiting:
     def _until(self, call: Call) -> float:
         """Return the time until which a call waits."""
         line = self._line
-        if line.up:
+        if line.link.wire is not None:
             return call.deadline
-        return min(call.deadline, max(call.at, line.since) + line.backend.settings.wait)
-
-    def _watch(self, when: float) -> None:
-        if when < self._watched:
-            self._watched = when
-            self._line.ports.wheel.at(when, self._expire)
+        return min(call.deadline, max(call.at, line.link.since) + line.backend.settings.wait)
 
     def _look_out(self) -> None:
-        self._watch(min((self._until(entry.call) for entry in (*self._left, *self._queue)), default=FOREVER))
+        self._line.watch(min((self._until(entry.call) for entry in (*self._left, *self._queue)), default=FOREVER))
 
-    def _expire(self, now: float) -> None:
+    def expire(self, now: float) -> None:
         """End what has waited for too long; it is never sent."""
-        if now < self._watched:  # a wake of old
-            return
-        self._watched = FOREVER
         late = [left for left in self._left if self._until(left.call) <= now]
         for left in late:
             self._left.remove(left)
@@ -148,13 +145,13 @@ class Waiting:
         self._look_out()
 
     def _expired(self, call: Call, now: float) -> Unanswered:
-        if self._line.up:
+        if self._line.link.wire is not None:
             return Unanswered(Reason.TIMED_OUT, "Its turn never came")
         return gone(f"Waited {now - call.at:.0f} s for a connection")
 
     def _end(self, entry: Entry | Left, reply: Unanswered) -> None:
         line = self._line
-        line.backend.calls.observe(entry.call, reply, line.ports.clock())
+        line.backend.calls.observe(entry.call, reply, line.now())
         match entry:
             case Asked():
                 line.settled(entry, reply)

@@ -16,10 +16,11 @@ from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Tallies
 from voltgate.relay.ledger import Transaction
-from voltgate.relay.leg import Leg, State
+from voltgate.relay.leg import Leg
 from voltgate.relay.records import StoreAway
 from voltgate.relay.session import Session
 from voltgate.relay.tap import Taps
+from voltgate.relay.uplink import State
 from voltgate.store import Database
 from voltgate.store.audit import AuditTrail
 from voltgate.web import models
@@ -291,7 +292,7 @@ def leg_of(leg: Leg, session: Session) -> models.Leg:
         answers=leg.name in session.plans.answering,
         open_calls=leg.turns.open_calls,
         waiting_calls=leg.turns.waiting_calls,
-        away_seconds=round(leg.away_for, 3),
+        away_seconds=round(leg.link.away_for, 3),
     )
 
 

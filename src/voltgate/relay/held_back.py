@@ -1,0 +1,39 @@
+"""What a backend asks while something that it said before is not on disk yet waits: nothing is overtaken."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from voltgate.ocpp.messages import Call, Handler, Reason, Respond, Unanswered
+
+_MOST = 64
+"""Calls of a backend that wait for the disk."""
+
+
+class HeldBack:
+    """The calls of one backend that wait for the disk. `handler` gets them."""
+
+    __slots__ = ("_calls", "_handler", "_holds")
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._calls: deque[tuple[Call, Respond]] = deque()
+        self._holds = 0
+
+    def hold(self) -> None:
+        """Let no call pass until `release`; both are counted."""
+        self._holds += 1
+
+    def release(self) -> bool:
+        """Undo one `hold`; return whether calls pass again."""
+        self._holds -= 1
+        while self._calls and not self._holds:
+            self._handler(*self._calls.popleft())
+        return not self._holds
+
+    def add(self, call: Call, respond: Respond) -> None:
+        """Keep a call, behind those before it."""
+        if len(self._calls) < _MOST:
+            self._calls.append((call, respond))
+        else:
+            respond(Unanswered(Reason.OVERLOADED, "Too many calls wait for the disk"))

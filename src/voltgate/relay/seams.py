@@ -1,0 +1,105 @@
+"""What legs and a dispatcher need of the session above them: they know no session, only these."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from voltgate.ocpp.messages import Call, Handler, Reply, Respond
+from voltgate.relay.asked import Asked
+from voltgate.relay.delivery import Item
+from voltgate.relay.ports import Ports, SessionSettings
+
+LegT_contra = TypeVar("LegT_contra", contravariant=True)
+"""A leg."""
+
+
+class Dispatch(Protocol[LegT_contra]):
+    """What a leg needs of its session's dispatcher."""
+
+    def prepared(self, leg: LegT_contra, asked: Asked) -> Call:
+        """Return a call as it is sent to this backend."""
+
+    def settled(self, leg: LegT_contra, asked: Asked, reply: Reply) -> None:
+        """Take the reply to a call that a backend was to answer."""
+
+    def numbered(self, leg: LegT_contra, item: Item) -> Call | None:
+        """Return a message as it is delivered to this backend; None if it cannot be told."""
+
+    def delivered(self, leg: LegT_contra, item: Item, reply: Reply) -> None:
+        """Take the answer to a message that was delivered."""
+
+    def given_up(self, leg: LegT_contra, item: Item, reason: str) -> None:
+        """Take a message that the backend will never get."""
+
+
+class LegHost(Protocol[LegT_contra]):
+    """What a leg needs of its session."""
+
+    ports: Ports
+    settings: SessionSettings
+    boot: bytes | None
+    dialling_paused: bool
+    station_full: bool
+
+    @property
+    def identity(self) -> str:
+        """The station's identity."""
+
+    @property
+    def dispatcher(self) -> Dispatch[LegT_contra]:
+        """What is asked of backends, and becomes of it."""
+
+    def dial(self, leg: LegT_contra) -> None:
+        """Open the link; ends in `Leg.opened` or `Leg.failed`."""
+
+    def is_answering(self, leg: LegT_contra) -> bool:
+        """Return whether some call of the station is answered by this backend."""
+
+    def from_backend(self, leg: LegT_contra) -> Handler | None:
+        """Return what stands before the calls of a backend; None if nothing does."""
+
+    def permitted(self, leg: LegT_contra) -> Handler:
+        """Return what hands a backend's calls on to the station, as far as it may make them."""
+
+    def to_backend(self, leg: LegT_contra) -> Handler | None:
+        """Return what stands before the calls to a backend; None if nothing does."""
+
+    def leg_up(self, leg: LegT_contra) -> None:
+        """Take note that a link is open."""
+
+    def leg_down(self, leg: LegT_contra) -> None:
+        """Take note that a link is lost, or could not be opened."""
+
+    def pause(self) -> None:
+        """Stop reading the station."""
+
+    def resume(self) -> None:
+        """Undo one `pause`."""
+
+
+class DispatcherHost(Protocol[LegT_contra]):
+    """What a dispatcher needs of its session."""
+
+    ports: Ports
+    settings: SessionSettings
+    ended: bool
+
+    @property
+    def identity(self) -> str:
+        """The station's identity."""
+
+    @property
+    def version(self) -> str:
+        """The version that the station speaks."""
+
+    def to_station(self, call: Call, respond: Respond) -> None:
+        """Send a call to the station in its turn."""
+
+    def booted(self, leg: LegT_contra, call: Call, reply: Reply) -> None:
+        """Take note of the answer to a BootNotification."""
+
+    def tidy(self) -> None:
+        """Let go of backends that were kept for a transaction, or for what they were owed."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Let the station go."""
