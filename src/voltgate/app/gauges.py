@@ -34,7 +34,7 @@ def _gauges(parts: Composition) -> Gauges:
         len(sessions),
         parts.listeners.handshakes(),
         sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
-        sum(each.open_calls for each in stations) + sum(each.open_calls for each in legs),
+        sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
         len(parts.wheel),
     )
 

@@ -167,18 +167,6 @@ class Unanswered(Error):  # noqa: N818 - OCPP's Error, not Python's
         self.reason = reason
 
 
-def gone(description: str, message_id: str = "") -> Unanswered:
-    """Return the reply to a call whose connection is not there; `message_id` is what it was sent under."""
-    reply = Unanswered(Reason.GONE, description)
-    reply.id = message_id
-    return reply
-
-
-def overloaded() -> Unanswered:
-    """Return the reply to a call that finds as many waiting as may wait."""
-    return Unanswered(Reason.OVERLOADED, "Too many calls wait for this connection")
-
-
 Reply: TypeAlias = Result | Error
 """The answer to a call; an `Unanswered` is an Error with a reason."""
 

@@ -17,30 +17,13 @@ from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.fair_queue import FairQueue
 from voltgate.ocpp.framing import LONGEST_ID, Complaint, Malformed, Noise, UnknownType, decode, encode_call, with_id
-from voltgate.ocpp.messages import (
-    FOREVER,
-    SEND,
-    Call,
-    Error,
-    Handler,
-    Reason,
-    Reply,
-    Respond,
-    Result,
-    Unanswered,
-    gone,
-    overloaded,
-    unheard,
-)
+from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reply, Respond, Result, unheard
+from voltgate.ocpp.silence import expired, gone, malformed, overloaded, timed_out
 from voltgate.ocpp.turn_ports import Bounds, Feeder, Left, Observe, Send, unobserved
 from voltgate.ocpp.wheel import Wheel
 
 _REMEMBERED_UNANSWERED = 32
 """Ids that timed out and are not given to another asker while a late answer may still come."""
-
-
-def _expired() -> Unanswered:
-    return Unanswered(Reason.TIMED_OUT, "Its turn never came")
 
 
 class _Waiting(NamedTuple):
@@ -149,11 +132,6 @@ class Turns:
         self._pump(now)
 
     @property
-    def connected(self) -> bool:
-        """Whether there is a connection."""
-        return self._wire is not None
-
-    @property
     def full(self) -> bool:
         """Whether the connection's write buffer is full."""
         return self._full
@@ -247,10 +225,9 @@ class Turns:
         waiting = self._waiting
         while waiting and self._wire is not None and not self._choked and len(self._open) < self._bounds.window:
             call, respond = waiting.pop()
-            if call.deadline <= now:
-                self._tell(call, respond, _expired(), now)
-            elif call.objection is not None and (instead := call.objection()) is not None:
-                self._tell(call, respond, instead, now)
+            instead = call.objection() if call.objection is not None and call.deadline > now else None
+            if instead is not None or call.deadline <= now:
+                self._tell(call, respond, instead or expired(), now)
             else:
                 self._put(self._wire, call, respond, call.id)
         if not waiting:
@@ -279,7 +256,7 @@ class Turns:
             self._time_out(message_id, now)
         if self._waiting is not None:
             for entry in self._waiting.take(lambda entry: entry.call.deadline <= now):
-                self._tell(entry.call, entry.respond, _expired(), now)
+                self._tell(entry.call, entry.respond, expired(), now)
         self._pump(now)
         next_deadline = min(self._deadlines(), default=FOREVER)
         if next_deadline < self._watched:
@@ -295,9 +272,7 @@ class Turns:
         elif len(self._unanswered) >= _REMEMBERED_UNANSWERED:
             del self._unanswered[next(iter(self._unanswered))]
         self._unanswered[message_id] = call.asker
-        silence = Unanswered(Reason.TIMED_OUT, f"No answer within {now - call.at:.0f} s")
-        silence.id = message_id
-        self._tell(call, respond, silence, now)
+        self._tell(call, respond, timed_out(call, message_id, now), now)
 
     def _deadlines(self) -> Iterator[float]:
         yield from (call.deadline for call, _ in self._open.values())
@@ -390,9 +365,7 @@ class Turns:
         if message_id not in self._open:
             self._stray(message_id)
             return
-        broken = Unanswered(Reason.MALFORMED, description)
-        broken.id = message_id
-        self._settle(broken, b"", None, now)
+        self._settle(malformed(description, message_id), b"", None, now)
 
     def _object(self, frame: Malformed | UnknownType) -> None:
         text = objection(self._dialect, frame)

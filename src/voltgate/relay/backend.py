@@ -11,9 +11,9 @@ from voltgate.ocpp.actions import ACTIONS, TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
 from voltgate.ocpp.turn_ports import Bounds
-from voltgate.relay.context import Wrap
 from voltgate.relay.events import OTHER, Tallies
 from voltgate.relay.permit import Permit
+from voltgate.relay.policy import Wrap
 from voltgate.relay.stand_in import StandIn
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from voltgate.ocpp.ids import Token
-from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result
+from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger, Transaction
-from voltgate.relay.permit import Permit
 from voltgate.relay.plan import Plan
-from voltgate.relay.stand_in import StandIn
 
 
 class Context(Protocol):
@@ -101,39 +99,3 @@ Chosen: TypeAlias = Callable[[str, Plan, Call, Respond], None]
 
 Finish: TypeAlias = Callable[[Context, Transaction, Respond, Reply], None]
 """What is learnt from the owner's answer before the station gets it."""
-
-Policy: TypeAlias = Callable[[Context, Call, Respond], None]
-"""What is decided about a call."""
-
-Wrap: TypeAlias = Callable[[Context, Handler], Handler]
-"""Stands on an arrow: returns a handler that hands on to another one."""
-
-Chain: TypeAlias = Callable[[Context, Plan, Token, Callable[[Plan], None]], None]
-"""Asks the backends of a plan's chain whether they accept a token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policies:
-    """What is decided, for a family of versions.
-
-    `by_action` are the policies of the station's calls, `chain` asks who accepts a token. `stand_in` answers in the
-    place of a backend that is away (False: it may not), `learn` remembers what a backend said while it was there,
-    `reconsider` looks at what it says of a session that was let begin without it. `command` takes what the station is
-    asked, `refusal` is said in its place. `permits` is what a backend may ask.
-    """
-
-    by_action: Mapping[str, Policy]
-    chain: Chain
-    stand_in: Callable[[Context, str, StandIn, Call, Respond, Transaction | None], bool]
-    learn: Callable[[Context, str, Call, Reply], None]
-    reconsider: Callable[[Context, str, StandIn, Transaction, Result], None]
-    command: Policy
-    refusal: Callable[[str, Call], Reply]
-    permits: Callable[[Permit], Wrap]
-
-
-def wrapped(context: Context, wraps: tuple[Wrap, ...], handler: Handler) -> Handler:
-    """Return `handler` behind `wraps`: the first of them sees a call first."""
-    for wrap in reversed(wraps):
-        handler = wrap(context, handler)
-    return handler

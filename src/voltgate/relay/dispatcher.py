@@ -6,23 +6,27 @@ It is the `Context` that policies see. What is decided is theirs; what is known 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import partial
 
-from voltgate.ocpp.actions import SIGNED, is_transaction, plain_action
+from voltgate.ocpp.actions import is_transaction, plain_action
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
 from voltgate.ocpp.ids import Token, connector_of, integer
-from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Reason, Reply, Respond, Result, Unanswered, gone
+from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.silence import gone
 from voltgate.relay import numbering
 from voltgate.relay.asked import Asked
-from voltgate.relay.context import Chosen, Finish, Policies, Start
+from voltgate.relay.attention import looked_at
+from voltgate.relay.context import Chosen, Finish, Start
 from voltgate.relay.delivery import Item, owed_item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.ledger import Ledger, Transaction, digest
 from voltgate.relay.leg import BOOT, Leg
 from voltgate.relay.plan import Plan
+from voltgate.relay.policy import Policies
 from voltgate.relay.route import Plans
 from voltgate.relay.seams import DispatcherHost
 from voltgate.relay.uplink import State
+from voltgate.relay.written import answer_when_written
 
 
 def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
@@ -210,7 +214,7 @@ class Dispatcher:
 
         The former are those of policies, those that rules look into, and those that are owed.
         """
-        return _looked_at(tuple(self.policies.by_action), self.plans.depends, frozenset(owed))
+        return looked_at(tuple(self.policies.by_action), self.plans.depends, frozenset(owed))
 
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
@@ -319,7 +323,7 @@ class Dispatcher:
         """Bring an answer home to the session in which the station waits for it now."""
         if leg.asked is not None and leg.asked.get(asked.content) is asked:
             del leg.asked[asked.content]
-        respond = asked.respond if not asked.write else partial(_when_written, self, leg.name, asked.respond)
+        respond = asked.respond if not asked.write else partial(answer_when_written, self, leg.name, asked.respond)
         if asked.question or (isinstance(reply, Unanswered) and asked.context is not self):
             respond(reply)  # the station that asked has gone, or never did
         elif isinstance(reply, Unanswered):
@@ -330,7 +334,7 @@ class Dispatcher:
                 asked.finish(self, asked.transaction, respond, reply)
             else:
                 respond(reply)
-            self._host.tidy()
+            self._host.roster.tidy()
 
     def learn(self, leg: Leg, call: Call, reply: Reply) -> None:
         """Remember what may have to be known while the backend is away."""
@@ -348,7 +352,7 @@ class Dispatcher:
             if settings.stood_in is not None and self.policies.stand_in(
                 self, leg.name, settings.stood_in, call, respond, tx
             ):
-                self._host.tidy()
+                self._host.roster.tidy()
                 return
             if settings.closes or settings.when_down == "answer":
                 self.close(GOING_AWAY, f"Backend {leg.name} is away")
@@ -382,7 +386,7 @@ class Dispatcher:
             leg.told(reply)
         else:
             self.ledger.settle(item.record)
-            self._host.tidy()
+            self._host.roster.tidy()
 
     def _learn_number(self, leg: Leg, tx: Transaction, call: Call, reply: Result) -> None:
         """Enter the number that a backend gave a transaction when it was told of its start."""
@@ -397,39 +401,9 @@ class Dispatcher:
         leg.backend.given_up += 1
         self.ledger.settle(item.record)
         self.emit(GivenUp(self.station, leg.name, item.record.action, reason))
-        self._host.tidy()
+        self._host.roster.tidy()
 
 
 def _let_pass(leg: Leg, then: Callable[[bool], None], written: bool) -> None:
     then(written)
     leg.let_pass()
-
-
-def _when_written(context: Dispatcher, backend: str, respond: Respond, reply: Reply) -> None:
-    context.when_written(backend, partial(_answer_written, context, respond, reply))
-
-
-def _answer_written(context: Dispatcher, respond: Respond, reply: Reply, written: bool) -> None:
-    """Answer the station if all that was entered is on disk; else it keeps what it said, and comes again."""
-    if written:
-        respond(reply)
-    else:
-        context.close(TRY_AGAIN, "This cannot be written down now: keep it and come again")
-
-
-_FREQUENT = frozenset({"MeterValues", "StatusNotification"})
-"""What stations say all the time, also while nothing runs."""
-
-
-@lru_cache(maxsize=256)
-def _looked_at(
-    own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Put sets of actions together, signed ones too; stations of one route share the result."""
-    always = depends.union(*owed)
-    now_and_then = _FREQUENT - always
-    always = always.union(own) - now_and_then
-    return (
-        always | {action + SIGNED for action in always},
-        now_and_then | {action + SIGNED for action in now_and_then},
-    )

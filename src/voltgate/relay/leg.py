@@ -9,7 +9,8 @@ from uuid import uuid4
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.carried import CarriedResult
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import FOREVER, Call, Handler, Reason, Reply, Respond, Unanswered, gone
+from voltgate.ocpp.messages import FOREVER, Call, Handler, Reason, Reply, Respond, Unanswered
+from voltgate.ocpp.silence import gone
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
@@ -73,11 +74,6 @@ class Leg:
         return self.link.state is State.UP
 
     @property
-    def open_calls(self) -> int:
-        """The number of calls that are open."""
-        return self.turns.open_calls
-
-    @property
     def waiting_calls(self) -> int:
         """The number of calls that wait for the link, or for their turn."""
         return self.turns.waiting_calls + (0 if self._waiting is None else len(self._waiting))
@@ -85,7 +81,7 @@ class Leg:
     @property
     def busy(self) -> bool:
         """Whether the station waits for an answer of this backend."""
-        return bool(self.open_calls or self.waiting_calls)
+        return bool(self.turns.open_calls or self.waiting_calls)
 
     def now(self) -> float:
         """Return the seconds of the wheel."""
@@ -129,14 +125,10 @@ class Leg:
         if self._delivery is not None and self._delivery.busy:
             self._delivery.add(Item(call))
         elif not self.offer(call, self.told):
-            self.tell_later(call)
-
-    def tell_later(self, call: Call) -> None:
-        """Tell the backend of a call by the long way: something stands before it, or it has to wait."""
-        if self.free:
-            self.forward(call, self.told)
-        else:
-            self._wait(Told(call))
+            if self.free:
+                self.forward(call, self.told)
+            else:
+                self._wait(Told(call))
 
     def told(self, reply: Reply) -> None:
         """End a copy's reply here; a copy that could not be delivered is counted."""
@@ -245,7 +237,7 @@ class Leg:
 
     def went_up(self, wire: DialledWire) -> None:
         """Speak on a link that is open: the last BootNotification first, then what waits."""
-        self.host.leg_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
+        self.host.roster.went_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
         boot = self._boot_to_replay()
         self.turns.connect(wire)
         if boot is not None:
@@ -299,9 +291,9 @@ class Leg:
         """Do without the link: what waits goes elsewhere, waits on, or is refused."""
         if self._delivery is not None:
             self._delivery.down()
-        self.host.leg_down(self)
+        self.host.roster.went_away(self)
         if self.backend.settings.when_down != "wait":
-            for asked in self.take_waiting(_every):
+            for asked in self.take_waiting(lambda _: True):
                 self.settled(asked, self._away())
 
     def _away(self) -> Unanswered:
@@ -345,7 +337,7 @@ class Leg:
         old connection's is dropped, or somebody would pay twice.
         """
         self.rewrap()
-        for asked in self.take_waiting(_is_of_transaction):
+        for asked in self.take_waiting(lambda asked: is_transaction(asked.call.action)):
             self.settled(asked, gone("The station has come again"))
         if self.turns.full:
             self._press()
@@ -375,11 +367,3 @@ class Leg:
     def given_up(self, item: Item, reason: str) -> None:
         """Take a message that the backend will never get."""
         self.host.dispatcher.given_up(self, item, reason)
-
-
-def _every(asked: Asked) -> bool:
-    return True
-
-
-def _is_of_transaction(asked: Asked) -> bool:
-    return is_transaction(asked.call.action)

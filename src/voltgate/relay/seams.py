@@ -32,6 +32,19 @@ class Dispatch(Protocol[LegT_contra]):
         """Take a message that the backend will never get."""
 
 
+class Legs(Protocol[LegT_contra]):
+    """What legs and a dispatcher need of the roster."""
+
+    def went_up(self, leg: LegT_contra) -> None:
+        """Take note that a link is open."""
+
+    def went_away(self, leg: LegT_contra) -> None:
+        """Take note that a link is lost, or could not be opened."""
+
+    def tidy(self) -> None:
+        """Let go of backends that were kept for a transaction, or for what they were owed."""
+
+
 class LegHost(Protocol[LegT_contra]):
     """What a leg needs of its session."""
 
@@ -49,6 +62,10 @@ class LegHost(Protocol[LegT_contra]):
     def dispatcher(self) -> Dispatch[LegT_contra]:
         """What is asked of backends, and becomes of it."""
 
+    @property
+    def roster(self) -> Legs[LegT_contra]:
+        """Which backends have a leg."""
+
     def dial(self, leg: LegT_contra) -> None:
         """Open the link; ends in `Leg.opened` or `Leg.failed`."""
 
@@ -63,12 +80,6 @@ class LegHost(Protocol[LegT_contra]):
 
     def to_backend(self, leg: LegT_contra) -> Handler | None:
         """Return what stands before the calls to a backend; None if nothing does."""
-
-    def leg_up(self, leg: LegT_contra) -> None:
-        """Take note that a link is open."""
-
-    def leg_down(self, leg: LegT_contra) -> None:
-        """Take note that a link is lost, or could not be opened."""
 
     def pause(self) -> None:
         """Stop reading the station."""
@@ -92,14 +103,15 @@ class DispatcherHost(Protocol[LegT_contra]):
     def version(self) -> str:
         """The version that the station speaks."""
 
+    @property
+    def roster(self) -> Legs[LegT_contra]:
+        """Which backends have a leg."""
+
     def to_station(self, call: Call, respond: Respond) -> None:
         """Send a call to the station in its turn."""
 
     def booted(self, leg: LegT_contra, call: Call, reply: Reply) -> None:
         """Take note of the answer to a BootNotification."""
-
-    def tidy(self) -> None:
-        """Let go of backends that were kept for a transaction, or for what they were owed."""
 
     def end(self, code: int, reason: str) -> None:
         """Let the station go."""

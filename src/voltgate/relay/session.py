@@ -9,29 +9,27 @@ from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.carried import CarriedCall
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire
-from voltgate.relay.context import wrapped
 from voltgate.relay.dispatcher import Dispatcher, pick
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import BOOT, Leg
 from voltgate.relay.permit import CHARGE, FULL, Permit
 from voltgate.relay.policies.table import policies_for
+from voltgate.relay.policy import wrapped
 from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.roster import Roster
 from voltgate.relay.route import Plans
 from voltgate.relay.tap import SessionTap
-from voltgate.relay.uplink import State
 from voltgate.relay.wire import Wire
 
 REPLACED = "Replaced by a new connection"
 """Why a session ends whose station has connected again."""
-
-_A_DAY = 86400.0
 
 
 class Session:
@@ -41,9 +39,10 @@ class Session:
     """
 
     __slots__ = (
-        "_adopted", "_frequent", "_handler", "_on_end", "_rate", "_registered", "_to_station", "_watched", "_wire",
+        "_adopted", "_frequent", "_handler", "_on_end", "_rate", "_registered", "_to_station", "_wire",
         "boot", "connected_at", "dial_context", "dialect", "dialling_paused", "dispatched", "dispatcher", "ended",
-        "identity", "key", "legs", "plans", "ports", "received", "route", "settings", "station_full", "tap", "turns",
+        "identity", "key", "legs", "plans", "ports", "received", "roster", "route", "settings", "station_full", "tap",
+        "turns",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +64,7 @@ class Session:
         self.plans = Plans(())
         self.legs: dict[str, Leg] = {}
         self.dispatcher = Dispatcher(self, ledger, policies_for(dialect.version), self.legs)
+        self.roster = Roster(self, self.legs)
         self.dispatched: frozenset[str] = frozenset()
         self._frequent: frozenset[str] = frozenset()
         """The actions that the dispatcher must look at, and those that it must while the ledger is concerned."""
@@ -82,10 +82,9 @@ class Session:
         self.tap: SessionTap | None = None
         self._on_end = on_end
         self._wire: Wire | None = None
-        self._adopted: list[tuple[Leg, DialledWire]] = []
+        self._adopted: list[tuple[Leg, DialledWire]] | None = None
         self._rate = 0.0
         self._registered = True
-        self._watched = FOREVER
         self._to_station: Handler | None = None
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, settings.backend_patience)
         self._handler = wrapped(self.dispatcher, settings.from_station, self.from_station)
@@ -229,10 +228,11 @@ class Session:
 
     def adopt(self, backend: Backend, wire: DialledWire) -> None:
         """Begin with a leg whose wire was dialled to let the station in."""
-        leg = self.legs[backend.name] = self._leg(backend)
-        self._adopted.append((leg, wire))
+        leg = self.legs[backend.name] = self.new_leg(backend)
+        self._adopted = [*(self._adopted or ()), (leg, wire)]
 
-    def _leg(self, backend: Backend) -> Leg:
+    def new_leg(self, backend: Backend) -> Leg:
+        """Make a leg: a backend is spoken to as the station speaks, or as it is configured."""
         return Leg(backend, self, backend.settings.dialect or self.dialect)
 
     def give_up_legs(self) -> dict[str, Leg]:
@@ -249,8 +249,8 @@ class Session:
         """Begin: the station is connected. Legs that were dialled before keep their links."""
         self._wire = wire
         self.turns.connect(wire)
-        adopted, self._adopted = self._adopted, []
-        for leg, link in adopted:
+        adopted, self._adopted = self._adopted, None
+        for leg, link in adopted or ():
             leg.opened(link)
         self.follow(plans, route, known)
         for leg in self.legs.values():
@@ -312,57 +312,17 @@ class Session:
         if moved and self.boot is None:
             boot = self.ledger.fact("boot")
             self.boot = boot.encode() if isinstance(boot, str) else None
-        old = dict(self.legs)
-        self.legs.clear()
-        engaged = tuple(name for name in self._engaged() if name in known and name not in plans.backends)
-        fresh = []
-        for name in (*plans.backends, *engaged):
-            leg, backend = old.get(name), known[name]
-            if leg is not None and leg.backend is backend:
-                self.legs[name] = old.pop(name)
-            else:
-                self.legs[name] = self._leg(backend)
-                fresh.append(self.legs[name])
+        fresh, left = self.roster.follow(plans, known)
         owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
         self.dispatched, self._frequent = self.dispatcher.looks_at(owed)
         self._rewrap()  # what a backend may ask depends on the plans
         for leg in fresh:
             self.dispatcher.resume(leg)
-        for name in (*plans.eager, *engaged):
-            self.legs[name].link.start()
-        for leg in old.values():
-            self._retire(leg)
+        self.roster.dial()
+        for leg in left:
+            self.roster.retire(leg)
         if moved:
             self.ports.listen(StationMoved(self.identity, route))
-        self._watch_backends()
-
-    def _engaged(self) -> set[str]:
-        """Return the backends that own a transaction that runs, or are owed something: they keep their legs."""
-        running = self.ledger.running.values()
-        owners = {tx.owner for tx in running}
-        return owners | {name for tx in running for name in tx.copies} | {*self.ledger.creditors}
-
-    def tidy(self) -> None:
-        """Let go of backends that were only kept for a transaction, or for what they were owed."""
-        if len(self.legs) > len(self.plans.backends):
-            for name in [name for name in self.legs if name not in self.plans.backends]:
-                if name not in self._engaged():
-                    self._retire(self.legs.pop(name))
-
-    def _retire(self, leg: Leg) -> None:
-        """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
-
-        def look(now: float) -> None:
-            if leg.busy and now < latest and not self.ended:
-                self.ports.wheel.at(now + 0.2, look)
-            else:
-                leg.end("The station has moved to another backend")
-
-        leg.part()
-        self.dispatcher.reroute(leg)
-        self.dispatcher.replan(leg)
-        latest = self.ports.clock() + self.settings.backend_patience
-        look(self.ports.clock())
 
     def dial(self, leg: Leg) -> None:
         """Open the link of a leg."""
@@ -371,60 +331,6 @@ class Session:
     def is_answering(self, leg: Leg) -> bool:
         """Return whether some call of the station is answered by this backend."""
         return leg.name in self.plans.answering
-
-    def leg_up(self, leg: Leg) -> None:
-        """Take note that a backend is there: calls that wait for an absent one before it go to it instead."""
-        if self.legs.get(leg.name) is leg:
-            for other in list(self.legs.values()):
-                if other.state is not State.UP:
-                    self.dispatcher.reroute(other)
-
-    def leg_down(self, leg: Leg) -> None:
-        """Take note that a backend is away: the next of its failover takes over; without any, the station is let go."""
-        if self.ended or self.dialling_paused or self.legs.get(leg.name) is not leg:
-            return
-        for names in self.plans.failovers:
-            if leg.name in names:
-                for name in names:
-                    self.legs[name].link.start()
-        if leg.backend.settings.when_down == "close" and self._leaves_a_gap(leg):
-            self.end(GOING_AWAY, f"Backend {leg.name} is away")
-            return
-        self.dispatcher.reroute(leg)
-        self._watch_backends()
-
-    def _leaves_a_gap(self, leg: Leg) -> bool:
-        """Return whether there are calls that only this backend answers, or others that are away as well."""
-        return any(
-            leg.name in names and all(self.legs[name].state is State.AWAY for name in names)
-            for names in self.plans.answers
-        )
-
-    def _watch_backends(self) -> None:
-        """Look again when the grace of the absent backends is over; one look is due at a time."""
-        if self.ended or any(leg.state is State.UP for leg in self.legs.values()):
-            return
-        when = self.ports.clock() + self._grace() - self._alone_for()
-        if when < self._watched:
-            self._watched = when
-            self.ports.wheel.at(when, self._let_go_if_alone)
-
-    def _alone_for(self) -> float:
-        return min((leg.link.away_for for leg in self.legs.values()), default=0.0)
-
-    def _grace(self) -> float:
-        """Return the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
-        answering = [self.legs[name].backend.settings for name in self.plans.answering]
-        return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
-
-    def _let_go_if_alone(self, now: float) -> None:
-        self._watched = FOREVER
-        if self.ended or self.dialling_paused:  # `resume_dialling` looks again
-            return
-        if self._alone_for() >= self._grace():
-            self.end(GOING_AWAY, "No backend is there")
-        else:
-            self._watch_backends()
 
     # The end.
 
@@ -437,7 +343,7 @@ class Session:
         self.dialling_paused = False
         for leg in self.legs.values():
             leg.link.try_again(self.ports.clock())
-        self._watch_backends()
+        self.roster.watch()
 
     @property
     def busy(self) -> bool:

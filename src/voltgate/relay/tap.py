@@ -13,7 +13,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond
 from voltgate.relay.backend import Backend
-from voltgate.relay.context import Context, Wrap
+from voltgate.relay.context import Context
+from voltgate.relay.policy import Wrap
 
 Direction: TypeAlias = Literal["from_station", "to_backend", "from_backend", "to_station"]
 """Who called whom, as Voltgate sees it: each is answered in the opposite direction."""

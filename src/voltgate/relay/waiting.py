@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from voltgate.ocpp.fair_queue import FairQueue
-from voltgate.ocpp.messages import FOREVER, Call, Reason, Reply, Respond, Unanswered, gone, overloaded
+from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Unanswered
+from voltgate.ocpp.silence import expired, gone, overloaded
 from voltgate.ocpp.turn_ports import Left
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
@@ -109,7 +110,7 @@ class Waiting:
         while self and turns.free:
             entry = self._left.popleft() if self._left else self._queue.pop()
             if entry.call.deadline <= now:
-                self._end(entry, Unanswered(Reason.TIMED_OUT, "Its turn never came"))
+                self._end(entry, expired())
             elif isinstance(entry, Left):
                 turns.resend(entry)
             elif isinstance(entry, Asked):
@@ -146,7 +147,7 @@ class Waiting:
 
     def _expired(self, call: Call, now: float) -> Unanswered:
         if self._line.link.wire is not None:
-            return Unanswered(Reason.TIMED_OUT, "Its turn never came")
+            return expired()
         return gone(f"Waited {now - call.at:.0f} s for a connection")
 
     def _end(self, entry: Entry | Left, reply: Unanswered) -> None:

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, compact, token_of
-from voltgate.ocpp.messages import Call, Reply, Respond, Result, gone
+from voltgate.ocpp.messages import Call, Reply, Respond, Result
+from voltgate.ocpp.silence import gone
 from voltgate.relay.context import Context
 from voltgate.relay.plan import Plan
 

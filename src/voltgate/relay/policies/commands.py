@@ -14,11 +14,12 @@ from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields, remote_s
 from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.backend import Backend
-from voltgate.relay.context import Context, Wrap
+from voltgate.relay.context import Context
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.ledger import Invitation, Transaction
 from voltgate.relay.numbering import for_station, named_transaction, objection, transaction_of
 from voltgate.relay.permit import Absorb, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
+from voltgate.relay.policy import Wrap
 
 _MOST_PRIVATE, _LONGEST = 100, 1000
 """Keys that are kept private for one backend at one station, and characters of a key or a value."""

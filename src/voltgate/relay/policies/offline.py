@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 from voltgate.ocpp.actions import is_transaction, plain_action
-from voltgate.ocpp.close_codes import TRY_AGAIN
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, compact, integer, plain_fields, token_of
 from voltgate.ocpp.messages import Call, Reply, Respond, Result, Unanswered
@@ -22,6 +21,7 @@ from voltgate.relay.events import TransactionBegan
 from voltgate.relay.ledger import Transaction
 from voltgate.relay.policies.authorize import status_of
 from voltgate.relay.stand_in import StandIn
+from voltgate.relay.written import answer_when_written
 
 _REMEMBERED = 100
 """Tokens that a backend accepted at one station and that are known while it is away."""
@@ -138,15 +138,7 @@ def _owe(context: Context, backend: str, call: Call, tx: Transaction | None, rep
         else:
             context.ledger.keep(tx)
     context.owe(backend, call, tx)
-    context.when_written(backend, partial(answer_written, context, respond, reply))
-
-
-def answer_written(context: Context, respond: Respond, reply: Reply, written: bool) -> None:
-    """Answer the station if all that was entered is on disk; else it keeps what it said, and comes again."""
-    if written:
-        respond(reply)
-    else:
-        context.close(TRY_AGAIN, "This cannot be written down now: keep it and come again")
+    answer_when_written(context, backend, respond, reply)
 
 
 # When it is back.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.refusals import refusal
-from voltgate.relay.context import Policies, Policy
 from voltgate.relay.policies import authorize, by_number, commands, offline, transactions_2x, transactions_16
+from voltgate.relay.policy import Policies, Policy
 
 _BOTH: dict[str, Policy] = {
     "Authorize": authorize.authorize,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from voltgate.ocpp.close_codes import TRY_AGAIN
 from voltgate.ocpp.ids import compact, connector_of, integer, token_of, with_fields
 from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.ledger import Transaction, digest
 from voltgate.relay.plan import Plan
+from voltgate.relay.written import answer_when_written
 
 _NUMBER = ("transactionId",)
 
@@ -76,19 +76,12 @@ def _started(context: Context, tx: Transaction, respond: Respond, reply: Reply) 
     if number == theirs and context.single:
         respond(reply)
     else:
-        context.when_written(tx.owner, partial(_numbered, context, respond, reply))
+        answer_when_written(context, tx.owner, respond, reply)
 
 
 def _is_taken(context: Context, tx: Transaction, theirs: int) -> bool:
     """Return whether the station knows another transaction by a number that its owner has given."""
     return any(other.id == str(theirs) and other.numbers.get(tx.owner) != theirs for other in context.ledger)
-
-
-def _numbered(context: Context, respond: Respond, reply: Reply, written: bool) -> None:
-    if written:
-        respond(reply)
-    else:
-        context.close(TRY_AGAIN, "This cannot be written down now: keep it and come again")
 
 
 # What follows.

@@ -1,0 +1,24 @@
+"""Which calls of a station the dispatcher must look at; all others are plain."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from voltgate.ocpp.actions import SIGNED
+
+_FREQUENT = frozenset({"MeterValues", "StatusNotification"})
+"""What stations say all the time, also while nothing runs."""
+
+
+@lru_cache(maxsize=256)
+def looked_at(
+    own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Put sets of actions together, signed ones too; stations of one route share the result."""
+    always = depends.union(*owed)
+    now_and_then = _FREQUENT - always
+    always = always.union(own) - now_and_then
+    return (
+        always | {action + SIGNED for action in always},
+        now_and_then | {action + SIGNED for action in now_and_then},
+    )

@@ -1,0 +1,159 @@
+"""The roster: which backends have a leg in a session, and what becomes of the station when none is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from voltgate.ocpp.close_codes import GOING_AWAY
+from voltgate.ocpp.messages import FOREVER
+from voltgate.relay.backend import Backend
+from voltgate.relay.dispatcher import Dispatcher
+from voltgate.relay.leg import Leg
+from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.route import Plans
+from voltgate.relay.uplink import State
+
+_A_DAY = 86400.0
+
+
+class RosterHost(Protocol):
+    """What a roster needs of its session."""
+
+    ports: Ports
+    settings: SessionSettings
+    plans: Plans
+    ended: bool
+    dialling_paused: bool
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What hands the calls out that waited for a leg that goes."""
+
+    def new_leg(self, backend: Backend) -> Leg:
+        """Make a leg."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Let the station go."""
+
+
+class Roster:
+    """The legs of one session, by the name of their backend: those that the plans name, and those that are engaged."""
+
+    __slots__ = ("_session", "_watched", "legs")
+
+    def __init__(self, session: RosterHost, legs: dict[str, Leg]) -> None:
+        self._session = session
+        self.legs = legs
+        self._watched = FOREVER
+
+    def follow(self, plans: Plans, known: Mapping[str, Backend]) -> tuple[list[Leg], list[Leg]]:
+        """Go by these plans: return the legs that are new, and those that are not needed any more."""
+        old = dict(self.legs)
+        self.legs.clear()
+        fresh = []
+        for name in (*plans.backends, *self._only_engaged(plans, known)):
+            leg, backend = old.get(name), known[name]
+            if leg is not None and leg.backend is backend:
+                self.legs[name] = old.pop(name)
+            else:
+                self.legs[name] = self._session.new_leg(backend)
+                fresh.append(self.legs[name])
+        return fresh, list(old.values())
+
+    def dial(self) -> None:
+        """Open the links that are needed at once."""
+        plans = self._session.plans
+        for name, leg in list(self.legs.items()):
+            if name in plans.eager or name not in plans.backends:
+                leg.link.start()
+        self.watch()
+
+    def _only_engaged(self, plans: Plans, known: Mapping[str, Backend]) -> tuple[str, ...]:
+        return tuple(name for name in self._engaged() if name in known and name not in plans.backends)
+
+    def _engaged(self) -> set[str]:
+        """Return the backends that own a transaction that runs, or are owed something: they keep their legs."""
+        ledger = self._session.dispatcher.ledger
+        running = ledger.running.values()
+        owners = {tx.owner for tx in running}
+        return owners | {name for tx in running for name in tx.copies} | {*ledger.creditors}
+
+    def tidy(self) -> None:
+        """Let go of backends that were only kept for a transaction, or for what they were owed."""
+        backends = self._session.plans.backends
+        if len(self.legs) > len(backends):
+            engaged = self._engaged()
+            for name in [name for name in self.legs if name not in backends and name not in engaged]:
+                self.retire(self.legs.pop(name))
+
+    def retire(self, leg: Leg) -> None:
+        """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
+        session, ports = self._session, self._session.ports
+
+        def look(now: float) -> None:
+            if leg.busy and now < latest and not session.ended:
+                ports.wheel.at(now + 0.2, look)
+            else:
+                leg.end("The station has moved to another backend")
+
+        leg.part()
+        session.dispatcher.reroute(leg)
+        session.dispatcher.replan(leg)
+        latest = ports.clock() + session.settings.backend_patience
+        look(ports.clock())
+
+    def went_up(self, leg: Leg) -> None:
+        """Have calls that wait for an absent backend go to this one, if their own plans name it."""
+        if self.legs.get(leg.name) is leg:
+            for other in list(self.legs.values()):
+                if other.state is not State.UP:
+                    self._session.dispatcher.reroute(other)
+
+    def went_away(self, leg: Leg) -> None:
+        """Have the next of the failover take over; without any, let the station go."""
+        session = self._session
+        if session.ended or session.dialling_paused or self.legs.get(leg.name) is not leg:
+            return
+        for names in session.plans.failovers:
+            if leg.name in names:
+                for name in names:
+                    self.legs[name].link.start()
+        if leg.backend.settings.when_down == "close" and self._leaves_a_gap(leg):
+            session.end(GOING_AWAY, f"Backend {leg.name} is away")
+            return
+        session.dispatcher.reroute(leg)
+        self.watch()
+
+    def _leaves_a_gap(self, leg: Leg) -> bool:
+        """Return whether there are calls that only this backend answers, or others that are away as well."""
+        return any(
+            leg.name in names and all(self.legs[name].state is State.AWAY for name in names)
+            for names in self._session.plans.answers
+        )
+
+    def watch(self) -> None:
+        """Look again when the grace of the absent backends is over; one look is due at a time."""
+        if self._session.ended or any(leg.state is State.UP for leg in self.legs.values()):
+            return
+        when = self._session.ports.clock() + self._grace() - self._alone_for()
+        if when < self._watched:
+            self._watched = when
+            self._session.ports.wheel.at(when, self._let_go_if_alone)
+
+    def _alone_for(self) -> float:
+        return min((leg.link.away_for for leg in self.legs.values()), default=0.0)
+
+    def _grace(self) -> float:
+        """Return the seconds that the station is kept without any backend: a day where a backend is set to refuse."""
+        answering = [self.legs[name].backend.settings for name in self._session.plans.answering]
+        return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
+
+    def _let_go_if_alone(self, now: float) -> None:
+        self._watched = FOREVER
+        if self._session.ended or self._session.dialling_paused:  # `resume_dialling` looks again
+            return
+        if self._alone_for() >= self._grace():
+            self._session.end(GOING_AWAY, "No backend is there")
+        else:
+            self.watch()
