@@ -117,6 +117,21 @@ def test_a_station_that_leaves_a_shared_connection() -> None:
     assert other.session.legs["bus"].state.value == "away"
 
 
+def test_a_wire_that_is_closed_while_its_leg_takes_it() -> None:
+    """A session that ends by the first thing that is sent leaves nothing behind on a shared connection."""
+    stage = Stage(one("bus"))
+    broker = Broker(stage)
+    broker.connection.up()
+    (leg,) = stage["bus"].dials
+    line = SharedLine(stage, broker.connection)
+    line.send = lambda text, frame=None: stage.session.end(1001, "enough")  # type: ignore[method-assign]
+    stage.station.sends(*BEAT)
+    leg.opened(line)
+    assert line.closed == (1000, "The station has gone")
+    assert line.receiver is None
+    assert len(broker.connection) == 0
+
+
 def test_receivers_that_fail() -> None:
     """Every receiver is told of the end, also after one that fails."""
     told: list[str] = []

@@ -20,8 +20,7 @@ log = structlog.get_logger("voltgate")
 
 def report(fault: Exception, where: Link | Handshake) -> None:
     """Log a fault of ours with the station or backend that met it."""
-    name = where.name if isinstance(where, Link) else where.identity or where.target
-    log.error("a fault of Voltgate", station=name, exc_info=fault)
+    log.error("a fault of Voltgate", station=where.name, exc_info=fault)
 
 
 Make: TypeAlias = Callable[[ListenerSettings, dict[str, int]], Listener]

@@ -217,7 +217,8 @@ class Leg:
             session.ports.listen(LegUp(session.identity, self.name, not back))
         if self._delivery is not None:
             self._delivery.pump(self._since)
-        wire.start(self)
+        if self._wire is wire:  # what was sent may have ended the session
+            wire.start(self)
 
     def _boot_to_replay(self) -> Call | None:
         """Give the station's last BootNotification, for a backend that has not heard it on this link."""

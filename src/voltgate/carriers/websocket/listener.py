@@ -55,6 +55,11 @@ class Handshake:
     native: Native | None = field(default=None, compare=False, repr=False)
     """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
 
+    @property
+    def name(self) -> str:
+        """What logs call the station."""
+        return self.identity or self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -367,7 +372,7 @@ class Listener:
             counts=self.counts,
             subprotocol=admitted.subprotocol,
             address=arrival.address,
-            name=handshake.identity or handshake.target,
+            name=handshake.name,
             deflate=agreed,
             gone=self._link_gone,
         )
