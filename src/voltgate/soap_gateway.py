@@ -92,7 +92,7 @@ class SoapGateway:
     # Stations.
 
     def _age(self) -> int:
-        """Give a number for the configuration in force: what a station proved by another one is looked at again."""
+        """Return a number for the configuration in force: what a station proved by another one is looked at again."""
         if self._snapshot is not self._gateway.snapshot:
             self._snapshot = self._gateway.snapshot
             self._changes += 1

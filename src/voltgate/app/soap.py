@@ -9,7 +9,7 @@ from voltgate.soap_station import SoapSettings
 
 
 def soap_settings(config: Config) -> SoapSettings:
-    """Give what holds for SOAP stations."""
+    """Return what holds for SOAP stations."""
     section = config.soap
     return SoapSettings(
         networks=section.stations_at,

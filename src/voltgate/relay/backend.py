@@ -31,7 +31,7 @@ class Retry:
     schedule: tuple[float, ...] = ()
 
     def delay(self, failures: int, draw: Callable[[], float]) -> float | None:
-        """Give the seconds before the next try after `failures` in a row; None when that was the last."""
+        """Return the seconds before the next try after `failures` in a row; None when that was the last."""
         if self.tries is not None and failures > self.tries:
             return None
         return self._exact(failures) * (1 - self.jitter * draw())
@@ -70,9 +70,9 @@ class BackendSettings:
     """What the configuration says of a backend, as far as the relay needs it.
 
     `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
-    `then` says which of refusing and closing follows a wait in vain. `deliver`: what is copied to it goes through the
-    journal as far as `owed` names it, or is dropped when it is away. `endpoints` are its addresses, the preferred one
-    first: two backends are the same only when these are equal too.
+    `then` says which of refusing and closing follows a wait without success. `deliver`: what is copied to it goes
+    through the journal as far as `owed` names it, or is dropped when it is away. `endpoints` are its addresses, the
+    preferred one first: two backends are the same only when these are equal too.
     """
 
     name: str
@@ -97,12 +97,12 @@ class BackendSettings:
         return Bounds(self.window, self.waiting, self.waiting_bytes, self.wait, patience, resend)
 
     def owes(self, action: str) -> bool:
-        """Tell whether a copy of this action must reach the backend, whatever happens."""
+        """Return whether a copy of this action must reach the backend, whatever happens."""
         return self.deliver == "always" and plain_action(action) in self.owed
 
     @property
     def closes(self) -> bool:
-        """Tell whether the station is let go when this backend stays away."""
+        """Return whether the station is let go when this backend stays away."""
         return self.when_down == "close" or (self.when_down == "wait" and self.then == "close")
 
 

@@ -1,4 +1,4 @@
-"""The door that SOAP requests come by: a listener like that of websockets, whose connections bring requests."""
+"""The listener that SOAP requests come by: one like that of websockets, whose connections bring requests."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SoapListener(Listener):
         self._take(Post(head.target, body, authorization, connection.memory, origin_of), answered)
 
     def _origin(self, connection: Connection, head: Head) -> Origin:
-        """Say where a request came from: not its connection, by which a proxy sends those of many stations."""
+        """Return where a request came from: not its connection, by which a proxy sends those of many stations."""
         request, trusted = head.request(), self.settings.trusted
         return Origin(
             origin.station_address(connection.hop, request, trusted),

@@ -1,4 +1,4 @@
-"""The door that stations come in by: one listener, which turns connections into links."""
+"""The listener that stations connect to, which turns connections into links."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Handshake:
     """A station that asks to come in.
 
     `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
-    order. `address` is the station's IP after trusted proxies, `peer` whoever connected, `forwarded_for` what the next
-    hop may be told in X-Forwarded-For.
+    order. `address` is the station's IP after trusted proxies, `peer` the IP that connected, `forwarded_for` what the
+    next hop may be told in X-Forwarded-For.
     """
 
     target: str
@@ -151,7 +151,7 @@ class Listener:
     # Opening and closing
 
     async def open(self) -> None:
-        """Listen. Raises OSError for an address that cannot be had and for certificates that cannot be read."""
+        """Listen. Raise OSError for an address that cannot be had and for certificates that cannot be read."""
         self.reload_tls()
         infos = await sockets.addresses(self.settings.host, self.settings.port)
         try:
@@ -174,12 +174,12 @@ class Listener:
         asyncio.get_running_loop().add_reader(sock.fileno(), self._accept, sock)
 
     def reload_tls(self) -> None:
-        """Read the certificates again, for the handshakes to come. Raises OSError and keeps the old ones."""
+        """Read the certificates again, for the handshakes to come. Raise OSError and keep the old ones."""
         if self.settings.certificates:
             self._context = tls.server_context(self.settings.certificates, self.settings.client_authority)
 
     def change(self, settings: ListenerSettings) -> None:
-        """Go by other settings for the connections to come. The address stays. Raises OSError and changes nothing."""
+        """Go by other settings for the connections to come. The address stays. Raise OSError and change nothing."""
         if bool(settings.certificates) != bool(self.settings.certificates):
             raise OSError(f"{settings.name}: ws and wss cannot take each other's place without a restart")
         if settings.limits != self.settings.limits:
@@ -294,7 +294,7 @@ class Listener:
         self._wheel.at(self._clock() + self.settings.limits.head_time, arrival.expire_head)
 
     def _ceiling(self) -> int:
-        """Say beyond how many connections there is not even an answer: some more than the limit."""
+        """Return beyond how many connections there is not even an answer: some more than the limit."""
         most = self.settings.limits.connections
         return most + max(most // 10, 64) if most else 1 << 30
 
@@ -383,7 +383,7 @@ class Listener:
         self._begin(link, admitted)
 
     def _link_settings(self, admitted: Admitted) -> LinkSettings:
-        """Give the settings of a link: the listener's, or what the station's own habits make of them, shared."""
+        """Return the settings of a link: the listener's, or what the station's own habits make of them, shared."""
         common, ping, compress = self.settings.link, admitted.ping, admitted.compress
         if ping is None and compress is None:
             return common
@@ -412,7 +412,7 @@ class Listener:
         self._left(link.address)
 
     def departed(self, arrival: Pending) -> None:
-        """Hear that a connection ended before it became a link."""
+        """Note that a connection ended before it became a link."""
         self._census.handshakes -= 1
         self._arrivals.discard(arrival)
         self._left(arrival.address)
