@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.soap.admission import handshake_of, refusal
 from voltgate.carriers.soap.answers import said
 from voltgate.carriers.soap.callbacks import Callbacks
@@ -18,7 +19,6 @@ from voltgate.carriers.soap.ends import StationEnd
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.limits import Census
-from voltgate.carriers.websocket.listener import Handshake, Refused
 from voltgate.gateway import Gateway
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault

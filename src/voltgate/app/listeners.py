@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 import structlog
 
+from voltgate.carriers.handshake import Handshake
 from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link, LinkSettings
-from voltgate.carriers.websocket.listener import Handshake, Listener, ListenerSettings
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.carriers.websocket.tls import Certificate, server_context
 from voltgate.config import Config, listen
 

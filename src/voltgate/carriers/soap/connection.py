@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import httptools
 
+from voltgate.carriers.handshake import Refused
 from voltgate.carriers.soap.coding import Misencoded, Oversized, decoded, encoded
-from voltgate.carriers.websocket.http_head import Headers, Refused, Request
+from voltgate.carriers.websocket.http_head import Headers, Request
 from voltgate.carriers.websocket.pending import Host, Pending
 
 _MOST_QUEUED = 4

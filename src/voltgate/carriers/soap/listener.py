@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.soap.connection import Answered, Connection, Head, Limits, Origin, Post
 from voltgate.carriers.websocket import origin
-from voltgate.carriers.websocket.http_head import Refused
 from voltgate.carriers.websocket.link import Clock, Link
-from voltgate.carriers.websocket.listener import Handshake, Listener, ListenerSettings
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.carriers.websocket.pending import Pending
 from voltgate.ocpp.wheel import Wheel
 

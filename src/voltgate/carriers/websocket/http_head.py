@@ -13,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from voltgate.carriers.handshake import Refused
+
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names in lower case, in the order they came; values as latin-1."""
 
@@ -54,19 +56,6 @@ class Response:
     def all(self, name: str) -> list[str]:
         """Every value of the header."""
         return [value for key, value in self.headers if key == name]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An answer before the upgrade: a status, one sentence for the body (text/plain), and more headers.
-
-    `cause` is what it is counted under; the status when it is empty.
-    """
-
-    status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...] = ()
-    cause: str = ""
 
 
 class _Collector:

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.frames import INTERNAL
-from voltgate.carriers.websocket.http_head import Refused, Request
+from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Role
 from voltgate.carriers.websocket.origin import Network
@@ -21,7 +22,6 @@ from voltgate.carriers.websocket.pending import Pending
 from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.carrier import Native
 from voltgate.relay.wire import Receiver
 
 __all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Refused"]
@@ -29,36 +29,6 @@ __all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Re
 _ACCEPTED_AT_ONCE = 32
 _LINGER = 2.0  # seconds that a refused client has to hang up
 _REST = 1.0  # seconds without accepting after the process ran out of descriptors
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """A station that asks to come in.
-
-    `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
-    order. `address` is the station's IP after trusted proxies, `peer` the IP that connected, `forwarded_for` what the
-    next hop may be told in X-Forwarded-For.
-    """
-
-    target: str
-    identity: str | None
-    offered: tuple[str, ...]
-    authorization: bytes | None = field(repr=False)
-    user_agent: str | None
-    headers: http_head.Headers = field(repr=False)
-    address: str
-    peer: str
-    forwarded_for: str
-    secure: bool
-    listener: str
-    carrier: str = "websocket"
-    native: Native | None = field(default=None, compare=False, repr=False)
-    """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
-
-    @property
-    def name(self) -> str:
-        """What logs call the station."""
-        return self.identity or self.target
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ import enum
 from collections.abc import Callable
 from typing import Protocol
 
+from voltgate.carriers.handshake import Refused
 from voltgate.carriers.websocket import http_head
-from voltgate.carriers.websocket.http_head import Refused, Request
+from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.origin import plain
 
 EARLY = 64 << 10
