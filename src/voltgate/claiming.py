@@ -15,7 +15,7 @@ log = structlog.get_logger("voltgate")
 
 
 class Claiming:
-    """The one way to change the register. `rebuild` makes the world anew, for a backend that is somewhere else now."""
+    """The one way to change the register. `rebuild` makes the snapshot anew, for a backend with another address."""
 
     def __init__(
         self, register: Register, gateway: Gateway, rebuild: Callable[[], Awaitable[None]], listen: Listen
@@ -28,13 +28,13 @@ class Claiming:
     async def replace(
         self, backend: str, identities: Iterable[str], by: str, address: Address | None, *, force: bool
     ) -> Change:
-        """Put a backend's whole list in place of the former one. Raises StoreAway, TooMany and TooShort."""
+        """Put a backend's whole list in place of the former one. Raise StoreAway, TooMany and TooShort."""
         return await self._enforced(await self.register.replace(backend, identities, by, address, force=force))
 
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None
     ) -> Change:
-        """Add stations to a backend's list and take others out of it. Raises StoreAway and TooMany."""
+        """Add stations to a backend's list and take others out of it. Raise StoreAway and TooMany."""
         return await self._enforced(await self.register.amend(backend, add, remove, by, address))
 
     async def _enforced(self, change: Change) -> Change:
@@ -58,7 +58,7 @@ class Claiming:
             self._listen(BackendMoved(name, told.url, told.soap_url, by))
 
     async def accept(self, identity: str, route: str, by: str) -> Accepted:
-        """Let a station in from the waiting room. Raises StoreAway."""
+        """Let a station in from the waiting room. Raise StoreAway."""
         accepted = await self.register.accept(identity, route, by)
         self._gateway.waiting_room.forget(identity)
         self._listen(StationAccepted(identity, route, by))
@@ -66,7 +66,7 @@ class Claiming:
         return accepted
 
     async def forget(self, identity: str) -> bool:
-        """Let a station in no longer that came from the waiting room; False when it did not. Raises StoreAway."""
+        """Let a station in no longer that came from the waiting room; False when it did not. Raise StoreAway."""
         key = self._gateway.snapshot.directory.key(identity)
         known = await self.register.forget(key)
         if known:

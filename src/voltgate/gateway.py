@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
-from voltgate.carriers.websocket.listener import Admitted, Handshake, Refused
+from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.carriers.websocket.listener import Admitted
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
@@ -28,7 +29,7 @@ from voltgate.relay.wire import Receiver, Wire
 
 _RETRY_AFTER = (("Retry-After", "10"),)
 _REMEMBERED = 1000
-"""Ledgers of stations that have just gone: one that came meanwhile read its page before the last words were in."""
+"""Ledgers of stations that have just gone: one that connected meanwhile read its page before the last words were in."""
 
 
 _LOOK_LATER = 0.5
@@ -167,7 +168,7 @@ class Gateway:
             return Page(station.key)
 
     def knows(self, identity: str) -> bool:
-        """Tell whether a station of this identity is known, and has a route."""
+        """Return whether a station of this identity is known, and has a route."""
         station = self.snapshot.directory.find(identity)
         return station is not None and station.route in self.snapshot.routes
 
@@ -188,7 +189,7 @@ class Gateway:
         return Refused(404, "This station is not known here")
 
     def _common(self, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
-        """Give the versions that station and answering backend have in common, in the station's order."""
+        """Return the versions that station and answering backend have in common, in the station's order."""
         taken = {v for name in plans.first.answer for v in self.snapshot.backends[name].settings.versions}
         if station.versions:
             taken &= {*station.versions}
@@ -333,25 +334,25 @@ class Gateway:
             for key in few:
                 session = self.sessions.get(key)
                 if session is not None and not session.ended:
-                    self._place(session)
+                    self._move(session)
 
-    def _place(self, session: Session) -> None:
+    def _move(self, session: Session) -> None:
         snapshot, dial_context = self.snapshot, session.dial_context
         target = "" if dial_context is None else dial_context.target
         station = snapshot.directory.find(session.identity, target)
         if station is None or station.route not in snapshot.routes:
             if session.ledger.running:
-                self._place_later(session.key)
+                self._move_later(session.key)
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
         plans = snapshot.routes[station.route].plans(station.key, station.tags, station.claimant)
         if snapshot.running == "wait" and session.ledger.running and plans is not session.plans:
-            self._place_later(session.key)
+            self._move_later(session.key)
         elif self._is_understood(session, plans):
             session.follow(plans, station.route, snapshot.backends)
         elif session.busy:
-            self._place_later(session.key)
+            self._move_later(session.key)
         else:
             session.end(GOING_AWAY, "Come again: the backend takes another version")
 
@@ -365,7 +366,7 @@ class Gateway:
             return True
         return any(session.dialect.version in self.snapshot.backends[name].settings.versions for name in answer)
 
-    def _place_later(self, key: str) -> None:
+    def _move_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""
         if not self._later:
             self._ports.wheel.at(self._ports.clock() + _LOOK_LATER, self._look_later)
@@ -376,7 +377,7 @@ class Gateway:
         for key in later:
             session = self.sessions.get(key)
             if session is not None and not session.ended:
-                self._place(session)
+                self._move(session)
 
     async def drain(self, grace: float, spread: float) -> None:
         """Let every station go with 1001, spread over `spread` seconds, each when it is idle or after `grace` more."""
@@ -403,13 +404,13 @@ class _Nobody:
     __slots__ = ()
 
     def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Hear nothing more."""
+        """Ignore it: the connection is closing."""
 
     def lost(self, code: int, reason: str) -> None:
-        """Have nothing to tidy."""
+        """Ignore it: nothing is left to tidy."""
 
     def writable(self, yes: bool) -> None:
-        """Have nothing to send."""
+        """Ignore it: nothing is written any more."""
 
 
 def _nobody(wire: Wire) -> Receiver:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.soap.admission import handshake_of, refusal
 from voltgate.carriers.soap.answers import said
 from voltgate.carriers.soap.callbacks import Callbacks
@@ -18,7 +19,6 @@ from voltgate.carriers.soap.ends import StationEnd
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.limits import Census
-from voltgate.carriers.websocket.listener import Handshake, Refused
 from voltgate.gateway import Gateway
 from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
@@ -93,7 +93,7 @@ class SoapGateway:
     # Stations.
 
     def _age(self) -> int:
-        """Give a number for the configuration in force: what a station proved by another one is looked at again."""
+        """Return a number for the configuration in force: what a station proved by another one is looked at again."""
         if self._snapshot is not self._gateway.snapshot:
             self._snapshot = self._gateway.snapshot
             self._changes += 1

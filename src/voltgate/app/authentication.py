@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from voltgate.carriers.websocket.listener import Handshake, Refused
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.config import Config
 from voltgate.directory.passwords import Denied, Passwords
 from voltgate.directory.stations import Station

@@ -32,7 +32,7 @@ from voltgate.relay.tokens import ANY, NONE, Spelling, Tokens, listed
 
 @dataclass(slots=True)
 class Surroundings:
-    """What outlives a change of the configuration: the register, the waiting room, what the entrance remembers."""
+    """What outlives a change of the configuration: the register, the waiting room, what authentication remembers."""
 
     register: Register = field(default_factory=Register)
     authentication: Authentication = field(default_factory=Authentication)
@@ -52,7 +52,7 @@ class Surroundings:
 
 
 def build(config: Config, surroundings: Surroundings, before: Snapshot | None) -> Snapshot:
-    """Make the world that a configuration describes. Raises OSError for certificate files that cannot be read.
+    """Make the snapshot that a configuration describes. Raise OSError for certificate files that cannot be read.
 
     What has not changed since `before` is the same object again, so that sessions can tell that nothing changed. The
     surroundings do not go by it yet: see `Surroundings.follow`.
@@ -127,7 +127,7 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
 
 
 def section_of(station: Station) -> StationEntry:
-    """Give what the configuration says of a station."""
+    """Return what the configuration says of a station."""
     assert isinstance(station.entry.more, StationEntry)  # noqa: S101 - _directory makes no other
     return station.entry.more
 
@@ -226,7 +226,7 @@ def _tokens(rule: RuleSection, config: Config) -> Tokens | None:
 
 
 def _grouped(names: tuple[str, ...], config: Config) -> Iterator[str]:
-    """Give the tokens of some groups. Raises OSError for a file that cannot be read any more."""
+    """Return the tokens of some groups. Raise OSError for a file that cannot be read any more."""
     for name in names:
         try:
             yield from config.token_groups[name].all

@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 import structlog
 
+from voltgate.carriers.handshake import Handshake
 from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link, LinkSettings
-from voltgate.carriers.websocket.listener import Handshake, Listener, ListenerSettings
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.carriers.websocket.tls import Certificate, server_context
 from voltgate.config import Config, listen
 
@@ -20,8 +21,7 @@ log = structlog.get_logger("voltgate")
 
 def report(fault: Exception, where: Link | Handshake) -> None:
     """Log a fault of ours with the station or backend that met it."""
-    name = where.name if isinstance(where, Link) else where.identity or where.target
-    log.error("a fault of Voltgate", station=name, exc_info=fault)
+    log.error("a fault of Voltgate", station=where.name, exc_info=fault)
 
 
 Make: TypeAlias = Callable[[ListenerSettings, dict[str, int]], Listener]

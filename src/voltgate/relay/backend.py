@@ -33,7 +33,7 @@ class Retry:
     schedule: tuple[float, ...] = ()
 
     def delay(self, failures: int, draw: Callable[[], float]) -> float | None:
-        """Give the seconds before the next try after `failures` in a row; None when that was the last."""
+        """Return the seconds before the next try after `failures` in a row; None when that was the last."""
         if self.tries is not None and failures > self.tries:
             return None
         return self._exact(failures) * (1 - self.jitter * draw())
@@ -107,12 +107,12 @@ class BackendSettings:
         return self.stand_in if self.when_down == "answer" else None
 
     def owes(self, action: str) -> bool:
-        """Tell whether a copy of this action must reach the backend, whatever happens."""
+        """Return whether a copy of this action must reach the backend, whatever happens."""
         return self.deliver == "always" and plain_action(action) in self.owed
 
     @property
     def closes(self) -> bool:
-        """Tell whether the station is let go when this backend stays away."""
+        """Return whether the station is let go when this backend stays away."""
         return self.when_down == "close" or (self.when_down == "wait" and self.then == "close")
 
 

@@ -233,7 +233,8 @@ class Leg:
     def opened(self, wire: DialledWire) -> None:
         """Take the link that was dialled, and start it."""
         self.link.opened(wire)
-        wire.start(self)
+        if self.link.wire is wire:  # what was sent may have ended the session
+            wire.start(self)
 
     def went_up(self, wire: DialledWire) -> None:
         """Speak on a link that is open: the last BootNotification first, then what waits."""

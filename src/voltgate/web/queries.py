@@ -1,4 +1,4 @@
-"""The desk: what the API knows of the gateway, read where it stands."""
+"""Queries: what the API knows of the gateway, read from the objects that hold it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
-from voltgate.directory.waiting import UnknownStation
 from voltgate.gateway import Gateway, Snapshot
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
@@ -42,7 +41,7 @@ Rules = Callable[[str], list[dict[str, Any]]]
 
 
 def no_rules(route: str) -> list[dict[str, Any]]:
-    """Give no rules: nobody has said how they were configured."""
+    """Return no rules: nobody has said how they were configured."""
     return []
 
 
@@ -89,11 +88,11 @@ class Queries:
         return self.gateway.snapshot
 
     def since(self, session: Session) -> float:
-        """Say when a station came, in seconds since 1970."""
+        """Return when a station came, in seconds since 1970."""
         return self._began + session.connected_at
 
     def host_of(self, backend: str) -> str:
-        """Say on which host a backend is."""
+        """Return on which host a backend is."""
         known = self.snapshot.backends.get(backend)
         endpoints = () if known is None else known.settings.endpoints
         return next((urlsplit(endpoint.url).hostname or "" for endpoint in endpoints), "")
@@ -101,7 +100,7 @@ class Queries:
     # Stations.
 
     def find(self, identity: str) -> Station:
-        """Find a station that is known, or connected. Raises Problem 404."""
+        """Find a station that is known, or connected. Raise Problem 404."""
         station = self._known(identity)
         if station is None:
             raise Problem(404, "Not Found", "Nobody knows this station.")
@@ -116,14 +115,14 @@ class Queries:
         return station
 
     def session(self, identity: str) -> Session:
-        """Find the session of a station. Raises Problem: 404 for one that nobody knows, 409 for one that is away."""
+        """Find the session of a station. Raise Problem: 404 for one that nobody knows, 409 for one that is away."""
         session = self.gateway.sessions.get(self.find(identity).key)
         if session is None:
             raise Problem(409, "Conflict", "The station is not connected.")
         return session
 
     async def stations(self, wanted: Filter, sort: StationSort, part: Part) -> Page[models.Station]:
-        """List stations. Raises Problem 503 when too many long lists are asked for."""
+        """List stations. Raise Problem 503 when too many long lists are asked for."""
         choice = Choice(self.snapshot, self.gateway.sessions, wanted, sort)
         found, total = await self.sorter.part(
             choice.roster(), choice.takes, choice.rank, part, backwards=sort == "-identity"
@@ -132,11 +131,11 @@ class Queries:
         return page_of(list(map(self.station, known)), total, part)
 
     def station(self, station: Station) -> models.Station:
-        """Say what is known of a station."""
+        """Return what is known of a station."""
         return models.Station(**self._station(station))
 
     def station_in_full(self, station: Station) -> models.StationInFull:
-        """Say what is known of a station, with its session."""
+        """Return what is known of a station, with its session."""
         session = self.gateway.sessions.get(station.key)
         shown = None if session is None else self.session_of(session)
         return models.StationInFull(**self._station(station), session=shown)
@@ -158,11 +157,11 @@ class Queries:
         }
 
     def strangers(self) -> list[UnknownStation]:
-        """List who knocked in vain, whoever came last first; whoever is known by now waits no more."""
+        """Return the unknown stations that were refused, the last one first, but for those that are known by now."""
         return [stranger for stranger in self.gateway.waiting_room if not self.gateway.knows(stranger.identity)]
 
     async def accept(self, identity: str, route: str, by: str) -> models.Station:
-        """Let a station in that waits. Raises Problem: 404, 409, 422 for a route that is none, 503."""
+        """Let a station in that waits. Raise Problem: 404, 409, 422 for a route that is none, 503."""
         if not any(stranger.identity == identity for stranger in self.gateway.waiting_room):
             raise Problem(404, "Not Found", "No such station waits.")
         if route not in self.snapshot.routes:
@@ -178,7 +177,7 @@ class Queries:
         return self.station(self.find(identity))
 
     async def forget(self, identity: str) -> None:
-        """Take back that a station was accepted. Raises Problem: 404, 503."""
+        """Take back that a station was accepted. Raise Problem: 404, 503."""
         try:
             known = await self.admission.forget(identity)
         except StoreAway as away:
@@ -189,7 +188,7 @@ class Queries:
     # Sessions.
 
     def session_of(self, session: Session) -> models.Session:
-        """Say how a session is now."""
+        """Return the state of a session."""
         return models.Session(
             station=session.identity,
             carrier=carrier_of(session),
@@ -207,12 +206,12 @@ class Queries:
     # Backends.
 
     async def backends(self) -> list[models.Backend]:
-        """Say how every backend is."""
+        """Return the state of every backend."""
         dormant = await self._dormant()
         return [self.backend_of(backend, dormant.get(name, 0)) for name, backend in self.snapshot.backends.items()]
 
     async def _dormant(self) -> Mapping[str, int]:
-        """Count the legs of each backend that nobody has needed yet, where no other leg is up."""
+        """Return the number of legs of each backend that were not needed yet, where no other leg is up."""
         asked = {name for name, backend in self.snapshot.backends.items() if backend.legs and not backend.up}
         found: dict[str, int] = dict.fromkeys(asked, 0)
         if not asked:
@@ -224,7 +223,7 @@ class Queries:
         return found
 
     def backend_of(self, backend: Backend, dormant: int) -> models.Backend:
-        """Say how a backend is; `dormant` of its legs are not needed yet."""
+        """Return the state of a backend; `dormant` of its legs are not needed yet."""
         settings = backend.settings
         urls = {_SHOWN_AS.get(each.scheme, "url"): shown(each.url) for each in settings.endpoints}
         claims, claimed = claims_of(backend.name, self.snapshot)
@@ -249,24 +248,24 @@ class Queries:
     # Routes.
 
     def route(self, name: str) -> models.Route:
-        """Say what a route is. Raises Problem 404."""
+        """Return a route. Raise Problem 404."""
         route = self.snapshot.routes.get(name)
         if route is None:
             raise Problem(404, "Not Found", "There is no such route.")
         return models.Route(name=name, admit=route.admit, rules=self.rules(name))
 
     def match(self, station: Station, action: str, token: Token | None, connector: int | None) -> models.Match:
-        """Say which rule a call of a station would meet. Raises Problem 409."""
+        """Return which rule a call of a station would meet. Raise Problem 409."""
         route = self.snapshot.routes.get(station.route)
         if route is None:
             raise Problem(409, "Conflict", "The station has no route now.")
         found = route.first(station.key, station.tags, station.claimant, action, token, connector)
-        place, plan = found if found is not None else (None, None)
+        number, plan = found if found is not None else (None, None)
         chain = plan.chain.backends if plan is not None and plan.chain is not None else ()
         return models.Match(
             station=station.identity,
             route=route.name,
-            rule=place,
+            rule=number,
             answer=list(plan.answer) if plan is not None else [],
             copy_=list(plan.copy) if plan is not None else [],
             authorize=list(chain),
@@ -278,14 +277,14 @@ def _away(away: StoreAway) -> Problem:
 
 
 def claims_of(backend: str, snapshot: Snapshot) -> tuple[int, str | None]:
-    """Count the stations that a backend claims, and say where it says that it is."""
+    """Return how many stations a backend claims, and the address that it has given itself."""
     register = snapshot.directory.register
     address = register.addresses.get(backend)
     return len(register.claims.of(backend)), None if address is None else shown(address.url or address.soap_url)
 
 
 def leg_of(leg: Leg, session: Session) -> models.Leg:
-    """Say how a leg is now."""
+    """Return the state of a leg."""
     return models.Leg(
         backend=leg.name,
         state=leg.state.value,
@@ -297,7 +296,7 @@ def leg_of(leg: Leg, session: Session) -> models.Leg:
 
 
 def transaction_of(tx: Transaction) -> models.Transaction:
-    """Say what is known of a transaction."""
+    """Return what is known of a transaction."""
     return models.Transaction(id=tx.id, owner=tx.owner, connector=tx.connector, began=stamp(tx.began))
 
 

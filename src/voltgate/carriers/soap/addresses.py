@@ -16,7 +16,7 @@ LONGEST = 1000
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _unfit = re.compile(r"[^!-~]").search
-"""Finds what has no place in the request line of a call."""
+"""Finds what may not stand in the request line of a call."""
 
 
 def is_allowed(address: str, networks: Iterable[Network], came_from: str = "") -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.soap.answers import said
 from voltgate.carriers.soap.connection import Answer, Post
-from voltgate.carriers.websocket.listener import Handshake, Refused
 from voltgate.ocpp.soap.envelope import Envelope
 from voltgate.ocpp.soap.faults import fault
 

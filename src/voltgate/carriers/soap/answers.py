@@ -17,7 +17,7 @@ _URN = "urn:uuid:"
 
 
 def short_id(message_id: str) -> str:
-    """Give the id of a message of OCPP-J for a MessageID: the same one for the same, at most 36 characters."""
+    """Return the id of a message of OCPP-J for a MessageID: the same one for the same, at most 36 characters."""
     short = message_id.removeprefix(_URN)
     if 0 < len(short) <= LONGEST_ID and short.isprintable():
         return short
@@ -25,7 +25,7 @@ def short_id(message_id: str) -> str:
 
 
 def long_id(message_id: str) -> str:
-    """Give the MessageID for the id of a message of OCPP-J."""
+    """Return the MessageID for the id of a message of OCPP-J."""
     return f"{_URN}{message_id}" if len(message_id) == LONGEST_ID else message_id
 
 

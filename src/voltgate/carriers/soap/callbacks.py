@@ -1,6 +1,6 @@
 """Callback addresses: where a SOAP backend calls one of its stations by way of Voltgate.
 
-Each backend has an address of its own for each station, with a code in it that nobody can make up: whoever has the
+Each backend has an address of its own for each station, with a code in it that nobody can make up: who has the
 address was told it, and commands no other station with it, and not in another backend's name.
 """
 
@@ -24,7 +24,7 @@ class Callbacks:
         return f"Callbacks({self.base!r})"
 
     def address(self, backend: str, identity: str) -> str:
-        """Give the address of a station for a backend; "" while there is none."""
+        """Return the address of a station for a backend; "" while there is none."""
         if not self.base or not self.key:
             return ""
         return (
@@ -36,11 +36,11 @@ class Callbacks:
         return base64.urlsafe_b64encode(digest[:18]).decode()
 
     def is_callback(self, target: str) -> bool:
-        """Tell whether a request is for a callback address, a right or a wrong one."""
+        """Return whether a request is for a callback address, a right or a wrong one."""
         return f"/{_STEP}/" in target
 
     def read(self, target: str) -> tuple[str, str] | None:
-        """Give the backend and the station's identity of an address; None for one that was not made here."""
+        """Return the backend and the station's identity of an address; None for one that was not made here."""
         steps = target.partition("?")[0].split("/")
         if len(steps) < 5 or steps[-4] != _STEP or not self.key:
             return None

@@ -64,7 +64,7 @@ class Target:
 
 
 def target(url: str, context: ssl.SSLContext | None = None) -> Target:
-    """Take a URL apart (http or https). Raises ValueError for one that is neither."""
+    """Take a URL apart (http or https). Raise ValueError for one that is neither."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not a URL of http or https")
@@ -126,12 +126,12 @@ class _Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Tell whether another post may go by it."""
+        """Return whether another post may go by it."""
         return self.transport is not None and not self.transport.is_closing()
 
     @property
     def is_busy(self) -> bool:
-        """Tell whether an answer is still to come."""
+        """Return whether an answer is still to come."""
         return self._then is not None
 
     def post(self, request: bytes, then: Then, deadline: float) -> None:
@@ -162,7 +162,7 @@ class _Connection(asyncio.Protocol):
             self.fail(NoAnswer("there is more around the answer than in it"))
 
     def on_message_begin(self) -> None:
-        """Hear that an answer begins; a second one to the same request is nobody's."""
+        """Note that an answer begins; a second one to the same request is nobody's."""
         if self._status:
             self._keeps = False
 
@@ -179,7 +179,7 @@ class _Connection(asyncio.Protocol):
             self._coding = value.decode("latin-1").strip().lower()
 
     def on_headers_complete(self) -> None:
-        """Hear that the body begins."""
+        """Note that the body begins."""
         self._has_head = True
 
     def on_body(self, part: bytes) -> None:
@@ -264,7 +264,7 @@ class _Server:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether no other connection may be opened."""
+        """Return whether no other connection may be opened."""
         return len(self.busy) + self.opening >= _AT_ONCE
 
 
@@ -446,5 +446,5 @@ def _head(to: Target, edition: Edition, action: str, headers: Headers, agent: st
 
 
 def _of_11(kind: str, action: str) -> tuple[str, str]:
-    """Give the headers that SOAP 1.1 has instead (section 6.1.1)."""
+    """Return the headers that SOAP 1.1 has instead (section 6.1.1)."""
     return f"Content-Type: {kind}", f'SOAPAction: "{action}"'

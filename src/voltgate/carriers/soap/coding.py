@@ -6,7 +6,7 @@ import gzip
 import zlib
 
 WORTH_IT = 512
-"""Bytes from which a body is compressed for whoever accepts that."""
+"""Bytes from which a body is compressed for a client that accepts that."""
 
 _EITHER = zlib.MAX_WBITS | 32
 """Lets zlib tell gzip from zlib by itself."""

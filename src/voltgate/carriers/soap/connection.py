@@ -1,4 +1,4 @@
-"""A connection that SOAP requests come by: one request at a time, under the limits of its door."""
+"""A connection that SOAP requests come by: one request at a time, under the limits of its listener."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 import httptools
 
+from voltgate.carriers.handshake import Refused
 from voltgate.carriers.soap.coding import Misencoded, Oversized, decoded, encoded
-from voltgate.carriers.websocket.http_head import Headers, Refused, Request
+from voltgate.carriers.websocket.http_head import Headers, Request
 from voltgate.carriers.websocket.pending import Host, Pending
 
 _MOST_QUEUED = 4
@@ -38,7 +39,7 @@ Answered = Callable[[Answer], None]
 
 @dataclass(slots=True)
 class Post:
-    """A request with its body, unpacked. `memory` is the connection's, for whoever takes its requests.
+    """A request with its body, unpacked. `memory` is the connection's, for what takes its requests.
 
     `origin` gives where it came from.
     """
@@ -62,19 +63,19 @@ class Origin:
 
 
 class SoapHost(Host, Protocol):
-    """What a connection needs of its door, besides."""
+    """What a connection needs of its listener, besides."""
 
     def posted(self, connection: Connection, head: Head, body: bytes, answered: Answered) -> None:
         """Take a request."""
 
     def limits(self) -> Limits:
-        """Give the limits that hold now."""
+        """Return the limits that hold now."""
 
     def wake(self, seconds: float, wake: Callable[[float], None]) -> None:
         """Have something called later."""
 
     def clock(self) -> float:
-        """Give the seconds of the clock that the door goes by."""
+        """Return the seconds of the clock that the listener goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Head:
         return self._target.decode("latin-1")
 
     def request(self) -> Request:
-        """Give the whole of it."""
+        """Return the whole of it."""
         headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self._headers)
         return Request("POST", self.target, "1.1", headers)
 
@@ -175,7 +176,7 @@ class Connection(Pending):
         self._next()
 
     def eof_received(self) -> bool:
-        """Hear that the client sends no more: what it has asked is answered all the same, but for TLS."""
+        """Note that the client sends no more: what it has asked is answered all the same, but for TLS."""
         self._is_half = True
         waits = self._busy or bool(self._queue)
         return waits and self.transport is not None and self.transport.get_extra_info("sslcontext") is None
@@ -330,7 +331,7 @@ class Connection(Pending):
             self.soap.wake(min(limits.idle, limits.request) / 2, self._watch)
 
     def leave(self) -> None:
-        """Close: the door does; a request that is under way is answered first."""
+        """Close: the listener does; a request that is under way is answered first."""
         self._keep = False
         if not self._busy and self.transport is not None:
             self.transport.close()

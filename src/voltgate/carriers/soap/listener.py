@@ -1,15 +1,15 @@
-"""The door that SOAP requests come by: a listener like that of websockets, whose connections bring requests."""
+"""The listener that SOAP requests come by: one like that of websockets, whose connections bring requests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.soap.connection import Answered, Connection, Head, Limits, Origin, Post
 from voltgate.carriers.websocket import origin
-from voltgate.carriers.websocket.http_head import Refused
 from voltgate.carriers.websocket.link import Clock, Link
-from voltgate.carriers.websocket.listener import Handshake, Listener, ListenerSettings
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.carriers.websocket.pending import Pending
 from voltgate.ocpp.wheel import Wheel
 
@@ -63,7 +63,7 @@ class SoapListener(Listener):
         self._take(Post(head.target, body, authorization, connection.memory, origin_of), answered)
 
     def _origin(self, connection: Connection, head: Head) -> Origin:
-        """Say where a request came from: not its connection, by which a proxy sends those of many stations."""
+        """Return where a request came from: not its connection, by which a proxy sends those of many stations."""
         request, trusted = head.request(), self.settings.trusted
         return Origin(
             origin.station_address(connection.hop, request, trusted),

@@ -44,6 +44,6 @@ class Originals:
             self._bytes -= len(text) + len(former.raw)
 
     def find(self, text: bytes, version: Version, edition: Edition) -> Original | None:
-        """Give the envelope of a message that is unchanged, if the other side speaks that version of OCPP and SOAP."""
+        """Return the envelope of an unchanged message, if the other side speaks that version of OCPP and SOAP."""
         known = self._by_text.get(text)
         return known if known is not None and (known.version, known.edition) == (version, edition) else None

@@ -28,7 +28,7 @@ class TakesCalls(Protocol):
         """Take a call of the station."""
 
     def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
-        """Hear that a call to the station will have no answer; `sent` says whether it has gone out."""
+        """Note that a call to the station will have no answer; `sent` says whether it has gone out."""
 
 
 @runtime_checkable
@@ -80,7 +80,7 @@ class WholeCall(CarriedCall):
         self._payload = payload or None
 
     def forwarded(self, to: str, sender: str) -> bytes | None:
-        """Give the envelope as it goes on to an address; None when it has to be written anew.
+        """Return the envelope as it goes on to an address; None when it has to be written anew.
 
         What could not be read, and so not be judged, goes on to nobody: there is nothing to write anew.
         """

@@ -48,13 +48,13 @@ class FarEnd(Protocol):
     """Where the other side of a wire is called, and how."""
 
     def target(self) -> Target | str:
-        """Give where to post to now, or say why that is not known."""
+        """Return where to post to now, or why that is not known."""
 
     def sender(self) -> str:
-        """Give the address at which we are called back; "" for none."""
+        """Return the address at which we are called back; "" for none."""
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Give more headers of HTTP."""
+        """Return more headers of HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Exchange:
     answered: list[Answered] = field(default_factory=list)
 
     def give(self, answer: Answer) -> None:
-        """Answer whoever waits."""
+        """Answer all that wait."""
         for answered in self.answered:
             answered(answer)
 
@@ -200,7 +200,7 @@ class SoapWire(WholeWire):
         return Assumed(self._occupied, now, self._settings.interval)
 
     def _occupied(self, connector: object) -> str:
-        """Say of a connector that is Occupied, in 1.2 and 1.5, what 1.6 wants to know."""
+        """Return the status of 1.6 for a connector that is Occupied, as 1.2 and 1.5 say."""
         return "Charging" if self.charges is None or self.charges(connector) else "Preparing"
 
     # What the relay says: the Wire.
@@ -352,7 +352,7 @@ class SoapWire(WholeWire):
         return None
 
     def _request(self, call: Call, original: Original | None, target: Target) -> bytes | Error:
-        """Give the envelope of a call: as it came but for the addresses, or written anew."""
+        """Return the envelope of a call: as it came but for the addresses, or written anew."""
         sender = self._far.sender()
         if original is not None:
             made = None if original.message_id else long_id(call.id)
@@ -381,9 +381,9 @@ class SoapWire(WholeWire):
                 )
 
     def _unanswered(self, call: Call, problem: Unreachable | NoAnswer | TimeoutError) -> None:
-        """Say that nobody answered; a backend that cannot be reached is away, like one whose socket has closed."""
+        """Report that nobody answered; a backend that cannot be reached is away, like one whose socket has closed."""
         if isinstance(problem, TimeoutError):
-            return  # whoever asked has a deadline of his own
+            return  # the asker has a deadline of its own
         if isinstance(problem, Unreachable) and not self.is_station:
             self._lost(str(problem))
         else:
@@ -423,7 +423,7 @@ class SoapWire(WholeWire):
         return encode_result(call.id, msgspec.json.encode(payload))
 
     def _silence(self, call: Call, description: str, *, sent: bool) -> None:
-        """Say that there is no answer: of a station so that nobody takes it for the station's own word."""
+        """Report that there is no answer: of a station so that nobody takes it for the station's own word."""
         if self._session is None:
             self._failed(call, "InternalError", description)
         elif not self._is_closed:
@@ -437,7 +437,7 @@ class SoapWire(WholeWire):
             self._receiver.received(text, None, self.clock())
 
     def _lost(self, reason: str) -> None:
-        """Have the receiver hear that the far end is away."""
+        """Tell the receiver that the far end is away."""
         if not self._is_closed and self._receiver is not None:
             receiver, self._receiver = self._receiver, None
             self.close(1006, reason)

@@ -1,1 +1,1 @@
-"""OCPP-J over RFC 6455: the door that stations come in by, and the links that go out to backends."""
+"""OCPP-J over RFC 6455: the listener that stations connect to, and the links to backends."""

@@ -68,7 +68,7 @@ def _accept(parameters: dict[str, str | None]) -> tuple[Deflate, str] | None:
 
 
 def confirm(answers: Iterable[str]) -> Deflate | None:
-    """Read a server's answer to `OFFER`. Raises ValueError for what we did not offer; None when it declined."""
+    """Read a server's answer to `OFFER`. Raise ValueError for what we did not offer; None when it declined."""
     extensions = list(_extensions(answers))
     if not extensions:
         return None

@@ -25,7 +25,7 @@ BODY_LIMIT = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Url:
     """A URL, taken apart."""
 
     host: str
@@ -56,15 +56,15 @@ async def dial(
 ) -> Link | Verdict:
     """Open a websocket to `url` (ws or wss) within `timeout` seconds. Never follows a redirect.
 
-    The link is not started: what the backend sends at once is kept. Raises ValueError for a URL that is none; all that
+    The link is not started: what the backend sends at once is kept. Raise ValueError for a URL that is none; all that
     the backend or the network does wrong is a Verdict.
     """
-    place = _place(url)
-    context = (ssl or tls.client_context()) if place.secure else None
-    caller = _Caller(place, offer, headers, settings.compress, keep_alive)
+    to = _taken_apart(url)
+    context = (ssl or tls.client_context()) if to.secure else None
+    caller = _Caller(to, offer, headers, settings.compress, keep_alive)
     try:
         async with asyncio.timeout(timeout):
-            await _connect(caller, place, context, timeout, names)
+            await _connect(caller, to, context, timeout, names)
             answer = caller.taken(await caller.answer)
     except TimeoutError:
         answer = Verdict(None, f"no answer within {timeout:g} s")
@@ -83,20 +83,20 @@ async def dial(
         report=report,
         counts=counts or LinkCounts(),
         subprotocol=answer.response.one("sec-websocket-protocol"),
-        address=place.host,
-        name=name or place.host,
+        address=to.host,
+        name=name or to.host,
         deflate=answer.agreed,
     )
     link.attach(answer.transport, caller.early)
     return link
 
 
-def _place(url: str) -> _Place:
+def _taken_apart(url: str) -> _Url:
     """Take a URL apart; what stands before its path is the same for all stations of a backend, and remembered."""
     start = url.find("/", url.find("//") + 2)
     base, path = (url, "") if start < 0 else (url[:start], url[start:])
     base, mark, query = base.partition("?")
-    return _Place(*_server(base), path or f"/{mark}{query}")
+    return _Url(*_server(base), path or f"/{mark}{query}")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -112,13 +112,13 @@ def _server(base: str) -> tuple[str, int, str, bool]:
 
 
 async def _connect(
-    caller: _Caller, place: _Place, context: tls_module.SSLContext | None, within: float, names: Resolver
+    caller: _Caller, to: _Url, context: tls_module.SSLContext | None, within: float, names: Resolver
 ) -> None:
-    """Connect to the first address that can be had. Raises OSError."""
-    problem: OSError = OSError(f"{place.host} has no address")
-    for address in await names.addresses(place.host, place.port):
+    """Connect to the first address that can be had. Raise OSError."""
+    problem: OSError = OSError(f"{to.host} has no address")
+    for address in await names.addresses(to.host, to.port):
         try:
-            return await tls.connect(lambda: caller, address, place.port, context, place.host, within)
+            return await tls.connect(lambda: caller, address, to.port, context, to.host, within)
         except OSError as failure:
             problem = failure
     raise problem
@@ -140,7 +140,7 @@ class _Caller(asyncio.Protocol):
 
     def __init__(
         self,
-        place: _Place,
+        to: _Url,
         offer: Sequence[str],
         headers: Sequence[tuple[str, str]],
         compress: bool,
@@ -150,7 +150,7 @@ class _Caller(asyncio.Protocol):
         self._offer = offer
         self._compress = compress
         more = [*headers, ("Sec-WebSocket-Extensions", deflate.OFFER)] if compress else headers
-        self._request = http_head.asking(place.authority, place.path, self._key, offer, more)
+        self._request = http_head.asking(to.authority, to.path, self._key, offer, more)
         self._keep_alive = keep_alive
         self._data = b""
         self._response: Response | None = None
@@ -167,7 +167,7 @@ class _Caller(asyncio.Protocol):
         """Collect the head, or the body of a refusal."""
         self._data += data
         if self.answer.done():
-            return None  # it stays for whoever takes over
+            return None  # it stays for the link that takes over
         if self._response is not None:
             return self._refused(self._response, False)
         end = self._data.find(http_head.END)
@@ -227,7 +227,7 @@ class _Caller(asyncio.Protocol):
             self.answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Hear that the backend hung up."""
+        """Note that the backend hung up."""
         self.transport = None
         if self._response is not None:
             self._refused(self._response, True)

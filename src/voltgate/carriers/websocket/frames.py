@@ -222,7 +222,7 @@ class Reader:
         self._buffer += data
 
     def next(self) -> Event | None:
-        """Give the next event, or None until more was fed."""
+        """Return the next event, or None until more was fed."""
         while not self._over:
             frame = self._head()
             if frame is None:
@@ -272,7 +272,7 @@ class Reader:
         return _Frame(first, start + 4, length, bytes(self._buffer[start : start + 4]), minimal)
 
     def _objection(self, first: int, second: int) -> Failure | None:
-        """Say what is wrong with the first two bytes of a frame (sections 5.1, 5.2, 5.4 and 5.5)."""
+        """Return what is wrong with the first two bytes of a frame (sections 5.1, 5.2, 5.4 and 5.5)."""
         opcode = first & 0x0F
         if first & (RSV2 | RSV3):
             return Failure(PROTOCOL_ERROR, "a reserved bit is set")

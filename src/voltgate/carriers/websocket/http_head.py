@@ -13,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
+from voltgate.carriers.handshake import Refused
+
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Names in lower case, in the order they came; values as latin-1."""
 
@@ -32,7 +34,7 @@ class Request:
     headers: Headers = field(repr=False)
 
     def one(self, name: str) -> str | None:
-        """Give the header's value, the first when it came several times."""
+        """Return the header's value, the first when it came several times."""
         return next((value for key, value in self.headers if key == name), None)
 
     def all(self, name: str) -> list[str]:
@@ -48,25 +50,12 @@ class Response:
     headers: Headers = field(repr=False)
 
     def one(self, name: str) -> str | None:
-        """Give the header's value, the first when it came several times."""
+        """Return the header's value, the first when it came several times."""
         return next((value for key, value in self.headers if key == name), None)
 
     def all(self, name: str) -> list[str]:
         """Every value of the header."""
         return [value for key, value in self.headers if key == name]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """An answer before the upgrade: a status, one sentence for the body (text/plain), and more headers.
-
-    `cause` is what it is counted under; the status when it is empty.
-    """
-
-    status: int
-    reason: str
-    headers: tuple[tuple[str, str], ...] = ()
-    cause: str = ""
 
 
 class _Collector:
@@ -121,7 +110,7 @@ def read_response(head: bytes, most_headers: int) -> Response | str:
 
 
 def tokens(values: Iterable[str]) -> list[str]:
-    """Give the elements of a comma-separated header that may come several times, as written."""
+    """Return the elements of a comma-separated header that may come several times, as written."""
     return [token for value in values for part in value.split(",") if (token := part.strip())]
 
 
@@ -131,7 +120,7 @@ def has_token(values: Iterable[str], token: str) -> bool:
 
 
 def objection(request: Request, lenient_upgrade: bool) -> Refused | None:
-    """Say why a request cannot become a websocket (RFC 6455 sections 4.1, 4.2.1 and 4.4); None: it can."""
+    """Return why a request cannot become a websocket (RFC 6455 sections 4.1, 4.2.1 and 4.4); None: it can."""
     if request.method != "GET":
         return Refused(405, "Stations connect by GET, as a websocket.", (("Allow", "GET"),))
     if request.version != "1.1":
@@ -166,7 +155,7 @@ def _is_key(values: list[str]) -> bool:
 
 
 def accept_key(key: str) -> str:
-    """Give the Sec-WebSocket-Accept for a Sec-WebSocket-Key (section 4.2.2)."""
+    """Return the Sec-WebSocket-Accept for a Sec-WebSocket-Key (section 4.2.2)."""
     return base64.b64encode(hashlib.sha1(key.encode("latin-1") + _GUID, usedforsecurity=False).digest()).decode()
 
 
@@ -194,7 +183,7 @@ def _path(target: str) -> str:
 
 
 def _below(path: str, prefix: str, lenient: bool) -> list[str] | None:
-    """Give the segments below the prefix; None when the path lies elsewhere."""
+    """Return the segments below the prefix; None when the path lies elsewhere."""
     segments, above = path.split("/")[1:], [part for part in prefix.split("/") if part]
     if lenient:
         segments = [segment for segment in segments if segment]
@@ -248,7 +237,7 @@ def asking(host: str, path: str, key: str, offer: Sequence[str], headers: Iterab
 
 
 def disagreement(response: Response, key: str, offer: Sequence[str]) -> str | None:
-    """Say what is wrong with a 101 that answers `asking` (section 4.1, the client's checks); None: nothing."""
+    """Return what is wrong with a 101 that answers `asking` (section 4.1, the client's checks); None: nothing."""
     if not has_token(response.all("upgrade"), "websocket") or not has_token(response.all("connection"), "upgrade"):
         return "the 101 does not upgrade to a websocket"
     if response.all("sec-websocket-accept") != [accept_key(key)]:

@@ -1,4 +1,4 @@
-"""How much a door takes in, and how it counts."""
+"""How much a listener takes in, and how it counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ListenerLimits:
     """Open connections in all, those in their handshake among them."""
     per_address: int = 0
     retry_after: int = 10
-    """Seconds that a station is told to wait when the door is full."""
+    """Seconds that a station is told to wait when the listener is full."""
 
 
 class Bucket:
@@ -49,7 +49,7 @@ class Bucket:
 
 
 class Census:
-    """The open connections of a door: in all, in their handshake, and by address."""
+    """The open connections of a listener: in all, in their handshake, and by address."""
 
     __slots__ = ("addresses", "all", "handshakes")
 

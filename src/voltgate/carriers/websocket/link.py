@@ -83,7 +83,7 @@ _VANISHED = (close_codes.NO_CLOSE, "the connection ended without a Close")
 class Link(asyncio.Protocol):
     """One established websocket: the `Wire` of a session, which feeds one `Receiver`.
 
-    It reads nothing until `start`. `heard` is when anything last arrived, `address` the far end's IP, `name` whoever
+    It reads nothing until `start`. `heard` is when anything last arrived, `address` the far end's IP, `name` who
     is at the far end, for logs; `subprotocol` what was agreed on.
     """
 
@@ -297,12 +297,12 @@ class Link(asyncio.Protocol):
             self.abort(f"{waiting} bytes wait to be written")
 
     def pause_writing(self) -> None:
-        """Hear from the transport that the write buffer is full."""
+        """Note that the write buffer is full."""
         self._full = self._clock() or 1e-9
         self._tell_writable(False)
 
     def resume_writing(self) -> None:
-        """Hear from the transport that the write buffer has drained."""
+        """Note that the write buffer has drained."""
         self._full = 0.0
         self._tell_writable(True)
 
@@ -370,7 +370,7 @@ class Link(asyncio.Protocol):
         self._finish(event.code, event.reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Hear from the transport that it is over."""
+        """Note that it is over."""
         self._end = self._end or ((close_codes.NO_CLOSE, str(exc)) if exc else _VANISHED)
         self._transport = None
         if self._state is _OPEN and self._receiver is not None:

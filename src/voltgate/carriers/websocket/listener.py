@@ -1,4 +1,4 @@
-"""The door that stations come in by: one listener, which turns connections into links."""
+"""The listener that stations connect to, which turns connections into links."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
-from voltgate.carriers.websocket.http_head import Refused, Request
+from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Role
 from voltgate.carriers.websocket.origin import Network
@@ -21,7 +22,6 @@ from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.close_codes import INTERNAL
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.carrier import Native
 from voltgate.relay.wire import Receiver
 
 __all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Refused"]
@@ -29,31 +29,6 @@ __all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Re
 _ACCEPTED_AT_ONCE = 32
 _LINGER = 2.0  # seconds that a refused client has to hang up
 _REST = 1.0  # seconds without accepting after the process ran out of descriptors
-
-
-@dataclass(frozen=True, slots=True)
-class Handshake:
-    """A station that asks to come in.
-
-    `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
-    order. `address` is the station's IP after trusted proxies, `peer` whoever connected, `forwarded_for` what the next
-    hop may be told in X-Forwarded-For.
-    """
-
-    target: str
-    identity: str | None
-    offered: tuple[str, ...]
-    authorization: bytes | None = field(repr=False)
-    user_agent: str | None
-    headers: http_head.Headers = field(repr=False)
-    address: str
-    peer: str
-    forwarded_for: str
-    secure: bool
-    listener: str
-    carrier: str = "websocket"
-    native: Native | None = field(default=None, compare=False, repr=False)
-    """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +121,7 @@ class Listener:
     # Opening and closing
 
     async def open(self) -> None:
-        """Listen. Raises OSError for an address that cannot be had and for certificates that cannot be read."""
+        """Listen. Raise OSError for an address that cannot be had and for certificates that cannot be read."""
         self.reload_tls()
         infos = await sockets.addresses(self.settings.host, self.settings.port)
         try:
@@ -169,12 +144,12 @@ class Listener:
         asyncio.get_running_loop().add_reader(sock.fileno(), self._accept, sock)
 
     def reload_tls(self) -> None:
-        """Read the certificates again, for the handshakes to come. Raises OSError and keeps the old ones."""
+        """Read the certificates again, for the handshakes to come. Raise OSError and keep the old ones."""
         if self.settings.certificates:
             self._context = tls.server_context(self.settings.certificates, self.settings.client_authority)
 
     def change(self, settings: ListenerSettings) -> None:
-        """Go by other settings for the connections to come. The address stays. Raises OSError and changes nothing."""
+        """Go by other settings for the connections to come. The address stays. Raise OSError and change nothing."""
         if bool(settings.certificates) != bool(self.settings.certificates):
             raise OSError(f"{settings.name}: ws and wss cannot take each other's place without a restart")
         if settings.limits != self.settings.limits:
@@ -289,7 +264,7 @@ class Listener:
         self._wheel.at(self._clock() + self.settings.limits.head_time, arrival.expire_head)
 
     def _ceiling(self) -> int:
-        """Say beyond how many connections there is not even an answer: some more than the limit."""
+        """Return beyond how many connections there is not even an answer: some more than the limit."""
         most = self.settings.limits.connections
         return most + max(most // 10, 64) if most else 1 << 30
 
@@ -367,7 +342,7 @@ class Listener:
             counts=self.counts,
             subprotocol=admitted.subprotocol,
             address=arrival.address,
-            name=handshake.identity or handshake.target,
+            name=handshake.name,
             deflate=agreed,
             gone=self._link_gone,
         )
@@ -378,7 +353,7 @@ class Listener:
         self._begin(link, admitted)
 
     def _link_settings(self, admitted: Admitted) -> LinkSettings:
-        """Give the settings of a link: the listener's, or what the station's own habits make of them, shared."""
+        """Return the settings of a link: the listener's, or what the station's own habits make of them, shared."""
         common, ping, compress = self.settings.link, admitted.ping, admitted.compress
         if ping is None and compress is None:
             return common
@@ -407,7 +382,7 @@ class Listener:
         self._left(link.address)
 
     def departed(self, arrival: Pending) -> None:
-        """Hear that a connection ended before it became a link."""
+        """Note that a connection ended before it became a link."""
         self._census.handshakes -= 1
         self._arrivals.discard(arrival)
         self._left(arrival.address)

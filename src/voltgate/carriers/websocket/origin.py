@@ -69,7 +69,7 @@ def station_address(hop: str, request: Request, networks: Sequence[Network]) -> 
 
 
 def forwarded_for(peer: str, hop: str, request: Request, networks: Sequence[Network]) -> str:
-    """Say what the next hop may be told in X-Forwarded-For: what trusted proxies said, and who is in front of us."""
+    """Return what the next hop may be told in X-Forwarded-For: what trusted proxies said, and who is in front of us."""
     before = [hop] if hop != peer else []
     if networks and is_trusted(hop, networks):
         before = [*tokens(request.all("x-forwarded-for")), *before]

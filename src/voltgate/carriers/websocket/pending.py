@@ -7,8 +7,9 @@ import enum
 from collections.abc import Callable
 from typing import Protocol
 
+from voltgate.carriers.handshake import Refused
 from voltgate.carriers.websocket import http_head
-from voltgate.carriers.websocket.http_head import Refused, Request
+from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.origin import plain
 
 EARLY = 64 << 10
@@ -16,7 +17,7 @@ EARLY = 64 << 10
 
 
 class Host(Protocol):
-    """What an arrival needs of its door."""
+    """What a pending connection needs of its listener."""
 
     def arrived(self, arrival: Pending) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
@@ -28,7 +29,7 @@ class Host(Protocol):
         """Begin to decide on a request; a refusal is the decision already."""
 
     def departed(self, arrival: Pending) -> None:
-        """Hear that the connection ended before it became a link."""
+        """Note that the connection ended before it became a link."""
 
     def refused(self, refused: Refused, arrival: Pending) -> None:
         """Count a refusal, and see to it that the connection ends."""
@@ -44,8 +45,8 @@ class _State(enum.Enum):
 class Pending(asyncio.Protocol):
     """One connection before it is a link.
 
-    `peer` is whoever connected, `hop` the one that a PROXY header names; `address` is the station's once it is known.
-    `connected` says that HTTP could begin.
+    `peer` is the IP that connected, `hop` the one that a PROXY header names; `address` is the station's once it is
+    known. `connected` says that HTTP could begin.
     """
 
     __slots__ = (
@@ -121,7 +122,7 @@ class Pending(asyncio.Protocol):
 
     @property
     def is_leaving(self) -> bool:
-        """Tell whether it was refused, or is a link or gone by now."""
+        """Return whether it was refused, or is a link or gone by now."""
         return self._state in (_State.LEAVING, _State.DONE)
 
     def refuse(self, refused: Refused) -> None:
@@ -148,7 +149,7 @@ class Pending(asyncio.Protocol):
             self.refuse(Refused(503, "It could not be decided in time whether to let this station in."))
 
     def leave(self) -> None:
-        """Refuse whatever has not become a link: the door closes."""
+        """Refuse whatever has not become a link: the listener closes."""
         self._abandon()
         self.refuse(Refused(503, "The gateway is about to stop."))
 
@@ -173,7 +174,7 @@ class Pending(asyncio.Protocol):
             task.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Hear that the client went away; nobody needs the decision any more."""
+        """Note that the client went away; nobody needs the decision any more."""
         self._state = _State.DONE
         self.transport = None
         self._abandon()

@@ -22,7 +22,7 @@ class Resolver:
         self._asking: dict[tuple[asyncio.AbstractEventLoop, Asked], asyncio.Task[list[str]]] = {}
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """Look up the IPs of a host, in the order to try them. Raises OSError. The caller sets the deadline."""
+        """Look up the IPs of a host, in the order to try them. Raise OSError. The caller sets the deadline."""
         if _is_ip(host):
             return [host]
         known = self._known.get((host, port))

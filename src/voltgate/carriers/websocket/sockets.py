@@ -30,7 +30,7 @@ def keep_alive(sock: socket.socket, settings: KeepAlive) -> None:
 
 
 def listening(family: int, address: str, port: int, reuse_port: bool, settings: KeepAlive) -> socket.socket:
-    """Bind a socket to listen with. Raises OSError."""
+    """Bind a socket to listen with. Raise OSError."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
@@ -49,7 +49,7 @@ def listening(family: int, address: str, port: int, reuse_port: bool, settings: 
 
 
 async def addresses(host: str, port: int) -> list[tuple[int, str]]:
-    """Resolve what to listen on: family and IP; an empty host is all of the machine's. Raises OSError."""
+    """Resolve what to listen on: family and IP; an empty host is all of the machine's. Raise OSError."""
     infos = await asyncio.get_running_loop().getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )

@@ -48,7 +48,7 @@ class Certificate:
 
 
 def server_context(certificates: tuple[Certificate, ...], client_authority: str | None = None) -> ssl.SSLContext:
-    """Make a context for a listener, of one certificate or two (RSA and ECDSA). Raises OSError (SSLError is one).
+    """Make a context for a listener, of one certificate or two (RSA and ECDSA). Raise OSError (SSLError is one).
 
     `client_authority` is a file of authorities, one of which must have signed the certificate that a station shows.
     """
@@ -67,12 +67,12 @@ def server_context(certificates: tuple[Certificate, ...], client_authority: str 
 
 @functools.cache
 def client_context() -> ssl.SSLContext:
-    """Give the context for servers that nothing is said of: the system's authorities, which take a while to read."""
+    """Return the context for servers that nothing is said of: the system's authorities, which take a while to read."""
     return ssl.create_default_context()
 
 
 async def greet(sock: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext | None, within: float) -> None:
-    """Give an accepted socket a transport, after the TLS handshake where there is one. Raises OSError."""
+    """Make a transport for an accepted socket, after the TLS handshake where there is one. Raise OSError."""
     loop = asyncio.get_running_loop()
 
     def factory() -> asyncio.Protocol:
@@ -100,7 +100,7 @@ async def connect(
     name: str,
     within: float,
 ) -> None:
-    """Connect to an address (an IP), with TLS for the server `name` where a context is given. Raises OSError."""
+    """Connect to an address (an IP), with TLS for the server `name` where a context is given. Raise OSError."""
     loop = asyncio.get_running_loop()
     if context is None:
         await loop.create_connection(factory, host, port)

@@ -1,0 +1,50 @@
+"""A station that asks to be let in, by whichever carrier, and a refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voltgate.relay.carrier import Native
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A station that asks to come in.
+
+    `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
+    order. `address` is the station's IP after trusted proxies, `peer` the IP that connected, `forwarded_for` what the
+    next hop may be told in X-Forwarded-For.
+    """
+
+    target: str
+    identity: str | None
+    offered: tuple[str, ...]
+    authorization: bytes | None = field(repr=False)
+    user_agent: str | None
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    address: str
+    peer: str
+    forwarded_for: str
+    secure: bool
+    listener: str
+    carrier: str = "websocket"
+    native: Native | None = field(default=None, compare=False, repr=False)
+    """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
+
+    @property
+    def name(self) -> str:
+        """What logs call the station."""
+        return self.identity or self.target
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer before the upgrade: a status, one sentence for the body (text/plain), and more headers.
+
+    `cause` is what it is counted under; the status when it is empty.
+    """
+
+    status: int
+    reason: str
+    headers: tuple[tuple[str, str], ...] = ()
+    cause: str = ""
