@@ -99,8 +99,8 @@ class Fleet:
 
     # Connecting
 
-    def _dial(self, charger: Station) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(charger))
+    def _dial(self, station: Station) -> None:
+        task = asyncio.get_running_loop().create_task(self._connect(station))
         self._dialling.add(task)
         task.add_done_callback(self._dialled)
 
@@ -113,32 +113,32 @@ class Fleet:
         self.failures += 1
         self._report(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
 
-    async def _connect(self, charger: Station) -> None:
+    async def _connect(self, station: Station) -> None:
         async with self._handshakes:
             if self._transport is not None:
-                await self._transport.connect(charger)
+                await self._transport.connect(station)
                 return
             answer = await dial(
-                _address(self.plan.url, charger.identity),
-                offer=(charger.version,),
-                headers=_credentials(charger),
+                _address(self.plan.url, station.identity),
+                offer=(station.version,),
+                headers=_credentials(station),
                 ssl=self._trust,
-                settings=_settings(charger.ping),
+                settings=_settings(station.ping),
                 wheel=self.wheel,
                 clock=self.clock.now,
                 timeout=30.0,
                 report=self._failed,
-                name=charger.identity,
+                name=station.identity,
             )
         now = self.clock.now()
         if not isinstance(answer, Link):
             body = answer.body.decode("utf-8", "replace").strip()
-            charger.handshake_failed(f"{answer.reason} {body}".strip(), now)
-        elif answer.subprotocol != charger.version:
-            charger.handshake_failed(f"offered {charger.version}, got {answer.subprotocol}", now)
+            station.handshake_failed(f"{answer.reason} {body}".strip(), now)
+        elif answer.subprotocol != station.version:
+            station.handshake_failed(f"offered {station.version}, got {answer.subprotocol}", now)
             answer.abort("wrong sub-protocol")
         else:
-            answer.start(charger.connected(answer, now))
+            answer.start(station.connected(answer, now))
 
     # The run
 
@@ -250,11 +250,11 @@ def _address(url: str, identity: str) -> str:
     return url.replace("{station}", segment) if "{station}" in url else f"{url.rstrip('/')}/{segment}"
 
 
-def _credentials(charger: Station) -> Sequence[tuple[str, str]]:
-    if charger.password is None:
+def _credentials(station: Station) -> Sequence[tuple[str, str]]:
+    if station.password is None:
         return ()
-    secret = charger.password.encode() if isinstance(charger.password, str) else charger.password
-    return (("Authorization", "Basic " + base64.b64encode(charger.identity.encode() + b":" + secret).decode()),)
+    secret = station.password.encode() if isinstance(station.password, str) else station.password
+    return (("Authorization", "Basic " + base64.b64encode(station.identity.encode() + b":" + secret).decode()),)
 
 
 async def _until(stop: asyncio.Event, seconds: float | None) -> None:

@@ -32,12 +32,10 @@ class Simulation:
 
     def channel_settings(self, version: str) -> ChannelSettings:
         """Return the channel settings of stations of `version`; one object for all of them."""
-        _channel_settings = self._channel_settings.get(version)
-        if _channel_settings is None:
-            _channel_settings = self._channel_settings[version] = ChannelSettings.of_station(
-                version, self.settings.timeout
-            )
-        return _channel_settings
+        settings = self._channel_settings.get(version)
+        if settings is None:
+            settings = self._channel_settings[version] = ChannelSettings.of_station(version, self.settings.timeout)
+        return settings
 
     def may_begin(self) -> bool:
         """Return whether another transaction may begin, and count it if so."""
