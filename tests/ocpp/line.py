@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import CALL, SEND, Call, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.turn_ports import Bounds, Left
 from voltgate.ocpp.turns import Turns
 from voltgate.ocpp.wheel import Wheel

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.ocpp.line import Line
-from voltgate.ocpp.messages import Reason, Result, Unanswered
 from voltgate.ocpp.counts import FAULTS
+from voltgate.ocpp.messages import Reason, Result, Unanswered
 
 # What arrives.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from tests.ocpp.line import Heard, Line
-from voltgate.ocpp.messages import Call, Reason, Result, Unanswered
 from voltgate.ocpp.counts import Counts
+from voltgate.ocpp.messages import Call, Reason, Result, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.ocpp.turns import Turns
 from voltgate.ocpp.wheel import Wheel

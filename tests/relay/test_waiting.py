@@ -295,7 +295,7 @@ def test_the_wait_begins_anew_with_each_loss() -> None:
 
 @pytest.mark.parametrize("how", ["connect", "answer"])
 def test_a_call_that_waited_is_not_sent_after_its_deadline(how: str) -> None:
-    """Though no tick has come since its deadline, an expired call is not sent when the link opens, or its turn comes."""
+    """Though no tick has come since its deadline, an expired call is not sent when its turn comes."""
     stage = waiting(window=1, wait=60.0)
     if how == "answer":
         stage.up("a")
@@ -406,7 +406,7 @@ def test_what_waits_goes_behind_a_replayed_boot() -> None:
 
 
 def test_a_replayed_boot_that_is_not_answered() -> None:
-    """When the replayed boot times out the rest goes out all the same; it is not repeated, the next link has its own."""
+    """When the replayed boot times out the rest goes out all the same; the next link has a boot of its own."""
     stage = waiting(wait=100.0)
     stage.session.boot = b"{}"
     ask(stage, "1", patience=100.0)
