@@ -26,9 +26,11 @@ from voltgate.relay.backend import Backend, BackendSettings, Endpoint
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.permit import FULL
+from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import Nowhere, nothing_on_record
-from voltgate.relay.route import Route, Rule
-from voltgate.relay.session import Ports, Session, SessionSettings
+from voltgate.relay.route import Route
+from voltgate.relay.rule import Rule
+from voltgate.relay.session import Session
 
 SOON = 20.0
 
@@ -106,10 +108,10 @@ class Party:
     def __init__(self, wire: MemoryWire, handler: Handler, home: Home) -> None:
         self.handler = handler
         self.lost_as: tuple[int, str] | None = None
-        bounds = Bounds(window=4, hold=5.0, patience=5.0)
+        bounds = Bounds(window=4, patience=5.0)
         self.turns = Turns(Dialect(str(wire.subprotocol)), handler, self, bounds, home.wheel, Counts())
         self.received = self.turns.receive
-        self.turns.connect(wire, time.monotonic())
+        self.turns.connect(wire)
         wire.start(self)
 
     def lost(self, code: int, reason: str) -> None:

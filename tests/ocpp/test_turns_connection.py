@@ -2,114 +2,100 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.ocpp.line import Heard, Line
-from voltgate.ocpp.messages import Error, Reason, Unanswered
+from voltgate.ocpp.messages import Error, Reason, Result, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 
 # The connection comes and goes.
 
 
-def test_calls_wait_for_a_connection() -> None:
-    """What is asked before there is a connection goes out in order when there is one."""
+def test_without_a_connection_a_call_is_answered_at_once() -> None:
+    """What is asked before there is a connection, or after it was lost, is not kept."""
     line = Line(bounds=Bounds(window=5))
-    heard = [line.ask(str(n)) for n in range(3)]
-    assert not line.turns.connected
+    heard = [line.ask("0")]
+    assert not line.turns.free
     wire = line.connect()
-    assert [sent[1] for sent in wire.take()] == ["0", "1", "2"]
-    assert heard == [[], [], []]
-
-
-def test_calls_wait_for_a_connection_only_so_long() -> None:
-    """Without a connection a call is given up after `hold`, or at its deadline if that comes first."""
-    line = Line(bounds=Bounds(hold=10))
-    patient, impatient = line.ask("1", patience=30), line.ask("2", patience=5)
-    line.wait(6)
-    assert isinstance(impatient.only, Unanswered)
-    assert impatient.only.reason is Reason.GONE
-    line.wait(3.9)
-    assert patient == []
-    line.wait(0.3)
-    assert isinstance(patient.only, Unanswered)
-    assert (patient.only.reason, patient.only.description) == (Reason.GONE, "Waited 10 s for a connection")
-
-
-def test_a_connection_in_time_lifts_the_hold() -> None:
-    """Once there is a connection a call waits for its turn until its deadline."""
-    line = Line(bounds=Bounds(hold=10))
-    heard = line.ask("1", patience=30)
-    line.wait(5)
+    line.disconnect()
+    heard.append(line.ask("1"))
+    assert [h.only.description for h in heard if isinstance(h.only, Unanswered)] == ["The connection has ended"] * 2
+    assert [h.short for h in heard] == ["gone", "gone"]
     line.connect()
-    line.choke(choked=True)
-    line.wait(20)
-    assert heard == []
+    assert (wire.sent, line.wire.sent, line.turns.waiting_calls) == ([], [], 0)
+    assert [(call_id, type(reply)) for call_id, reply in line.observed] == [("0", Unanswered), ("1", Unanswered)]
+
+
+def test_a_lost_connection_hands_back_what_was_open() -> None:
+    """A lost connection returns what was open, in order and with the ids it had, and answers what waited."""
+    line = Line(bounds=Bounds(window=2))
+    wire = line.connect()
+    heard = [line.ask("1", "a"), line.ask("1", "b"), line.ask("3", "c")]
+    ids = [sent[1] for sent in wire.take()]
+    left = line.disconnect()
+    assert [each.id for each in left] == ids
+    assert [each.call.id for each in left] == ["1", "1"]
+    assert [h.short for h in heard] == [None, None, "gone"]
+    assert (line.turns.open_calls, line.turns.waiting_calls) == (0, 0)
+    for each in left:
+        each.respond(Result(each.id, b"{}"))
+    assert [h.short for h in heard] == ["{}", "{}", "gone"]
+
+
+def test_what_waited_hears_why() -> None:
+    """A call that waited for its turn hears that the connection was lost; it is not sent on the next one."""
+    line = Line()
+    line.connect()
+    line.ask("1")
+    waited = line.ask("2")
+    line.disconnect()
+    assert isinstance(waited.only, Unanswered)
+    assert (waited.only.reason, waited.only.description, waited.only.id) == (
+        Reason.GONE,
+        "The connection was lost",
+        "",
+    )
+    assert line.connect().sent == []
+
+
+def test_what_a_lost_connection_left_open_can_be_sent_again() -> None:
+    """What was open goes out again under the ids that it had, minted ones too, and is answered by these."""
+    line = Line(bounds=Bounds(window=2))
+    wire = line.connect()
+    heard = [line.ask("1", "a"), line.ask("1", "b")]
+    before = wire.take()
+    left = line.disconnect()
+    wire = line.connect()
+    for each in left:
+        line.turns.resend(each)
+    assert wire.take() == before
+    for n, (_, message_id, _, _) in enumerate(before):
+        line.result(message_id, b'{"n":%d}' % n)
+    assert [h.short for h in heard] == ['{"n":0}', '{"n":1}']
+
+
+def test_what_is_sent_again_times_out() -> None:
+    """A call that is sent again keeps its deadline."""
+    line = Line()
+    line.connect()
+    heard = line.ask("1", patience=10)
     line.wait(6)
+    (left,) = line.disconnect()
+    line.connect()
+    line.turns.resend(left)
+    line.wait(3.9)
+    assert heard == []
+    line.wait(0.3)
     assert heard.short == "timed out"
 
 
-def test_a_lost_connection_ends_what_was_open() -> None:
-    """Without `resend` a call that was open when the connection was lost is answered at once; what waits, waits on."""
+def test_nothing_is_sent_again_without_a_connection() -> None:
+    """What was open stays with its owner as long as there is no connection."""
     line = Line()
-    line.connect()
-    open_call, waiting = line.ask("1"), line.ask("2")
-    line.disconnect()
-    assert isinstance(open_call.only, Unanswered)
-    assert (open_call.only.reason, open_call.only.description) == (Reason.GONE, "The connection was lost")
-    assert waiting == []
-    assert [sent[1] for sent in line.connect().take()] == ["2"]
-
-
-def test_a_lost_connection_repeats_what_was_open() -> None:
-    """With `resend` what was open goes out again first, in order and under the ids it had."""
-    line = Line(bounds=Bounds(window=2, resend=True))
     wire = line.connect()
-    heard = [line.ask("1", "a"), line.ask("1", "b"), line.ask("3", "c"), line.ask("4", "a")]
-    before = wire.take()
-    line.disconnect()
-    wire = line.connect()
-    assert wire.take() == before
-    for _, message_id, _, _ in before:
-        line.result(message_id)
-    assert [sent[1] for sent in wire.take()] == ["3", "4"]
-    assert [h.short for h in heard] == ["{}", "{}", None, None]
-
-
-def test_what_is_repeated_goes_before_what_waits() -> None:
-    """A call that was sent once does not queue again behind those of other askers."""
-    line = Line(bounds=Bounds(window=1, resend=True))
-    line.connect()
-    line.ask("a1", "a")
-    line.ask("b1", "b")
-    line.disconnect()
-    assert [sent[1] for sent in line.connect().take()] == ["a1"]
-
-
-def test_what_waits_when_the_connection_is_lost_waits_no_longer_than_the_hold() -> None:
-    """A lost connection is waited for as long by the calls that were not sent yet as by those that were."""
-    line = Line(bounds=Bounds(hold=10, resend=True))
-    line.connect()
-    sent, unsent = line.ask("1", patience=60), line.ask("2", patience=60)
-    line.wait(20)
-    line.disconnect()
-    line.wait(9.8)
-    assert (sent, unsent) == ([], [])
-    line.wait(0.4)
-    assert (sent.short, unsent.short) == ("gone", "gone")
-
-
-def test_the_hold_begins_anew_with_each_loss() -> None:
-    """A call that lived through one absence may live through the next."""
-    line = Line(bounds=Bounds(hold=10))
-    line.ask("1", patience=60)
-    heard = line.ask("2", patience=60)
-    line.wait(8)
-    line.connect()
-    line.wait(8)
-    line.disconnect()
-    line.wait(8)
-    assert heard == []
-    assert [sent[1] for sent in line.connect().take()] == ["2"]
+    heard = line.ask("1")
+    wire.take()
+    (left,) = line.disconnect()
+    line.turns.resend(left)
+    assert (wire.sent, heard, line.turns.open_calls) == ([], [], 0)
 
 
 def test_a_new_connection_is_not_choked() -> None:
@@ -125,7 +111,7 @@ def test_a_new_connection_is_not_choked() -> None:
 
 def test_the_end() -> None:
     """At the end everybody hears, and so does everybody who asks later."""
-    line = Line(bounds=Bounds(resend=True))
+    line = Line()
     line.connect()
     heard = [line.ask("1"), line.ask("2")]
     line.end()
@@ -175,8 +161,8 @@ def test_who_hears_that_it_was_not_sent_may_end_it_all() -> None:
 def test_the_first_call_goes_before_all_else() -> None:
     """What waits goes out when the first call was answered, and not before: not even when the buffer drains."""
     line = Line(bounds=Bounds(window=5))
-    line.ask("1")
     wire = line.connect(line.call("first", asker="us"))
+    line.ask("1")
     line.ask("2")
     assert [sent[1] for sent in wire.take()] == ["first"]
     line.choke(choked=True)
@@ -207,17 +193,36 @@ def test_a_first_call_that_is_not_answered() -> None:
     assert [sent[1] for sent in wire.take()] == ["first", "1"]
 
 
-@pytest.mark.parametrize("resend", [True, False])
-def test_a_first_call_is_not_repeated(resend: bool) -> None:
+def test_a_first_call_is_not_repeated() -> None:
     """A connection lost before its first call was answered takes it along: the next one has its own."""
-    line = Line(bounds=Bounds(window=5, resend=resend))
+    line = Line(bounds=Bounds(window=5))
     line.connect(line.call("first", asker="us", action="BootNotification"))
-    line.ask("1")
-    line.disconnect()
-    assert not line.turns.holds("BootNotification")
+    waited = line.ask("1")
+    assert line.disconnect() == []
+    assert waited.short == "gone"
     wire = line.connect(line.call("second", asker="us", action="BootNotification"))
+    line.ask("2")
     assert [sent[1] for sent in wire.take()] == ["second"]
     line.result("second")
+    assert [sent[1] for sent in wire.take()] == ["2"]
+
+
+def test_the_loss_of_a_connection_whose_first_call_was_answered() -> None:
+    """What was open is handed back when the first call has ended, though it has the id that the first call had."""
+    line = Line()
+    line.connect(line.call("1", asker="us"))
+    line.result("1")
+    line.ask("1")
+    assert [left.id for left in line.disconnect()] == ["1"]
+
+
+def test_without_a_first_call_nothing_waits_for_it() -> None:
+    """A first call that was answered before it could be waited for holds nothing back."""
+    line = Line()
+    wire = line.connect()
+    line.turns.first_alone()
+    assert line.turns.free
+    line.ask("1")
     assert [sent[1] for sent in wire.take()] == ["1"]
 
 

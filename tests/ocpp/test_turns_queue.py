@@ -1,4 +1,4 @@
-"""Turns: the order of one side's calls, how many may be open or wait, and taking back what waits."""
+"""Turns: the order of one side's calls, how many may be open or wait, and what stands against one that waited."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 from tests.ocpp.line import Heard, Line
 from voltgate.ocpp.counts import Counts
-from voltgate.ocpp.messages import Call, Result
+from voltgate.ocpp.messages import Call, Reason, Result, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.ocpp.turns import Turns
 from voltgate.ocpp.wheel import Wheel
@@ -26,7 +26,7 @@ def test_one_call_is_open_at_a_time() -> None:
     line.result("2")
     assert second.short == "{}"
     assert [call for call, _ in line.observed] == ["1", "2"]
-    assert (line.turns.open_calls, line.turns.waiting_calls, line.turns.connected) == (0, 0, True)
+    assert (line.turns.open_calls, line.turns.waiting_calls, line.turns.free) == (0, 0, True)
 
 
 def test_several_calls_are_open_at_a_time() -> None:
@@ -75,7 +75,7 @@ def test_turns_observe_nothing_unless_told_to() -> None:
     """Metrics are somebody else's."""
     turns = Turns(Line().turns._dialect, lambda call, respond: None, "x", Bounds(), Wheel(0.0), Counts())
     line, heard = Line(), Heard()
-    turns.connect(line.wire, 0.0)
+    turns.connect(line.wire)
     turns.ask(Call("1", "Reset", b"{}"), heard.append)
     turns.receive(b'[3,"1",{}]', None, 0.0)
     assert heard.short == "{}"
@@ -112,6 +112,8 @@ def test_what_waits_has_a_bounded_size() -> None:
 def test_a_call_of_our_own_has_a_size() -> None:
     """A waiting call that never was a frame counts with its payload."""
     line = Line(bounds=Bounds(waiting_bytes=100))
+    line.connect()
+    line.choke(choked=True)
     heard = Heard()
     line.turns.ask(Call("1", "Reset", b'{"a":"%b"}' % (b"x" * 100)), heard.append)
     assert heard.short == "overloaded"
@@ -132,8 +134,6 @@ def test_a_choked_connection_holds_calls_back() -> None:
 def test_a_connection_that_chokes_while_it_is_filled() -> None:
     """When the buffer runs full in the middle of what waited, the rest goes on waiting."""
     line = Line(bounds=Bounds(window=5))
-    for n in range(3):
-        line.ask(str(n))
 
     class Narrow:
         sent: list[bytes] = []  # noqa: RUF012
@@ -142,29 +142,115 @@ def test_a_connection_that_chokes_while_it_is_filled() -> None:
             self.sent.append(text)
             line.choke(choked=True)
 
-    line.turns.connect(Narrow(), line.now)
+    line.turns.connect(Narrow())
+    line.choke(choked=True)
+    for n in range(3):
+        line.ask(str(n))
+    line.choke(choked=False)
     assert len(Narrow.sent) == 1
     assert line.turns.waiting_calls == 2
 
 
-# What waits can be taken back.
+# What stands against a call that waited.
 
 
-def test_unsent_calls_can_be_taken() -> None:
-    """What was never sent can go elsewhere, in order; what was sent once stays, and so does what is not wanted."""
-    line = Line(bounds=Bounds(window=1, resend=True))
+def test_a_call_that_waited_may_be_objected_to() -> None:
+    """A call is asked, when its turn comes, whether it may still be sent; if not, that is its answer."""
+    line = Line()
+    wire = line.connect()
+    first, waited, next_one = line.ask("1"), Heard(), Heard()
+    refused, fine = line.call("2"), line.call("3")
+    refused.objection = lambda: Unanswered(Reason.REFUSED, "The transaction has ended")
+    fine.objection = lambda: None
+    line.turns.ask(refused, waited.append)
+    line.turns.ask(fine, next_one.append)
+    assert waited == []
+    line.result("1")
+    assert (first.short, waited.short, next_one.short) == ("{}", "refused", None)
+    assert [sent[1] for sent in wire.take()] == ["1", "3"]
+    assert [call_id for call_id, _ in line.observed] == ["1", "2"]
+    line.result("3")
+    assert next_one.short == "{}"
+
+
+def test_an_objection_may_be_the_answer() -> None:
+    """What is said instead of a call that may not be sent any more can be a result."""
+    line = Line()
+    wire = line.connect()
+    line.choke(choked=True)
+    call, heard = line.call("1"), Heard()
+    call.objection = lambda: Result("", b'{"status":"Rejected"}')
+    line.turns.ask(call, heard.append)
+    line.choke(choked=False)
+    assert (heard.short, wire.sent, line.turns.waiting_calls) == ('{"status":"Rejected"}', [], 0)
+
+
+def test_what_is_sent_at_once_is_not_asked() -> None:
+    """A call that does not wait was looked at just now: nobody asks again."""
+    line = Line()
+    wire = line.connect()
+    call = line.call("1")
+    call.objection = lambda: Unanswered(Reason.REFUSED, "never asked")
+    line.turns.ask(call, Heard().append)
+    assert [sent[1] for sent in wire.take()] == ["1"]
+
+
+def test_what_has_expired_is_not_asked() -> None:
+    """A call whose deadline has passed has timed out, whatever stands against it."""
+    line = Line()
     line.connect()
-    told: list[object] = []
-    sent = line.ask("1")
-    line.turns.ask(line.call("2", action="Heartbeat"), told.append)
-    unsent = line.ask("3"), line.ask("4")
+    line.choke(choked=True)
+    call, heard = line.call("1", patience=5), Heard()
+    call.objection = lambda: Unanswered(Reason.REFUSED, "never asked")
+    line.turns.ask(call, heard.append)
+    line.now += 6
+    line.choke(choked=False)
+    assert heard.short == "timed out"
+
+
+# What waits elsewhere.
+
+
+class Fed:
+    """An owner of turns that has calls of its own waiting."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.waiting = ["x", "y"]
+        line.turns.feeder = self
+
+    def pump(self, now: float) -> None:
+        """Send what may be sent."""
+        assert now == self._line.now
+        while self.waiting and self._line.turns.free:
+            self._line.ask(self.waiting.pop(0))
+
+
+def test_an_owner_that_keeps_calls_is_pumped() -> None:
+    """When nothing waits here and another call may be sent, the owner sends what waits with it."""
+    line = Line()
+    wire = line.connect()
+    line.ask("1")
+    line.ask("2")
+    fed = Fed(line)
+    line.result("1")
+    assert fed.waiting == ["x", "y"]
+    line.result("2")
+    assert [sent[1] for sent in wire.take()] == ["1", "2", "x"]
+    line.choke(choked=True)
+    line.result("x")
+    assert fed.waiting == ["y"]
+    line.choke(choked=False)
+    assert [sent[1] for sent in wire.take()] == ["y"]
+
+
+def test_an_owner_is_not_pumped_without_a_connection() -> None:
+    """Without a connection nobody asks the owner for more."""
+    line = Line()
+    line.connect()
+    line.ask("1")
+    fed = Fed(line)
     line.disconnect()
-    taken = line.turns.take_unsent(lambda call, respond: respond != told.append)
-    assert [call.id for call, _ in taken] == ["3", "4"]
-    assert line.turns.waiting_calls == 2
-    assert line.turns.holds("Heartbeat")
-    assert not line.turns.holds("BootNotification")
-    for call, respond in taken:
-        respond(Result(call.id, b"{}"))
+    line.choke(choked=False)
     line.end()
-    assert ([h.short for h in unsent], sent.short, len(told)) == (["{}", "{}"], "gone", 1)
+    assert fed.waiting == ["x", "y"]

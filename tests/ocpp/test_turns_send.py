@@ -22,9 +22,11 @@ def test_a_send_is_sent_while_a_call_is_open() -> None:
 def test_a_send_waits_behind_what_waits() -> None:
     """A SEND keeps its place behind the calls before it, and is written when it never was a frame."""
     line = Line("ocpp2.1", bounds=Bounds(window=2))
+    wire = line.connect()
+    line.choke(choked=True)
     line.ask("1")
     line.turns.ask(Call("2", "NotifyPeriodicEventStream", b"{}", None, SEND), unheard)
-    wire = line.connect()
+    line.choke(choked=False)
     assert [sent[:2] for sent in wire.take()] == [[2, "1"], [6, "2"]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -90,9 +90,9 @@ class Waiting:
             self._line.backend.counts.overloaded += 1
             self._end(entry, overloaded())
 
-    def leave_open(self, left: Iterable[Left]) -> None:
+    def leave_open(self, left: Sequence[Left]) -> None:
         """Keep what a lost link left open; what waits already waits for the next link from now on."""
-        self._left.extend(left)
+        self._left.extendleft(reversed(left))  # they were sent before what a link before that one had left
         self._look_out()
 
     def holds(self, action: str) -> bool:
@@ -102,6 +102,7 @@ class Waiting:
     def take(self, chosen: Callable[[Asked], bool]) -> list[Asked]:
         """Remove and return, in order, the calls that were never sent and are `chosen`."""
         taken = self._queue.take(lambda entry: isinstance(entry, Asked) and chosen(entry))
+        self._look_out()  # without the link the rest may wait less long than it might before
         return [entry for entry in taken if isinstance(entry, Asked)]
 
     def pump(self, now: float) -> None:

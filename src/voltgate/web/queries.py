@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
+from voltgate.directory.waiting import UnknownStation
 from voltgate.gateway import Gateway, Snapshot
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
