@@ -46,10 +46,12 @@ def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
 class Dispatcher:
     """One session's use of its ledger and its legs. `plans` are those of the station's route."""
 
-    __slots__ = ("_choosing", "_host", "ledger", "legs", "plans", "policies")
+    __slots__ = ("_choosing", "_host", "ledger", "legs", "plans", "policies", "station", "version")
 
     def __init__(self, host: DispatcherHost[Leg], ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
         self._host = host
+        self.station = host.identity
+        self.version = host.dialect.version
         self.ledger = ledger
         ledger.invitation = host.settings.ledger.invitation
         self.policies = policies
@@ -59,16 +61,6 @@ class Dispatcher:
         """The starts for which a chain of backends is being asked, by key."""
 
     # What a policy sees: the context.
-
-    @property
-    def version(self) -> str:
-        """The version that the station speaks."""
-        return self._host.version
-
-    @property
-    def station(self) -> str:
-        """The station's identity."""
-        return self._host.identity
 
     @property
     def single(self) -> bool:
@@ -254,14 +246,10 @@ class Dispatcher:
         if not is_transaction(asked.call.action):
             leg.ask(asked)
             return
-        key = asked.content
-        leg.asked = leg.asked or {}
-        before = leg.asked.get(key)
+        before = leg.remember(asked)
         if before is not None:
             before.join(asked)
-            return
-        leg.asked[key] = asked
-        if not leg.delivers(asked):
+        elif not leg.delivers(asked):
             leg.ask(asked)
         elif leg.backend.settings.stood_in is not None:
             self.settled(leg, asked, gone(f"Backend {leg.name} has to catch up first"))
@@ -285,8 +273,7 @@ class Dispatcher:
         return None if other is leg else other
 
     def _move(self, leg: Leg, asked: Asked, other: Leg | None) -> None:
-        if leg.asked is not None and leg.asked.get(asked.content) is asked:
-            del leg.asked[asked.content]
+        leg.forget(asked)
         if other is None:
             self.unroutable(asked.call, asked.respond)
             return
@@ -321,8 +308,7 @@ class Dispatcher:
 
     def settled(self, leg: Leg, asked: Asked, reply: Reply) -> None:
         """Bring an answer home to the session in which the station waits for it now."""
-        if leg.asked is not None and leg.asked.get(asked.content) is asked:
-            del leg.asked[asked.content]
+        leg.forget(asked)
         respond = asked.respond if not asked.write else partial(answer_when_written, self, leg.name, asked.respond)
         if asked.question or (isinstance(reply, Unanswered) and asked.context is not self):
             respond(reply)  # the station that asked has gone, or never did

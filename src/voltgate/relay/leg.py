@@ -28,12 +28,26 @@ class Leg:
     """One backend's place in one session: keeps its turns, and what cannot be sent yet."""
 
     __slots__ = (
-        "_asks_pause", "_delivery", "_from_backend", "_held", "_permitted", "_to_backend", "_waiting", "_watched",
-        "asked", "backend", "host", "link", "received", "turns",
+        "_asked",
+        "_asks_pause",
+        "_delivery",
+        "_from_backend",
+        "_held",
+        "_permitted",
+        "_to_backend",
+        "_waiting",
+        "_watched",
+        "backend",
+        "host",
+        "link",
+        "name",
+        "received",
+        "turns",
     )  # fmt: skip
 
     def __init__(self, backend: Backend, host: LegHost[Leg], dialect: Dialect) -> None:
         self.backend = backend
+        self.name = backend.name
         self.host = host
         bounds = backend.settings.bounds(host.settings.station_patience)
         observe = backend.calls.observe
@@ -49,14 +63,9 @@ class Leg:
         self._permitted: Handler | None = None
         self._from_backend = host.from_backend(self)
         self._to_backend = host.to_backend(self)
-        self.asked: dict[tuple[str, bytes], Asked] | None = None
+        self._asked: dict[tuple[str, bytes], Asked] | None = None
         """The transaction messages that the backend is being asked, by content."""
         backend.legs += 1
-
-    @property
-    def name(self) -> str:
-        """The backend's name."""
-        return self.backend.name
 
     @property
     def state(self) -> State:
@@ -115,6 +124,18 @@ class Leg:
     def settled(self, asked: Asked, reply: Reply) -> None:
         """Bring a reply home to the session that the leg is in now."""
         self.host.dispatcher.settled(self, asked, reply)
+
+    def remember(self, asked: Asked) -> Asked | None:
+        """Remember a transaction message until it is settled; return the same one if it is being asked already."""
+        if self._asked is None:
+            self._asked = {}
+        before = self._asked.setdefault(asked.content, asked)
+        return None if before is asked else before
+
+    def forget(self, asked: Asked) -> None:
+        """Forget a call that is settled, or goes elsewhere."""
+        if self._asked is not None and self._asked.get(asked.content) is asked:
+            del self._asked[asked.content]
 
     def forward(self, call: Call, respond: Respond) -> None:
         """Send a call through what stands on the arrow."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import Call, Handler, Reply, Respond
 from voltgate.relay.asked import Asked
 from voltgate.relay.delivery import Item
@@ -100,8 +101,8 @@ class DispatcherHost(Protocol[LegT_contra]):
         """The station's identity."""
 
     @property
-    def version(self) -> str:
-        """The version that the station speaks."""
+    def dialect(self) -> Dialect:
+        """How the station speaks."""
 
     @property
     def roster(self) -> Legs[LegT_contra]:

@@ -98,11 +98,6 @@ class Session:
         """What is kept of the station."""
         return self.dispatcher.ledger
 
-    @property
-    def version(self) -> str:
-        """The version that the station speaks."""
-        return self.dialect.version
-
     # The flow.
 
     def from_station(self, call: Call, respond: Respond) -> None:
