@@ -6,7 +6,7 @@ import pytest
 
 from tests.relay.stage import Line, Stage, one
 from voltgate.relay.backend import Endpoint
-from voltgate.relay.carrier import SharedConnection
+from voltgate.relay.carrier import DialContext, SharedConnection
 from voltgate.relay.events import CarrierDown, CarrierUp, Event, LegDown, LegUp
 from voltgate.relay.leg import Leg
 from voltgate.relay.wire import Receiver
@@ -166,3 +166,15 @@ def test_an_endpoint() -> None:
     assert endpoint.scheme == "wss"
     assert endpoint.address("a/b c") == "WSS://csms.example/ocpp/a%2Fb%20c"
     assert Endpoint("local:").scheme == "local"
+
+
+class OfItsOwn:
+    """A station that speaks another protocol than its session."""
+
+    speaks = "ocpp1.5"
+
+
+def test_what_a_station_speaks_itself() -> None:
+    """A station whose session speaks otherwise than itself is told apart by its carrier."""
+    assert DialContext("CP-1").speaks == ""
+    assert DialContext("CP-1", native=OfItsOwn()).speaks == "ocpp1.5"

@@ -378,4 +378,4 @@ class World(RuleBasedStateMachine):
 
 
 TestWaiting = World.TestCase
-TestWaiting.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestWaiting.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

@@ -222,15 +222,14 @@ class Turns:
 
     def _pump(self, now: float) -> None:
         """Send what waits and may be sent: the askers take turns."""
-        waiting = self._waiting
-        while waiting and self._wire is not None and not self._choked and len(self._open) < self._bounds.window:
-            call, respond = waiting.pop()
+        while self._waiting and self._wire is not None and not self._choked and len(self._open) < self._bounds.window:
+            call, respond = self._waiting.pop()
             instead = call.objection() if call.objection is not None and call.deadline > now else None
             if instead is not None or call.deadline <= now:
                 self._tell(call, respond, instead or expired(), now)
             else:
                 self._put(self._wire, call, respond, call.id)
-        if not waiting:
+        if not self._waiting:
             self._waiting = None
             if self.feeder is not None and self._wire is not None:
                 self.feeder.pump(now)

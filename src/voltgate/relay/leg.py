@@ -178,10 +178,10 @@ class Leg:
         if self.link.state is State.ENDED:
             self.turns.ask(entry.call, self.told if isinstance(entry, Told) else partial(self.settled, entry))
             return
-        self.link.start()
         self._waiting = self._waiting or Waiting(self)
         self._waiting.add(entry)
         self._feed()
+        self.link.start()
 
     def _feed(self) -> None:
         """Have the turns pump this leg as long as it has something to send."""
@@ -260,6 +260,8 @@ class Leg:
     def went_up(self, wire: DialledWire) -> None:
         """Speak on a link that is open: the last BootNotification first, then what waits."""
         self.host.roster.went_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
+        if self.link.wire is not wire:  # what moved here may have ended the session
+            return
         boot = self._boot_to_replay()
         self.turns.connect(wire)
         if boot is not None:

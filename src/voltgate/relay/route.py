@@ -54,10 +54,6 @@ class Plans:
         action, token, connector = call.action, token_of(version, call), connector_of(version, call)
         return self._first(action, token, connector)
 
-    def without_token(self, action: str, connector: int | None = None) -> Plan:
-        """Give the plan of a call that carries no token."""
-        return self._first(action, None, connector)
-
     def _first(self, action: str, token: Token | None, connector: int | None) -> Plan:
         fitting = (plan for rule, plan in self._rules if rule.matches(action) and rule.takes(token, connector))
         return next(fitting, NOBODY)

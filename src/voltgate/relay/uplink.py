@@ -101,7 +101,7 @@ class Uplink:
         if host.station_full:
             wire.pause()
         leg.went_up(wire)
-        if not wire.shared:
+        if self.wire is wire and not wire.shared:
             host.ports.listen(LegUp(host.identity, leg.backend.name, not back))
 
     def failed(self, reason: str, *, shared: bool) -> None:

@@ -269,3 +269,12 @@ def test_its_copies_are_told_meanwhile() -> None:
     says(stage, "StopTransaction", {"transactionId": number}, "2")
     stage["b"].gets([2, "2", "StopTransaction", {"transactionId": 77}])
     assert json.loads(stage.store.of(TransactionRecord)[0].data)["numbers"] == {"b": 77}
+
+
+def test_what_a_stand_in_cannot_write_is_not_answered() -> None:
+    """When what the absent backend is owed cannot be brought to disk, the station is let go: it keeps its start."""
+    stage = known()
+    stage.store.broken = True
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage.station.gets()
+    assert stage.station.closed == (1013, "This cannot be written down now: keep it and come again")
