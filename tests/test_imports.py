@@ -43,6 +43,40 @@ APART = {
 UNKNOWN_TO = {"carriers": frozenset({"dialler", "claiming", "web"})}
 """Parts that some of those that come after them must do without: carriers are found by the scheme of a URL."""
 
+INSIDE = (
+    ("events", "records", "stand_in", "tokens", "wire"),
+    ("numbers", "permit", "plan"),
+    ("ledger", "rule"),
+    ("context", "route"),
+    ("asked", "attention", "numbering", "policy", "written"),
+    ("backend",),
+    ("carrier", "delivery", "tap"),
+    ("ports",),
+    ("held_back", "seams", "uplink", "waiting"),
+    ("leg",),
+    ("dispatcher",),
+    ("roster",),
+    ("session",),
+)
+"""The layers inside `relay/`, from the values up: a module knows those of the layers before its own, and no other."""
+
+POLICIES = frozenset(
+    {
+        "events",
+        "stand_in",
+        "numbers",
+        "permit",
+        "plan",
+        "ledger",
+        "context",
+        "numbering",
+        "policy",
+        "written",
+        "backend",
+    }
+)
+"""What policies may know of the relay, besides each other. They are known to the session only."""
+
 KNOWN_TO = {
     "config": frozenset(
         {"app", "cli", "convert", "client.api_url", "client.token_file", "simulator.cli", "simulator.demo"}
@@ -153,6 +187,79 @@ def _layer(part: str) -> int:
 def test_every_arrow_points_inwards() -> None:
     """No part of Voltgate knows of another that it should not know."""
     assert wrong(SOURCE) == []
+
+
+def inside(source: Path) -> list[str]:
+    """List the arrows inside `relay/` that must not be."""
+    return sorted(
+        {f"{arrow.who} -> {arrow.whom}" for arrow in imports(source) if arrow.ours and not _allowed_in_relay(arrow)}
+    )
+
+
+def _allowed_in_relay(arrow: Import) -> bool:
+    who, whom = arrow.who.split("."), arrow.whom.split(".")
+    if who[0] != "relay" or whom[0] != "relay" or len(who) == 1 or len(whom) == 1:
+        return True
+    if who[1] == "policies":
+        return whom[1] in POLICIES | {"policies"}
+    if whom[1] == "policies":
+        return who[1] == "session" and (len(whom) == 2 or whom[2] == "table")
+    return _inner_layer(whom[1]) < _inner_layer(who[1])
+
+
+def _inner_layer(module: str) -> int:
+    return next(number for number, modules in enumerate(INSIDE) if module in modules)
+
+
+def circles(source: Path, part: str) -> list[str]:
+    """List the modules of a part that can be reached from themselves by imports, typing imports counted."""
+    modules = {_name(path.relative_to(source)) for path in (source / part).rglob("*.py")}
+    known: dict[str, set[str]] = {module: set() for module in modules}
+    for arrow in imports(source):
+        whom = arrow.whom if arrow.whom in modules else arrow.whom.rpartition(".")[0]
+        if arrow.who in modules and whom in modules and whom != part:
+            known[arrow.who].add(whom)
+    for middle in modules:
+        for module in modules:
+            if middle in known[module]:
+                known[module] |= known[middle]
+    return sorted(module for module in modules if module in known[module])
+
+
+def test_imports_inside_the_relay_point_down() -> None:
+    """session → dispatcher → leg → delivery → ledger; session → policies → context, numbering → ledger; no circle."""
+    assert inside(SOURCE) == []
+    assert circles(SOURCE, "relay") == []
+    assert circles(SOURCE, "ocpp") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("relay/leg.py", "if TYPE_CHECKING:\n    from voltgate.relay.session import Session"),
+        ("relay/leg.py", "from voltgate.relay import dispatcher"),
+        ("relay/delivery.py", "from voltgate.relay.leg import Leg"),
+        ("relay/ledger.py", "from voltgate.relay.context import Context"),
+        ("relay/dispatcher.py", "from voltgate.relay.policies import commands"),
+        ("relay/session.py", "from voltgate.relay.policies.commands import command"),
+        ("relay/policies/a.py", "from voltgate.relay.leg import Leg"),
+        ("relay/policies/a.py", "def f():\n    from voltgate.relay import session"),
+    ],
+)
+def test_a_wrong_arrow_inside_the_relay_is_found(tmp_path: Path, path: str, line: str) -> None:
+    """A policy that looks at a leg, or a leg that knows its session, is found."""
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(line)
+    assert len(inside(tmp_path)) >= 1
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    """Two modules that know each other are found, also where only the types are meant."""
+    (tmp_path / "relay").mkdir()
+    (tmp_path / "relay/a.py").write_text("from voltgate.relay import b")
+    (tmp_path / "relay/b.py").write_text("if TYPE_CHECKING:\n    from voltgate.relay.a import A")
+    (tmp_path / "relay/c.py").write_text("from voltgate.relay import a")
+    assert circles(tmp_path, "relay") == ["relay.a", "relay.b"]
 
 
 def test_every_part_has_its_place() -> None:

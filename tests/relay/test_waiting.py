@@ -550,3 +550,18 @@ def test_waiting_for_turns_fills_no_memory() -> None:
         replied(stage, f"a{n}")
         replied(stage, f"b{n}")
     assert len(stage.wheel) <= 15
+
+
+def test_a_station_is_let_go_when_the_backend_that_it_moves_to_cannot_keep_all() -> None:
+    """Of two starts that waited for the first backend the second finds no room with the other: nothing is answered."""
+    stage = Stage(one("a", "b"), backends={"b": {"waiting": 1}})
+    stage["a"].refuses()
+    stage["b"].refuses()
+    for n in "12":
+        stage.station.sends(2, n, "StartTransaction", {"connectorId": int(n), "idTag": "04"})
+    stage.wait(1.2)
+    line = stage["b"].accepts()
+    assert stage.station.closed == (1013, "Nobody took StartTransaction: keep it and come again")
+    assert line.closed == (1000, "The station has gone")
+    line.gets()
+    assert stage["b"].backend.up == 0
