@@ -188,6 +188,8 @@ class FarBackend:
         self.dials: list[Leg] = []
         """Legs that are being dialled."""
         self.dialled = 0
+        self.offered: tuple[str, ...] = ()
+        """What the last dial offered."""
         self.lines: list[Line] = []
 
     @property
@@ -266,10 +268,10 @@ class Stage:
             self.open()
 
     def _dial(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
-        assert offer == (self._version,)
         assert answering is (leg.host.is_answering(leg))
         far = self.far[leg.name]
         far.dialled += 1
+        far.offered = offer
         far.dials.append(leg)
 
     def newcomer(self, ledger: Ledger | None = None) -> tuple[Session, Line]:

@@ -11,6 +11,7 @@ import pytest
 from tests.relay.policies.test_transactions_2x import event, happens
 from tests.relay.policies.test_transactions_16 import ACCEPTED, OTHER, START, split, starts, told
 from tests.relay.stage import Stage, one
+from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.permit import CHARGE, FULL, OBSERVE, Permit
 from voltgate.relay.records import AuditRecord, FactRecord, NumberRecord
@@ -299,3 +300,42 @@ def test_the_same_start_is_forgotten_with_its_time() -> None:
     first = starts(stage, "b", 5)
     stage.draw = 0.5
     assert starts(stage, "b", 6, START | {"timestamp": "later"}, "t") != first
+
+
+class Caller:
+    """A caller of the API."""
+
+    name = "api:anna"
+
+
+def calls(stage: Stage, action: str, fields: dict[str, Any]) -> list[Any]:
+    """Ask the station on behalf of a caller of the API; return what the station gets."""
+    call = Call("c", action, json.dumps(fields).encode())
+    call.asker = Caller()
+    heard: list[Reply] = []
+    stage.session.command(call, heard.append)
+    ((_, message_id, *sent),) = stage.station.take()
+    stage.station.sends(3, message_id, ACCEPTED)
+    assert isinstance(heard[0], Result)
+    return sent
+
+
+def test_a_caller_of_the_api_has_numbers_of_its_own() -> None:
+    """A reservation of the API under a number that a backend uses gets another, and a report goes to no backend."""
+    stage = Stage(one("a", copy=("b",)), version="ocpp2.0.1", backends=BOTH)
+    stage.up("a", "b")
+    reservation = {"id": 7, "expiryDateTime": "t", "idToken": {"idToken": "1", "type": "Central"}}
+    assert asks(stage, "b", "ReserveNow", reservation)[1]["id"] == 7
+    ours = calls(stage, "ReserveNow", reservation)[1]["id"]
+    assert ours != 7
+    assert calls(stage, "CancelReservation", {"reservationId": 7}) == ["CancelReservation", {"reservationId": ours}]
+    assert calls(stage, "GetBaseReport", {"requestId": 3, "reportBase": "FullInventory"})[1]["requestId"] == 3
+    stage.station.sends(2, "n", "NotifyReport", {"requestId": 3, "seqNo": 0, "generatedAt": "t"})
+    stage["a"].gets([2, "n", "NotifyReport", {"seqNo": 0, "generatedAt": "t"}])
+
+
+def test_a_caller_of_the_api_is_left_alone_with_one_backend() -> None:
+    """With one backend the numbers of the API go out as they are."""
+    stage = Stage(one("a"))
+    stage.up("a")
+    assert calls(stage, "CancelReservation", {"reservationId": 7}) == ["CancelReservation", {"reservationId": 7}]
