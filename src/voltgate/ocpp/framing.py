@@ -183,7 +183,7 @@ def _unreadable(text: bytes) -> Malformed:
 
 
 def with_id(text: bytes, message_id: str) -> bytes:
-    """Give the message another id and leave every other byte alone."""
+    """Return the message another id and leave every other byte alone."""
     head = _HEAD.match(text)
     if head is None:
         raise ValueError("only a decoded message has an id to change")

@@ -33,7 +33,7 @@ class Retry:
     schedule: tuple[float, ...] = ()
 
     def delay(self, failures: int, draw: Callable[[], float]) -> float | None:
-        """Return the seconds before the next try after `failures` in a row; None when that was the last."""
+        """Return the seconds before the next try after `failures` in a row; None if that was the last."""
         if self.tries is not None and failures > self.tries:
             return None
         return self._exact(failures) * (1 - self.jitter * draw())
@@ -72,10 +72,11 @@ class BackendSettings:
     """What the configuration says of a backend, as far as the relay needs it.
 
     `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
-    `then` says which of refusing and closing follows a wait in vain. `deliver`: what is copied to it goes through the
-    journal as far as `owed` names it, or is dropped when it is away. `dialect` is how it is spoken to (None: as the
-    station speaks). `from_backend` and `to_backend` stand on its two arrows; the first of them sees a call first.
-    `endpoints` are its addresses, the preferred one first: two backends are the same only when these are equal too.
+    `then` says whether a call that has waited for too long is refused, or closes it. `deliver`: what is copied to it
+    goes through the journal as far as `owed` names it, or is dropped when it is away. `dialect` is how it is spoken to
+    (None: as the station speaks). `from_backend` and `to_backend` stand on its two arrows; the first of them sees a
+    call first. `endpoints` are its addresses, the preferred one first: two backends are the same only when these are
+    equal too.
     """
 
     name: str

@@ -19,7 +19,7 @@ class DialledWire(Wire, Protocol):
 
     @property
     def subprotocol(self) -> str | None:
-        """The version that the backend chose, by its name as a sub-protocol; None when it named none."""
+        """The version that the backend chose, by its name as a sub-protocol; None if it named none."""
 
     @property
     def shared(self) -> bool:
@@ -33,7 +33,7 @@ class DialledWire(Wire, Protocol):
 class Verdict:
     """Why a backend was not reached.
 
-    `status` is its HTTP answer, None when there was none; `body` its first 1 KiB. `shared` says that what is missing is
+    `status` is its HTTP answer, None if there was none; `body` its first 1 KiB. `shared` says that what is missing is
     the connection of many stations, whose carrier reports that once.
     """
 

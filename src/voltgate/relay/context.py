@@ -57,7 +57,7 @@ class Context(Protocol):
         """Ask one backend a question of ours; return False if it is not here."""
 
     def settle(self, backend: str, call: Call, respond: Respond, reply: Reply) -> None:
-        """Give the station the answer of a backend that was asked; see to it that what got none is not lost."""
+        """Answer the station with the answer of a backend that was asked; see to it that what got none is not lost."""
 
     def tell(self, backend: str, call: Call) -> None:
         """Tell one backend of a call that another one answers."""
@@ -75,7 +75,7 @@ class Context(Protocol):
         """Call `then` once all that was entered is on disk (False: it cannot be); that backend's calls wait for it."""
 
     def emit(self, event: Event) -> None:
-        """Say what has happened."""
+        """Report an event."""
 
     def now(self) -> float:
         """Return the seconds of the wheel."""

@@ -125,7 +125,7 @@ class Courier(Protocol):
         """End a copy's reply."""
 
     def answered(self, item: Item, reply: Reply) -> None:
-        """Take the answer to a message: what is owed is settled, whoever asked is answered."""
+        """Take the answer to a message: what is owed is settled, who asked is answered."""
 
     def given_up(self, item: Item, reason: str) -> None:
         """Take a message that the backend will never get."""

@@ -133,7 +133,7 @@ class Dispatcher:
         return True
 
     def settle(self, backend: str, call: Call, respond: Respond, reply: Reply) -> None:
-        """Give the station the answer of a backend that was asked; see to it that what got none is not lost."""
+        """Answer the station with the answer of a backend that was asked; see to it that what got none is not lost."""
         leg = self.legs.get(backend)
         if isinstance(reply, Unanswered) and leg is not None:
             self.unanswered(leg, call, respond, reply)
@@ -180,7 +180,7 @@ class Dispatcher:
         self.ledger.store.after(partial(_let_pass, leg, then))
 
     def emit(self, event: Event) -> None:
-        """Say what has happened."""
+        """Report an event."""
         self._host.ports.listen(event)
 
     def now(self) -> float:
@@ -382,7 +382,7 @@ class Dispatcher:
             self.ledger.keep(tx)
 
     def given_up(self, leg: Leg, item: Item, reason: str) -> None:
-        """Say aloud what a backend will never get."""
+        """Report what a backend will never get."""
         assert item.record is not None  # noqa: S101 - what nobody is owed is answered instead
         leg.backend.given_up += 1
         self.ledger.settle(item.record)

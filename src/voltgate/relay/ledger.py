@@ -31,7 +31,7 @@ class LedgerSettings:
 
 
 def digest(*parts: bytes | str) -> str:
-    """Give a short name of a message's content, for telling a repeated one."""
+    """Return a short name of a message's content, for telling a repeated one."""
     joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
     return blake2b(joined, digest_size=9).hexdigest()
 
@@ -83,7 +83,7 @@ class Transaction:
         self.answers: tuple[str, ...] = ()
 
     def repeats(self, name: str) -> bool:
-        """Tell whether the copies were told of this message already, and note that they are now."""
+        """Return whether the copies were told of this message already, and note that they are now."""
         if name in self.told:
             return True
         self.told.append(name)
@@ -91,7 +91,7 @@ class Transaction:
 
     @property
     def renumbered(self) -> bool:
-        """Tell whether a backend knows it by another number than the station does, or by none yet (1.6)."""
+        """Return whether a backend knows it by another number than the station does, or by none yet (1.6)."""
         others = not self.numbers or any(str(number) != self.id for number in self.numbers.values())
         return bool(self.key and self.id) and others
 
@@ -144,12 +144,12 @@ class Invitation:
     expires: float
 
     def fits(self, token: Token | None, connector: int | None) -> bool:
-        """Tell whether a session with this token on this connector is the one; no connector is any."""
+        """Return whether a session with this token on this connector is the one; no connector is any."""
         apart = connector is not None and self.connector is not None and connector != self.connector
         return not apart and token is not None and self.token is not None and same(token, self.token)
 
     def record(self, station: str) -> InvitationRecord:
-        """Give what is kept of it."""
+        """Return what is kept of it."""
         token = None if self.token is None else [self.token.text, self.token.kind]
         data = {"token": token, "connector": self.connector, "remote_start": self.remote_start}
         return InvitationRecord(station, self.ref, self.backend, self.expires, json.dumps(data).encode())
@@ -226,7 +226,7 @@ class Ledger:
     # Transactions.
 
     def __iter__(self) -> Iterator[Transaction]:
-        """Give the transactions, the newest first: those that run, then those that ended."""
+        """Return the transactions, the newest first: those that run, then those that ended."""
         yield from reversed(self.running.values())
         yield from reversed(self._ended.values())
 
@@ -262,27 +262,27 @@ class Ledger:
                     del self._ended[ref]
 
     def find(self, transaction: str) -> Transaction | None:
-        """Find a transaction by the station's id."""
+        """Return a transaction by the station's id."""
         return next((tx for tx in self if tx.id == transaction), None) if transaction else None
 
     def known_to(self, backend: str, number: int) -> Transaction | None:
-        """Find a transaction by the number that a backend gave it (1.6)."""
+        """Return a transaction by the number that a backend gave it (1.6)."""
         return next((tx for tx in self if tx.numbers.get(backend) == number), None)
 
     def started_as(self, key: str) -> Transaction | None:
-        """Find the transaction of a start that is repeated."""
+        """Return the transaction of a start that is repeated."""
         return next((tx for tx in self if tx.key == key), None)
 
     def on(self, connector: int | None) -> Transaction | None:
-        """Find the transaction that runs on a connector."""
+        """Return the transaction that runs on a connector."""
         return next((tx for tx in reversed(self.running.values()) if tx.connector == connector), None)
 
     def lately_on(self, connector: int | None) -> Transaction | None:
-        """Find the transaction that runs on a connector, else the last one that ended there."""
+        """Return the transaction that runs on a connector, else the last one that ended there."""
         return next((tx for tx in self if tx.connector == connector), None)
 
     def mint(self) -> int:
-        """Make a transaction number that nobody uses at this station: positive, 31 bits."""
+        """Return a new transaction number, unused at this station: positive, 31 bits."""
         used = {tx.id for tx in self} | {str(number) for tx in self for number in tx.numbers.values()}
         return mint(lambda number: str(number) in used, self._draw)
 
@@ -306,7 +306,7 @@ class Ledger:
     def invited(
         self, token: Token | None, connector: int | None = None, remote_start: int | None = None
     ) -> Invitation | None:
-        """Find who expects this session: by the number of the remote start, else by token, on this connector first."""
+        """Return who expects this session: by the number of the remote start, else by token, this connector first."""
         now = self.wall()
         for invitation in [each for each in self._invitations if each.expires <= now]:
             self.disinvite(invitation)
@@ -326,7 +326,7 @@ class Ledger:
     # Facts.
 
     def fact(self, name: str) -> Any:
-        """Give what is last known under a name; None when nothing is."""
+        """Return what is last known under a name; None if nothing is."""
         record = self._facts.get(name)
         return None if record is None else json.loads(record.data)
 
@@ -357,7 +357,7 @@ class Ledger:
         self.store.strike(record)
 
     def kept(self, tx: Transaction) -> list[OwedRecord]:
-        """Give, in order, the events of a transaction that will be owed to whoever turns out to own it."""
+        """Return, in order, the events of a transaction that will be owed to the backend that turns out to own it."""
         return [record for record in self.owed.get("", ()) if record.transaction == tx.ref]
 
     @property

@@ -49,7 +49,7 @@ class Numbers:
         self._theirs[record.kind, record.backend, record.theirs] = record
 
     def outward(self, kind: str, backend: str, theirs: int) -> tuple[int, bool]:
-        """Give the number that the station is to know a backend's by, and whether that is new."""
+        """Return the number that the station is to know a backend's by, and whether that is new."""
         record = self._theirs.get((kind, backend, theirs))
         if record is not None:
             return record.number, False
@@ -69,12 +69,12 @@ class Numbers:
         return record.number == theirs if record is not None else (kind, theirs) not in self._ours
 
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
-        """Give the number that the station knows a backend's by; None when the backend never used it here."""
+        """Return the number that the station knows a backend's by; None if the backend never used it here."""
         record = self._theirs.get((kind, backend, theirs))
         return None if record is None else record.number
 
     def inward(self, kind: str, number: int | None) -> tuple[str, int] | None:
-        """Give whose a station's number is, and what that backend calls it; None when nobody is known to use it."""
+        """Return whose a station's number is, and what that backend calls it; None if nobody is known to use it."""
         record = self._ours.get((kind, number)) if number is not None else None
         return None if record is None else (record.backend, record.theirs)
 
@@ -89,7 +89,7 @@ _REMOTE_START = ("transactionInfo", "remoteStartId")
 
 
 def numbers_in(call: Call) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Find the numbers in a station's call that a backend minted: kind, path, number. A signed call is left alone."""
+    """Yield the numbers in a station's call that a backend minted: kind, path, number. A signed call is left alone."""
     if call.action.endswith(SIGNED):
         return
     fields = call.fields

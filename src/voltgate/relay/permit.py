@@ -93,7 +93,7 @@ class Permit:
     credentials: bool = False
 
     def judge(self, version: str, call: Call) -> Verdict:
-        """Say what becomes of a backend's call."""
+        """Return what becomes of a backend's call."""
         action = plain_action(call.action)
         if _listed(self.not_supported, action):
             return Refuse(refusal(version, call, "not supported"), f"permit {self.name}: {action} is not supported")
@@ -173,7 +173,7 @@ class Permit:
 
 
 def variable_name(item: Any) -> str:
-    """Name a variable of 2.x as the configuration does: "Component.Variable"."""
+    """Return the name of a variable of 2.x as the configuration does: "Component.Variable"."""
     if not isinstance(item, dict):
         return "?"
     component, variable = item.get("component"), item.get("variable")
@@ -221,11 +221,11 @@ _NEWS = frozenset(
     PublishFirmwareStatusNotification StatusNotification TransactionEvent
     """.split()
 )
-"""What a station may be asked to say again by whoever may read: no boot (some then reboot), no certificates."""
+"""What a station may be asked to say again by those who may read: no boot (some then reboot), no certificates."""
 
 
 def _triggers_news(call: Call) -> bool:
-    """Tell whether a trigger only asks for news; anything that is no trigger does no harm here."""
+    """Return whether a trigger only asks for news; anything that is no trigger does no harm here."""
     triggers = plain_action(call.action) in ("TriggerMessage", "ExtendedTriggerMessage")
     return not triggers or plain_fields(call).get("requestedMessage") in _NEWS
 
@@ -235,7 +235,7 @@ def _opens_doors(action: str) -> bool:
 
 
 def _concerns_credentials(call: Call) -> bool:
-    """Tell whether a call changes what the station proves itself by, or whom it calls."""
+    """Return whether a call changes what the station proves itself by, or whom it calls."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action in ("TriggerMessage", "ExtendedTriggerMessage"):
         return fields.get("requestedMessage") in _SIGNING
@@ -309,7 +309,7 @@ class Limit:
 
 
 def concerns_limit(version: str, call: Call) -> Limit | None:
-    """Tell which charging limit a call sets or clears; None when it concerns none."""
+    """Tell which charging limit a call sets or clears; None if it concerns none."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action == "ClearChargingProfile":
         by_number = fields.get("id", fields.get("chargingProfileId")) is not None
@@ -324,7 +324,7 @@ def concerns_limit(version: str, call: Call) -> Limit | None:
 
 
 def profile_fault(version: str, call: Call) -> str | None:
-    """Say what is wrong with the charging profile inside a remote start; None when nothing is.
+    """Return what is wrong with the charging profile inside a remote start; None if nothing is.
 
     It must be a TxProfile without a transaction, which does not exist yet (1.6 section 5.11; 2.x Part 2 F01).
     """

@@ -50,7 +50,7 @@ class Plans:
         """The actions whose plan depends on what a call carries: for these ask `plan`."""
 
     def plan(self, call: Call, version: str) -> Plan:
-        """Give the plan of a call by all that it carries."""
+        """Return the plan of a call by all that it carries."""
         action, token, connector = call.action, token_of(version, call), connector_of(version, call)
         return self._first(action, token, connector)
 
@@ -59,7 +59,7 @@ class Plans:
         return next(fitting, NOBODY)
 
     def __getitem__(self, action: str) -> Plan:
-        """Give the plan of a call that carries nothing; `NOBODY` when no rule matches."""
+        """Return the plan of a call that carries nothing; `NOBODY` when no rule matches."""
         plan = self._by_action.get(action)
         if plan is None:
             plan = self._first(action, None, None)
@@ -83,7 +83,7 @@ class Route:
     _shared: dict[tuple[tuple[int, Plan], ...], Plans] = field(default_factory=dict, compare=False, repr=False)
 
     def plans(self, key: str, tags: frozenset[str], claimant: str = "") -> Plans:
-        """Give the plans for a station; stations with the same plans share them."""
+        """Return the plans for a station; stations with the same plans share them."""
         chosen = tuple(
             (n, rule.plan(key, claimant)) for n, rule in enumerate(self.rules) if rule.concerns(key, tags, claimant)
         )
@@ -95,7 +95,7 @@ class Route:
     def first(
         self, key: str, tags: frozenset[str], claimant: str, action: str, token: Token | None, connector: int | None
     ) -> tuple[int, Plan] | None:
-        """Give the place of the rule that a call of a station meets, and the plan; None when it meets none.
+        """Return the place of the rule that a call of a station meets, and the plan; None if it meets none.
 
         What a call of this action cannot carry does not count.
         """

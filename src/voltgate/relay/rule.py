@@ -50,7 +50,7 @@ class Rule:
     claimed_by: frozenset[str] = frozenset()
 
     def concerns(self, key: str, tags: frozenset[str], claimant: str) -> bool:
-        """Tell whether the rule is for this station at all."""
+        """Return whether the rule is for this station at all."""
         if self.answer == (CLAIMANT,) and not claimant:
             return False
         return (
@@ -60,7 +60,7 @@ class Rule:
         )
 
     def matches(self, action: str) -> bool:
-        """Tell whether the rule is for this action, signed or not."""
+        """Return whether the rule is for this action, signed or not."""
         plain = plain_action(action)
         return not self.actions or any(compile_glob(glob).match(plain) for glob in self.actions)
 
@@ -71,12 +71,12 @@ class Rule:
         return by_token | (WITH_CONNECTOR if self.connectors else frozenset())
 
     def takes(self, token: Token | None, connector: int | None) -> bool:
-        """Tell whether the rule is for what a call carries."""
+        """Return whether the rule is for what a call carries."""
         placed = not self.connectors or connector in self.connectors
         return placed and (self.tokens is None or self.tokens.matches(token))
 
     def plan(self, key: str, claimant: str) -> Plan:
-        """Give the plan for a station."""
+        """Return the plan for a station."""
         answer = (_weighted(key, self.weights),) if self.weights else _filled_in(self.answer, claimant)
         copy = _filled_in(self.copy, claimant)
         return Plan(answer, tuple(name for name in copy if name not in answer[:1]), self.chain)

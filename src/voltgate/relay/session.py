@@ -125,7 +125,7 @@ class Session:
                 copy.tell(call)
 
     def answered(self, leg: Leg, call: Call, respond: Respond, reply: Reply) -> None:
-        """Give the station the answer to a plain call."""
+        """Answer the station with the answer to a plain call."""
         if isinstance(reply, Unanswered):
             self.dispatcher.unanswered(leg, call, respond, reply)
             return

@@ -26,7 +26,7 @@ class Overheard:
 
     `at` is when the call came or was made, in seconds since 1970; `took` the seconds until it was answered. Both
     `reply` and `took` are None for a SEND, `reply` alone for a call that Voltgate left unanswered. `backend` is who
-    asked or answered, None when that was Voltgate itself.
+    asked or answered, None if that was Voltgate itself.
     """
 
     station: str
@@ -68,7 +68,7 @@ class Taps:
             self._by_station[key] = left
 
     def concern(self, key: str) -> bool:
-        """Tell whether anybody listens to a station."""
+        """Return whether anybody listens to a station."""
         return bool(self._everything) or key in self._by_station
 
     def pass_on(self, key: str, overheard: Overheard) -> None:
@@ -130,11 +130,11 @@ class SessionTap:
     # What comes in.
 
     def from_station(self, context: Context, handler: Handler) -> Handler:
-        """Hear the station's calls, each when it is answered."""
+        """Report the station's calls, each when it is answered."""
         return partial(self._incoming, handler)
 
     def from_backend(self, context: Context, handler: Handler) -> Handler:
-        """Hear a backend's calls, each when it is answered."""
+        """Report a backend's calls, each when it is answered."""
         return partial(self._incoming, handler)
 
     def _incoming(self, handler: Handler, call: Call, respond: Respond) -> None:
@@ -159,7 +159,7 @@ class SessionTap:
         return lambda context, handler: partial(self._outgoing, "to_backend", backend, handler)
 
     def to_station(self, context: Context, handler: Handler) -> Handler:
-        """Hear the calls to the station, each when it has answered."""
+        """Report the calls to the station, each when it has answered."""
         return partial(self._outgoing, "to_station", None, handler)
 
     def _outgoing(

@@ -22,12 +22,12 @@ class Spelling:
     strip_zeros: bool = False
 
     def of(self, text: str) -> str:
-        """Give the spelling in which two are compared."""
+        """Return the spelling in which two are compared."""
         text = text if self.case_sensitive else text.casefold()
         return (text.lstrip("0") or "0") if self.strip_zeros and text else text
 
     def all_of(self, text: str) -> Iterator[str]:
-        """Give every spelling in which a token may be listed."""
+        """Yield every spelling in which a token may be listed."""
         yield self.of(text)
         if self.reverse_bytes:
             turned = _reversed(text)
@@ -36,7 +36,7 @@ class Spelling:
 
 
 def _reversed(text: str) -> str | None:
-    """Turn the order of the bytes of a hexadecimal token round; None when it is none."""
+    """Turn the order of the bytes of a hexadecimal token round; None if it is none."""
     if len(text) % 2 or not all(char in "0123456789abcdefABCDEF" for char in text):
         return None
     return "".join(reversed([text[at : at + 2] for at in range(0, len(text), 2)]))
@@ -57,7 +57,7 @@ class Tokens:
     spelling: Spelling = Spelling()
 
     def matches(self, token: Token | None) -> bool:
-        """Tell whether a call with this token (None: without any) is meant."""
+        """Return whether a call with this token (None: without any) is meant."""
         if self.which == "none" or token is None:
             return (self.which == "none") is (token is None)
         if self.kinds and token.kind not in self.kinds:

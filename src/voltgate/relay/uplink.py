@@ -121,7 +121,7 @@ class Uplink:
             self.failures = 0
         self.since = now
         self._leg.went_away(now)
-        if self.state is State.AWAY:  # whoever was told that there is no answer may have ended the session
+        if self.state is State.AWAY:  # those who were told that there is no answer may have ended the session
             self._down(f"closed {code} {reason}".strip(), shared=wire.shared)
 
     def _down(self, reason: str, *, shared: bool) -> None:

@@ -28,7 +28,7 @@ class Receiver(Protocol):
         """Take one whole text message (valid UTF-8); `frame` is what it arrived as if that may be sent on verbatim."""
 
     def lost(self, code: int, reason: str) -> None:
-        """Hear that the connection has ended: exactly once, with the far end's close code (1006: none came)."""
+        """Take note that the connection has ended: exactly once, with the far end's close code (1006: none came)."""
 
     def writable(self, yes: bool) -> None:
-        """Hear that the connection's write buffer ran full (False) or has drained again (True)."""
+        """Take note that the connection's write buffer ran full (False) or has drained again (True)."""

@@ -53,7 +53,7 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:
-    """Give the engine for those who only read: they wait for nobody who writes, and need no transaction."""
+    """Return the engine for those who only read: they wait for nobody who writes, and need no transaction."""
     return engine.execution_options(reading=True)
 
 

@@ -23,7 +23,7 @@ def _config() -> Config:
 
 
 def wanted() -> str:
-    """Give the revision that this version of Voltgate works with."""
+    """Return the revision that this version of Voltgate works with."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None  # noqa: S101 - there is at least one
     return head
@@ -40,7 +40,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 async def current(engine: AsyncEngine) -> str | None:
-    """Give the revision of a database; None when it is empty. Raises SQLAlchemyError and OSError."""
+    """Return the revision of a database; None if it is empty. Raises SQLAlchemyError and OSError."""
     async with reading(engine).connect() as connection:
         return await connection.run_sync(_current)
 
@@ -52,13 +52,13 @@ async def upgrade(engine: AsyncEngine) -> None:
 
 
 def is_known(revision: str | None) -> bool:
-    """Tell whether there is a way from a revision (None: an empty database) to the wanted one."""
+    """Return whether there is a way from a revision (None: an empty database) to the wanted one."""
     scripts = ScriptDirectory.from_config(_config()).walk_revisions()
     return revision is None or revision in {script.revision for script in scripts}
 
 
 async def objection(engine: AsyncEngine) -> str | None:
-    """Say why this version of Voltgate cannot work with a database as it is; None when it can."""
+    """Return why this version of Voltgate cannot work with a database as it is; None if it can."""
     found, needed = await current(engine), wanted()
     if found == needed:
         return None

@@ -38,19 +38,19 @@ def application(
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:
-        """Say that the process lives and its loop turns."""
+        """Report that the process lives and its loop turns."""
         return {"status": "ok", "version": version}
 
     @app.get("/readyz", responses={503: {"description": "No stations can come in."}})
     async def ready(response: Response) -> dict[str, Any]:
-        """Say whether stations can come in: 503 while starting and while shutting down."""
+        """Report whether stations can come in: 503 while starting and while shutting down."""
         parts = readiness()
         response.status_code = 200 if parts["ready"] else 503
         return parts
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
-        """Give the metrics in Prometheus' text form."""
+        """Return the metrics in Prometheus' text form."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     if access is not None:

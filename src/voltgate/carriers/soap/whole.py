@@ -80,7 +80,7 @@ class WholeCall(CarriedCall):
         self._payload = payload or None
 
     def forwarded(self, to: str, sender: str) -> bytes | None:
-        """Return the envelope as it goes on to an address; None when it has to be written anew.
+        """Return the envelope as it goes on to an address; None if it has to be written anew.
 
         What could not be read, and so not be judged, goes on to nobody: there is nothing to write anew.
         """

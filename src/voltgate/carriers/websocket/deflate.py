@@ -48,7 +48,7 @@ def inflate(message: bytes, limit: int) -> bytes:
 def accept(offers: Iterable[str]) -> tuple[Deflate, str] | None:
     """Choose from what a client offers (values of Sec-WebSocket-Extensions): the agreement and the answering header.
 
-    None when nothing suits: an unknown or repeated parameter, or a window that zlib cannot keep to (8 bits).
+    None if nothing suits: an unknown or repeated parameter, or a window that zlib cannot keep to (8 bits).
     """
     for name, parameters in _extensions(offers):
         agreed = _accept(parameters) if name == "permessage-deflate" else None
@@ -68,7 +68,7 @@ def _accept(parameters: dict[str, str | None]) -> tuple[Deflate, str] | None:
 
 
 def confirm(answers: Iterable[str]) -> Deflate | None:
-    """Read a server's answer to `OFFER`. Raise ValueError for what we did not offer; None when it declined."""
+    """Read a server's answer to `OFFER`. Raise ValueError for what we did not offer; None if it declined."""
     extensions = list(_extensions(answers))
     if not extensions:
         return None

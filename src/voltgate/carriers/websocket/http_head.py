@@ -162,7 +162,7 @@ def accept_key(key: str) -> str:
 def identity_of(target: str, prefix: str = "", lenient: bool = True) -> str | None:
     """Read the station's identity: the last segment of the path below the prefix, percent-decoded once.
 
-    None when there is none, when its escapes or its UTF-8 are invalid, when it holds control characters, and for "."
+    None if there is none, when its escapes or its UTF-8 are invalid, when it holds control characters, and for "."
     and "..". The query never matters. `lenient` forgives doubled slashes and slashes at the end. OCPP-J 1.6 section
     3.1.1; OCPP 2.1 Part 4 section 3.1.1.
     """
@@ -183,7 +183,7 @@ def _path(target: str) -> str:
 
 
 def _below(path: str, prefix: str, lenient: bool) -> list[str] | None:
-    """Return the segments below the prefix; None when the path lies elsewhere."""
+    """Return the segments below the prefix; None if the path lies elsewhere."""
     segments, above = path.split("/")[1:], [part for part in prefix.split("/") if part]
     if lenient:
         segments = [segment for segment in segments if segment]

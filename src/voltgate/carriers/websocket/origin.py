@@ -51,7 +51,7 @@ def plain(address: str) -> str:
 
 
 def station_address(hop: str, request: Request, networks: Sequence[Network]) -> str:
-    """Find the station's IP: `hop` unless that is trusted; then the rightmost address of X-Forwarded-For that is not.
+    """Return the station's IP: `hop` unless that is trusted; then the rightmost address of X-Forwarded-For that is not.
 
     X-Real-IP counts when there is no X-Forwarded-For. What cannot be read ends the search at the hop before.
     """
@@ -77,7 +77,7 @@ def forwarded_for(peer: str, hop: str, request: Request, networks: Sequence[Netw
 
 
 async def read_proxy_header(sock: socket.socket) -> str | None:
-    """Read a PROXY header off a new connection, and not one byte more: the source's IP; None when it names none.
+    """Read a PROXY header off a new connection, and not one byte more: the source's IP; None if it names none.
 
     Raises Misproxied and OSError. The caller sets the deadline.
     """

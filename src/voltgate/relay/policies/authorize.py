@@ -31,7 +31,7 @@ def authorize(context: Context, call: Call, respond: Respond) -> None:
 def _authorized(
     context: Context, plan: Plan, token: Token, call: Call, respond: Respond, backend: str, reply: Reply
 ) -> None:
-    """Give the station the last answer of a chain; who accepted the token is expected to own the session."""
+    """Answer the station with the last answer of a chain; who accepted the token is expected to own the session."""
     if status_of(reply) == "Accepted":
         context.ledger.invite(backend, token)
     context.settle(backend, call, respond, reply)

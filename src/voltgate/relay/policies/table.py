@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.refusals import refusal
-from voltgate.relay.policies import authorize, by_number, commands, offline, transactions_2x, transactions_16
+from voltgate.relay.policies import authorize, by_number, commands, offline, permits, transactions_2x, transactions_16
 from voltgate.relay.policy import Policies, Policy
 
 _BOTH: dict[str, Policy] = {
@@ -35,7 +35,7 @@ def _policies(by_action: dict[str, Policy]) -> Policies:
         offline.reconsider,
         commands.command,
         refusal,
-        commands.permits,
+        permits.permits,
     )
 
 

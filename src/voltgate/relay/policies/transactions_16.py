@@ -59,7 +59,7 @@ def _ask(context: Context, tx: Transaction, call: Call, respond: Respond) -> Non
 
 
 def _started(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
-    """Give the station the number of its transaction."""
+    """Answer the station with the number of its transaction."""
     theirs = integer(reply.fields.get("transactionId")) if isinstance(reply, Result) else None
     if theirs is None or not isinstance(reply, Result):
         respond(reply)

@@ -1,0 +1,179 @@
+"""Permits: what a backend may ask of a station, and what it must leave to another one.
+
+Source: OCPP 1.6 sections 5.2, 5.14 and 5.18; 2.x Part 2 B12, F05 and G03 (what ends a transaction).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields
+from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Unanswered
+from voltgate.ocpp.refusals import refusal
+from voltgate.relay.backend import Backend
+from voltgate.relay.context import Context
+from voltgate.relay.events import CommandRefused
+from voltgate.relay.ledger import Transaction
+from voltgate.relay.numbering import named_transaction, objection, transaction_of
+from voltgate.relay.permit import Absorb, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
+from voltgate.relay.policy import Wrap
+
+_MOST_PRIVATE, _LONGEST = 100, 1000
+"""Keys that are kept private for one backend at one station, and characters of a key or a value."""
+
+_BOOT = Call("", "BootNotification", b"{}")
+"""Those who answer it admit the station, and may know of transactions from before Voltgate."""
+
+
+@dataclass(slots=True)
+class _Asking:
+    """A backend's call on its way, and what the audit trail will say of it."""
+
+    backend: Backend
+    call: Call
+    why: str = ""
+    outcome: str = "passed"
+
+
+def permits(permit: Permit) -> Wrap:
+    """Return the wrap that lets a backend's calls through as far as `permit` goes, and keeps the audit trail."""
+
+    def wrap(context: Context, handler: Handler) -> Handler:
+        return partial(_judge, context, permit, handler)
+
+    return wrap
+
+
+def _judge(context: Context, permit: Permit, handler: Handler, call: Call, respond: Respond) -> None:
+    backend = call.asker
+    assert isinstance(backend, Backend)  # noqa: S101 - turns stamp a backend's calls with it
+    match permit.judge(context.version, call):
+        case Refuse(reply=reply, why=why):
+            _refuse(context, _Asking(backend, call, why), respond, reply)
+        case Absorb(reply=reply, keys=keys):
+            _keep_private(context, backend.name, keys)
+            context.ledger.audit(backend.name, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
+            respond(reply)
+        case Part(call=part, merge=merge, keys=keys, why=why):
+            _keep_private(context, backend.name, keys)
+            _pass(context, permit, handler, _Asking(backend, part, why), lambda reply: respond(merge(reply)))
+        case _:
+            _pass(context, permit, handler, _Asking(backend, call), respond)
+
+
+def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> None:
+    """Remember what a backend believes that it has set."""
+    private = dict(context.ledger.fact(f"private:{backend}") or {})
+    for key, value in keys.items():
+        private.pop(key, None)
+        private[key[:_LONGEST]] = value[:_LONGEST]
+    context.ledger.note(f"private:{backend}", dict(list(private.items())[-_MOST_PRIVATE:]))
+
+
+def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
+    backend, call = asking.backend, asking.call
+    context.ledger.audit(backend.name, call, "refused", reply, asking.why)
+    backend.refuse(call.action)
+    context.emit(CommandRefused(context.station, backend.name, call.action[:100], asking.why))
+    respond(reply)
+
+
+def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, respond: Respond) -> None:
+    """Hand on a call that the permit allows, unless it touches what is another backend's: now, or when it is sent."""
+    call = asking.call
+    why = _objection(context, permit, asking)
+    if why is not None:
+        asking.why = why
+        _refuse(context, asking, respond, refusal(context.version, call))
+        return
+    if call.kind == SEND:
+        handler(call, respond)
+        return
+    call.objection = partial(_object_now, context, permit, asking)
+    handler(call, partial(_replied, context, asking, respond))
+
+
+def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | None:
+    """Look again at a call that has waited for its turn: what runs at the station may be another's by now."""
+    why = _objection(context, permit, asking)
+    if why is None:
+        return None
+    asking.why, asking.outcome = why, "refused"
+    return refusal(context.version, asking.call)
+
+
+def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
+    """Write down what the station answered, and pass the answer on with what the backend believes to have set."""
+    if asking.outcome == "refused":
+        _refuse(context, asking, respond, reply)
+        return
+    private = context.ledger.fact(f"private:{asking.backend.name}")
+    if private:
+        reply = overlay(context.version, asking.call, reply, private)
+    outcome = "undelivered" if isinstance(reply, Unanswered) else asking.outcome
+    context.ledger.audit(asking.backend.name, asking.call, outcome, reply, asking.why)
+    respond(reply)
+
+
+# What touches another backend.
+
+
+def _objection(context: Context, permit: Permit, asking: _Asking) -> str | None:
+    """Return why a command must not pass although the backend may ask such things; None if it may."""
+    call, name = asking.call, asking.backend.name
+    fault = profile_fault(context.version, call)
+    if fault is None and not context.single:
+        fault = _touches_another(context, permit, name, call)
+    return fault or objection(context.ledger, name, call, single=context.single)
+
+
+def _touches_another(context: Context, permit: Permit, name: str, call: Call) -> str | None:
+    if is_ambiguous(call):
+        return "a name stands twice in it"
+    if permit.stop == "any":
+        return None
+    others = [tx for tx in context.ledger.running.values() if tx.owner != name]
+    if any(_would_end(context, call, tx) for tx in others):
+        return "a transaction of another backend would end"
+    return _of_another(context, name, call) or _limits(context, name, permit, call)
+
+
+def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
+    """Return whether a command may end a transaction that runs."""
+    fields = plain_fields(call)
+    match plain_action(call.action):
+        case "Reset":
+            ends = fields.get("type") != "OnIdle"
+        case "UnlockConnector":
+            ends = True
+        case "ChangeAvailability":
+            ends = "Inoperative" in (fields.get("type"), fields.get("operationalStatus"))
+        case _:
+            return False
+    connector = connector_of(context.version, call)
+    return ends and (not connector or tx.connector in (None, connector))
+
+
+def _of_another(context: Context, name: str, call: Call) -> str | None:
+    """Return whose transaction a command names, if it is not the backend's own."""
+    named = named_transaction(call)
+    if named is None:
+        return None
+    tx = transaction_of(context.ledger, name, named)
+    if tx is None:
+        return None if name in context.plan(_BOOT).answer else "this backend has no such transaction"
+    return None if tx.owner == name else "the transaction belongs to another backend"
+
+
+def _limits(context: Context, name: str, permit: Permit, call: Call) -> str | None:
+    """Leave the limits at a connector to the owner of its transaction, else to those who may set limits."""
+    limit = concerns_limit(context.version, call)
+    if limit is None or permit.limit or limit.transaction is not None:
+        return None
+    tx = context.ledger.on(limit.connector) if limit.connector else None
+    if tx is not None and tx.owner == name:
+        return None
+    return "only the owner of the transaction, or a backend whose permit allows limit, sets limits here"
