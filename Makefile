@@ -3,8 +3,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PART ?= relay ocpp
 
-.PHONY: run test lint bench chaos lock clean
+.PHONY: run test quick lint bench chaos lock clean
 
 run: .venv/run
 	@$(BIN)/voltgate demo
@@ -15,6 +16,12 @@ test: .venv/dev lint
 	$(BIN)/coverage run -m pytest -q -n 0 tests/ocpp tests/relay
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/python -m pytest -n auto --ignore tests/ocpp --ignore tests/relay
+
+# What a change of one part needs: make quick PART=web, or PART="relay ocpp" for several folders of tests/.
+quick: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n auto tests/test_imports.py $(addprefix tests/,$(PART))
 
 lint: .venv/dev
 	$(BIN)/ruff check .
