@@ -14,7 +14,7 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import GONE, integer, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger, Transaction
-from voltgate.relay.numbers import numbers_in
+from voltgate.relay.numbers import CALLER, numbers_in
 
 Path: TypeAlias = tuple[str, ...]
 Changes: TypeAlias = dict[Path, object]
@@ -103,6 +103,8 @@ def _minted(ledger: Ledger, backend: str, call: Call) -> Changes:
         found = ledger.numbers.inward(kind, number)
         if found is not None:
             owner, theirs = found
+            if owner.startswith(CALLER) and ledger.numbers.known(kind, backend, number) is None:
+                continue  # it means nothing else to this backend, and a report without it is no report
             if owner != backend:
                 changes[path] = GONE
             elif theirs != number:

@@ -11,6 +11,8 @@ from voltgate.relay.records import NumberRecord, Store
 
 LARGEST = 2**31 - 1
 """What a station takes for a number: positive, 31 bits."""
+CALLER = "api:"
+"""What the names of callers of the API begin with: they mint numbers as backends do, and no backend has such a name."""
 MOST = 512
 """Numbers that are remembered of one station; of more, the oldest is forgotten."""
 

@@ -12,6 +12,7 @@ import msgspec
 from voltgate.ocpp.actions import SIGNED, from_backends, plain_action
 from voltgate.ocpp.messages import Call, Reason, Reply, Result, Unanswered
 from voltgate.ocpp.schemas import check
+from voltgate.relay.numbers import CALLER
 from voltgate.relay.session import Session
 from voltgate.web.models import CallAnswered, CallAsked, CallError
 from voltgate.web.problems import Problem
@@ -32,7 +33,7 @@ class Asker:
     @property
     def name(self) -> str:
         """How the audit trail and the numbers name the caller; no backend has such a name."""
-        return f"api:{self.caller}"
+        return CALLER + self.caller
 
 
 async def call(session: Session, asker: Asker, asked: CallAsked) -> CallAnswered:

@@ -321,7 +321,7 @@ def calls(stage: Stage, action: str, fields: dict[str, Any]) -> list[Any]:
 
 
 def test_a_caller_of_the_api_has_numbers_of_its_own() -> None:
-    """A reservation of the API under a number that a backend uses gets another, and a report goes to no backend."""
+    """A reservation of the API under a number that a backend uses gets another; a report is no other backend's."""
     stage = Stage(one("a", copy=("b",)), version="ocpp2.0.1", backends=BOTH)
     stage.up("a", "b")
     reservation = {"id": 7, "expiryDateTime": "t", "idToken": {"idToken": "1", "type": "Central"}}
@@ -331,7 +331,12 @@ def test_a_caller_of_the_api_has_numbers_of_its_own() -> None:
     assert calls(stage, "CancelReservation", {"reservationId": 7}) == ["CancelReservation", {"reservationId": ours}]
     assert calls(stage, "GetBaseReport", {"requestId": 3, "reportBase": "FullInventory"})[1]["requestId"] == 3
     stage.station.sends(2, "n", "NotifyReport", {"requestId": 3, "seqNo": 0, "generatedAt": "t"})
-    stage["a"].gets([2, "n", "NotifyReport", {"seqNo": 0, "generatedAt": "t"}])
+    stage["a"].gets([2, "n", "NotifyReport", {"requestId": 3, "seqNo": 0, "generatedAt": "t"}])
+    stage["a"].sends(3, "n", {})
+    stage.station.take()
+    assert asks(stage, "a", "GetBaseReport", {"requestId": 3, "reportBase": "FullInventory"})[1]["requestId"] != 3
+    stage.station.sends(2, "m", "NotifyReport", {"requestId": 3, "seqNo": 1, "generatedAt": "t"})
+    stage["a"].gets([2, "m", "NotifyReport", {"seqNo": 1, "generatedAt": "t"}])
 
 
 def test_a_caller_of_the_api_is_left_alone_with_one_backend() -> None:
