@@ -72,7 +72,6 @@ POLICIES = frozenset(
         "numbering",
         "policy",
         "written",
-        "backend",
     }
 )
 """What policies may know of the relay, besides each other. They are known to the session only."""
@@ -342,3 +341,22 @@ def test_a_right_arrow_is_let_be(tmp_path: Path, path: str, line: str) -> None:
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text(line)
     assert wrong(tmp_path) == []
+
+
+CORE = (
+    "ocpp/messages",
+    "ocpp/turns",
+    *(f"relay/{name}" for name in "wire context session dispatcher leg route".split()),
+)
+"""What is read to understand the relay."""
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def test_what_must_be_read_is_short() -> None:
+    """The reading core has 2,000 lines at most, each policy 200, and no file more than 450."""
+    assert sum(_lines(SOURCE / f"{name}.py") for name in CORE) <= 2000
+    assert [path.name for path in (SOURCE / "relay/policies").glob("*.py") if _lines(path) > 200] == []
+    assert [path.name for path in SOURCE.rglob("*.py") if _lines(path) > 450] == []

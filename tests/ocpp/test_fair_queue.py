@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from voltgate.ocpp.fair_queue import FairQueue, size
+from voltgate.ocpp.fair_queue import FairQueue
 from voltgate.ocpp.messages import Call
 
 
@@ -89,8 +89,8 @@ def test_what_does_not_fit_leaves_nothing_behind() -> None:
 
 def test_the_size_of_a_call() -> None:
     """A call counts with the message that it came as; one that never was a message, with its payload."""
-    assert size(kept("1", payload=b"{}", text=b'[2,"1","Reset",{}]').call) == 18
-    assert size(kept("1", payload=b'{"a":1}').call) == 7
+    assert kept("1", payload=b"{}", text=b'[2,"1","Reset",{}]').call.size == 18
+    assert kept("1", payload=b'{"a":1}').call.size == 7
 
 
 def test_some_can_be_taken_out() -> None:

@@ -149,8 +149,6 @@ def test_receivers_that_fail() -> None:
             raise RuntimeError(self.name)
 
     connection = SharedConnection("bus", lambda event: None)
-    with pytest.raises(ValueError, match="down"):
-        connection.attach("a", Failing("a"))
     connection.up()
     connection.up()
     for name in "ab":
@@ -178,3 +176,17 @@ def test_what_a_station_speaks_itself() -> None:
     """A station whose session speaks otherwise than itself is told apart by its carrier."""
     assert DialContext("CP-1").speaks == ""
     assert DialContext("CP-1", native=OfItsOwn()).speaks == "ocpp1.5"
+
+
+def test_a_connection_that_is_lost_while_a_wire_is_dialled() -> None:
+    """A wire that was dialled before the connection was lost, and is started after, hears of it at once."""
+    stage = Stage(one("bus"))
+    broker = Broker(stage)
+    broker.connection.up()
+    (leg,) = stage["bus"].dials
+    line = SharedLine(stage, broker.connection)
+    broker.connection.down("the broker stops", None)
+    leg.opened(line)
+    assert stage.session.legs["bus"].state.value == "away"
+    assert stage.station.closed is None
+    assert len(broker.connection) == 0

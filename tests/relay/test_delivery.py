@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.relay.stage import Stage, one
+from voltgate.ocpp.messages import Call
 from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.events import GivenUp
 from voltgate.relay.records import OwedRecord
@@ -277,3 +278,20 @@ def test_a_backend_that_is_owed_is_dialled_although_no_rule_names_it() -> None:
     stage.up("b")
     takes(stage, "MeterValues")
     assert "b" not in stage.session.legs
+
+
+def test_what_waits_behind_what_is_owed_is_bounded() -> None:
+    """Live messages that wait until their owner has caught up are bounded; beyond, the station keeps them."""
+    stage = Stage(one("a"), version="ocpp2.0.1", backends={"a": {"deliver": "always", "waiting": 3}})
+    stage.up("a")
+    tx = stage.session.ledger.begin("a", ())
+    tx.id = "T1"
+    stage.session.dispatcher.owe("a", Call("o", "TransactionEvent", b"{}"), tx)
+    for n in range(3):
+        fields = {"eventType": "Updated", "seqNo": n, "transactionInfo": {"transactionId": "T1"}}
+        stage.station.sends(2, f"e{n}", "TransactionEvent", fields)
+    stage["a"].gets([2, "o", "TransactionEvent", {}])
+    assert stage.session.legs["a"].waiting_calls == 3
+    assert stage.station.closed is None
+    stage.station.sends(2, "e3", "TransactionEvent", {**fields, "seqNo": 3})
+    assert stage.station.closed == (1013, "Nobody took TransactionEvent: keep it and come again")

@@ -565,3 +565,21 @@ def test_a_station_is_let_go_when_the_backend_that_it_moves_to_cannot_keep_all()
     assert line.closed == (1000, "The station has gone")
     line.gets()
     assert stage["b"].backend.up == 0
+
+
+def test_a_station_that_repeats_itself_without_end_is_let_go() -> None:
+    """Of one start that comes again and again while its owner is silent sixteen wait; then the station is let go."""
+    stage = Stage(one("a"))
+    stage.up("a")
+    start = {"connectorId": 1, "idTag": "04", "meterStart": 0, "timestamp": "t"}
+    for n in range(16):
+        stage.station.sends(2, f"s{n}", "StartTransaction", start)
+    stage["a"].gets([2, "s0", "StartTransaction", start])
+    assert stage.station.closed is None
+    stage["a"].sends(3, "s0", {"transactionId": 5})
+    assert [(kind, message_id) for kind, message_id, _ in stage.station.take()] == [(3, f"s{n}") for n in range(16)]
+    again = start | {"timestamp": "u"}
+    for n in range(17):
+        stage.station.sends(2, f"t{n}", "StartTransaction", again)
+    reason = "StartTransaction was repeated too often: keep it and come again"
+    assert stage.station.closed == (1013, reason)

@@ -20,11 +20,6 @@ class Entry(Protocol):
 E = TypeVar("E", bound=Entry)
 
 
-def size(call: Call) -> int:
-    """Return the bytes of a call that count against a bound."""
-    return len(call.text or b"") or len(bytes(call.payload))
-
-
 class FairQueue(Generic[E]):
     """Calls that wait, in order for each asker; the askers take turns.
 
@@ -41,7 +36,7 @@ class FairQueue(Generic[E]):
 
     def add(self, entry: E) -> bool:
         """Append an entry to those of its asker; return False, and do nothing, if a bound is reached."""
-        asker, bytes_ = entry.call.asker, size(entry.call)
+        asker, bytes_ = entry.call.asker, entry.call.size
         mine = self._by_asker.get(asker)
         if (mine is not None and len(mine) >= self._most) or self._bytes + bytes_ > self._most_bytes:
             return False
@@ -58,7 +53,7 @@ class FairQueue(Generic[E]):
         entry = mine.popleft()
         if mine:
             self._by_asker[asker] = mine
-        self._bytes -= size(entry.call)
+        self._bytes -= entry.call.size
         return entry
 
     def take(self, chosen: Callable[[E], bool]) -> list[E]:
@@ -71,7 +66,7 @@ class FairQueue(Generic[E]):
                 (taken if chosen(entry) else kept).append(entry)
             if kept:
                 self._by_asker[asker] = kept
-        self._bytes -= sum(size(entry.call) for entry in taken)
+        self._bytes -= sum(entry.call.size for entry in taken)
         return taken
 
     def __iter__(self) -> Iterator[E]:

@@ -81,6 +81,11 @@ class Call:
             self._fields = _fields(self.payload)
         return self._fields
 
+    @property
+    def size(self) -> int:
+        """The bytes that it is held in, which count against the bounds of queues."""
+        return len(self.text or b"") or len(bytes(self.payload))
+
     def with_payload(self, payload: bytes | msgspec.Raw) -> Call:
         """Return the same call, of the same asker and with the same deadline, with another payload."""
         call = Call(self.id, self.action, payload, None, self.kind)

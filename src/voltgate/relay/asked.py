@@ -9,6 +9,9 @@ from voltgate.relay.context import Context, Finish
 from voltgate.relay.ledger import Transaction
 from voltgate.relay.plan import Plan
 
+_MOST_REPEATS = 16
+"""How often a station may say the same again while it waits for the answer."""
+
 
 @dataclass(slots=True, eq=False)
 class Asked:
@@ -29,11 +32,22 @@ class Asked:
     plain: bool = False
     question: bool = False
 
-    def join(self, again: Asked) -> None:
-        """Let a station that says the same again wait for the same answer; one that came anew waits alone."""
-        self.respond = _Both(self.respond, again.respond) if again.context is self.context else again.respond
+    def join(self, again: Asked) -> bool:
+        """Let a station that says the same again wait for the same answer; return False if it has too often.
+
+        On a new connection of the station only the last one waits.
+        """
+        if again.context is not self.context:
+            self.respond = again.respond
+        elif isinstance(self.respond, Repeated):
+            if len(self.respond.responds) >= _MOST_REPEATS:
+                return False
+            self.respond.responds.append(again.respond)
+        else:
+            self.respond = Repeated([self.respond, again.respond])
         self.context = again.context
         self.write = self.write or again.write
+        return True
 
     @property
     def content(self) -> tuple[str, bytes]:
@@ -47,12 +61,12 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Both:
-    """The respond of a station that asked twice."""
+class Repeated:
+    """The respond of a station that said the same several times."""
 
-    first: Respond
-    second: Respond
+    responds: list[Respond]
 
     def __call__(self, reply: Reply) -> None:
-        self.first(reply)
-        self.second(reply)
+        """Answer each time."""
+        for respond in self.responds:
+            respond(reply)

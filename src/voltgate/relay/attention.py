@@ -6,17 +6,14 @@ from functools import lru_cache
 
 from voltgate.ocpp.actions import SIGNED
 
-_FREQUENT = frozenset({"MeterValues", "StatusNotification"})
-"""What stations say all the time, also while nothing runs."""
-
 
 @lru_cache(maxsize=256)
 def looked_at(
-    own: tuple[str, ...], depends: frozenset[str], owed: frozenset[frozenset[str]]
+    own: tuple[str, ...], frequent: frozenset[str], depends: frozenset[str], owed: frozenset[frozenset[str]]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Put sets of actions together, signed ones too; stations of one route share the result."""
     always = depends.union(*owed)
-    now_and_then = _FREQUENT - always
+    now_and_then = frequent - always
     always = always.union(own) - now_and_then
     return (
         always | {action + SIGNED for action in always},

@@ -114,10 +114,11 @@ class SharedConnection:
         return len(self._receivers)
 
     def attach(self, wire: Hashable, receiver: Receiver) -> None:
-        """Have `receiver` told when the connection is lost. Raise ValueError while there is no connection."""
-        if not self.is_up:
-            raise ValueError("no wire is opened on a connection that is down")
-        self._receivers[wire] = receiver
+        """Have `receiver` told when the connection is lost: at once, if that was while its wire was dialled."""
+        if self.is_up:
+            self._receivers[wire] = receiver
+        else:
+            receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
 
     def detach(self, wire: Hashable) -> None:
         """Forget the receiver of a wire that was closed."""

@@ -166,14 +166,25 @@ class Delivery:
         """Send a message when those before it are done."""
         courier = self._courier
         item.late = not courier.up or item.late
-        if item.record is None and item.asked is None and len(self._queue) >= courier.backend.settings.waiting:
-            courier.told(Unanswered(Reason.OVERLOADED, "Too many copies wait for this backend"))
+        if item.record is None and not self._has_room(item):
+            courier.answered(item, Unanswered(Reason.OVERLOADED, "Too many calls wait behind others"))
             return
         self._queue.append(item)
         if item.asked is not None:
             courier.host.ports.wheel.at(item.call.deadline, self._expire)
         self._bound()
         self.pump(courier.host.ports.clock())
+
+    @property
+    def waiting(self) -> int:
+        """The number of messages that wait and are not owed."""
+        return sum(item.record is None for item in self._queue)
+
+    def _has_room(self, item: Item) -> bool:
+        """Return whether what is only told or asked may wait: what is owed has a bound of its own."""
+        settings = self._courier.backend.settings
+        waiting = [each.call.size for each in self._queue if each.record is None]
+        return len(waiting) < settings.waiting and sum(waiting) + item.call.size <= settings.waiting_bytes
 
     def _bound(self) -> None:
         """Give up the oldest of what is owed when it is too much."""

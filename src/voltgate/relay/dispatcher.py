@@ -18,9 +18,10 @@ from voltgate.relay.asked import Asked
 from voltgate.relay.attention import looked_at
 from voltgate.relay.context import Chosen, Finish, Start
 from voltgate.relay.delivery import Item, owed_item
-from voltgate.relay.events import Event, GivenUp
+from voltgate.relay.events import CommandRefused, Event, GivenUp
 from voltgate.relay.ledger import Ledger, Transaction, digest
 from voltgate.relay.leg import BOOT, Leg
+from voltgate.relay.numbers import asker_of
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
 from voltgate.relay.route import Plans
@@ -160,15 +161,18 @@ class Dispatcher:
             call.at = self.now()
             call.deadline = call.at + self._host.settings.station_patience
         if write:
-            self.when_written(getattr(call.asker, "name", None), partial(self._command, call, respond))
+            self.when_written(asker_of(call), partial(self._command, call, respond))
         else:
             self._host.to_station(call, respond)
 
     def _command(self, call: Call, respond: Respond, written: bool) -> None:
-        if written:
+        instead = None if written else self.policies.refusal(self.version, call)
+        if written and call.objection is not None:
+            instead = call.objection()  # what runs at the station may be another's by now
+        if instead is None:
             self._host.to_station(call, respond)
         else:
-            respond(self.policies.refusal(self.version, call))
+            respond(instead)
 
     def when_written(self, backend: str | None, then: Callable[[bool], None]) -> None:
         """Call `then` once all that was entered is on disk (False: it cannot be); that backend's calls wait for it."""
@@ -180,7 +184,9 @@ class Dispatcher:
         self.ledger.store.after(partial(_let_pass, leg, then))
 
     def emit(self, event: Event) -> None:
-        """Report an event."""
+        """Report an event; a command that was refused is counted for its backend."""
+        if isinstance(event, CommandRefused) and event.backend in self.legs:
+            self.legs[event.backend].backend.refuse(event.action)
         self._host.ports.listen(event)
 
     def now(self) -> float:
@@ -206,7 +212,8 @@ class Dispatcher:
 
         The former are those of policies, those that rules look into, and those that are owed.
         """
-        return looked_at(tuple(self.policies.by_action), self.plans.depends, frozenset(owed))
+        policies = self.policies
+        return looked_at(tuple(policies.by_action), policies.frequent, self.plans.depends, frozenset(owed))
 
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
@@ -248,7 +255,8 @@ class Dispatcher:
             return
         before = leg.remember(asked)
         if before is not None:
-            before.join(asked)
+            if not before.join(asked):
+                self.close(TRY_AGAIN, f"{asked.call.action} was repeated too often: keep it and come again")
         elif not leg.delivers(asked):
             leg.ask(asked)
         elif leg.backend.settings.stood_in is not None:

@@ -6,8 +6,8 @@ from collections import deque
 
 from voltgate.ocpp.messages import Call, Handler, Reason, Respond, Unanswered
 
-_MOST = 64
-"""Calls of a backend that wait for the disk."""
+_MOST, _MOST_BYTES = 64, 1 << 20
+"""Calls of a backend that wait for the disk, and the bytes of all of them: one large call waits alone."""
 
 
 class HeldBack:
@@ -33,7 +33,8 @@ class HeldBack:
 
     def add(self, call: Call, respond: Respond) -> None:
         """Keep a call, behind those before it."""
-        if len(self._calls) < _MOST:
+        waiting = sum(each.size for each, _ in self._calls)
+        if not self._calls or (len(self._calls) < _MOST and waiting + call.size <= _MOST_BYTES):
             self._calls.append((call, respond))
         else:
             respond(Unanswered(Reason.OVERLOADED, "Too many calls wait for the disk"))

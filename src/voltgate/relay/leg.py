@@ -85,7 +85,8 @@ class Leg:
     @property
     def waiting_calls(self) -> int:
         """The number of calls that wait for the link, or for their turn."""
-        return self.turns.waiting_calls + (0 if self._waiting is None else len(self._waiting))
+        delivered = 0 if self._delivery is None else self._delivery.waiting
+        return self.turns.waiting_calls + delivered + (0 if self._waiting is None else len(self._waiting))
 
     @property
     def busy(self) -> bool:
@@ -377,6 +378,8 @@ class Leg:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.end(reason)
+        if self._delivery is not None:
+            self._delivery.down()
 
     # What is delivered goes by these.
 

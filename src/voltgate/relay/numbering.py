@@ -103,7 +103,7 @@ def _minted(ledger: Ledger, backend: str, call: Call) -> Changes:
         found = ledger.numbers.inward(kind, number)
         if found is not None:
             owner, theirs = found
-            if owner.startswith(CALLER) and ledger.numbers.known(kind, backend, number) is None:
+            if owner == CALLER and ledger.numbers.known(kind, backend, number) is None:
                 continue  # it means nothing else to this backend, and a report without it is no report
             if owner != backend:
                 changes[path] = GONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from voltgate.ocpp.actions import SIGNED
@@ -12,9 +13,14 @@ from voltgate.relay.records import NumberRecord, Store
 LARGEST = 2**31 - 1
 """What a station takes for a number: positive, 31 bits."""
 CALLER = "api:"
-"""What the names of callers of the API begin with: they mint numbers as backends do, and no backend has such a name."""
+"""Who mints the numbers of the API's callers, and what their names begin with: no backend has such a name."""
 MOST = 512
-"""Numbers that are remembered of one station; of more, the oldest is forgotten."""
+"""Numbers that are remembered of one station; of more, the oldest of the backend that has most is forgotten."""
+
+
+def asker_of(call: Call) -> str:
+    """Return the name of the backend or of the caller of the API that made a call; "" for a call of our own."""
+    return str(getattr(call.asker, "name", ""))
 
 
 def mint(used: Callable[[int], bool], draw: Callable[[], float]) -> int:
@@ -59,11 +65,17 @@ class Numbers:
         if (kind, theirs) in self._ours:
             number = mint(lambda each: (kind, each) in self._ours, self._draw)
         if len(self._ours) >= MOST:
-            self.forget(next(iter(self._ours.values())))
+            self.forget(self._oldest_of_most())
         record = NumberRecord(self._station, kind, number, backend, theirs, self._wall())
         self._enter(record)
         self._store.put(record)
         return number, True
+
+    def _oldest_of_most(self) -> NumberRecord:
+        """Return the oldest number of the backend that has most: what one mints pushes no other's out."""
+        owners = Counter(record.backend for record in self._ours.values())
+        ((owner, _),) = owners.most_common(1)
+        return next(record for record in self._ours.values() if record.backend == owner)
 
     def keeps(self, kind: str, backend: str, theirs: int) -> bool:
         """Return whether the station knows a backend's number, or will know it, as the backend does."""

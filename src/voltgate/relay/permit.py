@@ -97,7 +97,7 @@ class Permit:
         action = plain_action(call.action)
         if _listed(self.not_supported, action):
             return Refuse(refusal(version, call, "not supported"), f"permit {self.name}: {action} is not supported")
-        if _opens_doors(action) and is_ambiguous(call):
+        if _concerns_settings(action) and is_ambiguous(call):
             return Refuse(refusal(version, call), f"a name stands twice in this {action}")
         if action in ("ChangeConfiguration", "SetVariables") and (self.keys_pass or self.keys_absorb):
             return self._judge_keys(version, call, _listed(self.allow, action) and not _listed(self.refuse, action))
@@ -192,8 +192,7 @@ def _own_results(items: list[Any], fates: list[_Fate]) -> dict[str, Any]:
 def _part(call: Call, items: list[Any], fates: list[_Fate], kept: Mapping[str, str], why: str) -> Part:
     """Ask the station for the items that pass, and answer the others beside."""
     passing = [item for item, fate in zip(items, fates, strict=True) if fate == "pass"]
-    part = Call(call.id, call.action, with_fields(call.payload, {("setVariableData",): passing}))
-    part.at, part.deadline, part.asker = call.at, call.deadline, call.asker
+    part = call.with_payload(with_fields(call.payload, {("setVariableData",): passing}))
 
     def merge(reply: Reply) -> Reply:
         theirs = reply.fields.get("setVariableResult") if isinstance(reply, Result) else None
@@ -224,13 +223,18 @@ _NEWS = frozenset(
 """What a station may be asked to say again by those who may read: no boot (some then reboot), no certificates."""
 
 
+def _word(value: Any) -> str:
+    """Return a value that is a text; "" for whatever else JSON can hold in its place."""
+    return value if isinstance(value, str) else ""
+
+
 def _triggers_news(call: Call) -> bool:
     """Return whether a trigger only asks for news; anything that is no trigger does no harm here."""
     triggers = plain_action(call.action) in ("TriggerMessage", "ExtendedTriggerMessage")
-    return not triggers or plain_fields(call).get("requestedMessage") in _NEWS
+    return not triggers or _word(plain_fields(call).get("requestedMessage")) in _NEWS
 
 
-def _opens_doors(action: str) -> bool:
+def _concerns_settings(action: str) -> bool:
     return action in _CREDENTIAL_ACTIONS or action in ("ChangeConfiguration", "SetVariables")
 
 
@@ -238,8 +242,8 @@ def _concerns_credentials(call: Call) -> bool:
     """Return whether a call changes what the station proves itself by, or whom it calls."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action in ("TriggerMessage", "ExtendedTriggerMessage"):
-        return fields.get("requestedMessage") in _SIGNING
-    return action in _CREDENTIAL_ACTIONS and fields.get("certificateType") not in _OF_THE_CAR
+        return _word(fields.get("requestedMessage")) in _SIGNING
+    return action in _CREDENTIAL_ACTIONS and _word(fields.get("certificateType")) not in _OF_THE_CAR
 
 
 # The presets.

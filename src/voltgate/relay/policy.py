@@ -28,13 +28,15 @@ Chain: TypeAlias = Callable[[Context, Plan, Token, Callable[[Plan], None]], None
 class Policies:
     """What is decided, for a family of versions.
 
-    `by_action` are the policies of the station's calls, `chain` asks who accepts a token. `stand_in` answers in the
+    `by_action` are the policies of the station's calls; those of `frequent`, which stations make all the time, are only
+    called while something runs that the call may belong to. `chain` asks who accepts a token. `stand_in` answers in the
     place of a backend that is away (False: it may not), `learn` remembers what a backend said while it was there,
     `reconsider` looks at what it says of a session that was let begin without it. `command` takes what the station is
     asked, `refusal` is said in its place. `permits` is what a backend may ask.
     """
 
     by_action: Mapping[str, Policy]
+    frequent: frozenset[str]
     chain: Chain
     stand_in: Callable[[Context, str, StandIn, Call, Respond, Transaction | None], bool]
     learn: Callable[[Context, str, Call, Reply], None]

@@ -104,7 +104,8 @@ class Session:
         """Route a call of the station: one backend answers, others are told."""
         action = call.action
         if action == BOOT:
-            self._keep_boot(call)
+            self.boot = bytes(call.payload)
+            self.ledger.note("boot", self.boot.decode())
         elif not self._registered and not is_transaction(action):
             respond(Error(call.id, "SecurityError", "The BootNotification is not accepted yet"))
             return
@@ -199,10 +200,6 @@ class Session:
         return [leg.wire for leg in self.legs.values()]
 
     # BootNotification.
-
-    def _keep_boot(self, call: Call) -> None:
-        self.boot = bytes(call.payload)
-        self.ledger.note("boot", self.boot.decode())
 
     def booted(self, leg: Leg, call: Call, reply: Reply) -> None:
         """Take note of the answer to a BootNotification: what the gateway lets through may depend on it."""

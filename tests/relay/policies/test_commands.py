@@ -344,3 +344,25 @@ def test_a_caller_of_the_api_is_left_alone_with_one_backend() -> None:
     stage = Stage(one("a"))
     stage.up("a")
     assert calls(stage, "CancelReservation", {"reservationId": 7}) == ["CancelReservation", {"reservationId": 7}]
+
+
+def test_a_backend_that_mints_without_end_pushes_no_other_backends_numbers_out() -> None:
+    """However many requests one backend makes, the reservation of another is found again."""
+    stage = Stage(one("a", copy=("b",)), version="ocpp2.0.1", backends=BOTH)
+    stage.up("a", "b")
+    asks(stage, "a", "ReserveNow", {"id": 5, "expiryDateTime": "t", "idToken": {"idToken": "1", "type": "Central"}})
+    for n in range(600):
+        asks(stage, "b", "GetBaseReport", {"requestId": n, "reportBase": "FullInventory"})
+    assert stage.session.ledger.numbers.inward("reservation", 5) == ("a", 5)
+
+
+@pytest.mark.parametrize("value", [[], {}, 7, None])
+@pytest.mark.parametrize(
+    ("action", "name"), [("TriggerMessage", "requestedMessage"), ("DeleteCertificate", "certificateType")]
+)
+def test_what_is_no_word_is_refused(action: str, name: str, value: object) -> None:
+    """Whatever JSON can hold in the place of a word, the backend is answered and keeps its link."""
+    stage = Stage(one("a", copy=("b",)), version="ocpp2.0.1", backends={"b": {"permit": CHARGE}})
+    stage.up("a", "b")
+    assert asks(stage, "b", action, {name: value})["status"] in ("Rejected", "NotImplemented", "Failed")
+    assert stage["b"].line.closed is None

@@ -60,3 +60,23 @@ def test_a_signed_stop_of_the_only_backend() -> None:
     stage.session.ledger.find("5").numbers["a"] = 6  # type: ignore[union-attr]
     assert asks(stage, "a", action, signed(6)) == {"status": "Rejected"}
     assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": 6})[1] == {"transactionId": 5}
+
+
+def test_a_command_is_looked_at_again_when_it_has_waited_for_the_disk() -> None:
+    """A profile that was being written down while another backend's session began there is not sent any more."""
+    stage = split(backends={"a": STOP, "b": {"permit": Permit("own", ("*",))}})
+    starts(stage, "b", 5)
+    stage.session.ledger.end(next(iter(stage.session.ledger.running.values())))
+    tx = stage.session.ledger.begin("b", ())
+    tx.connector, tx.id = 1, "77"
+    stage["b"].line.take()
+    stage.store.slow = True
+    profile = {"chargingProfileId": 9, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile"}
+    stage["b"].sends(2, "p", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+    stage.station.gets()
+    tx.owner = "a"
+    stage.store.writes()
+    stage.station.gets()
+    stage["b"].gets([3, "p", {"status": "Rejected"}])
+    (refused,) = stage.happened(CommandRefused)
+    assert (refused.backend, refused.action) == ("b", "SetChargingProfile")

@@ -68,6 +68,11 @@ class WholeCall(CarriedCall):
         """Whether somebody has asked for its content, and that could not be read."""
 
     @property
+    def size(self) -> int:
+        """The bytes of the envelope: it is not read for that."""
+        return len(self.raw)
+
+    @property
     def payload(self) -> bytes:
         """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
         if self._payload is None:
@@ -104,6 +109,11 @@ class WholeResult(CarriedResult):
         super().__init__(message_id, b"")
         self.match = match
         self.raw = raw
+
+    @property
+    def size(self) -> int:
+        """The bytes of the envelope: it is not read for that."""
+        return len(self.raw)
 
     @property
     def payload(self) -> bytes:

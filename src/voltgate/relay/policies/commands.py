@@ -7,39 +7,35 @@ from functools import partial
 from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import connector_of, remote_start_of, token_of
 from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
-from voltgate.relay.backend import Backend
 from voltgate.relay.context import Context
 from voltgate.relay.ledger import Invitation
 from voltgate.relay.numbering import for_station
+from voltgate.relay.numbers import CALLER, asker_of
 
 _BEGIN = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 
 
 def command(context: Context, call: Call, respond: Respond) -> None:
     """Send a call to the station in the station's numbers; what it causes is written down first."""
-    asker = call.asker
-    sent, fresh = for_station(context.ledger, name_of(asker), call, single=context.single)
+    asker = asker_of(call)
+    is_caller = asker.startswith(CALLER)
+    sent, fresh = for_station(context.ledger, CALLER if is_caller else asker, call, single=context.single)
     if call.kind == SEND:
         context.command(sent, respond)
         return
-    invitation = _invite(context, asker, sent) if isinstance(asker, Backend) else None
+    invitation = None if is_caller else _invite(context, asker, sent)
     if invitation is not None:
         respond = partial(_started, context, invitation, respond)
     context.command(sent, respond, write=fresh or invitation is not None)
 
 
-def name_of(asker: object) -> str:
-    """Return the name by which an asker's numbers are known."""
-    return str(getattr(asker, "name", ""))
-
-
-def _invite(context: Context, asker: Backend, call: Call) -> Invitation | None:
+def _invite(context: Context, backend: str, call: Call) -> Invitation | None:
     """Expect the session that a remote start will cause."""
     if plain_action(call.action) not in _BEGIN or context.single:
         return None
     version = context.version
     return context.ledger.invite(
-        asker.name, token_of(version, call), connector_of(version, call), remote_start_of(version, call)
+        backend, token_of(version, call), connector_of(version, call), remote_start_of(version, call)
     )
 
 

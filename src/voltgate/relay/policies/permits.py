@@ -13,11 +13,11 @@ from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields
 from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
-from voltgate.relay.backend import Backend
 from voltgate.relay.context import Context
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.ledger import Transaction
 from voltgate.relay.numbering import named_transaction, objection, transaction_of
+from voltgate.relay.numbers import asker_of
 from voltgate.relay.permit import Absorb, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
 from voltgate.relay.policy import Wrap
 
@@ -32,7 +32,7 @@ _BOOT = Call("", "BootNotification", b"{}")
 class _Asking:
     """A backend's call on its way, and what the audit trail will say of it."""
 
-    backend: Backend
+    backend: str
     call: Call
     why: str = ""
     outcome: str = "passed"
@@ -48,17 +48,16 @@ def permits(permit: Permit) -> Wrap:
 
 
 def _judge(context: Context, permit: Permit, handler: Handler, call: Call, respond: Respond) -> None:
-    backend = call.asker
-    assert isinstance(backend, Backend)  # noqa: S101 - turns stamp a backend's calls with it
+    backend = asker_of(call)
     match permit.judge(context.version, call):
         case Refuse(reply=reply, why=why):
             _refuse(context, _Asking(backend, call, why), respond, reply)
         case Absorb(reply=reply, keys=keys):
-            _keep_private(context, backend.name, keys)
-            context.ledger.audit(backend.name, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
+            _keep_private(context, backend, keys)
+            context.ledger.audit(backend, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
             respond(reply)
         case Part(call=part, merge=merge, keys=keys, why=why):
-            _keep_private(context, backend.name, keys)
+            _keep_private(context, backend, keys)
             _pass(context, permit, handler, _Asking(backend, part, why), lambda reply: respond(merge(reply)))
         case _:
             _pass(context, permit, handler, _Asking(backend, call), respond)
@@ -75,9 +74,8 @@ def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> No
 
 def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
     backend, call = asking.backend, asking.call
-    context.ledger.audit(backend.name, call, "refused", reply, asking.why)
-    backend.refuse(call.action)
-    context.emit(CommandRefused(context.station, backend.name, call.action[:100], asking.why))
+    context.ledger.audit(backend, call, "refused", reply, asking.why)
+    context.emit(CommandRefused(context.station, backend, call.action[:100], asking.why))
     respond(reply)
 
 
@@ -110,11 +108,11 @@ def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) 
     if asking.outcome == "refused":
         _refuse(context, asking, respond, reply)
         return
-    private = context.ledger.fact(f"private:{asking.backend.name}")
+    private = context.ledger.fact(f"private:{asking.backend}")
     if private:
         reply = overlay(context.version, asking.call, reply, private)
     outcome = "undelivered" if isinstance(reply, Unanswered) else asking.outcome
-    context.ledger.audit(asking.backend.name, asking.call, outcome, reply, asking.why)
+    context.ledger.audit(asking.backend, asking.call, outcome, reply, asking.why)
     respond(reply)
 
 
@@ -123,7 +121,7 @@ def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) 
 
 def _objection(context: Context, permit: Permit, asking: _Asking) -> str | None:
     """Return why a command must not pass although the backend may ask such things; None if it may."""
-    call, name = asking.call, asking.backend.name
+    call, name = asking.call, asking.backend
     fault = profile_fault(context.version, call)
     if fault is None and not context.single:
         fault = _touches_another(context, permit, name, call)

@@ -29,6 +29,7 @@ _ACTIONS_2X = _BOTH | {
 def _policies(by_action: dict[str, Policy]) -> Policies:
     return Policies(
         by_action,
+        frozenset({"MeterValues", "StatusNotification"}),
         authorize.ask_chain,
         offline.stand_in,
         offline.learn,
