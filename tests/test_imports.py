@@ -54,6 +54,7 @@ INSIDE = (
     ("ports",),
     ("held_back", "seams", "uplink", "waiting"),
     ("leg",),
+    ("choosing",),
     ("dispatcher",),
     ("roster",),
     ("session",),

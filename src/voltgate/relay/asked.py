@@ -57,7 +57,8 @@ class Asked:
     @property
     def answers(self) -> tuple[str, ...]:
         """Who may answer while it was not sent: by the transaction as long as nobody has taken it, else by the plan."""
-        return self.plan.answer if self.transaction is None else self.transaction.answers
+        tx = self.transaction
+        return self.plan.answer if tx is None else tx.answers or (tx.owner,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from voltgate.ocpp.messages import FOREVER, Call, Error, Reason, Reply, Respond, Unanswered
+from voltgate.ocpp.silence import expired
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
@@ -111,9 +112,8 @@ class Courier(Protocol):
     def up(self) -> bool:
         """Whether the link is open."""
 
-    @property
-    def free(self) -> bool:
-        """Whether a call would be sent at once."""
+    def pump(self, now: float) -> None:
+        """Send what may be sent, of this delivery and of what else waits."""
 
     def numbered(self, item: Item) -> Call | None:
         """Return the call in the backend's numbers; None if it cannot be told without one that it never gave."""
@@ -170,10 +170,9 @@ class Delivery:
             courier.answered(item, Unanswered(Reason.OVERLOADED, "Too many calls wait behind others"))
             return
         self._queue.append(item)
-        if item.asked is not None:
+        if item.record is None:
             courier.host.ports.wheel.at(item.call.deadline, self._expire)
         self._bound()
-        self.pump(courier.host.ports.clock())
 
     @property
     def waiting(self) -> int:
@@ -193,14 +192,16 @@ class Delivery:
             self._queue.remove(owed[0])
             self._courier.given_up(owed[0], "too many messages are owed")
 
-    def pump(self, now: float) -> None:
-        """Send what may be sent."""
-        while self._queue and self._open is None and self._courier.free and now >= self._due:
-            item = self._queue[0]
-            if self._waits_for_number(item) or not self._admitted(item, now):
-                return
-            self._queue.popleft()
-            self._send(item, now)
+    def pump(self, now: float) -> bool:
+        """Send one message if it may be sent; return whether there was one."""
+        if not self.ready or now < self._due:
+            return False
+        item = self._queue[0]
+        if self._waits_for_number(item) or not self._admitted(item, now):
+            return False
+        self._queue.popleft()
+        self._send(item, now)
+        return True
 
     def _waits_for_number(self, item: Item) -> bool:
         return item.transaction is not None and item.transaction.ref in self._starting
@@ -219,12 +220,15 @@ class Delivery:
 
     def _wait(self, until: float) -> None:
         self._due = until
-        self._courier.host.ports.wheel.at(until, self.pump)
+        self._courier.host.ports.wheel.at(until, self._courier.pump)
 
     def _send(self, item: Item, now: float) -> None:
         courier = self._courier
         if item.record is not None and courier.host.ports.wall() - item.record.at > courier.host.settings.journal.age:
             self._give_up(item, "too old")
+            return
+        if item.record is None and item.call.deadline <= now:
+            courier.answered(item, expired())
             return
         numbered = courier.numbered(item)
         if numbered is None:
@@ -246,7 +250,7 @@ class Delivery:
         else:
             self._open = None
             self._taken(item, reply)
-        self.pump(self._courier.host.ports.clock())
+        self._courier.pump(self._courier.host.ports.clock())
 
     def _taken(self, item: Item, reply: Reply) -> None:
         """Strike out what the backend has taken; everything else is tried again."""
@@ -276,8 +280,8 @@ class Delivery:
             self._courier.given_up(item, reason)
 
     def _expire(self, now: float) -> None:
-        """Answer those that have waited behind others for too long."""
-        self._drop(lambda item: item.asked is not None and item.call.deadline <= now, Reason.TIMED_OUT)
+        """End what has waited behind others for too long and is not owed."""
+        self._drop(lambda item: item.record is None and item.call.deadline <= now, Reason.TIMED_OUT)
 
     def down(self) -> None:
         """Drop what is only told or asked: the link is gone. What is owed stays."""

@@ -10,38 +10,25 @@ from functools import partial
 
 from voltgate.ocpp.actions import is_transaction, plain_action
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
-from voltgate.ocpp.ids import Token, connector_of, integer
+from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.ids import Token, integer
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.silence import gone
 from voltgate.relay import numbering
 from voltgate.relay.asked import Asked
 from voltgate.relay.attention import looked_at
+from voltgate.relay.choosing import Choosing
 from voltgate.relay.context import Chosen, Finish, Start
 from voltgate.relay.delivery import Item, owed_item
 from voltgate.relay.events import CommandRefused, Event, GivenUp
 from voltgate.relay.ledger import Ledger, Transaction, digest
-from voltgate.relay.leg import BOOT, Leg
+from voltgate.relay.leg import BOOT, Leg, pick
 from voltgate.relay.numbers import asker_of
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
 from voltgate.relay.route import Plans
 from voltgate.relay.seams import DispatcherHost
-from voltgate.relay.uplink import State
 from voltgate.relay.written import answer_when_written
-
-
-def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
-    """Choose who answers: the first of these backends that is there; all are dialled if none is.
-
-    Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
-    """
-    for name in names:
-        if name in legs and legs[name].link.state is State.UP:
-            return legs[name]
-    there = [legs[name] for name in names if name in legs]  # the rules may have changed meanwhile
-    for leg in there[1:]:
-        leg.link.start()
-    return next((leg for leg in there if leg.link.state is not State.AWAY), there[0] if there else None)
 
 
 class Dispatcher:
@@ -58,8 +45,7 @@ class Dispatcher:
         self.policies = policies
         self.legs = legs
         self.plans = Plans(())
-        self._choosing: dict[str, Start] | None = None
-        """The starts for which a chain of backends is being asked, by key."""
+        self._choosing: Choosing | None = None
 
     # What a policy sees: the context.
 
@@ -80,31 +66,8 @@ class Dispatcher:
 
     def choose(self, start: Start, token: Token | None, then: Chosen) -> None:
         """Find who is to own what begins: who expects it, who accepts its token, or whom the rules name."""
-        choosing = self._choosing = self._choosing or {}
-        known = start.key in choosing
-        choosing[start.key] = start
-        if known:
-            return
-        plan, connector = self.plan(start.call), connector_of(self.version, start.call)
-        invitation = self.ledger.invited(token, connector) if token is not None else None
-        chosen = partial(self._chosen, start.key, then)
-        if invitation is not None and invitation.backend in self.legs:
-            chosen(plan.owned_by(invitation.backend))
-        elif plan.chain is not None and token is not None:
-            self.policies.chain(self, plan, token, chosen)
-        else:
-            chosen(plan)
-
-    def _chosen(self, key: str, then: Chosen, plan: Plan) -> None:
-        assert self._choosing is not None  # noqa: S101 - `choose` has entered the start
-        start = self._choosing.pop(key)
-        if start.owner in self.legs and start.owner is not None:
-            plan = plan.owned_by(start.owner)
-        leg = pick(self.legs, plan.answer)
-        if leg is None:
-            self.unroutable(start.call, start.respond)
-        else:
-            then(leg.name, plan, start.call, start.respond)
+        self._choosing = self._choosing or Choosing(self)
+        self._choosing.add(start, token, then)
 
     def answer(
         self,
@@ -189,6 +152,11 @@ class Dispatcher:
             self.legs[event.backend].backend.refuse(event.action)
         self._host.ports.listen(event)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the session is over."""
+        return self._host.ended
+
     def now(self) -> float:
         """Return the seconds of the wheel."""
         return self._host.ports.clock()
@@ -240,7 +208,7 @@ class Dispatcher:
         for leg in legs:
             if leg in owed:
                 self.owe(leg.name, call, tx)
-            elif tx is not None:
+            elif tx is not None and not is_modern(self.version):
                 leg.deliver(Item(call, tx))  # its number must wait for this backend's answer to the start
             else:
                 leg.tell(self._for_copy(leg, call, None) or call)
@@ -267,7 +235,7 @@ class Dispatcher:
     def reroute(self, leg: Leg) -> None:
         """Have what was not sent to this backend go to another that its own plan names, if that is to answer now."""
         for asked in leg.take_waiting(lambda asked: self._elsewhere(leg, asked) is not None):
-            self._move(leg, asked, self._elsewhere(leg, asked))
+            self._move(leg, asked, self._elsewhere(leg, asked) or leg)
 
     def replan(self, leg: Leg) -> None:
         """Have what was not sent to a backend of the old route go by the new one's rules, as far as rules sent it."""
@@ -296,6 +264,8 @@ class Dispatcher:
         """Return a call in a backend's own numbers, at the moment at which it is sent: from now on it stays there."""
         if asked.transaction is not None:
             asked.transaction.answers = ()
+            if asked.transaction.owner not in self.legs and not asked.transaction.numbers:
+                asked.transaction.owner = leg.name  # its owner is not configured any more
         if asked.plain:
             return asked.call
         return numbering.for_answer(

@@ -350,7 +350,9 @@ class Ledger:
 
     def settle(self, record: OwedRecord) -> None:
         """Strike a message that was delivered or given up out of the journal."""
-        mine = self.owed[record.backend]
+        mine = self.owed.get(record.backend)
+        if mine is None or record not in mine:
+            return  # delivered twice, as a backend was configured anew meanwhile
         mine.remove(record)
         if not mine:
             del self.owed[record.backend]

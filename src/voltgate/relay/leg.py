@@ -145,9 +145,9 @@ class Leg:
     def tell(self, call: Call) -> None:
         """Tell the backend of a call that another one answers; nobody waits for it."""
         if self._delivery is not None and self._delivery.busy:
-            self._delivery.add(Item(call))
+            self.deliver(Item(call))
         elif not self.offer(call, self.told):
-            if self.free:
+            if self._waiting is None and self.turns.takes(call):
                 self.forward(call, self.told)
             else:
                 self._wait(Told(call))
@@ -166,7 +166,8 @@ class Leg:
         if self._delivery is None:
             self._delivery = Delivery(self)
         self._delivery.add(item)
-        self._feed()
+        self.pump(self.now())
+        self.link.start()
 
     # What waits.
 
@@ -191,13 +192,14 @@ class Leg:
         self.turns.feeder = self if ready else None
 
     def pump(self, now: float) -> None:
-        """Send what may be sent: what waits, then what is delivered."""
-        if self._waiting is not None:
-            self._waiting.pump(now)
-            self._feed()
-        if self._delivery is not None and self._waiting is None:
-            self._delivery.pump(now)
-            self._feed()
+        """Send what may be sent: what waits and what is delivered take turns."""
+        while self.turns.free:
+            if self._waiting:
+                self._waiting.pump(now)
+            delivered = self._delivery is not None and self.turns.free and self._delivery.pump(now)
+            if not self._waiting and not delivered:
+                break
+        self._feed()
 
     def watch(self, when: float) -> None:
         """Look at what waits at this time; one look is due at a time."""
@@ -266,8 +268,10 @@ class Leg:
         boot = self._boot_to_replay()
         self.turns.connect(wire)
         if boot is not None:
-            self.forward(boot, self._replayed)
-            self.turns.first_alone()
+            answered: list[Reply] = []
+            self.forward(boot, partial(self._replayed, answered))
+            if not answered:
+                self.turns.first_alone()
         self.pump(self.now())
 
     def _boot_to_replay(self) -> Call | None:
@@ -282,8 +286,9 @@ class Leg:
         again.asker = self
         return again
 
-    def _replayed(self, reply: Reply) -> None:
+    def _replayed(self, answered: list[Reply], reply: Reply) -> None:
         """Send the rest: the replayed boot was answered, or will not be."""
+        answered.append(reply)
         self.turns.go_on(self.now())
 
     def replied(self, reply: CarriedResult, now: float) -> None:
@@ -394,3 +399,17 @@ class Leg:
     def given_up(self, item: Item, reason: str) -> None:
         """Take a message that the backend will never get."""
         self.host.dispatcher.given_up(self, item, reason)
+
+
+def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
+    """Choose who answers: the first of these backends that is there; all are dialled if none is.
+
+    Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
+    """
+    for name in names:
+        if name in legs and legs[name].link.state is State.UP:
+            return legs[name]
+    there = [legs[name] for name in names if name in legs]  # the rules may have changed meanwhile
+    for leg in there[1:]:
+        leg.link.start()
+    return next((leg for leg in there if leg.link.state is not State.AWAY), there[0] if there else None)

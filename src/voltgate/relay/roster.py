@@ -63,9 +63,9 @@ class Roster:
 
     def dial(self) -> None:
         """Open the links that are needed at once."""
-        plans = self._session.plans
+        plans, engaged = self._session.plans, self._engaged()
         for name, leg in list(self.legs.items()):
-            if name in plans.eager or name not in plans.backends:
+            if name in plans.eager or name in engaged:
                 leg.link.start()
         self.watch()
 
@@ -98,6 +98,7 @@ class Roster:
                 leg.end("The station has moved to another backend")
 
         leg.part()
+        leg.rewrap()  # what it may ask depends on the plans
         session.dispatcher.reroute(leg)
         session.dispatcher.replan(leg)
         latest = ports.clock() + session.settings.backend_patience

@@ -15,10 +15,10 @@ from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire
-from voltgate.relay.dispatcher import Dispatcher, pick
+from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.leg import BOOT, Leg
+from voltgate.relay.leg import BOOT, Leg, pick
 from voltgate.relay.permit import CHARGE, FULL, Permit
 from voltgate.relay.policies.table import policies_for
 from voltgate.relay.policy import wrapped

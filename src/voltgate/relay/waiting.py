@@ -106,18 +106,21 @@ class Waiting:
         return [entry for entry in taken if isinstance(entry, Asked)]
 
     def pump(self, now: float) -> None:
-        """Send what may be sent."""
-        turns = self._line.turns
-        while self and turns.free:
-            entry = self._left.popleft() if self._left else self._queue.pop()
-            if entry.call.deadline <= now:
-                self._end(entry, expired())
-            elif isinstance(entry, Left):
-                turns.resend(entry)
-            elif isinstance(entry, Asked):
-                self._line.send(entry)
-            else:
-                self._line.forward(entry.call, self._line.told)
+        """Send all that a lost link left open, as far as there is room, then one call."""
+        while self._left and self._line.turns.free:
+            self._send(self._left.popleft(), now)
+        if self._queue and self._line.turns.free:
+            self._send(self._queue.pop(), now)
+
+    def _send(self, entry: Entry | Left, now: float) -> None:
+        if entry.call.deadline <= now:
+            self._end(entry, expired())
+        elif isinstance(entry, Left):
+            self._line.turns.resend(entry)
+        elif isinstance(entry, Asked):
+            self._line.send(entry)
+        else:
+            self._line.forward(entry.call, self._line.told)
 
     def end(self, reason: str) -> None:
         """Give up everything that waits."""

@@ -9,7 +9,7 @@ from voltgate.ocpp.messages import Reply, Respond
 from voltgate.relay.context import Context
 
 
-def answer_when_written(context: Context, backend: str, respond: Respond, reply: Reply) -> None:
+def answer_when_written(context: Context, backend: str | None, respond: Respond, reply: Reply) -> None:
     """Answer the station once all that was entered is on disk; what follows from the backend waits as well.
 
     If it cannot be written, the station is let go: it keeps what it said, and comes again.

@@ -33,8 +33,7 @@ def start(context: Context, call: Call, respond: Respond) -> None:
         beginning = Start(key, call, respond, None if reserved is None else reserved[0])
         context.choose(beginning, token_of(context.version, call), partial(_begin, context, key))
     elif tx.reply is not None:
-        again = Result(call.id, tx.reply)
-        context.when_written(None, lambda written: respond(again) if written else None)
+        answer_when_written(context, None, respond, Result(call.id, tx.reply))
     else:
         _ask(context, tx, call, respond)
 
