@@ -281,6 +281,7 @@ class Gateway:
         self.sessions[station.key] = session
         self.waiting_room.forget(session.identity)
         self._arrived[session] = visit.arrival
+        session.connect(wire)
         for backend, link in links.items():
             session.adopt(backend, link)
         ports.listen(StationCame(session.identity, dial_context.address, version, visit.route.name, old is not None))

@@ -1,7 +1,9 @@
 """Transcripts that fail on the reshaped relay. Run: cd /tmp/wt/run && .venv/bin/python -m pytest -p no:cacheprovider /tmp/r1/test_findings.py"""
 
 from __future__ import annotations
+
 from typing import Any
+
 from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.messages import Call, Result
 from voltgate.relay.permit import Permit

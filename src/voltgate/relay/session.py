@@ -39,7 +39,7 @@ class Session:
     """
 
     __slots__ = (
-        "_adopted", "_frequent", "_handler", "_on_end", "_rate", "_registered", "_to_station", "_wire",
+        "_frequent", "_handler", "_on_end", "_rate", "_registered", "_to_station", "_wire",
         "boot", "connected_at", "dial_context", "dialect", "dialling_paused", "dispatched", "dispatcher", "ended",
         "identity", "key", "legs", "plans", "ports", "received", "roster", "route", "settings", "station_full", "tap",
         "turns",
@@ -82,7 +82,6 @@ class Session:
         self.tap: SessionTap | None = None
         self._on_end = on_end
         self._wire: Wire | None = None
-        self._adopted: list[tuple[Leg, DialledWire]] | None = None
         self._rate = 0.0
         self._registered = True
         self._to_station: Handler | None = None
@@ -218,10 +217,15 @@ class Session:
                 leg.host = self
         old.end(GOING_AWAY, REPLACED)
 
+    def connect(self, wire: Wire) -> None:
+        """Take the station's wire: it may be called from now on."""
+        self._wire = wire
+        self.turns.connect(wire)
+
     def adopt(self, backend: Backend, wire: DialledWire) -> None:
         """Begin with a leg whose wire was dialled to let the station in."""
         leg = self.legs[backend.name] = self.new_leg(backend)
-        self._adopted = [*(self._adopted or ()), (leg, wire)]
+        leg.opened(wire)
 
     def new_leg(self, backend: Backend) -> Leg:
         """Make a leg: a backend is spoken to as the station speaks, or as it is configured."""
@@ -239,11 +243,8 @@ class Session:
 
     def opened(self, wire: Wire, plans: Plans, route: str, known: Mapping[str, Backend]) -> None:
         """Begin: the station is connected. Legs that were dialled before keep their links."""
-        self._wire = wire
-        self.turns.connect(wire)
-        adopted, self._adopted = self._adopted, None
-        for leg, link in adopted or ():
-            leg.opened(link)
+        if self._wire is None:
+            self.connect(wire)
         self.follow(plans, route, known)
         for leg in self.legs.values():
             leg.take_up()
