@@ -190,17 +190,17 @@ def test_a_backend_sees_its_own_values() -> None:
     """What was kept private is shown to its backend as if the station had it; everything else stays."""
     private = {"MeterValueSampleInterval": "10", "A.kept": "5"}
     stock = {"configurationKey": [{"key": "metervaluesampleinterval", "value": "60"}, {"key": "x", "value": "1"}, 5]}
-    shown = overlay(V1, call("GetConfiguration"), Result("1", json.dumps(stock).encode()), private)
+    shown = overlay(call("GetConfiguration"), Result("1", json.dumps(stock).encode()), private)
     assert isinstance(shown, Result)
     assert [item["value"] for item in shown.fields["configurationKey"][:2]] == ["10", "1"]
     got = {"getVariableResult": [{"component": {"name": "A"}, "variable": {"name": "kept"}, "attributeValue": "1"}]}
-    shown = overlay(V2, call("GetVariables"), Result("1", json.dumps(got).encode()), private)
+    shown = overlay(call("GetVariables"), Result("1", json.dumps(got).encode()), private)
     assert isinstance(shown, Result)
     assert shown.fields["getVariableResult"][0]["attributeValue"] == "5"
     for reply in (Error("1", "X"), Result("1", b'{"configurationKey":5}'), Result("1", b'{"configurationKey":[]}')):
-        assert overlay(V1, call("GetConfiguration"), reply, private) is reply
+        assert overlay(call("GetConfiguration"), reply, private) is reply
     other = Result("1", b"{}")
-    assert overlay(V1, call("Reset"), other, private) is other
+    assert overlay(call("Reset"), other, private) is other
 
 
 @pytest.mark.parametrize(
@@ -244,10 +244,10 @@ def test_limits(asked: Call, limit: Limit | None) -> None:
 )
 def test_the_profile_of_a_remote_start(fields: dict[str, Any], fault: str | None) -> None:
     """A charging profile inside a remote start is for the transaction to come (conformance RT-24)."""
-    found = profile_fault(V1, call("RemoteStartTransaction", **fields))
+    found = profile_fault(call("RemoteStartTransaction", **fields))
     assert (found is None) is (fault is None)
     assert (fault or "") in (found or "")
-    assert profile_fault(V1, call("SetChargingProfile", **fields)) is None
+    assert profile_fault(call("SetChargingProfile", **fields)) is None
 
 
 def test_presets_are_what_they_are_called() -> None:

@@ -149,14 +149,14 @@ def remote_start_of(version: str, call: Call) -> int | None:
     return integer(found) if is_modern(version) else None
 
 
-def reservation_of(version: str, call: Call) -> int | None:
+def reservation_of(call: Call) -> int | None:
     """Return the number of the reservation that a call names; None if it names none."""
     fields = plain_fields(call)
     named = fields.get("reservationId", fields.get("id") if call.action == "ReserveNow" else None)
     return integer(named)
 
 
-def request_of(version: str, call: Call) -> int | None:
+def request_of(call: Call) -> int | None:
     """Return the number of the request that a call names (`requestId`); None if it names none."""
     return integer(plain_fields(call).get("requestId"))
 

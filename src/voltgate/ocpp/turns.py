@@ -264,7 +264,7 @@ class Turns:
 
     def _time_out(self, message_id: str, now: float) -> None:
         asked = self._open.pop(message_id, None)
-        if asked is None:  # whoever heard of the one before has ended these turns
+        if asked is None:  # the asker of the one before has ended these turns
             return
         call, respond = asked
         if self._unanswered is None:
@@ -285,7 +285,7 @@ class Turns:
     # What arrives.
 
     def receive(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one text message (valid UTF-8): a call goes to the handler, a reply to whoever asked."""
+        """Take one text message (valid UTF-8): a call goes to the handler, a reply to the asker."""
         message = decode(text)
         kind = type(message)
         if kind is Result or kind is Error:
@@ -302,11 +302,11 @@ class Turns:
             self._tell(*asked, gone(description, message_id if sent else ""), now)
             self._pump(now)
 
-    def asked(self, call: CarriedCall, now: float) -> None:
+    def take_carried(self, call: CarriedCall, now: float) -> None:
         """Take a call of the other side that did not come as text."""
         self._take(call, b"", None, now)
 
-    def replied(self, reply: CarriedResult, now: float) -> None:
+    def take_carried_reply(self, reply: CarriedResult, now: float) -> None:
         """Take the answer to a call of ours that did not come as text."""
         self._settle(reply, b"", None, now)
 

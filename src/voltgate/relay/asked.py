@@ -19,7 +19,8 @@ class Asked:
 
     `plan` says who may answer it; `context` is where the station waits for the answer. `plain`: the call concerns no
     transaction and no number, and goes out as it is. `write`: the reply waits until what was entered is on disk.
-    `question`: it is ours, and so is the answer, whatever that is.
+    `question`: it is ours, and so is the answer, whatever that is. `standby` are copies that may yet have to answer it:
+    they are told when it has been sent to another.
     """
 
     context: Context
@@ -31,6 +32,7 @@ class Asked:
     write: bool = False
     plain: bool = False
     question: bool = False
+    standby: tuple[str, ...] = ()
 
     def join(self, again: Asked) -> bool:
         """Let a station that says the same again wait for the same answer; return False if it has too often.

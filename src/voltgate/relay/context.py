@@ -66,7 +66,9 @@ class Context(Protocol):
         """Write a message down for a backend and have it delivered."""
 
     def command(self, call: Call, respond: Respond, *, write: bool = False) -> None:
-        """Send a call to the station; with `write` once all that was entered is on disk.
+        """Send a call to the station as it is; with `write` once all that was entered is on disk.
+
+        The policy `command` puts it into the station's numbers before.
 
         A call without a deadline gets the station's own.
         """

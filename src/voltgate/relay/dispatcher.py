@@ -84,8 +84,11 @@ class Dispatcher:
         if leg is None:
             self.unroutable(call, respond)
             return
-        write = self._tell(plan.copy, leg, call, tx) or write
-        self._ask(leg, Asked(self, call, plan, respond, tx, finish, write))
+        asked = Asked(self, call, plan, respond, tx, finish, write)
+        asked.standby = tuple(name for name in plan.copy if name in asked.answers)
+        owed = self._tell((name for name in plan.copy if name not in asked.standby), leg, call, tx)
+        asked.write = write or owed or any(self._owes(name, call) for name in asked.standby)
+        self._ask(leg, asked)
 
     def ask(self, backend: str, call: Call, respond: Respond) -> bool:
         """Ask one backend a question of ours; return False if it is not here."""
@@ -197,13 +200,16 @@ class Dispatcher:
         elif call.kind != SEND:
             respond(Error(call.id, "NotSupported", "No rule says who answers this"))
 
-    def _tell(self, names: Iterable[str], answering: Leg, call: Call, tx: Transaction | None) -> bool:
+    def _owes(self, name: str, call: Call) -> bool:
+        return name in self.legs and self.legs[name].backend.settings.owes(call.action)
+
+    def _tell(self, names: Iterable[str], answering: Leg, call: Call, tx: Transaction | None, *part: str) -> bool:
         """Tell the copies, each once; return whether any of it must be on disk before the station is answered."""
         legs = [leg for leg in map(self.legs.get, names) if leg is not None and leg is not answering]
         if not legs:
             return False
         owed = [leg for leg in legs if leg.backend.settings.owes(call.action)]
-        if tx is not None and tx.repeats(digest(call.action, bytes(call.payload))):
+        if tx is not None and tx.repeats(digest(call.action, bytes(call.payload), *part)):
             return bool(owed)
         for leg in legs:
             if leg in owed:
@@ -266,6 +272,7 @@ class Dispatcher:
             asked.transaction.answers = ()
             if asked.transaction.owner not in self.legs and not asked.transaction.numbers:
                 asked.transaction.owner = leg.name  # its owner is not configured any more
+        self._tell(asked.standby, leg, asked.call, asked.transaction, "standby")
         if asked.plain:
             return asked.call
         return numbering.for_answer(
@@ -303,7 +310,7 @@ class Dispatcher:
     def learn(self, leg: Leg, call: Call, reply: Reply) -> None:
         """Remember what may have to be known while the backend is away."""
         if call.action == BOOT:
-            self._host.booted(leg, call, reply)
+            self._host.booted(reply)
         if leg.backend.settings.stood_in is not None:
             self.policies.learn(self, leg.name, call, reply)
 

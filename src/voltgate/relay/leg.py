@@ -293,7 +293,7 @@ class Leg:
 
     def replied(self, reply: CarriedResult, now: float) -> None:
         """Take an answer of the backend that did not come as text."""
-        self.turns.replied(reply, now)
+        self.turns.take_carried_reply(reply, now)
 
     def failed(self, reason: str, *, shared: bool = False) -> None:
         """Take note that dialling came to nothing; `shared` if the carrier reports that for all its stations."""

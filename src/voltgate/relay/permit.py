@@ -47,7 +47,7 @@ class Part:
     why: str
 
 
-Verdict: TypeAlias = Pass | Refuse | Absorb | Part
+Judgement: TypeAlias = Pass | Refuse | Absorb | Part
 _Fate: TypeAlias = Literal["pass", "refuse", "absorb"]
 
 CREDENTIAL_KEYS = (
@@ -92,7 +92,7 @@ class Permit:
     limit: bool = False
     credentials: bool = False
 
-    def judge(self, version: str, call: Call) -> Verdict:
+    def judge(self, version: str, call: Call) -> Judgement:
         """Return what becomes of a backend's call."""
         action = plain_action(call.action)
         if _listed(self.not_supported, action):
@@ -111,7 +111,7 @@ class Permit:
 
     # Configuration keys.
 
-    def _judge_keys(self, version: str, call: Call, allowed: bool) -> Verdict:
+    def _judge_keys(self, version: str, call: Call, allowed: bool) -> Judgement:
         if plain_action(call.action) == "ChangeConfiguration":
             return self._judge_key(version, call, allowed)
         if call.action == "SetVariables":
@@ -120,7 +120,7 @@ class Permit:
             return self._judge_signed(version, call, allowed)
         return Pass()
 
-    def _judge_key(self, version: str, call: Call, allowed: bool) -> Verdict:
+    def _judge_key(self, version: str, call: Call, allowed: bool) -> Judgement:
         fields = plain_fields(call)
         key, value = fields.get("key"), fields.get("value")
         fate = self._fate(key, allowed)
@@ -131,7 +131,7 @@ class Permit:
             return Absorb(accepted, {str(key): str(value)})
         return Refuse(refusal(version, call), f"permit {self.name} does not allow the key {str(key)[:100]}")
 
-    def _judge_variables(self, version: str, call: Call, allowed: bool) -> Verdict:
+    def _judge_variables(self, version: str, call: Call, allowed: bool) -> Judgement:
         items = call.fields.get("setVariableData")
         items = items if isinstance(items, list) else []
         fates = [self._fate(variable_name(item), allowed) for item in items]
@@ -151,7 +151,7 @@ class Permit:
             return Absorb(reply, kept)
         return Refuse(reply, f"permit {self.name} does not allow these variables")
 
-    def _judge_signed(self, version: str, call: Call, allowed: bool) -> Verdict:
+    def _judge_signed(self, version: str, call: Call, allowed: bool) -> Judgement:
         """Judge variables that are signed: they cannot be taken apart, so all of them pass or none."""
         items = plain_fields(call).get("setVariableData")
         names = [variable_name(item) for item in items] if isinstance(items, list) else [None]
@@ -275,7 +275,7 @@ PRESETS = {permit.name: permit for permit in (OBSERVE, CHARGE, FULL)}
 # A backend's private values.
 
 
-def overlay(version: str, call: Call, reply: Reply, private: Mapping[str, str]) -> Reply:
+def overlay(call: Call, reply: Reply, private: Mapping[str, str]) -> Reply:
     """Show a backend the values that it set and that were kept private, in the answer that reads them."""
     if not isinstance(reply, Result):
         return reply
@@ -327,7 +327,7 @@ def concerns_limit(version: str, call: Call) -> Limit | None:
     return Limit(purpose, connector_of(version, call), transaction if isinstance(transaction, str | int) else None)
 
 
-def profile_fault(version: str, call: Call) -> str | None:
+def profile_fault(call: Call) -> str | None:
     """Return what is wrong with the charging profile inside a remote start; None if nothing is.
 
     It must be a TxProfile without a transaction, which does not exist yet (1.6 section 5.11; 2.x Part 2 F01).

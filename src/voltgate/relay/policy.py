@@ -20,7 +20,7 @@ Policy: TypeAlias = Callable[[Context, Call, Respond], None]
 Wrap: TypeAlias = Callable[[Context, Handler], Handler]
 """Stands on an arrow: returns a handler that hands on to another one."""
 
-Chain: TypeAlias = Callable[[Context, Plan, Token, Callable[[Plan], None]], None]
+AskChain: TypeAlias = Callable[[Context, Plan, Token, Callable[[Plan], None]], None]
 """Asks the backends of a plan's chain whether they accept a token."""
 
 
@@ -37,7 +37,7 @@ class Policies:
 
     by_action: Mapping[str, Policy]
     frequent: frozenset[str]
-    chain: Chain
+    chain: AskChain
     stand_in: Callable[[Context, str, StandIn, Call, Respond, Transaction | None], bool]
     learn: Callable[[Context, str, Call, Reply], None]
     reconsider: Callable[[Context, str, StandIn, Transaction, Result], None]

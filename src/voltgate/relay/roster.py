@@ -137,12 +137,12 @@ class Roster:
         """Look again when the grace of the absent backends is over; one look is due at a time."""
         if self._session.ended or any(leg.state is State.UP for leg in self.legs.values()):
             return
-        when = self._session.ports.clock() + self._grace() - self._alone_for()
+        when = self._session.ports.clock() + self._grace() - self._unserved_for()
         if when < self._watched:
             self._watched = when
-            self._session.ports.wheel.at(when, self._let_go_if_alone)
+            self._session.ports.wheel.at(when, self._let_go_if_unserved)
 
-    def _alone_for(self) -> float:
+    def _unserved_for(self) -> float:
         return min((leg.link.away_for for leg in self.legs.values()), default=0.0)
 
     def _grace(self) -> float:
@@ -150,11 +150,11 @@ class Roster:
         answering = [self.legs[name].backend.settings for name in self._session.plans.answering]
         return max((settings.wait if settings.closes else _A_DAY for settings in answering), default=_A_DAY)
 
-    def _let_go_if_alone(self, now: float) -> None:
+    def _let_go_if_unserved(self, now: float) -> None:
         self._watched = FOREVER
         if self._session.ended or self._session.dialling_paused:  # `resume_dialling` looks again
             return
-        if self._alone_for() >= self._grace():
+        if self._unserved_for() >= self._grace():
             self._session.end(GOING_AWAY, "No backend is there")
         else:
             self.watch()

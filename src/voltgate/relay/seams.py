@@ -111,7 +111,7 @@ class DispatcherHost(Protocol[LegT_contra]):
     def to_station(self, call: Call, respond: Respond) -> None:
         """Send a call to the station in its turn."""
 
-    def booted(self, leg: LegT_contra, call: Call, reply: Reply) -> None:
+    def booted(self, reply: Reply) -> None:
         """Take note of the answer to a BootNotification."""
 
     def end(self, code: int, reason: str) -> None:

@@ -200,7 +200,7 @@ class Session:
 
     # BootNotification.
 
-    def booted(self, leg: Leg, call: Call, reply: Reply) -> None:
+    def booted(self, reply: Reply) -> None:
         """Take note of the answer to a BootNotification: what the gateway lets through may depend on it."""
         status = reply.fields.get("status") if isinstance(reply, Result) else None
         if self.settings.registration == "gateway" and isinstance(status, str):
@@ -263,7 +263,7 @@ class Session:
         if limit and self._flooding(now, limit):
             self.end(POLICY, f"More than {limit:g} messages a second")
         else:
-            self.turns.asked(call, now)
+            self.turns.take_carried(call, now)
 
     def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
         """End a call to a station that cannot be reached, or said nothing that is an answer."""

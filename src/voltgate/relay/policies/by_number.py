@@ -22,12 +22,12 @@ OF_CONNECTORS = frozenset({"StatusNotification", "NotifyEVChargingNeeds", "Notif
 
 def report(context: Context, call: Call, respond: Respond) -> None:
     """Send a report to the backend that asked for it, and to no other."""
-    _to_owner(context, call, respond, "request", request_of(context.version, call))
+    _to_owner(context, call, respond, "request", request_of(call))
 
 
 def reservation(context: Context, call: Call, respond: Respond) -> None:
     """Tell the backend that reserved what became of it."""
-    _to_owner(context, call, respond, "reservation", reservation_of(context.version, call))
+    _to_owner(context, call, respond, "reservation", reservation_of(call))
 
 
 def _to_owner(context: Context, call: Call, respond: Respond, kind: str, number: int | None) -> None:

@@ -110,7 +110,7 @@ def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) 
         return
     private = context.ledger.fact(f"private:{asking.backend}")
     if private:
-        reply = overlay(context.version, asking.call, reply, private)
+        reply = overlay(asking.call, reply, private)
     outcome = "undelivered" if isinstance(reply, Unanswered) else asking.outcome
     context.ledger.audit(asking.backend, asking.call, outcome, reply, asking.why)
     respond(reply)
@@ -122,7 +122,7 @@ def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) 
 def _objection(context: Context, permit: Permit, asking: _Asking) -> str | None:
     """Return why a command must not pass although the backend may ask such things; None if it may."""
     call, name = asking.call, asking.backend
-    fault = profile_fault(context.version, call)
+    fault = profile_fault(call)
     if fault is None and not context.single:
         fault = _touches_another(context, permit, name, call)
     return fault or objection(context.ledger, name, call, single=context.single)

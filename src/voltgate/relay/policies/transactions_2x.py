@@ -34,7 +34,7 @@ def event(context: Context, call: Call, respond: Respond) -> None:
     token, connector = token_of(version, call), connector_of(version, call)
     remote = remote_start_of(version, call)
     asked = ledger.invited(None, connector, remote) if remote is not None else None
-    reserved = ledger.numbers.inward("reservation", reservation_of(version, call))
+    reserved = ledger.numbers.inward("reservation", reservation_of(call))
     owner = asked.backend if asked is not None else (reserved[0] if reserved is not None else None)
     is_owned = owner is not None and context.plan(call, owner).answer == (owner,)
     start = Start(name, call, respond, owner)
