@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, answering, ask, pair
-from voltgate.carriers.websocket.listener import Admitted, Handshake, Refused
 from voltgate.dialler import Dialler
 from voltgate.directory.stations import Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
-from voltgate.carriers.handshake import Handshake, Refused
-from voltgate.carriers.websocket.listener import Admitted
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station

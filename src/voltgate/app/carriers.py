@@ -15,6 +15,7 @@ from typing import TypeAlias
 from voltgate import __version__
 from voltgate.app.claimants import objection
 from voltgate.app.listeners import Kind, report
+from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SoapCarrier, SoapDialling
@@ -23,7 +24,7 @@ from voltgate.carriers.soap.connection import Limits
 from voltgate.carriers.soap.listener import SoapListener, Take
 from voltgate.carriers.websocket.carrier import WebsocketCarrier, WebsocketDialling
 from voltgate.carriers.websocket.link import LinkCounts, LinkSettings
-from voltgate.carriers.websocket.listener import Admit, Listener, ListenerSettings
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template

@@ -7,11 +7,10 @@ import errno
 import math
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
-from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.carriers.handshake import Admit, Admitted, Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
@@ -22,34 +21,10 @@ from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.close_codes import INTERNAL
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.wire import Receiver
-
-__all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Refused"]
 
 _ACCEPTED_AT_ONCE = 32
 _LINGER = 2.0  # seconds that a refused client has to hang up
 _REST = 1.0  # seconds without accepting after the process ran out of descriptors
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Let a station in.
-
-    `subprotocol` None answers without the header. `opened` gives the receiver of the link; it is called once for each
-    Admitted that was returned, right after the 101, even when the station is gone by then. `close_at_once` closes the
-    link with this code and reason instead of reading from it (OCPP-J 1.6 section 3.2); then `opened` is not called.
-    `ping` (seconds) and `compress` take the place of the listener's.
-    """
-
-    subprotocol: str | None
-    opened: Callable[[Link], Receiver]
-    close_at_once: tuple[int, str] | None = None
-    ping: float | None = None
-    compress: bool | None = None
-
-
-Admit: TypeAlias = Callable[[Handshake], Awaitable[Admitted | Refused]]
-"""Decides on a station. Cancelled when the station goes away meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
