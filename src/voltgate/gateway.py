@@ -189,9 +189,7 @@ class Gateway:
 
     def _common(self, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
         """Return the versions that station and answering backend have in common, in the station's order."""
-        taken = {v for name in plans.first.answer for v in self.snapshot.backends[name].settings.versions}
-        if station.versions:
-            taken &= {*station.versions}
+        taken = {name for name in station.versions or SUBPROTOCOLS if self._is_taken(name, plans)}
         if not handshake.offered:
             assumed = station.missing_subprotocol
             return {assumed: None} if assumed in taken else {}
@@ -199,6 +197,10 @@ class Gateway:
         offered = {aliases.get(name, name): name for name in reversed(handshake.offered)}
         names = dict.fromkeys(aliases.get(name, name) for name in handshake.offered)
         return {name: offered[name] for name in names if name in taken and name in SUBPROTOCOLS}
+
+    def _is_taken(self, version: str, plans: Plans) -> bool:
+        """Return whether a backend that is to answer can be reached for a station that speaks this version."""
+        return any(self.snapshot.backends[name].settings.offers((version,)) for name in plans.first.answer)
 
     def _speechless(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
@@ -227,7 +229,8 @@ class Gateway:
             self._release(visit)
             return self._refused(handshake, result)
         backend, link = result
-        version = link.subprotocol or next(iter(visit.offered))
+        chosen = link.subprotocol if backend.settings.dialect is None else None
+        version = chosen or next(iter(visit.offered))
         return self._admitted(visit, version, {backend: link})
 
     def _release(self, visit: _Visit) -> None:
@@ -240,7 +243,7 @@ class Gateway:
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
         for name in visit.plans.first.answer:
             backend = self.snapshot.backends[name]
-            offer = tuple(version for version in visit.offered if version in backend.settings.versions)
+            offer = backend.settings.offers(visit.offered)
             if not offer:
                 continue
             result = await self._dialler.dial(backend, visit.dial_context, offer, answering=True)
@@ -254,7 +257,7 @@ class Gateway:
 
     def _admitted(self, visit: _Visit, version: str, links: dict[Backend, DialledWire]) -> Admitted:
         subprotocol = visit.offered.get(version, version)
-        if links and not next(iter(links.values())).subprotocol:
+        if any(backend.settings.dialect is None and not link.subprotocol for backend, link in links.items()):
             subprotocol = None  # the backend answered without the header: so do we
 
         def opened(wire: Wire) -> Receiver:
@@ -360,10 +363,10 @@ class Gateway:
 
         What is not spoken in its session's dialect itself is translated for every backend.
         """
-        dial_context, answer = session.dial_context, plans.first.answer
-        if not answer or (dial_context is not None and dial_context.speaks):
+        dial_context = session.dial_context
+        if not plans.first.answer or (dial_context is not None and dial_context.speaks):
             return True
-        return any(session.dialect.version in self.snapshot.backends[name].settings.versions for name in answer)
+        return self._is_taken(session.dialect.version, plans)
 
     def _move_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""
