@@ -109,7 +109,7 @@ class Gateway:
         if isinstance(visit, Refused):
             return self._refused(handshake, visit)
         if not visit.offered:
-            return self._speechless(handshake, visit)
+            return self._speechless(handshake)
         if visit.route.admit == "gateway":
             version = next(iter(visit.offered))
             return self._admitted(visit, version, {})
@@ -202,7 +202,7 @@ class Gateway:
         """Return whether a backend that is to answer can be reached for a station that speaks this version."""
         return any(self.snapshot.backends[name].settings.offers((version,)) for name in plans.first.answer)
 
-    def _speechless(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
+    def _speechless(self, handshake: Handshake) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
         if handshake.offered and self.snapshot.no_common_subprotocol == "close":
             close = (PROTOCOL_ERROR, "No common sub-protocol")
