@@ -65,6 +65,7 @@ class Carriers:
         return tuple(
             Kind(name, each.sections, partial(each.listener, self, handlers), each.settings)
             for name, each in CARRIERS.items()
+            if each.listener is not None
         )
 
     def follow(self, config: Config, callback_key: bytes) -> None:
@@ -175,21 +176,22 @@ def _context(section: BackendSection) -> ssl.SSLContext:
 class Registration:
     """One carrier: its schemes, what the configuration says of it, and what makes its parts.
 
-    `field` is the field of a declared address that holds its URL, and `key` the key of its listeners in `[listen]`, by
-    which logs list them. `written` returns the URL of a backend that the configuration gives it ("" for none),
-    `address` the URL that one is dialled by, `dialling` what only the carrier looks into. `sections` returns its
-    listeners in the configuration; `settings` adds what only it goes by to what all listeners have in common.
+    `field` is the field of a declared address that holds its URL. `written` returns the URL of a backend that the
+    configuration gives it ("" for none), `address` the URL that one is dialled by, `dialling` what only the carrier
+    looks into. `listener` makes a listener for stations (None: there are none), `sections` returns those of the
+    configuration, and `key` is their key in `[listen]`, by which logs list them; `settings` adds what only this carrier
+    goes by to what all listeners have in common.
     """
 
     schemes: tuple[str, ...]
     field: str
-    key: str
     written: Callable[[BackendSection], str]
     dialling: Callable[[_Terms], object]
     dialler: Callable[[Carriers], Carrier]
-    sections: Callable[[Config], tuple[Section, ...]]
-    listener: Callable[[Carriers, _Handlers, ListenerSettings, dict[str, int]], Listener]
     address: Callable[[str], str] = str
+    listener: Callable[[Carriers, _Handlers, ListenerSettings, dict[str, int]], Listener] | None = None
+    sections: Callable[[Config], tuple[Section, ...]] = lambda config: ()
+    key: str = ""
     settings: Callable[[ListenerSettings, Config], ListenerSettings] = in_common
 
 
@@ -197,23 +199,23 @@ CARRIERS: Mapping[str, Registration] = {
     "websocket": Registration(
         schemes=("ws", "wss"),
         field="url",
-        key="stations",
         written=lambda section: section.websocket_template,
         dialling=_websocket_dialling,
         dialler=lambda carriers: carriers.websocket,
-        sections=lambda config: config.listen.stations,
-        listener=_websocket_listener,
         address=template,
+        listener=_websocket_listener,
+        sections=lambda config: config.listen.stations,
+        key="stations",
     ),
     "soap": Registration(
         schemes=("http", "https"),
         field="soap_url",
-        key="soap",
         written=lambda section: section.soap_address,
         dialling=_soap_dialling,
         dialler=lambda carriers: carriers.soap,
-        sections=lambda config: config.listen.soap,
         listener=_soap_listener,
+        sections=lambda config: config.listen.soap,
+        key="soap",
         settings=_with_soap,
     ),
 }

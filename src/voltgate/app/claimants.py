@@ -48,7 +48,7 @@ def _address(section: Backend, declared: DeclaredAddress) -> Address:
         problem = objection(section, url, written[name])
         if problem is not None:
             raise NotAllowed(problem)
-    return replace(Address(), **{CARRIERS[name].field: url for name, url in urls.items()})
+    return replace(Address(), **{CARRIERS[name].field: url for name, url in urls.items() if url})
 
 
 def _by_carrier(declared: DeclaredAddress) -> dict[str, str]:
