@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, answering, ask, pair
-from voltgate.carriers.websocket.listener import Admitted, Handshake, Refused
 from voltgate.dialler import Dialler
 from voltgate.directory.stations import Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
@@ -156,12 +157,12 @@ class Csms:
 class Home:
     """A gateway, its backend behind `local:`, and stations on wires in memory."""
 
-    def __init__(self, admit: str = "gateway") -> None:
+    def __init__(self, admit: str = "gateway", **settings: Any) -> None:
         self.wheel = Wheel(time.monotonic())
         self.events: list[Event] = []
         self.csms = Csms(self)
         self.dialler = Dialler({"local": MemoryCarrier(self.csms.serve)})
-        self.backend = Backend(BackendSettings("csms", permit=FULL, endpoints=(Endpoint("local:"),)))
+        self.backend = Backend(BackendSettings("csms", permit=FULL, endpoints=(Endpoint("local:"),), **settings))
         ports = Ports(
             self.wheel,
             time.monotonic,
@@ -214,7 +215,7 @@ class Home:
 
 
 def _begun(admitted: Admitted, wire: MemoryWire) -> Session:
-    session = admitted.opened(wire)  # type: ignore[arg-type]  # any wire will do
+    session = admitted.opened(wire)
     assert isinstance(session, Session)
     return session
 
@@ -228,9 +229,9 @@ def _obeys(call: Call, respond: Respond) -> None:
 
 
 @contextlib.asynccontextmanager
-async def home(admit: str = "gateway") -> AsyncIterator[Home]:
+async def home(admit: str = "gateway", **settings: Any) -> AsyncIterator[Home]:
     """Run a gateway in memory."""
-    here = Home(admit)
+    here = Home(admit, **settings)
     ticking = asyncio.ensure_future(here.tick())
     try:
         async with asyncio.timeout(60):
@@ -262,6 +263,20 @@ async def test_a_backend_that_is_a_coroutine(admit: str) -> None:
         assert here.backend.up == 1
     assert station.lost_as == (1001, "Voltgate is shutting down")
     assert here.csms.stations["CP-1"].lost_as == (1000, "The station has gone")
+
+
+@pytest.mark.parametrize("admit", ["gateway", "backend"])
+async def test_a_backend_with_a_dialect_of_its_own(admit: str) -> None:
+    """A station speaks its own version with the gateway, though its backend takes another one only."""
+    async with home(admit, versions=("ocpp2.0.1",), dialect=Dialect("ocpp2.0.1")) as here:
+        station = await here.comes("CP-1", ("ocpp1.6", "ocpp2.0.1"))
+        assert isinstance(station, Party)
+        assert isinstance(await station.calls("Heartbeat"), Result)
+        session = here.gateway.sessions["cp-1"]
+        assert session.dialect.version == "ocpp1.6"
+        assert session.legs["csms"].turns.dialect.version == "ocpp2.0.1"
+        await here.gateway.reevaluate(["cp-1"])
+        assert not session.ended
 
 
 async def test_many_stations_in_memory() -> None:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
-from voltgate.carriers.handshake import Handshake, Refused
-from voltgate.carriers.websocket.listener import Admitted
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Directory, Station
@@ -69,8 +68,11 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class _Visit:
-    """A station on its way in: who it is, what it may speak, and where it goes."""
+class _Pending:
+    """A station whose handshake is not answered yet: who it is, what it may speak, and where it goes.
+
+    `number` counts the handshakes: of two sessions of a station that of the later handshake stays.
+    """
 
     station: Station
     dial_context: DialContext
@@ -78,7 +80,7 @@ class _Visit:
     plans: Plans
     offered: dict[str, str | None]
     """Versions that both sides know, in the station's order, each with the name to answer with (None: no header)."""
-    arrival: int
+    number: int
     page: Page
     read_at: float
 
@@ -96,8 +98,8 @@ class Gateway:
         self.draining = False
         self._ports = ports
         self._dialler = dialler
-        self._arrivals = count(1)
-        self._arrived: dict[Session, int] = {}
+        self._numbers = count(1)
+        self._handshakes: dict[Session, int] = {}
         self._load = load
         self._left: OrderedDict[str, tuple[float, Ledger]] = OrderedDict()
         self._later: set[str] = set()
@@ -106,15 +108,15 @@ class Gateway:
 
     async def admit(self, handshake: Handshake) -> Admitted | Refused:
         """Decide whether a station may come in: our own checks, then its backend's verdict where that counts."""
-        visit = await self._receive(handshake)
-        if isinstance(visit, Refused):
-            return self._refused(handshake, visit)
-        if not visit.offered:
-            return self._speechless(handshake, visit)
-        if visit.route.admit == "gateway":
-            version = next(iter(visit.offered))
-            return self._admitted(visit, version, {})
-        return await self._ask_backend(handshake, visit)
+        pending = await self._receive(handshake)
+        if isinstance(pending, Refused):
+            return self._refused(handshake, pending)
+        if not pending.offered:
+            return self._speechless(handshake)
+        if pending.route.admit == "gateway":
+            version = next(iter(pending.offered))
+            return self._admitted(pending, version, {})
+        return await self._ask_backend(handshake, pending)
 
     async def admit_request(
         self, handshake: Handshake, wire: Wire, version: str, *, comes: bool = True
@@ -124,20 +126,20 @@ class Gateway:
         `handshake.native` says what it speaks, and `version` what the relay takes it for. One that does not come by
         itself, but is called by a backend, need not prove who it is.
         """
-        visit = await self._receive(handshake, comes=comes)
-        if isinstance(visit, Refused):
-            return self._refused(handshake, visit)
-        spoken = visit.dial_context.speaks or version
-        if visit.station.versions and spoken not in visit.station.versions:
+        pending = await self._receive(handshake, comes=comes)
+        if isinstance(pending, Refused):
+            return self._refused(handshake, pending)
+        spoken = pending.dial_context.speaks or version
+        if pending.station.versions and spoken not in pending.station.versions:
             reason = f"This station may not speak OCPP {spoken.removeprefix('ocpp')}"
             return self._refused(handshake, Refused(400, reason))
-        if visit.station.key in self.sessions:
+        if pending.station.key in self.sessions:
             return self._refused(handshake, Refused(409, "This station is connected otherwise"))
-        session = self._opened(visit, version, {}, wire)
+        session = self._opened(pending, version, {}, wire)
         assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
         return session
 
-    async def _receive(self, handshake: Handshake, *, comes: bool = True) -> _Visit | Refused:
+    async def _receive(self, handshake: Handshake, *, comes: bool = True) -> _Pending | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
         station = self._find(handshake)
@@ -154,7 +156,7 @@ class Gateway:
             return page
         common = self._common(station, plans, handshake)
         dial_context = _dial_context(handshake, station)
-        return _Visit(station, dial_context, route, plans, common, next(self._arrivals), page, now)
+        return _Pending(station, dial_context, route, plans, common, next(self._numbers), page, now)
 
     async def _page(self, station: Station, plans: Plans) -> Page | Refused:
         """Read what is on record of a station; where one backend answers it may come in without."""
@@ -190,9 +192,7 @@ class Gateway:
 
     def _common(self, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
         """Return the versions that station and answering backend have in common, in the station's order."""
-        taken = {v for name in plans.first.answer for v in self.snapshot.backends[name].settings.versions}
-        if station.versions:
-            taken &= {*station.versions}
+        taken = {name for name in station.versions or SUBPROTOCOLS if self._is_taken(name, plans)}
         if not handshake.offered:
             assumed = station.missing_subprotocol
             return {assumed: None} if assumed in taken else {}
@@ -201,7 +201,11 @@ class Gateway:
         names = dict.fromkeys(aliases.get(name, name) for name in handshake.offered)
         return {name: offered[name] for name in names if name in taken and name in SUBPROTOCOLS}
 
-    def _speechless(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
+    def _is_taken(self, version: str, plans: Plans) -> bool:
+        """Return whether a backend that is to answer can be reached for a station that speaks this version."""
+        return any(self.snapshot.backends[name].settings.offers((version,)) for name in plans.first.answer)
+
+    def _speechless(self, handshake: Handshake) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
         if handshake.offered and self.snapshot.no_common_subprotocol == "close":
             close = (PROTOCOL_ERROR, "No common sub-protocol")
@@ -214,88 +218,89 @@ class Gateway:
         )
         return self._refused(handshake, Refused(400, f"{what}; known are {known}"))
 
-    async def _ask_backend(self, handshake: Handshake, visit: _Visit) -> Admitted | Refused:
+    async def _ask_backend(self, handshake: Handshake, pending: _Pending) -> Admitted | Refused:
         """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
-        old = self.sessions.get(visit.station.key)
+        old = self.sessions.get(pending.station.key)
         if old is not None:
             old.pause_dialling()
         try:
-            result = await self._dial_in_order(visit)
+            result = await self._dial_in_order(pending)
         except BaseException:
-            self._release(visit)
+            self._release(pending)
             raise
         if isinstance(result, Refused):
-            self._release(visit)
+            self._release(pending)
             return self._refused(handshake, result)
         backend, link = result
-        version = link.subprotocol or next(iter(visit.offered))
-        return self._admitted(visit, version, {backend: link})
+        chosen = link.subprotocol if backend.settings.dialect is None else None
+        version = chosen or next(iter(pending.offered))
+        return self._admitted(pending, version, {backend: link})
 
-    def _release(self, visit: _Visit) -> None:
-        old = self.sessions.get(visit.station.key)
+    def _release(self, pending: _Pending) -> None:
+        old = self.sessions.get(pending.station.key)
         if old is not None and old.dialling_paused:
             old.resume_dialling()
 
-    async def _dial_in_order(self, visit: _Visit) -> tuple[Backend, DialledWire] | Refused:
+    async def _dial_in_order(self, pending: _Pending) -> tuple[Backend, DialledWire] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
-        for name in visit.plans.first.answer:
+        for name in pending.plans.first.answer:
             backend = self.snapshot.backends[name]
-            offer = tuple(version for version in visit.offered if version in backend.settings.versions)
+            offer = backend.settings.offers(pending.offered)
             if not offer:
                 continue
-            result = await self._dialler.dial(backend, visit.dial_context, offer, answering=True)
+            result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True)
             if not isinstance(result, Verdict):
                 return backend, result
-            self._ports.listen(LegDown(visit.dial_context.identity, name, result.reason, None))
+            self._ports.listen(LegDown(pending.dial_context.identity, name, result.reason, None))
             refused = _refusal(result)
             if result.status is not None and 400 <= result.status < 500:
                 break
         return refused
 
-    def _admitted(self, visit: _Visit, version: str, links: dict[Backend, DialledWire]) -> Admitted:
-        subprotocol = visit.offered.get(version, version)
-        if links and not next(iter(links.values())).subprotocol:
+    def _admitted(self, pending: _Pending, version: str, links: dict[Backend, DialledWire]) -> Admitted:
+        subprotocol = pending.offered.get(version, version)
+        if any(backend.settings.dialect is None and not link.subprotocol for backend, link in links.items()):
             subprotocol = None  # the backend answered without the header: so do we
 
         def opened(wire: Wire) -> Receiver:
-            return self._opened(visit, version, links, wire)
+            return self._opened(pending, version, links, wire)
 
-        habits = self.snapshot.habits(visit.station)
+        habits = self.snapshot.habits(pending.station)
         return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
-    def _opened(self, visit: _Visit, version: str, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
+    def _opened(self, pending: _Pending, version: str, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
-        station, snapshot = visit.station, self.snapshot
+        station, snapshot = pending.station, self.snapshot
         old = self.sessions.get(station.key)
-        if old is not None and self._arrived[old] > visit.arrival:
+        if old is not None and self._handshakes[old] > pending.number:
             return self._overtaken(links, wire)
         dialect = snapshot.dialect(station, version)
-        settings, ledger = snapshot.settings(station, version), self._ledger(visit, old)
-        dial_context, ports = visit.dial_context, self._ports
+        settings, ledger = snapshot.settings(station, version), self._ledger(pending, old)
+        dial_context, ports = pending.dial_context, self._ports
         session = Session(
             dial_context.identity, station.key, dialect, settings, ports, self._ended, ledger, dial_context
         )
         if old is not None:
-            session.take_over(old, keep_legs=visit.route.admit == "gateway")
+            session.take_over(old, keep_legs=pending.route.admit == "gateway")
         self.sessions[station.key] = session
         self.waiting_room.forget(session.identity)
-        self._arrived[session] = visit.arrival
+        self._handshakes[session] = pending.number
         session.connect(wire)
         for backend, link in links.items():
             session.adopt(backend, link)
-        ports.listen(StationCame(session.identity, dial_context.address, version, visit.route.name, old is not None))
-        session.opened(wire, visit.plans, visit.route.name, snapshot.backends)
+        ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
+        session.opened(wire, pending.plans, pending.route.name, snapshot.backends)
         return session
 
-    def _ledger(self, visit: _Visit, old: Session | None) -> Ledger:
+    def _ledger(self, pending: _Pending, old: Session | None) -> Ledger:
         """Return the station's ledger: the one in use, or just used, else the page that was read."""
         if old is not None:
             return old.ledger
-        left_at, ledger = self._left.get(visit.station.key, (0.0, None))
-        if ledger is not None and left_at >= visit.read_at:
+        left_at, ledger = self._left.get(pending.station.key, (0.0, None))
+        if ledger is not None and left_at >= pending.read_at:
             return ledger
-        return self._ports.ledger(visit.station.key, visit.page)
+        return self._ports.ledger(pending.station.key, pending.page)
 
     def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
@@ -305,7 +310,7 @@ class Gateway:
         return _Nobody()
 
     def _ended(self, session: Session) -> None:
-        del self._arrived[session]
+        del self._handshakes[session]
         if self.sessions.get(session.key) is session:
             del self.sessions[session.key]
             self._left[session.key] = (self._ports.clock(), session.ledger)
@@ -362,10 +367,10 @@ class Gateway:
 
         What is not spoken in its session's dialect itself is translated for every backend.
         """
-        dial_context, answer = session.dial_context, plans.first.answer
-        if not answer or (dial_context is not None and dial_context.speaks):
+        dial_context = session.dial_context
+        if not plans.first.answer or (dial_context is not None and dial_context.speaks):
             return True
-        return any(session.dialect.version in self.snapshot.backends[name].settings.versions for name in answer)
+        return self._is_taken(session.dialect.version, plans)
 
     def _move_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""

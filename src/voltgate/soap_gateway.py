@@ -103,7 +103,7 @@ class SoapGateway:
         key = self._gateway.snapshot.directory.key(envelope.identity)
         station = self._stations.get(key)
         if station is not None and station.knows(post.authorization, self._age()):
-            self._hear(station, post, envelope, answered)
+            self._handle_request(station, post, envelope, answered)
             return
         waiting = self._coming.get(key)
         if waiting is None:
@@ -124,7 +124,7 @@ class SoapGateway:
                 if isinstance(station, Refused):
                     answered(refusal(envelope, station))
                 else:
-                    self._hear(station, post, envelope, answered)
+                    self._handle_request(station, post, envelope, answered)
                 del waiting[0]
         except Exception:
             log.exception("a fault of Voltgate: a SOAP station could not be let in", station=key)
@@ -209,7 +209,7 @@ class SoapGateway:
             station.is_counted = False
             self._census.leave(station.address)
 
-    def _hear(self, station: SoapStation, post: Post, envelope: Envelope, answered: Answered) -> None:
+    def _handle_request(self, station: SoapStation, post: Post, envelope: Envelope, answered: Answered) -> None:
         self._learn(station, post, envelope)
         if station.may_pass(envelope):
             self._remember(station, post, envelope)

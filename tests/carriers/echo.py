@@ -8,8 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.websocket.link import Link
-from voltgate.carriers.websocket.listener import Admitted, Handshake, Listener, ListenerSettings, Refused
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.ocpp.wheel import Wheel
 
 DEADLINE = 20.0

@@ -12,9 +12,10 @@ import pytest
 import websockets
 
 from tests.carriers.echo import Echo, house, until
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link, LinkSettings
-from voltgate.carriers.websocket.listener import Admitted, Handshake, ListenerSettings, Refused
+from voltgate.carriers.websocket.listener import ListenerSettings
 from voltgate.ocpp.wheel import Wheel
 
 HEAD = (

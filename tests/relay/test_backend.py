@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend, BackendSettings, Retry
 
 
@@ -67,6 +70,15 @@ def test_what_when_down_comes_to(when_down: str, then: str, closes: bool) -> Non
     bounds = settings.bounds(60)
     assert settings.closes == closes
     assert (bounds.window, bounds.patience) == (3, 60)
+
+
+def test_what_a_backend_is_offered() -> None:
+    """It is offered what station and backend have in common, in the station's order, or its own dialect."""
+    settings = BackendSettings("a", versions=("ocpp1.6", "ocpp2.1"))
+    assert settings.offers(("ocpp2.1", "ocpp2.0.1", "ocpp1.6")) == ("ocpp2.1", "ocpp1.6")
+    assert settings.offers(("ocpp2.0.1",)) == ()
+    spoken_otherwise = replace(settings, dialect=Dialect("ocpp2.0.1"))
+    assert spoken_otherwise.offers(("ocpp1.6",)) == spoken_otherwise.offers(("ocpp1.5",)) == ("ocpp2.0.1",)
 
 
 def test_a_backend_is_itself() -> None:

@@ -1,7 +1,7 @@
-"""The carriers of this process: each is registered here, by the schemes of its URLs.
+"""The carriers of this process: each is registered here, in one table.
 
 A carrier's folder holds how it dials and how it listens; what the configuration says of it is put into its own values
-here. A new one is a line in each table that concerns it.
+here. A new one is a folder, a section of the configuration's model, and an entry of `CARRIERS`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from voltgate import __version__
-from voltgate.app.claimants import objection
-from voltgate.app.listeners import Kind, report
+from voltgate.app.addresses import objection
+from voltgate.app.listeners import Kind, in_common, report
+from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SoapCarrier, SoapDialling
@@ -23,14 +24,23 @@ from voltgate.carriers.soap.connection import Limits
 from voltgate.carriers.soap.listener import SoapListener, Take
 from voltgate.carriers.websocket.carrier import WebsocketCarrier, WebsocketDialling
 from voltgate.carriers.websocket.link import LinkCounts, LinkSettings
-from voltgate.carriers.websocket.listener import Admit, Listener, ListenerSettings
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
+from voltgate.config.listen import Listener as Section
 from voltgate.directory.register import Address
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
+
+
+@dataclass(frozen=True, slots=True)
+class _Handlers:
+    """What listeners hand over to: stations that ask to be let in, or requests without a connection."""
+
+    admit: Admit
+    take: Take
 
 
 class Carriers:
@@ -41,25 +51,22 @@ class Carriers:
         self.websocket = WebsocketCarrier(wheel, clock, report)
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.counts = {"station": LinkCounts(), "backends": self.websocket.counts}
-        self._wheel = wheel
-        self._clock = clock
+        self.wheel = wheel
+        self.clock = clock
 
     def by_scheme(self) -> dict[str, Carrier]:
         """Return what dials, by the schemes of a backend's URL."""
-        return {"ws": self.websocket, "wss": self.websocket, "http": self.soap, "https": self.soap}
+        made = [(each.schemes, each.dialler(self)) for each in CARRIERS.values()]
+        return {scheme: carrier for schemes, carrier in made for scheme in schemes}
 
-    def listeners(self, admit: Admit, take: Take) -> dict[str, Kind]:
-        """Return what listens, by the schemes of a listener's URL."""
-        wheel, clock, counts = self._wheel, self._clock, self.counts["station"]
-
-        def websocket(settings: ListenerSettings, refusals: dict[str, int]) -> Listener:
-            return Listener(settings, admit, wheel, clock, report=report, counts=counts, refusals=refusals)
-
-        def soap(settings: ListenerSettings, refusals: dict[str, int]) -> Listener:
-            return SoapListener(settings, take, wheel, clock, report=report, refusals=refusals)
-
-        stations, requests = Kind("websocket", websocket), Kind("soap", soap, _with_soap)
-        return {"ws": stations, "wss": stations, "http": requests, "https": requests}
+    def listeners(self, admit: Admit, take: Take) -> tuple[Kind, ...]:
+        """Return what listens, in the order in which it is opened."""
+        handlers = _Handlers(admit, take)
+        return tuple(
+            Kind(name, each.sections, partial(each.listener, self, handlers), each.settings)
+            for name, each in CARRIERS.items()
+            if each.listener is not None
+        )
 
     def follow(self, config: Config, callback_key: bytes) -> None:
         """Go by a configuration."""
@@ -76,6 +83,19 @@ def callback_base(config: Config) -> str:
     return config.listen.soap[0].url if config.listen.soap else ""
 
 
+def _websocket_listener(
+    carriers: Carriers, handlers: _Handlers, settings: ListenerSettings, refusals: dict[str, int]
+) -> Listener:
+    wheel, clock, counts = carriers.wheel, carriers.clock, carriers.counts["station"]
+    return Listener(settings, handlers.admit, wheel, clock, report=report, counts=counts, refusals=refusals)
+
+
+def _soap_listener(
+    carriers: Carriers, handlers: _Handlers, settings: ListenerSettings, refusals: dict[str, int]
+) -> Listener:
+    return SoapListener(settings, handlers.take, carriers.wheel, carriers.clock, report=report, refusals=refusals)
+
+
 def _with_soap(common: ListenerSettings, config: Config) -> ListenerSettings:
     limits = config.limits
     return replace(common, how=Limits(limits.message_size, config.soap.idle, limits.head_seconds))
@@ -85,38 +105,29 @@ def _with_soap(common: ListenerSettings, config: Config) -> ListenerSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trust:
-    """What TLS to a backend goes by: the files, and what was made of them."""
+class _Terms:
+    """What dialling a backend goes by; `context` was made of these versions of the `files`."""
 
+    section: BackendSection
+    config: Config
     files: tuple[object, ...]
     context: ssl.SSLContext | None
 
 
-_Dialling: TypeAlias = Callable[[BackendSection, Config, _Trust], object]
-
-
-def _websocket_dialling(section: BackendSection, config: Config, trust: _Trust) -> WebsocketDialling:
+def _websocket_dialling(terms: _Terms) -> WebsocketDialling:
+    section, limits = terms.section, terms.config.limits
     link = LinkSettings(
-        message_limit=config.limits.message_size,
-        write_bound=config.limits.message_size + (4 << 20),
+        message_limit=limits.message_size,
+        write_bound=limits.message_size + (4 << 20),
         ping=section.ping,
         misses=section.misses,
         compress=section.compression,
     )
-    return WebsocketDialling(_introduction(section), section.connect, link, trust.files, trust.context)
+    return WebsocketDialling(_introduction(section), section.connect, link, terms.files, terms.context)
 
 
-def _soap_dialling(section: BackendSection, config: Config, trust: _Trust) -> SoapDialling:
-    return SoapDialling(_introduction(section), section.connect, trust.files, trust.context)
-
-
-_DIALLING: Mapping[str, _Dialling] = {
-    "ws": _websocket_dialling,
-    "wss": _websocket_dialling,
-    "http": _soap_dialling,
-    "https": _soap_dialling,
-}
-"""What the carrier of each scheme goes by when it dials."""
+def _soap_dialling(terms: _Terms) -> SoapDialling:
+    return SoapDialling(_introduction(terms.section), terms.section.connect, terms.files, terms.context)
 
 
 def endpoints_of(section: BackendSection, config: Config, told: Address) -> tuple[Endpoint, ...]:
@@ -124,12 +135,10 @@ def endpoints_of(section: BackendSection, config: Config, told: Address) -> tupl
 
     Raise OSError for certificate files that cannot be read.
     """
-    url = _allowed(section, told.url, section.websocket_template)
-    urls = (template(url) if url else "", _allowed(section, told.soap_url, section.soap_address))
     files = tuple(map(_version_of, (section.ca, section.certificate, section.key)))
-    trust = _Trust(files, _context(section) if section.secure else None)
-    known = [Endpoint(each) for each in urls if each]
-    return tuple(Endpoint(each.url, _DIALLING[each.scheme](section, config, trust)) for each in known)
+    terms = _Terms(section, config, files, _context(section) if section.secure else None)
+    urls = ((each, _allowed(section, getattr(told, each.field), each.written(section))) for each in CARRIERS.values())
+    return tuple(Endpoint(each.address(url), each.dialling(terms)) for each, url in urls if url)
 
 
 def _allowed(section: BackendSection, told: str, written: str) -> str:
@@ -158,3 +167,64 @@ def _context(section: BackendSection) -> ssl.SSLContext:
     if section.certificate is not None:
         context.load_cert_chain(section.certificate, section.key)
     return context
+
+
+# The table.
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One carrier: its schemes, what the configuration says of it, and what makes its parts.
+
+    `field` is the field of a declared address that holds its URL. `written` returns the URL of a backend that the
+    configuration gives it ("" for none), `address` the URL that one is dialled by, `dialling` what only the carrier
+    looks into. `listener` makes a listener for stations (None: there are none), `sections` returns those of the
+    configuration, and `key` is their key in `[listen]`, by which logs list them; `settings` adds what only this carrier
+    goes by to what all listeners have in common.
+    """
+
+    schemes: tuple[str, ...]
+    field: str
+    written: Callable[[BackendSection], str]
+    dialling: Callable[[_Terms], object]
+    dialler: Callable[[Carriers], Carrier]
+    address: Callable[[str], str] = str
+    listener: Callable[[Carriers, _Handlers, ListenerSettings, dict[str, int]], Listener] | None = None
+    sections: Callable[[Config], tuple[Section, ...]] = lambda config: ()
+    key: str = ""
+    settings: Callable[[ListenerSettings, Config], ListenerSettings] = in_common
+
+
+CARRIERS: Mapping[str, Registration] = {
+    "websocket": Registration(
+        schemes=("ws", "wss"),
+        field="url",
+        written=lambda section: section.websocket_template,
+        dialling=_websocket_dialling,
+        dialler=lambda carriers: carriers.websocket,
+        address=template,
+        listener=_websocket_listener,
+        sections=lambda config: config.listen.stations,
+        key="stations",
+    ),
+    "soap": Registration(
+        schemes=("http", "https"),
+        field="soap_url",
+        written=lambda section: section.soap_address,
+        dialling=_soap_dialling,
+        dialler=lambda carriers: carriers.soap,
+        listener=_soap_listener,
+        sections=lambda config: config.listen.soap,
+        key="soap",
+        settings=_with_soap,
+    ),
+}
+"""The carriers by name, the one first that a backend is reached by where none is preferred."""
+
+
+def carrier_of(url: str) -> str:
+    """Return the name of the carrier of a URL's scheme. Raise KeyError for a scheme that none has."""
+    return _BY_SCHEME[url.partition(":")[0].lower()]
+
+
+_BY_SCHEME = {scheme: name for name, each in CARRIERS.items() for scheme in each.schemes}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
+from voltgate.app.addresses import objection
+from voltgate.app.carriers import CARRIERS, carrier_of
 from voltgate.config import Config
 from voltgate.config.backends import Backend, dialled
-from voltgate.config.claims import host_of, with_host
+from voltgate.config.claims import with_host
 from voltgate.directory.register import Address
 from voltgate.ocpp.globs import compile_glob
 from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
-
-_SECURE = {"wss": "ws", "https": "http"}
 
 
 def claimants_of(config: Callable[[], Config]) -> Callable[[str], Claimant | None]:
@@ -34,40 +36,28 @@ def claimants_of(config: Callable[[], Config]) -> Callable[[str], Claimant | Non
 
 def _address(section: Backend, declared: DeclaredAddress) -> Address:
     """Return the address that a backend declares, if the configuration allows it. Raises NotAllowed."""
+    written = {name: carrier.written(section) for name, carrier in CARRIERS.items()}
     try:
         if declared.ip:
-            url, soap_url = section.websocket_template, section.soap_address
-            url, soap_url = (with_host(each, declared.ip) if each else "" for each in (url, soap_url))
+            urls = {name: with_host(each, declared.ip) if each else "" for name, each in written.items()}
         else:
-            url, soap_url = _of_its_kind(declared.url, declared.soap_url)
+            urls = _by_carrier(declared)
     except ValueError as error:
         raise NotAllowed(f"The URL {error}.") from None
-    for declared_url, written in ((url, section.websocket_template), (soap_url, section.soap_address)):
-        problem = objection(section, declared_url, written)
+    for name, url in urls.items():
+        problem = objection(section, url, written[name])
         if problem is not None:
             raise NotAllowed(problem)
-    return Address(url, soap_url)
+    return replace(Address(), **{CARRIERS[name].field: url for name, url in urls.items() if url})
 
 
-def _of_its_kind(url: str, soap_url: str) -> tuple[str, str]:
-    """Return the URLs, with an HTTP one as that of SOAP, as the configuration does. Raises ValueError."""
-    for each in (url, soap_url):
-        if each:
-            dialled(each)
-    if url.startswith("http"):
-        return "", url
-    return url, soap_url
-
-
-def objection(section: Backend, url: str, written: str) -> str | None:
-    """Return why a backend may not declare a URL, `written` being the configured one; None: it may."""
-    if not url:
-        return None
-    if not written:
-        return f"The configuration has no URL of {url.partition(':')[0]} for this backend."
-    scheme, known = url.partition(":")[0], written.partition(":")[0]
-    if scheme != known and _SECURE.get(scheme) != known:
-        return f"The URL must begin with {known}:, as the configuration has it."
-    if not section.claims.may_be_at(host_of(url)) and host_of(url) != host_of(written):
-        return f'The configuration does not let this backend be at "{host_of(url)}" (claims.hosts).'
-    return None
+def _by_carrier(declared: DeclaredAddress) -> dict[str, str]:
+    """Return the declared URLs by carrier: `url` is that of its scheme, as in the configuration. Raises ValueError."""
+    urls = {name: str(getattr(declared, carrier.field)) for name, carrier in CARRIERS.items()}
+    for url in urls.values():
+        if url:
+            dialled(url)
+    if declared.url:
+        urls = {name: "" if CARRIERS[name].field == "url" else url for name, url in urls.items()}
+        urls[carrier_of(declared.url)] = declared.url
+    return urls

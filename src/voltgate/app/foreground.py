@@ -46,7 +46,7 @@ async def _foreground(loaded: Loaded) -> None:
 
 
 def _announce(running: Running) -> None:
-    where = ", ".join((*running.stations, *running.soap))
+    where = ", ".join(url for urls in running.listeners.values() for url in urls)
     http = f"; API, health and metrics on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
     print(f"voltgate {__version__} listens for stations on {where}{http} ({source})", flush=True)  # noqa: T201

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,17 +28,22 @@ Make: TypeAlias = Callable[[ListenerSettings, dict[str, int]], Listener]
 """Makes a listener, which is not open yet and counts what it refuses, by cause."""
 
 
-def _as_they_are(settings: ListenerSettings, config: Config) -> ListenerSettings:
+def in_common(settings: ListenerSettings, config: Config) -> ListenerSettings:
+    """Return the settings that all listeners have in common as they are."""
     return settings
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How one carrier listens. `settings` adds what only this carrier goes by to what all have in common."""
+    """How one carrier listens: its listeners in the configuration, and what makes them.
+
+    `settings` adds what only this carrier goes by to what all have in common.
+    """
 
     carrier: str
+    sections: Callable[[Config], Iterable[listen.Listener]]
     make: Make
-    settings: Callable[[ListenerSettings, Config], ListenerSettings] = _as_they_are
+    settings: Callable[[ListenerSettings, Config], ListenerSettings] = in_common
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,9 @@ class _Open:
 
 
 class Listeners:
-    """Every listener for stations, by its address. `kinds` are known by the schemes of URLs."""
+    """Every listener for stations, by its address, of each of the carriers in `kinds`."""
 
-    def __init__(self, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, kinds: Sequence[Kind]) -> None:
         self._kinds = kinds
         self._open: dict[tuple[str, int], _Open] = {}
         self._leaving: list[Listener] = []
@@ -88,10 +93,10 @@ class Listeners:
         self._leaving = [listener for listener in self._leaving if listener.links or listener.handshakes]
 
     def _wanted(self, config: Config) -> Iterable[_Wanted]:
-        for section in (*config.listen.stations, *config.listen.soap):
-            scheme = section.url.partition(":")[0].lower()
-            kind = self._kinds[scheme]
-            yield _Wanted(scheme, kind, kind.settings(_settings(section, config), config))
+        for kind in self._kinds:
+            for section in kind.sections(config):
+                scheme = section.url.partition(":")[0].lower()
+                yield _Wanted(scheme, kind, kind.settings(_settings(section, config), config))
 
     async def _open_all(self, wanted: Iterable[_Wanted]) -> dict[tuple[str, int], _Open]:
         fresh: dict[tuple[str, int], _Open] = {}
@@ -114,9 +119,12 @@ class Listeners:
             raise OSError(error.errno, f"cannot listen on {where}: {error.strerror or error}") from error
         return listener
 
-    def addresses(self, carrier: str) -> tuple[str, ...]:
-        """Return the URLs that a carrier listens on, as a station would dial them."""
-        return tuple(_url(known) for known in self._open.values() if known.kind.carrier == carrier)
+    def addresses(self) -> dict[str, tuple[str, ...]]:
+        """Return the URLs that each carrier listens on, by its name, as a station would dial them."""
+        return {
+            kind.carrier: tuple(_url(known) for known in self._open.values() if known.kind is kind)
+            for kind in self._kinds
+        }
 
     def _all(self) -> list[Listener]:
         return [*(known.listener for known in self._open.values()), *self._leaving]

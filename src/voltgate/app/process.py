@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import structlog
 from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.build import build
+from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import TICK, Composition
 from voltgate.app.readiness import Readiness
 from voltgate.app.web import Web, open_web
@@ -34,10 +35,9 @@ log = structlog.get_logger("voltgate")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Where a running gateway listens, for its starter."""
+    """Where a running gateway listens, for its starter. `listeners` are URLs for stations, by carrier."""
 
-    stations: tuple[str, ...]
-    soap: tuple[str, ...]
+    listeners: Mapping[str, tuple[str, ...]]
     http: str | None
     source: Path | None
     backends: tuple[str, ...]
@@ -117,10 +117,10 @@ class Process:
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._active.config
         http = None if self._web is None else f"http://{config.listen.http}"
-        listeners, source = self._parts.listeners, self._active.loaded.source
-        stations, soap = listeners.addresses("websocket"), listeners.addresses("soap")
-        running = Running(stations, soap, http, source, tuple(config.backends))
-        log.info("listening", stations=running.stations, soap=running.soap, http=http, version=__version__)
+        listeners, source = self._parts.listeners.addresses(), self._active.loaded.source
+        running = Running(listeners, http, source, tuple(config.backends))
+        by_key = {CARRIERS[carrier].key: urls for carrier, urls in listeners.items()}
+        log.info("listening", **by_key, http=http, version=__version__)
         ready(running)
 
     async def _drain(self, config: Config) -> None:

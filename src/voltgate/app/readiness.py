@@ -24,7 +24,7 @@ class Readiness:
             "ready": not self.stopping,
             "stations": {
                 "connected": len(gateway.sessions),
-                "listeners": [*listeners.addresses("websocket"), *listeners.addresses("soap")],
+                "listeners": [url for urls in listeners.addresses().values() for url in urls],
             },
             "backends": {
                 name: {"legs": backend.legs, "up": backend.up} for name, backend in gateway.snapshot.backends.items()

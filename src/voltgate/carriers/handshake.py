@@ -1,10 +1,13 @@
-"""A station that asks to be let in, by whichever carrier, and a refusal."""
+"""A station that asks to be let in, by whichever carrier, and the decision."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from voltgate.relay.carrier import Native
+from voltgate.relay.wire import Receiver, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,24 @@ class Refused:
     reason: str
     headers: tuple[tuple[str, str], ...] = ()
     cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Let a station in.
+
+    `subprotocol` None answers without the header. `opened` gives the receiver of the wire; it is called once for each
+    Admitted that was returned, right after the 101, even when the station is gone by then. `close_at_once` closes the
+    wire with this code and reason instead of reading from it (OCPP-J 1.6 section 3.2); then `opened` is not called.
+    `ping` (seconds) and `compress` take the place of the listener's.
+    """
+
+    subprotocol: str | None
+    opened: Callable[[Wire], Receiver]
+    close_at_once: tuple[int, str] | None = None
+    ping: float | None = None
+    compress: bool | None = None
+
+
+Admit: TypeAlias = Callable[[Handshake], Awaitable[Admitted | Refused]]
+"""Decides on a station. Cancelled when the station goes away meanwhile."""

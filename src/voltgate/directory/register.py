@@ -273,14 +273,14 @@ class Register:
                     if len(standing) > 1:
                         contested += 1
                         if len(contests) < MOST_TOLD:
-                            contests.append(self.contest(key, standing))
+                            contests.append(self.contest(standing))
             added |= added_here
             removed |= was.keys() - part.keys()
             await asyncio.sleep(0)
         keys = frozenset(added | removed)
         return Change(new.backend, by, now, len(new), len(added), len(removed), contested, tuple(contests), keys, moved)
 
-    def contest(self, key: str, standing: list[tuple[Claim, str]]) -> Contest:
+    def contest(self, standing: list[tuple[Claim, str]]) -> Contest:
         """Return the conflict over a station: who claims it, and who holds it."""
         identity = standing[0][0].identity
         claims = tuple((backend, claim.since, claim.by) for claim, backend in standing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
@@ -101,6 +101,12 @@ class BackendSettings:
     def bounds(self, patience: float) -> Bounds:
         """Return the bounds of turns with it; `patience` is how long its own calls may take, in seconds."""
         return Bounds(self.window, self.waiting, self.waiting_bytes, patience)
+
+    def offers(self, versions: Iterable[str]) -> tuple[str, ...]:
+        """Return those of a station's versions that it is offered: its own dialect instead, if it has one."""
+        if self.dialect is not None:
+            return (self.dialect.version,)
+        return tuple(version for version in versions if version in self.versions)
 
     @property
     def stood_in(self) -> StandIn | None:

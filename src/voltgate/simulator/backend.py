@@ -11,8 +11,9 @@ import base64
 import hmac
 from typing import Any
 
+from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.websocket.link import LinkSettings
-from voltgate.carriers.websocket.listener import Admitted, Handshake, Listener, ListenerSettings, Refused
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.simulator.behaviour import Behaviour

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from voltgate.ocpp import actions
+from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.schemas import check
 from voltgate.ocpp.wheel import Wheel
@@ -223,7 +224,7 @@ class Connection:
 
     def _hang_up(self, now: float) -> None:
         if self.channel is not None:
-            self.channel.wire.close(1001, "the stand-in was told to hang up")
+            self.channel.wire.close(GOING_AWAY, "the stand-in was told to hang up")
 
     def send_received(self, action: str, payload: dict[str, Any], now: float) -> None:
         """Count a SEND."""

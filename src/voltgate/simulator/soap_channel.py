@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.messages import Error
 from voltgate.ocpp.soap.envelope import BadEnvelope
 from voltgate.ocpp.soap.faults import Fault as SoapFault
@@ -200,7 +201,7 @@ class SoapChannel:
         """Pass on the outcome of a call; after a failed one, send a Heartbeat before anything else."""
         self._current = None
         if answer is None and call.action == "Heartbeat":
-            self._end(1006, "nobody answers a Heartbeat", call)
+            self._end(NO_CLOSE, "nobody answers a Heartbeat", call)
             return
         if not isinstance(answer, dict) and call.action != "Heartbeat" and self.owner.online:
             self._waiting.appendleft(OutgoingCall("Heartbeat", {}, _nothing, due=now))
@@ -260,7 +261,7 @@ class SoapChannel:
         """End, because an exchange failed."""
         if self._current is not None:
             self.tally.cut += 1
-        self._end(1006, why)
+        self._end(NO_CLOSE, why)
 
     def late(self, message: Message) -> None:
         """Count an answer to a call that has timed out."""

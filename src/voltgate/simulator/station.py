@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from voltgate.ocpp.close_codes import NORMAL
 from voltgate.ocpp.dialect import is_modern
 from voltgate.relay.wire import Wire
 from voltgate.simulator import payloads_2x, payloads_16
@@ -174,7 +175,7 @@ class Station:
         else:
             self.simulation.wheel.at(now + seconds, self._reconnect)
         if self.channel is not None:
-            self.channel.close(1000, reason)
+            self.channel.close(NORMAL, reason)
 
     def reboot(self, now: float) -> None:
         """Discard the registration, and reconnect with a BootNotification."""

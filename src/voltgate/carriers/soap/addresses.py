@@ -19,10 +19,10 @@ _unfit = re.compile(r"[^!-~]").search
 """Finds what may not stand in the request line of a call."""
 
 
-def is_allowed(address: str, networks: Iterable[Network], came_from: str = "") -> bool:
+def is_allowed(address: str, networks: Iterable[Network], source: str = "") -> bool:
     """Return whether a station may be called at an address that it gave: always an IP, never a name.
 
-    It lies in one of `networks`, or is `came_from` where there are none; that is "" for an address on record, which was
+    It lies in one of `networks`, or is `source` where there are none; that is "" for an address on record, which was
     the station's own when it came.
     """
     try:
@@ -34,7 +34,7 @@ def is_allowed(address: str, networks: Iterable[Network], came_from: str = "") -
     if parts.username is not None or len(address) > LONGEST or _unfit(address):
         return False
     within = tuple(networks)
-    return any(host in network for network in within) if within else came_from in ("", str(host))
+    return any(host in network for network in within) if within else source in ("", str(host))
 
 
 def _plain(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -12,7 +12,7 @@ from voltgate.ocpp.soap.faults import fault
 def handshake_of(envelope: Envelope, post: Post, address: str | None = None) -> Handshake:
     """Return the handshake of a request. `address` "" is for one that a backend made: the station's is not known."""
     origin = post.origin()
-    came_from = origin.address if address is None else address
+    source = origin.address if address is None else address
     return Handshake(
         target="",
         identity=envelope.identity,
@@ -20,8 +20,8 @@ def handshake_of(envelope: Envelope, post: Post, address: str | None = None) -> 
         authorization=None if address is not None else post.authorization,
         user_agent=origin.user_agent,
         headers=(),
-        address=came_from,
-        peer=came_from,
+        address=source,
+        peer=source,
         forwarded_for=origin.forwarded_for,
         secure=origin.secure,
         listener=origin.listener,

@@ -47,7 +47,7 @@ class SoapListener(Listener):
         """Have something called later."""
         self._wheel.at(self.clock() + seconds, wake)
 
-    def _arrival(self, peer: str = "") -> Pending:
+    def _new_pending(self, peer: str = "") -> Pending:
         return Connection(self, self._head_limits(), peer)
 
     def posted(self, connection: Connection, head: Head, body: bytes, answered: Answered) -> None:

@@ -22,6 +22,7 @@ from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, T
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.carriers.soap.originals import Original, Originals
 from voltgate.carriers.soap.whole import Known, TakesCalls, TakesReplies, WholeCall, WholeResult, WholeWire
+from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
 from voltgate.ocpp.framing import decode, encode_call, encode_error, encode_result
 from voltgate.ocpp.messages import Call, Error, Result
@@ -440,8 +441,8 @@ class SoapWire(WholeWire):
         """Tell the receiver that the far end is away."""
         if not self._is_closed and self._receiver is not None:
             receiver, self._receiver = self._receiver, None
-            self.close(1006, reason)
-            receiver.lost(1006, reason)
+            self.close(NO_CLOSE, reason)
+            receiver.lost(NO_CLOSE, reason)
 
 
 def _error(call: Call, code: str, description: str) -> bytes:

@@ -7,11 +7,10 @@ import errno
 import math
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
-from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.carriers.handshake import Admit, Admitted, Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
@@ -22,34 +21,10 @@ from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.close_codes import INTERNAL
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.wire import Receiver
-
-__all__ = ["Admit", "Admitted", "Handshake", "Listener", "ListenerSettings", "Refused"]
 
 _ACCEPTED_AT_ONCE = 32
 _LINGER = 2.0  # seconds that a refused client has to hang up
 _REST = 1.0  # seconds without accepting after the process ran out of descriptors
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Let a station in.
-
-    `subprotocol` None answers without the header. `opened` gives the receiver of the link; it is called once for each
-    Admitted that was returned, right after the 101, even when the station is gone by then. `close_at_once` closes the
-    link with this code and reason instead of reading from it (OCPP-J 1.6 section 3.2); then `opened` is not called.
-    `ping` (seconds) and `compress` take the place of the listener's.
-    """
-
-    subprotocol: str | None
-    opened: Callable[[Link], Receiver]
-    close_at_once: tuple[int, str] | None = None
-    ping: float | None = None
-    compress: bool | None = None
-
-
-Admit: TypeAlias = Callable[[Handshake], Awaitable[Admitted | Refused]]
-"""Decides on a station. Cancelled when the station goes away meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +79,7 @@ class Listener:
         self._listening: list[socket.socket] = []
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._arrivals: set[Pending] = set()
+        self._pending: set[Pending] = set()
         self._link_gone = self._gone
         self._own_settings: dict[tuple[LinkSettings, float | None, bool | None], LinkSettings] = {}
 
@@ -137,7 +112,7 @@ class Listener:
         self.port = sock.getsockname()[1]
         if self._context is None and not settings.proxy_protocol:
             loop = asyncio.get_running_loop()
-            self._servers.append(await loop.create_server(self._arrival, sock=sock, backlog=settings.backlog))
+            self._servers.append(await loop.create_server(self._new_pending, sock=sock, backlog=settings.backlog))
             return
         sock.listen(settings.backlog)
         self._listening.append(sock)
@@ -170,15 +145,15 @@ class Listener:
     async def close(self) -> None:
         """Stop listening and cut short the handshakes. Links are their sessions' to close."""
         self.stop_accepting()
-        for arrival in list(self._arrivals):
-            arrival.leave()
+        for pending in list(self._pending):
+            pending.leave()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # Accepting
 
-    def _arrival(self, peer: str = "") -> Pending:
+    def _new_pending(self, peer: str = "") -> Pending:
         """Make the protocol of a new connection."""
         return Pending(self, self._head_limits(), peer)
 
@@ -215,26 +190,26 @@ class Listener:
         if self._census.all >= self._ceiling():
             self._count("dropped")
             return sock.close()
-        arrival = self._arrival(peer)
-        arrival.begin()
+        pending = self._new_pending(peer)
+        pending.begin()
         try:
-            await self._open_up(sock, arrival)
+            await self._open_up(sock, pending)
         except origin.Misproxied:
             self._count("proxy header")
         except (OSError, TimeoutError):
             self._count("tls")
         finally:
-            if not arrival.connected:
+            if not pending.connected:
                 sock.close()
-                self.departed(arrival)
+                self.disconnected(pending)
         return None
 
-    async def _open_up(self, sock: socket.socket, arrival: Pending) -> None:
+    async def _open_up(self, sock: socket.socket, pending: Pending) -> None:
         settings = self.settings
         async with asyncio.timeout(settings.limits.tls_time):
-            if settings.proxy_protocol and origin.is_trusted(arrival.peer, settings.trusted):
-                arrival.hop = await origin.read_proxy_header(sock) or arrival.peer
-            await tls.greet(sock, arrival, self._context, settings.limits.tls_time)
+            if settings.proxy_protocol and origin.is_trusted(pending.peer, settings.trusted):
+                pending.hop = await origin.read_proxy_header(sock) or pending.peer
+            await tls.greet(sock, pending, self._context, settings.limits.tls_time)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -242,35 +217,35 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    # The life of an arrival
+    # The life of a pending connection
 
-    def arrived(self, arrival: Pending) -> Refused | None:
+    def accepted(self, pending: Pending) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
-        census, limits, transport = self._census, self.settings.limits, arrival.transport
+        census, limits, transport = self._census, self.settings.limits, pending.transport
         census.all += 1
         census.handshakes += 1
-        self._arrivals.add(arrival)
+        self._pending.add(pending)
         if census.all > self._ceiling() and transport is not None:
             self._count("dropped")
             transport.abort()
         if limits.connections and census.all > limits.connections:
             return self._busy(503, "connections", "This gateway holds as many connections as it may.")
-        if self.settings.trusted and origin.is_trusted(arrival.hop, self.settings.trusted):
+        if self.settings.trusted and origin.is_trusted(pending.hop, self.settings.trusted):
             return None  # whose connection it is stands in the head
-        return self._placed(arrival, arrival.hop)
+        return self._placed(pending, pending.hop)
 
-    def listens(self, arrival: Pending) -> None:
+    def awaits_head(self, pending: Pending) -> None:
         """Set the time within which the head has to come."""
-        self._wheel.at(self._clock() + self.settings.limits.head_time, arrival.expire_head)
+        self._wheel.at(self._clock() + self.settings.limits.head_time, pending.expire_head)
 
     def _ceiling(self) -> int:
         """Return beyond how many connections there is not even an answer: some more than the limit."""
         most = self.settings.limits.connections
         return most + max(most // 10, 64) if most else 1 << 30
 
-    def _placed(self, arrival: Pending, address: str) -> Refused | None:
+    def _placed(self, pending: Pending, address: str) -> Refused | None:
         """Count a connection for its address, once that is known."""
-        arrival.address = address
+        pending.address = address
         most = self.settings.limits.per_address
         if most and self._census.enter(address) > most:
             return self._busy(429, "address", f"{address} holds as many connections as it may.")
@@ -280,23 +255,23 @@ class Listener:
         seconds = max(self.settings.limits.retry_after, math.ceil(wait))
         return Refused(status, reason, (("Retry-After", str(seconds)),), cause)
 
-    def asked(self, arrival: Pending, request: Request) -> Refused | None:
+    def requested(self, pending: Pending, request: Request) -> Refused | None:
         """Begin to decide on a request; a refusal is the decision already."""
         refused = http_head.objection(request, self.settings.lenient_upgrade)
-        if refused is None and not arrival.address:
-            address = origin.station_address(arrival.hop, request, self.settings.trusted)
-            refused = self._placed(arrival, address)
+        if refused is None and not pending.address:
+            address = origin.station_address(pending.hop, request, self.settings.trusted)
+            refused = self._placed(pending, address)
         if refused is not None:
             return refused
         now = self._clock()
         wait = self._bucket.take(now)
         if wait:
             return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
-        arrival.task = self._spawn(self._admission(arrival, request, self._handshake(arrival, request)))
-        self._wheel.at(now + self.settings.limits.admission_time, arrival.expire_decision)
+        pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
+        self._wheel.at(now + self.settings.limits.admission_time, pending.expire_decision)
         return None
 
-    def _handshake(self, arrival: Pending, request: Request) -> Handshake:
+    def _handshake(self, pending: Pending, request: Request) -> Handshake:
         settings, authorization = self.settings, request.one("authorization")
         return Handshake(
             target=request.target,
@@ -305,30 +280,30 @@ class Listener:
             authorization=authorization.encode("latin-1") if authorization is not None else None,
             user_agent=request.one("user-agent"),
             headers=request.headers,
-            address=arrival.address,
-            peer=arrival.peer,
-            forwarded_for=origin.forwarded_for(arrival.peer, arrival.hop, request, settings.trusted),
-            secure=self._context is not None or self._secure_before(arrival, request),
+            address=pending.address,
+            peer=pending.peer,
+            forwarded_for=origin.forwarded_for(pending.peer, pending.hop, request, settings.trusted),
+            secure=self._context is not None or self._secure_before(pending, request),
             listener=settings.name,
         )
 
-    def _secure_before(self, arrival: Pending, request: Request) -> bool:
+    def _secure_before(self, pending: Pending, request: Request) -> bool:
         """Whether a trusted proxy says that the station came to it by TLS."""
         proto = request.one("x-forwarded-proto")
-        return proto is not None and proto.lower() in ("https", "wss") and arrival.address != arrival.hop
+        return proto is not None and proto.lower() in ("https", "wss") and pending.address != pending.hop
 
-    async def _admission(self, arrival: Pending, request: Request, handshake: Handshake) -> None:
+    async def _admission(self, pending: Pending, request: Request, handshake: Handshake) -> None:
         try:
             decision = await self._decide(handshake)
         except Exception as fault:
             self._report(fault, handshake)
             decision = Refused(500, "The gateway failed to decide.")
         if isinstance(decision, Refused):
-            arrival.refuse(decision)
+            pending.refuse(decision)
         else:
-            self._let_in(arrival, request, handshake, decision)
+            self._let_in(pending, request, handshake, decision)
 
-    def _let_in(self, arrival: Pending, request: Request, handshake: Handshake, admitted: Admitted) -> None:
+    def _let_in(self, pending: Pending, request: Request, handshake: Handshake, admitted: Admitted) -> None:
         settings = self._link_settings(admitted)
         offers = request.all("sec-websocket-extensions") if settings.compress else []
         agreed, extensions = deflate.accept(offers) or (None, None)
@@ -341,15 +316,15 @@ class Listener:
             report=self._report,
             counts=self.counts,
             subprotocol=admitted.subprotocol,
-            address=arrival.address,
+            address=pending.address,
             name=handshake.name,
             deflate=agreed,
             gone=self._link_gone,
         )
         accept = http_head.accept_key(request.one("sec-websocket-key") or "")
-        if arrival.hand_over(http_head.switching(accept, admitted.subprotocol, extensions), link.attach):
+        if pending.hand_over(http_head.switching(accept, admitted.subprotocol, extensions), link.attach):
             self._census.handshakes -= 1
-            self._arrivals.discard(arrival)
+            self._pending.discard(pending)
         self._begin(link, admitted)
 
     def _link_settings(self, admitted: Admitted) -> LinkSettings:
@@ -381,21 +356,21 @@ class Listener:
     def _gone(self, link: Link) -> None:
         self._left(link.address)
 
-    def departed(self, arrival: Pending) -> None:
+    def disconnected(self, pending: Pending) -> None:
         """Note that a connection ended before it became a link."""
         self._census.handshakes -= 1
-        self._arrivals.discard(arrival)
-        self._left(arrival.address)
+        self._pending.discard(pending)
+        self._left(pending.address)
 
     def _left(self, address: str) -> None:
         self._census.all -= 1
         if self.settings.limits.per_address and address:
             self._census.leave(address)
 
-    def refused(self, refused: Refused, arrival: Pending) -> None:
+    def refused(self, refused: Refused, pending: Pending) -> None:
         """Count a refusal, and see to it that the connection ends."""
         self._count(refused.cause or str(refused.status))
-        self._wheel.at(self._clock() + _LINGER, arrival.cut)
+        self._wheel.at(self._clock() + _LINGER, pending.cut)
 
     def _count(self, cause: str) -> None:
         self.refusals[cause] = self.refusals.get(cause, 0) + 1

@@ -19,19 +19,19 @@ EARLY = 64 << 10
 class Host(Protocol):
     """What a pending connection needs of its listener."""
 
-    def arrived(self, arrival: Pending) -> Refused | None:
+    def accepted(self, pending: Pending) -> Refused | None:
         """Count a new connection; a refusal says that it is one too many."""
 
-    def listens(self, arrival: Pending) -> None:
+    def awaits_head(self, pending: Pending) -> None:
         """Set the time within which the head has to come."""
 
-    def asked(self, arrival: Pending, request: Request) -> Refused | None:
+    def requested(self, pending: Pending, request: Request) -> Refused | None:
         """Begin to decide on a request; a refusal is the decision already."""
 
-    def departed(self, arrival: Pending) -> None:
+    def disconnected(self, pending: Pending) -> None:
         """Note that the connection ended before it became a link."""
 
-    def refused(self, refused: Refused, arrival: Pending) -> None:
+    def refused(self, refused: Refused, pending: Pending) -> None:
         """Count a refusal, and see to it that the connection ends."""
 
 
@@ -80,7 +80,7 @@ class Pending(asyncio.Protocol):
 
     def begin(self) -> None:
         """Count the connection: when it is accepted where something comes before HTTP, else when it is there."""
-        self._too_many = self._host.arrived(self)
+        self._too_many = self._host.accepted(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the head."""
@@ -89,7 +89,7 @@ class Pending(asyncio.Protocol):
         if not self.peer:
             self.peer = self.hop = plain((transport.get_extra_info("peername") or ("",))[0])
             self.begin()
-        self._host.listens(self)
+        self._host.awaits_head(self)
 
     def data_received(self, data: bytes) -> None:
         """Collect the head, or what comes too early."""
@@ -116,7 +116,7 @@ class Pending(asyncio.Protocol):
         refused = self._too_many or (request if isinstance(request, Refused) else None)
         if refused is None and isinstance(request, Request):
             self._state = _State.DECIDING
-            refused = self._host.asked(self, request)
+            refused = self._host.requested(self, request)
         if refused is not None:
             self.refuse(refused)
 
@@ -178,4 +178,4 @@ class Pending(asyncio.Protocol):
         self._state = _State.DONE
         self.transport = None
         self._abandon()
-        self._host.departed(self)
+        self._host.disconnected(self)
