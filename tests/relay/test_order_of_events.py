@@ -323,3 +323,30 @@ def test_a_repeated_start_that_cannot_be_written_ends_in_a_farewell() -> None:
     stage.store.broken = True
     stage.station.sends(2, "again", "StartTransaction", BEGIN)
     assert stage.station.closed is not None
+
+
+def test_a_stand_in_that_is_also_a_copy_is_sent_one_start() -> None:
+    """A start that waited for the first backend reaches the second, which is also a copy, once: as what it answers."""
+    stage = Stage(one("a", "b", copy=("b",)), backends={"a": {"wait": 25}, "b": {"wait": 25}})
+    stage.station.sends(*START)
+    stage["a"].refuses()
+    stage.up("b")
+    stage["b"].gets([*START])
+    stage["b"].sends(3, "s", {"transactionId": 1, **ACCEPTED})
+    stage["b"].gets()
+
+
+def test_a_stand_in_that_is_also_a_copy_is_told_of_a_start_that_another_answers() -> None:
+    """It is told as soon as the start was sent to the first backend."""
+    stage = Stage(one("a", "b", copy=("b",)))
+    stage.up("a")
+    stage.station.sends(2, "h", "Heartbeat", {})
+    stage["a"].hangs_up()
+    stage.up("b")
+    stage["b"].line.take()
+    stage.wait(1.2)
+    stage.up("a")
+    stage["a"].line.take()
+    stage.station.sends(*START)
+    stage["a"].gets([*START])
+    stage["b"].gets([*START])
