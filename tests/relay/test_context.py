@@ -54,6 +54,7 @@ def test_a_session_begins_with_a_link_that_was_dialled_before() -> None:
     """A link that was dialled to let the station in is used, and no second one is dialled."""
     stage = Stage(one("a"), opened=False)
     line = Line(stage)
+    stage.session.connect(stage.station)
     stage.session.adopt(stage.known("a"), line)
     stage.open()
     assert stage["a"].dialled == 0

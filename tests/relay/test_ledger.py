@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger, same
 from voltgate.relay.numbers import LARGEST, mint
-from voltgate.relay.records import InvitationRecord, Nowhere, RegisterRecord, TransactionRecord, nothing_on_record
+from voltgate.relay.records import (
+    InvitationRecord,
+    Nowhere,
+    OwedRecord,
+    RegisterRecord,
+    TransactionRecord,
+    nothing_on_record,
+)
 
 CARD = Token("04E1", "ISO14443")
 
@@ -102,3 +111,16 @@ def test_entries_of_the_register_are_told_apart() -> None:
         shelf.put(RegisterRecord(kind, name, CALENDAR, data))
     shelf.put(RegisterRecord("claims", "a/0", CALENDAR + 1, b"4"))
     assert sorted(record.data for record in shelf.of(RegisterRecord)) == [b"2", b"3", b"4"]
+
+
+def test_what_is_owed_is_struck_out_once() -> None:
+    """A message that was delivered twice, as its backend was configured anew meanwhile, is struck out once."""
+    shelf = Shelf()
+    mine = ledger(shelf)
+    record, other = (mine.owe("a", "Heartbeat", n, b"{}", "") for n in "12")
+    mine.settle(record)
+    mine.settle(record)
+    assert mine.owed["a"] == deque([other])
+    mine.settle(other)
+    mine.settle(other)
+    assert shelf.of(OwedRecord) == []

@@ -185,6 +185,17 @@ def test_a_start_is_told_only_with_its_stop() -> None:
     assert told in ([], ["StartTransaction", "StopTransaction"])
 
 
+def test_a_copy_that_is_late_is_not_told_although_no_tick_has_come() -> None:
+    """A process that was busy for longer than a copy may wait drops it when it looks again."""
+    stage = playing("a", "b")
+    stage["b"].line.is_full()
+    starts(stage)
+    stage.now += 40
+    stage["b"].line.has_drained()
+    assert actions(stage, "b") == []
+    assert stage["b"].backend.copies_dropped == {}
+
+
 # What moves, and what stays.
 
 
@@ -277,6 +288,17 @@ def test_two_events_of_one_transaction_while_a_chain_is_asked() -> None:
     stage.station.sends(2, "e1", "TransactionEvent", event("Updated", 1, idToken=TOKEN))
     stage["a"].sends(3, stage["a"].line.take()[0][1], {"idTokenInfo": {"status": "Accepted"}})
     assert [message[1] for message in stage["a"].line.take()] == ["e0", "e1"]
+
+
+def test_events_without_end_while_a_chain_is_asked() -> None:
+    """What waits for the owner of one transaction is bounded: beyond, the station is let go and keeps it."""
+    stage = Stage(Rule(answer=("a",), chain=Chain(("a", "b"))), version="ocpp2.0.1")
+    stage.up("a", "b")
+    for n in range(16):
+        stage.station.sends(2, f"e{n}", "TransactionEvent", event("Updated", n, idToken=TOKEN))
+    assert stage.station.closed is None
+    stage.station.sends(2, "e16", "TransactionEvent", event("Updated", 16, idToken=TOKEN))
+    assert stage.station.closed == (1013, "Too much of one transaction waits: keep TransactionEvent and come again")
 
 
 # What holds up nothing else.
