@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 
 from voltgate.ocpp.actions import SIGNED
+from voltgate.relay.policy import Policies
 
 
 @lru_cache(maxsize=256)
 def looked_at(
-    own: tuple[str, ...], frequent: frozenset[str], depends: frozenset[str], owed: frozenset[frozenset[str]]
+    policies: Policies, depends: frozenset[str], owed: frozenset[frozenset[str]]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Put sets of actions together, signed ones too; stations of one route share the result."""
     always = depends.union(*owed)
-    now_and_then = frequent - always
-    always = always.union(own) - now_and_then
+    now_and_then = policies.frequent - always
+    always = always.union(policies.by_action) - now_and_then
     return (
         always | {action + SIGNED for action in always},
         now_and_then | {action + SIGNED for action in now_and_then},

@@ -183,8 +183,7 @@ class Dispatcher:
 
         The former are those of policies, those that rules look into, and those that are owed.
         """
-        policies = self.policies
-        return looked_at(tuple(policies.by_action), policies.frequent, self.plans.depends, frozenset(owed))
+        return looked_at(self.policies, self.plans.depends, frozenset(owed))
 
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""

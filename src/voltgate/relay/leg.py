@@ -366,7 +366,6 @@ class Leg:
         The station repeats the transaction messages that were not answered: what the backend was not sent yet of the
         old connection's is dropped, or somebody would pay twice.
         """
-        self.rewrap()
         for asked in self.take_waiting(lambda asked: is_transaction(asked.call.action)):
             self.settled(asked, gone("The station has come again"))
         if self.turns.full:

@@ -24,7 +24,7 @@ AskChain: TypeAlias = Callable[[Context, Plan, Token, Callable[[Plan], None]], N
 """Asks the backends of a plan's chain whether they accept a token."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policies:
     """What is decided, for a family of versions.
 

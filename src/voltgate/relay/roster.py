@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Protocol
 
 from voltgate.ocpp.close_codes import GOING_AWAY
@@ -15,6 +15,7 @@ from voltgate.relay.route import Plans
 from voltgate.relay.uplink import State
 
 _A_DAY = 86400.0
+_NOBODY: frozenset[str] = frozenset()
 
 
 class RosterHost(Protocol):
@@ -72,9 +73,11 @@ class Roster:
     def _only_engaged(self, plans: Plans, known: Mapping[str, Backend]) -> tuple[str, ...]:
         return tuple(name for name in self._engaged() if name in known and name not in plans.backends)
 
-    def _engaged(self) -> set[str]:
+    def _engaged(self) -> Set[str]:
         """Return the backends that own a transaction that runs, or are owed something: they keep their legs."""
         ledger = self._session.dispatcher.ledger
+        if not ledger.running and not ledger.owed:
+            return _NOBODY
         running = ledger.running.values()
         owners = {tx.owner for tx in running}
         return owners | {name for tx in running for name in tx.copies} | {*ledger.creditors}

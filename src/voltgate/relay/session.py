@@ -215,6 +215,7 @@ class Session:
             self.legs |= old.give_up_legs()
             for leg in self.legs.values():
                 leg.host = self
+            self._rewrap()
         old.end(GOING_AWAY, REPLACED)
 
     def connect(self, wire: Wire) -> None:
@@ -308,7 +309,8 @@ class Session:
         fresh, left = self.roster.follow(plans, known)
         owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
         self.dispatched, self._frequent = self.dispatcher.looks_at(owed)
-        self._rewrap()  # what a backend may ask depends on the plans
+        if moved:
+            self._rewrap()  # what a backend may ask depends on the plans
         for leg in fresh:
             self.dispatcher.resume(leg)
         self.roster.dial()
