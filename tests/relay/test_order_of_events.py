@@ -8,8 +8,9 @@ from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.messages import Call, Handler, Respond, Result
 from voltgate.relay.context import Context
 from voltgate.relay.plan import Chain
-from voltgate.relay.records import TransactionRecord
+from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.rule import Rule
+from voltgate.relay.stand_in import StandIn
 
 BEGIN = {"connectorId": 1, "idTag": "04EM17", "meterStart": 0, "timestamp": "t"}
 START = (2, "s", "StartTransaction", BEGIN)
@@ -372,3 +373,20 @@ def test_a_stand_in_that_is_also_a_copy_is_told_of_a_start_that_another_answers(
     stage.station.sends(*START)
     stage["a"].gets([*START])
     stage["b"].gets([*START])
+
+
+def test_a_stand_in_that_is_also_a_copy_is_told_of_a_start_that_was_answered_here() -> None:
+    """When a start is answered in the place of the backend that is away, the copy is told of it all the same, once."""
+    backends = {"a": {"when_down": "answer", "stand_in": StandIn("all")}, "b": {"deliver": "always"}}
+    stage = Stage(one("a", "b", copy=("b",)), backends=backends)
+    stage.up("a")
+    stage.station.sends(2, "o", "BootNotification", {})
+    stage["a"].sends(3, "o", {"status": "Accepted", "interval": 60})
+    stage.station.take()
+    stage["a"].hangs_up()
+    stage["b"].refuses()
+    stage.station.sends(*START)
+    ((_, message_id, answer),) = stage.station.take()
+    assert (message_id, answer["idTagInfo"]) == ("s", {"status": "Accepted"})
+    owed = [(record.backend, record.action) for record in stage.store.of(OwedRecord)]
+    assert sorted(owed) == [("a", "StartTransaction"), ("b", "StartTransaction")]

@@ -271,12 +271,16 @@ class Dispatcher:
             asked.transaction.answers = ()
             if asked.transaction.owner not in self.legs and not asked.transaction.numbers:
                 asked.transaction.owner = leg.name  # its owner is not configured any more
-        self._tell(asked.standby, leg, asked.call, asked.transaction, "standby")
+        self._tell_standby(leg, asked)
         if asked.plain:
             return asked.call
         return numbering.for_answer(
             self.ledger, self.version, leg.name, asked.call, asked.transaction, single=self.single
         )
+
+    def _tell_standby(self, leg: Leg, asked: Asked) -> None:
+        standby, asked.standby = asked.standby, ()
+        self._tell(standby, leg, asked.call, asked.transaction, "standby")
 
     def _for_copy(self, leg: Leg, call: Call, tx: Transaction | None) -> Call | None:
         return numbering.for_copy(self.ledger, self.version, leg.name, call, tx, single=self.single)
@@ -297,7 +301,8 @@ class Dispatcher:
         if asked.question or (isinstance(reply, Unanswered) and asked.context is not self):
             respond(reply)  # the station that asked has gone, or never did
         elif isinstance(reply, Unanswered):
-            self.unanswered(leg, asked.call, respond, reply, asked.transaction)
+            if self.unanswered(leg, asked.call, respond, reply, asked.transaction):
+                self._tell_standby(leg, asked)
         else:
             self.learn(leg, asked.call, reply)
             if asked.finish is not None and asked.transaction is not None:
@@ -315,23 +320,24 @@ class Dispatcher:
 
     def unanswered(
         self, leg: Leg, call: Call, respond: Respond, reply: Unanswered, tx: Transaction | None = None
-    ) -> None:
-        """See to it that a call without answer is not lost: it is answered here, or the station keeps it."""
+    ) -> bool:
+        """See to it that a call without answer is not lost; return whether it was answered in the backend's place."""
         settings = leg.backend.settings
         if reply.reason is Reason.GONE and not self._host.ended:
             if settings.stood_in is not None and self.policies.stand_in(
                 self, leg.name, settings.stood_in, call, respond, tx
             ):
                 self._host.roster.tidy()
-                return
+                return True
             if settings.closes or settings.when_down == "answer":
                 self.close(GOING_AWAY, f"Backend {leg.name} is away")
-                return
+                return False
         if is_transaction(call.action):
             code = TRY_AGAIN if reply.reason is Reason.OVERLOADED else GOING_AWAY
             self.close(code, f"Nobody took {call.action}: keep it and come again")
         else:
             respond(reply)
+        return False
 
     # What is delivered.
 

@@ -28,21 +28,8 @@ class Leg:
     """One backend's place in one session: keeps its turns, and what cannot be sent yet."""
 
     __slots__ = (
-        "_asked",
-        "_asks_pause",
-        "_delivery",
-        "_from_backend",
-        "_held",
-        "_permitted",
-        "_to_backend",
-        "_waiting",
-        "_watched",
-        "backend",
-        "host",
-        "link",
-        "name",
-        "received",
-        "turns",
+        "_asked", "_asks_pause", "_delivery", "_from_backend", "_held", "_permitted", "_to_backend", "_waiting",
+        "_watched", "backend", "host", "link", "name", "received", "turns",
     )  # fmt: skip
 
     def __init__(self, backend: Backend, host: LegHost[Leg], dialect: Dialect) -> None:
