@@ -390,3 +390,32 @@ def test_a_stand_in_that_is_also_a_copy_is_told_of_a_start_that_was_answered_her
     assert (message_id, answer["idTagInfo"]) == ("s", {"status": "Accepted"})
     owed = [(record.backend, record.action) for record in stage.store.of(OwedRecord)]
     assert sorted(owed) == [("a", "StartTransaction"), ("b", "StartTransaction")]
+
+
+def test_what_is_owed_is_not_delivered_twice_by_a_reload() -> None:
+    """A message that is being delivered when its backend is configured anew is delivered by the link that was left."""
+    stage = playing("a", "b", backends={"b": {"deliver": "always"}})
+    number = starts(stage)
+    stage["b"].line.take()
+    old = stage.replaces("b", deliver="always", window=3)
+    stage.moves(one("a", copy=("b",)), name="home")
+    stage.up("b")
+    stage.wait(1)
+    assert actions(stage, "b") == []
+    old.sends(3, "s", {"transactionId": 9, **ACCEPTED})
+    stage.station.sends(*stop(number))
+    stage.wait(1)
+    assert [message[3]["transactionId"] for message in stage["b"].line.take()] == [9]
+
+
+def test_what_a_link_that_was_left_did_not_deliver_is_delivered_by_the_next() -> None:
+    """When the link that was left is lost without an answer, the new one delivers the message."""
+    stage = playing("a", "b", backends={"b": {"deliver": "always", "when_down": "refuse"}})
+    starts(stage)
+    stage["b"].line.take()
+    old = stage.replaces("b", deliver="always", window=3)
+    stage.moves(one("a", copy=("b",)), name="home")
+    stage.up("b")
+    old.hangs_up()
+    stage.wait(1)
+    assert actions(stage, "b") == ["StartTransaction"]

@@ -13,9 +13,11 @@ from voltgate.ocpp.silence import expired
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
-from voltgate.relay.ledger import Transaction
+from voltgate.relay.ledger import Ledger, Transaction
 from voltgate.relay.records import OwedRecord
 
+_LOOK_AGAIN = 0.5
+"""Seconds between looks at a message that a leg which was left is delivering."""
 _LONGEST_WAIT = 60.0
 """Seconds between two tries of one message at most."""
 
@@ -112,6 +114,10 @@ class Courier(Protocol):
     def up(self) -> bool:
         """Whether the link is open."""
 
+    @property
+    def ledger(self) -> Ledger:
+        """What is kept of the station."""
+
     def pump(self, now: float) -> None:
         """Send what may be sent, of this delivery and of what else waits."""
 
@@ -196,7 +202,13 @@ class Delivery:
         """Send one message if it may be sent; return whether there was one."""
         if not self.ready or now < self._due:
             return False
-        item = self._queue[0]
+        item, ledger = self._queue[0], self._courier.ledger
+        if item.record is not None and not ledger.is_owed(item.record):
+            self._queue.popleft()  # a leg that was left has delivered it
+            return True
+        if item.record is not None and ledger.is_under_way(item.record):
+            self._wait(now + _LOOK_AGAIN)
+            return False
         if self._waits_for_number(item) or not self._admitted(item, now):
             return False
         self._queue.popleft()
@@ -238,6 +250,7 @@ class Delivery:
         call.asker = self
         if item.record is not None:
             self._open = item
+            courier.ledger.deliver(item.record, under_way=True)
         elif item.transaction is not None and call.action == "StartTransaction":
             self._starting.add(item.transaction.ref)
         courier.forward(call, partial(self._answered, item))
@@ -249,6 +262,7 @@ class Delivery:
             self._courier.answered(item, reply)
         else:
             self._open = None
+            self._courier.ledger.deliver(item.record, under_way=False)
             self._taken(item, reply)
         self._courier.pump(self._courier.host.ports.clock())
 

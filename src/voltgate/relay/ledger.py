@@ -182,6 +182,7 @@ class Ledger:
         "_facts",
         "_invitations",
         "_seq",
+        "_under_way",
         "invitation",
         "numbers",
         "owed",
@@ -207,6 +208,7 @@ class Ledger:
         self.invitation = 600.0
         self.renumbered = False
         """Whether some backend knows a transaction by another number than the station does."""
+        self._under_way: set[int] | None = None
         self.owed: dict[str, deque[OwedRecord]] = {}
         """What each backend is owed, oldest first; under "" what will be owed to somebody not yet known."""
         self.numbers = Numbers(station, store, wall, draw)
@@ -347,6 +349,20 @@ class Ledger:
         self.owed.setdefault(backend, deque()).append(record)
         self.store.put(record)
         return record
+
+    def deliver(self, record: OwedRecord, *, under_way: bool) -> None:
+        """Note that a leg delivers a message, or does no more: another to its backend must not send it as well."""
+        if self._under_way is None:
+            self._under_way = set()
+        (self._under_way.add if under_way else self._under_way.discard)(record.seq)
+
+    def is_under_way(self, record: OwedRecord) -> bool:
+        """Return whether a leg is delivering a message."""
+        return self._under_way is not None and record.seq in self._under_way
+
+    def is_owed(self, record: OwedRecord) -> bool:
+        """Return whether a message is still owed: another leg to its backend may have delivered it."""
+        return record in self.owed.get(record.backend, ())
 
     def settle(self, record: OwedRecord) -> None:
         """Strike a message that was delivered or given up out of the journal."""

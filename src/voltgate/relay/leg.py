@@ -17,6 +17,7 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
 from voltgate.relay.delivery import Delivery, Item
 from voltgate.relay.held_back import HeldBack
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.seams import LegHost
 from voltgate.relay.uplink import State, Uplink
 from voltgate.relay.waiting import Told, Waiting
@@ -373,6 +374,11 @@ class Leg:
             self._delivery.down()
 
     # What is delivered goes by these.
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is kept of the station."""
+        return self.host.dispatcher.ledger
 
     def numbered(self, item: Item) -> Call | None:
         """Return a message as it is delivered; None if it cannot be told."""

@@ -8,6 +8,7 @@ from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import Call, Handler, Reply, Respond
 from voltgate.relay.asked import Asked
 from voltgate.relay.delivery import Item
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.ports import Ports, SessionSettings
 
 LegT_contra = TypeVar("LegT_contra", contravariant=True)
@@ -16,6 +17,10 @@ LegT_contra = TypeVar("LegT_contra", contravariant=True)
 
 class Dispatch(Protocol[LegT_contra]):
     """What a leg needs of its session's dispatcher."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is kept of the station."""
 
     def prepared(self, leg: LegT_contra, asked: Asked) -> Call:
         """Return a call as it is sent to this backend."""
