@@ -38,32 +38,32 @@ class Overheard:
     backend: str | None
 
 
-Hear: TypeAlias = Callable[[Overheard], None]
+Receive: TypeAlias = Callable[[Overheard], None]
 """Told of each message; returns at once and does not fail."""
 
 
 class Taps:
-    """Who listens to which stations: usually nobody."""
+    """The listeners to live messages, by station; usually there is none."""
 
     __slots__ = ("_by_station", "_everything")
 
     def __init__(self) -> None:
-        self._everything: tuple[Hear, ...] = ()
-        self._by_station: dict[str, tuple[Hear, ...]] = {}
+        self._everything: tuple[Receive, ...] = ()
+        self._by_station: dict[str, tuple[Receive, ...]] = {}
 
-    def open(self, key: str | None, hear: Hear) -> None:
-        """Let `hear` listen to the station of this key, or to all (None)."""
+    def open(self, key: str | None, receive: Receive) -> None:
+        """Hand the messages of the station of this key, or of all (None), to `receive`."""
         if key is None:
-            self._everything += (hear,)
+            self._everything += (receive,)
         else:
-            self._by_station[key] = (*self._by_station.get(key, ()), hear)
+            self._by_station[key] = (*self._by_station.get(key, ()), receive)
 
-    def close(self, key: str | None, hear: Hear) -> None:
+    def close(self, key: str | None, receive: Receive) -> None:
         """Undo `open`."""
         if key is None:
-            self._everything = _without(self._everything, hear)
+            self._everything = _without(self._everything, receive)
             return
-        left = _without(self._by_station.pop(key), hear)
+        left = _without(self._by_station.pop(key), receive)
         if left:
             self._by_station[key] = left
 
@@ -73,12 +73,12 @@ class Taps:
 
     def pass_on(self, key: str, overheard: Overheard) -> None:
         """Tell everybody who listens to a station."""
-        for hear in (*self._everything, *self._by_station.get(key, ())):
-            hear(overheard)
+        for receive in (*self._everything, *self._by_station.get(key, ())):
+            receive(overheard)
 
 
-def _without(hearers: tuple[Hear, ...], hear: Hear) -> tuple[Hear, ...]:
-    return tuple(each for each in hearers if each is not hear)
+def _without(receivers: tuple[Receive, ...], receive: Receive) -> tuple[Receive, ...]:
+    return tuple(each for each in receivers if each is not receive)
 
 
 class TapPorts(Protocol):
@@ -155,7 +155,7 @@ class SessionTap:
     # What goes out.
 
     def to_backend(self, backend: str) -> Wrap:
-        """Return what hears the calls to a backend."""
+        """Return what reports the calls to a backend."""
         return lambda context, handler: partial(self._outgoing, "to_backend", backend, handler)
 
     def to_station(self, context: Context, handler: Handler) -> Handler:
