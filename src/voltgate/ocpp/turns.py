@@ -161,16 +161,17 @@ class Turns:
     def offer(self, call: Call, respond: Respond) -> bool:
         """Send `call` if it can be sent at once; return whether it was."""
         wire = self._wire
-        if wire is None or not self.takes(call):
+        if wire is None or self._choked or self._waiting is not None:
+            return False
+        if len(self._open) >= self._bounds.window and call.kind != SEND:
             return False
         self._put(wire, call, respond, call.id)
         return True
 
     def takes(self, call: Call) -> bool:
-        """Return whether `call` would be sent at once: a SEND needs no room among the open calls."""
-        if self._wire is None or self._choked or self._waiting is not None:
-            return False
-        return len(self._open) < self._bounds.window or call.kind == SEND
+        """Return whether `offer` would send `call`: a SEND needs no room among the open calls."""
+        is_clear = self._wire is not None and not self._choked and self._waiting is None
+        return is_clear and (len(self._open) < self._bounds.window or call.kind == SEND)
 
     def ask(self, call: Call, respond: Respond) -> None:
         """Send `call` when its turn comes; `respond` hears the answer, or why there is none."""
