@@ -176,9 +176,10 @@ class Delivery:
             courier.answered(item, Unanswered(Reason.OVERLOADED, "Too many calls wait behind others"))
             return
         self._queue.append(item)
-        if item.record is None:
-            courier.host.ports.wheel.at(item.call.deadline, self._expire)
         self._bound()
+        courier.pump(courier.host.ports.clock())
+        if item.record is None and item in self._queue:
+            courier.host.ports.wheel.at(item.call.deadline, self._expire)
 
     @property
     def waiting(self) -> int:

@@ -154,7 +154,6 @@ class Leg:
         if self._delivery is None:
             self._delivery = Delivery(self)
         self._delivery.add(item)
-        self.pump(self.now())
         self.link.start()
 
     # What waits.
