@@ -20,7 +20,7 @@ from voltgate.relay.attention import looked_at
 from voltgate.relay.choosing import Choosing
 from voltgate.relay.context import Chosen, Finish, Start
 from voltgate.relay.delivery import Item, owed_item
-from voltgate.relay.events import CommandRefused, Event, GivenUp
+from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.ledger import Ledger, Transaction, digest
 from voltgate.relay.leg import BOOT, Leg, pick
 from voltgate.relay.numbers import asker_of
@@ -150,9 +150,7 @@ class Dispatcher:
         self.ledger.store.after(partial(_let_pass, leg, then))
 
     def emit(self, event: Event) -> None:
-        """Report an event; a command that was refused is counted for its backend."""
-        if isinstance(event, CommandRefused) and event.backend in self.legs:
-            self.legs[event.backend].backend.refuse(event.action)
+        """Report an event."""
         self._host.ports.listen(event)
 
     @property

@@ -142,7 +142,8 @@ class Session:
     def permitted(self, leg: Leg) -> Handler:
         """Return what hands a backend's calls on to the station, as far as its permit goes."""
         context, policies = self.dispatcher, self.dispatcher.policies
-        return wrapped(context, (policies.permits(self._permit(leg)),), partial(policies.command, context))
+        permit = policies.permits(self._permit(leg), leg.backend.refuse)
+        return wrapped(context, (permit,), partial(policies.command, context))
 
     def to_backend(self, leg: Leg) -> Handler | None:
         """Return what stands before the calls to a backend; None if nothing does."""

@@ -5,7 +5,7 @@ Source: OCPP 1.6 sections 5.2, 5.14 and 5.18; 2.x Part 2 B12, F05 and G03 (what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -34,33 +34,39 @@ class _Asking:
 
     backend: str
     call: Call
+    refused: Callable[[str], None]
     why: str = ""
     outcome: str = "passed"
 
 
-def permits(permit: Permit) -> Wrap:
-    """Return the wrap that lets a backend's calls through as far as `permit` goes, and keeps the audit trail."""
+def permits(permit: Permit, refused: Callable[[str], None]) -> Wrap:
+    """Return the wrap that lets a backend's calls through as far as `permit` goes, and keeps the audit trail.
+
+    `refused` counts what is refused, by its action.
+    """
 
     def wrap(context: Context, handler: Handler) -> Handler:
-        return partial(_judge, context, permit, handler)
+        return partial(_judge, context, permit, refused, handler)
 
     return wrap
 
 
-def _judge(context: Context, permit: Permit, handler: Handler, call: Call, respond: Respond) -> None:
+def _judge(
+    context: Context, permit: Permit, refused: Callable[[str], None], handler: Handler, call: Call, respond: Respond
+) -> None:
     backend = asker_of(call)
     match permit.judge(context.version, call):
         case Refuse(reply=reply, why=why):
-            _refuse(context, _Asking(backend, call, why), respond, reply)
+            _refuse(context, _Asking(backend, call, refused, why), respond, reply)
         case Absorb(reply=reply, keys=keys):
             _keep_private(context, backend, keys)
             context.ledger.audit(backend, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
             respond(reply)
         case Part(call=part, merge=merge, keys=keys, why=why):
             _keep_private(context, backend, keys)
-            _pass(context, permit, handler, _Asking(backend, part, why), lambda reply: respond(merge(reply)))
+            _pass(context, permit, handler, _Asking(backend, part, refused, why), lambda reply: respond(merge(reply)))
         case _:
-            _pass(context, permit, handler, _Asking(backend, call), respond)
+            _pass(context, permit, handler, _Asking(backend, call, refused), respond)
 
 
 def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> None:
@@ -75,6 +81,7 @@ def _keep_private(context: Context, backend: str, keys: Mapping[str, str]) -> No
 def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
     backend, call = asking.backend, asking.call
     context.ledger.audit(backend, call, "refused", reply, asking.why)
+    asking.refused(call.action)
     context.emit(CommandRefused(context.station, backend, call.action[:100], asking.why))
     respond(reply)
 
