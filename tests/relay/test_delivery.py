@@ -155,6 +155,25 @@ def test_an_overdue_message_waits_for_its_turn() -> None:
     stage["b"].gets([2, "m5", "MeterValues", {"connectorId": 1, "transactionId": 900}])
 
 
+def test_what_waited_when_the_link_was_lost_is_overdue() -> None:
+    """What was in time but not sent when the link was lost waits for its turn on the next one."""
+    stage = playing(journal=JournalSettings(rate=1))
+    stage.up("b")
+    for n in range(3):
+        stage.station.sends(2, f"m{n}", "MeterValues", {"connectorId": n})
+    stage["b"].gets([2, "m0", "MeterValues", {"connectorId": 0}])
+    stage["b"].hangs_up()
+    stage.wait(2)
+    stage.up("b")
+    assert takes(stage, "MeterValues")[1] == "m0"
+    assert takes(stage, "MeterValues")[1] == "m1"
+    stage["b"].gets()
+    stage.wait(0.7)
+    stage["b"].gets()
+    stage.wait(0.5)
+    assert takes(stage, "MeterValues")[1] == "m2"
+
+
 def test_no_answer() -> None:
     """A message that is not answered is sent again under its id, after waits that grow."""
     stage = playing(backend_patience=5)
@@ -254,6 +273,17 @@ def test_other_news_waits_behind_what_is_owed() -> None:
     stage.station.sends(2, "3", "Heartbeat", {})
     stage["b"].hangs_up()
     assert stage["b"].backend.copies_dropped == {"overloaded": 1, "gone": 1}
+
+
+def test_what_waits_behind_what_is_owed_has_a_bounded_size() -> None:
+    """Few but large messages that wait behind what is owed are bounded by their bytes."""
+    stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS | {"waiting_bytes": 1000}})
+    stage.up("a", "b")
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    for n in range(2):
+        stage.station.sends(2, str(n), "DataTransfer", {"vendorId": "v", "data": "x" * 600})
+    assert stage["b"].backend.copies_dropped == {"overloaded": 1}
+    assert stage.session.legs["b"].waiting_calls == 1
 
 
 @pytest.mark.parametrize("action", ["SecurityEventNotification", "FirmwareStatusNotification"])

@@ -115,3 +115,34 @@ def test_a_station_that_goes_while_it_moves() -> None:
     stage.wait(0.5)
     assert stage["a"].line.closed is not None
     assert stage["a"].backend.legs == 0
+
+
+def test_a_move_leaves_what_somebody_owns_where_it_waits() -> None:
+    """A report waits on for the backend that asked for it when the station moves to rules that name another."""
+    stage = Stage(one("a", copy=("c",)), version="ocpp2.0.1", backends={"a": {"window": 1}})
+    stage.up("a", "c")
+    stage["a"].sends(2, "r", "GetReport", {"requestId": 7})
+    stage.station.sends(3, "r", {"status": "Accepted"})
+    stage["a"].line.take()
+    stage.station.sends(*BEAT)
+    stage.station.sends(2, "n", "NotifyReport", {"requestId": 7, "seqNo": 0})
+    stage["a"].gets([*BEAT])
+    stage.moves(one("b", copy=("c",)))
+    stage.up("b")
+    stage["b"].gets()
+    stage["a"].sends(3, "1", {})
+    stage["a"].gets([2, "n", "NotifyReport", {"requestId": 7, "seqNo": 0}])
+
+
+def test_a_move_leaves_a_start_where_it_waits() -> None:
+    """A start that waits for its turn is answered by the backend that it was meant for."""
+    stage = playing("a", backends={"a": {"window": 1}})
+    stage.station.sends(*BEAT)
+    start = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}
+    stage.station.sends(2, "s", "StartTransaction", start)
+    stage["a"].gets([*BEAT])
+    stage.moves(one("b"))
+    stage.up("b")
+    stage["b"].gets()
+    stage["a"].sends(3, "1", {})
+    stage["a"].gets([2, "s", "StartTransaction", start])
