@@ -392,6 +392,24 @@ def test_a_stand_in_that_is_also_a_copy_is_told_of_a_start_that_was_answered_her
     assert sorted(owed) == [("a", "StartTransaction"), ("b", "StartTransaction")]
 
 
+def test_a_stand_in_that_is_also_a_copy_is_told_once_of_what_was_sent_and_then_answered_here() -> None:
+    """A call that was sent, and whose answer got lost with the link, was told to the copy when it was sent."""
+    backends = {"a": {"when_down": "answer", "stand_in": StandIn("all")}}
+    stage = Stage(one("a", "b", copy=("b",)), backends=backends)
+    stage.up("a", "b")
+    stage.station.sends(2, "o", "BootNotification", {})
+    stage["a"].sends(3, "o", {"status": "Accepted", "interval": 60})
+    stage.station.take()
+    stage["b"].line.take()
+    stage.station.sends(2, "n", "Authorize", {"idTag": "04"})
+    stage["b"].gets([2, "n", "Authorize", {"idTag": "04"}])
+    stage["b"].sends(3, "n", {"idTagInfo": {"status": "Invalid"}})
+    stage["a"].hangs_up()
+    stage.wait(1)
+    stage.station.gets([3, "n", {"idTagInfo": {"status": "Accepted"}}])
+    stage["b"].gets()
+
+
 def test_what_is_owed_is_not_delivered_twice_by_a_reload() -> None:
     """A message that is being delivered when its backend is configured anew is delivered by the link that was left."""
     stage = playing("a", "b", backends={"b": {"deliver": "always"}})
