@@ -6,6 +6,7 @@ A test reads like a transcript: the station sends …; a backend gets …; the b
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,11 +21,14 @@ from voltgate.relay.leg import Leg
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import (
+    OWED_AT_ONCE,
+    Debt,
     FactRecord,
     InvitationRecord,
     NumberRecord,
     OwedRecord,
     Page,
+    Piece,
     Record,
     TransactionRecord,
 )
@@ -62,6 +66,30 @@ class Shelf:
         else:
             then(not self.broken)
 
+    @property
+    def lasting(self) -> bool:
+        """What is put can be read back."""
+        return True
+
+    def read_owed(
+        self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]
+    ) -> None:
+        """Read the next messages that a backend is owed."""
+        if self.broken:
+            then(None)
+            return
+        mine = [each for each in self._owed() if (each.station, each.backend) == (station, backend)]
+        found = tuple(each for each in mine if each.transaction not in without)[:OWED_AT_ONCE]
+        named = {each.transaction for each in found}
+        then(Piece(found, tuple(each for each in self.of(TransactionRecord) if each.ref in named)))
+
+    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+        """Give the right to deliver."""
+        then(None if self.broken else 60.0)
+
+    def release(self, station: str) -> None:
+        """Take the right back."""
+
     def writes(self) -> None:
         """Bring everything to disk."""
         waiting, self._waiting = self._waiting, []
@@ -72,15 +100,26 @@ class Shelf:
         """Give the records of a kind."""
         return [record for record in self.records.values() if isinstance(record, kind)]
 
+    def _owed(self) -> list[OwedRecord]:
+        return sorted(self.of(OwedRecord), key=lambda record: record.seq)
+
     def page(self, station: str) -> Page:
         """Give what is on record of a station."""
+        owed, messages = self._owed(), Counter[str]()
+        first: list[OwedRecord] = []
+        for record in owed:
+            messages[record.backend] += 1
+            if messages[record.backend] <= OWED_AT_ONCE or not record.backend:
+                first.append(record)
         return Page(
             station,
             tuple(self.of(TransactionRecord)),
             tuple(self.of(InvitationRecord)),
             tuple(self.of(NumberRecord)),
             tuple(self.of(FactRecord)),
-            tuple(sorted(self.of(OwedRecord), key=lambda record: record.seq)),
+            tuple(first),
+            tuple(Debt(backend, number) for backend, number in sorted(messages.items()) if backend),
+            owed[-1].seq if owed else 0,
         )
 
 

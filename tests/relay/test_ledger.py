@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from tests.relay.stage import CALENDAR, START, Shelf
@@ -12,6 +13,7 @@ from voltgate.relay.records import (
     InvitationRecord,
     Nowhere,
     OwedRecord,
+    Piece,
     RegisterRecord,
     TransactionRecord,
     nothing_on_record,
@@ -102,6 +104,18 @@ async def test_nothing_is_kept() -> None:
     heard: list[bool] = []
     nowhere.after(heard.append)
     assert heard == [True]
+    assert not nowhere.lasting
+
+
+def test_without_a_database_nobody_else_delivers() -> None:
+    """Without a database nothing can be read back, and the right to deliver is this process's for ever."""
+    nowhere = Nowhere()
+    read: list[Piece | None] = []
+    given: list[float | None] = []
+    nowhere.read_owed("cp-1", "a", (), read.append)
+    nowhere.lease("cp-1", given.append)
+    nowhere.release("cp-1")
+    assert (read, given) == ([Piece()], [math.inf])
 
 
 def test_entries_of_the_register_are_told_apart() -> None:

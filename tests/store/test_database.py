@@ -20,6 +20,7 @@ from tests.store.conftest import NOW, Open, emptied, written
 from voltgate.app.database import revision, upgrade
 from voltgate.relay.records import (
     AuditRecord,
+    Debt,
     FactRecord,
     InvitationRecord,
     NumberRecord,
@@ -55,7 +56,7 @@ async def test_what_was_kept_is_read_again(opened: Open) -> None:
     for record in ALL:
         store.put(record)
     page = await store.load("cp-1")
-    assert page == Page("cp-1", (RUNNING,), (INVITED,), (NUMBERED,), (KNOWN,), (OWED,))
+    assert page == Page("cp-1", (RUNNING,), (INVITED,), (NUMBERED,), (KNOWN,), (OWED,), (Debt("b", 1),), 1)
     assert await (await opened()).load("cp-1") == page
     assert await store.load("cp-2") == Page("cp-2")
 
@@ -302,7 +303,7 @@ async def test_the_end_writes_what_waits(opened: Open, address: URL) -> None:
     await store.close()
     assert heard == [True]
     again = await opened()
-    assert len((await again.load("cp-1")).owed) == 100
+    assert (await again.load("cp-1")).debts == (Debt("b", 100),)
 
 
 def test_no_password_is_shown() -> None:

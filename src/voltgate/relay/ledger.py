@@ -204,7 +204,7 @@ class Ledger:
         self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
         self._facts: dict[str, FactRecord] = {}
-        self._seq = 0
+        self._seq = page.last_owed
         self.invitation = 600.0
         self.renumbered = False
         """Whether some backend knows a transaction by another number than the station does."""

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol, TypeAlias
+
+OWED_AT_ONCE = 32
+"""Messages of one backend that are read with a page, or at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,29 @@ Record: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
+class Debt:
+    """How many messages one backend is owed of a station: all that are on disk."""
+
+    backend: str
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next messages that one backend is owed of a station, in order, and the transactions that they name."""
+
+    owed: tuple[OwedRecord, ...] = ()
+    transactions: tuple[TransactionRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """What is on record of one station: running transactions and the last few that ended, the rest whole, in order."""
+    """What is on record of one station, each kind in order.
+
+    `transactions` are those that run, the last few that ended, and those that a message in `owed` names. `owed` are the
+    first `OWED_AT_ONCE` messages of each backend, and all of those of which nobody knows yet whom they will be owed to;
+    `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none).
+    """
 
     station: str
     transactions: tuple[TransactionRecord, ...] = ()
@@ -168,6 +193,8 @@ class Page:
     numbers: tuple[NumberRecord, ...] = ()
     facts: tuple[FactRecord, ...] = ()
     owed: tuple[OwedRecord, ...] = ()
+    debts: tuple[Debt, ...] = ()
+    last_owed: int = 0
 
 
 class StoreAway(Exception):  # noqa: N818 - it says what is the matter
@@ -176,6 +203,10 @@ class StoreAway(Exception):  # noqa: N818 - it says what is the matter
 
 class Store(Protocol):
     """Whatever keeps records. Nothing here blocks or raises."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether what is put can be read back later."""
 
     def put(self, record: Record) -> None:
         """Keep a record, in place of the one with the same key; on disk soon."""
@@ -189,11 +220,35 @@ class Store(Protocol):
         Within a bounded time in either case; maybe before this returns.
         """
 
+    def read_owed(
+        self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]
+    ) -> None:
+        """Read the first `OWED_AT_ONCE` messages that a backend is owed, all that was put or struck before included.
+
+        Messages that name a transaction in `without` (by `ref`; "" stands for those that name none) are left out.
+        `then(None)`: they cannot be read now. Within a bounded time; maybe before this returns.
+        """
+
+    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+        """Take, or renew, the right to deliver what is owed of a station.
+
+        `then` gets the seconds for which the right is this process's from now on; None when another process has it, or
+        when that cannot be found out. Within a bounded time; maybe before this returns.
+        """
+
+    def release(self, station: str) -> None:
+        """Give that right back, once all that was put or struck before is on disk."""
+
 
 class Nowhere:
     """The store of a gateway that keeps nothing: what is in memory is all there is."""
 
     __slots__ = ()
+
+    @property
+    def lasting(self) -> bool:
+        """Nothing can be read back."""
+        return False
 
     def put(self, record: Record) -> None:
         """Keep nothing."""
@@ -204,6 +259,19 @@ class Nowhere:
     def after(self, then: Callable[[bool], None]) -> None:
         """Go on at once."""
         then(True)
+
+    def read_owed(
+        self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]
+    ) -> None:
+        """Find nothing."""
+        then(Piece())
+
+    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+        """Give the right for ever: nobody else knows of what is owed."""
+        then(inf)
+
+    def release(self, station: str) -> None:
+        """Take nothing back."""
 
 
 async def nothing_on_record(station: str) -> Page:

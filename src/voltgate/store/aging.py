@@ -9,8 +9,9 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.store.address import reading
+from voltgate.store.leases import clock_of
 from voltgate.store.state import DatabaseSettings
-from voltgate.store.tables import audit, invitations, numbers, owed, transactions
+from voltgate.store.tables import audit, invitations, leases, numbers, owed, transactions
 from voltgate.store.writing import deletion
 
 _AT_ONCE = 500
@@ -32,10 +33,11 @@ async def purge(engine: AsyncEngine, settings: DatabaseSettings, now: float) -> 
     await _purge(engine, transactions, transactions.c.ended, now - settings.keep)
     await _purge(engine, numbers, numbers.c.at, now - settings.keep)
     await _purge(engine, invitations, invitations.c.expires, now)
+    await _purge(engine, leases, leases.c.until, clock_of(engine.dialect.name) - settings.keep)
     await _purge(engine, audit, audit.c.at, now - settings.keep_audit)
 
 
-async def _purge(engine: AsyncEngine, table: Table, column: Any, before: float) -> None:
+async def _purge(engine: AsyncEngine, table: Table, column: Any, before: Any) -> None:
     keys = list(table.primary_key.columns)
     while True:
         async with engine.begin() as connection:

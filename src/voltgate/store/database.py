@@ -6,18 +6,23 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from voltgate.relay.records import Page, Record, RegisterRecord, StoreAway
+from voltgate.relay.records import Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
 from voltgate.store.aging import measure_journal, purge
+from voltgate.store.asking import Asked
 from voltgate.store.failures import FAILURES, words
-from voltgate.store.pages import read_pages
+from voltgate.store.holder import Holder, this_process
+from voltgate.store.leases import Leases
+from voltgate.store.once import Once
+from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Pending
 from voltgate.store.state import Counts, DatabaseSettings, State
 from voltgate.store.tables import register
@@ -27,6 +32,10 @@ log = structlog.get_logger("voltgate.store")
 
 _AT_ONCE = 500
 """Stations whose pages are read with one query."""
+_LEASES_AT_ONCE = 2000
+"""Stations whose leases are taken with one commit."""
+_PIECES_AT_ONCE = 100
+"""Pieces of journals that are read before what has come together is written."""
 _SLOWEST = 2000
 """Records a second that a database which works can write."""
 _SHORTEST, _LONGEST = 0.2, 5.0
@@ -43,19 +52,24 @@ class Database:
     """
 
     def __init__(
-        self, url: URL, settings: DatabaseSettings | None = None, wall: Callable[[], float] = time.time
+        self,
+        url: URL,
+        settings: DatabaseSettings | None = None,
+        wall: Callable[[], float] = time.time,
+        holder: Holder | None = None,
     ) -> None:
         self._url = url
         self._settings = settings or DatabaseSettings()
         self._wall = wall
         self._engine: AsyncEngine | None = None
         self._pending = Pending(self._settings.pending)
-        self._readers: dict[str, list[asyncio.Future[Page]]] = {}
+        self._asked = Asked()
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
         self._counts = Counts()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer = Writer(url.drivername)
+        self._leases = Leases(url.drivername, holder or this_process(), self._settings.lease)
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
@@ -81,6 +95,9 @@ class Database:
                 if found != schema.wanted() and schema.is_known(found):
                     await schema.upgrade(engine)
             objection = await schema.objection(engine)
+            if objection is None:
+                async with engine.begin() as connection:
+                    await self._leases.bury(connection)
         except FAILURES as error:
             self._is_away(words(error))
             raise
@@ -160,16 +177,40 @@ class Database:
             self._pending.wait(then, self._settings.patience)
             self._wake.set()
 
+    @property
+    def lasting(self) -> bool:
+        """What is put can be read back."""
+        return True
+
     async def load(self, station: str) -> Page:
         """Read what is on record of a station, all that was put before included. Raises StoreAway."""
-        future: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
-        self._readers.setdefault(station, []).append(future)
+        future: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
+        asked = Once(partial(_settle, future), None, self._settings.patience)
+        self._asked.pages.setdefault(station, []).append(asked)
         self._wake.set()
-        try:
-            async with asyncio.timeout(self._settings.patience):
-                return await future
-        except TimeoutError:
-            raise StoreAway(self._reason or "the database does not answer") from None
+        page = await future
+        if page is None:
+            raise StoreAway(self._reason or "the database does not answer")
+        return page
+
+    def read_owed(
+        self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]
+    ) -> None:
+        """Read the next messages that a backend is owed, all that was put before included."""
+        asked = Once[Piece | None](then, None, self._settings.patience)
+        self._asked.pieces.setdefault((station, backend, without), []).append(asked)
+        self._wake.set()
+
+    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+        """Take, or renew, the right to deliver what is owed of a station."""
+        self._asked.released.pop(station, None)
+        self._asked.leases.setdefault(station, []).append(Once[float | None](then, None, self._settings.patience))
+        self._wake.set()
+
+    def release(self, station: str) -> None:
+        """Give that right back, once all that was put or struck before is on disk."""
+        self._asked.released[station] = None
+        self._wake.set()
 
     async def read_register(self) -> list[RegisterRecord]:
         """Read all that backends and operators have said. Raises StoreAway."""
@@ -202,13 +243,16 @@ class Database:
             async with asyncio.timeout(max(self._settings.patience, 1.0) + len(self._pending) / _SLOWEST):
                 if self._reason is not None:
                     await self._prepare(engine)
-                while self._pending:
-                    await self._write_all(engine)
-                await self._read(engine)
+                while self._pending or self._asked:
+                    released = list(self._asked.released)
+                    while self._pending:
+                        await self._write_all(engine)
+                    await self._lease(engine, released)
+                    await self._read(engine)
         except (*FAILURES, StoreAway) as error:
             if not isinstance(error, StoreAway):
                 self._is_away(words(error))
-            self._refuse_readers()
+            self._asked.refuse()
             return False
         return True
 
@@ -226,23 +270,43 @@ class Database:
         self._counts.slowest = max(self._counts.slowest * 0.99, time.monotonic() - began)
         self._pending.written(last)
 
+    # Leases.
+
+    async def _lease(self, engine: AsyncEngine, released: list[str]) -> None:
+        """Take and give back leases, many with one commit; the database says who has them."""
+        stations = list(self._asked.leases)[:_LEASES_AT_ONCE]
+        if not stations and not released:
+            return
+        began = time.monotonic()
+        async with engine.begin() as connection:
+            ours = await self._leases.take(connection, stations)
+            await self._leases.release(connection, released)
+        self._counts.commits += 1
+        left = self._settings.lease - (time.monotonic() - began)
+        for station in released:
+            self._asked.released.pop(station, None)
+        for station in stations:
+            for asked in self._asked.leases.pop(station, ()):
+                asked(left if station in ours else None)
+
     # Reading.
 
     async def _read(self, engine: AsyncEngine) -> None:
-        while self._readers:
-            stations = list(self._readers)[:_AT_ONCE]
-            async with reading(engine).connect() as connection:
+        """Read what was asked for, a bounded part of it."""
+        stations, keys = list(self._asked.pages)[:_AT_ONCE], list(self._asked.pieces)[:_PIECES_AT_ONCE]
+        if not stations and not keys:
+            return
+        pages: dict[str, Page] = {}
+        async with reading(engine).connect() as connection:
+            if stations:
                 pages = await read_pages(connection, stations, self._wall())
-            for station in stations:
-                for future in self._readers.pop(station, ()):
-                    if not future.done():
-                        future.set_result(pages[station])
-
-    def _refuse_readers(self) -> None:
-        readers, self._readers = self._readers, {}
-        for future in (each for futures in readers.values() for each in futures):
-            if not future.done():
-                future.set_exception(StoreAway(self._reason or "the database is away"))
+            pieces = {key: await read_piece(connection, *key) for key in keys}
+        for station, page in pages.items():
+            for asked in self._asked.pages.pop(station, ()):
+                asked(page)
+        for key, piece in pieces.items():
+            for waiting in self._asked.pieces.pop(key, ()):
+                waiting(piece)
 
     # What becomes old.
 
@@ -263,3 +327,9 @@ class Database:
         """Delete what is too old, a little at a time. Raise SQLAlchemyError."""
         assert self._engine is not None  # noqa: S101 - `open` comes first
         await purge(self._engine, self._settings, self._wall())
+
+
+def _settle(future: asyncio.Future[Page | None], page: Page | None) -> None:
+    """Answer whoever awaits a page, unless it has gone."""
+    if not future.done():
+        future.set_result(page)

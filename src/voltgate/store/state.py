@@ -13,7 +13,8 @@ class DatabaseSettings:
 
     `patience` is how many seconds something may take before its caller is told that it cannot be had; `pending` how
     many records may wait to be written. Ended transactions and numbers are kept for `keep` seconds, the audit trail for
-    `keep_audit`, what a backend is owed for `keep_owed`.
+    `keep_audit`, what a backend is owed for `keep_owed`. `lease` is for how many seconds a process may
+    deliver what is owed of a station before it has to ask again.
     """
 
     patience: float = 5.0
@@ -21,6 +22,7 @@ class DatabaseSettings:
     keep: float = 30 * _A_DAY
     keep_audit: float = 90 * _A_DAY
     keep_owed: float = 30 * _A_DAY
+    lease: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

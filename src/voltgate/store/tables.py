@@ -85,6 +85,7 @@ owed = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("transaction", Text, nullable=False),
     Index(None, "at"),
+    Index(None, "station", "backend", "seq"),
 )
 
 audit = Table(
@@ -120,6 +121,15 @@ api_tokens = Table(
     Column("digest", LargeBinary, nullable=False),
     _time("at"),
     Column("by", Text, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("station", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    _time("until"),
 )
 
 TABLES: dict[type[Record], Table] = {

@@ -1,0 +1,88 @@
+"""Leases: which process may deliver what is owed of a station. The database decides, by its own clock.
+
+One row a station: `holder` names the process, `epoch` rises each time that another one takes the lease, `until` is when
+it ends. A lease that was given back, or has ended, keeps its row: its epoch must not start again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Float, bindparam, case, cast, extract, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from voltgate.store.address import SQLITE
+from voltgate.store.holder import Holder
+from voltgate.store.tables import leases
+
+_CHUNK = 500
+"""Stations that are asked for with one statement."""
+
+
+class Leases:
+    """The leases of one process in a database of one kind (`driver`)."""
+
+    def __init__(self, driver: str, holder: Holder, seconds: float) -> None:
+        self._holder = holder
+        self._clock = clock_of(driver)
+        self._take = _taking(driver, self._clock, seconds)
+        self._release = (
+            update(leases)
+            .where(leases.c.station == bindparam("one"), leases.c.holder == holder.text)
+            .values(until=self._clock)
+        )
+
+    async def take(self, connection: AsyncConnection, stations: Collection[str]) -> set[str]:
+        """Take or renew the leases of stations; return those that are this process's now."""
+        ours: set[str] = set()
+        # in the same order everywhere, so that two processes never wait for each other
+        for few in _batched(sorted(stations)):
+            await connection.execute(self._take, [{"station": each, "holder": self._holder.text} for each in few])
+            held = select(leases.c.station).where(leases.c.station.in_(few), leases.c.holder == self._holder.text)
+            ours.update((await connection.execute(held)).scalars())
+        return ours
+
+    async def release(self, connection: AsyncConnection, stations: Collection[str]) -> None:
+        """Give leases back, as far as they are this process's."""
+        if stations:
+            await connection.execute(self._release, [{"one": each} for each in sorted(stations)])
+
+    async def bury(self, connection: AsyncConnection) -> int:
+        """End the leases of processes that are known to be dead; return how many processes these are."""
+        of_this_place = leases.c.holder.startswith(self._holder.place, autoescape=True)
+        held = select(leases.c.holder).where(leases.c.until > self._clock, of_this_place).distinct()
+        dead = [each for each in (await connection.execute(held)).scalars() if self._holder.outlives(each)]
+        for each in dead:
+            ending = update(leases).where(leases.c.holder == each, leases.c.until > self._clock)
+            await connection.execute(ending.values(until=self._clock))
+        return len(dead)
+
+
+def clock_of(driver: str) -> Any:
+    """Return the expression for the database's own time, in seconds since 1970."""
+    if driver == SQLITE:
+        return (func.julianday("now", type_=Float) - 2440587.5) * 86400.0
+    return cast(extract("epoch", func.clock_timestamp()), Float(53))
+
+
+def _taking(driver: str, clock: Any, seconds: float) -> Any:
+    """Make the statement that takes a lease which is free, or this process's already."""
+    insert = (sqlite if driver == SQLITE else postgresql).insert(leases)
+    values = insert.values(station=bindparam("station"), holder=bindparam("holder"), epoch=1, until=clock + seconds)
+    given = insert.excluded
+    is_ours = leases.c.holder == given.holder
+    return values.on_conflict_do_update(
+        index_elements=[leases.c.station],
+        set_={
+            "holder": given.holder,
+            "epoch": case((is_ours, leases.c.epoch), else_=leases.c.epoch + 1),
+            "until": given.until,
+        },
+        where=or_(is_ours, leases.c.until <= clock),
+    )
+
+
+def _batched(stations: list[str]) -> list[list[str]]:
+    return [stations[start : start + _CHUNK] for start in range(0, len(stations), _CHUNK)]
