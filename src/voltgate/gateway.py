@@ -3,68 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from itertools import count
-from typing import Literal
 
 from voltgate.carriers.handshake import Admitted, Handshake, Refused
+from voltgate.departed import Departed
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
-from voltgate.directory.stations import Directory, Station
+from voltgate.directory.stations import Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
-from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
+from voltgate.ocpp.dialect import SUBPROTOCOLS
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import LegDown, StationCame, StationRefused
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.ports import Ports
 from voltgate.relay.records import Page, StoreAway
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import REPLACED, Session
 from voltgate.relay.wire import Receiver, Wire
+from voltgate.snapshot import Snapshot
 
 _RETRY_AFTER = (("Retry-After", "10"),)
-_REMEMBERED = 1000
-"""Ledgers of stations that have just gone: one that connected meanwhile read its page before the last words were in."""
-
-
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
 
 Load = Callable[[str], Awaitable[Page]]
 """Reads what is on record of a station, by its key. Raises StoreAway."""
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What a station's link does otherwise than its listener says (None: as the listener). `ping` is in seconds."""
-
-    ping: float | None = None
-    compress: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the configuration says: replaced as a whole when it changes.
-
-    `settings`, `habits` and `dialect` give what applies to a station; `authenticate` gives None for one that may come,
-    or why not.
-    """
-
-    directory: Directory
-    routes: Mapping[str, Route]
-    backends: Mapping[str, Backend]
-    settings: Callable[[Station, str], SessionSettings]
-    habits: Callable[[Station], Habits]
-    dialect: Callable[[Station, str], Dialect]
-    authenticate: Callable[[Station, Handshake], Awaitable[Refused | None]]
-    running: Literal["owner", "wait"] = "owner"
-    """What becomes of a station that moves while it charges: all but the transaction moves, or it waits for the end."""
-    no_common_subprotocol: Literal["refuse", "close"] = "refuse"
-    subprotocol_aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +41,7 @@ class _Pending:
     `number` counts the handshakes: of two sessions of a station that of the later handshake stays.
     """
 
+    snapshot: Snapshot
     station: Station
     dial_context: DialContext
     route: Route
@@ -81,7 +49,7 @@ class _Pending:
     offered: dict[str, str | None]
     """Versions that both sides know, in the station's order, each with the name to answer with (None: no header)."""
     number: int
-    page: Page
+    page: Page | None
     read_at: float
 
 
@@ -101,7 +69,9 @@ class Gateway:
         self._numbers = count(1)
         self._handshakes: dict[Session, int] = {}
         self._load = load
-        self._left: OrderedDict[str, tuple[float, Ledger]] = OrderedDict()
+        self._departed = Departed(ports.clock)
+        self._unread: set[str] = set()
+        """The stations that came in while the database was away."""
         self._later: set[str] = set()
 
     # Coming in.
@@ -142,32 +112,32 @@ class Gateway:
     async def _receive(self, handshake: Handshake, *, comes: bool = True) -> _Pending | Refused:
         if self.draining:
             return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
-        station = self._find(handshake)
+        snapshot, station = self.snapshot, self._find(handshake)
         if isinstance(station, Refused):
             return station
-        refused = await self.snapshot.authenticate(station, handshake) if comes else None
+        refused = await snapshot.authenticate(station, handshake) if comes else None
         if refused is not None:
             return refused
-        route = self.snapshot.routes[station.route]
+        route = snapshot.routes[station.route]
         plans = route.plans(station.key, station.tags, station.claimant)
         now = self._ports.clock()
         page = await self._page(station, plans)
         if isinstance(page, Refused):
             return page
-        common = self._common(station, plans, handshake)
+        common = self._common(snapshot, station, plans, handshake)
         dial_context = _dial_context(handshake, station)
-        return _Pending(station, dial_context, route, plans, common, next(self._numbers), page, now)
+        return _Pending(snapshot, station, dial_context, route, plans, common, next(self._numbers), page, now)
 
-    async def _page(self, station: Station, plans: Plans) -> Page | Refused:
-        """Read what is on record of a station; where one backend answers it may come in without."""
+    async def _page(self, station: Station, plans: Plans) -> Page | Refused | None:
+        """Read what is on record of a station; None if it cannot be read, but it may come in without."""
         try:
             return await self._load(station.key)
         except StoreAway:
-            if len(plans.backends) > 1:
+            if len(plans.backends) > 1 and station.key not in self.sessions and not self._departed.knows(station.key):
                 return Refused(
                     503, "The database is away: nobody knows who owns what runs at this station", _RETRY_AFTER
                 )
-            return Page(station.key)
+            return None
 
     def knows(self, identity: str) -> bool:
         """Return whether a station of this identity is known, and has a route."""
@@ -190,20 +160,17 @@ class Gateway:
         self.waiting_room.note(handshake.identity, handshake.address, _shown(handshake), reason)
         return Refused(404, "This station is not known here")
 
-    def _common(self, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
+    @staticmethod
+    def _common(snapshot: Snapshot, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
         """Return the versions that station and answering backend have in common, in the station's order."""
-        taken = {name for name in station.versions or SUBPROTOCOLS if self._is_taken(name, plans)}
+        taken = {name for name in station.versions or SUBPROTOCOLS if snapshot.takes(name, plans)}
         if not handshake.offered:
             assumed = station.missing_subprotocol
             return {assumed: None} if assumed in taken else {}
-        aliases = self.snapshot.subprotocol_aliases
+        aliases = snapshot.subprotocol_aliases
         offered = {aliases.get(name, name): name for name in reversed(handshake.offered)}
         names = dict.fromkeys(aliases.get(name, name) for name in handshake.offered)
         return {name: offered[name] for name in names if name in taken and name in SUBPROTOCOLS}
-
-    def _is_taken(self, version: str, plans: Plans) -> bool:
-        """Return whether a backend that is to answer can be reached for a station that speaks this version."""
-        return any(self.snapshot.backends[name].settings.offers((version,)) for name in plans.first.answer)
 
     def _speechless(self, handshake: Handshake) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
@@ -245,7 +212,7 @@ class Gateway:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
         for name in pending.plans.first.answer:
-            backend = self.snapshot.backends[name]
+            backend = pending.snapshot.backends[name]
             offer = backend.settings.offers(pending.offered)
             if not offer:
                 continue
@@ -271,12 +238,14 @@ class Gateway:
 
     def _opened(self, pending: _Pending, version: str, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
-        station, snapshot = pending.station, self.snapshot
+        station, snapshot = pending.station, pending.snapshot
         old = self.sessions.get(station.key)
         if old is not None and self._handshakes[old] > pending.number:
             return self._overtaken(links, wire)
+        ledger = self._ledger(pending, old)
+        old = old or self._departed.lingering(station.key)
         dialect = snapshot.dialect(station, version)
-        settings, ledger = snapshot.settings(station, version), self._ledger(pending, old)
+        settings = snapshot.settings(station, version)
         dial_context, ports = pending.dial_context, self._ports
         session = Session(
             dial_context.identity, station.key, dialect, settings, ports, self._ended, ledger, dial_context
@@ -291,16 +260,38 @@ class Gateway:
             session.adopt(backend, link)
         ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
         session.opened(wire, pending.plans, pending.route.name, snapshot.backends)
+        if snapshot is not self.snapshot and not session.ended:  # it has changed during the handshake
+            self._move(session)
         return session
 
     def _ledger(self, pending: _Pending, old: Session | None) -> Ledger:
         """Return the station's ledger: the one in use, or just used, else the page that was read."""
-        if old is not None:
-            return old.ledger
-        left_at, ledger = self._left.get(pending.station.key, (0.0, None))
-        if ledger is not None and left_at >= pending.read_at:
+        key, page = pending.station.key, pending.page
+        ledger = (
+            old.ledger if old is not None else self._departed.ledger(key, None if page is None else pending.read_at)
+        )
+        if ledger is not None:
             return ledger
-        return self._ports.ledger(pending.station.key, pending.page)
+        if page is not None:
+            return self._ports.ledger(key, page)
+        self._unread.add(key)
+        ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
+        ledger.unread, ledger.doubtful = True, self._departed.last_owed(key) is None
+        return ledger
+
+    async def read_again(self) -> None:
+        """Read what is on record of the stations that came in while the database was away."""
+        async for few in unhurried(self._unread):
+            try:
+                pages = await asyncio.gather(*map(self._load, few))
+            except StoreAway:
+                return
+            for page in pages:
+                self._unread.discard(page.station)
+                session = self.sessions.get(page.station)
+                if session is not None and session.ledger.unread:
+                    session.ledger.read(page)
+                    self._move(session)
 
     def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
@@ -313,10 +304,7 @@ class Gateway:
         del self._handshakes[session]
         if self.sessions.get(session.key) is session:
             del self.sessions[session.key]
-            self._left[session.key] = (self._ports.clock(), session.ledger)
-            self._left.move_to_end(session.key)
-            if len(self._left) > _REMEMBERED:
-                self._left.popitem(last=False)
+            self._departed.add(session)
 
     def _refused(self, handshake: Handshake, refused: Refused) -> Refused:
         key = (refused.status, refused.reason.partition(":")[0])
@@ -370,7 +358,7 @@ class Gateway:
         dial_context = session.dial_context
         if not plans.first.answer or (dial_context is not None and dial_context.speaks):
             return True
-        return self._is_taken(session.dialect.version, plans)
+        return self.snapshot.takes(session.dialect.version, plans)
 
     def _move_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""

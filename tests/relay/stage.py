@@ -6,7 +6,6 @@ A test reads like a transcript: the station sends …; a backend gets …; the b
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -49,6 +48,9 @@ class Shelf:
         self.records: dict[tuple[Any, ...], Record] = {}
         self.slow = False
         self.broken = False
+        self.elsewhere = False
+        """Whether another process has the right to deliver."""
+        self.leased = False
         self._waiting: list[Callable[[bool], None]] = []
 
     def put(self, record: Record) -> None:
@@ -68,27 +70,37 @@ class Shelf:
 
     @property
     def lasting(self) -> bool:
-        """What is put can be read back."""
+        """Keep what is put."""
         return True
 
     def read_owed(
         self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]
     ) -> None:
-        """Read the next messages that a backend is owed."""
-        if self.broken:
-            then(None)
-            return
-        mine = [each for each in self._owed() if (each.station, each.backend) == (station, backend)]
-        found = tuple(each for each in mine if each.transaction not in without)[:OWED_AT_ONCE]
-        named = {each.transaction for each in found}
-        then(Piece(found, tuple(each for each in self.of(TransactionRecord) if each.ref in named)))
+        """Read the next messages that a backend is owed; with `slow` not before `writes`, with `broken` none."""
+        if self.slow:
+            self._waiting.append(lambda there: self._read_owed(backend, without, then, there))
+        else:
+            self._read_owed(backend, without, then, not self.broken)
+
+    def _read_owed(
+        self, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None], there: bool
+    ) -> None:
+        mine = [each for each in self._owed() if each.backend == backend and each.transaction not in without]
+        owed = tuple(mine[:OWED_AT_ONCE])
+        refs = {each.transaction for each in owed}
+        then(Piece(owed, tuple(tx for tx in self.of(TransactionRecord) if tx.ref in refs)) if there else None)
+
+    def _owed(self) -> list[OwedRecord]:
+        return sorted(self.of(OwedRecord), key=lambda record: record.seq)
 
     def lease(self, station: str, then: Callable[[float | None], None]) -> None:
-        """Give the right to deliver."""
-        then(None if self.broken else 60.0)
+        """Let this process deliver, unless the test says that another does."""
+        self.leased = not self.elsewhere
+        then(None if self.elsewhere or self.broken else 60.0)
 
     def release(self, station: str) -> None:
-        """Take the right back."""
+        """Let another process deliver."""
+        self.leased = False
 
     def writes(self) -> None:
         """Bring everything to disk."""
@@ -100,25 +112,18 @@ class Shelf:
         """Give the records of a kind."""
         return [record for record in self.records.values() if isinstance(record, kind)]
 
-    def _owed(self) -> list[OwedRecord]:
-        return sorted(self.of(OwedRecord), key=lambda record: record.seq)
-
     def page(self, station: str) -> Page:
         """Give what is on record of a station."""
-        owed, messages = self._owed(), Counter[str]()
-        first: list[OwedRecord] = []
-        for record in owed:
-            messages[record.backend] += 1
-            if messages[record.backend] <= OWED_AT_ONCE or not record.backend:
-                first.append(record)
+        owed = self._owed()
+        by_backend = {each.backend: [mine for mine in owed if mine.backend == each.backend] for each in owed}
         return Page(
             station,
             tuple(self.of(TransactionRecord)),
             tuple(self.of(InvitationRecord)),
             tuple(self.of(NumberRecord)),
             tuple(self.of(FactRecord)),
-            tuple(first),
-            tuple(Debt(backend, number) for backend, number in sorted(messages.items()) if backend),
+            tuple(record for mine in by_backend.values() for record in mine[:OWED_AT_ONCE]),
+            tuple(Debt(backend, len(mine)) for backend, mine in by_backend.items()),
             owed[-1].seq if owed else 0,
         )
 

@@ -6,6 +6,9 @@ from tests.ocpp.line import Heard
 from tests.relay.stage import Line, Stage, one
 from voltgate.ocpp.messages import Call
 from voltgate.relay.backend import Endpoint
+from voltgate.relay.events import GivenUp
+from voltgate.relay.journal import JournalSettings
+from voltgate.relay.ports import SessionSettings
 from voltgate.relay.records import OwedRecord
 
 
@@ -17,6 +20,9 @@ def test_a_backend_that_is_not_here_is_not_asked() -> None:
     assert not context.ask("nobody", call, heard.append)
     context.tell("nobody", call)
     context.owe("nobody", call, None)
+    stage.session.settings = SessionSettings(journal=JournalSettings(entries=1))
+    context.owe("nobody", call, None)
+    assert [event.backend for event in stage.happened(GivenUp)] == ["nobody"]
     assert heard == []
     stage["a"].gets()
     assert [(owed.backend, owed.action) for owed in stage.store.of(OwedRecord)] == [("nobody", "Heartbeat")]

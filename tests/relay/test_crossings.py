@@ -65,6 +65,7 @@ def test_a_start_does_not_go_to_and_fro(made: Any, most: int) -> None:
     stage = made()
     for far in stage.far.values():
         far.accepts()
+    stage.session.ledger.journal.lease(stage.ports.clock, lambda: None)  # asked for once a minute
     with Trace() as trace:
         stage.station.sends(2, "s", "StartTransaction", START)
         stage["b"].sends(3, "s", {"transactionId": 5, "idTagInfo": {"status": "Accepted"}})

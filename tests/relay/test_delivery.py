@@ -8,8 +8,8 @@ import pytest
 
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.messages import Call
-from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.events import GivenUp
+from voltgate.relay.journal import JournalSettings
 from voltgate.relay.records import OwedRecord
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}
@@ -180,7 +180,7 @@ def test_no_answer() -> None:
     stage.up("b")
     stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
     stage["a"].sends(3, "m", {})
-    for wait in (1, 2, 4):
+    for wait in (10, 20, 40):
         stage["b"].gets([2, "m", "MeterValues", {"connectorId": 1}])
         stage.wait(5.2)
         stage["b"].gets()
@@ -233,24 +233,26 @@ def test_what_is_too_old_is_given_up() -> None:
 
 
 def test_too_much_is_given_up() -> None:
-    """Of more than the bound the oldest is given up, aloud."""
+    """Beyond the bound nothing more is taken down that nobody is paid by, aloud."""
     stage = playing(journal=JournalSettings(entries=2))
     stage["b"].refuses()
     for n in range(3):
         stage.station.sends(2, str(n), "MeterValues", {"connectorId": n})
-    assert [record.message_id for record in stage.store.of(OwedRecord)] == ["1", "2"]
+    assert [record.message_id for record in stage.store.of(OwedRecord)] == ["0", "1"]
     assert stage["b"].backend.given_up == 1
+    (event,) = stage.happened(GivenUp)
+    assert (event.action, event.reason) == ("MeterValues", "too many messages are owed")
 
 
 def test_a_stop_whose_start_was_given_up() -> None:
     """Without the copy's own number its stop cannot be sent: it is given up, never sent under another's."""
-    stage = playing(journal=JournalSettings(attempts=1))
+    stage = playing()
     stage.up("b")
     stage.station.sends(2, "s", "StartTransaction", START)
     stage["a"].sends(3, "s", {"transactionId": 5})
     (reply,) = stage.station.take()
     stage["b"].line.take()
-    stage["b"].sends(4, "s", "InternalError", "", {})
+    stage["b"].sends(4, "s", "FormationViolation", "", {})
     stage.station.sends(2, "x", "StopTransaction", {"transactionId": reply[2]["transactionId"]})
     stage["b"].gets()
     assert stage["b"].backend.given_up == 2

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 
 from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
+from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger, same
 from voltgate.relay.numbers import LARGEST, mint
 from voltgate.relay.records import (
@@ -75,11 +75,12 @@ def test_transactions_that_somebody_is_owed_messages_of_are_remembered() -> None
     for n in range(20):
         tx = mine.begin("a", ("b",))
         tx.id = str(n)
-        record = mine.owe("b", "StopTransaction", "x", b"{}", tx.ref) if n < 5 else None
+        if n < 5:
+            mine.owe("b", Call("x", "StopTransaction", b"{}"), tx)
         mine.end(tx)
         mine.end(tx)
-        if n == 3 and record is not None:
-            mine.settle(record)
+        if n == 3:
+            mine.journal.settle(list(mine.journal.of("b"))[-1])
     assert [tx.id for tx in mine] == [str(n) for n in (19, 18, 17, 16, 15, 14, 13, 12, 4, 2, 1, 0)]
     assert len(shelf.of(TransactionRecord)) == 20
 
@@ -131,10 +132,14 @@ def test_what_is_owed_is_struck_out_once() -> None:
     """A message that was delivered twice, as its backend was configured anew meanwhile, is struck out once."""
     shelf = Shelf()
     mine = ledger(shelf)
-    record, other = (mine.owe("a", "Heartbeat", n, b"{}", "") for n in "12")
-    mine.settle(record)
-    mine.settle(record)
-    assert mine.owed["a"] == deque([other])
-    mine.settle(other)
-    mine.settle(other)
+    for n in "12":
+        mine.owe("a", Call(n, "Heartbeat", b"{}"), None)
+    record, other = mine.journal.of("a")
+    mine.journal.settle(record)
+    mine.journal.settle(record)
+    assert list(mine.journal.of("a")) == [other]
+    assert mine.journal.messages("a") == 1
+    mine.journal.settle(other)
+    mine.journal.settle(other)
     assert shelf.of(OwedRecord) == []
+    assert not mine.journal.owes("a")

@@ -259,7 +259,8 @@ class World(RuleBasedStateMachine):
         """What is said of links and legs is true; few wakes are due."""
         stage = self.stage
         if stage.session.ended:
-            assert all(leg.state is State.ENDED for leg in stage.session.legs.values())
+            dispatcher = stage.session.dispatcher
+            assert all(leg.state is State.ENDED or dispatcher.awaits(leg) for leg in stage.session.legs.values())
         assert stage.session.ended == (stage.station.closed is not None)
         assert len(stage.wheel) < 60 + 4 * len(self.said) + 4 * self.commands
 
@@ -273,7 +274,8 @@ class World(RuleBasedStateMachine):
             for leg in far.dials:
                 leg.opened(Line(self.stage))
             far.dials.clear()
-        self.stage.wait(0.5)
+        self.stage.wait(0.5 + self.stage.session.settings.backend_patience)
+        self.look()
         assert self.lines == []
         assert all((far.backend.legs, far.backend.up) == (0, 0) for far in self.stage.far.values())
 

@@ -15,10 +15,9 @@ from voltgate.config.stations import StationEntry
 from voltgate.directory.register import Address, Register
 from voltgate.directory.stations import CLAIMED, Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
-from voltgate.gateway import Habits, Snapshot
 from voltgate.ocpp.dialect import Dialect
 from voltgate.relay.backend import Backend, BackendSettings, Retry
-from voltgate.relay.delivery import JournalSettings
+from voltgate.relay.journal import JournalSettings
 from voltgate.relay.ledger import LedgerSettings
 from voltgate.relay.permit import PRESETS, Permit
 from voltgate.relay.plan import Chain
@@ -28,6 +27,7 @@ from voltgate.relay.route import Route
 from voltgate.relay.rule import CLAIMANT, Rule
 from voltgate.relay.stand_in import StandIn
 from voltgate.relay.tokens import ANY, NONE, Spelling, Tokens, listed
+from voltgate.snapshot import Habits, Snapshot
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, connector_of
 from voltgate.ocpp.messages import Call, Respond
 from voltgate.relay.context import Chosen, Context, Start
-from voltgate.relay.leg import Leg, pick
+from voltgate.relay.failover import pick
+from voltgate.relay.leg import Leg
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
 

@@ -1,4 +1,4 @@
-"""Delivery: what one backend is told or owed of one station, in order, one message after the other."""
+"""Delivery: what one backend is owed of one station, and told meanwhile, in order and one message after the other."""
 
 from __future__ import annotations
 
@@ -13,48 +13,47 @@ from voltgate.ocpp.silence import expired
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
+from voltgate.relay.journal import JournalSettings, is_paid_by
 from voltgate.relay.ledger import Ledger, Transaction
 from voltgate.relay.records import OwedRecord
 
 _LOOK_AGAIN = 0.5
-"""Seconds between looks at a message that a leg which was left is delivering."""
+"""Seconds between looks at what another leg, or another process, is delivering, and at a database that is away."""
 _LONGEST_WAIT = 60.0
 """Seconds between two tries of one message at most."""
+_LONGEST_SILENCE = 3600.0
+"""Seconds between two tries of a message that is never answered at most: each keeps the others waiting."""
 
-
-@dataclass(frozen=True, slots=True)
-class JournalSettings:
-    """What bounds a journal. `age` is in seconds, `entries` are those of one station with one backend.
-
-    `rate` is how many overdue messages a second a backend is sent in all; `attempts` how often it may answer one with
-    an error before that is given up.
+_WRONG = frozenset(
     """
-
-    age: float = 30 * 86400.0
-    entries: int = 1000
-    rate: float = 50.0
-    attempts: int = 10
+    FormationViolation FormatViolation MessageTypeNotSupported NotImplemented NotSupported OccurenceConstraintViolation
+    OccurrenceConstraintViolation PropertyConstraintViolation ProtocolError RpcFrameworkError TypeConstraintViolation
+    """.split()
+)
+"""What a backend says of a message that it will never take (OCPP-J 1.6 section 4.2.3; 2.x Part 4 section 4.3)."""
 
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """One message on its way: owed when it has a record; asked when somebody waits for the answer; else only told."""
+    """One message on its way: owed when it has a record; asked when somebody waits for the answer; else only told.
+
+    What is not owed goes `behind` what was owed when it came.
+    """
 
     call: Call
     transaction: Transaction | None = None
     record: OwedRecord | None = None
     asked: Asked | None = None
-    late: bool = False
-    admitted: bool = False
+    behind: int = 0
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """What became so far of a message that was not taken: how often it was tried since when, and how often refused."""
+
+    since: float
     tries: int = 0
     refusals: int = 0
-
-
-def owed_item(record: OwedRecord, tx: Transaction | None, *, late: bool = False) -> Item:
-    """Return the message that was written down, as the station said it."""
-    call = Call(record.message_id, record.action, record.payload)
-    call.deadline = FOREVER
-    return Item(call, tx, record, late=late)
 
 
 class Clocks(Protocol):
@@ -105,18 +104,18 @@ class Courier(Protocol):
     """What a delivery needs of its leg."""
 
     backend: Backend
+    retired: bool
 
     @property
     def host(self) -> Surroundings:
         """The session that the leg is in now."""
 
     @property
-    def up(self) -> bool:
-        """Whether the link is open."""
-
-    @property
     def ledger(self) -> Ledger:
         """What is kept of the station."""
+
+    def now(self) -> float:
+        """Return the seconds of the wheel."""
 
     def pump(self, now: float) -> None:
         """Send what may be sent, of this delivery and of what else waits."""
@@ -126,9 +125,6 @@ class Courier(Protocol):
 
     def forward(self, call: Call, respond: Respond) -> None:
         """Send a call."""
-
-    def told(self, reply: Reply) -> None:
-        """End a copy's reply."""
 
     def answered(self, item: Item, reply: Reply) -> None:
         """Take the answer to a message: what is owed is settled, who asked is answered."""
@@ -140,169 +136,271 @@ class Courier(Protocol):
 class Delivery:
     """The messages that one leg's backend gets in order, and not all at once.
 
-    What is owed goes one by one and is kept until it was answered. What is only told waits for nothing but its place,
-    and for the number that the backend gives to the start of its transaction; when it cannot be sent it is dropped.
+    What is owed goes one by one, as the journal has it, until it was answered; what fails for longer than an answer
+    may take stands back with its transaction, and the others go on. What is only told or asked waits for its place, and
+    for the number that the backend gives to the start of its transaction; when it cannot be sent it is dropped.
     """
 
-    __slots__ = ("_courier", "_due", "_open", "_queue", "_starting")
+    __slots__ = (
+        "_admitted",
+        "_courier",
+        "_due",
+        "_journal",
+        "_late",
+        "_open",
+        "_queue",
+        "_starting",
+        "_trouble",
+        "_woken",
+    )
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, courier: Courier, *, late: bool) -> None:
         self._courier = courier
+        self._journal = courier.ledger.journal
         self._queue: deque[Item] = deque()
-        self._open: Item | None = None
+        self._open: OwedRecord | None = None
         self._starting: set[str] = set()
+        self._trouble: dict[int, _Trouble] = {}
         self._due = -FOREVER
+        self._woken = FOREVER
+        self._late = self._journal.last if late else 0
+        """The last of the messages that are overdue, and the one of them that may go now."""
+        self._admitted = 0
 
     @property
     def busy(self) -> bool:
         """Whether something waits or is owed: what comes now must not overtake it."""
-        return bool(self._queue) or self._open is not None
+        courier = self._courier
+        if self._queue or self._starting or self._open is not None:
+            return True
+        return not courier.retired and self._journal.owes(courier.backend.name)
 
     @property
-    def ready(self) -> bool:
-        """Whether something waits that may be sent as soon as there is room."""
-        return bool(self._queue) and self._open is None
-
-    def holds(self, tx: Transaction | None) -> bool:
-        """Return whether messages of a transaction are on their way."""
-        waiting = any(item.transaction is tx for item in self._queue)
-        return tx is not None and (waiting or (self._open is not None and self._open.transaction is tx))
+    def under_way(self) -> bool:
+        """Whether the backend is being asked to take a message that it is owed."""
+        return self._open is not None
 
     def add(self, item: Item) -> None:
-        """Send a message when those before it are done."""
+        """Send a message that is not owed when those before it are done."""
         courier = self._courier
-        item.late = not courier.up or item.late
-        if item.record is None and not self._has_room(item):
+        if not self._has_room(item):
             courier.answered(item, Unanswered(Reason.OVERLOADED, "Too many calls wait behind others"))
             return
+        item.behind = self._journal.last
         self._queue.append(item)
-        self._bound()
-        courier.pump(courier.host.ports.clock())
-        if item.record is None and item in self._queue:
+        courier.pump(courier.now())
+        if item in self._queue:
             courier.host.ports.wheel.at(item.call.deadline, self._expire)
 
     @property
     def waiting(self) -> int:
         """The number of messages that wait and are not owed."""
-        return sum(item.record is None for item in self._queue)
+        return len(self._queue)
 
     def _has_room(self, item: Item) -> bool:
         """Return whether what is only told or asked may wait: what is owed has a bound of its own."""
         settings = self._courier.backend.settings
-        waiting = [each.call.size for each in self._queue if each.record is None]
-        return len(waiting) < settings.waiting and sum(waiting) + item.call.size <= settings.waiting_bytes
+        bytes_ = sum(each.call.size for each in self._queue)
+        return len(self._queue) < settings.waiting and bytes_ + item.call.size <= settings.waiting_bytes
 
-    def _bound(self) -> None:
-        """Give up the oldest of what is owed when it is too much."""
-        owed = [item for item in self._queue if item.record is not None]
-        if len(owed) > self._courier.host.settings.journal.entries:
-            self._queue.remove(owed[0])
-            self._courier.given_up(owed[0], "too many messages are owed")
+    # Sending.
 
     def pump(self, now: float) -> bool:
-        """Send one message if it may be sent; return whether there was one."""
-        if not self.ready or now < self._due:
+        """Send one message if it may be sent; return whether one was, or was ended."""
+        if self._open is not None or now < self._due:
             return False
-        item, ledger = self._queue[0], self._courier.ledger
-        if item.record is not None and not ledger.is_owed(item.record):
-            self._queue.popleft()  # a leg that was left has delivered it
+        courier = self._courier
+        journal, name = self._journal, courier.backend.name
+        record = None if courier.retired else journal.first(name, now)
+        item = next((item for item in self._queue if not self._stands_back(item)), None)
+        if item is not None and record is None and (courier.retired or journal.is_whole(name)):
+            return self._tell(item, now)
+        if item is not None and record is not None and item.behind < record.seq:
+            return self._tell(item, now)
+        return not courier.retired and self._deliver(record, now)
+
+    def _stands_back(self, item: Item) -> bool:
+        courier, tx = self._courier, item.transaction
+        return tx is not None and self._journal.is_aside(courier.backend.name, tx.ref)
+
+    def _tell(self, item: Item, now: float) -> bool:
+        """Send what is not owed, unless it waits for the number of its transaction."""
+        if item.transaction is not None and item.transaction.ref in self._starting:
+            return False
+        self._queue.remove(item)
+        courier = self._courier
+        if item.call.deadline <= now:
+            courier.answered(item, expired())
             return True
-        if item.record is not None and ledger.is_under_way(item.record):
-            self._wait(now + _LOOK_AGAIN)
-            return False
-        if self._waits_for_number(item) or not self._admitted(item, now):
-            return False
-        self._queue.popleft()
-        self._send(item, now)
+        numbered = courier.numbered(item)
+        if numbered is None:
+            courier.answered(item, Unanswered(Reason.REFUSED, "this backend gave the transaction no number"))
+            return True
+        call = _again(numbered, numbered.id, now, min(now + courier.host.settings.backend_patience, item.call.deadline))
+        call.asker = self
+        if item.transaction is not None and call.action == "StartTransaction":
+            self._starting.add(item.transaction.ref)
+        courier.forward(call, partial(self._told, item))
         return True
 
-    def _waits_for_number(self, item: Item) -> bool:
-        return item.transaction is not None and item.transaction.ref in self._starting
+    def _told(self, item: Item, reply: Reply) -> None:
+        if item.transaction is not None:
+            self._starting.discard(item.transaction.ref)
+        self._courier.answered(item, reply)
+        self._courier.pump(self._courier.now())
 
-    def _admitted(self, item: Item, now: float) -> bool:
-        """Return whether an overdue message may go now: a backend that comes back is not stormed."""
-        if item.record is None or not item.late or item.admitted:
+    def _deliver(self, record: OwedRecord | None, now: float) -> bool:
+        """Send the next message that is owed, if that is in hand, in time, and ours to send."""
+        courier = self._courier
+        journal, patience = self._journal, courier.host.settings.backend_patience
+        if record is None:
+            self._look_for_more(now)
+        elif journal.is_under_way(record):
+            self._wait(now + _LOOK_AGAIN)
+        elif not journal.is_leased(now + patience):
+            self._due = FOREVER
+            journal.lease(courier.now, self._leased)
+        elif self._is_admitted(record, now):
+            return self._send(record, now)
+        return False
+
+    def _look_for_more(self, now: float) -> None:
+        courier = self._courier
+        journal, name = self._journal, courier.backend.name
+        if not journal.is_whole(name):
+            self._due = FOREVER
+            journal.fetch(name, self._fetched)
+        elif journal.back_at(name) < self._woken:
+            self._woken = journal.back_at(name)
+            courier.host.ports.wheel.at(self._woken, self._wake)
+
+    def _fetched(self) -> None:
+        journal, name, now = self._journal, self._courier.backend.name, self._courier.now()
+        nothing_read = journal.first(name, now) is None and not journal.is_whole(name)
+        self._go_on(now + _LOOK_AGAIN if nothing_read else now)
+
+    def _leased(self) -> None:
+        now = self._courier.now()
+        ours = self._journal.is_leased(now + self._courier.host.settings.backend_patience)
+        self._go_on(now if ours else now + _LOOK_AGAIN)
+
+    def _go_on(self, when: float) -> None:
+        now = self._courier.now()
+        if when > now:
+            self._wait(when)
+        else:
+            self._due = -FOREVER
+            self._courier.pump(now)
+
+    def _is_admitted(self, record: OwedRecord, now: float) -> bool:
+        """Return whether an overdue message may go now: a backend that comes back is not stormed.
+
+        Where somebody waits behind it for an answer it goes at once.
+        """
+        if record.seq > self._late or record.seq == self._admitted or any(item.asked for item in self._queue):
             return True
         backend = self._courier.backend
         at = max(now, backend.free_at)
         backend.free_at = at + 1 / self._courier.host.settings.journal.rate
-        item.admitted = True
+        self._admitted = record.seq
         if at > now:
             self._wait(at)
         return at <= now
 
     def _wait(self, until: float) -> None:
         self._due = until
-        self._courier.host.ports.wheel.at(until, self._courier.pump)
+        self._courier.host.ports.wheel.at(until, self._wake)
 
-    def _send(self, item: Item, now: float) -> None:
+    def _wake(self, now: float) -> None:
+        if now >= self._woken:
+            self._woken = FOREVER
+        self._courier.pump(now)
+
+    def _send(self, record: OwedRecord, now: float) -> bool:
         courier = self._courier
-        if item.record is not None and courier.host.ports.wall() - item.record.at > courier.host.settings.journal.age:
+        item = self._item(record)
+        if courier.host.ports.wall() - record.at > courier.host.settings.journal.age:
             self._give_up(item, "too old")
-            return
-        if item.record is None and item.call.deadline <= now:
-            courier.answered(item, expired())
-            return
+            return True
         numbered = courier.numbered(item)
         if numbered is None:
             self._give_up(item, "this backend gave the transaction no number")
-            return
-        call = _again(numbered, now, courier.host.settings.backend_patience, item.record)
+            return True
+        call = _again(numbered, record.message_id, now, now + courier.host.settings.backend_patience)
         call.asker = self
-        if item.record is not None:
-            self._open = item
-            courier.ledger.deliver(item.record, under_way=True)
-        elif item.transaction is not None and call.action == "StartTransaction":
-            self._starting.add(item.transaction.ref)
-        courier.forward(call, partial(self._answered, item))
+        self._open = record
+        self._journal.deliver(record, under_way=True)
+        courier.forward(call, partial(self._delivered, item, now))
+        return True
 
-    def _answered(self, item: Item, reply: Reply) -> None:
-        if item.record is None:
-            if item.transaction is not None:
-                self._starting.discard(item.transaction.ref)
-            self._courier.answered(item, reply)
-        else:
-            self._open = None
-            self._courier.ledger.deliver(item.record, under_way=False)
-            self._taken(item, reply)
-        self._courier.pump(self._courier.host.ports.clock())
+    def _item(self, record: OwedRecord) -> Item:
+        """Return the message that was written down, as the station said it."""
+        call = Call(record.message_id, record.action, record.payload)
+        call.deadline = FOREVER
+        return Item(call, self._courier.ledger.of(record.transaction), record)
 
-    def _taken(self, item: Item, reply: Reply) -> None:
-        """Strike out what the backend has taken; everything else is tried again."""
+    # What came of it.
+
+    def _delivered(self, item: Item, sent_at: float, reply: Reply) -> None:
+        assert item.record is not None  # noqa: S101 - what is told ends in `_told`
+        self._open = None
+        self._journal.deliver(item.record, under_way=False)
         if not isinstance(reply, Error):
+            self._trouble.pop(item.record.seq, None)
             self._courier.answered(item, reply)
-            return
-        refused = not isinstance(reply, Unanswered)
-        item.refusals += refused
-        if item.refusals >= self._courier.host.settings.journal.attempts:
-            self._give_up(item, f"answered {reply.code} {item.refusals} times")
-            return
-        self._queue.appendleft(item)
-        if refused or (isinstance(reply, Unanswered) and reply.reason is not Reason.GONE):
-            self._try_later(item)
+        elif not isinstance(reply, Unanswered) and reply.code in _WRONG:
+            self._give_up(item, f"answered {reply.code}")
+        elif not isinstance(reply, Unanswered) or reply.reason is not Reason.GONE:
+            self._failed(item, item.record, sent_at, reply)
+        self._courier.pump(self._courier.now())
 
-    def _try_later(self, item: Item) -> None:
-        """Wait longer each time, so that it does not look like an attack."""
-        item.late, item.admitted = True, False
-        wait = min(2.0 ** min(item.tries, 6), _LONGEST_WAIT) * (1 - 0.5 * self._courier.host.ports.draw())
-        item.tries += 1
-        self._wait(self._courier.host.ports.clock() + wait)
+    def _failed(self, item: Item, record: OwedRecord, sent_at: float, reply: Error) -> None:
+        """Try a message again that was not taken, later each time, so that it does not look like an attack."""
+        courier, now = self._courier, self._courier.now()
+        journal, settings = self._journal, courier.host.settings
+        trouble = self._trouble.setdefault(record.seq, _Trouble(sent_at))
+        silent = isinstance(reply, Unanswered)
+        trouble.tries += 1
+        if not is_paid_by(item.call) and trouble.tries >= settings.journal.attempts:
+            self._give_up(item, f"answered {reply.code} {trouble.tries} times" if not silent else "never answered")
+            return
+        first, longest = (settings.backend_patience, _LONGEST_SILENCE) if silent else (0.5, _LONGEST_WAIT)
+        wait = min(first * 2.0 ** min(trouble.tries, 12), longest) * (1 - 0.5 * courier.host.ports.draw())
+        self._late, self._admitted = max(self._late, record.seq), 0
+        stands_back = now - trouble.since >= settings.backend_patience
+        if not stands_back or not journal.set_aside(record, now + wait):
+            self._wait(now + min(wait, _LONGEST_WAIT))
 
     def _give_up(self, item: Item, reason: str) -> None:
-        if item.record is None:
-            self._courier.answered(item, Unanswered(Reason.REFUSED, reason))
-        else:
-            self._courier.given_up(item, reason)
+        assert item.record is not None  # noqa: S101 - what nobody is owed is answered instead
+        self._trouble.pop(item.record.seq, None)
+        self._courier.given_up(item, reason)
+
+    # Time, and the link.
 
     def _expire(self, now: float) -> None:
         """End what has waited behind others for too long and is not owed."""
-        self._drop(lambda item: item.record is None and item.call.deadline <= now, Reason.TIMED_OUT)
+        self._drop(lambda item: item.call.deadline <= now, Reason.TIMED_OUT)
 
-    def down(self) -> None:
-        """Drop what is only told or asked: the link is gone. What is owed stays."""
-        self._drop(lambda item: item.record is None, Reason.GONE)
-        for item in self._queue:
-            item.late = True
+    def up(self) -> None:
+        """Begin on a new link: all that is owed so far is overdue, and nothing stands back any more."""
+        journal = self._journal
+        self._late, self._admitted, self._due = journal.last, 0, -FOREVER
+        journal.take_back(self._courier.backend.name)
+        self._trouble.clear()
+
+    def down(self) -> list[Asked]:
+        """Drop what is only told: the link is gone. Return what was asked; what is owed stays."""
+        asked = self.take(lambda _: True)
+        self._drop(lambda _: True, Reason.GONE)
+        return asked
+
+    def take(self, chosen: Callable[[Asked], bool]) -> list[Asked]:
+        """Remove and return, in order, what was asked and is `chosen`."""
+        taken = [item for item in self._queue if item.asked is not None and chosen(item.asked)]
+        for item in taken:
+            self._queue.remove(item)
+        return [item.asked for item in taken if item.asked is not None]
 
     def _drop(self, chosen: Callable[[Item], bool], reason: Reason) -> None:
         dropped = [item for item in self._queue if chosen(item)]
@@ -312,10 +410,10 @@ class Delivery:
             self._courier.answered(item, Unanswered(reason, "It waited behind others"))
 
 
-def _again(call: Call, now: float, patience: float, record: OwedRecord | None) -> Call:
+def _again(call: Call, message_id: str, now: float, deadline: float) -> Call:
     """Return the call that is sent: a copy with a deadline of its own, under the id that the message always had."""
-    again = Call(call.id if record is None else record.message_id, call.action, call.payload, call.text)
+    again = Call(message_id, call.action, call.payload, call.text)
     again.frame = call.frame
     again.at = now
-    again.deadline = now + patience if record is not None else min(now + patience, call.deadline)
+    again.deadline = deadline
     return again

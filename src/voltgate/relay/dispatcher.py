@@ -13,16 +13,16 @@ from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, integer
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Reason, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.silence import gone
 from voltgate.relay import numbering
 from voltgate.relay.asked import Asked
 from voltgate.relay.attention import looked_at
 from voltgate.relay.choosing import Choosing
 from voltgate.relay.context import Chosen, Finish, Start
-from voltgate.relay.delivery import Item, owed_item
+from voltgate.relay.delivery import Item
 from voltgate.relay.events import Event, GivenUp
-from voltgate.relay.ledger import Ledger, Transaction, digest
-from voltgate.relay.leg import BOOT, Leg, pick
+from voltgate.relay.failover import pick
+from voltgate.relay.ledger import Ledger, Transaction, digest, said
+from voltgate.relay.leg import AUTHORIZE, BOOT, Leg
 from voltgate.relay.numbers import asker_of
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
@@ -34,7 +34,7 @@ from voltgate.relay.written import answer_when_written
 class Dispatcher:
     """One session's use of its ledger and its legs. `plans` are those of the station's route."""
 
-    __slots__ = ("_choosing", "_host", "ledger", "legs", "plans", "policies", "station", "version")
+    __slots__ = ("_choosing", "_host", "asking", "ledger", "legs", "plans", "policies", "station", "version")
 
     def __init__(self, host: DispatcherHost[Leg], ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
         self._host = host
@@ -46,6 +46,8 @@ class Dispatcher:
         self.legs = legs
         self.plans = Plans(())
         self._choosing: Choosing | None = None
+        self.asking: dict[tuple[str, str, bytes], tuple[Leg, Asked]] = {}
+        """The transaction messages that a backend is being asked, by its name and what they say."""
 
     # What a policy sees: the context.
 
@@ -80,6 +82,10 @@ class Dispatcher:
         write: bool = False,
     ) -> None:
         """Have a backend of the plan answer, and tell the others; with `write` the reply waits for the disk."""
+        answer = None if tx is None else tx.answer_to(call)
+        if answer is not None:
+            answer_when_written(self, None, respond, Result(call.id, answer))
+            return
         leg = pick(self.legs, plan.answer)
         if leg is None:
             self.unroutable(call, respond)
@@ -88,7 +94,7 @@ class Dispatcher:
         asked.standby = tuple(name for name in plan.copy if name in asked.answers)
         owed = self._tell((name for name in plan.copy if name not in asked.standby), leg, call, tx)
         asked.write = write or owed or any(self._owes(name, call) for name in asked.standby)
-        self._ask(leg, asked)
+        self.have_answered(leg, asked)
 
     def ask(self, backend: str, call: Call, respond: Respond) -> bool:
         """Ask one backend a question of ours; return False if it is not here."""
@@ -115,11 +121,11 @@ class Dispatcher:
 
     def owe(self, backend: str, call: Call, tx: Transaction | None) -> None:
         """Write a message down for a backend and have it delivered."""
-        ref = "" if tx is None else tx.ref
-        record = self.ledger.owe(backend, call.action, call.id, bytes(call.payload), ref)
         leg = self.legs.get(backend)
-        if leg is not None:
-            leg.deliver(owed_item(record, tx))
+        if not self.ledger.owe(backend, call, tx, self._host.settings.journal.entries):
+            self._lost(backend, call.action, "too many messages are owed")
+        elif leg is not None:
+            leg.deliver()
 
     def command(self, call: Call, respond: Respond, *, write: bool = False) -> None:
         """Send a call to the station; with `write` once all that was entered is on disk."""
@@ -170,6 +176,9 @@ class Dispatcher:
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Take a call that may belong to a transaction, that rules look into, or that somebody is owed."""
+        if self.ledger.doubtful and is_transaction(call.action):
+            self.close(TRY_AGAIN, "The database is away: nobody knows what runs here")
+            return
         policy = self.policies.by_action.get(plain_action(call.action))
         if policy is not None:
             policy(self, call, respond)
@@ -186,6 +195,8 @@ class Dispatcher:
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
         ledger = self.ledger
+        if ledger.doubtful:
+            return True
         if self.single and not ledger.renumbered:
             return False
         return bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
@@ -206,7 +217,7 @@ class Dispatcher:
         if not legs:
             return False
         owed = [leg for leg in legs if leg.backend.settings.owes(call.action)]
-        if tx is not None and tx.repeats(digest(call.action, bytes(call.payload), *part)):
+        if tx is not None and tx.repeats(digest(said(call), *part)):
             return bool(owed)
         for leg in legs:
             if leg in owed:
@@ -219,21 +230,35 @@ class Dispatcher:
             self.ledger.keep(tx)
         return bool(owed)
 
-    def _ask(self, leg: Leg, asked: Asked) -> None:
+    def have_answered(self, leg: Leg, asked: Asked) -> None:
         """Have a backend answer; a message that it is being asked already is not sent again."""
-        if not is_transaction(asked.call.action):
+        call, how = asked.call, leg.backend.settings.stood_in
+        if is_transaction(call.action):
+            _, before = self.asking.setdefault((leg.name, *asked.content), (leg, asked))
+            if before is not asked:
+                if not before.join(asked):
+                    self.close(TRY_AGAIN, f"{call.action} was repeated too often: keep it and come again")
+                return
+        if how is None or call.action == AUTHORIZE or not leg.delivers(call):
             leg.ask(asked)
-            return
-        before = leg.remember(asked)
-        if before is not None:
-            if not before.join(asked):
-                self.close(TRY_AGAIN, f"{asked.call.action} was repeated too often: keep it and come again")
-        elif not leg.delivers(asked):
-            leg.ask(asked)
-        elif leg.backend.settings.stood_in is not None:
-            self.settled(leg, asked, gone(f"Backend {leg.name} has to catch up first"))
+        elif self.policies.stand_in(self, leg.name, how, call, self._home(leg, asked), asked.transaction):
+            self._forget(leg, asked)  # it takes its place behind what the backend is owed
+            self._tell_standby(leg, asked)
         else:
-            leg.deliver(Item(asked.call, asked.transaction, None, asked))
+            leg.ask(asked)
+
+    def awaits(self, leg: Leg) -> bool:
+        """Return whether a backend is being asked what somebody is paid by, or told what it is owed."""
+        return leg.up and (leg.under_way or any(each is leg for each, _ in self.asking.values()))
+
+    def _forget(self, leg: Leg, asked: Asked) -> None:
+        key = (leg.name, *asked.content)
+        if self.asking.get(key, (leg, None))[1] is asked:
+            del self.asking[key]
+
+    def _home(self, leg: Leg, asked: Asked) -> Respond:
+        """Return what brings an answer to the station: once what was entered is on disk, if it must be."""
+        return asked.respond if not asked.write else partial(answer_when_written, self, leg.name, asked.respond)
 
     def reroute(self, leg: Leg) -> None:
         """Have what was not sent to this backend go to another that its own plan names, if that is to answer now."""
@@ -252,14 +277,19 @@ class Dispatcher:
         return None if other is leg else other
 
     def _move(self, leg: Leg, asked: Asked, other: Leg | None) -> None:
-        leg.forget(asked)
+        self._forget(leg, asked)
         if other is None:
             self.unroutable(asked.call, asked.respond)
             return
         if asked.transaction is not None:
             asked.transaction.owner = other.name
             self.ledger.keep(asked.transaction)
-        self._ask(other, asked)
+        self.have_answered(other, asked)
+
+    def _heir(self, leg: Leg, reply: Reply) -> Leg | None:
+        """Return who is to answer what a leg that was let go has left without an answer."""
+        is_left = leg.retired and isinstance(reply, Unanswered) and reply.reason is Reason.GONE
+        return self.legs.get(leg.name) if is_left and not self.ended else None
 
     # What a leg sends, and what came of it.
 
@@ -294,15 +324,19 @@ class Dispatcher:
 
     def settled(self, leg: Leg, asked: Asked, reply: Reply) -> None:
         """Bring an answer home to the session in which the station waits for it now."""
-        leg.forget(asked)
-        respond = asked.respond if not asked.write else partial(answer_when_written, self, leg.name, asked.respond)
+        self._forget(leg, asked)
+        respond, heir = self._home(leg, asked), self._heir(leg, reply)
         if asked.question or (isinstance(reply, Unanswered) and asked.context is not self):
             respond(reply)  # the station that asked has gone, or never did
+        elif heir is not None:
+            self.have_answered(heir, asked)
         elif isinstance(reply, Unanswered):
             if self.unanswered(leg, asked.call, respond, reply, asked.transaction):
                 self._tell_standby(leg, asked)
         else:
             self.learn(leg, asked.call, reply)
+            if asked.transaction is not None:
+                asked.transaction.remember(asked.call, reply)
             if asked.finish is not None and asked.transaction is not None:
                 asked.finish(self, asked.transaction, respond, reply)
             else:
@@ -320,7 +354,10 @@ class Dispatcher:
         self, leg: Leg, call: Call, respond: Respond, reply: Unanswered, tx: Transaction | None = None
     ) -> bool:
         """See to it that a call without answer is not lost; return whether it was answered in the backend's place."""
-        settings = leg.backend.settings
+        settings, heir = leg.backend.settings, self._heir(leg, reply)
+        if heir is not None:
+            heir.ask(Asked(self, call, Plan((leg.name,), owned=True), respond, tx, plain=tx is None))
+            return False
         if reply.reason is Reason.GONE and not self._host.ended:
             if settings.stood_in is not None and self.policies.stand_in(
                 self, leg.name, settings.stood_in, call, respond, tx
@@ -339,12 +376,6 @@ class Dispatcher:
 
     # What is delivered.
 
-    def resume(self, leg: Leg) -> None:
-        """Hand a new leg what its backend is owed from before."""
-        known = {tx.ref: tx for tx in self.ledger}
-        for record in list(self.ledger.owed.get(leg.name, ())):
-            leg.deliver(owed_item(record, known.get(record.transaction), late=True))
-
     def delivered(self, leg: Leg, item: Item, reply: Reply) -> None:
         """Learn from the answer to a message that was delivered: its number, or that the token is refused."""
         if item.asked is not None:
@@ -359,7 +390,7 @@ class Dispatcher:
         if item.record is None:
             leg.told(reply)
         else:
-            self.ledger.settle(item.record)
+            self.ledger.journal.settle(item.record)
             self._host.roster.tidy()
 
     def _learn_number(self, leg: Leg, tx: Transaction, call: Call, reply: Result) -> None:
@@ -372,10 +403,14 @@ class Dispatcher:
     def given_up(self, leg: Leg, item: Item, reason: str) -> None:
         """Report what a backend will never get."""
         assert item.record is not None  # noqa: S101 - what nobody is owed is answered instead
-        leg.backend.given_up += 1
-        self.ledger.settle(item.record)
-        self.emit(GivenUp(self.station, leg.name, item.record.action, reason))
+        self.ledger.journal.settle(item.record)
+        self._lost(leg.name, item.record.action, reason)
         self._host.roster.tidy()
+
+    def _lost(self, backend: str, action: str, reason: str) -> None:
+        if backend in self.legs:
+            self.legs[backend].backend.given_up += 1
+        self.emit(GivenUp(self.station, backend, action, reason))
 
 
 def _let_pass(leg: Leg, then: Callable[[bool], None], written: bool) -> None:

@@ -10,8 +10,9 @@ from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
-from voltgate.ocpp.ids import Token
+from voltgate.ocpp.ids import Token, compact
 from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
 from voltgate.relay.records import AuditRecord, FactRecord, InvitationRecord, OwedRecord, Page, Store, TransactionRecord
 
@@ -20,7 +21,7 @@ MOST_RUNNING = 64
 REMEMBERED = 8
 """Transactions that ended and are still found by a station that repeats itself."""
 MOST_INVITATIONS = 64
-_TOLD = 8
+_TOLD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,12 @@ class Transaction:
     `id` is the station's, "" until it has one. `bound` is false while nobody knows whose it will be (2.x, before a
     token): `owner` then only answers. `heard` are the backends that were told of all of it so far, `reply` is the
     payload that the station's start was answered with, `told` names the last messages that copies were told of.
-    `answers` are those that may own it while nobody took it yet.
+    `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
+    yet.
     """
 
     __slots__ = (
+        "answered",
         "answers",
         "began",
         "bound",
@@ -81,6 +84,7 @@ class Transaction:
         self.heard: frozenset[str] | None = None
         self.told: deque[str] = deque(maxlen=_TOLD)
         self.answers: tuple[str, ...] = ()
+        self.answered: dict[str, str] = {}
 
     def repeats(self, name: str) -> bool:
         """Return whether the copies were told of this message already, and note that they are now."""
@@ -88,6 +92,18 @@ class Transaction:
             return True
         self.told.append(name)
         return False
+
+    def answer_to(self, call: Call) -> bytes | None:
+        """Return what its owner has answered to this very message; None if it has not."""
+        answer = self.answered.get(said(call)) if self.answered else None
+        return None if answer is None else answer.encode()
+
+    def remember(self, call: Call, reply: Reply) -> None:
+        """Remember what its owner has answered, for a station that says it again."""
+        if isinstance(reply, Result) and call.action in ("StopTransaction", "TransactionEvent"):
+            self.answered[said(call)] = bytes(reply.payload).decode()
+            if len(self.answered) > _TOLD:
+                del self.answered[next(iter(self.answered))]
 
     @property
     def renumbered(self) -> bool:
@@ -106,6 +122,7 @@ class Transaction:
             "bound": self.bound,
             "heard": None if self.heard is None else sorted(self.heard),
             "told": list(self.told),
+            "answered": self.answered,
         }
         return TransactionRecord(
             self.station,
@@ -129,7 +146,18 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx.reply = None if data["reply"] is None else data["reply"].encode()
     tx.heard = None if data["heard"] is None else frozenset(data["heard"])
     tx.told.extend(data["told"])
+    tx.answered = data.get("answered", {})
     return tx
+
+
+def said(call: Call) -> str:
+    """Return a short name of what a message says: two that have the same are one, said twice.
+
+    A station that says an event of 2.x again may add that it was offline meanwhile.
+    """
+    if call.action == "TransactionEvent":
+        return digest(call.action, compact({name: value for name, value in call.fields.items() if name != "offline"}))
+    return digest(call.action, bytes(call.payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +209,15 @@ class Ledger:
         "_ended",
         "_facts",
         "_invitations",
-        "_seq",
-        "_under_way",
+        "doubtful",
         "invitation",
+        "journal",
         "numbers",
-        "owed",
         "renumbered",
         "running",
         "station",
         "store",
+        "unread",
         "wall",
     )
 
@@ -204,28 +232,47 @@ class Ledger:
         self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
         self._facts: dict[str, FactRecord] = {}
-        self._seq = page.last_owed
         self.invitation = 600.0
         self.renumbered = False
         """Whether some backend knows a transaction by another number than the station does."""
-        self._under_way: set[int] | None = None
-        self.owed: dict[str, deque[OwedRecord]] = {}
-        """What each backend is owed, oldest first; under "" what will be owed to somebody not yet known."""
+        self.unread = self.doubtful = False
+        """Whether it is not read yet, and whether something may be on record that changes what is said."""
+        self.journal = Journal(station, store, wall, self._read_transactions)
+        """What backends are owed; under `UNKNOWN` what will be owed to somebody not yet known."""
         self.numbers = Numbers(station, store, wall, draw)
-        for tx in map(read_transaction, page.transactions):
-            self.renumbered = self.renumbered or tx.renumbered
-            if tx.ended is None:
-                self.running[tx.ref] = tx
-            else:
-                self._ended[tx.ref] = tx
-        self._invitations = [_read_invitation(record) for record in page.invitations]
-        self._facts = {record.name: record for record in page.facts}
-        for owed in page.owed:
-            self.owed.setdefault(owed.backend, deque()).append(owed)
-            self._seq = max(self._seq, owed.seq)
+        self.read(page)
+
+    def read(self, page: Page) -> None:
+        """Take what is on record; what was noted since stays."""
+        self._read_transactions(page.transactions)
+        self._invitations = [*map(_read_invitation, page.invitations), *self._invitations]
+        self._facts = {record.name: record for record in page.facts} | self._facts
+        self.journal.read(page)
         self.numbers.read(page.numbers)
+        self.unread = self.doubtful = False
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is on record that changes what station and backend say to each other."""
+        owed = self.journal.creditors or self.journal.owes(UNKNOWN)
+        return not (self.doubtful or self.renumbered or owed or self.numbers)
 
     # Transactions.
+
+    def _read_transactions(self, records: Iterable[TransactionRecord]) -> None:
+        """Enter transactions that are on record; of one that is known, learn the numbers that others were told."""
+        self._let_slip()
+        for tx in map(read_transaction, records):
+            known = self.of(tx.ref)
+            if known is not None:
+                known.numbers = tx.numbers | known.numbers
+            else:
+                (self.running if tx.ended is None else self._ended)[tx.ref] = tx
+            self.renumbered = self.renumbered or tx.renumbered
+
+    def of(self, ref: str) -> Transaction | None:
+        """Return a transaction by our own name of it."""
+        return self.running.get(ref) or self._ended.get(ref)
 
     def __iter__(self) -> Iterator[Transaction]:
         """Return the transactions, the newest first: those that run, then those that ended."""
@@ -256,8 +303,8 @@ class Ledger:
 
     def _let_slip(self) -> None:
         """Remember the last that ended, and those that somebody is still owed messages of."""
-        if len(self._ended) > REMEMBERED:
-            owed = {record.transaction for records in self.owed.values() for record in records}
+        if len(self._ended) > REMEMBERED and self.journal.is_read:
+            owed = self.journal.transactions
             old = list(self._ended)[:-REMEMBERED]
             for ref in old:
                 if ref not in owed:
@@ -342,46 +389,14 @@ class Ledger:
 
     # What is owed.
 
-    def owe(self, backend: str, action: str, message_id: str, payload: bytes, transaction: str) -> OwedRecord:
-        """Write a message into the journal."""
-        self._seq += 1
-        record = OwedRecord(self.station, self._seq, backend, self.wall(), action, message_id, payload, transaction)
-        self.owed.setdefault(backend, deque()).append(record)
-        self.store.put(record)
-        return record
-
-    def deliver(self, record: OwedRecord, *, under_way: bool) -> None:
-        """Note that a leg delivers a message, or does no more: another to its backend must not send it as well."""
-        if self._under_way is None:
-            self._under_way = set()
-        (self._under_way.add if under_way else self._under_way.discard)(record.seq)
-
-    def is_under_way(self, record: OwedRecord) -> bool:
-        """Return whether a leg is delivering a message."""
-        return self._under_way is not None and record.seq in self._under_way
-
-    def is_owed(self, record: OwedRecord) -> bool:
-        """Return whether a message is still owed: another leg to its backend may have delivered it."""
-        return record in self.owed.get(record.backend, ())
-
-    def settle(self, record: OwedRecord) -> None:
-        """Strike a message that was delivered or given up out of the journal."""
-        mine = self.owed.get(record.backend)
-        if mine is None or record not in mine:
-            return  # delivered twice, as a backend was configured anew meanwhile
-        mine.remove(record)
-        if not mine:
-            del self.owed[record.backend]
-        self.store.strike(record)
+    def owe(self, backend: str, call: Call, tx: Transaction | None, most: int | None = None) -> bool:
+        """Write a message into the journal; False if the backend is owed `most` and nobody is paid by this one."""
+        ref = uuid4().hex if tx is None and is_paid_by(call) else "" if tx is None else tx.ref
+        return self.journal.enter(backend, call, ref, most) is not None
 
     def kept(self, tx: Transaction) -> list[OwedRecord]:
         """Return, in order, the events of a transaction that will be owed to the backend that turns out to own it."""
-        return [record for record in self.owed.get("", ()) if record.transaction == tx.ref]
-
-    @property
-    def creditors(self) -> Iterable[str]:
-        """The backends that are owed something."""
-        return [name for name in self.owed if name]
+        return [record for record in self.journal.of(UNKNOWN) if record.transaction == tx.ref]
 
     # The audit trail.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from uuid import uuid4
 
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.carried import CarriedResult
@@ -18,19 +17,22 @@ from voltgate.relay.carrier import DialledWire
 from voltgate.relay.delivery import Delivery, Item
 from voltgate.relay.held_back import HeldBack
 from voltgate.relay.ledger import Ledger
+from voltgate.relay.replay import replay
 from voltgate.relay.seams import LegHost
 from voltgate.relay.uplink import State, Uplink
 from voltgate.relay.waiting import Told, Waiting
 
-BOOT = "BootNotification"
+BOOT, AUTHORIZE = "BootNotification", "Authorize"
+_AHEAD = frozenset({BOOT, "Heartbeat"})
+"""What waits behind nothing: without the one a backend takes nothing, and the other says nothing."""
 
 
 class Leg:
     """One backend's place in one session: keeps its turns, and what cannot be sent yet."""
 
     __slots__ = (
-        "_asked", "_asks_pause", "_delivery", "_from_backend", "_held", "_permitted", "_to_backend", "_waiting",
-        "_watched", "backend", "host", "link", "name", "received", "turns",
+        "_asks_pause", "_delivery", "_from_backend", "_held", "_permitted", "_to_backend", "_waiting", "_watched",
+        "backend", "host", "link", "name", "received", "retired", "turns",
     )  # fmt: skip
 
     def __init__(self, backend: Backend, host: LegHost[Leg], dialect: Dialect) -> None:
@@ -51,8 +53,8 @@ class Leg:
         self._permitted: Handler | None = None
         self._from_backend = host.from_backend(self)
         self._to_backend = host.to_backend(self)
-        self._asked: dict[tuple[str, bytes], Asked] | None = None
-        """The transaction messages that the backend is being asked, by content."""
+        self.retired = False
+        """Whether it only waits for answers: it is dialled no more, and delivers nothing more that is owed."""
         backend.legs += 1
 
     @property
@@ -95,36 +97,29 @@ class Leg:
 
     def offer(self, call: Call, respond: Respond) -> bool:
         """Send a plain call if it can be sent at once and nothing stands before it; return whether it was."""
-        return self._waiting is None and self._to_backend is None and self.turns.offer(call, respond)
+        if self._waiting is not None or self._to_backend is not None or self._delivery is not None:
+            return False
+        return self.turns.offer(call, respond)
 
     def ask(self, asked: Asked) -> None:
         """Have the backend answer a call of the station, now or when it is there."""
         if not self.up and self.link.failures and self.backend.settings.when_down != "wait":
             self.settled(asked, self._away())
-        elif self.free:
+        elif self.free or self.delivers(asked.call):
             self.send(asked)
         else:
             self._wait(asked)
 
     def send(self, asked: Asked) -> None:
-        """Send a call that the backend is to answer; there is room for it."""
-        self.forward(self.host.dispatcher.prepared(self, asked), partial(self.settled, asked))
+        """Send a call that the backend is to answer, or let it wait behind what is delivered."""
+        if self.delivers(asked.call):
+            self.deliver(Item(asked.call, asked.transaction, None, asked))
+        else:
+            self.forward(self.host.dispatcher.prepared(self, asked), partial(self.settled, asked))
 
     def settled(self, asked: Asked, reply: Reply) -> None:
         """Bring a reply home to the session that the leg is in now."""
         self.host.dispatcher.settled(self, asked, reply)
-
-    def remember(self, asked: Asked) -> Asked | None:
-        """Remember a transaction message until it is settled; return the same one if it is being asked already."""
-        if self._asked is None:
-            self._asked = {}
-        before = self._asked.setdefault(asked.content, asked)
-        return None if before is asked else before
-
-    def forget(self, asked: Asked) -> None:
-        """Forget a call that is settled, or goes elsewhere."""
-        if self._asked is not None and self._asked.get(asked.content) is asked:
-            del self._asked[asked.content]
 
     def forward(self, call: Call, respond: Respond) -> None:
         """Send a call through what stands on the arrow."""
@@ -132,29 +127,42 @@ class Leg:
 
     def tell(self, call: Call) -> None:
         """Tell the backend of a call that another one answers; nobody waits for it."""
-        if self._delivery is not None and self._delivery.busy:
-            self.deliver(Item(call))
-        elif not self.offer(call, self.told):
-            if self._waiting is None and self.turns.takes(call):
-                self.forward(call, self.told)
+        if not self.offer(call, self.told):
+            if self._delivery is not None or (self._waiting is None and self.turns.takes(call)):
+                self.send_told(call)
             else:
                 self._wait(Told(call))
+
+    def send_told(self, call: Call) -> None:
+        """Send a copy, or let it wait behind what is delivered."""
+        if self._delivery is not None and self._delivery.busy:
+            self.deliver(Item(call))
+        else:
+            self.forward(call, self.told)
 
     def told(self, reply: Reply) -> None:
         """End a copy's reply here; a copy that could not be delivered is counted."""
         if isinstance(reply, Unanswered) and reply.reason is not Reason.TIMED_OUT:
             self.backend.drop_copy(reply.reason.value)
 
-    def delivers(self, asked: Asked) -> bool:
-        """Return whether messages of a transaction are on their way that later ones must not overtake."""
-        return self._delivery is not None and self._delivery.holds(asked.transaction)
+    def delivers(self, call: Call) -> bool:
+        """Return whether messages are on their way that a call must not overtake."""
+        return self.up and self._delivery is not None and self._delivery.busy and call.action not in _AHEAD
 
-    def deliver(self, item: Item) -> None:
-        """Send a message after those before it."""
+    def deliver(self, item: Item | None = None, *, late: bool = False) -> None:
+        """Send a message after those before it, or else what is owed; `late` if that is overdue."""
         if self._delivery is None:
-            self._delivery = Delivery(self)
-        self._delivery.add(item)
+            self._delivery = Delivery(self, late=late or not self.up)
+        if item is not None:
+            self._delivery.add(item)
+        else:
+            self.pump(self.now())
         self.link.start()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the backend is being asked to take a message that it is owed."""
+        return self._delivery is not None and self._delivery.under_way
 
     # What waits.
 
@@ -175,8 +183,9 @@ class Leg:
     def _feed(self) -> None:
         """Have the turns pump this leg as long as it has something to send."""
         self._waiting = self._waiting or None
-        ready = self._waiting is not None or (self._delivery is not None and self._delivery.ready)
-        self.turns.feeder = self if ready else None
+        if self._delivery is not None and not self._delivery.busy:
+            self._delivery = None
+        self.turns.feeder = None if self._waiting is None and self._delivery is None else self
 
     def pump(self, now: float) -> None:
         """Send what may be sent: what waits and what is delivered take turns."""
@@ -205,6 +214,7 @@ class Leg:
     def take_waiting(self, chosen: Callable[[Asked], bool]) -> list[Asked]:
         """Remove and return, in order, the calls that were never sent and are `chosen`."""
         taken = [] if self._waiting is None else self._waiting.take(chosen)
+        taken += [] if self._delivery is None else self._delivery.take(chosen)
         self._feed()
         return taken
 
@@ -247,36 +257,19 @@ class Leg:
         if self.link.wire is wire:  # what was sent may have ended the session
             wire.start(self)
 
-    def went_up(self, wire: DialledWire) -> None:
-        """Speak on a link that is open: the last BootNotification first, then what waits."""
+    def went_up(self, wire: DialledWire, *, back: bool) -> None:
+        """Speak on a link that is open, or `back`: the last BootNotification first, then what waits."""
         self.host.roster.went_up(self)  # first, so that a boot that waits elsewhere is not replayed but sent
         if self.link.wire is not wire:  # what moved here may have ended the session
             return
-        boot = self._boot_to_replay()
-        self.turns.connect(wire)
-        if boot is not None:
-            answered: list[Reply] = []
-            self.forward(boot, partial(self._replayed, answered))
-            if not answered:
-                self.turns.first_alone()
-        self.pump(self.now())
-
-    def _boot_to_replay(self) -> Call | None:
-        """Return the station's last BootNotification, for a backend that has not heard it on this link."""
-        boot = self.host.boot
+        boot = self.host.boot_for(back=back)
         is_waiting = self._waiting is not None and self._waiting.holds(BOOT)
-        if boot is None or is_waiting or not self.backend.settings.replay_boot:
-            return None
-        again = Call(str(uuid4()), BOOT, boot)
-        again.at = self.now()
-        again.deadline = again.at + self.host.settings.backend_patience
-        again.asker = self
-        return again
-
-    def _replayed(self, answered: list[Reply], reply: Reply) -> None:
-        """Send the rest: the replayed boot was answered, or will not be."""
-        answered.append(reply)
-        self.turns.go_on(self.now())
+        self.turns.connect(wire)
+        if boot is not None and not is_waiting and self.backend.settings.replay_boot:
+            replay(self, boot, self.now() + self.host.settings.backend_patience)
+        if self._delivery is not None:
+            self._delivery.up()
+        self.pump(self.now())
 
     def replied(self, reply: CarriedResult, now: float) -> None:
         """Take an answer of the backend that did not come as text."""
@@ -294,7 +287,7 @@ class Leg:
         """Keep what was open for the next link, or say that nobody answers it."""
         self._unpause()
         left = self.turns.disconnect(now)
-        if self.backend.settings.when_down == "wait":
+        if self.backend.settings.when_down == "wait" and not self.retired:
             self._waiting = self._waiting or Waiting(self)
             self._waiting.leave_open(left)
             self._feed()
@@ -306,8 +299,8 @@ class Leg:
 
     def stays_away(self) -> None:
         """Do without the link: what waits goes elsewhere, waits on, or is refused."""
-        if self._delivery is not None:
-            self._delivery.down()
+        for asked in () if self._delivery is None else self._delivery.down():
+            self._wait(asked)
         self.host.roster.went_away(self)
         if self.backend.settings.when_down != "wait":
             for asked in self.take_waiting(lambda _: True):
@@ -325,7 +318,7 @@ class Leg:
             self._press()
 
     def _press(self) -> None:
-        if not self._asks_pause and self.host.is_answering(self):
+        if not self._asks_pause and not self.retired and self.host.is_answering(self):
             self._asks_pause = True
             self.host.pause()
 
@@ -369,8 +362,8 @@ class Leg:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.end(reason)
-        if self._delivery is not None:
-            self._delivery.down()
+        for asked in () if self._delivery is None else self._delivery.down():
+            self.settled(asked, gone(reason))
 
     # What is delivered goes by these.
 
@@ -390,17 +383,3 @@ class Leg:
     def given_up(self, item: Item, reason: str) -> None:
         """Take a message that the backend will never get."""
         self.host.dispatcher.given_up(self, item, reason)
-
-
-def pick(legs: dict[str, Leg], names: tuple[str, ...]) -> Leg | None:
-    """Choose who answers: the first of these backends that is there; all are dialled if none is.
-
-    Then it is the first that may be there soon, else the first of all, which does as its `when_down` says.
-    """
-    for name in names:
-        if name in legs and legs[name].link.state is State.UP:
-            return legs[name]
-    there = [legs[name] for name in names if name in legs]  # the rules may have changed meanwhile
-    for leg in there[1:]:
-        leg.link.start()
-    return next((leg for leg in there if leg.link.state is not State.AWAY), there[0] if there else None)

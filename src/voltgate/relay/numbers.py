@@ -47,6 +47,9 @@ class Numbers:
         self._ours: dict[tuple[str, int], NumberRecord] = {}
         self._theirs: dict[tuple[str, str, int], NumberRecord] = {}
 
+    def __len__(self) -> int:
+        return len(self._ours)
+
     def read(self, records: Iterable[NumberRecord]) -> None:
         """Take what was kept."""
         for record in records:

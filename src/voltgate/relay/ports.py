@@ -10,8 +10,8 @@ from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire
-from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.events import Listen
+from voltgate.relay.journal import JournalSettings
 from voltgate.relay.ledger import Ledger, LedgerSettings
 from voltgate.relay.policy import Wrap
 from voltgate.relay.records import Page, Store

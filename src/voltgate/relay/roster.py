@@ -7,6 +7,7 @@ from typing import Protocol
 
 from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.messages import FOREVER
+from voltgate.ocpp.silence import gone
 from voltgate.relay.backend import Backend
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.leg import Leg
@@ -16,6 +17,7 @@ from voltgate.relay.uplink import State
 
 _A_DAY = 86400.0
 _NOBODY: frozenset[str] = frozenset()
+_GONE = "The station has gone"
 
 
 class RosterHost(Protocol):
@@ -48,19 +50,17 @@ class Roster:
         self.legs = legs
         self._watched = FOREVER
 
-    def follow(self, plans: Plans, known: Mapping[str, Backend]) -> tuple[list[Leg], list[Leg]]:
-        """Go by these plans: return the legs that are new, and those that are not needed any more."""
+    def follow(self, plans: Plans, known: Mapping[str, Backend]) -> list[Leg]:
+        """Go by these plans: return the legs that are not needed any more."""
         old = dict(self.legs)
         self.legs.clear()
-        fresh = []
         for name in (*plans.backends, *self._only_engaged(plans, known)):
             leg, backend = old.get(name), known[name]
             if leg is not None and leg.backend is backend:
                 self.legs[name] = old.pop(name)
             else:
                 self.legs[name] = self._session.new_leg(backend)
-                fresh.append(self.legs[name])
-        return fresh, list(old.values())
+        return list(old.values())
 
     def dial(self) -> None:
         """Open the links that are needed at once."""
@@ -76,11 +76,12 @@ class Roster:
     def _engaged(self) -> Set[str]:
         """Return the backends that own a transaction that runs, or are owed something: they keep their legs."""
         ledger = self._session.dispatcher.ledger
-        if not ledger.running and not ledger.owed:
+        creditors = ledger.journal.creditors
+        if not ledger.running and not creditors:
             return _NOBODY
         running = ledger.running.values()
         owners = {tx.owner for tx in running}
-        return owners | {name for tx in running for name in tx.copies} | {*ledger.creditors}
+        return owners | {name for tx in running for name in tx.copies} | {*creditors}
 
     def tidy(self) -> None:
         """Let go of backends that were only kept for a transaction, or for what they were owed."""
@@ -92,20 +93,41 @@ class Roster:
 
     def retire(self, leg: Leg) -> None:
         """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
-        session, ports = self._session, self._session.ports
+        leg.part()
+        leg.retired = True
+        leg.rewrap()  # what it may ask depends on the plans
+        self._session.dispatcher.reroute(leg)
+        self._session.dispatcher.replan(leg)
+        self._linger(leg, "The station has moved to another backend")
+
+    def end(self) -> None:
+        """Close the links; one stays open until its backend has answered what somebody is paid by."""
+        for leg in list(self.legs.values()):
+            for asked in leg.take_waiting(lambda _: True):
+                leg.settled(asked, gone(_GONE))
+            if self._session.dispatcher.awaits(leg):
+                leg.part()
+                leg.retired = True
+                self._linger(leg, _GONE)
+            else:
+                leg.end(_GONE)
+        self._session.dispatcher.ledger.journal.release()
+
+    def _linger(self, leg: Leg, reason: str) -> None:
+        """End a leg once nobody waits for an answer of it, or as long as one may take has passed."""
+        wheel, latest = self._session.ports.wheel, self._session.ports.clock() + self._session.settings.backend_patience
 
         def look(now: float) -> None:
-            if leg.busy and now < latest and not session.ended:
-                ports.wheel.at(now + 0.2, look)
+            dispatcher = leg.host.dispatcher
+            waits = dispatcher.awaits(leg) if dispatcher.ended else leg.busy
+            if waits and leg.state is not State.AWAY and now < latest:
+                wheel.at(now + 0.2, look)
             else:
-                leg.end("The station has moved to another backend")
+                leg.end(reason)
+                if dispatcher.ended:
+                    dispatcher.ledger.journal.release()
 
-        leg.part()
-        leg.rewrap()  # what it may ask depends on the plans
-        session.dispatcher.reroute(leg)
-        session.dispatcher.replan(leg)
-        latest = ports.clock() + session.settings.backend_patience
-        look(ports.clock())
+        look(self._session.ports.clock())
 
     def went_up(self, leg: Leg) -> None:
         """Have calls that wait for an absent backend go to this one, if their own plans name it."""

@@ -22,6 +22,13 @@ class Dispatch(Protocol[LegT_contra]):
     def ledger(self) -> Ledger:
         """What is kept of the station."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether the session is over."""
+
+    def awaits(self, leg: LegT_contra) -> bool:
+        """Return whether a backend is being asked what somebody is paid by, or told what it is owed."""
+
     def prepared(self, leg: LegT_contra, asked: Asked) -> Call:
         """Return a call as it is sent to this backend."""
 
@@ -56,7 +63,6 @@ class LegHost(Protocol[LegT_contra]):
 
     ports: Ports
     settings: SessionSettings
-    boot: bytes | None
     dialling_paused: bool
     station_full: bool
 
@@ -71,6 +77,9 @@ class LegHost(Protocol[LegT_contra]):
     @property
     def roster(self) -> Legs[LegT_contra]:
         """Which backends have a leg."""
+
+    def boot_for(self, *, back: bool) -> bytes | None:
+        """Return the BootNotification that a backend must hear: what is on record too, if it is `back`."""
 
     def dial(self, leg: LegT_contra) -> None:
         """Open the link; ends in `Leg.opened` or `Leg.failed`."""

@@ -17,8 +17,9 @@ from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.events import StationMoved, StationWent
+from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.leg import BOOT, Leg, pick
+from voltgate.relay.leg import BOOT, Leg
 from voltgate.relay.permit import CHARGE, FULL, Permit
 from voltgate.relay.policies.table import policies_for
 from voltgate.relay.policy import wrapped
@@ -118,7 +119,7 @@ class Session:
         elif call.kind == SEND:
             leg.tell(call)
         elif not leg.offer(call, partial(self.answered, leg, call, respond)):
-            leg.ask(Asked(self.dispatcher, call, plan, respond, plain=True))
+            self.dispatcher.have_answered(leg, Asked(self.dispatcher, call, plan, respond, plain=True))
         for name in plan.copy:
             copy = self.legs.get(name)
             if copy is not None and copy is not leg:
@@ -207,17 +208,24 @@ class Session:
         if self.settings.registration == "gateway" and isinstance(status, str):
             self._registered = status == "Accepted"
 
+    def boot_for(self, *, back: bool) -> bytes | None:
+        """Return the last BootNotification: of this connection, or on record if a backend is `back`."""
+        boot = self.ledger.fact("boot") if back and self.boot is None else None
+        return boot.encode() if isinstance(boot, str) else self.boot
+
     # What was there before the station's wire.
 
     def take_over(self, old: Session, *, keep_legs: bool) -> None:
         """End the station's session before this one; its legs go on here if wanted and if the version is the same."""
-        if keep_legs and old.dialect.version == self.dialect.version:
-            self.boot = old.boot
-            self.legs |= old.give_up_legs()
-            for leg in self.legs.values():
-                leg.host = self
-            self._rewrap()
+        if old.dialect.version == self.dialect.version:
+            self.dispatcher.asking = old.dispatcher.asking
+            if keep_legs:
+                self.boot = old.boot
+                self.legs |= old.give_up_legs()
         old.end(GOING_AWAY, REPLACED)
+        for leg in (*self.legs.values(), *(leg for leg, _ in self.dispatcher.asking.values())):
+            leg.host = self
+        self._rewrap()
 
     def connect(self, wire: Wire) -> None:
         """Take the station's wire: it may be called from now on."""
@@ -304,16 +312,16 @@ class Session:
         moved = bool(self.route) and (plans is not self.plans)
         self.plans, self.route = plans, route
         self.dispatcher.plans = plans
-        if moved and self.boot is None:
-            boot = self.ledger.fact("boot")
-            self.boot = boot.encode() if isinstance(boot, str) else None
-        fresh, left = self.roster.follow(plans, known)
+        if moved:
+            self.boot = self.boot_for(back=True)
+        left = self.roster.follow(plans, known)
         owed = [leg.backend.settings.owed for leg in self.legs.values() if leg.backend.settings.deliver == "always"]
         self.dispatched, self._frequent = self.dispatcher.looks_at(owed)
         if moved:
             self._rewrap()  # what a backend may ask depends on the plans
-        for leg in fresh:
-            self.dispatcher.resume(leg)
+        for leg in self.legs.values():
+            if self.ledger.journal.owes(leg.name):
+                leg.deliver(late=True)
         self.roster.dial()
         for leg in left:
             self.roster.retire(leg)
@@ -342,6 +350,11 @@ class Session:
         self.roster.watch()
 
     @property
+    def lingers(self) -> bool:
+        """Whether a backend is still to answer what somebody is paid by."""
+        return any(map(self.dispatcher.awaits, self.legs.values()))
+
+    @property
     def busy(self) -> bool:
         """Return whether a call is open in either direction."""
         return bool(self.turns.open_calls) or any(leg.busy for leg in self.legs.values())
@@ -359,8 +372,7 @@ class Session:
         self.ended = True
         now = self.ports.clock()
         self.turns.end("The station has gone", now)
-        for leg in list(self.legs.values()):
-            leg.end("The station has gone")
+        self.roster.end()
         self.ports.listen(StationWent(self.identity, code, reason, by, now - self.connected_at))
         if self.tap is not None:
             self.tap.close()

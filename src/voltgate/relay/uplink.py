@@ -42,6 +42,7 @@ class Side(Protocol):
     """What an uplink needs of its leg."""
 
     backend: Backend
+    retired: bool
 
     @property
     def host(self) -> Stay:
@@ -50,8 +51,8 @@ class Side(Protocol):
     def dial(self) -> None:
         """Open the link."""
 
-    def went_up(self, wire: DialledWire) -> None:
-        """Speak on a link that is open."""
+    def went_up(self, wire: DialledWire, *, back: bool) -> None:
+        """Speak on a link that is open; `back` if it was there before, or could not be opened before."""
 
     def went_away(self, now: float) -> None:
         """Take back what was open on a link that is lost."""
@@ -82,7 +83,7 @@ class Uplink:
 
     def start(self) -> None:
         """Dial, unless that is under way, done, or waiting for its time."""
-        if self.state is State.IDLE:
+        if self.state is State.IDLE and not self._leg.retired:
             self._dial()
 
     def _dial(self) -> None:
@@ -100,7 +101,7 @@ class Uplink:
         leg.backend.up += 1
         if host.station_full:
             wire.pause()
-        leg.went_up(wire)
+        leg.went_up(wire, back=back or self.failures > 0)
         if self.wire is wire and not wire.shared:
             host.ports.listen(LegUp(host.identity, leg.backend.name, not back))
 
@@ -128,7 +129,7 @@ class Uplink:
         leg, host = self._leg, self._leg.host
         self.state = State.AWAY
         self.failures += 1
-        retry = leg.backend.settings.retry.delay(self.failures, host.ports.draw)
+        retry = None if leg.retired else leg.backend.settings.retry.delay(self.failures, host.ports.draw)
         if retry is not None:
             retry = 0.0 if host.dialling_paused else retry
             self._due = host.ports.clock() + retry
@@ -139,7 +140,8 @@ class Uplink:
 
     def try_again(self, now: float) -> None:
         """Dial when it is time: a wake of old may come before, and a newcomer's handshake must not cause a dial."""
-        if self.state is State.AWAY and now >= self._due and not self._leg.host.dialling_paused:
+        leg = self._leg
+        if self.state is State.AWAY and now >= self._due and not (leg.retired or leg.host.dialling_paused):
             self._due = FOREVER
             self._dial()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from voltgate.ocpp.fair_queue import FairQueue
-from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Unanswered
+from voltgate.ocpp.messages import FOREVER, Call, Reply, Unanswered
 from voltgate.ocpp.silence import expired, gone, overloaded
 from voltgate.ocpp.turn_ports import Left
 from voltgate.ocpp.turns import Turns
@@ -57,8 +57,8 @@ class Line(Protocol):
     def settled(self, asked: Asked, reply: Reply) -> None:
         """Take the reply to such a call."""
 
-    def forward(self, call: Call, respond: Respond) -> None:
-        """Send a call as it is."""
+    def send_told(self, call: Call) -> None:
+        """Send a copy."""
 
     def told(self, reply: Reply) -> None:
         """End a copy's reply."""
@@ -120,7 +120,7 @@ class Waiting:
         elif isinstance(entry, Asked):
             self._line.send(entry)
         else:
-            self._line.forward(entry.call, self._line.told)
+            self._line.send_told(entry.call)
 
     def end(self, reason: str) -> None:
         """Give up everything that waits."""

@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 from voltgate.directory.claims import Holding
 from voltgate.directory.stations import Station
-from voltgate.gateway import Snapshot
 from voltgate.relay.session import Session
+from voltgate.snapshot import Snapshot
 from voltgate.web.origin import version_of
 
 StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route"]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import UnknownStation
-from voltgate.gateway import Gateway, Snapshot
+from voltgate.gateway import Gateway
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Tallies
@@ -21,6 +21,7 @@ from voltgate.relay.records import StoreAway
 from voltgate.relay.session import Session
 from voltgate.relay.tap import Taps
 from voltgate.relay.uplink import State
+from voltgate.snapshot import Snapshot
 from voltgate.store import Database
 from voltgate.store.audit import AuditTrail
 from voltgate.web import models

@@ -9,7 +9,6 @@ import pytest
 
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.schemas import check
-from voltgate.relay.delivery import JournalSettings
 from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.stand_in import StandIn
 
@@ -251,12 +250,11 @@ def test_a_start_whose_token_nobody_judged() -> None:
 def test_the_owner_gives_the_start_up() -> None:
     """A stop whose start the owner never took is sent to it under -1, as the errata say."""
     stage = known()
-    stage.session.settings = type(stage.session.settings)(journal=JournalSettings(attempts=1))
     number = says(stage, "StartTransaction", START)["transactionId"]
     says(stage, "StopTransaction", {"transactionId": number, "meterStop": 9})
     back(stage)
     start = stage["a"].line.take()[0]
-    stage["a"].sends(4, start[1], "InternalError", "", {})
+    stage["a"].sends(4, start[1], "FormationViolation", "", {})
     assert gets(stage, "StopTransaction")["transactionId"] == -1
 
 

@@ -210,7 +210,7 @@ def test_a_restart_in_the_middle() -> None:
 
 
 def test_a_restart_after_the_end() -> None:
-    """A stop that comes again after a restart still finds its owner."""
+    """A stop that comes again after a restart is answered as its owner did, who hears of it once; another finds it."""
     stage = split()
     number = starts(stage, "b", 5)
     stage.station.sends(2, "x", "StopTransaction", {"transactionId": number})
@@ -218,8 +218,11 @@ def test_a_restart_after_the_end() -> None:
     stage.session, stage.station = stage.newcomer()
     stage.open()
     stage.up("b", "a")
-    stage.station.sends(2, "x", "StopTransaction", {"transactionId": number})
-    stage["b"].gets([2, "x", "StopTransaction", {"transactionId": 5}])
+    stage.station.sends(2, "y", "StopTransaction", {"transactionId": number})
+    stage["b"].gets()
+    stage.station.gets([3, "y", {}])
+    stage.station.sends(2, "z", "StopTransaction", {"transactionId": number, "meterStop": 9})
+    stage["b"].gets([2, "z", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
 
 def test_an_owner_that_is_not_configured_any_more() -> None:

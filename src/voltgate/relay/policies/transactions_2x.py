@@ -13,7 +13,8 @@ from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reser
 from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
-from voltgate.relay.ledger import Transaction
+from voltgate.relay.journal import UNKNOWN
+from voltgate.relay.ledger import Transaction, said
 from voltgate.relay.plan import Plan
 
 MOST_KEPT = 200
@@ -65,9 +66,8 @@ def _unbound(context: Context, name: str, owner: str, plan: Plan, call: Call, re
     tx.bound = False
     told = frozenset((tx.owner, *tx.copies))
     tx.heard = told if tx.heard is None else tx.heard & told
-    kept, payload = ledger.kept(tx), bytes(call.payload)
-    if len(kept) < MOST_KEPT and not any(record.payload == payload for record in kept):
-        ledger.owe("", call.action, call.id, payload, tx.ref)
+    if len(ledger.kept(tx)) < MOST_KEPT and not tx.repeats(f"kept {said(call)}"):
+        ledger.owe(UNKNOWN, call, tx)
     _relay(context, tx, call, respond, write=True)
 
 
@@ -101,7 +101,7 @@ def _hand_over(context: Context, tx: Transaction, plan: Plan, owner: str) -> Non
             again = Call(record.message_id, record.action, record.payload)
             again.deadline = FOREVER
             context.owe(owner, again, tx)
-        ledger.settle(record)
+        ledger.journal.settle(record)
 
 
 def _relay(context: Context, tx: Transaction, call: Call, respond: Respond, *, write: bool = False) -> None:
@@ -114,7 +114,7 @@ def _relay(context: Context, tx: Transaction, call: Call, respond: Respond, *, w
 def _ended(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
     if isinstance(reply, Result):
         for record in context.ledger.kept(tx):
-            context.ledger.settle(record)
+            context.ledger.journal.settle(record)
         context.ledger.end(tx)
     respond(reply)
 

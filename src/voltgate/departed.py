@@ -1,0 +1,64 @@
+"""Stations that have gone: what the gateway still holds of them, for those that come again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+from voltgate.relay.ledger import Ledger
+from voltgate.relay.session import Session
+
+_REMEMBERED = 1000
+"""Ledgers of stations that have just gone: one that connected meanwhile read its page before the last words were in."""
+_BLANK = 1_000_000
+"""Stations of which it is known that nothing on record changes what they and their backend say to each other."""
+
+
+class _Gone(NamedTuple):
+    until: float
+    """When it had gone, and its backends had answered what was open then, or could not have any more."""
+    ledger: Ledger
+    session: Session | None
+    """The session, while a backend is still to answer what somebody is paid by."""
+
+
+class Departed:
+    """What is held of the stations that have gone. `clock` returns the seconds of the wheel."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._gone: OrderedDict[str, _Gone] = OrderedDict()
+        self._blank: OrderedDict[str, int] = OrderedDict()
+
+    def add(self, session: Session) -> None:
+        """Take note that a station has gone."""
+        now, key, ledger = self._clock(), session.key, session.ledger
+        until = now + session.settings.backend_patience if session.lingers else now
+        self._gone[key] = _Gone(until, ledger, session if session.lingers else None)
+        self._gone.move_to_end(key)
+        if len(self._gone) > _REMEMBERED:
+            self._gone.popitem(last=False)
+        self._blank.pop(key, None)
+        if ledger.blank:
+            self._blank[key] = ledger.journal.last
+            if len(self._blank) > _BLANK:
+                self._blank.popitem(last=False)
+
+    def knows(self, key: str) -> bool:
+        """Return whether a station's ledger is still here."""
+        return key in self._gone
+
+    def ledger(self, key: str, read_at: float | None) -> Ledger | None:
+        """Return a station's ledger if its page, read at `read_at`, may lack something; None: it was not read."""
+        gone = self._gone.get(key)
+        return gone.ledger if gone is not None and (read_at is None or gone.until >= read_at) else None
+
+    def lingering(self, key: str) -> Session | None:
+        """Return the session of a station that has gone, while a backend is still to answer it."""
+        gone = self._gone.get(key)
+        return gone.session if gone is not None and gone.until >= self._clock() else None
+
+    def last_owed(self, key: str) -> int | None:
+        """Return the number of the last message that was owed of a station with nothing on record; None: who knows."""
+        return self._blank.get(key)

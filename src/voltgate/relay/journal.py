@@ -1,0 +1,300 @@
+"""The journal of one station: what its backends are owed. All of it is on disk, the first messages of each in hand."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.ids import plain_fields
+from voltgate.ocpp.messages import FOREVER, Call
+from voltgate.relay.records import OWED_AT_ONCE, OwedRecord, Page, Piece, Store, TransactionRecord
+
+UNKNOWN = ""
+"""In the place of a backend: those who will be owed it are not known yet."""
+MOST_ASIDE = 100
+"""Transactions of one station with one backend that may be set aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """What bounds a journal. `age` is in seconds, `entries` are those of one station with one backend.
+
+    `rate` is how many overdue messages a second a backend is sent in all; `attempts` how often a message that nobody is
+    paid by may fail before it is given up.
+    """
+
+    age: float = 30 * 86400.0
+    entries: int = 1000
+    rate: float = 50.0
+    attempts: int = 10
+
+
+def is_paid_by(call: Call) -> bool:
+    """Return whether somebody is paid by a message: it says where a transaction begins or ends, or whose it is.
+
+    Only its age ends what a backend is owed of this; all else makes room.
+    """
+    match plain_action(call.action):
+        case "StartTransaction" | "StopTransaction":
+            return True
+        case "TransactionEvent":
+            fields = plain_fields(call)
+            return fields.get("eventType") != "Updated" or "idToken" in fields
+        case _:
+            return False
+
+
+class _Debt:
+    """What one backend is owed. `whole`: all of it is in `hand`, but for what is set aside."""
+
+    __slots__ = ("aside", "grew", "hand", "messages", "reading", "settled", "whole")
+
+    def __init__(self) -> None:
+        self.hand: deque[OwedRecord] = deque()
+        self.messages = 0
+        self.whole = True
+        self.aside: dict[str, float] = {}
+        """Transactions that stand back, each with the time until which it does."""
+        self.reading: list[Callable[[], None]] | None = None
+        """Who waits for what is being read; None: nothing is."""
+        self.grew = False
+        self.settled: set[int] = set()
+        """What was entered, and what was struck out, since the reading began."""
+
+
+class Journal:
+    """What the backends are owed of one station, in order for each.
+
+    Whoever delivers holds the station's lease: two processes on one database never deliver the same.
+    """
+
+    __slots__ = ("_debts", "_leased", "_leasing", "_read", "_seq", "_station", "_store", "_under_way", "_wall")
+
+    def __init__(
+        self,
+        station: str,
+        store: Store,
+        wall: Callable[[], float],
+        read: Callable[[Iterable[TransactionRecord]], None],
+    ) -> None:
+        self._station = station
+        self._store = store
+        self._wall = wall
+        self._read = read
+        self._debts: dict[str, _Debt] = {}
+        self._seq = 0
+        self._under_way: set[int] = set()
+        self._leased = -FOREVER
+        self._leasing: list[Callable[[], None]] | None = None
+
+    def read(self, page: Page) -> None:
+        """Take what is on record."""
+        self._seq = max(self._seq, page.last_owed, *(record.seq for record in page.owed), 0)
+        for record in page.owed:
+            self._debt(record.backend).hand.append(record)
+        for debt in self._debts.values():
+            debt.messages = len(debt.hand)
+        for each in page.debts:
+            debt = self._debt(each.backend)
+            debt.messages = max(each.messages, len(debt.hand))
+            debt.whole = debt.messages == len(debt.hand)
+
+    def _debt(self, backend: str) -> _Debt:
+        debt = self._debts.get(backend)
+        if debt is None:
+            debt = self._debts[backend] = _Debt()
+        return debt
+
+    # What is known of it.
+
+    @property
+    def last(self) -> int:
+        """The number of the last message that was entered."""
+        return self._seq
+
+    @property
+    def creditors(self) -> list[str]:
+        """The backends that are owed something."""
+        return [name for name in self._debts if name != UNKNOWN]
+
+    def owes(self, backend: str) -> bool:
+        """Return whether a backend is owed anything."""
+        return backend in self._debts
+
+    def messages(self, backend: str) -> int:
+        """Return how many messages a backend is owed."""
+        debt = self._debts.get(backend)
+        return 0 if debt is None else debt.messages
+
+    @property
+    def transactions(self) -> set[str]:
+        """The refs of the transactions that the messages in hand belong to."""
+        return {record.transaction for debt in self._debts.values() for record in debt.hand}
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing is being read: what is read may belong to a transaction that has just ended."""
+        return all(debt.reading is None for debt in self._debts.values())
+
+    def of(self, backend: str) -> Iterator[OwedRecord]:
+        """Return the messages in hand that a backend is owed, oldest first."""
+        debt = self._debts.get(backend)
+        return iter(()) if debt is None else iter(debt.hand)
+
+    # Entering and striking out.
+
+    def enter(self, backend: str, call: Call, transaction: str, most: int | None = None) -> OwedRecord | None:
+        """Write a message down for a backend; None if it is owed `most` and nobody is paid by this one."""
+        debt = self._debts.get(backend)
+        if debt is not None and most is not None and debt.messages >= most and not is_paid_by(call):
+            return None
+        debt = self._debt(backend)
+        self._seq += 1
+        payload = bytes(call.payload)
+        at = self._wall()
+        record = OwedRecord(self._station, self._seq, backend, at, call.action, call.id, payload, transaction)
+        debt.messages += 1
+        debt.grew = True
+        if debt.whole and (len(debt.hand) < OWED_AT_ONCE or not self._store.lasting or backend == UNKNOWN):
+            debt.hand.append(record)
+        else:
+            debt.whole = False
+        self._store.put(record)
+        return record
+
+    def settle(self, record: OwedRecord) -> None:
+        """Strike out a message that was delivered, given up or handed on; done twice, it is done once."""
+        self._store.strike(record)
+        debt = self._debts.get(record.backend)
+        if debt is None:
+            return
+        if debt.reading is not None:
+            debt.settled.add(record.seq)
+        if record in debt.hand:
+            debt.hand.remove(record)
+            debt.messages -= 1
+        self._forget_if_empty(record.backend, debt)
+
+    def _forget_if_empty(self, backend: str, debt: _Debt) -> None:
+        if not debt.hand and debt.reading is None and (debt.whole or debt.messages <= 0) and not debt.aside:
+            self._debts.pop(backend, None)
+
+    # What is next.
+
+    def first(self, backend: str, now: float) -> OwedRecord | None:
+        """Return the next message for a backend that may be sent; None if there is none in hand: see `fetch`."""
+        debt = self._debts.get(backend)
+        if debt is None:
+            return None
+        over = [ref for ref, until in debt.aside.items() if until <= now]
+        if over:
+            self._take_back(debt, over)
+            self._forget_if_empty(backend, debt)
+        return next((record for record in debt.hand if record.transaction not in debt.aside), None)
+
+    def is_whole(self, backend: str) -> bool:
+        """Return whether all that a backend is owed is in hand, or set aside."""
+        debt = self._debts.get(backend)
+        return debt is None or debt.whole
+
+    def fetch(self, backend: str, then: Callable[[], None]) -> None:
+        """Read the next messages for a backend; `then` is called when they are in hand, or cannot be read now."""
+        debt = self._debts[backend]
+        if debt.reading is not None:
+            debt.reading.append(then)
+            return
+        debt.reading, debt.grew = [then], False
+        self._store.read_owed(self._station, backend, tuple(debt.aside), partial(self._fetched, backend, debt))
+
+    def _fetched(self, backend: str, debt: _Debt, piece: Piece | None) -> None:
+        waiting, debt.reading = debt.reading or [], None
+        settled, debt.settled = debt.settled, set()
+        if piece is not None:
+            self._read(piece.transactions)
+            debt.hand = deque(record for record in piece.owed if record.seq not in settled)
+            debt.whole = len(piece.owed) < OWED_AT_ONCE and not debt.grew
+            if debt.whole and not debt.aside:
+                debt.messages = len(debt.hand)
+        self._forget_if_empty(backend, debt)
+        for then in waiting:
+            then()
+
+    # What stands back.
+
+    def set_aside(self, record: OwedRecord, until: float) -> bool:
+        """Let the others go before the transaction of a message, until a time; False if too many stand back.
+
+        What belongs to no transaction stands back together.
+        """
+        debt = self._debt(record.backend)
+        if len(debt.aside) >= MOST_ASIDE:
+            return False
+        debt.aside[record.transaction] = until
+        return True
+
+    def is_aside(self, backend: str, transaction: str) -> bool:
+        """Return whether a transaction stands back."""
+        debt = self._debts.get(backend)
+        return debt is not None and transaction in debt.aside
+
+    def back_at(self, backend: str) -> float:
+        """Return when the next of the transactions that stand back is to be tried again."""
+        debt = self._debts.get(backend)
+        return FOREVER if debt is None else min(debt.aside.values(), default=FOREVER)
+
+    def take_back(self, backend: str) -> None:
+        """Let everything go in its order again."""
+        debt = self._debts.get(backend)
+        if debt is not None and debt.aside:
+            self._take_back(debt, list(debt.aside))
+
+    def _take_back(self, debt: _Debt, refs: Iterable[str]) -> None:
+        for ref in refs:
+            del debt.aside[ref]
+        if self._store.lasting:  # what stood back may not be in hand
+            debt.hand.clear()
+            debt.whole = False
+
+    # Who delivers.
+
+    def deliver(self, record: OwedRecord, *, under_way: bool) -> None:
+        """Note that a leg delivers a message, or does no more: another to its backend must not send it as well."""
+        (self._under_way.add if under_way else self._under_way.discard)(record.seq)
+
+    def is_under_way(self, record: OwedRecord) -> bool:
+        """Return whether a leg is delivering a message."""
+        return record.seq in self._under_way
+
+    def is_leased(self, until: float) -> bool:
+        """Return whether what is owed is this process's to deliver until a time."""
+        return self._leased >= until
+
+    def lease(self, clock: Callable[[], float], then: Callable[[], None]) -> None:
+        """Ask for the right to deliver; `then` is called when that is decided."""
+        if self._leasing is not None:
+            self._leasing.append(then)
+            return
+        self._leasing = [then]
+        self._store.lease(self._station, partial(self._decided, clock))
+
+    def _decided(self, clock: Callable[[], float], seconds: float | None) -> None:
+        waiting, self._leasing = self._leasing or [], None
+        if seconds is not None:
+            now = clock()
+            before, self._leased = self._leased, now + seconds
+            if before < now and self._store.lasting:  # somebody else may have delivered meanwhile
+                for backend, debt in self._debts.items():
+                    if backend != UNKNOWN:
+                        debt.hand.clear()
+                        debt.whole = False
+        for then in waiting:
+            then()
+
+    def release(self) -> None:
+        """Give the right to deliver back, unless something is on its way."""
+        if self._leased > -FOREVER and not self._under_way:
+            self._leased = -FOREVER
+            self._store.release(self._station)
