@@ -48,7 +48,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 
 INSIDE = (
     ("events", "records", "stand_in", "tokens", "wire"),
-    ("journal", "numbers", "permit", "plan"),
+    ("invitation", "journal", "numbers", "permit", "plan"),
     ("ledger", "rule"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),
@@ -70,6 +70,7 @@ POLICIES = frozenset(
     {
         "events",
         "stand_in",
+        "invitation",
         "numbers",
         "permit",
         "plan",

@@ -7,7 +7,8 @@ import math
 from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call
-from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger, same
+from voltgate.relay.invitation import same
+from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger
 from voltgate.relay.numbers import LARGEST, mint
 from voltgate.relay.records import (
     InvitationRecord,

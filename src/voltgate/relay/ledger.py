@@ -12,9 +12,10 @@ from uuid import uuid4
 
 from voltgate.ocpp.ids import Token, compact
 from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
-from voltgate.relay.records import AuditRecord, FactRecord, InvitationRecord, OwedRecord, Page, Store, TransactionRecord
+from voltgate.relay.records import AuditRecord, FactRecord, OwedRecord, Page, Store, TransactionRecord
 
 MOST_RUNNING = 64
 """Transactions that run at one station; of more, the oldest counts as ended."""
@@ -160,43 +161,6 @@ def said(call: Call) -> str:
     return digest(call.action, bytes(call.payload))
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """A session that is expected: the backend that asked for it, or accepted its token, will own it."""
-
-    ref: str
-    backend: str
-    token: Token | None
-    connector: int | None
-    remote_start: int | None
-    expires: float
-
-    def fits(self, token: Token | None, connector: int | None) -> bool:
-        """Return whether a session with this token on this connector is the one; no connector is any."""
-        apart = connector is not None and self.connector is not None and connector != self.connector
-        return not apart and token is not None and self.token is not None and same(token, self.token)
-
-    def record(self, station: str) -> InvitationRecord:
-        """Return what is kept of it."""
-        token = None if self.token is None else [self.token.text, self.token.kind]
-        data = {"token": token, "connector": self.connector, "remote_start": self.remote_start}
-        return InvitationRecord(station, self.ref, self.backend, self.expires, json.dumps(data).encode())
-
-
-def _read_invitation(record: InvitationRecord) -> Invitation:
-    data = json.loads(record.data)
-    token = None if data["token"] is None else Token(*data["token"])
-    return Invitation(record.ref, record.backend, token, data["connector"], data["remote_start"], record.expires)
-
-
-def same(one: Token, other: Token) -> bool:
-    """Compare tokens: without regard to case (1.6 CiString20Type, 2.x identifierString); a type that is not known fits.
-
-    Source: OCPP 1.6 section 7.28; OCPP 2.0.1 Part 2 section 3.25.
-    """
-    return one.text.casefold() == other.text.casefold() and (one.kind == other.kind or not (one.kind and other.kind))
-
-
 class Ledger:
     """What is kept of one station; what changes is put into the store at once.
 
@@ -245,7 +209,7 @@ class Ledger:
     def read(self, page: Page) -> None:
         """Take what is on record; what was noted since stays."""
         self._read_transactions(page.transactions)
-        self._invitations = [*map(_read_invitation, page.invitations), *self._invitations]
+        self._invitations = [*map(read_invitation, page.invitations), *self._invitations]
         self._facts = {record.name: record for record in page.facts} | self._facts
         self.journal.read(page)
         self.numbers.read(page.numbers)

@@ -8,7 +8,7 @@ from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import connector_of, remote_start_of, token_of
 from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
 from voltgate.relay.context import Context
-from voltgate.relay.ledger import Invitation
+from voltgate.relay.invitation import Invitation
 from voltgate.relay.numbering import for_station
 from voltgate.relay.numbers import CALLER, asker_of
 
