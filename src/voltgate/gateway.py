@@ -335,13 +335,13 @@ class Gateway:
         target = "" if dial_context is None else dial_context.target
         station = snapshot.directory.find(session.identity, target)
         if station is None or station.route not in snapshot.routes:
-            if session.ledger.running:
+            if session.ledger.counting():
                 self._move_later(session.key)
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
         plans = snapshot.routes[station.route].plans(station.key, station.tags, station.claimant)
-        if snapshot.running == "wait" and session.ledger.running and plans is not session.plans:
+        if snapshot.running == "wait" and session.ledger.counting() and plans is not session.plans:
             self._move_later(session.key)
         elif self._is_understood(session, plans):
             session.follow(plans, station.route, snapshot.backends)

@@ -130,5 +130,5 @@ class SoapStation:
             self.session.ledger.note(_FACT, fact)
 
     def charges(self, connector: object) -> bool:
-        """Return whether a transaction runs on a connector."""
-        return any(tx.connector == connector for tx in self.session.ledger.running.values())
+        """Return whether a transaction is believed to run on a connector."""
+        return any(tx.connector == connector for tx in self.session.ledger.counting())

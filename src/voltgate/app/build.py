@@ -160,7 +160,7 @@ def _settings_of(config: Config) -> Callable[[Station, str], SessionSettings]:
         messages_per_second=config.limits.messages_per_second,
         burst=config.limits.messages_burst,
         registration=config.protocol.registration,
-        ledger=LedgerSettings(config.ledger.invitation),
+        ledger=LedgerSettings(config.ledger.invitation, config.ledger.silence),
         journal=JournalSettings(
             config.journal.days * 86400, config.journal.entries, config.journal.rate, config.journal.attempts
         ),

@@ -67,6 +67,14 @@ class Ledger(Section):
         description="How long the session that a remote start causes is expected, and how long an accepted token is "
         "remembered where several backends are asked (`authorize`).",
     )
+    silence: Seconds = Field(
+        default=86_400,
+        ge=600,
+        le=2_592_000,
+        description="How long a transaction that its station says nothing of keeps others from resetting and unlocking "
+        "what it runs on; one whose end was said, or whose start came to nothing, does for 10 minutes. Its owner is "
+        "known all the same.",
+    )
 
 
 class Journal(Section):

@@ -41,7 +41,7 @@ class Dispatcher:
         self.station = host.identity
         self.version = host.dialect.version
         self.ledger = ledger
-        ledger.invitation = host.settings.ledger.invitation
+        ledger.settings = host.settings.ledger
         self.policies = policies
         self.legs = legs
         self.plans = Plans(())

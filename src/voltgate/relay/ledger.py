@@ -19,6 +19,10 @@ from voltgate.relay.records import AuditRecord, FactRecord, OwedRecord, Page, St
 
 MOST_RUNNING = 64
 """Transactions that run at one station; of more, the oldest counts as ended."""
+_DOUBTFUL = 600.0
+"""Seconds for which a transaction counts that may be over, or may never have begun."""
+_HEARD_EVERY = 3600.0
+"""Seconds between two notes that a station still speaks of a transaction: it does so all the time."""
 REMEMBERED = 8
 """Transactions that ended and are still found by a station that repeats itself."""
 MOST_INVITATIONS = 64
@@ -27,9 +31,14 @@ _TOLD = 16
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:
-    """What the configuration says of ledgers. `invitation` is how many seconds a remote start is expected for."""
+    """What the configuration says of ledgers, in seconds.
+
+    `invitation` is how long a remote start is expected for, `silence` how long a transaction that its station says
+    nothing of is believed to run.
+    """
 
     invitation: float = 600.0
+    silence: float = 86400.0
 
 
 def digest(*parts: bytes | str) -> str:
@@ -46,6 +55,9 @@ class Transaction:
     payload that the station's start was answered with, `told` names the last messages that copies were told of.
     `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
     yet.
+    `answers` are those that may own it while nobody took it yet. `heard_at` is when the station last spoke of it, in
+    seconds since 1970, give or take an hour. `over`: the station has said its end, whatever came of that. `failed`: the
+    last that came of it is that its start was answered with an error (2.x).
     """
 
     __slots__ = (
@@ -56,10 +68,13 @@ class Transaction:
         "connector",
         "copies",
         "ended",
+        "failed",
         "heard",
+        "heard_at",
         "id",
         "key",
         "numbers",
+        "over",
         "owner",
         "ref",
         "reply",
@@ -73,7 +88,8 @@ class Transaction:
         self.ref = ref
         self.owner = owner
         self.copies = copies
-        self.began = began
+        self.began = self.heard_at = began
+        self.over = self.failed = False
         self.ended: float | None = None
         self.id = ""
         self.key = ""
@@ -107,6 +123,20 @@ class Transaction:
                 del self.answered[next(iter(self.answered))]
 
     @property
+    def doubtful(self) -> bool:
+        """Return whether it may be over, or may never have begun: its end, or nothing but its start, was said."""
+        return self.over or self.failed or not self.id
+
+    def counts(self, now: float, silence: float) -> bool:
+        """Return whether it is believed to run: its end may have got lost. It counts again when it is heard of.
+
+        A calendar that is set back lets it count for as long again, from when that is seen; one that is set ahead ends
+        belief early, which lets others reset and unlock, and takes neither its owner nor its numbers away.
+        """
+        self.heard_at = min(self.heard_at, now)
+        return now - self.heard_at < (_DOUBTFUL if self.doubtful else silence)
+
+    @property
     def renumbered(self) -> bool:
         """Return whether a backend knows it by another number than the station does, or by none yet (1.6)."""
         others = not self.numbers or any(str(number) != self.id for number in self.numbers.values())
@@ -124,6 +154,9 @@ class Transaction:
             "heard": None if self.heard is None else sorted(self.heard),
             "told": list(self.told),
             "answered": self.answered,
+            "heard_at": self.heard_at,
+            "over": self.over,
+            "failed": self.failed,
         }
         return TransactionRecord(
             self.station,
@@ -148,6 +181,8 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx.heard = None if data["heard"] is None else frozenset(data["heard"])
     tx.told.extend(data["told"])
     tx.answered = data.get("answered", {})
+    tx.heard_at = data.get("heard_at", record.began)
+    tx.over, tx.failed = data.get("over", False), data.get("failed", False)
     return tx
 
 
@@ -164,8 +199,7 @@ def said(call: Call) -> str:
 class Ledger:
     """What is kept of one station; what changes is put into the store at once.
 
-    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1. `invitation` is how many seconds a
-    remote start is expected for.
+    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1.
     """
 
     __slots__ = (
@@ -174,11 +208,11 @@ class Ledger:
         "_facts",
         "_invitations",
         "doubtful",
-        "invitation",
         "journal",
         "numbers",
         "renumbered",
         "running",
+        "settings",
         "station",
         "store",
         "unread",
@@ -196,7 +230,8 @@ class Ledger:
         self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
         self._facts: dict[str, FactRecord] = {}
-        self.invitation = 600.0
+        self._seq = 0
+        self.settings = LedgerSettings()
         self.renumbered = False
         """Whether some backend knows a transaction by another number than the station does."""
         self.unread = self.doubtful = False
@@ -265,6 +300,23 @@ class Ledger:
             self._let_slip()
         self.keep(tx)
 
+    def hear(self, tx: Transaction, *, over: bool = False) -> None:
+        """Note that the station has said something of a transaction; with `over`, that it has said its end."""
+        now = self.wall()
+        is_new = tx.doubtful or over or abs(now - tx.heard_at) >= _HEARD_EVERY
+        if tx.ended is None and is_new:
+            tx.heard_at, tx.over, tx.failed = now, tx.over or over, False
+            self.keep(tx)
+
+    def clear(self, connector: int | None) -> None:
+        """End what runs on a connector, whose end never came: another begins there, and one connector charges one car.
+
+        Nothing ends without a connector, nor what has no owner yet: the end of that may still come, and be kept for it.
+        """
+        for tx in list(self.running.values()):
+            if connector is not None and tx.connector == connector and tx.bound:
+                self.end(tx)
+
     def _let_slip(self) -> None:
         """Remember the last that ended, and those that somebody is still owed messages of."""
         if len(self._ended) > REMEMBERED and self.journal.is_read:
@@ -286,9 +338,14 @@ class Ledger:
         """Return the transaction of a start that is repeated."""
         return next((tx for tx in self if tx.key == key), None)
 
+    def counting(self) -> list[Transaction]:
+        """Return the transactions that are believed to run, the newest first."""
+        now, silence = self.wall(), self.settings.silence
+        return [tx for tx in reversed(self.running.values()) if tx.counts(now, silence)]
+
     def on(self, connector: int | None) -> Transaction | None:
-        """Return the transaction that runs on a connector."""
-        return next((tx for tx in reversed(self.running.values()) if tx.connector == connector), None)
+        """Return the transaction that is believed to run on a connector."""
+        return next((tx for tx in self.counting() if tx.connector == connector), None)
 
     def lately_on(self, connector: int | None) -> Transaction | None:
         """Return the transaction that runs on a connector, else the last one that ended there."""
@@ -311,7 +368,9 @@ class Ledger:
         """Expect a session that will belong to `backend`."""
         if len(self._invitations) >= MOST_INVITATIONS:
             self.disinvite(self._invitations[0])
-        invitation = Invitation(uuid4().hex, backend, token, connector, remote_start, self.wall() + self.invitation)
+        invitation = Invitation(
+            uuid4().hex, backend, token, connector, remote_start, self.wall() + self.settings.invitation
+        )
         self._invitations.append(invitation)
         self.store.put(invitation.record(self.station))
         return invitation

@@ -140,7 +140,7 @@ def _touches_another(context: Context, permit: Permit, name: str, call: Call) ->
         return "a name stands twice in it"
     if permit.stop == "any":
         return None
-    others = [tx for tx in context.ledger.running.values() if tx.owner != name]
+    others = [tx for tx in context.ledger.counting() if tx.owner != name]
     if any(_would_end(context, call, tx) for tx in others):
         return "a transaction of another backend would end"
     return _of_another(context, name, call) or _limits(context, name, permit, call)

@@ -35,15 +35,14 @@ def start(context: Context, call: Call, respond: Respond) -> None:
     elif tx.reply is not None:
         answer_when_written(context, None, respond, Result(call.id, tx.reply))
     else:
+        ledger.hear(tx)
         _ask(context, tx, call, respond)
 
 
 def _begin(context: Context, key: str, owner: str, plan: Plan, call: Call, respond: Respond) -> None:
     ledger, version = context.ledger, context.version
     token, connector = token_of(version, call), connector_of(version, call)
-    before = ledger.on(connector)
-    if before is not None and connector is not None:
-        ledger.end(before)  # its stop never came: one connector charges one car
+    ledger.clear(connector)
     tx = ledger.begin(owner, plan.copy)
     tx.key, tx.token, tx.connector, tx.answers = key, token.text if token else "", connector, plan.answer
     invitation = ledger.invited(token, connector)
@@ -91,6 +90,7 @@ def stop(context: Context, call: Call, respond: Respond) -> None:
     number = integer(call.fields.get("transactionId"))
     tx = context.ledger.find(str(number)) or _pending(context)
     if tx is not None:
+        context.ledger.hear(tx, over=True)
         context.answer(context.plan_of(tx, call), call, respond, tx, _stopped)
         return
     never_started = number is None or number <= 0
@@ -115,7 +115,9 @@ def meter_values(context: Context, call: Call, respond: Respond) -> None:
     number, connector = integer(named), connector_of(context.version, call)
     ledger = context.ledger
     tx = ledger.find(str(number)) if number is not None else None
-    if tx is None and connector:
+    if tx is not None:
+        ledger.hear(tx)
+    elif connector:
         tx = ledger.on(connector) if named is None else ledger.lately_on(connector)
     plan = context.plan(call) if tx is None else context.plan_of(tx, call)
     context.answer(plan, call, respond, tx)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of, transaction_of
-from voltgate.ocpp.messages import FOREVER, Call, Reply, Respond, Result
+from voltgate.ocpp.messages import FOREVER, Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.journal import UNKNOWN
@@ -49,9 +49,11 @@ def event(context: Context, call: Call, respond: Respond) -> None:
 
 def _begin(context: Context, name: str, call: Call, owner: str, plan: Plan) -> Transaction:
     """Enter a transaction that is heard of for the first time."""
+    connector, fields = connector_of(context.version, call), plain_fields(call)
+    if fields.get("eventType") == "Started" and fields.get("offline") is not True:  # it began after all others there
+        context.ledger.clear(connector)
     tx = context.ledger.begin(owner, plan.copy)
-    tx.id, tx.answers = name, plan.answer
-    tx.connector = connector_of(context.version, call)
+    tx.id, tx.answers, tx.connector = name, plan.answer, connector
     context.emit(TransactionBegan(context.station, name, owner, tx.connector))
     return tx
 
@@ -105,10 +107,19 @@ def _hand_over(context: Context, tx: Transaction, plan: Plan, owner: str) -> Non
 
 
 def _relay(context: Context, tx: Transaction, call: Call, respond: Respond, *, write: bool = False) -> None:
-    ended = plain_fields(call).get("eventType") == "Ended"
+    kind = plain_fields(call).get("eventType")
+    finish = _began if kind == "Started" else _ended if kind == "Ended" else None
+    context.ledger.hear(tx, over=kind == "Ended")
     if write:
         context.ledger.keep(tx)
-    context.answer(context.plan_of(tx, call), call, respond, tx, _ended if ended else None, write=write)
+    context.answer(context.plan_of(tx, call), call, respond, tx, finish, write=write)
+
+
+def _began(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
+    if isinstance(reply, Error):
+        tx.failed = True
+        context.ledger.keep(tx)
+    respond(reply)
 
 
 def _ended(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
