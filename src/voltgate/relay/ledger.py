@@ -335,8 +335,8 @@ class Ledger:
         return next((tx for tx in self if tx.numbers.get(backend) == number), None)
 
     def started_as(self, key: str) -> Transaction | None:
-        """Return the transaction of a start that is repeated."""
-        return next((tx for tx in self if tx.key == key), None)
+        """Return the transaction of a start that is repeated: none that is over, for that start was answered."""
+        return next((tx for tx in self.running.values() if tx.key == key and not tx.over), None)
 
     def counting(self) -> list[Transaction]:
         """Return the transactions that are believed to run, the newest first."""
