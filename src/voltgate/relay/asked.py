@@ -53,8 +53,14 @@ class Asked:
 
     @property
     def content(self) -> tuple[str, bytes]:
-        """The action and the payload: two messages that have the same are one, said twice."""
-        return self.call.action, bytes(self.call.payload)
+        """The action and the payload: two messages that have the same are one, said twice.
+
+        The starts of one 1.6 transaction are one, however they are written: its backend would begin it twice.
+        """
+        tx, action = self.transaction, self.call.action
+        if tx is not None and action == "StartTransaction":
+            return action, tx.ref.encode()
+        return action, bytes(self.call.payload)
 
     @property
     def answers(self) -> tuple[str, ...]:

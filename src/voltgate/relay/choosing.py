@@ -6,7 +6,6 @@ from functools import partial
 from typing import Protocol
 
 from voltgate.ocpp.close_codes import TRY_AGAIN
-from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, connector_of
 from voltgate.ocpp.messages import Call, Respond
 from voltgate.relay.context import Chosen, Context, Start
@@ -15,7 +14,7 @@ from voltgate.relay.leg import Leg
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
 
-_MOST_LATER = 16
+_MOST_WAITING = 16
 """Events of one transaction that wait while a chain of backends is asked whose it is."""
 
 
@@ -49,7 +48,7 @@ class Choosing:
         """Find the owner of what begins, unless that is under way."""
         known = self._waiting.get(start.key)
         if known is not None:
-            self._add_later(known, start)
+            self._add_behind(known, start)
             return
         self._waiting[start.key] = [start]
         context = self._context
@@ -63,13 +62,9 @@ class Choosing:
         else:
             chosen(plan)
 
-    def _add_later(self, known: list[Start], start: Start) -> None:
-        """Let a start that is repeated take its own place, and another event of the transaction wait behind it."""
-        for number, each in enumerate(known):
-            if not is_modern(self._context.version) or bytes(each.call.payload) == bytes(start.call.payload):
-                known[number] = start
-                return
-        if len(known) < _MOST_LATER:
+    def _add_behind(self, known: list[Start], start: Start) -> None:
+        """Let what the station says of the transaction meanwhile wait in its order: each message id is answered."""
+        if len(known) < _MOST_WAITING:
             known.append(start)
         else:
             reason = f"Too much of one transaction waits: keep {start.call.action} and come again"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.relay.policies.test_transactions_2x import event
 from tests.relay.stage import Stage, one
 from voltgate.relay.plan import Chain
 from voltgate.relay.records import InvitationRecord, TransactionRecord
@@ -96,9 +97,9 @@ def test_a_start_without_authorize() -> None:
         (question,) = stage[name].line.take()
         assert question[2:] == ["Authorize", {"idTag": "77"}]
         stage[name].sends(3, question[1], reply)
-    stage["b"].gets([2, "s2", "StartTransaction", START])
-    stage["b"].sends(3, "s2", {"transactionId": 5, **ACCEPTED})
-    assert stage.station.take()[0][1] == "s2"
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    stage["b"].sends(3, "s", {"transactionId": 5, **ACCEPTED})
+    assert [reply[1] for reply in stage.station.take()] == ["s", "s2"]
 
 
 def test_a_start_that_nobody_accepts() -> None:
@@ -115,15 +116,17 @@ def test_events_of_2() -> None:
     """In 2.x the question is asked before the event that binds the transaction; repeated events wait with it."""
     stage = asking("ocpp2.0.1", ())
     token = {"idToken": "77", "type": "ISO14443"}
-    event = {"eventType": "Started", "seqNo": 0, "transactionInfo": {"transactionId": "T"}, "idToken": token}
-    stage.station.sends(2, "e", "TransactionEvent", event)
-    stage.station.sends(2, "e2", "TransactionEvent", event)
+    started = event("Started", 0, idToken=token)
+    stage.station.sends(2, "e", "TransactionEvent", started)
+    stage.station.sends(2, "e2", "TransactionEvent", started)
     for name, status in (("a", "Invalid"), ("b", "Accepted")):
         (question,) = stage[name].line.take()
         assert question[2:] == ["Authorize", {"idToken": token}]
         stage[name].sends(3, question[1], {"idTokenInfo": {"status": status}})
-    stage["b"].gets([2, "e2", "TransactionEvent", event])
-    stage["a"].gets([2, "e2", "TransactionEvent", event])
+    stage["b"].gets([2, "e", "TransactionEvent", started])
+    stage["a"].gets([2, "e", "TransactionEvent", started])
+    stage["b"].sends(3, "e", {})
+    stage.station.gets([3, "e", {}], [3, "e2", {}])
 
 
 def test_the_station_goes_while_somebody_is_asked() -> None:
@@ -164,3 +167,96 @@ def test_a_token_without_chain() -> None:
     stage.up("a", "b")
     stage.station.sends(2, "1", "Authorize", {"idTag": 5})
     stage["a"].gets([2, "1", "Authorize", {"idTag": 5}])
+
+
+# What comes while a chain is asked.
+
+
+def answers_the_chain(stage: Stage, info: str = "idTokenInfo") -> None:
+    """Have `a` say that it does not know the token, and `b` accept it."""
+    for name, status in (("a", "Invalid"), ("b", "Accepted")):
+        (asked,) = stage[name].line.take()
+        assert asked[2] == "Authorize"
+        stage[name].sends(3, asked[1], {info: {"status": status}})
+
+
+def test_every_event_of_a_transaction_is_answered() -> None:
+    """What is said of a transaction while it is asked whose it is waits in order, and each message id is answered."""
+    stage = asking("ocpp2.0.1", (), within=60)
+    token = {"idToken": "77", "type": "ISO14443"}
+    said = [
+        event("Started", 0, idToken=token),
+        event("Started", 0, idToken=token),
+        event("Updated", 1),
+        event("Updated", 2, idToken=token),
+        event("Ended", 3),
+    ]
+    for mid, fields in enumerate(said):
+        stage.station.sends(2, str(mid), "TransactionEvent", fields)
+    answers_the_chain(stage)
+    stage["b"].gets(*([2, mid, "TransactionEvent", said[int(mid)]] for mid in ("0", "2", "3", "4")))
+    for mid in ("0", "2", "3", "4"):
+        stage["b"].sends(3, mid, {"totalCost": int(mid)})
+    replies = stage.station.take()
+    assert [(reply[1], reply[2]["totalCost"]) for reply in replies] == [
+        ("0", 0),
+        ("1", 0),
+        ("2", 2),
+        ("3", 3),
+        ("4", 4),
+    ]
+
+
+def test_an_event_without_token_does_not_overtake_the_one_with_it() -> None:
+    """The event that binds a transaction waits for the chain, and the next waits behind it: the order is kept."""
+    stage = asking("ocpp2.0.1", (), within=60)
+    token = {"idToken": "77", "type": "ISO14443"}
+    said = [event("Started", 0), event("Updated", 1, idToken=token), event("Updated", 2)]
+    stage.station.sends(2, "0", "TransactionEvent", said[0])
+    stage["a"].gets([2, "0", "TransactionEvent", said[0]])
+    stage["a"].sends(3, "0", {})
+    stage.station.take()
+    stage["b"].line.take()
+    stage["b"].sends(3, "0", {})
+    for mid in ("1", "2"):
+        stage.station.sends(2, mid, "TransactionEvent", said[int(mid)])
+    answers_the_chain(stage)
+    stage["b"].gets(*([2, mid, "TransactionEvent", said[int(mid)]] for mid in ("1", "2")))
+    for mid in ("1", "2"):
+        stage["b"].sends(3, mid, {})
+    assert [reply[1] for reply in stage.station.take()] == ["1", "2"]
+
+
+def test_two_starts_that_are_one() -> None:
+    """A start that is written otherwise the second time is the same: its owner is asked once, and both are answered."""
+    stage = asking()
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage.station.sends(2, "t", "StartTransaction", dict(reversed(START.items())) | {"vendor": "x"})
+    answers_the_chain(stage, "idTagInfo")
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    stage["b"].sends(3, "s", {"transactionId": 5, **ACCEPTED})
+    one_reply, other = stage.station.take()
+    assert (one_reply[1], other[1]) == ("s", "t")
+    assert one_reply[2] == other[2]
+
+
+def test_too_much_of_one_transaction() -> None:
+    """Beyond a bound the station is let go, and keeps what it has to say of a transaction."""
+    stage = asking()
+    for n in range(17):
+        stage.station.sends(2, f"s{n}", "StartTransaction", START)
+    assert stage.station.closed == (1013, "Too much of one transaction waits: keep StartTransaction and come again")
+
+
+def test_the_station_is_let_go_with_the_first_of_several() -> None:
+    """When nobody may take the first of several events, the station is let go once, and the others go to nobody."""
+    stage = asking("ocpp2.0.1", (), within=60)
+    token = {"idToken": "77", "type": "ISO14443"}
+    stage.station.sends(2, "0", "TransactionEvent", event("Started", 0, idToken=token))
+    stage.station.sends(2, "1", "TransactionEvent", event("Updated", 1))
+    (question,) = stage["a"].line.take()
+    stage.unknown.update("ab")
+    stage.moves(Rule(actions=("Heartbeat",), answer=("c",)))
+    stage["a"].sends(3, question[1], {"idTokenInfo": {"status": "Accepted"}})
+    assert stage.station.closed == (1008, "No rule says who answers TransactionEvent")
+    assert not stage.session.ledger.running

@@ -38,12 +38,11 @@ def event(context: Context, call: Call, respond: Respond) -> None:
     reserved = ledger.numbers.inward("reservation", reservation_of(call))
     owner = asked.backend if asked is not None else (reserved[0] if reserved is not None else None)
     is_owned = owner is not None and context.plan(call, owner).answer == (owner,)
-    start = Start(name, call, respond, owner)
     if is_owned or token is not None or context.single:
+        start = Start(name, call, respond, owner)
         context.choose(start, None if is_owned else token, partial(_bound, context, name))
-    elif tx is not None:
-        _unbound(context, name, tx.owner, context.plan(call), call, respond)
     else:
+        start = Start(name, call, respond, None if tx is None else tx.owner)
         context.choose(start, None, partial(_unbound, context, name))
 
 
