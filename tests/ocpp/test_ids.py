@@ -35,15 +35,29 @@ def call(action: str, fields: Any) -> Call:
     return Call("1", action, json.dumps(fields).encode())
 
 
-@pytest.mark.parametrize("value", [0, -1, 2**31, 2**70])
+@pytest.mark.parametrize("value", [0, -1, 2**31, 2**63 - 1])
 def test_a_whole_number(value: int) -> None:
-    """A whole number is itself, however large."""
+    """A whole number is itself, up to what anybody counts to."""
     assert integer(value) == value
 
 
-@pytest.mark.parametrize("value", [True, False, None, 1.0, "1", [1], {}])
+@pytest.mark.parametrize("value", [7.0, "7", "007", "+7", " 7 "])
+def test_a_whole_number_that_is_written_otherwise(value: Any) -> None:
+    """What a lenient reader takes for a number is that number."""
+    assert integer(value) == 7
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, None, 1.5, float("inf"), float("nan"), "", "x", "1.5", "1e1", "1_0", "٧", "1" * 21, [1], {}]
+)
 def test_what_is_no_whole_number(value: Any) -> None:
-    """A boolean is no number, though Python takes it for one; neither are fractions and digits in quotes."""
+    """A boolean is no number, though Python takes it for one; nor are fractions, words, foreign digits."""
+    assert integer(value) is None
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 2**70, 1e30, "9" * 20])
+def test_a_number_that_is_too_large(value: Any) -> None:
+    """What does not fit into 64 bits is no number to anybody."""
     assert integer(value) is None
 
 

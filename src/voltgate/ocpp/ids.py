@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,9 +96,23 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= _LONGEST_TOKEN else None
 
 
+_DIGITS = re.compile(r" *[+-]?[0-9]{1,20} *")
+_LARGEST = 2**63 - 1
+"""What any party, and the database, may take for a number."""
+
+
 def integer(value: Any) -> int | None:
-    """Return a JSON value if it is a whole number; None for anything else, `true` and `false` included."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """Return the whole number of 64 bits that a JSON value stands for; None if it stands for none, as `true` does.
+
+    Some stations and backends write 7 as `"7"`, `"007"`, `7.0` or `7e0`. All of it is 7 here, since it is 7 to whoever
+    reads leniently: a number that means nothing to us could be another backend's to the station.
+    """
+    if isinstance(value, str):
+        value = int(value) if _DIGITS.fullmatch(value) else None
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
+    return value if is_number else None
 
 
 def _inner(fields: Mapping[str, Any], *path: str) -> Any:

@@ -21,16 +21,22 @@ Changes: TypeAlias = dict[Path, object]
 
 _NUMBER: Path = ("transactionId",)
 
-_TRANSACTION: dict[str, Path] = {
+_TRANSACTION_16: dict[str, Path] = {
     "RemoteStopTransaction": _NUMBER,
+    "SetChargingProfile": ("csChargingProfiles", "transactionId"),
+}
+"""Where a command of 1.6 names a transaction, by its number, that must be the backend's own."""
+
+_TRANSACTION_2X: dict[str, Path] = {
     "RequestStopTransaction": _NUMBER,
     "CostUpdated": _NUMBER,
     "GetTransactionStatus": _NUMBER,
     "ChangeTransactionTariff": _NUMBER,
     "NotifyAllowedEnergyTransfer": _NUMBER,
+    "SetChargingProfile": ("chargingProfile", "transactionId"),
     "UsePriorityCharging": _NUMBER,
 }
-"""Where a command names a transaction that must be the backend's own."""
+"""Where a command of 2.x names a transaction that must be the backend's own."""
 
 _MINTED: dict[str, tuple[tuple[str, Path], ...]] = {
     "ReserveNow": (("reservation", ("reservationId",)), ("reservation", ("id",))),
@@ -149,12 +155,21 @@ def objection(ledger: Ledger, backend: str, call: Call, *, single: bool) -> str 
     action, fields = plain_action(call.action), plain_fields(call)
     numbers = ledger.numbers
     for kind, path in () if single else _NAMED.get(action, ()):
-        theirs = _at(fields, path)
+        theirs = integer(_at(fields, path))
         if theirs is not None and numbers.known(kind, backend, theirs) is None:
             return "it names a number of another backend"
+    if not single and _is_unreadable(action, fields):
+        return "it names a number that is none"
     if call.action.endswith(SIGNED) and _is_changed(ledger, backend, call, single=single):
         return "it is signed, and its numbers are taken"
     return None
+
+
+def _is_unreadable(action: str, fields: dict[str, Any]) -> bool:
+    """Return whether a number is written in a way that some reader may take for another backend's."""
+    numbers = [path for _, path in (*_MINTED.get(action, ()), *_NAMED.get(action, ()))]
+    values = [_at(fields, path) for path in (*numbers, *filter(None, [_TRANSACTION_16.get(action)]))]
+    return any(value is not None and integer(value) is None for value in values)
 
 
 def _is_changed(ledger: Ledger, backend: str, call: Call, *, single: bool) -> bool:
@@ -165,7 +180,7 @@ def _is_changed(ledger: Ledger, backend: str, call: Call, *, single: bool) -> bo
     if single:
         return False
     places = (*_MINTED.get(plain_action(call.action), ()), *_NAMED.get(plain_action(call.action), ()))
-    found = ((kind, _at(fields, path)) for kind, path in places)
+    found = ((kind, integer(_at(fields, path))) for kind, path in places)
     return any(theirs is not None and not numbers.keeps(kind, backend, theirs) for kind, theirs in found)
 
 
@@ -175,13 +190,13 @@ def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tu
     fresh = False
     action, fields = plain_action(call.action), plain_fields(call)
     for kind, path in () if single else _MINTED.get(action, ()):
-        theirs = _at(fields, path)
+        theirs = integer(_at(fields, path))
         if theirs is not None:
             number, new = ledger.numbers.outward(kind, backend, theirs)
             changes |= {path: number} if number != theirs else {}
             fresh = fresh or new
     for kind, path in () if single else _NAMED.get(action, ()):
-        theirs = _at(fields, path)
+        theirs = integer(_at(fields, path))
         known = None if theirs is None else ledger.numbers.known(kind, backend, theirs)
         changes |= {path: known} if known not in (None, theirs) else {}
     return (call.with_payload(with_fields(call.payload, changes)) if changes else call), fresh
@@ -189,10 +204,9 @@ def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tu
 
 def _changes_of_transaction(ledger: Ledger, backend: str, call: Call) -> Changes | None:
     """Return what becomes of a 1.6 transaction's number; None if the backend never gave one that the station knows."""
-    named = named_transaction(call)
+    path, named = _named(call)
     if not isinstance(named, int):
         return {}
-    path = _TRANSACTION.get(plain_action(call.action), ("csChargingProfiles", "transactionId"))
     tx = transaction_of(ledger, backend, named)
     if tx is not None:
         return {path: int(tx.id)} if tx.id and tx.id != str(named) else {}
@@ -200,16 +214,20 @@ def _changes_of_transaction(ledger: Ledger, backend: str, call: Call) -> Changes
 
 
 def named_transaction(call: Call) -> Any:
-    """Return the transaction that a command names, as it names it; None if it names none."""
-    fields = plain_fields(call)
-    action = plain_action(call.action)
-    if action in _TRANSACTION:
-        return fields.get("transactionId")
-    for name in ("csChargingProfiles", "chargingProfile"):
-        profile = fields.get(name)
-        if action == "SetChargingProfile" and isinstance(profile, dict):
-            return profile.get("transactionId")
-    return None
+    """Return the transaction that a command names: in 1.6 the number that it stands for; None if it names none."""
+    return _named(call)[1]
+
+
+def _named(call: Call) -> tuple[Path, Any]:
+    """Return where a command names a transaction, and which; None for the latter if it names none."""
+    fields, action = plain_fields(call), plain_action(call.action)
+    path = _TRANSACTION_16.get(action, ())
+    named = _at(fields, path) if path else None
+    if named is not None:
+        number = integer(named)
+        return path, named if number is None else number
+    path = _TRANSACTION_2X.get(action, ())
+    return path, _at(fields, path) if path else None
 
 
 def transaction_of(ledger: Ledger, backend: str, named: Any) -> Transaction | None:
@@ -220,7 +238,7 @@ def transaction_of(ledger: Ledger, backend: str, named: Any) -> Transaction | No
     return None if number is None else ledger.known_to(backend, number)
 
 
-def _at(fields: Any, path: Path) -> int | None:
+def _at(fields: Any, path: Path) -> Any:
     for step in path:
         fields = fields.get(step) if isinstance(fields, dict) else None
-    return integer(fields)
+    return fields

@@ -256,8 +256,7 @@ def test_a_transaction_that_nobody_knows() -> None:
     asked = {"transactionId": 77}
     assert asks(stage, "a", "RemoteStopTransaction", asked) == ["RemoteStopTransaction", asked]
     assert asks(stage, "b", "RemoteStopTransaction", asked) == {"status": "Rejected"}
-    for odd in ("x", 1.5, True, None):
-        assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": odd}) != {"status": "Rejected"}
+    assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": None})[1] == {"transactionId": None}
 
 
 def test_the_only_backend_names_a_number_of_ours() -> None:
