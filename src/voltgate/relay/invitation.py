@@ -21,8 +21,8 @@ class Invitation:
     expires: float
 
     def fits(self, token: Token | None, connector: int | None) -> bool:
-        """Return whether a session with this token on this connector is the one; no connector is any."""
-        apart = connector is not None and self.connector is not None and connector != self.connector
+        """Return whether a session with this token on this connector is the one; no connector, or 0, is any."""
+        apart = connector and self.connector and connector != self.connector
         return not apart and token is not None and self.token is not None and same(token, self.token)
 
     def record(self, station: str) -> InvitationRecord:

@@ -14,7 +14,7 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import GONE, integer, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger, Transaction
-from voltgate.relay.numbers import CALLER, numbers_in
+from voltgate.relay.numbers import CALLER, LASTING, numbers_in
 
 Path: TypeAlias = tuple[str, ...]
 Changes: TypeAlias = dict[Path, object]
@@ -189,9 +189,12 @@ def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tu
     changes = _changes_of_transaction(ledger, backend, call) or {}
     fresh = False
     action, fields = plain_action(call.action), plain_fields(call)
-    for kind, path in () if single else _MINTED.get(action, ()):
+    for kind, path in _MINTED.get(action, ()):
         theirs = integer(_at(fields, path))
-        if theirs is not None:
+        if theirs is not None and single:
+            if kind in LASTING:
+                ledger.numbers.take(kind, backend, theirs)  # it will be this backend's when a second comes
+        elif theirs is not None:
             number, new = ledger.numbers.outward(kind, backend, theirs)
             changes |= {path: number} if number != theirs else {}
             fresh = fresh or new

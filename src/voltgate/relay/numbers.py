@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from voltgate.ocpp.actions import SIGNED
 from voltgate.ocpp.ids import integer
@@ -14,8 +15,11 @@ LARGEST = 2**31 - 1
 """What a station takes for a number: positive, 31 bits."""
 CALLER = "api:"
 """Who mints the numbers of the API's callers, and what their names begin with: no backend has such a name."""
+LASTING = frozenset({"reservation", "profile", "display"})
+"""Kinds of numbers by which a station knows something for days."""
 MOST = 512
-"""Numbers that are remembered of one station; of more, the oldest of the backend that has most is forgotten."""
+"""Numbers that are remembered of one station; of more, the backend that has most loses the least used."""
+_A_DAY = 86400.0
 
 
 def asker_of(call: Call) -> str:
@@ -63,19 +67,40 @@ class Numbers:
         """Return the number that the station is to know a backend's by, and whether that is new."""
         record = self._theirs.get((kind, backend, theirs))
         if record is not None:
-            return record.number, False
+            return self._use(record).number, False
         number = theirs
         if (kind, theirs) in self._ours:
             number = mint(lambda each: (kind, each) in self._ours, self._draw)
-        if len(self._ours) >= MOST:
-            self.forget(self._oldest_of_most())
-        record = NumberRecord(self._station, kind, number, backend, theirs, self._wall())
-        self._enter(record)
-        self._store.put(record)
+        self._add(NumberRecord(self._station, kind, number, backend, theirs, self._wall()))
         return number, True
 
+    def take(self, kind: str, backend: str, theirs: int) -> None:
+        """Enter a number of the only backend, which goes out as it is: whatever it meant before, it means no more."""
+        if self.known(kind, backend, theirs) != theirs:
+            before = (self._theirs.get((kind, backend, theirs)), self._ours.get((kind, theirs)))
+            for record in filter(None, before):
+                self.forget(record)
+            self._add(NumberRecord(self._station, kind, theirs, backend, theirs, self._wall()))
+
+    def _add(self, record: NumberRecord) -> None:
+        if len(self._ours) >= MOST:
+            self.forget(self._oldest_of_most())
+        self._enter(record)
+        self._store.put(record)
+
+    def _use(self, record: NumberRecord) -> NumberRecord:
+        """Note, once a day, that a number is in use: the database forgets those that were not for long."""
+        now = self._wall()
+        if abs(now - record.at) < _A_DAY:
+            return record
+        self._leave(record)
+        used = replace(record, at=now)
+        self._enter(used)
+        self._store.put(used)
+        return used
+
     def _oldest_of_most(self) -> NumberRecord:
-        """Return the oldest number of the backend that has most: what one mints pushes no other's out."""
+        """Return the least used number of the backend that has most: what one mints pushes no other's out."""
         owners = Counter(record.backend for record in self._ours.values())
         ((owner, _),) = owners.most_common(1)
         return next(record for record in self._ours.values() if record.backend == owner)
@@ -88,18 +113,21 @@ class Numbers:
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
         """Return the number that the station knows a backend's by; None if the backend never used it here."""
         record = self._theirs.get((kind, backend, theirs))
-        return None if record is None else record.number
+        return None if record is None else self._use(record).number
 
     def inward(self, kind: str, number: int | None) -> tuple[str, int] | None:
         """Return whose a station's number is, and what that backend calls it; None if nobody is known to use it."""
         record = self._ours.get((kind, number)) if number is not None else None
-        return None if record is None else (record.backend, record.theirs)
+        return None if record is None else (self._use(record).backend, record.theirs)
 
     def forget(self, record: NumberRecord) -> None:
         """Strike out a number."""
+        self._leave(record)
+        self._store.strike(record)
+
+    def _leave(self, record: NumberRecord) -> None:
         del self._ours[record.kind, record.number]
         del self._theirs[record.kind, record.backend, record.theirs]
-        self._store.strike(record)
 
 
 _REMOTE_START = ("transactionInfo", "remoteStartId")

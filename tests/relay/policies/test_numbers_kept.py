@@ -1,0 +1,151 @@
+"""Numbers that live long: those minted while there was one backend, and those in daily use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.relay.policies.test_commands import PROFILE, asks
+from tests.relay.policies.test_transactions_16 import ACCEPTED, OTHER, split, starts, told
+from tests.relay.stage import Stage, one
+from voltgate.relay.permit import Permit
+from voltgate.relay.records import NumberRecord
+
+LIMITS = {"permit": Permit("l", ("*",), limit=True)}
+RESERVE = {"reservationId": 1, "connectorId": 1, "idTag": "77"}
+DEFAULT = PROFILE | {"chargingProfilePurpose": "TxDefaultProfile"}
+DISPLAY = {"message": {"id": 1, "priority": "AlwaysFront", "message": {"format": "UTF8", "content": "x"}}}
+A_DAY = 86400.0
+
+
+def alone(version: str = "ocpp1.6", **more: Any) -> Stage:
+    """Make a stage with one backend, to which another one will be told of everything."""
+    stage = Stage(one("a"), version=version, backends={"a": LIMITS, "b": LIMITS}, **more)
+    stage.up("a")
+    return stage
+
+
+def joined(stage: Stage) -> Stage:
+    """Let a second backend come to a stage."""
+    stage.moves(one("a", copy=("b",)))
+    stage.up("b")
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("version", "mint", "fields", "clear", "named"),
+    [
+        ("ocpp1.6", "ReserveNow", RESERVE, "CancelReservation", {"reservationId": 1}),
+        ("ocpp1.6", "SetChargingProfile", {"csChargingProfiles": DEFAULT}, "ClearChargingProfile", {"id": 1}),
+        ("ocpp2.0.1", "SetDisplayMessage", DISPLAY, "ClearDisplayMessage", {"id": 1}),
+    ],
+)
+def test_a_second_backend_comes(version: str, mint: str, fields: Any, clear: str, named: Any) -> None:
+    """What the only backend has numbered stays its own when a second comes, which cannot reach it by its number."""
+    stage = alone(version)
+    assert asks(stage, "a", mint, fields) == [mint, fields]
+    joined(stage)
+    assert asks(stage, "b", clear, named) != [clear, named]
+    (_, sent) = asks(stage, "b", mint, fields)
+    assert sent != fields, "the number is taken"
+    assert asks(stage, "a", clear, named) == [clear, named]
+
+
+def test_a_reservation_from_before_is_used() -> None:
+    """The start that uses a reservation of the time with one backend belongs to that backend."""
+    stage = alone()
+    asks(stage, "a", "ReserveNow", RESERVE)
+    stage.moves(one("b", copy=("a",)))
+    stage.up("b")
+    stage.station.sends(2, "s", "StartTransaction", OTHER | {"reservationId": 1})
+    stage["a"].gets([2, "s", "StartTransaction", OTHER | {"reservationId": 1}])
+    stage["a"].sends(3, "s", {"transactionId": 5, "idTagInfo": ACCEPTED})
+    stage["b"].gets([2, "s", "StartTransaction", OTHER])
+
+
+def test_the_only_backend_does_not_wait_for_the_disk() -> None:
+    """With one backend its number is put on record while its call goes on, byte for byte."""
+    stage = alone()
+    stage.store.slow = True
+    stage["a"].sends(b'[2, "r", "ReserveNow", {"reservationId": 1 }]')
+    stage.station.gets(b'[2, "r", "ReserveNow", {"reservationId": 1 }]')
+    assert [record.number for record in stage.store.of(NumberRecord)] == [1]
+
+
+def test_the_only_backend_takes_a_number_over() -> None:
+    """What the only backend sets under a number of one that has left takes the place of that at the station."""
+    stage = split(backends={"a": LIMITS, "b": LIMITS})
+    asks(stage, "b", "ReserveNow", RESERVE)
+    stage.moves(one("a"))
+    assert asks(stage, "a", "ReserveNow", RESERVE) == ["ReserveNow", RESERVE]
+    joined(stage)
+    assert asks(stage, "a", "CancelReservation", {"reservationId": 1}) == ["CancelReservation", {"reservationId": 1}]
+    assert asks(stage, "b", "CancelReservation", {"reservationId": 1}) == {"status": "Rejected"}
+
+
+def test_requests_are_not_kept_for_the_only_backend() -> None:
+    """What is answered within minutes is not put on record while there is one backend."""
+    stage = alone()
+    asks(stage, "a", "GetLog", {"requestId": 1, "logType": "DiagnosticsLog"})
+    assert stage.store.of(NumberRecord) == []
+
+
+def test_a_number_in_use_does_not_grow_old() -> None:
+    """A number that is used is noted as used, once a day: what is not used for long is forgotten by the database."""
+    stage = split(backends={"a": LIMITS, "b": LIMITS})
+    for name in ("a", "b"):
+        asks(stage, name, "ReserveNow", RESERVE)
+    ours = {record.backend: record.number for record in stage.store.of(NumberRecord)}
+    written: list[Any] = []
+    keep = stage.store.put
+    stage.store.put = lambda record: (written.append(record), keep(record))[1]  # type: ignore[func-returns-value]
+
+    def uses() -> None:
+        asks(stage, "b", "CancelReservation", {"reservationId": 1})
+        asks(stage, "a", "ReserveNow", RESERVE)
+        stage.station.sends(2, "u", "ReservationStatusUpdate", {"reservationId": ours["b"]})
+
+    for _ in range(3):
+        stage.now += A_DAY / 2
+        uses()
+    numbers = [record for record in written if isinstance(record, NumberRecord)]
+    assert sorted(record.backend for record in numbers) == ["a", "b"]
+    at = {record.backend: record.at for record in stage.store.of(NumberRecord)}
+    assert at["a"] == at["b"] == stage.now + 1_800_000_000.0 - A_DAY / 2
+
+
+def test_what_a_station_says_of_a_number_keeps_it() -> None:
+    """A number that only the station speaks of is in use, too."""
+    stage = split()
+    asks(stage, "b", "ReserveNow", RESERVE)
+    stage.now += 2 * A_DAY
+    stage.station.sends(2, "u", "ReservationStatusUpdate", {"reservationId": 1})
+    (record,) = stage.store.of(NumberRecord)
+    assert record.at == stage.now + 1_800_000_000.0
+
+
+def test_of_too_many_numbers_that_in_use_is_not_forgotten() -> None:
+    """Of too many numbers the one that was not used for longest is forgotten."""
+    stage = split()
+    for n in range(512):
+        asks(stage, "b", "GetLog", {"requestId": n, "logType": "DiagnosticsLog"})
+    stage.now += 2 * A_DAY
+    asks(stage, "b", "GetLog", {"requestId": 0, "logType": "DiagnosticsLog"})
+    asks(stage, "b", "GetLog", {"requestId": 999, "logType": "DiagnosticsLog"})
+    kept = {record.theirs for record in stage.store.of(NumberRecord)}
+    assert 0 in kept
+    assert 1 not in kept
+
+
+# A connector that is none.
+
+
+@pytest.mark.parametrize("connector", [0, "0"])
+def test_a_remote_start_on_connector_0(connector: Any) -> None:
+    """A remote start that names connector 0 names none: the session on any connector belongs to who asked for it."""
+    stage = split()
+    asks(stage, "b", "RemoteStartTransaction", {"idTag": "77", "connectorId": connector})
+    stage["a"].line.take()
+    starts(stage, "b", 5, OTHER)
+    told(stage, "a", 40, OTHER)
