@@ -47,8 +47,8 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("events", "records", "stand_in", "tokens", "wire"),
-    ("invitation", "journal", "numbers", "permit", "plan"),
+    ("events", "records", "tokens", "wire"),
+    ("invitation", "journal", "numbers", "permit", "plan", "stand_in"),
     ("ledger", "rule"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),

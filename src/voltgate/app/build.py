@@ -265,7 +265,7 @@ def _permit(name: str, config: Config) -> Permit:
 
 def _stand_in(section: BackendSection, config: Config) -> StandIn:
     written = section.stand_in
-    tokens = frozenset(token.casefold() for token in (*written.tokens, *_grouped(written.token_groups, config)))
+    tokens = listed((*written.tokens, *_grouped(written.token_groups, config)))
     return StandIn(written.accept, tokens, written.stop_refused)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from voltgate.config.claims import Claimant
+from voltgate.config.tokens import read_list
 from voltgate.config.values import (
     VERSIONS,
     FilePath,
@@ -77,7 +78,9 @@ class StandIn(Section):
         description='Which tokens may charge meanwhile. `"known"`: those that it accepted at this station before, and '
         "those of `tokens` and `token_groups`.",
     )
-    tokens: Annotated[tuple[Text, ...], Field(strict=False)] = Field(default=(), description="Tokens that may charge.")
+    tokens: Annotated[tuple[str, ...], PlainValidator(read_list)] = Field(
+        default=(), description='Tokens that may charge; `"04EM*"`: all that begin so.'
+    )
     token_groups: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), description="Groups of tokens that may charge."
     )

@@ -22,6 +22,11 @@ def read_tokens(value: Any) -> Which:
         return value  # type: ignore[no-any-return]
     if isinstance(value, str):
         raise ValueError('is "any", "none" or a list: ["04EM*", "04A1B2C3"]')  # noqa: TRY004
+    return read_list(value)
+
+
+def read_list(value: Any) -> tuple[str, ...]:
+    """Return the tokens of a list. Raises ValueError."""
     if not isinstance(value, list | tuple):
         raise ValueError('is a list of tokens in quotes: ["04EM*"]')  # noqa: TRY004
     return tuple(_token(each) for each in value)
@@ -63,7 +68,7 @@ def _token_at(path: Path, number: int, line: str) -> str:
 class TokenGroup(Section):
     """A named group of tokens: `[token_groups.NAME]`."""
 
-    tokens: Annotated[tuple[str, ...], PlainValidator(read_tokens)] = Field(
+    tokens: Annotated[tuple[str, ...], PlainValidator(read_list)] = Field(
         default=(), description='Its tokens; `"04EM*"` stands for all that begin so.'
     )
     file: FilePath | None = Field(

@@ -230,7 +230,6 @@ class Ledger:
         self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
         self._facts: dict[str, FactRecord] = {}
-        self._seq = 0
         self.settings = LedgerSettings()
         self.renumbered = False
         """Whether some backend knows a transaction by another number than the station does."""

@@ -11,6 +11,7 @@ from tests.relay.stage import Stage, one
 from voltgate.ocpp.schemas import check
 from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.stand_in import StandIn
+from voltgate.relay.tokens import listed
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
 STATUS = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
@@ -142,7 +143,7 @@ def test_a_token_that_the_backend_refuses_later(stop: bool) -> None:
 @pytest.mark.parametrize(
     ("settings", "tag", "status"),
     [
-        (StandIn("known", frozenset({"guest"})), "GUEST", "Accepted"),
+        (StandIn("known", listed(["guest"])), "GUEST", "Accepted"),
         (StandIn("known"), "GUEST", "Invalid"),
         (StandIn("all"), "GUEST", "Accepted"),
         (StandIn("none"), "77", "Invalid"),
@@ -276,3 +277,10 @@ def test_what_a_stand_in_cannot_write_is_not_answered() -> None:
     stage.station.sends(2, "s", "StartTransaction", START)
     stage.station.gets()
     assert stage.station.closed == (1013, "This cannot be written down now: keep it and come again")
+
+
+def test_a_group_of_tokens_that_may_charge_meanwhile() -> None:
+    """A pattern of the stand-in stands for all tokens that begin so, as in a rule."""
+    stage = known(stand_in=StandIn("known", listed(["04EM*", "Guest"])))
+    for tag, status in (("04em17", "Accepted"), ("guest", "Accepted"), ("04E", "Invalid"), ("guests", "Invalid")):
+        assert says(stage, "Authorize", {"idTag": tag}) == {"idTagInfo": {"status": status}}

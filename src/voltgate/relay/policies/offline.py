@@ -107,8 +107,8 @@ def _fields(
 def _judged(context: Context, backend: str, how: StandIn, call: Call) -> dict[str, Any]:
     """Judge a token by the settings, and by what the backend said of it before."""
     token = token_of(context.version, call)
-    text = "" if token is None else token.text.casefold()
-    known = bool(text) and (text in how.tokens or text in (context.ledger.fact(f"tokens:{backend}") or ()))
+    before = context.ledger.fact(f"tokens:{backend}") or ()
+    known = token is not None and (token.text.casefold() in before or how.tokens.matches(token))
     accepted = how.accept == "all" or (how.accept == "known" and known)
     name = "idTokenInfo" if is_modern(context.version) else "idTagInfo"
     return {name: {"status": "Accepted" if accepted else "Invalid"}}
