@@ -49,6 +49,8 @@ async def test_a_locked_database(stage: Stage) -> None:
     own = await billing.station("ALONE")
     await own.answer(await own.expect("StartTransaction"), STARTED)
     assert (await alone.expect_result(asked)).payload == STARTED
+    asked = await alone.ask("StartTransaction", START)
+    assert (await alone.expect_result(asked)).payload == STARTED
     ready = await until_store_is(gateway, "away")
     assert (ready["ready"], "locked" in ready["store"]["reason"]) == (True, True)
     assert await gateway.metric("voltgate_store_up") == 0

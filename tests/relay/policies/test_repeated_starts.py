@@ -98,3 +98,30 @@ def test_a_start_that_comes_again_while_it_runs() -> None:
     stage.station.sends(2, "again", "StartTransaction", START)
     stage["b"].gets()
     stage.station.gets([3, "again", {"transactionId": number, "idTagInfo": ACCEPTED}])
+
+
+def test_a_start_that_comes_again_while_the_database_is_away() -> None:
+    """With one backend a start that comes again is answered as the first time: nothing about it needs the disk."""
+    stage = Stage(one("a"))
+    stage.up("a")
+    stage.store.slow = True
+    number = starts(stage, "a", 7)
+    stage.station.sends(2, "again", "StartTransaction", START)
+    stage.station.gets([3, "again", {"transactionId": number, "idTagInfo": ACCEPTED}])
+    stage.store.slow, stage.store.broken = False, True
+    stage.station.sends(2, "more", "StartTransaction", START)
+    stage.station.gets([3, "more", {"transactionId": number, "idTagInfo": ACCEPTED}])
+    stage["a"].gets()
+
+
+def test_a_start_that_was_stood_in_for_comes_again_while_the_database_is_away() -> None:
+    """A number of ours that is not on disk is promised to nobody, however often it is asked for."""
+    stage = known()
+    stage.store.slow = True
+    for mid in ("s", "again"):
+        stage.station.sends(2, mid, "StartTransaction", START)
+    stage.station.gets()
+    stage.store.broken = True
+    stage.store.writes()
+    stage.station.gets()
+    assert stage.station.closed == (1013, "This cannot be written down now: keep it and come again")

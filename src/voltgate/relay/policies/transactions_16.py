@@ -32,6 +32,8 @@ def start(context: Context, call: Call, respond: Respond) -> None:
         reserved = None if context.single else ledger.numbers.inward("reservation", reservation)
         beginning = Start(key, call, respond, None if reserved is None else reserved[0])
         context.choose(beginning, token_of(context.version, call), partial(_begin, context, key))
+    elif tx.reply is not None and context.single and not tx.renumbered:
+        respond(Result(call.id, tx.reply))
     elif tx.reply is not None:
         answer_when_written(context, None, respond, Result(call.id, tx.reply))
     else:
