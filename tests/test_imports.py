@@ -53,7 +53,7 @@ INSIDE = (
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),
     ("attention",),
-    ("backend",),
+    ("backend", "default_permit"),
     ("carrier", "delivery", "tap"),
     ("ports",),
     ("held_back", "replay", "seams", "uplink", "waiting"),

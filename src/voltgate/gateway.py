@@ -119,7 +119,7 @@ class Gateway:
         if refused is not None:
             return refused
         route = snapshot.routes[station.route]
-        plans = route.plans(station.key, station.tags, station.claimant)
+        plans = route.plans(*station.traits, checked=station.checked)
         now = self._ports.clock()
         page = await self._page(station, plans)
         if isinstance(page, Refused):
@@ -340,7 +340,7 @@ class Gateway:
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
-        plans = snapshot.routes[station.route].plans(station.key, station.tags, station.claimant)
+        plans = snapshot.routes[station.route].plans(*station.traits, checked=station.checked)
         if snapshot.running == "wait" and session.ledger.counting() and plans is not session.plans:
             self._move_later(session.key)
         elif self._is_understood(session, plans):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
@@ -31,7 +31,7 @@ from voltgate.relay.records import (
     Record,
     TransactionRecord,
 )
-from voltgate.relay.route import Route
+from voltgate.relay.route import Plans, Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
 from voltgate.relay.wire import Receiver
@@ -273,7 +273,7 @@ class Stage:
     """A session with its station and backends.
 
     `backends` are settings by name; a backend that only the rules name has the default ones. With `opened=False` the
-    station has not come in yet.
+    station has not come in yet. `admit` says who lets it in, `checked` whether its password is checked here.
     """
 
     def __init__(
@@ -282,6 +282,8 @@ class Stage:
         version: str = "ocpp1.6",
         backends: dict[str, dict[str, Any]] | None = None,
         opened: bool = True,
+        admit: Literal["backend", "gateway"] = "gateway",
+        checked: bool = False,
         **settings: Any,
     ) -> None:
         self.now = START
@@ -306,7 +308,8 @@ class Stage:
             self.store,
         )
         self._version, self._session_settings = version, SessionSettings(**settings)
-        self.route = Route("home", "gateway", rules)
+        self.admit, self.checked = admit, checked
+        self.route = Route("home", admit, rules)
         self.session, self.station = self.newcomer()
         if opened:
             self.open()
@@ -329,12 +332,16 @@ class Stage:
 
     def open(self) -> None:
         """Let the station in."""
-        self.session.opened(self.station, self.route.plans("cp-1", frozenset()), "home", Known(self))
+        self.session.opened(self.station, self.plans(), "home", Known(self))
 
-    def moves(self, *rules: Rule, name: str = "away") -> None:
-        """Put the station on another route."""
-        self.route = Route(name, "gateway", rules)
-        self.session.follow(self.route.plans("cp-1", frozenset()), name, Known(self))
+    def plans(self, claimant: str = "") -> Plans:
+        """Give the plans of the station on its route."""
+        return self.route.plans("cp-1", frozenset(), claimant, checked=self.checked)
+
+    def moves(self, *rules: Rule, name: str = "away", claimant: str = "") -> None:
+        """Put the station on another route, or let a backend claim it there."""
+        self.route = Route(name, self.admit, rules)
+        self.session.follow(self.plans(claimant), name, Known(self))
 
     def replaces(self, name: str, **settings: Any) -> FarBackend:
         """Configure a backend anew; the old one is another from now on."""

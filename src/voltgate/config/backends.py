@@ -161,7 +161,8 @@ class Backend(Section):
     permit: Text | None = Field(
         default=None,
         description='What it may ask of stations: `"full"`, `"charge"`, `"observe"`, or a name of `[permits.NAME]`. '
-        "Without: `full` where it is the only one that answers, else `charge`.",
+        "Without: everything for the only one that a station has and is let in by, `full` for another that answers "
+        "alone, else `charge`.",
     )
     stand_in: StandIn = Field(default=StandIn(), description='How Voltgate answers under `when_down = "answer"`.')
     copy_waiting: int = Field(

@@ -48,6 +48,6 @@ class Permit(Section):
     )
     credentials: bool | None = Field(
         default=None,
-        description="Whether it may change what the station proves itself by: passwords, certificates, security and "
-        "network profile. They concern the gateway's own link.",
+        description="Whether it may change what the station proves itself by, and whom it calls: passwords, the "
+        "certificates of its link, security and network profile. They concern the gateway's own link.",
     )

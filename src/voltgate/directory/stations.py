@@ -102,6 +102,16 @@ class Station:
         """Its credentials; None: nothing is checked here."""
         return self.entry.credentials
 
+    @property
+    def traits(self) -> tuple[str, frozenset[str], str]:
+        """What rules can ask of it: its key, its tags, and who holds it by a claim."""
+        return self.key, self.tags, self.claimant
+
+    @property
+    def checked(self) -> bool:
+        """Whether it proves itself here, and not to its backend alone."""
+        return self.credentials is not None
+
 
 class Directory:
     """The known stations. An entry for one identity precedes patterns; of patterns the first that matches counts."""

@@ -6,7 +6,7 @@ Source of what concerns the gateway's own leg: OCPP 2.1 Part 4 section 6; 1.6 se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from voltgate.ocpp.actions import plain_action
@@ -66,8 +66,12 @@ CREDENTIAL_KEYS = (
 """The keys by which a station proves itself, or finds the gateway."""
 
 _CREDENTIAL_ACTIONS = frozenset({"CertificateSigned", "InstallCertificate", "DeleteCertificate", "SetNetworkProfile"})
-_OF_THE_CAR = frozenset({"V2GRootCertificate", "MORootCertificate", "OEMRootCertificate", "V2GCertificate"})
-"""Certificates of Plug & Charge: they are between car and backend, and not the gateway's."""
+_OF_OTHERS = frozenset(
+    """
+    ManufacturerRootCertificate MORootCertificate OEMRootCertificate V2G20Certificate V2GCertificate V2GRootCertificate
+    """.split()
+)
+"""Certificates by which a station knows firmware, cars and contracts, or is known to cars: not the gateway's."""
 _SIGNING = ("SignChargePointCertificate", "SignChargingStationCertificate", "SignCombinedCertificate")
 
 
@@ -97,7 +101,7 @@ class Permit:
         action = plain_action(call.action)
         if _listed(self.not_supported, action):
             return Refuse(refusal(version, call, "not supported"), f"permit {self.name}: {action} is not supported")
-        if _concerns_settings(action) and is_ambiguous(call):
+        if self._reads_settings and _concerns_settings(action) and is_ambiguous(call):
             return Refuse(refusal(version, call), f"a name stands twice in this {action}")
         if action in ("ChangeConfiguration", "SetVariables") and (self.keys_pass or self.keys_absorb):
             return self._judge_keys(version, call, _listed(self.allow, action) and not _listed(self.refuse, action))
@@ -108,6 +112,11 @@ class Permit:
         if not self.credentials and _concerns_credentials(call):
             return Refuse(refusal(version, call), f"permit {self.name}: {action} concerns the gateway's own link")
         return self._judge_keys(version, call, allowed=True)
+
+    @property
+    def _reads_settings(self) -> bool:
+        """Whether it depends on what a change of settings says whether it passes."""
+        return not self.credentials or bool(self.keys_pass or self.keys_refuse or self.keys_absorb)
 
     # Configuration keys.
 
@@ -243,7 +252,7 @@ def _concerns_credentials(call: Call) -> bool:
     action, fields = plain_action(call.action), plain_fields(call)
     if action in ("TriggerMessage", "ExtendedTriggerMessage"):
         return _word(fields.get("requestedMessage")) in _SIGNING
-    return action in _CREDENTIAL_ACTIONS and _word(fields.get("certificateType")) not in _OF_THE_CAR
+    return action in _CREDENTIAL_ACTIONS and _word(fields.get("certificateType")) not in _OF_OTHERS
 
 
 # The presets.
@@ -269,6 +278,8 @@ CHARGE = Permit("charge", (*_READING, *_CHARGING))
 """Reading, and starting and stopping its own sessions."""
 FULL = Permit("full", ("*",), stop="any", limit=True)
 """Everything but what concerns the gateway's own link."""
+EVERYTHING = replace(FULL, credentials=True)
+"""That as well: for a backend that a station has to itself, and proves itself to alone."""
 PRESETS = {permit.name: permit for permit in (OBSERVE, CHARGE, FULL)}
 
 

@@ -28,10 +28,14 @@ def _needed(plan: Plan) -> tuple[str, ...]:
 class Plans:
     """The plans of one station on one route: what is left of the rules when the station is known."""
 
-    __slots__ = ("_by_action", "_rules", "answering", "answers", "backends", "depends", "eager", "failovers")
+    __slots__ = (
+        "_by_action", "_rules", "answering", "answers", "backends", "depends", "eager", "failovers", "transparent"
+    )  # fmt: skip
 
-    def __init__(self, rules: Iterable[tuple[Rule, Plan]]) -> None:
+    def __init__(self, rules: Iterable[tuple[Rule, Plan]], *, transparent: bool = False) -> None:
         self._rules = tuple(rules)
+        self.transparent = transparent
+        """Whether the station proves itself to its backend alone, and stays there whatever others claim."""
         self._by_action: dict[str, Plan] = {}
         plans = [plan for _, plan in self._rules]
         self.backends = tuple(dict.fromkeys(name for plan in plans for name in _named(plan)))
@@ -80,16 +84,18 @@ class Route:
     name: str
     admit: Literal["backend", "gateway"]
     rules: tuple[Rule, ...]
-    _shared: dict[tuple[tuple[int, Plan], ...], Plans] = field(default_factory=dict, compare=False, repr=False)
+    _shared: dict[tuple[object, ...], Plans] = field(default_factory=dict, compare=False, repr=False)
 
-    def plans(self, key: str, tags: frozenset[str], claimant: str = "") -> Plans:
-        """Return the plans for a station; stations with the same plans share them."""
+    def plans(self, key: str, tags: frozenset[str], claimant: str = "", *, checked: bool = False) -> Plans:
+        """Return the plans for a station (`checked`: it proves itself here); stations with the same share them."""
         chosen = tuple(
             (n, rule.plan(key, claimant)) for n, rule in enumerate(self.rules) if rule.concerns(key, tags, claimant)
         )
-        plans = self._shared.get(chosen)
+        transparent = self.admit == "backend" and not checked and not any(self.rules[n].by_claim for n, _ in chosen)
+        plans = self._shared.get((chosen, transparent))
         if plans is None:
-            plans = self._shared[chosen] = Plans((self.rules[n], plan) for n, plan in chosen)
+            rules = ((self.rules[n], plan) for n, plan in chosen)
+            plans = self._shared[chosen, transparent] = Plans(rules, transparent=transparent)
         return plans
 
     def first(

@@ -49,6 +49,11 @@ class Rule:
     chain: Chain | None = None
     claimed_by: frozenset[str] = frozenset()
 
+    @property
+    def by_claim(self) -> bool:
+        """Whether claims decide for whom it is, or who answers."""
+        return bool(self.claimed_by) or CLAIMANT in self.answer
+
     def concerns(self, key: str, tags: frozenset[str], claimant: str) -> bool:
         """Return whether the rule is for this station at all."""
         if self.answer == (CLAIMANT,) and not claimant:

@@ -15,12 +15,12 @@ from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire
+from voltgate.relay.default_permit import default_permit
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import BOOT, Leg
-from voltgate.relay.permit import CHARGE, FULL, Permit
 from voltgate.relay.policies.table import policies_for
 from voltgate.relay.policy import wrapped
 from voltgate.relay.ports import Ports, SessionSettings
@@ -143,8 +143,9 @@ class Session:
     def permitted(self, leg: Leg) -> Handler:
         """Return what hands a backend's calls on to the station, as far as its permit goes."""
         context, policies = self.dispatcher, self.dispatcher.policies
-        permit = policies.permits(self._permit(leg), leg.backend.refuse)
-        return wrapped(context, (permit,), partial(policies.command, context))
+        permit = leg.backend.settings.permit or default_permit(self.plans, leg.name)
+        wrap = policies.permits(permit, leg.backend.refuse)
+        return wrapped(context, (wrap,), partial(policies.command, context))
 
     def to_backend(self, leg: Leg) -> Handler | None:
         """Return what stands before the calls to a backend; None if nothing does."""
@@ -162,14 +163,6 @@ class Session:
     def command(self, call: Call, respond: Respond) -> None:
         """Ask the station on behalf of somebody who is no backend; what becomes of it is in the station's numbers."""
         self.dispatcher.policies.command(self.dispatcher, call, respond)
-
-    def _permit(self, leg: Leg) -> Permit:
-        """Return what a backend may ask: as configured, else everything for the only one that answers."""
-        written = leg.backend.settings.permit
-        if written is not None:
-            return written
-        answers = set(self.plans.answers)
-        return FULL if len(answers) == 1 and leg.name in next(iter(answers)) else CHARGE
 
     @staticmethod
     def observe(call: Call, reply: Reply, now: float) -> None:

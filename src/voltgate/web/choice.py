@@ -90,7 +90,7 @@ class Choice:
         if session is not None:
             return backend in session.legs
         route = self._routes.get(station.route)
-        return route is not None and backend in route.plans(station.key, station.tags, station.claimant).backends
+        return route is not None and backend in route.plans(*station.traits).backends
 
     def _find(self, identity: str) -> Station | None:
         return self._directory.find(identity) or self._directory.unplaced(identity)

@@ -132,7 +132,7 @@ class Backend(BaseModel):
     legs_up: int
     claims: int = Field(description="Stations that it claims.")
     claimed_url: str | None = Field(description="The address that it has given itself.")
-    permit: str | None = Field(description="What it may ask of stations; null: everything where it answers alone.")
+    permit: str | None = Field(description="What it may ask of stations; null: as docs/ledger.md has it for none.")
     deliver: Literal["once", "always"]
     calls: Calls = Field(description="Calls of stations to it.")
     commands: Calls = Field(description="Calls of its own to stations.")

@@ -13,9 +13,8 @@ from tests.relay.policies.test_transactions_16 import ACCEPTED, OTHER, START, sp
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.events import CommandRefused
-from voltgate.relay.permit import CHARGE, FULL, OBSERVE, Permit
+from voltgate.relay.permit import CHARGE, OBSERVE, Permit
 from voltgate.relay.records import AuditRecord, FactRecord, NumberRecord
-from voltgate.relay.rule import Rule
 
 BOTH = {"a": {"permit": CHARGE}, "b": {"permit": CHARGE}}
 PROFILE = {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "TxProfile"}
@@ -33,21 +32,6 @@ def asks(stage: Stage, name: str, action: str, fields: dict[str, Any] | None = N
     stage.station.sends(3, sent[0][1], ACCEPTED)
     stage[name].line.take()
     return sent[0][2:]
-
-
-def test_the_default_permits() -> None:
-    """The only backend that answers may ask everything, the others start and stop their own; a failover is one."""
-    stage = Stage(one("a", copy=("b",)), backends={"a": {"permit": None}, "b": {"permit": None}})
-    stage.up("a", "b")
-    assert asks(stage, "a", "Reset", {"type": "Soft"}) == ["Reset", {"type": "Soft"}]
-    assert asks(stage, "b", "Reset", {"type": "Soft"}) == {"status": "Rejected"}
-    assert asks(stage, "b", "GetConfiguration") == ["GetConfiguration", {}]
-    stage = Stage(one("a", "b"), backends={"a": {"permit": None}, "b": {"permit": None}})
-    assert stage.session._permit(stage.session.legs["b"]) is FULL
-    stage = Stage(
-        Rule(actions=("X",), answer=("b",)), one("a"), backends={"a": {"permit": None}, "b": {"permit": None}}
-    )
-    assert stage.session._permit(stage.session.legs["a"]) is CHARGE
 
 
 def test_the_audit_trail() -> None:
