@@ -10,7 +10,7 @@ import pytest
 
 from tests.relay.policies.test_transactions_2x import event, happens
 from tests.relay.policies.test_transactions_16 import ACCEPTED, OTHER, START, split, starts, told
-from tests.relay.stage import Stage, one
+from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.events import CommandRefused
 from voltgate.relay.permit import CHARGE, OBSERVE, Permit
@@ -140,6 +140,37 @@ def test_limits_belong_to_the_owner() -> None:
         heard = asks(stage, name, "SetChargingProfile", {"connectorId": connector, "csChargingProfiles": default})
         assert (heard != {"status": "Rejected"}) is passes, (name, connector)
     assert asks(stage, "a", "ClearChargingProfile", {"connectorId": 1}) == {"status": "Unknown"}
+
+
+def test_who_may_stop_any_session_may_not_limit_any() -> None:
+    """`stop` and `limit` are two rights: who has the former only sets limits where its own session runs."""
+    stopper = Permit("stopper", ("*",), stop="any")
+    stage = split(backends={"a": {"permit": stopper}, "b": {"permit": stopper}})
+    starts(stage, "b", 5)
+    told(stage, "a", 40)
+    default = PROFILE | {"chargingProfilePurpose": "TxDefaultProfile"}
+    of_station = PROFILE | {"chargingProfilePurpose": "ChargePointMaxProfile"}
+    for name, connector, profile, passes in (
+        ("b", 1, default, True),
+        ("b", 1, PROFILE | {"transactionId": 5}, True),
+        ("a", 1, default, False),
+        ("a", 1, PROFILE | {"transactionId": 40}, False),
+        ("b", 2, default, False),
+        ("b", 0, of_station, False),
+    ):
+        heard = asks(stage, name, "SetChargingProfile", {"connectorId": connector, "csChargingProfiles": profile})
+        assert (heard != {"status": "Rejected"}) is passes, (name, connector)
+    assert asks(stage, "a", "ClearChargingProfile", {"connectorId": 1}) == {"status": "Unknown"}
+    assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": 40})[0] == "RemoteStopTransaction"
+
+
+def test_alone_a_permit_without_limits_sets_none() -> None:
+    """What a permit says of limits holds for the only backend of a station as well."""
+    stage = playing("a", backends={"a": {"permit": CHARGE}})
+    of_station = PROFILE | {"chargingProfilePurpose": "ChargePointMaxProfile"}
+    assert asks(stage, "a", "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": of_station}) == {
+        "status": "Rejected"
+    }
 
 
 def test_profiles_with_equal_numbers() -> None:

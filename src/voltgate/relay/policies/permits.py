@@ -18,7 +18,7 @@ from voltgate.relay.events import CommandRefused
 from voltgate.relay.ledger import Transaction
 from voltgate.relay.numbering import named_transaction, objection, transaction_of
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.permit import Absorb, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
+from voltgate.relay.permit import Absorb, Limit, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
 from voltgate.relay.policy import Wrap
 
 _MOST_PRIVATE, _LONGEST = 100, 1000
@@ -129,21 +129,24 @@ def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) 
 def _objection(context: Context, permit: Permit, asking: _Asking) -> str | None:
     """Return why a command must not pass although the backend may ask such things; None if it may."""
     call, name = asking.call, asking.backend
+    limit = None if permit.limit else concerns_limit(context.version, call)
     fault = profile_fault(call)
     if fault is None and not context.single:
-        fault = _touches_another(context, permit, name, call)
+        fault = _touches_another(context, permit, name, call, limit)
+    if fault is None and limit is not None:
+        fault = _limits(context, name, limit)
     return fault or objection(context.ledger, name, call, single=context.single)
 
 
-def _touches_another(context: Context, permit: Permit, name: str, call: Call) -> str | None:
+def _touches_another(context: Context, permit: Permit, name: str, call: Call, limit: Limit | None) -> str | None:
     if is_ambiguous(call):
         return "a name stands twice in it"
-    if permit.stop == "any":
+    if permit.stop == "any" and limit is None:
         return None
     others = [tx for tx in context.ledger.counting() if tx.owner != name]
     if any(_would_end(context, call, tx) for tx in others):
         return "a transaction of another backend would end"
-    return _of_another(context, name, call) or _limits(context, name, permit, call)
+    return _of_another(context, name, call)
 
 
 def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
@@ -173,11 +176,10 @@ def _of_another(context: Context, name: str, call: Call) -> str | None:
     return None if tx.owner == name else "the transaction belongs to another backend"
 
 
-def _limits(context: Context, name: str, permit: Permit, call: Call) -> str | None:
+def _limits(context: Context, name: str, limit: Limit) -> str | None:
     """Leave the limits at a connector to the owner of its transaction, else to those who may set limits."""
-    limit = concerns_limit(context.version, call)
-    if limit is None or permit.limit or limit.transaction is not None:
-        return None
+    if limit.transaction is not None:
+        return None  # whose it is was looked at
     tx = context.ledger.on(limit.connector) if limit.connector else None
     if tx is not None and tx.owner == name:
         return None
