@@ -150,7 +150,7 @@ class Gateway:
         if station is not None and station.route in self.snapshot.routes:
             return station
         if not handshake.identity:
-            return Refused(404, "The path names no station")
+            return Refused(400, handshake.fault) if handshake.fault else Refused(404, "The path names no station")
         reason = directory.objection(handshake.identity)
         if reason is not None:
             return Refused(400, reason)

@@ -163,6 +163,9 @@ def test_an_endpoint() -> None:
     endpoint = Endpoint("WSS://csms.example/ocpp/{station}")
     assert endpoint.scheme == "wss"
     assert endpoint.address("a/b c") == "WSS://csms.example/ocpp/a%2Fb%20c"
+    assert endpoint.address("a+b|c", "/x/a+b|c/?y") == "WSS://csms.example/ocpp/a+b|c"
+    assert endpoint.address("CP1", "/ws://host/CP_1/S1") == "WSS://csms.example/ocpp/CP1"
+    assert Endpoint("wss://x/y?id={station}").address("a&b", "/a&b") == "wss://x/y?id=a%26b"
     assert Endpoint("local:").scheme == "local"
 
 

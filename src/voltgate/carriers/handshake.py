@@ -14,9 +14,9 @@ from voltgate.relay.wire import Receiver, Wire
 class Handshake:
     """A station that asks to come in.
 
-    `identity` is read from the path (None: there is no valid one), `offered` are the sub-protocols in the station's
-    order. `address` is the station's IP after trusted proxies, `peer` the IP that connected, `forwarded_for` what the
-    next hop may be told in X-Forwarded-For.
+    `identity` is read from the path (None: there is none, or none that can be read, as `fault` then says), `offered`
+    are the sub-protocols in the station's order. `address` is the station's IP after trusted proxies, `peer` the IP
+    that connected, `forwarded_for` what the next hop may be told in X-Forwarded-For.
     """
 
     target: str
@@ -31,6 +31,7 @@ class Handshake:
     secure: bool
     listener: str
     carrier: str = "websocket"
+    fault: str = ""
     native: Native | None = field(default=None, compare=False, repr=False)
     """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
 

@@ -237,7 +237,7 @@ def unlawful(identity: str, longest: int) -> str | None:
     if len(identity) > longest:
         return f"The identity is longer than {longest} characters"
     if not identity.isprintable():
-        return "The identity contains control characters"
+        return "The identity contains control characters, or others that cannot be printed"
     if identity != identity.strip():
         return "The identity begins or ends with a space"
     if "/" in identity or "\\" in identity:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from voltgate.ocpp.actions import ACTIONS, TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.counts import Counts
@@ -47,6 +48,10 @@ class Retry:
             return self.longest
 
 
+_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@|%-]+")
+"""A segment of a path (RFC 3986 section 3.3), and "|", which identities of 2.x may hold (2.1 Part 4 section 3.1.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address of a backend. The scheme of its URL picks the carrier; `how` is what only that carrier looks into.
@@ -62,9 +67,17 @@ class Endpoint:
         """What picks the carrier: "wss", "http", "local" …."""
         return self.url.partition(":")[0].lower()
 
-    def address(self, identity: str) -> str:
-        """Return the URL for one station: its identity is one percent-encoded segment of the path."""
-        return self.url.replace("{station}", quote(identity, safe=""))
+    def address(self, identity: str, target: str = "") -> str:
+        """Return the URL for one station: its identity is one percent-encoded segment of the path.
+
+        The segment is the station's own, byte for byte, where `target`, the path that it came by, ends with it: not
+        every backend decodes it.
+        """
+        path, mark, query = self.url.partition("?")
+        encoded = quote(identity, safe="")
+        own = target.partition("?")[0].rstrip("/").rpartition("/")[2]
+        segment = own if _SEGMENT.fullmatch(own) and unquote(own) == identity else encoded
+        return path.replace("{station}", segment) + mark + query.replace("{station}", encoded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class WebsocketCarrier:
         how = endpoint.how
         assert isinstance(how, WebsocketDialling)  # noqa: S101 - the composition root hands in nothing else
         return await dial(
-            endpoint.address(dial_context.identity),
+            endpoint.address(dial_context.identity, dial_context.target),
             offer=offer,
             headers=how.introduction.of(dial_context, answering=answering),
             ssl=how.ssl,

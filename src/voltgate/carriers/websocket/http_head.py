@@ -159,21 +159,24 @@ def accept_key(key: str) -> str:
     return base64.b64encode(hashlib.sha1(key.encode("latin-1") + _GUID, usedforsecurity=False).digest()).decode()
 
 
-def identity_of(target: str, prefix: str = "", lenient: bool = True) -> str | None:
+def identity_of(target: str, prefix: str = "", lenient: bool = True) -> tuple[str | None, str]:
     """Read the station's identity: the last segment of the path below the prefix, percent-decoded once.
 
-    None if there is none, when its escapes or its UTF-8 are invalid, when it holds control characters, and for "."
-    and "..". The query never matters. `lenient` forgives doubled slashes and slashes at the end. OCPP-J 1.6 section
-    3.1.1; OCPP 2.1 Part 4 section 3.1.1.
+    (None, "") if there is none, (None, what is wrong) if it cannot be decoded or shown. The query never matters.
+    `lenient` forgives doubled slashes and slashes at the end. OCPP-J 1.6 section 3.1.1; OCPP 2.1 Part 4 section 3.1.1.
     """
     below = _below(_path(target), prefix, lenient)
-    if not below or _PERCENT.search(below[-1]):
-        return None
+    if not below or not below[-1]:
+        return None, ""
+    if _PERCENT.search(below[-1]):
+        return None, "The identity holds a % without two hexadecimal digits after it: a % itself is written %25"
     try:
         identity = unquote_to_bytes(below[-1].encode("latin-1")).decode()
     except UnicodeError:
-        return None
-    return None if identity in ("", ".", "..") or _CONTROL.search(identity) else identity
+        return None, "The identity is not UTF-8: it is written in UTF-8 and then percent-encoded, %C3%BC for a u umlaut"
+    if not identity.isprintable():  # nor may a log show it
+        return None, "The identity contains control characters, or others that cannot be printed"
+    return identity, ""
 
 
 def _path(target: str) -> str:

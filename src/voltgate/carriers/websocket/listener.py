@@ -273,9 +273,11 @@ class Listener:
 
     def _handshake(self, pending: Pending, request: Request) -> Handshake:
         settings, authorization = self.settings, request.one("authorization")
+        identity, fault = http_head.identity_of(request.target, settings.prefix, settings.lenient_path)
         return Handshake(
             target=request.target,
-            identity=http_head.identity_of(request.target, settings.prefix, settings.lenient_path),
+            identity=identity,
+            fault=fault,
             offered=tuple(http_head.tokens(request.all("sec-websocket-protocol"))),
             authorization=authorization.encode("latin-1") if authorization is not None else None,
             user_agent=request.one("user-agent"),
