@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -99,3 +100,15 @@ def test_only_configuration_can_be_accepted_for_a_station() -> None:
     for version in ("ocpp1.6", "ocpp2.1"):
         for action in from_backends(version) - {"ChangeConfiguration", "SetVariables"}:
             assert acceptance(call(action)) is None
+
+
+def test_long_names_of_actions_are_not_remembered() -> None:
+    """A backend that makes up actions of 100 kB costs no memory beyond the call."""
+    tracemalloc.start()
+    try:
+        for n in range(50):
+            refusal("ocpp1.6", Call("1", f"{n}{'x' * 100_000}", b"{}"))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

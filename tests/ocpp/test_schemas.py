@@ -134,3 +134,14 @@ def test_only_the_data_of_the_ocpp_package_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_payload_that_is_nested_too_deeply() -> None:
+    """What the validator itself gives up is a violation like any other, and no exception."""
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    for version, code in (("ocpp1.6", "FormationViolation"), ("ocpp2.0.1", "FormatViolation")):
+        violation = check(version, "GetLog", "request", {"log": deep})
+        assert violation is not None
+        assert (violation.code, violation.description) == (code, "The payload is nested too deeply")

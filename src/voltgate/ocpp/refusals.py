@@ -15,13 +15,16 @@ from voltgate.ocpp.schemas import check
 
 Manner: TypeAlias = Literal["refused", "not supported"]
 
+_LONGEST_ACTION = 100
+"""Characters of an action that are looked up, and said again: none has so many."""
+
 _NO = ("Rejected", "Failed", "UnlockFailed", "Unknown", "NotFound", "NoProfiles", "NoFirmware", "NotSupported")
 """The statuses that refuse, the most general first. The schema of the response decides which of them an action has."""
 
 
 def refusal(version: str, call: Call, manner: Manner = "refused") -> Result | Error:
     """Return the refusal of a backend's call: item by item, by a status, or a CALLERROR if the response has neither."""
-    action = plain_action(call.action)
+    action = plain_action(call.action)[:_LONGEST_ACTION]
     item_by_item = _ITEMS.get(action)
     if item_by_item is not None:
         fields = item_by_item(plain_fields(call), "Rejected")
@@ -31,8 +34,8 @@ def refusal(version: str, call: Call, manner: Manner = "refused") -> Result | Er
     if status is not None:
         return Result(call.id, msgspec.json.encode({"status": status}))
     if manner == "not supported":
-        return Error(call.id, "NotSupported", f"{action[:100]} is not supported for this backend")
-    return Error(call.id, "SecurityError", f"This backend may not ask for {action[:100]}")
+        return Error(call.id, "NotSupported", f"{action} is not supported for this backend")
+    return Error(call.id, "SecurityError", f"This backend may not ask for {action}")
 
 
 @lru_cache(maxsize=1024)

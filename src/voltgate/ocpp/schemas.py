@@ -24,6 +24,9 @@ _FOLDERS = {"1.2": "v16", "1.5": "v16", "1.6": "v16", "2.0": "v201", "2.0.1": "v
 
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?([Zz]|[+-]\d{2}(:?\d{2})?)?$"
 
+_LONGEST_ACTION = 100
+"""Characters of an action that are looked up: none has so many, and what is looked up is remembered."""
+
 _CODES = {
     "required": "OccurrenceConstraintViolation",
     "minItems": "OccurrenceConstraintViolation",
@@ -58,7 +61,7 @@ def check(version: str, action: str, kind: Kind, payload: dict[str, Any] | None)
 
     `version` is "ocpp1.6" or "1.6", and so on. For an action that the version does not have the code is NotImplemented.
     """
-    validator = _validator(version, action, kind)
+    validator = _validator(version, action[:_LONGEST_ACTION], kind)
     if validator is None:
         return Violation("NotImplemented", f"There is no {action[:100]} in OCPP {version.removeprefix('ocpp')}")
     value = {} if payload is None else payload
@@ -71,13 +74,16 @@ def knows(version: str, action: str) -> bool:
 
 
 def _violation(validator: jsonschema_rs.Validator, payload: dict[str, Any], version: str) -> Violation:
-    error = next(iter(validator.iter_errors(payload)))
+    modern = version.removeprefix("ocpp").startswith("2")
+    try:
+        error = next(iter(validator.iter_errors(payload)))
+    except ValueError:  # its own limit, which is lower than that of the decoder
+        return Violation(spell("FormatViolation", modern=modern), "The payload is nested too deeply")
     path = "".join(f"/{part}" for part in error.instance_path)
     keyword = error.kind.name
     code = _CODES.get(keyword, "FormatViolation") if path or keyword != "type" else "FormatViolation"
     message = "the value is not a timestamp" if keyword == "pattern" else error.message
     sentence = f"{path}: {message}" if path else message
-    modern = version.removeprefix("ocpp").startswith("2")
     return Violation(spell(code, modern=modern), sentence[:LONGEST_DESCRIPTION], path)
 
 
