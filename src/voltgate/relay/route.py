@@ -10,7 +10,7 @@ from voltgate.ocpp.actions import ACTIONS, plain_action
 from voltgate.ocpp.ids import Token, connector_of, token_of
 from voltgate.ocpp.messages import Call
 from voltgate.relay.plan import NOBODY, Plan
-from voltgate.relay.rule import WITH_CONNECTOR, WITH_TOKEN, Rule
+from voltgate.relay.rule import WITH_CONNECTOR, WITH_TOKEN, Rule, reached
 
 
 def _chained(plan: Plan) -> tuple[str, ...]:
@@ -88,9 +88,7 @@ class Route:
 
     def plans(self, key: str, tags: frozenset[str], claimant: str = "", *, checked: bool = False) -> Plans:
         """Return the plans for a station (`checked`: it proves itself here); stations with the same share them."""
-        chosen = tuple(
-            (n, rule.plan(key, claimant)) for n, rule in enumerate(self.rules) if rule.concerns(key, tags, claimant)
-        )
+        chosen = tuple((n, rule.plan(key, claimant)) for n, rule in reached(self.rules, key, tags, claimant))
         transparent = self.admit == "backend" and not checked and not any(self.rules[n].by_claim for n, _ in chosen)
         plans = self._shared.get((chosen, transparent))
         if plans is None:

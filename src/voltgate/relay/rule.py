@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import log
@@ -50,6 +51,11 @@ class Rule:
     claimed_by: frozenset[str] = frozenset()
 
     @property
+    def takes_all(self) -> bool:
+        """Whether it is for every call of the stations that it concerns."""
+        return (not self.actions or "*" in self.actions) and self.tokens is None and not self.connectors
+
+    @property
     def by_claim(self) -> bool:
         """Whether claims decide for whom it is, or who answers."""
         return bool(self.claimed_by) or CLAIMANT in self.answer
@@ -85,6 +91,15 @@ class Rule:
         answer = (_weighted(key, self.weights),) if self.weights else _filled_in(self.answer, claimant)
         copy = _filled_in(self.copy, claimant)
         return Plan(answer, tuple(name for name in copy if name not in answer[:1]), self.chain)
+
+
+def reached(rules: Iterable[Rule], key: str, tags: frozenset[str], claimant: str) -> Iterator[tuple[int, Rule]]:
+    """Yield the rules that calls of a station can reach, with their places: none behind one that takes every call."""
+    for place, rule in enumerate(rules):
+        if rule.concerns(key, tags, claimant):
+            yield place, rule
+            if rule.takes_all:
+                return
 
 
 def _filled_in(names: tuple[str, ...], claimant: str) -> tuple[str, ...]:

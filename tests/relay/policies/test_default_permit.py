@@ -77,6 +77,13 @@ def test_the_others_start_and_stop_their_own() -> None:
     assert asks(stage, "a", "Reset", RESET) == REJECTED
 
 
+def test_a_station_with_a_rule_of_its_own() -> None:
+    """What other stations of the route have is not shared with this one."""
+    stage = Stage(Rule(stations="cp-1", answer=("a",)), one("b"), backends=UNSET, admit="backend")
+    stage.up("a")
+    assert asks(stage, "a", "ChangeConfiguration", PASSWORD) == ["ChangeConfiguration", PASSWORD]
+
+
 def test_a_spare_may_do_what_the_first_may() -> None:
     """The backends of one failover count as one."""
     stage = Stage(one("a", "b"), backends=UNSET, admit="backend")
