@@ -83,7 +83,7 @@ class Line:
         self.turns.connect(self.wire)
         if first is not None:
             self.turns.ask(first, lambda reply: self.turns.go_on(self.now))
-            self.turns.first_alone()
+            self.turns.hold()
         return self.wire
 
     def call(self, message_id: str = "1", asker: object = "a", patience: float = 30.0, **more: Any) -> Call:

@@ -216,14 +216,36 @@ def test_the_loss_of_a_connection_whose_first_call_was_answered() -> None:
     assert [left.id for left in line.disconnect()] == ["1"]
 
 
-def test_without_a_first_call_nothing_waits_for_it() -> None:
-    """A first call that was answered before it could be waited for holds nothing back."""
+def test_calls_are_held() -> None:
+    """Calls that are held go out in order when they are let go, or end at their deadline, whatever the buffer does."""
     line = Line()
     wire = line.connect()
-    line.turns.first_alone()
-    assert line.turns.free
+    line.turns.hold()
+    late = line.ask("late", patience=5)
     line.ask("1")
+    line.ask("2")
+    line.choke(choked=True)
+    line.choke(choked=False)
+    line.wait(6)
+    assert wire.take() == []
+    assert late.short == "timed out"
+    line.turns.go_on(line.now)
     assert [sent[1] for sent in wire.take()] == ["1"]
+    line.result("1")
+    assert [sent[1] for sent in wire.take()] == ["2"]
+
+
+def test_what_is_held_when_the_connection_is_lost() -> None:
+    """What was held and never sent ends with the connection, and the next one holds nothing."""
+    line = Line()
+    line.connect()
+    line.turns.hold()
+    heard = line.ask("1")
+    line.disconnect()
+    assert heard.short == "gone"
+    wire = line.connect()
+    line.ask("2")
+    assert [sent[1] for sent in wire.take()] == ["2"]
 
 
 def test_the_end_before_the_first_answer() -> None:

@@ -64,7 +64,7 @@ class Turns:
         self._wire: Send | None = None
         self._full = False
         self._first: str | None = None
-        self._choked = False  # by a full buffer, or until the first call was answered
+        self._choked = False  # by a full buffer, or held
         self._open: dict[str, tuple[Call, Respond]] = {}
         self._waiting: FairQueue[_Waiting] | None = None
         self._unanswered: dict[str, object] | None = None
@@ -93,13 +93,13 @@ class Turns:
         self._unanswered = self._given = self._first = None
         self._full = self._choked = False
 
-    def first_alone(self) -> None:
-        """Send nothing more before the one call that is open has ended: its asker then calls `go_on`."""
-        self._first = next(iter(self._open), None)
-        self._choked = self._full or self._first is not None
+    def hold(self) -> None:
+        """Send nothing more before `go_on`; the one call that is open, if any, is the first on this connection."""
+        self._first = next(iter(self._open), "")
+        self._choked = True
 
     def go_on(self, now: float) -> None:
-        """Send the rest: the first call has ended."""
+        """Send the rest."""
         self._first = None
         self._choked = self._full
         self._pump(now)

@@ -29,7 +29,7 @@ def replay(leg: Hearer, boot: bytes, deadline: float) -> None:
     answered: list[Reply] = []
     leg.forward(call, partial(_replayed, leg, answered))
     if not answered:
-        leg.turns.first_alone()
+        leg.turns.hold()
 
 
 def _replayed(leg: Hearer, answered: list[Reply], reply: Reply) -> None:
