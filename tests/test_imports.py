@@ -47,7 +47,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("events", "records", "tokens", "wire"),
+    ("events", "records", "registration", "tokens", "wire"),
     ("invitation", "journal", "numbers", "permit", "plan", "stand_in"),
     ("ledger", "rule"),
     ("context", "route"),
@@ -61,6 +61,7 @@ INSIDE = (
     ("failover",),
     ("choosing",),
     ("dispatcher",),
+    ("moving",),
     ("roster",),
     ("session",),
 )
@@ -79,6 +80,7 @@ POLICIES = frozenset(
         "context",
         "numbering",
         "policy",
+        "registration",
         "written",
     }
 )

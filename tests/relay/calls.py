@@ -15,5 +15,6 @@ def boots(stage: Stage, status: str = "Accepted", by: str = "a") -> None:
     """Play a BootNotification that is answered."""
     stage.station.sends(*BOOT)
     stage[by].gets([*BOOT])
-    stage[by].sends(3, "b", {"status": status})
-    stage.station.gets([3, "b", {"status": status}])
+    answer = {"currentTime": "2027-01-15T08:00:00Z", "interval": 300, "status": status}
+    stage[by].sends(3, "b", answer)
+    stage.station.gets([3, "b", answer])

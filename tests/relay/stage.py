@@ -274,6 +274,7 @@ class Stage:
 
     `backends` are settings by name; a backend that only the rules name has the default ones. With `opened=False` the
     station has not come in yet. `admit` says who lets it in, `checked` whether its password is checked here.
+    `registered` is what the station was last told of its registration, on an earlier connection.
     """
 
     def __init__(
@@ -284,6 +285,7 @@ class Stage:
         opened: bool = True,
         admit: Literal["backend", "gateway"] = "gateway",
         checked: bool = False,
+        registered: str | None = "Accepted",
         **settings: Any,
     ) -> None:
         self.now = START
@@ -297,6 +299,8 @@ class Stage:
         self._settings = backends or {}
         self.far: dict[str, FarBackend] = {}
         self.store = Shelf()
+        if registered is not None:
+            self.store.put(FactRecord("cp-1", "registration", CALENDAR, json.dumps(registered).encode()))
         self.ports = Ports(
             self.wheel,
             lambda: self.now,

@@ -23,8 +23,8 @@ def test_what_comes_before_the_backend_is_kept() -> None:
     stage.wait(5)
     stage.up("a")
     stage["a"].gets([*BOOT], [*BEAT])
-    stage["a"].sends(3, "b", {"status": "Accepted"})
-    stage.station.gets([3, "b", {"status": "Accepted"}])
+    stage["a"].sends(3, "b", {"status": "Accepted", "interval": 60})
+    stage.station.gets([3, "b", {"status": "Accepted", "interval": 60}])
 
 
 @pytest.mark.parametrize("when_down", ["refuse", "close"])

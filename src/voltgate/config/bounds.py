@@ -137,8 +137,9 @@ class Protocol(Section):
     )
     registration: Literal["backend", "gateway"] = Field(
         default="backend",
-        description="Who holds back calls of a 2.x station whose BootNotification was not accepted yet: the backend "
-        '(everything passes), or the gateway (`"gateway"`: CALLERROR SecurityError).',
+        description="Who enforces what may pass before a station's BootNotification is accepted, where one backend "
+        'answers it: that backend (everything passes), or the gateway (`"gateway"`). Where several backends share a '
+        "station it is always the gateway.",
     )
     validation: Literal["lenient", "strict"] = Field(
         default="lenient",

@@ -11,6 +11,7 @@ from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger, Transaction
 from voltgate.relay.plan import Plan
+from voltgate.relay.registration import Registration
 
 
 class Context(Protocol):
@@ -31,6 +32,10 @@ class Context(Protocol):
     @property
     def single(self) -> bool:
         """Whether there is one backend only: then the bytes are left alone."""
+
+    @property
+    def registration(self) -> Registration:
+        """Whether the station is accepted."""
 
     def plan(self, call: Call, owner: str | None = None) -> Plan:
         """Return the plan that the rules have for a call; with `owner`, if that backend is here, the plan it owns."""

@@ -22,10 +22,11 @@ from voltgate.relay.delivery import Item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger, Transaction, digest, said
-from voltgate.relay.leg import AUTHORIZE, BOOT, Leg
+from voltgate.relay.leg import AUTHORIZE, Leg
 from voltgate.relay.numbers import asker_of
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
+from voltgate.relay.registration import Registration
 from voltgate.relay.route import Plans
 from voltgate.relay.seams import DispatcherHost
 from voltgate.relay.written import answer_when_written
@@ -34,7 +35,9 @@ from voltgate.relay.written import answer_when_written
 class Dispatcher:
     """One session's use of its ledger and its legs. `plans` are those of the station's route."""
 
-    __slots__ = ("_choosing", "_host", "asking", "ledger", "legs", "plans", "policies", "station", "version")
+    __slots__ = (
+        "_choosing", "_host", "asking", "ledger", "legs", "plans", "policies", "registration", "station", "version",
+    )  # fmt: skip
 
     def __init__(self, host: DispatcherHost[Leg], ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
         self._host = host
@@ -45,6 +48,7 @@ class Dispatcher:
         self.policies = policies
         self.legs = legs
         self.plans = Plans(())
+        self.registration = Registration(ledger.fact("registration"), host.settings.registration, host.registered)
         self._choosing: Choosing | None = None
         self.asking: dict[tuple[str, str, bytes], tuple[Leg, Asked]] = {}
         """The transaction messages that a backend is being asked, by its name and what they say."""
@@ -242,7 +246,7 @@ class Dispatcher:
         if how is None or call.action == AUTHORIZE or not leg.delivers(call):
             leg.ask(asked)
         elif self.policies.stand_in(self, leg.name, how, call, self._home(leg, asked), asked.transaction):
-            self._forget(leg, asked)  # it takes its place behind what the backend is owed
+            self.forget(leg, asked)  # it takes its place behind what the backend is owed
             self._tell_standby(leg, asked)
         else:
             leg.ask(asked)
@@ -251,7 +255,8 @@ class Dispatcher:
         """Return whether a backend is being asked what somebody is paid by, or told what it is owed."""
         return leg.up and (leg.under_way or any(each is leg for each, _ in self.asking.values()))
 
-    def _forget(self, leg: Leg, asked: Asked) -> None:
+    def forget(self, leg: Leg, asked: Asked) -> None:
+        """Ask this backend no more: the message is answered, or goes elsewhere."""
         key = (leg.name, *asked.content)
         if self.asking.get(key, (leg, None))[1] is asked:
             del self.asking[key]
@@ -259,32 +264,6 @@ class Dispatcher:
     def _home(self, leg: Leg, asked: Asked) -> Respond:
         """Return what brings an answer to the station: once what was entered is on disk, if it must be."""
         return asked.respond if not asked.write else partial(answer_when_written, self, leg.name, asked.respond)
-
-    def reroute(self, leg: Leg) -> None:
-        """Have what was not sent to this backend go to another that its own plan names, if that is to answer now."""
-        for asked in leg.take_waiting(lambda asked: self._elsewhere(leg, asked) is not None):
-            self._move(leg, asked, self._elsewhere(leg, asked) or leg)
-
-    def replan(self, leg: Leg) -> None:
-        """Have what was not sent to a backend of the old route go by the new one's rules, as far as rules sent it."""
-        for asked in leg.take_waiting(lambda asked: asked.transaction is None and not asked.plan.owned):
-            asked.plan = self.plan(asked.call)
-            self._move(leg, asked, pick(self.legs, asked.plan.answer))
-
-    def _elsewhere(self, leg: Leg, asked: Asked) -> Leg | None:
-        """Return who else may take a waiting call: none, if it belongs to a transaction that somebody has taken."""
-        other = pick(self.legs, asked.answers or (leg.name,))
-        return None if other is leg else other
-
-    def _move(self, leg: Leg, asked: Asked, other: Leg | None) -> None:
-        self._forget(leg, asked)
-        if other is None:
-            self.unroutable(asked.call, asked.respond)
-            return
-        if asked.transaction is not None:
-            asked.transaction.owner = other.name
-            self.ledger.keep(asked.transaction)
-        self.have_answered(other, asked)
 
     def _heir(self, leg: Leg, reply: Reply) -> Leg | None:
         """Return who is to answer what a leg that was let go has left without an answer."""
@@ -324,7 +303,7 @@ class Dispatcher:
 
     def settled(self, leg: Leg, asked: Asked, reply: Reply) -> None:
         """Bring an answer home to the session in which the station waits for it now."""
-        self._forget(leg, asked)
+        self.forget(leg, asked)
         respond, heir = self._home(leg, asked), self._heir(leg, reply)
         if asked.question or (isinstance(reply, Unanswered) and asked.context is not self):
             respond(reply)  # the station that asked has gone, or never did
@@ -345,8 +324,6 @@ class Dispatcher:
 
     def learn(self, leg: Leg, call: Call, reply: Reply) -> None:
         """Remember what may have to be known while the backend is away."""
-        if call.action == BOOT:
-            self._host.booted(reply)
         if leg.backend.settings.stood_in is not None:
             self.policies.learn(self, leg.name, call, reply)
 

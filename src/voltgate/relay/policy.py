@@ -32,7 +32,8 @@ class Policies:
     called while something runs that the call may belong to. `chain` asks who accepts a token. `stand_in` answers in the
     place of a backend that is away (False: it may not), `learn` remembers what a backend said while it was there,
     `reconsider` looks at what it says of a session that was let begin without it. `command` takes what the station is
-    asked, `refusal` is said in its place. `permits` is what a backend may ask, with who
+    asked, `refusal` is said in its place. `gate` stands before the calls of a station that is not accepted, `commands`
+    before what any station is asked. `permits` is what a backend may ask, with who
     counts what it may not.
     """
 
@@ -45,6 +46,8 @@ class Policies:
     command: Policy
     refusal: Callable[[str, Call], Reply]
     permits: Callable[[Permit, Callable[[str], None]], Wrap]
+    gate: Wrap
+    commands: Wrap
 
 
 def wrapped(context: Context, wraps: tuple[Wrap, ...], handler: Handler) -> Handler:

@@ -11,6 +11,7 @@ from voltgate.ocpp.silence import gone
 from voltgate.relay.backend import Backend
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.leg import Leg
+from voltgate.relay.moving import replan, reroute
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.route import Plans
 from voltgate.relay.uplink import State
@@ -96,8 +97,8 @@ class Roster:
         leg.part()
         leg.retired = True
         leg.rewrap()  # what it may ask depends on the plans
-        self._session.dispatcher.reroute(leg)
-        self._session.dispatcher.replan(leg)
+        reroute(self._session.dispatcher, leg)
+        replan(self._session.dispatcher, leg)
         self._linger(leg, "The station has moved to another backend")
 
     def end(self) -> None:
@@ -134,7 +135,7 @@ class Roster:
         if self.legs.get(leg.name) is leg:
             for other in list(self.legs.values()):
                 if other.state is not State.UP:
-                    self._session.dispatcher.reroute(other)
+                    reroute(self._session.dispatcher, other)
 
     def went_away(self, leg: Leg) -> None:
         """Have the next of the failover take over; without any, let the station go."""
@@ -148,7 +149,7 @@ class Roster:
         if leg.backend.settings.when_down == "close" and self._leaves_a_gap(leg):
             session.end(GOING_AWAY, f"Backend {leg.name} is away")
             return
-        session.dispatcher.reroute(leg)
+        reroute(session.dispatcher, leg)
         self.watch()
 
     def _leaves_a_gap(self, leg: Leg) -> bool:

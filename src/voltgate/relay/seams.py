@@ -125,8 +125,8 @@ class DispatcherHost(Protocol[LegT_contra]):
     def to_station(self, call: Call, respond: Respond) -> None:
         """Send a call to the station in its turn."""
 
-    def booted(self, reply: Reply) -> None:
-        """Take note of the answer to a BootNotification."""
+    def registered(self, boot: bytes | None = None) -> None:
+        """Go by what is now known of the station's registration; `boot` is its BootNotification, if one has come."""
 
     def end(self, code: int, reason: str) -> None:
         """Let the station go."""

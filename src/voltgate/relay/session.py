@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.carried import CarriedCall
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
@@ -20,7 +19,7 @@ from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.events import StationMoved, StationWent
 from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.leg import BOOT, Leg
+from voltgate.relay.leg import Leg
 from voltgate.relay.policies.table import policies_for
 from voltgate.relay.policy import wrapped
 from voltgate.relay.ports import Ports, SessionSettings
@@ -40,10 +39,9 @@ class Session:
     """
 
     __slots__ = (
-        "_frequent", "_handler", "_on_end", "_rate", "_registered", "_to_station", "_wire",
-        "boot", "connected_at", "dial_context", "dialect", "dialling_paused", "dispatched", "dispatcher", "ended",
-        "identity", "key", "legs", "plans", "ports", "received", "roster", "route", "settings", "station_full", "tap",
-        "turns",
+        "_frequent", "_on_end", "_rate", "_to_station", "_wire", "boot", "connected_at", "dial_context", "dialect",
+        "dialling_paused", "dispatched", "dispatcher", "ended", "identity", "key", "legs", "plans", "ports",
+        "received", "roster", "route", "settings", "station_full", "tap", "turns",
     )  # fmt: skip
 
     def __init__(
@@ -84,14 +82,13 @@ class Session:
         self._on_end = on_end
         self._wire: Wire | None = None
         self._rate = 0.0
-        self._registered = True
         self._to_station: Handler | None = None
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, settings.backend_patience)
-        self._handler = wrapped(self.dispatcher, settings.from_station, self.from_station)
-        self.turns = Turns(dialect, self._handler, self, bounds, ports.wheel, ports.counts, self.observe)
+        self.turns = Turns(dialect, self.from_station, self, bounds, ports.wheel, ports.counts, self.observe)
         self.received = self._metered if settings.messages_per_second else self.turns.receive
         """Takes one message of the station: bound once, a call less for each message."""
         self.look_for_taps()
+        self._listen()
 
     @property
     def ledger(self) -> Ledger:
@@ -103,12 +100,6 @@ class Session:
     def from_station(self, call: Call, respond: Respond) -> None:
         """Route a call of the station: one backend answers, others are told."""
         action = call.action
-        if action == BOOT:
-            self.boot = bytes(call.payload)
-            self.ledger.note("boot", self.boot.decode())
-        elif not self._registered and not is_transaction(action):
-            respond(Error(call.id, "SecurityError", "The BootNotification is not accepted yet"))
-            return
         if action in self.dispatched or (action in self._frequent and self.dispatcher.concerned(call)):
             self.dispatcher.from_station(call, respond)
             return
@@ -130,8 +121,6 @@ class Session:
         if isinstance(reply, Unanswered):
             self.dispatcher.unanswered(leg, call, respond, reply)
             return
-        if call.action == BOOT:
-            self.dispatcher.learn(leg, call, reply)
         respond(reply)
 
     def from_backend(self, leg: Leg) -> Handler | None:
@@ -157,7 +146,8 @@ class Session:
         """Send a call to the station in its turn."""
         if self._to_station is None:
             tapped = () if self.tap is None else (self.tap.to_station,)
-            self._to_station = wrapped(self.dispatcher, (*self.settings.to_station, *tapped), self.turns.ask)
+            commands = self.dispatcher.policies.commands
+            self._to_station = wrapped(self.dispatcher, (commands, *self.settings.to_station, *tapped), self.turns.ask)
         self._to_station(call, respond)
 
     def command(self, call: Call, respond: Respond) -> None:
@@ -172,14 +162,27 @@ class Session:
 
     def look_for_taps(self) -> None:
         """Let a tap stand on the four arrows if somebody listens to this station, else none."""
-        wanted = self.ports.taps.concern(self.key)
-        if wanted is (self.tap is not None):
-            return
-        tap = self.tap = SessionTap(self) if wanted else None
-        self.turns.use(self._handler if tap is None else tap.from_station(self.dispatcher, self._handler))
-        self._rewrap()
+        if self.ports.taps.concern(self.key) is (self.tap is None):
+            self.tap = SessionTap(self) if self.tap is None else None
+            self._rewrap()
+
+    def _listen(self) -> None:
+        """Have the station's calls pass what stands before them now."""
+        tapped = () if self.tap is None else (self.tap.from_station,)
+        gate = (self.dispatcher.policies.gate,) if self.dispatcher.registration.gated else ()
+        self.turns.use(wrapped(self.dispatcher, (*tapped, *gate, *self.settings.from_station), self.from_station))
+
+    def registered(self, boot: bytes | None = None) -> None:
+        """Go by what is now known of the station's registration; `boot` is its BootNotification, if one has come."""
+        self.boot = boot or self.boot
+        self._listen()
+        if self.dispatcher.registration.held:
+            self.turns.hold()
+        else:
+            self.turns.go_on(self.ports.clock())
 
     def _rewrap(self) -> None:
+        self._listen()
         self._to_station = None
         for leg in self.legs.values():
             leg.rewrap()
@@ -192,14 +195,6 @@ class Session:
     def wires(self) -> list[DialledWire | None]:
         """The wire of each leg; None for one whose link is not open."""
         return [leg.wire for leg in self.legs.values()]
-
-    # BootNotification.
-
-    def booted(self, reply: Reply) -> None:
-        """Take note of the answer to a BootNotification: what the gateway lets through may depend on it."""
-        status = reply.fields.get("status") if isinstance(reply, Result) else None
-        if self.settings.registration == "gateway" and isinstance(status, str):
-            self._registered = status == "Accepted"
 
     def boot_for(self, *, back: bool) -> bytes | None:
         """Return the last BootNotification: of this connection, or on record if a backend is `back`."""

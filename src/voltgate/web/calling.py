@@ -37,7 +37,7 @@ class Asker:
 
 
 async def call(session: Session, asker: Asker, asked: CallAsked) -> CallAnswered:
-    """Make a call and wait for the station's answer. Raises Problem: 422, 503 or 504."""
+    """Make a call and wait for the station's answer. Raises Problem: 409, 422, 503 or 504."""
     payload = _payload(asked)
     if asked.check:
         _check(session.dialect.version, asked)
@@ -82,6 +82,8 @@ async def _ask(session: Session, made: Call, asker: Asker, patience: float) -> R
 
     def respond(reply: Reply) -> None:
         outcome = "undelivered" if isinstance(reply, Unanswered) else "passed"
+        if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
+            outcome = "refused"
         session.ledger.audit(asker.name, made, outcome, reply, "over the API")
         if not answered.done():
             answered.set_result(reply)
@@ -93,6 +95,8 @@ async def _ask(session: Session, made: Call, asker: Asker, patience: float) -> R
 
 def _silence(reply: Unanswered, took: float) -> Problem:
     """Say why there is no answer: the call may have been sent, and the station may have done what it says."""
+    if reply.reason is Reason.REFUSED:
+        return Problem(409, "Conflict", reply.description)
     if reply.reason is Reason.OVERLOADED:
         return Problem(503, "Service Unavailable", reply.description, headers={"Retry-After": "5"})
     return Problem(

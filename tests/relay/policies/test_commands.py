@@ -81,7 +81,7 @@ def test_a_key_is_kept_private() -> None:
     asked = {"key": "MeterValueSampleInterval", "value": "10"}
     assert asks(stage, "b", "ChangeConfiguration", asked) == ACCEPTED
     assert stage.store.of(AuditRecord)[-1].outcome == "absorbed"
-    assert [fact.name for fact in stage.store.of(FactRecord)] == ["private:b"]
+    assert [fact.name for fact in stage.store.of(FactRecord)] == ["registration", "private:b"]
     stage.session, stage.station = stage.newcomer()
     stage.open()
     stage.up("a", "b")

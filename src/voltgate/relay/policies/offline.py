@@ -13,20 +13,19 @@ from uuid import uuid4
 
 from voltgate.ocpp.actions import is_transaction, plain_action
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import Token, compact, integer, plain_fields, token_of
+from voltgate.ocpp.ids import Token, compact, plain_fields, token_of
 from voltgate.ocpp.messages import Call, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.schemas import check
 from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.ledger import Transaction
 from voltgate.relay.policies.authorize import status_of
+from voltgate.relay.policies.booting import interval_of
 from voltgate.relay.stand_in import StandIn
 from voltgate.relay.written import answer_when_written
 
 _REMEMBERED = 100
 """Tokens that a backend accepted at one station and that are known while it is away."""
-_INTERVAL = 300
-"""Seconds between heartbeats, when the backend never named any."""
 
 
 # What is remembered of a backend while it is there.
@@ -45,10 +44,9 @@ def learn(context: Context, backend: str, call: Call, reply: Reply) -> None:
 
 def _learn_boot(context: Context, backend: str, reply: Result) -> None:
     fields = reply.fields
-    interval = integer(fields.get("interval"))
-    usable = interval if interval is not None and interval > 0 else _INTERVAL
     accepted = fields.get("status") == "Accepted"
-    context.ledger.note(f"accepted:{backend}", {"accepted": accepted, "interval": usable})
+    interval = interval_of(fields.get("interval"))
+    context.ledger.note(f"accepted:{backend}", {"accepted": accepted, "interval": interval})
 
 
 def _learn_token(context: Context, backend: str, token: Token, reply: Reply) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 
 from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields
-from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Unanswered
+from voltgate.ocpp.messages import SEND, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.context import Context
 from voltgate.relay.events import CommandRefused
@@ -112,13 +112,16 @@ def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | No
 
 def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) -> None:
     """Write down what the station answered, and pass the answer on with what the backend believes to have set."""
+    if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
+        asking.why, asking.outcome = reply.description, "refused"  # the station is not registered
     if asking.outcome == "refused":
         _refuse(context, asking, respond, reply)
         return
     private = context.ledger.fact(f"private:{asking.backend}")
     if private:
         reply = overlay(asking.call, reply, private)
-    outcome = "undelivered" if isinstance(reply, Unanswered) else asking.outcome
+    outcome = asking.outcome if reply.origin is not None else "absorbed"
+    outcome = "undelivered" if isinstance(reply, Unanswered) else outcome
     context.ledger.audit(asking.backend, asking.call, outcome, reply, asking.why)
     respond(reply)
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.refusals import refusal
-from voltgate.relay.policies import authorize, by_number, commands, offline, permits, transactions_2x, transactions_16
+from voltgate.relay.policies import (
+    authorize,
+    booting,
+    by_number,
+    commands,
+    offline,
+    permits,
+    registration,
+    transactions_2x,
+    transactions_16,
+)
 from voltgate.relay.policy import Policies, Policy
 
 _BOTH: dict[str, Policy] = {
     "Authorize": authorize.authorize,
+    "BootNotification": booting.boot,
     "ReservationStatusUpdate": by_number.reservation,
     **dict.fromkeys(by_number.REPORTS, by_number.report),
     **dict.fromkeys(by_number.OF_CONNECTORS, by_number.of_connector),
@@ -37,6 +48,8 @@ def _policies(by_action: dict[str, Policy]) -> Policies:
         commands.command,
         refusal,
         permits.permits,
+        registration.gate,
+        registration.commands,
     )
 
 
