@@ -57,9 +57,10 @@ def with_interval(reply: Result) -> Result:
     """
     named, said_once = reply.fields.get("interval"), bytes(reply.payload).count(b'"interval"') == 1
     usable = interval_of(named)
-    if "status" not in reply.fields or (isinstance(named, int) and named == usable and said_once):
+    if isinstance(named, int) and named == usable and said_once:
         return reply
-    return reply.with_payload(with_fields(reply.payload, {_INTERVAL: usable}))
+    mended = reply.with_payload(with_fields(reply.payload, {_INTERVAL: usable}))
+    return mended if "status" in mended.fields else reply  # 1e999 cannot be read before it is mended
 
 
 def interval_of(named: object) -> int:
