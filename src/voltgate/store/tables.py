@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, Table
 
 from voltgate.relay.records import (
     AuditRecord,
@@ -14,6 +14,7 @@ from voltgate.relay.records import (
     RegisterRecord,
     TransactionRecord,
 )
+from voltgate.store.columns import Connector, Key, Moment, Words
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
@@ -22,18 +23,18 @@ metadata = MetaData(
 
 def _time(name: str, *, nullable: bool = False) -> Column[float]:
     """Make a column of seconds since 1970."""
-    return Column(name, Float(53), nullable=nullable)
+    return Column(name, Moment, nullable=nullable)
 
 
 transactions = Table(
     "transactions",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("ref", Text, primary_key=True),
-    Column("id", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("connector", Integer),
-    Column("token", Text, nullable=False),
+    Column("station", Key, primary_key=True),
+    Column("ref", Key, primary_key=True),
+    Column("id", Words, nullable=False),
+    Column("owner", Words, nullable=False),
+    Column("connector", Connector),
+    Column("token", Words, nullable=False),
     _time("began"),
     _time("ended", nullable=True),
     Column("data", LargeBinary, nullable=False),
@@ -44,9 +45,9 @@ transactions = Table(
 invitations = Table(
     "invitations",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("ref", Text, primary_key=True),
-    Column("backend", Text, nullable=False),
+    Column("station", Key, primary_key=True),
+    Column("ref", Key, primary_key=True),
+    Column("backend", Words, nullable=False),
     _time("expires"),
     Column("data", LargeBinary, nullable=False),
     Index(None, "expires"),
@@ -55,10 +56,10 @@ invitations = Table(
 numbers = Table(
     "numbers",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
+    Column("station", Key, primary_key=True),
+    Column("kind", Key, primary_key=True),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("backend", Text, nullable=False),
+    Column("backend", Words, nullable=False),
     Column("theirs", BigInteger, nullable=False),
     _time("at"),
     Index(None, "at"),
@@ -67,8 +68,8 @@ numbers = Table(
 facts = Table(
     "facts",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("station", Key, primary_key=True),
+    Column("name", Key, primary_key=True),
     _time("at"),
     Column("data", LargeBinary, nullable=False),
 )
@@ -76,14 +77,14 @@ facts = Table(
 owed = Table(
     "owed",
     metadata,
-    Column("station", Text, primary_key=True),
+    Column("station", Key, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("backend", Text, nullable=False),
+    Column("backend", Key, nullable=False),
     _time("at"),
-    Column("action", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("message_id", Words, nullable=False),
     Column("payload", LargeBinary, nullable=False),
-    Column("transaction", Text, nullable=False),
+    Column("transaction", Words, nullable=False),
     Index(None, "at"),
     Index(None, "station", "backend", "seq"),
 )
@@ -91,15 +92,15 @@ owed = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("ref", Text, primary_key=True),
+    Column("ref", Key, primary_key=True),
     _time("at"),
-    Column("station", Text, nullable=False),
-    Column("backend", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("answer", Text, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("station", Key, nullable=False),
+    Column("backend", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("message_id", Words, nullable=False),
+    Column("outcome", Words, nullable=False),
+    Column("answer", Words, nullable=False),
+    Column("detail", Words, nullable=False),
     Index(None, "at"),
     Index(None, "station", "at"),
 )
@@ -107,8 +108,8 @@ audit = Table(
 register = Table(
     "register",
     metadata,
-    Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("kind", Key, primary_key=True),
+    Column("name", Key, primary_key=True),
     _time("at"),
     Column("data", LargeBinary, nullable=False),
 )
@@ -116,20 +117,20 @@ register = Table(
 api_tokens = Table(
     "api_tokens",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("role", Text, nullable=False),
+    Column("name", Key, primary_key=True),
+    Column("role", Words, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     _time("at"),
-    Column("by", Text, nullable=False),
+    Column("by", Words, nullable=False),
 )
 
 leases = Table(
     "leases",
     metadata,
-    Column("station", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
+    Column("station", Key, primary_key=True),
+    Column("holder", Words, nullable=False),
     Column("epoch", BigInteger, nullable=False),
-    _time("until"),
+    Column("until", Float(53), nullable=False),
 )
 
 TABLES: dict[type[Record], Table] = {

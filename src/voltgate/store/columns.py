@@ -1,0 +1,99 @@
+"""Kinds of columns: what comes over the wire is made fit for any database here, in one place.
+
+A text comes back as it was, whatever it held; what is too long is cut, but never in a key. What a column cannot hold at
+all raises ValueError or OverflowError when its record is written, and that record alone is set aside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Float, Integer, Text, TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+LONGEST_KEY = 1000
+"""Bytes of a text that is indexed: two of them fit into a row of an index of PostgreSQL."""
+LONGEST = 10_000
+"""Characters of any other text."""
+_MARK = "\ufdd0"
+"""Begins a text that is kept in another spelling. It is no character, so that nothing else begins so."""
+_FIRST, _LAST = 0.0, 1e12
+"""Seconds since 1970: the calendar of a station that reckons from nothing is no reason to keep nothing of it."""
+_LARGEST = 2**31 - 1
+
+
+class Words(TypeDecorator[str]):
+    """A text. NUL, which PostgreSQL does not take, and halves of surrogates are kept in another spelling."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Make a text fit."""
+        if value is None or (value.isascii() and "\0" not in value and len(value) <= LONGEST):
+            return value
+        return _fit(value[:LONGEST])
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Give the text as it was."""
+        return value if value is None or not value.startswith(_MARK) else _as_it_was(value)
+
+
+class Key(Words):
+    """A text that is part of a key, or of an index. Raises ValueError when it is too long: it cannot be cut."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Make a text fit."""
+        if value is None or (value.isascii() and "\0" not in value and len(value) <= LONGEST_KEY):
+            return value
+        fit = _fit(value)
+        if len(fit.encode()) > LONGEST_KEY:
+            raise ValueError(f"a key of more than {LONGEST_KEY} bytes")
+        return fit
+
+
+class Connector(TypeDecorator[int]):
+    """The number of a connector or EVSE; none when it is larger than any that there is."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        """Make a number fit."""
+        return value if value is not None and -_LARGEST <= value <= _LARGEST else None
+
+
+class Moment(TypeDecorator[float]):
+    """Seconds since 1970, brought into bounds."""
+
+    impl = Float(53)
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """Make a time fit; one that is no number is never too old."""
+        if value is None or _FIRST <= value <= _LAST:
+            return value
+        return _FIRST if value < _FIRST else _LAST
+
+
+def _fit(text: str) -> str:
+    if "\0" not in text and not text.startswith(_MARK) and _is_unicode(text):
+        return text
+    return _MARK + text.encode("unicode_escape").decode()
+
+
+def _as_it_was(text: str) -> str:
+    return text[len(_MARK) :].encode().decode("unicode_escape")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
