@@ -53,7 +53,7 @@ class Disk:
         """Forget a record."""
         self.waiting[record.key] = None
 
-    def after(self, then: Callable[[bool], None]) -> None:
+    def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Say whether all is on disk, a moment later."""
         self.asked += 1
         if not self.away:

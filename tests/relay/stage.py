@@ -61,7 +61,7 @@ class Shelf:
         """Forget a record."""
         self.records.pop((type(record), *record.key), None)
 
-    def after(self, then: Callable[[bool], None]) -> None:
+    def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call back when all is on disk."""
         if self.slow:
             self._waiting.append(then)

@@ -50,6 +50,8 @@ def _store_numbers(database: Database | None) -> Mapping[str, float]:
         "records_written_total": state.written,
         "failures_total": state.failures,
         "records_dropped_total": state.dropped,
+        "records_unwritable_total": state.unwritable,
+        "faults_total": state.faults,
         "slowest_commit_seconds": state.slowest,
         "owed_messages": state.owed,
         "owed_oldest_seconds": state.oldest_owed,

@@ -45,4 +45,5 @@ def _store_state(database: Database | None) -> dict[str, Any]:
     state = database.state
     owed = {"messages": state.owed, "oldest_seconds": round(state.oldest_owed)}
     status = {"status": "ok"} if state.reason is None else {"status": "away", "reason": state.reason}
-    return status | {"waiting_records": state.pending, "owed": owed}
+    lost = {"dropped_records": state.dropped, "unwritable_records": state.unwritable, "faults": state.faults}
+    return status | {"waiting_records": state.pending, "owed": owed} | lost

@@ -154,10 +154,10 @@ class Dispatcher:
         """Call `then` once all that was entered is on disk (False: it cannot be); that backend's calls wait for it."""
         leg = None if backend is None else self.legs.get(backend)
         if leg is None:
-            self.ledger.store.after(then)
+            self.ledger.store.after(then, self.ledger.station)
             return
         leg.hold_back()
-        self.ledger.store.after(partial(_let_pass, leg, then))
+        self.ledger.store.after(partial(_let_pass, leg, then), self.ledger.station)
 
     def emit(self, event: Event) -> None:
         """Report an event."""

@@ -214,10 +214,11 @@ class Store(Protocol):
     def strike(self, record: Record) -> None:
         """Forget the record with this one's key; on disk soon."""
 
-    def after(self, then: Callable[[bool], None]) -> None:
+    def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call `then(True)` once all that was put or struck so far is on disk, `then(False)` when that cannot be had.
 
-        Within a bounded time in either case; maybe before this returns.
+        With a `station` a record of another one, which cannot be written, is no matter. Within a bounded time in either
+        case; maybe before this returns.
         """
 
     def read_owed(
@@ -256,7 +257,7 @@ class Nowhere:
     def strike(self, record: Record) -> None:
         """Forget nothing."""
 
-    def after(self, then: Callable[[bool], None]) -> None:
+    def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Go on at once."""
         then(True)
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import structlog
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from voltgate.relay.records import Page, Piece, Record, RegisterRecord, StoreAway
+from voltgate.relay.records import AuditRecord, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
 from voltgate.store.aging import measure_journal, purge
-from voltgate.store.asking import Asked
-from voltgate.store.failures import FAILURES, words
+from voltgate.store.asking import Asked, Question, refuse, taken
+from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.holder import Holder, this_process
 from voltgate.store.leases import Leases
-from voltgate.store.once import Once
 from voltgate.store.pages import read_pages, read_piece
-from voltgate.store.pending import Pending
+from voltgate.store.pending import Entry, Pending
 from voltgate.store.state import Counts, DatabaseSettings, State
 from voltgate.store.tables import register
 from voltgate.store.writing import Writer
@@ -40,6 +40,10 @@ _SLOWEST = 2000
 """Records a second that a database which works can write."""
 _SHORTEST, _LONGEST = 0.2, 5.0
 """Seconds between two tries while the database is away."""
+_DEARER = 20
+"""How many times as long it may take to find out which records cannot be written."""
+_PAUSE = 1.0
+"""Seconds before a task that failed begins again."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
 
@@ -83,7 +87,23 @@ class Database:
             async with asyncio.timeout(self._settings.patience):
                 await self._prepare(self._engine)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._write_on(self._engine)), loop.create_task(self._look_on(self._engine))]
+        self._tasks = [
+            loop.create_task(self._supervised(self._write_on, self._engine)),
+            loop.create_task(self._supervised(self._look_on, self._engine)),
+        ]
+
+    async def _supervised(self, work: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine) -> None:
+        """Keep a task at work: what it did not expect is a fault of ours, shown until it has worked again."""
+        while True:
+            try:
+                await work(engine)
+            except Exception as error:
+                log.exception("a fault of Voltgate: a task of the database failed, and begins again")
+                self._counts.faults += 1
+                self._is_away(f"a fault of Voltgate: {type(error).__name__}")
+                self._asked.refuse()
+            await asyncio.sleep(_PAUSE)
+            self._wake.set()
 
     async def _prepare(self, engine: AsyncEngine) -> None:
         """Make sure that the tables are there: SQLite's are brought up to date, PostgreSQL's only looked at."""
@@ -117,7 +137,7 @@ class Database:
     async def close(self) -> None:
         """Write what waits, at most for the patience, and end."""
         deadline = self._settings.patience
-        while not self._pending.is_idle and deadline > 0 and self._tasks:
+        while (self._asked.released or not self._pending.is_idle) and deadline > 0 and self._tasks:
             await asyncio.sleep(0.02)
             deadline -= 0.02
         for task in self._tasks:
@@ -127,6 +147,7 @@ class Database:
         if self._pending:
             log.error("records were not written before the end", records=len(self._pending))
         self._pending.close()
+        self._asked.refuse()
         if self._engine is not None:
             with suppress(*FAILURES):
                 await self._engine.dispose()
@@ -148,6 +169,8 @@ class Database:
             counts.written,
             counts.failures,
             self._pending.dropped,
+            counts.unwritable,
+            counts.faults,
             counts.slowest,
             counts.owed,
             age,
@@ -167,14 +190,14 @@ class Database:
         if self._pending.enter(record, deleted=deleted):
             self._wake.set()
 
-    def after(self, then: Callable[[bool], None]) -> None:
+    def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call `then(True)` once all that was put so far is on disk, `then(False)` when the patience is over."""
         if self._pending.is_idle:
             then(True)
         elif self._pending.is_full or not self._tasks:
             then(False)
         else:
-            self._pending.wait(then, self._settings.patience)
+            self._pending.wait(then, station, self._settings.patience)
             self._wake.set()
 
     @property
@@ -185,8 +208,8 @@ class Database:
     async def load(self, station: str) -> Page:
         """Read what is on record of a station, all that was put before included. Raises StoreAway."""
         future: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
-        asked = Once(partial(_settle, future), None, self._settings.patience)
-        self._asked.pages.setdefault(station, []).append(asked)
+        question = self._asked.pages.setdefault(station, Question())
+        question.ask(partial(_settle, future), self._pending.serial, self._settings.patience)
         self._wake.set()
         page = await future
         if page is None:
@@ -197,19 +220,20 @@ class Database:
         self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]
     ) -> None:
         """Read the next messages that a backend is owed, all that was put before included."""
-        asked = Once[Piece | None](then, None, self._settings.patience)
-        self._asked.pieces.setdefault((station, backend, without), []).append(asked)
+        question = self._asked.pieces.setdefault((station, backend, without), Question())
+        question.ask(then, self._pending.serial, self._settings.patience)
         self._wake.set()
 
     def lease(self, station: str, then: Callable[[float | None], None]) -> None:
         """Take, or renew, the right to deliver what is owed of a station."""
         self._asked.released.pop(station, None)
-        self._asked.leases.setdefault(station, []).append(Once[float | None](then, None, self._settings.patience))
+        question = self._asked.leases.setdefault(station, Question())
+        question.ask(then, self._pending.serial, self._settings.patience)
         self._wake.set()
 
     def release(self, station: str) -> None:
         """Give that right back, once all that was put or struck before is on disk."""
-        self._asked.released[station] = None
+        self._asked.released[station] = self._pending.serial
         self._wake.set()
 
     async def read_register(self) -> list[RegisterRecord]:
@@ -222,10 +246,10 @@ class Database:
         except FAILURES as error:
             raise StoreAway(words(error)) from None
 
-    # Writing.
+    # What the writing task does: in turn, a bounded part of each.
 
     async def _write_on(self, engine: AsyncEngine) -> None:
-        """Write, then read what was asked for, for ever."""
+        """Write, lease and read what was asked for, for ever."""
         wait = _SHORTEST
         while True:
             await self._wake.wait()
@@ -238,17 +262,15 @@ class Database:
                 self._wake.set()
 
     async def _tend(self, engine: AsyncEngine) -> bool:
-        """Write what has come together, and read what was asked for; tell whether that could be done."""
+        """Do all that there is to do; tell whether that could be done."""
         try:
-            async with asyncio.timeout(max(self._settings.patience, 1.0) + len(self._pending) / _SLOWEST):
-                if self._reason is not None:
+            if self._reason is not None:
+                async with self._in_time():
                     await self._prepare(engine)
-                while self._pending or self._asked:
-                    released = list(self._asked.released)
-                    while self._pending:
-                        await self._write_all(engine)
-                    await self._lease(engine, released)
-                    await self._read(engine)
+            while self._pending or self._asked:
+                await self._write(engine)
+                await self._lease(engine)
+                await self._read(engine)
         except (*FAILURES, StoreAway) as error:
             if not isinstance(error, StoreAway):
                 self._is_away(words(error))
@@ -256,57 +278,95 @@ class Database:
             return False
         return True
 
-    async def _write_all(self, engine: AsyncEngine) -> None:
-        """Write all that waits with one commit: what was put together belongs together."""
-        batch, last = self._pending.take()
+    def _in_time(self, records: int = 0) -> asyncio.Timeout:
+        return asyncio.timeout(max(self._settings.patience, 1.0) + records / _SLOWEST)
+
+    async def _write(self, engine: AsyncEngine) -> None:
+        """Write what has waited longest with one commit, and what those who read wait for."""
+        batch = self._pending.take(self._asked.stations())
+        entries = [entry for group in batch for entry in group.entries.values()]
+        if not entries:
+            return
         began = time.monotonic()
         try:
-            await self._writer.write(engine, batch)
+            guilty = await self._write_or_sift(engine, entries)
         except BaseException:
             self._pending.put_back(batch)
             raise
         self._counts.commits += 1
-        self._counts.written += len(batch)
+        self._counts.written += len(entries) - len(guilty)
         self._counts.slowest = max(self._counts.slowest * 0.99, time.monotonic() - began)
-        self._pending.written(last)
+        for entry, error in guilty:
+            self._set_aside(entry, error)
+        self._pending.written()
 
-    # Leases.
+    async def _write_or_sift(self, engine: AsyncEngine, entries: list[Entry]) -> list[tuple[Entry, Exception]]:
+        """Write all, or all but those that cannot be written; return these."""
+        try:
+            async with self._in_time(len(entries)):
+                await self._writer.write(engine, entries)
+        except Exception as error:
+            if not is_of_the_data(error):
+                raise
+            async with self._in_time(len(entries) * _DEARER):
+                return await self._writer.sift(engine, entries)
+        return []
 
-    async def _lease(self, engine: AsyncEngine, released: list[str]) -> None:
+    def _set_aside(self, entry: Entry, error: Exception) -> None:
+        """Give up a record that no database takes. What it holds is not logged: it may be a secret."""
+        self._counts.unwritable += 1
+        record, cause = entry.record, getattr(error, "orig", None) or error
+        station = getattr(record, "station", "")[:100]
+        kind = type(record).__name__
+        log.error(
+            "a record cannot be written, and is given up", kind=kind, station=station, reason=type(cause).__name__
+        )
+        if not isinstance(record, AuditRecord):
+            self._pending.fail(entry)
+
+    async def _lease(self, engine: AsyncEngine) -> None:
         """Take and give back leases, many with one commit; the database says who has them."""
-        stations = list(self._asked.leases)[:_LEASES_AT_ONCE]
-        if not stations and not released:
+        asked, holds = self._asked, self._pending.holds
+        first = islice(asked.released.items(), _LEASES_AT_ONCE)
+        released = {station: serial for station, serial in first if not holds(station, serial)}
+        questions = taken(asked.leases, _LEASES_AT_ONCE)
+        if not questions and not released:
             return
+        for station in released:
+            del asked.released[station]
         began = time.monotonic()
-        async with engine.begin() as connection:
-            ours = await self._leases.take(connection, stations)
-            await self._leases.release(connection, released)
+        try:
+            async with self._in_time(len(questions) + len(released)), engine.begin() as connection:
+                ours = await self._leases.take(connection, questions)
+                await self._leases.release(connection, released)
+        except BaseException:
+            asked.released = released | asked.released
+            refuse(questions)
+            raise
         self._counts.commits += 1
         left = self._settings.lease - (time.monotonic() - began)
-        for station in released:
-            self._asked.released.pop(station, None)
-        for station in stations:
-            for asked in self._asked.leases.pop(station, ()):
-                asked(left if station in ours else None)
-
-    # Reading.
+        for station, question in questions.items():
+            question.answer(left if station in ours else None)
 
     async def _read(self, engine: AsyncEngine) -> None:
-        """Read what was asked for, a bounded part of it."""
-        stations, keys = list(self._asked.pages)[:_AT_ONCE], list(self._asked.pieces)[:_PIECES_AT_ONCE]
-        if not stations and not keys:
+        """Read what was asked for, of stations of which nothing that came before waits to be written."""
+        asked, holds = self._asked, self._pending.holds
+        pages = taken(asked.pages, _AT_ONCE, lambda station, serial: not holds(station, serial))
+        pieces = taken(asked.pieces, _PIECES_AT_ONCE, lambda key, serial: not holds(key[0], serial))
+        if not pages and not pieces:
             return
-        pages: dict[str, Page] = {}
-        async with reading(engine).connect() as connection:
-            if stations:
-                pages = await read_pages(connection, stations, self._wall())
-            pieces = {key: await read_piece(connection, *key) for key in keys}
-        for station, page in pages.items():
-            for asked in self._asked.pages.pop(station, ()):
-                asked(page)
-        for key, piece in pieces.items():
-            for waiting in self._asked.pieces.pop(key, ()):
-                waiting(piece)
+        try:
+            async with self._in_time(), reading(engine).connect() as connection:
+                found = await read_pages(connection, list(pages), self._wall()) if pages else {}
+                next_ones = {key: await read_piece(connection, *key) for key in pieces}
+        except BaseException:
+            refuse(pages)
+            refuse(pieces)
+            raise
+        for station, page in found.items():
+            pages[station].answer(page)
+        for key, piece in next_ones.items():
+            pieces[key].answer(piece)
 
     # What becomes old.
 

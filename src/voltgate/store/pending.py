@@ -2,112 +2,197 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from voltgate.relay.records import AuditRecord, Record
+from voltgate.relay.records import AuditRecord, Record, RegisterRecord
+from voltgate.store.once import Once
+
+MOST_AT_ONCE = 2000
+"""Records that are written with one commit, unless a single station has more."""
 
 _Key: TypeAlias = tuple[type[Record], tuple[str | int, ...]]
-Batch: TypeAlias = dict[_Key, tuple[Record, bool]]
-"""What is to be written: for each key the last record, and whether it is deleted."""
+_REGISTER = ("register", "")
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """The last word on a key: a record, and whether it is deleted. `serial` counts what was entered."""
+
+    record: Record
+    deleted: bool
+    serial: int
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """What is written together or not at all: all that waits of one station, a line of the audit trail, the register.
+
+    `first` is the serial of the oldest word that is not on disk, though a later one may have taken its place.
+    """
+
+    name: tuple[str, str]
+    first: int
+    entries: dict[_Key, Entry] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
-    then: Callable[[bool], None]
+    """`serial` is that of the last word that is waited for; `station` is whose records matter, "" if all do."""
+
+    once: Once[bool]
     serial: int
-    """The number of the last record that it waits for."""
-    timer: asyncio.TimerHandle | None = None
+    station: str
 
 
 class Pending:
-    """A queue of at most `most` keys. Only the last record of a key is written."""
+    """A queue of at most `most` keys, those that are being written included. Only the last word on a key is written.
+
+    Groups are written in the order of their oldest word, so that what is on disk of a station is never half of a
+    change. Nothing here takes longer the more there is, but for `fail`.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._records: Batch = {}
-        self._serial = 0
-        self._waiters: deque[_Waiter] = deque()
-        self._writing = False
+        self._groups: OrderedDict[tuple[str, str], Group] = OrderedDict()
+        self._audit: OrderedDict[tuple[str, str], None] = OrderedDict()
+        """The lines of the audit trail among the groups, the oldest first."""
+        self.serial = 0
+        """The number of the last word that was entered."""
+        self._size = 0
+        self._writing = 0
+        """Records that have been taken, and are neither written nor put back."""
+        self._waiters: OrderedDict[int, _Waiter] = OrderedDict()
+        self._tickets = 0
         self.dropped = 0
         """Records for which there was no room."""
 
     def __len__(self) -> int:
-        return len(self._records)
+        return self._size + self._writing
 
     @property
     def is_idle(self) -> bool:
         """Whether all that was entered is on disk."""
-        return not self._records and not self._writing
+        return not self._groups and not self._writing
 
     @property
     def is_full(self) -> bool:
         """Whether a record with a new key is refused, unless it can take the place of a line of the audit trail."""
-        return len(self._records) >= self._most
+        return len(self) >= self._most
+
+    def holds(self, station: str, serial: int) -> bool:
+        """Return whether something of a station waits to be written that was entered up to number `serial`."""
+        group = self._groups.get(("station", station))
+        return group is not None and group.first <= serial
 
     def enter(self, record: Record, *, deleted: bool) -> bool:
         """Take a record; False when there is no room for it, which is counted."""
-        key = (type(record), record.key)
-        if self.is_full and key not in self._records and not self._make_room():
+        name, key = _group_of(record), (type(record), record.key)
+        group = self._groups.get(name)
+        is_new = group is None or key not in group.entries
+        if is_new and self.is_full and not self._make_room():
             self.dropped += 1
             return False
-        self._serial += 1
-        self._records[key] = (record, deleted)
+        self.serial += 1
+        if group is None:
+            group = self._groups[name] = Group(name, self.serial)
+            if name[0] == "audit":
+                self._audit[name] = None
+        group.entries[key] = Entry(record, deleted, self.serial)
+        self._size += is_new
         return True
 
     def _make_room(self) -> bool:
         """Drop the oldest line of the audit trail, if there is any to drop."""
-        oldest = next((key for key in self._records if key[0] is AuditRecord), None)
-        if oldest is None:
+        if not self._audit:
             return False
-        del self._records[oldest]
+        name, _ = self._audit.popitem(last=False)
+        self._size -= len(self._groups.pop(name).entries)
         self.dropped += 1
         return True
 
     # Writing.
 
-    def take(self) -> tuple[Batch, int]:
-        """Take all that waits, with the number of its last record. `written` or `put_back` must follow."""
-        batch, self._records = self._records, {}
-        self._writing = True
-        return batch, self._serial
+    def take(self, wanted: Iterable[str] = ()) -> list[Group]:
+        """Take what is to be written next: the stations that are `wanted`, then whatever has waited longest.
 
-    def put_back(self, batch: Batch) -> None:
+        `put_back` or `written` must follow.
+        """
+        batch: list[Group] = []
+        for station in wanted:
+            if self._writing >= MOST_AT_ONCE:
+                break
+            if ("station", station) in self._groups:
+                batch.append(self._taken(("station", station)))
+        while self._groups and self._writing < MOST_AT_ONCE:
+            batch.append(self._taken(next(iter(self._groups))))
+        return batch
+
+    def _taken(self, name: tuple[str, str]) -> Group:
+        group = self._groups.pop(name)
+        self._audit.pop(name, None)
+        self._size -= len(group.entries)
+        self._writing += len(group.entries)
+        return group
+
+    def put_back(self, batch: list[Group]) -> None:
         """Keep what could not be written; what was entered meanwhile replaces it."""
-        self._records = batch | self._records
-        self._writing = False
+        self._writing = 0
+        for group in reversed(batch):
+            newer = self._groups.get(group.name)
+            if newer is not None:
+                self._size -= len(newer.entries)
+                group.entries |= newer.entries
+            self._groups[group.name] = group
+            self._groups.move_to_end(group.name, last=False)
+            self._size += len(group.entries)
+            if group.name[0] == "audit":
+                self._audit[group.name] = None
+                self._audit.move_to_end(group.name, last=False)
 
-    def written(self, last: int) -> None:
-        """Call those who wait for nothing later than record number `last`."""
-        self._writing = False
-        while self._waiters and self._waiters[0].serial <= last:
-            waiter = self._waiters.popleft()
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-                waiter.then(True)
+    def written(self) -> None:
+        """Call those who wait for nothing that is not on disk."""
+        self._writing = 0
+        first = next(iter(self._groups.values())).first if self._groups else self.serial + 1
+        while self._waiters:
+            waiter = next(iter(self._waiters.values()))
+            if waiter.serial >= first:
+                return
+            waiter.once(True)
+
+    def fail(self, entry: Entry) -> None:
+        """Call those who wait for a record that will never be written."""
+        station = getattr(entry.record, "station", "")
+        for waiter in list(self._waiters.values()):
+            if waiter.serial >= entry.serial and waiter.station in ("", station):
+                waiter.once(False)
 
     # Waiting.
 
-    def wait(self, then: Callable[[bool], None], patience: float) -> None:
-        """Call `then(True)` once all that was entered so far is written, `then(False)` after `patience` seconds."""
-        waiter = _Waiter(then, self._serial)
-        waiter.timer = asyncio.get_running_loop().call_later(patience, self._give_up, waiter)
-        self._waiters.append(waiter)
+    def wait(self, then: Callable[[bool], None], station: str, patience: float) -> None:
+        """Call `then(True)` once all that was entered so far is written, `then(False)` after `patience` seconds.
 
-    def _give_up(self, waiter: _Waiter) -> None:
-        waiter.timer = None
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-            waiter.then(False)
+        Also `then(False)` when it turns out that some of it cannot be written, of `station` if one is named.
+        """
+        self._tickets += 1
+        ticket = self._tickets
+
+        def heard(written: bool) -> None:
+            del self._waiters[ticket]
+            then(written)
+
+        self._waiters[ticket] = _Waiter(Once(heard, False, patience), self.serial, station)
 
     def close(self) -> None:
         """Call those who still wait with False."""
-        waiters, self._waiters = list(self._waiters), deque()
-        for waiter in waiters:
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-        for waiter in waiters:
-            waiter.then(False)
+        for waiter in list(self._waiters.values()):
+            waiter.once(False)
+
+
+def _group_of(record: Record) -> tuple[str, str]:
+    """Return what a record is written with."""
+    if isinstance(record, AuditRecord):
+        return "audit", record.ref
+    return _REGISTER if isinstance(record, RegisterRecord) else ("station", record.station)

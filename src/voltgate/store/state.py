@@ -27,7 +27,10 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a database is. `reason` is why it is away, None when it is not; times are in seconds."""
+    """How a database is. `reason` is why it is away, None when it is not; times are in seconds.
+
+    `unwritable` counts records that no database would take, `faults` the faults of our own: each is logged.
+    """
 
     reason: str | None
     pending: int
@@ -35,6 +38,8 @@ class State:
     written: int
     failures: int
     dropped: int
+    unwritable: int
+    faults: int
     slowest: float
     owed: int
     oldest_owed: float
@@ -47,6 +52,8 @@ class Counts:
     commits: int = 0
     written: int = 0
     failures: int = 0
+    unwritable: int = 0
+    faults: int = 0
     slowest: float = 0.0
     owed: int = 0
     oldest_owed: float = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voltgate.relay.records import Record
 from voltgate.store.address import SQLITE
-from voltgate.store.pending import Batch
+from voltgate.store.failures import is_of_the_data
+from voltgate.store.pending import Entry
 from voltgate.store.tables import TABLES
 
 _CHUNK = 1000
@@ -20,25 +21,52 @@ _CHUNK = 1000
 
 
 class Writer:
-    """Writes batches of records to a database of one kind (`driver`)."""
+    """Writes records to a database of one kind (`driver`)."""
 
     def __init__(self, driver: str) -> None:
         self._upserts = {kind: _upsert(table, driver) for kind, table in TABLES.items()}
 
-    async def write(self, engine: AsyncEngine, batch: Batch) -> None:
-        """Write a batch with one commit."""
+    async def write(self, engine: AsyncEngine, entries: Sequence[Entry]) -> None:
+        """Write all with one commit, or nothing. Raises what `is_of_the_data` tells apart."""
         async with engine.begin() as connection:
-            for kind, table in TABLES.items():
-                await self._write_kind(connection, kind, table, batch)
+            await self._write(connection, entries)
 
-    async def _write_kind(self, connection: AsyncConnection, kind: type[Record], table: Table, batch: Batch) -> None:
-        mine = [(record, deleted) for (each, _), (record, deleted) in batch.items() if each is kind]
-        kept = [_row(record) for record, deleted in mine if not deleted]
-        gone = [_key_row(table, record) for record, deleted in mine if deleted]
-        for rows in _chunks(kept):
-            await connection.execute(self._upserts[kind], rows)
-        for rows in _chunks(gone):
-            await connection.execute(deletion(table), rows)
+    async def sift(self, engine: AsyncEngine, entries: Sequence[Entry]) -> list[tuple[Entry, Exception]]:
+        """Write with one commit all that can be written; return the rest, each with the reason."""
+        guilty: list[tuple[Entry, Exception]] = []
+        async with engine.begin() as connection:
+            await self._sift(connection, entries, guilty)
+        return guilty
+
+    async def _sift(
+        self, connection: AsyncConnection, entries: Sequence[Entry], guilty: list[tuple[Entry, Exception]]
+    ) -> None:
+        """Try them together, else each half alone."""
+        try:
+            async with connection.begin_nested():
+                await self._write(connection, entries)
+        except Exception as error:
+            if not is_of_the_data(error):
+                raise
+            if len(entries) == 1:
+                guilty.append((entries[0], error))
+                return
+            half = len(entries) // 2
+            await self._sift(connection, entries[:half], guilty)
+            await self._sift(connection, entries[half:], guilty)
+
+    async def _write(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
+        by_kind: dict[type[Record], list[Entry]] = {}
+        for entry in entries:
+            by_kind.setdefault(type(entry.record), []).append(entry)
+        for kind, mine in by_kind.items():
+            table = TABLES[kind]
+            kept = [_row(entry.record) for entry in mine if not entry.deleted]
+            gone = [_key_row(table, entry.record) for entry in mine if entry.deleted]
+            for rows in _chunks(kept):
+                await connection.execute(self._upserts[kind], rows)
+            for rows in _chunks(gone):
+                await connection.execute(deletion(table), rows)
 
 
 def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
