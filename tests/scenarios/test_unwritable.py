@@ -1,0 +1,102 @@
+"""What no database holds: the charger or backend that says it is served as far as can be, and everybody else as ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.harness import Gateway, Stage
+from tests.scenarios.test_database import SPLIT, _upgraded
+from tests.servers import postgresql
+
+START = {"connectorId": 1, "idTag": "EMP1", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
+STARTED = {"transactionId": 5, "idTagInfo": {"status": "Accepted"}}
+ODD: tuple[dict[str, Any], ...] = ({"connectorId": 2**63}, {"connectorId": 3_000_000_000}, {"idTag": "EMP1\0"})
+"""What chargers send: the last was seen in the field."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest, stage: Stage) -> AsyncIterator[dict[str, Any]]:
+    """The section of the configuration for a database of each kind."""
+    if request.param == "sqlite":
+        yield {"patience": 2}
+        return
+    with postgresql() as server:
+        await _upgraded(server, stage.folder)
+        yield {"url": server.url, "patience": 2}
+        await stage.close()
+
+
+async def store_of(gateway: Gateway) -> dict[str, Any]:
+    """Read what the gateway says of its database."""
+    return json.loads((await gateway.get("/readyz")).body)["store"]  # type: ignore[no-any-return]
+
+
+async def test_what_a_charger_sends(stage: Stage, store: dict[str, Any]) -> None:
+    """Each of its starts is answered, and its stop finds the owner after a restart; the other charger notices nothing."""
+    billing, employer = await stage.backend("billing"), await stage.backend("employer")
+    gateway = await stage.gateway(routes={"main": SPLIT}, store=store, backends={"billing": {"deliver": "always"}})
+    station, other = await stage.station("CP1"), await stage.station("CP2")
+    link, told = await employer.station("CP1"), await billing.station("CP1")
+    numbers = []
+    for theirs, odd in enumerate(ODD, 5):
+        asked = await station.ask("StartTransaction", START | odd)
+        call = await link.expect("StartTransaction")
+        assert call.payload == START | odd
+        await link.answer(call, STARTED | {"transactionId": theirs})
+        numbers.append((await station.expect_result(asked)).payload["transactionId"])
+        copy = await told.expect("StartTransaction")
+        assert copy.payload == START | odd
+        await told.answer(copy, STARTED | {"transactionId": 100 + theirs})
+    asked = await other.ask("StartTransaction", START)
+    second = await employer.station("CP2")
+    await second.answer(await second.expect("StartTransaction"), STARTED)
+    assert (await other.expect_result(asked)).payload["idTagInfo"] == {"status": "Accepted"}
+    said = await store_of(gateway)
+    assert (said["status"], said["unwritable_records"], said["faults"]) == ("ok", 0, 0)
+    await gateway.stop()
+    await gateway.start()
+    back = await stage.station("CP1")
+    link = await employer.station("CP1")
+    for theirs, number in enumerate(numbers, 5):
+        asked = await back.ask("StopTransaction", {"transactionId": number, "meterStop": 1, "timestamp": "x"})
+        call = await link.expect("StopTransaction")
+        assert call.payload["transactionId"] == theirs
+        await link.answer(call)
+        await back.expect_result(asked)
+    await gateway.stop()
+
+
+async def test_what_a_backend_sends(stage: Stage, store: dict[str, Any]) -> None:
+    """The number of a reservation that cannot be written is not passed on; what the backend asks next is answered."""
+    billing, employer = await stage.backend("billing"), await stage.backend("employer")
+    gateway = await stage.gateway(routes={"main": SPLIT}, store=store, backends={"billing": {"permit": "charge"}})
+    station, other = await stage.station("CP1"), await stage.station("CP2")
+    link, second = await billing.station("CP1"), await employer.station("CP2")
+    reservation = {"connectorId": 1, "expiryDate": "2026-01-01T10:00:00Z", "idTag": "A", "reservationId": 2**63}
+    asked = await link.ask("ReserveNow", reservation)
+    assert (await link.expect_result(asked)).payload == {"status": "Rejected"}
+    for action, payload in (
+        ("RemoteStartTransaction", {"idTag": "A", "connectorId": 1}),
+        ("TriggerMessage", {"requestedMessage": {}}),
+        ("DeleteCertificate", {"certificateHashData": []}),
+        ("InstallCertificate", {"certificateType": {}, "certificate": 5}),
+        ("RemoteStartTransaction", {"idTag": "B", "connectorId": 2**63}),
+    ):
+        asked = await link.ask(action, payload)
+        if action == "RemoteStartTransaction":
+            await station.answer(await station.expect(action), {"status": "Accepted"})
+            assert (await link.expect_result(asked)).payload == {"status": "Accepted"}
+        else:
+            await link.expect_answer(asked)
+    asked = await second.ask("RemoteStartTransaction", {"idTag": "EMP1"})
+    await other.answer(await other.expect("RemoteStartTransaction"), {"status": "Accepted"})
+    assert (await second.expect_result(asked)).payload == {"status": "Accepted"}
+    await gateway.logged("cannot be written", "NumberRecord")
+    said = await store_of(gateway)
+    assert (said["status"], said["unwritable_records"]) == ("ok", 1)
+    assert await gateway.metric("voltgate_store_records_unwritable_total") == 1
+    await gateway.stop()
