@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench import pages
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -133,6 +134,7 @@ def aims(results: Results) -> list[Aim]:
         ("seconds to claim 100,000 stations", 10, results.median("claims", "voltgate", "seconds"), 2),
         ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "max"), 1),
         ("ms of CPU between looks at the sockets meanwhile", 50, results.median("claims", "voltgate", "held"), 1),
+        ("ms that a page waits while others write, p99", 100, results.median("pages", "voltgate", "p99"), 1),
         ("MB for 1,000,000 claims", 500, results.median("claims", "voltgate", "megabytes"), 0),
     )
     found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
@@ -205,6 +207,7 @@ def tables(results: Results, run: Run) -> str:
         idle(results, proxies),
         *_soap(results),
         *_claims(results),
+        *_pages(results),
         *_collection(results),
         *_profile(results),
         *_remarks(results),
@@ -247,6 +250,20 @@ def _claims(results: Results) -> list[str]:
         f"{number(found['max'], 1)} ms (99 of 100 took at most {number(found['p99'], 2)} ms), against "
         f"{number(found['quiet'], 1)} ms while nobody claimed; between two looks at its sockets Voltgate worked for "
         f"{number(found['held'], 1)} ms of CPU time at most. The million claims hold {memory} MB.",
+    ]
+
+
+def _pages(results: Results) -> list[str]:
+    if not results.of("pages", "voltgate", "p50"):
+        return []
+    found = {name: number(results.median("pages", "voltgate", name), 1) for name in ("p50", "p99", "max")}
+    return [
+        "## Pages",
+        f"What is on record of a station is read when it comes. While {pages.RATE:,.0f} records a second are "
+        f"written, and a commit takes {pages.COMMIT * 1000:.0f} ms at least (SQLite), {pages.COMING:.0f} stations a "
+        f"second come; a backend is owed {pages.EACH} messages or more of each, and one in two has put a record just "
+        f"before. Half of them wait for at most {found['p50']} ms, 99 of 100 for {found['p99']} ms, the last for "
+        f"{found['max']} ms.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What no database holds: the charger or backend that says it is served as far as can be, and everybody else as ever."""
+"""What no database holds: whoever says it is served as far as can be, and everybody else as ever."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def store_of(gateway: Gateway) -> dict[str, Any]:
 
 
 async def test_what_a_charger_sends(stage: Stage, store: dict[str, Any]) -> None:
-    """Each of its starts is answered, and its stop finds the owner after a restart; the other charger notices nothing."""
+    """Each of its starts is answered, and its stop finds its owner after a restart; the other notices nothing."""
     billing, employer = await stage.backend("billing"), await stage.backend("employer")
     gateway = await stage.gateway(routes={"main": SPLIT}, store=store, backends={"billing": {"deliver": "always"}})
     station, other = await stage.station("CP1"), await stage.station("CP2")
