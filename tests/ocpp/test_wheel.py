@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voltgate.ocpp.messages import FOREVER
 from voltgate.ocpp.wheel import Wheel
 
 steps = st.sampled_from([0.01, 0.1, 0.25, 1.0])
@@ -79,9 +80,9 @@ def test_a_failure_stops_nobody() -> None:
     with pytest.raises(ExceptionGroup, match="callbacks of the wheel failed") as failed:
         wheel.tick(5.0)
     assert [type(failure) for failure in failed.value.exceptions] == [KeyError, ValueError]
-    assert woken == [5.0, 5.0, 5.0]
+    assert woken == [5.0, 5.0], "what is asked for twice at one time happens once"
     wheel.tick(6.0)
-    assert len(woken) == 3
+    assert len(woken) == 2
 
 
 def test_a_clock_that_stands_still_or_goes_back() -> None:
@@ -95,3 +96,22 @@ def test_a_clock_that_stands_still_or_goes_back() -> None:
     assert woken == [100.9]
     wheel.tick(101.2)
     assert woken == [100.9, 101.2]
+
+
+def test_who_takes_itself_off_is_not_woken() -> None:
+    """What is taken off is not called, and nothing else is missed; taken off twice, or never put on, it is the same."""
+    wheel, woken = Wheel(0.0), list[str]()
+
+    def one(now: float) -> None:
+        woken.append("one")
+
+    def other(now: float) -> None:
+        woken.append("other")
+
+    for wake in (one, other):
+        wheel.at(1.0, wake)
+    for when in (1.0, 1.0, 2.0, FOREVER):
+        wheel.off(when, one)
+    assert len(wheel) == 1
+    wheel.tick(3.0)
+    assert woken == ["other"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.relay.stage import Line, Stage, one, playing
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.records import OwedRecord, Page
+from voltgate.relay.session import Session
 from voltgate.relay.uplink import State
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}
@@ -392,3 +394,44 @@ def test_what_is_blank() -> None:
     assert stage.session.ledger.blank
     stage.session.ledger.owe("a", Call("x", "StopTransaction", b"{}"), None)
     assert not stage.session.ledger.blank
+
+
+# What is over is forgotten.
+
+
+def sessions() -> int:
+    """Return how many sessions are in memory."""
+    gc.collect()
+    return sum(isinstance(each, Session) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize("busy", ["idle", "open", "waiting", "away", "owing", "unserved"])
+def test_a_session_that_is_over_stays_nowhere(busy: str) -> None:
+    """Nothing keeps a session in memory that is over, whatever it was waiting for."""
+    before = sessions()
+    stage = Stage(one("a", copy=("b",)), backends={"a": {"window": 1, "wait": 50.0}, "b": ALWAYS})
+    if busy == "unserved":
+        stage["a"].refuses()
+        stage["b"].refuses()
+    else:
+        stage.up("a", "b")
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    if busy == "idle":
+        stage["a"].sends(3, "m", {})
+        stage["b"].sends(3, "m", {})
+    for n in range(3 if busy in ("open", "waiting") else 0):
+        stage.station.sends(2, f"h{n}", "Heartbeat", {})
+    if busy == "away":
+        stage["a"].hangs_up()
+    if busy == "owing":
+        stage["b"].sends(4, "m", "InternalError", "", {})
+    stage.station.hangs_up()
+    for far in stage.far.values():
+        for line in far.lines:
+            line.hangs_up()
+            line.receiver = None
+        far.dials.clear()
+    del stage.session, stage.station
+    stage.ended.clear()
+    stage.wait(0.3)  # meter values that were open are waited for as long as their link is there
+    assert sessions() == before

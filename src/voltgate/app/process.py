@@ -27,6 +27,8 @@ _LOOK_AT_FILE = 2.0
 """Seconds between looks at the configuration's file."""
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
+_READ_AGAIN = 1.0
+"""Seconds between two tries to read what could not be read when a station came in."""
 _GROWTH = 1.25
 """Growth of the number of sessions after which all that lives is frozen for the garbage collector again."""
 
@@ -68,7 +70,7 @@ class Process:
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             async with asyncio.TaskGroup() as serving:
-                tending = [serving.create_task(self._tend_register())]
+                tending = [serving.create_task(self._tend_register()), serving.create_task(self._tend_gateway())]
                 if self._web is not None:
                     serving.create_task(self._web.server.serve())
                     tending.append(serving.create_task(self._web.access.follow()))
@@ -113,6 +115,12 @@ class Process:
                 await self._read_register()
             else:
                 await self._parts.claiming.tidy()
+
+    async def _tend_gateway(self) -> None:
+        """Read what is on record of stations that came in while the database was away."""
+        while True:
+            await asyncio.sleep(_READ_AGAIN)
+            await self._parts.gateway.read_again()
 
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._active.config

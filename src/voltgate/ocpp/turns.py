@@ -119,6 +119,7 @@ class Turns:
     def end(self, description: str, now: float) -> None:
         """Speak no more: everything open or waiting is answered, and so is every later call, at once."""
         self._wire = None
+        self._wheel.off(self._watched, self.expire)
         self.stay += 1
         left, self._open = self._open, {}
         for message_id, (call, respond) in left.items():
@@ -244,6 +245,7 @@ class Turns:
     # Time.
 
     def _watch(self, when: float) -> None:
+        self._wheel.off(self._watched, self.expire)
         self._watched = when
         self._wheel.at(when, self.expire)
 

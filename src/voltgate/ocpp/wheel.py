@@ -1,12 +1,14 @@
 """The timing wheel: deadlines of the whole process, without a timer for each call.
 
-A callback checks for itself whether there is still something to do: no entry is ever cancelled, so a deadline costs one
-list entry and meeting it costs nothing.
+A callback checks for itself whether there is still something to do: a deadline costs one entry, and meeting it costs
+nothing. Whoever ends takes itself off, so that the wheel keeps nothing alive that is over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+from voltgate.ocpp.messages import FOREVER
 
 Wake = Callable[[float], None]
 """A callback; called with the time of the tick, at most one tick after the time it was registered for."""
@@ -18,16 +20,22 @@ class Wheel:
     def __init__(self, now: float, step: float = 0.1) -> None:
         self._step = step
         self._next = int(now / step)
-        self._slots: dict[int, list[Wake]] = {}
+        self._slots: dict[int, dict[Wake, None]] = {}
 
     def at(self, when: float, wake: Wake) -> None:
-        """Call `wake` at `when` (seconds, same clock as `tick`); if that is past, with the next tick."""
+        """Call `wake` at `when` (seconds, same clock as `tick`), once; if that is past, with the next tick."""
         slot = max(int(when / self._step) + 1, self._next)
         waiting = self._slots.get(slot)
         if waiting is None:
-            self._slots[slot] = [wake]
+            self._slots[slot] = {wake: None}
         else:
-            waiting.append(wake)
+            waiting[wake] = None
+
+    def off(self, when: float, wake: Wake) -> None:
+        """Do not call `wake` at `when`, if it is due then."""
+        waiting = self._slots.get(int(when / self._step) + 1) if when < FOREVER else None
+        if waiting is not None:
+            waiting.pop(wake, None)
 
     def tick(self, now: float) -> None:
         """Call all that is due. Raise an ExceptionGroup of what callbacks raised, once all have been called."""

@@ -142,17 +142,8 @@ class Delivery:
     """
 
     __slots__ = (
-        "_admitted",
-        "_courier",
-        "_due",
-        "_journal",
-        "_late",
-        "_open",
-        "_queue",
-        "_starting",
-        "_trouble",
-        "_woken",
-    )
+        "_admitted", "_alarm", "_courier", "_due", "_journal", "_late", "_open", "_queue", "_starting", "_trouble",
+    )  # fmt: skip
 
     def __init__(self, courier: Courier, *, late: bool) -> None:
         self._courier = courier
@@ -162,7 +153,7 @@ class Delivery:
         self._starting: set[str] = set()
         self._trouble: dict[int, _Trouble] = {}
         self._due = -FOREVER
-        self._woken = FOREVER
+        self._alarm = FOREVER
         self._late = self._journal.last if late else 0
         """The last of the messages that are overdue, and the one of them that may go now."""
         self._admitted = 0
@@ -190,7 +181,7 @@ class Delivery:
         self._queue.append(item)
         courier.pump(courier.now())
         if item in self._queue:
-            courier.host.ports.wheel.at(item.call.deadline, self._expire)
+            self._watch(item.call.deadline)
 
     @property
     def waiting(self) -> int:
@@ -270,9 +261,8 @@ class Delivery:
         if not journal.is_whole(name):
             self._due = FOREVER
             journal.fetch(name, self._fetched)
-        elif journal.back_at(name) < self._woken:
-            self._woken = journal.back_at(name)
-            courier.host.ports.wheel.at(self._woken, self._wake)
+        else:
+            self._watch(journal.back_at(name))
 
     def _fetched(self) -> None:
         journal, name, now = self._journal, self._courier.backend.name, self._courier.now()
@@ -309,12 +299,7 @@ class Delivery:
 
     def _wait(self, until: float) -> None:
         self._due = until
-        self._courier.host.ports.wheel.at(until, self._wake)
-
-    def _wake(self, now: float) -> None:
-        if now >= self._woken:
-            self._woken = FOREVER
-        self._courier.pump(now)
+        self._watch(until)
 
     def _send(self, record: OwedRecord, now: float) -> bool:
         courier = self._courier
@@ -378,9 +363,28 @@ class Delivery:
 
     # Time, and the link.
 
-    def _expire(self, now: float) -> None:
-        """End what has waited behind others for too long and is not owed."""
+    def _watch(self, when: float) -> None:
+        """Wake at this time; one wake is due at a time."""
+        if when < self._alarm:
+            wheel = self._courier.host.ports.wheel
+            wheel.off(self._alarm, self._wake)
+            self._alarm = when
+            wheel.at(when, self._wake)
+
+    def _wake(self, now: float) -> None:
+        """End what has waited behind others for too long and is not owed, and send what may be sent."""
+        self._alarm = FOREVER
         self._drop(lambda item: item.call.deadline <= now, Reason.TIMED_OUT)
+        self._courier.pump(now)
+        if now < self._due:
+            self._watch(self._due)
+        self._watch(min((item.call.deadline for item in self._queue), default=FOREVER))
+        self._watch(self._journal.back_at(self._courier.backend.name))
+
+    def end(self) -> list[Asked]:
+        """Drop everything that is not owed, for good; return what was asked."""
+        self._courier.host.ports.wheel.off(self._alarm, self._wake)
+        return self.down()
 
     def up(self) -> None:
         """Begin on a new link: all that is owed so far is overdue, and nothing stands back any more."""

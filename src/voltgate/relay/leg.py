@@ -200,6 +200,7 @@ class Leg:
     def watch(self, when: float) -> None:
         """Look at what waits at this time; one look is due at a time."""
         if when < self._watched:
+            self.host.ports.wheel.off(self._watched, self._expire)
             self._watched = when
             self.host.ports.wheel.at(when, self._expire)
 
@@ -359,10 +360,11 @@ class Leg:
         self._unpause()
         self.link.end(reason)
         self.turns.end(reason, self.now())
+        self.host.ports.wheel.off(self._watched, self._expire)
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.end(reason)
-        for asked in () if self._delivery is None else self._delivery.down():
+        for asked in () if self._delivery is None else self._delivery.end():
             self.settled(asked, gone(reason))
 
     # What is delivered goes by these.

@@ -113,6 +113,7 @@ class Roster:
             else:
                 leg.end(_GONE)
         self._session.dispatcher.ledger.journal.release()
+        self._session.ports.wheel.off(self._watched, self._let_go_if_unserved)
 
     def _linger(self, leg: Leg, reason: str) -> None:
         """End a leg once nobody waits for an answer of it, or as long as one may take has passed."""
@@ -165,6 +166,7 @@ class Roster:
             return
         when = self._session.ports.clock() + self._grace() - self._unserved_for()
         if when < self._watched:
+            self._session.ports.wheel.off(self._watched, self._let_go_if_unserved)
             self._watched = when
             self._session.ports.wheel.at(when, self._let_go_if_unserved)
 

@@ -132,6 +132,7 @@ class Uplink:
         retry = None if leg.retired else leg.backend.settings.retry.delay(self.failures, host.ports.draw)
         if retry is not None:
             retry = 0.0 if host.dialling_paused else retry
+            host.ports.wheel.off(self._due, self.try_again)
             self._due = host.ports.clock() + retry
             host.ports.wheel.at(self._due, self.try_again)
         if not shared:
@@ -149,6 +150,7 @@ class Uplink:
         """Close the link for good."""
         was_up = self.state is State.UP
         self.state = State.ENDED
+        self._leg.host.ports.wheel.off(self._due, self.try_again)
         wire, self.wire = self.wire, None
         if was_up and wire is not None:
             self._leg.backend.up -= 1

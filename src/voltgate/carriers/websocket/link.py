@@ -386,6 +386,7 @@ class Link(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
+        self._wheel.off(self._visited + self._settings.ping, self._visit)
         try:
             receiver.lost(code, reason)
         except Exception as fault:

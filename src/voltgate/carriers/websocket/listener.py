@@ -236,7 +236,8 @@ class Listener:
 
     def awaits_head(self, pending: Pending) -> None:
         """Set the time within which the head has to come."""
-        self._wheel.at(self._clock() + self.settings.limits.head_time, pending.expire_head)
+        pending.due = self._clock() + self.settings.limits.head_time
+        self._wheel.at(pending.due, pending.expire_head)
 
     def _ceiling(self) -> int:
         """Return beyond how many connections there is not even an answer: some more than the limit."""
@@ -268,7 +269,9 @@ class Listener:
         if wait:
             return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
         pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
-        self._wheel.at(now + self.settings.limits.admission_time, pending.expire_decision)
+        self._wheel.off(pending.due, pending.expire_head)
+        pending.due = now + self.settings.limits.admission_time
+        self._wheel.at(pending.due, pending.expire_decision)
         return None
 
     def _handshake(self, pending: Pending, request: Request) -> Handshake:
@@ -327,6 +330,7 @@ class Listener:
         if pending.hand_over(http_head.switching(accept, admitted.subprotocol, extensions), link.attach):
             self._census.handshakes -= 1
             self._pending.discard(pending)
+            self._wheel.off(pending.due, pending.expire_decision)
         self._begin(link, admitted)
 
     def _link_settings(self, admitted: Admitted) -> LinkSettings:

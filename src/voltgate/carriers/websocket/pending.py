@@ -57,6 +57,7 @@ class Pending(asyncio.Protocol):
         "_too_many",
         "address",
         "connected",
+        "due",
         "head_limits",
         "hop",
         "peer",
@@ -70,6 +71,8 @@ class Pending(asyncio.Protocol):
         self._searched = 0
         self._state = _State.HEAD
         self._too_many: Refused | None = None
+        self.due = 0.0
+        """When its head, or the decision, must have come."""
         self.head_limits = head_limits
         self.peer = peer
         self.hop = hop or peer
