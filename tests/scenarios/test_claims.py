@@ -207,9 +207,9 @@ async def test_it_waits_until_it_charges_no_more(stage: Stage) -> None:
 async def test_a_claim_moves_a_station_of_2(stage: Stage, version: str) -> None:
     """The same in OCPP 2: the events of a transaction go to its owner to the last."""
     a, b = await stage.backend("a"), await stage.backend("b")
-    info = {"transactionInfo": {"transactionId": "T1"}, "timestamp": "2026-01-01T10:00:00Z", "evse": {"id": 1}}
 
-    def event(kind: str, seq: int) -> Json:
+    def event(kind: str, seq: int, name: str = "T1") -> Json:
+        info = {"transactionInfo": {"transactionId": name}, "timestamp": "2026-01-01T10:00:00Z", "evse": {"id": 1}}
         return {"eventType": kind, "triggerReason": "Authorized", "seqNo": seq, **info}
 
     async with api_of(stage, **ONLY_CLAIMS, claims={"conflict": "newest"}) as (api, _):
@@ -227,7 +227,7 @@ async def test_a_claim_moves_a_station_of_2(stage: Stage, version: str) -> None:
         await answered(station, old, "TransactionEvent", event("Updated", 1))
         await answered(station, old, "TransactionEvent", event("Ended", 2))
         await old.closed()
-        await answered(station, new, "TransactionEvent", event("Started", 0))
+        await answered(station, new, "TransactionEvent", event("Started", 0, "T2"))
 
 
 async def test_the_new_backend_speaks_another_version(stage: Stage) -> None:
