@@ -14,7 +14,7 @@ from tests.store.conftest import NOW, Open, written
 from tests.store.test_database import ASKED, INVITED, KNOWN, NUMBERED, OWED, RUNNING, until
 from tests.store.test_journal import lease, piece
 from voltgate.ocpp.counts import FAULTS
-from voltgate.relay.records import RegisterRecord
+from voltgate.relay.records import Piece, RegisterRecord
 from voltgate.store import database
 from voltgate.store.audit import AuditQuery, AuditTrail
 from voltgate.store.columns import LONGEST, LONGEST_KEY
@@ -36,7 +36,7 @@ UNWRITABLE = replace(NUMBERED, number=2**63, theirs=2**63)
 async def test_any_text_is_kept(opened: Open, text: str) -> None:
     """A text comes back as it was, of every kind of record, in keys as well; what is delivered is not touched."""
     store = await opened()
-    transaction = replace(RUNNING, ref=text, id=text, token=text, owner=text, data=b'"\\u0000\xc3\xa9\0"')
+    transaction = replace(RUNNING, ref=text, id=text, token=text, owner=text, data=b'"\\u0000\xc3\xa9"')
     owed = replace(OWED, action=text, message_id=text, transaction=text, payload=b'{"idTag":"\\u0000\xff\0"}')
     audit = replace(ASKED, answer=text, detail=text, message_id=text)
     facts = replace(KNOWN, name=text), replace(KNOWN, name="EMP\ufffd")
@@ -227,3 +227,17 @@ def _failing(times: int, then: object = None) -> Any:
         return then
 
     return work
+
+
+async def test_what_cannot_be_read_back(opened: Open) -> None:
+    """A row whose data somebody has spoilt is left out, logged and counted; the rest of the page is read."""
+    store = await opened()
+    good = replace(RUNNING, ref="good"), replace(KNOWN, name="good"), replace(INVITED, ref="good")
+    for record in (*good, replace(RUNNING, data=b"{"), replace(KNOWN, data=b"\xff"), replace(INVITED, data=b""), OWED):
+        store.put(record)
+    with capture_logs() as logs:
+        page = await store.load("cp-1")
+        assert (page.transactions, page.facts, page.invitations) == tuple((record,) for record in good)
+        assert await piece(store) == Piece((OWED,))
+    assert store.state.unreadable == 4
+    assert len([entry for entry in logs if entry["log_level"] == "error"]) == 4

@@ -45,5 +45,10 @@ def _store_state(database: Database | None) -> dict[str, Any]:
     state = database.state
     owed = {"messages": state.owed, "oldest_seconds": round(state.oldest_owed)}
     status = {"status": "ok"} if state.reason is None else {"status": "away", "reason": state.reason}
-    lost = {"dropped_records": state.dropped, "unwritable_records": state.unwritable, "faults": state.faults}
+    lost = {
+        "dropped_records": state.dropped,
+        "unwritable_records": state.unwritable,
+        "unreadable_records": state.unreadable,
+        "faults": state.faults,
+    }
     return status | {"waiting_records": state.pending, "owed": owed} | lost

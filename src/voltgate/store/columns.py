@@ -88,7 +88,7 @@ def _fit(text: str) -> str:
 
 
 def _as_it_was(text: str) -> str:
-    return text[len(_MARK) :].encode().decode("unicode_escape")
+    return text[len(_MARK) :].encode().decode("unicode_escape", "replace")
 
 
 def _is_unicode(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -14,7 +14,17 @@ import structlog
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from voltgate.relay.records import AuditRecord, Page, Piece, Record, RegisterRecord, StoreAway
+from voltgate.relay.records import (
+    AuditRecord,
+    FactRecord,
+    InvitationRecord,
+    Page,
+    Piece,
+    Record,
+    RegisterRecord,
+    StoreAway,
+    TransactionRecord,
+)
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
 from voltgate.store.aging import measure_journal, purge
@@ -22,7 +32,7 @@ from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.holder import Holder, this_process
 from voltgate.store.leases import Leases
-from voltgate.store.pages import read_pages, read_piece
+from voltgate.store.pages import read_pages, read_piece, unreadable, without
 from voltgate.store.pending import Entry, Pending
 from voltgate.store.state import Counts, DatabaseSettings, State
 from voltgate.store.tables import register
@@ -170,6 +180,7 @@ class Database:
             counts.failures,
             self._pending.dropped,
             counts.unwritable,
+            counts.unreadable,
             counts.faults,
             counts.slowest,
             counts.owed,
@@ -364,9 +375,25 @@ class Database:
             refuse(pieces)
             raise
         for station, page in found.items():
-            pages[station].answer(page)
+            pages[station].answer(self._readable(page))
         for key, piece in next_ones.items():
-            pieces[key].answer(piece)
+            pieces[key].answer(self._readable_piece(piece))
+
+    def _readable(self, page: Page) -> Page:
+        """Leave out what cannot be read back: the rest of the page is as good as ever."""
+        bad = self._unreadable((*page.transactions, *page.invitations, *page.facts))
+        return without(page, bad) if bad else page
+
+    def _readable_piece(self, piece: Piece) -> Piece:
+        bad = self._unreadable(piece.transactions)
+        return Piece(piece.owed, tuple(each for each in piece.transactions if each not in bad)) if bad else piece
+
+    def _unreadable(self, records: Iterable[TransactionRecord | InvitationRecord | FactRecord]) -> list[Record]:
+        bad = unreadable(records)
+        self._counts.unreadable += len(bad)
+        for record in bad:
+            log.error("a record cannot be read back, and is left out", kind=type(record).__name__, key=record.key)
+        return bad
 
     # What becomes old.
 

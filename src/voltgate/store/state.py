@@ -29,7 +29,8 @@ class DatabaseSettings:
 class State:
     """How a database is. `reason` is why it is away, None when it is not; times are in seconds.
 
-    `unwritable` counts records that no database would take, `faults` the faults of our own: each is logged.
+    `unwritable` counts records that no database would take, `unreadable` those that came back spoilt, `faults` the
+    faults of our own: each is logged.
     """
 
     reason: str | None
@@ -39,6 +40,7 @@ class State:
     failures: int
     dropped: int
     unwritable: int
+    unreadable: int
     faults: int
     slowest: float
     owed: int
@@ -53,6 +55,7 @@ class Counts:
     written: int = 0
     failures: int = 0
     unwritable: int = 0
+    unreadable: int = 0
     faults: int = 0
     slowest: float = 0.0
     owed: int = 0
