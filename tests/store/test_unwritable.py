@@ -17,7 +17,7 @@ from voltgate.ocpp.counts import FAULTS
 from voltgate.relay.records import Piece, RegisterRecord
 from voltgate.store import database
 from voltgate.store.audit import AuditQuery, AuditTrail
-from voltgate.store.columns import LONGEST, LONGEST_KEY
+from voltgate.store.columns import LONGEST, LONGEST_KEY, Key, Whole, Words
 
 TEXTS = {
     "NUL": "EMP\0",
@@ -123,6 +123,21 @@ async def test_a_record_that_cannot_be_written_stands_alone(opened: Open, delete
     assert "922337" not in str(entry)
 
 
+async def test_what_only_the_database_knows(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no column objects to and the database does is found by halves, and stands alone as well."""
+    for column in (Whole, Key, Words):
+        monkeypatch.setattr(column, "process_bind_param", lambda _, value, __: value)
+    store = await opened(patience=30)
+    for n in range(50):
+        store.put(replace(OWED, seq=n + 1))
+        if n % 20 == 0:
+            store.put(replace(UNWRITABLE, number=2**63 + n, station=f"cp-{n}"))
+            store.put(replace(KNOWN, name=f"half \ud800 {n}"))
+    page = await store.load("cp-1")
+    assert (page.debts[0].messages, page.facts) == (50, ())
+    assert (store.state.unwritable, store.state.pending, store.state.reason) == (6, 0, None)
+
+
 async def test_whoever_waits_for_everything_waits_for_that_record(opened: Open) -> None:
     """Without the name of a station each of them counts; what is put later is no matter."""
     store = await opened()
@@ -135,7 +150,7 @@ async def test_whoever_waits_for_everything_waits_for_that_record(opened: Open) 
 
 async def test_only_such_records(opened: Open) -> None:
     """A thousand of them at once are set aside, and what came between them is on disk."""
-    store = await opened()
+    store = await opened(patience=30)
     for n in range(1000):
         store.put(replace(UNWRITABLE, number=2**63 + n))
         if n % 100 == 0:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Float, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, Float, Integer, Text, TypeDecorator
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -22,6 +22,7 @@ _MARK = "\ufdd0"
 _FIRST, _LAST = 0.0, 1e12
 """Seconds since 1970: the calendar of a station that reckons from nothing is no reason to keep nothing of it."""
 _LARGEST = 2**31 - 1
+_WIDEST = 2**63
 
 
 class Words(TypeDecorator[str]):
@@ -66,6 +67,19 @@ class Connector(TypeDecorator[int]):
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
         """Make a number fit."""
         return value if value is not None and -_LARGEST <= value <= _LARGEST else None
+
+
+class Whole(TypeDecorator[int]):
+    """A number that something is known by. Raises OverflowError when it is too large: no other may stand for it."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        """See that a number fits."""
+        if value is not None and not -_WIDEST <= value < _WIDEST:
+            raise OverflowError("a number of more than 64 bits")
+        return value
 
 
 class Moment(TypeDecorator[float]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, Table
+from sqlalchemy import Column, Float, Index, LargeBinary, MetaData, Table
 
 from voltgate.relay.records import (
     AuditRecord,
@@ -14,7 +14,7 @@ from voltgate.relay.records import (
     RegisterRecord,
     TransactionRecord,
 )
-from voltgate.store.columns import Connector, Key, Moment, Words
+from voltgate.store.columns import Connector, Key, Moment, Whole, Words
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
@@ -58,9 +58,9 @@ numbers = Table(
     metadata,
     Column("station", Key, primary_key=True),
     Column("kind", Key, primary_key=True),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", Whole, primary_key=True, autoincrement=False),
     Column("backend", Words, nullable=False),
-    Column("theirs", BigInteger, nullable=False),
+    Column("theirs", Whole, nullable=False),
     _time("at"),
     Index(None, "at"),
 )
@@ -78,7 +78,7 @@ owed = Table(
     "owed",
     metadata,
     Column("station", Key, primary_key=True),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", Whole, primary_key=True, autoincrement=False),
     Column("backend", Key, nullable=False),
     _time("at"),
     Column("action", Words, nullable=False),
@@ -129,7 +129,7 @@ leases = Table(
     metadata,
     Column("station", Key, primary_key=True),
     Column("holder", Words, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
+    Column("epoch", Whole, nullable=False),
     Column("until", Float(53), nullable=False),
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Table, bindparam, delete
+from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -34,6 +34,7 @@ class Writer:
     async def sift(self, engine: AsyncEngine, entries: Sequence[Entry]) -> list[tuple[Entry, Exception]]:
         """Write with one commit all that can be written; return the rest, each with the reason."""
         guilty: list[tuple[Entry, Exception]] = []
+        entries = [entry for entry in entries if not _objected(entry, engine.dialect, guilty)]
         async with engine.begin() as connection:
             await self._sift(connection, entries, guilty)
         return guilty
@@ -67,6 +68,18 @@ class Writer:
                 await connection.execute(self._upserts[kind], rows)
             for rows in _chunks(gone):
                 await connection.execute(deletion(table), rows)
+
+
+def _objected(entry: Entry, dialect: Dialect, guilty: list[tuple[Entry, Exception]]) -> bool:
+    """Ask the columns themselves what they cannot hold: the database need not be asked for each."""
+    try:
+        for column in TABLES[type(entry.record)].columns:
+            if isinstance(column.type, TypeDecorator):
+                column.type.process_bind_param(getattr(entry.record, column.name), dialect)
+    except Exception as error:
+        guilty.append((entry, error))
+        return True
+    return False
 
 
 def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
