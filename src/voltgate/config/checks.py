@@ -9,6 +9,7 @@ from pathlib import Path as File
 
 from pydantic import SecretStr
 
+from voltgate.config.advice import CLAIMANT, advise
 from voltgate.config.backends import Backend
 from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
@@ -24,8 +25,8 @@ from voltgate.config.tokens import TokenGroup
 
 ADMIN = "admin"
 """The name of the caller with `admin_token`."""
-CLAIMANT, CLAIMED = "claimant", "claimed"
-"""The name in rules of the backend that claims a station, and the route of stations that only a claim admits."""
+CLAIMED = "claimed"
+"""The route of stations that only a claim admits."""
 
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -234,25 +235,13 @@ def _route(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
         yield from _tokens(draft, row, rule)
         if rule.catches_all and number < len(route.rules) - 1:
             yield Finding((*row, "answer"), "catches every call: the rules after it are never reached", warning=True)
-    yield from _unset_permits(draft, path, route)
+    yield from advise(draft, path, route)
     if not any(rule.catches_all for rule in route.rules):
         message = (
             "the last rule must match every call (no actions, stations, tags, tokens or connectors), "
             "so that each call has an answer"
         )
         yield Finding((*path, "rules"), message)
-
-
-def _unset_permits(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
-    """Warn if several backends answer and none is given a permit, such as "full" for the operator's own."""
-    answering = {rule.answer.backends for rule in route.rules}
-    backends = [draft.config.backends.get(name) for names in answering for name in names]
-    if len(answering) > 1 and not any(backend is not None and backend.permit for backend in backends):
-        message = (
-            "several backends answer here, so none may reset or configure stations: "
-            'write permit = "full" for the one that shall, or permit = "charge" to say that none shall'
-        )
-        yield Finding((*path, "rules"), message, warning=True)
 
 
 def _backend_exists(draft: Draft, path: Path, name: str) -> Iterator[Finding]:

@@ -1,0 +1,109 @@
+"""Advice: what may be written and would disappoint, each with the line that mends it; none where all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from voltgate.config.draft import Draft, Finding
+from voltgate.config.lines import Path
+from voltgate.config.permits import PRESETS
+from voltgate.config.routes import Route, Rule
+
+CLAIMANT = "claimant"
+"""The name in rules of the backend that claims a station."""
+
+_TO_CONFIGURE = ("Reset", "ChangeConfiguration", "SetVariables")
+
+
+def advise(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Yield what is doubtful about a route."""
+    yield from _shut_out(draft, path, route)
+    yield from _nobodys(draft, path, route)
+
+
+# Stations that nobody lets in.
+
+
+def _shut_out(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Warn of a backend that is to be stood in for, and is asked first whether a station may come in."""
+    config = draft.config
+    if config.admit(str(path[-1])) != "backend" or not config.listen.stations:  # SOAP stations ask no backend
+        return
+    admitting = dict.fromkeys(name for rule in _admitting(route) for name in _named(draft, rule.answer.backends))
+    for name in admitting:
+        if name in config.backends and config.backends[name].when_down == "answer":
+            message = (
+                f'"{name}" lets stations in here, so one that comes while it is away gets 503, and when_down = '
+                '"answer" does nothing for it: write admit = "gateway" in this route'
+            )
+            yield Finding((*path, "admit") if route.admit is not None else path, message, warning=True)
+
+
+def _admitting(route: Route) -> Iterator[Rule]:
+    """Yield the rules that a BootNotification without token may meet: their backends are asked at the handshake."""
+    for rule in route.rules:
+        boots = not rule.actions or any(fnmatchcase("BootNotification", glob) for glob in rule.actions)
+        if boots and rule.tokens in (None, "none") and not rule.token_groups and not rule.connectors:
+            yield rule
+        if rule.catches_all:
+            return
+
+
+def _named(draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the backends that names stand for: any that may claim stands for the claimant."""
+    if CLAIMANT not in names:
+        return names
+    claiming = [name for name in draft.config.backends if draft.written(("backends", name, "claims"))]
+    return (*names, *claiming)
+
+
+# Stations that are nobody's.
+
+
+def _nobodys(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Warn if several backends answer a station, and none of those that it has may reset or configure it."""
+    backends = draft.config.backends
+    for sharing in _sharing(route):
+        answering = dict.fromkeys(name for rule in sharing for name in rule.answer.backends if name in backends)
+        beside = [name for rule in sharing for name in (*rule.copies, *rule.authorize) if name in backends]
+        unset = [name for name in answering if backends[name].permit is None]
+        if unset and not any(_configures(draft, backends[name].permit) for name in (*answering, *beside)):
+            message = (
+                "several backends answer here, so none may reset or configure stations: write "
+                f'permit = "full" in [backends.{unset[-1]}] or whichever they belong to, '
+                'or permit = "charge" in each of them to say that none shall'
+            )
+            yield Finding((*path, "rules"), message, warning=True)
+            return
+
+
+def _sharing(route: Route) -> Iterator[list[Rule]]:
+    """Yield rules that calls of one station can meet, if several backends answer them: by card, connector or action."""
+    by_call: list[Rule] = []
+    for rule in route.rules:
+        if (
+            (rule.actions and "*" not in rule.actions)
+            or rule.tokens is not None
+            or rule.token_groups
+            or rule.connectors
+        ):
+            by_call.append(rule)
+            continue
+        sharing = [*by_call, rule]
+        if len({each.answer.backends for each in sharing}) > 1:
+            yield sharing
+        if rule.catches_all:
+            return
+
+
+def _configures(draft: Draft, permit: str | None) -> bool:
+    """Return whether a permit lets a station be reset, or any of its configuration be changed."""
+    seen = set[str]()
+    while permit in draft.config.permits and permit not in seen:
+        seen.add(permit)
+        section = draft.config.permits[permit]
+        if section.keys.allow or any(fnmatchcase(action, glob) for glob in section.allow for action in _TO_CONFIGURE):
+            return True
+        permit = section.base
+    return permit is not None and (permit == "full" or permit not in (*PRESETS, *draft.config.permits))

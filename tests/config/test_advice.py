@@ -1,0 +1,102 @@
+"""`voltgate check` on what may be written and would disappoint: said where it would, and not where all is well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.config.test_check import EXAMPLES, warnings
+from voltgate.config import read
+
+GATE = 'write admit = "gateway" in this route'
+NOBODYS = "none may reset or configure stations"
+
+
+def file(*, route: str = "", a: str = "", b: str = "", rest: str = "", listen: str = "ws://127.0.0.1:9000") -> str:
+    """Write a configuration with two backends and a route."""
+    stations = f'"{listen}"' if listen else ""
+    soap = "" if listen else 'soap = ["http://127.0.0.1:9001"]\n'
+    entry = "" if "[[stations]]" in rest else '[[stations]]\nmatch = "*"\n'
+    return (
+        f"[listen]\nstations = [{stations}]\n{soap}"
+        f'[backends.a]\nurl = "ws://127.0.0.1:9100/{{station}}"\n{a}\n'
+        f'[backends.b]\nurl = "ws://127.0.0.1:9101/{{station}}"\n{b}\n'
+        f"[routes.main]\n{route}\n{rest}{entry}"
+    )
+
+
+ANSWER = 'when_down = "answer"'
+ONE = 'rules = [{ answer = "a", copy = ["b"] }]'
+CARDS = 'rules = [{ tokens = ["04*"], answer = "a", copy = ["b"] }, { answer = "b", copy = ["a"] }]'
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (file(a=ANSWER, route=ONE), ["a"]),
+        (file(a=ANSWER, route=f'admit = "backend"\n{ONE}'), ["a"]),
+        (file(a=ANSWER, route='rules = [{ answer = ["b", "a"] }]'), ["a"]),
+        (file(a=ANSWER, route='rules = [{ stations = "X*", answer = "a" }, { answer = "b" }]'), ["a"]),
+        (
+            file(a=ANSWER, b="permit='full'", route='rules = [{ actions = ["B*"], answer = "a" }, {answer = "b"}]'),
+            ["a"],
+        ),
+        (file(a=f"{ANSWER}\nclaims = {{}}", route='rules = [{ answer = "claimant" }, { answer = "b" }]'), ["a"]),
+        (file(a=ANSWER, b=ANSWER, route="rules = [{ answer = { a = 1, b = 1 } }]"), ["a", "b"]),
+        (file(a=ANSWER, route=f'admit = "gateway"\n{ONE}'), []),
+        (file(a=ANSWER, route=ONE, rest='[[stations]]\nmatch = "*"\npassword = "long-enough-0001"\n'), []),
+        (file(a=ANSWER, b="permit = 'full'", route=CARDS), []),
+        (file(b=ANSWER, route=ONE), []),
+        (file(a=ANSWER, route='rules = [{ answer = "b" }, { answer = "a" }]'), []),
+        (file(a=ANSWER, route=ONE, listen=""), []),
+        (file(route=ONE), []),
+    ],
+)
+def test_a_stand_in_that_lets_nobody_in(tmp_path: Path, text: str, names: list[str]) -> None:
+    """Who is stood in for and is asked first whether a station may come in: the line to write is offered."""
+    found = [line for line in warnings(tmp_path, text) if GATE in line]
+    assert [line.partition('"')[2].partition('"')[0] for line in found] == names
+    assert all("routes.main" in line and "503" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        (file(route=CARDS), True),
+        (file(route=CARDS, a='permit = "charge"'), True),
+        (file(route=CARDS, a='permit = "observe"'), True),
+        (file(route=CARDS, a='permit = "own"', rest="[permits.own]\nlimit = true\n"), True),
+        (file(route='rules = [{ actions = ["DataTransfer"], answer = "a" }, { answer = "b" }]'), True),
+        (file(route='rules = [{ connectors = [1], answer = "a" }, { answer = "b" }]'), True),
+        (
+            file(route='rules = [{ tags = ["x"], answer = "a" }, { tokens = "any", answer = "a" }, {answer = "b"}]'),
+            True,
+        ),
+        (file(route=CARDS, b='permit = "full"'), False),
+        (file(route=CARDS, a='permit = "full"'), False),
+        (file(route=CARDS, a='permit = "charge"', b='permit = "charge"'), False),
+        (file(route=CARDS, b='permit = "own"', rest='[permits.own]\npass = ["Res*"]\n'), False),
+        (file(route=CARDS, b='permit = "own"', rest='[permits.own]\nkeys = { pass = ["Meter*"] }\n'), False),
+        (file(route=CARDS, b='permit = "x"', rest='[permits.x]\nbase = "y"\n[permits.y]\nbase = "full"\n'), False),
+        (file(route=ONE), False),
+        (file(route='rules = [{ answer = ["a", "b"] }]'), False),
+        (file(route="rules = [{ answer = { a = 1, b = 1 } }]"), False),
+        (file(route='rules = [{ tags = ["x"], answer = "a" }, { answer = "b" }]'), False),
+        (file(route='rules = [{ stations = "X*", answer = "a" }, { answer = "b" }]'), False),
+        (file(route='rules = [{ claimed_by = ["a"], answer = "a" }, { answer = "b" }]'), False),
+        (file(route='rules = [{ tokens = ["04*"], answer = "a" }, { answer = "a", copy = ["b"] }]'), False),
+    ],
+)
+def test_a_station_that_nobody_may_configure(tmp_path: Path, text: str, warned: bool) -> None:
+    """Where several answer one station and none may reset or configure it, the line to write is offered."""
+    found = [line for line in warnings(tmp_path, text) if NOBODYS in line]
+    assert len(found) == warned
+    assert all('permit = "full" in [backends.' in line and "routes.main.rules" in line for line in found)
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_examples_need_none(example: Path) -> None:
+    """Whoever begins with an example is not warned."""
+    if example.stem != "tls":  # its files are made by a command that stands in it
+        assert read(example, {"CSMS_PASSWORD": "x"}).warnings == ()
