@@ -67,6 +67,9 @@ TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterVa
 """Transaction messages: a station keeps them until they are answered, and they are what charging is billed by
 (1.6 section 3.7.1 and errata 3.18; 2.x Part 2 section E)."""
 
+_LONGEST = 100
+"""Characters of an action that are looked at: none has so many."""
+
 SIGNED = "-Signed"
 """The suffix of a signed message's action (2.x Part 4 section 7)."""
 
@@ -92,3 +95,21 @@ def from_stations(version: str) -> frozenset[str]:
 def from_backends(version: str) -> frozenset[str]:
     """Return the actions that a backend may call at a station of `version`."""
     return {"ocpp2.0.1": _DOWN_201, "ocpp2.0": _DOWN_201, "ocpp2.1": _DOWN_21}.get(version, _DOWN_16) | _BOTH
+
+
+def _letters(text: str) -> str:
+    """Return a name without what readers may not heed: case, spaces, control characters, punctuation."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+_LOOKS = {_letters(action): action for action in ACTIONS}
+
+
+def resembles(action: str) -> bool:
+    """Return whether a lenient reader may take an action that no version has for one that some version has."""
+    if plain_action(action) in ACTIONS:
+        return False
+    looks = _letters(action[:_LONGEST])
+    while looks.endswith("signed") and looks not in _LOOKS:
+        looks = looks.removesuffix("signed")
+    return looks in _LOOKS or len(action) > _LONGEST

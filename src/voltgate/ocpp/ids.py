@@ -47,14 +47,18 @@ _LONGEST_TOKEN = 255
 """Characters of the longest token of any version (2.1 identifierString)."""
 
 
+_BASE64 = re.compile(r"[A-Za-z0-9_-]*={0,2}")
+"""Base64url (RFC 4648 section 5) as every decoder reads it: Python's passes over all other characters."""
+
+
 def _signed_bytes(call: Call) -> bytes | None:
     """Return the payload inside a signed call (2.x Part 4 section 7); None if it cannot be decoded."""
     signed = call.fields.get("payload")
-    if not isinstance(signed, str):
+    if not isinstance(signed, str) or _BASE64.fullmatch(signed) is None:
         return None
     try:
         return base64.urlsafe_b64decode(signed + "=" * (-len(signed) % 4))
-    except (binascii.Error, ValueError):
+    except binascii.Error:
         return None
 
 
@@ -71,25 +75,61 @@ def plain_fields(call: Call) -> dict[str, Any]:
 
 
 def is_ambiguous(call: Call) -> bool:
-    """Return whether an object of a call has a duplicate name: two parsers may then read two different values."""
-    inside = _signed_bytes(call) if call.action.endswith(SIGNED) else None
-    return _has_twins(bytes(call.payload)) or (inside is not None and _has_twins(inside))
+    """Return whether two readers may understand a call differently.
+
+    An object has a name twice, or one that is not spelt as a field that counts but may be taken for it; a number or a
+    text is beyond what every reader holds; what is signed cannot be decoded. What vendors add is not looked at.
+    """
+    if not call.action.endswith(SIGNED):
+        return _is_ambiguous(bytes(call.payload))
+    inside = _signed_bytes(call)
+    return inside is None or not inside.lstrip().startswith(b"{") or any(map(_is_ambiguous, (call.payload, inside)))
 
 
-def _has_twins(text: bytes) -> bool:
-    twins = False
+_COUNTING = {
+    name.casefold(): name
+    for name in """
+    attributeValue certificateType chargingProfile chargingProfileCriteria chargingProfileId chargingProfilePurpose
+    component connectorId csChargingProfiles evse evseId id idTag idToken key message name operationalStatus payload
+    remoteStartId requestId requestedMessage reservationId setVariableData transactionId type value variable
+    """.split()
+}
+"""The fields of commands that are looked at anywhere here."""
 
-    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal twins
-        found = dict(pairs)
-        twins = twins or len(found) < len(pairs)
-        return found
+_OF_VENDORS = frozenset({"customData", "data"})
 
+
+class _Object:
+    """A JSON object with all of its names."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        self.pairs = pairs
+
+    @property
+    def is_odd(self) -> bool:
+        """Whether a reader may find another value under a name than the next reader does."""
+        folded = ["".join(filter(str.isalnum, name)).casefold() for name, _ in self.pairs]
+        misspelt = (_COUNTING.get(fold, name) != name for fold, (name, _) in zip(folded, self.pairs, strict=True))
+        return len(set(folded)) < len(folded) or any(misspelt)
+
+
+def _is_ambiguous(text: bytes | msgspec.Raw) -> bool:
     try:
-        json.loads(text, object_pairs_hook=look)
-    except (ValueError, RecursionError):
+        msgspec.json.decode(text)
+        waiting = [json.loads(bytes(text), object_pairs_hook=_Object)]
+    except (ValueError, *UNREADABLE):
         return True
-    return twins
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, _Object):
+            if value.is_odd:
+                return True
+            waiting += [inner for name, inner in value.pairs if name not in _OF_VENDORS]
+    return False
 
 
 def _text(value: Any) -> str | None:

@@ -155,8 +155,9 @@ def objection(ledger: Ledger, backend: str, call: Call, *, single: bool) -> str 
     action, fields = plain_action(call.action), plain_fields(call)
     numbers = ledger.numbers
     for kind, path in () if single else _NAMED.get(action, ()):
-        theirs = integer(_at(fields, path))
-        if theirs is not None and numbers.known(kind, backend, theirs) is None:
+        named = _at(fields, path)
+        theirs = integer(named)
+        if named is not None and (theirs is None or numbers.known(kind, backend, theirs) is None):
             return "it names a number of another backend"
     if not single and _is_unreadable(action, fields):
         return "it names a number that is none"

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.actions import plain_action, resembles
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.globs import compile_glob
-from voltgate.ocpp.ids import compact, connector_of, is_ambiguous, plain_fields, with_fields
+from voltgate.ocpp.ids import compact, integer, is_ambiguous, plain_fields, with_fields
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.ocpp.refusals import acceptance, refusal, set_results
 
@@ -72,7 +73,9 @@ _OF_OTHERS = frozenset(
     """.split()
 )
 """Certificates by which a station knows firmware, cars and contracts, or is known to cars: not the gateway's."""
-_SIGNING = ("SignChargePointCertificate", "SignChargingStationCertificate", "SignCombinedCertificate")
+_SIGNING = ("signchargepointcertificate", "signchargingstationcertificate", "signcombinedcertificate")
+_READ = _CREDENTIAL_ACTIONS | {"ChangeConfiguration", "ExtendedTriggerMessage", "SetVariables", "TriggerMessage"}
+"""The actions of which it counts what is in them, whoever else has the station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +101,33 @@ class Permit:
 
     def judge(self, version: str, call: Call) -> Judgement:
         """Return what becomes of a backend's call."""
+        if self._lets_all_pass:
+            return Pass()
         action = plain_action(call.action)
+        why = f"permit {self.name}: {action[:100]}"
         if _listed(self.not_supported, action):
-            return Refuse(refusal(version, call, "not supported"), f"permit {self.name}: {action} is not supported")
-        if self._reads_settings and _concerns_settings(action) and is_ambiguous(call):
-            return Refuse(refusal(version, call), f"a name stands twice in this {action}")
+            return Refuse(refusal(version, call, "not supported"), f"{why} is not supported")
+        if resembles(call.action) or (action in _READ and is_ambiguous(call)):
+            return Refuse(refusal(version, call), f"{why} may be understood differently by two readers")
         if action in ("ChangeConfiguration", "SetVariables") and (self.keys_pass or self.keys_absorb):
             return self._judge_keys(version, call, _listed(self.allow, action) and not _listed(self.refuse, action))
         if not _listed(self.allow, action) or _listed(self.refuse, action):
-            return Refuse(refusal(version, call), f"permit {self.name} does not allow {action}")
+            return Refuse(refusal(version, call), f"{why} is not allowed")
         if "*" not in self.allow and not _triggers_news(call):
-            return Refuse(refusal(version, call), f"permit {self.name} triggers no such message")
+            return Refuse(refusal(version, call), f"{why} is for no such message")
         if not self.credentials and _concerns_credentials(call):
-            return Refuse(refusal(version, call), f"permit {self.name}: {action} concerns the gateway's own link")
+            return Refuse(refusal(version, call), f"{why} concerns the gateway's own link")
         return self._judge_keys(version, call, allowed=True)
 
     @property
-    def _reads_settings(self) -> bool:
-        """Whether it depends on what a change of settings says whether it passes."""
+    def _lets_all_pass(self) -> bool:
+        """Whether it keeps nothing from its backend, so that nothing need be read."""
+        kept = (self.refuse, self.not_supported, self.keys_refuse, self.keys_absorb)
+        return self.credentials and "*" in self.allow and not any(kept)
+
+    @property
+    def _reads_keys(self) -> bool:
+        """Whether it depends on the name of a key whether that may be changed."""
         return not self.credentials or bool(self.keys_pass or self.keys_refuse or self.keys_absorb)
 
     # Configuration keys.
@@ -143,14 +155,14 @@ class Permit:
     def _judge_variables(self, version: str, call: Call, allowed: bool) -> Judgement:
         items = call.fields.get("setVariableData")
         items = items if isinstance(items, list) else []
-        fates = [self._fate(variable_name(item), allowed) for item in items]
+        if self._reads_keys and (not items or None in map(_variable, items)):
+            return Refuse(refusal(version, call), f"permit {self.name}: SetVariables names no variables")
+        fates = [self._fate(_variable(item), allowed) for item in items]
         kept = {
             variable_name(item): str(item.get("attributeValue"))
             for item, fate in zip(items, fates, strict=True)
             if fate == "absorb"
         }
-        if not items and not allowed:
-            return Refuse(refusal(version, call), f"permit {self.name} does not allow SetVariables")
         if all(fate == "pass" for fate in fates):
             return Pass()
         if "pass" in fates:
@@ -163,15 +175,15 @@ class Permit:
     def _judge_signed(self, version: str, call: Call, allowed: bool) -> Judgement:
         """Judge variables that are signed: they cannot be taken apart, so all of them pass or none."""
         items = plain_fields(call).get("setVariableData")
-        names = [variable_name(item) for item in items] if isinstance(items, list) else [None]
-        if all(self._fate(name, allowed) == "pass" for name in names) and names != [None]:
+        names = [_variable(item) for item in items] if isinstance(items, list) else []
+        if names and all(self._fate(name, allowed) == "pass" for name in names):
             return Pass()
         return Refuse(refusal(version, call), f"permit {self.name} does not allow all of these signed variables")
 
     def _fate(self, key: Any, allowed: bool) -> _Fate:
-        if not isinstance(key, str):
-            return "pass" if allowed else "refuse"
-        folded = key.casefold()
+        if not isinstance(key, str) or not key.isprintable():
+            return "pass" if allowed and not self._reads_keys else "refuse"
+        folded = key.strip().casefold()
         if not self.credentials and _listed_folded(CREDENTIAL_KEYS, folded):
             return "refuse"
         if _listed_folded(self.keys_absorb, folded):
@@ -188,6 +200,13 @@ def variable_name(item: Any) -> str:
     component, variable = item.get("component"), item.get("variable")
     names = [part.get("name") if isinstance(part, dict) else None for part in (component, variable)]
     return f"{names[0]}.{names[1]}"
+
+
+def _variable(item: Any) -> str | None:
+    """Return the name of a variable of 2.x without spaces around its parts; None if it is not named."""
+    parts = (item.get("component"), item.get("variable")) if isinstance(item, dict) else ()
+    names = [name for part in parts if isinstance(part, dict) and isinstance(name := part.get("name"), str)]
+    return ".".join(name.strip() for name in names) if len(names) == 2 else None
 
 
 def _own_results(items: list[Any], fates: list[_Fate]) -> dict[str, Any]:
@@ -243,15 +262,12 @@ def _triggers_news(call: Call) -> bool:
     return not triggers or _word(plain_fields(call).get("requestedMessage")) in _NEWS
 
 
-def _concerns_settings(action: str) -> bool:
-    return action in _CREDENTIAL_ACTIONS or action in ("ChangeConfiguration", "SetVariables")
-
-
 def _concerns_credentials(call: Call) -> bool:
     """Return whether a call changes what the station proves itself by, or whom it calls."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action in ("TriggerMessage", "ExtendedTriggerMessage"):
-        return _word(fields.get("requestedMessage")) in _SIGNING
+        word = "".join(filter(str.isalnum, _word(fields.get("requestedMessage")))).casefold()
+        return not word or word in _SIGNING
     return action in _CREDENTIAL_ACTIONS and _word(fields.get("certificateType")) not in _OF_OTHERS
 
 
@@ -327,15 +343,20 @@ def concerns_limit(version: str, call: Call) -> Limit | None:
     """Tell which charging limit a call sets or clears; None if it concerns none."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action == "ClearChargingProfile":
-        by_number = fields.get("id", fields.get("chargingProfileId")) is not None
-        return None if by_number else Limit("", connector_of(version, call), None)
+        number, criteria = fields.get("id", fields.get("chargingProfileId")), fields.get("chargingProfileCriteria")
+        if number is not None:
+            return None if integer(number) is not None else Limit("", None, None)
+        if is_modern(version):
+            return Limit("", integer(criteria.get("evseId")) if isinstance(criteria, dict) else None, None)
+        return Limit("", integer(fields.get("connectorId")), None)
     if action != "SetChargingProfile":
         return None
     profile = fields.get("csChargingProfiles", fields.get("chargingProfile"))
     profile = profile if isinstance(profile, dict) else {}
-    purpose = str(profile.get("chargingProfilePurpose"))
-    transaction = profile.get("transactionId")
-    return Limit(purpose, connector_of(version, call), transaction if isinstance(transaction, str | int) else None)
+    purpose, transaction = _word(profile.get("chargingProfilePurpose")) or "?", profile.get("transactionId")
+    of_one = purpose == "TxProfile" and isinstance(transaction, str | int) and not isinstance(transaction, bool)
+    connector = integer(fields.get("evseId" if is_modern(version) else "connectorId"))
+    return Limit(purpose, connector, transaction if of_one else None)
 
 
 def profile_fault(call: Call) -> str | None:

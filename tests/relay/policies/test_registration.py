@@ -376,6 +376,7 @@ def test_what_a_station_was_asked_for_is_bounded() -> None:
     for n in range(200):
         stage["a"].sends(2, f"r{n}", "GetReport", {"requestId": n})
         stage["a"].sends(2, f"t{n}", "TriggerMessage", {"requestedMessage": {"x": "y" * 1000}})
+        stage["a"].sends(2, f"u{n}", "TriggerMessage", {"requestedMessage": "y" * 1000})
     asked = stage.session.dispatcher.registration.asked
     assert len(asked) == 64
     assert max(len(name) for name, _ in asked) == 100

@@ -1,7 +1,4 @@
-"""Permits: what a backend may ask of a station, and what it must leave to another one.
-
-Source: OCPP 1.6 sections 5.2, 5.14 and 5.18; 2.x Part 2 B12, F05 and G03 (what ends a transaction).
-"""
+"""Permits: what a backend may ask of a station, looked at when it asks and when it is sent, and the audit trail."""
 
 from __future__ import annotations
 
@@ -9,23 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from voltgate.ocpp.actions import plain_action
-from voltgate.ocpp.ids import connector_of, is_ambiguous, plain_fields
 from voltgate.ocpp.messages import SEND, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.context import Context
 from voltgate.relay.events import CommandRefused
-from voltgate.relay.ledger import Transaction
-from voltgate.relay.numbering import named_transaction, objection, transaction_of
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.permit import Absorb, Limit, Part, Permit, Refuse, concerns_limit, overlay, profile_fault
+from voltgate.relay.permit import Absorb, Part, Permit, Refuse, overlay
+from voltgate.relay.policies.touching import objection_to
 from voltgate.relay.policy import Wrap
 
 _MOST_PRIVATE, _LONGEST = 100, 1000
 """Keys that are kept private for one backend at one station, and characters of a key or a value."""
-
-_BOOT = Call("", "BootNotification", b"{}")
-"""Those who answer it admit the station, and may know of transactions from before Voltgate."""
 
 
 @dataclass(slots=True)
@@ -60,7 +51,8 @@ def _judge(
             _refuse(context, _Asking(backend, call, refused, why), respond, reply)
         case Absorb(reply=reply, keys=keys):
             _keep_private(context, backend, keys)
-            context.ledger.audit(backend, call, "absorbed", reply, f"kept private: {', '.join(sorted(keys))}")
+            names = ", ".join(sorted(keys))[:_LONGEST]
+            context.ledger.audit(backend, call, "absorbed", reply, f"kept private: {names}")
             respond(reply)
         case Part(call=part, merge=merge, keys=keys, why=why):
             _keep_private(context, backend, keys)
@@ -89,7 +81,7 @@ def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -
 def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, respond: Respond) -> None:
     """Hand on a call that the permit allows, unless it touches what is another backend's: now, or when it is sent."""
     call = asking.call
-    why = _objection(context, permit, asking)
+    why = objection_to(context, permit, asking.backend, asking.call)
     if why is not None:
         asking.why = why
         _refuse(context, asking, respond, refusal(context.version, call))
@@ -103,7 +95,7 @@ def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, r
 
 def _object_now(context: Context, permit: Permit, asking: _Asking) -> Reply | None:
     """Look again at a call that has waited for its turn: what runs at the station may be another's by now."""
-    why = _objection(context, permit, asking)
+    why = objection_to(context, permit, asking.backend, asking.call)
     if why is None:
         return None
     asking.why, asking.outcome = why, "refused"
@@ -124,66 +116,3 @@ def _replied(context: Context, asking: _Asking, respond: Respond, reply: Reply) 
     outcome = "undelivered" if isinstance(reply, Unanswered) else outcome
     context.ledger.audit(asking.backend, asking.call, outcome, reply, asking.why)
     respond(reply)
-
-
-# What touches another backend.
-
-
-def _objection(context: Context, permit: Permit, asking: _Asking) -> str | None:
-    """Return why a command must not pass although the backend may ask such things; None if it may."""
-    call, name = asking.call, asking.backend
-    limit = None if permit.limit else concerns_limit(context.version, call)
-    fault = profile_fault(call)
-    if fault is None and not context.single:
-        fault = _touches_another(context, permit, name, call, limit)
-    if fault is None and limit is not None:
-        fault = _limits(context, name, limit)
-    return fault or objection(context.ledger, name, call, single=context.single)
-
-
-def _touches_another(context: Context, permit: Permit, name: str, call: Call, limit: Limit | None) -> str | None:
-    if is_ambiguous(call):
-        return "a name stands twice in it"
-    if permit.stop == "any" and limit is None:
-        return None
-    others = [tx for tx in context.ledger.counting() if tx.owner != name]
-    if any(_would_end(context, call, tx) for tx in others):
-        return "a transaction of another backend would end"
-    return _of_another(context, name, call)
-
-
-def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
-    """Return whether a command may end a transaction that runs."""
-    fields = plain_fields(call)
-    match plain_action(call.action):
-        case "Reset":
-            ends = fields.get("type") != "OnIdle"
-        case "UnlockConnector":
-            ends = True
-        case "ChangeAvailability":
-            ends = "Inoperative" in (fields.get("type"), fields.get("operationalStatus"))
-        case _:
-            return False
-    connector = connector_of(context.version, call)
-    return ends and (not connector or tx.connector in (None, connector))
-
-
-def _of_another(context: Context, name: str, call: Call) -> str | None:
-    """Return whose transaction a command names, if it is not the backend's own."""
-    named = named_transaction(call)
-    if named is None:
-        return None
-    tx = transaction_of(context.ledger, name, named)
-    if tx is None:
-        return None if name in context.plan(_BOOT).answer else "this backend has no such transaction"
-    return None if tx.owner == name else "the transaction belongs to another backend"
-
-
-def _limits(context: Context, name: str, limit: Limit) -> str | None:
-    """Leave the limits at a connector to the owner of its transaction, else to those who may set limits."""
-    if limit.transaction is not None:
-        return None  # whose it is was looked at
-    tx = context.ledger.on(limit.connector) if limit.connector else None
-    if tx is not None and tx.owner == name:
-        return None
-    return "only the owner of the transaction, or a backend whose permit allows limit, sets limits here"

@@ -1,0 +1,101 @@
+"""What touches another backend: its sessions, their limits, its numbers. A command must leave them alone.
+
+Source: OCPP 1.6 sections 5.2, 5.14, 5.16 and 5.18; 2.x Part 2 B12, F05, G03 (what ends a transaction) and K (limits).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.ids import is_ambiguous, plain_fields
+from voltgate.ocpp.messages import Call
+from voltgate.relay.context import Context
+from voltgate.relay.ledger import Transaction
+from voltgate.relay.numbering import named_transaction, objection, transaction_of
+from voltgate.relay.permit import Limit, Permit, concerns_limit, profile_fault
+
+_BOOT = Call("", "BootNotification", b"{}")
+"""Those who answer it admit the station, and may know of transactions from before Voltgate."""
+
+
+def objection_to(context: Context, permit: Permit, name: str, call: Call) -> str | None:
+    """Return why a command must not pass although the backend may ask such things; None if it may."""
+    limit = None if permit.limit else concerns_limit(context.version, call)
+    fault = profile_fault(call)
+    if fault is None and not context.single:
+        fault = _touches_another(context, permit, name, call, limit)
+    if fault is None and limit is not None:
+        fault = _limits(context, name, limit)
+    return fault or objection(context.ledger, name, call, single=context.single)
+
+
+def _touches_another(context: Context, permit: Permit, name: str, call: Call, limit: Limit | None) -> str | None:
+    if is_ambiguous(call):
+        return "two readers may understand it differently"
+    if permit.stop == "any" and limit is None:
+        return None
+    others = [tx for tx in context.ledger.counting() if tx.owner != name]
+    if any(_would_end(context, call, tx) for tx in others):
+        return "a transaction of another backend would end"
+    return _of_another(context, name, call)
+
+
+def _would_end(context: Context, call: Call, tx: Transaction) -> bool:
+    """Return whether a command may end a transaction that runs. Only what cannot is told apart, not what can."""
+    fields, modern = plain_fields(call), is_modern(context.version)
+    match plain_action(call.action):
+        case "Reset":
+            ends, place = not modern or fields.get("type") != "OnIdle", fields.get("evseId") if modern else None
+        case "UnlockConnector":
+            ends, place = True, fields.get("evseId" if modern else "connectorId")
+        case "ChangeAvailability":
+            evse = fields.get("evse")
+            ends = fields.get("operationalStatus" if modern else "type") != "Operative"
+            place = fields.get("connectorId") if not modern else evse.get("id") if isinstance(evse, dict) else None
+        case _:
+            return False
+    named = place if isinstance(place, int) else 0  # what only some read as a number may be the whole station
+    return ends and (not named or tx.connector in (None, named))
+
+
+def _of_another(context: Context, name: str, call: Call) -> str | None:
+    """Return whose transaction a command names, if it is not the backend's own."""
+    named = named_transaction(call)
+    if named is None:
+        return None
+    tx = transaction_of(context.ledger, name, named)
+    meant = tx or _meant(context, named)
+    if meant is not None and meant.owner != name:
+        return "the transaction belongs to another backend"
+    known = tx is not None or name in context.plan(_BOOT).answer
+    return None if known else "this backend has no such transaction"
+
+
+def _meant(context: Context, named: Any) -> Transaction | None:
+    """Return the running transaction that a station may take a name for, which is not written as it is."""
+    if isinstance(named, int):
+        return None
+    running = context.ledger.running.values()
+    return next((tx for tx in running if tx.id and _bare(tx.id) == _bare(named)), None)
+
+
+def _bare(named: Any) -> str:
+    """Return a transaction's name without what readers may not heed: case, spaces, zeros around a number."""
+    text = str(named).strip().casefold() if isinstance(named, str | float) else ""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
+
+
+def _limits(context: Context, name: str, limit: Limit) -> str | None:
+    """Leave the limits at a connector to the owner of its transaction, and those of the station to who may limit."""
+    if limit.transaction is not None:
+        return None  # whose it is was looked at, where it can be another's
+    tx = context.ledger.on(limit.connector) if limit.connector else None
+    if tx is not None and tx.owner == name and limit.purpose in ("", "TxProfile", "TxDefaultProfile"):
+        return None
+    return "only the owner of the transaction, or a backend whose permit allows limit, sets limits here"
