@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -171,3 +173,28 @@ def test_what_is_changed_changes_nothing_else() -> None:
     assert with_fields(b'{"a":5}', {("a", "b"): 1}) == b'{"a":5}'
     assert repr(GONE) == "GONE"
     assert compact({"a": [1, 2]}) == b'{"a":[1,2]}'
+
+
+def schema_objects(schema: Any = None) -> Iterator[list[str]]:
+    """Yield the names of the fields of every object that the schemas know."""
+    if schema is None:
+        for folder in ("v16", "v201", "v21"):
+            for file in files("ocpp").joinpath(folder, "schemas").iterdir():
+                yield from schema_objects(json.loads(file.read_text("utf-8-sig")))
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from schema_objects(each if each is not None else [])
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("properties"), dict):
+            yield list(schema["properties"])
+        for each in schema.values():
+            yield from schema_objects(each if each is not None else [])
+
+
+def test_no_name_of_ocpp_is_ambiguous() -> None:
+    """No field of any schema is taken for another one that is spelt badly, and no two of one object for each other."""
+    objects = list(schema_objects())
+    assert len(objects) > 500
+    for names in objects:
+        call = Call("1", "Reset", json.dumps(dict.fromkeys(names, 1)).encode())
+        assert not is_ambiguous(call), names

@@ -10,7 +10,7 @@ from voltgate.convert.alerts import alerts
 from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
-from voltgate.convert.upstream import Upstream, read_upstream
+from voltgate.convert.upstream import Upstream, read_upstream, write_permit
 
 ORIGIN = "OCPP-Proxy-Alert"
 
@@ -136,6 +136,7 @@ def _backends(page: Page, old: ProxyAlert) -> None:
         page.key("retry", {"schedule": list(SCHEDULE), "tries": 0}, "seconds, as before")
         if old.secondary is not None and name == "primary":
             page.key("then", "refuse", "while it is away the charger stays, for the secondary")
+    write_permit(page)
 
 
 def _route(page: Page, old: ProxyAlert) -> None:

@@ -8,7 +8,7 @@ from math import ceil, floor
 from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
-from voltgate.convert.upstream import Upstream, read_upstream
+from voltgate.convert.upstream import Upstream, read_upstream, write_permit
 
 ORIGIN = "ocpp-2w-proxy"
 
@@ -173,6 +173,7 @@ def _backends(page: Page, old: TwoWay) -> None:
         upstream.write(page, name)
         if old.secondary is not None:
             page.key("then", "refuse", "while it is away the charger stays, for the other one")
+    write_permit(page)
 
 
 def _route(page: Page, old: TwoWay) -> None:

@@ -10,6 +10,9 @@ from pydantic import ValidationError
 from voltgate.config.backends import STATION, Backend
 from voltgate.convert.toml import Page
 
+PERMIT = "everything"
+"""The name of the permit that is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
@@ -29,8 +32,15 @@ class Upstream:
             page.key("username", self.username, "stood in the URL; sent whatever the charger brings")
             if self.has_password:
                 page.key("password", {"env": f"{name.upper()}_PASSWORD"}, "stood in the URL; not repeated here")
-        page.key("permit", "full", "may ask the charger for everything, as before")
+        page.key("permit", PERMIT, "may ask the charger for everything, as before")
         page.key("forward", "always", "gets the charger's Authorization and User-Agent, as before")
+
+
+def write_permit(page: Page) -> None:
+    """Write the permit of the backends: the other proxies passed on whatever a server asked."""
+    page.table("permits", PERMIT)
+    page.key("base", "full")
+    page.key("credentials", True, "its password, certificates and network profile as well, as before")
 
 
 def read_upstream(prefix: str) -> Upstream:
