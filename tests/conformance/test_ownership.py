@@ -25,7 +25,7 @@ async def two(stage: Stage, version: str = "ocpp1.6", **changes: Any) -> tuple[S
     await stage.backend("first")
     await stage.backend("second")
     await stage.gateway(**{"routes": split(), **changes})
-    station, first, second = await stage.meet("CP1", version)
+    station, first, second = await stage.heard("CP1", version)
     return station, first, second
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.words import HEARTBEAT, VERSIONS, authorize, authorized, command, status
-from tests.harness import Stage, boot_accepted, boot_payload, toml
+from tests.conformance.words import HEARTBEAT, VERSIONS, authorize, authorized, status
+from tests.harness import Stage
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -102,70 +102,3 @@ async def test_rt_25_the_gateway_adds_little_time(stage: Stage) -> None:
         asked = [await station.ask("Authorize", authorize("ocpp2.0.1")) for station in stations]
         for station, message_id in zip(stations, asked, strict=True):
             await station.expect_result(message_id)
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_rg_01_the_interval_is_never_zero(stage: Stage, version: str) -> None:
-    """The answer to a BootNotification has a status, the time and an interval above zero."""
-    await stage.stand_in()
-    await stage.gateway()
-    answer = (await (await stage.station("CP1", version)).boot()).payload
-    assert answer["status"] == "Accepted"
-    assert answer["interval"] > 0
-    assert answer["currentTime"].endswith("Z")
-
-
-@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
-@pytest.mark.parametrize("registration", ["backend", "gateway"])
-async def test_rg_02_nothing_else_before_acceptance(stage: Stage, version: str, registration: str) -> None:
-    """A station whose boot was rejected gets SecurityError for all else: from its backend, or by setting from us."""
-    await stage.stand_in("--boot", "Rejected")
-    await stage.gateway(protocol={"registration": registration})
-    station = await stage.station("CP1", version)
-    assert (await station.boot()).payload["status"] == "Rejected"
-    assert (await station.call("StatusNotification", status(version))).code == "SecurityError"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_rg_05_only_one_registration_reaches_the_station(stage: Stage, version: str) -> None:
-    """A copy that rejects the station changes nothing for it; a backend that comes late hears the boot again."""
-    await stage.backend("main")
-    copy = await stage.backend("copy")
-    await copy.stop()
-    await stage.gateway(backends={"copy": {"retry": {"first": 0.1, "jitter": 0, "max": 0.3}}})
-    station = await stage.station("CP1", version)
-    main = await stage.backends["main"].station("CP1")
-    asked = await station.ask("BootNotification", boot_payload(version))
-    await main.answer(await main.expect("BootNotification"), boot_accepted())
-    assert (await station.expect_result(asked)).payload["status"] == "Accepted"
-    await copy.start()
-    late = await copy.station("CP1")
-    told = await late.expect("BootNotification")
-    assert told.payload == boot_payload(version)
-    await late.answer(told, boot_accepted() | {"status": "Rejected"})
-    await stage.quiet(station, main, late)
-
-
-async def test_rg_08_a_new_backend_gets_the_remembered_boot(stage: Stage) -> None:
-    """A backend that is added while a station is connected hears its boot; the station is not asked for it."""
-    await stage.backend("main")
-    gateway = await stage.gateway()
-    station, main = await stage.meet()
-    asked = await station.ask("BootNotification", boot_payload("ocpp1.6"))
-    await main.answer(await main.expect("BootNotification"), boot_accepted())
-    await station.expect_result(asked)
-    await stage.backend("added")
-    document = stage.configuration()
-    document["backends"]["added"]["permit"] = "full"
-    document["listen"] = {
-        "stations": [f"ws://127.0.0.1:{gateway.address[1]}"],
-        "http": f"127.0.0.1:{gateway.http_port}",
-    }
-    gateway.reload(toml(document))
-    added = await stage.backends["added"].station("CP1")
-    assert (await added.expect("BootNotification")).payload == boot_payload("ocpp1.6")
-    await stage.quiet(station, main)
-    action, payload = command("ocpp1.6")
-    asked = await added.ask(action, payload)
-    await station.answer(await station.expect(action), {"status": "Accepted"})
-    await added.expect_result(asked)

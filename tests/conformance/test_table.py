@@ -10,16 +10,11 @@ HERE = Path(__file__).parent
 
 AREAS = {"handshake", "framing", "liveness", "routing", "registration", "soap", "data"}
 
-_GATE = "gating by registration status of 1.6 stations and of commands is no part of the gateway yet"
-
 DEFERRED = {
     "DT-02": "there is no record of sessions with times of their own yet: the gateway passes on what it is told",
     "LV-03": "concerns the station: tests/simulator/test_commands.py and test_fleet.py hold the simulated one to it",
     "LV-04": "a hint of the management pages, which do not exist yet",
     "LV-08": "the simulated station does not change its network profile",
-    "RG-03": _GATE,
-    "RG-04": _GATE,
-    "RG-06": _GATE,
     "RG-07": "the answer to a BootNotification is the answering backend's own; intervals are not merged yet",
 }
 """Rules without a test of their own, with the reason."""

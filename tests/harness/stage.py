@@ -94,6 +94,17 @@ class Stage:
         station = await self.station(identity, *offers, **more)
         return station, *[await backend.station(identity) for backend in self.backends.values()]
 
+    async def heard(
+        self, identity: str = "CP1", *offers: str, **more: Any
+    ) -> tuple[ScriptedStation, *tuple[Link, ...]]:
+        """As `meet`, and have the station say something: until then nothing is sent to a shared one."""
+        station, *links = await self.meet(identity, *offers, **more)
+        asked = await station.ask("Heartbeat")
+        for link in links:
+            await link.answer(await link.expect("Heartbeat"), {"currentTime": "2026-01-01T00:00:00Z"})
+        await station.expect_result(asked)
+        return station, *links
+
     async def stand_in(self, *options: str, name: str = "main") -> StandIn:
         """Start the product's simulated backend; it is in the configuration like any other."""
         stand_in = StandIn(name, self.folder / f"{name}.log", options)

@@ -60,7 +60,7 @@ async def test_two_backends_with_equal_message_ids(stage: Stage) -> None:
     await stage.backend("main")
     await stage.backend("other")
     await stage.gateway(calls={"station_window": 2})
-    station, main, other = await stage.meet()
+    station, main, other = await stage.heard()
     await main.ask("ClearCache", id="1")
     first = await station.expect("ClearCache", id="1")
     await other.ask("GetLocalListVersion", id="1")
@@ -228,7 +228,7 @@ async def test_a_mute_station(stage: Stage) -> None:
     await stage.backend("main")
     await stage.backend("other")
     await stage.gateway(calls={"station": 0.5}, backends={"other": {"permit": "full"}})
-    station, main, other = await stage.meet()
+    station, main, other = await stage.heard()
     asked = [(end, await end.ask("ClearCache")) for end in (main, other, main)]
     for end, message_id in asked:
         await end.expect_error(message_id, "InternalError")
@@ -242,7 +242,7 @@ async def test_a_station_that_comes_back_is_one_station(stage: Stage) -> None:
     await stage.backend("main")
     await stage.backend("copy")
     await stage.gateway(routes={"main": {"admit": "gateway", "rules": [{"answer": "main", "copy": ["copy"]}]}})
-    old, main, copy = await stage.meet(name="old")
+    old, main, copy = await stage.heard(name="old")
     command = await main.ask("ClearCache")
     await old.expect("ClearCache")
     new = await stage.station("CP1", name="new")

@@ -115,7 +115,7 @@ async def test_a_remote_start_by_the_other_backend(stage: Stage, version: str) -
     await stage.backend("billing")
     await stage.backend("employer")
     gateway = await stage.gateway(routes=ROUTE)
-    station, billing, employer = await stage.meet("CP1", version)
+    station, billing, employer = await stage.heard("CP1", version)
     if version == "ocpp1.6":
         asked = await employer.ask("RemoteStartTransaction", {"idTag": "GUEST", "connectorId": 1})
         await station.answer(await station.expect("RemoteStartTransaction"), ACCEPTED)

@@ -26,7 +26,7 @@ async def test_who_called_what(stage: Stage) -> None:
     await stage.backend("main")
     await stage.backend("watcher")
     async with api_of(stage, store=None, backends={"watcher": {"permit": "observe"}}) as (api, _):
-        station, link, other = await stage.meet("CP1")
+        station, link, other = await stage.heard("CP1")
         await other.expect_answer(await other.ask("Reset", {"type": "Soft"}))
         asked = asyncio.ensure_future(api.post("/stations/CP1/calls", {"action": "ClearCache"}))
         call = await station.expect("ClearCache")
