@@ -1,4 +1,4 @@
-"""A certificate with its key, for configurations that name some."""
+"""Certificates with their keys, for configurations that name some."""
 
 from __future__ import annotations
 
@@ -8,29 +8,53 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Signer = tuple[x509.Certificate, Key]
 
 
 def write_pair(certificate: Path, key: Path) -> None:
     """Write a certificate that signs itself, and its private key."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certified, private = _certified(ec.generate_private_key(ec.SECP256R1()), "localhost", None)
+    _write(certificate, key, private, certified)
+
+
+def write_chain(folder: Path, kind: str = "ec") -> tuple[Path, Path, Path]:
+    """Write a certificate ("ec" or "rsa") behind an intermediate one; give chain, key, and the root, which is apart."""
+    root = _certified(ec.generate_private_key(ec.SECP256R1()), "root", None, is_authority=True)
+    middle = _certified(ec.generate_private_key(ec.SECP256R1()), "middle", root, is_authority=True)
+    own: Key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
+    leaf, _ = _certified(own, "localhost", middle)
+    chain, key, trust = (folder / f"{kind}-{name}.pem" for name in ("chain", "key", "root"))
+    _write(chain, key, own, leaf, middle[0])
+    _write(trust, folder / "root-key.pem", root[1], root[0])
+    return chain, key, trust
+
+
+def _certified(private: Key, subject: str, signer: Signer | None, *, is_authority: bool = False) -> Signer:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
     now = datetime.datetime.now(datetime.UTC)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(name if signer is None else signer[0].subject)
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now)
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(private, hashes.SHA256())
     )
+    if is_authority:
+        made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return made.sign(private if signer is None else signer[1], hashes.SHA256()), private
+
+
+def _write(certificate: Path, key: Path, private: Key, *chain: x509.Certificate) -> None:
     for file in (certificate, key):
         file.parent.mkdir(parents=True, exist_ok=True)
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    certificate.write_bytes(b"".join(each.public_bytes(serialization.Encoding.PEM) for each in chain))
     plain = serialization.NoEncryption()
     key.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -66,6 +67,12 @@ class Connection:
     def start(self) -> None:
         """Start reading."""
         self._task = asyncio.ensure_future(self._listen())
+
+    @property
+    def certificate(self) -> str:
+        """The certificate that the other side showed, in PEM."""
+        shown = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return ssl.DER_cert_to_PEM_cert(shown)
 
     @property
     def subprotocol(self) -> str | None:
