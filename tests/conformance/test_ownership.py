@@ -354,6 +354,33 @@ async def test_rt_20_a_backend_that_is_down_when_a_card_comes(
     assert [reply["idTagInfo"]["status"] for reply in heard] == statuses
 
 
+@pytest.mark.parametrize(
+    ("when_down", "ends"),
+    [({"when_down": "refuse"}, "error"), ({"when_down": "close"}, "close"), ({"wait": 0.5, "then": "refuse"}, "error")],
+)
+async def test_rt_20_the_owner_of_the_card_is_down_and_nobody_stands_in(
+    stage: Stage, when_down: dict[str, Any], ends: str
+) -> None:
+    """Without a stand-in the card is refused at once or after a wait, or the station is let go; nobody else decides."""
+    station, first, _ = await two(stage, backends={"second": {**when_down, **QUICK}})
+    await stage.backends["second"].stop()
+    if ends == "error":
+        assert (await station.call("Authorize", {"idTag": "04A1B2C3"})).code == "InternalError"
+        await told(first, "Authorize", OK)
+        await owned(station, "Authorize", {"idTag": "another"}, first, OK)
+    else:
+        assert (await station.closed()).code == 1001
+
+
+async def test_rt_20_the_next_of_the_list_answers_for_the_card(stage: Stage) -> None:
+    """Where a rule names who stands in for the owner of a card, that backend decides while the owner is away."""
+    station, first, _ = await two(stage, routes=split(answer=["second", "first"], copy=[]))
+    await stage.backends["second"].stop()
+    await stage.gateways[-1].logged("backend away", "second")
+    _, heard = await owned(station, "Authorize", {"idTag": "04A1B2C3"}, first, OK)
+    assert heard == OK
+
+
 async def test_rt_20_the_next_backend_is_asked(stage: Stage) -> None:
     """A backend that is silent when a card comes is passed over, when that is set."""
     await stage.backend("first")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.conformance.words import HEARTBEAT, VERSIONS, authorize, authorized, status
-from tests.harness import Stage
+from tests.harness import Stage, boot_accepted, boot_payload
+
+RETRY = {"first": 0.1, "jitter": 0, "max": 0.3}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -58,6 +62,59 @@ async def test_rt_18_the_order_of_a_station_is_kept_over_an_outage(stage: Stage,
     for number in range(200):
         await station.expect_result(str(number))
     await stage.quiet(station, link)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_rt_18_the_order_of_the_journal_is_kept(stage: Stage, version: str) -> None:
+    """What a copy is owed of an outage of 200 messages arrives in order, each once, under its own id."""
+    await stage.backend("main")
+    copy = await stage.backend("copy")
+    owed = {"deliver": "always", "owed": ["DataTransfer"], "retry": RETRY}
+    await stage.gateway(backends={"copy": owed}, journal={"rate": 10000}, limits={"messages_per_second": 0})
+    station, main, _ = await stage.meet("CP1", version)
+    await copy.stop()
+    for number in range(200):
+        await station.ask("DataTransfer", {"vendorId": "Finch", "data": str(number)}, id=str(number))
+        await main.answer(await main.expect("DataTransfer"), {"status": "Accepted"})
+        await station.expect_result(str(number))
+    await copy.start()
+    link = await copy.station("CP1")
+    for number in range(200):
+        call = await link.expect("DataTransfer")
+        assert (call.id, call.payload["data"]) == (str(number), str(number))
+        await link.answer(call, {"status": "Accepted"})
+    await stage.quiet(station, main, link)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_rt_18_the_order_of_what_a_stand_in_took_is_kept(stage: Stage, version: str) -> None:
+    """What was answered in a backend's place reaches it in order, each once, and what follows behind that."""
+    main = await stage.backend("main")
+    backends = {"main": {"when_down": "answer", "retry": RETRY}}
+    limits = {"messages_per_second": 0}
+    await stage.gateway(
+        backends=backends, routes={"main": {"admit": "gateway"}}, journal={"rate": 10000}, limits=limits
+    )
+    station, link = await stage.meet("CP1", version)
+    asked = await station.ask("BootNotification", boot_payload(version))
+    await link.answer(await link.expect("BootNotification"), boot_accepted())
+    await station.expect_result(asked)
+    await main.stop()
+    for number in range(200):
+        await station.expect_result(await station.ask("StatusNotification", numbered(version, number), id=str(number)))
+    await main.start()
+    link = await main.station("CP1")
+    await link.answer(await link.expect("BootNotification"), boot_accepted())
+    for number in range(200):
+        call = await link.expect("StatusNotification")
+        assert (call.id, call.payload) == (str(number), numbered(version, number))
+        await link.answer(call)
+    await stage.quiet(station, link)
+
+
+def numbered(version: str, number: int) -> dict[str, Any]:
+    """Give a StatusNotification that is told from the others by its time."""
+    return status(version) | {"timestamp": f"2026-01-01T00:{number // 60:02}:{number % 60:02}Z"}
 
 
 async def test_rt_22_data_transfer_may_have_a_rule_of_its_own(stage: Stage) -> None:
