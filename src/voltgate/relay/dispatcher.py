@@ -313,7 +313,6 @@ class Dispatcher:
             if self.unanswered(leg, asked.call, respond, reply, asked.transaction):
                 self._tell_standby(leg, asked)
         else:
-            self.learn(leg, asked.call, reply)
             if asked.transaction is not None:
                 asked.transaction.remember(asked.call, reply)
             if asked.finish is not None and asked.transaction is not None:
@@ -321,11 +320,6 @@ class Dispatcher:
             else:
                 respond(reply)
             self._host.roster.tidy()
-
-    def learn(self, leg: Leg, call: Call, reply: Reply) -> None:
-        """Remember what may have to be known while the backend is away."""
-        if leg.backend.settings.stood_in is not None:
-            self.policies.learn(self, leg.name, call, reply)
 
     def unanswered(
         self, leg: Leg, call: Call, respond: Respond, reply: Unanswered, tx: Transaction | None = None

@@ -30,7 +30,7 @@ class Policies:
 
     `by_action` are the policies of the station's calls; those of `frequent`, which stations make all the time, are only
     called while something runs that the call may belong to. `chain` asks who accepts a token. `stand_in` answers in the
-    place of a backend that is away (False: it may not), `learn` remembers what a backend said while it was there,
+    place of a backend that is away (False: it may not), `learns` remembers what it answered while it was there,
     `reconsider` looks at what it says of a session that was let begin without it. `command` takes what the station is
     asked, `refusal` is said in its place. `gate` stands before the calls of a station that is not accepted, `commands`
     before what any station is asked. `permits` is what a backend may ask, with who
@@ -41,7 +41,7 @@ class Policies:
     frequent: frozenset[str]
     chain: AskChain
     stand_in: Callable[[Context, str, StandIn, Call, Respond, Transaction | None], bool]
-    learn: Callable[[Context, str, Call, Reply], None]
+    learns: Callable[[str], Wrap]
     reconsider: Callable[[Context, str, StandIn, Transaction, Result], None]
     command: Policy
     refusal: Callable[[str, Call], Reply]

@@ -139,7 +139,8 @@ class Session:
     def to_backend(self, leg: Leg) -> Handler | None:
         """Return what stands before the calls to a backend; None if nothing does."""
         tapped = () if self.tap is None else (self.tap.to_backend(leg.name),)
-        wraps = (*leg.backend.settings.to_backend, *tapped)
+        learns = () if leg.backend.settings.stood_in is None else (self.dispatcher.policies.learns(leg.name),)
+        wraps = (*learns, *leg.backend.settings.to_backend, *tapped)
         return wrapped(self.dispatcher, wraps, leg.turns.ask) if wraps else None
 
     def to_station(self, call: Call, respond: Respond) -> None:

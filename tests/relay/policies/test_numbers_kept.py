@@ -84,6 +84,17 @@ def test_the_only_backend_takes_a_number_over() -> None:
     assert asks(stage, "b", "CancelReservation", {"reservationId": 1}) == {"status": "Rejected"}
 
 
+def test_a_number_that_is_used_again() -> None:
+    """A profile that the only backend sets again and again is on record once."""
+    stage = alone()
+    for _ in range(3):
+        asks(stage, "a", "SetChargingProfile", {"csChargingProfiles": DEFAULT})
+    written: list[Any] = []
+    stage.store.put = written.append  # type: ignore[method-assign]
+    asks(stage, "a", "SetChargingProfile", {"csChargingProfiles": DEFAULT})
+    assert not [record for record in written if isinstance(record, NumberRecord)]
+
+
 def test_requests_are_not_kept_for_the_only_backend() -> None:
     """What is answered within minutes is not put on record while there is one backend."""
     stage = alone()

@@ -10,6 +10,7 @@ import pytest
 from tests.relay.stage import Stage, one
 from voltgate.ocpp.schemas import check
 from voltgate.relay.records import OwedRecord, TransactionRecord
+from voltgate.relay.rule import Rule
 from voltgate.relay.stand_in import StandIn
 from voltgate.relay.tokens import listed
 
@@ -284,3 +285,85 @@ def test_a_group_of_tokens_that_may_charge_meanwhile() -> None:
     stage = known(stand_in=StandIn("known", listed(["04EM*", "Guest"])))
     for tag, status in (("04em17", "Accepted"), ("guest", "Accepted"), ("04E", "Invalid"), ("guests", "Invalid")):
         assert says(stage, "Authorize", {"idTag": tag}) == {"idTagInfo": {"status": status}}
+
+
+# An owner that is told of the boot.
+
+
+ACCEPTED = {"currentTime": "x", "interval": 120, "status": "Accepted"}
+
+
+def shared(**settings: Any) -> Stage:
+    """Make a stage where `b` owns tokens that begin with 04EM and is told of the rest, and `a` answers the boot."""
+    rules = (Rule(tokens=listed(["04EM*"]), answer=("b",), copy=("a",)), one("a", copy=("b",)))
+    stage = Stage(*rules, backends={"b": {"when_down": "answer", "stand_in": StandIn("all"), **settings}})
+    stage.up("b", "a")
+    return stage
+
+
+def charges_without(stage: Stage) -> None:
+    """Lose `b`, and see that its cards charge all the same."""
+    stage["b"].hangs_up()
+    stage["a"].line.take()
+    stage.station.take()
+    assert says(stage, "StartTransaction", START | {"idTag": "04EM1"})["idTagInfo"] == {"status": "Accepted"}
+    assert [record.backend for record in stage.store.of(OwedRecord)] == ["b"]
+
+
+def test_an_owner_by_token_that_was_told_of_the_boot() -> None:
+    """A backend that is told of the boot and accepts it is stood in for, though another answers the station."""
+    stage = shared()
+    stage.station.sends(2, "b", "BootNotification", {"chargePointVendor": "v"})
+    for name in ("b", "a"):
+        stage[name].sends(3, "b", ACCEPTED)
+    charges_without(stage)
+
+
+def test_an_owner_by_token_that_did_not_accept_the_boot_it_was_told_of() -> None:
+    """A backend that did not accept the station is not stood in for, whoever else did."""
+    stage = shared()
+    stage.station.sends(2, "b", "BootNotification", {"chargePointVendor": "v"})
+    stage["b"].sends(3, "b", {"status": "Rejected", "interval": 5})
+    stage["a"].sends(3, "b", ACCEPTED)
+    stage["b"].hangs_up()
+    stage.station.take()
+    stage.station.sends(2, "1", "StartTransaction", START | {"idTag": "04EM1"})
+    stage.station.gets()
+    assert stage.station.closed == (1001, "Backend b is away")
+
+
+def test_a_boot_that_is_answered_with_an_error() -> None:
+    """A backend that has accepted the station, and then stumbles over a boot, has accepted it all the same."""
+    stage = shared()
+    for reply in ((3, "b", ACCEPTED), (4, "b", "InternalError", "", {})):
+        stage.station.sends(2, "b", "BootNotification", {"chargePointVendor": "v"})
+        for name in ("b", "a"):
+            stage[name].sends(*reply)
+    stage["b"].line.take()
+    charges_without(stage)
+
+
+def test_an_owner_by_token_that_heard_the_boot_when_it_came() -> None:
+    """A backend that was away while the station booted, and accepts the boot that it is told later, counts as well."""
+    stage = shared()
+    stage["b"].hangs_up()
+    stage.station.sends(2, "b", "BootNotification", {"chargePointVendor": "v"})
+    stage["a"].sends(3, "b", ACCEPTED)
+    stage.wait(3)
+    stage.up("b")
+    boot = stage["b"].line.take()[0]
+    assert boot[2] == "BootNotification"
+    stage["b"].sends(3, boot[1], ACCEPTED)
+    charges_without(stage)
+
+
+def test_a_token_that_is_refused_late_is_not_known_any_more() -> None:
+    """What the backend says of a card when it hears of the session counts for the next outage; that it charges, not."""
+    for late, status in (("Blocked", "Invalid"), ("ConcurrentTx", "Accepted")):
+        stage = known()
+        says(stage, "StartTransaction", START)
+        back(stage)
+        gets(stage, "StartTransaction", {"transactionId": 5, "idTagInfo": {"status": late}})
+        stage.station.take()
+        stage["a"].hangs_up()
+        assert says(stage, "Authorize", {"idTag": "77"}) == {"idTagInfo": {"status": status}}

@@ -14,13 +14,14 @@ from uuid import uuid4
 from voltgate.ocpp.actions import is_transaction, plain_action
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, compact, plain_fields, token_of
-from voltgate.ocpp.messages import Call, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.schemas import check
 from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.ledger import Transaction
 from voltgate.relay.policies.authorize import status_of
 from voltgate.relay.policies.booting import interval_of
+from voltgate.relay.policy import Wrap
 from voltgate.relay.stand_in import StandIn
 from voltgate.relay.written import answer_when_written
 
@@ -31,15 +32,36 @@ _REMEMBERED = 100
 # What is remembered of a backend while it is there.
 
 
-def learn(context: Context, backend: str, call: Call, reply: Reply) -> None:
-    """Remember whether a backend accepted the station, and which tokens."""
-    match plain_action(call.action):
-        case "BootNotification" if isinstance(reply, Result):
+_TELLING = frozenset({"BootNotification", "Authorize", "StartTransaction"})
+"""Calls whose answers say whether a backend accepts the station, or a token."""
+
+
+def learns(backend: str) -> Wrap:
+    """Return the wrap that remembers whether a backend accepts the station, and which tokens.
+
+    It stands on the way to the backend: what it is asked, told, owed and told again is answered alike.
+    """
+
+    def wrap(context: Context, handler: Handler) -> Handler:
+        return partial(_forward, context, backend, handler)
+
+    return wrap
+
+
+def _forward(context: Context, backend: str, handler: Handler, call: Call, respond: Respond) -> None:
+    telling = plain_action(call.action) in _TELLING
+    handler(call, partial(_answered, context, backend, call, respond) if telling else respond)
+
+
+def _answered(context: Context, backend: str, call: Call, respond: Respond, reply: Reply) -> None:
+    if call.action == "BootNotification":
+        if isinstance(reply, Result):
             _learn_boot(context, backend, reply)
-        case "Authorize" | "StartTransaction":
-            token = token_of(context.version, call)
-            if token is not None:
-                _learn_token(context, backend, token, reply)
+    else:
+        token = token_of(context.version, call)
+        if token is not None:
+            _learn_token(context, backend, token, reply)
+    respond(reply)
 
 
 def _learn_boot(context: Context, backend: str, reply: Result) -> None:
@@ -51,7 +73,7 @@ def _learn_boot(context: Context, backend: str, reply: Result) -> None:
 
 def _learn_token(context: Context, backend: str, token: Token, reply: Reply) -> None:
     status = status_of(reply)
-    if status is not None:
+    if status not in (None, "ConcurrentTx"):  # that it charges already says nothing of whether it may
         name, text = f"tokens:{backend}", token.text.casefold()
         known = [each for each in context.ledger.fact(name) or [] if each != text]
         if status == "Accepted":

@@ -43,7 +43,7 @@ def _policies(by_action: dict[str, Policy]) -> Policies:
         frozenset({"MeterValues", "StatusNotification"}),
         authorize.ask_chain,
         offline.stand_in,
-        offline.learn,
+        offline.learns,
         offline.reconsider,
         commands.command,
         refusal,
