@@ -256,3 +256,39 @@ def test_an_end_that_nobody_answered() -> None:
     assert not may_unlock(stage, "a")
     later(stage, 601)
     assert may_unlock(stage, "a")
+
+
+# A stop of what nobody has numbered.
+
+
+def test_a_stop_without_number_is_that_of_the_last_start() -> None:
+    """A stop with -1 is not that of a session of long ago whose start came to nothing, and whose stop never came."""
+    stage = split(backends={"a": OWN, "b": OWN})
+    for mid, start, owner in (("1", START, "b"), ("2", OTHER, "a")):
+        stage.station.sends(2, mid, "StartTransaction", start)
+        stage[owner].sends(4, mid, "InternalError", "", {})
+        stage.station.take()
+        later(stage, 30 * A_DAY)
+    stage["a"].line.take()
+    stage["b"].line.take()
+    stage.station.sends(2, "x", "StopTransaction", {"transactionId": -1, "idTag": "other card"})
+    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": -1, "idTag": "other card"}])
+    stage["b"].gets()
+
+
+@pytest.mark.parametrize("stops", [(("x", "04ema", "b"), ("y", "77", "a")), (("y", "77", "a"), ("x", "04ema", "b"))])
+def test_a_stop_without_number_is_that_of_its_card(stops: tuple[tuple[str, str, str], ...]) -> None:
+    """Of two sessions that nobody has numbered, a stop with -1 is that of the card which began it."""
+    stage = split(backends={"a": OWN, "b": OWN})
+    for mid, start, owner in (("1", START, "b"), ("2", OTHER, "a")):
+        stage.station.sends(2, mid, "StartTransaction", start)
+        stage[owner].sends(4, mid, "InternalError", "", {})
+        stage.station.take()
+    stage["a"].line.take()
+    stage["b"].line.take()
+    for mid, tag, owner in stops:
+        stage.station.sends(2, mid, "StopTransaction", {"transactionId": -1, "idTag": tag})
+        stage[owner].gets([2, mid, "StopTransaction", {"transactionId": -1, "idTag": tag}])
+        stage[owner].sends(3, mid, {})
+        stage.station.gets([3, mid, {}])
+    assert not stage.session.ledger.running

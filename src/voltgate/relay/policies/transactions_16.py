@@ -90,7 +90,7 @@ def _is_taken(context: Context, tx: Transaction, theirs: int) -> bool:
 def stop(context: Context, call: Call, respond: Respond) -> None:
     """Tell the owner that its transaction has ended: by its number, whatever card stopped it."""
     number = integer(call.fields.get("transactionId"))
-    tx = context.ledger.find(str(number)) or _pending(context)
+    tx = context.ledger.find(str(number)) or _pending(context, call)
     if tx is not None:
         context.ledger.hear(tx, over=True)
         context.answer(context.plan_of(tx, call), call, respond, tx, _stopped)
@@ -100,9 +100,15 @@ def stop(context: Context, call: Call, respond: Respond) -> None:
     context.answer(context.plan(asked), call, respond)
 
 
-def _pending(context: Context) -> Transaction | None:
-    """Return a transaction whose start nobody has answered: the station gave it -1 or a number of its own."""
-    return next((tx for tx in context.ledger.running.values() if not tx.id), None)
+def _pending(context: Context, call: Call) -> Transaction | None:
+    """Return the transaction whose start nobody answered: its stop has -1, or a number of the station's own.
+
+    Of several it is that of the card that stops it, else the last that was heard of.
+    """
+    token = token_of(context.version, call)
+    card = "" if token is None else token.text.casefold()
+    pending = [tx for tx in context.ledger.running.values() if not tx.id]
+    return max(pending, key=lambda tx: (tx.token.casefold() == card, tx.heard_at), default=None)
 
 
 def _stopped(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
