@@ -19,6 +19,8 @@ LASTING = frozenset({"reservation", "profile", "display"})
 """Kinds of numbers by which a station knows something for days."""
 MOST = 512
 """Numbers that are remembered of one station; of more, the backend that has most loses the least used."""
+_MOST_ALONE = 64
+"""Numbers that are entered of an only backend: most stations have one, and never a second."""
 _A_DAY = 86400.0
 
 
@@ -80,10 +82,10 @@ class Numbers:
             before = (self._theirs.get((kind, backend, theirs)), self._ours.get((kind, theirs)))
             for record in filter(None, before):
                 self.forget(record)
-            self._add(NumberRecord(self._station, kind, theirs, backend, theirs, self._wall()))
+            self._add(NumberRecord(self._station, kind, theirs, backend, theirs, self._wall()), _MOST_ALONE)
 
-    def _add(self, record: NumberRecord) -> None:
-        if len(self._ours) >= MOST:
+    def _add(self, record: NumberRecord, most: int = MOST) -> None:
+        if len(self._ours) >= most:
             self.forget(self._oldest_of_most())
         self._enter(record)
         self._store.put(record)

@@ -160,3 +160,27 @@ def test_a_remote_start_on_connector_0(connector: Any) -> None:
     stage["a"].line.take()
     starts(stage, "b", 5, OTHER)
     told(stage, "a", 40, OTHER)
+
+
+def test_what_is_kept_of_the_only_backend_is_little() -> None:
+    """A backend that numbers its profiles anew each time fills no memory: of what it made, the last few are kept."""
+    stage = alone()
+    for n in range(70):
+        profile = {"csChargingProfiles": DEFAULT | {"chargingProfileId": n}}
+        assert asks(stage, "a", "SetChargingProfile", profile) == ["SetChargingProfile", profile]
+    assert sorted(record.number for record in stage.store.of(NumberRecord)) == list(range(6, 70))
+
+
+def test_a_remote_start_from_before() -> None:
+    """The session that the only backend has asked for is its own, though another answers by the time it begins."""
+    stage = alone()
+    stage.store.slow = True
+    stage["a"].sends(b'[2, "r", "RemoteStartTransaction", {"idTag": "77" }]')
+    stage.station.gets(b'[2, "r", "RemoteStartTransaction", {"idTag": "77" }]')
+    stage.station.sends(3, "r", ACCEPTED)
+    stage["a"].line.take()
+    stage.store.slow = False
+    stage.moves(one("b", copy=("a",)))
+    stage.up("b")
+    starts(stage, "a", 5, OTHER)
+    told(stage, "b", 40, OTHER)

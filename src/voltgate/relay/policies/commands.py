@@ -16,7 +16,10 @@ _BEGIN = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 
 
 def command(context: Context, call: Call, respond: Respond) -> None:
-    """Send a call to the station in the station's numbers; what it causes is written down first."""
+    """Send a call to the station in the station's numbers; what it causes is written down first.
+
+    With one backend nobody waits for that: it is entered for the case that another comes before the session begins.
+    """
     asker = asker_of(call)
     is_caller = asker.startswith(CALLER)
     sent, fresh = for_station(context.ledger, CALLER if is_caller else asker, call, single=context.single)
@@ -26,12 +29,12 @@ def command(context: Context, call: Call, respond: Respond) -> None:
     invitation = None if is_caller else _invite(context, asker, sent)
     if invitation is not None:
         respond = partial(_started, context, invitation, respond)
-    context.command(sent, respond, write=fresh or invitation is not None)
+    context.command(sent, respond, write=fresh or (invitation is not None and not context.single))
 
 
 def _invite(context: Context, backend: str, call: Call) -> Invitation | None:
     """Expect the session that a remote start will cause."""
-    if plain_action(call.action) not in _BEGIN or context.single:
+    if plain_action(call.action) not in _BEGIN:
         return None
     version = context.version
     return context.ledger.invite(
