@@ -107,7 +107,9 @@ def test_transactions_and_numbers() -> None:
     assert transaction_of(V1, call("X", {"transactionId": 5})) == 5
     assert transaction_of(V2, call("X", {"transactionId": "T"})) == "T"
     assert transaction_of(V2, call("X", {"transactionInfo": {"transactionId": "T"}})) == "T"
-    assert transaction_of(V2, call("X", {"transactionId": 5})) is None
+    assert transaction_of(V2, call("X", {"transactionId": 5})) == "5"
+    for odd in ("", True, 1.5, 2**70, ["T"]):
+        assert transaction_of(V2, call("X", {"transactionId": odd})) is None
     assert remote_start_of(V2, call("X", {"remoteStartId": 5})) == 5
     assert remote_start_of(V2, call("X", {"transactionInfo": {"remoteStartId": 6}})) == 6
     assert remote_start_of(V1, call("X", {"remoteStartId": 5})) is None

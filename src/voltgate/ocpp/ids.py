@@ -193,8 +193,14 @@ def transaction_of(version: str, call: Call) -> str | int | None:
     fields = plain_fields(call)
     if not is_modern(version):
         return integer(fields.get("transactionId"))
-    found = fields.get("transactionId", _inner(fields, "transactionInfo", "transactionId"))
-    return found if isinstance(found, str) and found else None
+    return name_of(fields.get("transactionId", _inner(fields, "transactionInfo", "transactionId")))
+
+
+def name_of(value: Any) -> str | None:
+    """Return the name of a 2.x transaction; None if it is none. A number, which it should not be, is its digits."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and integer(value) is not None else None
 
 
 def remote_start_of(version: str, call: Call) -> int | None:

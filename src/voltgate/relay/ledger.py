@@ -57,7 +57,8 @@ class Transaction:
     yet.
     `answers` are those that may own it while nobody took it yet. `heard_at` is when the station last spoke of it, in
     seconds since 1970, give or take an hour. `over`: the station has said its end, whatever came of that. `failed`: the
-    last that came of it is that its start was answered with an error (2.x).
+    last that came of it is that its start was answered with an error (2.x). `started` is when that was, by the
+    station's own clock, as it wrote it (2.x).
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class Transaction:
         "owner",
         "ref",
         "reply",
+        "started",
         "station",
         "token",
         "told",
@@ -91,8 +93,7 @@ class Transaction:
         self.began = self.heard_at = began
         self.over = self.failed = False
         self.ended: float | None = None
-        self.id = ""
-        self.key = ""
+        self.id = self.key = self.started = ""
         self.token = ""
         self.connector: int | None = None
         self.numbers: dict[str, int] = {}
@@ -157,6 +158,7 @@ class Transaction:
             "heard_at": self.heard_at,
             "over": self.over,
             "failed": self.failed,
+            "started": self.started,
         }
         return TransactionRecord(
             self.station,
@@ -182,7 +184,7 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx.told.extend(data["told"])
     tx.answered = data.get("answered", {})
     tx.heard_at = data.get("heard_at", record.began)
-    tx.over, tx.failed = data.get("over", False), data.get("failed", False)
+    tx.over, tx.failed, tx.started = data.get("over", False), data.get("failed", False), data.get("started", "")
     return tx
 
 
@@ -290,8 +292,9 @@ class Ledger:
         self.renumbered = self.renumbered or tx.renumbered
         self.store.put(tx.record)
 
-    def end(self, tx: Transaction) -> None:
-        """Enter that a transaction has ended."""
+    def end(self, tx: Transaction, *, forget: bool = False) -> None:
+        """Enter that a transaction has ended; with `forget` the station's id is not its own any more."""
+        tx.id = "" if forget else tx.id
         if tx.ended is None:
             tx.ended = self.wall()
             del self.running[tx.ref]

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from voltgate.ocpp.actions import SIGNED, plain_action
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import GONE, integer, plain_fields, with_fields
+from voltgate.ocpp.ids import GONE, integer, name_of, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger, Transaction
 from voltgate.relay.numbers import CALLER, LASTING, numbers_in
@@ -231,7 +231,7 @@ def _named(call: Call) -> tuple[Path, Any]:
         number = integer(named)
         return path, named if number is None else number
     path = _TRANSACTION_2X.get(action, ())
-    return path, _at(fields, path) if path else None
+    return path, name_of(_at(fields, path)) if path else None
 
 
 def transaction_of(ledger: Ledger, backend: str, named: Any) -> Transaction | None:

@@ -92,16 +92,6 @@ def test_what_is_no_number_names_nobody(odd: Any) -> None:
     assert asks(stage, "a", "RemoteStopTransaction", {"transactionId": odd})[1] == {"transactionId": odd}
 
 
-def test_the_place_of_another_version() -> None:
-    """A number where another version has it is left there."""
-    stage = split()
-    number = starts(stage, "b", 5)
-    told(stage, "a", 40)
-    fields = {"connectorId": 1, "csChargingProfiles": PROFILE, "chargingProfile": {"transactionId": 5}}
-    changed = fields | {"chargingProfile": {"transactionId": number}}
-    assert asks(stage, "b", "SetChargingProfile", fields) == ["SetChargingProfile", changed]
-
-
 def test_other_numbers_in_quotes() -> None:
     """A reservation of another backend is not cancelled by its number in quotes, nor a report led astray."""
     stage = split()

@@ -28,6 +28,9 @@ def event(context: Context, call: Call, respond: Respond) -> None:
         context.answer(context.plan(call), call, respond)
         return
     tx = context.ledger.find(name)
+    if tx is not None and tx.started and _started_at(call) not in ("", tx.started):
+        _end(context, tx, forget=True)  # the station counts from 1 again: its name is another's from now on
+        tx = None
     if tx is not None and (tx.bound or tx.ended is not None):
         _relay(context, tx, call, respond)
         return
@@ -46,13 +49,20 @@ def event(context: Context, call: Call, respond: Respond) -> None:
         context.choose(start, None, partial(_unbound, context, name))
 
 
+def _started_at(call: Call) -> str:
+    """Return when a transaction began, as its Started says; "" for another event."""
+    fields = plain_fields(call)
+    at = fields.get("timestamp") if fields.get("eventType") == "Started" else None
+    return at[:100] if isinstance(at, str) else ""
+
+
 def _begin(context: Context, name: str, call: Call, owner: str, plan: Plan) -> Transaction:
     """Enter a transaction that is heard of for the first time."""
     connector, fields = connector_of(context.version, call), plain_fields(call)
     if fields.get("eventType") == "Started" and fields.get("offline") is not True:  # it began after all others there
         context.ledger.clear(connector)
     tx = context.ledger.begin(owner, plan.copy)
-    tx.id, tx.answers, tx.connector = name, plan.answer, connector
+    tx.id, tx.answers, tx.connector, tx.started = name, plan.answer, connector, _started_at(call)
     context.emit(TransactionBegan(context.station, name, owner, tx.connector))
     return tx
 
@@ -123,10 +133,14 @@ def _began(context: Context, tx: Transaction, respond: Respond, reply: Reply) ->
 
 def _ended(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
     if isinstance(reply, Result):
-        for record in context.ledger.kept(tx):
-            context.ledger.journal.settle(record)
-        context.ledger.end(tx)
+        _end(context, tx)
     respond(reply)
+
+
+def _end(context: Context, tx: Transaction, *, forget: bool = False) -> None:
+    for record in context.ledger.kept(tx):
+        context.ledger.journal.settle(record)
+    context.ledger.end(tx, forget=forget)
 
 
 def meter_values(context: Context, call: Call, respond: Respond) -> None:
