@@ -88,8 +88,8 @@ def for_copy(
     changes = {} if is_modern(version) else _transaction(ledger, backend, call, tx)
     if changes is None:
         return None
-    if not single:
-        changes |= _minted(ledger, backend, call)
+    if not single or ledger.numbers.renumbered:
+        changes |= _minted(ledger, backend, call, single)
     return call.with_payload(with_fields(call.payload, changes)) if changes else call
 
 
@@ -102,8 +102,11 @@ def for_answer(ledger: Ledger, version: str, backend: str, call: Call, tx: Trans
     return call.with_payload(with_fields(call.payload, {_NUMBER: -1})) if numbered is None else numbered
 
 
-def _minted(ledger: Ledger, backend: str, call: Call) -> Changes:
-    """Return what becomes of numbers that some backend minted: its own for it, none for the others."""
+def _minted(ledger: Ledger, backend: str, call: Call, single: bool) -> Changes:
+    """Return what becomes of numbers that some backend minted: its own for it, none for the others.
+
+    The only backend that is left has its own numbers back, and all else as it is.
+    """
     changes: Changes = {}
     for kind, path, number in numbers_in(call):
         found = ledger.numbers.inward(kind, number)
@@ -112,7 +115,7 @@ def _minted(ledger: Ledger, backend: str, call: Call) -> Changes:
             if owner == CALLER and ledger.numbers.known(kind, backend, number) is None:
                 continue  # it means nothing else to this backend, and a report without it is no report
             if owner != backend:
-                changes[path] = GONE
+                changes |= {} if single else {path: GONE}
             elif theirs != number:
                 changes[path] = theirs
     return changes
@@ -178,11 +181,9 @@ def _is_changed(ledger: Ledger, backend: str, call: Call, *, single: bool) -> bo
     fields, numbers = plain_fields(call), ledger.numbers
     if _changes_of_transaction(ledger, backend, call):
         return True
-    if single:
-        return False
     places = (*_MINTED.get(plain_action(call.action), ()), *_NAMED.get(plain_action(call.action), ()))
     found = ((kind, integer(_at(fields, path))) for kind, path in places)
-    return any(theirs is not None and not numbers.keeps(kind, backend, theirs) for kind, theirs in found)
+    return any(theirs is not None and not numbers.keeps(kind, backend, theirs, single) for kind, theirs in found)
 
 
 def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tuple[Call, bool]:
@@ -192,14 +193,14 @@ def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tu
     action, fields = plain_action(call.action), plain_fields(call)
     for kind, path in _MINTED.get(action, ()):
         theirs = integer(_at(fields, path))
-        if theirs is not None and single:
+        if theirs is not None and single and ledger.numbers.known(kind, backend, theirs) is None:
             if kind in LASTING:
                 ledger.numbers.take(kind, backend, theirs)  # it will be this backend's when a second comes
         elif theirs is not None:
             number, new = ledger.numbers.outward(kind, backend, theirs)
             changes |= {path: number} if number != theirs else {}
             fresh = fresh or new
-    for kind, path in () if single else _NAMED.get(action, ()):
+    for kind, path in _NAMED.get(action, ()):
         theirs = integer(_at(fields, path))
         known = None if theirs is None else ledger.numbers.known(kind, backend, theirs)
         changes |= {path: known} if known not in (None, theirs) else {}

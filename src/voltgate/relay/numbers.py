@@ -43,13 +43,15 @@ class Numbers:
     A number is the backend's own unless another backend uses it already: then it is one of ours.
     """
 
-    __slots__ = ("_draw", "_ours", "_station", "_store", "_theirs", "_wall")
+    __slots__ = ("_draw", "_ours", "_station", "_store", "_theirs", "_wall", "renumbered")
 
     def __init__(self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float]) -> None:
         self._station = station
         self._store = store
         self._wall = wall
         self._draw = draw
+        self.renumbered = False
+        """Whether the station knows something by another number than its backend does."""
         self._ours: dict[tuple[str, int], NumberRecord] = {}
         self._theirs: dict[tuple[str, str, int], NumberRecord] = {}
 
@@ -62,6 +64,7 @@ class Numbers:
             self._enter(record)
 
     def _enter(self, record: NumberRecord) -> None:
+        self.renumbered = self.renumbered or record.number != record.theirs
         self._ours[record.kind, record.number] = record
         self._theirs[record.kind, record.backend, record.theirs] = record
 
@@ -77,12 +80,11 @@ class Numbers:
         return number, True
 
     def take(self, kind: str, backend: str, theirs: int) -> None:
-        """Enter a number of the only backend, which goes out as it is: whatever it meant before, it means no more."""
-        if self.known(kind, backend, theirs) != theirs:
-            before = (self._theirs.get((kind, backend, theirs)), self._ours.get((kind, theirs)))
-            for record in filter(None, before):
-                self.forget(record)
-            self._add(NumberRecord(self._station, kind, theirs, backend, theirs, self._wall()), _MOST_ALONE)
+        """Enter a new number of the only backend, which goes out as it is: what it meant before, it means no more."""
+        before = self._ours.get((kind, theirs))
+        if before is not None:
+            self.forget(before)
+        self._add(NumberRecord(self._station, kind, theirs, backend, theirs, self._wall()), _MOST_ALONE)
 
     def _add(self, record: NumberRecord, most: int = MOST) -> None:
         if len(self._ours) >= most:
@@ -107,10 +109,10 @@ class Numbers:
         ((owner, _),) = owners.most_common(1)
         return next(record for record in self._ours.values() if record.backend == owner)
 
-    def keeps(self, kind: str, backend: str, theirs: int) -> bool:
+    def keeps(self, kind: str, backend: str, theirs: int, single: bool) -> bool:
         """Return whether the station knows a backend's number, or will know it, as the backend does."""
         record = self._theirs.get((kind, backend, theirs))
-        return record.number == theirs if record is not None else (kind, theirs) not in self._ours
+        return record.number == theirs if record is not None else single or (kind, theirs) not in self._ours
 
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
         """Return the number that the station knows a backend's by; None if the backend never used it here."""

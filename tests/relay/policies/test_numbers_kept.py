@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -184,3 +186,43 @@ def test_a_remote_start_from_before() -> None:
     stage.up("b")
     starts(stage, "a", 5, OTHER)
     told(stage, "b", 40, OTHER)
+
+
+def test_the_other_backend_leaves() -> None:
+    """A number under which the station knows something of the backend that is left is mapped on, both ways."""
+    stage = split(backends={"a": LIMITS, "b": LIMITS})
+    for name in ("b", "a"):
+        asks(stage, name, "SetChargingProfile", {"csChargingProfiles": DEFAULT})
+        (_, reserved) = asks(stage, name, "ReserveNow", RESERVE)
+    number = reserved["reservationId"]
+    assert number != 1
+    stage.moves(one("a"))
+    profile = {(each.kind, each.backend): each.number for each in stage.store.of(NumberRecord)}["profile", "a"]
+    (_, sent) = asks(stage, "a", "SetChargingProfile", {"csChargingProfiles": DEFAULT})
+    assert sent["csChargingProfiles"]["chargingProfileId"] == profile
+    assert asks(stage, "a", "ClearChargingProfile", {"id": 1}) == ["ClearChargingProfile", {"id": profile}]
+    stage["a"].line.take()
+    stage.station.sends(2, "u", "ReservationStatusUpdate", {"reservationId": number})
+    stage["a"].gets([2, "u", "ReservationStatusUpdate", {"reservationId": 1}])
+    stage["a"].sends(3, "u", {})
+    stage.station.take()
+    for other in (1, 99):  # of the backend that has left, and of nobody
+        stage.station.sends(2, "u", "ReservationStatusUpdate", {"reservationId": other})
+        stage["a"].gets([2, "u", "ReservationStatusUpdate", {"reservationId": other}])
+        stage["a"].sends(3, "u", {})
+        stage.station.take()
+    assert asks(stage, "a", "ClearChargingProfile", {"id": 7}) == ["ClearChargingProfile", {"id": 7}]
+
+
+def test_a_signed_call_of_the_backend_that_is_left() -> None:
+    """What is signed cannot be mapped: it is refused where the station would take it for something else."""
+    stage = joined(alone("ocpp2.0.1"))
+    asks(stage, "b", "SetDisplayMessage", DISPLAY)
+    assert asks(stage, "a", "SetDisplayMessage", DISPLAY)[1] != DISPLAY
+    stage.moves(one("a"))
+    inside = base64.urlsafe_b64encode(json.dumps({"id": 1}).encode()).decode()
+    signed = {"payload": inside, "signature": "x"}
+    assert asks(stage, "a", "ClearDisplayMessage-Signed", signed) != ["ClearDisplayMessage-Signed", signed]
+    inside = base64.urlsafe_b64encode(json.dumps({"id": 2}).encode()).decode()
+    signed = {"payload": inside, "signature": "x"}
+    assert asks(stage, "a", "ClearDisplayMessage-Signed", signed) == ["ClearDisplayMessage-Signed", signed]
