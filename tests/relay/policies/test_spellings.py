@@ -106,12 +106,12 @@ def test_other_numbers_in_quotes() -> None:
 
 
 def test_a_connector_in_quotes() -> None:
-    """A connector that is written as a text is that connector."""
+    """A connector that is written as a text is that connector; in a command it may be all of them to the station."""
     stage = split(backends={"a": OWN, "b": OWN})
     starts(stage, "b", 5, START | {"connectorId": "1"})
     told(stage, "a", 40, START | {"connectorId": "1"})
     assert asks(stage, "a", "UnlockConnector", {"connectorId": 1.0}) == {"status": "UnlockFailed"}
-    assert asks(stage, "a", "UnlockConnector", {"connectorId": "2"}) == ["UnlockConnector", {"connectorId": "2"}]
+    assert asks(stage, "a", "UnlockConnector", {"connectorId": "2"}) == {"status": "UnlockFailed"}
 
 
 def test_a_name_of_digits() -> None:
