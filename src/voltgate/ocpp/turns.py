@@ -251,8 +251,6 @@ class Turns:
 
     def expire(self, now: float) -> None:
         """End what is past its deadline; a call that expires while it waits is never sent."""
-        if now < self._watched:  # a wake of old: something earlier was looked out for since
-            return
         self._watched = FOREVER
         late = [message_id for message_id, (call, _) in self._open.items() if call.deadline <= now]
         for message_id in late:

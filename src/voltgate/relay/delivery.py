@@ -203,21 +203,26 @@ class Delivery:
         courier = self._courier
         journal, name = self._journal, courier.backend.name
         record = None if courier.retired else journal.first(name, now)
-        item = next((item for item in self._queue if not self._stands_back(item)), None)
+        item = self._next()
         if item is not None and record is None and (courier.retired or journal.is_whole(name)):
             return self._tell(item, now)
         if item is not None and record is not None and item.behind < record.seq:
             return self._tell(item, now)
         return not courier.retired and self._deliver(record, now)
 
-    def _stands_back(self, item: Item) -> bool:
-        courier, tx = self._courier, item.transaction
-        return tx is not None and self._journal.is_aside(courier.backend.name, tx.ref)
+    def _next(self) -> Item | None:
+        """Return what is to be told next: whoever asks does not wait for the number of another's transaction."""
+        waits = False
+        for item in self._queue:
+            ref = None if item.transaction is None else item.transaction.ref
+            waits = waits or ref in self._starting
+            is_free = ref not in self._starting and (item.asked is not None or not waits)
+            if is_free and (ref is None or not self._journal.is_aside(self._courier.backend.name, ref)):
+                return item
+        return None
 
     def _tell(self, item: Item, now: float) -> bool:
-        """Send what is not owed, unless it waits for the number of its transaction."""
-        if item.transaction is not None and item.transaction.ref in self._starting:
-            return False
+        """Send what is not owed."""
         self._queue.remove(item)
         courier = self._courier
         if item.call.deadline <= now:

@@ -205,8 +205,6 @@ class Leg:
             self.host.ports.wheel.at(when, self._expire)
 
     def _expire(self, now: float) -> None:
-        if now < self._watched:  # a wake of old
-            return
         self._watched = FOREVER
         if self._waiting is not None:
             self._waiting.expire(now)
