@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -99,37 +100,44 @@ _COUNTING = {
 _OF_VENDORS = frozenset({"customData", "data"})
 
 
-class _Object:
-    """A JSON object with all of its names."""
+_MOST_NAMES, _LONGEST_NAME = 100, 50
+"""Names in one object, and characters of a name: no object of OCPP has so many."""
 
-    __slots__ = ("pairs",)
 
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        self.pairs = pairs
+@lru_cache(maxsize=1024)
+def _folded(name: str) -> str:
+    """Return a name as a lenient reader may find it; "?" for one that is misspelt, and may be taken for another."""
+    folded = "".join(filter(str.isalnum, name)).casefold()
+    return folded if _COUNTING.get(folded, name) == name else "?"
 
-    @property
-    def is_odd(self) -> bool:
-        """Whether a reader may find another value under a name than the next reader does."""
-        folded = ["".join(filter(str.isalnum, name)).casefold() for name, _ in self.pairs]
-        misspelt = (_COUNTING.get(fold, name) != name for fold, (name, _) in zip(folded, self.pairs, strict=True))
-        return len(set(folded)) < len(folded) or any(misspelt)
+
+_ODD = object()
+"""Stands for an object in which, or below which, two readers may find two values under a name."""
+
+
+def _looked_at(pairs: list[tuple[str, Any]]) -> object:
+    """Return `_ODD` for such an object, else nothing: what is below it was looked at before."""
+    names = set[str]()
+    for name, value in pairs:
+        folded = _folded(name) if len(name) <= _LONGEST_NAME else "?"
+        if folded == "?" or folded in names or len(names) == _MOST_NAMES:
+            return _ODD
+        names.add(folded)
+        if (value is _ODD or (isinstance(value, list) and _is_odd(value))) and name not in _OF_VENDORS:
+            return _ODD
+    return None
+
+
+def _is_odd(values: list[Any]) -> bool:
+    return any(value is _ODD or (isinstance(value, list) and _is_odd(value)) for value in values)
 
 
 def _is_ambiguous(text: bytes | msgspec.Raw) -> bool:
     try:
         msgspec.json.decode(text)
-        waiting = [json.loads(bytes(text), object_pairs_hook=_Object)]
+        return _is_odd([json.loads(bytes(text), object_pairs_hook=_looked_at)])
     except (ValueError, *UNREADABLE):
         return True
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif isinstance(value, _Object):
-            if value.is_odd:
-                return True
-            waiting += [inner for name, inner in value.pairs if name not in _OF_VENDORS]
-    return False
 
 
 def _text(value: Any) -> str | None:

@@ -360,16 +360,18 @@ def concerns_limit(version: str, call: Call) -> Limit | None:
 
 
 def profile_fault(call: Call) -> str | None:
-    """Return what is wrong with the charging profile inside a remote start; None if nothing is.
+    """Return what is wrong with the charging profile of a command; None if nothing is.
 
-    It must be a TxProfile without a transaction, which does not exist yet (1.6 section 5.11; 2.x Part 2 F01).
+    Inside a remote start it must be a TxProfile without a transaction, which does not exist yet (1.6 section 5.11; 2.x
+    Part 2 F01). Two profiles under the names of two versions are one too many.
     """
-    if plain_action(call.action) not in ("RemoteStartTransaction", "RequestStartTransaction"):
+    action, fields = plain_action(call.action), plain_fields(call)
+    if action == "SetChargingProfile" and {"chargingProfile", "csChargingProfiles"} <= fields.keys():
+        return "it holds two charging profiles"
+    profile = fields.get("chargingProfile")
+    if action not in ("RemoteStartTransaction", "RequestStartTransaction") or profile is None:
         return None
-    profile = plain_fields(call).get("chargingProfile")
-    if not isinstance(profile, dict):
-        return None
-    if profile.get("chargingProfilePurpose") != "TxProfile":
+    if not isinstance(profile, dict) or profile.get("chargingProfilePurpose") != "TxProfile":
         return "the charging profile of a remote start must be a TxProfile"
     if "transactionId" in profile:
         return "the charging profile of a remote start must not name a transaction"

@@ -17,6 +17,7 @@ from voltgate.relay.permit import CHARGE, FULL, OBSERVE, Permit
 from voltgate.relay.permit import Pass as Passes
 
 OF_STATION = {"chargingProfilePurpose": "ChargePointMaxProfile"}
+TX_PROFILE = {"chargingProfilePurpose": "TxProfile"}
 OWN = Permit("own", ("*",))
 """Everything but what is another backend's: its sessions, limits, credentials."""
 
@@ -148,6 +149,10 @@ def test_a_limit_of_the_station_in_the_guise_of_ones_own(fields: dict[str, Any])
         ("ClearChargingProfile", {"id": 9.0}),
         ("ClearChargingProfile", {"id": {}}),
         ("ClearChargingProfile", {"Id": 9}),
+        ("ReserveNow", {"connectorId": 2, "idTag": "1", "reservationId": "9", "expiryDate": "t"}),
+        ("ReserveNow", {"connectorId": 2, "idTag": "1", "reservationId": 9.0, "expiryDate": "t"}),
+        ("RemoteStartTransaction", {"idTag": "1", "chargingProfile": TX_PROFILE | {"chargingProfileId": "9"}}),
+        ("RemoteStartTransaction", {"idTag": "1", "chargingProfile": [OF_STATION]}),
         ("CancelReservation", {"reservationId": "9"}),
         ("CancelReservation", {"reservationId": 9.0}),
         ("CancelReservation", {"ReservationId": 9}),
@@ -161,6 +166,17 @@ def test_numbers_of_another_in_another_form(action: str, fields: dict[str, Any])
         assert is_refused(stage, "a", action, json.dumps(fields).encode())
 
 
+@pytest.mark.parametrize("permit", [CHARGE, FULL])
+def test_two_profiles_of_which_one_is_shown(permit: Permit) -> None:
+    """A profile under the name of another version hides no profile of the station."""
+    stage = of_2x(permit)
+    mine = TX_PROFILE | {"transactionId": "T1"}
+    asked = {"evseId": 1, "csChargingProfiles": mine, "chargingProfile": OF_STATION}
+    assert is_refused(stage, "b", "SetChargingProfile", json.dumps(asked).encode())
+    asked = {"evseId": 1, "chargingProfile": mine}
+    assert not is_refused(stage, "b", "SetChargingProfile", json.dumps(asked).encode())
+
+
 def test_a_limit_of_another_behind_a_field_that_is_not_read() -> None:
     """In 2.x it is the criteria that say which EVSE's limits are cleared."""
     stage = of_2x(CHARGE)
@@ -168,6 +184,14 @@ def test_a_limit_of_another_behind_a_field_that_is_not_read() -> None:
     assert is_refused(stage, "b", "ClearChargingProfile", json.dumps(asked).encode())
     asked = {"chargingProfileCriteria": {"evseId": 1}}
     assert not is_refused(stage, "b", "ClearChargingProfile", json.dumps(asked).encode())
+
+
+@pytest.mark.parametrize("name", ["x" * 51, "transactionId" + "\0" * 50])
+def test_objects_that_no_schema_knows(name: str) -> None:
+    """Names without end and objects of thousands of names are not looked through: they are refused."""
+    stage, _ = of_16(CHARGE)
+    assert is_refused(stage, "a", "GetConfiguration", json.dumps({name: 1}).encode())
+    assert is_refused(stage, "a", "GetConfiguration", json.dumps({str(n): 1 for n in range(101)}).encode())
 
 
 @pytest.mark.parametrize("noise", ["", "!", "=", "\n", "eyJ9"])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from voltgate.ocpp.ids import is_ambiguous
 from voltgate.ocpp.messages import SEND, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.refusals import refusal
 from voltgate.relay.context import Context
@@ -81,7 +82,8 @@ def _refuse(context: Context, asking: _Asking, respond: Respond, reply: Reply) -
 def _pass(context: Context, permit: Permit, handler: Handler, asking: _Asking, respond: Respond) -> None:
     """Hand on a call that the permit allows, unless it touches what is another backend's: now, or when it is sent."""
     call = asking.call
-    why = objection_to(context, permit, asking.backend, asking.call)
+    why = "two readers may understand it differently" if not context.single and is_ambiguous(call) else None
+    why = why or objection_to(context, permit, asking.backend, call)
     if why is not None:
         asking.why = why
         _refuse(context, asking, respond, refusal(context.version, call))

@@ -9,7 +9,7 @@ from typing import Any
 
 from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import is_ambiguous, plain_fields
+from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.context import Context
 from voltgate.relay.ledger import Transaction
@@ -32,8 +32,6 @@ def objection_to(context: Context, permit: Permit, name: str, call: Call) -> str
 
 
 def _touches_another(context: Context, permit: Permit, name: str, call: Call, limit: Limit | None) -> str | None:
-    if is_ambiguous(call):
-        return "two readers may understand it differently"
     if permit.stop == "any" and limit is None:
         return None
     others = [tx for tx in context.ledger.counting() if tx.owner != name]
