@@ -189,6 +189,19 @@ def test_a_station_on_record_that_boots() -> None:
     stage.station.gets([3, "b", {"status": "Accepted", "interval": 60}], [*RESET])
 
 
+def test_a_command_in_the_queue_when_the_station_boots() -> None:
+    """What waits for its turn when the station boots is not sent in the place of what that one answers meanwhile."""
+    stage = shared(registered="Accepted")
+    stage["b"].sends(*RESET)
+    stage["b"].sends(2, "c", "ClearCache", {})
+    stage.station.gets([*RESET])
+    stage.station.sends(*BOOT)
+    stage.station.sends(3, "r", {"status": "Accepted"})
+    stage.station.gets()
+    stage["a"].sends(3, "b", {"status": "Accepted", "interval": 60})
+    stage.station.gets([3, "b", {"status": "Accepted", "interval": 60}], [2, "c", "ClearCache", {}])
+
+
 def test_a_boot_that_nobody_takes() -> None:
     """An error is no answer to go by: commands wait on, until the station says something else."""
     stage = shared(registered="Accepted")

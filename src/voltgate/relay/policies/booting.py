@@ -47,7 +47,6 @@ def _booted(context: Context, call: Call, respond: Respond, reply: Reply) -> Non
             let_go(context)
             return
     respond(reply)
-    registration.changed()  # what stands before the station's calls may have to be put there
 
 
 def with_interval(reply: Result) -> Result:
