@@ -157,9 +157,6 @@ def objection(ledger: Ledger, backend: str, call: Call, *, single: bool) -> str 
         return "it names a number of another backend"
     action, fields = plain_action(call.action), plain_fields(call)
     numbers = ledger.numbers
-    minted = () if single else _MINTED.get(action, ())
-    if any(_value_at(fields, path) is not None and _at(fields, path) is None for _, path in minted):
-        return "a number in it is not written as one"
     for kind, path in () if single else _NAMED.get(action, ()):
         named = _at(fields, path)
         theirs = integer(named)
