@@ -355,6 +355,35 @@ async def test_rt_20_a_backend_that_is_down_when_a_card_comes(
 
 
 @pytest.mark.parametrize(
+    ("settings", "statuses"),
+    [
+        ({"accept": "known", "tokens": ["04A1B2C3L"]}, ["Accepted", "Accepted", "Invalid"]),
+        ({"accept": "all"}, ["Accepted", "Accepted", "Accepted"]),
+        ({"accept": "none"}, ["Invalid", "Invalid", "Invalid"]),
+    ],
+)
+async def test_rt_20_the_owner_of_the_card_is_down(stage: Stage, settings: dict[str, Any], statuses: list[str]) -> None:
+    """Of two backends the one that owns the card is away: it is stood in for as set; the other decides of nothing."""
+    routes = split(tokens=["04A1B2C3*"])
+    backends = {"second": {"when_down": "answer", "stand_in": settings, **QUICK}}
+    station, first, second = await two(stage, routes=routes, backends=backends)
+    boot = {"currentTime": "2026-01-01T00:00:00Z", "interval": 300, "status": "Accepted"}
+    payload = {"chargePointVendor": "v", "chargePointModel": "m"}
+    await owned(station, "BootNotification", payload, first, boot)
+    await told(second, "BootNotification", boot)
+    await owned(station, "Authorize", {"idTag": "04A1B2C3B"}, second, OK)
+    await told(first, "Authorize", OK)
+    await stage.backends["second"].stop()
+    await stage.gateways[-1].logged("backend away", "second")
+    for tag, expected in zip(("04A1B2C3B", "04A1B2C3L", "04A1B2C3U"), statuses, strict=True):
+        heard = await station.call("Authorize", {"idTag": tag})
+        assert heard.payload["idTagInfo"]["status"] == expected
+        await told(first, "Authorize", OK if expected == "Invalid" else {"idTagInfo": {"status": "Blocked"}})
+    payload, heard = await owned(station, "Authorize", {"idTag": "another"}, first, OK)
+    assert heard == OK
+
+
+@pytest.mark.parametrize(
     ("when_down", "ends"),
     [({"when_down": "refuse"}, "error"), ({"when_down": "close"}, "close"), ({"wait": 0.5, "then": "refuse"}, "error")],
 )

@@ -178,6 +178,36 @@ async def test_rg_05_only_one_registration_reaches_the_station(stage: Stage, ver
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("admit", ["backend", "gateway"])
+async def test_rg_05_the_boot_outlives_the_session_that_it_came_in(stage: Stage, version: str, admit: str) -> None:
+    """A backend that is away while a station boots hears that when it is back, though the station only reconnected."""
+    await stage.backend("main")
+    copy = await stage.backend("copy")
+    await copy.stop()
+    await stage.gateway(backends={"copy": QUICK}, routes={"main": {"admit": admit}})
+    station = await stage.station("CP1", version)
+    main = await stage.backends["main"].station("CP1")
+    await told(station, "Accepted", main)
+    station.kill()
+    await stage.gateways[-1].logged("station went")
+    station = await stage.station("CP1", version)
+    main = await stage.backends["main"].station("CP1")
+    stage.backends["main"].answers("BootNotification", boot_accepted())
+    stage.backends["main"].answers("Heartbeat", HEARTBEAT)
+    await station.call("Heartbeat")
+    await copy.start()
+    late = await copy.station("CP1")
+    again = await late.expect("BootNotification")
+    assert again.payload == boot_payload(version)
+    await late.answer(again, boot_accepted() | {"status": "Rejected"})
+    await station.call("Heartbeat")
+    await stage.quiet(station)
+    action, payload = command(version)
+    await main.ask(action, payload)
+    await station.expect(action)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_rg_06_no_command_before_the_boot_is_answered(stage: Stage, version: str) -> None:
     """What backends ask of a station that has just connected follows the answer to its BootNotification."""
     station, main, other = await shared(stage, version)
