@@ -85,7 +85,7 @@ class Journal(Section):
         default=1000,
         ge=1,
         le=100_000,
-        description="Messages of one station that one backend may be owed; of more, the oldest is given up.",
+        description="Messages of one station that one backend may be owed; beyond that only what somebody is paid by.",
     )
     rate: float = Field(
         default=50, ge=0.1, le=100_000, description="Overdue messages a second that one backend is sent in all."
@@ -94,5 +94,5 @@ class Journal(Section):
         default=10,
         ge=1,
         le=1_000_000,
-        description="How often a backend may answer a message with an error before it is given up.",
+        description="How often a message that nobody is paid by may fail before it is given up.",
     )
