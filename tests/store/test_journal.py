@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -231,3 +232,24 @@ async def rows(store: Database) -> dict[str, int]:
     """Give the epoch of each lease."""
     async with engine_of(store).connect() as connection:
         return {row.station: row.epoch for row in await connection.execute(select(leases))}
+
+
+async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL) -> None:
+    """A number that one process was given, and the end that the other has heard of, outlive each other's writing."""
+
+    def told(ended: float | None, **numbers: int) -> TransactionRecord:
+        data = {"copies": ["b"], "numbers": numbers, "key": "k"}
+        return replace(RUNNING, ended=ended, data=json.dumps(data, separators=(",", ":")).encode())
+
+    one = await opened()
+    async with other_process(address) as other:
+        one.put(told(None, a=5))
+        await written(one)
+        other.put(told(NOW, a=5))
+        await written(other)
+        one.put(told(None, a=5, b=900))
+        await written(one)
+        other.put(told(NOW, a=6))
+        await written(other)
+        (kept,) = (await one.load("cp-1")).transactions
+    assert (kept.ended, json.loads(kept.data)["numbers"]) == (NOW, {"a": 6, "b": 900})

@@ -6,8 +6,9 @@ that only the relay reads. Identities are keys of the directory (`Session.key`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Protocol, TypeAlias
 
@@ -37,6 +38,18 @@ class TransactionRecord:
     def key(self) -> tuple[str | int, ...]:
         """What no other record of this kind shares."""
         return self.station, self.ref
+
+    @property
+    def shared(self) -> bool:
+        """Whether several backends know it by numbers of their own (1.6): two processes may learn them at once."""
+        return b'"key":""' not in self.data and b'"copies":["' in self.data
+
+    def over(self, before: TransactionRecord) -> TransactionRecord:
+        """Return what is to be kept in the place of `before`: a number that was learnt, and the end, stay."""
+        ours, theirs = json.loads(self.data), json.loads(before.data)
+        ours["numbers"] = theirs.get("numbers", {}) | ours.get("numbers", {})
+        ended = before.ended if self.ended is None else self.ended
+        return replace(self, ended=ended, data=json.dumps(ours, separators=(",", ":")).encode())
 
 
 @dataclass(frozen=True, slots=True)

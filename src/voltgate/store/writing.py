@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete
+from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from voltgate.relay.records import Record
+from voltgate.relay.records import Record, TransactionRecord
 from voltgate.store.address import SQLITE
 from voltgate.store.failures import is_of_the_data
 from voltgate.store.pending import Entry
-from voltgate.store.tables import TABLES
+from voltgate.store.tables import TABLES, transactions
+
+T = TypeVar("T")
 
 _CHUNK = 1000
 """Records that are written with one statement: more would keep the loop busy for too long."""
@@ -62,12 +64,28 @@ class Writer:
             by_kind.setdefault(type(entry.record), []).append(entry)
         for kind, mine in by_kind.items():
             table = TABLES[kind]
-            kept = [_row(entry.record) for entry in mine if not entry.deleted]
+            records = [entry.record for entry in mine if not entry.deleted]
+            if kind is TransactionRecord:
+                records = await _over_what_is_there(connection, records)
+            kept = [_row(record) for record in records]
             gone = [_key_row(table, entry.record) for entry in mine if entry.deleted]
             for rows in _chunks(kept):
                 await connection.execute(self._upserts[kind], rows)
             for rows in _chunks(gone):
                 await connection.execute(deletion(table), rows)
+
+
+async def _over_what_is_there(connection: AsyncConnection, records: Sequence[Record]) -> list[Record]:
+    """Return transactions as they are to be kept, with what another process on this database has learnt of them."""
+    shared = {record.key: record for record in records if isinstance(record, TransactionRecord) and record.shared}
+    kept: dict[Any, Record] = {record.key: record for record in records}
+    for few in _chunks(list(shared)):
+        is_one = tuple_(transactions.c.station, transactions.c.ref).in_(few)
+        there = select(transactions).where(is_one).order_by(transactions.c.station, transactions.c.ref)
+        for row in await connection.execute(there.with_for_update()):
+            before = TransactionRecord(*row)
+            kept[before.key] = shared[before.key].over(before)
+    return list(kept.values())
 
 
 def _objected(entry: Entry, dialect: Dialect, guilty: list[tuple[Entry, Exception]]) -> bool:
@@ -82,7 +100,7 @@ def _objected(entry: Entry, dialect: Dialect, guilty: list[tuple[Entry, Exceptio
     return False
 
 
-def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _chunks(rows: list[T]) -> Iterator[list[T]]:
     for start in range(0, len(rows), _CHUNK):
         yield rows[start : start + _CHUNK]
 

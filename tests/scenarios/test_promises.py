@@ -1,0 +1,198 @@
+"""What is promised is kept: owed messages, repeated messages and books, over real sockets and under the defaults."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tests.harness import Gateway, Link, ScriptedBackend, Stage
+from tests.harness.configuration import toml
+
+START = {"connectorId": 1, "idTag": "EMP1", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
+STARTED = {"transactionId": 5, "idTagInfo": {"status": "Accepted"}}
+ACCEPTED = {"currentTime": "2026-01-01T10:00:00Z", "interval": 300, "status": "Accepted"}
+QUICK = {"retry": {"first": 0.1, "max": 0.2}}
+
+
+def stop(number: int, meter: int = 9) -> dict[str, Any]:
+    """Write a stop."""
+    return {"transactionId": number, "meterStop": meter, "timestamp": "2026-01-01T11:00:00Z"}
+
+
+async def owed(gateway: Gateway, messages: int) -> None:
+    """Wait until so many messages are on disk that backends are owed."""
+    async with asyncio.timeout(20):
+        while _count(gateway) != messages:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.05)
+
+
+def _count(gateway: Gateway) -> int:
+    with sqlite3.connect(_file(gateway)) as connection:
+        return int(connection.execute("select count(*) from owed").fetchone()[0])
+
+
+def _file(gateway: Gateway) -> Path:
+    return gateway.folder / "var" / "voltgate.db"
+
+
+async def test_what_the_backend_that_lets_in_is_owed(stage: Stage) -> None:
+    """Under `admit = "backend"` the admitting backend gets what it is owed, after a reconnect and after a restart."""
+    main = await stage.backend("main")
+    gateway = await stage.gateway(backends={"main": {"when_down": "answer", "stand_in": {"accept": "all"}} | QUICK})
+    station, link = await stage.meet()
+    main.answers("BootNotification", ACCEPTED)
+    await station.boot()
+    await link.drop()
+    main.refuse()
+    number = (await station.call("StartTransaction", START)).payload["transactionId"]
+    await station.call("StopTransaction", stop(number))
+    await owed(gateway, 2)
+    await station.close()
+    await gateway.stop()
+    main.accept()
+    await gateway.start()
+    station, link = await stage.meet()
+    start = await link.expect("StartTransaction")
+    assert start.payload == START
+    await link.answer(start, STARTED)
+    ended = await link.expect("StopTransaction")
+    assert ended.payload == stop(5)
+    await link.answer(ended)
+    await owed(gateway, 0)
+
+
+async def test_a_stop_that_is_open_when_the_charger_comes_again(stage: Stage) -> None:
+    """A charger that hops while its stop is open says it again: the backend hears of it once, and its answer counts."""
+    main = await stage.backend("main")
+    await stage.gateway()
+    station, link = await stage.meet()
+    asked = await station.ask("StartTransaction", START)
+    await link.answer(await link.expect("StartTransaction"), STARTED)
+    await station.expect_result(asked)
+    await station.ask("StopTransaction", stop(5))
+    first = await link.expect("StopTransaction")
+    station.kill()
+    again = await stage.station("CP1")
+    new = await main.station("CP1")
+    repeated = await again.ask("StopTransaction", stop(5))
+    await again.ask("Heartbeat", {})
+    await new.answer(await new.expect("Heartbeat"), {"currentTime": "2026-01-01T10:00:00Z"})
+    await link.answer(first, {"idTagInfo": {"status": "Expired"}})
+    assert (await again.expect_result(repeated)).payload == {"idTagInfo": {"status": "Expired"}}
+    third = await again.call("StopTransaction", stop(5))
+    assert third.payload == {"idTagInfo": {"status": "Expired"}}
+    await link.closed()
+    await stage.quiet(new)
+
+
+async def test_two_gateways_on_one_database(stage: Stage) -> None:
+    """What a backend is owed of a charger that hops between two gateways is delivered by one of them, and once."""
+    main, billing = await stage.backend("main"), await stage.backend("billing")
+    shared: dict[str, Any] = {
+        "routes": {"main": {"admit": "gateway", "rules": [{"answer": "main", "copy": ["billing"]}]}},
+        "backends": {"billing": {"deliver": "always"} | QUICK},
+        "store": {"url": f"sqlite:///{stage.folder}/shared.db"},
+    }
+    one, other = await stage.gateway(**shared), await stage.gateway(**shared)
+    station = await stage.station("CP1", url=one.url("CP1"))
+    at_one = await billing.station("CP1")
+    link = await main.station("CP1")
+    asked = await station.ask("StartTransaction", START)
+    await link.answer(await link.expect("StartTransaction"), STARTED)
+    number = (await station.expect_result(asked)).payload["transactionId"]
+    start = await at_one.expect("StartTransaction")
+    hopped = await stage.station("CP1", url=other.url("CP1"))
+    at_other = await newest(billing, at_one)
+    await asyncio.sleep(1)
+    assert at_other.unread == [], "the other process delivers"
+    await at_one.answer(start, {"transactionId": 900})
+    await station.close()
+    link = await newest(main, link)
+    asked = await hopped.ask("StopTransaction", stop(number))
+    await link.answer(await link.expect("StopTransaction"))
+    ended = await at_other.expect("StopTransaction")
+    assert ended.payload == stop(900), "it has learnt the number that the other process was given"
+    await at_other.answer(ended)
+    await hopped.expect_result(asked)
+    await stage.quiet(at_other)
+
+
+async def newest(backend: ScriptedBackend, before: Link, identity: str = "CP1") -> Link:
+    """Wait for the next link of a charger with a backend."""
+    async with asyncio.timeout(20):
+        while (link := await backend.station(identity)) is before:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.05)
+    return link
+
+
+async def test_a_charger_that_comes_while_the_database_is_away(stage: Stage) -> None:
+    """It is let in, but charges only by a book that was read: what is owed from before is delivered when that is there.
+
+    A charger that this gateway knows to have nothing on record charges all the same.
+    """
+    main = await stage.backend("main")
+    gateway = await stage.gateway(
+        backends={"main": {"when_down": "answer", "stand_in": {"accept": "all"}} | QUICK},
+        routes={"main": {"admit": "gateway"}},
+        store={"patience": 0.5},
+    )
+    station, link = await stage.meet()
+    main.answers("BootNotification", ACCEPTED)
+    await station.boot()
+    await link.drop()
+    main.refuse()
+    number = (await station.call("StartTransaction", START)).payload["transactionId"]
+    await owed(gateway, 1)
+    await station.close()
+    await gateway.stop()
+    main.accept()
+    await gateway.start()
+    blank = await stage.station("CP2")
+    before = await main.station("CP2")
+    await blank.close()
+    other = sqlite3.connect(_file(gateway), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    station, link = await stage.meet()
+    await station.ask("Heartbeat", {})
+    await link.answer(await link.expect("Heartbeat"), {"currentTime": "2026-01-01T10:00:00Z"})
+    blank = await stage.station("CP2")
+    its = await newest(main, before, "CP2")
+    asked = await blank.ask("StartTransaction", START)
+    await its.answer(await its.expect("StartTransaction"), STARTED)
+    assert (await blank.expect_result(asked)).payload == STARTED
+    again = await stage.station("CP1", name="again")
+    await again.ask("StopTransaction", stop(number))
+    assert (await again.closed()).code == 1013
+    station = await stage.station("CP1", name="third")
+    link = await newest(main, link)
+    other.execute("ROLLBACK")
+    other.close()
+    start = await link.expect("StartTransaction")
+    assert start.payload == START
+    await link.answer(start, STARTED)
+    asked = await station.ask("StopTransaction", stop(number))
+    ended = await link.expect("StopTransaction")
+    assert ended.payload == stop(5)
+    await link.answer(ended)
+    await station.expect_result(asked)
+
+
+async def test_a_handshake_that_is_under_way_during_a_reload(stage: Stage) -> None:
+    """A charger whose backend takes its time to let it in goes by the new configuration once it is in."""
+    slow, quick = await stage.backend("slow"), await stage.backend("quick")
+    before = stage.configuration(routes={"main": {"rules": [{"answer": "slow"}]}})
+    gateway = await stage.gateway(before)
+    slow.hold()
+    coming = asyncio.ensure_future(stage.station("CP1"))
+    await slow.expect_handshakes(1)
+    del before["backends"]["slow"]
+    gateway.reload(toml(before | {"routes": {"main": {"rules": [{"answer": "quick"}]}}}))
+    await gateway.logged("configuration changed")
+    slow.release()
+    station = await coming
+    link = await quick.station("CP1")
+    asked = await station.ask("Heartbeat", {})
+    await link.answer(await link.expect("Heartbeat"), {"currentTime": "2026-01-01T10:00:00Z"})
+    await station.expect_result(asked)
