@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.harness import Stage, until
+from tests.harness import Stage, boot_accepted, boot_payload, until
 from tests.web.client import Answer, Api, api_of
 
 TRIGGER = {"action": "TriggerMessage", "payload": {"requestedMessage": "Heartbeat"}}
@@ -36,6 +36,25 @@ async def test_a_call_is_answered(stage: Stage) -> None:
             "result": {"status": "Accepted"},
         }
         await stage.quiet(station, link)
+
+
+async def test_a_station_that_was_rejected_is_not_called(stage: Stage) -> None:
+    """A station whose BootNotification was rejected is asked nothing, and the caller is told why; the trail says so."""
+    await stage.backend("main")
+    async with api_of(stage, store=None, protocol={"registration": "gateway"}) as (api, _):
+        station, link = await stage.meet("CP1")
+        asked = await station.ask("BootNotification", boot_payload("ocpp1.6"))
+        await link.answer(await link.expect("BootNotification"), boot_accepted() | {"status": "Rejected"})
+        await station.expect_result(asked)
+        problem = (await calling(api)).gives(409)
+        assert problem["detail"] == "The station was not asked: its BootNotification was rejected"
+        await stage.quiet(station)
+
+        async def audited() -> list[Any]:
+            return list((await api.get("/audit")).gives(200)["items"])
+
+        (line,) = await until(audited, "a line of the audit trail")
+        assert (line["backend"], line["outcome"]) == ("api:admin", "refused")
 
 
 async def test_a_call_error_is_an_answer(stage: Stage) -> None:
