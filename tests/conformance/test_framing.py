@@ -241,7 +241,7 @@ async def test_fr_14_a_station_gets_one_call_at_a_time(stage: Stage, version: st
     await stage.backend("main")
     await stage.backend("other")
     await stage.gateway(backends={"other": {"permit": "full"}})
-    station, main, other = await stage.meet("CP1", version)
+    station, main, other = await stage.heard("CP1", version)
     action, payload = command(version)
     asked = [await main.ask(action, payload, id="m"), await other.ask(action, payload, id="o")]
     first = await station.next()
@@ -602,7 +602,7 @@ async def test_fr_34_a_new_id_changes_nothing_else(stage: Stage) -> None:
     await stage.backend("main")
     await stage.backend("other")
     await stage.gateway(calls={"station_window": 2}, backends={"other": {"permit": "full"}})
-    station, main, other = await stage.meet()
+    station, main, other = await stage.heard()
     main.send('[2, "1",  "DataTransfer", {"v":21.40}]')
     await station.expect_text('[2, "1",  "DataTransfer", {"v":21.40}]')
     other.send('[2, "1",  "DataTransfer", {"v":21.50}]')
