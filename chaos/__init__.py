@@ -1,1 +1,1 @@
-"""The fault run: chargers charge while Voltgate, its backends and its database die; then the books are compared."""
+"""The fault run: chargers charge while everything around them breaks; then every delivery is judged."""

@@ -1,4 +1,4 @@
-"""`python -m chaos`: a fault run of minutes, and what came of it."""
+"""`python -m chaos`: fault runs, one seed after the other, and what came of them."""
 
 from __future__ import annotations
 
@@ -7,52 +7,153 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from chaos.run import Outcome, Plan, run
+from chaos.plan import LAYOUTS, Plan, draw
+from chaos.run import Outcome, run
+from chaos.shrink import Budget, shrink
+from tests.harness.ports import release_ports
+from tests.servers import PostgreSQL, postgresql
+
+
+class Session:
+    """What several runs share: the folder, the server of PostgreSQL once it is needed, and the counts."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.counts: Counter[str] = Counter()
+        self._folder = folder
+        self._stack = stack
+        self._server: PostgreSQL | None = None
+        self._runs = 0
+
+    def play(self, plan: Plan) -> Outcome:
+        """Run a plan in a folder of its own."""
+        if plan.variant.database == "postgresql" and self._server is None:
+            self._server = self._stack.enter_context(postgresql())
+        self._runs += 1
+        folder = self._folder / f"{self._runs:03}-seed-{plan.seed}"
+        folder.mkdir(parents=True)
+        outcome = asyncio.run(run(plan, folder, self._server))
+        release_ports()
+        return outcome
+
+    def count(self, outcome: Outcome) -> None:
+        """Add what came of a run to the counts."""
+        books, verdict = outcome.books, outcome.verdict
+        self.counts += Counter(
+            {
+                "runs": 1,
+                "runs that failed": not outcome.good,
+                "transactions": len(books.charges),
+                "messages of chargers": len(books.entries),
+                "sayings of them": sum(len(entry.sayings) for entry in books.entries),
+                "connections": books.connects,
+                "deliveries at backends": verdict.judged,
+                "commands that chargers got": len(books.heard),
+                "faults": outcome.faults.total(),
+            }
+        )
+        self.counts += Counter({f"came again: {why}": number for why, number in verdict.again.items()})
+        self.counts += Counter({f"FOUND {kind}": len(found) for kind, found in verdict.found.items()})
 
 
 def main() -> int:
-    """Run, print the counts, and give the exit code: 1 when anything was lost, doubled or somebody else's."""
+    """Run what was asked for; the exit code is 1 when anything was wrong."""
+    chosen = _arguments()
+    with _folder(chosen.keep) as folder, ExitStack() as stack:
+        session = Session(folder, stack)
+        failed = [plan for plan in _plans(chosen) if not _play(session, plan)]
+        print("\nin all")
+        for what, number in sorted(session.counts.items()):
+            print(f"  {what:55} {number}")
+        for plan in failed:
+            print(f"failed: {plan.command()}")
+        if failed and chosen.shrink > 0:
+            _shrink(session, failed[0], Budget(chosen.shrink, chosen.shrink_seconds))
+    return 1 if failed else 0
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--stations", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=90)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--keep", type=Path, help="a folder for the books and logs, which is kept")
-    chosen = parser.parse_args()
-    plan = Plan(chosen.stations, chosen.seconds, chosen.seed, chosen.database)
-    print(f"{plan.stations} chargers, {plan.seconds:g} s of faults, {plan.database}, seed {plan.seed}", flush=True)
+    parser.add_argument("--seed", type=int, help="one run of this seed; without it, many seeds in a row")
+    parser.add_argument("--first", type=int, default=int(time.time()), help="the first of many seeds")
+    parser.add_argument("--minutes", type=float, default=10, help="how long many seeds are run")
+    parser.add_argument("--stations", type=int, default=24)
+    parser.add_argument("--seconds", type=float, default=12, help="how long the faults of one run last")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"))
+    parser.add_argument("--layout", choices=LAYOUTS)
+    parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
+    parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")
+    parser.add_argument("--shrink-seconds", type=float, default=600)
+    parser.add_argument("--keep", type=Path, help="a folder for configurations and logs, which is kept")
+    return parser.parse_args()
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="voltgate-chaos-") as name:
-        folder = chosen.keep or Path(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        outcome = asyncio.run(run(plan, folder))
-    show(outcome)
-    return 0 if outcome.good else 1
+        yield kept or Path(name)
 
 
-def show(outcome: Outcome) -> None:
-    """Print what was done, what was broken, and what came of it."""
-    deeds, verdict = outcome.deeds, outcome.verdict
-    messages = sum(charge.messages for charge in deeds.charges)
-    print(f"transactions      {len(deeds.charges)}, of them ended {sum(charge.ended for charge in deeds.charges)}")
-    print(f"messages          {messages}, said again by chargers {deeds.repeated}, connections {deeds.connects}")
-    for fault, number in sorted(outcome.faults.items()):
-        print(f"{fault:17} {number}")
-    print(f"entries in books  {verdict.entries}, repetitions that backends dismissed {verdict.repeated}")
-    for what, found in (
-        ("lost", verdict.lost),
-        ("doubled", verdict.doubled),
-        ("wrong", verdict.wrong),
-        ("errors", deeds.errors),
-    ):
-        print(f"{what:17} {len(found)}")
-        for each in found[:10]:
-            print(f"    {each}")
-    if "Traceback" in outcome.log:
-        print("    the log of Voltgate shows a fault of its own:")
-    if not outcome.good:
-        print("\n".join(outcome.log.splitlines()[-30:]))
+def _plans(chosen: argparse.Namespace) -> Iterator[Plan]:
+    """Give the plan of one seed, or of one seed after the other until the time is over."""
+
+    def drawn(seed: int) -> Plan:
+        plan = draw(seed, chosen.stations, chosen.seconds, database=chosen.database, layout=chosen.layout)
+        if chosen.only is None:
+            return plan
+        numbers = frozenset(int(each) for each in chosen.only.split(",") if each != "none")
+        return plan.keeping(numbers)
+
+    if chosen.seed is not None:
+        yield drawn(chosen.seed)
+        return
+    until = time.monotonic() + chosen.minutes * 60
+    seed = chosen.first
+    while time.monotonic() < until:
+        yield drawn(seed)
+        seed += 1
+
+
+def _play(session: Session, plan: Plan) -> bool:
+    """Run a plan, say what came of it, and tell whether it was good."""
+    began = time.monotonic()
+    print(f"\nseed {plan.seed}: {plan.stations} chargers, {plan.variant}", flush=True)
+    for number, fault in plan.faults:
+        print(f"  {number:3} {fault}")
+    outcome = session.play(plan)
+    session.count(outcome)
+    print(f"  {len(outcome.books.charges)} transactions, {outcome.verdict.judged} deliveries, ", end="")
+    print(f"{time.monotonic() - began:.0f} s: {'good' if outcome.good else 'FAILED'}")
+    for kind, found in outcome.verdict.found.items():
+        print(f"  {kind} {len(found)}")
+        for each in found[:8]:
+            print(f"      {each}")
+    sys.stdout.flush()
+    return outcome.good
+
+
+def _shrink(session: Session, plan: Plan, budget: Budget) -> None:
+    """Print the fewest faults and chargers with which a plan still fails in the same way."""
+    kinds = set(session.play(plan).verdict.found)
+    if not kinds:
+        print("\nthe failure did not come again: it hangs on timing; run the seed a few times")
+        return
+
+    async def fails(candidate: Plan) -> bool:
+        outcome = await asyncio.to_thread(session.play, candidate)
+        print(f"  {len(candidate.faults)} faults, {candidate.stations} chargers: {sorted(outcome.verdict.found)}")
+        return bool(kinds & outcome.verdict.found.keys())
+
+    print("\nshrinking", flush=True)
+    smallest = asyncio.run(shrink(replace(plan), fails, budget))
+    for number, fault in smallest.faults:
+        print(f"  {number:3} {fault}")
+    print(f"the fewest that still fail: {smallest.command()}")
 
 
 if __name__ == "__main__":

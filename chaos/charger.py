@@ -1,174 +1,307 @@
-"""An honest charger: keeps a transaction message until it was answered, and writes down what it did."""
+"""A charger: it keeps what somebody is paid by until it was answered, has habits, and writes down all it does."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 from uuid import uuid4
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
-from websockets.typing import Subprotocol
+from chaos.backend import SAID_BY
+from chaos.records import PAID, Books, Charge, Entry, Heard, Saying
+from chaos.wires import AWAY, SoapWire, WebsocketWire, Wire
 
-_PATIENCE = 20.0
-"""Seconds that an answer is waited for before the charger comes again."""
-_AWAY = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError, EOFError)
+PATIENCE = 12.0
+"""Seconds after which a connection on which nothing is answered is mute: every other wait is over long before."""
+_INTERNAL_TRIES = 3
+_STANDING = "2026-01-01T00:00:00Z"
 
-_counter = itertools.count(1)
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a charger is like.
 
-@dataclass(slots=True)
-class Charge:
-    """One transaction as its charger did it. `mark` is unique: the meter's value at the start."""
+    The numbers are likelihoods: to say again what was answered, to leave in mid-call, to hop to another gateway.
+    """
 
-    station: str
     version: str
-    tag: str
-    mark: int
-    number: int | str = ""
-    messages: int = 0
-    answered_by: str = ""
-    ended: bool = False
+    standing_clock: bool = False
+    keeps_ids: bool = False
+    leaves_links_open: bool = False
+    repeats: float = 0.0
+    hasty: float = 0.0
+    hops: float = 0.0
 
 
-@dataclass(slots=True)
-class Deeds:
-    """What all chargers did together."""
+def habits(chance: Random) -> Habits:
+    """Draw the habits of one charger."""
+    version = chance.choices(("ocpp1.6", "ocpp2.0.1", "soap"), (45, 35, 20))[0]
+    return Habits(
+        version,
+        standing_clock=version == "ocpp1.6" and chance.random() < 0.3,
+        keeps_ids=chance.random() < 0.3,
+        leaves_links_open=chance.random() < 0.3,
+        repeats=chance.choice((0.0, 0.15)),
+        hasty=chance.choice((0.0, 0.1)),
+        hops=chance.choice((0.0, 0.5)),
+    )
 
-    charges: list[Charge] = field(default_factory=list)
-    connects: int = 0
-    repeated: int = 0
-    errors: list[str] = field(default_factory=list)
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one gateway takes stations."""
+
+    websocket: int
+    soap: int
 
 
 class Charger:
     """One charger with one connector."""
 
-    def __init__(self, url: str, name: str, version: str, random: Random, deeds: Deeds) -> None:
-        self.name = name
-        self._url = f"{url}/{name}"
-        self._version = version
-        self._random = random
-        self._deeds = deeds
-        self._wire: ClientConnection | None = None
+    def __init__(self, number: int, addresses: Sequence[Address], seed: int, books: Books) -> None:
+        self.number = number
+        self.name = f"CP-{number:04}"
+        self._random = Random(f"{seed} charger {number}")
+        self.habits = habits(self._random)
+        self._addresses = addresses
+        self._gateway = number % len(addresses)
+        self._books = books
+        self._wire: Wire | None = None
+        self._left: list[Wire] = []
+        self._place = 0
+        self._mark = number * 1000
+        self._charge: Charge | None = None
+        self._invitation: Heard | None = None
+        self._remote_start: int | None = None
+        self._told_to_stop = asyncio.Event()
+        self._calm = False
+        self.rests = False
 
-    async def charge_until(self, enough: asyncio.Event, gone: asyncio.Event) -> None:
-        """Charge one car after the other until it is enough; then stay connected until `gone`."""
-        await self._say("BootNotification", self._boot())
+    async def live(self, enough: asyncio.Event, gone: asyncio.Event) -> None:
+        """Charge one car after the other until it is enough, and one more in peace; stay connected until `gone`."""
+        await self._say(self._entry("", "", "BootNotification", self._boot()))
         while not enough.is_set():
-            await (self._charge_16() if self._version == "ocpp1.6" else self._charge_2())
-            await asyncio.sleep(self._random.uniform(0.05, 0.4))
+            await self._charge_one()
+            await asyncio.sleep(self._random.uniform(0.05, 1.0))
+        self._calm = True
+        await self._charge_one()
+        self.rests = True
         while not gone.is_set():
-            await self._say("Heartbeat", {})
+            await self._say(self._entry("", "", "Heartbeat", {}))
             await asyncio.sleep(0.5)
-        if self._wire is not None:
-            await self._wire.close()
+        for wire in (self._wire, *self._left):
+            if wire is not None:
+                wire.abort()
 
     def cut(self) -> None:
         """Lose the connection without a word."""
         if self._wire is not None:
-            self._wire.transport.abort()
+            self._wire.abort()
 
-    def _boot(self) -> dict[str, Any]:
-        if self._version == "ocpp1.6":
-            return {"chargePointVendor": "v", "chargePointModel": "m"}
-        return {"reason": "PowerUp", "chargingStation": {"model": "m", "vendorName": "v"}}
+    @property
+    def is_soap(self) -> bool:
+        """Tell whether backends cannot call it, since it has no callback address."""
+        return self.habits.version == "soap"
+
+    # Charging.
+
+    async def _charge_one(self) -> None:
+        charge = self._charge = self._begin()
+        try:
+            await (self._charge_2(charge) if self.habits.version == "ocpp2.0.1" else self._charge_16(charge))
+        finally:
+            self._charge = None
+            self._told_to_stop.clear()
+        charge.ended = True
 
     def _begin(self) -> Charge:
-        tag = self._random.choice(["EMP7", "GUEST7"])
-        charge = Charge(self.name, self._version, tag, next(_counter))
-        self._deeds.charges.append(charge)
+        self._mark += 1
+        tag = f"{self._random.choice(('EMP', 'GUEST'))}{'' if self.habits.standing_clock else self._mark}"
+        invitation, self._invitation = self._invitation, None
+        charge = Charge(self.name, self.habits.version, tag, self._mark)
+        if invitation is not None:
+            charge.invitation = invitation.message_id
+            card = invitation.fields["idToken"]["idToken"] if "idToken" in invitation.fields else None
+            charge.tag = card or invitation.fields["idTag"]
+            self._remote_start = invitation.fields.get("remoteStartId")
+        self._books.charges.append(charge)
         return charge
 
-    async def _charge_16(self) -> None:
-        charge = self._begin()
-        when = f"2026-01-01T00:00:00.{charge.mark:06}Z"
-        start = {"connectorId": 1, "idTag": charge.tag, "timestamp": when, "meterStart": charge.mark}
-        reply = await self._say("StartTransaction", start)
+    async def _charge_16(self, charge: Charge) -> None:
+        when = _STANDING if self.habits.standing_clock else self._now()
+        meter = 0 if self.habits.standing_clock else charge.mark
+        await self._status_16("Preparing")
+        start = {"connectorId": 1, "idTag": charge.tag, "timestamp": when, "meterStart": meter}
+        reply = await self._say_paid(charge, "start", str(meter), "StartTransaction", start)
+        if reply is None:
+            charge.refused = True
+            return
         charge.number = reply["transactionId"]
         charge.answered_by = reply["idTagInfo"].get("parentIdTag", "stand-in")
-        charge.messages += 1
+        charge.bound = time.monotonic()
+        await self._status_16("Charging")
         for value in range(self._random.randint(0, 3)):
-            await asyncio.sleep(self._random.uniform(0, 0.2))
-            sample = [{"timestamp": when, "sampledValue": [{"value": str(value)}]}]
-            await self._say("MeterValues", {"connectorId": 1, "transactionId": charge.number, "meterValue": sample})
-            charge.messages += 1
+            await self._while_charging()
+            sample = {"timestamp": when, "sampledValue": [{"value": f"{charge.mark}.{value}"}]}
+            fields = {"connectorId": 1, "transactionId": charge.number, "meterValue": [sample]}
+            await self._say_paid(charge, "meter", f"{charge.mark}.{value}", "MeterValues", fields)
+        await self._status_16("Finishing")
         stop = {"transactionId": charge.number, "meterStop": charge.mark, "timestamp": when}
-        await self._say("StopTransaction", stop)
-        charge.messages += 1
-        charge.ended = True
+        await self._say_paid(charge, "stop", str(charge.mark), "StopTransaction", stop)
+        await self._status_16("Available")
 
-    async def _charge_2(self) -> None:
-        charge = self._begin()
+    async def _charge_2(self, charge: Charge) -> None:
         charge.number = f"{self.name}-{charge.mark}"
         last = self._random.randint(1, 4)
-        card = self._random.choice([0, min(1, last)])
+        card = self._random.choice([0, min(1, last)]) if not charge.invitation else 0
+        await self._status_2("Occupied")
+        info: dict[str, Any] = {"transactionId": charge.number}
+        if charge.invitation:
+            info["remoteStartId"] = self._remote_start
         for seq in range(last + 1):
             kind = "Started" if not seq else ("Ended" if seq == last else "Updated")
-            fields: dict[str, Any] = {
+            reply = await self._say_paid(charge, "event", f"{charge.number} {seq}", "TransactionEvent", {
                 "eventType": kind,
                 "seqNo": seq,
-                "timestamp": "2026-01-01T00:00:00Z",
+                "timestamp": self._now(),
                 "triggerReason": "Authorized",
-                "transactionInfo": {"transactionId": charge.number},
+                "transactionInfo": info,
                 "evse": {"id": 1},
-            }
+            } | ({"idToken": {"idToken": charge.tag, "type": "ISO14443"}} if seq == card else {}))  # fmt: skip
             if seq == card:
-                fields["idToken"] = {"idToken": charge.tag, "type": "ISO14443"}
-            reply = await self._say("TransactionEvent", fields)
-            if seq == card:
-                charge.answered_by = reply["idTokenInfo"].get("groupIdToken", {}).get("idToken", "stand-in")
-            charge.messages += 1
-            await asyncio.sleep(self._random.uniform(0, 0.2))
-        charge.ended = True
+                charge.bound = time.monotonic()
+                if reply is not None:
+                    group = reply["idTokenInfo"].get("groupIdToken", {})
+                    charge.answered_by = group.get("idToken", "stand-in")
+            await self._while_charging()
+        await self._status_2("Available")
 
-    # The wire.
+    async def _while_charging(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._told_to_stop.wait(), self._random.uniform(0, 0.3))
 
-    async def _say(self, action: str, fields: dict[str, Any]) -> Any:
-        """Say something until it is answered, over as many connections as it takes."""
-        for attempt in itertools.count():
-            self._deeds.repeated += attempt > 0
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    reply = await self._ask(action, fields)
-            except _AWAY:
-                await self._lose()
+    async def _status_16(self, status: str) -> None:
+        fields = {"connectorId": 1, "errorCode": "NoError", "status": status}
+        await self._say_status(fields)
+
+    async def _status_2(self, status: str) -> None:
+        await self._say_status({"connectorStatus": status, "evseId": 1, "connectorId": 1})
+
+    async def _say_status(self, fields: dict[str, Any]) -> None:
+        when = self._now()
+        await self._say(self._entry("status", when, "StatusNotification", fields | {"timestamp": when}))
+
+    def _now(self) -> str:
+        """Return another time at each call, that no other charger has."""
+        return f"2026-01-01T{self.number % 24:02}:00:00.{self._place:06}Z"
+
+    def _boot(self) -> dict[str, Any]:
+        if self.habits.version == "ocpp2.0.1":
+            return {"reason": "PowerUp", "chargingStation": {"model": "m", "vendorName": "v"}}
+        return {"chargePointVendor": "v", "chargePointModel": "m"}
+
+    # Saying.
+
+    def _entry(self, kind: str, mark: str, action: str, fields: dict[str, Any], charge: Charge | None = None) -> Entry:
+        self._place += 1
+        entry = Entry(self.name, self._place, kind, mark, action, fields, charge)
+        if kind:
+            self._books.entries.append(entry)
+        if charge is not None:
+            charge.entries.append(entry)
+        return entry
+
+    async def _say_paid(
+        self, charge: Charge, kind: str, mark: str, action: str, fields: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        """Say what somebody is paid by, some of it once more; return the first answer, None when it was refused."""
+        entry = self._entry(kind, mark, action, fields, charge)
+        reply = await self._say(entry)
+        if reply is not None and not self._calm and self._random.random() < self.habits.repeats:
+            again = await self._say(entry)
+            if again is not None and kind == "start" and again["transactionId"] != reply["transactionId"]:
+                self._books.errors.append(f"{entry}, said again, was answered {again} after {reply}")
+        return reply
+
+    async def _say(self, entry: Entry) -> dict[str, Any] | None:
+        """Say something until it is answered, over as many connections as it takes; None when it is given up."""
+        refusals = 0
+        message_id = str(uuid4())
+        while True:
+            reply = await self._try(entry, message_id)
+            if not self.habits.keeps_ids:
+                message_id = str(uuid4())
+            if reply is None:
                 continue
             if reply[0] == 3:
-                return reply[2]
-            self._deeds.errors.append(f"{self.name}: {action} was answered {reply[2:4]}")
+                entry.answered = entry.answered or time.monotonic()
+                return reply[2]  # type: ignore[no-any-return]
+            message_id = str(uuid4())
+            refusals += SAID_BY in reply[3]
+            if entry.kind in PAID and SAID_BY not in reply[3]:
+                self._books.errors.append(f"{entry} was answered {reply[2:4]}")
+            if refusals and (reply[2] != "InternalError" or refusals == _INTERNAL_TRIES):
+                entry.given_up = entry.answered is None
+                return None
             await asyncio.sleep(0.2)
-        raise AssertionError
 
-    async def _lose(self) -> None:
+    async def _try(self, entry: Entry, message_id: str) -> list[Any] | None:
+        hasty = not self._calm and self._random.random() < self.habits.hasty
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._random.uniform(0, 0.3) if hasty else PATIENCE):
+                wire = await self._connected()
+                entry.sayings.append(Saying(message_id, time.monotonic(), wire.gateway))
+                return await wire.ask(message_id, entry.action, entry.fields)
+        except AWAY:
+            pass
+        except TimeoutError:
+            if not hasty:
+                self._books.mute.append(f"{self.name}: {entry.action} from {began:.2f} on was not answered")
+        self._leave()
+        await asyncio.sleep(0 if hasty else self._random.uniform(0.05, 0.3))
+        return None
+
+    def _leave(self) -> None:
+        """Give the connection up; some only stop listening to it."""
         wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.transport.abort()
-        await asyncio.sleep(self._random.uniform(0.05, 0.3))
+        if wire is not None and self.habits.leaves_links_open:
+            wire.leave()
+            self._left.append(wire)
+        elif wire is not None:
+            wire.abort()
 
-    async def _ask(self, action: str, fields: dict[str, Any]) -> Any:
+    async def _connected(self) -> Wire:
         if self._wire is None:
-            version = Subprotocol(self._version)
-            self._wire = await connect(
-                self._url, subprotocols=[version], ping_interval=None, compression=None, open_timeout=10
-            )
-            self._deeds.connects += 1
-        message_id = str(uuid4())
-        await self._wire.send(json.dumps([2, message_id, action, fields]))
-        async for message in self._messages(self._wire):
-            if message[0] in (3, 4) and message[1] == message_id:
-                return message
-        raise EOFError
+            if self._random.random() < self.habits.hops:
+                self._gateway = self._random.randrange(len(self._addresses))
+            address = self._addresses[self._gateway]
+            self._books.connects += 1
+            if self.is_soap:
+                self._wire = SoapWire(address.soap, self.name, self._gateway)
+            else:
+                url = f"ws://127.0.0.1:{address.websocket}/{self.name}"
+                self._wire = await WebsocketWire.dial(url, self.habits.version, self._gateway, self._obey)
+        return self._wire
 
-    async def _messages(self, wire: ClientConnection) -> AsyncIterator[Any]:
-        """Give what comes; commands are accepted."""
-        async for text in wire:
-            message = json.loads(text)
-            if message[0] == 2:
-                await wire.send(json.dumps([3, message[1], {"status": "Accepted"}]))
-            yield message
+    # Commands.
+
+    def _obey(self, message_id: str, action: str, fields: dict[str, Any]) -> dict[str, Any]:
+        heard = Heard(self.name, message_id, action, fields, time.monotonic(), self._charge)
+        self._books.heard.append(heard)
+        match action:
+            case "RemoteStartTransaction" | "RequestStartTransaction":
+                free = self._charge is None and self._invitation is None and not self._calm
+                self._invitation = heard if free else self._invitation
+                return {"status": "Accepted" if free else "Rejected"}
+            case "RemoteStopTransaction" | "RequestStopTransaction":
+                mine = self._charge is not None and self._charge.number == fields["transactionId"]
+                if mine:
+                    self._told_to_stop.set()
+                return {"status": "Accepted" if mine else "Rejected"}
+            case _:
+                return {"status": "Accepted"}

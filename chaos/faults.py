@@ -1,116 +1,191 @@
-"""The faults: processes that die and come back, sockets that are cut, a database that is held or killed."""
+"""The faults of a plan, done at their times, and everything made whole again in the end."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
+import json
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
-from random import Random
+from dataclasses import dataclass, replace
 
+from chaos.backend import Backend
 from chaos.charger import Charger
-from tests.servers import PostgreSQL
+from chaos.databases import Broken
+from chaos.gateway import GatewayProcess
+from chaos.plan import Fault
+from chaos.records import Books, Spell
+from chaos.shape import Ports, Shapes, configuration, token
 
-ROOT = Path(__file__).parent.parent
+_DRIFT = 2.0
+"""Seconds after its end in which a fault of the database may still be felt."""
 
 
-class Mortal:
-    """A child process that is killed and started again."""
+@dataclass(slots=True)
+class World:
+    """All that a run consists of."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
-        self._command = [sys.executable, *command]
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
+    books: Books
+    shapes: Shapes
+    ports: Sequence[Ports]
+    gateways: Sequence[GatewayProcess]
+    backends: dict[str, Backend]
+    chargers: Sequence[Charger]
+    database: Broken
 
-    def start(self) -> None:
-        """Start it, if it is not running."""
-        if self._process is None:
-            with self._log.open("ab") as log:
-                environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-                self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=environment, cwd=ROOT)
-
-    def kill(self) -> None:
-        """Kill it as a loss of power does."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-
-    @property
-    def alive(self) -> bool:
-        """Tell whether it runs."""
-        return self._process is not None and self._process.poll() is None
+    def configure(self) -> None:
+        """Write the configuration of every gateway as it is to be now."""
+        for gateway, ports in zip(self.gateways, self.ports, strict=True):
+            text = configuration(self.shapes.variant, self.shapes.now, ports, self.database.url, gateway.number)
+            gateway.file.write_text(text)
 
 
 class Faults:
-    """Does harm at random, and counts it."""
+    """Does the faults of a plan."""
 
-    def __init__(
-        self,
-        gateway: Mortal,
-        backends: list[Mortal],
-        chargers: list[Charger],
-        database: Path | PostgreSQL,
-        random: Random,
-    ) -> None:
+    def __init__(self, world: World) -> None:
         self.counts: Counter[str] = Counter()
-        self._gateway = gateway
-        self._backends = backends
-        self._chargers = chargers
-        self._database = database
-        self._random = random
+        self._world = world
+        self._invitations = 0
+        self._downs: Counter[str] = Counter()
+        self._database = asyncio.Lock()
+        self._deeds: dict[str, Callable[[Fault], Awaitable[None]]] = {
+            "gateway killed": self._kill,
+            "stations cut": self._cut_stations,
+            "stations moved": self._move_stations,
+            "down": self._down,
+            "links cut": self._cut_links,
+            "remote starts": self._remote_starts,
+            "remote stops": self._remote_stops,
+            **dict.fromkeys(("settings changed", "addresses changed", "routes changed"), self._change),
+        }
 
-    async def rage(self, over: asyncio.Event) -> None:
-        """Do one thing after the other until it is over; then everything runs again."""
-        harm: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("Voltgate killed", self._kill_gateway),
-            ("backend killed", self._kill_backend),
-            ("sockets cut", self._cut),
-            ("database away", self._hold_database),
-        ]
-        while not over.is_set():
-            name, do = self._random.choice(harm)
-            self.counts[name] += 1
-            await do()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(over.wait(), self._random.uniform(0.2, 1.5))
-        for mortal in (self._gateway, *self._backends):
-            mortal.start()
+    async def do_all(self, faults: Sequence[Fault], seconds: float) -> None:
+        """Do everything at its time; return when the last is over, and not before the seconds of the run."""
+        began = time.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for fault in faults:
+                await asyncio.sleep(max(0.0, began + fault.at - time.monotonic()))
+                self.counts[f"{fault.what} {fault.whom}".strip()] += 1
+                group.create_task(self._do(fault))
+            await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))
 
-    async def _kill_gateway(self) -> None:
-        self._gateway.kill()
-        await asyncio.sleep(self._random.uniform(0, 0.5))
-        self._gateway.start()
-        await asyncio.sleep(1.0)
-
-    async def _kill_backend(self) -> None:
-        backend = self._random.choice(self._backends)
-        backend.kill()
-        await asyncio.sleep(self._random.uniform(0.1, 3.0))
-        backend.start()
-
-    async def _cut(self) -> None:
-        for charger in self._random.sample(self._chargers, max(1, len(self._chargers) // 5)):
-            charger.cut()
-        await asyncio.sleep(0)
-
-    async def _hold_database(self) -> None:
-        """Keep the database to ourselves for a while, or kill it."""
-        seconds = self._random.uniform(0.2, 2.0)
-        if isinstance(self._database, Path):
-            other = sqlite3.connect(self._database, isolation_level=None, timeout=5)
-            with suppress(sqlite3.OperationalError):
-                other.execute("BEGIN EXCLUSIVE")
-                await asyncio.sleep(seconds)
-                other.execute("ROLLBACK")
-            other.close()
+    async def _do(self, fault: Fault) -> None:
+        deed = self._deeds.get(fault.what)
+        if deed is not None:
+            await deed(fault)
+        elif fault.whom:
+            await self._mood(fault)
         else:
-            self._database.kill()
-            await asyncio.sleep(seconds)
-            await asyncio.to_thread(self._database.start)
+            await self._harm_database(fault)
+
+    def _hit(self, fault: Fault) -> list[Charger]:
+        return [charger for charger in self._world.chargers if fault.hits(charger.number)]
+
+    # Gateways and stations.
+
+    async def _kill(self, fault: Fault) -> None:
+        gateway = self._world.gateways[int(fault.whom)]
+        self._world.books.deaths.append((gateway.number, time.monotonic()))
+        gateway.kill()
+        await asyncio.sleep(fault.lasts / 3)
+        gateway.start()
+
+    async def _cut_stations(self, fault: Fault) -> None:
+        for charger in self._hit(fault):
+            charger.cut()
+
+    async def _change(self, fault: Fault) -> None:
+        now = self._world.shapes.now
+        match fault.what:
+            case "settings changed":
+                shape = replace(now, settings=1 - now.settings)
+            case "addresses changed":
+                shape = replace(now, address=1 - now.address)
+            case _:
+                shape = replace(now, routes=1 - now.routes)
+        self._world.shapes.change(shape, time.monotonic())
+        self._world.configure()
+        for gateway in self._world.gateways:
+            gateway.reload()
+
+    async def _move_stations(self, fault: Fault) -> None:
+        """Have one half of those that are hit claimed by who has them not."""
+        shapes, names = self._world.shapes, frozenset(charger.name for charger in self._hit(fault))
+        moved = shapes.now.moved
+        shapes.change(replace(shapes.now, moved=moved ^ names), time.monotonic())
+        after = shapes.now
+        for backend, other, chosen in (("billing", "employer", names & moved), ("employer", "billing", names - moved)):
+            await self.claim(backend, "add", chosen)
+            await self.claim(other, "remove", chosen)
+        shapes.change(replace(after, moved=moved), time.monotonic())  # it may have been so until now
+        shapes.change(after, time.monotonic())
+
+    async def claim(self, backend: str, how: str, names: frozenset[str]) -> None:
+        """Have a backend change its list of stations, however often it takes."""
+        body = json.dumps({how: sorted(names)}).encode()
+        while names:
+            with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(5):
+                    if await _patch(self._world.ports[0].http, backend, body) == 200:
+                        return
+            await asyncio.sleep(0.2)
+
+    # Backends.
+
+    async def _mood(self, fault: Fault) -> None:
+        moods = self._world.backends[fault.whom].moods
+        moods[fault.what] += 1
+        await asyncio.sleep(fault.lasts)
+        moods[fault.what] -= 1
+
+    async def _down(self, fault: Fault) -> None:
+        backend = self._world.backends[fault.whom]
+        self._downs[fault.whom] += 1
+        if self._downs[fault.whom] == 1:
+            await backend.stop()
+        await asyncio.sleep(fault.lasts)
+        self._downs[fault.whom] -= 1
+        if not self._downs[fault.whom]:
+            await backend.start()
+
+    async def _cut_links(self, fault: Fault) -> None:
+        hit = {charger.name for charger in self._hit(fault)}
+        self._world.backends[fault.whom].cut(hit.__contains__)
+
+    # Commands.
+
+    async def _remote_starts(self, fault: Fault) -> None:
+        """Ask some stations to charge for cards that the rules would give to the other backend."""
+        for charger in self._hit(fault):
+            self._invitations += 1
+            tag = f"{'GUEST' if fault.whom == 'employer' else 'EMP'}R{self._invitations}"
+            self._world.backends[fault.whom].remote_start(charger.name, tag)
+
+    async def _remote_stops(self, fault: Fault) -> None:
+        for charger in self._hit(fault):
+            self._world.backends[fault.whom].remote_stop(charger.name)
+
+    # The database.
+
+    async def _harm_database(self, fault: Fault) -> None:
+        begun = time.monotonic()
+        async with self._database:  # one thing at a time: each mends what it broke
+            await self._world.database.harm(fault.what, fault.lasts, self._world.gateways)
+        self._world.books.database.append(Spell(fault.what, begun, time.monotonic() + _DRIFT))
+
+
+async def _patch(port: int, backend: str, body: bytes) -> int:
+    """Send a PATCH of a backend's list of stations and return the status."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        head = (
+            f"PATCH /api/v1/backends/{backend}/stations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"Authorization: Bearer {token(backend)}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        return int((await reader.readuntil(b"\r\n")).split(b" ")[1])
+    finally:
+        writer.close()

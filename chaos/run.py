@@ -1,153 +1,174 @@
-"""One fault run, from the first charge to the comparison of the books."""
+"""One run of a plan, from the first charge to the verdict."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import subprocess
-import sys
+import socket
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from typing import Literal
 
-from chaos.books import Verdict, compare
-from chaos.charger import Charger, Deeds
-from chaos.faults import Faults, Mortal
+from chaos.backend import Backend
+from chaos.charger import Address, Charger
+from chaos.databases import Broken, Postgresql, Sqlite
+from chaos.faults import Faults, World
+from chaos.gateway import GatewayProcess
+from chaos.judge import Verdict, judge
+from chaos.plan import BACKENDS, Plan
+from chaos.records import Books, Command
+from chaos.shape import Ports, Shapes, owners
 from tests.harness import free_port
-from tests.servers import PostgreSQL, postgresql
+from tests.servers import PostgreSQL
 
 _DRAIN = 90.0
 """Seconds that everything may take to arrive after the last fault."""
-
-_CONFIGURATION = """\
-[listen]
-stations = ["ws://127.0.0.1:{port}"]
-http = "127.0.0.1:{http}"
-[store]
-url = "{store}"
-patience = 1
-[journal]
-rate = 10000
-attempts = 1000
-[limits]
-handshakes_per_second = 0
-[backends.billing]
-url = "ws://127.0.0.1:{billing}/{{station}}"
-deliver = "always"
-when_down = "answer"
-stand_in = {{ accept = "all" }}
-retry = {{ first = 0.1, max = 0.5 }}
-[backends.employer]
-url = "ws://127.0.0.1:{employer}/{{station}}"
-deliver = "always"
-wait = 2
-retry = {{ first = 0.1, max = 0.5 }}
-[routes.main]
-admit = "gateway"
-rules = [
-  {{ tokens = ["EMP*"], answer = "employer", copy = ["billing"] }},
-  {{ answer = "billing", copy = ["employer"] }},
-]
-[[stations]]
-match = "*"
-[log]
-format = "json"
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long, how many, and from which seed."""
-
-    stations: int
-    seconds: float
-    seed: int
-    database: Literal["sqlite", "postgresql"] = "sqlite"
+_STALLED = 25.0
+"""Seconds without any progress after which the rest will not arrive: longer than a delivery waits to try again."""
+_PROBES = 8.0
+"""Seconds in which every station must answer every backend in the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a run."""
 
-    deeds: Deeds
+    plan: Plan
+    books: Books
     faults: Counter[str]
     verdict: Verdict
     log: str
 
     @property
     def good(self) -> bool:
-        """Tell whether nothing was lost, doubled or somebody else's."""
-        fair = self.verdict.good and not self.deeds.errors and "Traceback" not in self.log
-        return fair and all(charge.ended for charge in self.deeds.charges)
+        """Tell whether nothing is wrong."""
+        return self.verdict.good
 
 
-@contextlib.contextmanager
-def _database(plan: Plan, folder: Path) -> Iterator[tuple[str, Path | PostgreSQL]]:
-    if plan.database == "sqlite":
-        yield f"sqlite:///{folder / 'voltgate.db'}", folder / "voltgate.db"
+async def run(plan: Plan, folder: Path, server: PostgreSQL | None = None) -> Outcome:
+    """Charge and break things for a while, let everything arrive, and judge. PostgreSQL needs a server."""
+    async with _database(plan, folder, server) as database:
+        return await _Run(plan, folder, database).play()
+
+
+@asynccontextmanager
+async def _database(plan: Plan, folder: Path, server: PostgreSQL | None) -> AsyncIterator[Broken]:
+    if plan.variant.database == "sqlite":
+        yield Sqlite(folder / "voltgate.db")
         return
-    with postgresql() as server:
-        configuration = folder / "upgrade.toml"
-        configuration.write_text(f'[store]\nurl = "{server.url}"\n')
-        command = [sys.executable, "-m", "voltgate", "db", "upgrade", "-c", str(configuration)]
-        subprocess.run(command, check=True, capture_output=True)
-        yield server.url, server
+    assert server is not None, "this plan needs a PostgreSQL server"
+    async with Postgresql.made(server, f"chaos{time.time_ns()}", folder) as made:
+        yield made
 
 
-async def run(plan: Plan, folder: Path) -> Outcome:
-    """Charge and break things for a while, let everything arrive, and compare the books."""
-    with _database(plan, folder) as (url, database):
-        return await _run(plan, folder, url, database)
+class _Run:
+    def __init__(self, plan: Plan, folder: Path, database: Broken) -> None:
+        self._plan = plan
+        books = Books()
+        backend_ports = {name: free_port() for name in BACKENDS}
+        ports = [Ports(backend_ports, free_port(), free_port(), free_port()) for _ in range(plan.variant.gateways)]
+        addresses = [Address(each.stations, each.soap) for each in ports]
+        self._world = World(
+            books,
+            Shapes(plan.variant),
+            ports,
+            [GatewayProcess(number, folder) for number in range(plan.variant.gateways)],
+            {name: self._backend(name, backend_ports[name], books) for name in BACKENDS},
+            [Charger(number, addresses, plan.seed, books) for number in range(plan.stations)],
+            database,
+        )
+        self._faults = Faults(self._world)
+
+    def _backend(self, name: str, port: int, books: Books) -> Backend:
+        newest_only = name in self._plan.variant.newest_only
+        return Backend(name, port, books, newest_only=newest_only, seed=self._plan.seed)
+
+    async def play(self) -> Outcome:
+        world = self._world
+        world.configure()
+        try:
+            for backend in world.backends.values():
+                await backend.start()
+            for gateway, ports in zip(world.gateways, world.ports, strict=True):
+                gateway.start()
+                await _listens(ports.stations)
+            if self._plan.variant.layout == "claims":
+                await self._faults.claim("billing", "add", frozenset(charger.name for charger in world.chargers))
+            await self._live()
+            fallen = [gateway for gateway in world.gateways if gateway.fell]
+        finally:
+            for gateway in world.gateways:
+                gateway.kill()
+            for backend in world.backends.values():
+                await backend.drop()
+        verdict = self._judge()
+        verdict.error += [f"gateway {gateway.number} has ended by itself" for gateway in fallen]
+        log = "\n".join(gateway.log for gateway in world.gateways)
+        verdict.error += ["the log of Voltgate shows a fault of its own"] * ("Traceback" in log)
+        return Outcome(self._plan, world.books, self._faults.counts, verdict, log)
+
+    def _judge(self) -> Verdict:
+        return judge(self._world.books, self._world.shapes, self._plan.variant.attempts)
+
+    async def _live(self) -> None:
+        """Let chargers live and faults happen, then wait until all is delivered, and see who is reached by whom."""
+        enough, gone = asyncio.Event(), asyncio.Event()
+        living = [asyncio.ensure_future(charger.live(enough, gone)) for charger in self._world.chargers]
+        try:
+            await self._faults.do_all([fault for _, fault in self._plan.faults], self._plan.seconds)
+            enough.set()
+            await self._drain()
+            await self._probe()
+            gone.set()
+            await asyncio.wait(living, timeout=5)
+        finally:
+            for charger in living:
+                charger.cancel()
+            for result in await asyncio.gather(*living, return_exceptions=True):
+                if isinstance(result, Exception):
+                    raise result
+
+    async def _drain(self) -> None:
+        """Wait until every charger is at rest and nothing is owed, or nothing moves any more."""
+        moved = began = time.monotonic()
+        left = -1
+        while time.monotonic() < min(began + _DRAIN, moved + _STALLED):
+            await asyncio.sleep(1)
+            verdict = self._judge()
+            resting = sum(charger.rests for charger in self._world.chargers)
+            now_left = len(verdict.lost) + len(self._world.chargers) - resting
+            if not now_left:
+                return
+            if now_left != left:
+                left, moved = now_left, time.monotonic()
+
+    async def _probe(self) -> None:
+        """See that every backend reaches each of its stations, and may do what nothing that runs forbids."""
+        asked: list[tuple[str, str, Command | None]] = []
+        for charger in self._world.chargers:
+            for name in () if charger.is_soap else self._backends_of(charger.name):
+                asked.append((name, charger.name, self._world.backends[name].probe(charger.name)))
+        until = time.monotonic() + _PROBES
+        while time.monotonic() < until and any(c is not None and c.reply is None for _, _, c in asked):
+            await asyncio.sleep(0.1)
+        for name, station, command in asked:
+            if command is None:
+                self._world.books.mute.append(f"{name} has no link to {station} in the end")
+            elif command.reply is None or command.reply[2] != {"status": "Accepted"}:
+                self._world.books.mute.append(f"{name} asked {station} for a Reset in the end and got {command.reply}")
+
+    def _backends_of(self, station: str) -> frozenset[str]:
+        shape, variant = self._world.shapes.now, self._plan.variant
+        both = [owners(variant, shape, station, tag) for tag in ("EMP1", "GUEST1")]
+        return frozenset().union(*(each.owners | each.told for each in both))
 
 
-async def _run(plan: Plan, folder: Path, store: str, database: Path | PostgreSQL) -> Outcome:
-    random = Random(plan.seed)
-    ports = {name: free_port() for name in ("port", "http", "billing", "employer")}
-    file = folder / "voltgate.toml"
-    file.write_text(_CONFIGURATION.format(store=store, **ports))
-    books = {name: folder / f"{name}.jsonl" for name in ("billing", "employer")}
-    gateway = Mortal(["-m", "voltgate", "run", "-c", str(file)], folder / "voltgate.log")
-    backends = [
-        Mortal(["-m", "chaos.backend", name, str(ports[name]), str(path)], folder / f"{name}.log")
-        for name, path in books.items()
-    ]
-    deeds = Deeds()
-    address = f"ws://127.0.0.1:{ports['port']}"
-    chargers = [
-        Charger(address, f"CP-{n:04}", ("ocpp1.6", "ocpp2.0.1")[n % 2], Random(plan.seed * 100_003 + n), deeds)
-        for n in range(plan.stations)
-    ]
-    faults = Faults(gateway, backends, chargers, database, random)
-    over, gone = asyncio.Event(), asyncio.Event()
-    try:
-        for mortal in (*backends, gateway):
-            mortal.start()
-        with contextlib.suppress(TimeoutError):  # a charger that hangs has not ended its charge
-            async with asyncio.timeout(plan.seconds + 2 * _DRAIN), asyncio.TaskGroup() as living:
-                for charger in chargers:
-                    living.create_task(charger.charge_until(over, gone))
-                living.create_task(_direct(plan, faults, over, gone, deeds, books))
-    finally:
-        for mortal in (*backends, gateway):
-            mortal.kill()
-    log = (folder / "voltgate.log").read_text(errors="replace")
-    return Outcome(deeds, faults.counts, compare(deeds.charges, books), log)
-
-
-async def _direct(
-    plan: Plan, faults: Faults, over: asyncio.Event, gone: asyncio.Event, deeds: Deeds, books: dict[str, Path]
-) -> None:
-    """Let faults happen for the time of the plan, then wait until every book is whole."""
-    raging = asyncio.ensure_future(faults.rage(over))
-    await asyncio.sleep(plan.seconds)
-    over.set()
-    await raging
-    until = asyncio.get_running_loop().time() + _DRAIN
-    while asyncio.get_running_loop().time() < until:
-        await asyncio.sleep(0.5)
-        if all(charge.ended for charge in deeds.charges) and not compare(deeds.charges, books).lost:
-            break
-    gone.set()
+async def _listens(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+                return
+            await asyncio.sleep(0.05)

@@ -40,6 +40,12 @@ class PostgreSQL:
         """The address of its only database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """The process id of the server, whose children serve its clients."""
+        assert self._process is not None
+        return self._process.pid
+
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [str(self._bin / program), *arguments],

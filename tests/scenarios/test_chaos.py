@@ -1,66 +1,409 @@
-"""A short fault run: `make chaos` is the long one."""
+"""Short fault runs, and what the judge of the long ones (`make chaos`) finds in books that are wrong."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chaos.books import compare
-from chaos.charger import Charge
-from chaos.run import Plan, run
+from chaos.judge import Verdict, judge
+from chaos.plan import Fault, Plan, Variant, draw
+from chaos.records import Books, Charge, Command, Delivery, Entry, Heard, Owners, Saying, Spell
+from chaos.run import run
+from chaos.shape import Shape, Shapes
+from chaos.shrink import Budget, shrink
+from tests.servers import PostgreSQL, postgresql
+
+# The runs.
+
+SHORT = [
+    (1, Variant(layout="one", admit="backend", stand_in=frozenset({"billing"}))),
+    (2, Variant(layout="split", admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"}))),
+    (3, Variant("postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3)),
+    (4, Variant("postgresql", layout="claims")),
+]
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-async def test_nothing_is_lost_doubled_or_anothers(tmp_path: Path, database: str) -> None:
-    """Chargers charge while Voltgate, its backends and its database die; then every book is right."""
-    outcome = await run(Plan(stations=20, seconds=8, seed=7, database=database), tmp_path)  # type: ignore[arg-type]
-    assert outcome.verdict.lost == []
-    assert outcome.verdict.doubled == []
-    assert outcome.verdict.wrong == []
-    assert outcome.deeds.errors == []
-    assert outcome.good, outcome.log[-5000:]
-    assert outcome.faults.total() >= 3
-    assert outcome.verdict.entries == 2 * sum(charge.messages for charge in outcome.deeds.charges)
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """One PostgreSQL server for all runs; each has a database of its own in it."""
+    with postgresql() as running:
+        yield running
 
 
-def _entry(kind: str, number: int, value: int, **more: object) -> dict[str, object]:
-    key = json.dumps([value]) if kind == "start" else ""
-    return {"kind": kind, "station": "CP-1", "number": number, "value": value, "key": key, "repeated": False, **more}
-
-
-WHOLE = [_entry("start", 1, 7), _entry("meter", 1, 0), _entry("stop", 1, 7)]
-
-
-@pytest.mark.parametrize(
-    ("entries", "found"),
-    [
-        (WHOLE, (0, 0, 0)),
-        ([*WHOLE, _entry("meter", 1, 0, repeated=True)], (0, 0, 0)),
-        (WHOLE[:2], (1, 0, 0)),
-        ([], (1, 0, 0)),
-        ([*WHOLE, _entry("meter", 1, 0)], (0, 1, 0)),
-        ([WHOLE[1], WHOLE[0], WHOLE[2]], (0, 0, 1)),
-        ([*WHOLE[:2], _entry("stop", 1, 8)], (0, 0, 1)),
-        ([*WHOLE, _entry("stop", 2, 7)], (0, 0, 1)),
-    ],
-)
-def test_the_comparison_finds_what_is_wrong(
-    tmp_path: Path, entries: list[dict[str, object]], found: tuple[int, int, int]
+@pytest.mark.parametrize(("seed", "variant"), SHORT, ids=str)
+async def test_nothing_is_lost_doubled_or_anothers(
+    tmp_path: Path, server: PostgreSQL, seed: int, variant: Variant
 ) -> None:
-    """A book that lacks something, has it twice, in another order or of somebody else, is found out."""
-    book = tmp_path / "billing.jsonl"
-    book.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
-    charge = Charge("CP-1", "ocpp1.6", "GUEST7", 7, 1234, 3, "billing", ended=True)
-    verdict = compare([charge], {"billing": book})
-    assert (len(verdict.lost), len(verdict.doubled), len(verdict.wrong)) == found
-    assert verdict.good is (found == (0, 0, 0))
+    """Chargers charge while Voltgate, its backends and its database break; then every delivery is right."""
+    plan = draw(seed, stations=8, seconds=4, variant=variant)
+    outcome = await run(plan, tmp_path, server)
+    assert outcome.verdict.found == {}, f"{plan.command()}\n{outcome.log[-5000:]}"
+    assert outcome.faults.total() >= 3
+    assert outcome.verdict.judged >= len(outcome.books.charges)
 
 
-def test_a_wrong_owner_and_a_number_given_twice_are_found() -> None:
-    """Who answered must own the token, and no station may be given one number for two transactions."""
-    mine = Charge("CP-1", "ocpp1.6", "EMP7", 7, 1234, 0, "billing", ended=True)
-    other = Charge("CP-1", "ocpp1.6", "GUEST7", 8, 1234, 0, "billing", ended=True)
-    verdict = compare([mine, other], {})
-    assert len(verdict.wrong) == 2
+def test_a_seed_gives_the_whole_plan() -> None:
+    """The same seed gives the same plan; a part of its faults keep their numbers and the chargers that they hit."""
+    plan = draw(5, stations=24, seconds=12)
+    assert plan == draw(5, stations=24, seconds=12) != draw(6, stations=24, seconds=12)
+    assert {number for number, _ in plan.keeping(frozenset({1, 3})).faults} == {1, 3}
+    hit = [number for number in range(24) if plan.faults[1][1].hits(number)]
+    assert 0 < len(hit) < 24
+    assert [number for number in range(8) if plan.faults[1][1].hits(number)] == [each for each in hit if each < 8]
+    assert plan.command().startswith("python -m chaos --seed 5 --stations 24 --seconds 12 ")
+
+
+async def test_shrinking_finds_the_fewest_faults_and_chargers() -> None:
+    """What fails with two of nine faults and at least three chargers is brought down to that, within its budget."""
+    fault = Fault(1.0, "down", "billing", 1.0, 0.5, 1)
+    plan = Plan(1, 24, 12.0, Variant(), tuple((number, fault) for number in range(9)))
+    runs: list[Plan] = []
+
+    async def fails(candidate: Plan) -> bool:
+        runs.append(candidate)
+        return {2, 7} <= {number for number, _ in candidate.faults} and candidate.stations >= 3
+
+    smallest = await shrink(plan, fails, Budget(tries=60, seconds=60))
+    assert [number for number, _ in smallest.faults] == [2, 7]
+    assert smallest.stations == 3
+    runs.clear()
+    await shrink(plan, fails, Budget(tries=4, seconds=60))
+    assert len(runs) == 4
+
+
+# The judge. One charge of a guest in the books of billing, who owns it, and of employer, who must be told.
+
+
+class Story:
+    """Books that are right, to be made wrong."""
+
+    def __init__(self, version: str = "ocpp1.6") -> None:
+        self.books = Books()
+        self.modern = version != "ocpp1.6"
+        self.charge = self.begin("GUEST1", 1, 100, version)
+
+    def begin(self, tag: str, mark: int, number: int, version: str = "ocpp1.6", at: float = 10.0) -> Charge:
+        """Add a whole charge, said and answered second by second, and delivered at once to both."""
+        charge = Charge("CP-1", version, tag, mark, number=f"T{mark}" if self.modern else number)
+        charge.answered_by, charge.bound, charge.ended = "billing", at, True
+        self.books.charges.append(charge)
+        for index, kind in enumerate(("start", "meter", "stop") if not self.modern else ("event",) * 3):
+            entry = self.say(charge, kind, index, at + index)
+            for backend in ("billing", "employer"):
+                self.deliver(backend, entry)
+        return charge
+
+    def say(self, charge: Charge, kind: str, index: int, at: float) -> Entry:
+        """Add one message of a charge."""
+        fields: dict[str, Any] = {"index": index}
+        if self.modern:
+            info = {"transactionId": charge.number}
+            fields |= {"transactionInfo": info, "seqNo": index} | ({} if index else {"idToken": {}})
+        elif kind != "start":
+            fields["transactionId"] = charge.number
+        entry = Entry("CP-1", len(self.books.entries) + 1, kind, f"{charge.mark}.{index}", kind, fields, charge)
+        entry.sayings.append(Saying(f"m{charge.mark}-{index}", at))
+        entry.answered = at + 0.2
+        charge.entries.append(entry)
+        self.books.entries.append(entry)
+        return entry
+
+    def deliver(self, backend: str, entry: Entry, at: float = 0.0, **more: Any) -> Delivery:
+        """Add a delivery, by default right after it was said, answered and its answer read."""
+        at = at or entry.sayings[0].at + 0.1
+        fields = dict(entry.fields)
+        if "transactionId" in fields:
+            fields["transactionId"] = 1
+        given = 1 if entry.kind == "start" else None
+        usual = {"gateway": 0, "link": 1, "opened": 1.0, "message_id": entry.sayings[-1].message_id}
+        known = {"answer": "result", "answered": at + 0.01, "known": at + 0.02, "number": given}
+        said = {"action": entry.action, "fields": fields, "kind": entry.kind, "mark": entry.mark}
+        delivery = Delivery(backend=backend, station="CP-1", at=at, **{**usual, **known, **said, **more})
+        self.books.deliveries.append(delivery)
+        return delivery
+
+    def of(self, backend: str, index: int, charge: Charge | None = None) -> Delivery:
+        """Return the first delivery of a message of a charge."""
+        message_id = (charge or self.charge).entries[index].sayings[0].message_id
+        return next(d for d in self.books.deliveries if d.backend == backend and d.message_id == message_id)
+
+    def drop(self, backend: str, *indices: int) -> None:
+        """Remove deliveries."""
+        for index in indices:
+            self.books.deliveries.remove(self.of(backend, index))
+
+    def again(self, backend: str, index: int, at: float, said: float = 0.0, **more: Any) -> Delivery:
+        """Deliver a message once more; said again by its charger if `said` is given."""
+        entry = self.charge.entries[index]
+        if said:
+            entry.sayings.append(Saying(f"again-{index}", said))
+        return self.deliver(backend, entry, at, **more)
+
+    def judged(self) -> Verdict:
+        """Judge the books."""
+        return judge(self.books, self, attempts=3)
+
+    # What the configuration says.
+
+    may_stop = False
+
+    def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
+        """Guests are billing's, the employer is always told; cards with ALONE are billing's only."""
+        told = frozenset() if "ALONE" in tag else frozenset({"employer"})
+        return Owners(frozenset({"billing"}), told, told, frozenset({"billing"}))
+
+    def anybody_may_stop(self, begun: float, over: float) -> bool:
+        """Say what the test wants."""
+        return self.may_stop
+
+
+def unanswered(delivery: Delivery) -> None:
+    """Let a delivery have no answer, and its link be lost."""
+    delivery.answer, delivery.answered, delivery.known, delivery.lost = "", None, None, delivery.at + 0.5
+
+
+def errs(story: Story, backend: str, index: int, answer: str, times: int = 1) -> None:
+    """Let a backend answer errors only."""
+    first = story.of(backend, index)
+    first.answer, first.number = answer, None
+    for time in range(1, times):
+        story.again(backend, index, first.at + time * 0.2, answer=answer, number=None)
+
+
+def never_answered(story: Story, backend: str, index: int) -> None:
+    """Let a message have come and never been answered."""
+    unanswered(story.of(backend, index))
+
+
+def doubled(story: Story, backend: str, index: int, *, said: float = 0.0, after: float = 5.0, **more: Any) -> None:
+    """Deliver something again that was answered."""
+    story.again(backend, index, story.of(backend, index).at + after, said=said, **more)
+
+
+def repeated_on_a_new_link(story: Story, opened: float) -> None:
+    """Deliver a stop again at once, on a link that was opened at that time after the first."""
+    first = story.of("billing", 2)
+    story.again("billing", 2, first.at + 0.3, link=2, opened=first.at + opened)
+
+
+def repeated_by_another_gateway(story: Story, after: float) -> None:
+    """Deliver a stop again from another gateway."""
+    first = story.of("billing", 2)
+    story.again("billing", 2, first.at + after, said=first.at + after - 0.1, gateway=1)
+
+
+def killed(story: Story, after: float) -> None:
+    """Kill the gateway so long after it has read an answer, and have the next one deliver the message again."""
+    first = story.of("billing", 2)
+    story.books.deaths.append((0, first.at + after))
+    story.again("billing", 2, first.at + 20)
+
+
+def killed_while_the_database_was_locked(story: Story) -> None:
+    """Lock the database, then kill the gateway: what it had read was never on disk."""
+    story.books.database.append(Spell("database locked", story.of("billing", 2).at, story.of("billing", 2).at + 8))
+    killed(story, after=6)
+
+
+def another_number(story: Story, backend: str, index: int, number: int | None) -> None:
+    """Deliver something under a number that the backend did not give."""
+    story.of(backend, index).fields["transactionId"] = number
+
+
+def other_content(story: Story) -> None:
+    """Deliver something else than was said."""
+    story.of("employer", 1).fields["index"] = 7
+
+
+def answered_by(story: Story, whom: str) -> None:
+    """Let somebody else answer the start."""
+    story.charge.answered_by = whom
+
+
+def for_one_alone(story: Story) -> None:
+    """Let the transaction be nobody else's business."""
+    story.charge.tag = "GUESTALONE"
+
+
+def swapped(story: Story, backend: str, one: int, other: int) -> None:
+    """Let two messages come in the other order."""
+    first, second = story.of(backend, one), story.of(backend, other)
+    first.at, second.at = second.at, first.at
+
+
+def overtaken(story: Story) -> None:
+    """Let a stop go before meter values that were sent, lost with their link, and come again only then."""
+    never_answered(story, "employer", 1)
+    story.again("employer", 1, story.of("employer", 2).at + 1)
+
+
+def status_before_the_stop(story: Story) -> None:
+    """Let "Available" be delivered before the stop that was said before it."""
+    status = Entry("CP-1", 4, "status", "available", "status", {}, sayings=[Saying("s", 13.0)])
+    story.books.entries.append(status)
+    story.deliver("billing", status)
+    story.of("billing", 2).at = 14.0
+
+
+def next_before_the_stop(story: Story, *, stuck: bool) -> None:
+    """Let the next transaction begin at a backend before the former has ended there; or after its meter was refused."""
+    later = story.begin("GUEST2", 2, 101, at=20.0)
+    for index in range(3):
+        story.of("employer", index, later).fields |= {"transactionId": 2} if index else {}
+        story.of("billing", index, later).fields |= {"transactionId": 2} if index else {}
+    for backend in ("employer", "billing"):
+        story.of(backend, 0, later).number = 2
+    story.of("employer", 2).at = 40.0
+    if stuck:
+        errs(story, "employer", 1, "internal", times=1)
+        story.again("employer", 1, 39.0)
+
+
+def number_given_twice(story: Story) -> None:
+    """Let the station have been given one number for two transactions."""
+    later = story.begin("GUEST2", 2, 100, at=20.0)
+    for backend in ("employer", "billing"):
+        story.of(backend, 0, later).number = 1
+
+
+def strange(story: Story) -> None:
+    """Deliver what nobody said."""
+    delivery = story.of("employer", 1)
+    delivery.message_id = delivery.mark = "?"
+    story.deliver("employer", story.charge.entries[1])
+
+
+def never_ended(story: Story) -> None:
+    """Let the charger wait for ever for its stop to be answered."""
+    story.charge.ended, story.charge.entries[2].answered = False, None
+
+
+def commanded(story: Story, by: str, station: str = "CP-1", number: int = 100, asked: bool = True) -> None:
+    """Let a backend stop the transaction that it has as its number 1."""
+    action, meant = "RemoteStopTransaction", story.of(by, 0)
+    if asked:
+        story.books.commands.append(Command(by, station, "c", action, {"transactionId": 1}, 11.0, meant))
+    story.books.heard.append(Heard("CP-1", "c", action, {"transactionId": number}, 11.1, story.charge))
+
+
+Make = Callable[[Story], None]
+RIGHT: list[Make] = [
+    lambda _: None,
+    partial(doubled, backend="employer", index=1, said=13.0),
+    partial(repeated_on_a_new_link, opened=-5.0),
+    partial(repeated_by_another_gateway, after=0.9),
+    partial(killed, after=0.5),
+    killed_while_the_database_was_locked,
+    partial(another_number, backend="billing", index=1, number=1),
+    partial(errs, backend="employer", index=1, answer="content"),
+    partial(errs, backend="employer", index=1, answer="internal", times=3),
+    partial(answered_by, whom="stand-in"),
+    partial(next_before_the_stop, stuck=True),
+    partial(commanded, by="billing"),
+]
+WRONG: list[tuple[str, Make]] = [
+    ("lost", lambda story: story.drop("employer", 2)),
+    ("lost", lambda story: story.drop("billing", 0, 1, 2)),
+    ("lost", partial(never_answered, backend="employer", index=2)),
+    ("lost", partial(errs, backend="employer", index=1, answer="internal", times=2)),
+    ("lost", partial(errs, backend="employer", index=2, answer="internal", times=9)),
+    ("doubled", partial(doubled, backend="employer", index=0)),
+    ("doubled", partial(doubled, backend="employer", index=1)),
+    ("doubled", partial(doubled, backend="billing", index=2, said=13.0)),
+    ("doubled", partial(repeated_on_a_new_link, opened=0.1)),
+    ("doubled", partial(repeated_by_another_gateway, after=2.0)),
+    ("doubled", partial(killed, after=4.0)),
+    ("number", partial(another_number, backend="billing", index=1, number=2)),
+    ("number", partial(another_number, backend="billing", index=2, number=None)),
+    ("number", other_content),
+    ("number", number_given_twice),
+    ("number", partial(errs, backend="employer", index=0, answer="content")),
+    ("owner", partial(answered_by, whom="employer")),
+    ("owner", for_one_alone),
+    ("owner", strange),
+    ("order", partial(swapped, backend="employer", one=1, other=2)),
+    ("order", overtaken),
+    ("order", status_before_the_stop),
+    ("order", partial(next_before_the_stop, stuck=False)),
+    ("unfinished", never_ended),
+    ("command", partial(commanded, by="billing", station="CP-2")),
+    ("command", partial(commanded, by="billing", number=7)),
+    ("command", partial(commanded, by="billing", asked=False)),
+    ("command", partial(commanded, by="employer")),
+    ("mute", lambda story: story.books.mute.append("nothing was answered")),
+    ("error", lambda story: story.books.errors.append("an error of the gateway")),
+]
+
+
+def _name(value: object) -> str:
+    made = getattr(value, "func", value)
+    return f"{getattr(made, '__name__', made)} {getattr(value, 'keywords', '')}"
+
+
+@pytest.mark.parametrize("make", RIGHT, ids=_name)
+def test_what_is_right_or_cannot_be_helped_is_let_be(make: Make) -> None:
+    """Books that are right, and repeats that an at-least-once delivery cannot do without, are no failure."""
+    story = Story()
+    make(story)
+    assert story.judged().found == {}
+
+
+@pytest.mark.parametrize(("kind", "make"), WRONG, ids=_name)
+def test_what_is_wrong_is_found(kind: str, make: Make) -> None:
+    """Books that are wrong in one way are found to be wrong in that way."""
+    story = Story()
+    make(story)
+    assert kind in story.judged().found
+
+
+def test_a_repeat_that_is_let_be_is_counted_with_its_reason() -> None:
+    """Every delivery counts: a repeat is shown with what excuses it."""
+    story = Story()
+    never_answered(story, "billing", 2)
+    story.again("billing", 2, 14.0)
+    verdict = story.judged()
+    assert verdict.found == {}
+    assert verdict.again == {"it was not answered": 1}
+
+
+def test_whoever_may_stop_anything_is_let_be() -> None:
+    """A backend stops another's transaction only while its permit says so."""
+    story = Story()
+    story.may_stop = True
+    commanded(story, by="employer")
+    assert story.judged().found == {}
+
+
+def test_events_are_told_apart_by_their_place() -> None:
+    """A 2.x event that comes twice is found by transaction and seqNo, whatever its id."""
+    story = Story("ocpp2.0.1")
+    assert story.judged().found == {}
+    story.again("billing", 1, 14.0, message_id="minted")
+    assert list(story.judged().found) == ["doubled"]
+
+
+def test_same_starts_are_told_apart_by_their_ids() -> None:
+    """Two transactions of a charger whose clock stands have the same content; each must be delivered."""
+    story = Story()
+    later = story.begin("GUEST1", 2, 101, at=20.0)
+    for entry, former in zip(later.entries, story.charge.entries, strict=True):
+        entry.mark = former.mark
+    for delivery in story.books.deliveries[6:]:
+        delivery.fields |= {"transactionId": 2} if delivery.kind != "start" else {}
+        delivery.number = 2 if delivery.kind == "start" else None
+    assert story.judged().found == {}
+    story.books.deliveries.remove(story.of("billing", 0, later))
+    assert set(story.judged().found) == {"lost", "number"}
+
+
+def test_a_change_counts_for_both_sides_while_it_may_be_under_way() -> None:
+    """Around a reload a transaction may be either backend's; before and after it only one's."""
+    shapes = Shapes(Variant(layout="apart"))
+    shapes.change(replace(Shape(), routes=1), 100.0)
+    before, around, after = (shapes.owners("CP-1", "EMP1", begun, begun + 1).owners for begun in (90.0, 101.0, 110.0))
+    assert (before, around, after) == ({"employer"}, {"billing", "employer"}, {"billing"})

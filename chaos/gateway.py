@@ -1,0 +1,65 @@
+"""A gateway as a child process that may be killed, frozen, told to change, and kept from writing."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_UNLIMITED = resource.RLIM_INFINITY
+
+
+class GatewayProcess:
+    """`voltgate run -c FILE`; what it logs goes through a pipe of `cat`, so that a limit on files does not stop it."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.number = number
+        self.file = folder / f"voltgate{number}.toml"
+        self._log = folder / f"voltgate{number}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, if it is not running."""
+        if self._process is not None:
+            return
+        environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+        command = [sys.executable, "-m", "voltgate", "run", "-c", str(self.file)]
+        with self._log.open("ab") as log:
+            kept = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log, start_new_session=True)
+        assert kept.stdin is not None
+        with kept.stdin as pipe:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment, cwd=ROOT
+            )
+
+    def kill(self) -> None:
+        """Kill it as a loss of power does."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+    def reload(self) -> None:
+        """Have it read its configuration again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
+    def limit_files(self, size: int = _UNLIMITED) -> None:
+        """Let it write no file beyond a size: the disk is full."""
+        if self._process is not None:
+            _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+
+    @property
+    def fell(self) -> bool:
+        """Tell whether it has ended without being told to."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def log(self) -> str:
+        """All that it has logged."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""

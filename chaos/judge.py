@@ -1,0 +1,265 @@
+"""The judge: what chargers said against everything that every backend got, delivery by delivery."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chaos.matching import Matches, sent_after, why_again
+from chaos.records import PAID, Books, Charge, Command, Delivery, Entry, Heard, Owners
+from chaos.shape import PATIENCE
+
+
+class Ownership(Protocol):
+    """What the configurations of a run say."""
+
+    def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
+        """Return whose a transaction is that began in that time."""
+
+    def anybody_may_stop(self, begun: float, over: float) -> bool:
+        """Tell whether a backend may have been allowed to stop what is another's."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is wrong, by its kind, and how often things merely came again, by what excuses it."""
+
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    owner: list[str] = field(default_factory=list)
+    number: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    command: list[str] = field(default_factory=list)
+    mute: list[str] = field(default_factory=list)
+    error: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    again: Counter[str] = field(default_factory=Counter)
+    judged: int = 0
+
+    @property
+    def found(self) -> dict[str, list[str]]:
+        """What is wrong, by its kind."""
+        names = ("lost", "doubled", "owner", "number", "order", "command", "mute", "error", "unfinished")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+    @property
+    def good(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return not self.found
+
+
+def judge(books: Books, ownership: Ownership, attempts: int = 10) -> Verdict:
+    """Judge a run."""
+    return _Judge(books, ownership, attempts).judge()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Whose a transaction is: its owner ("" when it cannot be told), whoever may hear of it, and who must."""
+
+    owner: str
+    may: frozenset[str]
+    owed: frozenset[str]
+
+
+class _Judge:
+    def __init__(self, books: Books, ownership: Ownership, attempts: int) -> None:
+        self._books = books
+        self._ownership = ownership
+        self._attempts = attempts
+        self._matches = Matches(books)
+        self._commands = {command.message_id: command for command in books.commands}
+        self._backends = frozenset(delivery.backend for delivery in books.deliveries)
+        self._verdict = Verdict(mute=list(books.mute), error=list(books.errors), judged=len(books.deliveries))
+
+    def judge(self) -> Verdict:
+        verdict = self._verdict
+        for delivery in self._matches.strange:
+            if delivery.kind in PAID:
+                verdict.owner.append(f"nobody said this: {delivery} {delivery.fields}")
+        for charge in self._books.charges:
+            if charge.entries and charge.entries[0].sayings:
+                self._judge_charge(charge)
+        for entry in self._books.entries:
+            for backend in self._backends:
+                self._judge_repeats(entry, self._matches.of(backend, entry))
+        self._judge_numbers_of_stations()
+        self._judge_order()
+        for heard in self._books.heard:
+            self._judge_command(heard)
+        return verdict
+
+    # One transaction: owner, losses, numbers.
+
+    def _judge_charge(self, charge: Charge) -> None:
+        if not charge.ended:
+            self._verdict.unfinished.append(f"{charge}: {charge.entries[-1]} was never answered")
+        claim = self._claim(charge)
+        for entry in charge.entries:
+            for backend in self._backends:
+                tries = self._matches.of(backend, entry)
+                if tries and backend not in claim.may:
+                    self._verdict.owner.append(f"{charge} is not for {backend}: {tries[0]}")
+                for delivery in tries:
+                    self._judge_content(charge, entry, delivery)
+        if charge.bound is not None and not charge.refused:
+            for backend in claim.owed:
+                self._judge_losses(charge, backend)
+
+    def _claim(self, charge: Charge) -> _Claim:
+        over = charge.bound if charge.bound is not None else float("inf")
+        who = self._ownership.owners(charge.station, charge.tag, charge.begun, over)
+        may, allowed, owed = who.owners | who.told, who.owners, who.owed
+        if charge.version == "ocpp2.0.1" and "idToken" not in charge.entries[0].fields:
+            may |= who.before
+        invitation = self._commands.get(charge.invitation)
+        if invitation is not None:
+            allowed, may, owed = frozenset({invitation.backend}), self._backends | {invitation.backend}, frozenset()
+        owner = self._owner(charge, allowed)
+        return _Claim(owner, may, (owed | {owner}) - {""})
+
+    def _owner(self, charge: Charge, allowed: frozenset[str]) -> str:
+        by = charge.answered_by
+        if by in allowed:
+            return by
+        if by not in ("", "stand-in"):
+            self._verdict.owner.append(f"{charge} was answered by {by} and not by {'/'.join(sorted(allowed))}")
+            return by
+        if len(allowed) == 1:
+            return next(iter(allowed))
+        took = [b for b in allowed if any(d.taken for d in self._matches.of(b, charge.entries[0]))]
+        return took[0] if took else ""
+
+    def _judge_losses(self, charge: Charge, backend: str) -> None:
+        for entry in charge.entries:
+            tries = self._matches.of(backend, entry)
+            if entry.kind == "start" and any(each.answer == "content" for each in tries):
+                return  # it knows nothing of this transaction
+            if entry.answered is None or any(each.taken for each in tries) or self._was_given_up(entry, tries):
+                continue
+            how = [each.answer or "not answered" for each in tries] or "never came"
+            self._verdict.lost.append(f"{backend}: {entry} ({charge.tag}, answered by {charge.answered_by}): {how}")
+
+    def _was_given_up(self, entry: Entry, tries: list[Delivery]) -> bool:
+        """Tell whether it is one of those that may be given up after enough errors."""
+        first = entry.kind == "meter" or entry.fields.get("eventType") == "Updated"
+        return first and sum(each.answer == "internal" for each in tries) >= self._attempts
+
+    def _judge_content(self, charge: Charge, entry: Entry, delivery: Delivery) -> None:
+        if entry.kind in ("meter", "stop"):
+            starts = self._matches.of(delivery.backend, charge.entries[0])
+            given = {start.number for start in starts if start.number is not None}
+            number = delivery.fields.get("transactionId")
+            if number not in given and (given or number is not None):
+                self._verdict.number.append(f"{delivery} has the number {number}; it gave {sorted(given) or 'none'}")
+        if charge.version != "soap" and _plain(delivery.fields) != _plain(entry.fields):
+            self._verdict.number.append(f"{delivery} says {delivery.fields}; its charger said {entry.fields}")
+
+    def _judge_numbers_of_stations(self) -> None:
+        numbers = Counter((c.station, c.number) for c in self._books.charges if c.number != "" and not c.refused)
+        for (station, number), times in numbers.items():
+            if times > 1:
+                self._verdict.number.append(f"{station} was given the number {number} {times} times")
+
+    # Repeats.
+
+    def _judge_repeats(self, entry: Entry, tries: list[Delivery]) -> None:
+        for index, again in enumerate(tries[1:], 1):
+            if entry.kind not in PAID:
+                self._verdict.again["status"] += 1
+                continue
+            reasons = [why_again(first, again, entry, self._books, PATIENCE) for first in tries[:index]]
+            if "" in reasons:
+                first = tries[reasons.index("")]
+                self._verdict.doubled.append(f"{again}, after {first} was answered {first.answer}")
+            else:
+                self._verdict.again[reasons[-1]] += 1
+
+    # Order.
+
+    def _judge_order(self) -> None:
+        came: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+        for delivery in sorted(self._books.deliveries, key=lambda each: each.at):
+            if id(delivery) in self._matches.entry_of:
+                came[delivery.backend, delivery.station].append(delivery)
+        for deliveries in came.values():
+            self._judge_sequence(deliveries)
+
+    def _judge_sequence(self, deliveries: list[Delivery]) -> None:
+        """Judge what one backend got of one station by the first delivery of each message."""
+        newest: Entry | None = None
+        seen: set[int] = set()
+        for delivery in deliveries:
+            entry = self._matches.entry_of[id(delivery)]
+            if id(entry) in seen:
+                continue
+            seen.add(id(entry))
+            if newest is not None and entry.place < newest.place and not self._was_stuck(entry, newest, delivery):
+                self._verdict.order.append(f"{delivery} came after {newest}")
+            if newest is None or entry.place > newest.place:
+                newest = entry
+            self._judge_overtaking(entry, delivery)
+
+    def _was_stuck(self, entry: Entry, newest: Entry, delivery: Delivery) -> bool:
+        """Tell whether another transaction may have gone before: something of this one was not taken for a while."""
+        if entry.charge is None or entry.charge is newest.charge:
+            return False
+        return any(
+            each.at < delivery.at and each.answer in ("", "internal")
+            for before in entry.charge.entries
+            if before.place < entry.place
+            for each in self._matches.of(delivery.backend, before)
+        )
+
+    def _judge_overtaking(self, entry: Entry, delivery: Delivery) -> None:
+        """See that nothing of the same transaction that came before and was not taken is still to come again."""
+        for before in entry.charge.entries if entry.charge is not None else ():
+            if before.place >= entry.place or before.given_up:
+                continue
+            tries = self._matches.of(delivery.backend, before)
+            earlier = [each for each in tries if each.at < delivery.at]
+            later = any(each.at > delivery.at for each in tries)
+            sent = sent_after(delivery, entry)
+            if earlier and later and all(_failed(each, sent) for each in earlier):
+                self._verdict.order.append(f"{delivery} came while {before} was still owed")
+
+    # Commands.
+
+    def _judge_command(self, heard: Heard) -> None:
+        command = self._commands.get(heard.message_id)
+        if command is None:
+            self._verdict.command.append(f"{heard.station} got {heard.action} {heard.fields}, which nobody asked")
+        elif command.station != heard.station:
+            self._verdict.command.append(f"{heard.station} got {heard.action} that was for {command.station}")
+        elif command.about is not None:
+            self._judge_stop(heard, command, command.about)
+
+    def _judge_stop(self, heard: Heard, command: Command, about: Delivery) -> None:
+        meant = self._matches.entry_of.get(id(about))
+        charges = [c for c in self._books.charges if c.station == heard.station]
+        named = next((c for c in charges if c.number == heard.fields["transactionId"]), None)
+        if meant is not None and meant.charge is not None and meant.charge.number == "":
+            return  # its charger never learned its number
+        if named is None or meant is None or named is not meant.charge:
+            self._verdict.command.append(
+                f"{heard.station} is to stop {heard.fields}, which is {named}; {command.backend} meant {meant}"
+            )
+            return
+        free = self._ownership.anybody_may_stop(command.at, heard.at)
+        if not free and named.answered_by not in (command.backend, "stand-in", ""):
+            self._verdict.command.append(f"{command.backend} has stopped {named}, which is {named.answered_by}'s")
+
+
+def _failed(delivery: Delivery, at: float) -> bool:
+    """Tell whether a delivery had failed by then in a way that its gateway had noticed."""
+    if delivery.answer == "internal":
+        return delivery.known is not None and delivery.known < at
+    return not delivery.taken and delivery.lost is not None and delivery.lost < at
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload without the numbers that are each backend's own."""
+    plain = {name: value for name, value in fields.items() if name != "transactionId"}
+    info = plain.get("transactionInfo")
+    return plain | ({"transactionInfo": {**info, "remoteStartId": 0}} if isinstance(info, dict) else {})

@@ -1,0 +1,154 @@
+"""The plan of a run: everything that chance decides, drawn from one seed before anything happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+BACKENDS = ("billing", "employer")
+"""Who answers guests, and who answers the cards that begin with EMP."""
+
+Database = Literal["sqlite", "postgresql"]
+Layout = Literal["one", "copy", "split", "apart", "claims"]
+"""One backend; one and a copy; by card with copies; by card without; whoever claims the station."""
+LAYOUTS: tuple[Layout, ...] = ("one", "copy", "split", "apart", "claims")
+
+_BACKEND = (
+    *("down", "down", "links cut", "links cut", "mute", "slow", "late", "twice", "handshakes refused"),
+    *("content refused", "transactions refused", "internal errors"),
+)
+_DATABASE = {
+    "sqlite": ("database locked", "database full"),
+    "postgresql": ("database locked", "database full", "database away", "database frozen", "connections ended"),
+}
+_COMMANDS = ("remote starts", "remote stops")
+_CHANGES = ("settings changed", "addresses changed", "routes changed")
+_GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
+_MOMENTARY = frozenset({"links cut", "stations cut", "stations moved", "connections ended", *_CHANGES, *_COMMANDS})
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is configured. `stand_in` names the backends with `when_down = "answer"`, `always` those with `deliver`."""
+
+    database: Database = "sqlite"
+    gateways: int = 1
+    layout: Layout = "split"
+    admit: Literal["gateway", "backend"] = "gateway"
+    stand_in: frozenset[str] = frozenset()
+    always: frozenset[str] = frozenset(BACKENDS)
+    newest_only: frozenset[str] = frozenset()
+    attempts: int = 10
+
+    def __str__(self) -> str:
+        def names(chosen: frozenset[str]) -> str:
+            return "+".join(sorted(chosen)) or "nobody"
+
+        return (
+            f"{self.layout}, {self.database}, {self.gateways} gateway(s), admit {self.admit}, stand-in for "
+            f"{names(self.stand_in)}, always to {names(self.always)}, only newest link at {names(self.newest_only)}, "
+            f"{self.attempts} attempts"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong: `at` so many seconds after the start, for how long, to whom.
+
+    `part` is the share of chargers that it hits.
+    """
+
+    at: float
+    what: str
+    whom: str
+    lasts: float
+    part: float
+    seed: int
+
+    def __str__(self) -> str:
+        long = f" for {self.lasts:.1f} s" if self.lasts else ""
+        whom = f" {self.whom}" if self.whom else ""
+        return f"{self.at:5.1f} s: {self.what}{whom}{long}"
+
+    def hits(self, number: int) -> bool:
+        """Tell whether it hits the charger of that number; it is the same one however many there are."""
+        return Random(self.seed * 1_000_003 + number).random() < self.part
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole run. `faults` keep the number that they had in the plan of the seed, so that they can be picked."""
+
+    seed: int
+    stations: int
+    seconds: float
+    variant: Variant
+    faults: tuple[tuple[int, Fault], ...]
+
+    def keeping(self, numbers: frozenset[int]) -> Plan:
+        """Return the same run with fewer faults."""
+        return replace(self, faults=tuple(each for each in self.faults if each[0] in numbers))
+
+    def command(self) -> str:
+        """Return what runs this again."""
+        only = ",".join(str(number) for number, _ in self.faults) or "none"
+        return (
+            f"python -m chaos --seed {self.seed} --stations {self.stations} --seconds {self.seconds:g} "
+            f"--database {self.variant.database} --layout {self.variant.layout} --only {only}"
+        )
+
+
+def draw(
+    seed: int,
+    stations: int,
+    seconds: float,
+    *,
+    variant: Variant | None = None,
+    database: Database | None = None,
+    layout: Layout | None = None,
+) -> Plan:
+    """Draw the plan of a seed. What is given is not drawn, and changes nothing else of the variant."""
+    chance = Random(seed)
+    drawn = _variant(chance)
+    variant = variant or replace(drawn, database=database or drawn.database, layout=layout or drawn.layout)
+    if variant.layout == "claims":
+        variant = replace(variant, gateways=1)  # news of claims between processes is another capability
+    faults: list[Fault] = []
+    at = 1.0
+    while at < seconds:
+        faults.append(_fault(at, variant, Random(f"{seed} {len(faults)}")))
+        at += chance.uniform(0.2, 1.6)
+    return Plan(seed, stations, seconds, variant, tuple(enumerate(faults)))
+
+
+def _variant(chance: Random) -> Variant:
+    def some(likely: float) -> frozenset[str]:
+        return frozenset(name for name in BACKENDS if chance.random() < likely)
+
+    return Variant(
+        database=chance.choice(("sqlite", "postgresql")),
+        gateways=2 if chance.random() < 0.25 else 1,
+        layout=chance.choice(LAYOUTS),
+        admit=chance.choice(("gateway", "backend")),
+        stand_in=some(0.5),
+        always=some(0.8),
+        newest_only=some(0.5),
+        attempts=chance.choice((3, 10)),
+    )
+
+
+def _fault(at: float, variant: Variant, chance: Random) -> Fault:
+    kinds = [_GATEWAY, _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
+    if variant.layout == "claims":
+        kinds.append(("stations moved",))
+    what = chance.choice(chance.choice(kinds))
+    whom = ""
+    if what in _BACKEND:
+        whom = "billing" if variant.layout == "one" else chance.choice(BACKENDS)
+    elif what in _COMMANDS:
+        whom = chance.choice(BACKENDS)
+    elif what == "gateway killed":
+        whom = str(chance.randrange(variant.gateways))
+    lasts = 0.0 if what in _MOMENTARY else round(chance.uniform(0.2, 3.5), 2)
+    return Fault(round(at, 2), what, whom, lasts, round(chance.uniform(0.1, 0.6), 2), chance.randrange(2**31))
