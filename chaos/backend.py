@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from chaos.marks import kind_and_mark
+from chaos.marks import kind_and_mark, plain_number
 from chaos.records import PAID, Books, Command, Delivery
 from chaos.shape import PATIENCE
 
@@ -200,7 +200,7 @@ class Backend:
                 delivery.number = self._number(delivery)
                 return {"transactionId": delivery.number, "idTagInfo": info}
             case "StopTransaction":
-                self._ended(delivery.station, lambda start: start.number == fields["transactionId"])
+                self._ended(delivery.station, lambda start: start.number == plain_number(fields["transactionId"]))
                 return {"idTagInfo": info}
             case "TransactionEvent":
                 self._event(delivery)
@@ -241,7 +241,7 @@ class Backend:
         if (link := self._newest(station)) is not None:
             number = self._random.randrange(1, 50)
             if link.version == "ocpp1.6":
-                self._command(link, "RemoteStartTransaction", {"connectorId": 1, "idTag": tag})
+                self._command(link, "RemoteStartTransaction", {"connectorId": number % 2, "idTag": tag})
             else:
                 card = {"idToken": tag, "type": "ISO14443"}
                 fields = {"idToken": card, "remoteStartId": number, "evseId": 1}

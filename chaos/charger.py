@@ -25,11 +25,13 @@ _STANDING = "2026-01-01T00:00:00Z"
 class Habits:
     """What a charger is like.
 
-    The numbers are likelihoods: to say again what was answered, to leave in mid-call, to hop to another gateway.
+    `number_type` is how it writes the numbers of transactions: 7, 7.0 or "7". The last three are likelihoods: to say
+    again what was answered, to leave in mid-call, to hop to another gateway.
     """
 
     version: str
     standing_clock: bool = False
+    number_type: type = int
     keeps_ids: bool = False
     leaves_links_open: bool = False
     repeats: float = 0.0
@@ -43,6 +45,7 @@ def habits(chance: Random) -> Habits:
     return Habits(
         version,
         standing_clock=version == "ocpp1.6" and chance.random() < 0.3,
+        number_type=chance.choices((int, float, str), (6, 1, 1))[0] if version == "ocpp1.6" else int,
         keeps_ids=chance.random() < 0.3,
         leaves_links_open=chance.random() < 0.3,
         repeats=chance.choice((0.0, 0.15)),
@@ -141,16 +144,17 @@ class Charger:
             charge.refused = True
             return
         charge.number = reply["transactionId"]
+        number = self.habits.number_type(charge.number)
         charge.answered_by = reply["idTagInfo"].get("parentIdTag", "stand-in")
         charge.bound = time.monotonic()
         await self._status_16("Charging")
         for value in range(self._random.randint(0, 3)):
             await self._while_charging()
             sample = {"timestamp": when, "sampledValue": [{"value": f"{charge.mark}.{value}"}]}
-            fields = {"connectorId": 1, "transactionId": charge.number, "meterValue": [sample]}
+            fields = {"connectorId": 1, "transactionId": number, "meterValue": [sample]}
             await self._say_paid(charge, "meter", f"{charge.mark}.{value}", "MeterValues", fields)
         await self._status_16("Finishing")
-        stop = {"transactionId": charge.number, "meterStop": charge.mark, "timestamp": when}
+        stop = {"transactionId": number, "meterStop": charge.mark, "timestamp": when}
         await self._say_paid(charge, "stop", str(charge.mark), "StopTransaction", stop)
         await self._status_16("Available")
 

@@ -7,10 +7,13 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 _UNLIMITED = resource.RLIM_INFINITY
+_BEGINS = 4.0
+"""Seconds that a gateway may take until it has read its configuration and heeds signals."""
 
 
 class GatewayProcess:
@@ -21,11 +24,13 @@ class GatewayProcess:
         self.file = folder / f"voltgate{number}.toml"
         self._log = folder / f"voltgate{number}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0.0
 
     def start(self) -> None:
         """Start it, if it is not running."""
         if self._process is not None:
             return
+        self._began = time.monotonic()
         environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
         command = [sys.executable, "-m", "voltgate", "run", "-c", str(self.file)]
         with self._log.open("ab") as log:
@@ -44,8 +49,8 @@ class GatewayProcess:
             process.wait()
 
     def reload(self) -> None:
-        """Have it read its configuration again."""
-        if self._process is not None:
+        """Have it read its configuration again, if it has run for long enough to know the signal."""
+        if self._process is not None and time.monotonic() - self._began > _BEGINS:
             self._process.send_signal(signal.SIGHUP)
 
     def limit_files(self, size: int = _UNLIMITED) -> None:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chaos.marks import plain_number
 from chaos.matching import Matches, sent_after, why_again
 from chaos.records import PAID, Books, Charge, Command, Delivery, Entry, Heard, Owners
 from chaos.shape import PATIENCE
@@ -69,6 +70,11 @@ class _Judge:
         self._ownership = ownership
         self._attempts = attempts
         self._matches = Matches(books)
+        self._paid_of: dict[tuple[str, str], list[tuple[Entry, Delivery]]] = defaultdict(list)
+        for delivery in books.deliveries:
+            if delivery.kind in PAID and id(delivery) in self._matches.entry_of:
+                entry = self._matches.entry_of[id(delivery)]
+                self._paid_of[delivery.backend, delivery.station].append((entry, delivery))
         self._commands = {command.message_id: command for command in books.commands}
         self._backends = frozenset(delivery.backend for delivery in books.deliveries)
         self._verdict = Verdict(mute=list(books.mute), error=list(books.errors), judged=len(books.deliveries))
@@ -150,7 +156,7 @@ class _Judge:
         if entry.kind in ("meter", "stop"):
             starts = self._matches.of(delivery.backend, charge.entries[0])
             given = {start.number for start in starts if start.number is not None}
-            number = delivery.fields.get("transactionId")
+            number = plain_number(delivery.fields.get("transactionId"))
             if number not in given and (given or number is not None):
                 self._verdict.number.append(f"{delivery} has the number {number}; it gave {sorted(given) or 'none'}")
         if charge.version != "soap" and _plain(delivery.fields) != _plain(entry.fields):
@@ -202,14 +208,16 @@ class _Judge:
             self._judge_overtaking(entry, delivery)
 
     def _was_stuck(self, entry: Entry, newest: Entry, delivery: Delivery) -> bool:
-        """Tell whether another transaction may have gone before: something of this one was not taken for a while."""
-        if entry.charge is None or entry.charge is newest.charge:
+        """Tell whether another transaction may have gone before: this backend had no use for something for a while.
+
+        What is refused with an error, or never answered, must not hold up other transactions for ever.
+        """
+        if entry.charge is not None and entry.charge is newest.charge:
             return False
         return any(
-            each.at < delivery.at and each.answer in ("", "internal")
-            for before in entry.charge.entries
-            if before.place < entry.place
-            for each in self._matches.of(delivery.backend, before)
+            before.place <= entry.place and _was_no_use(each)
+            for before, each in self._paid_of[delivery.backend, delivery.station]
+            if each.at < delivery.at
         )
 
     def _judge_overtaking(self, entry: Entry, delivery: Delivery) -> None:
@@ -249,6 +257,12 @@ class _Judge:
         free = self._ownership.anybody_may_stop(command.at, heard.at)
         if not free and named.answered_by not in (command.backend, "stand-in", ""):
             self._verdict.command.append(f"{command.backend} has stopped {named}, which is {named.answered_by}'s")
+
+
+def _was_no_use(delivery: Delivery) -> bool:
+    """Tell whether a delivery was answered InternalError, or not within the patience although its link lived on."""
+    lived = delivery.lost is None or delivery.lost - delivery.at > PATIENCE
+    return delivery.answer == "internal" or (delivery.answer == "" and lived)
 
 
 def _failed(delivery: Delivery, at: float) -> bool:

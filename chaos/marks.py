@@ -19,3 +19,11 @@ def kind_and_mark(action: str, fields: dict[str, Any]) -> tuple[str, str]:
         case "StatusNotification":
             return "status", str(fields["timestamp"])
     return "", ""
+
+
+def plain_number(value: Any) -> Any:
+    """Return the number of a transaction that may be written as 7, 7.0 or "7"; what is none of them as it is."""
+    try:
+        return int(float(value))
+    except (TypeError, ValueError):
+        return value
