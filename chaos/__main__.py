@@ -87,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"))
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
+    parser.add_argument("--plain", action="store_true", help="chargers without habits")
     parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")
     parser.add_argument("--shrink-seconds", type=float, default=600)
     parser.add_argument("--keep", type=Path, help="a folder for configurations and logs, which is kept")
@@ -104,6 +105,7 @@ def _plans(chosen: argparse.Namespace) -> Iterator[Plan]:
 
     def drawn(seed: int) -> Plan:
         plan = draw(seed, chosen.stations, chosen.seconds, database=chosen.database, layout=chosen.layout)
+        plan = replace(plan, plain=chosen.plain)
         if chosen.only is None:
             return plan
         numbers = frozenset(int(each) for each in chosen.only.split(",") if each != "none")
@@ -146,11 +148,13 @@ def _shrink(session: Session, plan: Plan, budget: Budget) -> None:
 
     async def fails(candidate: Plan) -> bool:
         outcome = await asyncio.to_thread(session.play, candidate)
-        print(f"  {len(candidate.faults)} faults, {candidate.stations} chargers: {sorted(outcome.verdict.found)}")
+        print(
+            f"  {len(candidate.faults)} faults, {candidate.stations} {'plain ' * candidate.plain}chargers: {sorted(outcome.verdict.found)}"
+        )
         return bool(kinds & outcome.verdict.found.keys())
 
     print("\nshrinking", flush=True)
-    smallest = asyncio.run(shrink(replace(plan), fails, budget))
+    smallest = asyncio.run(shrink(plan, fails, budget))
     for number, fault in smallest.faults:
         print(f"  {number:3} {fault}")
     print(f"the fewest that still fail: {smallest.command()}")

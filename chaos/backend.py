@@ -150,7 +150,7 @@ class Backend:
     def _delay(self) -> float:
         if self.moods["late"]:
             return PATIENCE + self._random.uniform(0.1, 1.0)
-        return self._random.uniform(0.1, 0.8) if self.moods["slow"] else 0.0
+        return self._random.uniform(0.1, 2.0) if self.moods["slow"] else 0.0
 
     def _spawn(self, coroutine: Any) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

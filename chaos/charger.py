@@ -65,11 +65,12 @@ class Address:
 class Charger:
     """One charger with one connector."""
 
-    def __init__(self, number: int, addresses: Sequence[Address], seed: int, books: Books) -> None:
+    def __init__(self, number: int, addresses: Sequence[Address], seed: int, books: Books, *, plain: bool) -> None:
         self.number = number
         self.name = f"CP-{number:04}"
         self._random = Random(f"{seed} charger {number}")
-        self.habits = habits(self._random)
+        drawn = habits(self._random)
+        self.habits = Habits(drawn.version) if plain else drawn
         self._addresses = addresses
         self._gateway = number % len(addresses)
         self._books = books
@@ -91,7 +92,8 @@ class Charger:
             await self._charge_one()
             await asyncio.sleep(self._random.uniform(0.05, 1.0))
         self._calm = True
-        await self._charge_one()
+        if not self._was_refused:  # whoever was refused is a free charger as it is
+            await self._charge_one()
         self.rests = True
         while not gone.is_set():
             await self._say(self._entry("", "", "Heartbeat", {}))
@@ -109,6 +111,12 @@ class Charger:
     def is_soap(self) -> bool:
         """Tell whether backends cannot call it, since it has no callback address."""
         return self.habits.version == "soap"
+
+    @property
+    def _was_refused(self) -> bool:
+        """Tell whether its last transaction was not let begin."""
+        mine = [charge for charge in self._books.charges if charge.station == self.name]
+        return bool(mine) and mine[-1].refused
 
     # Charging.
 

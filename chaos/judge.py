@@ -163,8 +163,9 @@ class _Judge:
             self._verdict.number.append(f"{delivery} says {delivery.fields}; its charger said {entry.fields}")
 
     def _judge_numbers_of_stations(self) -> None:
-        numbers = Counter((c.station, c.number) for c in self._books.charges if c.number != "" and not c.refused)
-        for (station, number), times in numbers.items():
+        """See that no number was given twice; backends that a station moves between each count from one."""
+        given = [c for c in self._books.charges if c.number != "" and not c.refused]
+        for (station, number, _), times in Counter((c.station, c.number, c.answered_by) for c in given).items():
             if times > 1:
                 self._verdict.number.append(f"{station} was given the number {number} {times} times")
 
@@ -178,7 +179,7 @@ class _Judge:
             reasons = [why_again(first, again, entry, self._books, PATIENCE) for first in tries[:index]]
             if "" in reasons:
                 first = tries[reasons.index("")]
-                self._verdict.doubled.append(f"{again}, after {first} was answered {first.answer}")
+                self._verdict.doubled.append(f"{again}, after {first} was answered {first.answer or 'nothing yet'}")
             else:
                 self._verdict.again[reasons[-1]] += 1
 

@@ -54,6 +54,8 @@ def sent_after(delivery: Delivery, entry: Entry) -> float:
 
 def why_again(first: Delivery, again: Delivery, entry: Entry, books: Books, patience: float) -> str:
     """Return what excuses that a message came again after one delivery; "" when nothing does."""
+    if _was_open(first, again, books, patience):
+        return ""
     if not first.answer:
         return "it was not answered"
     if not first.taken:
@@ -64,9 +66,24 @@ def why_again(first: Delivery, again: Delivery, entry: Entry, books: Books, pati
         return "it was answered too late"
     if entry.kind == "meter" and _said_again(first, again, entry):
         return "the charger said its meter values again"
+    if first.answer == "content" and _said_again(first, again, entry):
+        return "it was refused, and the charger said it again"
     sent = sent_after(again, entry)
     known = _known_there(first, again, sent, books)
     return "" if known is not None and known < sent else "the answer may not have been known there"
+
+
+def _was_open(first: Delivery, again: Delivery, books: Books, patience: float) -> bool:
+    """Tell whether a message was sent again although it was open on another link, which lived on."""
+    soon = again.at + _ON_THE_WAY
+    return (
+        first.link != again.link
+        and first.gateway == again.gateway
+        and again.at - first.at < patience - _ON_THE_WAY
+        and (first.answered is None or first.answered > again.at)
+        and (first.lost is None or first.lost > soon)
+        and not any(number == first.gateway and first.at <= at <= soon for number, at in books.deaths)
+    )
 
 
 def _said_again(first: Delivery, again: Delivery, entry: Entry) -> bool:

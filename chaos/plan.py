@@ -78,13 +78,17 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole run. `faults` keep the number that they had in the plan of the seed, so that they can be picked."""
+    """A whole run. `faults` keep the number that they had in the plan of the seed, so that they can be picked.
+
+    With `plain`, chargers have no habits.
+    """
 
     seed: int
     stations: int
     seconds: float
     variant: Variant
     faults: tuple[tuple[int, Fault], ...]
+    plain: bool = False
 
     def keeping(self, numbers: frozenset[int]) -> Plan:
         """Return the same run with fewer faults."""
@@ -95,7 +99,7 @@ class Plan:
         only = ",".join(str(number) for number, _ in self.faults) or "none"
         return (
             f"python -m chaos --seed {self.seed} --stations {self.stations} --seconds {self.seconds:g} "
-            f"--database {self.variant.database} --layout {self.variant.layout} --only {only}"
+            f"--database {self.variant.database} --layout {self.variant.layout} --only {only}{' --plain' * self.plain}"
         )
 
 

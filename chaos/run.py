@@ -76,7 +76,7 @@ class _Run:
             ports,
             [GatewayProcess(number, folder) for number in range(plan.variant.gateways)],
             {name: self._backend(name, backend_ports[name], books) for name in BACKENDS},
-            [Charger(number, addresses, plan.seed, books) for number in range(plan.stations)],
+            [Charger(number, addresses, plan.seed, books, plain=plan.plain) for number in range(plan.stations)],
             database,
         )
         self._faults = Faults(self._world)
