@@ -148,9 +148,8 @@ def _shrink(session: Session, plan: Plan, budget: Budget) -> None:
 
     async def fails(candidate: Plan) -> bool:
         outcome = await asyncio.to_thread(session.play, candidate)
-        print(
-            f"  {len(candidate.faults)} faults, {candidate.stations} {'plain ' * candidate.plain}chargers: {sorted(outcome.verdict.found)}"
-        )
+        size = f"{len(candidate.faults)} faults, {candidate.stations} {'plain ' * candidate.plain}chargers"
+        print(f"  {size}: {sorted(outcome.verdict.found)}", flush=True)
         return bool(kinds & outcome.verdict.found.keys())
 
     print("\nshrinking", flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chaos.judge import Verdict, judge
-from chaos.plan import Fault, Plan, Variant, draw
+from chaos.plan import Fault, Layout, Plan, Variant, draw
 from chaos.records import Books, Charge, Command, Delivery, Entry, Heard, Owners, Saying, Spell
 from chaos.run import run
 from chaos.shape import Shape, Shapes
@@ -154,7 +154,11 @@ class Story:
     may_stop = False
 
     def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
-        """Guests are billing's, the employer is always told; cards with ALONE are billing's only."""
+        """Guests are billing's, the employer is always told; some are billing's only, some may be either's."""
+        if tag in ("EITHER", "MOVED"):
+            return Owners(frozenset({"billing", "employer"}))
+        if tag == "UNBOUND":
+            return Owners(frozenset({"employer"}), before=frozenset({"billing"}))
         told = frozenset() if "ALONE" in tag else frozenset({"employer"})
         return Owners(frozenset({"billing"}), told, told, frozenset({"billing"}))
 
@@ -312,6 +316,71 @@ def commanded(story: Story, by: str, station: str = "CP-1", number: int = 100, a
     story.books.heard.append(Heard("CP-1", "c", action, {"transactionId": number}, 11.1, story.charge))
 
 
+def start_refused(story: Story, backend: str) -> None:
+    """Let a backend refuse the start for its content, and hear nothing more of the transaction."""
+    errs(story, backend, 0, "content")
+    story.drop(backend, 1, 2)
+
+
+def refused_by_its_owner(story: Story) -> None:
+    """Let the owner refuse the start to its charger, which drops the transaction and never learns a number."""
+    errs(story, "billing", 0, "content")
+    story.drop("billing", 1, 2)
+    story.drop("employer", 1, 2)
+    del story.charge.entries[1:]
+    story.charge.entries[0].given_up, story.charge.entries[0].answered = True, None
+    story.charge.refused, story.charge.bound, story.charge.number, story.charge.answered_by = True, None, "", ""
+    commanded(story, by="employer")
+
+
+def number_of_another_backend(story: Story) -> None:
+    """Let a station that has moved be given the same number by its next backend."""
+    later = story.begin("MOVED", 2, 100, at=20.0)
+    later.answered_by = "employer"
+    for backend in ("employer", "billing"):
+        story.of(backend, 0, later).number = 1
+
+
+def answered_in_somebodys_place(story: Story, whose: str) -> None:
+    """Let a stand-in answer around a reload, when the transaction may be either's, and only one get it."""
+    story.charge.tag, story.charge.answered_by = "EITHER", "stand-in"
+    story.drop("employer" if whose == "billing" else "billing", 0, 1, 2)
+
+
+def silent_and_then_the_next(story: Story) -> None:
+    """Let a backend be silent to meter values beyond the patience, and get the next transaction before the stop."""
+    next_before_the_stop(story, stuck=False)
+    unanswered(story.of("employer", 1))
+    story.of("employer", 1).lost = 39.0
+    story.again("employer", 1, 39.5)
+
+
+def errors_are_overtaken(story: Story, *, given_up: bool = False) -> None:
+    """Let a stop go before meter values that were answered InternalError and come again only then."""
+    errs(story, "employer", 1, "internal")
+    story.again("employer", 1, story.of("employer", 2).at + 1)
+    story.charge.entries[1].given_up = given_up
+
+
+def answered_late(story: Story) -> None:
+    """Let a backend answer a stop only after the patience, and get it again."""
+    story.of("billing", 2).answered = story.of("billing", 2).known = story.of("billing", 2).at + 4
+    story.again("billing", 2, story.of("billing", 2).at + 6)
+
+
+def meter_values_under_one_id(story: Story, *, said: bool) -> None:
+    """Let meter values come twice under one id, since the charger said them twice or not."""
+    if said:
+        story.charge.entries[1].sayings.append(Saying("m1-1", 13.9))
+    story.again("employer", 1, 14.0)
+
+
+def gateway_died_on_two_links(story: Story, number: int) -> None:
+    """Let a stop come on a second link since a gateway was killed; the first link is only later seen to be lost."""
+    sent_on_two_links(story, lost=2.0)
+    story.books.deaths.append((number, story.of("employer", 2).at + 0.2))
+
+
 Make = Callable[[Story], None]
 RIGHT: list[Make] = [
     lambda _: None,
@@ -329,6 +398,16 @@ RIGHT: list[Make] = [
     partial(answered_by, whom="stand-in"),
     partial(next_before_the_stop, stuck=True),
     partial(commanded, by="billing"),
+    partial(start_refused, backend="employer"),
+    refused_by_its_owner,
+    number_of_another_backend,
+    partial(answered_in_somebodys_place, whose="employer"),
+    partial(answered_in_somebodys_place, whose="billing"),
+    silent_and_then_the_next,
+    partial(errors_are_overtaken, given_up=True),
+    answered_late,
+    partial(meter_values_under_one_id, said=True),
+    partial(gateway_died_on_two_links, number=0),
 ]
 WRONG: list[tuple[str, Make]] = [
     ("lost", lambda story: story.drop("employer", 2)),
@@ -354,6 +433,10 @@ WRONG: list[tuple[str, Make]] = [
     ("owner", strange),
     ("order", partial(swapped, backend="employer", one=1, other=2)),
     ("order", overtaken),
+    ("order", errors_are_overtaken),
+    ("doubled", partial(meter_values_under_one_id, said=False)),
+    ("doubled", partial(gateway_died_on_two_links, number=1)),
+    ("lost", partial(errs, backend="employer", index=0, answer="internal")),
     ("order", status_before_the_stop),
     ("order", partial(next_before_the_stop, stuck=False)),
     ("unfinished", never_ended),
@@ -411,6 +494,44 @@ def test_events_are_told_apart_by_their_place() -> None:
     assert story.judged().found == {}
     story.again("billing", 1, 14.0, message_id="minted")
     assert list(story.judged().found) == ["doubled"]
+
+
+def test_whoever_answers_before_the_card_comes_may_hear_of_it() -> None:
+    """A 2.x transaction that begins without a card is told whom the rules name for that; one with a card is not."""
+    story = Story("ocpp2.0.1")
+    story.charge.tag, story.charge.answered_by = "UNBOUND", "employer"
+    assert set(story.judged().found) == {"owner"}
+    for entry in story.charge.entries:
+        entry.fields.pop("idToken", None)
+    for delivery in story.books.deliveries:
+        delivery.fields.pop("idToken", None)
+    assert story.judged().found == {}
+
+
+@pytest.mark.parametrize(
+    ("layout", "guest", "employee"),
+    [
+        ("one", ("billing", ""), ("billing", "")),
+        ("copy", ("billing", "employer"), ("billing", "employer")),
+        ("split", ("billing", "employer"), ("employer", "billing")),
+        ("apart", ("billing", ""), ("employer", "")),
+        ("claims", ("billing", ""), ("billing", "")),
+    ],
+)
+def test_a_layout_says_whose_a_card_is(layout: Layout, guest: tuple[str, str], employee: tuple[str, str]) -> None:
+    """Owner and copy of a guest and of an employee; with `always` for nobody, no copy is owed."""
+    for tag, (owner, copy) in (("GUEST1", guest), ("EMP1", employee)):
+        found = Shapes(Variant(layout=layout)).owners("CP-1", tag, 1.0, 2.0)
+        assert (found.owners, found.told, found.owed) == ({owner}, {copy} - {""}, {copy} - {""})
+        assert Shapes(Variant(layout=layout, always=frozenset())).owners("CP-1", tag, 1.0, 2.0).owed == frozenset()
+
+
+def test_a_permit_counts_while_it_may_be_in_force() -> None:
+    """Who may stop anything may do so until the change that forbids it is surely in force."""
+    shapes = Shapes(Variant())
+    shapes.change(Shape(settings=1), 100.0)
+    shapes.change(Shape(), 200.0)
+    assert [shapes.anybody_may_stop(at, at) for at in (50.0, 150.0, 204.0, 206.0)] == [False, True, True, False]
 
 
 def test_same_starts_are_told_apart_by_their_ids() -> None:
