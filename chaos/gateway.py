@@ -24,6 +24,7 @@ class GatewayProcess:
         self.file = folder / f"voltgate{number}.toml"
         self._log = folder / f"voltgate{number}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._logging: subprocess.Popen[bytes] | None = None
         self._began = 0.0
 
     def start(self) -> None:
@@ -34,9 +35,9 @@ class GatewayProcess:
         environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
         command = [sys.executable, "-m", "voltgate", "run", "-c", str(self.file)]
         with self._log.open("ab") as log:
-            kept = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log, start_new_session=True)
-        assert kept.stdin is not None
-        with kept.stdin as pipe:
+            self._logging = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+        assert self._logging.stdin is not None
+        with self._logging.stdin as pipe:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment, cwd=ROOT
             )
@@ -47,6 +48,9 @@ class GatewayProcess:
         if process is not None:
             process.send_signal(signal.SIGKILL)
             process.wait()
+        if self._logging is not None:
+            self._logging.wait()  # it ends with the last who writes to it
+            self._logging = None
 
     def reload(self) -> None:
         """Have it read its configuration again, if it has run for long enough to know the signal."""
