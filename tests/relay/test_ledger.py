@@ -8,7 +8,7 @@ from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call
 from voltgate.relay.invitation import same
-from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger
+from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger, read_transaction
 from voltgate.relay.numbers import LARGEST, mint
 from voltgate.relay.records import (
     InvitationRecord,
@@ -144,3 +144,20 @@ def test_what_is_owed_is_struck_out_once() -> None:
     mine.journal.settle(other)
     assert shelf.of(OwedRecord) == []
     assert not mine.journal.owes("a")
+
+
+def test_what_two_processes_have_learnt_of_a_transaction() -> None:
+    """A transaction of several backends keeps the numbers and the end that another process has written down."""
+    shelf = Shelf()
+    mine = ledger(shelf)
+    tx = mine.begin("a", ("b",))
+    tx.key, tx.id, tx.numbers = "k", "7", {"a": 1}
+    before = tx.record
+    assert before.shared
+    tx.numbers, tx.ended = {"a": 2, "b": 3}, CALENDAR
+    kept = read_transaction(before.over(tx.record))
+    assert (kept.numbers, kept.ended) == ({"a": 1, "b": 3}, CALENDAR)
+    tx.ended = CALENDAR + 1
+    assert tx.record.over(before).ended == CALENDAR + 1
+    tx.copies = ()
+    assert not tx.record.shared
