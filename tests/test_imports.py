@@ -48,7 +48,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 
 INSIDE = (
     ("events", "records", "registration", "tokens", "wire"),
-    ("invitation", "journal", "numbers", "permit", "plan", "stand_in"),
+    ("invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
     ("ledger", "rule"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),
@@ -76,6 +76,7 @@ POLICIES = frozenset(
         "permit",
         "plan",
         "journal",
+        "transaction",
         "ledger",
         "context",
         "numbering",

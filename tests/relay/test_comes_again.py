@@ -435,3 +435,34 @@ def test_a_session_that_is_over_stays_nowhere(busy: str) -> None:
     stage.ended.clear()
     stage.wait(0.3)  # meter values that were open are waited for as long as their link is there
     assert sessions() == before
+
+
+def test_what_was_answered_outlives_the_process() -> None:
+    """An answer is on record when the session is over, and at once where several backends share the station."""
+    stage = playing("a", version="ocpp2.0.1")
+    stage.station.sends(2, "e0", "TransactionEvent", event("Started", 0))
+    stage["a"].sends(3, "e0", {})
+    stage.station.sends(2, "e1", "TransactionEvent", event("Updated", 1))
+    stage["a"].sends(3, "e1", {"totalCost": 1})
+    stage.station.hangs_up()
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("a")
+    stage.station.sends(2, "f1", "TransactionEvent", event("Updated", 1, offline=True))
+    stage.station.gets([3, "f1", {"totalCost": 1}])
+    stage["a"].gets()
+
+
+def test_what_was_answered_by_one_of_several_is_on_record_at_once() -> None:
+    """Another process that the station comes to before this one has noticed knows what was answered here."""
+    stage = playing("a", "b", version="ocpp2.0.1")
+    for seq, kind in enumerate(("Started", "Updated")):
+        stage.station.sends(2, f"e{seq}", "TransactionEvent", event(kind, seq))
+        stage["a"].sends(3, f"e{seq}", {"totalCost": seq})
+    stage["a"].line.take()
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("a", "b")
+    stage.station.sends(2, "f1", "TransactionEvent", event("Updated", 1))
+    stage.station.gets([3, "f1", {"totalCost": 1}])
+    stage["a"].gets()

@@ -19,7 +19,7 @@ SOURCE = Path(voltgate.__file__).parent
 FLOW = frozenset({SOURCE / "ocpp/turns.py", *(SOURCE / "relay").rglob("*.py")})
 """The files that a call goes through; what only reads a message (`ocpp/ids.py` and the like) is not counted."""
 VALUES = frozenset(
-    SOURCE / "relay" / f"{name}.py" for name in ("backend", "events", "numbers", "plan", "route", "rule", "tokens")
+    SOURCE / "relay" / f"{name}.py" for name in "backend events numbers plan route rule tokens transaction".split()
 )
 START = {"connectorId": 1, "idTag": "04EM17", "meterStart": 0, "timestamp": "t"}
 

@@ -169,3 +169,19 @@ def test_who_is_paid_by_what() -> None:
     assert is_paid_by(Call("1", f"TransactionEvent{SIGNED}", b"{}")), "what cannot be read may be anything"
     assert not is_paid_by(Call("1", "TransactionEvent", b'{"eventType":"Updated"}'))
     assert not is_paid_by(Call("1", "MeterValues", b"{}"))
+
+
+def test_two_processes_never_give_one_number() -> None:
+    """Two processes that have read the same page enter messages under different numbers, in the order of time."""
+    shelf, now = Shelf(), 1000.0
+    one, other = (Journal("cp-1", shelf, lambda: now, learn) for _ in range(2))
+    entered(one, 1)
+    now += 0.001
+    entered(other, 2)
+    now += 0.001
+    entered(one, 3)
+    now -= 500
+    entered(one, 4)
+    assert [record.message_id for record in sorted(shelf.of(OwedRecord), key=lambda each: each.seq)] == [
+        "x1", "x2", "x3", "x4",
+    ]  # fmt: skip

@@ -8,7 +8,7 @@ from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call
 from voltgate.relay.invitation import same
-from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger, read_transaction
+from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger
 from voltgate.relay.numbers import LARGEST, mint
 from voltgate.relay.records import (
     InvitationRecord,
@@ -19,6 +19,7 @@ from voltgate.relay.records import (
     TransactionRecord,
     nothing_on_record,
 )
+from voltgate.relay.transaction import read_transaction
 
 CARD = Token("04E1", "ISO14443")
 

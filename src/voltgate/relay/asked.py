@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.context import Context, Finish
-from voltgate.relay.ledger import Transaction
 from voltgate.relay.plan import Plan
+from voltgate.relay.transaction import Transaction
 
 _MOST_REPEATS = 16
 """How often a station may say the same again while it waits for the answer."""

@@ -9,9 +9,10 @@ from typing import Protocol, TypeAlias
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.events import Event
-from voltgate.relay.ledger import Ledger, Transaction
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.plan import Plan
 from voltgate.relay.registration import Registration
+from voltgate.relay.transaction import Transaction
 
 
 class Context(Protocol):

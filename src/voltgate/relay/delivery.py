@@ -14,8 +14,9 @@ from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
 from voltgate.relay.journal import JournalSettings, is_paid_by
-from voltgate.relay.ledger import Ledger, Transaction
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.records import OwedRecord
+from voltgate.relay.transaction import Transaction
 
 _LOOK_AGAIN = 0.5
 """Seconds between looks at what another leg, or another process, is delivering, and at a database that is away."""

@@ -21,7 +21,7 @@ from voltgate.relay.context import Chosen, Finish, Start
 from voltgate.relay.delivery import Item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.failover import pick
-from voltgate.relay.ledger import Ledger, Transaction, digest, said
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import AUTHORIZE, Leg
 from voltgate.relay.numbers import asker_of
 from voltgate.relay.plan import Plan
@@ -29,6 +29,7 @@ from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
 from voltgate.relay.route import Plans
 from voltgate.relay.seams import DispatcherHost
+from voltgate.relay.transaction import Transaction, digest, said
 from voltgate.relay.written import answer_when_written
 
 
@@ -314,7 +315,7 @@ class Dispatcher:
                 self._tell_standby(leg, asked)
         else:
             if asked.transaction is not None:
-                asked.transaction.remember(asked.call, reply)
+                self.ledger.answered(asked.transaction, asked.call, reply, save=self.ended or not self.single)
             if asked.finish is not None and asked.transaction is not None:
                 asked.finish(self, asked.transaction, respond, reply)
             else:

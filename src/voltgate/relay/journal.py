@@ -152,9 +152,8 @@ class Journal:
         if debt is not None and most is not None and debt.messages >= most and not is_paid_by(call):
             return None
         debt = self._debt(backend)
-        self._seq += 1
-        payload = bytes(call.payload)
-        at = self._wall()
+        payload, at = bytes(call.payload), self._wall()
+        self._seq = max(self._seq + 1, int(at * 1_000_000))  # another process that has the station counts as well
         record = OwedRecord(self._station, self._seq, backend, at, call.action, call.id, payload, transaction)
         debt.messages += 1
         debt.grew = True

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
-from voltgate.ocpp.ids import Token, compact
+from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
 from voltgate.relay.records import AuditRecord, FactRecord, OwedRecord, Page, Store, TransactionRecord
+from voltgate.relay.transaction import Transaction, read_transaction
 
 MOST_RUNNING = 64
 """Transactions that run at one station; of more, the oldest counts as ended."""
-_DOUBTFUL = 600.0
-"""Seconds for which a transaction counts that may be over, or may never have begun."""
 _HEARD_EVERY = 3600.0
 """Seconds between two notes that a station still speaks of a transaction: it does so all the time."""
 REMEMBERED = 8
 """Transactions that ended and are still found by a station that repeats itself."""
 MOST_INVITATIONS = 64
-_TOLD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,163 +35,6 @@ class LedgerSettings:
 
     invitation: float = 600.0
     silence: float = 86400.0
-
-
-def digest(*parts: bytes | str) -> str:
-    """Return a short name of a message's content, for telling a repeated one."""
-    joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
-    return blake2b(joined, digest_size=9).hexdigest()
-
-
-class Transaction:
-    """A transaction: whose it is, who is told, and the number that each backend knows it by.
-
-    `id` is the station's, "" until it has one. `bound` is false while nobody knows whose it will be (2.x, before a
-    token): `owner` then only answers. `heard` are the backends that were told of all of it so far, `reply` is the
-    payload that the station's start was answered with, `told` names the last messages that copies were told of.
-    `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
-    yet.
-    `answers` are those that may own it while nobody took it yet. `heard_at` is when the station last spoke of it, in
-    seconds since 1970, give or take an hour. `over`: the station has said its end, whatever came of that. `failed`: the
-    last that came of it is that its start was answered with an error (2.x). `started` is when that was, by the
-    station's own clock, as it wrote it (2.x).
-    """
-
-    __slots__ = (
-        "answered",
-        "answers",
-        "began",
-        "bound",
-        "connector",
-        "copies",
-        "ended",
-        "failed",
-        "heard",
-        "heard_at",
-        "id",
-        "key",
-        "numbers",
-        "over",
-        "owner",
-        "ref",
-        "reply",
-        "started",
-        "station",
-        "token",
-        "told",
-    )
-
-    def __init__(self, station: str, ref: str, owner: str, copies: tuple[str, ...], began: float) -> None:
-        self.station = station
-        self.ref = ref
-        self.owner = owner
-        self.copies = copies
-        self.began = self.heard_at = began
-        self.over = self.failed = False
-        self.ended: float | None = None
-        self.id = self.key = self.started = ""
-        self.token = ""
-        self.connector: int | None = None
-        self.numbers: dict[str, int] = {}
-        self.reply: bytes | None = None
-        self.bound = True
-        self.heard: frozenset[str] | None = None
-        self.told: deque[str] = deque(maxlen=_TOLD)
-        self.answers: tuple[str, ...] = ()
-        self.answered: dict[str, str] = {}
-
-    def repeats(self, name: str) -> bool:
-        """Return whether the copies were told of this message already, and note that they are now."""
-        if name in self.told:
-            return True
-        self.told.append(name)
-        return False
-
-    def answer_to(self, call: Call) -> bytes | None:
-        """Return what its owner has answered to this very message; None if it has not."""
-        answer = self.answered.get(said(call)) if self.answered else None
-        return None if answer is None else answer.encode()
-
-    def remember(self, call: Call, reply: Reply) -> None:
-        """Remember what its owner has answered, for a station that says it again."""
-        if isinstance(reply, Result) and call.action in ("StopTransaction", "TransactionEvent"):
-            self.answered[said(call)] = bytes(reply.payload).decode()
-            if len(self.answered) > _TOLD:
-                del self.answered[next(iter(self.answered))]
-
-    @property
-    def doubtful(self) -> bool:
-        """Return whether it may be over, or may never have begun: its end, or nothing but its start, was said."""
-        return self.over or self.failed or not self.id
-
-    def counts(self, now: float, silence: float) -> bool:
-        """Return whether it is believed to run: its end may have got lost. It counts again when it is heard of.
-
-        A calendar that is set back lets it count for as long again, from when that is seen; one that is set ahead ends
-        belief early, which lets others reset and unlock, and takes neither its owner nor its numbers away.
-        """
-        self.heard_at = min(self.heard_at, now)
-        return now - self.heard_at < (_DOUBTFUL if self.doubtful else silence)
-
-    @property
-    def renumbered(self) -> bool:
-        """Return whether a backend knows it by another number than the station does, or by none yet (1.6)."""
-        others = not self.numbers or any(str(number) != self.id for number in self.numbers.values())
-        return bool(self.key and self.id) and others
-
-    @property
-    def record(self) -> TransactionRecord:
-        """What is kept of it."""
-        data = {
-            "copies": self.copies,
-            "numbers": self.numbers,
-            "key": self.key,
-            "reply": None if self.reply is None else self.reply.decode(),
-            "bound": self.bound,
-            "heard": None if self.heard is None else sorted(self.heard),
-            "told": list(self.told),
-            "answered": self.answered,
-            "heard_at": self.heard_at,
-            "over": self.over,
-            "failed": self.failed,
-            "started": self.started,
-        }
-        return TransactionRecord(
-            self.station,
-            self.ref,
-            self.id,
-            self.owner,
-            self.connector,
-            self.token,
-            self.began,
-            self.ended,
-            json.dumps(data, separators=(",", ":")).encode(),
-        )
-
-
-def read_transaction(record: TransactionRecord) -> Transaction:
-    """Make a transaction of what was kept of it."""
-    data = json.loads(record.data)
-    tx = Transaction(record.station, record.ref, record.owner, tuple(data["copies"]), record.began)
-    tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
-    tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
-    tx.reply = None if data["reply"] is None else data["reply"].encode()
-    tx.heard = None if data["heard"] is None else frozenset(data["heard"])
-    tx.told.extend(data["told"])
-    tx.answered = data.get("answered", {})
-    tx.heard_at = data.get("heard_at", record.began)
-    tx.over, tx.failed, tx.started = data.get("over", False), data.get("failed", False), data.get("started", "")
-    return tx
-
-
-def said(call: Call) -> str:
-    """Return a short name of what a message says: two that have the same are one, said twice.
-
-    A station that says an event of 2.x again may add that it was offline meanwhile.
-    """
-    if call.action == "TransactionEvent":
-        return digest(call.action, compact({name: value for name, value in call.fields.items() if name != "offline"}))
-    return digest(call.action, bytes(call.payload))
 
 
 class Ledger:
@@ -290,7 +129,19 @@ class Ledger:
     def keep(self, tx: Transaction) -> None:
         """Write down what a transaction is now."""
         self.renumbered = self.renumbered or tx.renumbered
+        tx.unsaved = False
         self.store.put(tx.record)
+
+    def answered(self, tx: Transaction, call: Call, reply: Reply, *, save: bool) -> None:
+        """Remember what the owner of a transaction has answered; without `save` it is written down with the rest."""
+        tx.remember(call, reply)
+        if save and tx.unsaved:
+            self.keep(tx)
+
+    def save(self) -> None:
+        """Write down what owners have answered since: the station may say it again elsewhere, or after a restart."""
+        for tx in [tx for tx in self if tx.unsaved]:
+            self.keep(tx)
 
     def end(self, tx: Transaction, *, forget: bool = False) -> None:
         """Enter that a transaction has ended; with `forget` the station's id is not its own any more."""

@@ -13,8 +13,9 @@ from voltgate.ocpp.actions import SIGNED, plain_action
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import GONE, integer, name_of, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
-from voltgate.relay.ledger import Ledger, Transaction
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.numbers import CALLER, LASTING, numbers_in
+from voltgate.relay.transaction import Transaction
 
 Path: TypeAlias = tuple[str, ...]
 Changes: TypeAlias = dict[Path, object]

@@ -9,10 +9,10 @@ from typing import TypeAlias
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result
 from voltgate.relay.context import Context
-from voltgate.relay.ledger import Transaction
 from voltgate.relay.permit import Permit
 from voltgate.relay.plan import Plan
 from voltgate.relay.stand_in import StandIn
+from voltgate.relay.transaction import Transaction
 
 Policy: TypeAlias = Callable[[Context, Call, Respond], None]
 """What is decided about a call."""

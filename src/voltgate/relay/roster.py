@@ -112,6 +112,7 @@ class Roster:
                 self._linger(leg, _GONE)
             else:
                 leg.end(_GONE)
+        self._session.dispatcher.ledger.save()
         self._session.dispatcher.ledger.journal.release()
         self._session.ports.wheel.off(self._watched, self._let_go_if_unserved)
 

@@ -15,11 +15,11 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Tallies
-from voltgate.relay.ledger import Transaction
 from voltgate.relay.leg import Leg
 from voltgate.relay.records import StoreAway
 from voltgate.relay.session import Session
 from voltgate.relay.tap import Taps
+from voltgate.relay.transaction import Transaction
 from voltgate.relay.uplink import State
 from voltgate.snapshot import Snapshot
 from voltgate.store import Database

@@ -18,11 +18,11 @@ from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result, Unansw
 from voltgate.ocpp.schemas import check
 from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
-from voltgate.relay.ledger import Transaction
 from voltgate.relay.policies.authorize import status_of
 from voltgate.relay.policies.booting import interval_of
 from voltgate.relay.policy import Wrap
 from voltgate.relay.stand_in import StandIn
+from voltgate.relay.transaction import Transaction
 from voltgate.relay.written import answer_when_written
 
 _REMEMBERED = 100

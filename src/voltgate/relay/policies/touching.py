@@ -12,9 +12,9 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.context import Context
-from voltgate.relay.ledger import Transaction
 from voltgate.relay.numbering import named_transaction, objection, transaction_of
 from voltgate.relay.permit import Limit, Permit, concerns_limit, profile_fault
+from voltgate.relay.transaction import Transaction
 
 _BOOT = Call("", "BootNotification", b"{}")
 """Those who answer it admit the station, and may know of transactions from before Voltgate."""

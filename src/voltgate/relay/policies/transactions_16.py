@@ -12,8 +12,8 @@ from voltgate.ocpp.ids import compact, connector_of, integer, token_of, with_fie
 from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
-from voltgate.relay.ledger import Transaction, digest
 from voltgate.relay.plan import Plan
+from voltgate.relay.transaction import Transaction, digest
 from voltgate.relay.written import answer_when_written
 
 _NUMBER = ("transactionId",)

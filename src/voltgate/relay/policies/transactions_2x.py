@@ -14,8 +14,8 @@ from voltgate.ocpp.messages import FOREVER, Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.journal import UNKNOWN
-from voltgate.relay.ledger import Transaction, said
 from voltgate.relay.plan import Plan
+from voltgate.relay.transaction import Transaction, said
 
 MOST_KEPT = 200
 """Events of one transaction that are kept for an owner who is not known yet."""
