@@ -322,6 +322,20 @@ def test_another_process_delivers() -> None:
     assert meter.backend == "b"
 
 
+def test_the_right_to_deliver_is_given_back() -> None:
+    """A process to which a station is still connected lets another one deliver, once it owes nothing itself."""
+    stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS})
+    stage.up("a", "b")
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    stage["a"].sends(3, "m", {})
+    stage.wait(3)
+    assert stage.store.leased
+    stage["b"].sends(3, "m", {})
+    assert stage.store.leased
+    stage.wait(1.2)
+    assert not stage.store.leased
+
+
 def test_the_right_to_deliver_is_renewed() -> None:
     """Nothing is sent whose answer might come after the right to deliver has ended."""
     stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS})

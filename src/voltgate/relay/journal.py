@@ -292,6 +292,11 @@ class Journal:
         for then in waiting:
             then()
 
+    def rest(self, now: float) -> None:
+        """Give the right to deliver back if nothing is owed: another process that has the station may wait for it."""
+        if not self.creditors:
+            self.release()
+
     def release(self) -> None:
         """Give the right to deliver back, unless something is on its way."""
         if self._leased > -FOREVER and not self._under_way:

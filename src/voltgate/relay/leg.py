@@ -184,6 +184,7 @@ class Leg:
         """Have the turns pump this leg as long as it has something to send."""
         self._waiting = self._waiting or None
         if self._delivery is not None and not self._delivery.busy:
+            self._delivery.rest()
             self._delivery = None
         self.turns.feeder = None if self._waiting is None and self._delivery is None else self
 
