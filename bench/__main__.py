@@ -19,6 +19,7 @@ from bench.collection import full_collection
 from bench.contenders import CONTENDERS
 from bench.installs import node_modules, prepare
 from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go_first
+from bench.outage import outage
 from bench.pages import pages
 from bench.phases import Plan, Sample, arrive, load, pace
 from bench.profiling import by_function, by_library
@@ -33,7 +34,7 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "soap", "claims", "pages", "gc", "profile")
+KNOWN = ("load", "pace", "ws", "wss", "soap", "claims", "pages", "outage", "gc", "profile")
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -54,7 +55,8 @@ class Session:
     def run(self) -> None:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
-        steps |= {"soap": self._soap, "claims": self._claims, "pages": self._pages, "profile": self._profile}
+        steps |= {"soap": self._soap, "claims": self._claims, "pages": self._pages, "outage": self._outage}
+        steps |= {"profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -104,6 +106,10 @@ class Session:
     def _pages(self, name: str) -> None:
         if "voltgate" in self._names:
             self._measure(name, 0, "voltgate", lambda _c, _n: pages())
+
+    def _outage(self, name: str) -> None:
+        if "voltgate" in self._names:
+            self._measure(name, 0, "voltgate", lambda _c, _n: outage())
 
     def _collect(self, _: str) -> None:
         if "voltgate" in self._names:

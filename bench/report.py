@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import pages
+from bench import outage, pages
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -135,6 +135,12 @@ def aims(results: Results) -> list[Aim]:
         ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "max"), 1),
         ("ms of CPU between looks at the sockets meanwhile", 50, results.median("claims", "voltgate", "held"), 1),
         ("ms that a page waits while others write, p99", 100, results.median("pages", "voltgate", "p99"), 1),
+        (
+            "kB of memory a connected station with 1,000 owed messages",
+            50,
+            results.median("outage", "voltgate", "kilobytes"),
+            1,
+        ),
         ("MB for 1,000,000 claims", 500, results.median("claims", "voltgate", "megabytes"), 0),
     )
     found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
@@ -208,6 +214,7 @@ def tables(results: Results, run: Run) -> str:
         *_soap(results),
         *_claims(results),
         *_pages(results),
+        *_outage(results),
         *_collection(results),
         *_profile(results),
         *_remarks(results),
@@ -264,6 +271,22 @@ def _pages(results: Results) -> list[str]:
         f"second come; a backend is owed {pages.EACH} messages or more of each, and one in two has put a record just "
         f"before. Half of them wait for at most {found['p50']} ms, 99 of 100 for {found['p99']} ms, the last for "
         f"{found['max']} ms.",
+    ]
+
+
+def _outage(results: Results) -> list[str]:
+    if not results.of("outage", "voltgate", "disk"):
+        return []
+    names = ("entered", "kilobytes", "disk")
+    found = {
+        name: number(results.median("outage", "voltgate", name), 1 if name == "kilobytes" else 0) for name in names
+    }
+    return [
+        "## A day's outage",
+        f"A backend is away for a day: {outage.STATIONS} stations have {outage.EACH:,} messages of about 400 bytes "
+        f"each for it, on SQLite. {found['entered']} messages a second are entered and on disk, each takes "
+        f"{found['disk']} bytes there; a connected station holds {found['kilobytes']} kB of them in memory, however "
+        "many there are.",
     ]
 
 

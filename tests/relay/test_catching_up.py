@@ -11,7 +11,7 @@ from voltgate.ocpp.messages import Call
 from voltgate.relay import journal
 from voltgate.relay.events import GivenUp
 from voltgate.relay.journal import JournalSettings
-from voltgate.relay.records import OwedRecord
+from voltgate.relay.records import OWED_AT_ONCE, OwedRecord
 from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
 
@@ -281,7 +281,7 @@ def test_only_a_few_messages_are_in_memory() -> None:
     owes(stage, "a", *(stop(n, f"x{n}") for n in range(200)))
     stage.session.legs["a"].deliver()
     assert mine.messages("a") == 200
-    assert len(list(mine.of("a"))) == 32
+    assert len(list(mine.of("a"))) == OWED_AT_ONCE
     stage.wait(2)
     stage.up("a")
     got: list[str] = []

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Protocol, TypeAlias
 
-OWED_AT_ONCE = 32
+OWED_AT_ONCE = 16
 """Messages of one backend that are read with a page, or at a time."""
 
 
