@@ -87,8 +87,8 @@ async def test_the_next_messages_are_read_when_the_first_are_gone(opened: Open) 
     assert numbers((await piece(store)).owed) == FIRST
     for seq in FIRST:
         store.strike(owed(seq))
-    assert numbers((await piece(store)).owed) == tuple(range(33, 65))
-    assert numbers((await piece(store, without=("t1",))).owed) == tuple(range(34, 98, 2))
+    assert numbers((await piece(store)).owed) == tuple(range(OWED_AT_ONCE + 1, 2 * OWED_AT_ONCE + 1))
+    assert numbers((await piece(store, without=("t1",))).owed) == tuple(range(OWED_AT_ONCE + 2, 3 * OWED_AT_ONCE + 2, 2))
     assert await piece(store, without=("t1", "t2")) == Piece()
     store.put(owed(101))
     assert numbers((await piece(store, without=("t1", "t2"))).owed) == (101,)
@@ -105,7 +105,7 @@ async def test_messages_come_with_the_transactions_that_they_name(opened: Open) 
     store.put(RUNNING)
     page = await store.load("cp-1")
     assert [record.ref for record in page.transactions] == [
-        *(f"e{n:02}" for n in range(32)),
+        *(f"e{n:02}" for n in range(OWED_AT_ONCE)),
         *(f"e{n}" for n in range(92, 100)),
         "t1",
     ]
