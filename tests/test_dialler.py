@@ -18,7 +18,7 @@ from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, answe
 from voltgate.dialler import Dialler
 from voltgate.directory.stations import Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
-from voltgate.gateway import Gateway, Habits, Snapshot
+from voltgate.gateway import Gateway
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result
 from voltgate.ocpp.turns import Bounds, Counts, Turns
@@ -32,6 +32,7 @@ from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.snapshot import Habits, Snapshot
 
 SOON = 20.0
 

@@ -37,7 +37,7 @@ class Departed:
         until = now + session.settings.backend_patience if session.lingers else now
         self._gone[key] = _Gone(until, ledger, session if session.lingers else None)
         self._gone.move_to_end(key)
-        if len(self._gone) > _REMEMBERED:
+        while len(self._gone) > _REMEMBERED and next(iter(self._gone.values())).until < now:
             self._gone.popitem(last=False)
         self._blank.pop(key, None)
         if ledger.blank:

@@ -88,7 +88,9 @@ async def test_the_next_messages_are_read_when_the_first_are_gone(opened: Open) 
     for seq in FIRST:
         store.strike(owed(seq))
     assert numbers((await piece(store)).owed) == tuple(range(OWED_AT_ONCE + 1, 2 * OWED_AT_ONCE + 1))
-    assert numbers((await piece(store, without=("t1",))).owed) == tuple(range(OWED_AT_ONCE + 2, 3 * OWED_AT_ONCE + 2, 2))
+    assert numbers((await piece(store, without=("t1",))).owed) == tuple(
+        range(OWED_AT_ONCE + 2, 3 * OWED_AT_ONCE + 2, 2)
+    )
     assert await piece(store, without=("t1", "t2")) == Piece()
     store.put(owed(101))
     assert numbers((await piece(store, without=("t1", "t2"))).owed) == (101,)

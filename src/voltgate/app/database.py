@@ -37,6 +37,7 @@ def database_of(loaded: Loaded) -> Database | None:
         keep=config.store.keep_days * _A_DAY,
         keep_audit=config.store.audit_days * _A_DAY,
         keep_owed=config.journal.days * _A_DAY,
+        lease=max(60.0, 2 * config.calls.backend),  # nothing is sent whose answer may come after it
     )
     return Database(address, settings)
 

@@ -33,7 +33,7 @@ class Wheel:
 
     def off(self, when: float, wake: Wake) -> None:
         """Do not call `wake` at `when`, if it is due then."""
-        waiting = self._slots.get(int(when / self._step) + 1) if when < FOREVER else None
+        waiting = self._slots.get(max(int(when / self._step) + 1, self._next)) if when < FOREVER else None
         if waiting is not None:
             waiting.pop(wake, None)
 

@@ -387,7 +387,9 @@ class Delivery:
         if now < self._due:
             self._watch(self._due)
         self._watch(min((item.call.deadline for item in self._queue), default=FOREVER))
-        self._watch(self._journal.back_at(self._courier.backend.name))
+        back_at = self._journal.back_at(self._courier.backend.name)
+        if back_at > now:  # else it is taken back by the next pump: now nothing can be sent
+            self._watch(back_at)
 
     def rest(self) -> None:
         """Give the right to deliver back soon, unless more is owed by then."""

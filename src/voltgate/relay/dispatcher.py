@@ -269,7 +269,8 @@ class Dispatcher:
     def _heir(self, leg: Leg, reply: Reply) -> Leg | None:
         """Return who is to answer what a leg that was let go has left without an answer."""
         is_left = leg.retired and isinstance(reply, Unanswered) and reply.reason is Reason.GONE
-        return self.legs.get(leg.name) if is_left and not self.ended else None
+        heir = self.legs.get(leg.name) if is_left and not self.ended else None
+        return None if heir is leg else heir
 
     # What a leg sends, and what came of it.
 

@@ -50,7 +50,7 @@ def is_paid_by(call: Call) -> bool:
 class _Debt:
     """What one backend is owed. `whole`: all of it is in `hand`, but for what is set aside."""
 
-    __slots__ = ("aside", "grew", "hand", "messages", "reading", "settled", "whole")
+    __slots__ = ("aside", "grew", "hand", "messages", "reading", "settled", "stale", "whole")
 
     def __init__(self) -> None:
         self.hand: deque[OwedRecord] = deque()
@@ -61,6 +61,8 @@ class _Debt:
         self.reading: list[Callable[[], None]] | None = None
         """Who waits for what is being read; None: nothing is."""
         self.grew = False
+        self.stale = False
+        """Whether something was entered since the reading began, and whether what it finds counts no more."""
         self.settled: set[int] = set()
         """What was entered, and what was struck out, since the reading began."""
 
@@ -90,16 +92,20 @@ class Journal:
         self._leased = -FOREVER
         self._leasing: list[Callable[[], None]] | None = None
 
-    def read(self, page: Page) -> None:
-        """Take what is on record."""
+    def read(self, page: Page, *, again: bool = False) -> None:
+        """Take what is on record; `again`, where messages were entered and struck out since the page was read."""
         self._seq = max(self._seq, page.last_owed, *(record.seq for record in page.owed), 0)
         for record in page.owed:
-            self._debt(record.backend).hand.append(record)
+            debt = self._debt(record.backend)
+            if not again or (record.backend == UNKNOWN and record not in debt.hand):
+                debt.hand.append(record)
         for debt in self._debts.values():
             debt.messages = len(debt.hand)
         for each in page.debts:
             debt = self._debt(each.backend)
             debt.messages = max(each.messages, len(debt.hand))
+            if again and each.backend != UNKNOWN:
+                debt.hand.clear()  # what the page says may have been delivered since: it is read when its turn comes
             debt.whole = debt.messages == len(debt.hand)
 
     def _debt(self, backend: str) -> _Debt:
@@ -211,7 +217,8 @@ class Journal:
     def _fetched(self, backend: str, debt: _Debt, piece: Piece | None) -> None:
         waiting, debt.reading = debt.reading or [], None
         settled, debt.settled = debt.settled, set()
-        if piece is not None:
+        stale, debt.stale = debt.stale, False
+        if piece is not None and not stale:
             self._read(piece.transactions)
             debt.hand = deque(record for record in piece.owed if record.seq not in settled)
             debt.whole = len(piece.owed) < OWED_AT_ONCE and not debt.grew
@@ -254,8 +261,13 @@ class Journal:
         for ref in refs:
             del debt.aside[ref]
         if self._store.lasting:  # what stood back may not be in hand
-            debt.hand.clear()
-            debt.whole = False
+            self._drop_hand(debt)
+
+    @staticmethod
+    def _drop_hand(debt: _Debt) -> None:
+        """Have what is in hand read again; what is being read was asked for too early."""
+        debt.hand.clear()
+        debt.whole, debt.stale = False, debt.reading is not None
 
     # Who delivers.
 
@@ -266,6 +278,11 @@ class Journal:
     def is_under_way(self, record: OwedRecord) -> bool:
         """Return whether a leg is delivering a message."""
         return record.seq in self._under_way
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether any leg is delivering a message."""
+        return bool(self._under_way)
 
     def is_leased(self, until: float) -> bool:
         """Return whether what is owed is this process's to deliver until a time."""
@@ -287,8 +304,7 @@ class Journal:
             if before < now and self._store.lasting:  # somebody else may have delivered meanwhile
                 for backend, debt in self._debts.items():
                     if backend != UNKNOWN:
-                        debt.hand.clear()
-                        debt.whole = False
+                        self._drop_hand(debt)
         for then in waiting:
             then()
 

@@ -86,7 +86,7 @@ class Ledger:
         self._read_transactions(page.transactions)
         self._invitations = [*map(read_invitation, page.invitations), *self._invitations]
         self._facts = {record.name: record for record in page.facts} | self._facts
-        self.journal.read(page)
+        self.journal.read(page, again=self.unread)
         self.numbers.read(page.numbers)
         self.unread = self.doubtful = False
 

@@ -208,7 +208,7 @@ class Session:
         """End the station's session before this one; its legs go on here if wanted and if the version is the same."""
         if old.dialect.version == self.dialect.version:
             self.dispatcher.asking = old.dispatcher.asking
-            if keep_legs:
+            if keep_legs and not old.ended:  # the links of one that is over are closed, or about to be
                 self.boot = old.boot
                 self.legs |= old.give_up_legs()
         old.end(GOING_AWAY, REPLACED)
@@ -341,7 +341,8 @@ class Session:
     @property
     def lingers(self) -> bool:
         """Whether a backend is still to answer what somebody is paid by."""
-        return any(map(self.dispatcher.awaits, self.legs.values()))
+        is_asked = any(leg.up for leg, _ in self.dispatcher.asking.values())  # also on legs of sessions before this one
+        return is_asked or self.ledger.journal.is_delivering
 
     @property
     def busy(self) -> bool:

@@ -29,11 +29,9 @@ class Transaction:
     token): `owner` then only answers. `heard` are the backends that were told of all of it so far, `reply` is the
     payload that the station's start was answered with, `told` names the last messages that copies were told of.
     `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
-    yet.
-    `answers` are those that may own it while nobody took it yet. `heard_at` is when the station last spoke of it, in
-    seconds since 1970, give or take an hour. `over`: the station has said its end, whatever came of that. `failed`: the
-    last that came of it is that its start was answered with an error (2.x). `started` is when that was, by the
-    station's own clock, as it wrote it (2.x).
+    yet. `heard_at` is when the station last spoke of it, in seconds since 1970, give or take an hour. `over`: the
+    station has said its end, whatever came of that. `failed`: the last that came of it is that its start was answered
+    with an error (2.x). `started` is when that was, by the station's own clock, as it wrote it (2.x).
     """
 
     __slots__ = (

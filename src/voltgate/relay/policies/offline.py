@@ -151,6 +151,7 @@ def _owe(context: Context, backend: str, call: Call, tx: Transaction | None, rep
     """Write down what the backend is owed, then answer."""
     if tx is not None:
         tx.answers = ()  # it is this backend's now
+        tx.remember(call, reply)
         if call.action == "StartTransaction":
             tx.reply = bytes(reply.payload)
         if call.action == "StopTransaction" or plain_fields(call).get("eventType") == "Ended":
