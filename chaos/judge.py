@@ -263,7 +263,8 @@ class _Judge:
 def _was_no_use(delivery: Delivery) -> bool:
     """Tell whether a delivery was answered InternalError, or not within the patience although its link lived on."""
     lived = delivery.lost is None or delivery.lost - delivery.at > PATIENCE
-    return delivery.answer == "internal" or (delivery.answer == "" and lived)
+    late = delivery.answered is None or delivery.answered - delivery.at > PATIENCE
+    return delivery.answer == "internal" or (late and lived)
 
 
 def _failed(delivery: Delivery, at: float) -> bool:

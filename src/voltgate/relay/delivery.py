@@ -52,11 +52,10 @@ class Item:
 
 @dataclass(slots=True)
 class _Trouble:
-    """What became so far of a message that was not taken: how often it was tried since when, and how often refused."""
+    """What became so far of a message that was not taken: since when, and how often it was tried."""
 
     since: float
     tries: int = 0
-    refusals: int = 0
 
 
 class Clocks(Protocol):

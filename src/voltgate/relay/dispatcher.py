@@ -203,7 +203,7 @@ class Dispatcher:
         if ledger.doubtful:
             return True
         if self.single and not ledger.renumbered:
-            return False
+            return bool(ledger.running) and ledger.listens and b"transactionId" in bytes(call.payload)
         return bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
 
     def unroutable(self, call: Call, respond: Respond) -> None:
@@ -278,7 +278,7 @@ class Dispatcher:
         """Return a call in a backend's own numbers, at the moment at which it is sent: from now on it stays there."""
         if asked.transaction is not None:
             asked.transaction.answers = ()
-            if asked.transaction.owner not in self.legs and not asked.transaction.numbers:
+            if asked.transaction.owner not in {*self.legs, *asked.transaction.numbers}:
                 asked.transaction.owner = leg.name  # its owner is not configured any more
         self._tell_standby(leg, asked)
         if asked.plain:
@@ -358,7 +358,7 @@ class Dispatcher:
         if tx is not None and isinstance(reply, Result):
             self._learn_number(leg, tx, item.call, reply)
             how = leg.backend.settings.stood_in
-            if item.record is not None and how is not None:
+            if how is not None:
                 self.policies.reconsider(self, leg.name, how, tx, reply)
         if item.record is None:
             leg.told(reply)

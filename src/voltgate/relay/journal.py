@@ -184,7 +184,7 @@ class Journal:
         self._forget_if_empty(record.backend, debt)
 
     def _forget_if_empty(self, backend: str, debt: _Debt) -> None:
-        if not debt.hand and debt.reading is None and (debt.whole or debt.messages <= 0) and not debt.aside:
+        if debt.whole and not debt.hand and debt.reading is None and not debt.aside:
             self._debts.pop(backend, None)
 
     # What is next.

@@ -156,10 +156,18 @@ class Ledger:
     def hear(self, tx: Transaction, *, over: bool = False) -> None:
         """Note that the station has said something of a transaction; with `over`, that it has said its end."""
         now = self.wall()
-        is_new = tx.doubtful or over or abs(now - tx.heard_at) >= _HEARD_EVERY
-        if tx.ended is None and is_new:
+        if tx.ended is None and (over or tx.doubtful or self._is_long_ago(tx, now)):
             tx.heard_at, tx.over, tx.failed = now, tx.over or over, False
             self.keep(tx)
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is time to note that the station still speaks of a transaction."""
+        now = self.wall()
+        return any(self._is_long_ago(tx, now) for tx in self.running.values())
+
+    def _is_long_ago(self, tx: Transaction, now: float) -> bool:
+        return abs(now - tx.heard_at) >= min(_HEARD_EVERY, self.settings.silence / 4)
 
     def clear(self, connector: int | None) -> None:
         """End what runs on a connector, whose end never came: another begins there, and one connector charges one car.
@@ -241,6 +249,12 @@ class Ledger:
                     return each
         fitting = [each for each in self._invitations if each.fits(token, connector)]
         return min(fitting, key=lambda each: each.connector != connector, default=None)
+
+    def enter_expected(self) -> None:
+        """Enter the numbers of remote starts that a backend made while it was the only one."""
+        for each in self._invitations:
+            if each.remote_start is not None and self.numbers.inward("remote_start", each.remote_start) is None:
+                self.numbers.take("remote_start", each.backend, each.remote_start)
 
     def disinvite(self, invitation: Invitation) -> None:
         """Strike out an invitation: it was accepted, rejected, or has expired."""

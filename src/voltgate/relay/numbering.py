@@ -195,9 +195,11 @@ def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tu
     for kind, path in _MINTED.get(action, ()):
         theirs = integer(_at(fields, path))
         if theirs is not None and single and ledger.numbers.known(kind, backend, theirs) is None:
-            if kind in LASTING:
+            if kind in LASTING and (kind != "reservation" or theirs > 0):
                 ledger.numbers.take(kind, backend, theirs)  # it will be this backend's when a second comes
         elif theirs is not None:
+            if kind == "remote_start":
+                ledger.enter_expected()
             number, new = ledger.numbers.outward(kind, backend, theirs)
             changes |= {path: number} if number != theirs else {}
             fresh = fresh or new

@@ -74,7 +74,7 @@ class Numbers:
         if record is not None:
             return self._use(record).number, False
         number = theirs
-        if (kind, theirs) in self._ours:
+        if (kind, theirs) in self._ours or (kind == "reservation" and theirs <= 0):  # "none", as some stations say it
             number = mint(lambda each: (kind, each) in self._ours, self._draw)
         self._add(NumberRecord(self._station, kind, number, backend, theirs, self._wall()))
         return number, True
@@ -112,7 +112,9 @@ class Numbers:
     def keeps(self, kind: str, backend: str, theirs: int, single: bool) -> bool:
         """Return whether the station knows a backend's number, or will know it, as the backend does."""
         record = self._theirs.get((kind, backend, theirs))
-        return record.number == theirs if record is not None else single or (kind, theirs) not in self._ours
+        if record is not None:
+            return record.number == theirs
+        return single or ((kind, theirs) not in self._ours and (kind != "reservation" or theirs > 0))
 
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
         """Return the number that the station knows a backend's by; None if the backend never used it here."""

@@ -343,7 +343,8 @@ def concerns_limit(version: str, call: Call) -> Limit | None:
     """Tell which charging limit a call sets or clears; None if it concerns none."""
     action, fields = plain_action(call.action), plain_fields(call)
     if action == "ClearChargingProfile":
-        number, criteria = fields.get("id", fields.get("chargingProfileId")), fields.get("chargingProfileCriteria")
+        number = fields.get("chargingProfileId" if is_modern(version) else "id")
+        criteria = fields.get("chargingProfileCriteria")
         if number is not None:
             return None if integer(number) is not None else Limit("", None, None)
         if is_modern(version):

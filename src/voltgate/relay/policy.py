@@ -48,6 +48,7 @@ class Policies:
     permits: Callable[[Permit, Callable[[str], None]], Wrap]
     gate: Wrap
     commands: Wrap
+    moved: Callable[[Context], None]
 
 
 def wrapped(context: Context, wraps: tuple[Wrap, ...], handler: Handler) -> Handler:

@@ -308,6 +308,7 @@ class Session:
         self.dispatched, self._frequent = self.dispatcher.looks_at(owed)
         if moved:
             self._rewrap()  # what a backend may ask depends on the plans
+        self.dispatcher.policies.moved(self.dispatcher)
         for leg in self.legs.values():
             if self.ledger.journal.owes(leg.name):
                 leg.deliver(late=True)

@@ -101,6 +101,7 @@ class Database:
             loop.create_task(self._supervised(self._write_on, self._engine)),
             loop.create_task(self._supervised(self._look_on, self._engine)),
         ]
+        self._wake.set()  # what could not be prepared yet is tried again, whether anybody asks or not
 
     async def _supervised(self, work: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine) -> None:
         """Keep a task at work: what it did not expect is a fault of ours, shown until it has worked again."""

@@ -346,7 +346,7 @@ def test_nothing_else_before_acceptance(version: str, status: str) -> None:
 def test_what_a_pending_station_was_asked_for_passes(
     version: str, command: str, fields: dict[str, Any], caused: str, report: dict[str, Any]
 ) -> None:
-    """While Pending a station sends what it was asked for, and nothing else, until it is told anew (2.x B02.FR.09)."""
+    """While Pending a station sends what it was asked for, and nothing else, until it is told something else."""
     permit = Permit("everything", ("*",), credentials=True)
     stage = Stage(one("a"), version=version, registration="gateway", backends={"a": {"permit": permit}})
     stage.up("a")
@@ -364,6 +364,9 @@ def test_what_a_pending_station_was_asked_for_passes(
         stage.station.sends(2, "1", caused, {"requestId": 8})
         stage.station.gets(REFUSED)
     told(stage, "Pending")
+    stage.station.sends(2, "4", caused, report)
+    stage["a"].gets([2, "4", caused, report])
+    told(stage, "Rejected")
     stage.station.sends(2, "1", caused, report)
     stage.station.gets(REFUSED)
 

@@ -41,7 +41,8 @@ def _booted(context: Context, call: Call, respond: Respond, reply: Reply) -> Non
         reply = with_interval(reply)
         status = reply.fields.get("status")
         if isinstance(status, str) and status in STATUSES:
-            registration.status, registration.asked = status, {}
+            if status != registration.status:
+                registration.status, registration.asked = status, {}
             context.ledger.note("registration", status)
             respond(reply)
             let_go(context)

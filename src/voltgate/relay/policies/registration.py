@@ -61,6 +61,19 @@ def enforced(context: Context) -> bool:
     return context.registration.by_gateway or not context.single
 
 
+def moved(context: Context) -> None:
+    """Go by the backends that are there now, and by what is on record if that could not be read before.
+
+    Where an only backend is left nothing waits any more.
+    """
+    registration = context.registration
+    status = registration.status or context.ledger.fact("registration") or ""
+    held = registration.held and enforced(context)
+    if (status, held) != (registration.status, registration.held):
+        registration.status, registration.held = status, held
+        registration.changed()
+
+
 # The station's calls.
 
 
@@ -126,7 +139,10 @@ def _command(context: Context, handler: Handler, call: Call, respond: Respond) -
 
 def _object_now(context: Context, call: Call, before: Callable[[], Reply | None] | None) -> Reply | None:
     """Look again at a command that has waited: the station may have been rejected meanwhile."""
-    return _refused(context, call) or (None if before is None else before())
+    instead = _refused(context, call) or (None if before is None else before())
+    if instead is None and context.registration.status == PENDING:
+        _note_asked(context.registration.asked, call)
+    return instead
 
 
 def _refused(context: Context, call: Call) -> Unanswered | None:

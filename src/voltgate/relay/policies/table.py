@@ -50,6 +50,7 @@ def _policies(by_action: dict[str, Policy]) -> Policies:
         permits.permits,
         registration.gate,
         registration.commands,
+        registration.moved,
     )
 
 

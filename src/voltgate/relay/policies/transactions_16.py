@@ -13,6 +13,7 @@ from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.plan import Plan
+from voltgate.relay.policies.authorize import status_of
 from voltgate.relay.transaction import Transaction, digest
 from voltgate.relay.written import answer_when_written
 
@@ -70,7 +71,7 @@ def _started(context: Context, tx: Transaction, respond: Respond, reply: Reply) 
     tx.id = str(number)
     if number != theirs:
         reply = reply.with_payload(with_fields(reply.payload, {_NUMBER: number}))
-    tx.reply = bytes(reply.payload)
+    tx.reply, tx.failed = bytes(reply.payload), status_of(reply) not in (None, "Accepted")
     ledger.keep(tx)
     context.emit(TransactionBegan(context.station, tx.id, tx.owner, tx.connector))
     if number == theirs and context.single:
@@ -90,7 +91,7 @@ def _is_taken(context: Context, tx: Transaction, theirs: int) -> bool:
 def stop(context: Context, call: Call, respond: Respond) -> None:
     """Tell the owner that its transaction has ended: by its number, whatever card stopped it."""
     number = integer(call.fields.get("transactionId"))
-    tx = context.ledger.find(str(number)) or _pending(context, call)
+    tx = context.ledger.find(str(number)) or _pending(context, call, number)
     if tx is not None:
         context.ledger.hear(tx, over=True)
         context.answer(context.plan_of(tx, call), call, respond, tx, _stopped)
@@ -100,14 +101,17 @@ def stop(context: Context, call: Call, respond: Respond) -> None:
     context.answer(context.plan(asked), call, respond)
 
 
-def _pending(context: Context, call: Call) -> Transaction | None:
+def _pending(context: Context, call: Call, number: int | None) -> Transaction | None:
     """Return the transaction whose start nobody answered: its stop has -1, or a number of the station's own.
 
-    Of several it is that of the card that stops it, else the last that was heard of.
+    Of several it is that of the card that stops it, else the last that was heard of. A number that may be of a backend,
+    and was stopped by another card, is of a session from before.
     """
     token = token_of(context.version, call)
     card = "" if token is None else token.text.casefold()
     pending = [tx for tx in context.ledger.running.values() if not tx.id]
+    if card and number is not None and number > 0:
+        pending = [tx for tx in pending if tx.token.casefold() == card]
     return max(pending, key=lambda tx: (tx.token.casefold() == card, tx.heard_at), default=None)
 
 
