@@ -200,11 +200,11 @@ class Dispatcher:
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
         ledger = self.ledger
-        if ledger.doubtful:
-            return True
-        if self.single and not ledger.renumbered:
+        if self.single and not ledger.renumbered and not ledger.doubtful:
             return bool(ledger.running) and ledger.listens and b"transactionId" in bytes(call.payload)
-        return bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
+        return (
+            ledger.doubtful or bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
+        )
 
     def unroutable(self, call: Call, respond: Respond) -> None:
         """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
