@@ -259,8 +259,7 @@ class World(RuleBasedStateMachine):
         """What is said of links and legs is true; few wakes are due."""
         stage = self.stage
         if stage.session.ended:
-            dispatcher = stage.session.dispatcher
-            assert all(leg.state is State.ENDED or dispatcher.awaits(leg) for leg in stage.session.legs.values())
+            assert all(leg.state is State.ENDED or leg.retired for leg in stage.session.legs.values())
         assert stage.session.ended == (stage.station.closed is not None)
         assert len(stage.wheel) < 60 + 4 * len(self.said) + 4 * self.commands
 

@@ -120,9 +120,8 @@ class Dispatcher:
 
     def tell(self, backend: str, call: Call) -> None:
         """Tell one backend of a call that another one answers."""
-        leg = self.legs.get(backend)
-        if leg is not None:
-            leg.tell(call)
+        if backend in self.legs:
+            self.legs[backend].tell(call)
 
     def owe(self, backend: str, call: Call, tx: Transaction | None) -> None:
         """Write a message down for a backend and have it delivered."""
@@ -200,11 +199,11 @@ class Dispatcher:
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
         ledger = self.ledger
-        if self.single and not ledger.renumbered and not ledger.doubtful:
+        if ledger.doubtful:
+            return True
+        if self.single and not ledger.renumbered:
             return bool(ledger.running) and ledger.listens and b"transactionId" in bytes(call.payload)
-        return (
-            ledger.doubtful or bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
-        )
+        return bool(ledger.running) or (ledger.renumbered and b"transactionId" in bytes(call.payload))
 
     def unroutable(self, call: Call, respond: Respond) -> None:
         """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
@@ -357,8 +356,7 @@ class Dispatcher:
         tx = item.transaction
         if tx is not None and isinstance(reply, Result):
             self._learn_number(leg, tx, item.call, reply)
-            how = leg.backend.settings.stood_in
-            if how is not None:
+            if (how := leg.backend.settings.stood_in) is not None:
                 self.policies.reconsider(self, leg.name, how, tx, reply)
         if item.record is None:
             leg.told(reply)

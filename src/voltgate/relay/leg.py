@@ -221,10 +221,7 @@ class Leg:
     # Calls of the backend.
 
     def _called(self, call: Call, respond: Respond) -> None:
-        if not self.retired:
-            (self._from_backend or self.let_in)(call, respond)
-        else:
-            respond(gone("The station has moved to another backend"))
+        (self._from_backend or self.let_in)(call, respond)
 
     def let_in(self, call: Call, respond: Respond) -> None:
         """Hand a call of the backend on, behind what the backend said before."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from typing import Protocol
 
 from voltgate.ocpp.close_codes import GOING_AWAY
-from voltgate.ocpp.messages import FOREVER
+from voltgate.ocpp.messages import FOREVER, Call, Respond
 from voltgate.ocpp.silence import gone
 from voltgate.relay.backend import Backend
 from voltgate.relay.dispatcher import Dispatcher
@@ -19,6 +19,11 @@ from voltgate.relay.uplink import State
 _A_DAY = 86400.0
 _NOBODY: frozenset[str] = frozenset()
 _GONE = "The station has gone"
+
+
+def _refuse(call: Call, respond: Respond) -> None:
+    """Refuse what a backend asks that the station has left: it must not touch what is another's by now."""
+    respond(gone("The station has moved to another backend"))
 
 
 class RosterHost(Protocol):
@@ -117,7 +122,8 @@ class Roster:
         self._session.ports.wheel.off(self._watched, self._let_go_if_unserved)
 
     def _linger(self, leg: Leg, reason: str) -> None:
-        """End a leg once nobody waits for an answer of it, or as long as one may take has passed."""
+        """End a leg once nobody waits for an answer of it, or as long as one may take has passed; it asks nothing."""
+        leg.turns.use(_refuse)
         wheel, latest = self._session.ports.wheel, self._session.ports.clock() + self._session.settings.backend_patience
 
         def look(now: float) -> None:
