@@ -415,17 +415,18 @@ class Delivery:
 
     def take(self, chosen: Callable[[Asked], bool]) -> list[Asked]:
         """Remove and return, in order, what was asked and is `chosen`."""
-        taken = [item for item in self._queue if item.asked is not None and chosen(item.asked)]
-        for item in taken:
-            self._queue.remove(item)
+        taken = self._remove(lambda item: item.asked is not None and chosen(item.asked))
         return [item.asked for item in taken if item.asked is not None]
 
     def _drop(self, chosen: Callable[[Item], bool], reason: Reason) -> None:
-        dropped = [item for item in self._queue if chosen(item)]
-        for item in dropped:
-            self._queue.remove(item)
-        for item in dropped:
+        for item in self._remove(chosen):
             self._courier.answered(item, Unanswered(reason, "It waited behind others"))
+
+    def _remove(self, chosen: Callable[[Item], bool]) -> list[Item]:
+        removed = [item for item in self._queue if chosen(item)]
+        for item in removed:
+            self._queue.remove(item)
+        return removed
 
 
 def _again(call: Call, message_id: str, now: float, deadline: float) -> Call:

@@ -96,17 +96,17 @@ class Journal:
         """Take what is on record; `again`, where messages were entered and struck out since the page was read."""
         self._seq = max(self._seq, page.last_owed, *(record.seq for record in page.owed), 0)
         for record in page.owed:
-            debt = self._debt(record.backend)
-            if not again or (record.backend == UNKNOWN and record not in debt.hand):
-                debt.hand.append(record)
+            hand = self._debt(record.backend).hand
+            if record not in hand:
+                hand.append(record)
         for debt in self._debts.values():
             debt.messages = len(debt.hand)
         for each in page.debts:
             debt = self._debt(each.backend)
             debt.messages = max(each.messages, len(debt.hand))
-            if again and each.backend != UNKNOWN:
-                debt.hand.clear()  # what the page says may have been delivered since: it is read when its turn comes
             debt.whole = debt.messages == len(debt.hand)
+        if again:
+            self._drop_hands()  # what the page says may have been delivered since
 
     def _debt(self, backend: str) -> _Debt:
         debt = self._debts.get(backend)
@@ -269,6 +269,12 @@ class Journal:
         debt.hand.clear()
         debt.whole, debt.stale = False, debt.reading is not None
 
+    def _drop_hands(self) -> None:
+        """Have all that is known to be owed read again, before any more of it is sent."""
+        for backend, debt in self._debts.items():
+            if backend != UNKNOWN:
+                self._drop_hand(debt)
+
     # Who delivers.
 
     def deliver(self, record: OwedRecord, *, under_way: bool) -> None:
@@ -302,9 +308,7 @@ class Journal:
             now = clock()
             before, self._leased = self._leased, now + seconds
             if before < now and self._store.lasting:  # somebody else may have delivered meanwhile
-                for backend, debt in self._debts.items():
-                    if backend != UNKNOWN:
-                        self._drop_hand(debt)
+                self._drop_hands()
         for then in waiting:
             then()
 

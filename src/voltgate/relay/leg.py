@@ -152,7 +152,7 @@ class Leg:
     def deliver(self, item: Item | None = None, *, late: bool = False) -> None:
         """Send a message after those before it, or else what is owed; `late` if that is overdue."""
         if self._delivery is None:
-            self._delivery = Delivery(self, late=late or not self.up)
+            self._delivery = Delivery(self, late=late)
         if item is not None:
             self._delivery.add(item)
         else:
