@@ -63,6 +63,8 @@ _DOWN_21 = _DOWN_201 | frozenset(
 
 _BOTH = frozenset({"DataTransfer"})
 
+BOOT, AUTHORIZE = "BootNotification", "Authorize"
+
 TRANSACTION_ACTIONS = frozenset({"StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent"})
 """Transaction messages: a station keeps them until they are answered, and they are what charging is billed by
 (1.6 section 3.7.1 and errata 3.18; 2.x Part 2 section E)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from voltgate.ocpp.actions import is_transaction, plain_action
+from voltgate.ocpp.actions import AUTHORIZE, is_transaction, plain_action
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, integer
@@ -22,7 +22,7 @@ from voltgate.relay.delivery import Item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.leg import AUTHORIZE, Leg
+from voltgate.relay.leg import Leg
 from voltgate.relay.numbers import asker_of
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from voltgate.ocpp.actions import is_transaction
+from voltgate.ocpp.actions import BOOT, is_transaction
 from voltgate.ocpp.carried import CarriedResult
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import FOREVER, Call, Handler, Reason, Reply, Respond, Unanswered
@@ -22,7 +22,6 @@ from voltgate.relay.seams import LegHost
 from voltgate.relay.uplink import State, Uplink
 from voltgate.relay.waiting import Told, Waiting
 
-BOOT, AUTHORIZE = "BootNotification", "Authorize"
 _AHEAD = frozenset({BOOT, "Heartbeat"})
 """What waits behind nothing: without the one a backend takes nothing, and the other says nothing."""
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
+from voltgate.ocpp.actions import BOOT
 from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.ocpp.turns import Turns
 
@@ -24,7 +25,7 @@ class Hearer(Protocol):
 
 def replay(leg: Hearer, boot: bytes, deadline: float) -> None:
     """Send a BootNotification with this payload; until it has ended nothing else is sent."""
-    call = Call(str(uuid4()), "BootNotification", boot)
+    call = Call(str(uuid4()), BOOT, boot)
     call.at, call.deadline, call.asker = leg.now(), deadline, leg
     answered: list[Reply] = []
     leg.forward(call, partial(_replayed, leg, answered))

@@ -7,14 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
 
+from voltgate.ocpp.actions import AUTHORIZE
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, compact, token_of
 from voltgate.ocpp.messages import Call, Reply, Respond, Result
 from voltgate.ocpp.silence import gone
 from voltgate.relay.context import Context
 from voltgate.relay.plan import Plan
-
-AUTHORIZE = "Authorize"
 
 
 def authorize(context: Context, call: Call, respond: Respond) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from voltgate.ocpp.actions import BOOT
 from voltgate.ocpp.ids import integer, with_fields
 from voltgate.ocpp.messages import Call, Reply, Respond, Result
 from voltgate.relay.context import Context
 from voltgate.relay.numbers import LARGEST
-from voltgate.relay.policies.registration import BOOT, enforced, let_go
+from voltgate.relay.policies.registration import enforced, let_go
 from voltgate.relay.registration import STATUSES
 
 INTERVAL = 300

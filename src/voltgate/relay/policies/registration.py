@@ -11,14 +11,13 @@ from collections.abc import Callable
 from functools import partial
 from uuid import uuid4
 
-from voltgate.ocpp.actions import is_transaction, plain_action
+from voltgate.ocpp.actions import BOOT, is_transaction, plain_action
 from voltgate.ocpp.ids import plain_fields, request_of
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.relay.context import Context
 from voltgate.relay.numbers import CALLER, asker_of
 from voltgate.relay.registration import ACCEPTED, PENDING, REJECTED
 
-BOOT = "BootNotification"
 _MOST_ASKED, _LONGEST = 64, 100
 """Kinds of messages that a station which is Pending was asked for and may send, and the characters of an action."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.actions import BOOT, plain_action
 from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call
@@ -16,7 +16,7 @@ from voltgate.relay.numbering import named_transaction, objection, transaction_o
 from voltgate.relay.permit import Limit, Permit, concerns_limit, profile_fault
 from voltgate.relay.transaction import Transaction
 
-_BOOT = Call("", "BootNotification", b"{}")
+_BOOT = Call("", BOOT, b"{}")
 """Those who answer it admit the station, and may know of transactions from before Voltgate."""
 
 
