@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.relay.stage import Stage, one, playing
+from tests.relay.stage import Line, Stage, one, playing
 from voltgate.departed import Departed
 from voltgate.ocpp.messages import Call
 from voltgate.relay.delivery import Delivery
@@ -56,6 +56,22 @@ class Door:
         stage.open()
 
 
+def stopping(stage: Stage) -> tuple[Door, Line]:
+    """Have the station say its stop to `a`; return its door, and the link on which the stop is open."""
+    stage.station.sends(2, "x", "StopTransaction", STOP)
+    line = stage["a"].line
+    line.take()
+    return Door(stage), line
+
+
+def hops(door: Door, *backends: str) -> None:
+    """Lose the station, and let it in again a moment later under `admit = "backend"`."""
+    door.goes()
+    door.stage.wait(0.5)
+    door.comes(admit="backend")
+    door.stage.up(*backends)
+
+
 def test_a_book_that_is_read_late() -> None:
     """A book that is read late, when something of it is under way already, has it delivered once."""
     stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS})
@@ -97,17 +113,11 @@ def test_two_hops_with_a_stop_open() -> None:
     """A station that comes twice while its stop is open still waits for the first answer."""
     stage = playing("a")
     charging(stage)
-    door = Door(stage)
-    stage.station.sends(2, "x", "StopTransaction", STOP)
-    first = stage["a"].line
-    first.take()
+    door, first = stopping(stage)
     door.goes()
     door.comes(admit="backend")
     stage.up("a")
-    door.goes()
-    stage.wait(0.5)
-    door.comes(admit="backend")
-    stage.up("a")
+    hops(door, "a")
     stage.station.sends(2, "x2", "StopTransaction", STOP)
     stage["a"].gets()
     first.sends(3, "x", {})
@@ -118,17 +128,11 @@ def test_a_reload_and_a_hop_with_a_stop_open() -> None:
     """A stop that is open on a leg which a reload has let go is waited for when the station comes again."""
     stage = playing("a")
     charging(stage)
-    door = Door(stage)
-    stage.station.sends(2, "x", "StopTransaction", STOP)
-    first = stage["a"].line
-    first.take()
+    door, _ = stopping(stage)
     stage.replaces("a", window=3)
     stage.moves(one("a"))
     stage.up("a")
-    door.goes()
-    stage.wait(0.5)
-    door.comes(admit="backend")
-    stage.up("a")
+    hops(door, "a")
     stage.station.sends(2, "x2", "StopTransaction", STOP)
     stage["a"].gets()
 
@@ -145,10 +149,7 @@ def test_two_hops_with_an_owed_start_under_way() -> None:
     door.goes()
     door.comes(admit="backend")
     stage.up("a", "b")
-    door.goes()
-    stage.wait(0.5)
-    door.comes(admit="backend")
-    stage.up("a", "b")
+    hops(door, "a", "b")
     stage.wait(2)
     stage["b"].gets()
 
@@ -160,10 +161,7 @@ def test_a_hop_with_a_stop_open_where_the_gateway_admits(when_down: str) -> None
     stage.up("a", "b")
     charging(stage)
     stage["b"].sends(3, "s", {"transactionId": 900})
-    door = Door(stage)
-    stage.station.sends(2, "x", "StopTransaction", STOP)
-    first = stage["a"].line
-    first.take()
+    door, first = stopping(stage)
     door.goes()
     door.comes(admit="gateway")
     stage.station.sends(2, "x2", "StopTransaction", STOP)
@@ -257,10 +255,7 @@ def test_many_stations_go_at_once() -> None:
     """However many stations go at once, what is open of one of them is waited for."""
     stage = playing("a")
     charging(stage)
-    door = Door(stage)
-    stage.station.sends(2, "x", "StopTransaction", STOP)
-    first = stage["a"].line
-    first.take()
+    door, _ = stopping(stage)
     door.goes()
     for n in range(1000):
         stage.now += 0.001

@@ -34,6 +34,15 @@ def in_hand(mine: Journal) -> list[str]:
     return [record.message_id for record in mine.of("a")]
 
 
+def with_one_on_disk(shelf: Shelf) -> Journal:
+    """Open a journal of which all that was in hand has been delivered: one message is left, on disk."""
+    mine = journal(shelf)
+    entered(mine, *range(OWED_AT_ONCE + 1))
+    for record in list(mine.of("a")):
+        mine.settle(record)
+    return mine
+
+
 def nothing() -> None:
     """Do nothing."""
 
@@ -67,10 +76,7 @@ def test_what_is_struck_out_while_the_rest_is_read() -> None:
 def test_what_is_entered_while_the_rest_is_read() -> None:
     """What comes while a piece is read is found by the next one."""
     shelf = Shelf()
-    mine = journal(shelf)
-    entered(mine, *range(OWED_AT_ONCE + 1))
-    for record in list(mine.of("a")):
-        mine.settle(record)
+    mine = with_one_on_disk(shelf)
     shelf.slow = True
     mine.fetch("a", nothing)
     entered(mine, 99)
@@ -86,10 +92,7 @@ def test_what_is_entered_while_the_rest_is_read() -> None:
 def test_a_piece_that_cannot_be_read() -> None:
     """While the database is away what is owed stays owed."""
     shelf = Shelf()
-    mine = journal(shelf)
-    entered(mine, *range(OWED_AT_ONCE + 1))
-    for record in list(mine.of("a")):
-        mine.settle(record)
+    mine = with_one_on_disk(shelf)
     shelf.broken = True
     mine.fetch("a", nothing)
     assert (mine.first("a", 0.0), mine.is_whole("a"), mine.owes("a")) == (None, False, True)
