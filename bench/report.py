@@ -136,7 +136,7 @@ def aims(results: Results) -> list[Aim]:
         ("ms of CPU between looks at the sockets meanwhile", 50, results.median("claims", "voltgate", "held"), 1),
         ("ms that a page waits while others write, p99", 100, results.median("pages", "voltgate", "p99"), 1),
         (
-            "kB of memory a connected station with 1,000 owed messages",
+            "kB of memory a ledger whose backend is owed 1,000 messages",
             50,
             results.median("outage", "voltgate", "kilobytes"),
             1,
@@ -285,8 +285,8 @@ def _outage(results: Results) -> list[str]:
         "## A day's outage",
         f"A backend is away for a day: {outage.STATIONS} stations have {outage.EACH:,} messages of about 400 bytes "
         f"each for it, on SQLite. {found['entered']} messages a second are entered and on disk, each takes "
-        f"{found['disk']} bytes there; a connected station holds {found['kilobytes']} kB of them in memory, however "
-        "many there are.",
+        f"{found['disk']} bytes there; the ledger of a connected station takes {found['kilobytes']} kB, however many "
+        "there are.",
     ]
 
 

@@ -20,7 +20,7 @@ class _Gone(NamedTuple):
     """When it had gone, and its backends had answered what was open then, or could not have any more."""
     ledger: Ledger
     session: Session | None
-    """The session, while a backend is still to answer what somebody is paid by."""
+    """The session, while a backend is still to answer a transaction message."""
 
 
 class Departed:

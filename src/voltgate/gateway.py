@@ -276,7 +276,7 @@ class Gateway:
             return self._ports.ledger(key, page)
         self._unread.add(key)
         ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
-        ledger.unread, ledger.doubtful = True, self._departed.last_owed(key) is None
+        ledger.unread, ledger.incomplete = True, self._departed.last_owed(key) is None
         return ledger
 
     async def read_again(self) -> None:

@@ -354,10 +354,10 @@ def test_the_right_to_deliver_is_renewed() -> None:
 # A book that was not read.
 
 
-def unread(stage: Stage, *, doubtful: bool) -> Ledger:
+def unread(stage: Stage, *, incomplete: bool) -> Ledger:
     """Let the station come in while the database is away."""
     ledger = stage.ports.ledger("cp-1", Page("cp-1"))
-    ledger.unread, ledger.doubtful = True, doubtful
+    ledger.unread, ledger.incomplete = True, incomplete
     stage.session, stage.station = stage.newcomer(ledger)
     stage.open()
     return ledger
@@ -370,7 +370,7 @@ def test_nobody_charges_by_a_book_that_was_not_read(action: str, fields: dict[st
     """While something may be on record that is not known the station keeps what it is paid by; the rest goes on."""
     stage = Stage(one("a"))
     stage.far["a"].dials.clear()
-    unread(stage, doubtful=True)
+    unread(stage, incomplete=True)
     stage.up("a")
     stage.station.sends(2, "h", "Heartbeat", {})
     stage["a"].gets([2, "h", "Heartbeat", {}])
@@ -385,7 +385,7 @@ def test_a_book_is_read_when_that_can_be_done() -> None:
     stage.far["a"].dials.clear()
     stage.session.ledger.owe("a", Call("x", "StopTransaction", b'{"transactionId":5}'), None)
     page = stage.store.page("cp-1")
-    ledger = unread(stage, doubtful=True)
+    ledger = unread(stage, incomplete=True)
     stage.up("a")
     stage.station.sends(2, "b", "BootNotification", BOOT)
     stage["a"].line.take()

@@ -50,10 +50,10 @@ def test_the_right_to_deliver_is_kept_while_something_is_on_its_way() -> None:
     mine.lease(lambda: 0.0, nothing)
     mine.fetch("a", nothing)
     (record,) = mine.of("a")
-    mine.deliver(record, under_way=True)
+    mine.mark(record, under_way=True)
     mine.release()
     assert shelf.leased
-    mine.deliver(record, under_way=False)
+    mine.mark(record, under_way=False)
     mine.release()
     assert not shelf.leased
 

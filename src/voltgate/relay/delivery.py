@@ -321,7 +321,7 @@ class Delivery:
         call = _again(numbered, record.message_id, now, now + courier.host.settings.backend_patience)
         call.asker = self
         self._open = record
-        self._journal.deliver(record, under_way=True)
+        self._journal.mark(record, under_way=True)
         courier.forward(call, partial(self._delivered, item, now))
         return True
 
@@ -336,7 +336,7 @@ class Delivery:
     def _delivered(self, item: Item, sent_at: float, reply: Reply) -> None:
         assert item.record is not None  # noqa: S101 - what is told ends in `_told`
         self._open = None
-        self._journal.deliver(item.record, under_way=False)
+        self._journal.mark(item.record, under_way=False)
         if not isinstance(reply, Error):
             self._trouble.pop(item.record.seq, None)
             self._courier.answered(item, reply)

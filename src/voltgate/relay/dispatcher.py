@@ -180,7 +180,7 @@ class Dispatcher:
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Take a call that may belong to a transaction, that rules look into, or that somebody is owed."""
-        if self.ledger.doubtful and is_transaction(call.action):
+        if self.ledger.incomplete and is_transaction(call.action):
             self.close(TRY_AGAIN, "The database is away: nobody knows what runs here")
             return
         policy = self.policies.by_action.get(plain_action(call.action))
@@ -199,7 +199,7 @@ class Dispatcher:
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
         ledger = self.ledger
-        if ledger.doubtful:
+        if ledger.incomplete:
             return True
         if self.single and not ledger.renumbered:
             return bool(ledger.running) and ledger.listens and b"transactionId" in bytes(call.payload)
@@ -252,7 +252,7 @@ class Dispatcher:
             leg.ask(asked)
 
     def awaits(self, leg: Leg) -> bool:
-        """Return whether a backend is being asked what somebody is paid by, or told what it is owed."""
+        """Return whether a backend is being asked a transaction message, or told what it is owed."""
         return leg.up and (leg.under_way or any(each is leg for each, _ in self.asking.values()))
 
     def forget(self, leg: Leg, asked: Asked) -> None:

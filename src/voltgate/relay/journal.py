@@ -277,7 +277,7 @@ class Journal:
 
     # Who delivers.
 
-    def deliver(self, record: OwedRecord, *, under_way: bool) -> None:
+    def mark(self, record: OwedRecord, *, under_way: bool) -> None:
         """Note that a leg delivers a message, or does no more: another to its backend must not send it as well."""
         (self._under_way.add if under_way else self._under_way.discard)(record.seq)
 

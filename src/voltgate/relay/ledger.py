@@ -48,7 +48,7 @@ class Ledger:
         "_ended",
         "_facts",
         "_invitations",
-        "doubtful",
+        "incomplete",
         "journal",
         "numbers",
         "renumbered",
@@ -74,7 +74,7 @@ class Ledger:
         self.settings = LedgerSettings()
         self.renumbered = False
         """Whether some backend knows a transaction by another number than the station does."""
-        self.unread = self.doubtful = False
+        self.unread = self.incomplete = False
         """Whether it is not read yet, and whether something may be on record that changes what is said."""
         self.journal = Journal(station, store, wall, self._read_transactions)
         """What backends are owed; under `UNKNOWN` what will be owed to somebody not yet known."""
@@ -88,13 +88,13 @@ class Ledger:
         self._facts = {record.name: record for record in page.facts} | self._facts
         self.journal.read(page, again=self.unread)
         self.numbers.read(page.numbers)
-        self.unread = self.doubtful = False
+        self.unread = self.incomplete = False
 
     @property
     def blank(self) -> bool:
         """Whether nothing is on record that changes what station and backend say to each other."""
         owed = self.journal.creditors or self.journal.owes(UNKNOWN)
-        return not (self.doubtful or self.renumbered or owed or self.numbers)
+        return not (self.incomplete or self.renumbered or owed or self.numbers)
 
     # Transactions.
 

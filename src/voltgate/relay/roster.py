@@ -107,7 +107,7 @@ class Roster:
         self._linger(leg, "The station has moved to another backend")
 
     def end(self) -> None:
-        """Close the links; one stays open until its backend has answered what somebody is paid by."""
+        """Close the links; each whose backend is still to answer a transaction message stays open until then."""
         for leg in list(self.legs.values()):
             for asked in leg.take_waiting(lambda _: True):
                 leg.settled(asked, gone(_GONE))

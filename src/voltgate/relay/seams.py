@@ -27,7 +27,7 @@ class Dispatch(Protocol[LegT_contra]):
         """Whether the session is over."""
 
     def awaits(self, leg: LegT_contra) -> bool:
-        """Return whether a backend is being asked what somebody is paid by, or told what it is owed."""
+        """Return whether a backend is being asked a transaction message, or told what it is owed."""
 
     def prepared(self, leg: LegT_contra, asked: Asked) -> Call:
         """Return a call as it is sent to this backend."""

@@ -341,7 +341,7 @@ class Session:
 
     @property
     def lingers(self) -> bool:
-        """Whether a backend is still to answer what somebody is paid by."""
+        """Whether a backend is still to answer a transaction message, or what it is owed."""
         is_asked = any(leg.up for leg, _ in self.dispatcher.asking.values())  # also on legs of sessions before this one
         return is_asked or self.ledger.journal.is_delivering
 

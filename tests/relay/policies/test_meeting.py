@@ -218,7 +218,7 @@ def test_a_rejected_station_that_came_while_the_database_was_away() -> None:
     told(stage, "Rejected")
     stage.station.hangs_up()
     ledger = stage.ports.ledger("cp-1", Page("cp-1"))
-    ledger.unread = ledger.doubtful = True
+    ledger.unread = ledger.incomplete = True
     stage.session, stage.station = stage.newcomer(ledger)
     stage.open()
     stage.up("a", "b")

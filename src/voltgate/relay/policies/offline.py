@@ -89,7 +89,7 @@ def stand_in(
 ) -> bool:
     """Answer a call in the place of a backend that is away; return False where that is not allowed or impossible."""
     before = context.ledger.fact(f"accepted:{backend}")
-    if not isinstance(before, dict) or not before.get("accepted") or context.ledger.doubtful:
+    if not isinstance(before, dict) or not before.get("accepted") or context.ledger.incomplete:
         return False
     fields = _fields(context, backend, how, call, tx, before)
     if fields is None:
