@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.relay.stage import Stage, playing
-from tests.relay.test_comes_again import STOP, charging
+from tests.relay.test_comes_again import STOP, charging, sessions
 from voltgate import departed
 from voltgate.departed import Departed
 from voltgate.ocpp.messages import Call
@@ -69,3 +69,21 @@ def test_only_so_many_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
         mine.add(stage.session)
     assert [mine.knows(key) for key in ("cp-1", "cp-2", "cp-3")] == [True, False, True]
     assert [mine.last_owed(key) for key in ("cp-1", "cp-2", "cp-3")] == [0, None, 0]
+
+
+def test_a_session_is_not_held_longer_than_it_lingers() -> None:
+    """When another station goes, sessions that nothing is waited for any more are let go; their ledgers stay."""
+    stage = playing("a")
+    charging(stage)
+    stage.station.sends(2, "x", "StopTransaction", STOP)
+    mine = gone(stage)
+    before = sessions()
+    stage.wait(31)
+    other, _ = stage.newcomer()
+    other.key = "cp-2"
+    mine.add(other)
+    del stage.session, stage.station
+    stage.ended.clear()
+    stage.far["a"].line.receiver = None
+    assert sessions() == before  # the other one has come, and the first has gone
+    assert mine.knows("cp-1")

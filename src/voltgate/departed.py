@@ -19,8 +19,6 @@ class _Gone(NamedTuple):
     until: float
     """When it had gone, and its backends had answered what was open then, or could not have any more."""
     ledger: Ledger
-    session: Session | None
-    """The session, while a backend is still to answer a transaction message."""
 
 
 class Departed:
@@ -29,14 +27,21 @@ class Departed:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._gone: OrderedDict[str, _Gone] = OrderedDict()
+        self._lingering: OrderedDict[str, tuple[float, Session]] = OrderedDict()
+        """Sessions of which a backend is still to answer a transaction message, each with the time until which."""
         self._blank: OrderedDict[str, int] = OrderedDict()
 
     def add(self, session: Session) -> None:
         """Take note that a station has gone."""
         now, key, ledger = self._clock(), session.key, session.ledger
         until = now + session.settings.backend_patience if session.lingers else now
-        self._gone[key] = _Gone(until, ledger, session if session.lingers else None)
+        self._gone[key] = _Gone(until, ledger)
         self._gone.move_to_end(key)
+        self._lingering.pop(key, None)
+        while self._lingering and next(iter(self._lingering.values()))[0] < now:
+            self._lingering.popitem(last=False)
+        if until > now:
+            self._lingering[key] = (until, session)
         while len(self._gone) > _REMEMBERED and next(iter(self._gone.values())).until < now:
             self._gone.popitem(last=False)
         self._blank.pop(key, None)
@@ -56,8 +61,8 @@ class Departed:
 
     def lingering(self, key: str) -> Session | None:
         """Return the session of a station that has gone, while a backend is still to answer it."""
-        gone = self._gone.get(key)
-        return gone.session if gone is not None and gone.until >= self._clock() else None
+        until, session = self._lingering.get(key, (0.0, None))
+        return session if until >= self._clock() else None
 
     def last_owed(self, key: str) -> int | None:
         """Return the number of the last message that was owed of a station with nothing on record; None: who knows."""
