@@ -14,7 +14,7 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import GONE, integer, name_of, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.numbers import CALLER, LASTING, numbers_in
+from voltgate.relay.numbers import CALLER, LASTING, is_none, numbers_in
 from voltgate.relay.transaction import Transaction
 
 Path: TypeAlias = tuple[str, ...]
@@ -195,7 +195,7 @@ def for_station(ledger: Ledger, backend: str, call: Call, *, single: bool) -> tu
     for kind, path in _MINTED.get(action, ()):
         theirs = integer(_at(fields, path))
         if theirs is not None and single and ledger.numbers.known(kind, backend, theirs) is None:
-            if kind in LASTING and (kind != "reservation" or theirs > 0):
+            if kind in LASTING and not is_none(kind, theirs):
                 ledger.numbers.take(kind, backend, theirs)  # it will be this backend's when a second comes
         elif theirs is not None:
             if kind == "remote_start":

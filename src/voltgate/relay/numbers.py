@@ -24,6 +24,11 @@ _MOST_ALONE = 64
 _A_DAY = 86400.0
 
 
+def is_none(kind: str, number: int) -> bool:
+    """Return whether a station may mean none by a number: some say 0 or -1 where there is no reservation."""
+    return kind == "reservation" and number <= 0
+
+
 def asker_of(call: Call) -> str:
     """Return the name of the backend or of the caller of the API that made a call; "" for a call of our own."""
     return str(getattr(call.asker, "name", ""))
@@ -74,7 +79,7 @@ class Numbers:
         if record is not None:
             return self._use(record).number, False
         number = theirs
-        if (kind, theirs) in self._ours or (kind == "reservation" and theirs <= 0):  # "none", as some stations say it
+        if (kind, theirs) in self._ours or is_none(kind, theirs):
             number = mint(lambda each: (kind, each) in self._ours, self._draw)
         self._add(NumberRecord(self._station, kind, number, backend, theirs, self._wall()))
         return number, True
@@ -114,7 +119,7 @@ class Numbers:
         record = self._theirs.get((kind, backend, theirs))
         if record is not None:
             return record.number == theirs
-        return single or ((kind, theirs) not in self._ours and (kind != "reservation" or theirs > 0))
+        return single or ((kind, theirs) not in self._ours and not is_none(kind, theirs))
 
     def known(self, kind: str, backend: str, theirs: int) -> int | None:
         """Return the number that the station knows a backend's by; None if the backend never used it here."""
