@@ -134,6 +134,27 @@ def test_a_copy_keeps_its_place_between_what_is_owed() -> None:
     assert got == ["m", "n", "o"]
 
 
+@pytest.mark.parametrize("backend", ["a", "b"])
+def test_what_waited_for_the_link_keeps_its_place_between_what_is_owed(backend: str) -> None:
+    """What a backend was to answer, or to be told, while it was away goes before what it is owed since."""
+    stage = split()
+    stage[backend].hangs_up()
+    stage.station.sends(2, "1", "StatusNotification", AVAILABLE)
+    owes(stage, backend, stop(1, "x"))
+    stage.session.legs[backend].deliver()
+    stage.station.sends(2, "2", "StatusNotification", AVAILABLE)
+    owes(stage, backend, stop(2, "y"))
+    stage.wait(2)
+    stage.up(backend)
+    got: list[str] = []
+    for _ in range(4):
+        stage.wait(1)
+        for message in stage[backend].line.take():
+            got.append(message[1])
+            stage[backend].sends(3, message[1], {})
+    assert got == ["1", "x", "2", "y"]
+
+
 def test_a_call_behind_a_delivery_ends_with_its_leg() -> None:
     """A call that waits behind what is owed does not wait on when the backend is let go."""
     stage = split()

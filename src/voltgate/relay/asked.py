@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.context import Context, Finish
@@ -20,7 +20,7 @@ class Asked:
     `plan` says who may answer it; `context` is where the station waits for the answer. `plain`: the call concerns no
     transaction and no number, and goes out as it is. `write`: the reply waits until what was entered is on disk.
     `question`: it is ours, and so is the answer, whatever that is. `standby` are copies that may yet have to answer it:
-    they are told when it has been sent to another.
+    they are told when it has been sent to another. `behind` is the last that any backend was owed when it was said.
     """
 
     context: Context
@@ -33,6 +33,10 @@ class Asked:
     plain: bool = False
     question: bool = False
     standby: tuple[str, ...] = ()
+    behind: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.behind = self.context.ledger.journal.last
 
     def join(self, again: Asked) -> bool:
         """Let a station that says the same again wait for the same answer; return False if it has too often.

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Protocol
 
 from voltgate.ocpp.messages import FOREVER, Call, Error, Reason, Reply, Respond, Unanswered
-from voltgate.ocpp.silence import expired
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
@@ -40,7 +39,7 @@ _WRONG = frozenset(
 class Item:
     """One message on its way: owed when it has a record; asked when somebody waits for the answer; else only told.
 
-    What is not owed goes `behind` what was owed when it came.
+    What is not owed goes `behind` what was owed when it was said.
     """
 
     call: Call
@@ -179,7 +178,6 @@ class Delivery:
         if not self._has_room(item):
             courier.answered(item, Unanswered(Reason.OVERLOADED, "Too many calls wait behind others"))
             return
-        item.behind = self._journal.last
         self._queue.append(item)
         courier.pump(courier.now())
         if item in self._queue:
@@ -227,9 +225,6 @@ class Delivery:
         """Send what is not owed."""
         self._queue.remove(item)
         courier = self._courier
-        if item.call.deadline <= now:
-            courier.answered(item, expired())
-            return True
         numbered = courier.numbered(item)
         if numbered is None:
             courier.answered(item, Unanswered(Reason.REFUSED, "this backend gave the transaction no number"))

@@ -227,7 +227,7 @@ class Dispatcher:
             if leg in owed:
                 self.owe(leg.name, call, tx)
             elif tx is not None and not is_modern(self.version):
-                leg.deliver(Item(call, tx))  # its number must wait for this backend's answer to the start
+                leg.tell(call, tx)
             else:
                 leg.tell(self._for_copy(leg, call, None) or call)
         if tx is not None and owed:

@@ -19,6 +19,7 @@ from voltgate.relay.held_back import HeldBack
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.replay import replay
 from voltgate.relay.seams import LegHost
+from voltgate.relay.transaction import Transaction
 from voltgate.relay.uplink import State, Uplink
 from voltgate.relay.waiting import Told, Waiting
 
@@ -104,7 +105,7 @@ class Leg:
         """Have the backend answer a call of the station, now or when it is there."""
         if not self.up and self.link.failures and self.backend.settings.when_down != "wait":
             self.settled(asked, self._away())
-        elif self.free or self.delivers(asked.call):
+        elif self.free or (self._waiting is None and self.delivers(asked.call)):
             self.send(asked)
         else:
             self._wait(asked)
@@ -112,7 +113,7 @@ class Leg:
     def send(self, asked: Asked) -> None:
         """Send a call that the backend is to answer, or let it wait behind what is delivered."""
         if self.delivers(asked.call):
-            self.deliver(Item(asked.call, asked.transaction, None, asked))
+            self.deliver(Item(asked.call, asked.transaction, None, asked, asked.behind))
         else:
             self.forward(self.host.dispatcher.prepared(self, asked), partial(self.settled, asked))
 
@@ -124,20 +125,21 @@ class Leg:
         """Send a call through what stands on the arrow."""
         (self._to_backend or self.turns.ask)(call, respond)
 
-    def tell(self, call: Call) -> None:
-        """Tell the backend of a call that another one answers; nobody waits for it."""
-        if not self.offer(call, self.told):
-            if self._delivery is not None or (self._waiting is None and self.turns.takes(call)):
-                self.send_told(call)
+    def tell(self, call: Call, tx: Transaction | None = None) -> None:
+        """Tell the backend of a call that another one answers; with a transaction once it has given that a number."""
+        if tx is not None or not self.offer(call, self.told):
+            told = Told(call, self.ledger.journal.last, tx)
+            if self._waiting is None and self.up and (self._delivery is not None or self.turns.takes(call)):
+                self.send_told(told)
             else:
-                self._wait(Told(call))
+                self._wait(told)
 
-    def send_told(self, call: Call) -> None:
+    def send_told(self, told: Told) -> None:
         """Send a copy, or let it wait behind what is delivered."""
-        if self._delivery is not None and self._delivery.busy:
-            self.deliver(Item(call))
+        if told.transaction is not None or (self._delivery is not None and self._delivery.busy):
+            self.deliver(Item(told.call, told.transaction, behind=told.behind))
         else:
-            self.forward(call, self.told)
+            self.forward(told.call, self.told)
 
     def told(self, reply: Reply) -> None:
         """End a copy's reply here; a copy that could not be delivered is counted."""

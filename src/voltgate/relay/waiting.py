@@ -15,13 +15,16 @@ from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
+from voltgate.relay.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A copy that waits: nobody waits for the answer."""
+    """A copy that waits: nobody waits for the answer. `behind` is the last that was owed when it was said."""
 
     call: Call
+    behind: int
+    transaction: Transaction | None = None
 
 
 Entry: TypeAlias = Asked | Told
@@ -57,7 +60,7 @@ class Line(Protocol):
     def settled(self, asked: Asked, reply: Reply) -> None:
         """Take the reply to such a call."""
 
-    def send_told(self, call: Call) -> None:
+    def send_told(self, told: Told) -> None:
         """Send a copy."""
 
     def told(self, reply: Reply) -> None:
@@ -120,7 +123,7 @@ class Waiting:
         elif isinstance(entry, Asked):
             self._line.send(entry)
         else:
-            self._line.send_told(entry.call)
+            self._line.send_told(entry)
 
     def end(self, reason: str) -> None:
         """Give up everything that waits."""
