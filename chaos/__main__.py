@@ -16,6 +16,7 @@ from pathlib import Path
 from chaos.plan import LAYOUTS, Plan, draw
 from chaos.run import Outcome, run
 from chaos.shrink import Budget, shrink
+from chaos.story import story
 from tests.harness.ports import release_ports
 from tests.servers import PostgreSQL, postgresql
 
@@ -38,6 +39,7 @@ class Session:
         folder = self._folder / f"{self._runs:03}-seed-{plan.seed}"
         folder.mkdir(parents=True)
         outcome = asyncio.run(run(plan, folder, self._server))
+        (folder / "story.txt").write_text(story(outcome.books))
         release_ports()
         return outcome
 
@@ -90,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="chargers without habits")
     parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")
     parser.add_argument("--shrink-seconds", type=float, default=600)
-    parser.add_argument("--keep", type=Path, help="a folder for configurations and logs, which is kept")
+    parser.add_argument("--keep", type=Path, help="a folder for configurations, logs and stories, which is kept")
     return parser.parse_args()
 
 

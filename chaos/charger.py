@@ -92,8 +92,7 @@ class Charger:
             await self._charge_one()
             await asyncio.sleep(self._random.uniform(0.05, 1.0))
         self._calm = True
-        if not self._was_refused:  # whoever was refused is a free charger as it is
-            await self._charge_one()
+        await self._charge_one()
         self.rests = True
         while not gone.is_set():
             await self._say(self._entry("", "", "Heartbeat", {}))
@@ -112,11 +111,10 @@ class Charger:
         """Tell whether backends cannot call it, since it has no callback address."""
         return self.habits.version == "soap"
 
-    @property
     def _was_refused(self) -> bool:
-        """Tell whether its last transaction was not let begin."""
-        mine = [charge for charge in self._books.charges if charge.station == self.name]
-        return bool(mine) and mine[-1].refused
+        """Tell whether it has given up a start or a stop: the same card again might be the same start again."""
+        mine = (charge for charge in self._books.charges if charge.station == self.name)
+        return any(entry.given_up for charge in mine for entry in charge.entries)
 
     # Charging.
 
@@ -131,7 +129,8 @@ class Charger:
 
     def _begin(self) -> Charge:
         self._mark += 1
-        tag = f"{self._random.choice(('EMP', 'GUEST'))}{'' if self.habits.standing_clock else self._mark}"
+        is_same = self.habits.standing_clock and not self._was_refused()
+        tag = f"{self._random.choice(('EMP', 'GUEST'))}{'' if is_same else self._mark}"
         invitation, self._invitation = self._invitation, None
         charge = Charge(self.name, self.habits.version, tag, self._mark)
         if invitation is not None:

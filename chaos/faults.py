@@ -52,6 +52,7 @@ class Faults:
         self._invitations = 0
         self._downs: Counter[str] = Counter()
         self._database = asyncio.Lock()
+        self._changing = asyncio.Lock()
         self._deeds: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "gateway killed": self._kill,
             "stations cut": self._cut_stations,
@@ -99,6 +100,10 @@ class Faults:
             charger.cut()
 
     async def _change(self, fault: Fault) -> None:
+        async with self._changing:  # a move takes its time, and ends with the shape that it began with
+            self._change_now(fault)
+
+    def _change_now(self, fault: Fault) -> None:
         now = self._world.shapes.now
         match fault.what:
             case "settings changed":
@@ -114,6 +119,10 @@ class Faults:
 
     async def _move_stations(self, fault: Fault) -> None:
         """Have one half of those that are hit claimed by who has them not."""
+        async with self._changing:
+            await self._move_now(fault)
+
+    async def _move_now(self, fault: Fault) -> None:
         shapes, names = self._world.shapes, frozenset(charger.name for charger in self._hit(fault))
         moved = shapes.now.moved
         shapes.change(replace(shapes.now, moved=moved ^ names), time.monotonic())

@@ -11,6 +11,9 @@ from chaos.matching import Matches, sent_after, why_again
 from chaos.records import PAID, Books, Charge, Command, Delivery, Entry, Heard, Owners
 from chaos.shape import PATIENCE
 
+NO_NUMBER = -1
+"""What a stop says whose start the backend has refused (errata v4.0 of OCPP 1.6, section 3.18)."""
+
 
 class Ownership(Protocol):
     """What the configurations of a run say."""
@@ -157,7 +160,7 @@ class _Judge:
             starts = self._matches.of(delivery.backend, charge.entries[0])
             given = {start.number for start in starts if start.number is not None}
             number = plain_number(delivery.fields.get("transactionId"))
-            if number not in given and (given or number is not None):
+            if number not in given and (given or number not in (None, NO_NUMBER)):
                 self._verdict.number.append(f"{delivery} has the number {number}; it gave {sorted(given) or 'none'}")
         if charge.version != "soap" and _plain(delivery.fields) != _plain(entry.fields):
             self._verdict.number.append(f"{delivery} says {delivery.fields}; its charger said {entry.fields}")
