@@ -83,6 +83,25 @@ def test_what_its_owner_has_answered_is_answered_again() -> None:
     stage.station.gets([3, "x2", {"idTagInfo": {"status": "Accepted"}}])
 
 
+def test_what_a_copy_was_told_it_is_not_told_again() -> None:
+    """A stop that nobody answered is said again, after a restart as well: who is only told of it hears it once."""
+    stage = playing("a", "b")
+    charging_with_copy(stage)
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    stage["b"].sends(3, "s", {"transactionId": 8})
+    stop = {"transactionId": int(next(iter(stage.session.ledger)).id), "meterStop": 9}
+    stage.station.sends(2, "x", "StopTransaction", stop)
+    stage["b"].gets([2, "x", "StopTransaction", stop | {"transactionId": 8}])
+    stage.station.hangs_up()
+    stage.wait(60)
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("a", "b")
+    stage.station.sends(2, "y", "StopTransaction", stop)
+    stage["a"].gets([2, "y", "StopTransaction", stop | {"transactionId": 5}])
+    stage["b"].gets()
+
+
 def test_an_event_that_is_said_again() -> None:
     """An event of 2.x is its transaction and its number: said again, offline by now, its owner hears of it once."""
     stage = playing("a", version="ocpp2.0.1")

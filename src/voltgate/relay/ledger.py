@@ -134,12 +134,11 @@ class Ledger:
 
     def answered(self, tx: Transaction, call: Call, reply: Reply, *, save: bool) -> None:
         """Remember what the owner of a transaction has answered; without `save` it is written down with the rest."""
-        tx.remember(call, reply)
-        if save and tx.unsaved:
+        if tx.remember(call, reply) and save:
             self.keep(tx)
 
     def save(self) -> None:
-        """Write down what owners have answered since: the station may say it again elsewhere, or after a restart."""
+        """Write down what was answered and told since: the station may say it again elsewhere, or after a restart."""
         for tx in [tx for tx in self if tx.unsaved]:
             self.keep(tx)
 

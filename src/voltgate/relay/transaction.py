@@ -78,13 +78,14 @@ class Transaction:
         self.answers: tuple[str, ...] = ()
         self.answered: dict[str, str] = {}
         self.unsaved = False
-        """Whether an answer has come since it was written down."""
+        """Whether it was answered, or copies were told of it, since it was written down."""
 
     def repeats(self, name: str) -> bool:
         """Return whether the copies were told of this message already, and note that they are now."""
         if name in self.told:
             return True
         self.told.append(name)
+        self.unsaved = True
         return False
 
     def answer_to(self, call: Call) -> bytes | None:
@@ -92,13 +93,15 @@ class Transaction:
         answer = self.answered.get(said(call)) if self.answered else None
         return None if answer is None else answer.encode()
 
-    def remember(self, call: Call, reply: Reply) -> None:
-        """Remember what its owner has answered, for a station that says it again."""
-        if isinstance(reply, Result) and call.action in ("StopTransaction", "TransactionEvent"):
-            self.answered[said(call)] = bytes(reply.payload).decode()
-            self.unsaved = True
-            if len(self.answered) > _TOLD:
-                del self.answered[next(iter(self.answered))]
+    def remember(self, call: Call, reply: Reply) -> bool:
+        """Remember what its owner has answered, for a station that says it again; False if that does no harm."""
+        if not isinstance(reply, Result) or call.action not in ("StopTransaction", "TransactionEvent"):
+            return False
+        self.answered[said(call)] = bytes(reply.payload).decode()
+        self.unsaved = True
+        if len(self.answered) > _TOLD:
+            del self.answered[next(iter(self.answered))]
+        return True
 
     @property
     def doubtful(self) -> bool:
