@@ -94,7 +94,13 @@ class Shelf:
         return sorted(self.of(OwedRecord), key=lambda record: record.seq)
 
     def lease(self, station: str, then: Callable[[float | None], None]) -> None:
-        """Let this process deliver, unless the test says that another does."""
+        """Let this process deliver, unless the test says that another does; with `slow` not before `writes`."""
+        if self.slow:
+            self._waiting.append(lambda _: self._lease(then))
+        else:
+            self._lease(then)
+
+    def _lease(self, then: Callable[[float | None], None]) -> None:
         self.leased = not self.elsewhere
         then(None if self.elsewhere or self.broken else 60.0)
 

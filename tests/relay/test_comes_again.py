@@ -355,6 +355,29 @@ def test_the_right_to_deliver_is_given_back() -> None:
     assert not stage.store.leased
 
 
+def test_the_right_to_deliver_is_given_back_by_who_does_not_know_that_it_has_it() -> None:
+    """A process to whom the database did not say what came of its wish gives the right back all the same."""
+    stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS})
+    stage.up("a", "b")
+    stage.store.broken = True
+    charging_with_copy(stage)
+    stage["b"].gets()
+    assert stage.station.closed is not None
+    assert not stage.store.leased
+
+
+def test_the_right_to_deliver_that_comes_too_late() -> None:
+    """A right that is asked for, and granted when the station has gone, is given back at once."""
+    stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS})
+    stage.up("a", "b")
+    stage.store.slow = True
+    charging_with_copy(stage)
+    stage.station.hangs_up()
+    stage.store.slow = False
+    stage.store.writes()
+    assert not stage.store.leased
+
+
 def test_the_right_to_deliver_is_renewed() -> None:
     """Nothing is sent whose answer might come after the right to deliver has ended."""
     stage = Stage(one("a", copy=("b",)), backends={"b": ALWAYS})

@@ -73,7 +73,19 @@ class Journal:
     Whoever delivers holds the station's lease: two processes on one database never deliver the same.
     """
 
-    __slots__ = ("_debts", "_leased", "_leasing", "_read", "_seq", "_station", "_store", "_under_way", "_wall")
+    __slots__ = (
+        "_debts",
+        "_held",
+        "_leased",
+        "_leasing",
+        "_read",
+        "_seq",
+        "_station",
+        "_store",
+        "_under_way",
+        "_unwanted",
+        "_wall",
+    )
 
     def __init__(
         self,
@@ -91,6 +103,8 @@ class Journal:
         self._under_way: set[int] = set()
         self._leased = -FOREVER
         self._leasing: list[Callable[[], None]] | None = None
+        self._held = self._unwanted = False
+        """Whether the database may have us as the holder; whether what is being asked for is to be given back."""
 
     def read(self, page: Page, *, again: bool = False) -> None:
         """Take what is on record; `again`, where messages were entered and struck out since the page was read."""
@@ -296,15 +310,18 @@ class Journal:
 
     def lease(self, clock: Callable[[], float], then: Callable[[], None]) -> None:
         """Ask for the right to deliver; `then` is called when that is decided."""
+        self._unwanted = False
         if self._leasing is not None:
             self._leasing.append(then)
             return
-        self._leasing = [then]
+        self._leasing, self._held = [then], True
         self._store.lease(self._station, partial(self._decided, clock))
 
     def _decided(self, clock: Callable[[], float], seconds: float | None) -> None:
         waiting, self._leasing = self._leasing or [], None
-        if seconds is not None:
+        if self._unwanted:
+            self.release()
+        elif seconds is not None:
             now = clock()
             before, self._leased = self._leased, now + seconds
             if before < now and self._store.lasting:  # somebody else may have delivered meanwhile
@@ -318,7 +335,8 @@ class Journal:
             self.release()
 
     def release(self) -> None:
-        """Give the right to deliver back, unless something is on its way."""
-        if self._leased > -FOREVER and not self._under_way:
-            self._leased = -FOREVER
+        """Give the right to deliver back, unless something is on its way: it may be ours although we were not told."""
+        self._unwanted = self._leasing is not None
+        if self._held and not self._unwanted and not self._under_way:
+            self._held, self._leased = False, -FOREVER
             self._store.release(self._station)
