@@ -83,10 +83,10 @@ class Ledger:
 
     def read(self, page: Page) -> None:
         """Take what is on record; what was noted since stays."""
+        self.journal.read(page, again=self.unread)
         self._read_transactions(page.transactions)
         self._invitations = [*map(read_invitation, page.invitations), *self._invitations]
         self._facts = {record.name: record for record in page.facts} | self._facts
-        self.journal.read(page, again=self.unread)
         self.numbers.read(page.numbers)
         self.unread = self.incomplete = False
 
@@ -108,6 +108,15 @@ class Ledger:
             else:
                 (self.running if tx.ended is None else self._ended)[tx.ref] = tx
             self.renumbered = self.renumbered or tx.renumbered
+        for tx in [tx for tx in self.running.values() if self._is_outdone(tx)]:
+            self.close(tx, forget=True)
+
+    def _is_outdone(self, tx: Transaction) -> bool:
+        """Return whether another process has entered a transaction of 2.x anew, before it could read of this one.
+
+        Nothing of it was answered here: that waits until it is on disk.
+        """
+        return not tx.key and any(other.id == tx.id and other.began > tx.began for other in self)
 
     def of(self, ref: str) -> Transaction | None:
         """Return a transaction by our own name of it."""
@@ -151,6 +160,12 @@ class Ledger:
             self._ended[tx.ref] = tx
             self._let_slip()
         self.keep(tx)
+
+    def close(self, tx: Transaction, *, forget: bool = False) -> None:
+        """Enter that a transaction of 2.x has ended; nobody else will own it who would have to be told of it."""
+        for record in self.kept(tx):
+            self.journal.settle(record)
+        self.end(tx, forget=forget)
 
     def hear(self, tx: Transaction, *, over: bool = False) -> None:
         """Note that the station has said something of a transaction; with `over`, that it has said its end."""

@@ -6,6 +6,8 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from tests.relay.stage import Stage, one
 from voltgate.relay.permit import CHARGE
 from voltgate.relay.records import OwedRecord, TransactionRecord
@@ -90,6 +92,35 @@ def test_a_restart_before_the_owner_is_known() -> None:
     stage.up("b", "c", "a")
     stage.station.sends(2, "2", "TransactionEvent", event("Updated", 1, idToken=EMPLOYEE))
     stage["b"].gets([2, "1", "TransactionEvent", event("Started", 0)])
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_transaction_that_two_processes_entered(over: bool) -> None:
+    """What a station said where it could not be written down, and then elsewhere, is one transaction: the later."""
+    stage = split()
+    happens(stage, "1", event("Started", 0), "a", "c")
+    elsewhere = [*stage.store.of(TransactionRecord), *stage.store.of(OwedRecord)]
+    stage.store.records.clear()
+    stage.wait(1)
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("b", "c", "a")
+    happens(stage, "2", event("Started", 0, idToken=EMPLOYEE), "b", "c")
+    if over:
+        happens(stage, "3", event("Ended", 1), "b", "c")
+    for record in elsewhere:
+        stage.store.put(record)
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("b", "c", "a")
+    stage.station.sends(2, "4", "TransactionEvent", event("Ended", 1))
+    stage["a"].gets()
+    if not over:
+        stage["b"].gets([2, "4", "TransactionEvent", event("Ended", 1)])
+        stage["b"].sends(3, "4", {})
+    stage.station.gets([3, "4", {}])
+    assert not stage.session.ledger.running
+    assert stage.store.of(OwedRecord) == []
 
 
 def test_a_transaction_that_never_has_a_token() -> None:

@@ -29,7 +29,7 @@ def event(context: Context, call: Call, respond: Respond) -> None:
         return
     tx = context.ledger.find(name)
     if tx is not None and tx.started and _started_at(call) not in ("", tx.started):
-        _end(context, tx, forget=True)  # the station counts from 1 again: its name is another's from now on
+        context.ledger.close(tx, forget=True)  # the station counts from 1 again: its name is another's from now on
         tx = None
     if tx is not None and (tx.bound or tx.ended is not None):
         _relay(context, tx, call, respond)
@@ -133,14 +133,8 @@ def _began(context: Context, tx: Transaction, respond: Respond, reply: Reply) ->
 
 def _ended(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
     if isinstance(reply, Result):
-        _end(context, tx)
+        context.ledger.close(tx)
     respond(reply)
-
-
-def _end(context: Context, tx: Transaction, *, forget: bool = False) -> None:
-    for record in context.ledger.kept(tx):
-        context.ledger.journal.settle(record)
-    context.ledger.end(tx, forget=forget)
 
 
 def meter_values(context: Context, call: Call, respond: Respond) -> None:
