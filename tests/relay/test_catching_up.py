@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.relay.stage import Stage, one
+from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.messages import Call
 from voltgate.relay import journal
 from voltgate.relay.events import GivenUp
@@ -153,6 +153,22 @@ def test_what_waited_for_the_link_keeps_its_place_between_what_is_owed(backend: 
             got.append(message[1])
             stage[backend].sends(3, message[1], {})
     assert got == ["1", "x", "2", "y"]
+
+
+def test_what_is_owed_waits_for_a_copy_that_waits_for_its_number() -> None:
+    """A stop that is only told waits until its start was answered; what is owed since does not go before it."""
+    stage = playing("a", "b")
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    stage["a"].sends(3, "s", {"transactionId": 5})
+    number = stage.station.take()[0][2]["transactionId"]
+    stage.station.sends(2, "e", "StopTransaction", {"transactionId": number, "meterStop": 9})
+    owes(stage, "b", stop(7, "x"))
+    stage.session.legs["b"].deliver()
+    stage["b"].gets()
+    stage["b"].sends(3, "s", {"transactionId": 8})
+    ends = (("e", 8), ("x", 7))
+    stage["b"].gets(*([2, mid, "StopTransaction", {"transactionId": n, "meterStop": 9}] for mid, n in ends))
 
 
 def test_a_call_behind_a_delivery_ends_with_its_leg() -> None:

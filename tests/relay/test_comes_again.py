@@ -223,6 +223,38 @@ def test_two_legs_deliver_nothing_twice() -> None:
     assert stage.store.of(OwedRecord) == []
 
 
+def test_what_waits_behind_what_is_owed_goes_over_to_the_new_leg() -> None:
+    """What a backend was to be told behind what it is owed, it is told so on its new link, and not on the old one."""
+    stage = owing()
+    old = stage["b"]
+    old.gets([2, "s", "StartTransaction", START])
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    stage.station.sends(2, "n", "StatusNotification", {"connectorId": 1})
+    stage.replaces("b", **ALWAYS, window=3)
+    stage.moves(one("a", copy=("b",)))
+    stage.up("b")
+    old.sends(3, "s", {"transactionId": 900})
+    stage.wait(1)
+    old.gets()
+    stage["b"].gets([2, "m", "MeterValues", {"connectorId": 1}])
+    stage["b"].sends(3, "m", {})
+    stage["b"].gets([2, "n", "StatusNotification", {"connectorId": 1}])
+
+
+def test_what_waits_behind_what_is_owed_is_not_told_when_the_station_has_gone() -> None:
+    """On a link that only waits for an answer nothing goes before what is owed: what is left out is counted."""
+    stage = owing()
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    stage.station.sends(2, "n", "StatusNotification", {"connectorId": 1})
+    stage.station.hangs_up()
+    stage["b"].gets()
+    stage["b"].sends(3, "s", {"transactionId": 900})
+    stage.wait(1)
+    stage["b"].gets()
+    assert stage["b"].backend.copies_dropped == {"gone": 1}
+
+
 def test_a_leg_that_was_let_go_dials_no_more() -> None:
     """A backend that keeps the newest link of a station is not called by the old leg and the new one in turns."""
     stage = owing()

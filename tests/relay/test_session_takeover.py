@@ -142,7 +142,8 @@ def test_a_backend_left_behind_before_a_takeover() -> None:
     stage.moves(one("a", "b"))
     take_over(stage)
     line = left.accepts()
-    line.gets([*BEAT])
+    stage["b"].accepts().gets([*BEAT])
+    line.gets()
     stage.wait(0.5)
     assert line.closed is not None
     assert left.backend.legs == 0

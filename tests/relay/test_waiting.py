@@ -121,11 +121,11 @@ def test_calls_wait_for_a_link() -> None:
     stage = waiting()
     heard = [ask(stage, str(n)) for n in range(3)]
     leg = stage.session.legs["a"]
-    assert (leg.waiting_calls, leg.busy, leg.free) == (3, True, False)
+    assert (leg.waiting_calls, leg.busy) == (3, True)
     stage.up("a")
     assert got(stage) == ["0", "1", "2"]
     assert heard == [[], [], []]
-    assert (leg.waiting_calls, leg.turns.open_calls, leg.free) == (0, 3, True)
+    assert (leg.waiting_calls, leg.turns.open_calls) == (0, 3)
 
 
 def test_calls_wait_for_a_link_only_so_long() -> None:

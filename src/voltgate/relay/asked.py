@@ -1,4 +1,4 @@
-"""A call of the station that a backend is to answer: in the station's own words until it is sent."""
+"""A call of the station that a backend is to answer, or is told of: in the station's own words until it is sent."""
 
 from __future__ import annotations
 
@@ -71,6 +71,15 @@ class Asked:
         """Who may answer while it was not sent: by the transaction as long as nobody has taken it, else by the plan."""
         tx = self.transaction
         return self.plan.answer if tx is None else tx.answers or (tx.owner,)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A copy that waits: nobody waits for the answer. `behind` is the last that was owed when it was said."""
+
+    call: Call
+    behind: int
+    transaction: Transaction | None = None
 
 
 @dataclass(frozen=True, slots=True)

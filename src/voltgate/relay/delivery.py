@@ -10,7 +10,7 @@ from typing import Protocol
 
 from voltgate.ocpp.messages import FOREVER, Call, Error, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.asked import Asked
+from voltgate.relay.asked import Asked, Told
 from voltgate.relay.backend import Backend
 from voltgate.relay.journal import JournalSettings, is_paid_by
 from voltgate.relay.ledger import Ledger
@@ -47,6 +47,11 @@ class Item:
     record: OwedRecord | None = None
     asked: Asked | None = None
     behind: int = 0
+
+    @property
+    def ref(self) -> str | None:
+        """The ref of its transaction; None if it is of none."""
+        return None if self.transaction is None else self.transaction.ref
 
 
 @dataclass(slots=True)
@@ -151,7 +156,7 @@ class Delivery:
         self._journal = courier.ledger.journal
         self._queue: deque[Item] = deque()
         self._open: OwedRecord | None = None
-        self._starting: set[str] = set()
+        self._starting: set[str | None] = set()
         self._trouble: dict[int, _Trouble] = {}
         self._due = -FOREVER
         self._alarm = FOREVER
@@ -200,24 +205,23 @@ class Delivery:
         """Send one message if it may be sent; return whether one was, or was ended."""
         if self._open is not None or now < self._due:
             return False
-        courier = self._courier
-        journal, name = self._journal, courier.backend.name
-        record = None if courier.retired else journal.first(name, now)
-        item = self._next()
-        if item is not None and record is None and (courier.retired or journal.is_whole(name)):
-            return self._tell(item, now)
-        if item is not None and record is not None and item.behind < record.seq:
-            return self._tell(item, now)
-        return not courier.retired and self._deliver(record, now)
+        journal, name = self._journal, self._courier.backend.name
+        record = journal.first(name, now)
+        if record is not None or journal.is_whole(name):
+            before = [item for item in self._queue if record is None or item.behind < record.seq]
+            before = [item for item in before if not journal.is_aside(name, item.ref)]
+            if before:
+                item = self._next(before)
+                return item is not None and self._tell(item, now)
+        return not self._courier.retired and self._deliver(record, now)
 
-    def _next(self) -> Item | None:
+    def _next(self, items: list[Item]) -> Item | None:
         """Return what is to be told next: whoever asks does not wait for the number of another's transaction."""
         waits = False
-        for item in self._queue:
-            ref = None if item.transaction is None else item.transaction.ref
-            waits = waits or ref in self._starting
-            is_free = ref not in self._starting and (item.asked is not None or not waits)
-            if is_free and (ref is None or not self._journal.is_aside(self._courier.backend.name, ref)):
+        for item in items:
+            is_free = item.ref not in self._starting
+            waits = waits or not is_free
+            if is_free and (item.asked is not None or not waits):
                 return item
         return None
 
@@ -231,14 +235,13 @@ class Delivery:
             return True
         call = _again(numbered, numbered.id, now, min(now + courier.host.settings.backend_patience, item.call.deadline))
         call.asker = self
-        if item.transaction is not None and call.action == "StartTransaction":
-            self._starting.add(item.transaction.ref)
+        if item.ref is not None and call.action == "StartTransaction":
+            self._starting.add(item.ref)
         courier.forward(call, partial(self._told, item))
         return True
 
     def _told(self, item: Item, reply: Reply) -> None:
-        if item.transaction is not None:
-            self._starting.discard(item.transaction.ref)
+        self._starting.discard(item.ref)
         self._courier.answered(item, reply)
         self._courier.pump(self._courier.now())
 
@@ -412,6 +415,12 @@ class Delivery:
         """Remove and return, in order, what was asked and is `chosen`."""
         taken = self._remove(lambda item: item.asked is not None and chosen(item.asked))
         return [item.asked for item in taken if item.asked is not None]
+
+    def take_told(self) -> list[Told]:
+        """Remove and return, in order, what was only to be told."""
+        return [
+            Told(item.call, item.behind, item.transaction) for item in self._remove(lambda item: item.asked is None)
+        ]
 
     def _drop(self, chosen: Callable[[Item], bool], reason: Reason) -> None:
         for item in self._remove(chosen):

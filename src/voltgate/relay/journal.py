@@ -255,7 +255,7 @@ class Journal:
         debt.aside[record.transaction] = until
         return True
 
-    def is_aside(self, backend: str, transaction: str) -> bool:
+    def is_aside(self, backend: str, transaction: str | None) -> bool:
         """Return whether a transaction stands back."""
         debt = self._debts.get(backend)
         return debt is not None and transaction in debt.aside

@@ -11,7 +11,7 @@ from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import FOREVER, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.silence import gone
 from voltgate.ocpp.turns import Turns
-from voltgate.relay.asked import Asked
+from voltgate.relay.asked import Asked, Told
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
 from voltgate.relay.delivery import Delivery, Item
@@ -21,7 +21,7 @@ from voltgate.relay.replay import replay
 from voltgate.relay.seams import LegHost
 from voltgate.relay.transaction import Transaction
 from voltgate.relay.uplink import State, Uplink
-from voltgate.relay.waiting import Told, Waiting
+from voltgate.relay.waiting import Waiting
 
 _AHEAD = frozenset({BOOT, "Heartbeat"})
 """What waits behind nothing: without the one a backend takes nothing, and the other says nothing."""
@@ -105,10 +105,10 @@ class Leg:
         """Have the backend answer a call of the station, now or when it is there."""
         if not self.up and self.link.failures and self.backend.settings.when_down != "wait":
             self.settled(asked, self._away())
-        elif self.free or (self._waiting is None and self.delivers(asked.call)):
+        elif self._waiting is None and (self.turns.free or self.delivers(asked.call)):
             self.send(asked)
         else:
-            self._wait(asked)
+            self.wait(asked)
 
     def send(self, asked: Asked) -> None:
         """Send a call that the backend is to answer, or let it wait behind what is delivered."""
@@ -132,7 +132,7 @@ class Leg:
             if self._waiting is None and self.up and (self._delivery is not None or self.turns.takes(call)):
                 self.send_told(told)
             else:
-                self._wait(told)
+                self.wait(told)
 
     def send_told(self, told: Told) -> None:
         """Send a copy, or let it wait behind what is delivered."""
@@ -167,12 +167,8 @@ class Leg:
 
     # What waits.
 
-    @property
-    def free(self) -> bool:
-        """Whether a call would be sent at once."""
-        return self._waiting is None and self.turns.free
-
-    def _wait(self, entry: Asked | Told) -> None:
+    def wait(self, entry: Asked | Told) -> None:
+        """Keep what cannot be sent now."""
         if self.link.state is State.ENDED:
             self.turns.ask(entry.call, self.told if isinstance(entry, Told) else partial(self.settled, entry))
             return
@@ -218,6 +214,11 @@ class Leg:
         taken += [] if self._delivery is None else self._delivery.take(chosen)
         self._feed()
         return taken
+
+    def take_told(self) -> list[Told]:
+        """Remove and return the copies that were never sent; their order is in what they go behind."""
+        waiting = [] if self._waiting is None else self._waiting.take_told()
+        return waiting + ([] if self._delivery is None else self._delivery.take_told())
 
     # Calls of the backend.
 
@@ -301,7 +302,7 @@ class Leg:
     def stays_away(self) -> None:
         """Do without the link: what waits goes elsewhere, waits on, or is refused."""
         for asked in () if self._delivery is None else self._delivery.down():
-            self._wait(asked)
+            self.wait(asked)
         self.host.roster.went_away(self)
         if self.backend.settings.when_down != "wait":
             for asked in self.take_waiting(lambda _: True):

@@ -104,6 +104,9 @@ class Roster:
         leg.rewrap()  # what it may ask depends on the plans
         reroute(self._session.dispatcher, leg)
         replan(self._session.dispatcher, leg)
+        if (heir := self.legs.get(leg.name)) is not None:
+            for told in leg.take_told():
+                heir.wait(told)
         self._linger(leg, "The station has moved to another backend")
 
     def end(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from voltgate.ocpp.fair_queue import FairQueue
@@ -12,20 +11,9 @@ from voltgate.ocpp.messages import FOREVER, Call, Reply, Unanswered
 from voltgate.ocpp.silence import expired, gone, overloaded
 from voltgate.ocpp.turn_ports import Left
 from voltgate.ocpp.turns import Turns
-from voltgate.relay.asked import Asked
+from voltgate.relay.asked import Asked, Told
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
-from voltgate.relay.transaction import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A copy that waits: nobody waits for the answer. `behind` is the last that was owed when it was said."""
-
-    call: Call
-    behind: int
-    transaction: Transaction | None = None
-
 
 Entry: TypeAlias = Asked | Told
 
@@ -107,6 +95,10 @@ class Waiting:
         taken = self._queue.take(lambda entry: isinstance(entry, Asked) and chosen(entry))
         self._look_out()  # without the link the rest may wait less long than it might before
         return [entry for entry in taken if isinstance(entry, Asked)]
+
+    def take_told(self) -> list[Told]:
+        """Remove and return, in order, the copies that were never sent."""
+        return [entry for entry in self._queue.take(lambda entry: isinstance(entry, Told)) if isinstance(entry, Told)]
 
     def pump(self, now: float) -> None:
         """Send all that a lost link left open, as far as there is room, then one call."""
