@@ -260,7 +260,8 @@ class Gateway:
             session.adopt(backend, link)
         ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
         session.opened(wire, pending.plans, pending.route.name, snapshot.backends)
-        if snapshot is not self.snapshot and not session.ended:  # it has changed during the handshake
+        found = self.snapshot.directory.find(session.identity, dial_context.target)
+        if (snapshot is not self.snapshot or found != station) and not session.ended:  # during the handshake
             self._move(session)
         return session
 

@@ -203,6 +203,20 @@ async def test_it_waits_until_it_charges_no_more(stage: Stage) -> None:
         await beats(station, new)
 
 
+async def test_a_claim_moves_a_station_that_is_being_let_in(stage: Stage) -> None:
+    """A station whose backend takes its time to let it in goes where it was claimed for meanwhile."""
+    a, b = await stage.backend("a"), await stage.backend("b")
+    async with api_of(stage, **ONLY_CLAIMS) as (api, _):
+        (await api.put("a", "CP1")).gives(200)
+        a.hold()
+        coming = asyncio.ensure_future(stage.station("CP1"))
+        await a.expect_handshakes(1)
+        (await api.put("b", "CP1")).gives(200)
+        (await api.patch("a", remove=("CP1",))).gives(200)
+        a.release()
+        await beats(await coming, await b.station("CP1"))
+
+
 @pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
 async def test_a_claim_moves_a_station_of_2(stage: Stage, version: str) -> None:
     """The same in OCPP 2: the events of a transaction go to its owner to the last."""
