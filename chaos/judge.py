@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chaos.marks import plain_number
-from chaos.matching import Matches, sent_after, why_again
+from chaos.matching import Matches, on_disk, sent_after, why_again
 from chaos.records import PAID, Books, Charge, Command, Delivery, Entry, Heard, Owners
 from chaos.shape import PATIENCE
 
@@ -20,6 +20,10 @@ class Ownership(Protocol):
 
     def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
         """Return whose a transaction is that began in that time."""
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Tell whether no transaction begins before it is on disk: with one backend nobody waits."""
 
     def anybody_may_stop(self, begun: float, over: float) -> bool:
         """Tell whether a backend may have been allowed to stop what is another's."""
@@ -117,6 +121,9 @@ class _Judge:
                 self._judge_losses(charge, backend)
 
     def _claim(self, charge: Charge) -> _Claim:
+        if self._may_be_forgotten(charge):
+            self._verdict.again["its transaction may not have been on disk when the gateway was killed"] += 1
+            return _Claim("", self._backends, frozenset())
         over = charge.bound if charge.bound is not None else float("inf")
         who = self._ownership.owners(charge.station, charge.tag, charge.begun, over)
         may, allowed, owed = who.owners | who.told, who.owners, who.owed
@@ -127,6 +134,12 @@ class _Judge:
             allowed, may, owed = frozenset({invitation.backend}), self._backends | {invitation.backend}, frozenset()
         owner = self._owner(charge, allowed)
         return _Claim(owner, may, (owed | {owner}) - {""})
+
+    def _may_be_forgotten(self, charge: Charge) -> bool:
+        if charge.bound is None or self._ownership.waits_for_disk:
+            return False
+        said = [saying for entry in charge.entries for saying in entry.sayings if saying.at <= charge.bound]
+        return on_disk(max(said, key=lambda each: each.at).gateway, charge.bound, self._books) is None
 
     def _owner(self, charge: Charge, allowed: frozenset[str]) -> str:
         by = charge.answered_by
@@ -156,7 +169,7 @@ class _Judge:
         return first and sum(each.answer == "internal" for each in tries) >= self._attempts
 
     def _judge_content(self, charge: Charge, entry: Entry, delivery: Delivery) -> None:
-        if entry.kind in ("meter", "stop"):
+        if entry.kind in ("meter", "stop") and not self._may_be_forgotten(charge):
             starts = self._matches.of(delivery.backend, charge.entries[0])
             given = {start.number for start in starts if start.number is not None}
             number = plain_number(delivery.fields.get("transactionId"))

@@ -95,11 +95,20 @@ def _said_again(first: Delivery, again: Delivery, entry: Entry) -> bool:
 def _known_there(first: Delivery, again: Delivery, sent: float, books: Books) -> float | None:
     """Return when the gateway that sent it again knew the answer: at once, or from the disk; None for never."""
     assert first.known is not None
-    dead = [at for number, at in books.deaths if number == first.gateway and at >= first.known - _ON_THE_WAY]
+    dead = _deaths(first.gateway, first.known, books)
     if first.gateway == again.gateway and not any(at <= again.at for at in dead):
         return first.known
-    on_disk = first.known + _WRITTEN
+    return on_disk(first.gateway, first.known, books)
+
+
+def on_disk(gateway: int, known: float, books: Books) -> float | None:
+    """Return when what a gateway knew at a time is surely on disk; None if it may have died before."""
+    written = known + _WRITTEN
     for spell in sorted(books.database, key=lambda each: each.begun):
-        if spell.overlaps(first.known - _ON_THE_WAY, on_disk):
-            on_disk = max(on_disk, spell.over)
-    return None if any(at < on_disk for at in dead) else on_disk
+        if spell.overlaps(known - _ON_THE_WAY, written):
+            written = max(written, spell.over)
+    return None if any(at < written for at in _deaths(gateway, known, books)) else written
+
+
+def _deaths(gateway: int, known: float, books: Books) -> list[float]:
+    return [at for number, at in books.deaths if number == gateway and at >= known - _ON_THE_WAY]

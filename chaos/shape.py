@@ -68,6 +68,11 @@ class Shapes:
             frozenset().union(*(each.before for each in possible)),
         )
 
+    @property
+    def waits_for_disk(self) -> bool:
+        """Tell whether no transaction begins before it is on disk: with one backend nobody waits."""
+        return self.variant.layout not in ("one", "claims")
+
     def anybody_may_stop(self, begun: float, over: float) -> bool:
         """Tell whether a backend may have been allowed in that time to stop what is another's."""
         return self.variant.layout == "claims" or any(shape.settings for shape in self._between(begun, over))

@@ -86,6 +86,7 @@ class Story:
     # What the configuration says.
 
     may_stop = False
+    waits_for_disk = True
 
     def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
         """Guests are billing's, the employer is always told; some are billing's only, some may be either's."""
@@ -167,6 +168,23 @@ def killed_while_the_database_was_locked(story: Story) -> None:
     """Lock the database, then kill the gateway: what it had read was never on disk."""
     story.books.database.append(Spell("database locked", story.of("billing", 2).at, story.of("billing", 2).at + 8))
     killed(story, after=6)
+
+
+def forgotten(story: Story, *, waits: bool = False) -> None:
+    """Kill the gateway while the start that it has answered could not be written: the next one knows nothing of it."""
+    story.waits_for_disk = waits
+    story.books.database.append(Spell("database full", 9.0, 30.0))
+    story.books.deaths.append((0, 12.5))
+    story.charge.tag = "GUESTALONE"
+    story.drop("employer", 0, 1)
+    story.drop("billing", 2)
+
+
+def start_refused_and_stopped(story: Story, number: int) -> None:
+    """Let a backend that has refused the start for its content be told of the end under that number."""
+    errs(story, "employer", 0, "content")
+    for index in (1, 2):
+        story.of("employer", index).fields["transactionId"] = number
 
 
 def another_number(story: Story, backend: str, index: int, number: int | None) -> None:
@@ -326,6 +344,8 @@ RIGHT: list[Make] = [
     partial(killed, after=0.5),
     killed_while_the_database_was_locked,
     partial(another_number, backend="billing", index=1, number=1),
+    partial(start_refused_and_stopped, number=-1),
+    forgotten,
     partial(errs, backend="employer", index=1, answer="content"),
     partial(errs, backend="employer", index=1, answer="internal", times=3),
     refused_and_said_again,
@@ -359,6 +379,9 @@ WRONG: list[tuple[str, Make]] = [
     ("doubled", partial(killed, after=4.0)),
     ("number", partial(another_number, backend="billing", index=1, number=2)),
     ("number", partial(another_number, backend="billing", index=2, number=None)),
+    ("number", partial(another_number, backend="billing", index=2, number=-1)),
+    ("number", partial(start_refused_and_stopped, number=7)),
+    ("lost", partial(forgotten, waits=True)),
     ("number", other_content),
     ("number", number_given_twice),
     ("number", partial(errs, backend="employer", index=0, answer="content")),
