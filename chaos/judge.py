@@ -77,11 +77,11 @@ class _Judge:
         self._ownership = ownership
         self._attempts = attempts
         self._matches = Matches(books)
-        self._paid_of: dict[tuple[str, str], list[tuple[Entry, Delivery]]] = defaultdict(list)
+        self._came_to: dict[tuple[str, str], list[tuple[Entry, Delivery]]] = defaultdict(list)
         for delivery in books.deliveries:
-            if delivery.kind in PAID and id(delivery) in self._matches.entry_of:
+            if id(delivery) in self._matches.entry_of:
                 entry = self._matches.entry_of[id(delivery)]
-                self._paid_of[delivery.backend, delivery.station].append((entry, delivery))
+                self._came_to[delivery.backend, delivery.station].append((entry, delivery))
         self._commands = {command.message_id: command for command in books.commands}
         self._backends = frozenset(delivery.backend for delivery in books.deliveries)
         self._verdict = Verdict(mute=list(books.mute), error=list(books.errors), judged=len(books.deliveries))
@@ -233,7 +233,7 @@ class _Judge:
             return False
         return any(
             before.place <= entry.place and _was_no_use(each)
-            for before, each in self._paid_of[delivery.backend, delivery.station]
+            for before, each in self._came_to[delivery.backend, delivery.station]
             if each.at < delivery.at
         )
 

@@ -69,6 +69,11 @@ def why_again(first: Delivery, again: Delivery, entry: Entry, books: Books, pati
     if first.answer == "content" and _said_again(first, again, entry):
         return "it was refused, and the charger said it again"
     sent = sent_after(again, entry)
+    if first.gateway != again.gateway:  # what is owed was decided on when it was said
+        said = (
+            each.at for each in entry.sayings if (each.message_id, each.gateway) == (again.message_id, again.gateway)
+        )
+        sent = next(said, sent)
     known = _known_there(first, again, sent, books)
     return "" if known is not None and known < sent else "the answer may not have been known there"
 

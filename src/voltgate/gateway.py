@@ -266,18 +266,23 @@ class Gateway:
         return session
 
     def _ledger(self, pending: _Pending, old: Session | None) -> Ledger:
-        """Return the station's ledger: the one in use, or just used, else the page that was read."""
+        """Return the station's ledger: the one in use, or just used, with what the page adds; else what that says.
+
+        Another process may have had the station meanwhile.
+        """
         key, page = pending.station.key, pending.page
         ledger = (
             old.ledger if old is not None else self._departed.ledger(key, None if page is None else pending.read_at)
         )
-        if ledger is not None:
-            return ledger
         if page is not None:
-            return self._ports.ledger(key, page)
+            if ledger is not None:
+                ledger.read(page)
+            return ledger or self._ports.ledger(key, page)
         self._unread.add(key)
-        ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
-        ledger.unread, ledger.incomplete = True, self._departed.last_owed(key) is None
+        if ledger is None:
+            ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
+            ledger.incomplete = self._departed.last_owed(key) is None
+        ledger.unread = True
         return ledger
 
     async def read_again(self) -> None:

@@ -146,3 +146,16 @@ def test_a_move_leaves_a_start_where_it_waits() -> None:
     stage["b"].gets()
     stage["a"].sends(3, "1", {})
     stage["a"].gets([2, "s", "StartTransaction", start])
+
+
+def test_a_copy_that_waits_for_a_backend_that_is_let_go() -> None:
+    """Whoever was to be told before the station moved away is told, as soon as it is there."""
+    stage = Stage(one("a", copy=("b",)))
+    stage.up("a")
+    stage.station.sends(2, "1", "Heartbeat", {})
+    stage.moves(one("a"))
+    line = stage["b"].accepts()
+    line.gets([2, "1", "Heartbeat", {}])
+    line.sends(3, "1", {})
+    stage.wait(0.5)
+    assert line.closed is not None

@@ -76,7 +76,7 @@ class Story:
         """Deliver a message once more; said again by its charger if `said` is given."""
         entry = self.charge.entries[index]
         if said:
-            entry.sayings.append(Saying(f"again-{index}", said))
+            entry.sayings.append(Saying(f"again-{index}", said, more.get("gateway", 0)))
         return self.deliver(backend, entry, at, **more)
 
     def judged(self) -> Verdict:
@@ -147,6 +147,32 @@ def repeated_by_another_gateway(story: Story, after: float) -> None:
     """Deliver a stop again from another gateway."""
     first = story.of("billing", 2)
     story.again("billing", 2, first.at + after, said=first.at + after - 0.1, gateway=1)
+
+
+def owed_elsewhere(story: Story, *, said: float) -> None:
+    """Lock the database after an answer; say the stop again so long after to another gateway, which owes it then."""
+    first = story.of("employer", 2)
+    story.books.database.append(Spell("database locked", first.at, first.at + 8))
+    story.again("employer", 2, first.at + 20, said=first.at + said, gateway=1)
+
+
+def late_status(story: Story, *, late: bool) -> None:
+    """Let a status be answered after the patience, come again, and the transaction go before it and the next one."""
+    later = story.begin("GUEST2", 2, 101, at=20.0)
+    for backend in ("employer", "billing"):
+        story.of(backend, 0, later).number = 2
+        for index in (1, 2):
+            story.of(backend, index, later).fields |= {"transactionId": 2}
+    charge = story.charge.entries
+    first = Entry("CP-1", charge[2].place + 1, "status", "one", "status", {}, sayings=[Saying("one", 13.0)])
+    second = Entry("CP-1", charge[2].place + 1, "status", "two", "status", {}, sayings=[Saying("two", 13.1)])
+    for entry in later.entries:
+        entry.place += 10
+    story.books.entries += [first, second]
+    tried = story.deliver("employer", first, 13.2)
+    tried.answered = 13.2 + (4 if late else 0.1)
+    story.deliver("employer", first, 40.0)
+    story.deliver("employer", second, 40.1)
 
 
 def sent_on_two_links(story: Story, lost: float) -> None:
@@ -346,6 +372,8 @@ RIGHT: list[Make] = [
     partial(another_number, backend="billing", index=1, number=1),
     partial(start_refused_and_stopped, number=-1),
     forgotten,
+    partial(owed_elsewhere, said=5.0),
+    partial(late_status, late=True),
     partial(errs, backend="employer", index=1, answer="content"),
     partial(errs, backend="employer", index=1, answer="internal", times=3),
     refused_and_said_again,
@@ -382,6 +410,8 @@ WRONG: list[tuple[str, Make]] = [
     ("number", partial(another_number, backend="billing", index=2, number=-1)),
     ("number", partial(start_refused_and_stopped, number=7)),
     ("lost", partial(forgotten, waits=True)),
+    ("doubled", partial(owed_elsewhere, said=15.0)),
+    ("order", partial(late_status, late=False)),
     ("number", other_content),
     ("number", number_given_twice),
     ("number", partial(errs, backend="employer", index=0, answer="content")),

@@ -119,6 +119,77 @@ async def test_two_gateways_on_one_database(stage: Stage) -> None:
     await stage.quiet(at_other)
 
 
+async def beginning(stage: Stage, gateway: Gateway, main: Link | None, number: int, name: str) -> tuple[Any, Link, int]:
+    """Have a charger begin a transaction at one of two gateways; give it, its backend's link and its number."""
+    backend = stage.backends["main"]
+    station = await stage.station("CP1", url=gateway.url("CP1"), name=name)
+    link = await backend.station("CP1") if main is None else await newest(backend, main)
+    asked = await station.ask("StartTransaction", START | {"meterStart": number})
+    await link.answer(await link.expect("StartTransaction"), STARTED | {"transactionId": number})
+    return station, link, (await station.expect_result(asked)).payload["transactionId"]
+
+
+async def hops(stage: Stage) -> tuple[Gateway, Gateway]:
+    """Start two gateways on one database, for chargers of two backends."""
+    await stage.backend("main")
+    await stage.backend("billing")
+    shared: dict[str, Any] = {
+        "routes": {"main": {"admit": "gateway", "rules": [{"answer": "main", "copy": ["billing"]}]}},
+        "store": {"url": f"sqlite:///{stage.folder}/shared.db", "patience": 0.5},
+    }
+    return await stage.gateway(**shared), await stage.gateway(**shared)
+
+
+async def test_a_memory_that_is_older_than_the_charger(stage: Stage) -> None:
+    """A gateway that has the charger back, which charged elsewhere meanwhile, knows its transaction from the database.
+
+    While that is away it does not take the number for one of the backend's.
+    """
+    one, other = await hops(stage)
+    station, link, first = await beginning(stage, one, None, 5, "first")
+    asked = await station.ask("StopTransaction", stop(first))
+    await link.answer(await link.expect("StopTransaction"))
+    await station.expect_result(asked)
+    await station.close()
+    station, link, number = await beginning(stage, other, link, 6, "second")
+    await station.close()
+    lock = sqlite3.connect(stage.folder / "shared.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    noticing = await stage.station("CP2", url=one.url("CP2"))
+    await noticing.ask("StartTransaction", START)
+    at_main = await stage.backends["main"].station("CP2")
+    await at_main.answer(await at_main.expect("StartTransaction"), STARTED)
+    await one.logged("the database is away")
+    station = await stage.station("CP1", url=one.url("CP1"), name="third")
+    link = await newest(stage.backends["main"], link)
+    await station.ask("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": []})
+    assert (await station.closed()).code == 1013
+    assert link.unread == []
+    lock.execute("ROLLBACK")
+    lock.close()
+    station = await stage.station("CP1", url=one.url("CP1"), name="fourth")
+    link = await newest(stage.backends["main"], link)
+    asked = await station.ask("StopTransaction", stop(number))
+    ended = await link.expect("StopTransaction")
+    assert ended.payload == stop(6)
+    await link.answer(ended)
+    await station.expect_result(asked)
+
+
+async def test_a_charger_that_left_a_connection_behind(stage: Stage) -> None:
+    """A charger that charged elsewhere comes back to a gateway that has not noticed yet that it was gone."""
+    one, other = await hops(stage)
+    _, at_one, _ = await beginning(stage, one, None, 5, "first")
+    _, link, number = await beginning(stage, other, at_one, 6, "second")
+    station = await stage.station("CP1", url=one.url("CP1"), name="third")
+    asked = await station.ask("StopTransaction", stop(number))
+    ended = await at_one.expect("StopTransaction")
+    assert ended.payload == stop(6)
+    await at_one.answer(ended)
+    await station.expect_result(asked)
+    assert link.unread == []
+
+
 async def newest(backend: ScriptedBackend, before: Link, identity: str = "CP1") -> Link:
     """Wait for the next link of a charger with a backend."""
     async with asyncio.timeout(20):

@@ -180,7 +180,7 @@ class Dispatcher:
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Take a call that may belong to a transaction, that rules look into, or that somebody is owed."""
-        if self.ledger.incomplete and is_transaction(call.action):
+        if is_transaction(call.action) and self.ledger.doubts(self.version, call, single=self.single):
             self.close(TRY_AGAIN, "The database is away: nobody knows what runs here")
             return
         policy = self.policies.by_action.get(plain_action(call.action))
@@ -199,7 +199,7 @@ class Dispatcher:
     def concerned(self, call: Call) -> bool:
         """Return whether a call that happens all the time may belong to a transaction, without reading it."""
         ledger = self.ledger
-        if ledger.incomplete:
+        if ledger.unread:
             return True
         if self.single and not ledger.renumbered:
             return bool(ledger.running) and ledger.listens and b"transactionId" in bytes(call.payload)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -106,20 +106,25 @@ class Journal:
         self._held = self._unwanted = False
         """Whether the database may have us as the holder; whether what is being asked for is to be given back."""
 
-    def read(self, page: Page, *, again: bool = False) -> None:
-        """Take what is on record; `again`, where messages were entered and struck out since the page was read."""
+    def read(self, page: Page, *, again: bool = False, known: Collection[str] = ()) -> None:
+        """Take what is on record; `again`, where messages were entered and struck out since the page was read.
+
+        Of the transactions that are `known` then, what is owed to nobody yet is known as well.
+        """
         self._seq = max(self._seq, page.last_owed, *(record.seq for record in page.owed), 0)
         for record in page.owed:
+            if again and record.backend == UNKNOWN and record.transaction in known:
+                continue
             hand = self._debt(record.backend).hand
             if record not in hand:
                 hand.append(record)
         for debt in self._debts.values():
             debt.messages = len(debt.hand)
-        for each in page.debts:
+        for each in (each for each in page.debts if each.backend != UNKNOWN):  # of that the page has all
             debt = self._debt(each.backend)
             debt.messages = max(each.messages, len(debt.hand))
             debt.whole = debt.messages == len(debt.hand)
-        if again:
+        if again and self._store.lasting:
             self._drop_hands()  # what the page says may have been delivered since
 
     def _debt(self, backend: str) -> _Debt:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from voltgate.ocpp.ids import Token
+from voltgate.ocpp.ids import Token, transaction_of
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
@@ -48,6 +49,7 @@ class Ledger:
         "_ended",
         "_facts",
         "_invitations",
+        "_struck",
         "incomplete",
         "journal",
         "numbers",
@@ -70,6 +72,8 @@ class Ledger:
         self.running: dict[str, Transaction] = {}
         self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
+        self._struck: deque[str] = deque(maxlen=MOST_INVITATIONS)
+        """The refs of the last invitations that were struck out: a page may have been read before."""
         self._facts: dict[str, FactRecord] = {}
         self.settings = LedgerSettings()
         self.renumbered = False
@@ -79,16 +83,30 @@ class Ledger:
         self.journal = Journal(station, store, wall, self._read_transactions)
         """What backends are owed; under `UNKNOWN` what will be owed to somebody not yet known."""
         self.numbers = Numbers(station, store, wall, draw)
-        self.read(page)
+        self.read(page, again=False)
 
-    def read(self, page: Page) -> None:
-        """Take what is on record; what was noted since stays."""
-        self.journal.read(page, again=self.unread)
+    def read(self, page: Page, *, again: bool = True) -> None:
+        """Take what is on record, at first or `again`: another process may have had the station meanwhile.
+
+        What was noted here since stays.
+        """
+        self.journal.read(page, again=again, known={tx.ref for tx in self})
         self._read_transactions(page.transactions)
-        self._invitations = [*map(read_invitation, page.invitations), *self._invitations]
-        self._facts = {record.name: record for record in page.facts} | self._facts
+        known = {*self._struck, *(each.ref for each in self._invitations)}
+        fresh = [each for each in map(read_invitation, page.invitations) if each.ref not in known]
+        self._invitations = [*fresh, *self._invitations]
+        for fact in page.facts:
+            if fact.name not in self._facts or self._facts[fact.name].at < fact.at:
+                self._facts[fact.name] = fact
         self.numbers.read(page.numbers)
         self.unread = self.incomplete = False
+
+    def doubts(self, version: str, call: Call, *, single: bool) -> bool:
+        """Return whether something may be on record that matters for a transaction message."""
+        if single or not self.unread:
+            return self.incomplete
+        named = transaction_of(version, call)
+        return self.incomplete or (named is not None and self.find(str(named)) is None)
 
     @property
     def blank(self) -> bool:
@@ -99,17 +117,26 @@ class Ledger:
     # Transactions.
 
     def _read_transactions(self, records: Iterable[TransactionRecord]) -> None:
-        """Enter transactions that are on record; of one that is known, learn the numbers that others were told."""
+        """Enter transactions that are on record; of one that is known, learn what others were told and have noted."""
         self._let_slip()
         for tx in map(read_transaction, records):
             known = self.of(tx.ref)
             if known is not None:
-                known.numbers = tx.numbers | known.numbers
+                self._learn(known, tx)
             else:
                 (self.running if tx.ended is None else self._ended)[tx.ref] = tx
             self.renumbered = self.renumbered or tx.renumbered
         for tx in [tx for tx in self.running.values() if self._is_outdone(tx)]:
             self.close(tx, forget=True)
+
+    def _learn(self, known: Transaction, tx: Transaction) -> None:
+        if tx.bound and not known.bound:  # its owner was told there of what it had missed
+            for record in self.kept(known):
+                self.journal.settle(record)
+        known.learn(tx)
+        if tx.ended is not None and known.ended is None:
+            known.ended = tx.ended
+            self._ended[known.ref] = self.running.pop(known.ref)
 
     def _is_outdone(self, tx: Transaction) -> bool:
         """Return whether another process has entered a transaction of 2.x anew, before it could read of this one.
@@ -274,6 +301,7 @@ class Ledger:
         """Strike out an invitation: it was accepted, rejected, or has expired."""
         if invitation in self._invitations:  # the answer to a remote start may come after its expiry
             self._invitations.remove(invitation)
+            self._struck.append(invitation.ref)
             self.store.strike(invitation.record(self.station))
 
     # Facts.

@@ -103,6 +103,17 @@ class Transaction:
             del self.answered[next(iter(self.answered))]
         return True
 
+    def learn(self, other: Transaction) -> None:
+        """Take over what another process has noted of it that had the station meanwhile."""
+        self.numbers = other.numbers | self.numbers
+        self.answered = other.answered | self.answered
+        self.heard_at, self.over = max(self.heard_at, other.heard_at), self.over or other.over
+        if not self.id and self.ended is None:
+            self.id, self.reply = other.id, other.reply
+        if other.bound and not self.bound:
+            self.bound, self.owner, self.copies, self.token = True, other.owner, other.copies, other.token
+            self.answers, self.heard = (), None
+
     @property
     def doubtful(self) -> bool:
         """Return whether it may be over, or may never have begun: its end, or nothing but its start, was said."""
