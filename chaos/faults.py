@@ -18,8 +18,8 @@ from chaos.plan import Fault
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
 
-_DRIFT = 2.0
-"""Seconds after its end in which a fault of the database may still be felt."""
+_DRIFT = 4.0
+"""Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
 
 @dataclass(slots=True)

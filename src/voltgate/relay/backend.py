@@ -12,6 +12,7 @@ from voltgate.ocpp.actions import ACTIONS, TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
 from voltgate.ocpp.turn_ports import Bounds
+from voltgate.relay.admission import Admission
 from voltgate.relay.events import OTHER, Tallies
 from voltgate.relay.permit import Permit
 from voltgate.relay.policy import Wrap
@@ -150,8 +151,8 @@ class Backend:
     commands_refused: dict[str, int] = field(default_factory=dict)
     given_up: int = 0
     """Messages of the journal that the backend will never get."""
-    free_at: float = 0.0
-    """When the next overdue message may be sent."""
+    admission: Admission = field(default_factory=Admission)
+    """Who may send it an overdue message."""
 
     @property
     def name(self) -> str:

@@ -148,7 +148,8 @@ class Delivery:
     """
 
     __slots__ = (
-        "_admitted", "_alarm", "_courier", "_due", "_journal", "_late", "_open", "_queue", "_starting", "_trouble",
+        "_admitted", "_alarm", "_asking", "_courier", "_due", "_journal", "_late", "_open", "_queue", "_starting",
+        "_trouble",
     )  # fmt: skip
 
     def __init__(self, courier: Courier, *, late: bool) -> None:
@@ -161,8 +162,9 @@ class Delivery:
         self._due = -FOREVER
         self._alarm = FOREVER
         self._late = self._journal.last if late else 0
-        """The last of the messages that are overdue, and the one of them that may go now."""
-        self._admitted = 0
+        """The last of the messages that are overdue, the one of them that waits for its turn, and the one that may go.
+        """
+        self._asking = self._admitted = 0
 
     @property
     def busy(self) -> bool:
@@ -288,19 +290,19 @@ class Delivery:
             self._courier.pump(now)
 
     def _is_admitted(self, record: OwedRecord, now: float) -> bool:
-        """Return whether an overdue message may go now: a backend that comes back is not stormed.
-
-        Where somebody waits behind it for an answer it goes at once.
-        """
+        """Return whether an overdue message may go now; if somebody waits behind it for an answer it goes at once."""
         if record.seq > self._late or record.seq == self._admitted or any(item.asked for item in self._queue):
             return True
-        backend = self._courier.backend
-        at = max(now, backend.free_at)
-        backend.free_at = at + 1 / self._courier.host.settings.journal.rate
-        self._admitted = record.seq
-        if at > now:
-            self._wait(at)
-        return at <= now
+        courier, self._asking = self._courier, record.seq
+        rate = courier.host.settings.journal.rate
+        if courier.backend.admission.ask(self, now, rate, courier.host.ports.wheel):
+            self._admitted = record.seq
+        return self._admitted == record.seq
+
+    def admitted(self, now: float) -> None:
+        """Send the overdue message whose turn it is."""
+        self._admitted = self._asking
+        self._courier.pump(now)
 
     def _wait(self, until: float) -> None:
         self._due = until
@@ -407,6 +409,7 @@ class Delivery:
 
     def down(self) -> list[Asked]:
         """Drop what is only told: the link is gone. Return what was asked; what is owed stays."""
+        self._courier.backend.admission.leave(self)
         asked = self.take(lambda _: True)
         self._drop(lambda _: True, Reason.GONE)
         return asked

@@ -48,7 +48,7 @@ _PIECES_AT_ONCE = 100
 """Pieces of journals that are read before what has come together is written."""
 _SLOWEST = 2000
 """Records a second that a database which works can write."""
-_SHORTEST, _LONGEST = 0.2, 5.0
+_SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two tries while the database is away."""
 _DEARER = 20
 """How many times as long it may take to find out which records cannot be written."""
