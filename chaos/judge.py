@@ -173,7 +173,8 @@ class _Judge:
             starts = self._matches.of(delivery.backend, charge.entries[0])
             given = {start.number for start in starts if start.number is not None}
             number = plain_number(delivery.fields.get("transactionId"))
-            if number not in given and (given or number not in (None, NO_NUMBER)):
+            has_none = not given or (number is None and all(map(_was_late, starts)))
+            if number not in given and not (has_none and number in (None, NO_NUMBER)):
                 self._verdict.number.append(f"{delivery} has the number {number}; it gave {sorted(given) or 'none'}")
         if charge.version != "soap" and _plain(delivery.fields) != _plain(entry.fields):
             self._verdict.number.append(f"{delivery} says {delivery.fields}; its charger said {entry.fields}")
@@ -279,8 +280,12 @@ class _Judge:
 def _was_no_use(delivery: Delivery) -> bool:
     """Tell whether a delivery was answered InternalError, or not within the patience although its link lived on."""
     lived = delivery.lost is None or delivery.lost - delivery.at > PATIENCE
-    late = delivery.answered is None or delivery.answered - delivery.at > PATIENCE
-    return delivery.answer == "internal" or (late and lived)
+    return delivery.answer == "internal" or (_was_late(delivery) and lived)
+
+
+def _was_late(delivery: Delivery) -> bool:
+    """Tell whether a delivery was not answered within the patience."""
+    return delivery.answered is None or delivery.answered - delivery.at > PATIENCE
 
 
 def _failed(delivery: Delivery, at: float) -> bool:

@@ -149,6 +149,13 @@ def repeated_by_another_gateway(story: Story, after: float) -> None:
     story.again("billing", 2, first.at + after, said=first.at + after - 0.1, gateway=1)
 
 
+def start_answered_late(story: Story, *, late: bool) -> None:
+    """Let a backend that is only told give its number after the patience, and hear of the meter without one."""
+    start = story.of("employer", 0)
+    start.answered = start.known = start.at + (3.5 if late else 0.5)
+    another_number(story, "employer", 1, None)
+
+
 def owed_elsewhere(story: Story, *, said: float) -> None:
     """Lock the database after an answer; say the stop again so long after to another gateway, which owes it then."""
     first = story.of("employer", 2)
@@ -372,6 +379,7 @@ RIGHT: list[Make] = [
     partial(another_number, backend="billing", index=1, number=1),
     partial(start_refused_and_stopped, number=-1),
     forgotten,
+    partial(start_answered_late, late=True),
     partial(owed_elsewhere, said=5.0),
     partial(late_status, late=True),
     partial(errs, backend="employer", index=1, answer="content"),
@@ -409,6 +417,7 @@ WRONG: list[tuple[str, Make]] = [
     ("number", partial(another_number, backend="billing", index=2, number=None)),
     ("number", partial(another_number, backend="billing", index=2, number=-1)),
     ("number", partial(start_refused_and_stopped, number=7)),
+    ("number", partial(start_answered_late, late=False)),
     ("lost", partial(forgotten, waits=True)),
     ("doubled", partial(owed_elsewhere, said=15.0)),
     ("order", partial(late_status, late=False)),
