@@ -11,7 +11,9 @@ from tests.relay.stage import Line, Stage, one, playing
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.records import OwedRecord, Page
+from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.relay.tokens import listed
 from voltgate.relay.uplink import State
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}
@@ -239,6 +241,21 @@ def test_what_waits_behind_what_is_owed_goes_over_to_the_new_leg() -> None:
     stage["b"].gets([2, "m", "MeterValues", {"connectorId": 1}])
     stage["b"].sends(3, "m", {})
     stage["b"].gets([2, "n", "StatusNotification", {"connectorId": 1}])
+
+
+def test_what_waits_for_a_link_goes_over_to_the_new_leg_in_order() -> None:
+    """What a backend that is away was to answer, and to be told, it gets on its new link as the station said it."""
+    stage = Stage(Rule(tokens=listed(["04em*"]), answer=("b",), copy=("a",)), one("a", copy=("b",)))
+    stage.up("a")
+    stage.station.sends(2, "1", "StatusNotification", {"connectorId": 1})
+    stage.wait(1)
+    stage.station.sends(2, "2", "Authorize", {"idTag": "04EM1"})
+    stage.wait(1)
+    stage.station.sends(2, "3", "StatusNotification", {"connectorId": 2})
+    stage.replaces("b", window=3)
+    stage.moves(Rule(tokens=listed(["04em*"]), answer=("b",), copy=("a",)), one("a", copy=("b",)))
+    stage.up("b")
+    assert [message[1] for message in stage["b"].line.take()] == ["1", "2", "3"]
 
 
 def test_what_waits_behind_what_is_owed_is_not_told_when_the_station_has_gone() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voltgate.relay.asked import Asked
+from voltgate.relay.asked import Asked, Told
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.failover import pick
 from voltgate.relay.leg import Leg
@@ -12,6 +12,17 @@ def reroute(dispatcher: Dispatcher, leg: Leg) -> None:
     """Have what was not sent to this backend go to another that its own plan names, if that is to answer now."""
     for asked in leg.take_waiting(lambda asked: _elsewhere(dispatcher, leg, asked) is not None):
         _move(dispatcher, leg, asked, _elsewhere(dispatcher, leg, asked) or leg)
+
+
+def hand_over(dispatcher: Dispatcher, leg: Leg, heir: Leg) -> None:
+    """Have what was not sent to this backend go out on its new leg, in the order in which it was said."""
+    asked = leg.take_waiting(lambda asked: _elsewhere(dispatcher, leg, asked) is heir)
+    entries: list[Asked | Told] = [*asked, *leg.take_told()]
+    for entry in sorted(entries, key=lambda entry: entry.call.at):
+        if isinstance(entry, Asked):
+            _move(dispatcher, leg, entry, heir)
+        else:
+            heir.wait(entry)
 
 
 def replan(dispatcher: Dispatcher, leg: Leg) -> None:

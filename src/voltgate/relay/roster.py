@@ -11,7 +11,7 @@ from voltgate.ocpp.silence import gone
 from voltgate.relay.backend import Backend
 from voltgate.relay.dispatcher import Dispatcher
 from voltgate.relay.leg import Leg
-from voltgate.relay.moving import replan, reroute
+from voltgate.relay.moving import hand_over, replan, reroute
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.route import Plans
 from voltgate.relay.uplink import State
@@ -102,11 +102,10 @@ class Roster:
         leg.part()
         leg.retired = True
         leg.rewrap()  # what it may ask depends on the plans
+        if (heir := self.legs.get(leg.name)) is not None:
+            hand_over(self._session.dispatcher, leg, heir)
         reroute(self._session.dispatcher, leg)
         replan(self._session.dispatcher, leg)
-        if (heir := self.legs.get(leg.name)) is not None:
-            for told in leg.take_told():
-                heir.wait(told)
         self._linger(leg, "The station has moved to another backend")
 
     def end(self) -> None:
