@@ -50,7 +50,7 @@ def habits(chance: Random) -> Habits:
         leaves_links_open=chance.random() < 0.3,
         repeats=chance.choice((0.0, 0.15)),
         hasty=chance.choice((0.0, 0.1)),
-        hops=chance.choice((0.0, 0.5)),
+        hops=chance.choice((0.0, 0.5)) if version != "soap" else 0.0,  # without a connection a gateway sees no hop
     )
 
 
