@@ -86,6 +86,7 @@ class WebsocketWire:
         for answer in self._open.values():
             if not answer.done():
                 answer.set_exception(EOFError())
+                answer.exception()  # whoever could not even send it does not wait for it
 
 
 class SoapWire:
