@@ -274,10 +274,11 @@ class Gateway:
         ledger = (
             old.ledger if old is not None else self._departed.ledger(key, None if page is None else pending.read_at)
         )
-        if page is not None:
-            if ledger is not None:
-                ledger.read(page)
-            return ledger or self._ports.ledger(key, page)
+        if page is not None and ledger is None:
+            return self._ports.ledger(key, page)
+        if page is not None and ledger is not None:
+            ledger.read(page)
+            return ledger
         self._unread.add(key)
         if ledger is None:
             ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
