@@ -10,7 +10,7 @@ from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.ids import Token
 from voltgate.relay.journal import UNKNOWN
 from voltgate.relay.ledger import Ledger
-from voltgate.relay.records import OwedRecord
+from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
 
@@ -57,6 +57,28 @@ def test_a_start_that_was_answered_elsewhere() -> None:
     stage.station.gets([3, "s3", given])
     stage.station.sends(2, "e", "StopTransaction", given | {"meterStop": 9})
     stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
+
+
+def test_a_start_that_two_processes_entered() -> None:
+    """Said again where the first answer could not be written, and answered there, it is answered so from then on."""
+    stage = playing("a", "b")
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["a"].line.take()
+    unanswered = [*stage.store.of(TransactionRecord)]
+    stage.station.hangs_up()
+    stage.store.records.clear()
+    elsewhere(stage)
+    stage.station.sends(2, "s2", "StartTransaction", START)
+    stage["a"].sends(3, "s2", {"transactionId": 5})
+    ((*_, given),) = stage.station.take()
+    for record in unanswered:
+        stage.store.put(record)
+    elsewhere(stage)
+    stage["a"].line.take()
+    stage.station.sends(2, "s3", "StartTransaction", START)
+    stage["a"].gets()
+    stage.station.gets([3, "s3", given])
+    assert len(stage.session.ledger.running) == 1
 
 
 def test_a_transaction_that_ended_elsewhere() -> None:

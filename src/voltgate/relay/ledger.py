@@ -139,11 +139,14 @@ class Ledger:
             self._ended[known.ref] = self.running.pop(known.ref)
 
     def _is_outdone(self, tx: Transaction) -> bool:
-        """Return whether another process has entered a transaction of 2.x anew, before it could read of this one.
+        """Return whether another process has entered a transaction anew, before it could read of this one.
 
-        Nothing of it was answered here: that waits until it is on disk.
+        Nothing of it was answered to the station: that waits until it is on disk.
         """
-        return not tx.key and any(other.id == tx.id and other.began > tx.began for other in self)
+        if tx.key:  # of 1.6
+            running = self.running.values()
+            return not tx.id and any(other.key == tx.key and other.id and not other.over for other in running)
+        return any(other.id == tx.id and other.began > tx.began for other in self)
 
     def of(self, ref: str) -> Transaction | None:
         """Return a transaction by our own name of it."""
@@ -189,7 +192,7 @@ class Ledger:
         self.keep(tx)
 
     def close(self, tx: Transaction, *, forget: bool = False) -> None:
-        """Enter that a transaction of 2.x has ended; nobody else will own it who would have to be told of it."""
+        """Enter that a transaction has ended; nobody else will own it who would have to be told of it (2.x)."""
         for record in self.kept(tx):
             self.journal.settle(record)
         self.end(tx, forget=forget)
