@@ -136,10 +136,21 @@ class _Judge:
         return _Claim(owner, may, (owed | {owner}) - {""})
 
     def _may_be_forgotten(self, charge: Charge) -> bool:
+        """Tell whether its start may not have been on disk, or the end of one that began in the same words."""
         if charge.bound is None or self._ownership.waits_for_disk:
             return False
-        said = [saying for entry in charge.entries for saying in entry.sayings if saying.at <= charge.bound]
-        return on_disk(max(said, key=lambda each: each.at).gateway, charge.bound, self._books) is None
+        before = self._books.charges[: self._books.charges.index(charge)]
+        same = (each for each in before if each.station == charge.station and each.entries)
+        ends = [each for each in same if each.entries[0].fields == charge.entries[0].fields]
+        return self._was_off_disk(charge, charge.bound) or any(
+            self._was_off_disk(each, each.entries[-1].answered) for each in ends
+        )
+
+    def _was_off_disk(self, charge: Charge, at: float | None) -> bool:
+        if at is None:
+            return False
+        said = [saying for entry in charge.entries for saying in entry.sayings if saying.at <= at]
+        return on_disk(max(said, key=lambda each: each.at).gateway, at, self._books) is None
 
     def _owner(self, charge: Charge, allowed: frozenset[str]) -> str:
         by = charge.answered_by
@@ -173,15 +184,16 @@ class _Judge:
             starts = self._matches.of(delivery.backend, charge.entries[0])
             given = {start.number for start in starts if start.number is not None}
             number = plain_number(delivery.fields.get("transactionId"))
-            has_none = not given or (number is None and all(map(_was_late, starts)))
-            if number not in given and not (has_none and number in (None, NO_NUMBER)):
+            known = {start.number for start in starts if start.known is not None and not _was_late(start)}
+            if number not in given and (known - {None} or number not in (None, NO_NUMBER)):
                 self._verdict.number.append(f"{delivery} has the number {number}; it gave {sorted(given) or 'none'}")
         if charge.version != "soap" and _plain(delivery.fields) != _plain(entry.fields):
             self._verdict.number.append(f"{delivery} says {delivery.fields}; its charger said {entry.fields}")
 
     def _judge_numbers_of_stations(self) -> None:
         """See that no number was given twice; backends that a station moves between each count from one."""
-        given = [c for c in self._books.charges if c.number != "" and not c.refused]
+        charges = self._books.charges
+        given = [c for c in charges if c.number != "" and not c.refused and not self._may_be_forgotten(c)]
         for (station, number, _), times in Counter((c.station, c.number, c.answered_by) for c in given).items():
             if times > 1:
                 self._verdict.number.append(f"{station} was given the number {number} {times} times")

@@ -213,6 +213,21 @@ def forgotten(story: Story, *, waits: bool = False) -> None:
     story.drop("billing", 2)
 
 
+def end_forgotten(story: Story, *, killed: bool) -> None:
+    """Kill the gateway while an end could not be written: the same words begin the same transaction again."""
+    story.waits_for_disk = False
+    story.charge.tag = "GUESTALONE"
+    story.books.database.append(Spell("database full", 12.0, 19.0))
+    if killed:
+        story.books.deaths.append((0, 14.5))
+    later = story.begin("GUESTALONE", 2, 100, at=20.0)
+    later.entries[0].fields = story.charge.entries[0].fields
+    later.entries[0].mark = story.charge.entries[0].mark
+    story.drop("employer", 0, 1, 2)
+    for backend, index in (("billing", 0), ("employer", 0), ("employer", 1), ("employer", 2)):
+        story.books.deliveries.remove(story.of(backend, index, later))
+
+
 def start_refused_and_stopped(story: Story, number: int) -> None:
     """Let a backend that has refused the start for its content be told of the end under that number."""
     errs(story, "employer", 0, "content")
@@ -379,6 +394,7 @@ RIGHT: list[Make] = [
     partial(another_number, backend="billing", index=1, number=1),
     partial(start_refused_and_stopped, number=-1),
     forgotten,
+    partial(end_forgotten, killed=True),
     partial(start_answered_late, late=True),
     partial(owed_elsewhere, said=5.0),
     partial(late_status, late=True),
@@ -419,6 +435,7 @@ WRONG: list[tuple[str, Make]] = [
     ("number", partial(start_refused_and_stopped, number=7)),
     ("number", partial(start_answered_late, late=False)),
     ("lost", partial(forgotten, waits=True)),
+    ("lost", partial(end_forgotten, killed=False)),
     ("doubled", partial(owed_elsewhere, said=15.0)),
     ("order", partial(late_status, late=False)),
     ("number", other_content),
