@@ -11,6 +11,8 @@ from chaos.matching import Matches, on_disk, sent_after, why_again
 from chaos.records import PAID, Books, Charge, Command, Delivery, Entry, Heard, Owners
 from chaos.shape import PATIENCE
 
+_EARLIER = 0.5
+"""Seconds by which a gateway, which counts from when it sent, may be out of patience before its backend sees that."""
 NO_NUMBER = -1
 """What a stop says whose start the backend has refused (errata v4.0 of OCPP 1.6, section 3.18)."""
 
@@ -291,7 +293,7 @@ class _Judge:
 
 def _was_no_use(delivery: Delivery) -> bool:
     """Tell whether a delivery was answered InternalError, or not within the patience although its link lived on."""
-    lived = delivery.lost is None or delivery.lost - delivery.at > PATIENCE
+    lived = delivery.lost is None or delivery.lost - delivery.at > PATIENCE - _EARLIER
     return delivery.answer == "internal" or (_was_late(delivery) and lived)
 
 
