@@ -241,6 +241,25 @@ def test_a_message_that_is_never_answered_lets_the_others_go() -> None:
     stage["a"].gets([2, "x", "StopTransaction", {"transactionId": 900}])
 
 
+def test_a_lost_link_is_no_silence() -> None:
+    """A message whose link was lost was not left without an answer so far: nothing overtakes it on the next link."""
+    stage = split(backend_patience=5)
+    owes(stage, "a", stop(1, "x"), stop(2, "y"))
+    stage.session.legs["a"].deliver()
+    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": 1, "meterStop": 9}])
+    stage.wait(1)
+    stage["a"].hangs_up()
+    stage.wait(2)
+    stage.up("a")
+    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": 1, "meterStop": 9}])
+    stage.wait(4)
+    stage["a"].gets()
+    stage.wait(11)
+    stage["a"].gets([2, "x", "StopTransaction", {"transactionId": 1, "meterStop": 9}])
+    stage["a"].sends(3, "x", {})
+    stage["a"].gets([2, "y", "StopTransaction", {"transactionId": 2, "meterStop": 9}])
+
+
 def test_what_stands_back_keeps_its_order() -> None:
     """What comes of a transaction that stands back waits behind it, whoever asks."""
     stage = split(backend_patience=5, version="ocpp2.0.1")

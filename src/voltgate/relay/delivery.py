@@ -149,7 +149,7 @@ class Delivery:
 
     __slots__ = (
         "_admitted", "_alarm", "_asking", "_courier", "_due", "_journal", "_late", "_open", "_queue", "_starting",
-        "_trouble",
+        "_trouble", "_up_since",
     )  # fmt: skip
 
     def __init__(self, courier: Courier, *, late: bool) -> None:
@@ -159,7 +159,7 @@ class Delivery:
         self._open: OwedRecord | None = None
         self._starting: set[str | None] = set()
         self._trouble: dict[int, _Trouble] = {}
-        self._due = -FOREVER
+        self._due = self._up_since = -FOREVER
         self._alarm = FOREVER
         self._late = self._journal.last if late else 0
         """The last of the messages that are overdue, the one of them that waits for its turn, and the one that may go.
@@ -350,7 +350,7 @@ class Delivery:
         """Try a message again that was not taken, later each time, so that it does not look like an attack."""
         courier, now = self._courier, self._courier.now()
         journal, settings = self._journal, courier.host.settings
-        trouble = self._trouble.setdefault(record.seq, _Trouble(sent_at))
+        trouble = self._trouble.setdefault(record.seq, _Trouble(max(sent_at, self._up_since)))
         silent = isinstance(reply, Unanswered)
         trouble.tries += 1
         if not is_paid_by(item.call) and trouble.tries >= settings.journal.attempts:
@@ -404,6 +404,7 @@ class Delivery:
         """Begin on a new link: all that is owed so far is overdue, and nothing stands back any more."""
         journal = self._journal
         self._late, self._admitted, self._due = journal.last, 0, -FOREVER
+        self._up_since = self._courier.now()
         journal.take_back(self._courier.backend.name)
         self._trouble.clear()
 
