@@ -24,6 +24,7 @@ from voltgate.relay.records import (
     Debt,
     FactRecord,
     InvitationRecord,
+    Lease,
     NumberRecord,
     OwedRecord,
     Page,
@@ -50,6 +51,7 @@ class Shelf:
         self.broken = False
         self.elsewhere = False
         """Whether another process has the right to deliver."""
+        self.epoch = 1
         self.leased = False
         self._waiting: list[Callable[[bool], None]] = []
 
@@ -93,16 +95,17 @@ class Shelf:
     def _owed(self) -> list[OwedRecord]:
         return sorted(self.of(OwedRecord), key=lambda record: record.seq)
 
-    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+    def lease(self, station: str, then: Callable[[Lease | None], None]) -> None:
         """Let this process deliver, unless the test says that another does; with `slow` not before `writes`."""
         if self.slow:
             self._waiting.append(lambda _: self._lease(then))
         else:
             self._lease(then)
 
-    def _lease(self, then: Callable[[float | None], None]) -> None:
+    def _lease(self, then: Callable[[Lease | None], None]) -> None:
         self.leased = not self.elsewhere
-        then(None if self.elsewhere or self.broken else 60.0)
+        self.epoch += self.elsewhere
+        then(None if self.elsewhere or self.broken else Lease(60.0, self.epoch))
 
     def release(self, station: str) -> None:
         """Let another process deliver."""

@@ -8,7 +8,7 @@ from tests.relay.stage import Shelf
 from voltgate.ocpp.actions import SIGNED
 from voltgate.ocpp.messages import Call
 from voltgate.relay.journal import Journal, is_paid_by
-from voltgate.relay.records import OWED_AT_ONCE, Nowhere, OwedRecord, TransactionRecord
+from voltgate.relay.records import OWED_AT_ONCE, Lease, Nowhere, OwedRecord, TransactionRecord
 
 
 def learn(records: Iterable[TransactionRecord]) -> None:
@@ -104,9 +104,24 @@ def test_what_another_process_has_delivered() -> None:
     mine = journal(shelf)
     entered(mine, 1, 2)
     shelf.records.clear()
+    shelf.epoch = 2
     mine.lease(lambda: 0.0, nothing)
+    assert mine.first("a", 0.0) is None, "it is read back first"
     mine.fetch("a", nothing)
     assert not mine.owes("a")
+
+
+def test_what_nobody_else_can_have_delivered() -> None:
+    """What is in hand needs not be read back as long as no other process has had the right to deliver."""
+    shelf = Shelf()
+    mine = journal(shelf)
+    for turn in range(3):
+        entered(mine, turn)
+        mine.lease(lambda: 0.0, nothing)
+        (record,) = mine.of("a")
+        assert record.message_id == f"x{turn}"
+        mine.settle(record)
+        mine.release()
 
 
 def test_what_stands_back() -> None:
@@ -155,7 +170,7 @@ def test_the_right_to_deliver_is_asked_for_once() -> None:
     mine.lease(lambda: 0.0, lambda: heard.append("one"))
     mine.lease(lambda: 0.0, lambda: heard.append("other"))
     (then,) = asked
-    then(60.0)  # type: ignore[operator]
+    then(Lease(60.0, 1))  # type: ignore[operator]
     assert heard == ["one", "other"]
     assert mine.is_leased(60.0)
     mine.release()

@@ -12,6 +12,7 @@ from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger
 from voltgate.relay.numbers import LARGEST, mint
 from voltgate.relay.records import (
     InvitationRecord,
+    Lease,
     Nowhere,
     OwedRecord,
     Piece,
@@ -114,11 +115,11 @@ def test_without_a_database_nobody_else_delivers() -> None:
     """Without a database nothing can be read back, and the right to deliver is this process's for ever."""
     nowhere = Nowhere()
     read: list[Piece | None] = []
-    given: list[float | None] = []
+    given: list[Lease | None] = []
     nowhere.read_owed("cp-1", "a", (), read.append)
     nowhere.lease("cp-1", given.append)
     nowhere.release("cp-1")
-    assert (read, given) == ([Piece()], [math.inf])
+    assert (read, given) == ([Piece()], [Lease(math.inf, 1)])
 
 
 def test_entries_of_the_register_are_told_apart() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.store.conftest import NOW, Open, written
 from tests.store.test_database import OWED, RUNNING
-from voltgate.relay.records import OWED_AT_ONCE, Debt, OwedRecord, Piece, Store, TransactionRecord
+from voltgate.relay.records import OWED_AT_ONCE, Debt, Lease, OwedRecord, Piece, Store, TransactionRecord
 from voltgate.store import Database, DatabaseSettings
 from voltgate.store.address import read_address
 from voltgate.store.holder import Holder, this_process
@@ -42,9 +42,16 @@ async def piece(store: Store, backend: str = "b", without: tuple[str, ...] = ())
     return found
 
 
-async def lease(store: Store, station: str = "cp-1") -> float | None:
+async def lease(store: Store, station: str = "cp-1") -> Lease | None:
     """Ask for the lease of a station."""
     return await answer(partial(store.lease, station))
+
+
+async def leased(store: Store, station: str = "cp-1") -> float:
+    """Ask for the lease of a station, and give its seconds."""
+    lent = await lease(store, station)
+    assert lent is not None
+    return lent.seconds
 
 
 def owed(seq: int, backend: str = "b", transaction: str = "") -> OwedRecord:
@@ -120,10 +127,10 @@ async def test_one_process_delivers(opened: Open, address: URL) -> None:
     """Of two processes one has the lease, and keeps it by asking again, until it gives it back."""
     one = await opened()
     async with other_process(address) as other:
-        assert 59 < (await lease(one) or 0) <= 60
+        assert 59 < await leased(one) <= 60
         assert await lease(other) is None
-        assert 59 < (await lease(other, "cp-2") or 0) <= 60
-        assert 59 < (await lease(one) or 0) <= 60
+        assert 59 < await leased(other, "cp-2") <= 60
+        assert 59 < await leased(one) <= 60
         assert await rows(one) == {"cp-1": 1, "cp-2": 1}
         one.release("cp-1")
         other.release("cp-1")  # which it does not have
@@ -135,6 +142,9 @@ async def test_one_process_delivers(opened: Open, address: URL) -> None:
         while await lease(other) is None:
             pass
         assert await rows(one) == {"cp-1": 2, "cp-2": 1}
+        lent = await lease(other)
+        assert lent is not None
+        assert lent.epoch == 2, "another one had it before"
 
 
 async def test_a_lease_ends(opened: Open, address: URL) -> None:

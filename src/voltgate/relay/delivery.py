@@ -19,8 +19,6 @@ from voltgate.relay.transaction import Transaction
 
 _LOOK_AGAIN = 0.5
 """Seconds between looks at what another leg, or another process, is delivering, and at a database that is away."""
-_REST = 1.0
-"""Seconds for which the right to deliver is kept when nothing is owed any more."""
 _LONGEST_WAIT = 60.0
 """Seconds between two tries of one message at most."""
 _LONGEST_SILENCE = 3600.0
@@ -392,8 +390,7 @@ class Delivery:
 
     def rest(self) -> None:
         """Give the right to deliver back soon, unless more is owed by then."""
-        ports = self._courier.host.ports
-        ports.wheel.at(ports.clock() + _REST, self._journal.rest)
+        self._journal.rest(self._courier.host.ports.wheel, self._courier.now())
 
     def end(self) -> list[Asked]:
         """Drop everything that is not owed, for good; return what was asked."""

@@ -10,10 +10,13 @@ from functools import partial
 from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import FOREVER, Call
-from voltgate.relay.records import OWED_AT_ONCE, OwedRecord, Page, Piece, Store, TransactionRecord
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.records import OWED_AT_ONCE, Lease, OwedRecord, Page, Piece, Store, TransactionRecord
 
 UNKNOWN = ""
 """In the place of a backend: those who will be owed it are not known yet."""
+_REST = 1.0
+"""Seconds for which the right to deliver is kept when nothing is owed any more."""
 MOST_ASIDE = 100
 """Transactions of one station with one backend that may be set aside."""
 
@@ -75,7 +78,9 @@ class Journal:
 
     __slots__ = (
         "_debts",
+        "_epoch",
         "_held",
+        "_idle_since",
         "_leased",
         "_leasing",
         "_read",
@@ -102,6 +107,8 @@ class Journal:
         self._seq = 0
         self._under_way: set[int] = set()
         self._leased = -FOREVER
+        self._epoch = 1  # nobody else has ever had the lease
+        self._idle_since = -FOREVER
         self._leasing: list[Callable[[], None]] | None = None
         self._held = self._unwanted = False
         """Whether the database may have us as the holder; whether what is being asked for is to be given back."""
@@ -322,21 +329,25 @@ class Journal:
         self._leasing, self._held = [then], True
         self._store.lease(self._station, partial(self._decided, clock))
 
-    def _decided(self, clock: Callable[[], float], seconds: float | None) -> None:
+    def _decided(self, clock: Callable[[], float], lease: Lease | None) -> None:
         waiting, self._leasing = self._leasing or [], None
         if self._unwanted:
             self.release()
-        elif seconds is not None:
-            now = clock()
-            before, self._leased = self._leased, now + seconds
-            if before < now and self._store.lasting:  # somebody else may have delivered meanwhile
+        elif lease is not None:
+            self._leased = clock() + lease.seconds
+            before, self._epoch = self._epoch, lease.epoch
+            if before != lease.epoch and self._store.lasting:  # somebody else may have delivered meanwhile
                 self._drop_hands()
         for then in waiting:
             then()
 
-    def rest(self, now: float) -> None:
-        """Give the right to deliver back if nothing is owed: another process that has the station may wait for it."""
-        if not self.creditors:
+    def rest(self, wheel: Wheel, now: float) -> None:
+        """Give the right to deliver back soon if nothing more is owed: another process may wait for it."""
+        self._idle_since = now
+        wheel.at(now + _REST, self._rest)
+
+    def _rest(self, now: float) -> None:
+        if now - self._idle_since >= _REST and not self.creditors:
             self.release()
 
     def release(self) -> None:

@@ -210,6 +210,17 @@ class Page:
     last_owed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to deliver what is owed of a station: this process's for so many `seconds` from now on.
+
+    The `epoch` is another one than before if another process has had it meanwhile.
+    """
+
+    seconds: float
+    epoch: int
+
+
 class StoreAway(Exception):  # noqa: N818 - it says what is the matter
     """What is on record cannot be read now; the text says why, without secrets."""
 
@@ -243,11 +254,11 @@ class Store(Protocol):
         `then(None)`: they cannot be read now. Within a bounded time; maybe before this returns.
         """
 
-    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+    def lease(self, station: str, then: Callable[[Lease | None], None]) -> None:
         """Take, or renew, the right to deliver what is owed of a station.
 
-        `then` gets the seconds for which the right is this process's from now on; None when another process has it, or
-        when that cannot be found out. Within a bounded time; maybe before this returns.
+        `then` gets None when another process has it, or when that cannot be found out. Within a bounded time; maybe
+        before this returns.
         """
 
     def release(self, station: str) -> None:
@@ -280,9 +291,9 @@ class Nowhere:
         """Find nothing."""
         then(Piece())
 
-    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+    def lease(self, station: str, then: Callable[[Lease | None], None]) -> None:
         """Give the right for ever: nobody else knows of what is owed."""
-        then(inf)
+        then(Lease(inf, 1))
 
     def release(self, station: str) -> None:
         """Take nothing back."""

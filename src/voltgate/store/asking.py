@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeAlias, TypeVar
 
-from voltgate.relay.records import Page, Piece
+from voltgate.relay.records import Lease, Page, Piece
 from voltgate.store.once import Once
 
 K = TypeVar("K")
@@ -44,7 +44,7 @@ class Asked:
     def __init__(self) -> None:
         self.pages: dict[str, Question[Page]] = {}
         self.pieces: dict[PieceKey, Question[Piece]] = {}
-        self.leases: dict[str, Question[float]] = {}
+        self.leases: dict[str, Question[Lease]] = {}
         self.released: dict[str, int] = {}
 
     def __bool__(self) -> bool:

@@ -18,6 +18,7 @@ from voltgate.relay.records import (
     AuditRecord,
     FactRecord,
     InvitationRecord,
+    Lease,
     Page,
     Piece,
     Record,
@@ -236,7 +237,7 @@ class Database:
         question.ask(then, self._pending.serial, self._settings.patience)
         self._wake.set()
 
-    def lease(self, station: str, then: Callable[[float | None], None]) -> None:
+    def lease(self, station: str, then: Callable[[Lease | None], None]) -> None:
         """Take, or renew, the right to deliver what is owed of a station."""
         self._asked.released.pop(station, None)
         question = self._asked.leases.setdefault(station, Question())
@@ -358,7 +359,7 @@ class Database:
         self._counts.commits += 1
         left = self._settings.lease - (time.monotonic() - began)
         for station, question in questions.items():
-            question.answer(left if station in ours else None)
+            question.answer(Lease(left, ours[station]) if station in ours else None)
 
     async def _read(self, engine: AsyncEngine) -> None:
         """Read what was asked for, of stations of which nothing that came before waits to be written."""

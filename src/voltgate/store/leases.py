@@ -34,14 +34,15 @@ class Leases:
             .values(until=self._clock)
         )
 
-    async def take(self, connection: AsyncConnection, stations: Collection[str]) -> set[str]:
-        """Take or renew the leases of stations; return those that are this process's now."""
-        ours: set[str] = set()
+    async def take(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, int]:
+        """Take or renew the leases of stations; return those that are this process's now, each with its epoch."""
+        ours: dict[str, int] = {}
         # in the same order everywhere, so that two processes never wait for each other
         for few in _batched(sorted(stations)):
             await connection.execute(self._take, [{"station": each, "holder": self._holder.text} for each in few])
-            held = select(leases.c.station).where(leases.c.station.in_(few), leases.c.holder == self._holder.text)
-            ours.update((await connection.execute(held)).scalars())
+            mine = leases.c.station.in_(few), leases.c.holder == self._holder.text
+            held = await connection.execute(select(leases.c.station, leases.c.epoch).where(*mine))
+            ours.update((station, epoch) for station, epoch in held)
         return ours
 
     async def release(self, connection: AsyncConnection, stations: Collection[str]) -> None:
