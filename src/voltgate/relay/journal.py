@@ -105,7 +105,7 @@ class Journal:
         self._read = read
         self._debts: dict[str, _Debt] = {}
         self._seq = 0
-        self._under_way: set[int] = set()
+        self._under_way: tuple[int, ...] = ()
         self._leased = -FOREVER
         self._epoch = 1  # nobody else has ever had the lease
         self._idle_since = -FOREVER
@@ -305,7 +305,8 @@ class Journal:
 
     def mark(self, record: OwedRecord, *, under_way: bool) -> None:
         """Note that a leg delivers a message, or does no more: another to its backend must not send it as well."""
-        (self._under_way.add if under_way else self._under_way.discard)(record.seq)
+        others = tuple(seq for seq in self._under_way if seq != record.seq)
+        self._under_way = (*others, record.seq) if under_way else others
 
     def is_under_way(self, record: OwedRecord) -> bool:
         """Return whether a leg is delivering a message."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +71,7 @@ class Ledger:
         self.running: dict[str, Transaction] = {}
         self._ended: dict[str, Transaction] = {}
         self._invitations: list[Invitation] = []
-        self._struck: deque[str] = deque(maxlen=MOST_INVITATIONS)
+        self._struck: tuple[str, ...] = ()
         """The refs of the last invitations that were struck out: a page may have been read before."""
         self._facts: dict[str, FactRecord] = {}
         self.settings = LedgerSettings()
@@ -304,7 +303,7 @@ class Ledger:
         """Strike out an invitation: it was accepted, rejected, or has expired."""
         if invitation in self._invitations:  # the answer to a remote start may come after its expiry
             self._invitations.remove(invitation)
-            self._struck.append(invitation.ref)
+            self._struck = (*self._struck, invitation.ref)[-MOST_INVITATIONS:]
             self.store.strike(invitation.record(self.station))
 
     # Facts.
