@@ -44,6 +44,7 @@ CARDS = 'rules = [{ tokens = ["04*"], answer = "a", copy = ["b"] }, { answer = "
         ),
         (file(a=f"{ANSWER}\nclaims = {{}}", route='rules = [{ answer = "claimant" }, { answer = "b" }]'), ["a"]),
         (file(a=ANSWER, b=ANSWER, route="rules = [{ answer = { a = 1, b = 1 } }]"), ["a", "b"]),
+        (file(a=ANSWER, b=ANSWER, route="rules = [{ answer = { a = 0, b = 1 } }]"), ["b"]),
         (file(a=ANSWER, route=f'admit = "gateway"\n{ONE}'), []),
         (file(a=ANSWER, route=ONE, rest='[[stations]]\nmatch = "*"\npassword = "long-enough-0001"\n'), []),
         (file(a=ANSWER, b="permit = 'full'", route=CARDS), []),
@@ -93,6 +94,41 @@ def test_a_station_that_nobody_may_configure(tmp_path: Path, text: str, warned: 
     found = [line for line in warnings(tmp_path, text) if NOBODYS in line]
     assert len(found) == warned
     assert all('permit = "full" in [backends.' in line and "routes.main.rules" in line for line in found)
+
+
+C = '[backends.c]\nurl = "ws://127.0.0.1:9102/{station}"\n'
+WEIGHED = 'rules = [{ tokens = ["04*"], answer = "c" }, { answer = { a = 3, b = 1 } }]'
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        (file(route=WEIGHED, rest=C), ["a", "b"]),
+        (file(route=WEIGHED, a='permit = "full"', rest=C), ["b"]),
+        (file(route=WEIGHED, b='permit = "full"', rest=C), ["a"]),
+        (file(route=WEIGHED.replace("a = 3", "a = 0"), rest=C), ["b"]),
+        (file(route=WEIGHED.replace("a = 3", "a = 0"), b='permit = "full"', rest=C), []),
+        (file(route=WEIGHED, a='permit = "full"', b='permit = "full"', rest=C), []),
+        (file(route=WEIGHED, rest=f"{C}permit = 'full'\n"), []),
+        (file(route=WEIGHED, a='permit = "full"', b='permit = "charge"', rest=C), ["c"]),
+        (file(route=WEIGHED, a='permit = "full"', b='permit = "charge"', rest=f"{C}permit = 'charge'\n"), []),
+        (file(route='rules = [{ tokens = "any", answer = "a" }, { answer = { a = 1, b = 1 } }]'), ["b"]),
+        (file(route='rules = [{ tokens = "any", answer = "a" }, { answer = { a = 1, b = 0 } }]'), []),
+        (file(route="rules = [{ connectors = [1], answer = { a = 1, b = 1 } }, { answer = { a = 1, b = 1 } }]"), []),
+        (
+            file(
+                route='rules = [{ tokens = "any", answer = "c" }, { tags = ["x"], answer = "a" }, { answer = "b" }]',
+                rest=C,
+            ),
+            ["a", "b"],
+        ),
+    ],
+)
+def test_a_weighted_choice_gives_a_station_to_one_of_them(tmp_path: Path, text: str, offered: list[str]) -> None:
+    """What one station has is looked at, not what all have together: where each needs a permit, each is named."""
+    found = [line for line in warnings(tmp_path, text) if NOBODYS in line]
+    named = [name for line in found for name in "abc" if f"[backends.{name}]" in line]
+    assert named == offered
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)

@@ -30,7 +30,8 @@ def _shut_out(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     config = draft.config
     if config.admit(str(path[-1])) != "backend" or not config.listen.stations:  # SOAP stations ask no backend
         return
-    admitting = dict.fromkeys(name for rule in _admitting(route) for name in _named(draft, rule.answer.backends))
+    asked = (names for rule in _admitting(route) for names in rule.answer.choices)
+    admitting = dict.fromkeys(name for names in asked for name in _named(draft, names))
     for name in admitting:
         if name in config.backends and config.backends[name].when_down == "answer":
             message = (
@@ -63,19 +64,42 @@ def _named(draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _nobodys(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     """Warn if several backends answer a station, and none of those that it has may reset or configure it."""
+    offered = dict.fromkeys(name for sharing in _sharing(route) for name in _offered(draft, sharing))
+    if offered:
+        first, _, last = ", ".join(f"[backends.{name}]" for name in offered).rpartition(", ")
+        message = (
+            "several backends answer here, so none may reset or configure stations: write "
+            f'permit = "full" in {f"{first} and " if first else ""}{last} or whichever they belong to, '
+            'or permit = "charge" in each of them to say that none shall'
+        )
+        yield Finding((*path, "rules"), message, warning=True)
+
+
+def _offered(draft: Draft, sharing: list[Rule]) -> list[str]:
+    """Return the backends of which each would need a permit, if these rules leave stations to nobody; else nothing.
+
+    A weighted choice gives one station to one of its backends: each of them that may not configure it counts by itself.
+    """
     backends = draft.config.backends
-    for sharing in _sharing(route):
-        answering = dict.fromkeys(name for rule in sharing for name in rule.answer.backends if name in backends)
-        beside = [name for rule in sharing for name in (*rule.copies, *rule.authorize) if name in backends]
-        unset = [name for name in answering if backends[name].permit is None]
-        if unset and not any(_configures(draft, backends[name].permit) for name in (*answering, *beside)):
-            message = (
-                "several backends answer here, so none may reset or configure stations: write "
-                f'permit = "full" in [backends.{unset[-1]}] or whichever they belong to, '
-                'or permit = "charge" in each of them to say that none shall'
-            )
-            yield Finding((*path, "rules"), message, warning=True)
-            return
+
+    def configures(names: tuple[str, ...]) -> bool:
+        return any(name in backends and _configures(draft, backends[name].permit) for name in names)
+
+    if any(configures((*rule.copies, *rule.authorize)) for rule in sharing):
+        return []
+    answers = dict.fromkeys(rule.answer for rule in sharing)  # the same choice twice chooses the same
+    left = [[names for names in answer.choices if not configures(names)] for answer in answers]
+    if not all(left):
+        return []
+    for place in reversed(range(len(left))):
+        others = {names for choices in (*left[:place], *left[place + 1 :]) for names in choices}
+        shared = [names for names in left[place] if others - {names}]
+        unset = [
+            [name for name in names if name in backends and backends[name].permit is None][-1:] for names in shared
+        ]
+        if any(unset):
+            return [name for names in unset for name in names]
+    return []
 
 
 def _sharing(route: Route) -> Iterator[list[Rule]]:
@@ -91,7 +115,7 @@ def _sharing(route: Route) -> Iterator[list[Rule]]:
             by_call.append(rule)
             continue
         sharing = [*by_call, rule]
-        if len({each.answer.backends for each in sharing}) > 1:
+        if len({each.answer for each in sharing}) > 1:
             yield sharing
         if rule.catches_all:
             return

@@ -25,6 +25,13 @@ class Answer:
     backends: tuple[str, ...]
     weights: tuple[float, ...] = ()
 
+    @property
+    def choices(self) -> tuple[tuple[str, ...], ...]:
+        """What may answer one station: the failover, or one or another of the weighted choice."""
+        if not self.weights:
+            return (self.backends,)
+        return tuple((name,) for name, weight in zip(self.backends, self.weights, strict=True) if weight)
+
 
 def read_answer(value: Any) -> Answer:
     """Return the answer of `"name"`, `["first", "second"]` or `{ a = 3, b = 1 }`. Raises ValueError otherwise."""
