@@ -118,6 +118,11 @@ route = "hom"
         (('answer = "main"', 'answer = "main", token_groups = ["fleet"]'), 'there is no token group "fleet"'),
         (('answer = "main"', 'answer = "main", authorize = ["main"]'), "at least two backends"),
         (('answer = "main"', 'answer = "main", authorize = ["other", "main"]'), 'there is no backend "other"'),
+        (
+            ('answer = "main"', 'answer = "main", authorize = ["other", "main"]'),
+            "must begin with the backend that answers",
+        ),
+        (('"main" }', '{ main = 1, b = 1 }, authorize = ["main", "b"] }'), "must begin with the backend that answers"),
         (("[routes.home]", '[token_groups.x]\nfile = "missing.txt"\n[routes.home]'), "cannot read"),
         (("[routes.home]", '[store]\nurl = "mysql://x"\n[routes.home]'), "sqlite:///path/to.db"),
         (("[routes.home]", '[store]\nurl = "postgresql://x"\n[routes.home]'), "names no host or no database"),

@@ -210,7 +210,7 @@ def _tokens(draft: Draft, path: Path, rule: Rule) -> Iterator[Finding]:
         yield Finding((*path, "tokens"), "is empty: no call will match this rule", warning=not rule.token_groups)
     for name in rule.authorize:
         yield from _exists(draft, (*path, "authorize"), "backends", name)
-    if rule.authorize and rule.answer.backends[:1] != rule.authorize[:1]:
+    if rule.authorize and any(names[:1] != rule.authorize[:1] for names in rule.answer.choices):
         yield Finding((*path, "authorize"), "must begin with the backend that answers")
     if len(set(rule.authorize)) != len(rule.authorize) or len(rule.authorize) == 1:
         yield Finding((*path, "authorize"), "names at least two backends, each once")
