@@ -11,7 +11,7 @@ from functools import partial
 from voltgate.ocpp.actions import AUTHORIZE, is_transaction, plain_action
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, TRY_AGAIN
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import Token, integer
+from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Reason, Reply, Respond, Result, Unanswered
 from voltgate.relay import numbering
 from voltgate.relay.asked import Asked
@@ -226,7 +226,7 @@ class Dispatcher:
         for leg in legs:
             if leg in owed:
                 self.owe(leg.name, call, tx)
-            elif tx is not None and not is_modern(self.version):
+            elif tx is not None and not (is_modern(self.version) and tx.bound):
                 leg.tell(call, tx)
             else:
                 leg.tell(self._for_copy(leg, call, None) or call)
@@ -294,13 +294,15 @@ class Dispatcher:
         return numbering.for_copy(self.ledger, self.version, leg.name, call, tx, single=self.single)
 
     def numbered(self, leg: Leg, item: Item) -> Call | None:
-        """Return a message in a backend's own numbers; None if it cannot be told without one that it never gave."""
+        """Return a message in a backend's own numbers; None if it cannot be told so, or is owed to it by now."""
         tx = item.transaction
         if item.asked is not None:
             return self.prepared(leg, item.asked)
-        if tx is not None and tx.owner == leg.name:
-            return numbering.for_answer(self.ledger, self.version, leg.name, item.call, tx, single=self.single)
-        return self._for_copy(leg, item.call, tx)
+        if tx is None or tx.owner != leg.name:
+            return self._for_copy(leg, item.call, tx)
+        if item.record is None:
+            return None
+        return numbering.for_answer(self.ledger, self.version, leg.name, item.call, tx, single=self.single)
 
     def settled(self, leg: Leg, asked: Asked, reply: Reply) -> None:
         """Bring an answer home to the session in which the station waits for it now."""
@@ -315,7 +317,7 @@ class Dispatcher:
                 self._tell_standby(leg, asked)
         else:
             if asked.transaction is not None:
-                self.ledger.answered(asked.transaction, asked.call, reply, save=self.ended or not self.single)
+                self.ledger.answered(asked.transaction, leg.name, asked.call, reply, save=self.ended or not self.single)
             if asked.finish is not None and asked.transaction is not None:
                 asked.finish(self, asked.transaction, respond, reply)
             else:
@@ -355,7 +357,7 @@ class Dispatcher:
             return
         tx = item.transaction
         if tx is not None and isinstance(reply, Result):
-            self._learn_number(leg, tx, item.call, reply)
+            self.ledger.took(tx, leg.name, item.call, reply)
             if (how := leg.backend.settings.stood_in) is not None:
                 self.policies.reconsider(self, leg.name, how, tx, reply)
         if item.record is None:
@@ -363,13 +365,6 @@ class Dispatcher:
         else:
             self.ledger.journal.settle(item.record)
             self._host.roster.tidy()
-
-    def _learn_number(self, leg: Leg, tx: Transaction, call: Call, reply: Result) -> None:
-        """Enter the number that a backend gave a transaction when it was told of its start."""
-        theirs = integer(reply.fields.get("transactionId")) if call.action == "StartTransaction" else None
-        if theirs is not None:
-            tx.numbers[leg.name] = theirs
-            self.ledger.keep(tx)
 
     def given_up(self, leg: Leg, item: Item, reason: str) -> None:
         """Report what a backend will never get."""

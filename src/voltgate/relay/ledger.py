@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from voltgate.ocpp.ids import Token, transaction_of
+from voltgate.ocpp.ids import Token, integer, transaction_of
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
@@ -170,9 +170,18 @@ class Ledger:
         tx.unsaved = False
         self.store.put(tx.record)
 
-    def answered(self, tx: Transaction, call: Call, reply: Reply, *, save: bool) -> None:
+    def answered(self, tx: Transaction, backend: str, call: Call, reply: Reply, *, save: bool) -> None:
         """Remember what the owner of a transaction has answered; without `save` it is written down with the rest."""
+        tx.note(backend, call)
         if tx.remember(call, reply) and save:
+            self.keep(tx)
+
+    def took(self, tx: Transaction, backend: str, call: Call, reply: Result) -> None:
+        """Note that a backend has got a message that it was told of, and the number that it gave with its answer."""
+        tx.note(backend, call)
+        theirs = integer(reply.fields.get("transactionId")) if call.action == "StartTransaction" else None
+        if theirs is not None:
+            tx.numbers[backend] = theirs
             self.keep(tx)
 
     def save(self) -> None:
@@ -325,6 +334,8 @@ class Ledger:
 
     def owe(self, backend: str, call: Call, tx: Transaction | None, most: int | None = None) -> bool:
         """Write a message into the journal; False if the backend is owed `most` and nobody is paid by this one."""
+        if tx is not None and backend != UNKNOWN:
+            tx.note(backend, call)
         ref = uuid4().hex if tx is None and is_paid_by(call) else "" if tx is None else tx.ref
         return self.journal.enter(backend, call, ref, most) is not None
 

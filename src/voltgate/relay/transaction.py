@@ -12,6 +12,8 @@ from voltgate.relay.records import TransactionRecord
 
 _DOUBTFUL = 600.0
 """Seconds for which a transaction counts that may be over, or may never have begun."""
+MOST_KEPT = 200
+"""Events of one transaction that are kept for an owner who is not known yet."""
 _TOLD = 16
 """Messages, and answers, of one transaction that are remembered."""
 
@@ -26,7 +28,7 @@ class Transaction:
     """A transaction: whose it is, who is told, and the number that each backend knows it by.
 
     `id` is the station's, "" until it has one. `bound` is false while nobody knows whose it will be (2.x, before a
-    token): `owner` then only answers. `heard` are the backends that were told of all of it so far, `reply` is the
+    token): `owner` then only answers, and `took` says who has got each event, or is owed it. `reply` is the
     payload that the station's start was answered with, `told` names the last messages that copies were told of.
     `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
     yet. `heard_at` is when the station last spoke of it, in seconds since 1970, give or take an hour. `over`: the
@@ -43,7 +45,6 @@ class Transaction:
         "copies",
         "ended",
         "failed",
-        "heard",
         "heard_at",
         "id",
         "key",
@@ -56,6 +57,7 @@ class Transaction:
         "station",
         "token",
         "told",
+        "took",
         "unsaved",
     )
 
@@ -73,12 +75,18 @@ class Transaction:
         self.numbers: dict[str, int] = {}
         self.reply: bytes | None = None
         self.bound = True
-        self.heard: frozenset[str] | None = None
+        self.took: dict[str, list[str]] = {}
         self.told: deque[str] = deque(maxlen=_TOLD)
         self.answers: tuple[str, ...] = ()
         self.answered: dict[str, str] = {}
         self.unsaved = False
         """Whether it was answered, or copies were told of it, since it was written down."""
+
+    def note(self, backend: str, call: Call) -> None:
+        """Note that a backend has got an event, or is owed it, as long as nobody knows whose the transaction is."""
+        if not self.bound and len(self.took) < MOST_KEPT:
+            self.took.setdefault(said(call), []).append(backend)
+            self.unsaved = True
 
     def repeats(self, name: str) -> bool:
         """Return whether the copies were told of this message already, and note that they are now."""
@@ -112,7 +120,7 @@ class Transaction:
             self.id, self.reply = other.id, other.reply
         if other.bound and not self.bound:
             self.bound, self.owner, self.copies, self.token = True, other.owner, other.copies, other.token
-            self.answers, self.heard = (), None
+            self.answers, self.took = (), {}
 
     @property
     def doubtful(self) -> bool:
@@ -143,7 +151,7 @@ class Transaction:
             "key": self.key,
             "reply": None if self.reply is None else self.reply.decode(),
             "bound": self.bound,
-            "heard": None if self.heard is None else sorted(self.heard),
+            "took": self.took,
             "told": list(self.told),
             "answered": self.answered,
             "heard_at": self.heard_at,
@@ -171,7 +179,7 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
     tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
     tx.reply = None if data["reply"] is None else data["reply"].encode()
-    tx.heard = None if data["heard"] is None else frozenset(data["heard"])
+    tx.took = data.get("took", {})
     tx.told.extend(data["told"])
     tx.answered = data.get("answered", {})
     tx.heard_at = data.get("heard_at", record.began)

@@ -94,6 +94,27 @@ def test_a_restart_before_the_owner_is_known() -> None:
     stage["b"].gets([2, "1", "TransactionEvent", event("Started", 0)])
 
 
+def test_an_owner_that_was_away_when_it_was_told() -> None:
+    """What a backend was only to be told, and did not get, it is owed when the transaction turns out to be its own."""
+    employer = Rule(tokens=listed(["04em*"]), answer=("b",), copy=("a",))
+    stage = Stage(employer, one("a", copy=("b",)), version="ocpp2.0.1", backends={"b": {"when_down": "wait"}})
+    stage.up("b", "a")
+    happens(stage, "1", event("Started", 0), "a", "b")
+    stage["b"].hangs_up()
+    stage.station.sends(2, "2", "TransactionEvent", event("Updated", 1))
+    stage["a"].sends(3, "2", {})
+    stage.wait(2)
+    stage.station.sends(2, "3", "TransactionEvent", event("Updated", 2, idToken=EMPLOYEE))
+    stage.wait(2)
+    stage.up("b")
+    stage["b"].gets([2, "2", "TransactionEvent", event("Updated", 1)])
+    stage["b"].sends(3, "2", {})
+    stage.wait(1)
+    stage["b"].gets([2, "3", "TransactionEvent", event("Updated", 2, idToken=EMPLOYEE)])
+    stage["b"].sends(3, "3", {})
+    assert stage.store.of(OwedRecord) == []
+
+
 @pytest.mark.parametrize("over", [False, True])
 def test_a_transaction_that_two_processes_entered(over: bool) -> None:
     """What a station said where it could not be written down, and then elsewhere, is one transaction: the later."""

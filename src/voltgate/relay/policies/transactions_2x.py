@@ -15,10 +15,7 @@ from voltgate.relay.context import Context, Start
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.journal import UNKNOWN
 from voltgate.relay.plan import Plan
-from voltgate.relay.transaction import Transaction, said
-
-MOST_KEPT = 200
-"""Events of one transaction that are kept for an owner who is not known yet."""
+from voltgate.relay.transaction import MOST_KEPT, Transaction, said
 
 
 def event(context: Context, call: Call, respond: Respond) -> None:
@@ -75,8 +72,6 @@ def _unbound(context: Context, name: str, owner: str, plan: Plan, call: Call, re
     ledger = context.ledger
     tx = ledger.find(name) or _begin(context, name, call, owner, plan)
     tx.bound = False
-    told = frozenset((tx.owner, *tx.copies))
-    tx.heard = told if tx.heard is None else tx.heard & told
     if len(ledger.kept(tx)) < MOST_KEPT and not tx.repeats(f"kept {said(call)}"):
         ledger.owe(UNKNOWN, call, tx)
     _relay(context, tx, call, respond, write=True)
@@ -87,11 +82,11 @@ def _bound(context: Context, name: str, owner: str, plan: Plan, call: Call, resp
     ledger, version = context.ledger, context.version
     tx = ledger.find(name) or _begin(context, name, call, owner, plan)
     token = token_of(version, call)
-    tx.bound, tx.token = True, token.text if token is not None else ""
+    if not tx.bound:
+        _hand_over(context, tx, plan, owner)
+    tx.token = token.text if token is not None else ""
     if tx.connector is None:
         tx.connector = connector_of(version, call)
-    if tx.heard is not None:
-        _hand_over(context, tx, plan, owner)
     invitation = ledger.invited(token, tx.connector, remote_start_of(version, call))
     if invitation is not None:
         ledger.disinvite(invitation)
@@ -102,14 +97,13 @@ def _bound(context: Context, name: str, owner: str, plan: Plan, call: Call, resp
 def _hand_over(context: Context, tx: Transaction, plan: Plan, owner: str) -> None:
     """Turn from the backend that answered so far to the owner; the former stays a copy to the end."""
     ledger = context.ledger
-    missed = ledger.kept(tx)
-    heard = tx.heard or frozenset()
+    took, tx.took, tx.bound = tx.took, {}, True
     others = (*plan.copy, tx.owner, *tx.copies)
     tx.copies = tuple(name for name in dict.fromkeys(others) if name != owner)
-    tx.owner, tx.answers, tx.heard = owner, plan.answer, None
-    for record in missed:
-        if owner not in heard:
-            again = Call(record.message_id, record.action, record.payload)
+    tx.owner, tx.answers = owner, plan.answer
+    for record in ledger.kept(tx):
+        again = Call(record.message_id, record.action, record.payload)
+        if owner not in took.get(said(again), ()):
             again.deadline = FOREVER
             context.owe(owner, again, tx)
         ledger.journal.settle(record)
