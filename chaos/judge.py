@@ -13,6 +13,8 @@ from chaos.shape import PATIENCE
 
 _EARLIER = 0.5
 """Seconds by which a gateway, which counts from when it sent, may be out of patience before its backend sees that."""
+_SOON = 0.1
+"""Seconds in which an answer gets to the gateway."""
 NO_NUMBER = -1
 """What a stop says whose start the backend has refused (errata v4.0 of OCPP 1.6, section 3.18)."""
 
@@ -227,16 +229,18 @@ class _Judge:
     def _judge_sequence(self, deliveries: list[Delivery]) -> None:
         """Judge what one backend got of one station by the first delivery of each message."""
         newest: Entry | None = None
+        came = 0.0
         seen: set[int] = set()
         for delivery in deliveries:
             entry = self._matches.entry_of[id(delivery)]
             if id(entry) in seen:
                 continue
             seen.add(id(entry))
-            if newest is not None and entry.place < newest.place and not self._was_stuck(entry, newest, delivery):
+            late = newest is not None and entry.place < newest.place and not self._had_no_number(entry, delivery, came)
+            if late and newest is not None and not self._was_stuck(entry, newest, delivery):
                 self._verdict.order.append(f"{delivery} came after {newest}")
             if newest is None or entry.place > newest.place:
-                newest = entry
+                newest, came = entry, delivery.at
             self._judge_overtaking(entry, delivery)
 
     def _was_stuck(self, entry: Entry, newest: Entry, delivery: Delivery) -> bool:
@@ -250,6 +254,17 @@ class _Judge:
             before.place <= entry.place and _was_no_use(each)
             for before, each in self._came_to[delivery.backend, delivery.station]
             if each.at < delivery.at
+        )
+
+    def _had_no_number(self, entry: Entry, delivery: Delivery, overtaken: float) -> bool:
+        """Tell whether a copy waited then for the answer to its start: what is the backend's own does not wait."""
+        return any(
+            each.kind == "start"
+            and before.place <= entry.place
+            and each.at < overtaken
+            and (each.answered is None or each.answered > overtaken - _SOON)
+            and (before.charge is None or before.charge.answered_by != delivery.backend)
+            for before, each in self._came_to[delivery.backend, delivery.station]
         )
 
     def _judge_overtaking(self, entry: Entry, delivery: Delivery) -> None:

@@ -149,6 +149,20 @@ def repeated_by_another_gateway(story: Story, after: float) -> None:
     story.again("billing", 2, first.at + after, said=first.at + after - 0.1, gateway=1)
 
 
+def waiting_for_its_number(story: Story, *, open_until: float) -> None:
+    """Let a copy's meter and stop wait for the answer to its start, and the backend's own next start go before."""
+    later = story.begin("EMP2", 2, 101, at=20.0)
+    later.tag, later.answered_by = "MOVED", "employer"
+    for index in range(3):
+        for backend in ("billing", "employer"):
+            delivery = story.of(backend, index, later)
+            delivery.number = 2 if index == 0 else None
+            delivery.fields |= {"transactionId": 2} if index else {}
+    story.of("employer", 0).answered = story.of("employer", 0).known = open_until
+    for index in (1, 2):
+        story.of("employer", index).at = 20.5 + index / 10
+
+
 def start_answered_late(story: Story, *, late: bool) -> None:
     """Let a backend that is only told give its number after the patience, and hear of the meter without one."""
     start = story.of("employer", 0)
@@ -396,6 +410,7 @@ RIGHT: list[Make] = [
     forgotten,
     partial(end_forgotten, killed=True),
     partial(start_answered_late, late=True),
+    partial(waiting_for_its_number, open_until=20.4),
     partial(owed_elsewhere, said=5.0),
     partial(late_status, late=True),
     partial(errs, backend="employer", index=1, answer="content"),
@@ -434,6 +449,7 @@ WRONG: list[tuple[str, Make]] = [
     ("number", partial(another_number, backend="billing", index=2, number=-1)),
     ("number", partial(start_refused_and_stopped, number=7)),
     ("number", partial(start_answered_late, late=False)),
+    ("order", partial(waiting_for_its_number, open_until=12.0)),
     ("lost", partial(forgotten, waits=True)),
     ("lost", partial(end_forgotten, killed=False)),
     ("doubled", partial(owed_elsewhere, said=15.0)),
