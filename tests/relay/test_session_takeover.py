@@ -132,6 +132,20 @@ def test_a_takeover_pays_nobody_twice() -> None:
     stage.station.gets([3, "s", {}])
 
 
+def test_what_waits_keeps_its_order_over_a_takeover() -> None:
+    """What the station said on its old connection and waits for a link goes before what it says on the new one."""
+    stage = playing("a", "b")
+    stage["b"].hangs_up()
+    for mid in ("1", "2", "3"):
+        stage.station.sends(2, mid, "StatusNotification", {"connectorId": int(mid)})
+    take_over(stage)
+    for mid in ("4", "5"):
+        stage.station.sends(2, mid, "StatusNotification", {"connectorId": int(mid)})
+    stage.wait(2)
+    stage.up("b")
+    assert [message[1] for message in stage["b"].line.take()] == ["1", "2", "3", "4", "5"]
+
+
 def test_a_backend_left_behind_before_a_takeover() -> None:
     """A link of the old connection's that opens when the legs have gone over to the new one disturbs nobody."""
     stage = Stage(one("a", copy=("b",)))

@@ -350,6 +350,8 @@ class Leg:
         """
         for asked in self.take_waiting(lambda asked: is_transaction(asked.call.action)):
             self.settled(asked, gone("The station has come again"))
+        if self._waiting is not None:
+            self._waiting.adopt(self.host)
         if self.turns.full:
             self._press()
 

@@ -96,6 +96,12 @@ class Waiting:
         self._look_out()  # without the link the rest may wait less long than it might before
         return [entry for entry in taken if isinstance(entry, Asked)]
 
+    def adopt(self, asker: object) -> None:
+        """Let what waits belong to one asker: the station's sessions before and after are one."""
+        for entry in self._queue.take(lambda _: True):
+            entry.call.asker = asker
+            self.add(entry)
+
     def take_told(self) -> list[Told]:
         """Remove and return, in order, the copies that were never sent."""
         return [entry for entry in self._queue.take(lambda entry: isinstance(entry, Told)) if isinstance(entry, Told)]
