@@ -210,7 +210,7 @@ class Turns:
 
     def _remembered(self, message_id: str, asker: object) -> bool:
         """Return whether a late answer under this id may still come, and to another asker."""
-        return self._unanswered is not None and self._unanswered.get(message_id, asker) is not asker
+        return self._unanswered is not None and self._unanswered.get(message_id, asker) != asker
 
     def _wait(self, entry: _Waiting) -> None:
         call = entry.call

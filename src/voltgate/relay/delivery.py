@@ -234,7 +234,7 @@ class Delivery:
             courier.answered(item, Unanswered(Reason.REFUSED, "this backend gave the transaction no number"))
             return True
         call = _again(numbered, numbered.id, now, min(now + courier.host.settings.backend_patience, item.call.deadline))
-        call.asker = self
+        call.asker = item
         if item.ref is not None and call.action == "StartTransaction":
             self._starting.add(item.ref)
         courier.forward(call, partial(self._told, item))
@@ -317,7 +317,7 @@ class Delivery:
             self._give_up(item, "this backend gave the transaction no number")
             return True
         call = _again(numbered, record.message_id, now, now + courier.host.settings.backend_patience)
-        call.asker = self
+        call.asker = record.key  # a late answer to another of its id is not its own
         self._open = record
         self._journal.mark(record, under_way=True)
         courier.forward(call, partial(self._delivered, item, now))
