@@ -330,9 +330,13 @@ def test_an_owner_that_is_not_configured_keeps_its_transaction() -> None:
     stage.station.sends(2, "s", "StartTransaction", START)
     stage["a"].sends(3, "s", {"transactionId": 5})
     ((_, _, started),) = stage.station.take()
+    stage["b"].sends(3, "s", {"transactionId": 9})
+    stage["b"].line.take()
     stage.unknown.add("a")
     stage.moves(one("b"))
-    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1, "transactionId": started["transactionId"]})
+    meter = {"connectorId": 1, "transactionId": started["transactionId"]}
+    stage.station.sends(2, "m", "MeterValues", meter)
+    stage["b"].gets([2, "m", "MeterValues", meter | {"transactionId": 9}])
     (tx,) = stage.session.ledger
     assert tx.owner == "a"
 

@@ -277,8 +277,9 @@ class Dispatcher:
         """Return a call in a backend's own numbers, at the moment at which it is sent: from now on it stays there."""
         if asked.transaction is not None:
             asked.transaction.answers = ()
-            if asked.transaction.owner not in {*self.legs, *asked.transaction.numbers}:
-                asked.transaction.owner = leg.name  # its owner is not configured any more
+            is_known = asked.transaction.owner in {*self.legs, *asked.transaction.numbers}
+            if not is_known or asked.call.action == "StartTransaction":  # its owner may not be configured any more
+                asked.transaction.owner = leg.name
         self._tell_standby(leg, asked)
         if asked.plain:
             return asked.call
