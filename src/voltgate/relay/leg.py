@@ -129,7 +129,7 @@ class Leg:
         """Tell the backend of a call that another one answers; with a transaction once it has given that a number."""
         if tx is not None or not self.offer(call, self.told):
             told = Told(call, self.ledger.journal.last, tx)
-            if self._waiting is None and self.up and (self._delivery is not None or self.turns.takes(call)):
+            if self._waiting is None and self.turns.takes(call):
                 self.send_told(told)
             else:
                 self.wait(told)
