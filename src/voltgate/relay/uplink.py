@@ -83,7 +83,7 @@ class Uplink:
 
     def start(self) -> None:
         """Dial, unless that is under way, done, or waiting for its time."""
-        if self.state is State.IDLE and not self._leg.retired:
+        if self.state is State.IDLE:
             self._dial()
 
     def _dial(self) -> None:
@@ -142,7 +142,7 @@ class Uplink:
     def try_again(self, now: float) -> None:
         """Dial when it is time: a wake of old may come before, and a newcomer's handshake must not cause a dial."""
         leg = self._leg
-        if self.state is State.AWAY and now >= self._due and not (leg.retired or leg.host.dialling_paused):
+        if self.state is State.AWAY and now >= self._due and not leg.host.dialling_paused:
             self._due = FOREVER
             self._dial()
 
