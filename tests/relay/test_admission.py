@@ -62,3 +62,14 @@ def test_whoever_leaves_holds_up_nobody() -> None:
     admission.leave(there)
     assert admission.ask(there, 5.0, 1.0, wheel), "nobody waits any more"
     assert not any(each.went for each in gone)
+
+
+def test_nobody_steps_before_those_who_wait() -> None:
+    """Who asks when a turn is free, and before the wheel has turned, waits behind the others."""
+    wheel, admission = Wheel(0.0), Admission()
+    first, second, late = Owing(), Owing(), Owing()
+    assert admission.ask(first, 0.0, 1.0, wheel)
+    assert not admission.ask(second, 0.5, 1.0, wheel)
+    assert not admission.ask(late, 1.05, 1.0, wheel)
+    passes(wheel, 0.0, 2.5)
+    assert second.went[0] < late.went[0]

@@ -243,6 +243,36 @@ def test_what_waits_behind_what_is_owed_goes_over_to_the_new_leg() -> None:
     stage["b"].gets([2, "n", "StatusNotification", {"connectorId": 1}])
 
 
+def test_what_goes_over_to_the_new_leg_keeps_its_place() -> None:
+    """What a backend was to be told goes before what it is owed since, on its new link as well."""
+    stage = owing()
+    old = stage["b"]
+    stage.station.sends(2, "n", "StatusNotification", {"connectorId": 1})
+    stage.station.sends(2, "m", "MeterValues", {"connectorId": 1})
+    stage.replaces("b", **ALWAYS, window=3)
+    stage.moves(one("a", copy=("b",)))
+    stage.up("b")
+    old.sends(3, "s", {"transactionId": 900})
+    stage.wait(1)
+    status, meter = ([2, "n", "StatusNotification", {"connectorId": 1}], [2, "m", "MeterValues", {"connectorId": 1}])
+    stage["b"].gets(status, meter)
+
+
+def test_a_stop_goes_over_to_the_new_leg_with_the_number_of_its_start() -> None:
+    """A stop that a backend was to be told once it had numbered the start has that number on the new link."""
+    stage = playing("a", "b")
+    charging_with_copy(stage)
+    (number,) = (tx.id for tx in stage.session.ledger)
+    old = stage["b"]
+    stage.station.sends(2, "x", "StopTransaction", STOP | {"transactionId": int(number)})
+    old.gets([2, "s", "StartTransaction", START])
+    stage.replaces("b", window=3)
+    stage.moves(one("a", copy=("b",)))
+    old.sends(3, "s", {"transactionId": 900})
+    stage.up("b")
+    stage["b"].gets([2, "x", "StopTransaction", STOP | {"transactionId": 900}])
+
+
 def test_what_waits_for_a_link_goes_over_to_the_new_leg_in_order() -> None:
     """What a backend that is away was to answer, and to be told, it gets on its new link as the station said it."""
     stage = Stage(Rule(tokens=listed(["04em*"]), answer=("b",), copy=("a",)), one("a", copy=("b",)))

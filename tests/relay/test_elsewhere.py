@@ -9,7 +9,7 @@ import pytest
 from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.ids import Token
 from voltgate.relay.journal import UNKNOWN
-from voltgate.relay.ledger import Ledger
+from voltgate.relay.ledger import Ledger, LedgerSettings
 from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
@@ -117,6 +117,7 @@ def test_an_owner_that_became_known(read_before: bool) -> None:
         here.read(page)
     else:
         back(stage, here)
+    assert not here.journal.owes(UNKNOWN)
     stage["b"].line.take()
     stage.station.sends(2, "3", "TransactionEvent", event("Ended", 2))
     stage["b"].gets([2, "3", "TransactionEvent", event("Ended", 2)])
@@ -147,6 +148,105 @@ def test_who_is_expected() -> None:
     assert here.invited(Token("78", ""), 1) is None, "it was there once"
 
 
+def test_who_is_expected_here_and_elsewhere() -> None:
+    """A session that is expected since elsewhere is known beside those that are expected here."""
+    stage = playing("a", "b")
+    here = elsewhere(stage)
+    here.invite("a", Token("77", ""), 1)
+    stage.session.ledger.invite("b", Token("78", ""), 1)
+    here.read(stage.store.page("cp-1"))
+    expected = [here.invited(Token(tag, ""), 1) for tag in ("77", "78")]
+    assert [each and each.backend for each in expected] == ["a", "b"]
+
+
+def test_numbers_that_were_minted_elsewhere() -> None:
+    """What a backend has reserved there is its own here."""
+    stage = playing("a", "b")
+    here = elsewhere(stage)
+    reserve = {"reservationId": 1, "connectorId": 1, "idTag": "77"}
+    stage["b"].sends(2, "r", "ReserveNow", reserve)
+    stage.station.gets([2, "r", "ReserveNow", reserve])
+    stage.station.sends(3, "r", {"status": "Accepted"})
+    back(stage, here)
+    assert here.numbers.inward("reservation", 1) == ("b", 1)
+
+
+def test_a_stop_that_was_said_elsewhere() -> None:
+    """A start in the words of one whose stop was said there, and not answered yet, is a new one."""
+    stage = playing("a", "b")
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["a"].sends(3, "s", {"transactionId": 5})
+    ((*_, given),) = stage.station.take()
+    here = elsewhere(stage)
+    stage.station.sends(2, "e", "StopTransaction", given | {"meterStop": 9})
+    stage["a"].sends(4, "e", "InternalError", "", {})
+    back(stage, here)
+    stage["a"].line.take()
+    stage.station.sends(2, "t", "StartTransaction", START)
+    stage["a"].gets([2, "t", "StartTransaction", START])
+
+
+def test_a_session_that_was_heard_of_elsewhere() -> None:
+    """A transaction of which the station has spoken there lately is believed to run here."""
+    stage = playing("a", "b", ledger=LedgerSettings(silence=1200))
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["a"].sends(3, "s", {"transactionId": 5})
+    ((*_, given),) = stage.station.take()
+    here = elsewhere(stage)
+    stage.wait(1000)
+    stage.station.sends(2, "m", "MeterValues", given | {"connectorId": 1})
+    stage.wait(500)
+    back(stage, here)
+    assert here.counting()
+
+
+def test_a_name_that_was_given_again_before_an_older_page_is_read() -> None:
+    """A name of 2.x stays with the transaction that has it now, whatever the page says."""
+    stage = playing("a", version="ocpp2.0.1")
+    for n in range(2):
+        started = event("Started", 0, timestamp=f"2027-01-15T08:0{n}:00Z")
+        stage.station.sends(2, str(n), "TransactionEvent", started)
+        stage["a"].sends(3, str(n), {})
+        if not n:
+            stage.session.ledger.save()
+            page = stage.store.page("cp-1")
+    stage.session.ledger.read(page)
+    assert [tx.id for tx in stage.session.ledger] == ["T1", ""]
+
+
+def test_what_waits_for_an_owner_that_became_known_elsewhere() -> None:
+    """An event for the owner waits for it, and goes to none of those that might have answered before."""
+    stage = Stage(Rule(tokens=listed(["04em*"]), answer=("b",)), one("a", "c"), version="ocpp2.0.1")
+    stage.station.sends(2, "1", "TransactionEvent", event("Started", 0))
+    stage.far["a"].dials.clear()
+    stage.far["b"].dials.clear()
+    stage.far["c"].dials.clear()
+    here = elsewhere(stage)
+    stage.station.sends(2, "1", "TransactionEvent", event("Started", 0))
+    stage["a"].sends(3, "1", {})
+    stage.station.sends(2, "2", "TransactionEvent", event("Updated", 1, idToken=EMPLOYEE))
+    stage["b"].sends(3, "1", {})
+    stage["b"].sends(3, "2", {})
+    back(stage, here)
+    stage["a"].hangs_up()
+    stage["b"].hangs_up()
+    stage.station.sends(2, "3", "TransactionEvent", event("Ended", 2))
+    stage.wait(2)
+    stage.up("a", "b")
+    stage["b"].gets([2, "3", "TransactionEvent", event("Ended", 2)])
+
+
+def test_two_transactions_of_one_number() -> None:
+    """A backend that gives the same number twice has two transactions that run, also when the page is read again."""
+    stage = playing("a")
+    for n in range(2):
+        stage.wait(1)
+        stage.station.sends(2, f"s{n}", "StartTransaction", START | {"connectorId": n + 1})
+        stage["a"].sends(3, f"s{n}", {"transactionId": 1})
+    stage.session.ledger.read(stage.store.page("cp-1"))
+    assert len(stage.session.ledger.running) == 2
+
+
 def test_what_is_known_of_the_station() -> None:
     """What was noted last counts, wherever that was."""
     stage = playing("a", "b")
@@ -171,3 +271,25 @@ def test_a_memory_that_may_be_old() -> None:
     stage.station.sends(2, "n", "MeterValues", {"connectorId": 1, "transactionId": 4711})
     stage["a"].gets()
     assert stage.station.closed == (1013, "The database is away: nobody knows what runs here")
+
+
+def test_a_memory_that_may_be_old_and_in_which_nothing_runs() -> None:
+    """The same where no transaction is known to run."""
+    stage = playing("a", "b")
+    stage.session.ledger.unread = True
+    stage.station.sends(2, "n", "MeterValues", {"connectorId": 1, "transactionId": 4711})
+    stage["a"].gets()
+    assert stage.station.closed == (1013, "The database is away: nobody knows what runs here")
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_a_number_that_nobody_knows(names: str) -> None:
+    """An only backend has numbers of its own; of several the station speaks again once what is on record was read."""
+    stage = playing(*names)
+    stage.session.ledger.unread = True
+    if len(names) > 1:
+        stage.session.ledger.read(stage.store.page("cp-1"))
+    stop = {"transactionId": 4711, "meterStop": 9}
+    stage.station.sends(2, "n", "StopTransaction", stop)
+    stage["a"].gets([2, "n", "StopTransaction", stop])
+    assert stage.station.closed is None

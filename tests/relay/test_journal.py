@@ -178,6 +178,46 @@ def test_the_right_to_deliver_is_asked_for_once() -> None:
     assert not mine.is_leased(0.0)
 
 
+def test_a_right_that_is_wanted_again_before_it_is_granted() -> None:
+    """Who has given up what it asked for, and asks again meanwhile, keeps it."""
+    shelf = Shelf()
+    mine = journal(shelf)
+    shelf.slow = True
+    mine.lease(lambda: 0.0, nothing)
+    mine.release()
+    mine.lease(lambda: 0.0, nothing)
+    shelf.writes()
+    assert shelf.leased
+    assert mine.is_leased(60.0)
+
+
+def test_what_was_never_asked_for_is_not_given_back() -> None:
+    """A station that was owed nothing costs the database nothing when it goes."""
+    shelf, released = Shelf(), list[str]()
+    shelf.release = released.append  # type: ignore[method-assign]
+    mine = journal(shelf)
+    mine.release()
+    assert released == []
+    mine.lease(lambda: 0.0, nothing)
+    mine.release()
+    mine.release()
+    assert released == ["cp-1"]
+
+
+def test_what_another_process_has_entered_before() -> None:
+    """What a page brings that was said before what is in hand is sent before it, also by who has the right already."""
+    shelf, now = Shelf(), 1000.0
+    mine, other = (Journal("cp-1", shelf, lambda: now, learn) for _ in range(2))
+    mine.lease(lambda: 0.0, nothing)
+    entered(other, 1)
+    now += 1
+    entered(mine, 2)
+    mine.read(shelf.page("cp-1"), again=True)
+    assert mine.first("a", 0.0) is None, "it is read back first"
+    mine.fetch("a", nothing)
+    assert in_hand(mine) == ["x1", "x2"]
+
+
 def test_who_is_paid_by_what() -> None:
     """A transaction begins, ends, and says whose it is: somebody is paid by this, and by nothing else."""
     assert is_paid_by(Call("1", "StartTransaction", b"{}"))

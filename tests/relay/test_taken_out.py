@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from tests.relay.stage import Stage, one, playing
 from tests.relay.test_catching_up import AVAILABLE, owes, split, stop
 from tests.relay.test_comes_again import START, event
 from voltgate.relay import journal
-
+from voltgate.relay.backend import Retry
+from voltgate.relay.events import LegDown
+from voltgate.relay.journal import JournalSettings
 
 # Whose a transaction is while its owner is not configured.
 
@@ -104,6 +107,34 @@ def test_a_leg_that_was_let_go_does_not_pause_the_station() -> None:
     assert stage.station.pauses == 0
 
 
+def test_a_leg_that_was_let_go_is_not_dialled_however_soon() -> None:
+    """A leg that only waits for an answer is not dialled again when its link is lost, not even at once."""
+    stage = playing("a", backends={"a": {"retry": Retry(first=0.05)}})
+    old = stage["a"]
+    stage.station.sends(*BEAT)
+    stage.replaces("a", window=3)
+    stage.moves(one("a"))
+    stage.up("a")
+    old.hangs_up()
+    stage.wait(1)
+    assert old.dialled == 1
+    assert [event.retry for event in stage.happened(LegDown)] == [None]
+
+
+def test_a_start_waits_for_nothing_that_a_leg_does_not_deliver_any_more() -> None:
+    """What is left to a backend that was taken out goes to it although it is owed more: it gets that later."""
+    stage = playing("a", backends={"a": {"window": 1}})
+    stage.station.sends(*BEAT)
+    stage.station.sends(2, "2", "Heartbeat", {})
+    owes(stage, "a", stop())
+    stage.session.legs["a"].deliver()
+    stage.station.sends(2, "s", "StartTransaction", START)
+    without(stage, "a", one("b"))
+    stage["a"].gets([*BEAT])
+    stage["a"].sends(3, "1", {})
+    stage["a"].gets([2, "s", "StartTransaction", START])
+
+
 def test_nothing_is_pumped_while_nothing_waits() -> None:
     """What is asked and answered while nothing waits is not held up by a look at what waits."""
     stage = playing("a", backends={"a": {"window": 1}})
@@ -128,7 +159,37 @@ def test_numbers_of_two_make_a_book_that_is_not_blank() -> None:
     assert not stage.session.ledger.blank
 
 
+def test_what_is_answered_when_the_station_has_gone_outlives_the_process() -> None:
+    """An event that was answered after its station had gone is answered again from the ledger, after a restart."""
+    stage = playing("a", version="ocpp2.0.1")
+    for seq, kind in enumerate(("Started", "Updated")):
+        stage.station.sends(2, str(seq), "TransactionEvent", event(kind, seq))
+        if seq:
+            stage.station.hangs_up()
+        stage["a"].sends(3, str(seq), {"totalCost": seq})
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("a")
+    stage.station.sends(2, "again", "TransactionEvent", event("Updated", 1))
+    stage["a"].gets()
+    stage.station.gets([3, "again", {"totalCost": 1}])
+
+
 # How often a message is tried.
+
+
+def test_who_leaves_the_line_uses_no_turn() -> None:
+    """A backend that was away when the turn of a message came gets that at once when it is back."""
+    stage = split(journal=JournalSettings(rate=0.1))
+    owes(stage, "a", stop(1, "x"), stop(2, "y"))
+    stage.session.legs["a"].deliver(late=True)
+    stage["a"].line.take()
+    stage["a"].sends(3, "x", {})
+    stage["a"].gets()
+    stage["a"].hangs_up()
+    stage.wait(11)
+    stage.up("a")
+    stage["a"].gets([2, "y", "StopTransaction", {"transactionId": 2, "meterStop": 9}])
 
 
 def waits(stage: Stage, seconds: int, *, answers: bool) -> list[float]:
@@ -140,7 +201,7 @@ def waits(stage: Stage, seconds: int, *, answers: bool) -> list[float]:
             if answers:
                 stage["a"].sends(4, message[1], "InternalError", "", {})
         stage.wait(5)
-    return [after - before for before, after in zip(at, at[1:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(at)]
 
 
 def test_a_backend_with_errors_is_tried_each_minute() -> None:
