@@ -147,6 +147,18 @@ def test_nothing_is_pumped_while_nothing_waits() -> None:
     assert leg.turns.feeder is None
 
 
+def test_who_asks_does_not_wait_for_the_number_of_another() -> None:
+    """A card is not kept waiting by a copy of a stop that cannot be told before its start was numbered."""
+    stage = by_card()
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["a"].sends(3, "s", {"transactionId": 5})
+    ((_, _, started),) = stage.station.take()
+    stage.station.sends(2, "x", "StopTransaction", {"transactionId": started["transactionId"], "meterStop": 9})
+    stage["b"].gets([2, "s", "StartTransaction", START])
+    stage.station.sends(2, "1", "Authorize", {"idTag": "04EM1"})
+    stage["b"].gets([2, "1", "Authorize", {"idTag": "04EM1"}])
+
+
 # The book of a station.
 
 
