@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from voltgate.relay.ledger import Ledger, LedgerSettings
 from voltgate.relay.records import OwedRecord, TransactionRecord
 from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
+from voltgate.relay.transaction import Transaction, read_transaction
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}
 EMPLOYEE = {"idToken": "04EMA", "type": "ISO14443"}
@@ -79,6 +81,35 @@ def test_a_start_that_two_processes_entered() -> None:
     stage["a"].gets()
     stage.station.gets([3, "s3", given])
     assert len(stage.session.ledger.running) == 1
+
+
+def test_a_start_that_is_answered_here_and_elsewhere() -> None:
+    """Both answers mean one number, whichever comes last: it was on record before the start was sent."""
+    stage = playing("a", "b")
+    before = stage["a"].line
+    stage.station.sends(2, "s", "StartTransaction", START)
+    here = elsewhere(stage)
+    stage["a"].line.take()
+    stage.station.sends(2, "s2", "StartTransaction", START)
+    stage["a"].sends(3, "s2", {"transactionId": 5})
+    ((*_, given),) = stage.station.take()
+    before.sends(3, "s", {"transactionId": 5})
+    back(stage, here)
+    stage["a"].line.take()
+    stage.station.sends(2, "e", "StopTransaction", given | {"meterStop": 9})
+    stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
+
+
+def test_an_owner_that_one_process_knows() -> None:
+    """Of what two processes write of a transaction of 2.x that says whose it is stays, and what each was answered."""
+    unbound, bound = (Transaction("cp-1", "r", owner, (), 1.0) for owner in "ab")
+    unbound.bound = False
+    assert unbound.record.shared
+    assert unbound.record.over(bound.record) == bound.record
+    assert read_transaction(unbound.record.over(unbound.record)).owner == "a"
+    bound.answered, unbound.answered, unbound.bound = {"1": "{}"}, {"2": "{}"}, True
+    assert not bound.record.shared
+    assert read_transaction(unbound.record.over(bound.record)).answered == {"1": "{}", "2": "{}"}
 
 
 def test_a_transaction_that_ended_elsewhere() -> None:
@@ -247,6 +278,20 @@ def test_two_transactions_of_one_number() -> None:
     assert len(stage.session.ledger.running) == 2
 
 
+def test_who_came_elsewhere() -> None:
+    """A session that came at another process is expected no more; one that is expected since the page was read is."""
+    stage = playing("a", "b")
+    here = elsewhere(stage)
+    here.invite("a", Token("77", ""), 1)
+    here.invite("a", Token("78", ""), 1)
+    page = stage.store.page("cp-1")
+    stage.wait(1)
+    here.invite("a", Token("79", ""), 1)
+    left = tuple(each for each in page.invitations if b"77" not in each.data)
+    here.read(replace(page, invitations=left, at=stage.ports.wall() - 0.5))
+    assert [bool(here.invited(Token(text, ""), 1)) for text in ("77", "78", "79")] == [False, True, True]
+
+
 def test_what_is_known_of_the_station() -> None:
     """What was noted last counts, wherever that was."""
     stage = playing("a", "b")
@@ -268,6 +313,8 @@ def test_a_memory_that_may_be_old() -> None:
     stage.session.ledger.unread = True
     stage.station.sends(2, "m", "MeterValues", given | {"connectorId": 1})
     stage["a"].gets([2, "m", "MeterValues", {"transactionId": 5, "connectorId": 1}])
+    stage.station.sends(2, "o", "MeterValues", {"connectorId": 1})
+    assert len(stage["a"].line.take()) == 1
     stage.station.sends(2, "n", "MeterValues", {"connectorId": 1, "transactionId": 4711})
     stage["a"].gets()
     assert stage.station.closed == (1013, "The database is away: nobody knows what runs here")
@@ -293,3 +340,12 @@ def test_a_number_that_nobody_knows(names: str) -> None:
     stage.station.sends(2, "n", "StopTransaction", stop)
     stage["a"].gets([2, "n", "StopTransaction", stop])
     assert stage.station.closed is None
+
+
+def test_a_start_that_may_have_been_answered_elsewhere() -> None:
+    """While the database is away nobody is asked: the station may say it again."""
+    stage = playing("a", "b")
+    stage.session.ledger.unread = True
+    stage.station.sends(2, "s", "StartTransaction", START)
+    stage["a"].gets()
+    assert stage.station.closed == (1013, "The database is away: nobody knows what runs here")

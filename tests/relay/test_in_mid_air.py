@@ -78,11 +78,11 @@ def test_a_book_that_is_read_late() -> None:
     for far in stage.far.values():
         far.dials.clear()
     ledger = stage.ports.ledger("cp-1", Page("cp-1"))
-    ledger.unread = True
     stage.session, stage.station = stage.newcomer(ledger)
     stage.open()
     stage.up("a", "b")
     stage.station.sends(2, "s", "StartTransaction", START)
+    ledger.unread = True
     stage["a"].sends(3, "s", {"transactionId": 5})
     stage["b"].gets([2, "s", "StartTransaction", START])
     ledger.read(stage.store.page("cp-1"))

@@ -265,3 +265,14 @@ async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL
         await written(other)
         (kept,) = (await one.load("cp-1")).transactions
     assert (kept.ended, json.loads(kept.data)["numbers"]) == (NOW, {"a": 6, "b": 900})
+
+
+async def test_a_process_that_does_not_know_of_the_end(opened: Open, address: URL) -> None:
+    """A transaction that has ended stays so, and as it was then."""
+    one = await opened()
+    async with other_process(address) as other:
+        for store, ended in ((one, None), (other, NOW), (one, None)):
+            store.put(replace(RUNNING, ended=ended, data=json.dumps({"key": "", "ended": ended}).encode()))
+            await written(store)
+        (kept,) = (await one.load("cp-1")).transactions
+    assert (kept.ended, json.loads(kept.data)["ended"]) == (NOW, NOW)

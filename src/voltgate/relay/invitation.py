@@ -11,7 +11,10 @@ from voltgate.relay.records import InvitationRecord
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A session that is expected: the backend that asked for it, or accepted its token, will own it."""
+    """A session that is expected: the backend that asked for it, or accepted its token, will own it.
+
+    `made` is when it was entered here; 0 if it was on record.
+    """
 
     ref: str
     backend: str
@@ -19,6 +22,7 @@ class Invitation:
     connector: int | None
     remote_start: int | None
     expires: float
+    made: float = 0.0
 
     def fits(self, token: Token | None, connector: int | None) -> bool:
         """Return whether a session with this token on this connector is the one; no connector, or 0, is any."""

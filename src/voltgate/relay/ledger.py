@@ -91,6 +91,8 @@ class Ledger:
         """
         self.journal.read(page, again=again, known={tx.ref for tx in self})
         self._read_transactions(page.transactions)
+        there = {each.ref for each in page.invitations}  # what was on disk and is no more, another process has met
+        self._invitations = [each for each in self._invitations if each.made >= page.at or each.ref in there]
         known = {*self._struck, *(each.ref for each in self._invitations)}
         fresh = [each for each in map(read_invitation, page.invitations) if each.ref not in known]
         self._invitations = [*fresh, *self._invitations]
@@ -105,7 +107,8 @@ class Ledger:
         if single or not self.unread:
             return self.incomplete
         named = transaction_of(version, call)
-        return self.incomplete or (named is not None and self.find(str(named)) is None)
+        unknown = call.action == "StartTransaction" if named is None else self.find(str(named)) is None
+        return self.incomplete or unknown  # a start may have been answered elsewhere
 
     @property
     def blank(self) -> bool:
@@ -266,7 +269,7 @@ class Ledger:
 
     def mint(self) -> int:
         """Return a new transaction number, unused at this station: positive, 31 bits."""
-        used = {tx.id for tx in self} | {str(number) for tx in self for number in tx.numbers.values()}
+        used = {tx.id for tx in self} | {str(number) for tx in self for number in (tx.number, *tx.numbers.values())}
         return mint(lambda number: str(number) in used, self._draw)
 
     # Invitations.
@@ -281,9 +284,9 @@ class Ledger:
         """Expect a session that will belong to `backend`."""
         if len(self._invitations) >= MOST_INVITATIONS:
             self.disinvite(self._invitations[0])
-        invitation = Invitation(
-            uuid4().hex, backend, token, connector, remote_start, self.wall() + self.settings.invitation
-        )
+        now = self.wall()
+        expires = now + self.settings.invitation
+        invitation = Invitation(uuid4().hex, backend, token, connector, remote_start, expires, now)
         self._invitations.append(invitation)
         self.store.put(invitation.record(self.station))
         return invitation

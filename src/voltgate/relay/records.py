@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol, TypeAlias
 
@@ -41,13 +41,17 @@ class TransactionRecord:
 
     @property
     def shared(self) -> bool:
-        """Whether several backends know it by numbers of their own (1.6): two processes may learn them at once."""
-        return b'"key":""' not in self.data and b'"copies":["' in self.data
+        """Whether two processes may learn of it at once: numbers of several backends (1.6), or whose it is (2.x)."""
+        if b'"key":""' in self.data:
+            return b'"bound":false' in self.data
+        return b'"copies":["' in self.data
 
     def over(self, before: TransactionRecord) -> TransactionRecord:
-        """Return what is to be kept in the place of `before`: a number that was learnt, and the end, stay."""
+        """Return what is to be kept in the place of `before`: whose it is, what was learnt, and the end, stay."""
         ours, theirs = json.loads(self.data), json.loads(before.data)
-        ours["numbers"] = theirs.get("numbers", {}) | ours.get("numbers", {})
+        if theirs.get("bound") and not ours.get("bound"):
+            return before
+        ours |= {name: theirs.get(name, {}) | ours.get(name, {}) for name in ("numbers", "answered")}
         ended = before.ended if self.ended is None else self.ended
         return replace(self, ended=ended, data=json.dumps(ours, separators=(",", ":")).encode())
 
@@ -197,7 +201,8 @@ class Page:
 
     `transactions` are those that run, the last few that ended, and those that a message in `owed` names. `owed` are the
     first `OWED_AT_ONCE` messages of each backend, and all of those of which nobody knows yet whom they will be owed to;
-    `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none).
+    `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none). What
+    this process had put by `at` is in it.
     """
 
     station: str
@@ -208,6 +213,7 @@ class Page:
     owed: tuple[OwedRecord, ...] = ()
     debts: tuple[Debt, ...] = ()
     last_owed: int = 0
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class Transaction:
     `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
     yet. `heard_at` is when the station last spoke of it, in seconds since 1970, give or take an hour. `over`: the
     station has said its end, whatever came of that. `failed`: the last that came of it is that its start was answered
-    with an error (2.x). `started` is when that was, by the station's own clock, as it wrote it (2.x).
+    with an error (2.x). `started` is when that was, by the station's own clock, as it wrote it (2.x). `number` is the
+    one that the station will know it by, whichever process answers its start; 0 where the backend's own will do (1.6).
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class Transaction:
         "heard_at",
         "id",
         "key",
+        "number",
         "numbers",
         "over",
         "owner",
@@ -72,6 +74,7 @@ class Transaction:
         self.id = self.key = self.started = ""
         self.token = ""
         self.connector: int | None = None
+        self.number = 0
         self.numbers: dict[str, int] = {}
         self.reply: bytes | None = None
         self.bound = True
@@ -147,6 +150,7 @@ class Transaction:
         """What is kept of it."""
         data = {
             "copies": self.copies,
+            "number": self.number,
             "numbers": self.numbers,
             "key": self.key,
             "reply": None if self.reply is None else self.reply.decode(),
@@ -178,6 +182,7 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx = Transaction(record.station, record.ref, record.owner, tuple(data["copies"]), record.began)
     tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
     tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
+    tx.number = data.get("number", 0)
     tx.reply = None if data["reply"] is None else data["reply"].encode()
     tx.took = data.get("took", {})
     tx.told.extend(data["told"])

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -224,10 +225,11 @@ class Database:
         question = self._asked.pages.setdefault(station, Question())
         question.ask(partial(_settle, future), self._pending.serial, self._settings.patience)
         self._wake.set()
+        at = self._wall()
         page = await future
         if page is None:
             raise StoreAway(self._reason or "the database does not answer")
-        return page
+        return replace(page, at=at)
 
     def read_owed(
         self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]

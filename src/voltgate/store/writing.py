@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete, select, tuple_
+from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -122,8 +122,14 @@ def deletion(table: Table) -> Any:
 
 
 def _upsert(table: Table, dialect: str) -> Any:
-    """Make the statement that keeps a row in place of the one with the same key."""
+    """Make the statement that keeps a row in place of the one with the same key.
+
+    A transaction that has ended stays so: a process that another one took the station from may not know of it.
+    """
     insert = (sqlite if dialect == SQLITE else postgresql).insert(table)
     keys = [column.name for column in table.primary_key.columns]
     others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
-    return insert.on_conflict_do_update(index_elements=keys, set_=others)
+    newer = None
+    if table is transactions:
+        newer = or_(insert.excluded.ended.is_not(None), table.c.ended.is_(None))
+    return insert.on_conflict_do_update(index_elements=keys, set_=others, where=newer)

@@ -136,7 +136,7 @@ def _judged(context: Context, backend: str, how: StandIn, call: Call) -> dict[st
 
 def _number(context: Context, tx: Transaction) -> int:
     """Return a new number for a transaction that its owner has not numbered."""
-    number = context.ledger.mint()
+    number = tx.number or context.ledger.mint()
     tx.id = str(number)
     context.emit(TransactionBegan(context.station, tx.id, tx.owner, tx.connector))
     return number

@@ -48,6 +48,8 @@ def _begin(context: Context, key: str, owner: str, plan: Plan, call: Call, respo
     ledger.clear(connector)
     tx = ledger.begin(owner, plan.copy)
     tx.key, tx.token, tx.connector, tx.answers = key, token.text if token else "", connector, plan.answer
+    if not context.single:
+        tx.number = ledger.mint()  # on record before it is used: the start may be said again to another process
     invitation = ledger.invited(token, connector)
     if invitation is not None:
         ledger.disinvite(invitation)
@@ -66,7 +68,7 @@ def _started(context: Context, tx: Transaction, respond: Respond, reply: Reply) 
         respond(reply)
         return
     ledger = context.ledger
-    number = theirs if context.single and not _is_taken(context, tx, theirs) else ledger.mint()
+    number = theirs if context.single and not _is_taken(context, tx, theirs) else tx.number or ledger.mint()
     tx.numbers[tx.owner] = theirs
     tx.id = str(number)
     if number != theirs:
