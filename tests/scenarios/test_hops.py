@@ -198,3 +198,28 @@ async def test_a_gateway_that_sees_late_that_its_charger_has_gone(stage: Stage) 
     link = await newest(main, link)
     await again.call("TransactionEvent", event("Ended", 2))
     await stage.quiet(link)
+
+
+async def test_a_stop_without_a_number_that_is_said_again(stage: Stage) -> None:
+    """The stop of a start that nobody numbered is answered from the ledger, too, when its answer was lost."""
+    await stage.backend("main")
+    await stage.backend("billing")
+    await stage.gateway(routes={"main": {"admit": "gateway", "rules": BY_CARD}})
+    station, at_main, at_billing = await stage.meet()
+    asked = await station.ask("Heartbeat")
+    await at_billing.answer(await at_billing.expect("Heartbeat"), NOW)
+    await station.expect_result(asked)
+    asked = await at_billing.ask("RemoteStartTransaction", {"idTag": "EMP1", "connectorId": 1})
+    await station.answer(await station.expect("RemoteStartTransaction"), {"status": "Accepted"})
+    await at_billing.expect_result(asked)
+    asked = await station.ask("StartTransaction", START)
+    await at_billing.fail(await at_billing.expect("StartTransaction"), "InternalError")
+    await station.expect_error(asked)
+    said = stop(-1) | {"idTag": "EMP1"}
+    asked = await station.ask("StopTransaction", said)
+    await at_billing.answer(await at_billing.expect("StopTransaction"), {"idTagInfo": {"status": "Expired"}})
+    await station.expect_result(asked)
+    await station.close()
+    station, at_main, at_billing = await stage.meet()
+    assert (await station.call("StopTransaction", said)).payload == {"idTagInfo": {"status": "Expired"}}
+    await stage.quiet(at_main, at_billing)

@@ -280,6 +280,12 @@ def test_minus_one() -> None:
     stage["a"].line.take()
     stage.station.sends(2, "y", "StopTransaction", {"transactionId": -1, "idTag": "04EMA"})
     stage["a"].gets([2, "y", "StopTransaction", {"transactionId": -1, "idTag": "04EMA"}])
+    stage["a"].sends(3, "y", {"idTagInfo": {"status": "Expired"}})
+    stage.station.take()
+    stage["b"].line.take()
+    stage.station.sends(2, "z", "StopTransaction", {"transactionId": -1, "idTag": "04EMA"})
+    stage["b"].gets()
+    stage.station.gets([3, "z", {"idTagInfo": {"status": "Expired"}}])
 
 
 def test_an_unknown_number() -> None:

@@ -93,7 +93,7 @@ def _is_taken(context: Context, tx: Transaction, theirs: int) -> bool:
 def stop(context: Context, call: Call, respond: Respond) -> None:
     """Tell the owner that its transaction has ended: by its number, whatever card stopped it."""
     number = integer(call.fields.get("transactionId"))
-    tx = context.ledger.find(str(number)) or _pending(context, call, number)
+    tx = context.ledger.find(str(number)) or _pending(context, call, number) or _stopped_before(context, call)
     if tx is not None:
         context.ledger.hear(tx, over=True)
         context.answer(context.plan_of(tx, call), call, respond, tx, _stopped)
@@ -115,6 +115,11 @@ def _pending(context: Context, call: Call, number: int | None) -> Transaction | 
     if card and number is not None and number > 0:
         pending = [tx for tx in pending if tx.token.casefold() == card]
     return max(pending, key=lambda tx: (tx.token.casefold() == card, tx.heard_at), default=None)
+
+
+def _stopped_before(context: Context, call: Call) -> Transaction | None:
+    """Return the transaction that nobody numbered and that this very stop has ended: its answer was lost."""
+    return next((tx for tx in context.ledger if not tx.id and tx.answer_to(call) is not None), None)
 
 
 def _stopped(context: Context, tx: Transaction, respond: Respond, reply: Reply) -> None:
