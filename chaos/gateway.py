@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
+
+from chaos.records import Spell
 
 ROOT = Path(__file__).parent.parent
 _UNLIMITED = resource.RLIM_INFINITY
+_UNANSWERED = 3.0
+"""Seconds for which a write may have waited when a gateway says that its database is away."""
 _BEGINS = 4.0
 """Seconds that a gateway may take until it has read its configuration and heeds signals."""
 
@@ -67,6 +73,22 @@ class GatewayProcess:
     def fell(self) -> bool:
         """Tell whether it has ended without being told to."""
         return self._process is not None and self._process.poll() is not None
+
+    def spells(self) -> list[Spell]:
+        """Return the times in which it could not write, by its own log; a busy machine may be too slow for it."""
+        clocks = time.monotonic() - time.time()
+        spells, begun = [], 0.0
+        for line in self.log.splitlines():
+            if '"the database is ' not in line:
+                continue
+            entry = json.loads(line)
+            at = datetime.fromisoformat(entry["timestamp"]).timestamp() + clocks
+            if entry["event"].endswith("away"):
+                begun = begun or at - _UNANSWERED
+            elif begun:
+                spells.append(Spell(f"no database for gateway {self.number}", begun, at + 1))
+                begun = 0.0
+        return spells + [Spell(f"no database for gateway {self.number}", begun, time.monotonic())] * bool(begun)
 
     @property
     def log(self) -> str:

@@ -103,6 +103,8 @@ class _Run:
                 gateway.kill()
             for backend in world.backends.values():
                 await backend.drop()
+        for gateway in world.gateways:
+            world.books.database += gateway.spells()
         verdict = self._judge()
         verdict.error += [f"gateway {gateway.number} has ended by itself" for gateway in fallen]
         log = "\n".join(gateway.log for gateway in world.gateways)
