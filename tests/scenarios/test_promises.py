@@ -267,3 +267,27 @@ async def test_a_handshake_that_is_under_way_during_a_reload(stage: Stage) -> No
     asked = await station.ask("Heartbeat", {})
     await link.answer(await link.expect("Heartbeat"), {"currentTime": "2026-01-01T10:00:00Z"})
     await station.expect_result(asked)
+
+
+async def test_copies_that_wait_while_the_charger_comes_again(stage: Stage) -> None:
+    """A copy whose link is away for a moment hears a session of before a reconnect to its end, and then the next."""
+    _, billing = await stage.backend("main"), await stage.backend("billing")
+    await stage.gateway(routes={"main": {"admit": "gateway"}}, backends={"billing": QUICK | {"wait": 20}})
+    station, at_main, at_billing = await stage.meet()
+    billing.refuse()
+    at_billing.kill()
+    for number in (5, 6):
+        at_main.answers("StartTransaction", STARTED | {"transactionId": number})
+        at_main.answers("StopTransaction")
+        begun = await station.call("StartTransaction", START | {"meterStart": number})
+        await station.call("StopTransaction", stop(begun.payload["transactionId"], number))
+        station = await stage.station("CP1", name=f"after {number}")
+    heard: list[Any] = []
+    billing.answers("StartTransaction", lambda start: heard.append(start.payload) or STARTED)
+    billing.answers("StopTransaction", lambda stop: heard.append(stop.payload))
+    billing.accept()
+    async with asyncio.timeout(20):
+        while len(heard) < 4:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.05)
+    started = [START | {"meterStart": number} for number in (5, 6)]
+    assert heard == [started[0], stop(5, 5), started[1], stop(5, 6)]
