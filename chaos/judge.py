@@ -141,14 +141,13 @@ class _Judge:
 
     def _may_be_forgotten(self, charge: Charge) -> bool:
         """Tell whether its start may not have been on disk, or the end of one that began in the same words."""
-        if charge.bound is None or self._ownership.waits_for_disk:
+        if charge.bound is None:
             return False
         before = self._books.charges[: self._books.charges.index(charge)]
         same = (each for each in before if each.station == charge.station and each.entries)
         ends = [each for each in same if each.entries[0].fields == charge.entries[0].fields]
-        return self._was_off_disk(charge, charge.bound) or any(
-            self._was_off_disk(each, each.entries[-1].answered) for each in ends
-        )
+        begun = not self._ownership.waits_for_disk and self._was_off_disk(charge, charge.bound)
+        return begun or any(self._was_off_disk(each, each.entries[-1].answered) for each in ends)
 
     def _was_off_disk(self, charge: Charge, at: float | None) -> bool:
         if at is None:

@@ -303,6 +303,19 @@ def test_what_is_known_of_the_station() -> None:
     assert here.fact("boot") == "new"
 
 
+def test_an_owner_that_may_be_known_elsewhere() -> None:
+    """While the database is away nobody is told of a transaction of 2.x whose owner may have become known meanwhile."""
+    stage = Stage(Rule(tokens=listed(["04em*"]), answer=("b",)), one("a"), version="ocpp2.0.1")
+    stage.up("b", "a")
+    stage.station.sends(2, "1", "TransactionEvent", event("Started", 0))
+    stage["a"].line.take()
+    stage["a"].sends(3, "1", {})
+    stage.session.ledger.unread = True
+    stage.station.sends(2, "2", "TransactionEvent", event("Updated", 1))
+    stage["a"].gets()
+    assert stage.station.closed == (1013, "The database is away: nobody knows what runs here")
+
+
 def test_a_memory_that_may_be_old() -> None:
     """While the database is away who shares a station with others takes no number for a backend's that it gave not."""
     stage = playing("a", "b")

@@ -107,8 +107,10 @@ class Ledger:
         if single or not self.unread:
             return self.incomplete
         named = transaction_of(version, call)
-        unknown = call.action == "StartTransaction" if named is None else self.find(str(named)) is None
-        return self.incomplete or unknown  # a start may have been answered elsewhere
+        if named is None:
+            return self.incomplete or call.action == "StartTransaction"  # it may have been answered elsewhere
+        tx = self.find(str(named))
+        return self.incomplete or tx is None or not tx.bound  # whose it is may be known elsewhere
 
     @property
     def blank(self) -> bool:
