@@ -7,6 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.harness import Gateway, Link, ScriptedBackend, Stage
 from tests.harness.configuration import toml
 
@@ -267,6 +269,34 @@ async def test_a_handshake_that_is_under_way_during_a_reload(stage: Stage) -> No
     asked = await station.ask("Heartbeat", {})
     await link.answer(await link.expect("Heartbeat"), {"currentTime": "2026-01-01T10:00:00Z"})
     await station.expect_result(asked)
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+async def test_a_start_that_was_never_sent(stage: Stage, version: str) -> None:
+    """Whose backend is away, and whose route is given to another before it was sent, is asked of that one."""
+    main, billing = await stage.backend("main"), await stage.backend("billing")
+    routes = {name: {"admit": "gateway", "rules": [{"answer": "main"}]} for name in ("main", "other")}
+    document = stage.configuration(routes=routes, backends={"main": QUICK | {"wait": 1}, "billing": QUICK})
+    gateway = await stage.gateway(document)
+    billing.answers("StartTransaction", STARTED)
+    billing.answers("TransactionEvent")
+    station = await stage.station("CP1", version)
+    link = await main.station("CP1")
+    main.refuse()
+    link.kill()
+    await gateway.logged("backend away")
+    event = {
+        "eventType": "Started", "timestamp": "2026-01-01T10:00:00Z", "triggerReason": "Authorized", "seqNo": 0,
+        "transactionInfo": {"transactionId": "T1"}, "idToken": {"idToken": "EMP1", "type": "ISO14443"},
+    }  # fmt: skip
+    said: Any = ("StartTransaction", START) if version == "ocpp1.6" else ("TransactionEvent", event)
+    await station.ask(*said)
+    await asyncio.sleep(0.2)
+    document["routes"]["main"]["rules"] = [{"answer": "billing"}]
+    gateway.reload(toml(document))
+    assert (await station.closed()).code == 1001
+    station = await stage.station("CP1", version, name="again")
+    await station.call(*said)
 
 
 async def test_copies_that_wait_while_the_charger_comes_again(stage: Stage) -> None:

@@ -276,7 +276,7 @@ class Dispatcher:
     def prepared(self, leg: Leg, asked: Asked) -> Call:
         """Return a call in a backend's own numbers, at the moment at which it is sent: from now on it stays there."""
         if asked.transaction is not None:
-            asked.transaction.answers = ()
+            asked.transaction.take()
             is_known = asked.transaction.owner in {*self.legs, *asked.transaction.numbers}
             if not is_known or asked.call.action == "StartTransaction":  # its owner may not be configured any more
                 asked.transaction.owner = leg.name

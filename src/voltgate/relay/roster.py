@@ -80,12 +80,15 @@ class Roster:
         return tuple(name for name in self._engaged() if name in known and name not in plans.backends)
 
     def _engaged(self) -> Set[str]:
-        """Return the backends that own a transaction that runs, or are owed something: they keep their legs."""
+        """Return the backends that own a transaction that runs, or are owed something: they keep their legs.
+
+        A transaction that was sent to nobody yet is the rules' to give.
+        """
         ledger = self._session.dispatcher.ledger
         creditors = ledger.journal.creditors
         if not ledger.running and not creditors:
             return _NOBODY
-        running = ledger.running.values()
+        running = [tx for tx in ledger.running.values() if not tx.answers]
         owners = {tx.owner for tx in running}
         return owners | {name for tx in running for name in tx.copies} | {*creditors}
 

@@ -85,6 +85,11 @@ class Transaction:
         self.unsaved = False
         """Whether it was answered, or copies were told of it, since it was written down."""
 
+    def take(self) -> None:
+        """Note that it was sent: it is its owner's now, and goes to nobody else who might have owned it."""
+        self.unsaved = self.unsaved or bool(self.answers)
+        self.answers = ()
+
     def note(self, backend: str, call: Call) -> None:
         """Note that a backend has got an event, or is owed it, as long as nobody knows whose the transaction is."""
         if not self.bound and len(self.took) < MOST_KEPT:
@@ -150,6 +155,7 @@ class Transaction:
         """What is kept of it."""
         data = {
             "copies": self.copies,
+            "answers": self.answers,
             "number": self.number,
             "numbers": self.numbers,
             "key": self.key,
@@ -182,7 +188,7 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx = Transaction(record.station, record.ref, record.owner, tuple(data["copies"]), record.began)
     tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
     tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
-    tx.number = data.get("number", 0)
+    tx.number, tx.answers = data.get("number", 0), tuple(data.get("answers", ()))
     tx.reply = None if data["reply"] is None else data["reply"].encode()
     tx.took = data.get("took", {})
     tx.told.extend(data["told"])

@@ -150,7 +150,7 @@ def _is_news(version: str, call: Call) -> bool:
 def _owe(context: Context, backend: str, call: Call, tx: Transaction | None, reply: Result, respond: Respond) -> None:
     """Write down what the backend is owed, then answer."""
     if tx is not None:
-        tx.answers = ()  # it is this backend's now
+        tx.take()
         tx.remember(call, reply)
         if call.action == "StartTransaction":
             tx.reply = bytes(reply.payload)
