@@ -13,6 +13,10 @@ from chaos.shape import PATIENCE
 
 _EARLIER = 0.5
 """Seconds by which a gateway, which counts from when it sent, may be out of patience before its backend sees that."""
+_LATE = 1.5
+"""Seconds after which an answer is on disk unless something is the matter with the database."""
+_STAYS = 5.0
+"""Seconds for which a charger may have been at a gateway that has read its book before it begins to charge."""
 _SOON = 0.1
 """Seconds in which an answer gets to the gateway."""
 NO_NUMBER = -1
@@ -146,14 +150,25 @@ class _Judge:
         before = self._books.charges[: self._books.charges.index(charge)]
         same = (each for each in before if each.station == charge.station and each.entries)
         ends = [each for each in same if each.entries[0].fields == charge.entries[0].fields]
-        begun = not self._ownership.waits_for_disk and self._was_off_disk(charge, charge.bound)
-        return begun or any(self._was_off_disk(each, each.entries[-1].answered) for each in ends)
+        begun = not self._ownership.waits_for_disk and self._written(charge, charge.bound)[1] is None
+        return begun or any(self._is_unknown_to(each, charge) for each in ends)
 
-    def _was_off_disk(self, charge: Charge, at: float | None) -> bool:
+    def _is_unknown_to(self, ended: Charge, charge: Charge) -> bool:
+        """Tell whether the end of a transaction may not have been on disk, or too late for another gateway."""
+        at = ended.entries[-1].answered
         if at is None:
             return False
+        gateway, written = self._written(ended, at)
+        if written is None:
+            return True
+        is_elsewhere = any(saying.gateway != gateway for saying in charge.entries[0].sayings)
+        return is_elsewhere and written > at + _LATE and written > charge.begun - _STAYS
+
+    def _written(self, charge: Charge, at: float) -> tuple[int, float | None]:
+        """Return which gateway knew then what was answered, and when that was surely on disk; None for never."""
         said = [saying for entry in charge.entries for saying in entry.sayings if saying.at <= at]
-        return on_disk(max(said, key=lambda each: each.at).gateway, at, self._books) is None
+        gateway = max(said, key=lambda each: each.at).gateway
+        return gateway, on_disk(gateway, at, self._books)
 
     def _owner(self, charge: Charge, allowed: frozenset[str]) -> str:
         by = charge.answered_by
