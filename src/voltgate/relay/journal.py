@@ -89,6 +89,7 @@ class Journal:
         "_store",
         "_under_way",
         "_unwanted",
+        "_void",
         "_wall",
     )
 
@@ -106,6 +107,8 @@ class Journal:
         self._debts: dict[str, _Debt] = {}
         self._seq = 0
         self._under_way: tuple[int, ...] = ()
+        self._void: tuple[str, ...] = ()
+        """The refs of transactions of which nothing is owed: the station has said all of it again in another."""
         self._leased = -FOREVER
         self._epoch = 1  # nobody else has ever had the lease
         self._idle_since = -FOREVER
@@ -209,6 +212,16 @@ class Journal:
             debt.messages -= 1
         self._forget_if_empty(record.backend, debt)
 
+    def void(self, transaction: str) -> None:
+        """Strike out what is owed of a transaction, now and whenever it is read."""
+        self._void = (*self._void, transaction)[-MOST_ASIDE:]
+        for debt in list(self._debts.values()):
+            for record in [record for record in debt.hand if self._is_void(record)]:
+                self.settle(record)
+
+    def _is_void(self, record: OwedRecord) -> bool:
+        return record.transaction in self._void and record.seq not in self._under_way
+
     def _forget_if_empty(self, backend: str, debt: _Debt) -> None:
         if debt.whole and not debt.hand and debt.reading is None and not debt.aside:
             self._debts.pop(backend, None)
@@ -246,7 +259,11 @@ class Journal:
         stale, debt.stale = debt.stale, False
         if piece is not None and not stale:
             self._read(piece.transactions)
-            debt.hand = deque(record for record in piece.owed if record.seq not in settled)
+            for record in filter(self._is_void, piece.owed):
+                self._store.strike(record)
+            debt.hand = deque(
+                record for record in piece.owed if record.seq not in settled and not self._is_void(record)
+            )
             debt.whole = len(piece.owed) < OWED_AT_ONCE and not debt.grew
             if debt.whole and not debt.aside:
                 debt.messages = len(debt.hand)

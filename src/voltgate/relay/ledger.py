@@ -131,6 +131,7 @@ class Ledger:
                 (self.running if tx.ended is None else self._ended)[tx.ref] = tx
             self.renumbered = self.renumbered or tx.renumbered
         for tx in [tx for tx in self.running.values() if self._is_outdone(tx)]:
+            self.journal.void(tx.ref)
             self.close(tx, forget=True)
 
     def _learn(self, known: Transaction, tx: Transaction) -> None:

@@ -144,6 +144,36 @@ def test_a_transaction_that_two_processes_entered(over: bool) -> None:
     assert stage.store.of(OwedRecord) == []
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_two_processes_owe_of_one_transaction(again: bool) -> None:
+    """What is owed of the one that counts no more is struck out: the station has said it again, and it is owed anew."""
+    stage = Stage(one("a", copy=("b",)), version="ocpp2.0.1", backends={"b": {"deliver": "always"}})
+    stage.up("a")
+    stage.station.sends(2, "1", "TransactionEvent", event("Started", 0))
+    elsewhere = [*stage.store.of(TransactionRecord), *stage.store.of(OwedRecord)]
+    stage.store.records.clear()
+    stage.wait(1)
+    stage["b"].dials.clear()
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    stage.up("a")
+    stage.station.sends(2, "2", "TransactionEvent", event("Started", 0))
+    for record in elsewhere:
+        stage.store.put(record)
+    if again:
+        stage.session.ledger.read(stage.store.page("cp-1"))
+    else:
+        stage["b"].dials.clear()
+        stage.session, stage.station = stage.newcomer()
+        stage.open()
+    stage.up("b")
+    stage["b"].gets([2, "2", "TransactionEvent", event("Started", 0)])
+    stage["b"].sends(3, "2", {})
+    stage.wait(1)
+    stage["b"].gets()
+    assert [record.backend for record in stage.store.of(OwedRecord)] == [""], "for an owner who is not known yet"
+
+
 def test_a_transaction_that_never_has_a_token() -> None:
     """A transaction without token belongs to whoever answers without one, and nothing is kept after its end."""
     stage = split()
