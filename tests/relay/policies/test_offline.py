@@ -367,3 +367,25 @@ def test_a_token_that_is_refused_late_is_not_known_any_more() -> None:
         stage.station.take()
         stage["a"].hangs_up()
         assert says(stage, "Authorize", {"idTag": "77"}) == {"idTagInfo": {"status": status}}
+
+
+def test_a_boot_that_was_replayed_counts() -> None:
+    """A backend that accepted the station when it came back, and not when that booted, is stood in for as well."""
+    stage = Stage(
+        Rule(tokens=listed(["04em*"]), answer=("a",)),
+        one("b", copy=("a",)),
+        backends={"a": {"when_down": "answer", "stand_in": StandIn("all"), "wait": 1.0}},
+    )
+    stage["a"].refuses()
+    stage.up("b")
+    stage.station.sends(2, "1", "BootNotification", {"chargePointVendor": "v"})
+    accepted = {"currentTime": "x", "interval": 120, "status": "Accepted"}
+    stage["b"].sends(3, "1", accepted)
+    stage.station.take()
+    stage.wait(5)
+    stage.up("a")
+    ((_, replayed, action, _),) = stage["a"].line.take()
+    assert action == "BootNotification"
+    stage["a"].sends(3, replayed, accepted)
+    stage["a"].hangs_up()
+    assert says(stage, "StartTransaction", START | {"idTag": "04EM1"})["idTagInfo"] == {"status": "Accepted"}
