@@ -223,6 +223,9 @@ class _Judge:
             if entry.kind not in PAID:
                 self._verdict.again["status"] += 1
                 continue
+            if entry.charge is not None and self._may_be_forgotten(entry.charge):
+                self._verdict.again["its transaction was forgotten"] += 1
+                continue
             reasons = [why_again(first, again, entry, self._books, PATIENCE) for first in tries[:index]]
             if "" in reasons:
                 first = tries[reasons.index("")]
