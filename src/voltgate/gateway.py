@@ -274,16 +274,16 @@ class Gateway:
         ledger = (
             old.ledger if old is not None else self._departed.ledger(key, None if page is None else pending.read_at)
         )
-        if page is not None and ledger is None:
-            return self._ports.ledger(key, page)
-        if page is not None and ledger is not None:
+        if page is None:
+            self._unread.add(key)
+            if ledger is None:
+                ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
+                ledger.incomplete = self._departed.last_owed(key) is None
+            ledger.unread = True
+        elif ledger is None:
+            ledger = self._ports.ledger(key, page)
+        else:
             ledger.read(page)
-            return ledger
-        self._unread.add(key)
-        if ledger is None:
-            ledger = self._ports.ledger(key, Page(key, last_owed=self._departed.last_owed(key) or 0))
-            ledger.incomplete = self._departed.last_owed(key) is None
-        ledger.unread = True
         return ledger
 
     async def read_again(self) -> None:

@@ -132,7 +132,7 @@ class Ledger:
             self.renumbered = self.renumbered or tx.renumbered
         for tx in [tx for tx in self.running.values() if self._is_outdone(tx)]:
             self.journal.void(tx.ref)
-            self.close(tx, forget=True)
+            self.end(tx, forget=True)
 
     def _learn(self, known: Transaction, tx: Transaction) -> None:
         if tx.bound and not known.bound:  # its owner was told there of what it had missed
