@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from voltgate.app.composition import Composition
 from voltgate.store import Database
+from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources
 
 
@@ -23,6 +24,7 @@ def sources_of(parts: Composition) -> Sources:
         lambda: _store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
         lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
+        ERRORS.lost,
     )
 
 

@@ -29,7 +29,7 @@ class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list.
+    name; `claims` the length of each backend's list; `lost_lines` the lines of the log that were lost, by reason.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -41,6 +41,7 @@ class Sources:
     store: Callable[[], Mapping[str, float]]
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
+    lost_lines: Mapping[str, int]
 
 
 class VoltgateCollector(Collector):
@@ -57,6 +58,7 @@ class VoltgateCollector(Collector):
         yield from self._mishaps(backends)
         yield from _trust(backends)
         yield from self._comings()
+        yield _counter("voltgate_log_lines_lost", "Lines of the log that were lost", "reason", self._sources.lost_lines)
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
         for name, value in self._sources.soap().items():
@@ -111,10 +113,14 @@ class VoltgateCollector(Collector):
         for (status, reason), number in self._sources.refusals().items():
             refusals.add_metric([str(status), reason], number)
         yield refusals
-        events = CounterMetricFamily("voltgate_events", "What happened to stations and legs", labels=["event"])
-        for event, number in self._sources.events.items():
-            events.add_metric([event], number)
-        yield events
+        yield _counter("voltgate_events", "What happened to stations and legs", "event", self._sources.events)
+
+
+def _counter(name: str, text: str, label: str, numbers: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, number in numbers.items():
+        family.add_metric([value], number)
+    return family
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
