@@ -26,12 +26,14 @@ from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import Event, LegDown, LegUp
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.relay.tap import Taps
 from voltgate.snapshot import Habits, Snapshot
 
 SOON = 20.0
@@ -173,6 +175,7 @@ class Home:
             Counts(),
             time.time,
             Nowhere(),
+            Taps(Notifier(time.monotonic, print)),
         )
         route = Route("home", admit, (Rule(answer=("csms",)),))  # type: ignore[arg-type]
         snapshot = Snapshot(

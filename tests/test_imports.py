@@ -47,7 +47,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("admission", "events", "records", "registration", "tokens", "wire"),
+    ("admission", "events", "notifier", "records", "registration", "tokens", "wire"),
     ("invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
     ("ledger", "rule"),
     ("context", "route"),

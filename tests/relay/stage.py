@@ -17,6 +17,7 @@ from voltgate.relay.carrier import DialContext
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import (
@@ -35,6 +36,7 @@ from voltgate.relay.records import (
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.relay.tap import Taps
 from voltgate.relay.wire import Receiver
 
 START = 5000.0
@@ -310,6 +312,9 @@ class Stage:
         self.store = Shelf()
         if registered is not None:
             self.store.put(FactRecord("cp-1", "registration", CALENDAR, json.dumps(registered).encode()))
+        self.reports: list[tuple[str, str, int]] = []
+        """What listeners raised, as far as it is reported."""
+        self.notifier = Notifier(lambda: self.now, self._report)
         self.ports = Ports(
             self.wheel,
             lambda: self.now,
@@ -319,6 +324,7 @@ class Stage:
             self.counts,
             lambda: self.now + CALENDAR,
             self.store,
+            Taps(self.notifier),
         )
         self._version, self._session_settings = version, SessionSettings(**settings)
         self.admit, self.checked = admit, checked
@@ -326,6 +332,9 @@ class Stage:
         self.session, self.station = self.newcomer()
         if opened:
             self.open()
+
+    def _report(self, listener: str, fault: Exception, times: int) -> None:
+        self.reports.append((listener, str(fault), times))
 
     def _dial(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
         assert answering is (leg.host.is_answering(leg))

@@ -22,6 +22,7 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.events import Event
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.tap import Taps
@@ -57,7 +58,8 @@ class Composition:
         self.events = EventLog()
         self.event_counts: dict[str, int] = {}
         """How many events there were, by the name of their type."""
-        taps = Taps()
+        self.notifier = Notifier(self.clock, logs.write_fault)
+        taps = Taps(self.notifier)
         ports = Ports(
             self.wheel,
             self.clock,
@@ -95,8 +97,8 @@ class Composition:
         """Count an event, keep it for the API, and log it."""
         name = type(event).__name__
         self.event_counts[name] = self.event_counts.get(name, 0) + 1
-        self.events.note(event)
-        logs.write(event)
+        self.notifier.notify("event log", self.events.note, event)
+        self.notifier.notify("log", logs.write, event)
 
     def follow_soap(self, config: Config) -> None:
         """Hand SOAP its settings and the URL that it is reached by."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from voltgate.ocpp.counts import Counts
@@ -81,7 +81,7 @@ class Ports:
     counts: Counts
     wall: Callable[[], float]
     store: Store
-    taps: Taps = field(default_factory=Taps)
+    taps: Taps
 
     def ledger(self, station: str, page: Page) -> Ledger:
         """Open the ledger of a station, at the page that was kept of it."""

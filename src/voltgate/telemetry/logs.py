@@ -167,5 +167,10 @@ def write(event: Event) -> None:
         log.log(level, message, **{field: _short(getattr(event, field)) for field in event.__slots__})
 
 
+def write_fault(listener: str, fault: Exception, times: int) -> None:
+    """Log what a listener raised when it was told of an event or a message, for the `times`-th time."""
+    log.error("a fault of Voltgate: a listener failed", listener=listener, times=times, exc_info=fault)
+
+
 def _short(value: object) -> object:
     return round(value, 1) if isinstance(value, float) else value

@@ -29,7 +29,8 @@ class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list; `lost_lines` the lines of the log that were lost, by reason.
+    name; `claims` the length of each backend's list; `lost_lines` the lines of the log that were lost, by reason;
+    `listener_faults` how many times each listener failed.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -42,6 +43,7 @@ class Sources:
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
     lost_lines: Mapping[str, int]
+    listener_faults: Mapping[str, int]
 
 
 class VoltgateCollector(Collector):
@@ -59,6 +61,8 @@ class VoltgateCollector(Collector):
         yield from _trust(backends)
         yield from self._comings()
         yield _counter("voltgate_log_lines_lost", "Lines of the log that were lost", "reason", self._sources.lost_lines)
+        faults = "Listeners to events and messages that failed: faults of Voltgate's own"
+        yield _counter("voltgate_listener_faults", faults, "listener", self._sources.listener_faults)
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
         for name, value in self._sources.soap().items():
