@@ -87,6 +87,10 @@ async def _none_connected(gateway: Gateway) -> bool:
     return await gateway.metric("voltgate_stations") == 0
 
 
+async def _changes(gateway: Gateway) -> int:
+    return int(json.loads((await gateway.get("/readyz")).body)["configuration"]["changes"])
+
+
 async def started(stage: Stage, output: int) -> Gateway:
     """Start a gateway that logs to `output`, which is closed here."""
     await stage.backend()
@@ -144,13 +148,15 @@ async def test_a_device_that_is_full_from_the_start(stage: Stage) -> None:
 
 
 async def test_a_terminal_that_is_closed(stage: Stage) -> None:
-    """The gateway goes on without it."""
+    """The gateway goes on without it, and takes the SIGHUP that comes of it for a reload."""
     terminal, output = pty.openpty()
     gateway = await started(stage, output)
     seen = b""
     while b"listening" not in seen:
         seen += await asyncio.to_thread(os.read, terminal, PIPE)
     os.close(terminal)
+    gateway.reload()
+    await until(lambda: _changes(gateway), "the configuration is read again")
     await is_served(stage, gateway, "CP1")
     await loses(gateway, "cannot be written")
     await gateway.stop()

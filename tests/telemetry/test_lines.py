@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import termios
+import threading
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -109,6 +110,28 @@ async def test_somebody_else_made_it_non_blocking(pipe: Pipe) -> None:
         lines.put(line)
     assert await pipe.read(lambda read: read[-1] == sent[-1]) == sent
     assert sum(lines.lost.values()) == 0
+
+
+async def test_many_threads(pipe: Pipe) -> None:
+    """However they come in: each line is written once, in its thread's order, or counted once."""
+    lines = writer(pipe, most=50)
+
+    def put(name: str) -> None:
+        for number in range(1000):
+            lines.put(f"{name} {number}")
+
+    threads = [threading.Thread(target=put, args=[name]) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    read = await pipe.read(lambda read: _accounted(read) == 4000)
+    for name in "abcd":
+        numbers = [int(line.split()[1]) for line in read if line.startswith(name)]
+        assert numbers == sorted(set(numbers))
+
+
+def _accounted(read: list[str]) -> int:
+    said = [int(line.split()[1]) for line in read if line.startswith("lost")]
+    return len(read) - len(said) + sum(said)
 
 
 async def test_a_line_was_cut(pipe: Pipe) -> None:
