@@ -166,15 +166,18 @@ async def test_the_end_does_not_wait_for_whoever_does_not_read(pipe: Pipe) -> No
 
 _CLOSED = """
 import os, sys
-from voltgate.telemetry.lines import occupy
-occupy()
-with open(sys.argv[1]) as file:
+from voltgate.cli import main
+file = sys.argv.pop()
+try:
+    main()
+except SystemExit:
     os.write(2, b"to nobody")
-    sys.exit(0 if file.fileno() > 2 else 1)
+with open(file) as opened:
+    os._exit(0 if opened.fileno() > 2 else 1)
 """
 
 
 def test_descriptors_that_are_closed_from_the_start() -> None:
     """What is opened next does not become standard error."""
-    closed = 'exec "$0" -c "$1" "$2" <&- >&- 2>&-'
+    closed = 'exec "$0" -c "$1" --version "$2" <&- >&- 2>&-'
     subprocess.run(["sh", "-c", closed, sys.executable, _CLOSED, __file__], check=True)

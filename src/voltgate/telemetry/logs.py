@@ -57,7 +57,8 @@ def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
         cache_logger_on_first_use=False,
     )
     ERRORS.describe = lambda lost: render(None, "warning", _loss(lost))
-    logging.basicConfig(handlers=[_Handler()], level=max(logging.WARNING, _Threshold.level), force=True)
+    logging.basicConfig(handlers=[_Handler()])  # at a reload it is there already
+    logging.getLogger().setLevel(max(logging.WARNING, _Threshold.level))
 
 
 def catch_faults() -> None:
