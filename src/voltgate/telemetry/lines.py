@@ -46,7 +46,7 @@ class LineWriter:
         self.describe: Describe = _describe
         self.descriptor = descriptor
         self._most, self._most_bytes = most, most_bytes
-        self._queue: SimpleQueue[bytes] = SimpleQueue()  # put by a finalizer in the midst of a put, it goes on
+        self._queue: SimpleQueue[bytes] = SimpleQueue()  # a finalizer may log in the midst of a put
         self._lines = self._bytes = 0
         self._said = dict(self.lost)
         self._gap: str | None = None
