@@ -181,3 +181,18 @@ def test_descriptors_that_are_closed_from_the_start() -> None:
     """What is opened next does not become standard error."""
     closed = 'exec "$0" -c "$1" --version "$2" <&- >&- 2>&-'
     subprocess.run(["sh", "-c", closed, sys.executable, _CLOSED, __file__], check=True)
+
+
+async def test_a_thread_that_meets_what_nobody_expected_goes_on(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, write = writer(pipe), os.write
+
+    def fail(descriptor: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", write)
+        raise RuntimeError("nobody expected that")
+
+    monkeypatch.setattr(os, "write", fail)
+    lines.put("lost")
+    await until(lambda: lines.lost[UNWRITABLE] == 1, "the line is lost")
+    assert await pipe.read(lambda found: len(found) == 1) == ["lost 0 1"]
+    lines.put("written")
+    assert await pipe.read(lambda found: len(found) == 1) == ["written"]

@@ -128,7 +128,7 @@ class LineWriter:
         try:
             while view:
                 view = view[self._write_some(view) :]
-        except OSError:
+        except Exception:  # noqa: S110 - whatever it was, they are lost and counted, and the thread goes on
             pass
         end = len(data) - len(view)
         if end:
