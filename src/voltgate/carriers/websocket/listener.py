@@ -247,8 +247,8 @@ class Listener:
     def _placed(self, pending: Pending, address: str) -> Refused | None:
         """Count a connection for its address, once that is known."""
         pending.address = address
-        most = self.settings.limits.per_address
-        if most and self._census.enter(address) > most:
+        most, here = self.settings.limits.per_address, self._census.enter(address)
+        if most and here > most:
             return self._busy(429, "address", f"{address} holds as many connections as it may.")
         return None
 
@@ -370,7 +370,7 @@ class Listener:
 
     def _left(self, address: str) -> None:
         self._census.all -= 1
-        if self.settings.limits.per_address and address:
+        if address:
             self._census.leave(address)
 
     def refused(self, refused: Refused, pending: Pending) -> None:
