@@ -34,9 +34,10 @@ class ApiAccess:
         if database is not None and database.engine is not None:
             self.issued = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience))
 
-    def change(self, loaded: Loaded) -> None:
-        """Apply another configuration."""
-        self.access.replace(configured_tokens(loaded))
+    def change(self, tokens: list[AccessToken], failures: int) -> None:
+        """Go by the tokens of another configuration, and by how often one that is not known may be tried a minute."""
+        self.access.failures = failures
+        self.access.replace(tokens)
 
     async def follow(self) -> None:
         """Read the tokens of the database, now and periodically, until cancelled."""

@@ -71,7 +71,7 @@ class Carriers:
     def follow(self, config: Config, callback_key: bytes) -> None:
         """Go by a configuration."""
         self.soap.patience = config.calls.backend
-        self.soap.largest = config.limits.message_size
+        self.soap.largest = self.soap.client.largest = config.limits.message_size
         self.soap.callbacks.base = callback_base(config)
         self.soap.callbacks.key = callback_key
 

@@ -10,7 +10,7 @@ import structlog
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
-from voltgate.app.database import database_of
+from voltgate.app.database import database_of, database_settings
 from voltgate.app.listeners import Listeners
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
@@ -27,6 +27,7 @@ from voltgate.relay.ports import Ports
 from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
+from voltgate.soap_station import SoapSettings
 from voltgate.telemetry import logs
 from voltgate.web.event_log import EventLog
 from voltgate.web.queries import Queries
@@ -100,10 +101,17 @@ class Composition:
         self.notifier.notify("event log", self.events.note, event)
         self.notifier.notify("log", logs.write, event)
 
-    def follow_soap(self, config: Config) -> None:
-        """Hand SOAP its settings and the URL that it is reached by."""
-        self.soap.settings = soap_settings(config)
+    def follow_soap(self, config: Config, settings: SoapSettings | None = None) -> None:
+        """Hand SOAP its settings, which are made of the configuration unless they are there, and its URL."""
+        self.soap.settings = settings or soap_settings(config)
         self.carriers.follow(config, self.surroundings.register.key_of_callbacks)
+
+    def follow(self, config: Config, soap: SoapSettings) -> None:
+        """Go by another configuration, once all of it has been taken; `soap` is what it says to SOAP."""
+        self.surroundings.follow(config)
+        if self.database is not None:
+            self.database.follow(database_settings(config))
+        self.follow_soap(config, soap)
 
     async def rebuild(self) -> None:
         """Build the snapshot again, of the same configuration and of what the register holds now."""

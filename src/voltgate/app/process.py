@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
-from voltgate.app.build import build
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import TICK, Composition
 from voltgate.app.readiness import Readiness
+from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
-from voltgate.config import Config, ConfigErrors, Loaded, read
+from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
-from voltgate.telemetry import logs
 
-_LOOK_AT_FILE = 2.0
-"""Seconds between looks at the configuration's file."""
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
 _READ_AGAIN = 1.0
@@ -53,6 +48,7 @@ class Process:
         self._parts = Composition(self._active)
         self._readiness = Readiness(self._parts, self._active)
         self._web: Web | None = None
+        self._reload = Reload(self._active, self._parts, lambda: None if self._web is None else self._web.access)
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
 
@@ -69,6 +65,7 @@ class Process:
             self._web = open_web(self._active, parts, self._readiness)
             await parts.listeners.follow(config)
             parts.follow_soap(config)
+            self._reload.begun.set()
             async with asyncio.TaskGroup() as serving:
                 tending = [serving.create_task(self._tend_register()), serving.create_task(self._tend_gateway())]
                 if self._web is not None:
@@ -79,7 +76,7 @@ class Process:
                 await stop.wait()
                 for task in tending:
                     task.cancel()
-                await self._drain(config)
+                await self._drain()
         finally:
             await self._close()
 
@@ -131,14 +128,15 @@ class Process:
         log.info("listening", **by_key, http=http, version=__version__)
         ready(running)
 
-    async def _drain(self, config: Config) -> None:
+    async def _drain(self) -> None:
         """Accept nobody else, let open calls finish, and close the stations' sessions one after the other."""
         parts = self._parts
         log.info("stopping", stations=len(parts.gateway.sessions))
         self._readiness.stopping = True
         parts.gateway.draining = True
         await parts.listeners.stop_accepting()
-        await parts.gateway.drain(config.shutdown.grace, config.shutdown.spread)
+        shutdown = self._active.config.shutdown
+        await parts.gateway.drain(shutdown.grace, shutdown.spread)
         await parts.listeners.emptied(timeout=2.0)
         parts.queries.close()
         if self._web is not None:
@@ -165,55 +163,11 @@ class Process:
 
     async def change(self) -> None:
         """Read the configuration again and go by it: all of it or nothing."""
-        active, parts = self._active, self._parts
-        source = active.loaded.source
-        active.note_files()
-        try:
-            loaded = self._as_begun(read(source, os.environ))
-            snapshot = build(loaded.config, parts.surroundings, parts.gateway.snapshot)
-            await parts.listeners.follow(loaded.config)
-        except ConfigErrors as errors:
-            return self._keep([str(problem) for problem in errors.problems])
-        except OSError as error:
-            return self._keep([str(error)])
-        logs.configure(loaded.config.log.level, loaded.config.log.format)
-        for key, new, old in (
-            ("listen.http", loaded.config.listen.http, active.config.listen.http),
-            ("store", loaded.config.store, active.config.store),
-        ):
-            if new != old:
-                log.warning(f"{key} has changed: that takes a restart", key=key)
-        parts.surroundings.follow(loaded.config)
-        parts.follow_soap(loaded.config)
-        active.take(loaded)
-        if self._web is not None:
-            self._web.access.change(loaded)
-        await parts.gateway.change(snapshot)
-        log.info("configuration changed", file=str(source), stations=len(parts.gateway.sessions))
-        return None
-
-    def _as_begun(self, loaded: Loaded) -> Loaded:
-        """Compare identities as at the start: sessions, records and claims are kept by what they are compared by."""
-        begun = self._active.config.directory
-        if loaded.config.directory == begun:
-            return loaded
-        log.warning("directory.case_sensitive has changed: that takes a restart", key="directory.case_sensitive")
-        return replace(loaded, config=loaded.config.model_copy(update={"directory": begun}))
-
-    def _keep(self, problems: list[str]) -> None:
-        """Keep the configuration in force, and log why."""
-        self._active.problems = tuple(problems)
-        for problem in problems:
-            log.error("configuration not changed", problem=problem)
+        await self._reload.change()
 
     async def watch(self, asked: asyncio.Event) -> None:
         """Change the configuration when `asked` is set, or when one of its files has changed."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asked.wait(), _LOOK_AT_FILE)
-            if asked.is_set() or self._active.files_changed():
-                asked.clear()
-                await self.change()
+        await self._reload.watch(asked)
 
 
 async def serve(loaded: Loaded, ready: Callable[[Running], None], stop: asyncio.Event, reload: asyncio.Event) -> None:

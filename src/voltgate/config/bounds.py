@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from voltgate.config.values import Seconds, Section, Size, Text, Version
+from voltgate.config.values import RESTART, Seconds, Section, Size, Text, Version
 
 MIB = 1024 * 1024
 
@@ -175,6 +175,7 @@ class Directory(Section):
     case_sensitive: bool = Field(
         default=False,
         description="Whether `cp-1` and `CP-1` are two stations. Either way an identity is passed on as written.",
+        json_schema_extra=RESTART,
     )
 
 

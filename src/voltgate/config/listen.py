@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from voltgate.config.values import FilePath, Network, Seconds, Section, Text, split_url
+from voltgate.config.values import RESTART, FilePath, Network, Seconds, Section, Text, split_url
 
 HTTP_OFF = "off"
 
@@ -30,7 +30,7 @@ class Listener(Section):
     )
     certificate: FilePath | None = Field(
         default=None,
-        description="wss only. PEM file: the certificate, followed by its intermediates. Read again on SIGHUP.",
+        description="wss only. PEM file: the certificate, followed by its intermediates. Read again when it changes.",
     )
     key: FilePath | None = Field(default=None, description="wss only. PEM file: the private key of `certificate`.")
     certificates: Annotated[tuple[KeyPair, ...], Field(strict=False)] = Field(
@@ -136,10 +136,12 @@ class Listen(Section):
         default="127.0.0.1:8000",
         description='Address and port of the API, `/docs`, `/healthz`, `/readyz` and `/metrics`; `"off"` for none. '
         "The API asks for a token; health and metrics do not: keep it on a private address.",
+        json_schema_extra=RESTART,
     )
     reuse_port: bool = Field(
         default=False,
         description="Let several gateway processes share the same ports (SO_REUSEPORT).",
+        json_schema_extra=RESTART,
     )
 
     @field_validator("http")

@@ -85,10 +85,14 @@ class Database:
         self._counts = Counts()
         self._tasks: list[asyncio.Task[None]] = []
         self._writer = Writer(url.drivername)
-        self._leases = Leases(url.drivername, holder or this_process(), self._settings.lease)
+        self._leases = Leases(url.drivername, holder or this_process())
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
+
+    def follow(self, settings: DatabaseSettings) -> None:
+        """Go by other settings from now on; the patience stays that of the start: connections were made with it."""
+        self._settings = replace(settings, patience=self._settings.patience, pending=self._settings.pending)
 
     # Life.
 
@@ -349,17 +353,17 @@ class Database:
             return
         for station in released:
             del asked.released[station]
-        began = time.monotonic()
+        began, seconds = time.monotonic(), self._settings.lease
         try:
             async with self._in_time(len(questions) + len(released)), engine.begin() as connection:
-                ours = await self._leases.take(connection, questions)
+                ours = await self._leases.take(connection, questions, seconds)
                 await self._leases.release(connection, released)
         except BaseException:
             asked.released = released | asked.released
             refuse(questions)
             raise
         self._counts.commits += 1
-        left = self._settings.lease - (time.monotonic() - began)
+        left = seconds - (time.monotonic() - began)
         for station, question in questions.items():
             question.answer(Lease(left, ours[station]) if station in ours else None)
 

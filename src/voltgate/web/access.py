@@ -81,6 +81,15 @@ class Access:
         self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in tokens}
 
     @property
+    def failures(self) -> int:
+        """How many tries with one unknown token are allowed a minute."""
+        return self._throttle.per_minute
+
+    @failures.setter
+    def failures(self, per_minute: int) -> None:
+        self._throttle.per_minute = per_minute
+
+    @property
     def configured(self) -> tuple[AccessToken, ...]:
         """The tokens of the configuration."""
         return self._configured

@@ -101,8 +101,8 @@ class _Connection(asyncio.Protocol):
         "_parser", "_seen", "_size", "_status", "_then", "deadline", "idle_since", "transport",
     )  # fmt: skip
 
-    def __init__(self, largest: int, freed: Callable[[_Connection], None], gone: Callable[[_Connection], None]) -> None:
-        self._largest = largest
+    def __init__(self, freed: Callable[[_Connection], None], gone: Callable[[_Connection], None]) -> None:
+        self._largest = 0
         self._freed = freed
         self._gone = gone
         self._then: Then | None = None
@@ -134,12 +134,12 @@ class _Connection(asyncio.Protocol):
         """Return whether an answer is still to come."""
         return self._then is not None
 
-    def post(self, request: bytes, then: Then, deadline: float) -> None:
-        """Send a request; `then` hears its answer."""
+    def post(self, request: bytes, then: Then, deadline: float, largest: int) -> None:
+        """Send a request; `then` hears its answer, of at most `largest` bytes."""
         if self.transport is None:
             then(Unreachable("the connection was lost"))
             return
-        self._then, self.deadline = then, deadline
+        self._then, self.deadline, self._largest = then, deadline, largest
         self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -272,7 +272,7 @@ class Client:
     """Posts envelopes. `largest` bounds answers, in bytes; `user_agent` is how we call ourselves."""
 
     def __init__(self, largest: int, user_agent: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._largest = largest
+        self.largest = largest
         self._agent = user_agent
         self._clock = clock
         self._servers: dict[tuple[str, int, bool], _Server] = {}
@@ -304,7 +304,7 @@ class Client:
         connection = self._kept(server)
         if connection is not None:
             server.busy.add(connection)
-            connection.post(request, then, deadline)
+            connection.post(request, then, deadline, self.largest)
         elif len(server.waiting) < _MOST_WAITING:
             server.waiting.append(_Post(to, request, then, deadline, connect))
             if not server.is_full:
@@ -334,7 +334,7 @@ class Client:
         if server.waiting:
             post = server.waiting.popleft()
             server.busy.add(connection)
-            connection.post(post.request, post.then, post.deadline)
+            connection.post(post.request, post.then, post.deadline, self.largest)
             return
         connection.idle_since = self._clock()
         server.idle.append(connection)
@@ -368,7 +368,7 @@ class Client:
             server.opening -= 1
 
     async def _connected(self, server: _Server, to: Target, connect: float) -> _Connection:
-        connection = _Connection(self._largest, partial(self._freed, server), partial(self._gone, server))
+        connection = _Connection(partial(self._freed, server), partial(self._gone, server))
         try:
             async with asyncio.timeout(connect):
                 await tls.connect(lambda: connection, to.host, to.port, to.secure, to.host, connect)

@@ -1,0 +1,1 @@
+"""The composition root, run in the process of the test."""
