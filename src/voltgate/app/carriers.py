@@ -28,7 +28,7 @@ from voltgate.carriers.websocket.listener import Listener, ListenerSettings
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
-from voltgate.config.listen import Listener as Section
+from voltgate.config.listen import Address as Section
 from voltgate.directory.register import Address
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint

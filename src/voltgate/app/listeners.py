@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 import structlog
@@ -42,7 +42,7 @@ class Kind:
     """
 
     carrier: str
-    sections: Callable[[Config], Iterable[listen.Listener]]
+    sections: Callable[[Config], Iterable[listen.Address]]
     make: Make
     settings: Callable[[ListenerSettings, Config], ListenerSettings] = in_common
 
@@ -199,15 +199,13 @@ def _url(known: _Open) -> str:
     return f"{known.scheme}://{host}:{listener.port}{settings.prefix}"
 
 
-def _settings(section: listen.Listener, config: Config) -> ListenerSettings:
+def _settings(section: listen.Address, config: Config) -> ListenerSettings:
     limits = config.limits
-    return ListenerSettings(
+    common = ListenerSettings(
         name=section.label,
         host=section.host,
         port=section.port,
         prefix=section.prefix,
-        lenient_path=section.lenient_path,
-        lenient_upgrade=section.lenient_upgrade,
         trusted=section.trusted_proxies,
         proxy_protocol=section.proxy_protocol,
         reuse_port=config.listen.reuse_port,
@@ -225,8 +223,10 @@ def _settings(section: listen.Listener, config: Config) -> ListenerSettings:
         link=LinkSettings(
             message_limit=limits.message_size,
             write_bound=limits.message_size + (4 << 20),
-            ping=section.ping,
-            misses=section.misses,
             compress=config.protocol.compression,
         ),
     )
+    if not isinstance(section, listen.Listener):
+        return common
+    link = replace(common.link, ping=section.ping, misses=section.misses)
+    return replace(common, link=link, lenient_path=section.lenient_path, lenient_upgrade=section.lenient_upgrade)

@@ -14,7 +14,7 @@ from voltgate.config.backends import Backend
 from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.lines import Path
-from voltgate.config.listen import Listener
+from voltgate.config.listen import Address
 from voltgate.config.model import Config
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
@@ -60,7 +60,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
 def _listeners(draft: Draft) -> Iterator[Finding]:
     seen: dict[tuple[str, int], str] = {}
     listen = draft.config.listen
-    listeners: list[tuple[Path, Listener]] = [
+    listeners: list[tuple[Path, Address]] = [
         *((("listen", "stations", number), listener) for number, listener in enumerate(listen.stations)),
         *((("listen", "soap", number), listener) for number, listener in enumerate(listen.soap)),
     ]
@@ -89,7 +89,7 @@ def _callback(draft: Draft) -> Iterator[Finding]:
         yield Finding(("soap", "callback"), message)
 
 
-def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
+def _certificates(path: Path, listener: Address) -> Iterator[Finding]:
     if (listener.certificate is None) is not (listener.key is None):
         missing = "key" if listener.key is None else "certificate"
         yield Finding(path, f"{missing} is missing: certificate and key go together")

@@ -18,13 +18,10 @@ class KeyPair(Section):
     key: FilePath = Field(description="PEM file: the private key, without a passphrase.")
 
 
-class Listener(Section):
-    """One address that stations connect to. A plain URL is short for a table with only `url`."""
+class Address(Section):
+    """One address that is listened on. A plain URL is short for a table with only `url`."""
 
-    url: Text = Field(
-        description="`ws://` or `wss://`, address and port, and the path that stands before the identity, if any: "
-        "`ws://0.0.0.0:9000/ocpp` serves stations that dial `ws://host:9000/ocpp/IDENTITY`."
-    )
+    url: Text
     name: Text | None = Field(
         default=None, description="What logs and metrics call this listener. Without it: its URL."
     )
@@ -38,13 +35,6 @@ class Listener(Section):
         description="More certificates for the same address. OCPP asks for an RSA and an ECDSA one "
         '(2.1 Part 2 A00.FR.318): `[{ certificate = "ec.pem", key = "ec.key" }, …]`.',
     )
-    ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to a station. 0 sends none.")
-    misses: int = Field(
-        default=2,
-        ge=1,
-        le=20,
-        description="A station is taken for gone after so many intervals of `ping` without any traffic.",
-    )
     trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
         default=(),
         description="Addresses or networks whose `X-Forwarded-For`, `X-Real-IP` and PROXY headers are believed.",
@@ -53,17 +43,13 @@ class Listener(Section):
         default=False,
         description="Connections from `trusted_proxies` begin with a PROXY protocol header (version 1 or 2).",
     )
-    lenient_upgrade: bool = Field(
-        default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
-    )
-    lenient_path: bool = Field(default=True, description="Accept doubled slashes and a slash at the end of the path.")
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
 
-    schemes: ClassVar[tuple[str, str]] = ("ws", "wss")
+    schemes: ClassVar[tuple[str, str]]
     """The scheme without TLS, and the one with it."""
 
     @field_validator("url")
@@ -111,8 +97,30 @@ class Listener(Section):
         return (KeyPair.model_construct(certificate=self.certificate, key=self.key), *self.certificates)
 
 
-class SoapListener(Listener):
-    """One address that SOAP stations and SOAP backends call. A plain URL is short for a table with only `url`."""
+class Listener(Address):
+    """One address that stations connect to."""
+
+    schemes: ClassVar[tuple[str, str]] = ("ws", "wss")
+
+    url: Text = Field(
+        description="`ws://` or `wss://`, address and port, and the path that stands before the identity, if any: "
+        "`ws://0.0.0.0:9000/ocpp` serves stations that dial `ws://host:9000/ocpp/IDENTITY`."
+    )
+    ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to a station. 0 sends none.")
+    misses: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="A station is taken for gone after so many intervals of `ping` without any traffic.",
+    )
+    lenient_upgrade: bool = Field(
+        default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
+    )
+    lenient_path: bool = Field(default=True, description="Accept doubled slashes and a slash at the end of the path.")
+
+
+class SoapListener(Address):
+    """One address that SOAP stations and SOAP backends call."""
 
     schemes: ClassVar[tuple[str, str]] = ("http", "https")
 

@@ -24,7 +24,7 @@ from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
 
-_SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
+SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[listen]", Listen, "Where Voltgate listens."),
     ("An entry of `listen.stations`", Listener, "A URL is short for a table with only `url`."),
     ("An entry of `listen.soap`", SoapListener, "A URL is short for a table with only `url`."),
@@ -75,7 +75,7 @@ This page is written from the model: `python -m voltgate.config.reference > docs
 
 def reference() -> str:
     """Return the whole page."""
-    return "\n".join([_INTRODUCTION, *(line for section in _SECTIONS for line in _section(*section))])
+    return "\n".join([_INTRODUCTION, *(line for section in SECTIONS for line in _section(*section))])
 
 
 def _section(title: str, model: type[BaseModel], text: str) -> Iterator[str]:
