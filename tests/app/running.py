@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from tests.harness.configuration import toml
 from tests.harness.waiting import within
 from voltgate.app.active import ActiveConfiguration
@@ -40,6 +42,7 @@ async def running(folder: Path, document: dict[str, Any]) -> AsyncIterator[Runni
     process, ready, stop = Process(read(file, {})), asyncio.Event(), asyncio.Event()
     living = asyncio.ensure_future(process.live(lambda _: ready.set(), stop))
     starting = asyncio.ensure_future(ready.wait())
+    logging = structlog.get_config()  # a change of the configuration sets up logs anew
     await within(asyncio.wait((living, starting), return_when=asyncio.FIRST_COMPLETED), "the process listens")
     try:
         if living.done():
@@ -49,3 +52,4 @@ async def running(folder: Path, document: dict[str, Any]) -> AsyncIterator[Runni
         starting.cancel()
         stop.set()
         await within(living, "the process has ended")
+        structlog.configure(**logging)

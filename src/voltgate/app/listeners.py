@@ -164,8 +164,12 @@ class Listeners:
             for kind in self._kinds
         }
 
+    def listeners(self) -> tuple[Listener, ...]:
+        """Return those that are open."""
+        return tuple(known.listener for known in self._open.values())
+
     def _all(self) -> list[Listener]:
-        return [*(known.listener for known in self._open.values()), *self._leaving]
+        return [*self.listeners(), *self._leaving]
 
     def handshakes(self) -> int:
         """Return the number of connections that are not let in yet."""
@@ -177,8 +181,8 @@ class Listeners:
 
     async def stop_accepting(self) -> None:
         """Let nobody else in."""
-        for known in self._open.values():
-            known.listener.stop_accepting()
+        for listener in self.listeners():
+            listener.stop_accepting()
 
     async def emptied(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll, not a cancel
         """Wait until every link is gone, at most `timeout` seconds."""
