@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import Nowhere, nothing_on_record
+from voltgate.relay.records import Nowhere, Page, nothing_on_record
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
@@ -191,20 +191,7 @@ class Home:
 
     async def comes(self, identity: str, offered: Iterable[str] = ("ocpp1.6",)) -> Party | Refused:
         """Let a station come."""
-        handshake = Handshake(
-            f"/{identity}",
-            identity,
-            tuple(offered),
-            None,
-            None,
-            (),
-            "192.0.2.1",
-            "192.0.2.1",
-            "192.0.2.1",
-            False,
-            "test",
-        )
-        admitted = await self.gateway.admit(handshake)
+        admitted = await self.gateway.admit(_handshake(identity, offered))
         if isinstance(admitted, Refused):
             return admitted
         near, far = pair(admitted.subprotocol)
@@ -216,6 +203,11 @@ class Home:
         while True:
             self.wheel.tick(time.monotonic())
             await asyncio.sleep(0.02)
+
+
+def _handshake(identity: str, offered: Iterable[str] = ("ocpp1.6",)) -> Handshake:
+    at = "192.0.2.1"
+    return Handshake(f"/{identity}", identity, tuple(offered), None, None, (), at, at, at, False, "test")
 
 
 def _begun(admitted: Admitted, wire: MemoryWire) -> Session:
@@ -324,3 +316,50 @@ async def test_a_carrier_that_fails() -> None:
         assert isinstance(station, Party)
         assert isinstance(await station.calls("Heartbeat"), Result)
         assert [event.reason for event in here.events if isinstance(event, LegDown)] == ["a fault of Voltgate"]
+
+
+@pytest.mark.parametrize(
+    ("admit", "waits_for"),
+    [("gateway", "a password"), ("gateway", "the record"), ("gateway", "SOAP"), ("backend", "the backend")],
+)
+async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str, waits_for: str) -> None:
+    """It came before the end was said, and is refused: nobody would see it out. The backend's link is closed well."""
+    async with home(admit) as here:
+        asked, decided = asyncio.Event(), asyncio.Event()
+
+        async def wait(*_: object) -> None:
+            asked.set()
+            await decided.wait()
+
+        async def load(key: str) -> Page:
+            await wait()
+            return Page(key)
+
+        class Waiting(MemoryCarrier):
+            async def dial(self, *arguments: Any, **more: Any) -> DialledWire | Verdict:
+                await wait()
+                return await super().dial(*arguments, **more)
+
+        match waits_for:
+            case "the record":
+                here.gateway._load = load
+            case "the backend":
+                here.dialler._carriers = {"local": Waiting(here.csms.serve)}
+            case _:
+                here.gateway.snapshot = replace(here.gateway.snapshot, authenticate=wait)
+        if waits_for == "SOAP":
+            comes: Any = here.gateway.admit_request(_handshake("CP-1"), pair("ocpp1.6")[0], "ocpp1.6")
+        else:
+            comes = here.comes("CP-1")
+        coming = asyncio.ensure_future(comes)
+        await asked.wait()
+        await here.gateway.drain(0.0, 0.0)
+        decided.set()
+        refused = await coming
+        assert isinstance(refused, Refused)
+        assert (refused.status, refused.headers) == (503, (("Retry-After", "10"),))
+        assert here.gateway.sessions == {}
+        await asyncio.sleep(0.05)
+    assert [party.lost_as for party in here.csms.stations.values()] == (
+        [(1001, "Voltgate is shutting down")] if waits_for == "the backend" else []
+    )

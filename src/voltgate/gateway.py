@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from voltgate.carriers.handshake import Admitted, Handshake, Refused
+from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
@@ -27,6 +27,7 @@ from voltgate.relay.wire import Receiver, Wire
 from voltgate.snapshot import Snapshot
 
 _RETRY_AFTER = (("Retry-After", "10"),)
+_DRAINING = Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
 
@@ -111,7 +112,7 @@ class Gateway:
 
     async def _receive(self, handshake: Handshake, *, comes: bool = True) -> _Pending | Refused:
         if self.draining:
-            return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
+            return _DRAINING
         snapshot, station = self.snapshot, self._find(handshake)
         if isinstance(station, Refused):
             return station
@@ -122,6 +123,8 @@ class Gateway:
         plans = route.plans(*station.traits, checked=station.checked)
         now = self._ports.clock()
         page = await self._page(station, plans)
+        if self.draining:  # since it began to come
+            return _DRAINING
         if isinstance(page, Refused):
             return page
         common = self._common(snapshot, station, plans, handshake)
@@ -176,7 +179,7 @@ class Gateway:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
         if handshake.offered and self.snapshot.no_common_subprotocol == "close":
             close = (PROTOCOL_ERROR, "No common sub-protocol")
-            return Admitted(None, _nobody, close)
+            return Admitted(None, lambda wire: NOBODY, close)
         known = ", ".join(SUBPROTOCOLS)
         what = (
             "None of the sub-protocols offered is taken here"
@@ -218,7 +221,10 @@ class Gateway:
                 continue
             result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True)
             if not isinstance(result, Verdict):
-                return backend, result
+                if not self.draining:
+                    return backend, result
+                _hang_up(result, _DRAINING.reason)
+                return _DRAINING
             self._ports.listen(LegDown(pending.dial_context.identity, name, result.reason, None))
             refused = _refusal(result)
             if result.status is not None and 400 <= result.status < 500:
@@ -302,10 +308,9 @@ class Gateway:
 
     def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
-            link.start(_Nobody())
-            link.close(GOING_AWAY, REPLACED)
+            _hang_up(link, REPLACED)
         wire.close(GOING_AWAY, REPLACED)
-        return _Nobody()
+        return NOBODY
 
     def _ended(self, session: Session) -> None:
         del self._handshakes[session]
@@ -396,26 +401,13 @@ async def _let_go(session: Session, grace: float, after: float) -> None:
         if session.ended or not session.busy:
             break
         await asyncio.sleep(0.05)
-    session.end(GOING_AWAY, "Voltgate is shutting down")
+    session.end(GOING_AWAY, _DRAINING.reason)
 
 
-class _Nobody:
-    """The receiver of a connection that is being closed."""
-
-    __slots__ = ()
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Ignore it: the connection is closing."""
-
-    def lost(self, code: int, reason: str) -> None:
-        """Ignore it: nothing is left to tidy."""
-
-    def writable(self, yes: bool) -> None:
-        """Ignore it: nothing is written any more."""
-
-
-def _nobody(wire: Wire) -> Receiver:
-    return _Nobody()
+def _hang_up(link: DialledWire, reason: str) -> None:
+    """Close a link that was dialled and is not needed any more."""
+    link.start(NOBODY)
+    link.close(GOING_AWAY, reason)
 
 
 def _shown(handshake: Handshake) -> tuple[str, ...]:

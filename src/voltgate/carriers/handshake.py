@@ -73,3 +73,22 @@ class Admitted:
 
 Admit: TypeAlias = Callable[[Handshake], Awaitable[Admitted | Refused]]
 """Decides on a station. Cancelled when the station goes away meanwhile."""
+
+
+class Nobody:
+    """Takes what still comes by a connection that is being closed."""
+
+    __slots__ = ()
+
+    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Ignore it: the connection is closing."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """Ignore it: nothing is left to tidy."""
+
+    def writable(self, yes: bool) -> None:
+        """Ignore it: nothing is written any more."""
+
+
+NOBODY = Nobody()
+"""The receiver of a wire that is closed as soon as it is there."""

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 
-from voltgate.carriers.handshake import Admit, Admitted, Handshake, Refused
+from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
@@ -374,13 +374,13 @@ class Listener:
 
     def _begin(self, link: Link, admitted: Admitted) -> None:
         if admitted.close_at_once is not None:
-            link.start(_NOBODY)
+            link.start(NOBODY)
             return link.close(*admitted.close_at_once)
         try:
             link.start(admitted.opened(link))
         except Exception as fault:
             self._report(fault, link)
-            link.start(_NOBODY)
+            link.start(NOBODY)
             link.close(INTERNAL, "internal error")
         return None
 
@@ -405,19 +405,3 @@ class Listener:
 
     def _count(self, cause: str) -> None:
         self.refusals[cause] = self.refusals.get(cause, 0) + 1
-
-
-class _Nobody:
-    """The receiver of a link that is closed at once."""
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Ignore it: the link is closing."""
-
-    def lost(self, code: int, reason: str) -> None:
-        """Ignore it: the link was closed by us."""
-
-    def writable(self, yes: bool) -> None:
-        """Ignore it: nothing is written any more."""
-
-
-_NOBODY = _Nobody()
