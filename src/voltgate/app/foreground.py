@@ -15,6 +15,7 @@ import uvloop
 
 from voltgate import __version__
 from voltgate.app.process import Running, serve
+from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
@@ -42,6 +43,7 @@ def run(path: Path | None) -> int:
 
 
 async def _foreground(loaded: Loaded) -> None:
+    asyncio.get_running_loop().set_exception_handler(tls.report)
     stop, reload = asyncio.Event(), asyncio.Event()
     with _signals(stop, reload):
         await serve(loaded, _announce, stop, reload)

@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 try:
     import aiofastnet as _lean
@@ -69,6 +70,16 @@ def server_context(certificates: tuple[Certificate, ...], client_authority: str 
 def client_context() -> ssl.SSLContext:
     """Return the context for servers that nothing is said of: the system's authorities, which take a while to read."""
     return ssl.create_default_context()
+
+
+def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what a loop could not handle (its exception handler), but not peers that hang up in a TLS handshake.
+
+    aiofastnet, up to 1.2.0 at least, tells the loop of those, with the class of the exception for the exception, which
+    no log can write. Who waits for the handshake gets the exception itself, and counts it.
+    """
+    if context.get("exception") is not ConnectionResetError:
+        loop.default_exception_handler(context)
 
 
 async def greet(sock: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext | None, within: float) -> None:
