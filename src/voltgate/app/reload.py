@@ -80,7 +80,8 @@ class Reload:
             log.error("configuration not changed", problem=problem)
 
     async def _change(self) -> None:
-        loaded = read(self._active.loaded.source, os.environ, self._active.config)
+        # in a thread: lists of tokens may be long, and names of hosts are looked up
+        loaded = await asyncio.to_thread(read, self._active.loaded.source, os.environ, self._active.config)
         self._active.follow(loaded.files)
         change = await self._plan(loaded)
         if self._parts.gateway.draining:

@@ -13,6 +13,7 @@ from voltgate.config.advice import CLAIMANT, advise
 from voltgate.config.backends import Backend
 from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
+from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
 from voltgate.config.listen import Address
 from voltgate.config.model import Config
@@ -58,26 +59,33 @@ def _all(draft: Draft) -> Iterator[Finding]:
 
 
 def _listeners(draft: Draft) -> Iterator[Finding]:
-    seen: dict[tuple[str, int], str] = {}
     listen = draft.config.listen
     listeners: list[tuple[Path, Address]] = [
         *((("listen", "stations", number), listener) for number, listener in enumerate(listen.stations)),
         *((("listen", "soap", number), listener) for number, listener in enumerate(listen.soap)),
     ]
-    for path, listener in listeners:
-        address = (listener.host, listener.port)
-        if address in seen:
-            yield Finding((*path, "url"), f"{listener.url} listens where {seen[address]} does already")
-        seen.setdefault(address, listener.url)
+    for number, (path, listener) in enumerate(listeners):
+        yield from _apart(draft, path, listener, [other for _, other in listeners[:number]])
         yield from _certificates(path, listener)
         if listener.proxy_protocol and not listener.trusted_proxies:
             yield Finding(
                 (*path, "proxy_protocol"), "needs trusted_proxies: PROXY headers of anybody else are not read"
             )
     yield from _callback(draft)
-    http = draft.config.listen.http_address
-    if http is not None and http in seen:
-        yield Finding(("listen", "http"), f"{draft.config.listen.http} is taken by {seen[http]}")
+    for _, listener in listeners:
+        http = listen.http_address
+        if http is not None and http[1] == listener.port and overlap(http[0], listener.host, mapped=True):
+            yield Finding(("listen", "http"), f"{listen.http} is taken by {listener.url}")
+
+
+def _apart(draft: Draft, path: Path, listener: Address, others: list[Address]) -> Iterator[Finding]:
+    """Check that a listener takes no address that another has; with `reuse_port` the more exact one gets it."""
+    for other in others:
+        if listener.port != other.port or (draft.config.listen.reuse_port and listener.host != other.host):
+            continue
+        if overlap(listener.host, other.host):
+            yield Finding((*path, "url"), f"{listener.url} listens where {other.url} does already")
+            return
 
 
 def _callback(draft: Draft) -> Iterator[Finding]:

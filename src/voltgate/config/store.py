@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from voltgate.config import hosts
 from voltgate.config.values import RESTART, Seconds, Secret, Section, Text
 
 OFF = "off"
@@ -52,7 +53,7 @@ class Store(Section):
             complete = bool(parts.hostname and parts.path.strip("/")) and parts.port != 0
         except ValueError:
             complete = False
-        if not complete:
+        if not complete or hosts.objection(parts.hostname or ""):
             raise ValueError('names no host or no database: "postgresql://user@host:5432/database"')
         return url
 

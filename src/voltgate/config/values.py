@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
 from pydantic.config import JsonDict
 
+from voltgate.config import hosts
+
 LARGEST_SECRET = 64 * 1024
 """Bytes at most of a `{ file = … }`."""
 
@@ -159,6 +161,9 @@ def split_url(url: str) -> SplitResult:
         raise ValueError(f'must not contain a fragment ("#{parts.fragment}")')
     if port == 0:
         raise ValueError("port 0 means nothing here; write the port")
+    why = hosts.objection(parts.hostname) if parts.hostname and "{" not in parts.hostname else ""
+    if why:
+        raise ValueError(f'names no host that there can be: "{parts.hostname}" {why}')
     return parts
 
 
