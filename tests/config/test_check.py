@@ -160,6 +160,7 @@ route = "hom"
         (('9000"', '9000", "ws://localhost:9000"'), "ws://localhost:9000 listens where ws://127.0.0.1:9000 does"),
         (('9000"]', '9000"]\nsoap = ["http://localhost:9000"]'), "listens where ws://127.0.0.1:9000 does"),
         (('ws://127.0.0.1:9000"', 'ws://[::]:9000", "ws://[::1]:9000"'), "listens where ws://[::]:9000 does already"),
+        (("127.0.0.1:9000", "[::ffff:127.0.0.1]:9000"), "write it as IPv4"),
         (("127.0.0.1:9000", "gateway..example:9000"), '"gateway..example" has nothing between two dots'),
         (("127.0.0.1:9000", f"{'a' * 64}.example:9000"), "a part of more than 63 characters"),
         (("127.0.0.1:9000", f"{'a.' * 127}example:9000"), "more than 253 characters"),

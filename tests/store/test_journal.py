@@ -157,6 +157,15 @@ async def test_a_lease_ends(opened: Open, address: URL) -> None:
         assert await lease(one) is None
 
 
+async def test_a_lease_gets_longer_and_never_shorter(opened: Open) -> None:
+    """Other settings count for the next lease; sessions that began with longer ones still have enough of theirs."""
+    store = await opened()
+    store.follow(DatabaseSettings(lease=180))
+    assert 179 < await leased(store) <= 180
+    store.follow(DatabaseSettings(lease=60))
+    assert 179 < await leased(store) <= 180
+
+
 async def test_a_release_comes_after_what_was_put_before(opened: Open, address: URL) -> None:
     """Whoever gets a lease finds everything that its former holder has put."""
     one = await opened()

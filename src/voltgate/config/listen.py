@@ -60,6 +60,8 @@ class Address(Section):
             raise ValueError(f'must start with {cls.schemes[0]}:// or {cls.schemes[1]}://, not "{parts.scheme}://"')
         if not parts.hostname:
             raise ValueError("names no address to listen on; 0.0.0.0 means all of this machine")
+        if parts.hostname.startswith("::ffff:"):
+            raise ValueError("names an IPv4 address as IPv6: write it as IPv4, as in 127.0.0.1")
         if parts.query or "?" in url:
             raise ValueError("must not contain a query")
         return url

@@ -91,8 +91,14 @@ class Database:
         return f"Database({self._url.render_as_string(hide_password=True)})"
 
     def follow(self, settings: DatabaseSettings) -> None:
-        """Go by other settings from now on; the patience stays that of the start: connections were made with it."""
-        self._settings = replace(settings, patience=self._settings.patience, pending=self._settings.pending)
+        """Go by other settings from now on.
+
+        The patience stays that of the start: connections were made with it. Leases get no shorter: a session that began
+        before sends nothing under one that may end before its own patience.
+        """
+        former = self._settings
+        lease = max(former.lease, settings.lease)
+        self._settings = replace(settings, patience=former.patience, pending=former.pending, lease=lease)
 
     # Life.
 
