@@ -68,8 +68,8 @@ class SoapGateway:
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
-        for made, station in post.memory:
-            match = made.match(post.body)
+        for made, station in () if self.callbacks.is_callback(post.target) else post.memory:
+            match = made.match(post.body, self.settings.wire.largest)
             if match is not None and station.passes(made, post.authorization, self._age()):
                 station.wire.take_whole(made, match, post.body, answered)
                 return

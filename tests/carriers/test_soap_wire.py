@@ -9,6 +9,7 @@ from voltgate.carriers.soap.client import Outcome, Response, Then, target
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.whole import WholeCall
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
+from voltgate.ocpp.soap.codec import Assumed
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.template import template
 
@@ -58,7 +59,7 @@ def whole(message_id: str) -> WholeCall:
     match = made.match(raw)
     assert match is not None
     assert made.forwarded(raw, match, "http://there/", "") is None
-    return WholeCall(message_id, made, match, raw)
+    return WholeCall(message_id, made, match, raw, Assumed)
 
 
 def test_a_call_that_has_to_be_written_anew_keeps_its_turn() -> None:

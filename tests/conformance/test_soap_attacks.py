@@ -7,9 +7,6 @@ import pytest
 from tests import soap_ends
 from tests.harness import Stage, basic
 from tests.soap_ends import Client, SoapServer, SoapStation, request, response
-from voltgate.carriers.soap.whole import WholeCall
-from voltgate.ocpp.soap.envelope import Envelope, parse
-from voltgate.ocpp.soap.template import template
 
 DATA = "<vendorId>Finch</vendorId>"
 DONE = "<status>Accepted</status>"
@@ -122,20 +119,3 @@ async def test_an_address_that_is_no_place_to_call(stage: Stage, said: str) -> N
     station = await SoapStation.start(stage)
     assert (await station.call(station.request("Heartbeat", sender=said))).status == 200
     await gateway.logged("callback address ignored")
-
-
-def test_what_was_looked_into_in_vain_goes_on_to_nobody() -> None:
-    """A MeterValues whose transaction nobody could read is not passed on as it came once somebody had to know it."""
-    body = request("MeterValues", "<connectorId>1</connectorId><transactionId>7</transactionId>")
-    envelope = parse(body)
-    assert isinstance(envelope, Envelope)
-    made = template(body, envelope)
-    assert made is not None
-    unreadable = body.replace(b"<transactionId>", b"<transactionId>8</transactionId><transactionId>")
-    for raw, goes_on in ((body, True), (unreadable, False)):
-        match = made.match(raw)
-        assert match is not None
-        call = WholeCall("1", made, match, raw)
-        assert call.forwarded("http://there/", "") is not None
-        assert (b"transactionId" in bytes(call.payload)) is goes_on
-        assert (call.forwarded("http://there/", "") is not None) is goes_on

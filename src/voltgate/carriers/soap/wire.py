@@ -185,9 +185,8 @@ class SoapWire(WholeWire):
         if self._is_closed or session is None or message_id in self._open:
             self._take_parsed(raw, answered)
             return
-        self.version, self.edition = made.envelope.version, made.envelope.edition
         self._open[message_id] = _Exchange(made.envelope, match.message_id, self.version, raw, [answered])
-        session.take(WholeCall(message_id, made, match, raw), self.heard)
+        session.take(WholeCall(message_id, made, match, raw, self._assumed), self.heard)
 
     def _take_parsed(self, raw: bytes, answered: Answered) -> None:
         envelope = parse(raw, self._settings.largest)
@@ -221,16 +220,20 @@ class SoapWire(WholeWire):
     def post_whole(self, call: WholeCall, message_id: str) -> bool:
         """Post a request as it came; False when this wire speaks otherwise."""
         said = call.made.envelope
-        if self.is_station or (self.version, self.edition) != (said.version, said.edition):
+        is_same = (self.version, self.edition) == (said.version, said.edition) and message_id == call.id
+        if self.is_station or not is_same:
             return False
         self._enqueue(partial(self._post_whole, call, message_id))
         return True
 
-    def answer_whole(self, message_id: str, raw: bytes) -> None:
-        """Answer a request with an envelope as it came."""
-        exchange = self._open.pop(message_id, None)
-        if exchange is not None:
-            exchange.give(enveloped(raw, exchange.envelope.edition, 200))
+    def answer_whole(self, reply: WholeResult, message_id: str) -> bool:
+        """Answer a request with an envelope as it came; False when who asked speaks otherwise."""
+        exchange, said = self._open.get(message_id), reply.made.envelope
+        if exchange is None or (exchange.version, exchange.envelope.edition) != (said.version, said.edition):
+            return False
+        del self._open[message_id]
+        exchange.give(enveloped(reply.raw, said.edition, 200))
+        return True
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
         edition = exchange.envelope.edition
@@ -244,13 +247,7 @@ class SoapWire(WholeWire):
         if not isinstance(body, str):
             return said(exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}"))
         written = writing.response(
-            version,
-            self._serves,
-            operation,
-            body,
-            message_id=new_id(),
-            relates_to=exchange.message_id,
-            edition=edition,
+            version, self._serves, operation, body, message_id=new_id(), relates_to=exchange.message_id, edition=edition
         )
         return enveloped(written, edition, 200)
 
@@ -342,9 +339,9 @@ class SoapWire(WholeWire):
         if not isinstance(outcome, Response) or outcome.status != 200:
             return None
         known = self._known.get((self.version, call.action))
-        match = known.match(outcome.body) if known is not None else None
+        match = known.match(outcome.body, self._settings.largest) if known is not None else None
         if known is not None and match is not None and match.relates_to in ("", call.match.message_id):
-            return WholeResult(message_id, known, match, outcome.body)
+            return WholeResult(message_id, known, outcome.body, self._assumed)
         envelope = parse(outcome.body, self._settings.largest)
         if isinstance(envelope, Envelope) and envelope.kind == "response" and envelope.operation == call.action:
             made = template(outcome.body, envelope)
