@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from lxml import etree
 
 from tests.ocpp.soap_bodies import BODIES, Chance, Plain, body, enveloped, sample, schema
 from voltgate.ocpp import actions, schemas
-from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, decode, encode
+from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, decode, encode, encode_json
+from voltgate.ocpp.soap.elements import write
 from voltgate.ocpp.soap.envelope import Envelope, parse
+from voltgate.ocpp.soap.fields import SHAPES
 from voltgate.ocpp.soap.operations import operations
+from voltgate.ocpp.soap.unfit import Unfit
 
 NOW = Assumed(now="2026-11-21T10:00:00Z")
 SOME = [pytest.param(*names, id="-".join(names)) for names in BODIES]
@@ -407,6 +411,93 @@ def test_truths_and_decimals() -> None:
     assert "<minChargingRate>0.00001</minChargingRate>" in said
     keys = down("1.6", "GetConfiguration", "response", {"configurationKey": [{"key": "a", "readonly": False}]})
     assert "<readonly>false</readonly>" in keys
+
+
+INTEGERS = [
+    pytest.param(version, name, key, id=f"{version}-{name}-{key}")
+    for version, types in SHAPES.items()
+    for name, shape in types.items()
+    for key in [field.key for field in shape.fields if field.sort == "int"]
+]
+"""Every element of every version that is an integer."""
+
+
+@pytest.mark.parametrize(("version", "name", "key"), INTEGERS)
+def test_integers_are_written_as_integers(version: str, name: str, key: str) -> None:
+    """Whatever way JSON writes an integer, XML gets an integer; what is none is named, and nothing is written."""
+    shape = SHAPES[version][name]
+    (field,) = (field for field in shape.fields if field.key == key)
+    for said, text in (
+        ("300", "300"), ("300.0", "300"), ("3e2", "300"), ("3E2", "300"), ("-0", "0"), ("-0.0", "0"), ("-7.0", "-7"),
+        ("4294967296", "4294967296"), ("1" * 30, "1" * 30), ('"300"', "300"), ('" 300.0 "', "300"), ('""', None),
+    ):  # fmt: skip
+        written = "" if text is None else f"<{field.name}>{text}</{field.name}>"
+        assert write({key: json.loads(said)}, shape, True) == written, said
+    for said in (
+        "300.5",
+        "1e16",
+        "1e300",
+        "true",
+        "false",
+        '"300.5"',
+        '"five"',
+        '"3e2"',
+        "NaN",
+        "Infinity",
+        "{}",
+        "[]",
+    ):
+        with pytest.raises(Unfit, match="not an integer") as unfit:
+            write({key: json.loads(said)}, shape, True)
+        assert unfit.value.path == f"/{key}", said
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("16", "16"), ("16.0", "16.0"), ("1e-5", "0.00001"), ("1e20", "1" + "0" * 20), ('"16.5"', "16.5"),
+        ("0.1", "0.1"),
+        ("true", None), ('"much"', None), ("Infinity", None), ("NaN", None), ("{}", None),
+    ],
+)  # fmt: skip
+def test_decimals_are_written_as_decimals(said: str, text: str | None) -> None:
+    """A limit is a number without exponent, or named."""
+    shape = SHAPES["1.6"]["ChargingSchedulePeriod"]
+    if text is None:
+        with pytest.raises(Unfit, match="not a decimal number"):
+            write({"limit": json.loads(said)}, shape, False)
+    else:
+        assert write({"limit": json.loads(said)}, shape, False) == f"<limit>{text}</limit>"
+
+
+def test_truths_and_times_are_what_they_are_called() -> None:
+    """A truth is written as one however it is said; a number is no time and no word, and an empty time is none."""
+    key = SHAPES["1.6"]["KeyValue"]
+    for said, text in ((True, "true"), (0, "false"), ("1", "true"), (" False ", "false")):
+        assert write({"readonly": said}, key, False) == f"<readonly>{text}</readonly>"
+    info = SHAPES["1.6"]["IdTagInfo"]
+    assert (
+        write({"expiryDate": TIME, "status": "Odd"}, info, False)
+        == f"<status>Odd</status><expiryDate>{TIME}</expiryDate>"
+    )
+    assert write({"expiryDate": "", "status": " ", "parentIdTag": ""}, info, True) == "<parentIdTag></parentIdTag>"
+    for shape, payload, what in (
+        (key, {"readonly": "maybe"}, "true or false"),
+        (key, {"readonly": 2}, "true or false"),
+        (info, {"expiryDate": 1763776800}, "a time"),
+        (info, {"status": True}, "a word"),
+        (info, {"parentIdTag": {}}, "a text or number"),
+    ):
+        with pytest.raises(Unfit, match=f"not {what}"):
+            write(payload, shape, False)
+
+
+def test_a_payload_that_cannot_be_read_is_no_empty_one() -> None:
+    """A number beyond all numbers is named; the answer does not go on without its fields."""
+    said = encode_json("1.6", "Cs", "BootNotification", "response", b'{"interval":1e400}')
+    assert isinstance(said, schemas.Violation)
+    assert said.code == "FormationViolation"
+    assert encode_json("1.6", "Cs", "Heartbeat", "request", b"null") == encode("1.6", "Cs", "Heartbeat", "request", {})
 
 
 def test_what_says_nothing_is_absent() -> None:

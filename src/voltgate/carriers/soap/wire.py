@@ -243,9 +243,12 @@ class SoapWire(WholeWire):
         if isinstance(reply, Error):
             return said(exchange.envelope, fault_of(reply))
         version, operation = exchange.version, exchange.envelope.operation
-        body = codec.encode(version, self._serves, operation, "response", reply.fields)
+        body = codec.encode_json(version, self._serves, operation, "response", reply.payload)
         if not isinstance(body, str):
-            return said(exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}"))
+            why = body.description if isinstance(body, Violation) else body.what
+            return said(
+                exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}: {why}")
+            )
         written = writing.response(
             version, self._serves, operation, body, message_id=new_id(), relates_to=exchange.message_id, edition=edition
         )
@@ -359,7 +362,7 @@ class SoapWire(WholeWire):
                 return readdressed
         if not has(self.version, self._calls, call.action):
             return Error("", "NotSupported", f"OCPP-S {self.version} has no {call.action}")
-        body = codec.encode(self.version, self._calls, call.action, "request", call.fields)
+        body = codec.encode_json(self.version, self._calls, call.action, "request", call.payload)
         match body:
             case NoCounterpart():
                 return Error("", "NotSupported", f"OCPP-S {self.version} cannot say {body.what}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
+
 from voltgate.ocpp.errors import spell
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import elements
@@ -17,7 +19,7 @@ from voltgate.ocpp.soap.names import Service, Version, namespace
 from voltgate.ocpp.soap.operations import has
 from voltgate.ocpp.soap.unfit import NoCounterpart, NoWord, Unfit
 
-__all__ = ["ASSUMED", "Assumed", "NoCounterpart", "decode", "encode"]
+__all__ = ["ASSUMED", "Assumed", "NoCounterpart", "decode", "encode", "encode_json"]
 
 Payload = dict[str, Any]
 
@@ -58,6 +60,21 @@ def encode(
         return NoCounterpart(version, f"{operation} with {word}")
     tag = f"{name[0].lower()}{name[1:]}"
     return f'<{tag} xmlns="{namespace(version, service)}">{content}</{tag}>'
+
+
+def encode_json(
+    version: Version,
+    service: Service,
+    operation: str,
+    kind: Literal["request", "response"],
+    payload: bytes | msgspec.Raw,
+) -> str | NoCounterpart | Violation:
+    """Return the body for a payload as it came in JSON, as `encode` does; an unreadable one is a Violation."""
+    try:
+        fields = msgspec.json.decode(payload)
+    except msgspec.DecodeError as error:  # such as 1e400
+        return Violation(spell("FormatViolation", modern=False), f"The payload cannot be read: {error}", "")
+    return encode(version, service, operation, kind, fields if isinstance(fields, dict) else {})
 
 
 def _violation(unfit: Unfit) -> Violation:
