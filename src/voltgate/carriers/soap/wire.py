@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from voltgate.carriers.soap.answers import enveloped, long_id, new_id, said, short_id
+from voltgate.carriers.soap.answers import AWAY, REFUSES, enveloped, long_id, new_id, said, short_id
 from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.carriers.soap.originals import Original, Originals
@@ -39,8 +39,7 @@ from voltgate.relay.wire import Receiver
 
 _MOST_KNOWN = 64
 """Kinds of answers of one backend that are known."""
-_AWAY = frozenset({502, 503, 504})
-"""What a server that stands before a backend says when that is away."""
+
 
 log = structlog.get_logger(__name__)
 
@@ -220,8 +219,7 @@ class SoapWire(WholeWire):
     def post_whole(self, call: WholeCall, message_id: str) -> bool:
         """Post a request as it came; False when this wire speaks otherwise."""
         said = call.made.envelope
-        is_same = (self.version, self.edition) == (said.version, said.edition) and message_id == call.id
-        if self.is_station or not is_same:
+        if self.is_station or message_id != call.id or (self.version, self.edition) != (said.version, said.edition):
             return False
         self._enqueue(partial(self._post_whole, call, message_id))
         return True
@@ -393,8 +391,10 @@ class SoapWire(WholeWire):
     def _answered(self, call: Call, response: Response, original: Original | None) -> None:
         envelope = parse(response.body, self._settings.largest)
         if isinstance(envelope, BadEnvelope):
-            if response.status in _AWAY and not self.is_station:
+            if response.status in AWAY and not self.is_station:
                 self._lost(f"HTTP {response.status}")
+            elif response.status in REFUSES and not self.is_station:
+                self._failed(call, "SecurityError", f"The backend answers HTTP {response.status}")
             else:
                 self._silence(call, f"HTTP {response.status}, and no SOAP: {envelope.reason}", sent=True)
             return
