@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tests.soap_ends import request
 from voltgate.carriers.soap.client import Outcome, Response, Then, target
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.whole import WholeCall
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
+from voltgate.ocpp.framing import encode_call
 from voltgate.ocpp.soap.codec import Assumed
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.template import template
@@ -72,3 +75,19 @@ def test_a_call_that_has_to_be_written_anew_keeps_its_turn() -> None:
         assert [f"MessageID>{number}<".encode() in body for body, _ in posts.open] == [True]
         posts.answers(Response(200, "text/html", b"<html>"))
     assert not posts.open
+
+
+def test_samples_that_an_older_backend_cannot_be_told_of_are_counted() -> None:
+    """A backend of 1.5 gets the total; the values of single phases are left out, and each is counted."""
+    lost: list[None] = []
+    posts = Posts()
+    settings = WireSettings(lost=lambda: lost.append(None))
+    wire = SoapWire("CP1", "Cp", "1.5", Backend(), posts, Originals(), settings, lambda: 0.0)  # type: ignore[arg-type]
+    samples = [
+        {"value": f"{n}", "measurand": "Power.Active.Import"} | ({"phase": f"L{n}"} if n else {}) for n in range(4)
+    ]
+    value = {"timestamp": "2026-11-22T10:00:00Z", "sampledValue": samples}
+    wire.send(encode_call("1", "MeterValues", msgspec.json.encode({"connectorId": 1, "meterValue": [value]})))
+    ((body, _),) = posts.open
+    assert body.count(b"</value>") == 1
+    assert len(lost) == 3

@@ -340,6 +340,16 @@ def test_samples_in_the_words_of_1_2(sample: dict[str, Any], number: int | None)
     assert said == f"<connectorId>1</connectorId>{reading}"
 
 
+@pytest.mark.parametrize(("version", "number"), [("1.2", 4), ("1.5", 2), ("1.6", 0)])
+def test_what_is_left_out_is_counted(version: Any, number: int) -> None:
+    """Each sample that is not said in an older version is counted: in 1.2 all but one number."""
+    lost: list[None] = []
+    samples = [{"value": "1"}, {"value": "2", "phase": "L1"}, {"value": "3", "measurand": "SoC"}]
+    more = [{"value": "230", "measurand": "Voltage"}, {"value": "9"}]
+    encode(version, "Cs", "MeterValues", "request", metered(*samples, *more), lambda: lost.append(None))
+    assert len(lost) == number
+
+
 def test_the_data_of_a_transaction() -> None:
     """Transaction data of 1.5 becomes one list of readings and goes back as one; 1.2 has none, and no reason."""
     reading = f'<values><timestamp>{TIME}</timestamp><value unit="Wh">5</value></values>'

@@ -29,7 +29,7 @@ from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.addressing import readdress
-from voltgate.ocpp.soap.codec import Assumed, NoCounterpart
+from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, nobody_counts
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import error_of, fault, fault_of
 from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
@@ -66,6 +66,8 @@ class WireSettings:
     largest: int = 1 << 20
     interval: int = 300
     """The heartbeat interval for a BootNotification that is answered without one, as 1.2 allows."""
+    lost: Callable[[], None] = field(default=nobody_counts, compare=False)
+    """Called for each sampled value that a backend of an older version cannot be told of."""
 
 
 @dataclass(slots=True)
@@ -155,14 +157,13 @@ class SoapWire(WholeWire):
         if isinstance(payload, Violation):
             answered(said(envelope, fault("ProtocolError", payload.description)))
             return
-        content = msgspec.json.encode(payload)
         message_id = short_id(envelope.message_id)
         if self._joins(message_id, raw, answered):
             return
         if message_id in self._open:
             message_id = short_id(f"{envelope.message_id} {self.heard}")
         self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, raw, [answered])
-        text = encode_call(message_id, envelope.operation, content)
+        text = encode_call(message_id, envelope.operation, msgspec.json.encode(payload))
         self._originals.keep(text, Original(envelope.version, envelope.edition, envelope.message_id, raw))
         self._receiver.received(text, None, self.heard)
 
@@ -305,9 +306,8 @@ class SoapWire(WholeWire):
 
     def _send_off(self, target: Target, written: bytes, action: str, then: Callable[[Outcome], None]) -> None:
         settings = self._settings
-        headers = self._far.headers()
         self._client.post(
-            target, written, f"/{action}", headers, settings.connect, settings.patience, then, self.edition
+            target, written, f"/{action}", self._far.headers(), settings.connect, settings.patience, then, self.edition
         )
 
     def _heard_of(self, call: Call, original: Original | None, outcome: Outcome) -> None:
@@ -360,7 +360,7 @@ class SoapWire(WholeWire):
                 return readdressed
         if not has(self.version, self._calls, call.action):
             return Error("", "NotSupported", f"OCPP-S {self.version} has no {call.action}")
-        body = codec.encode_json(self.version, self._calls, call.action, "request", call.payload)
+        body = codec.encode_json(self.version, self._calls, call.action, "request", call.payload, self._settings.lost)
         match body:
             case NoCounterpart():
                 return Error("", "NotSupported", f"OCPP-S {self.version} cannot say {body.what}")

@@ -142,31 +142,40 @@ def _sampled(value: Payload) -> Payload:
     return {**value, "sampledValue": [] if number is None else [{"value": str(number)}]}
 
 
-def older(version: str, body: str, payload: Payload) -> Payload:
-    """Return the payload of 1.2 or 1.5, not renamed yet, for one of 1.6.
+def nobody_counts() -> None:
+    """Take note of a loss that nobody counts."""
+
+
+def older(version: str, body: str, payload: Payload, lost: Callable[[], None] = nobody_counts) -> Payload:
+    """Return the payload of 1.2 or 1.5, not renamed yet, for one of 1.6; `lost` is called for each sample left out.
 
     Fields that the older version lacks are not removed here: they are not written. Raise Unfit if the meter values do
     not have the shape of meter values.
     """
     match body:
         case "MeterValuesRequest":
-            return {**payload, "meterValue": list(_values(version, payload.get("meterValue"), "/meterValue"))}
+            return {**payload, "meterValue": list(_values(version, payload.get("meterValue"), "/meterValue", lost))}
         case "StopTransactionRequest" if version == "1.5":
-            values = list(_values(version, payload.get("transactionData"), "/transactionData"))
+            values = list(_values(version, payload.get("transactionData"), "/transactionData", lost))
             return {**payload, "transactionData": [{"meterValue": values}] if values else []}
         case "SendLocalListRequest" | "SendLocalListResponse":
             return {key: value for key, value in payload.items() if key != "hash"}
     return payload
 
 
-def _values(version: str, values: object, path: str) -> Iterator[Payload]:
+def _values(version: str, values: object, path: str, lost: Callable[[], None]) -> Iterator[Payload]:
     for value in _objects(values, path):
         samples = _objects(value.get("sampledValue"), f"{path}/sampledValue")
+        kept: Any
         if version == "1.2":
-            number = next((number for number in map(_watt_hours, samples) if number is not None), None)
-            if number is not None:
-                yield {**value, "sampledValue": number}
-        elif kept := [sample for sample in samples if _is_in_15(sample)]:
+            numbers = [number for number in map(_watt_hours, samples) if number is not None]
+            kept, left = (numbers[0], len(samples) - 1) if numbers else (None, len(samples))
+        else:
+            kept = [sample for sample in samples if _is_in_15(sample)] or None
+            left = len(samples) - len(kept or ())
+        for _ in range(left):
+            lost()
+        if kept is not None:
             yield {**value, "sampledValue": kept}
 
 
