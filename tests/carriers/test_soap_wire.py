@@ -91,3 +91,24 @@ def test_samples_that_an_older_backend_cannot_be_told_of_are_counted() -> None:
     ((body, _),) = posts.open
     assert body.count(b"</value>") == 1
     assert len(lost) == 3
+
+
+def test_a_request_under_another_id_is_written_anew() -> None:
+    """Where the station's own id is taken on this connection, the backend does not get it twice."""
+    wire = SoapWire("CP1", "Cp", "1.6", Backend(), Posts(), Originals(), WireSettings(), lambda: 0.0)  # type: ignore[arg-type]
+    assert not wire.post_whole(whole("1"), "2")
+    assert wire.post_whole(whole("1"), "1")
+
+
+def test_what_is_read_later_is_read_as_at_once() -> None:
+    """Who asks for the content of a request that went on unread hears what the parser would have said."""
+    content = "<connectorId>1</connectorId><status>Occupied</status><errorCode>NoError</errorCode>"
+    raw = request("StatusNotification", content, version="1.5")
+    envelope = parse(raw)
+    assert isinstance(envelope, Envelope)
+    made = template(raw, envelope)
+    assert made is not None
+    match = made.match(raw)
+    assert match is not None
+    call = WholeCall("1", made, match, raw, lambda: Assumed(lambda _: "Preparing"))
+    assert call.fields["status"] == "Preparing"

@@ -8,8 +8,6 @@ from tests import soap_ends
 from tests.harness import Stage
 from tests.soap_ends import HEARTBEAT_ANSWER, SOAP, SOAP_11, Client, SoapServer, SoapStation, posted, request, response
 
-OCCUPIED = "<connectorId>1</connectorId><status>Occupied</status><errorCode>NoError</errorCode>"
-
 
 @pytest.mark.parametrize(
     ("version", "soap"), [("1.5", SOAP), ("1.2", SOAP), ("1.6", SOAP_11)], ids=["1.5", "1.2", "SOAP 1.1"]
