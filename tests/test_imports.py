@@ -22,7 +22,7 @@ LAYERS = (
     ("relay",),
     EDGES,
     ("store", "dialler", "snapshot", "departed"),
-    ("gateway", "soap_station"),
+    ("gateway", "soap_station", "soap_verdict"),
     ("claiming", "soap_gateway"),
     ("web",),
     ("app",),

@@ -77,6 +77,7 @@ class Composition:
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
             self.gateway,
+            self.dialler,
             self.carriers.soap.client,
             self.carriers.soap.callbacks,
             soap_settings(config),

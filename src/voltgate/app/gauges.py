@@ -23,7 +23,11 @@ def sources_of(parts: Composition) -> Sources:
         parts.event_counts,
         lambda: _store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
-        lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
+        lambda: {
+            "stations": len(soap),
+            "addresses_ignored_total": soap.addresses_ignored,
+            "samples_left_out_total": parts.carriers.soap.samples_left_out,
+        },
         ERRORS.lost,
         parts.notifier.faults,
     )

@@ -54,9 +54,14 @@ class SoapCarrier:
         self.callbacks = callbacks
         self.largest = 1 << 20
         self.patience = 30.0
+        self.samples_left_out = 0
+        """Sampled values that a backend of an older version was not told of: it could only take them wrongly."""
         self._clock = clock
         self._known: dict[tuple[str, str], Known] = {}
         """How each backend, at its address, is known to answer."""
+
+    def _lost(self) -> None:
+        self.samples_left_out += 1
 
     def prefers(self, dial_context: DialContext) -> bool:
         """Return whether the station itself came by SOAP."""
@@ -87,7 +92,7 @@ class SoapCarrier:
             await self.client.reach(end.to, how.timeout)
         except Unreachable as problem:
             return Verdict(None, str(problem))
-        settings = WireSettings(connect=how.timeout, patience=self.patience, largest=self.largest)
+        settings = WireSettings(how.timeout, self.patience, self.largest, lost=self._lost)
         originals = Originals() if native is None else native.originals
         known = self._known.setdefault((backend.name, endpoint.url), {})
         return SoapWire(identity, "Cp", version, end, self.client, originals, settings, self._clock, known=known)
