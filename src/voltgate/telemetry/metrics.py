@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -24,12 +25,24 @@ class Gauges:
     wheel: int
 
 
+class Dials(Protocol):
+    """The dials to one backend of newcomers, or of sessions."""
+
+    open: int
+    unanswered: int
+    put_off: int
+
+    @property
+    def waiting(self) -> int:
+        """The number that waits for a slot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list.
+    name; `claims` the length of each backend's list; `dials` the gates of each backend, with whose dials go through.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -41,6 +54,7 @@ class Sources:
     store: Callable[[], Mapping[str, float]]
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
+    dials: Callable[[], Iterable[tuple[str, str, Dials]]]
 
 
 class VoltgateCollector(Collector):
@@ -57,6 +71,7 @@ class VoltgateCollector(Collector):
         yield from self._mishaps(backends)
         yield from _trust(backends)
         yield from self._comings()
+        yield from self._dials()
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
         for name, value in self._sources.soap().items():
@@ -115,6 +130,26 @@ class VoltgateCollector(Collector):
         for event, number in self._sources.events.items():
             events.add_metric([event], number)
         yield events
+
+    def _dials(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        labels = ["backend", "of"]
+        dials = GaugeMetricFamily(
+            "voltgate_dials", "Dials under way, and those that wait for a slot", labels=[*labels, "state"]
+        )
+        unanswered = GaugeMetricFamily(
+            "voltgate_dials_unanswered", "Dials in a row without an answer: it hangs after three", labels=labels
+        )
+        put_off = CounterMetricFamily(
+            "voltgate_dials_put_off", "Dials that were not made because the backend hung", labels=labels
+        )
+        for backend, whose, gate in self._sources.dials():
+            dials.add_metric([backend, whose, "open"], gate.open)
+            dials.add_metric([backend, whose, "waiting"], gate.waiting)
+            unanswered.add_metric([backend, whose], gate.unanswered)
+            put_off.add_metric([backend, whose], gate.put_off)
+        yield dials
+        yield unanswered
+        yield put_off
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
