@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 class Slots:
     """How many may dial one backend at a time: newcomers, sessions, and `probes` of either while it hangs.
 
-    It hangs when `in_a_row` dials of theirs came to nothing after `long` seconds or more, each without any answer of
-    the backend from its beginning to its end. A refused connection, which costs no time, does not count.
+    It hangs when `in_a_row` dials came to nothing after `long` seconds or more, each without any answer of the backend
+    to anybody from its beginning to its end. A refused connection, which costs no time, does not count.
     """
 
     newcomers: int = 128
@@ -42,16 +42,15 @@ class Gate:
     are as many as before: their number doubles in the time that a dial takes.
     """
 
-    __slots__ = ("_at_once", "_most", "_slots", "_waiting", "open", "put_off", "unanswered")
+    __slots__ = ("_at_once", "_most", "_waiting", "hangs", "open", "put_off")
 
-    def __init__(self, most: int, slots: Slots) -> None:
+    def __init__(self, most: int) -> None:
         self._most = self._at_once = most
-        self._slots = slots
         self._waiting: OrderedDict[asyncio.Future[bool], None] = OrderedDict()
         self.open = 0
         """Dials under way."""
-        self.unanswered = 0
-        """Dials in a row that came to nothing after long."""
+        self.hangs = False
+        """Whether the backend does."""
         self.put_off = 0
         """Dials that were not made because the backend hung."""
 
@@ -59,11 +58,6 @@ class Gate:
     def waiting(self) -> int:
         """The number of dials that wait for a slot."""
         return len(self._waiting)
-
-    @property
-    def hangs(self) -> bool:
-        """Whether the backend does not answer."""
-        return self.unanswered >= self._slots.in_a_row
 
     async def enter(self, within: float) -> bool:
         """Take a slot; return False if there is none within so many seconds, or the backend hangs."""
@@ -86,18 +80,17 @@ class Gate:
         self.open -= 1
         self._let_in()
 
-    def answered(self) -> None:
-        """Take note that the backend answers."""
-        self.unanswered = 0
-        self._at_once = min(self._at_once + 1, self._most)
+    def narrow(self, probes: int) -> None:
+        """Let so many in at a time from now on: the backend hangs."""
+        self.hangs = True
+        self._at_once = probes
         self._let_in()
 
-    def unanswering(self) -> None:
-        """Take note that a dial came to nothing after long."""
-        self.unanswered += 1
-        if self.hangs:
-            self._at_once = self._slots.probes
-            self._let_in()
+    def widen(self) -> None:
+        """Let one more in at a time: the backend answers."""
+        self.hangs = False
+        self._at_once = min(self._at_once + 1, self._most)
+        self._let_in()
 
     def _let_in(self) -> None:
         """Give those who wait what slots there are; while the backend hangs, turn the others away."""
@@ -110,22 +103,19 @@ class Gate:
 
 
 class Gates:
-    """The two gates of one backend. An answer counts for both, whoever got it; a silence for those who met it."""
+    """The two gates of one backend, and whether it hangs."""
 
-    __slots__ = ("_answers", "_clock", "_name", "_slots", "newcomers", "sessions")
+    __slots__ = ("_answers", "_clock", "_name", "_slots", "newcomers", "sessions", "unanswered")
 
     def __init__(self, name: str, slots: Slots, clock: Callable[[], float]) -> None:
-        self.newcomers = Gate(slots.newcomers, slots)
-        self.sessions = Gate(slots.sessions, slots)
+        self.newcomers = Gate(slots.newcomers)
+        self.sessions = Gate(slots.sessions)
+        self.unanswered = 0
+        """Dials in a row that came to nothing after long."""
         self._name = name
         self._slots = slots
         self._clock = clock
         self._answers = 0
-
-    def named(self) -> Iterator[tuple[str, Gate]]:
-        """Yield each gate with the name of those who go through it."""
-        yield "newcomers", self.newcomers
-        yield "sessions", self.sessions
 
     async def through(
         self, gate: Gate, within: float, dial: Callable[[], Awaitable[DialledWire | Verdict]]
@@ -135,7 +125,7 @@ class Gates:
         if not await gate.enter(within):
             if not gate.hangs:
                 return Verdict(None, f"{self._name} is dialled by too many: no slot within {within:.3g} s")
-            return Verdict(None, f"{self._name} hangs: {gate.unanswered} dials in a row had no answer", shared=True)
+            return Verdict(None, f"{self._name} hangs: {self.unanswered} dials in a row had no answer", shared=True)
         began, answers = self._clock(), self._answers
         result: DialledWire | Verdict | None = None
         try:
@@ -153,18 +143,19 @@ class Gates:
         if result is not None and (not isinstance(result, Verdict) or result.status is not None):
             self._answered()
         elif self._clock() - began >= self._slots.long and answers == self._answers:
-            hung = gate.hangs
-            gate.unanswering()
-            if gate.hangs and not hung:
-                whose = next(name for name, each in self.named() if each is gate)
-                log.warning("a backend hangs: only a few dial it until it answers", backend=self._name, dials_of=whose)
+            self.unanswered += 1
+            if self.unanswered == self._slots.in_a_row:
+                log.warning("a backend hangs: only a few dial it until it answers", backend=self._name)
+                self.newcomers.narrow(self._slots.probes)
+                self.sessions.narrow(self._slots.probes)
 
     def _answered(self) -> None:
+        if self.newcomers.hangs:
+            log.info("a backend that hung answers again", backend=self._name, unanswered=self.unanswered)
         self._answers += 1
-        for whose, gate in self.named():
-            if gate.hangs:
-                log.info("a backend that hung answers again", backend=self._name, dials_of=whose, put_off=gate.put_off)
-            gate.answered()
+        self.unanswered = 0
+        self.newcomers.widen()
+        self.sessions.widen()
 
 
 def in_turn(names: Sequence[str], until: float, clock: Callable[[], float]) -> Iterator[tuple[str, float]]:

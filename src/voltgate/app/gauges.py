@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voltgate.app.composition import Composition
+from voltgate.gates import Gates
 from voltgate.store import Database
-from voltgate.telemetry.metrics import Gauges, Sources
+from voltgate.telemetry.metrics import Dials, Gauges, Sources
 
 
 def sources_of(parts: Composition) -> Sources:
@@ -23,9 +24,7 @@ def sources_of(parts: Composition) -> Sources:
         lambda: _store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
         lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
-        lambda: [
-            (backend, whose, gate) for backend, gates in parts.dialler.gates.items() for whose, gate in gates.named()
-        ],
+        lambda: [_dials(backend, gates) for backend, gates in parts.dialler.gates.items()],
     )
 
 
@@ -40,6 +39,11 @@ def _gauges(parts: Composition) -> Gauges:
         sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
         len(parts.wheel),
     )
+
+
+def _dials(backend: str, gates: Gates) -> Dials:
+    kinds = {"newcomers": gates.newcomers, "sessions": gates.sessions}
+    return Dials(backend, gates.unanswered, {of: (each.open, each.waiting, each.put_off) for of, each in kinds.items()})
 
 
 def _store_numbers(database: Database | None) -> Mapping[str, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -25,16 +24,13 @@ class Gauges:
     wheel: int
 
 
-class Dials(Protocol):
-    """The dials to one backend of newcomers, or of sessions."""
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """The dials to one backend: those of newcomers and of sessions that are open, waiting, and were put off."""
 
-    open: int
+    backend: str
     unanswered: int
-    put_off: int
-
-    @property
-    def waiting(self) -> int:
-        """The number that waits for a slot."""
+    by_whom: Mapping[str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +38,7 @@ class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list; `dials` the gates of each backend, with whose dials go through.
+    name; `claims` the length of each backend's list; `dials` those to each backend.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -54,7 +50,7 @@ class Sources:
     store: Callable[[], Mapping[str, float]]
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
-    dials: Callable[[], Iterable[tuple[str, str, Dials]]]
+    dials: Callable[[], Iterable[Dials]]
 
 
 class VoltgateCollector(Collector):
@@ -132,24 +128,24 @@ class VoltgateCollector(Collector):
         yield events
 
     def _dials(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        labels = ["backend", "of"]
         dials = GaugeMetricFamily(
-            "voltgate_dials", "Dials under way, and those that wait for a slot", labels=[*labels, "state"]
-        )
-        unanswered = GaugeMetricFamily(
-            "voltgate_dials_unanswered", "Dials in a row without an answer: it hangs after three", labels=labels
+            "voltgate_dials", "Dials under way, and those that wait for a slot", labels=["backend", "of", "state"]
         )
         put_off = CounterMetricFamily(
-            "voltgate_dials_put_off", "Dials that were not made because the backend hung", labels=labels
+            "voltgate_dials_put_off", "Dials that were not made because the backend hung", labels=["backend", "of"]
         )
-        for backend, whose, gate in self._sources.dials():
-            dials.add_metric([backend, whose, "open"], gate.open)
-            dials.add_metric([backend, whose, "waiting"], gate.waiting)
-            unanswered.add_metric([backend, whose], gate.unanswered)
-            put_off.add_metric([backend, whose], gate.put_off)
+        unanswered = GaugeMetricFamily(
+            "voltgate_dials_unanswered", "Dials in a row without an answer: the backend hangs", labels=["backend"]
+        )
+        for each in self._sources.dials():
+            unanswered.add_metric([each.backend], each.unanswered)
+            for whose, (is_open, waiting, were_put_off) in each.by_whom.items():
+                dials.add_metric([each.backend, whose, "open"], is_open)
+                dials.add_metric([each.backend, whose, "waiting"], waiting)
+                put_off.add_metric([each.backend, whose], were_put_off)
         yield dials
-        yield unanswered
         yield put_off
+        yield unanswered
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
