@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.soap_ends import request
-from voltgate.carriers.soap.client import Outcome, Response, Then, target
+from voltgate.carriers.soap.client import Outcome, Response, Then
 from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.target import target
 from voltgate.carriers.soap.whole import WholeCall
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.ocpp.soap.envelope import Envelope, parse

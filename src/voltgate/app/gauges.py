@@ -25,6 +25,7 @@ def sources_of(parts: Composition) -> Sources:
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
         lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
         lambda: [_dials(backend, gates) for backend, gates in parts.dialler.gates.items()],
+        lambda: parts.carriers.names.away,
     )
 
 

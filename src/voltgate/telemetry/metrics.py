@@ -38,7 +38,8 @@ class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list; `dials` those to each backend.
+    name; `claims` the length of each backend's list; `dials` those to each backend; `names` returns how
+    many hosts of backends cannot be looked up.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -51,6 +52,7 @@ class Sources:
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
     dials: Callable[[], Iterable[Dials]]
+    names: Callable[[], int]
 
 
 class VoltgateCollector(Collector):
@@ -68,6 +70,8 @@ class VoltgateCollector(Collector):
         yield from _trust(backends)
         yield from self._comings()
         yield from self._dials()
+        away = self._sources.names()
+        yield GaugeMetricFamily("voltgate_names_away", "Hosts of backends that cannot be looked up", away)
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
         for name, value in self._sources.soap().items():

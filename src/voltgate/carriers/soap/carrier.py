@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.soap.callbacks import Callbacks
-from voltgate.carriers.soap.client import Client, Unreachable, target
+from voltgate.carriers.soap.client import Client, Unreachable
 from voltgate.carriers.soap.ends import BackendEnd
 from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.target import target
 from voltgate.carriers.soap.whole import Known
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.ocpp.soap.envelope import Envelope

@@ -18,9 +18,10 @@ import msgspec
 import structlog
 
 from voltgate.carriers.soap.answers import enveloped, long_id, new_id, said, short_id
-from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
+from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.carriers.soap.originals import Original, Originals
+from voltgate.carriers.soap.target import Target
 from voltgate.carriers.soap.whole import Known, TakesCalls, TakesReplies, WholeCall, WholeResult, WholeWire
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
@@ -306,8 +307,7 @@ class SoapWire(WholeWire):
         self._failed(call, error.code, error.description)
 
     def _send_off(self, target: Target, written: bytes, action: str, then: Callable[[Outcome], None]) -> None:
-        settings = self._settings
-        headers = self._far.headers()
+        settings, headers = self._settings, self._far.headers()
         self._client.post(
             target, written, f"/{action}", headers, settings.connect, settings.patience, then, self.edition
         )
