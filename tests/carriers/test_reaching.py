@@ -194,3 +194,23 @@ def test_soap_goes_on_where_an_address_is_silent(run: Run, accepting: int) -> No
         client.close()
 
     run(posts())
+
+
+def test_backends_at_one_server_have_connections_of_their_own(run: Run, accepting: int) -> None:
+    """One that hangs with all that it may have leaves the other one beside it what that needs."""
+
+    async def posts() -> None:
+        client = Client(1 << 20, "voltgate/test", names=names(SILENT))
+        for backend, number in (("hangs", 300), ("well", 1)):
+            to = target(f"http://b.test:{accepting}/{backend}", backend=backend)
+            for _ in range(number):
+                client.post(to, b"ask", "/Heartbeat", (), LONG, LONG, lambda outcome: None)
+        servers = {key[0]: server for key, server in client._servers.items()}
+        assert {name: (server.opening, server.is_full) for name, server in servers.items()} == {
+            "hangs": (256, True),
+            "well": (1, False),
+        }
+        client.close()
+        await asyncio.sleep(0.05)
+
+    run(posts())

@@ -80,7 +80,7 @@ class SoapCarrier:
         if version is None or SPOKEN_TO_AS not in offer:
             return Verdict(None, f"{backend.name} speaks SOAP, and no version of it that the station does")
         end = BackendEnd(
-            target(endpoint.address(identity), how.ssl),
+            target(endpoint.address(identity), how.ssl, backend.name),
             self.callbacks.address(backend.name, identity),
             tuple(how.introduction.of(dial_context, answering=answering)),
         )

@@ -260,7 +260,7 @@ class Client:
         self._agent = user_agent
         self._clock = clock
         self._names = names or Resolver()
-        self._servers: dict[tuple[str, int, bool], _Server] = {}
+        self._servers: dict[tuple[str, str, int, bool], _Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
         self._is_closed = False

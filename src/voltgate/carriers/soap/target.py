@@ -22,14 +22,17 @@ class Target:
     path: str
     authority: str
     secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
-    server: tuple[str, int, bool] = ("", 0, False)
-    """What connections are kept for."""
+    server: tuple[str, str, int, bool] = ("", "", 0, False)
+    """What connections are kept for, and bounded by: one backend, at one server."""
     http_head: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
     """The heads of requests, by action, edition of SOAP and more headers."""
 
 
-def target(url: str, context: ssl.SSLContext | None = None) -> Target:
-    """Take a URL apart (http or https). Raise ValueError for one that is neither."""
+def target(url: str, context: ssl.SSLContext | None = None, backend: str = "") -> Target:
+    """Take a URL apart (http or https). Raise ValueError for one that is neither.
+
+    A backend has connections of its own, also where others are at the same server: it may hang, or trust others.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not a URL of http or https")
@@ -37,7 +40,7 @@ def target(url: str, context: ssl.SSLContext | None = None) -> Target:
     port = parts.port or (443 if is_secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     secure = (context or tls.client_context()) if is_secure else None
-    server = (parts.hostname, port, is_secure)
+    server = (backend, parts.hostname, port, is_secure)
     return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
 
 
