@@ -31,19 +31,18 @@ class Attempt:
     address: str = ""
     """The IP that was chosen, as soon as there is one."""
 
-    async def connect(self, factory: Callable[[], asyncio.Protocol], within: float) -> None:
+    async def connect(self, factory: Callable[[], asyncio.Protocol], within: float) -> asyncio.Transport:
         """Connect to the first address that can be had. Raise OSError. The caller sets the deadline, in seconds."""
         addresses = await self.names.addresses(self.host, self.port, within)
         if len(addresses) == 1:
             self.address = addresses[0]
-            await tls.connect(factory, (self.address, self.port), self.context, self.host, within)
-            return
+            return await tls.connect(factory, (self.address, self.port), self.context, self.host, within)
         sock = await _first(addresses, self.port)
         try:
             self.address = str(sock.getpeername()[0])
             if self.address in addresses:
                 self.names.failed(self.host, self.port, *addresses[: addresses.index(self.address)])
-            await tls.connect(factory, sock, self.context, self.host, within)
+            return await tls.connect(factory, sock, self.context, self.host, within)
         except BaseException:
             sock.close()
             raise

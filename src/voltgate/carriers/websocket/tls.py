@@ -99,23 +99,25 @@ async def connect(
     context: ssl.SSLContext | None,
     name: str,
     within: float,
-) -> None:
-    """Connect to an IP and port, or go on with a socket that is connected. Raise OSError.
+) -> asyncio.Transport:
+    """Connect to an IP and port, or go on with a socket that is connected; return the transport. Raise OSError.
 
     Where a context is given it is TLS, for the server `name`.
     """
     loop = asyncio.get_running_loop()
     where: dict[str, Any] = {"sock": to} if isinstance(to, socket.socket) else {"host": to[0], "port": to[1]}
+    transport: asyncio.Transport
     if context is None:
-        await loop.create_connection(factory, **where)
+        transport, _ = await loop.create_connection(factory, **where)
     elif _lean is not None:
-        await _lean.create_connection(
+        transport, _ = await _lean.create_connection(
             loop, factory, **where, ssl=context, server_hostname=name,
             ssl_handshake_timeout=within, ssl_shutdown_timeout=SHUTDOWN,
             ssl_incoming_bio_size=BUFFER, ssl_outgoing_bio_size=BUFFER,
         )  # fmt: skip
     else:
-        await loop.create_connection(
+        transport, _ = await loop.create_connection(
             factory, **where, ssl=context, server_hostname=name,
             ssl_handshake_timeout=within, ssl_shutdown_timeout=SHUTDOWN,
         )  # fmt: skip
+    return transport
