@@ -388,10 +388,13 @@ async def test_a_first_backend_that_hangs_keeps_no_newcomer_out() -> None:
 
 
 class Away:
-    """A leg of an old session that is dialled again."""
+    """A leg of an old session that is dialled again, and its link."""
+
+    wanted = True
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self.link = self
 
     def opened(self, wire: DialledWire) -> None:
         """Fail: its backend hangs."""

@@ -20,10 +20,12 @@ REFUSED = Verdict(None, "cannot connect: connection refused")
 
 
 class Leg:
-    """A leg that keeps what became of its dial."""
+    """A leg that keeps what became of its dial, and its link."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self.link = self
+        self.wanted = True
         self.became: str | None = None
         self.shared = False
 
@@ -254,6 +256,17 @@ async def test_a_slot_is_not_lost_to_one_who_goes() -> None:
     assert sorted(line.dials) == ["B", "D"]
     await line.ends("B", "D", by=None)
     await asyncio.gather(*held, stays)
+
+
+async def test_nobody_is_dialled_for_a_station_that_has_gone() -> None:
+    """Its turn comes too late: a link for it would take the place of that of its next connection."""
+    line = Line()
+    await line.sessions("1", "2", "gone", "3")
+    line.legs["gone"].wanted = False
+    await line.ends("1", by=None, after=0.1)
+    assert sorted(line.dials) == ["2", "3"]
+    assert (line.became("gone"), line.legs["gone"].shared) == (["is not wanted any more"], True)
+    await line.dialler.close()
 
 
 def test_the_time_is_shared() -> None:

@@ -6,14 +6,13 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import structlog
 
 from voltgate.gates import Gates, Slots
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import Carrier, DialContext, DialledWire, Verdict
-from voltgate.relay.ports import Dialled
+from voltgate.relay.ports import Dialled, Wanted
 
 log = structlog.get_logger(__name__)
 
@@ -42,11 +41,12 @@ class Dialler:
         *,
         answering: bool,
         within: float = math.inf,
-        newcomer: bool = True,
+        link: Wanted | None = None,
     ) -> DialledWire | Verdict:
         """Open one wire, which is not started yet, or return why there is none within so many seconds.
 
-        The wait for a slot counts. A newcomer is a station that is let in by the verdict.
+        The wait for a slot counts. It is for the `link` of a session, or else for a newcomer that is let in by the
+        verdict. For a station that has gone by the time of its slot, or is coming in again, nobody is dialled.
         """
         chosen = self._choose(backend.settings.endpoints, dial_context)
         if chosen is None:
@@ -55,8 +55,13 @@ class Dialler:
         if backend.name not in self.gates:
             self.gates[backend.name] = Gates(backend.name, self._slots, self._clock)
         gates = self.gates[backend.name]
-        opens = partial(carrier.dial, backend, endpoint, dial_context, offer, answering=answering)
-        return await gates.through(gates.newcomers if newcomer else gates.sessions, within, opens)
+
+        async def opened() -> DialledWire | Verdict:
+            if link is not None and not link.wanted:
+                return Verdict(None, "is not wanted any more", shared=True)
+            return await carrier.dial(backend, endpoint, dial_context, offer, answering=answering)
+
+        return await gates.through(gates.newcomers if link is None else gates.sessions, within, opened)
 
     def _choose(self, endpoints: tuple[Endpoint, ...], dial_context: DialContext) -> tuple[Endpoint, Carrier] | None:
         """Choose the endpoint whose carrier prefers this station, else the first one."""
@@ -75,7 +80,7 @@ class Dialler:
 
     async def _bring(self, leg: Dialled, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool) -> None:
         try:
-            result = await self.dial(leg.backend, dial_context, offer, answering=answering, newcomer=False)
+            result = await self.dial(leg.backend, dial_context, offer, answering=answering, link=leg.link)
         except Exception:
             leg.failed("a fault of Voltgate")  # tried again like any other failure
             raise
