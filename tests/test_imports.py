@@ -20,7 +20,7 @@ EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
 LAYERS = (
     ("ocpp",),
     ("relay",),
-    EDGES,
+    (*EDGES, "gates"),
     ("store", "dialler", "snapshot", "departed"),
     ("gateway", "soap_station", "soap_verdict"),
     ("claiming", "soap_gateway"),

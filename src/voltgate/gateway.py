@@ -13,6 +13,7 @@ from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Station
 from voltgate.directory.waiting import WaitingRoom
+from voltgate.gates import in_turn
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
 from voltgate.ocpp.dialect import SUBPROTOCOLS
 from voltgate.relay.backend import Backend
@@ -194,7 +195,7 @@ class Gateway:
         if old is not None:
             old.pause_dialling()
         try:
-            result = await self._dial_in_order(pending)
+            result = await self._dial_in_order(pending, handshake.deadline)
         except BaseException:
             self._release(pending)
             raise
@@ -211,15 +212,15 @@ class Gateway:
         if old is not None and old.dialling_paused:
             old.resume_dialling()
 
-    async def _dial_in_order(self, pending: _Pending) -> tuple[Backend, DialledWire] | Refused:
+    async def _dial_in_order(self, pending: _Pending, until: float) -> tuple[Backend, DialledWire] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
-        for name in pending.plans.first.answer:
+        for name, within in in_turn(pending.plans.first.answer, until, self._ports.clock):
             backend = pending.snapshot.backends[name]
             offer = backend.settings.offers(pending.offered)
             if not offer:
                 continue
-            result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True)
+            result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True, within=within)
             if not isinstance(result, Verdict):
                 if not self.draining:
                     return backend, result

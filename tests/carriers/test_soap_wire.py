@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from tests.soap_ends import request
-from voltgate.carriers.soap.client import Outcome, Response, Then, target
+from voltgate.carriers.soap.client import Outcome, Response, Then
 from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.target import target
 from voltgate.carriers.soap.whole import WholeCall
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.ocpp.framing import encode_call

@@ -25,6 +25,7 @@ from voltgate.carriers.soap.listener import SoapListener, Take
 from voltgate.carriers.websocket.carrier import WebsocketCarrier, WebsocketDialling
 from voltgate.carriers.websocket.link import LinkCounts, LinkSettings
 from voltgate.carriers.websocket.listener import Listener, ListenerSettings
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
@@ -44,11 +45,15 @@ class _Handlers:
 
 
 class Carriers:
-    """What dials backends and listens for stations. `counts` says what befell websockets, by who is at the far end."""
+    """What dials backends and listens for stations. `counts` says what befell websockets, by who is at the far end.
+
+    `names` looks up the hosts of backends, whichever carrier dials them.
+    """
 
     def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float]) -> None:
-        client = Client(config.limits.message_size, f"voltgate/{__version__}")
-        self.websocket = WebsocketCarrier(wheel, clock, report)
+        self.names = Resolver()
+        client = Client(config.limits.message_size, f"voltgate/{__version__}", names=self.names)
+        self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.counts = {"station": LinkCounts(), "backends": self.websocket.counts}
         self.wheel = wheel

@@ -8,6 +8,7 @@ import time
 import structlog
 
 from voltgate.app.active import ActiveConfiguration
+from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.database import database_of, database_settings
@@ -53,7 +54,7 @@ class Composition:
         self.carriers = Carriers(config, self.wheel, self.clock)
         self.dialler = Dialler(self.carriers.by_scheme())
         self.database = database_of(active.loaded)
-        self.surroundings = Surroundings(Register(self.database))
+        self.surroundings = Surroundings(Register(self.database), Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()

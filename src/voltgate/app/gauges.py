@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voltgate.app.composition import Composition
+from voltgate.gates import Gates
 from voltgate.store import Database
 from voltgate.telemetry.lines import ERRORS
-from voltgate.telemetry.metrics import Gauges, Sources
+from voltgate.telemetry.metrics import Dials, Gauges, Sources
 
 
 def sources_of(parts: Composition) -> Sources:
@@ -30,6 +31,8 @@ def sources_of(parts: Composition) -> Sources:
         },
         ERRORS.lost,
         parts.notifier.faults,
+        lambda: [_dials(backend, gates) for backend, gates in parts.dialler.gates.items()],
+        lambda: parts.carriers.names.away,
     )
 
 
@@ -44,6 +47,11 @@ def _gauges(parts: Composition) -> Gauges:
         sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
         len(parts.wheel),
     )
+
+
+def _dials(backend: str, gates: Gates) -> Dials:
+    kinds = {"newcomers": gates.newcomers, "sessions": gates.sessions}
+    return Dials(backend, gates.unanswered, {of: (each.open, each.waiting, each.put_off) for of, each in kinds.items()})
 
 
 def _store_numbers(database: Database | None) -> Mapping[str, float]:

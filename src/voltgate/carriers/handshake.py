@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -34,6 +35,8 @@ class Handshake:
     fault: str = ""
     native: Native | None = field(default=None, compare=False, repr=False)
     """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
+    deadline: float = math.inf
+    """When the station hears that it is not let in if nothing is decided until then, on the clock of the wheel."""
 
     @property
     def name(self) -> str:

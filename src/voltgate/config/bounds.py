@@ -38,7 +38,8 @@ class Limits(Section):
         default=30,
         ge=0.1,
         le=300,
-        description="Time for everything that decides whether a station is let in: password, backend. Then 503.",
+        description="Time for everything that decides whether a station is let in: password, backend. Then 503. "
+        "The backends of a failover share what is left of it.",
     )
     identity_length: int = Field(
         default=48, ge=1, le=255, description="Longest identity, in characters. OCPP 2.x says 48; 1.6 states no limit."

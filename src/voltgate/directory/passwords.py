@@ -47,16 +47,16 @@ class Passwords:
         self,
         throttle: Throttle,
         clock: Callable[[], float],
+        hook: Hook,
         *,
         hashes: Hashes | None = None,
-        hook: Hook | None = None,
         case_sensitive: bool = False,
     ) -> None:
         self.throttle = throttle
         self.case_sensitive = case_sensitive
         self._clock = clock
         self._hashes = hashes or Hashes()
-        self._hook = hook or Hook()
+        self._hook = hook
 
     async def check(
         self, station: Station, authorization: bytes | None, address: str, offered: Sequence[str] = ()

@@ -41,10 +41,22 @@ class SessionSettings:
     journal: JournalSettings = JournalSettings()  # noqa: RUF009 - frozen
 
 
+class Wanted(Protocol):
+    """A link that is to be opened."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it still is."""
+
+
 class Dialled(Protocol):
     """A leg that is being dialled."""
 
     backend: Backend
+
+    @property
+    def link(self) -> Wanted:
+        """The link that is to be opened."""
 
     def opened(self, wire: DialledWire) -> None:
         """Take the link that was dialled, and start it."""

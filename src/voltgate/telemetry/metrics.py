@@ -25,12 +25,22 @@ class Gauges:
 
 
 @dataclass(frozen=True, slots=True)
+class Dials:
+    """The dials to one backend: those of newcomers and of sessions that are open, waiting, and were put off."""
+
+    backend: str
+    unanswered: int
+    by_whom: Mapping[str, tuple[int, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
     name; `claims` the length of each backend's list; `lost_lines` the lines of the log that were lost, by reason;
-    `listener_faults` how many times each listener failed.
+    `listener_faults` how many times each listener failed; `dials` those to each backend; `names` returns how many
+    hosts of backends cannot be looked up.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -44,6 +54,8 @@ class Sources:
     soap: Callable[[], Mapping[str, float]]
     lost_lines: Mapping[str, int]
     listener_faults: Mapping[str, int]
+    dials: Callable[[], Iterable[Dials]]
+    names: Callable[[], int]
 
 
 class VoltgateCollector(Collector):
@@ -63,6 +75,9 @@ class VoltgateCollector(Collector):
         yield _counter("voltgate_log_lines_lost", "Lines of the log that were lost", "reason", self._sources.lost_lines)
         faults = "Listeners to events and messages that failed: faults of Voltgate's own"
         yield _counter("voltgate_listener_faults", faults, "listener", self._sources.listener_faults)
+        yield from _dials(self._sources.dials())
+        away = self._sources.names()
+        yield GaugeMetricFamily("voltgate_names_away", "Hosts of backends that cannot be looked up", away)
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
         for name, value in self._sources.soap().items():
@@ -125,6 +140,27 @@ def _counter(name: str, text: str, label: str, numbers: Mapping[str, int]) -> Co
     for value, number in numbers.items():
         family.add_metric([value], number)
     return family
+
+
+def _dials(dialled: Iterable[Dials]) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    dials = GaugeMetricFamily(
+        "voltgate_dials", "Dials under way, and those that wait for a slot", labels=["backend", "of", "state"]
+    )
+    put_off = CounterMetricFamily(
+        "voltgate_dials_put_off", "Dials that were not made because the backend hung", labels=["backend", "of"]
+    )
+    unanswered = GaugeMetricFamily(
+        "voltgate_dials_unanswered", "Dials in a row without an answer: the backend hangs", labels=["backend"]
+    )
+    for each in dialled:
+        unanswered.add_metric([each.backend], each.unanswered)
+        for whose, (is_open, waiting, were_put_off) in each.by_whom.items():
+            dials.add_metric([each.backend, whose, "open"], is_open)
+            dials.add_metric([each.backend, whose, "waiting"], waiting)
+            put_off.add_metric([each.backend, whose], were_put_off)
+    yield dials
+    yield put_off
+    yield unanswered
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.soap.callbacks import Callbacks
-from voltgate.carriers.soap.client import Client, Unreachable, target
+from voltgate.carriers.soap.client import Client, Unreachable
 from voltgate.carriers.soap.ends import BackendEnd
 from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.target import target
 from voltgate.carriers.soap.whole import Known
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.ocpp.soap.envelope import Envelope
@@ -84,7 +85,7 @@ class SoapCarrier:
         if version is None or SPOKEN_TO_AS not in offer:
             return Verdict(None, f"{backend.name} speaks SOAP, and no version of it that the station does")
         end = BackendEnd(
-            target(endpoint.address(identity), how.ssl),
+            target(endpoint.address(identity), how.ssl, backend.name),
             self.callbacks.address(backend.name, identity),
             tuple(how.introduction.of(dial_context, answering=answering)),
         )

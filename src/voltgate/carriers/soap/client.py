@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import httptools
 
 from voltgate.carriers.soap.coding import Misencoded, decoded
-from voltgate.carriers.websocket import tls
+from voltgate.carriers.soap.target import Target, head_of
 from voltgate.carriers.websocket.http_head import Headers
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.names import Edition
-from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
 _AT_ONCE = 256
 """Connections to one server; more posts wait for their turn."""
@@ -48,35 +47,6 @@ class NoAnswer(Exception):  # noqa: N818 - it says what is the matter
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where to post to: a URL, taken apart. `secure` is the context for https."""
-
-    url: str
-    host: str
-    port: int
-    path: str
-    authority: str
-    secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
-    server: tuple[str, int, bool] = ("", 0, False)
-    """What connections are kept for."""
-    http_head: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
-    """The heads of requests, by action, edition of SOAP and more headers."""
-
-
-def target(url: str, context: ssl.SSLContext | None = None) -> Target:
-    """Take a URL apart (http or https). Raise ValueError for one that is neither."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not a URL of http or https")
-    is_secure = parts.scheme == "https"
-    port = parts.port or (443 if is_secure else 80)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    secure = (context or tls.client_context()) if is_secure else None
-    server = (parts.hostname, port, is_secure)
-    return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
     """An answer, unpacked."""
 
@@ -93,15 +63,22 @@ Then: TypeAlias = Callable[[Outcome], None]
 class _Connection(asyncio.Protocol):
     """One connection to a server, for one post at a time.
 
-    `freed` is called when it may be used again, `gone` when it ends while an answer is still to come, or with it.
+    `freed` is called when it may be used again, `gone` when it ends while an answer is still to come, or with it, and
+    `silent` when an answer did not come in time.
     """
 
     __slots__ = (
         "_body", "_coding", "_content_type", "_freed", "_gone", "_has_head", "_is_bounded", "_keeps", "_largest",
-        "_parser", "_seen", "_size", "_status", "_then", "deadline", "idle_since", "transport",
+        "_parser", "_seen", "_size", "_status", "_then", "deadline", "idle_since", "silent", "transport",
     )  # fmt: skip
 
-    def __init__(self, freed: Callable[[_Connection], None], gone: Callable[[_Connection], None]) -> None:
+    def __init__(
+        self,
+        freed: Callable[[_Connection], None],
+        gone: Callable[[_Connection], None],
+        silent: Callable[[], None],
+    ) -> None:
+        self.silent = silent
         self._largest = 0
         self._freed = freed
         self._gone = gone
@@ -271,11 +248,18 @@ class _Server:
 class Client:
     """Posts envelopes. `largest` bounds answers, in bytes; `user_agent` is how we call ourselves."""
 
-    def __init__(self, largest: int, user_agent: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        largest: int,
+        user_agent: str,
+        clock: Callable[[], float] = time.monotonic,
+        names: Resolver | None = None,
+    ) -> None:
         self.largest = largest
         self._agent = user_agent
         self._clock = clock
-        self._servers: dict[tuple[str, int, bool], _Server] = {}
+        self._names = names or Resolver()
+        self._servers: dict[tuple[str, str, int, bool], _Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -297,7 +281,7 @@ class Client:
         """
         head = to.http_head.get((action, edition, headers))
         if head is None:
-            head = to.http_head[action, edition, headers] = _head(to, edition, action, headers, self._agent)
+            head = to.http_head[action, edition, headers] = head_of(to, edition, action, headers, self._agent)
         request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
         deadline = self._clock() + patience
         server = self._server(to)
@@ -368,13 +352,16 @@ class Client:
             server.opening -= 1
 
     async def _connected(self, server: _Server, to: Target, connect: float) -> _Connection:
-        connection = _Connection(partial(self._freed, server), partial(self._gone, server))
+        attempt = Attempt(self._names, to.host, to.port, to.secure)
+        connection = _Connection(partial(self._freed, server), partial(self._gone, server), attempt.failed)
         try:
             async with asyncio.timeout(connect):
-                await tls.connect(lambda: connection, to.host, to.port, to.secure, to.host, connect)
+                await attempt.connect(lambda: connection, connect)
         except TimeoutError:
+            attempt.failed()
             raise Unreachable(f"no connection within {connect:g} s") from None
         except OSError as problem:
+            attempt.failed()
             raise Unreachable(f"cannot connect: {problem.strerror or problem}") from None
         return connection
 
@@ -402,6 +389,7 @@ class Client:
         for key, server in list(self._servers.items()):
             server.busy = {connection for connection in server.busy if connection.is_busy}
             for connection in [connection for connection in server.busy if connection.deadline <= now]:
+                connection.silent()
                 connection.fail(TimeoutError())
             late = [post for post in server.waiting if post.deadline <= now]
             server.waiting = deque(post for post in server.waiting if post.deadline > now)
@@ -426,25 +414,3 @@ class Client:
         for server in self._servers.values():
             for connection in (*server.busy, *server.idle):
                 connection.fail(Unreachable("Voltgate is about to stop"))
-
-
-def _head(to: Target, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
-    """Write the head of a request as far as the length of its body."""
-    kind = CONTENT_TYPES[edition]
-    named = any(name.lower() == "user-agent" for name, _ in headers)
-    lines = [
-        f"POST {to.path} HTTP/1.1",
-        f"Host: {to.authority}",
-        *((f'Content-Type: {kind}; action="{action}"',) if edition == "1.2" else _of_11(kind, action)),
-        "Accept: application/soap+xml, text/xml",
-        "Accept-Encoding: gzip, deflate",
-        *(() if named else (f"User-Agent: {agent}",)),
-        *(f"{name}: {value}" for name, value in headers),
-        "Content-Length: ",
-    ]
-    return "\r\n".join(lines).encode("latin-1", "replace")
-
-
-def _of_11(kind: str, action: str) -> tuple[str, str]:
-    """Return the headers that SOAP 1.1 has instead (section 6.1.1)."""
-    return f"Content-Type: {kind}", f'SOAPAction: "{action}"'

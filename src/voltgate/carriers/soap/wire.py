@@ -18,9 +18,10 @@ import msgspec
 import structlog
 
 from voltgate.carriers.soap.answers import AWAY, REFUSES, enveloped, long_id, new_id, said, short_id
-from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
+from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.carriers.soap.originals import Original, Originals
+from voltgate.carriers.soap.target import Target
 from voltgate.carriers.soap.whole import Known, TakesCalls, TakesReplies, WholeCall, WholeResult, WholeWire
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell

@@ -293,9 +293,9 @@ class Listener:
         wait = self._bucket.take(now)
         if wait:
             return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
-        pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
         self._wheel.off(pending.due, pending.expire_head)
         pending.due = now + self.settings.limits.admission_time
+        pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
         self._wheel.at(pending.due, pending.expire_decision)
         return None
 
@@ -315,6 +315,7 @@ class Listener:
             forwarded_for=origin.forwarded_for(pending.peer, pending.hop, request, settings.trusted),
             secure=self._context is not None or self._secure_before(pending, request),
             listener=settings.name,
+            deadline=pending.due,
         )
 
     def _secure_before(self, pending: Pending, request: Request) -> bool:
