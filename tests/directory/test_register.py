@@ -192,6 +192,29 @@ async def test_there_is_an_upper_bound() -> None:
     assert (await register.amend("a", ["CP9"], ["CP4"], "billing")).stations == 5
 
 
+async def test_a_bound_that_is_lowered_refuses_growth_only() -> None:
+    """What is claimed already stays, can be said again, made less and expires; after a restart as well."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", ["CP1", "CP2", "CP3"], "a")
+    await before.amend("b", ["CP4"], [], "b")
+    register = await opened(disk, clock, expire=100, most=2)
+    assert len(register.claims) == 4
+    clock.now += 50
+    await register.replace("a", ["CP1", "CP2", "CP5"], "a")  # as many as before
+    with pytest.raises(TooMany):
+        await register.amend("a", ["CP6"], [], "a")
+    await register.amend("b", ["CP7"], ["CP4"], "b")
+    await register.amend("b", [], ["CP7"], "b")
+    with pytest.raises(TooMany):
+        await register.amend("b", ["CP7"], [], "b")
+    clock.now += 60
+    assert [change.backend for change in await tidied(register)] == []
+    clock.now += 60
+    assert [(change.backend, change.removed) for change in await tidied(register)] == [("a", 3)]
+    await register.amend("b", ["CP7"], [], "b")
+
+
 async def test_half_a_list_is_never_seen() -> None:
     """Whoever looks while a list is replaced sees the former one or the new one."""
     register = await opened(Disk(), most=100_000)
