@@ -14,6 +14,7 @@ from voltgate.app.database import upgrade
 from voltgate.relay.records import Store
 from voltgate.store import Database, DatabaseSettings
 from voltgate.store.address import open_engine, read_address
+from voltgate.telemetry.supervision import Supervision
 
 Open = Callable[..., Awaitable[Database]]
 
@@ -51,7 +52,8 @@ async def opened(address: URL) -> AsyncIterator[Open]:
     stores: list[Database] = []
 
     async def opening(**settings: float) -> Database:
-        store = Database(address, DatabaseSettings(**settings), lambda: NOW)  # type: ignore[arg-type]
+        quick = Supervision(shortest=0.01)
+        store = Database(address, DatabaseSettings(**settings), lambda: NOW, None, quick)  # type: ignore[arg-type]
         stores.append(store)
         await store.open()
         return store

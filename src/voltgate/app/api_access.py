@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,12 +36,6 @@ class ApiAccess:
     def change(self, loaded: Loaded) -> None:
         """Apply another configuration."""
         self.access.replace(configured_tokens(loaded))
-
-    async def follow(self) -> None:
-        """Read the tokens of the database, now and periodically, until cancelled."""
-        if self.issued is not None:
-            await self.issued.follow()
-        await asyncio.Event().wait()
 
 
 def configured_tokens(loaded: Loaded) -> list[AccessToken]:

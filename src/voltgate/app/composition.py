@@ -27,6 +27,7 @@ from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.telemetry import logs
+from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
 from voltgate.web.queries import Queries
 
@@ -50,7 +51,8 @@ class Composition:
         self.counts = Counts()
         self.carriers = Carriers(config, self.wheel, self.clock)
         self.dialler = Dialler(self.carriers.by_scheme())
-        self.database = database_of(active.loaded)
+        self.supervision = Supervision(self.clock)
+        self.database = database_of(active.loaded, self.supervision)
         self.surroundings = Surroundings(Register(self.database))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)

@@ -11,6 +11,7 @@ from voltgate.config.store import OFF
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
 from voltgate.store.address import SQLITE, open_engine, read_address
+from voltgate.telemetry.supervision import Supervision
 
 _A_DAY = 86400.0
 
@@ -27,7 +28,7 @@ def address_of(loaded: Loaded) -> URL | None:
     return address
 
 
-def database_of(loaded: Loaded) -> Database | None:
+def database_of(loaded: Loaded, supervision: Supervision) -> Database | None:
     """Return the store of a gateway; None if there is no database."""
     config, address = loaded.config, address_of(loaded)
     if address is None:
@@ -39,7 +40,7 @@ def database_of(loaded: Loaded) -> Database | None:
         keep_owed=config.journal.days * _A_DAY,
         lease=max(60.0, 2 * config.calls.backend),  # nothing is sent whose answer may come after it
     )
-    return Database(address, settings)
+    return Database(address, settings, supervision=supervision)
 
 
 def _is_missing(address: URL) -> bool:

@@ -23,6 +23,7 @@ def sources_of(parts: Composition) -> Sources:
         lambda: _store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
         lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
+        parts.supervision,
     )
 
 

@@ -241,9 +241,7 @@ class Register:
 
     async def _put(self, old: Holding, new: Holding, by: str, now: float, address: Address | None) -> Change:
         name = new.backend
-        grows = len(new) > len(
-            old
-        )  # a bound that was lowered takes nothing away
+        grows = len(new) > len(old)  # a bound that was lowered takes nothing away
         if grows and len(self.claims) - len(old) + len(new) > self.most:
             raise TooMany(f"{self.most} claims are as many as there may be (claims.most)")
         changed = [n for n, (was, part) in enumerate(zip(old.parts, new.parts, strict=True)) if was is not part]

@@ -39,6 +39,7 @@ from voltgate.store.pending import Entry, Pending
 from voltgate.store.state import Counts, DatabaseSettings, State
 from voltgate.store.tables import register
 from voltgate.store.writing import Writer
+from voltgate.telemetry.supervision import Supervision
 
 log = structlog.get_logger("voltgate.store")
 
@@ -54,8 +55,6 @@ _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two tries while the database is away."""
 _DEARER = 20
 """How many times as long it may take to find out which records cannot be written."""
-_PAUSE = 1.0
-"""Seconds before a task that failed begins again."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
 
@@ -73,6 +72,7 @@ class Database:
         settings: DatabaseSettings | None = None,
         wall: Callable[[], float] = time.time,
         holder: Holder | None = None,
+        supervision: Supervision | None = None,
     ) -> None:
         self._url = url
         self._settings = settings or DatabaseSettings()
@@ -83,7 +83,9 @@ class Database:
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
         self._counts = Counts()
+        self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
+        self._wait, self._looks = _SHORTEST, 0
         self._writer = Writer(url.drivername)
         self._leases = Leases(url.drivername, holder or this_process(), self._settings.lease)
 
@@ -98,25 +100,22 @@ class Database:
         with suppress(*FAILURES, StoreAway):
             async with asyncio.timeout(self._settings.patience):
                 await self._prepare(self._engine)
-        loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._supervised(self._write_on, self._engine)),
-            loop.create_task(self._supervised(self._look_on, self._engine)),
+            self._supervision.repeat("store writing", partial(self._shown, self._write_on, self._engine)),
+            self._supervision.repeat("store looking", partial(self._shown, self._look_on, self._engine)),
         ]
         self._wake.set()  # what could not be prepared yet is tried again, whether anybody asks or not
 
-    async def _supervised(self, work: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine) -> None:
-        """Keep a task at work: what it did not expect is a fault of ours, shown until it has worked again."""
-        while True:
-            try:
-                await work(engine)
-            except Exception as error:
-                log.exception("a fault of Voltgate: a task of the database failed, and begins again")
-                self._counts.faults += 1
-                self._is_away(f"a fault of Voltgate: {type(error).__name__}")
-                self._asked.refuse()
-            await asyncio.sleep(_PAUSE)
+    async def _shown(self, work: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine) -> None:
+        """Do a part of a task's work: what was not expected is a fault of ours, shown until it has worked again."""
+        try:
+            await work(engine)
+        except Exception as error:
+            self._counts.faults += 1
+            self._is_away(f"a fault of Voltgate: {type(error).__name__}")
+            self._asked.refuse()
             self._wake.set()
+            raise
 
     async def _prepare(self, engine: AsyncEngine) -> None:
         """Make sure that the tables are there: SQLite's are brought up to date, PostgreSQL's only looked at."""
@@ -264,17 +263,15 @@ class Database:
     # What the writing task does: in turn, a bounded part of each.
 
     async def _write_on(self, engine: AsyncEngine) -> None:
-        """Write, lease and read what was asked for, for ever."""
-        wait = _SHORTEST
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if await self._tend(engine):
-                wait = _SHORTEST
-            else:
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST)
-                self._wake.set()
+        """Write, lease and read what was asked for, as soon as anything is."""
+        await self._wake.wait()
+        self._wake.clear()
+        if await self._tend(engine):
+            self._wait = _SHORTEST
+        else:
+            await asyncio.sleep(self._wait)
+            self._wait = min(self._wait * 2, _LONGEST)
+            self._wake.set()
 
     async def _tend(self, engine: AsyncEngine) -> bool:
         """Do all that there is to do; tell whether that could be done."""
@@ -403,16 +400,14 @@ class Database:
 
     async def _look_on(self, engine: AsyncEngine) -> None:
         """Look at the journal now and then, and hourly at what has become too old."""
-        looks = 0
-        while True:
-            with suppress(*FAILURES):
-                if self._reason is None:
-                    async with asyncio.timeout(_LOOK):
-                        self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
-                        if looks % 120 == 0:
-                            await self.purge()
-                    looks += 1
-            await asyncio.sleep(_LOOK if looks else 1.0)
+        with suppress(*FAILURES):
+            if self._reason is None:
+                async with asyncio.timeout(_LOOK):
+                    self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
+                    if self._looks % 120 == 0:
+                        await self.purge()
+                self._looks += 1
+        await asyncio.sleep(_LOOK if self._looks else 1.0)
 
     async def purge(self) -> None:
         """Delete what is too old, a little at a time. Raise SQLAlchemyError."""

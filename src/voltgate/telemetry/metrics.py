@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from voltgate.ocpp.counts import FAULTS, Counts
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import BUCKETS, Tallies
+from voltgate.telemetry.supervision import Supervision
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list.
+    name; `claims` the length of each backend's list. `supervision` knows the tasks of the process.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -41,6 +42,7 @@ class Sources:
     store: Callable[[], Mapping[str, float]]
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
+    supervision: Supervision
 
 
 class VoltgateCollector(Collector):
@@ -65,6 +67,7 @@ class VoltgateCollector(Collector):
         for backend, number in self._sources.claims().items():
             claims.add_metric([backend], number)
         yield claims
+        yield from _tasks(self._sources.supervision)
 
     def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
         now = self._sources.gauges()
@@ -115,6 +118,16 @@ class VoltgateCollector(Collector):
         for event, number in self._sources.events.items():
             events.add_metric([event], number)
         yield events
+
+
+def _tasks(supervision: Supervision) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    faults = CounterMetricFamily("voltgate_task_faults", "Faults of the tasks of the process", labels=["task"])
+    failing = GaugeMetricFamily("voltgate_task_failing", "Whether a task of the process fails now", labels=["task"])
+    for name, task in supervision.tasks.items():
+        faults.add_metric([name], task.faults)
+        failing.add_metric([name], supervision.fails(name))
+    yield faults
+    yield failing
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:

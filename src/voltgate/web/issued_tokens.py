@@ -42,6 +42,7 @@ class IssuedTokens:
         self._wall = wall
         self._records: dict[str, TokenRecord] = {}
         self._changing = asyncio.Lock()
+        self._away = False
 
     @property
     def records(self) -> tuple[TokenRecord, ...]:
@@ -77,14 +78,12 @@ class IssuedTokens:
         )
 
     async def follow(self, every: float = 10.0) -> None:
-        """Read them now and every `every` seconds, for ever: a token deleted elsewhere becomes invalid here too."""
-        away = False
-        while True:
-            try:
-                await self.read()
-                away = False
-            except StoreAway as error:
-                if not away:
-                    log.warning("the tokens of the API cannot be read", reason=str(error))
-                away = True
-            await asyncio.sleep(every)
+        """Read them, and wait `every` seconds: again and again, so that one deleted elsewhere is invalid here too."""
+        try:
+            await self.read()
+            self._away = False
+        except StoreAway as error:
+            if not self._away:
+                log.warning("the tokens of the API cannot be read", reason=str(error))
+            self._away = True
+        await asyncio.sleep(every)
