@@ -43,6 +43,7 @@ class Disk:
     away: bool = False
     asked: int = 0
     waiting: dict[tuple[Any, ...], RegisterRecord | None] = field(default_factory=dict)
+    unreadable: list[Record] = field(default_factory=list)
 
     def put(self, record: Record) -> None:
         """Keep a record."""
@@ -59,6 +60,10 @@ class Disk:
         if not self.away:
             self.write()
         asyncio.get_running_loop().call_soon(then, not self.away)
+
+    def spoilt(self, record: Record) -> None:
+        """Note that a record cannot be read."""
+        self.unreadable.append(record)
 
     def write(self) -> None:
         """Write what waits."""
@@ -391,6 +396,71 @@ async def test_a_database_that_is_away_changes_nothing() -> None:
     assert {key: record.data for key, record in disk.rows.items()}.items() >= rows.items()
     await register.amend("b", ["CP3"], [], "billing")
     assert register.holder("cp3") == "b"
+
+
+SPOILT = {"no JSON": b"{", "no text": b"\xff", "another shape": b'{"backend":5}', "a list": b"[]", "empty": b""}
+MANY = [f"CP{n}" for n in range(500)]
+
+
+@pytest.mark.parametrize("data", SPOILT.values(), ids=SPOILT)
+async def test_a_part_of_a_list_that_cannot_be_read(data: bytes) -> None:
+    """The rest is read; the row stays until the whole list is said again, and whose its stations are nobody guesses."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", MANY, "a")
+    await before.replace("b", ["CP1"], "b")
+    row = disk.rows["claims", "a/7"]
+    bad = disk.rows["claims", "a/7"] = RegisterRecord(row.kind, row.name, row.at, data)
+    register = await opened(disk, clock, expire=100)
+    lost = [key for key in map(str.casefold, MANY) if not register.claims.of("a").find(key)]
+    assert (disk.unreadable, 0 < len(lost) < 20) == ([bad], True)
+    assert {key for key in map(str.casefold, MANY) if register.is_vague(key)} == set(lost)
+    with pytest.raises(StoreAway, match="whole list"):
+        await register.amend("a", ["NEW"], [], "a")
+    await register.amend("b", ["NEW"], [], "b")
+    clock.now += 200
+    assert {change.backend for change in await tidied(register)} == {"b"}
+    assert disk.rows["claims", "a/7"] == bad
+    disk.away = True
+    with pytest.raises(StoreAway):
+        await register.replace("a", MANY, "a")
+    disk.away = False
+    disk.write()
+    assert disk.rows["claims", "a/7"] == bad
+    await register.replace("a", MANY, "a")
+    register = await opened(disk, clock, expire=100)
+    assert [key for key in lost if register.holder(key) != "a" or register.is_vague(key)] == []
+    await register.amend("a", ["NEW"], [], "a")
+
+
+async def test_other_rows_that_cannot_be_read() -> None:
+    """A list whose time is unknown is not struck out; an accepted station is unknown until it is accepted again."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", ["CP1"], "a")
+    await before.accept("CP2", "main", "x")
+    for key in (("claimant", "a"), ("accepted", "cp2")):
+        disk.rows[key] = RegisterRecord(*key, START, b'{"later":1}')
+    later = disk.rows["later", "x"] = RegisterRecord("later", "x", START, b"1")
+    odd = disk.rows["claims", "odd"] = RegisterRecord("claims", "odd", START, b"1")
+    rows = dict(disk.rows)
+    register = await opened(disk, clock, expire=100, case_sensitive=True)
+    assert {later, odd} < set(disk.unreadable)
+    assert (len(disk.unreadable), register.accepted) == (4, {})
+    assert [register.is_vague(key) for key in ("cp1", "cp2", "cp3")] == [False, True, False]
+    clock.now += 500
+    assert await tidied(register) == []
+    disk.write()
+    assert disk.rows == rows  # though identities are compared otherwise now
+    register = await opened(disk, clock, expire=100)
+    disk.away = True
+    with pytest.raises(StoreAway):
+        await register.accept("CP2", "main", "x")
+    disk.away = False
+    disk.write()
+    assert disk.rows == rows
+    await register.accept("CP2", "main", "x")
+    assert (register.is_vague("cp2"), (await opened(disk, clock)).accepted["cp2"].route) == (False, "main")
 
 
 async def test_identities_that_are_compared_otherwise_from_now_on() -> None:

@@ -53,6 +53,7 @@ class Shelf:
         """Whether another process has the right to deliver."""
         self.epoch = 1
         self.leased = False
+        self.unreadable: list[Record] = []
         self._waiting: list[Callable[[bool], None]] = []
 
     def put(self, record: Record) -> None:
@@ -110,6 +111,10 @@ class Shelf:
     def release(self, station: str) -> None:
         """Let another process deliver."""
         self.leased = False
+
+    def spoilt(self, record: Record) -> None:
+        """Note that a record cannot be read."""
+        self.unreadable.append(record)
 
     def writes(self) -> None:
         """Bring everything to disk."""

@@ -302,9 +302,10 @@ class Delivery:
         self._admitted = self._asking
         self._courier.pump(now)
 
-    def _wait(self, until: float) -> None:
+    def _wait(self, until: float) -> bool:
         self._due = until
         self._watch(until)
+        return False
 
     def _send(self, record: OwedRecord, now: float) -> bool:
         courier = self._courier
@@ -312,6 +313,9 @@ class Delivery:
         if courier.host.ports.wall() - record.at > courier.host.settings.journal.age:
             self._give_up(item, "too old")
             return True
+        if record.transaction in courier.ledger.unreadable:  # nobody can say in which numbers
+            stands_back = self._journal.set_aside(record, now + _LONGEST_SILENCE)
+            return stands_back or self._wait(now + _LONGEST_WAIT)
         numbered = courier.numbered(item)
         if numbered is None:
             self._give_up(item, "this backend gave the transaction no number")

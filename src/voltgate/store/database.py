@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,15 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.records import (
     AuditRecord,
-    FactRecord,
-    InvitationRecord,
     Lease,
     Page,
     Piece,
     Record,
     RegisterRecord,
     StoreAway,
-    TransactionRecord,
 )
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
@@ -34,10 +31,10 @@ from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.holder import Holder, this_process
 from voltgate.store.leases import Leases
-from voltgate.store.pages import read_pages, read_piece, unreadable, without
+from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Entry, Pending
 from voltgate.store.state import Counts, DatabaseSettings, State
-from voltgate.store.tables import register
+from voltgate.store.tables import TABLES, register
 from voltgate.store.writing import Writer
 from voltgate.telemetry.supervision import Supervision
 
@@ -55,6 +52,8 @@ _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two tries while the database is away."""
 _DEARER = 20
 """How many times as long it may take to find out which records cannot be written."""
+_SPOILT = 10_000
+"""Records that cannot be read which are told apart: each is logged once."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
 
@@ -83,6 +82,7 @@ class Database:
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
         self._counts = Counts()
+        self._spoilt: set[tuple[type[Record], tuple[str | int, ...]]] = set()
         self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
         self._wait, self._looks = _SHORTEST, 0
@@ -250,6 +250,20 @@ class Database:
         self._asked.released[station] = self._pending.serial
         self._wake.set()
 
+    def spoilt(self, record: Record) -> None:
+        """Log and count, once, a record that cannot be read back. What it holds is not logged: it may be a secret."""
+        row = type(record), record.key
+        if row in self._spoilt:
+            return
+        if len(self._spoilt) < _SPOILT:
+            self._spoilt.add(row)
+        self._counts.unreadable += 1
+        log.error(
+            "a record cannot be read, and stays as it is: mend or delete its row, or run the version that made it",
+            table=TABLES[type(record)].name,
+            key=record.key,
+        )
+
     async def read_register(self) -> list[RegisterRecord]:
         """Read all that backends and operators have said. Raises StoreAway."""
         if self._engine is None or self._reason is not None:
@@ -376,25 +390,9 @@ class Database:
             refuse(pieces)
             raise
         for station, page in found.items():
-            pages[station].answer(self._readable(page))
+            pages[station].answer(page)
         for key, piece in next_ones.items():
-            pieces[key].answer(self._readable_piece(piece))
-
-    def _readable(self, page: Page) -> Page:
-        """Leave out what cannot be read back: the rest of the page is as good as ever."""
-        bad = self._unreadable((*page.transactions, *page.invitations, *page.facts))
-        return without(page, bad) if bad else page
-
-    def _readable_piece(self, piece: Piece) -> Piece:
-        bad = self._unreadable(piece.transactions)
-        return Piece(piece.owed, tuple(each for each in piece.transactions if each not in bad)) if bad else piece
-
-    def _unreadable(self, records: Iterable[TransactionRecord | InvitationRecord | FactRecord]) -> list[Record]:
-        bad = unreadable(records)
-        self._counts.unreadable += len(bad)
-        for record in bad:
-            log.error("a record cannot be read back, and is left out", kind=type(record).__name__, key=record.key)
-        return bad
+            pieces[key].answer(piece)
 
     # What becomes old.
 
