@@ -24,6 +24,7 @@ from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.permit import FULL
@@ -171,7 +172,7 @@ class Home:
             self.dialler.start,
             self.events.append,
             Counts(),
-            time.time,
+            Calendar(time.time, time.monotonic),
             Nowhere(),
         )
         route = Route("home", admit, (Rule(answer=("csms",)),))  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from voltgate.app.database import upgrade
 from voltgate.directory.claims import Conflict
 from voltgate.directory.register import EXPIRY, MOST_TOLD, Address, Change, Register, TooMany, TooShort
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Record, RegisterRecord, StoreAway
 from voltgate.store import Database, DatabaseSettings
 from voltgate.store.address import read_address
@@ -24,11 +25,15 @@ BACKENDS = ("a", "b", "c")
 START = 1_800_000_000.0
 
 
-@dataclass(slots=True)
+@dataclass
 class Clock:
     """A calendar that a test sets."""
 
     now: float = START
+
+    def __post_init__(self) -> None:
+        """Have a calendar that all registers of a test share."""
+        self.calendar = Calendar(self, self)
 
     def __call__(self) -> float:
         """Give the seconds since 1970."""
@@ -94,9 +99,9 @@ async def tidied(register: Register) -> list[Change]:
     return [change async for change in register.tidy()]
 
 
-async def opened(disk: Disk, wall: Callable[[], float] | None = None, **configuration: Any) -> Register:
+async def opened(disk: Disk, wall: Clock | None = None, **configuration: Any) -> Register:
     """Make a register of what is on disk."""
-    register = following(Register(disk, wall or Clock()), **configuration)
+    register = following(Register(disk, (wall or Clock()).calendar), **configuration)
     await register.load(list(disk.rows.values()))
     return register
 
@@ -396,6 +401,35 @@ async def test_a_database_that_is_away_changes_nothing() -> None:
     assert {key: record.data for key, record in disk.rows.items()}.items() >= rows.items()
     await register.amend("b", ["CP3"], [], "billing")
     assert register.holder("cp3") == "b"
+
+
+A_MONTH = 30 * 86400.0
+
+
+@pytest.mark.parametrize("by", [A_MONTH, -A_MONTH])
+async def test_a_clock_that_jumps_and_comes_back(by: float) -> None:
+    """No claim is void, or struck out, because of a look at a clock that is wrong; not at the next start either."""
+    disk, clock, passed = Disk(), Clock(), [0.0]
+    clock.calendar = Calendar(clock, lambda: passed[0])
+    before = await opened(disk, clock, expire=7 * 86400)
+    await before.replace("a", ["CP1"], "a")
+    rows = dict(disk.rows)
+    for jump in (by, -by):
+        clock.now += jump
+        for register in (before, await opened(disk, clock, expire=7 * 86400)):
+            assert register.holder("cp1") == "a"
+            assert await tidied(register) == []
+        clock.now += 2 * 3600
+        passed[0] += 2 * 3600
+        assert before.holder("cp1") == "a"
+        assert await tidied(before) == []
+    assert disk.rows == rows
+    other = Clock(clock.now + by)  # of a process that begins while the clock is wrong
+    register = await opened(disk, other, expire=7 * 86400)
+    assert (register.holder("cp1"), await tidied(register)) == ("a", [])
+    clock.now += 7 * 86400
+    passed[0] += 7 * 86400
+    assert (before.holder("cp1"), len(await tidied(before))) == ("", 1)
 
 
 SPOILT = {"no JSON": b"{", "no text": b"\xff", "another shape": b'{"backend":5}', "a list": b"[]", "empty": b""}

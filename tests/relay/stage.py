@@ -13,6 +13,7 @@ from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger
@@ -303,6 +304,8 @@ class Stage:
         **settings: Any,
     ) -> None:
         self.now = START
+        self.ahead = 0.0
+        """Seconds by which the calendar has jumped."""
         self.draw = 0.0
         self.wheel = Wheel(START)
         self.counts = Counts()
@@ -322,7 +325,7 @@ class Stage:
             self._dial,
             self.events.append,
             self.counts,
-            lambda: self.now + CALENDAR,
+            Calendar(lambda: self.now + CALENDAR + self.ahead, lambda: self.now),
             self.store,
         )
         self._version, self._session_settings = version, SessionSettings(**settings)

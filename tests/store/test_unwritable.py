@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.store.conftest import NOW, Open, written
+from tests.store.conftest import NOW, Open, still, written
 from tests.store.test_database import ASKED, INVITED, KNOWN, NUMBERED, OWED, RUNNING, until
 from tests.store.test_journal import lease, piece
 from voltgate.ocpp.counts import FAULTS
@@ -268,7 +268,7 @@ async def test_what_cannot_be_read_back(opened: Open) -> None:
 async def test_a_text_of_no_encoding(tmp_path: Path) -> None:
     """A damaged text in one row of a file keeps nobody from reading the others."""
     address = read_address("sqlite:///x.db", tmp_path)
-    store = Database(address, wall=lambda: NOW)
+    store = Database(address, wall=still())
     await store.open()
     store.put(RUNNING)
     store.put(KNOWN)

@@ -21,6 +21,7 @@ from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.events import Event
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Nowhere, nothing_on_record
@@ -52,8 +53,10 @@ class Composition:
         self.carriers = Carriers(config, self.wheel, self.clock)
         self.dialler = Dialler(self.carriers.by_scheme())
         self.supervision = Supervision(self.clock)
-        self.database = database_of(active.loaded, self.supervision)
-        self.surroundings = Surroundings(Register(self.database))
+        self.calendar = Calendar(time.time, self.clock)
+        self.calendar.jumped = _report_jump
+        self.database = database_of(active.loaded, self.supervision, self.calendar)
+        self.surroundings = Surroundings(Register(self.database, self.calendar))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()
@@ -67,7 +70,7 @@ class Composition:
             self.dialler.start,
             self.happened,
             self.counts,
-            time.time,
+            self.calendar,
             self.database or Nowhere(),
             taps,
         )
@@ -115,3 +118,10 @@ class Composition:
         if reason is not None:
             log.error("backends stay where they were: a file of the configuration cannot be read", reason=reason)
         await self.gateway.change(snapshot)
+
+
+def _report_jump(seconds: float) -> None:
+    log.warning(
+        "the clock of this machine has jumped: nothing becomes too old before it has been steady for an hour",
+        seconds=round(seconds, 1),
+    )

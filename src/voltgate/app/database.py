@@ -8,6 +8,7 @@ from sqlalchemy import URL
 
 from voltgate.config import Loaded
 from voltgate.config.store import OFF
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
 from voltgate.store.address import SQLITE, open_engine, read_address
@@ -28,7 +29,7 @@ def address_of(loaded: Loaded) -> URL | None:
     return address
 
 
-def database_of(loaded: Loaded, supervision: Supervision) -> Database | None:
+def database_of(loaded: Loaded, supervision: Supervision, calendar: Calendar) -> Database | None:
     """Return the store of a gateway; None if there is no database."""
     config, address = loaded.config, address_of(loaded)
     if address is None:
@@ -40,7 +41,7 @@ def database_of(loaded: Loaded, supervision: Supervision) -> Database | None:
         keep_owed=config.journal.days * _A_DAY,
         lease=max(60.0, 2 * config.calls.backend),  # nothing is sent whose answer may come after it
     )
-    return Database(address, settings, supervision=supervision)
+    return Database(address, settings, calendar, supervision=supervision)
 
 
 def _is_missing(address: URL) -> bool:

@@ -37,6 +37,8 @@ def _gauges(parts: Composition) -> Gauges:
         sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
         sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
         len(parts.wheel),
+        parts.calendar.is_steady,
+        parts.calendar.jumps,
     )
 
 

@@ -159,6 +159,7 @@ class Process:
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
+        self._parts.calendar()  # so that no jump goes unnoticed
         with self._parts.supervision.watching("deadlines"):
             self._parts.wheel.tick(self._parts.clock())
             if len(self._parts.gateway.sessions) > self._frozen:

@@ -33,6 +33,7 @@ class Readiness:
             },
             "store": _store_state(self._parts.database),
             "tasks": _task_states(self._parts.supervision),
+            "clock": {"steady": self._parts.calendar.is_steady, "jumps": self._parts.calendar.jumps},
             "configuration": {
                 "file": str(active.loaded.source) if active.loaded.source else None,
                 "changes": active.changes,

@@ -25,6 +25,7 @@ from voltgate.directory.claims import (
 )
 from voltgate.directory.slices import unhurried
 from voltgate.directory.unreadable import ACCEPTED, CLAIMANT, CLAIMS, KEY, UnreadableRows
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
 
 EXPIRY = "expiry"
@@ -103,7 +104,7 @@ class Register:
     A change is on disk before it is in force; `loaded` is set once the records on disk at the start have been read.
     """
 
-    def __init__(self, store: Store | None = None, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store | None = None, wall: Calendar | None = None) -> None:
         self.claims = Claims()
         self.accepted: dict[str, Accepted] = {}
         self.addresses: dict[str, Address] = {}
@@ -113,7 +114,7 @@ class Register:
         """The key of the codes in callback addresses: the same for the life of the database."""
         self.most = 1_000_000
         self._store: Store = store or Nowhere()
-        self._wall = wall
+        self._wall = wall or Calendar(time.time, time.monotonic)
         self._key: Callable[[str], str] = str.casefold
         self._changing = asyncio.Lock()
 
@@ -126,7 +127,7 @@ class Register:
 
     def holder(self, key: str) -> str:
         """Return the backend that holds a station; "" if none does."""
-        return self.claims.holder(key, self._wall())
+        return self.claims.holder(key, self._wall.is_over)
 
     def is_vague(self, key: str) -> bool:
         """Return whether a row that may speak of a station is there, and cannot be read."""
@@ -134,7 +135,7 @@ class Register:
 
     def standing(self, key: str) -> list[tuple[Claim, str]]:
         """Return the valid claims to a station with their backends, the oldest first."""
-        return self.claims.standing(key, self._wall())
+        return self.claims.standing(key, self._wall.is_over)
 
     # Loading at the start.
 
@@ -251,7 +252,7 @@ class Register:
     def _claim(self, old: Holding, identity: str, by: str, now: float) -> Claim:
         """Return the claim to a station: a new one, or the valid one that exists."""
         former = old.find(self._key(identity))
-        if former is None or self._has_expired(old, former, now):
+        if former is None or self._has_expired(old, former):
             return Claim(identity, now, now, by)
         return former if former.identity == identity else Claim(identity, former.since, former.renewed, former.by)
 
@@ -287,7 +288,7 @@ class Register:
             added_here = _new_in(part, was)
             async for few in unhurried(added_here):
                 for key in few:
-                    standing = self.claims.standing(key, now)
+                    standing = self.claims.standing(key, self._wall.is_over)
                     if len(standing) > 1:
                         contested += 1
                         if len(contests) < MOST_TOLD:
@@ -316,18 +317,20 @@ class Register:
                 yield change
 
     async def _tidied(self, old: Holding, now: float) -> Change | None:
-        if not self.claims.expire or old.listed + self.claims.expire > now or old.backend in self.unreadable.backends:
+        if not self.claims.expire or old.backend in self.unreadable.backends:
+            return None
+        if not self._wall.is_over(old.listed, self.claims.expire) and old.listed:
             return None
         parts: dict[int, dict[str, Claim]] = {}
         async for few in unhurried(old):
             for key, claim in few:
-                if self._has_expired(old, claim, now):
+                if self._has_expired(old, claim):
                     del self._opened(parts, old, key)[key]
         return await self._put(old, _with(old, parts), EXPIRY, now, None) if parts else None
 
-    def _has_expired(self, holding: Holding, claim: Claim, now: float) -> bool:
+    def _has_expired(self, holding: Holding, claim: Claim) -> bool:
         expire = self.claims.expire
-        return expire > 0 and holding.renewed(claim) + expire <= now
+        return expire > 0 and self._wall.is_over(holding.renewed(claim), expire)
 
     # Accepted stations.
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from voltgate.ocpp.ids import Token, integer, transaction_of
 from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
@@ -49,7 +50,7 @@ class LedgerSettings:
 class Ledger:
     """What is kept of one station; what changes is put into the store at once.
 
-    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1.
+    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1; `calendar` knows what to make of them.
     """
 
     __slots__ = (
@@ -57,6 +58,7 @@ class Ledger:
         "_ended",
         "_facts",
         "_invitations",
+        "_is_over",
         "_struck",
         "_vague_until",
         "incomplete",
@@ -72,12 +74,11 @@ class Ledger:
         "wall",
     )
 
-    def __init__(
-        self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float], page: Page
-    ) -> None:
+    def __init__(self, station: str, store: Store, calendar: Calendar, draw: Callable[[], float], page: Page) -> None:
         self.station = station
         self.store = store
-        self.wall = wall
+        self.wall = wall = calendar.wall
+        self._is_over = calendar.is_over
         self._draw = draw
         self.running: dict[str, Transaction] = {}
         self._ended: dict[str, Transaction] = {}
@@ -358,14 +359,15 @@ class Ledger:
         self, token: Token | None, connector: int | None = None, remote_start: int | None = None
     ) -> Invitation | None:
         """Return who expects this session: by the number of the remote start, else by token, this connector first."""
-        now = self.wall()
-        for invitation in [each for each in self._invitations if each.expires <= now]:
+        now, lasts = self.wall(), self.settings.invitation
+        for invitation in [each for each in self._invitations if self._is_over(each.expires - lasts, lasts)]:
             self.disinvite(invitation)
         if remote_start is not None:
             for each in self._invitations:
                 if each.remote_start == remote_start:
                     return each
-        fitting = [each for each in self._invitations if each.fits(token, connector)]
+        lasting = (each for each in self._invitations if each.made or each.expires > now)
+        fitting = [each for each in lasting if each.fits(token, connector)]
         return min(fitting, key=lambda each: each.connector != connector, default=None)
 
     def enter_expected(self) -> None:

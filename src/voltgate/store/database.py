@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import (
     AuditRecord,
     Lease,
@@ -26,7 +27,7 @@ from voltgate.relay.records import (
 )
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
-from voltgate.store.aging import measure_journal, purge
+from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.holder import Holder, this_process
@@ -69,13 +70,13 @@ class Database:
         self,
         url: URL,
         settings: DatabaseSettings | None = None,
-        wall: Callable[[], float] = time.time,
+        wall: Calendar | None = None,
         holder: Holder | None = None,
         supervision: Supervision | None = None,
     ) -> None:
         self._url = url
         self._settings = settings or DatabaseSettings()
-        self._wall = wall
+        self._wall = wall or Calendar(time.time, time.monotonic)
         self._engine: AsyncEngine | None = None
         self._pending = Pending(self._settings.pending)
         self._asked = Asked()
@@ -85,7 +86,7 @@ class Database:
         self._spoilt: set[tuple[type[Record], tuple[str | int, ...]]] = set()
         self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
-        self._wait, self._looks = _SHORTEST, 0
+        self._wait, self._looks, self._purge_at = _SHORTEST, 0, 0
         self._writer = Writer(url.drivername)
         self._leases = Leases(url.drivername, holder or this_process(), self._settings.lease)
 
@@ -383,7 +384,8 @@ class Database:
             return
         try:
             async with self._in_time(), reading(engine).connect() as connection:
-                found = await read_pages(connection, list(pages), self._wall()) if pages else {}
+                now = self._wall() if self._wall.is_steady else 0.0
+                found = await read_pages(connection, list(pages), now) if pages else {}
                 next_ones = {key: await read_piece(connection, *key) for key in pieces}
         except BaseException:
             refuse(pages)
@@ -402,15 +404,17 @@ class Database:
             if self._reason is None:
                 async with asyncio.timeout(_LOOK):
                     self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
-                    if self._looks % 120 == 0:
+                    self._wall.agrees = await clocks_agree(engine, self._wall())
+                    if self._looks >= self._purge_at and self._wall.is_steady:
                         await self.purge()
+                        self._purge_at = self._looks + 120
                 self._looks += 1
         await asyncio.sleep(_LOOK if self._looks else 1.0)
 
     async def purge(self) -> None:
         """Delete what is too old, a little at a time. Raise SQLAlchemyError."""
         assert self._engine is not None  # noqa: S101 - `open` comes first
-        await purge(self._engine, self._settings, self._wall())
+        await purge(self._engine, self._settings, self._wall)
 
 
 def _settle(future: asyncio.Future[Page | None], page: Page | None) -> None:

@@ -23,6 +23,8 @@ class Gauges:
     waiting_calls: int
     open_calls: int
     wheel: int
+    clock_steady: bool
+    clock_jumps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class VoltgateCollector(Collector):
             ("calls_waiting", "Calls that wait for their turn or for a connection", now.waiting_calls),
             ("calls_open", "Calls that wait for an answer", now.open_calls),
             ("wheel_entries", "Deadlines that the process waits for", now.wheel),
+            ("clock_steady", "Whether the calendar is believed: it has not jumped for an hour", now.clock_steady),
+            ("clock_jumps", "Jumps of the calendar since the start", now.clock_jumps),
         ):
             yield GaugeMetricFamily(f"voltgate_{name}", text, value)
         legs = GaugeMetricFamily("voltgate_legs", "Legs by backend and state", labels=["backend", "state"])
