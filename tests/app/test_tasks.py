@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class Instance:
         assert "nobody should read" not in reply.body
         assert "Traceback" not in reply.body
         return json.loads(reply.body)["tasks"]  # type: ignore[no-any-return]
+
+    async def clock(self) -> dict[str, Any]:
+        """Return what /readyz says of the clock."""
+        return json.loads((await get(self.http, "/readyz")).body)["clock"]  # type: ignore[no-any-return]
 
     async def metric(self, name: str, task: str) -> float:
         """Return a number that /metrics shows of a task."""
@@ -181,6 +186,15 @@ async def test_each_of_them_is_killed_and_goes_on(running: Instance, monkeypatch
         running.now[0] += 11
         assert (await running.tasks())[name] == {"status": "ok", "faults": 1}
         assert await running.metric("voltgate_task_faults_total", name) == 1
+
+
+async def test_a_clock_that_jumps_is_shown(running: Instance) -> None:
+    """A jump of the calendar is noticed at once, though nobody asks for the time."""
+    assert (await running.clock())["jumps"] == 0
+    running.process._parts.calendar.wall = lambda: time.time() + 30 * 86400
+    await until(lambda: running.process._parts.calendar.jumps, "the jump is noticed")
+    assert await running.clock() == {"steady": False, "jumps": 1}
+    assert "voltgate_clock_jumps 1.0" in (await get(running.http, "/metrics")).body
 
 
 SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at", "Thread", "ThreadPoolExecutor"} | {
