@@ -27,6 +27,7 @@ from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.notifier import Notifier
@@ -205,7 +206,7 @@ class Home:
             self.dialler.start,
             self.events.append,
             Counts(),
-            time.time,
+            Calendar(time.time, time.monotonic),
             Nowhere(),
             Taps(Notifier(time.monotonic, print)),
         )
@@ -245,9 +246,7 @@ class Home:
 
 def _handshake(identity: str, offered: Iterable[str] = ("ocpp1.6",), within: float = math.inf) -> Handshake:
     at, due = "192.0.2.1", time.monotonic() + within
-    return Handshake(
-        f"/{identity}", identity, tuple(offered), None, None, (), at, at, at, False, "test", deadline=until
-    )
+    return Handshake(f"/{identity}", identity, tuple(offered), None, None, (), at, at, at, False, "test", deadline=due)
 
 
 def _begun(admitted: Admitted, wire: MemoryWire) -> Session:

@@ -48,7 +48,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 
 INSIDE = (
     ("admission", "events", "notifier", "records", "registration", "tokens", "wire"),
-    ("invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
+    ("calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
     ("ledger", "rule"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),

@@ -158,7 +158,7 @@ class Gateway:
         reason = directory.objection(handshake.identity)
         if reason is not None:
             return Refused(400, reason)
-        if not directory.register.loaded:
+        if directory.register.is_vague(directory.key(handshake.identity)):
             return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
         reason = "unknown station" if station is None else f"its route {station.route} is gone"
         self.waiting_room.note(handshake.identity, handshake.address, _shown(handshake), reason)

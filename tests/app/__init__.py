@@ -1,1 +1,1 @@
-"""The composition root, run in the process of the test."""
+"""Tests of the composition root: the parts of a process together."""

@@ -13,6 +13,7 @@ from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger
@@ -55,6 +56,7 @@ class Shelf:
         """Whether another process has the right to deliver."""
         self.epoch = 1
         self.leased = False
+        self.unreadable: list[Record] = []
         self._waiting: list[Callable[[bool], None]] = []
 
     def put(self, record: Record) -> None:
@@ -112,6 +114,10 @@ class Shelf:
     def release(self, station: str) -> None:
         """Let another process deliver."""
         self.leased = False
+
+    def spoilt(self, record: Record) -> None:
+        """Note that a record cannot be read."""
+        self.unreadable.append(record)
 
     def writes(self) -> None:
         """Bring everything to disk."""
@@ -300,6 +306,8 @@ class Stage:
         **settings: Any,
     ) -> None:
         self.now = START
+        self.ahead = 0.0
+        """Seconds by which the calendar has jumped."""
         self.draw = 0.0
         self.wheel = Wheel(START)
         self.counts = Counts()
@@ -322,7 +330,7 @@ class Stage:
             self._dial,
             self.events.append,
             self.counts,
-            lambda: self.now + CALENDAR,
+            Calendar(lambda: self.now + CALENDAR + self.ahead, lambda: self.now),
             self.store,
             Taps(self.notifier),
         )

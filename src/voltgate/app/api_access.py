@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,12 +37,6 @@ class ApiAccess:
         """Go by the tokens of another configuration, and by how often one that is not known may be tried a minute."""
         self.access.failures = failures
         self.access.replace(tokens)
-
-    async def follow(self) -> None:
-        """Read the tokens of the database, now and periodically, until cancelled."""
-        if self.issued is not None:
-            await self.issued.follow()
-        await asyncio.Event().wait()
 
 
 def configured_tokens(loaded: Loaded) -> list[AccessToken]:

@@ -22,6 +22,7 @@ from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.events import Event
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
@@ -30,6 +31,7 @@ from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
 from voltgate.telemetry import logs
+from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
 from voltgate.web.queries import Queries
 
@@ -53,8 +55,11 @@ class Composition:
         self.counts = Counts()
         self.carriers = Carriers(config, self.wheel, self.clock)
         self.dialler = Dialler(self.carriers.by_scheme())
-        self.database = database_of(active.loaded)
-        self.surroundings = Surroundings(Register(self.database), Authentication(self.carriers.names))
+        self.supervision = Supervision(self.clock)
+        self.calendar = Calendar(time.time, self.clock)
+        self.calendar.jumped = _report_jump
+        self.database = database_of(active.loaded, self.supervision, self.calendar)
+        self.surroundings = Surroundings(Register(self.database, self.calendar), Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()
@@ -69,7 +74,7 @@ class Composition:
             self.dialler.start,
             self.happened,
             self.counts,
-            time.time,
+            self.calendar,
             self.database or Nowhere(),
             taps,
         )
@@ -125,3 +130,10 @@ class Composition:
         if reason is not None:
             log.error("backends stay where they were: a file of the configuration cannot be read", reason=reason)
         await self.gateway.change(snapshot)
+
+
+def _report_jump(seconds: float) -> None:
+    log.warning(
+        "the clock of this machine has jumped: nothing becomes too old before it has been steady for an hour",
+        seconds=round(seconds, 1),
+    )

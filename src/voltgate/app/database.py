@@ -8,9 +8,11 @@ from sqlalchemy import URL
 
 from voltgate.config import Config, Loaded
 from voltgate.config.store import OFF
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
 from voltgate.store.address import SQLITE, open_engine, read_address
+from voltgate.telemetry.supervision import Supervision
 
 _A_DAY = 86400.0
 
@@ -27,10 +29,12 @@ def address_of(loaded: Loaded) -> URL | None:
     return address
 
 
-def database_of(loaded: Loaded) -> Database | None:
+def database_of(loaded: Loaded, supervision: Supervision, calendar: Calendar) -> Database | None:
     """Return the store of a gateway; None if there is no database."""
     address = address_of(loaded)
-    return None if address is None else Database(address, database_settings(loaded.config))
+    if address is None:
+        return None
+    return Database(address, database_settings(loaded.config), calendar, supervision=supervision)
 
 
 def database_settings(config: Config) -> DatabaseSettings:

@@ -33,6 +33,7 @@ def sources_of(parts: Composition) -> Sources:
         parts.notifier.faults,
         lambda: [_dials(backend, gates) for backend, gates in parts.dialler.gates.items()],
         lambda: parts.carriers.names.away,
+        parts.supervision,
     )
 
 
@@ -46,6 +47,8 @@ def _gauges(parts: Composition) -> Gauges:
         sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
         sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
         len(parts.wheel),
+        parts.calendar.is_steady,
+        parts.calendar.jumps,
     )
 
 

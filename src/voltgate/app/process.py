@@ -24,6 +24,8 @@ _TEND = 5.0
 """Seconds between two looks at what has expired."""
 _READ_AGAIN = 1.0
 """Seconds between two tries to read what could not be read when a station came in."""
+_LAST_ANSWERS = 5.0
+"""Seconds that the HTTP server may take to end."""
 _GROWTH = 1.25
 """Growth of the number of sessions after which all that lives is frozen for the garbage collector again."""
 
@@ -51,12 +53,15 @@ class Process:
         self._reload = Reload(self._active, self._parts, lambda: None if self._web is None else self._web.access)
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
+        self._tending: list[asyncio.Task[None]] = []
+        self._serving: list[asyncio.Task[None]] = []
 
     # Life.
 
     async def live(self, ready: Callable[[Running], None], stop: asyncio.Event) -> None:
         """Listen until `stop` is set, then drain. Raise OSError when an address cannot be listened on."""
         config, parts = self._active.config, self._parts
+        asyncio.get_running_loop().set_exception_handler(parts.supervision.of_the_loop)
         self._tick()
         try:
             if parts.database is not None:
@@ -66,21 +71,31 @@ class Process:
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             self._reload.begun.set()
-            async with asyncio.TaskGroup() as serving:
-                tending = [serving.create_task(self._tend_register()), serving.create_task(self._tend_gateway())]
-                if self._web is not None:
-                    serving.create_task(self._web.server.serve())
-                    tending.append(serving.create_task(self._web.access.follow()))
-                self._freeze()
-                self._say_ready(ready)
-                await stop.wait()
-                for task in tending:
-                    task.cancel()
-                await self._drain()
+            self._begin()
+            self._freeze()
+            self._say_ready(ready)
+            await stop.wait()
+            await _ended(self._tending)
+            await self._drain()
+            if self._serving:
+                await asyncio.wait(self._serving, timeout=_LAST_ANSWERS)
         finally:
             await self._close()
 
+    def _begin(self) -> None:
+        """Begin what lives as long as the process. The writing of the database has begun, and the ticks have."""
+        supervision = self._parts.supervision
+        self._tending = [
+            supervision.repeat("register", self._tend_register),
+            supervision.repeat("late pages", self._tend_gateway),
+        ]
+        if self._web is not None:
+            self._serving = [supervision.keep("http", self._web.server.serve)]
+            if self._web.access.issued is not None:
+                self._tending.append(supervision.repeat("api tokens", self._web.access.issued.follow))
+
     async def _close(self) -> None:
+        await _ended([*self._tending, *self._serving])
         self._readiness.stopping = True
         parts = self._parts
         await parts.listeners.close()
@@ -106,18 +121,16 @@ class Process:
     async def _tend_register(self) -> None:
         """Read the register as soon as the database is there; then remove what expires."""
         register = self._parts.surroundings.register
-        while True:
-            await asyncio.sleep(_TEND if register.loaded else 1.0)
-            if not register.loaded:
-                await self._read_register()
-            else:
-                await self._parts.claiming.tidy()
+        await asyncio.sleep(_TEND if register.loaded else 1.0)
+        if not register.loaded:
+            await self._read_register()
+        else:
+            await self._parts.claiming.tidy()
 
     async def _tend_gateway(self) -> None:
         """Read what is on record of stations that came in while the database was away."""
-        while True:
-            await asyncio.sleep(_READ_AGAIN)
-            await self._parts.gateway.read_again()
+        await asyncio.sleep(_READ_AGAIN)
+        await self._parts.gateway.read_again()
 
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._active.config
@@ -143,14 +156,12 @@ class Process:
             await self._web.server.close()
 
     def _tick(self) -> None:
-        now = self._parts.clock()
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
-        try:
-            self._parts.wheel.tick(now)
-        except ExceptionGroup:
-            log.exception("a fault of Voltgate: a callback failed")
-        if len(self._parts.gateway.sessions) > self._frozen:
-            self._freeze()
+        self._parts.calendar()  # so that no jump goes unnoticed
+        with self._parts.supervision.watching("deadlines"):
+            self._parts.wheel.tick(self._parts.clock())
+            if len(self._parts.gateway.sessions) > self._frozen:
+                self._freeze()
 
     def _freeze(self) -> None:
         """Keep the collector from walking over every session again and again: a full collection stops the loop."""
@@ -165,6 +176,10 @@ class Process:
         """Read the configuration again and go by it: all of it or nothing."""
         await self._reload.change()
 
+    def begin_watching(self, asked: asyncio.Event) -> asyncio.Task[None]:
+        """Begin the task that changes the configuration."""
+        return self._parts.supervision.keep("configuration", lambda: self.watch(asked))
+
     async def watch(self, asked: asyncio.Event) -> None:
         """Change the configuration when `asked` is set, or when one of its files has changed."""
         await self._reload.watch(asked)
@@ -173,9 +188,15 @@ class Process:
 async def serve(loaded: Loaded, ready: Callable[[Running], None], stop: asyncio.Event, reload: asyncio.Event) -> None:
     """Run a gateway in this loop until `stop` is set; `reload` makes it read its configuration again."""
     process = Process(loaded)
-    watching = asyncio.ensure_future(process.watch(reload))
+    watching = process.begin_watching(reload)
     try:
         await process.live(ready, stop)
     finally:
-        watching.cancel()
-        await asyncio.wait([watching])
+        await _ended([watching])
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    """End tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

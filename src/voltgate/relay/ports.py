@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext, DialledWire
 from voltgate.relay.events import Listen
 from voltgate.relay.journal import JournalSettings
@@ -91,7 +92,7 @@ class Ports:
     dial: Dial
     listen: Listen
     counts: Counts
-    wall: Callable[[], float]
+    wall: Calendar
     store: Store
     taps: Taps
 

@@ -17,6 +17,8 @@ from voltgate.store.address import SQLITE
 from voltgate.store.holder import Holder
 from voltgate.store.tables import leases
 
+_LONGEST = 7260.0
+"""Seconds that a lease of any gateway may last: two answers of an hour, and a minute."""
 _CHUNK = 500
 """Stations that are asked for with one statement."""
 
@@ -83,7 +85,8 @@ def _taking(driver: str, clock: Any) -> Any:
             "epoch": case((is_ours, leases.c.epoch), else_=leases.c.epoch + 1),
             "until": given.until,
         },
-        where=or_(is_ours, leases.c.until <= clock),
+        # one that ends later than any may was taken before the clock was set back
+        where=or_(is_ours, leases.c.until <= clock, leases.c.until > clock + _LONGEST),
     )
 
 

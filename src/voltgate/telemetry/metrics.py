@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from voltgate.ocpp.counts import FAULTS, Counts
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import BUCKETS, Tallies
+from voltgate.telemetry.supervision import Supervision
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Gauges:
     waiting_calls: int
     open_calls: int
     wheel: int
+    clock_steady: bool
+    clock_jumps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Sources:
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
     name; `claims` the length of each backend's list; `lost_lines` the lines of the log that were lost, by reason;
     `listener_faults` how many times each listener failed; `dials` those to each backend; `names` returns how many
-    hosts of backends cannot be looked up.
+    hosts of backends cannot be looked up; `supervision` knows the tasks of the process.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -56,6 +59,7 @@ class Sources:
     listener_faults: Mapping[str, int]
     dials: Callable[[], Iterable[Dials]]
     names: Callable[[], int]
+    supervision: Supervision
 
 
 class VoltgateCollector(Collector):
@@ -86,6 +90,7 @@ class VoltgateCollector(Collector):
         for backend, number in self._sources.claims().items():
             claims.add_metric([backend], number)
         yield claims
+        yield from _tasks(self._sources.supervision)
 
     def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
         now = self._sources.gauges()
@@ -95,6 +100,8 @@ class VoltgateCollector(Collector):
             ("calls_waiting", "Calls that wait for their turn or for a connection", now.waiting_calls),
             ("calls_open", "Calls that wait for an answer", now.open_calls),
             ("wheel_entries", "Deadlines that the process waits for", now.wheel),
+            ("clock_steady", "Whether the calendar is believed: it has not jumped for an hour", now.clock_steady),
+            ("clock_jumps", "Jumps of the calendar since the start", now.clock_jumps),
         ):
             yield GaugeMetricFamily(f"voltgate_{name}", text, value)
         legs = GaugeMetricFamily("voltgate_legs", "Legs by backend and state", labels=["backend", "state"])
@@ -161,6 +168,16 @@ def _dials(dialled: Iterable[Dials]) -> Iterator[CounterMetricFamily | GaugeMetr
     yield dials
     yield put_off
     yield unanswered
+
+
+def _tasks(supervision: Supervision) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    faults = CounterMetricFamily("voltgate_task_faults", "Faults of the tasks of the process", labels=["task"])
+    failing = GaugeMetricFamily("voltgate_task_failing", "Whether a task of the process fails now", labels=["task"])
+    for name, task in supervision.tasks.items():
+        faults.add_metric([name], task.faults)
+        failing.add_metric([name], supervision.fails(name))
+    yield faults
+    yield failing
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:

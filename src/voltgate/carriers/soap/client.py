@@ -385,24 +385,21 @@ class Client:
     def _look(self) -> None:
         """Give up what is past its deadline, and connections that nobody has used for long."""
         self._looking = None
-        now, there = self._clock(), False
+        if self._servers:
+            self._look_out()  # first: whatever somebody makes of it, the others are looked at again
+        now = self._clock()
         for key, server in list(self._servers.items()):
             server.busy = {connection for connection in server.busy if connection.is_busy}
             for connection in [connection for connection in server.busy if connection.deadline <= now]:
                 connection.silent()
                 connection.fail(TimeoutError())
-            late = [post for post in server.waiting if post.deadline <= now]
-            server.waiting = deque(post for post in server.waiting if post.deadline > now)
-            for post in late:
+            for post in [post for post in server.waiting if post.deadline <= now]:
+                server.waiting.remove(post)
                 post.then(TimeoutError())
             while server.idle and now - server.idle[0].idle_since > _FRESH:
                 server.idle.pop(0).close()
-            if server.busy or server.idle or server.waiting or server.opening:
-                there = True
-            else:
+            if not (server.busy or server.idle or server.waiting or server.opening):
                 del self._servers[key]
-        if there:
-            self._look_out()
 
     def close(self) -> None:
         """End every connection; who waits hears that nobody was reached."""
