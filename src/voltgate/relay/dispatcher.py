@@ -24,7 +24,7 @@ from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.plan import Plan
+from voltgate.relay.plan import Plan, nobody_answers
 from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
 from voltgate.relay.route import Plans
@@ -208,9 +208,9 @@ class Dispatcher:
     def unroutable(self, call: Call, respond: Respond) -> None:
         """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
         if is_transaction(call.action):
-            self.close(POLICY, f"No rule says who answers {call.action}")
+            self.close(POLICY, nobody_answers(call.action, self.version, self.plans.left_out))
         elif call.kind != SEND:
-            respond(Error(call.id, "NotSupported", "No rule says who answers this"))
+            respond(Error(call.id, "NotSupported", nobody_answers("this", self.version, self.plans.left_out)))
 
     def _owes(self, name: str, call: Call) -> bool:
         return name in self.legs and self.legs[name].backend.settings.owes(call.action)

@@ -24,10 +24,11 @@ from voltgate.relay.uplink import State
 from voltgate.snapshot import Snapshot
 from voltgate.store import Database
 from voltgate.store.audit import AuditTrail
+from voltgate.versions import version_of
 from voltgate.web import models
 from voltgate.web.choice import Choice, Filter, StationSort
 from voltgate.web.event_log import EventLog
-from voltgate.web.origin import address_of, carrier_of, version_of
+from voltgate.web.origin import address_of, carrier_of
 from voltgate.web.paging import Page, Part, Sorter, page_of
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.stream import Streams
@@ -202,6 +203,7 @@ class Queries:
             waiting_calls=session.turns.waiting_calls,
             busy=session.busy,
             legs=[leg_of(leg, session) for leg in session.legs.values()],
+            left_out=sorted(session.plans.left_out),
             transactions=[transaction_of(tx) for tx in session.ledger.running.values()],
         )
 
@@ -244,6 +246,7 @@ class Queries:
             commands=calls_of(backend.commands),
             copies_dropped=dict(backend.copies_dropped),
             commands_refused=dict(backend.commands_refused),
+            left_out=backend.left_out,
             given_up=backend.given_up,
         )
 
@@ -256,21 +259,24 @@ class Queries:
             raise Problem(404, "Not Found", "There is no such route.")
         return models.Route(name=name, admit=route.admit, rules=self.rules(name))
 
-    def match(self, station: Station, action: str, token: Token | None, connector: int | None) -> models.Match:
-        """Return which rule a call of a station would meet. Raise Problem 409."""
+    def match(
+        self, station: Station, version: str, action: str, token: Token | None, connector: int | None
+    ) -> models.Match:
+        """Return which rule a call of a station would meet that speaks this version. Raise Problem 409."""
+        session = self.gateway.sessions.get(station.key)
         route = self.snapshot.routes.get(station.route)
         if route is None:
             raise Problem(409, "Conflict", "The station has no route now.")
-        found = route.first(station.key, station.tags, station.claimant, action, token, connector)
-        number, plan = found if found is not None else (None, None)
-        chain = plan.chain.backends if plan is not None and plan.chain is not None else ()
+        carrier = "websocket" if session is None else carrier_of(session)
+        plans = self.snapshot.plans(station, (version,), carrier)
+        number, plan = plans.match(action, token, connector)
         return models.Match(
             station=station.identity,
             route=route.name,
             rule=number,
-            answer=list(plan.answer) if plan is not None else [],
-            copy_=list(plan.copy) if plan is not None else [],
-            authorize=list(chain),
+            answer=list(plan.answer),
+            copy_=list(plan.copy),
+            authorize=list(plan.chained),
         )
 
 

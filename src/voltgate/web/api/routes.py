@@ -40,7 +40,7 @@ async def match(
     spoken = version or _spoken(queries, known.key)
     if plain_action(action) not in from_stations(spoken):
         raise invalid([{"loc": ("query", "action"), "msg": f"no station of {spoken} sends it"}])
-    return queries.match(known, action, None if token is None else Token(token, token_type), connector)
+    return queries.match(known, spoken, action, None if token is None else Token(token, token_type), connector)
 
 
 def _spoken(queries: Queries, key: str) -> str:
