@@ -59,7 +59,7 @@ INSIDE = (
     ("ports",),
     ("held_back", "replay", "seams", "uplink", "waiting"),
     ("leg",),
-    ("failover",),
+    ("arrears", "failover"),
     ("choosing",),
     ("dispatcher",),
     ("moving",),

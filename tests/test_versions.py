@@ -21,11 +21,11 @@ from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
-from voltgate.relay.events import BackendLeftOut, Event, StationRefused
+from voltgate.relay.events import BackendLeftOut, Event, GivenUp, StationRefused
 from voltgate.relay.permit import FULL
 from voltgate.relay.plan import Chain
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import Page
+from voltgate.relay.records import OwedRecord, Page
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
@@ -172,7 +172,9 @@ class World:
         await _settle()
         return session
 
-    async def changes(self, *rules: Rule, station: dict[str, Any] | None = None, **backends: tuple[str, ...]) -> None:
+    async def changes(
+        self, *rules: Rule, station: dict[str, Any] | None = None, **backends: tuple[str, ...] | dict[str, Any]
+    ) -> None:
         """Change the configuration: other rules, or what some backends or stations take."""
         made = {name: _backend(name, how) for name, how in backends.items()}
         for name in made:
@@ -526,3 +528,127 @@ async def test_a_station_of_another_carrier() -> None:
     assert await world.posts() == Refused(400, "This station may not speak OCPP 1.5")
     await world.changes(one("c"))
     assert await world.posts() == Refused(400, "No backend takes what a station says in OCPP 1.5")
+
+
+# What is owed of a session in another version.
+
+START = [2, "1", "StartTransaction", {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "t"}]
+STARTED = {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+EVENT = [2, "3", "TransactionEvent", {"eventType": "Updated", "transactionInfo": {"transactionId": "x"}}]
+
+
+def stop(number: int) -> list[Any]:
+    """Make the end of a transaction."""
+    return [2, "2", "StopTransaction", {"transactionId": number, "meterStop": 9, "timestamp": "u"}]
+
+
+async def owing(**more: Any) -> tuple[World, Line]:
+    """Have a copy owed a transaction of 1.6, and its station come again in 2.0.1."""
+    keeps = {"versions": OLD, "deliver": "always", **more}
+    world = World(one("a", copy=["b"]), a=BOTH, b=keeps)
+    world["b"].answers = Verdict(None, "refused")
+    station = await world.comes(*OLD)
+    station.sends(2, "0", "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"})
+    world["a"].lines[-1].sends(3, "0", {"status": "Accepted", "interval": 60, "currentTime": "t"})
+    station.sends(*START)
+    world["a"].lines[-1].sends(3, "1", STARTED)
+    number = station.take()[-1][2]["transactionId"]
+    station.sends(*stop(number))
+    world["a"].lines[-1].sends(3, "2", {})
+    station.hangs_up()
+    assert [record.action for record in world.store.of(OwedRecord)] == ["StartTransaction", "StopTransaction"]
+    world["b"].answers, world["b"].offers = "", []
+    return world, await world.comes(*NEW)
+
+
+async def test_what_is_owed_of_an_earlier_version_is_delivered_in_it() -> None:
+    """A copy gets what it is owed of a session in 1.6 on a link in 1.6, and nothing of what is said in 2.0.1."""
+    world, station = await owing()
+    station.sends(*EVENT)
+    assert world["b"].offers == [OLD]
+    link = world["b"].lines[-1]
+    link.gets(START)
+    link.sends(3, "1", {"transactionId": 41, "idTagInfo": {"status": "Accepted"}})
+    await world.passes(0.3)
+    link.gets(stop(41))
+    link.sends(2, "c", "Reset", {"type": "Soft"})
+    link.gets([4, "c", "NotSupported", "The station speaks another version now", {}])
+    assert world.snapshot.backends["b"].commands_refused == {"Reset": 1}
+    link.sends(3, "2", {})
+    assert link.closed == (1000, "Nothing more is owed")
+    assert world.store.of(OwedRecord) == []
+    assert (world.session.roster.every, world.snapshot.backends["b"].given_up) == ([world.session.legs["a"]], 0)
+
+
+async def test_what_is_owed_waits_for_a_link() -> None:
+    """A backend that is away is dialled back for what it is owed, and stands in the session's view meanwhile."""
+    world, station = await owing()
+    world["b"].lines[-1].hangs_up()
+    await world.passes(1.2)
+    assert world["b"].offers == [OLD, OLD]
+    assert [leg.name for leg in world.session.roster.every] == ["a", "b"]
+    world["b"].lines[-1].is_full()
+    world["b"].lines[-1].has_drained()
+    world["b"].lines[-1].sends(3, "1", STARTED)
+    await world.passes(0.3)
+    world["b"].gets(START, stop(7))
+    station.hangs_up()
+    assert world["b"].lines[-1].closed is None, "it is being asked to take a message"
+    world["b"].lines[-1].sends(3, "2", {})
+    await world.passes(1)
+    assert world["b"].lines[-1].closed is not None
+    assert world.store.of(OwedRecord) == []
+
+
+async def test_what_a_backend_does_not_want_is_given_up() -> None:
+    """What it says it will never take is given up, counted and reported, and so is the end that it has no number of."""
+    world, _ = await owing()
+    world["b"].lines[-1].sends(4, "1", "NotSupported", "", {})
+    await world.passes(0.3)
+    assert [each.action for each in world.events if isinstance(each, GivenUp)] == [
+        "StartTransaction",
+        "StopTransaction",
+    ]
+    assert world.snapshot.backends["b"].given_up == 2
+    assert world["b"].lines[-1].closed is not None
+
+
+async def test_what_nobody_takes_any_more_is_kept() -> None:
+    """Where a backend takes the version neither of then nor of now it is not dialled; it is owed as long as may be."""
+    world, station = await owing()
+    link = world["b"].lines[-1]
+    await world.changes(b={"versions": ("ocpp2.1",), "deliver": "always"})
+    assert link.closed is None, "it is being asked to take a message"
+    link.sends(3, "1", STARTED)
+    await world.passes(0.5)
+    assert link.closed is not None
+    assert len(world["b"].offers) == 1
+    assert [record.action for record in world.store.of(OwedRecord)] == ["StopTransaction"]
+    await world.changes(b={"versions": OLD, "deliver": "always"})
+    assert world["b"].offers == [OLD, OLD]
+    world["b"].gets(stop(7))
+    await world.changes(b={"versions": BOTH, "deliver": "always"})
+    assert world["b"].offers == [OLD, OLD, NEW]
+    assert station.closed is None
+
+
+async def test_a_newcomer_is_not_pushed_out() -> None:
+    """Nobody is dialled back while a newcomer is judged: it may be let in by the same backend."""
+    world, _ = await owing()
+    world.session.pause_dialling()
+    world["b"].lines[-1].hangs_up()
+    await world.passes(3)
+    assert world["b"].offers == [OLD]
+    world.session.resume_dialling()
+    await _settle()
+    assert world["b"].offers == [OLD, OLD]
+
+
+async def test_a_boot_of_another_version_is_not_replayed() -> None:
+    """A BootNotification of 1.6 that is on record is not told a backend that comes back in a session of 2.0.1."""
+    world, _ = await owing()
+    world["a"].gets()
+    world["a"].lines[-1].hangs_up()
+    await world.passes(2)
+    assert world["a"].offers == [OLD, NEW, NEW]
+    world["a"].gets()

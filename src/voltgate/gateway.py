@@ -24,7 +24,7 @@ from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import REPLACED, Session
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.snapshot import Snapshot
-from voltgate.versions import Choice, carrier_of, is_understood, plans_of, version_of
+from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_of, version_of
 
 _RETRY_AFTER = (("Retry-After", "10"),)
 _LOOK_LATER = 0.5
@@ -247,7 +247,7 @@ class Gateway:
         ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
         plans = plans_of(snapshot, station, session)
         session.opened(wire, plans, pending.route.name, snapshot.reached(version, dial_context.carrier))
-        self._count_left_out(snapshot, session, plans.left_out)
+        self._do_without(snapshot, session, plans.left_out)
         found = self.snapshot.directory.find(session.identity, dial_context.target)
         if (snapshot is not self.snapshot or found != station) and not session.ended:  # during the handshake
             self._move(session)
@@ -340,14 +340,18 @@ class Gateway:
             self._move_later(session.key)
         elif is_understood(snapshot, station, session, plans):
             session.follow(plans, station.route, snapshot.reached(session.dialect.version, carrier_of(session)))
-            self._count_left_out(snapshot, session, plans.left_out - left_out)
+            self._do_without(snapshot, session, plans.left_out - left_out)
         elif session.busy:
             self._move_later(session.key)
         else:
             session.end(GOING_AWAY, "Come again: the backend takes another version")
 
-    def _count_left_out(self, snapshot: Snapshot, session: Session, names: Iterable[str]) -> None:
-        """Count, and report once a session, the backends that do not take what its station speaks."""
+    def _do_without(self, snapshot: Snapshot, session: Session, names: Iterable[str]) -> None:
+        """Count, and report once a session, the backends that do not take what its station speaks.
+
+        Those that are owed something of an earlier session get it in its version.
+        """
+        session.roster.catch_up(arrears(snapshot, session))
         for name in sorted(names):
             snapshot.backends[name].left_out += 1
             self._ports.listen(BackendLeftOut(session.identity, name, version_of(session)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from voltgate.carriers.handshake import Handshake
 from voltgate.directory.stations import Station
 from voltgate.ocpp.dialect import SUBPROTOCOLS
+from voltgate.ocpp.families import may_be_of
+from voltgate.ocpp.messages import Call
 from voltgate.relay.backend import Backend
 from voltgate.relay.route import Plans
 from voltgate.relay.session import Session
@@ -88,6 +90,26 @@ def version_of(session: Session) -> str:
 def carrier_of(session: Session) -> str:
     """Return the name of the carrier that a station came by."""
     return "websocket" if session.dial_context is None else session.dial_context.carrier
+
+
+def arrears(snapshot: Snapshot, session: Session) -> dict[str, tuple[Backend, str]]:
+    """Return the backends that are owed something of earlier sessions, and do not take what is spoken now.
+
+    With each comes the version in which that can be told: the last that it takes of those in which it may be said.
+    """
+    journal, carrier = session.ledger.journal, carrier_of(session)
+    reached = snapshot.reached(session.dialect.version, carrier)
+    found = dict[str, tuple[Backend, str]]()
+    for name in journal.creditors:
+        if name in snapshot.backends and name not in reached:
+            backend, record = snapshot.backends[name], next(journal.of(name), None)
+            taken = backend.settings.offers(SUBPROTOCOLS, carrier)
+            if record is not None:
+                said = Call(record.message_id, record.action, record.payload)
+                taken = tuple(version for version in taken if may_be_of(version, said))
+            if taken:
+                found[name] = backend, taken[-1]
+    return found
 
 
 def plans_of(snapshot: Snapshot, station: Station, session: Session) -> Plans:

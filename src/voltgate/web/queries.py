@@ -202,7 +202,7 @@ class Queries:
             open_calls=session.turns.open_calls,
             waiting_calls=session.turns.waiting_calls,
             busy=session.busy,
-            legs=[leg_of(leg, session) for leg in session.legs.values()],
+            legs=[leg_of(leg, session) for leg in session.roster.every],
             left_out=sorted(session.plans.left_out),
             transactions=[transaction_of(tx) for tx in session.ledger.running.values()],
         )
