@@ -160,6 +160,7 @@ class Match(BaseModel):
     answer: list[str] = Field(description="Who answers, in order of failover.")
     copy_: list[str] = Field(serialization_alias="copy", description="Who is told as well.")
     authorize: list[str] = Field(description="Who is asked, one after the other, whether the token may charge.")
+    left_out: list[str] = Field(description="Backends of its rules that do not take the version.")
 
 
 class Waiting(BaseModel):

@@ -12,6 +12,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import UnknownStation
 from voltgate.gateway import Gateway
+from voltgate.ocpp.dialect import SUBPROTOCOLS
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Tallies
@@ -260,15 +261,16 @@ class Queries:
         return models.Route(name=name, admit=route.admit, rules=self.rules(name))
 
     def match(
-        self, station: Station, version: str, action: str, token: Token | None, connector: int | None
+        self, station: Station, version: str | None, action: str, token: Token | None, connector: int | None
     ) -> models.Match:
-        """Return which rule a call of a station would meet that speaks this version. Raise Problem 409."""
+        """Return which rule a call of a station would meet in this version (None: its own). Raise Problem 409."""
         session = self.gateway.sessions.get(station.key)
         route = self.snapshot.routes.get(station.route)
         if route is None:
             raise Problem(409, "Conflict", "The station has no route now.")
+        own = SUBPROTOCOLS if session is None else (session.dialect.version,)
         carrier = "websocket" if session is None else carrier_of(session)
-        plans = self.snapshot.plans(station, (version,), carrier)
+        plans = self.snapshot.plans(station, own if version is None else (version,), carrier)
         number, plan = plans.match(action, token, connector)
         return models.Match(
             station=station.identity,
@@ -277,6 +279,7 @@ class Queries:
             answer=list(plan.answer),
             copy_=list(plan.copy),
             authorize=list(plan.chained),
+            left_out=sorted(plans.left_out),
         )
 
 
