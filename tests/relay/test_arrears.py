@@ -68,6 +68,18 @@ def test_it_is_delivered_in_the_version_of_then() -> None:
     assert (stage.store.of(OwedRecord), stage.session.roster.arrears) == ([], {})
 
 
+def test_who_takes_both_versions_gets_it_in_its_own_numbers() -> None:
+    """A backend that goes on in the version of now is told what it is owed there, and not by the station's number."""
+    stage = Again()
+    stage.owes("StopTransaction", transactionId=stage.number, meterStop=9, timestamp="u")
+    stage.station.hangs_up()
+    stage._version = "ocpp2.0.1"
+    stage.session, stage.station = stage.newcomer()
+    stage.open()
+    line = stage["b"].accepts()
+    line.gets([2, "m-StopTransaction", "StopTransaction", {"transactionId": 7, "meterStop": 9, "timestamp": "u"}])
+
+
 def test_what_cannot_be_said_in_it_is_given_up() -> None:
     """What is owed of yet another version is never told on that link: it is given up, counted and reported."""
     stage = Again()

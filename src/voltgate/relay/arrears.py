@@ -137,11 +137,11 @@ class Arrears:
 
     def numbered(self, leg: Leg, item: Item) -> Call | None:
         """Return a message in the backend's own numbers; None if it was not said in this version."""
-        version, tx = self.dialect.version, item.transaction
-        if not may_be_of(version, item.call):
+        tx = item.transaction
+        if not may_be_of(self.dialect.version, item.call):
             return None
         put = numbering.for_answer if tx is not None and tx.owner == leg.name else numbering.for_copy
-        return put(self.ledger, version, leg.name, item.call, tx, single=False)
+        return put(self.ledger, leg.name, item.call, tx, single=False)
 
     def delivered(self, leg: Leg, item: Item, reply: Reply) -> None:
         """Take the answer to a message."""
