@@ -15,7 +15,6 @@ import uvloop
 
 from voltgate import __version__
 from voltgate.app.process import Running, serve
-from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
@@ -35,15 +34,11 @@ def run(path: Path | None) -> int:
         log.warning("configuration", problem=str(warning))
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(_foreground(loaded))
-        except* OSError as errors:
-            raise errors.exceptions[0] from None
+        runner.run(_foreground(loaded))
     return 0
 
 
 async def _foreground(loaded: Loaded) -> None:
-    asyncio.get_running_loop().set_exception_handler(tls.report)
     stop, reload = asyncio.Event(), asyncio.Event()
     with _signals(stop, reload):
         await serve(loaded, _announce, stop, reload)

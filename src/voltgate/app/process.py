@@ -7,6 +7,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -17,6 +18,7 @@ from voltgate.app.composition import TICK, Composition
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
+from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
 
@@ -61,7 +63,7 @@ class Process:
     async def live(self, ready: Callable[[Running], None], stop: asyncio.Event) -> None:
         """Listen until `stop` is set, then drain. Raise OSError when an address cannot be listened on."""
         config, parts = self._active.config, self._parts
-        asyncio.get_running_loop().set_exception_handler(parts.supervision.of_the_loop)
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
         self._tick()
         try:
             if parts.database is not None:
@@ -81,6 +83,11 @@ class Process:
                 await asyncio.wait(self._serving, timeout=_LAST_ANSWERS)
         finally:
             await self._close()
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what reaches the event loop itself."""
+        if not tls.is_hang_up(context):
+            self._parts.supervision.of_the_loop(loop, context)
 
     def _begin(self) -> None:
         """Begin what lives as long as the process. The writing of the database has begun, and the ticks have."""

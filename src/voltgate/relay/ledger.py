@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from voltgate.ocpp.actions import BOOT
+from voltgate.ocpp.families import may_be_of
 from voltgate.ocpp.ids import Token, integer, transaction_of
 from voltgate.ocpp.messages import Call, Reply, Result
 from voltgate.relay.calendar import Calendar
@@ -397,6 +399,12 @@ class Ledger:
         if old is None or old.data != data:
             record = self._facts[name] = FactRecord(self.station, name, self.wall(), data)
             self.store.put(record)
+
+    def boot(self, version: str) -> bytes | None:
+        """Return the last BootNotification on record, if it can be told in this version; else None."""
+        boot = self.fact("boot")
+        payload = boot.encode() if isinstance(boot, str) else None
+        return payload if payload is not None and may_be_of(version, Call("", BOOT, payload)) else None
 
     # What is owed.
 

@@ -30,8 +30,14 @@ class Stay(Protocol):
     """What an uplink needs of the session."""
 
     ports: Ports
-    dialling_paused: bool
-    station_full: bool
+
+    @property
+    def dialling_paused(self) -> bool:
+        """Whether no link is dialled back."""
+
+    @property
+    def station_full(self) -> bool:
+        """Whether the station does not read."""
 
     @property
     def identity(self) -> str:

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from voltgate.relay.events import (
+    BackendLeftOut,
     BackendMoved,
     CarrierDown,
     CarrierUp,
@@ -147,6 +148,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     StationWent: (logging.INFO, "station went"),
     StationMoved: (logging.INFO, "station moved"),
     StationAccepted: (logging.INFO, "station accepted"),
+    BackendLeftOut: (logging.INFO, "backend left out: it does not take this version"),
     LegUp: (logging.INFO, "backend linked"),
     LegDown: (logging.WARNING, "backend away"),
     CarrierUp: (logging.INFO, "carrier up"),

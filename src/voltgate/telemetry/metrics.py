@@ -208,7 +208,7 @@ def _add(outcomes: CounterMetricFamily, seconds: HistogramMetricFamily, labels: 
 
 
 def _trust(backends: list[Backend]) -> Iterator[CounterMetricFamily]:
-    """Yield the counters of refused commands and of messages given up."""
+    """Yield the counters of refused commands, of messages given up, and of sessions without a backend."""
     refused = CounterMetricFamily(
         "voltgate_commands_refused",
         "Commands that a backend's permit or the ledger refused",
@@ -217,9 +217,14 @@ def _trust(backends: list[Backend]) -> Iterator[CounterMetricFamily]:
     given_up = CounterMetricFamily(
         "voltgate_journal_given_up", "Messages of the journal that a backend will never get", labels=["backend"]
     )
+    left_out = CounterMetricFamily(
+        "voltgate_left_out", "Sessions without a backend that does not take their version", labels=["backend"]
+    )
     for backend in backends:
         given_up.add_metric([backend.name], backend.given_up)
+        left_out.add_metric([backend.name], backend.left_out)
         for action, number in backend.commands_refused.items():
             refused.add_metric([backend.name, action], number)
     yield refused
     yield given_up
+    yield left_out

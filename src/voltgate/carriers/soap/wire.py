@@ -41,7 +41,6 @@ from voltgate.relay.wire import Receiver
 _MOST_KNOWN = 64
 """Kinds of answers of one backend that are known."""
 
-
 log = structlog.get_logger(__name__)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,14 +72,13 @@ def client_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what a loop could not handle (its exception handler), but not peers that hang up in a TLS handshake.
+def is_hang_up(context: Mapping[str, Any]) -> bool:
+    """Return whether what a loop's exception handler is told of is a peer that hung up in a TLS handshake: no fault.
 
     aiofastnet, up to 1.2.0 at least, tells the loop of those, with the class of the exception for the exception, which
     no log can write. Who waits for the handshake gets the exception itself, and counts it.
     """
-    if context.get("exception") is not ConnectionResetError:
-        loop.default_exception_handler(context)
+    return context.get("exception") is ConnectionResetError
 
 
 async def greet(sock: socket.socket, protocol: asyncio.Protocol, context: ssl.SSLContext | None, within: float) -> None:
