@@ -20,8 +20,10 @@ from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext, Verdict
 from voltgate.relay.events import BackendLeftOut, Event, GivenUp, StationRefused
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.plan import Chain
 from voltgate.relay.ports import Ports, SessionSettings
@@ -29,6 +31,7 @@ from voltgate.relay.records import OwedRecord, Page
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.relay.tap import Taps
 from voltgate.snapshot import Habits, Snapshot
 
 OLD, NEW = ("ocpp1.6",), ("ocpp2.0.1",)
@@ -102,8 +105,9 @@ class World:
             self.dialler.start,
             self.events.append,
             Counts(),
-            lambda: self.now + CALENDAR,
+            Calendar(lambda: self.now + CALENDAR, lambda: self.now),
             self.store,
+            Taps(Notifier(lambda: self.now, print)),
         )
         self.register = Held()
         self.snapshot = Snapshot(

@@ -23,9 +23,11 @@ from tests.harness.http_client import get
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
 from voltgate.app import composition, process
+from voltgate.app import reload as reloading
 from voltgate.app.process import Process, Running
 from voltgate.config import read
 from voltgate.store import database
+from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.issued_tokens import IssuedTokens
 
@@ -97,10 +99,10 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(IssuedTokens.follow, "__defaults__", (0.05,))
     monkeypatch.setattr(process, "_TEND", 0.05)
     monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
-    monkeypatch.setattr(process, "_LOOK_AT_FILE", 0.05)
+    monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
-    monkeypatch.setattr(process.logs, "configure", lambda *_: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     monkeypatch.setattr(process, "Process", lambda loaded: made.append(Process(loaded)) or made[0])
     http, file = free_port(), folder / "voltgate.toml"
     listen = {
@@ -155,7 +157,7 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
     return {
         "register": (breaking(parts.claiming, "tidy"), bool),
         "late pages": (breaking(parts.gateway, "read_again"), bool),
-        "configuration": (breaking(running.process, "change"), running.reload.set),
+        "configuration": (breaking(running.process._reload, "change"), running.reload.set),
         "http": (served, bool),
         "api tokens": (breaking(web.access.issued, "read"), bool),
         "store writing": (breaking(store, "_tend"), store._wake.set),
@@ -204,16 +206,18 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
 }
 BEGUN = {
     ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
+    ("app/reload.py", "_change"): "one look at the configuration: what it raises ends that change",
     ("carriers/memory.py", "__call__"): "one station's calls to a backend in this process; ends with its link",
     ("carriers/soap/client.py", "_look_out"): "looks at posts while there are any; goes on first, then looks",
     ("carriers/soap/client.py", "_open"): "one connection, within its time",
     ("carriers/websocket/listener.py", "_spawn"): "one handshake, within its time",
-    ("carriers/websocket/resolver.py", "_look_up"): "one look-up, which its askers bound",
+    ("carriers/websocket/resolver.py", "_question"): "one look-up, which its askers bound",
     ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
     ("gateway.py", "drain"): "the farewells at the end",
     ("soap_gateway.py", "_spawn"): "one exchange with a station",
     ("store/once.py", "__init__"): "the patience of one caller",
+    ("telemetry/lines.py", "_start"): "the thread that writes the log: what it cannot write is lost, and it goes on",
     ("telemetry/supervision.py", "_begin"): "every task that is supervised",
     ("web/connections.py", "_look"): "the patience with one connection",
     ("web/stream.py", "__call__"): "one reader of a stream; ends with its connection",

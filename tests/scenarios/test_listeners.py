@@ -57,6 +57,7 @@ async def test_who_only_looks_at_a_tls_port_is_counted_and_makes_no_noise(stage:
     document["listen"]["stations"].append({"url": f"wss://127.0.0.1:{ports[0]}", **pair})
     document["listen"]["soap"] = [{"url": f"https://127.0.0.1:{ports[1]}", **pair}]
     gateway = await stage.gateway(document)
+    await until(lambda: '"listening"' in gateway.log, "all of the beginning is logged")
     before = gateway.log
     probes = [await _probes(port) for port in ports]
 

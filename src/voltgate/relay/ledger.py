@@ -423,18 +423,8 @@ class Ledger:
 
     def audit(self, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> None:
         """Write a line of the audit trail: who asked the station for what, and what became of it."""
-        record = AuditRecord(
-            uuid4().hex,
-            self.wall(),
-            self.station,
-            who,
-            call.action[:100],
-            call.id[:100],
-            outcome,
-            _status_of(reply),
-            detail,
-        )
-        self.store.put(record)
+        said = call.action[:100], call.id[:100], outcome, _status_of(reply), detail
+        self.store.put(AuditRecord(uuid4().hex, self.wall(), self.station, who, *said))
 
 
 def _is_json(data: bytes) -> bool:
