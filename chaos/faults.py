@@ -14,10 +14,13 @@ from chaos.backend import Backend
 from chaos.charger import Charger
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
-from chaos.plan import Fault
+from chaos.logs import FAULTS as LOG_FAULTS
+from chaos.plan import AROUND, Fault
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
 
+_ANSWERS = 10.0
+"""Seconds in which a gateway must answer while only something around it is broken."""
 _DRIFT = 4.0
 """Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
@@ -62,6 +65,7 @@ class Faults:
             "remote starts": self._remote_starts,
             "remote stops": self._remote_stops,
             **dict.fromkeys(("settings changed", "addresses changed", "routes changed"), self._change),
+            **dict.fromkeys(AROUND, self._surround),
         }
 
     async def do_all(self, faults: Sequence[Fault], seconds: float) -> None:
@@ -94,6 +98,32 @@ class Faults:
         gateway.kill()
         await asyncio.sleep(fault.lasts / 3)
         gateway.start()
+
+    async def _surround(self, fault: Fault) -> None:
+        """Break something around a gateway, which must answer all the same."""
+        gateway, begun = self._world.gateways[int(fault.whom)], time.monotonic()
+        gateway.begin(fault.what)
+        if fault.what in LOG_FAULTS:
+            await self._cut_stations(fault)  # that is logged
+        await asyncio.sleep(fault.lasts)
+        if not await self._answers(gateway):
+            self._world.books.mute.append(f"gateway {gateway.number} was mute {_ANSWERS:g} s long: {fault}")
+        gateway.end(fault.what, begun)
+
+    async def _answers(self, gateway: GatewayProcess) -> bool:
+        """Tell whether a gateway answers in time; one that was killed in the meantime need not."""
+        life = gateway.life
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWERS):
+                while life and gateway.life == life and not await self._is_healthy(gateway):
+                    await asyncio.sleep(0.2)
+                return True
+        return gateway.life != life
+
+    async def _is_healthy(self, gateway: GatewayProcess) -> bool:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            return await _ask(self._world.ports[gateway.number].http, "GET /healthz") == 200
+        return False
 
     async def _cut_stations(self, fault: Fault) -> None:
         for charger in self._hit(fault):
@@ -135,11 +165,11 @@ class Faults:
 
     async def claim(self, backend: str, how: str, names: frozenset[str]) -> None:
         """Have a backend change its list of stations, however often it takes."""
-        body = json.dumps({how: sorted(names)}).encode()
+        body, port = json.dumps({how: sorted(names)}).encode(), self._world.ports[0].http
         while names:
             with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 async with asyncio.timeout(5):
-                    if await _patch(self._world.ports[0].http, backend, body) == 200:
+                    if await _ask(port, f"PATCH /api/v1/backends/{backend}/stations", backend, body) == 200:
                         return
             await asyncio.sleep(0.2)
 
@@ -187,12 +217,12 @@ class Faults:
         self._world.books.database.append(Spell(fault.what, begun, time.monotonic() + _DRIFT))
 
 
-async def _patch(port: int, backend: str, body: bytes) -> int:
-    """Send a PATCH of a backend's list of stations and return the status."""
+async def _ask(port: int, what: str, backend: str = "", body: bytes = b"") -> int:
+    """Send a request, with the token of a backend, and return the status."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         head = (
-            f"PATCH /api/v1/backends/{backend}/stations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             f"Authorization: Bearer {token(backend)}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )

@@ -23,6 +23,8 @@ _DATABASE = {
     "postgresql": ("database locked", "database full", "database away", "database frozen", "connections ended"),
 }
 _COMMANDS = ("remote starts", "remote stops")
+AROUND = ("log gone", "log stalled", "log full")
+"""What is broken around a gateway."""
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
 _MOMENTARY = frozenset({"links cut", "stations cut", "stations moved", "connections ended", *_CHANGES, *_COMMANDS})
@@ -143,7 +145,7 @@ def _variant(chance: Random) -> Variant:
 
 
 def _fault(at: float, variant: Variant, chance: Random) -> Fault:
-    kinds = [_GATEWAY, _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
+    kinds = [_GATEWAY, AROUND, _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
     if variant.layout == "claims":
         kinds.append(("stations moved",))
     what = chance.choice(chance.choice(kinds))
@@ -152,7 +154,7 @@ def _fault(at: float, variant: Variant, chance: Random) -> Fault:
         whom = "billing" if variant.layout == "one" else chance.choice(BACKENDS)
     elif what in _COMMANDS:
         whom = chance.choice(BACKENDS)
-    elif what == "gateway killed":
+    elif what == "gateway killed" or what in AROUND:
         whom = str(chance.randrange(variant.gateways))
     lasts = 0.0 if what in _MOMENTARY else round(chance.uniform(0.2, 3.5), 2)
     return Fault(round(at, 2), what, whom, lasts, round(chance.uniform(0.1, 0.6), 2), chance.randrange(2**31))

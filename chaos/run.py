@@ -100,7 +100,7 @@ class _Run:
             fallen = [gateway for gateway in world.gateways if gateway.fell]
         finally:
             for gateway in world.gateways:
-                gateway.kill()
+                gateway.close()
             for backend in world.backends.values():
                 await backend.drop()
         for gateway in world.gateways:

@@ -1,0 +1,71 @@
+"""What fault runs break around a gateway, and what they can still tell while it is broken."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from chaos.logs import Log, database_spells
+from chaos.records import Spell
+from tests.harness.waiting import until
+
+# The log.
+
+
+async def test_the_reader_of_a_log_goes_and_comes_back(tmp_path: Path) -> None:
+    """Whoever writes while nobody reads is told so; what is written afterwards is in the file, and nothing twice."""
+    log = Log(tmp_path / "voltgate.log")
+    log.be(gone=False, stalled=False)
+    os.write(log.writer, b"one\n")
+    await until(lambda: log.text == "one\n", "the first line")
+    log.be(gone=True, stalled=False)
+    with pytest.raises(BrokenPipeError):
+        os.write(log.writer, b"two\n")
+    log.be(gone=False, stalled=False)
+    os.write(log.writer, b"three\n")
+    await until(lambda: log.text == "one\nthree\n", "the line after the reader had come back")
+    log.close()
+
+
+async def test_a_log_that_is_not_read_takes_nothing_more(tmp_path: Path) -> None:
+    """From the first moment of a stall there is no room in the pipe; what waited is read when it is over."""
+    log = Log(tmp_path / "voltgate.log")
+    log.be(gone=False, stalled=True)
+    os.set_blocking(log.writer, False)
+    with pytest.raises(BlockingIOError):
+        os.write(log.writer, b"one\n")
+    log.be(gone=False, stalled=False)
+    await until(lambda: log.text, "room in the pipe")
+    os.write(log.writer, b"two\n")
+    await until(lambda: log.text.strip() == "two", "the line after the stall")
+    log.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "unread", "spells"),
+    [
+        ([(1.0, "begun"), (2.0, "there")], [], []),
+        ([(1.0, "begun"), (2.0, "there"), (20.0, "away"), (25.0, "there")], [], [(17.0, 26.0)]),
+        ([(1.0, "begun"), (2.0, "there"), (20.0, "away")], [], [(17.0, 99.0)]),
+        # A line was lost: the first one, the second one with and without another spell after it, or none.
+        ([(1.0, "begun"), (2.0, "there"), (25.0, "there")], [(21.0, 23.0)], [(18.0, 26.0)]),
+        ([(1.0, "begun"), (2.0, "there"), (20.0, "away")], [(21.0, 23.0)], [(17.0, 24.0)]),
+        (
+            [(1.0, "begun"), (2.0, "there"), (20.0, "away"), (60.0, "away"), (61.0, "there")],
+            [(21.0, 23.0)],
+            [(17.0, 24.0), (57.0, 62.0)],
+        ),
+        ([(1.0, "begun"), (2.0, "there"), (20.0, "away"), (25.0, "there")], [(40.0, 42.0)], [(17.0, 26.0)]),
+        # A process that begins says that its database is there, whatever was not read of the one before.
+        ([(1.0, "begun"), (2.0, "there"), (30.0, "begun"), (31.0, "there")], [(21.0, 23.0)], []),
+        ([(1.0, "begun"), (2.0, "there"), (25.0, "there")], [], []),
+    ],
+)
+def test_a_line_that_was_lost_excuses_no_more_than_it_must(
+    said: list[tuple[float, str]], unread: list[tuple[float, float]], spells: list[tuple[float, float]]
+) -> None:
+    """When the database was away is known from pairs of lines, one of which may have been lost with the log."""
+    lost = [Spell("log gone", *each) for each in unread]
+    assert [(each.begun, each.over) for each in database_spells("away", said, lost, end=99.0)] == spells
