@@ -21,6 +21,8 @@ from chaos.shape import Ports, Shapes, configuration, token
 
 _ANSWERS = 10.0
 """Seconds in which a gateway must answer while only something around it is broken."""
+_CUTTING = frozenset({*LOG_FAULTS, "descriptors short"})
+"""What only shows when stations come in: that is logged, and takes descriptors."""
 _DRIFT = 4.0
 """Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
@@ -100,15 +102,16 @@ class Faults:
         gateway.start()
 
     async def _surround(self, fault: Fault) -> None:
-        """Break something around a gateway, which must answer all the same."""
+        """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
         gateway, begun = self._world.gateways[int(fault.whom)], time.monotonic()
         gateway.begin(fault.what)
-        if fault.what in LOG_FAULTS:
-            await self._cut_stations(fault)  # that is logged
+        if fault.what in _CUTTING:
+            await self._cut_stations(fault)
         await asyncio.sleep(fault.lasts)
-        if not await self._answers(gateway):
-            self._world.books.mute.append(f"gateway {gateway.number} was mute {_ANSWERS:g} s long: {fault}")
+        answers = gateway.moods["descriptors short"] or await self._answers(gateway)
         gateway.end(fault.what, begun)
+        if not answers or not await self._answers(gateway):
+            self._world.books.mute.append(f"gateway {gateway.number} was mute {_ANSWERS:g} s long: {fault}")
 
     async def _answers(self, gateway: GatewayProcess) -> bool:
         """Tell whether a gateway answers in time; one that was killed in the meantime need not."""
@@ -118,7 +121,7 @@ class Faults:
                 while life and gateway.life == life and not await self._is_healthy(gateway):
                     await asyncio.sleep(0.2)
                 return True
-        return gateway.life != life
+        return gateway.life != life or bool(gateway.moods["descriptors short"])
 
     async def _is_healthy(self, gateway: GatewayProcess) -> bool:
         with suppress(OSError, asyncio.IncompleteReadError):

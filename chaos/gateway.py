@@ -18,7 +18,6 @@ from chaos.logs import Log, database_spells, said_of_database
 from chaos.records import Spell
 
 ROOT = Path(__file__).parent.parent
-_UNLIMITED = resource.RLIM_INFINITY
 _BEGINS = 4.0
 """Seconds that a gateway may take until it has read its configuration and heeds signals."""
 
@@ -79,11 +78,15 @@ class GatewayProcess:
         """Break something around it."""
         self.moods[what] += 1
         self._surround()
+        if what == "descriptors short" and self._process is not None:
+            self._limit(resource.RLIMIT_NOFILE, len(self.descriptors()) // 2)  # some of these are soon closed
 
     def end(self, what: str, begun: float) -> None:
         """Mend what was broken at that time."""
         self.moods[what] -= 1
         self._surround()
+        if what == "descriptors short" and not self.moods[what]:
+            self._limit(resource.RLIMIT_NOFILE)
         if what in LOG_FAULTS:
             self._unread.append(Spell(what, begun, time.monotonic()))
 
@@ -93,11 +96,24 @@ class GatewayProcess:
             with suppress(BrokenPipeError):  # it has ended: that is found elsewhere
                 os.write(self._process.stdin.fileno(), json.dumps(sorted(+self.moods)).encode() + b"\n")
 
-    def limit_files(self, size: int = _UNLIMITED) -> None:
+    def limit_files(self, size: int | None = None) -> None:
         """Let it write no file beyond a size: the disk is full."""
+        self._limit(resource.RLIMIT_FSIZE, size)
+
+    def _limit(self, what: int, most: int | None = None) -> None:
+        """Let its process have so much of something, or as much as it may ever have."""
         if self._process is not None:
-            _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+            _, hard = resource.prlimit(self._process.pid, what)
+            resource.prlimit(self._process.pid, what, (hard if most is None else most, hard))
+
+    def descriptors(self) -> list[str]:
+        """Return what each descriptor of its process is, as the system names it."""
+        folder, names = Path(f"/proc/{self._process.pid if self._process else 0}/fd"), []
+        with suppress(OSError):
+            for each in folder.iterdir():
+                with suppress(OSError):
+                    names.append(str(each.readlink()))
+        return names
 
     # What became of it.
 

@@ -23,7 +23,7 @@ _DATABASE = {
     "postgresql": ("database locked", "database full", "database away", "database frozen", "connections ended"),
 }
 _COMMANDS = ("remote starts", "remote stops")
-AROUND = ("log gone", "log stalled", "log full")
+AROUND = ("log gone", "log stalled", "log full", "descriptors short")
 """What is broken around a gateway."""
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
