@@ -13,8 +13,8 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from chaos.logs import FAULTS as LOG_FAULTS
 from chaos.logs import Log, database_spells, said_of_database
+from chaos.plan import LOG
 from chaos.records import Spell
 
 ROOT = Path(__file__).parent.parent
@@ -87,7 +87,7 @@ class GatewayProcess:
         self._surround()
         if what == "descriptors short" and not self.moods[what]:
             self._limit(resource.RLIMIT_NOFILE)
-        if what in LOG_FAULTS:
+        if what in LOG:
             self._unread.append(Spell(what, begun, time.monotonic()))
 
     def _surround(self) -> None:

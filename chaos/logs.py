@@ -12,8 +12,6 @@ from pathlib import Path
 
 from chaos.records import Spell
 
-FAULTS = ("log gone", "log stalled", "log full")
-"""What may be the matter with a log. Lines that are written meanwhile may be lost."""
 _MOST = 1 << 20
 _UNANSWERED = 3.0
 """Seconds for which a write may have waited when a gateway says that its database is away."""

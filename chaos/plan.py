@@ -23,8 +23,15 @@ _DATABASE = {
     "postgresql": ("database locked", "database full", "database away", "database frozen", "connections ended"),
 }
 _COMMANDS = ("remote starts", "remote stops")
-AROUND = ("log gone", "log stalled", "log full", "descriptors short")
+LOG = ("log gone", "log stalled", "log full")
+AROUND = (*LOG, "descriptors short")
 """What is broken around a gateway."""
+REFUSED = (
+    *("file half written", "file gone", "file unreadable", "syntax wrong"),
+    *("host impossible", "port taken", "certificate missing"),
+)
+TAKEN = ("hosts changed", "claims limited")
+"""What is otherwise in a configuration for a while, so that it is refused, or taken."""
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
 _MOMENTARY = frozenset({"links cut", "stations cut", "stations moved", "connections ended", *_CHANGES, *_COMMANDS})
@@ -145,9 +152,9 @@ def _variant(chance: Random) -> Variant:
 
 
 def _fault(at: float, variant: Variant, chance: Random) -> Fault:
-    kinds = [_GATEWAY, AROUND, _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
+    kinds = [_GATEWAY, AROUND, (*REFUSED, "hosts changed"), _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
     if variant.layout == "claims":
-        kinds.append(("stations moved",))
+        kinds.append(("stations moved", "claims limited"))
     what = chance.choice(chance.choice(kinds))
     whom = ""
     if what in _BACKEND:

@@ -68,7 +68,12 @@ class _Run:
         self._plan = plan
         books = Books()
         backend_ports = {name: free_port() for name in BACKENDS}
-        ports = [Ports(backend_ports, free_port(), free_port(), free_port()) for _ in range(plan.variant.gateways)]
+        self._other = socket.create_server(("127.0.0.1", free_port()))  # somebody else on this machine
+        taken = self._other.getsockname()[1]
+        ports = [
+            Ports(backend_ports, free_port(), free_port(), free_port(), free_port(), taken)
+            for _ in range(plan.variant.gateways)
+        ]
         addresses = [Address(each.stations, each.soap) for each in ports]
         self._world = World(
             books,
@@ -103,6 +108,7 @@ class _Run:
                 gateway.close()
             for backend in world.backends.values():
                 await backend.drop()
+            self._other.close()
         for gateway in world.gateways:
             world.books.database += gateway.spells()
         verdict = self._judge()

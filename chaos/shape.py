@@ -91,16 +91,23 @@ def token(backend: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens."""
+    """Where everything listens; nobody has `spare`, and somebody else has `taken`."""
 
     backends: Mapping[str, int]
     stations: int
     soap: int
     http: int
+    spare: int
+    taken: int
 
 
-def configuration(variant: Variant, shape: Shape, ports: Ports, store: str, gateway: int) -> str:
-    """Write the configuration of one gateway; the path of a backend's URL tells it which gateway calls."""
+def configuration(
+    variant: Variant, shape: Shape, ports: Ports, store: str, gateway: int, overlay: Mapping[str, Any]
+) -> str:
+    """Write the configuration of one gateway; the path of a backend's URL tells it which gateway calls.
+
+    `overlay` is what is otherwise for a while.
+    """
     document: dict[str, Any] = {
         "listen": {
             "stations": [f"ws://127.0.0.1:{ports.stations}"],
@@ -116,7 +123,7 @@ def configuration(variant: Variant, shape: Shape, ports: Ports, store: str, gate
         "stations": [{"match": "*"}],
         "log": {"format": "json"},
     }
-    return toml(merged(document, _routes(variant, shape)))
+    return toml(merged(merged(document, _routes(variant, shape)), overlay))
 
 
 def _backend(name: str, variant: Variant, shape: Shape, ports: Ports, gateway: int) -> dict[str, Any]:

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from chaos.configurations import overlay, pair_of, put
 from chaos.logs import Log, database_spells
+from chaos.plan import REFUSED, TAKEN, Variant
 from chaos.records import Spell
+from chaos.shape import Ports, Shape, configuration
 from tests.harness.waiting import until
+from tests.keypair import write_pair
+from voltgate.config import ConfigErrors, read
 
 # The log.
 
@@ -69,3 +74,42 @@ def test_a_line_that_was_lost_excuses_no_more_than_it_must(
     """When the database was away is known from pairs of lines, one of which may have been lost with the log."""
     lost = [Spell("log gone", *each) for each in unread]
     assert [(each.begun, each.over) for each in database_spells("away", said, lost, end=99.0)] == spells
+
+
+# The configuration.
+
+ONLY_WHEN_DONE = {"host impossible", "port taken"}
+"""What may only be found when it is tried."""
+
+
+def put_there(folder: Path, what: str) -> Path:
+    """Put the configuration of a run there, with something that is the matter with it, in the place of a good one."""
+    file = folder / "voltgate0.toml"
+    ports = Ports({"billing": 1, "employer": 2}, 3, 4, 5, 6, 7)
+    text = configuration(Variant(), Shape(), ports, "sqlite:///voltgate.db", 0, overlay(what, ports, file))
+    put(file, text)
+    put(file, text, what)
+    return file
+
+
+@pytest.mark.parametrize("what", sorted({*REFUSED} - ONLY_WHEN_DONE))
+def test_what_is_to_be_refused_is_wrong(tmp_path: Path, what: str) -> None:
+    """No reader takes it; the usual one that follows is taken."""
+    file = put_there(tmp_path, what)
+    with pytest.raises(ConfigErrors):
+        read(file, {})
+    read(put_there(tmp_path, ""), {})
+
+
+@pytest.mark.parametrize("what", TAKEN)
+def test_what_is_to_be_taken_is_right(tmp_path: Path, what: str) -> None:
+    """It is another configuration than the usual one, and a good one."""
+    changed, usual = (read(put_there(tmp_path, each), {}).config for each in (what, ""))
+    assert changed != usual
+
+
+def test_a_certificate_that_comes_makes_its_configuration_whole(tmp_path: Path) -> None:
+    """Only the file was missing."""
+    file = put_there(tmp_path, "certificate missing")
+    write_pair(*pair_of(file))
+    assert len(read(file, {}).config.listen.stations) == 2
