@@ -15,15 +15,13 @@ from chaos.charger import Charger
 from chaos.configurations import overlay, pair_of, put
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
-from chaos.plan import AROUND, LOG, REFUSED, TAKEN, Fault
+from chaos.plan import AROUND, FOR_GOOD, REFUSED, TAKEN, Fault
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
 from tests.keypair import write_pair
 
 _ANSWERS = 10.0
 """Seconds in which a gateway must answer while only something around it is broken."""
-_CUTTING = frozenset({*LOG, "descriptors short"})
-"""What only shows when stations come in: that is logged, and takes descriptors."""
 _DRIFT = 4.0
 """Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
@@ -108,8 +106,10 @@ class Faults:
         """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
         gateway, begun = self._world.gateways[int(fault.whom)], time.monotonic()
         gateway.begin(fault.what)
-        if fault.what in _CUTTING:
-            await self._cut_stations(fault)
+        for charger in self._hit(fault):
+            charger.cut()  # most of this only shows when stations come in
+        if fault.what in FOR_GOOD:
+            return
         await asyncio.sleep(fault.lasts)
         answers = gateway.moods["descriptors short"] or await self._answers(gateway)
         gateway.end(fault.what, begun)

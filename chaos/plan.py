@@ -24,7 +24,9 @@ _DATABASE = {
 }
 _COMMANDS = ("remote starts", "remote stops")
 LOG = ("log gone", "log stalled", "log full")
-AROUND = (*LOG, "descriptors short")
+FOR_GOOD = ("resolver away", "first address dead")
+"""What stays so until the end of a run."""
+AROUND = (*LOG, "descriptors short", "resolver hangs", *FOR_GOOD)
 """What is broken around a gateway."""
 REFUSED = (
     *("file half written", "file gone", "file unreadable", "syntax wrong"),
@@ -34,7 +36,9 @@ TAKEN = ("hosts changed", "claims limited")
 """What is otherwise in a configuration for a while, so that it is refused, or taken."""
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
-_MOMENTARY = frozenset({"links cut", "stations cut", "stations moved", "connections ended", *_CHANGES, *_COMMANDS})
+_MOMENTARY = frozenset(
+    {"links cut", "stations cut", "stations moved", "connections ended", *FOR_GOOD, *_CHANGES, *_COMMANDS}
+)
 
 
 @dataclass(frozen=True, slots=True)

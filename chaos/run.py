@@ -17,6 +17,7 @@ from chaos.databases import Broken, Postgresql, Sqlite
 from chaos.faults import Faults, World
 from chaos.gateway import GatewayProcess
 from chaos.judge import Verdict, judge
+from chaos.launcher import DEAD
 from chaos.plan import BACKENDS, Plan
 from chaos.records import Books, Command
 from chaos.shape import Ports, Shapes, owners
@@ -68,8 +69,8 @@ class _Run:
         self._plan = plan
         books = Books()
         backend_ports = {name: free_port() for name in BACKENDS}
-        self._other = socket.create_server(("127.0.0.1", free_port()))  # somebody else on this machine
-        taken = self._other.getsockname()[1]
+        taken = free_port()
+        self._others = [socket.create_server(("127.0.0.1", taken))]  # others on this machine
         ports = [
             Ports(backend_ports, free_port(), free_port(), free_port(), free_port(), taken)
             for _ in range(plan.variant.gateways)
@@ -96,6 +97,7 @@ class _Run:
         try:
             for backend in world.backends.values():
                 await backend.start()
+            self._others += [each for port in world.ports[0].backends.values() for each in swallowing(port)]
             for gateway, ports in zip(world.gateways, world.ports, strict=True):
                 gateway.start()
                 await _listens(ports.stations)
@@ -108,7 +110,8 @@ class _Run:
                 gateway.close()
             for backend in world.backends.values():
                 await backend.drop()
-            self._other.close()
+            for each in self._others:
+                each.close()
         for gateway in world.gateways:
             world.books.database += gateway.spells()
         verdict = self._judge()
@@ -180,3 +183,13 @@ async def _listens(port: int) -> None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
                 return
             await asyncio.sleep(0.05)
+
+
+def swallowing(port: int) -> list[socket.socket]:
+    """Take a port of the dead address, where whoever connects is neither let in nor refused."""
+    listening = socket.create_server((DEAD, port), backlog=0)
+    queue = [socket.socket() for _ in range(3)]
+    for each in queue:
+        each.setblocking(False)
+        each.connect_ex((DEAD, port))
+    return [listening, *queue]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.launcher import NAMES
 from chaos.plan import BACKENDS, Variant
 from chaos.records import Owners
 from tests.harness.configuration import merged, toml
@@ -128,7 +129,7 @@ def configuration(
 
 def _backend(name: str, variant: Variant, shape: Shape, ports: Ports, gateway: int) -> dict[str, Any]:
     backend: dict[str, Any] = {
-        "url": f"ws://127.0.0.1:{ports.backends[name]}/{gateway}/{shape.address}/{{station}}",
+        "url": f"ws://{name}-{shape.address}{NAMES}:{ports.backends[name]}/{gateway}/{shape.address}/{{station}}",
         "wait": 3 if shape.settings else 2,
         "permit": "full" if shape.settings else "prober",
         "claims": {"token": token(name)},

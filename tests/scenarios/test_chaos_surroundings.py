@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from chaos.configurations import overlay, pair_of, put
+from chaos.launcher import DEAD, Surroundings
 from chaos.logs import Log, database_spells
 from chaos.plan import REFUSED, TAKEN, Variant
 from chaos.records import Spell
+from chaos.run import swallowing
 from chaos.shape import Ports, Shape, configuration
+from tests.harness import free_port
 from tests.harness.waiting import until
 from tests.keypair import write_pair
 from voltgate.config import ConfigErrors, read
@@ -113,3 +119,49 @@ def test_a_certificate_that_comes_makes_its_configuration_whole(tmp_path: Path) 
     file = put_there(tmp_path, "certificate missing")
     write_pair(*pair_of(file))
     assert len(read(file, {}).config.listen.stations) == 2
+
+
+# The resolver.
+
+
+def addresses(found: list[tuple[object, object, object, object, tuple[str, int]]]) -> list[str]:
+    """Return the addresses that were looked up, in their order."""
+    return list(dict.fromkeys(each[4][0] for each in found))
+
+
+def test_a_resolver_that_is_away_was_there_before() -> None:
+    """What was looked up once is not found any more; what was not still is, as by a process that has just begun."""
+    around = Surroundings()
+    assert addresses(around.look_up("billing.chaos.test", 80)) == ["127.0.0.1"]
+    around.heed('["resolver away"]')
+    with pytest.raises(socket.gaierror):
+        around.look_up("billing.chaos.test", 80)
+    assert addresses(around.look_up("employer.chaos.test", 80)) == ["127.0.0.1"]
+    assert addresses(around.look_up("127.0.0.1", 80)) == ["127.0.0.1"]
+
+
+def test_the_first_address_of_a_name_may_be_dead() -> None:
+    """The living one comes after it."""
+    around = Surroundings()
+    around.heed('["first address dead"]')
+    assert addresses(around.look_up("billing.chaos.test", 80)) == ["127.0.0.2", "127.0.0.1"]
+
+
+async def test_a_resolver_that_hangs_answers_when_it_is_mended() -> None:
+    """Until then it says nothing."""
+    around = Surroundings()
+    around.heed(json.dumps(["resolver hangs"]))
+    asking = asyncio.create_task(asyncio.to_thread(around.look_up, "billing.chaos.test", 80))
+    await asyncio.sleep(0)
+    assert not asking.done()
+    around.heed("[]")
+    assert addresses(await asking) == ["127.0.0.1"]
+
+
+async def test_nobody_is_let_in_at_the_dead_address_or_refused() -> None:
+    """Whoever connects waits."""
+    others = swallowing(port := free_port())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.open_connection(DEAD, port), 0.3)
+    for each in others:
+        each.close()
