@@ -15,7 +15,7 @@ from chaos.charger import Charger
 from chaos.configurations import overlay, pair_of, put
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
-from chaos.plan import AROUND, FOR_GOOD, REFUSED, TAKEN, Fault
+from chaos.plan import AROUND, CLOCK, FOR_GOOD, REFUSED, TAKEN, Fault
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
 from tests.keypair import write_pair
@@ -95,10 +95,12 @@ class Faults:
     # Gateways and stations.
 
     async def _kill(self, fault: Fault) -> None:
-        gateway = self._world.gateways[int(fault.whom)]
+        await self._restart(self._world.gateways[int(fault.whom)], fault.lasts / 3)
+
+    async def _restart(self, gateway: GatewayProcess, pause: float) -> None:
         self._world.books.deaths.append((gateway.number, time.monotonic()))
         gateway.kill()
-        await asyncio.sleep(fault.lasts / 3)
+        await asyncio.sleep(pause)
         async with self._misconfigured:  # who starts gateways tries again until one can start
             gateway.start()
 
@@ -108,6 +110,9 @@ class Faults:
         gateway.begin(fault.what)
         for charger in self._hit(fault):
             charger.cut()  # most of this only shows when stations come in
+        if fault.what in CLOCK and fault.seed % 2:  # what is old is looked for when a gateway begins
+            await self._restart(gateway, 0)
+            await self._answers(gateway)
         if fault.what in FOR_GOOD:
             return
         await asyncio.sleep(fault.lasts)

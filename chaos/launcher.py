@@ -11,13 +11,12 @@ import json
 import os
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ClassVar
 
 import uvloop
-
-from voltgate.carriers.websocket import resolver
 
 NAMES = ".chaos.test"
 """The end of the names that only this resolver knows. Each of them is this machine."""
@@ -27,6 +26,8 @@ _KEPT = 1.0
 """Seconds for which Voltgate keeps what it has looked up: within its usual 30 a run would be over."""
 _HANGS = 5.0
 """Seconds that the libraries of most systems wait for an answer."""
+_JUMP = 60 * 86400.0
+"""Seconds by which a clock is wrong: more than anything is kept by default."""
 _ERRORS = 2
 """The descriptor of standard error, which is the log."""
 
@@ -38,8 +39,11 @@ def main() -> None:
     threading.Thread(target=_obey, args=(orders, surroundings), daemon=True).start()
     _Loop.surroundings = surroundings
     uvloop.new_event_loop = _Loop
+    time.time = surroundings.wall
+    from voltgate.carriers.websocket import resolver  # noqa: PLC0415 - what they take at their import is replaced by now
+
     resolver.Resolver.__init__.__defaults__ = (_KEPT,)  # before there is one
-    from voltgate.cli import main as voltgate  # noqa: PLC0415 - what it takes at its import is replaced by now
+    from voltgate.cli import main as voltgate  # noqa: PLC0415
 
     voltgate()
 
@@ -69,13 +73,22 @@ class Surroundings:
         self._good_log = os.dup(_ERRORS)
         self._full = os.open("/dev/full", os.O_WRONLY)
         self._looked_up: set[str] = set()
+        self._time = time.time
+        self._stood = self._time()
 
     def heed(self, line: str) -> None:
         """Be as a line says."""
         with self._changed:
-            self.broken = frozenset(json.loads(line))
+            was, self.broken = self.broken, frozenset(json.loads(line))
+            if "clock stands" not in was:
+                self._stood = self._time()
             self._changed.notify_all()
         os.dup2(self._full if "log full" in self.broken else self._good_log, _ERRORS)
+
+    def wall(self) -> float:
+        """Stand in for `time.time`. What a log says is right all the same: that is read off another clock."""
+        now = self._stood if "clock stands" in self.broken else self._time()
+        return now + _JUMP * ("clock ahead" in self.broken) - _JUMP * ("clock back" in self.broken)
 
     def look_up(self, host: Any, port: Any, **more: Any) -> list[Any]:
         """Do as `socket.getaddrinfo`. A resolver that is away was there when a process asked for a name first."""

@@ -26,7 +26,8 @@ _COMMANDS = ("remote starts", "remote stops")
 LOG = ("log gone", "log stalled", "log full")
 FOR_GOOD = ("resolver away", "first address dead")
 """What stays so until the end of a run."""
-AROUND = (*LOG, "descriptors short", "resolver hangs", *FOR_GOOD)
+CLOCK = ("clock ahead", "clock back", "clock stands")
+AROUND = (*LOG, *CLOCK, "descriptors short", "resolver hangs", *FOR_GOOD)
 """What is broken around a gateway."""
 REFUSED = (
     *("file half written", "file gone", "file unreadable", "syntax wrong"),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,18 @@ async def test_nobody_is_let_in_at_the_dead_address_or_refused() -> None:
         await asyncio.wait_for(asyncio.open_connection(DEAD, port), 0.3)
     for each in others:
         each.close()
+
+
+# The clock.
+
+
+def test_a_clock_jumps_stands_and_comes_back() -> None:
+    """Sixty days ahead or back, or always the same time; afterwards it is right."""
+    around = Surroundings()
+    for line, days in (('["clock ahead"]', 60), ('["clock back"]', -60), ("[]", 0)):
+        around.heed(line)
+        assert around.wall() == pytest.approx(time.time() + days * 86400, abs=60)
+    around.heed('["clock stands"]')
+    stood = around.wall()
+    around.heed('["clock stands", "log gone"]')
+    assert around.wall() == stood
