@@ -10,6 +10,7 @@ import io
 import json
 import os
 import socket
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -37,9 +38,10 @@ def main() -> None:
     orders, surroundings = os.fdopen(0, closefd=False), Surroundings()
     surroundings.heed(orders.readline())
     threading.Thread(target=_obey, args=(orders, surroundings), daemon=True).start()
-    _Loop.surroundings = surroundings
+    _Loop.surroundings = _Connection.surroundings = surroundings
     uvloop.new_event_loop = _Loop
     time.time = surroundings.wall
+    sqlite3.connect = partial(sqlite3.connect, factory=_Connection)  # type: ignore[assignment]
     from voltgate.carriers.websocket import resolver  # noqa: PLC0415 - what they take at their import is replaced by now
 
     resolver.Resolver.__init__.__defaults__ = (_KEPT,)  # before there is one
@@ -62,6 +64,21 @@ class _Loop(uvloop.Loop):
     async def getaddrinfo(self, host: Any, port: Any, **more: Any) -> Any:
         """See asyncio."""
         return await self.run_in_executor(self._threads, partial(self.surroundings.look_up, host, port, **more))
+
+
+class _Connection(sqlite3.Connection):
+    """A connection to SQLite, whose disk may be read-only."""
+
+    surroundings: ClassVar[Surroundings]
+    _read_only = False
+
+    def cursor(self, *more: Any) -> Any:
+        """See sqlite3. Every statement begins with this."""
+        cursor = super().cursor(*more)
+        if self._read_only != ("database read-only" in self.surroundings.broken):
+            self._read_only = not self._read_only
+            cursor.execute(f"PRAGMA query_only = {self._read_only:d}")
+        return cursor
 
 
 class Surroundings:

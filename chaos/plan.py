@@ -19,7 +19,7 @@ _BACKEND = (
     *("content refused", "transactions refused", "internal errors"),
 )
 _DATABASE = {
-    "sqlite": ("database locked", "database full"),
+    "sqlite": ("database locked", "database full", "database read-only", "disk full"),
     "postgresql": ("database locked", "database full", "database away", "database frozen", "connections ended"),
 }
 _COMMANDS = ("remote starts", "remote stops")
