@@ -45,6 +45,12 @@ class World:
             other = overlay(what, ports, gateway.file)
             put(gateway.file, configuration(variant, shape, ports, self.database.url, gateway.number, other), what)
 
+    def look(self, what: str) -> None:
+        """Look at what every gateway holds, and write it down."""
+        links = Counter(link.gateway for backend in self.backends.values() for link in backend.links)
+        found = [gateway.look(what, links[gateway.number]) for gateway in self.gateways]
+        self.books.looks += [look for look in found if look is not None]
+
 
 class Faults:
     """Does the faults of a plan."""
@@ -81,6 +87,10 @@ class Faults:
             await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))
 
     async def _do(self, fault: Fault) -> None:
+        await self._do_it(fault)
+        self._world.look(str(fault))
+
+    async def _do_it(self, fault: Fault) -> None:
         deed = self._deeds.get(fault.what)
         if deed is not None:
             await deed(fault)

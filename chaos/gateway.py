@@ -15,7 +15,7 @@ from pathlib import Path
 
 from chaos.logs import Log, database_spells, said_of_database
 from chaos.plan import LOG
-from chaos.records import Spell
+from chaos.records import Look, Spell
 
 ROOT = Path(__file__).parent.parent
 _BEGINS = 4.0
@@ -114,6 +114,15 @@ class GatewayProcess:
                 with suppress(OSError):
                     names.append(str(each.readlink()))
         return names
+
+    def look(self, what: str, explained: int = 0) -> Look | None:
+        """Return what its process holds; None while there is none."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        held = [name for name in self.descriptors() if ".db" not in name]
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        memory = pages * resource.getpagesize()
+        return Look(self.number, self.life, what, time.monotonic(), len(held), memory, explained)
 
     # What became of it.
 

@@ -18,6 +18,7 @@ from chaos.faults import Faults, World
 from chaos.gateway import GatewayProcess
 from chaos.judge import Verdict, judge
 from chaos.launcher import DEAD
+from chaos.leaks import left_open
 from chaos.plan import BACKENDS, Plan
 from chaos.records import Books, Command
 from chaos.shape import Ports, Shapes, owners
@@ -28,6 +29,8 @@ _DRAIN = 90.0
 """Seconds that everything may take to arrive after the last fault."""
 _STALLED = 25.0
 """Seconds without any progress after which the rest will not arrive: longer than a delivery waits to try again."""
+_GONE = 10.0
+"""Seconds in which gateways let go of chargers that have gone."""
 _PROBES = 8.0
 """Seconds in which every station must answer every backend in the end."""
 
@@ -103,7 +106,9 @@ class _Run:
                 await _listens(ports.stations)
             if self._plan.variant.layout == "claims":
                 await self._faults.claim("billing", "add", frozenset(charger.name for charger in world.chargers))
+            world.look("before")
             await self._live()
+            await self._rest()
             fallen = [gateway for gateway in world.gateways if gateway.fell]
         finally:
             for gateway in world.gateways:
@@ -140,6 +145,15 @@ class _Run:
             for result in await asyncio.gather(*living, return_exceptions=True):
                 if isinstance(result, Exception):
                     raise result
+
+    async def _rest(self) -> None:
+        """Wait, for a while, until no gateway holds anything of the chargers that have gone."""
+        until = time.monotonic() + _GONE
+        while True:
+            self._world.look("after")
+            if time.monotonic() > until or not list(left_open(self._world.books.looks)):
+                return
+            await asyncio.sleep(0.5)
 
     async def _drain(self) -> None:
         """Wait until every charger is at rest and nothing is owed, or nothing moves any more."""
