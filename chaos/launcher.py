@@ -13,11 +13,8 @@ import socket
 import sqlite3
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, ClassVar
-
-import uvloop
 
 NAMES = ".chaos.test"
 """The end of the names that only this resolver knows. Each of them is this machine."""
@@ -38,13 +35,14 @@ def main() -> None:
     orders, surroundings = os.fdopen(0, closefd=False), Surroundings()
     surroundings.heed(orders.readline())
     threading.Thread(target=_obey, args=(orders, surroundings), daemon=True).start()
-    _Loop.surroundings = _Connection.surroundings = surroundings
-    uvloop.new_event_loop = _Loop
+    _Connection.surroundings = surroundings
+    socket.getaddrinfo = surroundings.look_up
     time.time = surroundings.wall
     sqlite3.connect = partial(sqlite3.connect, factory=_Connection)  # type: ignore[assignment]
     from voltgate.carriers.websocket import resolver  # noqa: PLC0415 - what they take at their import is replaced by now
 
-    resolver.Resolver.__init__.__defaults__ = (_KEPT,)  # before there is one
+    _, *others = resolver.Resolver.__init__.__defaults__ or ()
+    resolver.Resolver.__init__.__defaults__ = (_KEPT, *others)  # before there is one
     from voltgate.cli import main as voltgate  # noqa: PLC0415
 
     voltgate()
@@ -53,17 +51,6 @@ def main() -> None:
 def _obey(orders: io.TextIOWrapper, surroundings: Surroundings) -> None:
     for line in orders:
         surroundings.heed(line)
-
-
-class _Loop(uvloop.Loop):
-    """The loop of Voltgate, with a resolver of ours; it has as many threads for that as the usual one."""
-
-    surroundings: ClassVar[Surroundings]
-    _threads = ThreadPoolExecutor(4)
-
-    async def getaddrinfo(self, host: Any, port: Any, **more: Any) -> Any:
-        """See asyncio."""
-        return await self.run_in_executor(self._threads, partial(self.surroundings.look_up, host, port, **more))
 
 
 class _Connection(sqlite3.Connection):
@@ -91,6 +78,7 @@ class Surroundings:
         self._full = os.open("/dev/full", os.O_WRONLY)
         self._looked_up: set[str] = set()
         self._time = time.time
+        self._ask = socket.getaddrinfo
         self._stood = self._time()
 
     def heed(self, line: str) -> None:
@@ -107,16 +95,16 @@ class Surroundings:
         now = self._stood if "clock stands" in self.broken else self._time()
         return now + _JUMP * ("clock ahead" in self.broken) - _JUMP * ("clock back" in self.broken)
 
-    def look_up(self, host: Any, port: Any, **more: Any) -> list[Any]:
-        """Do as `socket.getaddrinfo`. A resolver that is away was there when a process asked for a name first."""
+    def look_up(self, host: Any, port: Any, *rest: Any, **more: Any) -> list[Any]:
+        """Stand in for `socket.getaddrinfo`. One that is away was there when a process asked for a name first."""
         if not str(host).endswith(NAMES):
-            return socket.getaddrinfo(host, port, **more)
+            return self._ask(host, port, *rest, **more)
         hung = "resolver hangs" in self.broken and not self._is_heard_again()
         if hung or ("resolver away" in self.broken and host in self._looked_up):
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         self._looked_up.add(host)
         addresses = (DEAD, GOOD) if "first address dead" in self.broken else (GOOD,)
-        return [found for each in addresses for found in socket.getaddrinfo(each, port, **more)]
+        return [found for each in addresses for found in self._ask(each, port, *rest, **more)]
 
     def _is_heard_again(self) -> bool:
         with self._changed:
