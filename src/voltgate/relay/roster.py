@@ -141,6 +141,11 @@ class Roster:
             for name in [name for name in self.legs if name not in backends and name not in engaged]:
                 self.retire(self.legs.pop(name))
 
+    def rested(self, leg: Leg) -> None:
+        """Let go of a backend that was only kept for what it was owed, and another process has delivered."""
+        if not self._session.ended:
+            self.tidy()
+
     def retire(self, leg: Leg) -> None:
         """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""
         leg.part()
