@@ -584,6 +584,28 @@ async def test_what_is_owed_of_an_earlier_version_is_delivered_in_it() -> None:
     assert (world.session.roster.every, world.snapshot.backends["b"].given_up) == ([world.session.legs["a"]], 0)
 
 
+@pytest.mark.parametrize("reading", ["at once", "late", "broken"])
+async def test_what_is_owed_is_looked_at_before_a_version_is_chosen(reading: str) -> None:
+    """A backend of both families that is left out gets what was said in 1.6 in 1.6, as soon as that can be read."""
+    world, station = await owing(versions=("ocpp1.6", "ocpp2.1"))
+    station.hangs_up()
+    world["b"].lines[-1].sends(3, "1", STARTED)
+    await world.passes(1)
+    world.store.slow, world.store.broken, world["b"].offers = reading == "late", reading == "broken", []
+    station = await world.comes(*NEW)
+    if reading != "at once":
+        await world.passes(2)
+        assert world["b"].offers == []
+    world.store.slow = world.store.broken = False
+    world.store.writes()
+    await world.passes(1)
+    assert world["b"].offers == [OLD]
+    world["b"].gets(stop(7))
+    world["b"].lines[-1].sends(3, "2", {})
+    assert ([each for each in world.events if isinstance(each, GivenUp)], world.store.of(OwedRecord)) == ([], [])
+    assert station.closed is None
+
+
 async def test_what_is_owed_waits_for_a_link() -> None:
     """A backend that is away is dialled back for what it is owed, and stands in the session's view meanwhile."""
     world, station = await owing()
