@@ -224,6 +224,20 @@ async def test_a_dial_has_its_share_of_the_time() -> None:
     assert (line.gates.newcomers.open, line.gates.unanswered) == (0, 1)
 
 
+async def test_a_slow_backend_does_not_hang() -> None:
+    """Who waited for a slot until there was hardly time left to dial says nothing of a backend that answers slowly."""
+    line = Line()
+    first = [line.newcomer("A", within=10.05), line.newcomer("B", within=10.05)]
+    late = [line.newcomer(name, within=10.05) for name in "CD"]
+    await settled()
+    await line.ends("A", "B", by=None)
+    assert sorted(line.dials) == ["C", "D"]
+    line.now += 2
+    assert await asyncio.gather(*late) == [Verdict(None, "no answer within 10.1 s")] * 2
+    assert (line.gates.newcomers.open, line.gates.unanswered) == (0, 0)
+    assert [isinstance(await each, Verdict) for each in first] == [False, False]
+
+
 async def test_stations_that_hang_up_free_their_slots() -> None:
     """One that has waited long says that the backend hangs; one that hangs up at once says nothing."""
     line = Line()
