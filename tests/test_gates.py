@@ -49,8 +49,8 @@ class Line:
         self.legs: dict[str, Leg] = {}
 
     def prefers(self, dial_context: DialContext) -> bool:
-        """Take everybody."""
-        return True
+        """Prefer nobody."""
+        return False
 
     async def dial(
         self,
@@ -90,11 +90,31 @@ class Line:
     @property
     def gates(self) -> Gates:
         """The gates of the backend."""
-        return self.dialler.gates["b"]
+        return self.dialler.gates["b", self.backend.settings.endpoints[0].url]
 
     def became(self, *names: str) -> list[str | None]:
         """What became of legs."""
         return [self.legs[name].became for name in names]
+
+
+class Prompt:
+    """A carrier for SOAP stations that always has a wire."""
+
+    def prefers(self, dial_context: DialContext) -> bool:
+        """Take SOAP stations."""
+        return dial_context.carrier == "soap"
+
+    async def dial(
+        self,
+        backend: Backend,
+        endpoint: Endpoint,
+        dial_context: DialContext,
+        offer: tuple[str, ...],
+        *,
+        answering: bool,
+    ) -> DialledWire | Verdict:
+        """Give a wire at once."""
+        return cast(MemoryWire, pair("ocpp1.6")[0])
 
 
 async def settled() -> None:
@@ -270,6 +290,46 @@ async def test_a_slot_is_not_lost_to_one_who_goes() -> None:
     assert sorted(line.dials) == ["B", "D"]
     await line.ends("B", "D", by=None)
     await asyncio.gather(*held, stays)
+
+
+async def test_another_address_is_another_gate() -> None:
+    """What was met at an address says nothing of the one that takes its place; who dials there takes no slot."""
+    line = Line()
+    await hung(line)
+    probe, late = line.newcomer("A"), line.newcomer("B")
+    await settled()
+    assert late.result() == Verdict(None, HANGS, shared=True)
+    line.backend = Backend(BackendSettings("b", endpoints=(Endpoint("ws://c/{station}"),)))
+    newcomers = [line.newcomer(name) for name in "CD"]
+    await settled()
+    assert sorted(line.dials) == ["A", "C", "D"]
+    await line.ends("A")
+    assert (isinstance(probe.result(), Verdict), line.gates.unanswered) == (True, 0)
+    await line.ends("C", "D", by=None)
+    assert [isinstance(each.result(), Verdict) for each in newcomers] == [False, False]
+    assert len(line.dialler.gates) == 2
+    line.backend = Backend(BackendSettings("b", endpoints=(Endpoint("ws://d/{station}"),)))
+    last = line.newcomer("E")
+    await settled()
+    assert list(line.dialler.gates) == [("b", "ws://d/{station}")]
+    last.cancel()
+
+
+async def test_each_carrier_has_gates_of_its_own() -> None:
+    """A backend whose service for SOAP answers may hang for all others."""
+    line = Line()
+    line.dialler = Dialler({"ws": line, "http": Prompt()}, FEW, lambda: line.now)
+    soap = Endpoint("http://b/", carrier="soap")
+    line.backend = Backend(BackendSettings("b", endpoints=(*line.backend.settings.endpoints, soap)))
+    for name in "123":
+        await line.sessions(name)
+        by_soap = await line.dialler.dial(line.backend, DialContext("S", carrier="soap"), (), answering=True)
+        assert not isinstance(by_soap, Verdict)
+        await line.ends(name)
+    assert line.gates.sessions.hangs
+    by_soap = await line.dialler.dial(line.backend, DialContext("S", carrier="soap"), (), answering=True)
+    assert not isinstance(by_soap, Verdict)
+    assert line.gates.sessions.hangs
 
 
 async def test_nobody_is_dialled_for_a_station_that_has_gone() -> None:

@@ -104,7 +104,7 @@ class Gate:
 
 
 class Gates:
-    """The two gates of one backend, and whether it hangs."""
+    """The two gates of one backend at one URL, and whether it hangs."""
 
     __slots__ = ("_answers", "_clock", "_name", "_slots", "newcomers", "sessions", "unanswered")
 
@@ -117,6 +117,11 @@ class Gates:
         self._slots = slots
         self._clock = clock
         self._answers = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody dials, or waits to."""
+        return not any(gate.open or gate.waiting for gate in (self.newcomers, self.sessions))
 
     async def through(
         self, gate: Gate, within: float, dial: Callable[[], Awaitable[DialledWire | Verdict]]
