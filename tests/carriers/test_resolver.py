@@ -21,7 +21,7 @@ class Names:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.answers: dict[str, list[str] | OSError | None] = {"b.test": ["192.0.2.1"]}
+        self.answers: dict[str, list[str] | Exception | None] = {"b.test": ["192.0.2.1"]}
         self.asked: list[str] = []
         self.released = threading.Event()
         self.resolver = Resolver(soon=60.0, within=60.0, look_up=self.look_up, clock=lambda: self.now)
@@ -35,7 +35,7 @@ class Names:
             answer = self.answers[host]
         if answer is None:
             raise OSError(-3, "Temporary failure in name resolution")
-        if isinstance(answer, OSError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -147,6 +147,26 @@ async def test_names_that_hang_are_bounded(names: Names) -> None:
     with pytest.raises(OSError, match="16 look-ups are under way, and are not answered"):
         await names.of("one.more.test")
     names.now += 31
+    assert await names.of() == ["192.0.2.1"]
+
+
+async def test_threads_that_cannot_be_had(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may have no more threads, or a look-up that fails in any way, costs nothing for good."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(20):
+            with pytest.raises(OSError, match=r"b.test cannot be looked up: can't start new thread"):
+                await names.of()
+            names.now += 6
+    names.answers["odd.test"] = ValueError("embedded null character")
+    for _ in range(20):
+        with pytest.raises(OSError, match=r"odd.test cannot be looked up: embedded null character"):
+            await names.of("odd.test")
+        names.now += 6
     assert await names.of() == ["192.0.2.1"]
 
 
