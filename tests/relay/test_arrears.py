@@ -78,6 +78,9 @@ def test_who_takes_both_versions_gets_it_in_its_own_numbers() -> None:
     stage.open()
     line = stage["b"].accepts()
     line.gets([2, "m-StopTransaction", "StopTransaction", {"transactionId": 7, "meterStop": 9, "timestamp": "u"}])
+    line.sends(4, "m-StopTransaction", "NotImplemented", "", {})
+    assert stage.happened(GivenUp) == []
+    assert [record.action for record in stage.store.of(OwedRecord)] == ["StopTransaction"]  # for a session in 1.6
 
 
 def test_what_cannot_be_said_in_it_is_given_up() -> None:

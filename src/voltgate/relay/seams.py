@@ -68,6 +68,10 @@ class LegHost(Protocol[LegT_contra]):
     settings: SessionSettings
 
     @property
+    def dialect(self) -> Dialect:
+        """What is spoken on the leg's link."""
+
+    @property
     def dialling_paused(self) -> bool:
         """Whether no link is dialled back: a newcomer with the station's identity is being let in."""
 
