@@ -14,6 +14,7 @@ from voltgate.relay.records import (
     FactRecord,
     InvitationRecord,
     Nowhere,
+    NumberRecord,
     OwedRecord,
     TransactionRecord,
 )
@@ -225,11 +226,12 @@ EVENT = {
 def test_a_fact_that_cannot_be_read() -> None:
     """It is as if nobody had noted it."""
     stage = Stage(Rule(answer=("a",)))
-    bad = FactRecord("cp-1", "boot", NOW, b"{")
-    stage.store.put(bad)
+    bad = FactRecord("cp-1", "boot", NOW, b"{"), FactRecord("cp-1", "other", "now", b"5")  # type: ignore[arg-type]
+    for record in bad:
+        stage.store.put(record)
     ledger = stage.ports.ledger("cp-1", stage.store.page("cp-1"))
-    assert (ledger.fact("boot"), ledger.fact("registration")) == (None, "Accepted")
-    assert stage.store.unreadable == [bad]
+    assert (ledger.fact("boot"), ledger.fact("other"), ledger.fact("registration")) == (None, None, "Accepted")
+    assert stage.store.unreadable == list(bad)
 
 
 def test_a_row_that_was_spoilt_is_written_over() -> None:
@@ -238,4 +240,43 @@ def test_a_row_that_was_spoilt_is_written_over() -> None:
     (record,) = stage.store.of(TransactionRecord)
     for spoilt in (b"{", b"[]"):
         assert record.over(replace(record, data=spoilt)) == record
+    for spoilt in ({"numbers": [5]}, {"numbers": None, "answered": "x"}):
+        assert record.over(replace(record, data=json.dumps(spoilt).encode(), ended="soon")) == record
     Nowhere().spoilt(record)
+
+
+def test_an_invitation_without_a_time() -> None:
+    """It lasts as long as any from when it is read, and nothing fails of it."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)))
+    bad = InvitationRecord("cp-1", "i", "b", "tomorrow", b'{"token":["04E1",""],"connector":1,"remote_start":null}')  # type: ignore[arg-type]
+    stage.store.put(bad)
+    again(stage)
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert stage.station.closed == LET_GO
+    assert stage.store.unreadable == [bad]
+    stage.store.strike(bad)
+    again(stage)
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert len(stage["a"].line.take()) == 1
+
+
+def test_a_message_without_a_time_or_place() -> None:
+    """Of what is owed nothing is sent whose age, order or name nobody knows; the rest is."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)), backends={"b": {"deliver": "always"}})
+    good = OwedRecord("cp-1", 1, "b", NOW, "StatusNotification", "m1", b'{"connectorId":1}', "")
+    texts = replace(good, seq=3, action="Status\udcff"), replace(good, seq=4, message_id="\udcff")
+    bad = replace(good, at="2026-01-01", seq=2), replace(good, seq="2"), *texts  # type: ignore[arg-type]
+    page = replace(stage.store.page("cp-1"), owed=(*bad, good))
+    journal = stage.ports.ledger("cp-1", page).journal
+    assert (list(journal.of("b")), journal.last) == ([good], 1)
+    assert stage.store.unreadable == list(bad)
+
+
+def test_a_number_that_is_none() -> None:
+    """Nobody is known to use it, and it goes into no message."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)))
+    good = NumberRecord("cp-1", "reservation", 7, "a", 7, NOW)
+    bad = [replace(good, number=8, theirs="x"), replace(good, number="9"), replace(good, number=10, at=b"")]  # type: ignore[arg-type]
+    ledger = stage.ports.ledger("cp-1", replace(stage.store.page("cp-1"), numbers=(good, *bad)))
+    assert (len(ledger.numbers), ledger.numbers.inward("reservation", 7)) == (1, ("a", 7))
+    assert stage.store.unreadable == bad

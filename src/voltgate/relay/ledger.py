@@ -25,6 +25,7 @@ from voltgate.relay.records import (
     Store,
     TransactionRecord,
     Unreadable,
+    is_time,
 )
 from voltgate.relay.transaction import Transaction, read_transaction
 
@@ -116,7 +117,7 @@ class Ledger:
         fresh = [each for each in self._invited(page.invitations) if each.ref not in known]
         self._invitations = [*fresh, *self._invitations]
         for fact in page.facts:
-            if not _is_json(fact.data):
+            if not _is_json(fact.data) or not is_time(fact.at):
                 self.store.spoilt(fact)
             elif fact.name not in self._facts or self._facts[fact.name].at < fact.at:
                 self._facts[fact.name] = fact
@@ -194,7 +195,9 @@ class Ledger:
                 yield read_invitation(record)
             except Unreadable:
                 self.store.spoilt(record)
-                self._vague_until = max(self._vague_until, min(record.expires, self.wall() + self.settings.invitation))
+                last = self.wall() + self.settings.invitation
+                expires = min(record.expires, last) if is_time(record.expires) else last
+                self._vague_until = max(self._vague_until, expires)
 
     def _learn(self, known: Transaction, tx: Transaction) -> None:
         if tx.bound and not known.bound:  # its owner was told there of what it had missed
