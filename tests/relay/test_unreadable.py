@@ -11,6 +11,7 @@ import pytest
 
 from tests.relay.stage import CALENDAR, START, Stage
 from voltgate.relay.records import (
+    OWED_AT_ONCE,
     FactRecord,
     InvitationRecord,
     Nowhere,
@@ -280,3 +281,20 @@ def test_a_number_that_is_none() -> None:
     ledger = stage.ports.ledger("cp-1", replace(stage.store.page("cp-1"), numbers=(good, *bad)))
     assert (len(ledger.numbers), ledger.numbers.inward("reservation", 7)) == (1, ("a", 7))
     assert stage.store.unreadable == bad
+
+
+def test_many_messages_that_cannot_be_read() -> None:
+    """As many as are read at a time keep nothing behind them from its backend that somebody is paid by."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)), backends={"b": {"deliver": "always"}})
+    first = OwedRecord("cp-1", 1, "b", NOW, "StatusNotification", "m", b"{", "")
+    bad = [replace(first, seq=seq) for seq in range(1, OWED_AT_ONCE + 2)]
+    paid = replace(first, seq=99, action="StartTransaction", message_id="s", payload=b'{"connectorId":1}')
+    paid = replace(paid, transaction="t")
+    for record in (*bad, paid):
+        stage.store.put(record)
+    again(stage)
+    stage.wait(1.0)
+    stage["b"].gets([2, "s", "StartTransaction", {"connectorId": 1}])
+    stage["b"].sends(3, "s", ANSWERED)
+    stage.wait(60.0)
+    assert set(stage.store.of(OwedRecord)) == set(bad)

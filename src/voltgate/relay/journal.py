@@ -277,11 +277,10 @@ class Journal:
             self._read(piece.transactions)
             for record in filter(self._is_void, piece.owed):
                 self._store.strike(record)
-            debt.hand = deque(
-                record
-                for record in filter(self._is_readable, piece.owed)
-                if record.seq not in settled and not self._is_void(record)
-            )
+            readable = list(filter(self._is_readable, piece.owed))
+            debt.hand = deque(record for record in readable if record.seq not in settled and not self._is_void(record))
+            if len(piece.owed) == OWED_AT_ONCE and not readable:  # else the same would be read for ever
+                debt.aside |= dict.fromkeys((record.transaction for record in piece.owed), FOREVER)
             debt.whole = len(piece.owed) < OWED_AT_ONCE and not debt.grew
             if debt.whole and not debt.aside:
                 debt.messages = len(debt.hand)
