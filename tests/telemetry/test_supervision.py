@@ -129,3 +129,25 @@ async def test_what_reaches_the_event_loop(caplog: pytest.LogCaptureFixture) -> 
     context: MutableMapping[str, Any] = {"message": "x", "exception": KeyboardInterrupt()}
     loop.call_exception_handler(dict(context))
     assert tasks.tasks[LOOP].faults == 1
+
+
+async def test_what_a_task_waits_for_is_cancelled() -> None:
+    """A task ends when it is cancelled itself, and not when something is that it happens to wait for."""
+    tasks, work, calls = supervision([100.0]), Work(0), 0
+
+    async def wait_for_another() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            other = asyncio.get_running_loop().create_future()
+            other.cancel()
+            await other
+        await work()
+
+    task = tasks.repeat("late pages", wait_for_another)
+    async with asyncio.timeout(30):
+        await work.news.wait()
+    assert (tasks.tasks["late pages"].faults, tasks.fails("late pages")) == (1, True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
