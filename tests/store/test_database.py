@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.servers import PostgreSQL
-from tests.store.conftest import NOW, Open, agree, emptied, written
+from tests.store.conftest import NOW, Open, agree, emptied, still, written
 from voltgate.app.database import revision, upgrade
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import (
@@ -385,3 +386,16 @@ def test_addresses(tmp_path: Path) -> None:
     assert read_address("sqlite:////abs/x.db", tmp_path).database == "/abs/x.db"
     assert read_address("postgres://u@h:1/d").drivername == "postgresql"
     assert os.path.isabs(str(read_address("sqlite:///~/x.db", tmp_path).database))
+
+
+async def test_a_database_that_hangs_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its good-bye for longer than for anything else."""
+    store = Database(read_address("sqlite:///x.db", tmp_path), DatabaseSettings(patience=0.2), still())
+    await store.open()
+    engine = store.engine
+    assert engine is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncEngine, "dispose", lambda _: asyncio.sleep(60))
+        async with asyncio.timeout(10):
+            await store.close()
+    await engine.dispose()
