@@ -68,7 +68,8 @@ async def test_a_change_that_fails_half_way_leaves_everything_as_it_was(
             if target is not None:
                 monkeypatch.setattr(f"voltgate.app.{target}", fails)
             wanted = document(f"ws://127.0.0.1:{first}", f"ws://127.0.0.1:{second}", limits={"head_seconds": 1})
-            assert len(await gateway.change(wanted)) == 1
+            (problem,) = await gateway.change(wanted)
+            assert "Errno" not in problem  # a sentence, as at a start
             assert gateway.parts.gateway.snapshot is snapshot
             assert gateway.active.config is config
             assert gateway.parts.listeners.addresses()["websocket"] == (f"ws://127.0.0.1:{old}",)
@@ -183,3 +184,14 @@ async def test_what_would_need_a_restart_counts_as_it_is(tmp_path: Path) -> None
         problems = await gateway.change(wanted)
         assert any("needs a database" in each for each in problems)
         assert any("store.url: has changed: that takes a restart" in each for each in problems)
+
+
+async def test_what_waits_for_a_restart_is_shown_until_there_is_one_or_it_is_taken_back(tmp_path: Path) -> None:
+    """A key that was not taken is among the warnings of `/readyz`: the log that named it may be gone."""
+    port = free_port()
+    before = document(f"ws://127.0.0.1:{port}")
+    async with running(tmp_path, before) as gateway:
+        for store, waiting in (({"url": "sqlite:///new.db"}, ["store.url"]), ({"url": "off"}, [])):
+            assert await gateway.change({**before, "store": store}) == ()
+            warnings = gateway.process._readiness()["configuration"]["warnings"]
+            assert [each.split(": ")[1] for each in warnings] == waiting

@@ -171,7 +171,9 @@ route = "hom"
         (("[backends.main]", '[backends.main]\nsoap_url = "http://a..b/"'), "names no host that there can be"),
         (("[routes.home]", '[soap]\ncallback = "http://a..b/"\n[routes.home]'), "names no host that there can be"),
         (('match = "*"', 'match = "*"\npassword_hook = "http://a..b/"'), "names no host that there can be"),
-        (("[routes.home]", '[store]\nurl = "postgresql://a..b/x"\n[routes.home]'), "names no host"),
+        (("[routes.home]", '[store]\nurl = "postgresql://a..b/x"\n[routes.home]'), '"a..b" has nothing between'),
+        (("[listen]", '[listen]\nhttp = "8000"'), '"8000" is not an address and a port such as'),
+        (("[listen]", '[listen]\nsoap = [{ url = "http://[::1]:9001", ping = 5 }]'), "an entry of listen.stations"),
         (("[listen]", '[unknown]\npolicy = "route"\nroute = "hme"\n[listen]'), "did you mean"),
     ],
 )

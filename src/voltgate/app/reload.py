@@ -68,7 +68,7 @@ class Reload:
             self._active.follow(errors.files)
             self._keep([str(problem) for problem in errors.problems])
         except OSError as error:
-            self._keep([str(error)])
+            self._keep([str(error) if error.filename is not None or error.strerror is None else error.strerror])
         except Exception as error:
             log.exception("a fault of Voltgate: the configuration could not be changed")
             self._keep([f"a fault of Voltgate: {type(error).__name__}: {error}"])
