@@ -23,7 +23,7 @@ from voltgate.relay.rule import Rule
 
 ANSWERED = {"transactionId": 5, "idTagInfo": {"status": "Accepted"}}
 BEGIN = {"connectorId": 1, "idTag": "04E1", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
-LET_GO = (1013, "The database is away: nobody knows what runs here")
+LET_GO = (1013, "A row of the database cannot be read: nobody knows what runs here")
 NOW = CALENDAR + START
 SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no JSON": lambda data: b'{"copies":',
