@@ -40,6 +40,8 @@ def _quoted(key: str) -> str:
 def sentence(error: Any, path: Path) -> str:
     """Return one of pydantic's errors at `path` as a sentence. Never repeats a value that may be secret."""
     kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_type" and isinstance(error["input"], int | float):
+        return f"{_WANTED[kind]}, not a number"  # which may be a password of digits
     if kind in _WANTED:
         return f"{_WANTED[kind]}, not {_kind_of(error['input'])}"
     if kind == "literal_error":
