@@ -274,6 +274,24 @@ async def test_stations_that_hang_up_free_their_slots() -> None:
     assert (line.gates.newcomers.open, line.gates.unanswered) == (0, 1)
 
 
+async def test_strangers_that_hang_up_do_not_make_a_backend_hang() -> None:
+    """A backend may take its time to refuse a stranger, who hangs up meanwhile, again and again."""
+    line = Line()
+    for _ in range(5):
+        strangers = [line.newcomer("X1"), line.newcomer("X2")]
+        await settled()
+        line.now += 2
+        for stranger in strangers:
+            stranger.cancel()
+        await settled()
+    assert (line.gates.unanswered, line.gates.newcomers.hangs) == (0, False)
+    newcomers = [line.newcomer(name) for name in ("A", "B", "C")]
+    await settled()
+    await line.ends("A", "B", by=None, after=0.1)
+    await line.ends("C", by=None, after=0.1)
+    assert not [newcomer for newcomer in newcomers if isinstance(newcomer.result(), Verdict)]
+
+
 async def test_a_slot_is_not_lost_to_one_who_goes() -> None:
     """A station that hangs up in the moment in which it is given a slot leaves it to the next."""
     line = Line()

@@ -26,7 +26,8 @@ class Slots:
 
     It hangs when `in_a_row` dials came to nothing after `long` seconds or more, each without any answer of the backend
     to anybody from its beginning to its end. A refused connection, which costs no time, does not count, nor does a
-    dial that had less than half of its time left when it was given its slot.
+    dial that had less than half of its time left when it was given its slot, or that its station gave up before
+    `given_up` seconds: strangers choose when they hang up, and a backend may take its time for them.
     """
 
     newcomers: int = 128
@@ -34,6 +35,7 @@ class Slots:
     probes: int = 4
     in_a_row: int = 3
     long: float = 1.0
+    given_up: float = 4.0
 
 
 class Gate:
@@ -146,6 +148,9 @@ class Gates:
             gate.leave()
         return result
 
+    def _patience(self, result: Verdict | None) -> float:
+        return self._slots.given_up if result is None else self._slots.long
+
     def _judge(self, result: DialledWire | Verdict | None, began: float, answers: int, *, is_fair: bool) -> None:
         """Learn from a dial. Without a result it was given up, as by a station that did not care to wait.
 
@@ -153,7 +158,7 @@ class Gates:
         """
         if result is not None and (not isinstance(result, Verdict) or result.status is not None):
             self._answered()
-        elif is_fair and self._clock() - began >= self._slots.long and answers == self._answers:
+        elif is_fair and answers == self._answers and self._clock() - began >= self._patience(result):
             self.unanswered += 1
             if self.unanswered == self._slots.in_a_row:
                 log.warning("a backend hangs: only a few dial it until it answers", backend=self._name)
