@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.running import Running, running
+from tests.app.running import running
 from tests.harness.ports import free_port
+from tests.harness.waiting import until
 from tests.keypair import write_pair
+from voltgate.app import reload
+from voltgate.app.build import build
+from voltgate.config import read
+from voltgate.telemetry.supervision import Supervision
 
 TOKEN = "an-operator-s-token"
 
@@ -81,34 +88,49 @@ async def test_a_change_that_fails_half_way_leaves_everything_as_it_was(
             assert [await listens(port) for port in (old, first, second)] == [False, True, True]
 
 
-async def test_a_fault_in_a_change_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watcher goes on after whatever went wrong, and takes the next change."""
+@pytest.mark.parametrize("where", ["read", "build"])
+async def test_a_fault_in_a_change_is_said_and_ends_nothing(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as one of the task, is not met again until a file changes, and the next change is taken."""
     first, second = free_port(), free_port()
+    monkeypatch.setattr(reload, "_LOOK_AT_FILES", 0.01)
     async with running(tmp_path, document(f"ws://127.0.0.1:{first}")) as gateway:
-        asked = asyncio.Event()
-        watching = asyncio.ensure_future(gateway.process.watch(asked))
+        supervision = gateway.parts.supervision = Supervision(shortest=0.0)
+        asked, called = asyncio.Event(), list[int]()
+        watching = gateway.process.begin_watching(asked)
 
         def fails(*_: object) -> None:
+            called.append(1)
             raise UnicodeError("label empty or too long")
 
-        monkeypatch.setattr("voltgate.app.reload.build", fails)
-        asked.set()
-        await until(gateway, lambda: gateway.active.problems)
-        assert "UnicodeError: label empty or too long" in gateway.active.problems[0]
-        monkeypatch.undo()
+        monkeypatch.setattr(reload, where, fails)
+        gateway.file.write_text(gateway.file.read_text() + "\n")
+        await until(lambda: supervision.tasks["configuration"].faults, "the fault is counted")
+        assert gateway.active.problems == ("a fault of Voltgate: UnicodeError: label empty or too long",)
+        looks = Looks(gateway.active.files_changed)
+        monkeypatch.setattr(gateway.active, "files_changed", looks)
+        await until(lambda: looks.taken > 2, "the files are looked at")
+        assert called == [1]
+        monkeypatch.setattr(reload, where, {"read": read, "build": build}[where])
         gateway.file.write_text(gateway.file.read_text().replace(str(first), str(second)))
-        asked.set()
-        await until(gateway, lambda: gateway.active.changes)
+        await until(lambda: gateway.active.changes, "the next change is taken")
+        assert gateway.active.problems == ()
         assert await listens(second)
         watching.cancel()
 
 
-async def until(gateway: Running, holds: Any) -> None:
-    """Wait for something to hold."""
-    async with asyncio.timeout(30):
-        while not holds():
-            assert gateway.file.exists()
-            await asyncio.sleep(0.01)
+@dataclass
+class Looks:
+    """Counts the looks at the files."""
+
+    look: Callable[[], bool]
+    taken: int = 0
+
+    def __call__(self) -> bool:
+        """Look."""
+        self.taken += 1
+        return self.look()
 
 
 async def test_a_listener_moves_on_its_port_without_a_gap(tmp_path: Path) -> None:
@@ -163,6 +185,17 @@ async def test_what_a_configuration_names_is_watched_whether_it_was_taken_or_not
         assert gateway.active.problems == ()
         assert not gateway.active.files_changed()
         write_pair(tmp_path / "cert.pem", tmp_path / "key.pem")
+        assert gateway.active.files_changed()
+
+
+async def test_what_a_configuration_names_anew_is_watched(tmp_path: Path) -> None:
+    """A file that was named by none before is watched as soon as the configuration that names it is taken."""
+    wanted = document(f"ws://127.0.0.1:{free_port()}")
+    async with running(tmp_path, wanted) as gateway:
+        (tmp_path / "token.txt").write_text(TOKEN)
+        assert await gateway.change({**wanted, "admin_token": {"file": "token.txt"}}) == ()
+        assert not gateway.active.files_changed()
+        (tmp_path / "token.txt").write_text(TOKEN + "-of-tomorrow")
         assert gateway.active.files_changed()
 
 
