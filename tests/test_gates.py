@@ -350,6 +350,43 @@ async def test_each_carrier_has_gates_of_its_own() -> None:
     assert line.gates.sessions.hangs
 
 
+async def test_the_wait_for_a_slot_counts() -> None:
+    """Who had to wait has that much less for the dial: a station does not wait for longer than it was to."""
+    line = Line()
+    held = [line.newcomer("A"), line.newcomer("B")]
+    waits = line.newcomer("C", within=60.0)
+    await settled()
+    await line.ends("A", by=None, after=60.0)
+    async with asyncio.timeout(20):
+        assert await waits == Verdict(None, "no answer within 60 s")
+    await line.ends("B", by=None)
+    await asyncio.gather(*held)
+
+
+async def test_what_one_gate_learns_the_other_goes_by_at_once() -> None:
+    """Sessions that wait are told when newcomers find that the backend hangs; each answer to one lets in a session."""
+    line = Line(Slots(newcomers=2, sessions=3, probes=1, in_a_row=3, long=1.0))
+    await line.sessions("1", "2", "3", "4")
+    newcomers = [line.newcomer("A"), line.newcomer("B")]
+    await settled()
+    await line.ends("A", "B")
+    newcomers.append(line.newcomer("C"))
+    await settled()
+    assert line.became("4") == [None]
+    await line.ends("C")
+    assert line.became("4") == [HANGS]
+    await line.ends("1", "2", after=0.0)
+    for name, dialled in (("D", ["3", "5"]), ("E", ["3", "5", "6"])):
+        newcomers.append(line.newcomer(name))
+        await settled()
+        await line.ends(name, by=None)
+        if name == "D":
+            await line.sessions("5", "6")
+        assert sorted(line.dials) == dialled
+    await line.dialler.close()
+    await asyncio.gather(*newcomers)
+
+
 async def test_nobody_is_dialled_for_a_station_that_has_gone() -> None:
     """Its turn comes too late: a link for it would take the place of that of its next connection."""
     line = Line()

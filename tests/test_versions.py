@@ -318,6 +318,24 @@ async def test_the_version_that_all_rules_take(admit: Literal["gateway", "backen
 
 
 @ADMIT
+async def test_the_version_that_all_of_a_failover_take(admit: Literal["gateway", "backend"]) -> None:
+    """Of two that the first takes that is chosen which the second takes as well; a backend is offered both."""
+    world = World(one("a", "b"), admit=admit, a=BOTH, b=OLD)
+    await world.comes("ocpp2.0.1", "ocpp1.6")
+    assert world.offers()["a"][0] == (OLD if admit == "gateway" else ("ocpp2.0.1", "ocpp1.6"))
+
+
+@ADMIT
+async def test_a_backend_of_its_own_version(admit: Literal["gateway", "backend"]) -> None:
+    """It is offered that, whatever the station offers."""
+    own = {"dialect": Dialect("ocpp1.6")}
+    world = World(one("a"), admit=admit, a=own)
+    await world.comes(*NEW)
+    assert world.offers() == {"a": [OLD]}
+    assert world.session.dialect.version == "ocpp2.0.1"
+
+
+@ADMIT
 async def test_a_call_that_nobody_answers_in_this_version(admit: Literal["gateway", "backend"]) -> None:
     """It falls to no other rule: it is refused with the reason, and a transaction message stays with the station."""
     world = World(FLEET, one("a"), admit=admit, a=BOTH, fleet=OLD)
@@ -532,6 +550,8 @@ async def test_a_station_of_another_carrier() -> None:
     assert await world.posts() == Refused(400, "This station may not speak OCPP 1.5")
     await world.changes(one("c"))
     assert await world.posts() == Refused(400, "No backend takes what a station says in OCPP 1.5")
+    await world.changes(one("a"), station={"missing_subprotocol": None})
+    assert isinstance(await world.posts(), Session), "it offers no sub-protocols, for it needs none"
 
 
 # What is owed of a session in another version.

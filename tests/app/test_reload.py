@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.app.running import running
+from tests.harness.configuration import toml
 from tests.harness.ports import free_port
-from tests.harness.waiting import until
+from tests.harness.waiting import until, within
 from tests.keypair import write_pair
 from voltgate.app import reload
 from voltgate.app.build import build
+from voltgate.app.process import Process
 from voltgate.config import read
 from voltgate.telemetry.supervision import Supervision
 
@@ -148,6 +150,8 @@ async def test_a_listener_moves_on_its_port_without_a_gap(tmp_path: Path) -> Non
         f"ws://0.0.0.0:{port}",
     ]
     async with running(tmp_path, document(f"ws://0.0.0.0:{port}", held)) as gateway:
+        assert await gateway.change(document(f"ws://192.0.2.1:{port}", held))
+        assert not may_be_shared(port)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for way in ways:
             assert await gateway.change(document(way, held)) == ()
@@ -156,13 +160,55 @@ async def test_a_listener_moves_on_its_port_without_a_gap(tmp_path: Path) -> Non
             refused = await gateway.change(document(f"ws://192.0.2.1:{port}", held))
             assert "cannot listen on ws://192.0.2.1" in refused[0]
             assert secure or await listens(port), way
-        with socket.socket() as other:
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with pytest.raises(OSError, match="in use"):
-                other.bind(("127.0.0.1", port))
         writer.write(b"rubbish\r\n\r\n")
         assert b"HTTP/1.1 400" in await reader.read(100)
         writer.close()
+
+
+def may_be_shared(port: int) -> bool:
+    """Whether another process of this user that shares may listen on a port, too."""
+    with socket.socket() as other:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            other.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            other.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+async def test_who_is_half_in_when_its_listener_goes(tmp_path: Path) -> None:
+    """A handshake goes on, and counts, after its listener has gone; it is cut short when the process ends."""
+    old, new = free_port(), free_port()
+    async with running(tmp_path, document(f"ws://127.0.0.1:{old}")) as gateway:
+        listeners = gateway.parts.listeners
+        reader, writer = await asyncio.open_connection("127.0.0.1", old)
+        await until(listeners.handshakes, "it is accepted")
+        for port in (new, old, new):
+            assert await gateway.change(document(f"ws://127.0.0.1:{port}")) == ()
+            assert listeners.handshakes() == 1
+    assert b"HTTP/1.1 503" in await reader.read(100)
+    writer.close()
+
+
+async def test_nothing_changes_before_there_is_anything_to_change(tmp_path: Path) -> None:
+    """A signal that comes while the process begins is heeded when it listens."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(toml(document(f"ws://127.0.0.1:{free_port()}")))
+    process, asked, done = Process(read(file, {})), asyncio.Event(), asyncio.Event()
+
+    async def change() -> None:
+        done.set()
+
+    process._reload.change = change  # type: ignore[method-assign]
+    asked.set()
+    watching = process.begin_watching(asked)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not done.is_set()
+    process._reload.begun.set()
+    await within(done.wait(), "the change")
+    watching.cancel()
 
 
 async def test_what_a_configuration_names_is_watched_whether_it_was_taken_or_not(tmp_path: Path) -> None:

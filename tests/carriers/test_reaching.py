@@ -174,6 +174,22 @@ def test_a_dial_that_is_cut_short(run: Run, accepting: int, after: float, then: 
     run(dials())
 
 
+def test_a_connection_of_which_nothing_comes(run: Run, accepting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was connected to before it failed leaves no socket behind."""
+    made: list[socket.socket] = []
+
+    async def connect(factory: object, to: socket.socket, *_: object) -> None:
+        made.append(to)
+        raise OSError("no TLS")
+
+    async def dials() -> None:
+        assert await dialled(f"ws://b.test:{accepting}/CP1", names()) == "cannot connect: no TLS"
+        assert [sock.fileno() for sock in made] == [-1]
+
+    monkeypatch.setattr(reaching.tls, "connect", connect)
+    run(dials())
+
+
 def test_soap_posts_to_the_address_that_answers(run: Run, swallowing: int) -> None:
     """The client of SOAP reaches a server in the same way, for a first dial and for a post."""
 

@@ -17,6 +17,7 @@ from voltgate.relay.records import (
     Nowhere,
     NumberRecord,
     OwedRecord,
+    Page,
     TransactionRecord,
 )
 from voltgate.relay.rule import Rule
@@ -103,6 +104,16 @@ def test_a_start_that_may_be_said_again(token: str, asked: bool) -> None:
     assert stage.station.closed == (None if asked else LET_GO)
 
 
+def test_the_next_start_of_one_that_is_over() -> None:
+    """A transaction that has ended keeps nobody from beginning another one with the same token there."""
+    stage = charging("a", "b")
+    (record,) = stage.store.of(TransactionRecord)
+    stage.store.put(spoil(replace(record, ended=NOW), SPOILT["empty"]))
+    again(stage)
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert len(stage["a"].line.take()) == 1
+
+
 def test_its_meter_values_are_not_told_either() -> None:
     """What comes all the time of it is looked at as well, before a number goes out that means something else there."""
     stage = charging("a", "b")
@@ -133,6 +144,7 @@ def test_a_number_is_not_given_again() -> None:
     ledger = stage.ports.ledger("cp-1", stage.store.page("cp-1"))
     assert ledger.mint() == 2  # the dice of the stage show 1
     assert not ledger.blank
+    assert not stage.ports.ledger("cp-1", Page("cp-1", transactions=stage.store.of(TransactionRecord))).blank
 
 
 def test_what_is_in_memory_is_as_good_as_ever() -> None:
@@ -146,7 +158,8 @@ def test_what_is_in_memory_is_as_good_as_ever() -> None:
     stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
 
-def test_it_is_mended() -> None:
+@pytest.mark.parametrize("reads", ["this session", "the next session"])
+def test_it_is_mended(reads: str) -> None:
     """Once somebody has mended the row, what the station says of it goes on."""
     stage = charging("a", "b")
     ((*_, given),) = stage.station.take()
@@ -154,7 +167,10 @@ def test_it_is_mended() -> None:
     stage.store.put(spoil(record, SPOILT["empty"]))
     again(stage)
     stage.store.put(record)
-    again(stage)
+    if reads == "this session":
+        stage.session.ledger.read(stage.store.page("cp-1"))
+    else:
+        again(stage)
     stage.station.sends(2, "e", "StopTransaction", {"transactionId": given["transactionId"], "meterStop": 9})
     stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
@@ -212,6 +228,38 @@ def test_an_invitation_that_cannot_be_read(version: str) -> None:
     again(stage)
     stage.station.sends(2, "s", action, begin)
     assert len(stage["a"].line.take()) == 1
+
+
+@pytest.mark.parametrize("expires", [[10.0, 5.0], [5.0, 10.0]])
+def test_several_invitations_that_cannot_be_read(expires: list[float]) -> None:
+    """As long as the last of them lasts, whichever is read first."""
+    stage = Stage(Rule(answer=("a",)))
+    for number, seconds in enumerate(expires):
+        stage.store.put(InvitationRecord("cp-1", str(number), "b", NOW + seconds, b"{}"))
+    again(stage)
+    stage.now += 6
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert stage.station.closed == LET_GO
+
+
+def test_an_invitation_that_seems_to_last_for_ever() -> None:
+    """One that cannot be read keeps sessions from beginning for no longer than any that is made now would last."""
+    stage = Stage(Rule(answer=("a",)))
+    stage.store.put(InvitationRecord("cp-1", "i", "b", NOW + 1e9, b"{}"))
+    again(stage)
+    stage.now += stage.session.ledger.settings.invitation
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert len(stage["a"].line.take()) == 1
+
+
+def test_what_runs_goes_on_beside_an_invitation_that_cannot_be_read() -> None:
+    """It is for a session that is to come, not for one that is there."""
+    stage = charging("a", "b")
+    ((*_, given),) = stage.station.take()
+    stage.store.put(InvitationRecord("cp-1", "i", "b", NOW + 500, b"{}"))
+    again(stage)
+    stage.station.sends(2, "e", "StopTransaction", {"transactionId": given["transactionId"], "meterStop": 9})
+    stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
 
 EVENT = {
