@@ -226,6 +226,15 @@ async def test_a_task_that_fails_begins_again(opened: Open, monkeypatch: pytest.
     assert [entry["task"] for entry in logs if "fault" in entry["event"]] == ["store writing"]
 
 
+async def test_who_asks_of_a_task_that_fails_is_told_at_once(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A station that comes in meanwhile does not wait until the patience with the database is over."""
+    store = await opened(patience=60.0)
+    monkeypatch.setattr(store, "_write", _failing(1))
+    async with asyncio.timeout(20):
+        with pytest.raises(database.StoreAway, match="a fault of Voltgate: RuntimeError"):
+            await store.load("cp-1")
+
+
 async def test_what_looks_at_the_journal_begins_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal is looked at again after a look that failed."""
     monkeypatch.setattr(database, "measure_journal", _failing(1, (7, NOW - 5)))
