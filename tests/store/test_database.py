@@ -346,6 +346,30 @@ async def test_a_clock_that_jumps_and_comes_back(address: URL, by: float, monkey
     await store.close()
 
 
+async def test_a_process_that_begins_with_a_wrong_clock(
+    opened: Open, address: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It throws nothing away: its calendar has shown nothing yet by which it might be believed."""
+    first = await opened()
+    first.put(OWED)
+    assert await written(first)
+    looks, enough = [0], asyncio.Event()
+
+    async def look(*_: object) -> tuple[int, float]:
+        looks[0] += 1
+        if looks[0] == 3:
+            enough.set()
+        return 1, NOW
+
+    monkeypatch.setattr(database, "measure_journal", look)
+    monkeypatch.setattr(database, "_LOOK", 0.05)
+    store = Database(address, DatabaseSettings(), Calendar(lambda: NOW + 1e8, lambda: 0.0))
+    await store.open()
+    await asyncio.wait_for(enough.wait(), 30)
+    assert (await store.load("cp-1")).owed == (OWED,)
+    await store.close()
+
+
 async def test_the_clock_of_the_database(address: URL) -> None:
     """PostgreSQL has a clock of its own: while that shows something else, nothing becomes too old here."""
     engine = open_engine(address, 5)
