@@ -49,7 +49,7 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 
 INSIDE = (
     ("admission", "events", "notifier", "records", "registration", "tokens", "wire"),
-    ("calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
+    ("audit", "calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
     ("ledger", "rule"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),

@@ -7,6 +7,7 @@ import pytest
 from tests.relay.stage import Stage
 from voltgate.ocpp.ids import Token
 from voltgate.relay.calendar import STEADY, Calendar
+from voltgate.relay.ledger import LedgerSettings
 from voltgate.relay.records import InvitationRecord, OwedRecord, Page
 from voltgate.relay.rule import Rule
 
@@ -199,3 +200,25 @@ def test_an_invitation_that_was_on_record() -> None:
     stage.now += STEADY
     assert ledger.invited(Token("77", ""), 1) is None
     assert stage.store.of(InvitationRecord) == []
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at a restart", "at another gateway"])
+def test_an_invitation_by_a_clock_that_was_ahead(again: bool) -> None:
+    """It is expected for no longer than any other: a month later nobody means that remote start."""
+    stage = Stage(Rule(answer=("a",)))
+    card, settings = Token("77", ""), LedgerSettings(invitation=900)
+    made = stage.ports.ledger("cp-1", Page("cp-1")).invite("a", card, 1)
+    stage.store.records.clear()
+    ledger = stage.ports.ledger("cp-1", Page("cp-1"))
+    ledger.go_by(settings)
+    stage.store.put(InvitationRecord("cp-1", "r", "a", stage.ports.wall() + A_MONTH, made.record("cp-1").data))
+    if again:
+        ledger.read(stage.store.page("cp-1"))
+    else:
+        ledger = stage.ports.ledger("cp-1", stage.store.page("cp-1"))
+        ledger.go_by(settings)
+    expected = ledger.invited(card, 1)
+    assert expected is not None
+    assert [record.expires for record in stage.store.of(InvitationRecord)] == [stage.ports.wall() + 900]
+    stage.now += 1000
+    assert ledger.invited(card, 1) is None

@@ -45,7 +45,7 @@ class Dispatcher:
         self.station = host.identity
         self.version = host.dialect.version
         self.ledger = ledger
-        ledger.settings = host.settings.ledger
+        ledger.go_by(host.settings.ledger)
         self.policies = policies
         self.legs = legs
         self.plans = Plans(())

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from voltgate.ocpp.actions import BOOT
 from voltgate.ocpp.families import may_be_of
 from voltgate.ocpp.ids import Token, integer, transaction_of
-from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.ocpp.messages import FOREVER, Call, Reply, Result
+from voltgate.relay import audit
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
 from voltgate.relay.records import (
-    AuditRecord,
     FactRecord,
     InvitationRecord,
     OwedRecord,
@@ -126,6 +126,17 @@ class Ledger:
                 self._facts[fact.name] = fact
         self.numbers.read(page.numbers)
         self.unread = self.incomplete = False
+        if again:
+            self.go_by(self.settings)
+
+    def go_by(self, settings: LedgerSettings) -> None:
+        """Go by these settings: nothing on record is expected for longer, though a clock that was ahead wrote so."""
+        self.settings = settings
+        last = self.wall() + settings.invitation
+        self._vague_until = min(self._vague_until, last)
+        for late in [each for each in self._invitations if not each.made and each.expires > last]:
+            capped = self._invitations[self._invitations.index(late)] = replace(late, expires=last)
+            self.store.put(capped.record(self.station))
 
     def doubts(self, version: str, call: Call, *, single: bool) -> str:
         """Return why something may be on record that matters for a transaction message, unknown here; "" if not."""
@@ -198,9 +209,7 @@ class Ledger:
                 yield read_invitation(record)
             except Unreadable:
                 self.store.spoilt(record)
-                last = self.wall() + self.settings.invitation
-                expires = min(record.expires, last) if is_time(record.expires) else last
-                self._vague_until = max(self._vague_until, expires)
+                self._vague_until = max(self._vague_until, record.expires if is_time(record.expires) else FOREVER)
 
     def _learn(self, known: Transaction, tx: Transaction) -> None:
         if tx.bound and not known.bound:  # its owner was told there of what it had missed
@@ -429,8 +438,7 @@ class Ledger:
 
     def audit(self, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> None:
         """Write a line of the audit trail: who asked the station for what, and what became of it."""
-        said = call.action[:100], call.id[:100], outcome, _status_of(reply), detail
-        self.store.put(AuditRecord(uuid4().hex, self.wall(), self.station, who, *said))
+        self.store.put(audit.line(self.station, self.wall(), who, call, outcome, reply, detail))
 
 
 def _is_json(data: bytes) -> bool:
@@ -439,11 +447,3 @@ def _is_json(data: bytes) -> bool:
     except (ValueError, TypeError, RecursionError):
         return False
     return True
-
-
-def _status_of(reply: Reply) -> str:
-    """Return the status of an answer, or the code of an error."""
-    if not isinstance(reply, Result):
-        return reply.code[:100]
-    status = reply.fields.get("status")
-    return status[:100] if isinstance(status, str) else "answered"

@@ -1,0 +1,25 @@
+"""The audit trail: who asked a station for what, and what became of it."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.relay.records import AuditRecord
+
+_LONGEST = 100
+"""Characters of what the wire says that a line keeps."""
+
+
+def line(station: str, at: float, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> AuditRecord:
+    """Return a line of the audit trail; `at` is in seconds since 1970."""
+    action, message_id = call.action[:_LONGEST], call.id[:_LONGEST]
+    return AuditRecord(uuid4().hex, at, station, who, action, message_id, outcome, _status_of(reply), detail)
+
+
+def _status_of(reply: Reply) -> str:
+    """Return the status of an answer, or the code of an error."""
+    if not isinstance(reply, Result):
+        return reply.code[:_LONGEST]
+    status = reply.fields.get("status")
+    return status[:_LONGEST] if isinstance(status, str) else "answered"
