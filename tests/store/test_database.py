@@ -35,7 +35,7 @@ from voltgate.relay.records import (
 )
 from voltgate.store import Database, DatabaseSettings, database
 from voltgate.store.address import open_engine, read_address
-from voltgate.store.aging import clocks_agree
+from voltgate.store.aging import clocks_agree, purge
 from voltgate.store.audit import AuditQuery, AuditTrail
 from voltgate.store.schema import wanted
 
@@ -289,13 +289,28 @@ async def test_what_is_old_is_forgotten(opened: Open) -> None:
         store.put(replace(ASKED, ref=name, at=NOW - age))
         store.put(replace(OWED, seq=age, at=NOW - age))
     store.put(replace(RUNNING, ref="runs", began=NOW - 5000))
+    store.put(replace(OWED, seq=1970, at=1000.0))  # by a clock that was wrong: nobody knows how old it is
     assert await written(store)
     await store.purge()
     page = await store.load("cp-1")
     assert [record.ref for record in page.transactions] == ["young", "runs"]
     assert [record.number for record in page.numbers] == [50]
     assert [record.ref for record in page.invitations] == ["young"]
-    assert [record.seq for record in page.owed] == [50]
+    assert [record.seq for record in page.owed] == [50, 1970]
+
+
+async def test_a_clock_that_jumps_while_old_rows_are_looked_for(opened: Open) -> None:
+    """What seemed to be old by the clock of before is not deleted."""
+    store = await opened()
+    store.put(replace(OWED, seq=1, at=NOW - 1000))
+    assert await written(store)
+    assert store.engine is not None
+    looks = iter((NOW, NOW))
+    jumping = Calendar(lambda: next(looks, NOW - 5000), lambda: 0.0)
+    await purge(store.engine, DatabaseSettings(keep_owed=300), jumping)
+    assert [record.seq for record in (await store.load("cp-1")).owed] == [1]
+    await purge(store.engine, DatabaseSettings(keep_owed=300), Calendar(lambda: NOW, lambda: 0.0))
+    assert (await store.load("cp-1")).owed == ()
 
 
 @pytest.mark.parametrize("by", [30 * 86400, -30 * 86400])
