@@ -280,7 +280,7 @@ def _backend(
         then=section.then,
         retry=_retry(section),
         replay_boot=section.replay_boot,
-        window=section.window or config.calls.backend_window,
+        window=section.window or (1 if section.broker_url else config.calls.backend_window),
         waiting=section.copy_waiting,
         waiting_bytes=config.limits.waiting_bytes,
         deliver=section.deliver,

@@ -48,7 +48,7 @@ class Composition:
         self.clock = time.monotonic  # the loop's own has whole milliseconds
         self.wheel = Wheel(self.clock(), TICK)
         self.counts = Counts()
-        self.carriers = Carriers(config, self.wheel, self.clock)
+        self.carriers = Carriers(config, self.wheel, self.clock, self.happened)
         self.dialler = Dialler(self.carriers.by_scheme())
         self.database = database_of(active.loaded)
         self.surroundings = Surroundings(Register(self.database))
