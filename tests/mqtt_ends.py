@@ -58,6 +58,8 @@ class Consumer:
         self._prefix = prefix
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[Taken] = deque()
+        self.answers = False
+        """Whether it answers every call with an empty result."""
         self._subscribed = 0
         self._acknowledged: dict[int, int] = {}
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
@@ -110,7 +112,12 @@ class Consumer:
             self._loop.call_soon_threadsafe(callback, *arguments)
 
     def _take(self, message: paho.MQTTMessage) -> None:
-        self._inbox.append(Taken(message.topic, message.payload, message.properties))
+        taken = Taken(message.topic, message.payload, message.properties)
+        if self.answers and taken.kind == 2:
+            reply = json.dumps({"type": 3, "id": taken.id, "response": {}})
+            self.client.publish(taken.properties.ResponseTopic, reply, 1)
+        else:
+            self._inbox.append(taken)
 
     def _count(self) -> None:
         self._subscribed += 1
