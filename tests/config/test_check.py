@@ -142,6 +142,17 @@ route = "hom"
         (('match = "*"', 'match = "*"\nidentity = "CP-1"'), "either match"),
         (('match = "*"', 'match = "*"\nauth = "basic"'), "needs password"),
         (('match = "*"', 'match = "CP-*"\naliases = ["/x"]'), "use identity"),
+        (('match = "*"', 'match = "*"\nauth_lookup = "http://m/auth"'), "must have {station}"),
+        (('match = "*"', 'match = "*"\nauth_lookup = "ftp://m/{station}"'), "starts with http:// or https://"),
+        (
+            ('match = "*"', 'match = "*"\npassword = "x"\nauth_lookup = "http://m/{station}"'),
+            "write one of the three",
+        ),
+        (('match = "*"', 'match = "*"\norganizations = ["x"]'), "no meaning without auth_lookup"),
+        (
+            ('["ws://127.0.0.1:9000"]', '[{ url = "ws://127.0.0.1:9000", client_authority = "x.pem" }]'),
+            "is for a wss:// listener",
+        ),
         (('stations = ["ws', 'stations = ["wss'), "needs certificate and key"),
         (('answer = "main"', 'answer = "main", copy = ["main"]'), "answers already"),
         (('answer = "main"', 'answer = ["main", "main"]'), "each backend once"),

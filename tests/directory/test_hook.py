@@ -244,6 +244,6 @@ async def test_https_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(Undecided, match="certificate"):
             await ask(server.url(scheme="https"))
         trusting = ssl.create_default_context(cafile=str(certificate))
-        monkeypatch.setattr(module, "_trust", lambda: trusting)
+        monkeypatch.setattr(module, "trust", lambda: trusting)
         assert await ask(f"https://localhost:{server.port}/")
         assert len(server.asked) == 1

@@ -6,6 +6,7 @@ import time
 
 from voltgate.carriers.handshake import Handshake, Refused
 from voltgate.config import Config
+from voltgate.directory.lookup import Shown
 from voltgate.directory.passwords import Denied, Passwords
 from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
@@ -27,7 +28,11 @@ class Authentication:
 
     async def check(self, station: Station, handshake: Handshake) -> Refused | None:
         """Return why a station is refused; None if it is admitted."""
-        denied = await self._passwords.check(station, handshake.authorization, handshake.address, handshake.offered)
+        certificate = handshake.certificate
+        shown = Shown(handshake.secure, certificate.name, certificate.organizations)
+        denied = await self._passwords.check(
+            station, handshake.authorization, handshake.address, handshake.offered, shown
+        )
         return None if denied is None else _refused(denied)
 
     def close(self) -> None:

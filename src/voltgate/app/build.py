@@ -123,7 +123,13 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
     if not section.checked:
         return None
     password = section.password.get_secret_value() if section.password is not None else None
-    return Credentials(password, section.password_hook, spellings)
+    return Credentials(
+        password,
+        section.password_hook,
+        spellings,
+        lookup=section.auth_lookup,
+        organizations=frozenset(section.organizations),
+    )
 
 
 def section_of(station: Station) -> StationEntry:

@@ -174,6 +174,7 @@ def _settings(section: listen.Listener, config: Config) -> ListenerSettings:
         proxy_protocol=section.proxy_protocol,
         reuse_port=config.listen.reuse_port,
         certificates=tuple(Certificate(str(pair.certificate), str(pair.key)) for pair in section.pairs),
+        client_authority=str(section.client_authority) if section.client_authority is not None else None,
         limits=ListenerLimits(
             head_bytes=limits.head_size,
             head_time=limits.head_seconds,

@@ -11,6 +11,14 @@ from voltgate.relay.wire import Receiver, Wire
 
 
 @dataclass(frozen=True, slots=True)
+class Certified:
+    """Whom the certificate that a station has shown names: verified, empty without one."""
+
+    name: str = ""
+    organizations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Handshake:
     """A station that asks to come in.
 
@@ -34,6 +42,7 @@ class Handshake:
     fault: str = ""
     native: Native | None = field(default=None, compare=False, repr=False)
     """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
+    certificate: Certified = Certified()
 
     @property
     def name(self) -> str:

@@ -101,6 +101,11 @@ def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
     elif not listener.secure and listener.pairs:
         plain, secure = listener.schemes
         yield Finding((*path, "certificate"), f"a certificate is for a {secure}:// listener; this one is {plain}://")
+    if listener.client_authority is not None:
+        if not listener.secure:
+            yield Finding((*path, "client_authority"), f"is for a {listener.schemes[1]}:// listener")
+        elif (problem := _unreadable(listener.client_authority)) is not None:
+            yield Finding((*path, "client_authority"), problem)
     for pair in listener.pairs:
         yield from _pair(path, pair.certificate, pair.key)
 
@@ -297,10 +302,15 @@ def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
     yield from _route_of(draft, path, entry)
     if entry.password is not None and entry.password_hook is not None:
         yield Finding((*path, "password_hook"), "takes the place of password: write one or the other")
-    if entry.auth == "basic" and entry.password is None and entry.password_hook is None:
+    if entry.auth_lookup is not None and (entry.password is not None or entry.password_hook is not None):
+        yield Finding((*path, "auth_lookup"), "takes the place of password and password_hook: write one of the three")
+    is_checkable = entry.model_copy(update={"auth": None}).checked
+    if entry.auth == "basic" and not is_checkable:
         yield Finding((*path, "auth"), '"basic" needs password or password_hook')
-    if entry.auth == "none" and (entry.password is not None or entry.password_hook is not None):
+    if entry.auth == "none" and is_checkable:
         yield Finding((*path, "auth"), '"none" leaves the password unchecked; take out one of the two', warning=True)
+    if entry.organizations and entry.auth_lookup is None:
+        yield Finding((*path, "organizations"), "has no meaning without auth_lookup")
     if entry.aliases and not entry.exact:
         yield Finding((*path, "aliases"), "are for one station: use identity, not a pattern")
 

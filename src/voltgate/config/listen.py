@@ -38,6 +38,11 @@ class Listener(Section):
         description="More certificates for the same address. OCPP asks for an RSA and an ECDSA one "
         '(2.1 Part 2 A00.FR.318): `[{ certificate = "ec.pem", key = "ec.key" }, …]`.',
     )
+    client_authority: FilePath | None = Field(
+        default=None,
+        description="wss only. PEM file of authorities that sign stations' own certificates. A station that shows one "
+        "must have been signed by them; one that shows none is let in all the same, unless `auth_lookup` wants one.",
+    )
     ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to a station. 0 sends none.")
     misses: int = Field(
         default=2,

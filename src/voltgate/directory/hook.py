@@ -57,7 +57,7 @@ async def _post(url: SplitResult, body: bytes) -> int:
     """Send one request on a connection of its own, and return the status of the response."""
     secure = url.scheme == "https"
     port = url.port or (443 if secure else 80)
-    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=_trust() if secure else None, limit=8192)
+    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=trust() if secure else None, limit=8192)
     try:
         writer.write(_head(url, len(body)) + body)
         await writer.drain()
@@ -92,5 +92,6 @@ async def _status(reader: asyncio.StreamReader) -> int:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
+    """Return the context for servers that are asked about stations: the system's authorities."""
     return ssl.create_default_context()
