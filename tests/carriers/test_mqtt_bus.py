@@ -210,6 +210,35 @@ async def test_an_answer_that_the_broker_did_not_acknowledge(tmp_path: Path) -> 
             assert not there.unread
 
 
+async def test_an_answer_just_after_the_connection_was_lost() -> None:
+    """It waits for the next connection, as one does that the broker has not acknowledged."""
+    with mosquitto() as broker:
+        async with gateway(broker, "after") as here, consumer(broker, "after") as there:
+            station, wire = await here.station("CP-1")
+            await there.ask("CP-1", "Reset", {}, "r")
+            await until(lambda: station.inbox, "the call")
+            connection = here.connections[0]._connection
+            assert connection is not None
+            connection.connection_lost(None)
+            wire.send(b'[3,"r",{"status":"Accepted"}]')
+            assert (await there.expect_answer("r")).kind == 3
+            assert here.carrier.counts.answers_lost == 0
+
+
+async def test_answers_that_nobody_wants(shared: Mosquitto) -> None:
+    """They are given up when they are old."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(bus, "_STALE", 0.3)
+        patched.setattr(bus, "_AGAIN", 0.1)
+        async with gateway(shared, "unwanted") as here, consumer(shared, "unwanted", topic="") as there:
+            station, wire = await here.station("CP-1")
+            await there.ask("CP-1", "Reset", {}, "r")
+            await until(lambda: station.inbox, "the call")
+            wire.send(b'[3,"r",{"status":"Accepted"}]')
+            await until(lambda: here.carrier.counts.answers_lost == 1, "it is given up")
+            assert station.ending is None
+
+
 async def test_a_broker_that_says_nothing() -> None:
     """Silence is noticed by what was not acknowledged, or by a ping, and ends the connection."""
     with mosquitto() as broker:
@@ -473,6 +502,8 @@ DOES_NOT_LET = "the broker does not let us subscribe to no/out/ocpp1.6/CP-1: "
         ((), "no answer within 0.3 s", True),
         ((LET_IN, b"\x90\x04\0\x01\0\x87"), f"{DOES_NOT_LET}not authorized (0x87)", False),
         ((LET_IN, b"\xe0\x02\x98\0"), "the broker says: administrative action (0x98)", True),
+        ((LET_IN + b"\xe0\x01\x98",), "the broker says: administrative action (0x98)", True),
+        ((LET_IN + b"\x20\x00",), "the broker sent a packet of type 2, which is not for clients", True),
         ((LET_IN, b"\x60\0"), "the broker sent a packet of type 6, which is not for clients", True),
         ((LET_IN,), "the broker has been silent for 0.3 s", True),
     ],

@@ -118,7 +118,13 @@ async def _get(url: SplitResult) -> tuple[int, bytes]:
     port = url.port or (443 if secure else 80)
     reader, writer = await asyncio.open_connection(url.hostname, port, ssl=trust() if secure else None)
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    lines = (f"GET {target} HTTP/1.0", f"Host: {url.netloc}", "Accept: application/json", "User-Agent: voltgate")
+    lines = (
+        f"GET {target} HTTP/1.0",
+        f"Host: {url.netloc}",
+        "Accept: application/json",
+        "User-Agent: voltgate",
+        "Connection: close",
+    )
     try:
         writer.write("\r\n".join((*lines, "", "")).encode())
         data = b""

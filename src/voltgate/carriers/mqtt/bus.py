@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -105,7 +104,7 @@ class Bus:
         self._reason = "not connected yet"
         self._lost: asyncio.Future[str] | None = None
         self._topics: dict[bytes, _Topic] = {}
-        self._past: OrderedDict[bytes, Past] = OrderedDict()
+        self._past: dict[bytes, Past] = {}
         self._wanted: dict[bytes, asyncio.Future[int]] = {}
         self._unwanted: dict[bytes, None] = {}
         self._later: list[Publication] = []
@@ -227,7 +226,7 @@ class Bus:
         """Send a message; return why it cannot be sent."""
         connection = self._connection
         if connection is None:
-            return Obstacle.AWAY
+            return self._unsent(message, Obstacle.AWAY)
         if message.size > connection.largest:
             self.counts.oversized += 1
             return Obstacle.TOO_LARGE
@@ -235,18 +234,25 @@ class Bus:
             message.settled = partial(self._answer_settled, message)
         if not connection.publish(message):
             self.counts.overflows += 1
-            return Obstacle.TOO_MANY
+            return self._unsent(message, Obstacle.TOO_MANY)
+        return None
+
+    def _unsent(self, message: Publication, obstacle: Obstacle) -> Obstacle | None:
+        """Keep what answers a consumer for later; a call is its sender's to repeat."""
+        if not message.answers:
+            return obstacle
+        self._publish_later(message)
         return None
 
     def _answer_settled(self, message: Publication, code: int) -> None:
         """Publish an answer again that nobody has heard: who asked may be on the way back to the broker."""
-        if code == NO_SUBSCRIBERS and self.clock() - message.at < _STALE:
+        if code == NO_SUBSCRIBERS:
             self._publish_later(message)
         else:
             self.counts.answers_lost += 1
 
     def _publish_later(self, message: Publication) -> None:
-        if len(self._later) >= _MOST_LATER:
+        if len(self._later) >= _MOST_LATER or self.clock() - message.at >= _STALE:
             self.counts.answers_lost += 1
             return
         if not self._later:
@@ -256,12 +262,7 @@ class Bus:
     def _publish_again(self, now: float) -> None:
         later, self._later = self._later, []
         for message in later:
-            if self._connection is not None:
-                self.publish(message)
-            elif now - message.at < _STALE:
-                self._publish_later(message)
-            else:
-                self.counts.answers_lost += 1
+            self.publish(message)
 
     def attach(self, wire: MqttWire, receiver: Receiver) -> None:
         """Tell a receiver when the connection is lost."""
@@ -283,8 +284,8 @@ class Bus:
             self.wheel.at(self.clock() + _BARRED, partial(self._unbar, name))
         if past.open or past.apart or len(past.answered):
             self._past[name] = past
-            while len(self._past) > _MOST_PAST:
-                self._past.popitem(last=False)
+            if len(self._past) > _MOST_PAST:
+                del self._past[next(iter(self._past))]
 
     def _unbar(self, name: bytes, now: float) -> None:
         past = self._past.get(name)

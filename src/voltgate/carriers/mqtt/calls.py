@@ -6,7 +6,6 @@ waits with it, one that was answered gets the same answer again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -44,7 +43,7 @@ class Answered:
     __slots__ = ("_bytes", "_given")
 
     def __init__(self) -> None:
-        self._given: OrderedDict[str, Given] = OrderedDict()
+        self._given: dict[str, Given] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -62,7 +61,7 @@ class Answered:
         self._bytes += given.size - (before.size if before is not None else 0)
         self._given[message_id] = given
         while self._bytes > _MOST_BYTES or len(self._given) > _MOST:
-            self._bytes -= self._given.popitem(last=False)[1].size
+            self._bytes -= self._given.pop(next(iter(self._given))).size
 
 
 @dataclass(frozen=True, slots=True)

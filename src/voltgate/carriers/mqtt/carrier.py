@@ -84,16 +84,20 @@ class MqttCarrier:
         settings = BusSettings(
             backend.name, how.broker, how.prefix, how.presence, how.raw, how.patience, backend.settings.retry
         )
-        open_ones = [bus for bus in self._buses.get(settings, ()) if not bus.closed]
+        open_ones = _alive(self._buses.get(settings, []))
         found = next((bus for bus in open_ones if bus.carries(topics)), None)
         found = found or next((bus for bus in open_ones if len(bus) < self._most), None)
         if found is None:
             found = Bus(settings, self._surroundings)
-            open_ones.append(found)
-        self._buses[settings] = open_ones
+            self._buses = {each: left for each, buses in self._buses.items() if (left := _alive(buses))}
+            self._buses.setdefault(settings, []).append(found)
         return found
 
     async def close(self) -> None:
         """Leave all brokers."""
         buses = [bus for each in self._buses.values() for bus in each]
         await asyncio.gather(*(bus.close() for bus in buses))
+
+
+def _alive(buses: list[Bus]) -> list[Bus]:
+    return [bus for bus in buses if not bus.closed]

@@ -98,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._answered: asyncio.Future[str] = self._loop.create_future()
         self._is_open = False
         self._is_over = False
+        self._end = ""
         self._out: list[bytes] = []
         self._choked = False
         self._next_id = 0
@@ -131,9 +132,9 @@ class Connection(asyncio.Protocol):
         except BaseException:
             made.abort()
             raise
-        if refusal:
+        if refusal or made._is_over:  # it may have gone right after it let us in
             made.abort()
-            raise Away(refusal)
+            raise Away(refusal or made._end)
         return made
 
     @property
@@ -332,7 +333,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, reason: str) -> None:
         if self._is_over:
             return
-        was_open = self._is_open
+        was_open, self._end = self._is_open, reason
         self._answer(reason)
         self.abort()
         if was_open:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import random
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -128,7 +127,7 @@ class MqttWire:
         """The consumer's calls that the station has not answered."""
         self._asking: dict[str, float] = {}
         """The station's calls that the consumer has not answered, each with the time until which it may."""
-        self._held: deque[bytes] = deque()
+        self._held: list[bytes] = []
         self._due = 0.0
         self._pauses = 0
         self._is_over = False
@@ -276,7 +275,7 @@ class MqttWire:
     def _release(self) -> None:
         """Pass on what was held back: it waits for what the station asked before it came, and for nothing later."""
         while self._held and self._receiver is not None and not self._is_over:
-            self._receive(self._held.popleft())
+            self._receive(self._held.pop(0))
 
     def _receive(self, text: bytes) -> None:
         if self._receiver is not None and not self._is_over:
