@@ -78,7 +78,8 @@ async def main() -> None:
         await asyncio.to_thread(
             configuration.write_text,
             f"listener {port} 127.0.0.1\nallow_anonymous true\n{user}"
-            "max_inflight_messages 1000\nmax_queued_messages 0\npersistence false\nlog_type error\n",
+            "set_tcp_nodelay true\nmax_inflight_messages 1000\nmax_queued_messages 0\n"
+            "persistence false\nlog_type error\n",
         )
         broker = await asyncio.create_subprocess_exec(program("mosquitto"), "-c", str(configuration))
         try:

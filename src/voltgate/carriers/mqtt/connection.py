@@ -7,6 +7,7 @@ written in one turn of the event loop goes out by one system call.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl as tls
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -94,6 +95,7 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._buffer = bytearray()
         self._answered: asyncio.Future[str] = self._loop.create_future()
         self._is_open = False
@@ -232,11 +234,14 @@ class Connection(asyncio.Protocol):
         """Take the transport."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by their type
         self._transport.set_write_buffer_limits(_WRITE_BUFFER)
+        self._socket = self._transport.get_extra_info("socket")
 
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         self._heard = self._clock()
         self._pinged = False
+        if self._socket is not None:  # brokers that use Nagle's algorithm wait for it; said at each read
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self._buffer += data
         try:
             for first, body in packets.split(self._buffer, self._broker.largest):
