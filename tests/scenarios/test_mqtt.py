@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Gateway, Json, ScriptedStation, Stage, boot_accepted, free_port, until
+from tests.harness import Gateway, Json, ScriptedStation, Stage, boot_accepted, free_port, toml, until
 from tests.mqtt_ends import Consumer
 from tests.servers import Mosquitto, mosquitto
 
@@ -277,3 +277,29 @@ async def test_what_a_consumer_may_not_ask(stage: Stage, broker: Mosquitto, pref
         400,
         b"The backend cannot have a topic for this identity, which contains '+'\n",
     )
+
+
+async def test_another_prefix_and_the_end(stage: Stage, broker: Mosquitto, prefix: str) -> None:
+    """A reload takes stations to other topics without their noticing; the end answers what was asked of them."""
+    document = behind(broker, prefix) | {"shutdown": {"grace": 0.1, "spread": 0}}
+    gateway = await stage.gateway(document)
+    station = await stage.station("CP-1")
+    for url in (prefix, f"{prefix}/other"):
+        consumer = await Consumer.connect(broker, url)
+        document["backends"]["bus"]["url"] = f"{broker.url}/{url}"
+        if url != prefix:
+            gateway.reload(toml(document))
+            await gateway.logged("configuration changed")
+        beat = await station.ask("Heartbeat")
+        await consumer.answer(await consumer.expect("Heartbeat"))
+        await station.expect_result(beat)
+        asked = await consumer.ask("CP-1", "Reset")
+        reset = await station.expect("Reset", id=asked)
+        if url == prefix:
+            await station.answer(reset)
+            await consumer.expect_answer(asked)
+            await consumer.drop()
+    await gateway.stop()
+    answer = await consumer.expect_answer(asked)
+    assert (answer.kind, answer.action) == (4, "Reset")
+    await consumer.drop()
