@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.phases import Sample
 from voltgate.app.database import upgrade
 from voltgate.ocpp.messages import Call
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.records import Page
 from voltgate.store import Database
@@ -50,7 +51,7 @@ async def _measured(folder: Path) -> dict[str, float]:
 
 
 def _ledger(store: Database, page: Page) -> Ledger:
-    return Ledger(page.station, store, time.time, lambda: 0.5, page)
+    return Ledger(page.station, store, Calendar(time.time, time.monotonic), lambda: 0.5, page)
 
 
 async def _owe(store: Database, ledger: Ledger) -> None:

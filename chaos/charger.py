@@ -268,11 +268,11 @@ class Charger:
                 wire = await self._connected()
                 entry.sayings.append(Saying(message_id, time.monotonic(), wire.gateway))
                 return await wire.ask(message_id, entry.action, entry.fields)
-        except AWAY:
-            pass
-        except TimeoutError:
+        except TimeoutError:  # which is an OSError
             if not hasty:
                 self._books.mute.append(f"{self.name}: {entry.action} from {began:.2f} on was not answered")
+        except AWAY:
+            pass
         self._leave()
         await asyncio.sleep(0 if hasty else self._random.uniform(0.05, 0.3))
         return None

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -40,12 +41,18 @@ class Sqlite:
 
     async def harm(self, what: str, seconds: float, gateways: Sequence[GatewayProcess]) -> None:
         """See Broken."""
-        if what == "database full":
+        if what != "database locked":
+            around = {"database read-only": [what], "disk full": ["log full"]}.get(what, [])
+            begun = time.monotonic()
             for gateway in gateways:
-                gateway.limit_files(_FULL)
+                gateway.limit_files(None if what == "database read-only" else _FULL)
+                for each in around:
+                    gateway.begin(each)
             await asyncio.sleep(seconds)
             for gateway in gateways:
                 gateway.limit_files()
+                for each in around:
+                    gateway.end(each, begun)
             return
         other = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
         with suppress(sqlite3.OperationalError):

@@ -12,12 +12,16 @@ from dataclasses import dataclass, replace
 
 from chaos.backend import Backend
 from chaos.charger import Charger
+from chaos.configurations import overlay, pair_of, put
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
-from chaos.plan import Fault
+from chaos.plan import AROUND, CLOCK, FOR_GOOD, REFUSED, TAKEN, Fault
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
+from tests.keypair import write_pair
 
+_ANSWERS = 10.0
+"""Seconds in which a gateway must answer while only something around it is broken."""
 _DRIFT = 4.0
 """Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
@@ -34,13 +38,18 @@ class World:
     chargers: Sequence[Charger]
     database: Broken
 
-    def configure(self) -> None:
-        """Write the configuration of every gateway as it is to be now."""
+    def configure(self, what: str = "") -> None:
+        """Write the configuration of every gateway as it is to be now, or with something that is the matter with it."""
+        variant, shape = self.shapes.variant, self.shapes.now
         for gateway, ports in zip(self.gateways, self.ports, strict=True):
-            text = configuration(self.shapes.variant, self.shapes.now, ports, self.database.url, gateway.number)
-            written = gateway.file.with_suffix(".new")
-            written.write_text(text)
-            written.replace(gateway.file)  # it may be read at any time
+            other = overlay(what, ports, gateway.file)
+            put(gateway.file, configuration(variant, shape, ports, self.database.url, gateway.number, other), what)
+
+    def look(self, what: str) -> None:
+        """Look at what every gateway holds, and write it down."""
+        links = Counter(link.gateway for backend in self.backends.values() for link in backend.links)
+        found = [gateway.look(what, links[gateway.number]) for gateway in self.gateways]
+        self.books.looks += [look for look in found if look is not None]
 
 
 class Faults:
@@ -53,6 +62,7 @@ class Faults:
         self._downs: Counter[str] = Counter()
         self._database = asyncio.Lock()
         self._changing = asyncio.Lock()
+        self._misconfigured = asyncio.Lock()
         self._deeds: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "gateway killed": self._kill,
             "stations cut": self._cut_stations,
@@ -62,6 +72,8 @@ class Faults:
             "remote starts": self._remote_starts,
             "remote stops": self._remote_stops,
             **dict.fromkeys(("settings changed", "addresses changed", "routes changed"), self._change),
+            **dict.fromkeys(AROUND, self._surround),
+            **dict.fromkeys(REFUSED + TAKEN, self._misconfigure),
         }
 
     async def do_all(self, faults: Sequence[Fault], seconds: float) -> None:
@@ -75,6 +87,10 @@ class Faults:
             await asyncio.sleep(max(0.0, began + seconds - time.monotonic()))
 
     async def _do(self, fault: Fault) -> None:
+        await self._do_it(fault)
+        self._world.look(str(fault))
+
+    async def _do_it(self, fault: Fault) -> None:
         deed = self._deeds.get(fault.what)
         if deed is not None:
             await deed(fault)
@@ -89,11 +105,46 @@ class Faults:
     # Gateways and stations.
 
     async def _kill(self, fault: Fault) -> None:
-        gateway = self._world.gateways[int(fault.whom)]
+        await self._restart(self._world.gateways[int(fault.whom)], fault.lasts / 3)
+
+    async def _restart(self, gateway: GatewayProcess, pause: float) -> None:
         self._world.books.deaths.append((gateway.number, time.monotonic()))
         gateway.kill()
-        await asyncio.sleep(fault.lasts / 3)
-        gateway.start()
+        await asyncio.sleep(pause)
+        async with self._misconfigured:  # who starts gateways tries again until one can start
+            gateway.start()
+
+    async def _surround(self, fault: Fault) -> None:
+        """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
+        gateway, begun = self._world.gateways[int(fault.whom)], time.monotonic()
+        gateway.begin(fault.what)
+        for charger in self._hit(fault):
+            charger.cut()  # most of this only shows when stations come in
+        if fault.what in CLOCK and fault.seed % 2:  # what is old is looked for when a gateway begins
+            await self._restart(gateway, 0)
+            await self._answers(gateway)
+        if fault.what in FOR_GOOD:
+            return
+        await asyncio.sleep(fault.lasts)
+        answers = gateway.moods["descriptors short"] or await self._answers(gateway)
+        gateway.end(fault.what, begun)
+        if not answers or not await self._answers(gateway):
+            self._world.books.mute.append(f"gateway {gateway.number} was mute {_ANSWERS:g} s long: {fault}")
+
+    async def _answers(self, gateway: GatewayProcess) -> bool:
+        """Tell whether a gateway answers in time; one that was killed in the meantime need not."""
+        life = gateway.life
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWERS):
+                while life and gateway.life == life and not await self._is_healthy(gateway):
+                    await asyncio.sleep(0.2)
+                return True
+        return gateway.life != life or bool(gateway.moods["descriptors short"])
+
+    async def _is_healthy(self, gateway: GatewayProcess) -> bool:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            return (await _ask(self._world.ports[gateway.number].http, "GET /healthz"))[0] == 200
+        return False
 
     async def _cut_stations(self, fault: Fault) -> None:
         for charger in self._hit(fault):
@@ -113,9 +164,69 @@ class Faults:
             case _:
                 shape = replace(now, routes=1 - now.routes)
         self._world.shapes.change(shape, time.monotonic())
-        self._world.configure()
+        self._configure(fault)
+
+    def _configure(self, fault: Fault, what: str = "") -> None:
+        self._world.configure(what)
         for gateway in self._world.gateways if fault.seed % 2 else ():  # else they see that the file has changed
             gateway.reload()
+
+    async def _misconfigure(self, fault: Fault) -> None:
+        """Have a configuration for a while that cannot be taken, or another one; in the end the usual one is taken."""
+        async with self._changing, self._misconfigured:
+            before = await self._configurations()
+            self._configure(fault, fault.what)
+            await asyncio.sleep(fault.lasts)
+            if fault.what in TAKEN:
+                await self._see_taken(fault, before)
+            if fault.what == "claims limited":
+                await self._claim_again(fault)
+            if fault.what == "certificate missing":
+                for gateway in self._world.gateways:
+                    write_pair(*pair_of(gateway.file))
+                await self._see_taken(fault, before)
+                for gateway in self._world.gateways:
+                    pair_of(gateway.file)[0].unlink()
+            before = await self._configurations()
+            self._configure(fault)
+            await self._see_taken(fault, before)
+
+    async def _claim_again(self, fault: Fault) -> None:
+        """See that backends may say again what they claim, however little may be claimed: only growth is refused."""
+        gateway, moved = self._world.gateways[0], self._world.shapes.now.moved
+        life, names = gateway.life, frozenset(charger.name for charger in self._world.chargers)
+        try:
+            async with asyncio.timeout(_ANSWERS if life else 0):
+                await self.claim("billing", "add", names - moved)
+                await self.claim("employer", "add", moved)
+        except TimeoutError:
+            if life and gateway.life == life:
+                self._world.books.errors.append(f"claims could not be said again within {_ANSWERS:g} s: {fault}")
+
+    async def _configurations(self) -> dict[tuple[int, float], int]:
+        """Return how many configurations the gateways have taken, for each that answers and has no complaint."""
+        taken = {}
+        for gateway, ports in zip(self._world.gateways, self._world.ports, strict=True):
+            with suppress(OSError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(1):
+                    state = json.loads((await _ask(ports.http, "GET /readyz"))[1])["configuration"]
+                    taken[gateway.number, gateway.life] = -1 if state["problems"] else state["changes"]
+        return taken
+
+    async def _see_taken(self, fault: Fault, before: dict[tuple[int, float], int]) -> None:
+        """See that every gateway that has lived since then takes another configuration in time."""
+        until = time.monotonic() + _ANSWERS
+        while left := await self._waiting(before):
+            if time.monotonic() > until:
+                late = f"a configuration was not taken within {_ANSWERS:g} s: {fault}"
+                self._world.books.errors += [f"gateway {number}: {late}" for number in left]
+                return
+            await asyncio.sleep(0.2)
+
+    async def _waiting(self, before: dict[tuple[int, float], int]) -> list[int]:
+        alive = {(gateway.number, gateway.life) for gateway in self._world.gateways}
+        now = await self._configurations()
+        return [each[0] for each in before.keys() & alive if now.get(each, -1) <= before[each]]
 
     async def _move_stations(self, fault: Fault) -> None:
         """Have one half of those that are hit claimed by who has them not."""
@@ -135,11 +246,12 @@ class Faults:
 
     async def claim(self, backend: str, how: str, names: frozenset[str]) -> None:
         """Have a backend change its list of stations, however often it takes."""
-        body = json.dumps({how: sorted(names)}).encode()
+        body, port = json.dumps({how: sorted(names)}).encode(), self._world.ports[0].http
         while names:
             with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 async with asyncio.timeout(5):
-                    if await _patch(self._world.ports[0].http, backend, body) == 200:
+                    status, _ = await _ask(port, f"PATCH /api/v1/backends/{backend}/stations", backend, body)
+                    if status == 200:
                         return
             await asyncio.sleep(0.2)
 
@@ -187,16 +299,17 @@ class Faults:
         self._world.books.database.append(Spell(fault.what, begun, time.monotonic() + _DRIFT))
 
 
-async def _patch(port: int, backend: str, body: bytes) -> int:
-    """Send a PATCH of a backend's list of stations and return the status."""
+async def _ask(port: int, what: str, backend: str = "", body: bytes = b"") -> tuple[int, bytes]:
+    """Send a request, with the token of a backend, and return the status and the body."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         head = (
-            f"PATCH /api/v1/backends/{backend}/stations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+            f"{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             f"Authorization: Bearer {token(backend)}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)
-        return int((await reader.readuntil(b"\r\n")).split(b" ")[1])
+        status = int((await reader.readuntil(b"\r\n\r\n")).split(b" ")[1])
+        return status, await reader.read()
     finally:
         writer.close()

@@ -1,4 +1,4 @@
-"""A gateway as a child process that may be killed, frozen, told to change, and kept from writing."""
+"""A gateway as a child process that may be killed, told to change, and live in surroundings that break."""
 
 from __future__ import annotations
 
@@ -9,65 +9,122 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
-from chaos.records import Spell
+from chaos.logs import Log, database_spells, said_of_database
+from chaos.plan import LOG
+from chaos.records import Look, Spell
 
 ROOT = Path(__file__).parent.parent
-_UNLIMITED = resource.RLIM_INFINITY
-_UNANSWERED = 3.0
-"""Seconds for which a write may have waited when a gateway says that its database is away."""
 _BEGINS = 4.0
 """Seconds that a gateway may take until it has read its configuration and heeds signals."""
 
 
 class GatewayProcess:
-    """`voltgate run -c FILE`; what it logs goes through a pipe of `cat`, so that a limit on files does not stop it."""
+    """`voltgate run -c FILE` in a launcher of ours. `moods` counts what is broken around it, by the plan's names.
+
+    `life` is when the process that runs now was begun; 0.0 while there is none.
+    """
 
     def __init__(self, number: int, folder: Path) -> None:
         self.number = number
         self.file = folder / f"voltgate{number}.toml"
-        self._log = folder / f"voltgate{number}.log"
+        self.moods: Counter[str] = Counter()
+        self.life = 0.0
+        self._lives: list[float] = []
+        self._unread: list[Spell] = []
+        self._log = Log(folder / f"voltgate{number}.log")
         self._process: subprocess.Popen[bytes] | None = None
-        self._logging: subprocess.Popen[bytes] | None = None
-        self._began = 0.0
 
     def start(self) -> None:
         """Start it, if it is not running."""
         if self._process is not None:
             return
-        self._began = time.monotonic()
+        self.life = time.monotonic()
+        self._lives.append(self.life)
         environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-        command = [sys.executable, "-m", "voltgate", "run", "-c", str(self.file)]
-        with self._log.open("ab") as log:
-            self._logging = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
-        assert self._logging.stdin is not None
-        with self._logging.stdin as pipe:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment, cwd=ROOT
-            )
+        command = [sys.executable, "-m", "chaos.launcher", "run", "-c", str(self.file)]
+        log = self._log.writer
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, cwd=ROOT
+        )
+        self._surround()
 
     def kill(self) -> None:
         """Kill it as a loss of power does."""
-        process, self._process = self._process, None
+        process, self._process, self.life = self._process, None, 0.0
         if process is not None:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        if self._logging is not None:
-            self._logging.wait()  # it ends with the last who writes to it
-            self._logging = None
+            assert process.stdin is not None
+            process.stdin.close()
+
+    def close(self) -> None:
+        """Kill it for good, and read its log to the end."""
+        self.kill()
+        self._log.copy()
+        self._log.close()
 
     def reload(self) -> None:
         """Have it read its configuration again, if it has run for long enough to know the signal."""
-        if self._process is not None and time.monotonic() - self._began > _BEGINS:
+        if self._process is not None and time.monotonic() - self.life > _BEGINS:
             self._process.send_signal(signal.SIGHUP)
 
-    def limit_files(self, size: int = _UNLIMITED) -> None:
+    # What is around it.
+
+    def begin(self, what: str) -> None:
+        """Break something around it."""
+        self.moods[what] += 1
+        self._surround()
+        if what == "descriptors short" and self._process is not None:
+            self._limit(resource.RLIMIT_NOFILE, len(self.descriptors()) // 2)  # some of these are soon closed
+
+    def end(self, what: str, begun: float) -> None:
+        """Mend what was broken at that time."""
+        self.moods[what] -= 1
+        self._surround()
+        if what == "descriptors short" and not self.moods[what]:
+            self._limit(resource.RLIMIT_NOFILE)
+        if what in LOG:
+            self._unread.append(Spell(what, begun, time.monotonic()))
+
+    def _surround(self) -> None:
+        self._log.be(gone=self.moods["log gone"] > 0, stalled=self.moods["log stalled"] > 0)
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # it has ended: that is found elsewhere
+                os.write(self._process.stdin.fileno(), json.dumps(sorted(+self.moods)).encode() + b"\n")
+
+    def limit_files(self, size: int | None = None) -> None:
         """Let it write no file beyond a size: the disk is full."""
+        self._limit(resource.RLIMIT_FSIZE, size)
+
+    def _limit(self, what: int, most: int | None = None) -> None:
+        """Let its process have so much of something, or as much as it may ever have."""
         if self._process is not None:
-            _, most = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size, most))
+            _, hard = resource.prlimit(self._process.pid, what)
+            resource.prlimit(self._process.pid, what, (hard if most is None else most, hard))
+
+    def descriptors(self) -> list[str]:
+        """Return what each descriptor of its process is, as the system names it."""
+        folder, names = Path(f"/proc/{self._process.pid if self._process else 0}/fd"), []
+        with suppress(OSError):
+            for each in folder.iterdir():
+                with suppress(OSError):
+                    names.append(str(each.readlink()))
+        return names
+
+    def look(self, what: str, explained: int = 0) -> Look | None:
+        """Return what its process holds; None while there is none."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        held = [name for name in self.descriptors() if ".db" not in name]
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        memory = pages * resource.getpagesize()
+        return Look(self.number, self.life, what, time.monotonic(), len(held), memory, explained)
+
+    # What became of it.
 
     @property
     def fell(self) -> bool:
@@ -75,22 +132,14 @@ class GatewayProcess:
         return self._process is not None and self._process.poll() is not None
 
     def spells(self) -> list[Spell]:
-        """Return the times in which it could not write, by its own log; a busy machine may be too slow for it."""
-        clocks = time.monotonic() - time.time()
-        spells, begun = [], 0.0
-        for line in self.log.splitlines():
-            if '"the database is ' not in line:
-                continue
-            entry = json.loads(line)
-            at = datetime.fromisoformat(entry["timestamp"]).timestamp() + clocks
-            if entry["event"].endswith("away"):
-                begun = begun or at - _UNANSWERED
-            elif begun:
-                spells.append(Spell(f"no database for gateway {self.number}", begun, at + 1))
-                begun = 0.0
-        return spells + [Spell(f"no database for gateway {self.number}", begun, time.monotonic())] * bool(begun)
+        """Return the times in which it could not write, by its own log."""
+        now = time.monotonic()
+        said = said_of_database(self._log.text, now - time.time())
+        lives = ((life, "begun") for life in self._lives)
+        what = f"no database for gateway {self.number}"
+        return list(database_spells(what, (*said, *lives), self._unread, now))
 
     @property
     def log(self) -> str:
-        """All that it has logged."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        """All that it has logged and somebody has read."""
+        return self._log.text

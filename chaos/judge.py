@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chaos.leaks import grown, left_open
 from chaos.marks import plain_number
 from chaos.matching import Matches, on_disk, sent_after, why_again
 from chaos.records import PAID, Books, Charge, Command, Delivery, Entry, Heard, Owners
@@ -50,6 +51,8 @@ class Verdict:
     mute: list[str] = field(default_factory=list)
     error: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    left_open: list[str] = field(default_factory=list)
+    grown: list[str] = field(default_factory=list)
     again: Counter[str] = field(default_factory=Counter)
     judged: int = 0
 
@@ -57,7 +60,8 @@ class Verdict:
     def found(self) -> dict[str, list[str]]:
         """What is wrong, by its kind."""
         names = ("lost", "doubled", "owner", "number", "order", "command", "mute", "error", "unfinished")
-        return {name: getattr(self, name) for name in names if getattr(self, name)}
+        every = (*names, "left_open", "grown")
+        return {name.replace("_", " "): getattr(self, name) for name in every if getattr(self, name)}
 
     @property
     def good(self) -> bool:
@@ -109,6 +113,8 @@ class _Judge:
         self._judge_order()
         for heard in self._books.heard:
             self._judge_command(heard)
+        verdict.left_open += left_open(self._books.looks)
+        verdict.grown += grown(self._books.looks)
         return verdict
 
     # One transaction: owner, losses, numbers.

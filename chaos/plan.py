@@ -19,13 +19,27 @@ _BACKEND = (
     *("content refused", "transactions refused", "internal errors"),
 )
 _DATABASE = {
-    "sqlite": ("database locked", "database full"),
+    "sqlite": ("database locked", "database full", "database read-only", "disk full"),
     "postgresql": ("database locked", "database full", "database away", "database frozen", "connections ended"),
 }
 _COMMANDS = ("remote starts", "remote stops")
+LOG = ("log gone", "log stalled", "log full")
+FOR_GOOD = ("resolver away", "first address dead")
+"""What stays so until the end of a run."""
+CLOCK = ("clock ahead", "clock back", "clock stands")
+AROUND = (*LOG, *CLOCK, "descriptors short", "resolver hangs", *FOR_GOOD)
+"""What is broken around a gateway."""
+REFUSED = (
+    *("file half written", "file gone", "file unreadable", "syntax wrong"),
+    *("host impossible", "port taken", "certificate missing"),
+)
+TAKEN = ("hosts changed", "claims limited")
+"""What is otherwise in a configuration for a while, so that it is refused, or taken."""
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
-_MOMENTARY = frozenset({"links cut", "stations cut", "stations moved", "connections ended", *_CHANGES, *_COMMANDS})
+_MOMENTARY = frozenset(
+    {"links cut", "stations cut", "stations moved", "connections ended", *FOR_GOOD, *_CHANGES, *_COMMANDS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +157,16 @@ def _variant(chance: Random) -> Variant:
 
 
 def _fault(at: float, variant: Variant, chance: Random) -> Fault:
-    kinds = [_GATEWAY, _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
+    kinds = [_GATEWAY, AROUND, (*REFUSED, "hosts changed"), _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
     if variant.layout == "claims":
-        kinds.append(("stations moved",))
+        kinds.append(("stations moved", "claims limited"))
     what = chance.choice(chance.choice(kinds))
     whom = ""
     if what in _BACKEND:
         whom = "billing" if variant.layout == "one" else chance.choice(BACKENDS)
     elif what in _COMMANDS:
         whom = chance.choice(BACKENDS)
-    elif what == "gateway killed":
+    elif what == "gateway killed" or what in AROUND:
         whom = str(chance.randrange(variant.gateways))
     lasts = 0.0 if what in _MOMENTARY else round(chance.uniform(0.2, 3.5), 2)
     return Fault(round(at, 2), what, whom, lasts, round(chance.uniform(0.1, 0.6), 2), chance.randrange(2**31))

@@ -147,6 +147,23 @@ class Spell:
         return self.begun < over and begun < self.over
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a process of a gateway held at one time: descriptors (but files of the database) and bytes of memory.
+
+    `what` is "before", "after" or the fault that was just over, `life` which process it was, and `explained` how many
+    of the descriptors are links that their backends have too.
+    """
+
+    gateway: int
+    life: float
+    what: str
+    at: float
+    open: int
+    memory: int
+    explained: int = 0
+
+
 @dataclass(slots=True)
 class Books:
     """All that a run wrote down."""
@@ -160,4 +177,5 @@ class Books:
     database: list[Spell] = field(default_factory=list)
     mute: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     connects: int = 0

@@ -17,6 +17,8 @@ from chaos.databases import Broken, Postgresql, Sqlite
 from chaos.faults import Faults, World
 from chaos.gateway import GatewayProcess
 from chaos.judge import Verdict, judge
+from chaos.launcher import DEAD
+from chaos.leaks import left_open
 from chaos.plan import BACKENDS, Plan
 from chaos.records import Books, Command
 from chaos.shape import Ports, Shapes, owners
@@ -27,6 +29,8 @@ _DRAIN = 90.0
 """Seconds that everything may take to arrive after the last fault."""
 _STALLED = 25.0
 """Seconds without any progress after which the rest will not arrive: longer than a delivery waits to try again."""
+_GONE = 10.0
+"""Seconds in which gateways let go of chargers that have gone."""
 _PROBES = 8.0
 """Seconds in which every station must answer every backend in the end."""
 
@@ -68,7 +72,12 @@ class _Run:
         self._plan = plan
         books = Books()
         backend_ports = {name: free_port() for name in BACKENDS}
-        ports = [Ports(backend_ports, free_port(), free_port(), free_port()) for _ in range(plan.variant.gateways)]
+        taken = free_port()
+        self._others = [socket.create_server(("127.0.0.1", taken))]  # others on this machine
+        ports = [
+            Ports(backend_ports, free_port(), free_port(), free_port(), free_port(), taken)
+            for _ in range(plan.variant.gateways)
+        ]
         addresses = [Address(each.stations, each.soap) for each in ports]
         self._world = World(
             books,
@@ -91,18 +100,23 @@ class _Run:
         try:
             for backend in world.backends.values():
                 await backend.start()
+            self._others += [each for port in world.ports[0].backends.values() for each in swallowing(port)]
             for gateway, ports in zip(world.gateways, world.ports, strict=True):
                 gateway.start()
                 await _listens(ports.stations)
             if self._plan.variant.layout == "claims":
                 await self._faults.claim("billing", "add", frozenset(charger.name for charger in world.chargers))
+            world.look("before")
             await self._live()
+            await self._rest()
             fallen = [gateway for gateway in world.gateways if gateway.fell]
         finally:
             for gateway in world.gateways:
-                gateway.kill()
+                gateway.close()
             for backend in world.backends.values():
                 await backend.drop()
+            for each in self._others:
+                each.close()
         for gateway in world.gateways:
             world.books.database += gateway.spells()
         verdict = self._judge()
@@ -131,6 +145,15 @@ class _Run:
             for result in await asyncio.gather(*living, return_exceptions=True):
                 if isinstance(result, Exception):
                     raise result
+
+    async def _rest(self) -> None:
+        """Wait, for a while, until no gateway holds anything of the chargers that have gone."""
+        until = time.monotonic() + _GONE
+        while True:
+            self._world.look("after")
+            if time.monotonic() > until or not list(left_open(self._world.books.looks)):
+                return
+            await asyncio.sleep(0.5)
 
     async def _drain(self) -> None:
         """Wait until every charger is at rest and nothing is owed, or nothing moves any more."""
@@ -174,3 +197,13 @@ async def _listens(port: int) -> None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
                 return
             await asyncio.sleep(0.05)
+
+
+def swallowing(port: int) -> list[socket.socket]:
+    """Take a port of the dead address, where whoever connects is neither let in nor refused."""
+    listening = socket.create_server((DEAD, port), backlog=0)
+    queue = [socket.socket() for _ in range(3)]
+    for each in queue:
+        each.setblocking(False)
+        each.connect_ex((DEAD, port))
+    return [listening, *queue]

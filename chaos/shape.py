@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from chaos.launcher import NAMES
 from chaos.plan import BACKENDS, Variant
 from chaos.records import Owners
 from tests.harness.configuration import merged, toml
@@ -91,16 +92,23 @@ def token(backend: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens."""
+    """Where everything listens; nobody has `spare`, and somebody else has `taken`."""
 
     backends: Mapping[str, int]
     stations: int
     soap: int
     http: int
+    spare: int
+    taken: int
 
 
-def configuration(variant: Variant, shape: Shape, ports: Ports, store: str, gateway: int) -> str:
-    """Write the configuration of one gateway; the path of a backend's URL tells it which gateway calls."""
+def configuration(
+    variant: Variant, shape: Shape, ports: Ports, store: str, gateway: int, overlay: Mapping[str, Any]
+) -> str:
+    """Write the configuration of one gateway; the path of a backend's URL tells it which gateway calls.
+
+    `overlay` is what is otherwise for a while.
+    """
     document: dict[str, Any] = {
         "listen": {
             "stations": [f"ws://127.0.0.1:{ports.stations}"],
@@ -116,12 +124,12 @@ def configuration(variant: Variant, shape: Shape, ports: Ports, store: str, gate
         "stations": [{"match": "*"}],
         "log": {"format": "json"},
     }
-    return toml(merged(document, _routes(variant, shape)))
+    return toml(merged(merged(document, _routes(variant, shape)), overlay))
 
 
 def _backend(name: str, variant: Variant, shape: Shape, ports: Ports, gateway: int) -> dict[str, Any]:
     backend: dict[str, Any] = {
-        "url": f"ws://127.0.0.1:{ports.backends[name]}/{gateway}/{shape.address}/{{station}}",
+        "url": f"ws://{name}-{shape.address}{NAMES}:{ports.backends[name]}/{gateway}/{shape.address}/{{station}}",
         "wait": 3 if shape.settings else 2,
         "permit": "full" if shape.settings else "prober",
         "claims": {"token": token(name)},

@@ -5,33 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from tests.harness import until
 from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, answering, ask, pair
 from voltgate.dialler import Dialler
 from voltgate.directory.stations import Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
+from voltgate.gates import Slots
 from voltgate.gateway import Gateway
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result
 from voltgate.ocpp.turns import Bounds, Counts, Turns
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import Event, LegDown, LegUp
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import Nowhere, nothing_on_record
+from voltgate.relay.records import Nowhere, Page, nothing_on_record
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.relay.tap import Taps
 from voltgate.snapshot import Habits, Snapshot
 
 SOON = 20.0
@@ -98,7 +104,7 @@ async def test_dials_at_once_are_bounded() -> None:
     carrier = Named("websocket")
     dialler, backend = Dialler({"ws": carrier}), Backend(BackendSettings("b", endpoints=(WS,)))
     await asyncio.gather(*(dialler.dial(backend, DialContext(str(n)), (), answering=False) for n in range(600)))
-    assert carrier.most == 256
+    assert carrier.most == 128
 
 
 # A gateway in memory.
@@ -135,6 +141,32 @@ class Party:
 
 
 @dataclass
+class Hung:
+    """A carrier whose dials hang until the gateway gives them up. A dial counts as long whatever it took."""
+
+    slots: Slots = Slots(newcomers=3, sessions=2, probes=1, long=0.0)  # noqa: RUF009 - frozen
+    dials: list[str] = field(default_factory=list)
+
+    def prefers(self, dial_context: DialContext) -> bool:
+        """Prefer nobody."""
+        return False
+
+    async def dial(
+        self,
+        backend: Backend,
+        endpoint: Endpoint,
+        dial_context: DialContext,
+        offer: tuple[str, ...],
+        *,
+        answering: bool,
+    ) -> DialledWire | Verdict:
+        """Hang."""
+        self.dials.append(dial_context.identity)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@dataclass
 class Csms:
     """A central system that is a coroutine."""
 
@@ -156,13 +188,16 @@ class Csms:
 
 
 class Home:
-    """A gateway, its backend behind `local:`, and stations on wires in memory."""
+    """A gateway, its backend behind `local:`, and stations on wires in memory. With `hung`, one that hangs is first."""
 
-    def __init__(self, admit: str = "gateway", **settings: Any) -> None:
+    def __init__(self, admit: str = "gateway", *, hung: Hung | None = None, **settings: Any) -> None:
         self.wheel = Wheel(time.monotonic())
         self.events: list[Event] = []
         self.csms = Csms(self)
-        self.dialler = Dialler({"local": MemoryCarrier(self.csms.serve)})
+        self.dialler = Dialler(
+            {"local": MemoryCarrier(self.csms.serve)} | ({"hung": hung} if hung else {}),
+            hung.slots if hung else Slots(),
+        )
         self.backend = Backend(BackendSettings("csms", permit=FULL, endpoints=(Endpoint("local:"),), **settings))
         ports = Ports(
             self.wheel,
@@ -171,14 +206,19 @@ class Home:
             self.dialler.start,
             self.events.append,
             Counts(),
-            time.time,
+            Calendar(time.time, time.monotonic),
             Nowhere(),
+            Taps(Notifier(time.monotonic, print)),
         )
-        route = Route("home", admit, (Rule(answer=("csms",)),))  # type: ignore[arg-type]
+        names = ("first", "csms") if hung else ("csms",)
+        route = Route("home", admit, (Rule(answer=names),))  # type: ignore[arg-type]
         snapshot = Snapshot(
             Directory((Entry("home", match="CP-*"),)),
             {"home": route},
-            {"csms": self.backend},
+            {
+                "csms": self.backend,
+                "first": Backend(BackendSettings("first", permit=FULL, endpoints=(Endpoint("hung:"),))),
+            },
             lambda station, version: SessionSettings(),
             lambda station: Habits(),
             lambda station, version: Dialect(version),
@@ -186,22 +226,11 @@ class Home:
         )
         self.gateway = Gateway(snapshot, ports, self.dialler, WaitingRoom(), nothing_on_record)
 
-    async def comes(self, identity: str, offered: Iterable[str] = ("ocpp1.6",)) -> Party | Refused:
+    async def comes(
+        self, identity: str, offered: Iterable[str] = ("ocpp1.6",), within: float = math.inf
+    ) -> Party | Refused:
         """Let a station come."""
-        handshake = Handshake(
-            f"/{identity}",
-            identity,
-            tuple(offered),
-            None,
-            None,
-            (),
-            "192.0.2.1",
-            "192.0.2.1",
-            "192.0.2.1",
-            False,
-            "test",
-        )
-        admitted = await self.gateway.admit(handshake)
+        admitted = await self.gateway.admit(_handshake(identity, offered, within))
         if isinstance(admitted, Refused):
             return admitted
         near, far = pair(admitted.subprotocol)
@@ -213,6 +242,11 @@ class Home:
         while True:
             self.wheel.tick(time.monotonic())
             await asyncio.sleep(0.02)
+
+
+def _handshake(identity: str, offered: Iterable[str] = ("ocpp1.6",), within: float = math.inf) -> Handshake:
+    at, due = "192.0.2.1", time.monotonic() + within
+    return Handshake(f"/{identity}", identity, tuple(offered), None, None, (), at, at, at, False, "test", deadline=due)
 
 
 def _begun(admitted: Admitted, wire: MemoryWire) -> Session:
@@ -230,9 +264,9 @@ def _obeys(call: Call, respond: Respond) -> None:
 
 
 @contextlib.asynccontextmanager
-async def home(admit: str = "gateway", **settings: Any) -> AsyncIterator[Home]:
+async def home(admit: str = "gateway", *, hung: Hung | None = None, **settings: Any) -> AsyncIterator[Home]:
     """Run a gateway in memory."""
-    here = Home(admit, **settings)
+    here = Home(admit, hung=hung, **settings)
     ticking = asyncio.ensure_future(here.tick())
     try:
         async with asyncio.timeout(60):
@@ -321,3 +355,92 @@ async def test_a_carrier_that_fails() -> None:
         assert isinstance(station, Party)
         assert isinstance(await station.calls("Heartbeat"), Result)
         assert [event.reason for event in here.events if isinstance(event, LegDown)] == ["a fault of Voltgate"]
+
+
+@pytest.mark.parametrize(
+    ("admit", "waits_for"),
+    [("gateway", "a password"), ("gateway", "the record"), ("gateway", "SOAP"), ("backend", "the backend")],
+)
+async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str, waits_for: str) -> None:
+    """It came before the end was said, and is refused: nobody would see it out. The backend's link is closed well."""
+    async with home(admit) as here:
+        asked, decided = asyncio.Event(), asyncio.Event()
+
+        async def wait(*_: object) -> None:
+            asked.set()
+            await decided.wait()
+
+        async def load(key: str) -> Page:
+            await wait()
+            return Page(key)
+
+        class Waiting(MemoryCarrier):
+            async def dial(self, *arguments: Any, **more: Any) -> DialledWire | Verdict:
+                await wait()
+                return await super().dial(*arguments, **more)
+
+        match waits_for:
+            case "the record":
+                here.gateway._load = load
+            case "the backend":
+                here.dialler._carriers = {"local": Waiting(here.csms.serve)}
+            case _:
+                here.gateway.snapshot = replace(here.gateway.snapshot, authenticate=wait)
+        if waits_for == "SOAP":
+            comes: Any = here.gateway.admit_request(_handshake("CP-1"), pair("ocpp1.6")[0], "ocpp1.6")
+        else:
+            comes = here.comes("CP-1")
+        coming = asyncio.ensure_future(comes)
+        await asked.wait()
+        await here.gateway.drain(0.0, 0.0)
+        decided.set()
+        refused = await coming
+        assert isinstance(refused, Refused)
+        assert (refused.status, refused.headers) == (503, (("Retry-After", "10"),))
+        assert here.gateway.sessions == {}
+        await asyncio.sleep(0.05)
+    assert [party.lost_as for party in here.csms.stations.values()] == (
+        [(1001, "Voltgate is shutting down")] if waits_for == "the backend" else []
+    )
+
+
+async def test_a_first_backend_that_hangs_keeps_no_newcomer_out() -> None:
+    """The next of the failover has its share of a newcomer's time, also while old sessions fill the first one's slots.
+
+    Once the first is known to hang, newcomers do not wait for it at all.
+    """
+    async with home("backend", hung=Hung()) as here:
+        first, gates = here.gateway.snapshot.backends["first"], here.dialler.gates
+        for name in ("old-1", "old-2", "old-3"):
+            here.dialler.start(Away(first), DialContext(name), (), answering=True)
+        earliest = await asyncio.gather(*(here.comes(f"CP-{number}", within=2.0) for number in range(3)))
+        assert not [newcomer for newcomer in earliest if isinstance(newcomer, Refused)]
+        assert (gates["first"].sessions.open, gates["first"].newcomers.hangs) == (2, True)
+        probing = asyncio.ensure_future(here.comes("CP-probe", within=SOON))
+        await until(lambda: gates["first"].newcomers.open, "a newcomer tries whether the first still hangs")
+        newcomers = await asyncio.gather(*(here.comes(f"CP-1{number}", within=SOON) for number in range(20)))
+        assert not [newcomer for newcomer in newcomers if isinstance(newcomer, Refused)]
+        assert not probing.done()
+        assert {event.reason for event in here.events if isinstance(event, LegDown)} == {
+            "no answer within 1 s",
+            "first hangs: 3 dials in a row had no answer",
+        }
+        probing.cancel()
+        await asyncio.gather(probing, return_exceptions=True)
+
+
+class Away:
+    """A leg of an old session that is dialled again, and its link."""
+
+    wanted = True
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.link = self
+
+    def opened(self, wire: DialledWire) -> None:
+        """Fail: its backend hangs."""
+        raise AssertionError
+
+    def failed(self, reason: str, *, shared: bool = False) -> None:
+        """Ignore it: it is dialled once."""

@@ -20,9 +20,10 @@ EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
 LAYERS = (
     ("ocpp",),
     ("relay",),
-    EDGES,
+    (*EDGES, "gates"),
     ("store", "dialler", "snapshot", "departed"),
-    ("gateway", "soap_station"),
+    ("versions", "soap_station", "soap_verdict"),
+    ("gateway",),
     ("claiming", "soap_gateway"),
     ("web",),
     ("app",),
@@ -47,8 +48,8 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("admission", "events", "records", "registration", "tokens", "wire"),
-    ("invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
+    ("admission", "events", "notifier", "records", "registration", "tokens", "wire"),
+    ("calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
     ("ledger", "rule"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),
@@ -58,7 +59,7 @@ INSIDE = (
     ("ports",),
     ("held_back", "replay", "seams", "uplink", "waiting"),
     ("leg",),
-    ("failover",),
+    ("arrears", "failover"),
     ("choosing",),
     ("dispatcher",),
     ("moving",),

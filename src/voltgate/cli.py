@@ -13,6 +13,7 @@ import typer
 from voltgate import __version__
 from voltgate.client.terminal_text import counted
 from voltgate.client.token import token
+from voltgate.telemetry.lines import ERRORS, occupy
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -185,15 +186,16 @@ def main() -> None:
     """Run the command line; the entry point of the program."""
     from voltgate.config import ConfigErrors  # noqa: PLC0415
 
+    occupy()
     _add_commands()
     try:
         app()
     except ConfigErrors as errors:
         for problem in errors.problems:
-            typer.echo(str(problem), err=True)
+            ERRORS.put(str(problem))
         sys.exit(1)
     except OSError as error:
-        typer.echo(f"voltgate: {error.strerror or error}", err=True)
+        ERRORS.put(f"voltgate: {error.strerror or error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 
 import structlog
 
+from voltgate.gates import Gates, Slots
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import Carrier, DialContext, DialledWire, Verdict
-from voltgate.relay.ports import Dialled
-
-_AT_ONCE = 256
-"""Dials under way to one backend: a backend that comes back is not stormed."""
+from voltgate.relay.ports import Dialled, Wanted
 
 log = structlog.get_logger(__name__)
 
@@ -20,21 +20,48 @@ log = structlog.get_logger(__name__)
 class Dialler:
     """Opens wires, a bounded number at a time to each backend. `carriers` are known by the schemes of URLs."""
 
-    def __init__(self, carriers: Mapping[str, Carrier]) -> None:
+    def __init__(
+        self,
+        carriers: Mapping[str, Carrier],
+        slots: Slots = Slots(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._carriers = carriers
-        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._slots = slots
+        self._clock = clock
+        self.gates: dict[str, Gates] = {}
+        """Those of each backend that was dialled, by its name."""
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def dial(
-        self, backend: Backend, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool
+        self,
+        backend: Backend,
+        dial_context: DialContext,
+        offer: tuple[str, ...],
+        *,
+        answering: bool,
+        within: float = math.inf,
+        link: Wanted | None = None,
     ) -> DialledWire | Verdict:
-        """Open one wire, which is not started yet, or return why there is none."""
+        """Open one wire, which is not started yet, or return why there is none within so many seconds.
+
+        The wait for a slot counts. It is for the `link` of a session, or else for a newcomer that is let in by the
+        verdict. For a station that has gone by the time of its slot, or is coming in again, nobody is dialled.
+        """
         chosen = self._choose(backend.settings.endpoints, dial_context)
         if chosen is None:
             return Verdict(None, f"{backend.name} has no address that a carrier is known for")
         endpoint, carrier = chosen
-        async with self._gates.setdefault(backend.name, asyncio.Semaphore(_AT_ONCE)):
+        if backend.name not in self.gates:
+            self.gates[backend.name] = Gates(backend.name, self._slots, self._clock)
+        gates = self.gates[backend.name]
+
+        async def opened() -> DialledWire | Verdict:
+            if link is not None and not link.wanted:
+                return Verdict(None, "is not wanted any more", shared=True)
             return await carrier.dial(backend, endpoint, dial_context, offer, answering=answering)
+
+        return await gates.through(gates.newcomers if link is None else gates.sessions, within, opened)
 
     def _choose(self, endpoints: tuple[Endpoint, ...], dial_context: DialContext) -> tuple[Endpoint, Carrier] | None:
         """Choose the endpoint whose carrier prefers this station, else the first one."""
@@ -53,7 +80,7 @@ class Dialler:
 
     async def _bring(self, leg: Dialled, dial_context: DialContext, offer: tuple[str, ...], *, answering: bool) -> None:
         try:
-            result = await self.dial(leg.backend, dial_context, offer, answering=answering)
+            result = await self.dial(leg.backend, dial_context, offer, answering=answering, link=leg.link)
         except Exception:
             leg.failed("a fault of Voltgate")  # tried again like any other failure
             raise

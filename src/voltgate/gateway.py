@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 
-from voltgate.carriers.handshake import Admitted, Handshake, Refused
+from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Station
 from voltgate.directory.waiting import WaitingRoom
+from voltgate.gates import in_turn
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
-from voltgate.ocpp.dialect import SUBPROTOCOLS
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
-from voltgate.relay.events import LegDown, StationCame, StationRefused
+from voltgate.relay.events import BackendLeftOut, LegDown, StationCame, StationRefused
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Page, StoreAway
@@ -25,8 +25,10 @@ from voltgate.relay.route import Plans, Route
 from voltgate.relay.session import REPLACED, Session
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.snapshot import Snapshot
+from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_of, version_of
 
 _RETRY_AFTER = (("Retry-After", "10"),)
+_DRAINING = Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
 
@@ -45,9 +47,7 @@ class _Pending:
     station: Station
     dial_context: DialContext
     route: Route
-    plans: Plans
-    offered: dict[str, str | None]
-    """Versions that both sides know, in the station's order, each with the name to answer with (None: no header)."""
+    choice: Choice
     number: int
     page: Page | None
     read_at: float
@@ -81,11 +81,10 @@ class Gateway:
         pending = await self._receive(handshake)
         if isinstance(pending, Refused):
             return self._refused(handshake, pending)
-        if not pending.offered:
-            return self._speechless(handshake)
+        if not pending.choice.names:
+            return self._speechless(handshake, pending.choice)
         if pending.route.admit == "gateway":
-            version = next(iter(pending.offered))
-            return self._admitted(pending, version, {})
+            return self._admitted(pending, pending.choice.best, {})
         return await self._ask_backend(handshake, pending)
 
     async def admit_request(
@@ -96,37 +95,39 @@ class Gateway:
         `handshake.native` says what it speaks, and `version` what the relay takes it for. One that does not come by
         itself, but is called by a backend, need not prove who it is.
         """
-        pending = await self._receive(handshake, comes=comes)
+        pending = await self._receive(handshake, version, comes=comes)
         if isinstance(pending, Refused):
             return self._refused(handshake, pending)
         spoken = pending.dial_context.speaks or version
+        number = spoken.removeprefix("ocpp")
         if pending.station.versions and spoken not in pending.station.versions:
-            reason = f"This station may not speak OCPP {spoken.removeprefix('ocpp')}"
-            return self._refused(handshake, Refused(400, reason))
+            return self._refused(handshake, Refused(400, f"This station may not speak OCPP {number}"))
+        if not pending.choice.names:
+            return self._refused(handshake, Refused(400, f"No backend takes what a station says in OCPP {number}"))
         if pending.station.key in self.sessions:
             return self._refused(handshake, Refused(409, "This station is connected otherwise"))
         session = self._opened(pending, version, {}, wire)
         assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
         return session
 
-    async def _receive(self, handshake: Handshake, *, comes: bool = True) -> _Pending | Refused:
+    async def _receive(self, handshake: Handshake, spoken: str = "", *, comes: bool = True) -> _Pending | Refused:
         if self.draining:
-            return Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
+            return _DRAINING
         snapshot, station = self.snapshot, self._find(handshake)
         if isinstance(station, Refused):
             return station
         refused = await snapshot.authenticate(station, handshake) if comes else None
         if refused is not None:
             return refused
-        route = snapshot.routes[station.route]
-        plans = route.plans(*station.traits, checked=station.checked)
+        route, choice = snapshot.routes[station.route], Choice(snapshot, station, handshake, spoken)
         now = self._ports.clock()
-        page = await self._page(station, plans)
+        page = await self._page(station, route.plans(*station.traits, checked=station.checked))
+        if self.draining:  # since it began to come
+            return _DRAINING
         if isinstance(page, Refused):
             return page
-        common = self._common(snapshot, station, plans, handshake)
         dial_context = _dial_context(handshake, station)
-        return _Pending(snapshot, station, dial_context, route, plans, common, next(self._numbers), page, now)
+        return _Pending(snapshot, station, dial_context, route, choice, next(self._numbers), page, now)
 
     async def _page(self, station: Station, plans: Plans) -> Page | Refused | None:
         """Read what is on record of a station; None if it cannot be read, but it may come in without."""
@@ -154,36 +155,23 @@ class Gateway:
         reason = directory.objection(handshake.identity)
         if reason is not None:
             return Refused(400, reason)
-        if not directory.register.loaded:
+        if directory.register.is_vague(directory.key(handshake.identity)):
             return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
         reason = "unknown station" if station is None else f"its route {station.route} is gone"
         self.waiting_room.note(handshake.identity, handshake.address, _shown(handshake), reason)
         return Refused(404, "This station is not known here")
 
-    @staticmethod
-    def _common(snapshot: Snapshot, station: Station, plans: Plans, handshake: Handshake) -> dict[str, str | None]:
-        """Return the versions that station and answering backend have in common, in the station's order."""
-        taken = {name for name in station.versions or SUBPROTOCOLS if snapshot.takes(name, plans)}
-        if not handshake.offered:
-            assumed = station.missing_subprotocol
-            return {assumed: None} if assumed in taken else {}
-        aliases = snapshot.subprotocol_aliases
-        offered = {aliases.get(name, name): name for name in reversed(handshake.offered)}
-        names = dict.fromkeys(aliases.get(name, name) for name in handshake.offered)
-        return {name: offered[name] for name in names if name in taken and name in SUBPROTOCOLS}
-
-    def _speechless(self, handshake: Handshake) -> Admitted | Refused:
+    def _speechless(self, handshake: Handshake, choice: Choice) -> Admitted | Refused:
         """Answer an offer without a known version: certification wants 4xx, Part 4 section 3.3 a close after 101."""
         if handshake.offered and self.snapshot.no_common_subprotocol == "close":
             close = (PROTOCOL_ERROR, "No common sub-protocol")
-            return Admitted(None, _nobody, close)
-        known = ", ".join(SUBPROTOCOLS)
+            return Admitted(None, lambda wire: NOBODY, close)
         what = (
             "None of the sub-protocols offered is taken here"
             if handshake.offered
             else "Sec-WebSocket-Protocol is missing"
         )
-        return self._refused(handshake, Refused(400, f"{what}; known are {known}"))
+        return self._refused(handshake, Refused(400, f"{what}: known are {choice.known}"))
 
     async def _ask_backend(self, handshake: Handshake, pending: _Pending) -> Admitted | Refused:
         """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
@@ -191,16 +179,14 @@ class Gateway:
         if old is not None:
             old.pause_dialling()
         try:
-            result = await self._dial_in_order(pending)
+            result = await self._dial_in_order(pending, handshake.deadline)
         except BaseException:
             self._release(pending)
             raise
         if isinstance(result, Refused):
             self._release(pending)
             return self._refused(handshake, result)
-        backend, link = result
-        chosen = link.subprotocol if backend.settings.dialect is None else None
-        version = chosen or next(iter(pending.offered))
+        backend, link, version = result
         return self._admitted(pending, version, {backend: link})
 
     def _release(self, pending: _Pending) -> None:
@@ -208,17 +194,24 @@ class Gateway:
         if old is not None and old.dialling_paused:
             old.resume_dialling()
 
-    async def _dial_in_order(self, pending: _Pending) -> tuple[Backend, DialledWire] | Refused:
-        """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next."""
+    async def _dial_in_order(self, pending: _Pending, until: float) -> tuple[Backend, DialledWire, str] | Refused:
+        """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next.
+
+        Return who let the station in, with its link and the version chosen: of those that this one was offered.
+        """
         refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
-        for name in pending.plans.first.answer:
+        for name, within in in_turn(pending.choice.plans.first.answer, until, self._ports.clock):
             backend = pending.snapshot.backends[name]
-            offer = backend.settings.offers(pending.offered)
+            offer = pending.choice.offer_to(backend)
             if not offer:
                 continue
-            result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True)
+            result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True, within=within)
             if not isinstance(result, Verdict):
-                return backend, result
+                if self.draining:
+                    _hang_up(result, _DRAINING.reason)
+                    return _DRAINING
+                own = backend.settings.dialect is not None
+                return backend, result, pending.choice.best if own else result.subprotocol or offer[0]
             self._ports.listen(LegDown(pending.dial_context.identity, name, result.reason, None))
             refused = _refusal(result)
             if result.status is not None and 400 <= result.status < 500:
@@ -226,7 +219,7 @@ class Gateway:
         return refused
 
     def _admitted(self, pending: _Pending, version: str, links: dict[Backend, DialledWire]) -> Admitted:
-        subprotocol = pending.offered.get(version, version)
+        subprotocol = pending.choice.names.get(version, version)
         if any(backend.settings.dialect is None and not link.subprotocol for backend, link in links.items()):
             subprotocol = None  # the backend answered without the header: so do we
 
@@ -259,7 +252,9 @@ class Gateway:
         for backend, link in links.items():
             session.adopt(backend, link)
         ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
-        session.opened(wire, pending.plans, pending.route.name, snapshot.backends)
+        plans = plans_of(snapshot, station, session)
+        session.opened(wire, plans, pending.route.name, snapshot.reached(version, dial_context.carrier))
+        self._do_without(snapshot, session, plans.left_out)
         found = self.snapshot.directory.find(session.identity, dial_context.target)
         if (snapshot is not self.snapshot or found != station) and not session.ended:  # during the handshake
             self._move(session)
@@ -302,10 +297,9 @@ class Gateway:
 
     def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
-            link.start(_Nobody())
-            link.close(GOING_AWAY, REPLACED)
+            _hang_up(link, REPLACED)
         wire.close(GOING_AWAY, REPLACED)
-        return _Nobody()
+        return NOBODY
 
     def _ended(self, session: Session) -> None:
         del self._handshakes[session]
@@ -347,25 +341,26 @@ class Gateway:
             else:
                 session.end(POLICY, "This station is not known here any more")
             return
-        plans = snapshot.routes[station.route].plans(*station.traits, checked=station.checked)
+        plans, left_out = plans_of(snapshot, station, session), session.plans.left_out
         if snapshot.running == "wait" and session.ledger.counting() and plans is not session.plans:
             self._move_later(session.key)
-        elif self._is_understood(session, plans):
-            session.follow(plans, station.route, snapshot.backends)
+        elif is_understood(snapshot, station, session, plans):
+            session.follow(plans, station.route, snapshot.reached(session.dialect.version, carrier_of(session)))
+            self._do_without(snapshot, session, plans.left_out - left_out)
         elif session.busy:
             self._move_later(session.key)
         else:
             session.end(GOING_AWAY, "Come again: the backend takes another version")
 
-    def _is_understood(self, session: Session, plans: Plans) -> bool:
-        """Return whether a backend that is to answer a station takes what it speaks now.
+    def _do_without(self, snapshot: Snapshot, session: Session, names: Iterable[str]) -> None:
+        """Count, and report once a session, the backends that do not take what its station speaks.
 
-        What is not spoken in its session's dialect itself is translated for every backend.
+        Those that are owed something of an earlier session get it in its version.
         """
-        dial_context = session.dial_context
-        if not plans.first.answer or (dial_context is not None and dial_context.speaks):
-            return True
-        return self.snapshot.takes(session.dialect.version, plans)
+        session.roster.catch_up(arrears(snapshot, session))
+        for name in sorted(names):
+            snapshot.backends[name].left_out += 1
+            self._ports.listen(BackendLeftOut(session.identity, name, version_of(session)))
 
     def _move_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""
@@ -396,26 +391,13 @@ async def _let_go(session: Session, grace: float, after: float) -> None:
         if session.ended or not session.busy:
             break
         await asyncio.sleep(0.05)
-    session.end(GOING_AWAY, "Voltgate is shutting down")
+    session.end(GOING_AWAY, _DRAINING.reason)
 
 
-class _Nobody:
-    """The receiver of a connection that is being closed."""
-
-    __slots__ = ()
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Ignore it: the connection is closing."""
-
-    def lost(self, code: int, reason: str) -> None:
-        """Ignore it: nothing is left to tidy."""
-
-    def writable(self, yes: bool) -> None:
-        """Ignore it: nothing is written any more."""
-
-
-def _nobody(wire: Wire) -> Receiver:
-    return _Nobody()
+def _hang_up(link: DialledWire, reason: str) -> None:
+    """Close a link that was dialled and is not needed any more."""
+    link.start(NOBODY)
+    link.close(GOING_AWAY, reason)
 
 
 def _shown(handshake: Handshake) -> tuple[str, ...]:

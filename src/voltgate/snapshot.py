@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +42,18 @@ class Snapshot:
     no_common_subprotocol: Literal["refuse", "close"] = "refuse"
     subprotocol_aliases: Mapping[str, str] = field(default_factory=dict)
 
-    def takes(self, version: str, plans: Plans) -> bool:
-        """Return whether a backend that is to answer can be reached for a station that speaks this version."""
-        return any(self.backends[name].settings.offers((version,)) for name in plans.first.answer)
+    _reached: dict[tuple[str, str], Mapping[str, Backend]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def reached(self, version: str, carrier: str) -> Mapping[str, Backend]:
+        """Return the backends that take this version, in which a station that came by this carrier speaks."""
+        if (version, carrier) not in self._reached:
+            taking = {name: each for name, each in self.backends.items() if each.settings.offers((version,), carrier)}
+            self._reached[version, carrier] = taking
+        return self._reached[version, carrier]
+
+    def plans(self, station: Station, versions: Iterable[str], carrier: str) -> Plans:
+        """Return the plans of a station that may speak these versions, without the backends that take none of them."""
+        without = frozenset(self.backends).difference(*(self.reached(version, carrier) for version in versions))
+        return self.routes[station.route].plans(*station.traits, checked=station.checked, without=without)

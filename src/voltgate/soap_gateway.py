@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -14,11 +15,12 @@ from voltgate.carriers.soap.answers import said
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapNative, soap_wire
 from voltgate.carriers.soap.client import Client
-from voltgate.carriers.soap.connection import Answered, Post
+from voltgate.carriers.soap.connection import Answer, Answered, Post
 from voltgate.carriers.soap.ends import StationEnd
 from voltgate.carriers.soap.originals import Originals
 from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.limits import Census
+from voltgate.dialler import Dialler
 from voltgate.gateway import Gateway
 from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
@@ -26,6 +28,7 @@ from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.template import template
 from voltgate.ocpp.wheel import Wheel
 from voltgate.soap_station import SoapSettings, SoapStation
+from voltgate.soap_verdict import verdict
 
 _MOST_WAITING = 16
 """Requests of one station that may wait for its admission."""
@@ -46,6 +49,7 @@ class SoapGateway:
     def __init__(
         self,
         gateway: Gateway,
+        dialler: Dialler,
         client: Client,
         callbacks: Callbacks,
         settings: SoapSettings,
@@ -55,6 +59,7 @@ class SoapGateway:
         self.settings = settings
         self.callbacks = callbacks
         self._gateway = gateway
+        self._dialler = dialler
         self._client = client
         self._wheel = wheel
         self._clock = clock
@@ -68,8 +73,8 @@ class SoapGateway:
 
     def take(self, post: Post, answered: Answered) -> None:
         """Take a request of a station, or of a backend for one."""
-        for made, station in post.memory:
-            match = made.match(post.body)
+        for made, station in () if self.callbacks.is_callback(post.target) else post.memory:
+            match = made.match(post.body, self.settings.wire.largest)
             if match is not None and station.passes(made, post.authorization, self._age()):
                 station.wire.take_whole(made, match, post.body, answered)
                 return
@@ -147,7 +152,8 @@ class SoapGateway:
     async def _recheck(self, station: SoapStation, handshake: Handshake) -> Refused | None:
         """Let a station that is here already prove itself otherwise, or by what the configuration asks for by now.
 
-        Its session ends where only backends can tell: they let in who had the former credentials, and nobody else.
+        Where only a backend can tell, it is asked, and the session ends when it has said yes: its links were let in by
+        the former credentials. Until then nothing of the session changes, and who is refused is told so alone.
         """
         snapshot, age = self._gateway.snapshot, self._age()
         known = snapshot.directory.find(station.session.identity)
@@ -157,6 +163,9 @@ class SoapGateway:
         if refused is not None:
             return refused
         if credentials is None and station.authorization != handshake.authorization:
+            refused = await verdict(self._dialler, snapshot.backends, station.session, handshake)
+            if refused is not None:
+                return refused
             station.session.end(GOING_AWAY, "It comes with other credentials")
         station.prove(handshake.authorization, age, credentials)
         station.follow(known, self.settings)
@@ -210,11 +219,23 @@ class SoapGateway:
             self._census.leave(station.address)
 
     def _handle_request(self, station: SoapStation, post: Post, envelope: Envelope, answered: Answered) -> None:
-        self._learn(station, post, envelope)
+        if station.credentials is None and not station.end.address:
+            answered = partial(self._accepted, station, post, envelope, answered)
+        else:
+            self._learn(station, post, envelope)
         if station.may_pass(envelope):
             self._remember(station, post, envelope)
         station.wire.take(envelope, post.body, answered)
         station.note()
+
+    def _accepted(
+        self, station: SoapStation, post: Post, envelope: Envelope, answered: Answered, answer: Answer
+    ) -> None:
+        """Learn the first address of a station that nobody has checked here, once its request was taken."""
+        if answer.status == 200 and not station.session.ended:
+            self._learn(station, post, envelope)
+            station.note()
+        answered(answer)
 
     def _remember(self, station: SoapStation, post: Post, envelope: Envelope) -> None:
         """Remember with the connection how the station says this, so that it need not be parsed each time."""

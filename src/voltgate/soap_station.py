@@ -65,8 +65,12 @@ class SoapStation:
     # What it says.
 
     def passes(self, made: Template, authorization: bytes | None, age: int) -> bool:
-        """Return whether a request that fits a template may go on without being read."""
-        return self.knows(authorization, age) and self.may_pass(made.envelope)
+        """Return whether a request that fits a template may go on without being read: by whom, and as it spoke last.
+
+        A request in another version or edition than the last one is read, so that what is on record of it is true.
+        """
+        speaks = (self.wire.version, self.wire.edition) == (made.envelope.version, made.envelope.edition)
+        return speaks and self.knows(authorization, age) and self.may_pass(made.envelope)
 
     def may_pass(self, envelope: Envelope) -> bool:
         """Return whether nobody but SOAP backends of the same version has to read what the station says there."""

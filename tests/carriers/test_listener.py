@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import socket
 import time
+from dataclasses import replace
 
 import pytest
 import websockets
@@ -110,6 +111,25 @@ async def test_too_many_connections() -> None:
     async with house(settings(per_address=1)) as home, websockets.connect(f"ws://{home.address}/CP1"):
         refused = await say(home.address, head())
         assert refused.startswith(b"HTTP/1.1 429 ")
+
+
+async def test_a_limit_for_one_address_that_comes_and_goes() -> None:
+    """Connections count for their address whether there is a limit or not: a reload may set one, or take it away."""
+    async with house(settings()) as home:
+        off, on = home.listener.settings, replace(home.listener.settings, limits=ListenerLimits(per_address=2))
+        links = [await websockets.connect(f"ws://{home.address}/CP{number}") for number in range(2)]
+        home.listener.change(on)
+        assert (await say(home.address, head())).startswith(b"HTTP/1.1 429 ")
+        await links[0].close()
+        await asyncio.wait_for(home.echoes[0].ended, 20)
+        async with websockets.connect(f"ws://{home.address}/CP2"):
+            home.listener.change(off)
+            await links[1].close()
+        await until(lambda: home.listener.links == 0, "every link has gone")
+        home.listener.change(on)
+        for number in range(2):
+            await websockets.connect(f"ws://{home.address}/CP{number}")
+        assert (await say(home.address, head())).startswith(b"HTTP/1.1 429 ")
 
 
 async def test_a_slow_decision_holds_up_nobody_else() -> None:

@@ -20,7 +20,7 @@ from websockets.asyncio.server import ServerConnection
 from tests.carriers.echo import Echo, house, tick, until
 from voltgate.carriers.websocket.dial import dial
 from voltgate.carriers.websocket.link import Link, LinkSettings
-from voltgate.carriers.websocket.listener import ListenerSettings
+from voltgate.carriers.websocket.listener import ListenerSettings, context_of
 from voltgate.carriers.websocket.tls import Certificate
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.carrier import Verdict
@@ -277,7 +277,7 @@ async def test_old_tls_is_refused(certificate: Certificate) -> None:
 
 
 async def test_a_renewed_certificate_is_shown(certificate: Certificate, tmp_path: Path) -> None:
-    """After `reload_tls` new connections get the new certificate, and the old ones go on."""
+    """After a change of settings new connections get the new certificate, and the old ones go on."""
     first = make_certificate(tmp_path, "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
     settings = ListenerSettings("test", "127.0.0.1", 0, certificates=(first,), link=LinkSettings(ping=0))
     async with house(settings) as home:
@@ -285,7 +285,7 @@ async def test_a_renewed_certificate_is_shown(certificate: Certificate, tmp_path
         async with websockets.connect(uri, ssl=ssl.create_default_context(cafile=first.chain)) as old:
             Path(first.chain).write_bytes(Path(certificate.chain).read_bytes())
             Path(first.key).write_bytes(Path(certificate.key).read_bytes())
-            home.listener.reload_tls()
+            home.listener.change(settings, context_of(settings))
             async with websockets.connect(uri, ssl=ssl.create_default_context(cafile=certificate.chain)) as new:
                 for link in (old, new):
                     await link.send("x")

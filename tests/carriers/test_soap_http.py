@@ -17,10 +17,11 @@ from tests.carriers.echo import tick
 from tests.harness import Transcript, until, within
 from tests.soap_ends import SoapServer, Taken, answered, posted, read_http
 from voltgate.carriers.handshake import Handshake
-from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Unreachable, target
+from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Unreachable
 from voltgate.carriers.soap.coding import Misencoded, decoded, encoded
 from voltgate.carriers.soap.connection import Answer, Answered, Limits, Post
 from voltgate.carriers.soap.listener import SoapListener
+from voltgate.carriers.soap.target import target
 from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link
 from voltgate.carriers.websocket.listener import ListenerSettings

@@ -136,3 +136,30 @@ def test_the_examples_need_none(example: Path) -> None:
     """Whoever begins with an example is not warned."""
     if example.stem != "tls":  # its files are made by a command that stands in it
         assert read(example, {"CSMS_PASSWORD": "x"}).warnings == ()
+
+
+OLD, NEW = 'versions = ["ocpp1.5", "ocpp1.6"]', 'versions = ["ocpp2.0.1"]'
+SERVICE = 'soap_url = "http://127.0.0.1:9102/"'
+UNHEARD = "has no part in any session here"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (file(a=NEW, b=OLD, route=ONE), ["b: it takes ocpp1.5, ocpp1.6", "take ocpp2.0.1"]),
+        (file(a=NEW, b=OLD, route='rules = [{ answer = ["a", "b"] }]'), []),
+        (file(a=NEW, b=OLD, route='rules = [{ actions = ["H*"], answer = "b" }, { answer = "a" }]'), ["b: it takes"]),
+        (file(a=NEW, b=OLD, route='rules = [{ stations = "X*", answer = "b" }, { answer = "a", copy = ["b"] }]'), []),
+        (file(a=f"{NEW}\n{SERVICE}", b=OLD, route=ONE), ["b: it takes"]),
+        (file(a=OLD, b='versions = ["ocpp2.1", "ocpp1.2"]', route=ONE), ["b: it takes ocpp1.2, ocpp2.1"]),
+        (file(a=OLD, b=f'versions = ["ocpp2.1", "ocpp1.2"]\n{SERVICE}', route=ONE), []),
+        (file(a=NEW, b=f"{OLD}\nclaims = {{}}", route='rules = [{ answer = "claimant" }, { answer = "a" }]'), []),
+        (file(b=OLD, route=ONE), []),
+    ],
+)
+def test_a_backend_that_is_never_spoken_to(tmp_path: Path, text: str, found: list[str]) -> None:
+    """Who takes no version with which stations are let in is named, with what it takes and what they do."""
+    lines = [line for line in warnings(tmp_path, text) if UNHEARD in line]
+    assert len(lines) == bool(found)
+    for words in found:
+        assert words.replace("b: it", f'"b" {UNHEARD}: it') in lines[0]

@@ -162,6 +162,27 @@ route = "hom"
         (("[backends.main]", '[backends.main]\nca = "none.pem"'), "for a wss:// backend"),
         (("[backends.main]", '[backends.main]\nheaders = { Host = "x" }'), "set by the handshake"),
         (("[listen]", '[listen]\nhttp = "127.0.0.1:9000"'), "is taken by"),
+        (("[listen]", '[listen]\nhttp = "0.0.0.0:9000"'), "is taken by ws://127.0.0.1:9000"),
+        (("[listen]", '[listen]\nhttp = "localhost:9000"'), "is taken by"),
+        (("[listen]", '[listen]\nhttp = "[::]:9000"'), "is taken by"),
+        (("[listen]", '[listen]\nhttp = "[::ffff:127.0.0.1]:9000"'), "is taken by"),
+        (('9000"', '9000", "ws://0.0.0.0:9000"'), "ws://0.0.0.0:9000 listens where ws://127.0.0.1:9000 does"),
+        (('ws://127.0.0.1:9000"', 'ws://0.0.0.0:9000", "ws://127.0.0.1:9000"'), "listens where ws://0.0.0.0:9000 does"),
+        (('9000"', '9000", "ws://localhost:9000"'), "ws://localhost:9000 listens where ws://127.0.0.1:9000 does"),
+        (('9000"]', '9000"]\nsoap = ["http://localhost:9000"]'), "listens where ws://127.0.0.1:9000 does"),
+        (('ws://127.0.0.1:9000"', 'ws://[::]:9000", "ws://[::1]:9000"'), "listens where ws://[::]:9000 does already"),
+        (("127.0.0.1:9000", "[::ffff:127.0.0.1]:9000"), "write it as IPv4"),
+        (("127.0.0.1:9000", "gateway..example:9000"), '"gateway..example" has nothing between two dots'),
+        (("127.0.0.1:9000", f"{'a' * 64}.example:9000"), "a part of more than 63 characters"),
+        (("127.0.0.1:9000", f"{'a.' * 127}example:9000"), "more than 253 characters"),
+        (("127.0.0.1:9000", "256.0.0.1:9000"), '"256.0.0.1" is not an IPv4 address'),
+        (("127.0.0.1:9000", "*:9000"), "characters that no name of a host has"),
+        (("[listen]", '[listen]\nhttp = ".example:8000"'), "nothing between two dots, or before the first"),
+        (("127.0.0.1:9100", "back,end.example"), "characters that no name of a host has"),
+        (("[backends.main]", '[backends.main]\nsoap_url = "http://a..b/"'), "names no host that there can be"),
+        (("[routes.home]", '[soap]\ncallback = "http://a..b/"\n[routes.home]'), "names no host that there can be"),
+        (('match = "*"', 'match = "*"\npassword_hook = "http://a..b/"'), "names no host that there can be"),
+        (("[routes.home]", '[store]\nurl = "postgresql://a..b/x"\n[routes.home]'), "names no host"),
         (("[listen]", '[unknown]\npolicy = "route"\nroute = "hme"\n[listen]'), "did you mean"),
     ],
 )
@@ -172,6 +193,20 @@ def test_each_mistake_has_its_sentence(tmp_path: Path, change: tuple[str, str], 
     found = problems(tmp_path, text)
     assert any(words in line for line in found), found
     assert all(line.split(":")[0].isdecimal() for line in found), found
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        'stations = ["ws://127.0.0.1:9000", "ws://127.0.0.2:9000", "ws://[::1]:9000"]\nhttp = "127.0.0.3:9000"',
+        'stations = ["ws://0.0.0.0:9000", "ws://[::]:9000"]\nhttp = "[::]:8000"',
+        'stations = ["ws://0.0.0.0:9000", "ws://127.0.0.1:9000"]\nreuse_port = true',
+        'stations = ["ws://a_b.example.:9000", "ws://b\u00fccher.example:9001", "ws://xn--bcher-kva.example:9002"]',
+    ],
+)
+def test_addresses_that_are_apart_are_good(tmp_path: Path, listen: str) -> None:
+    """Several addresses at one port, a wildcard of each family, names in any spelling: nothing is said of them."""
+    assert warnings(tmp_path, GOOD.replace('stations = ["ws://127.0.0.1:9000"]', listen)) == []
 
 
 def test_doubts_are_warnings(tmp_path: Path) -> None:

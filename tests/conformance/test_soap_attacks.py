@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests import soap_ends
 from tests.harness import Stage, basic
-from tests.soap_ends import Client, SoapServer, SoapStation, request, response
-from voltgate.carriers.soap.whole import WholeCall
-from voltgate.ocpp.soap.envelope import Envelope, parse
-from voltgate.ocpp.soap.template import template
+from tests.soap_ends import HEARTBEAT_ANSWER, Client, SoapServer, SoapStation, request, response
 
 DATA = "<vendorId>Finch</vendorId>"
 DONE = "<status>Accepted</status>"
@@ -39,15 +38,109 @@ async def test_an_identity_cannot_change_on_a_kept_connection(stage: Stage) -> N
     assert not old.unread
 
 
+async def beat(client: Client, old: SoapServer, own: str, **more: Any) -> None:
+    """Make a Heartbeat with a password, which the backend gets and answers."""
+    await client.send(soap_ends.posted(request("Heartbeat", **more), Authorization=own))
+    call = await old.expect("Heartbeat")
+    assert call.http.headers.get("authorization", "") == own
+    await call.answer(response("Heartbeat", HEARTBEAT_ANSWER, call.id))
+    assert (await client.reply()).status == 200
+
+
+async def vouched(old: SoapServer, own: str, status: int) -> None:
+    """Answer the Heartbeat by which the gateway asks the backend about a password."""
+    call = await old.expect("Heartbeat")
+    assert call.http.headers.get("authorization", "") == own
+    if status == 200:
+        await call.answer(response("Heartbeat", HEARTBEAT_ANSWER, call.id))
+    else:
+        await call.answer(b"", status)
+
+
 async def test_nobody_speaks_with_the_password_of_another(stage: Stage) -> None:
     """Where the backend checks passwords it sees that of the request, not that by which the session began."""
     old = await SoapServer.start(stage)
     await soap_ends.gateway(stage)
     client = await Client.connect(stage, soap_ends.soap_url(stage))
     body = request("DataTransfer", DATA)
+    before = None
     for own in (RIGHT, OTHER, OTHER, "", RIGHT):
-        call = await asked_by(client, body, old, Authorization=own)
+        await client.send(soap_ends.posted(body, Authorization=own))
+        if before not in (None, own):
+            await vouched(old, own, 200)
+        before = own
+        call = await old.expect("DataTransfer")
         assert call.http.headers.get("authorization", "") == own
+        await call.answer(response("DataTransfer", DONE, call.id))
+        assert (await client.reply()).status == 200
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+async def test_a_stranger_ends_no_session(stage: Stage, status: int) -> None:
+    """Whom the backend does not know hears so alone; the session, its address and its password stay what they are."""
+    old = await SoapServer.start(stage)
+    await soap_ends.gateway(stage)
+    station = await SoapStation.start(stage)
+    trap = await SoapServer.start(stage, "trap", configured=False)
+    client = await Client.connect(stage, station.url)
+    await beat(client, old, RIGHT, sender=station.address)
+    callback = old.requests[-1].seen.header("From")
+    for own in ("", OTHER):
+        stranger = await station.ask(
+            request("StopTransaction", "<transactionId>7</transactionId>", sender=trap.url), Authorization=own
+        )
+        await vouched(old, own, status)
+        reply = await stranger.reply()
+        assert reply.status == (503 if status == 503 else 401)
+        assert reply.seen.fault[1] == ("InternalError" if status == 503 else "SecurityError")
+        await beat(client, old, RIGHT, sender=station.address)
+    backend = await Client.connect(stage, callback, "old")
+    path = "/" + callback.removeprefix("http://").partition("/")[2]
+    await backend.send(soap_ends.posted(request("Reset", "<type>Soft</type>", service="Cp"), path))
+    call = await station.server.expect("Reset")
+    await call.answer(response("Reset", DONE, call.id, service="Cp"))
+    assert (await backend.reply()).status == 200
+    assert not old.unread
+    assert trap.connections == 0
+
+
+async def test_a_websocket_backend_refuses_a_stranger(stage: Stage) -> None:
+    """The handshake that it refuses is the stranger's; the link of the station stays."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", {"currentTime": soap_ends.NOW})
+    await soap_ends.gateway(stage)
+    client = await Client.connect(stage, soap_ends.soap_url(stage))
+    assert (await client.post(request("Heartbeat"), Authorization=RIGHT)).status == 200
+    link = await main.station("CP1")
+    main.refuse(401)
+    assert (await client.post(request("Heartbeat"))).status == 401
+    assert (await client.post(request("Heartbeat"), Authorization=RIGHT)).status == 200
+    assert len(main.handshakes) == 2, "that of the station, and the one refused"
+    await link.silence()
+
+
+async def test_the_first_address_is_that_of_a_station_that_was_taken(stage: Stage) -> None:
+    """Where a backend checks passwords, a stranger who comes first does not say where the station is called."""
+    old = await SoapServer.start(stage)
+    await soap_ends.gateway(stage)
+    station = await SoapStation.start(stage)
+    trap = await SoapServer.start(stage, "trap", configured=False)
+    stranger = await station.ask(station.request("Heartbeat", sender=trap.url))
+    await (await old.expect("Heartbeat")).answer(b"", 401)
+    assert (await stranger.reply()).seen.fault == ("Sender", "SecurityError")
+    client = await station.ask(station.request("Heartbeat"), Authorization=RIGHT)
+    await vouched(old, RIGHT, 200)
+    call = await old.expect("Heartbeat")
+    await call.answer(response("Heartbeat", HEARTBEAT_ANSWER, call.id))
+    assert (await client.reply()).status == 200
+    callback = call.seen.header("From")
+    backend = await Client.connect(stage, callback, "old")
+    path = "/" + callback.removeprefix("http://").partition("/")[2]
+    await backend.send(soap_ends.posted(request("Reset", "<type>Soft</type>", service="Cp"), path))
+    call = await station.server.expect("Reset")
+    await call.answer(response("Reset", DONE, call.id, service="Cp"))
+    assert (await backend.reply()).status == 200
+    assert trap.connections == 0
 
 
 async def test_a_websocket_backend_sees_other_credentials(stage: Stage) -> None:
@@ -122,20 +215,3 @@ async def test_an_address_that_is_no_place_to_call(stage: Stage, said: str) -> N
     station = await SoapStation.start(stage)
     assert (await station.call(station.request("Heartbeat", sender=said))).status == 200
     await gateway.logged("callback address ignored")
-
-
-def test_what_was_looked_into_in_vain_goes_on_to_nobody() -> None:
-    """A MeterValues whose transaction nobody could read is not passed on as it came once somebody had to know it."""
-    body = request("MeterValues", "<connectorId>1</connectorId><transactionId>7</transactionId>")
-    envelope = parse(body)
-    assert isinstance(envelope, Envelope)
-    made = template(body, envelope)
-    assert made is not None
-    unreadable = body.replace(b"<transactionId>", b"<transactionId>8</transactionId><transactionId>")
-    for raw, goes_on in ((body, True), (unreadable, False)):
-        match = made.match(raw)
-        assert match is not None
-        call = WholeCall("1", made, match, raw)
-        assert call.forwarded("http://there/", "") is not None
-        assert (b"transactionId" in bytes(call.payload)) is goes_on
-        assert (call.forwarded("http://there/", "") is not None) is goes_on

@@ -41,9 +41,10 @@ def test_a_user_name_in_the_url() -> None:
 
 
 WORDS = st.text(st.sampled_from("abcXYZ019-_.~"), min_size=1, max_size=8)
+LABELS = st.text(st.sampled_from("abcXYZ019-_"), min_size=1, max_size=8)
 
 
-@given(st.sampled_from(["ws", "wss"]), WORDS, st.lists(WORDS, max_size=3), st.sampled_from(["/", "?id=", "/CP_"]))
+@given(st.sampled_from(["ws", "wss"]), LABELS, st.lists(WORDS, max_size=3), st.sampled_from(["/", "?id=", "/CP_"]))
 def test_voltgate_dials_what_was_dialled(scheme: str, host: str, path: list[str], end: str) -> None:
     """For whatever path, the URL that is dialled for a charger is the one that was dialled before."""
     before = f"{scheme}://{host}.example/{'/'.join(path)}{end}"

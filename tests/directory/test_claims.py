@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voltgate.directory.claims import PARTS, Claim, Claims, Conflict, Holding, interned, part_of, read, written
+from voltgate.directory.claims import PARTS, Claim, Claims, Conflict, Holding, IsOver, interned, part_of, read, written
 
 KNOWN = frozenset({"a", "b", "c"})
 
@@ -26,43 +26,48 @@ def claims(*holdings: Holding, conflict: Conflict = "first", expire: float = 0.0
     return Claims(conflict, expire, KNOWN, {each.backend: each for each in holdings})
 
 
+def at(now: float) -> IsOver:
+    """Tell by a clock that shows `now` whether something is over."""
+    return lambda since, seconds: since + seconds <= now
+
+
 def test_a_station_that_nobody_claims() -> None:
     """Without a claim a station is nobody's."""
-    assert claims().holder("x", 0.0) == ""
-    assert claims(holding("a", y=1)).holder("x", 2.0) == ""
-    assert claims(holding("a", x=1)).holder("x", 2.0) == "a"
+    assert claims().holder("x", at(0.0)) == ""
+    assert claims(holding("a", y=1)).holder("x", at(2.0)) == ""
+    assert claims(holding("a", x=1)).holder("x", at(2.0)) == "a"
 
 
 @pytest.mark.parametrize(("conflict", "holder"), [("first", "b"), ("newest", "c"), ("neither", "")])
 def test_conflicts(conflict: Conflict, holder: str) -> None:
     """Of several claims the first, the newest or none counts; all are named, the oldest first."""
     found = claims(holding("a", x=20), holding("b", x=10), holding("c", x=30), conflict=conflict)
-    assert found.holder("x", 40.0) == holder
-    assert [backend for _, backend in found.standing("x", 40.0)] == ["b", "a", "c"]
+    assert found.holder("x", at(40.0)) == holder
+    assert [backend for _, backend in found.standing("x", at(40.0))] == ["b", "a", "c"]
 
 
 def test_claims_of_the_same_moment() -> None:
     """Of claims that were made at the same time the order of the names decides, not that of the lists."""
     for lists in ((holding("a", x=1), holding("b", x=1)), (holding("b", x=1), holding("a", x=1))):
-        assert claims(*lists).holder("x", 2.0) == "a"
-        assert claims(*lists, conflict="newest").holder("x", 2.0) == "b"
+        assert claims(*lists).holder("x", at(2.0)) == "a"
+        assert claims(*lists, conflict="newest").holder("x", at(2.0)) == "b"
 
 
 def test_expiry() -> None:
     """A claim lasts as long as it is said again: in a whole list, or by itself."""
     found = claims(holding("a", x=10), holding("b", listed=50, x=20), expire=100)
-    assert found.holder("x", 109.9) == "a"
-    assert found.holder("x", 110.0) == "b"
-    assert found.holder("x", 149.9) == "b"
-    assert found.holder("x", 150.0) == ""
-    assert claims(holding("a", x=10)).holder("x", 1e12) == "a"
+    assert found.holder("x", at(109.9)) == "a"
+    assert found.holder("x", at(110.0)) == "b"
+    assert found.holder("x", at(149.9)) == "b"
+    assert found.holder("x", at(150.0)) == ""
+    assert claims(holding("a", x=10)).holder("x", at(1e12)) == "a"
 
 
 def test_backends_that_are_gone() -> None:
     """The claim of a backend that is not configured is none, and counts again when the backend is back."""
     gone = holding("gone", x=1)
-    assert claims(gone, holding("b", x=2)).holder("x", 3.0) == "b"
-    assert claims(gone, conflict="neither").holder("x", 3.0) == ""
+    assert claims(gone, holding("b", x=2)).holder("x", at(3.0)) == "b"
+    assert claims(gone, conflict="neither").holder("x", at(3.0)) == ""
 
 
 def test_size() -> None:

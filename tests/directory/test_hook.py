@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,13 @@ from aiohttp import web
 
 from tests.harness import free_port, within
 from tests.keypair import write_pair
+from voltgate.carriers.websocket import reaching
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.directory import hook as module
 from voltgate.directory.hook import Hook, Undecided
+
+REACH = partial(Attempt, Resolver())
 
 
 @dataclass
@@ -68,12 +75,12 @@ async def server() -> AsyncIterator[Server]:
 
 async def ask(url: str, hook: Hook | None = None) -> bool:
     """Ask about one station."""
-    return await within((hook or Hook()).ask(url, "CP-1", "192.0.2.1", b"Basic QTpi"), "the hook's verdict")
+    return await within((hook or Hook(REACH)).ask(url, "CP-1", "192.0.2.1", b"Basic QTpi"), "the hook's verdict")
 
 
 async def test_what_is_asked(server: Server) -> None:
     """One POST of a JSON object with station, address and the header as it came, any bytes included."""
-    assert await Hook().ask(server.url("/a/hook?x=1&y="), "Zoë", "2001:db8::1", b"Basic \xff")
+    assert await Hook(REACH).ask(server.url("/a/hook?x=1&y="), "Zoë", "2001:db8::1", b"Basic \xff")
     ((method, path, headers, body),) = server.asked
     assert (method, path) == ("POST", "/a/hook?x=1&y=")
     assert json.loads(body) == {"station": "Zoë", "address": "2001:db8::1", "authorization": "Basic \xff"}
@@ -114,7 +121,7 @@ async def test_a_server_that_is_slow(server: Server) -> None:
     """A hook that takes too long has decided nothing."""
     server.delay = 30
     with pytest.raises(Undecided, match=r"did not answer within 0\.2 s"):
-        await ask(server.url(), Hook(patience=0.2))
+        await ask(server.url(), Hook(REACH, patience=0.2))
     server.delay = 0
     assert await ask(server.url())
 
@@ -130,7 +137,7 @@ async def test_a_server_that_is_away() -> None:
 async def test_only_so_many_are_asked_at_once(server: Server) -> None:
     """A hook is asked a bounded number of questions at a time; those that wait are asked within their patience."""
     server.delay = 0.05
-    hook = Hook(at_once=2)
+    hook = Hook(REACH, at_once=2)
     assert all(await asyncio.gather(*(ask(server.url(), hook) for _ in range(8))))
     assert server.most_at_once <= 2
     assert len(server.asked) == 8
@@ -139,9 +146,39 @@ async def test_only_so_many_are_asked_at_once(server: Server) -> None:
 async def test_the_wait_for_a_turn_counts(server: Server) -> None:
     """Waiting behind others uses up the same patience: nobody waits longer than that in all."""
     server.delay = 30
-    hook = Hook(patience=0.3, at_once=1)
+    hook = Hook(REACH, patience=0.3, at_once=1)
     verdicts = await asyncio.gather(*(ask(server.url(), hook) for _ in range(3)), return_exceptions=True)
     assert all(isinstance(verdict, Undecided) for verdict in verdicts)
+
+
+async def test_a_hook_that_hangs_leaves_room_for_others(server: Server) -> None:
+    """Each has its own number of questions at a time: those of another do not wait behind it."""
+    hook, asked = Hook(REACH, patience=20, at_once=1), asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await asyncio.sleep(60)
+
+    async with talking(hang) as hung:
+        waiting = asyncio.ensure_future(ask(hung, hook))
+        await within(asked.wait(), "the first hook is asked")
+        assert await ask(server.url(), hook)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+
+async def test_a_hook_with_an_address_that_is_silent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question that met it is not decided; the next one goes to the other address of the name."""
+    monkeypatch.setattr(reaching, "_DELAY", 600.0)  # however long it takes to accept
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.2", server.port))
+        silent.listen(16)
+        names = Resolver(look_up=lambda host, port: ["127.0.0.2", "127.0.0.1"])
+        url = f"http://hook.test:{server.port}/"
+        with pytest.raises(Undecided, match="did not answer within"):
+            await ask(url, Hook(partial(Attempt, names), patience=0.2))
+        assert await ask(url, Hook(partial(Attempt, names), patience=20))
 
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -231,7 +268,7 @@ async def test_a_server_that_talks_for_ever() -> None:
 
     async with talking(talk) as url:
         with pytest.raises(Undecided, match="did not answer"):
-            await ask(url, Hook(patience=0.2))
+            await ask(url, Hook(REACH, patience=0.2))
 
 
 async def test_https_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,15 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from voltgate.directory.hook import Undecided
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
+from voltgate.directory.hook import Hook, Undecided
 from voltgate.directory.lookup import Lookup, Registered, Shown
 from voltgate.directory.passwords import UNKNOWN, WRONG, Denied, Passwords
 from voltgate.directory.stations import Credentials, Directory, Entry
@@ -76,7 +79,7 @@ async def knock(
     station = Directory([Entry("main", identity="CP-1", credentials=credentials)]).find("CP-1")
     assert station is not None
     header = None if secret is None else b"Basic " + base64.b64encode(f"{user}:{secret}".encode())
-    passwords = Passwords(Throttle(100), lambda: 0.0)
+    passwords = Passwords(Throttle(100), lambda: 0.0, Hook(partial(Attempt, Resolver())))
     try:
         return await passwords.check(station, header, "192.0.2.1", (), shown)
     finally:

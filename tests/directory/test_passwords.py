@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import argon2
 import pytest
 
-from tests.directory.test_hook import Server, serving
+from tests.directory.test_hook import REACH, Server, serving
 from tests.harness import free_port
 from voltgate.directory.hashes import Hashes
-from voltgate.directory.hook import Hook
+from voltgate.directory.hook import PATIENCE, Hook
 from voltgate.directory.passwords import MISSING, WRONG, Denied, Passwords
 from voltgate.directory.stations import Credentials, Directory, Entry, Station
 from voltgate.directory.throttle import Throttle
@@ -32,9 +32,9 @@ class Clock:
 class Check:
     """Passwords with a clock, and a short way to knock."""
 
-    def __init__(self, per_minute: int = 3, **more: object) -> None:
+    def __init__(self, per_minute: int = 3, patience: float = PATIENCE, **more: object) -> None:
         self.clock = Clock()
-        self.passwords = Passwords(Throttle(per_minute), self.clock, **more)  # type: ignore[arg-type]
+        self.passwords = Passwords(Throttle(per_minute), self.clock, Hook(REACH, patience), **more)  # type: ignore[arg-type]
 
     async def handshake(
         self, station: Station, secret: bytes | None, *offered: str, user: str | None = None, address: str = HOME
@@ -158,7 +158,7 @@ async def test_a_name_of_somebody_else_is_no_question(check: Check) -> None:
 
 async def test_a_hook_that_is_away() -> None:
     """While the hook cannot be reached nobody is let in, and nobody is blamed."""
-    check = Check(hook=Hook(patience=0.2))
+    check = Check(patience=0.2)
     denied = await check.handshake(station(Credentials(hook=f"http://127.0.0.1:{free_port()}/")), b"secret")
     assert denied is not None
     assert denied.status == 503

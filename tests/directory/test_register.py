@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from voltgate.app.database import upgrade
 from voltgate.directory.claims import Conflict
 from voltgate.directory.register import EXPIRY, MOST_TOLD, Address, Change, Register, TooMany, TooShort
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Record, RegisterRecord, StoreAway
 from voltgate.store import Database, DatabaseSettings
 from voltgate.store.address import read_address
@@ -24,11 +25,15 @@ BACKENDS = ("a", "b", "c")
 START = 1_800_000_000.0
 
 
-@dataclass(slots=True)
+@dataclass
 class Clock:
     """A calendar that a test sets."""
 
     now: float = START
+
+    def __post_init__(self) -> None:
+        """Have a calendar that all registers of a test share."""
+        self.calendar = Calendar(self, self)
 
     def __call__(self) -> float:
         """Give the seconds since 1970."""
@@ -43,6 +48,7 @@ class Disk:
     away: bool = False
     asked: int = 0
     waiting: dict[tuple[Any, ...], RegisterRecord | None] = field(default_factory=dict)
+    unreadable: list[Record] = field(default_factory=list)
 
     def put(self, record: Record) -> None:
         """Keep a record."""
@@ -59,6 +65,10 @@ class Disk:
         if not self.away:
             self.write()
         asyncio.get_running_loop().call_soon(then, not self.away)
+
+    def spoilt(self, record: Record) -> None:
+        """Note that a record cannot be read."""
+        self.unreadable.append(record)
 
     def write(self) -> None:
         """Write what waits."""
@@ -89,9 +99,9 @@ async def tidied(register: Register) -> list[Change]:
     return [change async for change in register.tidy()]
 
 
-async def opened(disk: Disk, wall: Callable[[], float] | None = None, **configuration: Any) -> Register:
+async def opened(disk: Disk, wall: Clock | None = None, **configuration: Any) -> Register:
     """Make a register of what is on disk."""
-    register = following(Register(disk, wall or Clock()), **configuration)
+    register = following(Register(disk, (wall or Clock()).calendar), **configuration)
     await register.load(list(disk.rows.values()))
     return register
 
@@ -190,6 +200,29 @@ async def test_there_is_an_upper_bound() -> None:
     assert (shown(register), disk.rows, disk.waiting) == (before, rows, {})
     assert (await register.replace("a", ["CP4", "CP5", "CP6", "CP7", "CP8"], "billing")).stations == 5
     assert (await register.amend("a", ["CP9"], ["CP4"], "billing")).stations == 5
+
+
+async def test_a_bound_that_is_lowered_refuses_growth_only() -> None:
+    """What is claimed already stays, can be said again, made less and expires; after a restart as well."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", ["CP1", "CP2", "CP3"], "a")
+    await before.amend("b", ["CP4"], [], "b")
+    register = await opened(disk, clock, expire=100, most=2)
+    assert len(register.claims) == 4
+    clock.now += 50
+    await register.replace("a", ["CP1", "CP2", "CP5"], "a")  # as many as before
+    with pytest.raises(TooMany):
+        await register.amend("a", ["CP6"], [], "a")
+    await register.amend("b", ["CP7"], ["CP4"], "b")
+    await register.amend("b", [], ["CP7"], "b")
+    with pytest.raises(TooMany):
+        await register.amend("b", ["CP7"], [], "b")
+    clock.now += 60
+    assert [change.backend for change in await tidied(register)] == []
+    clock.now += 60
+    assert [(change.backend, change.removed) for change in await tidied(register)] == [("a", 3)]
+    await register.amend("b", ["CP7"], [], "b")
 
 
 async def test_half_a_list_is_never_seen() -> None:
@@ -368,6 +401,100 @@ async def test_a_database_that_is_away_changes_nothing() -> None:
     assert {key: record.data for key, record in disk.rows.items()}.items() >= rows.items()
     await register.amend("b", ["CP3"], [], "billing")
     assert register.holder("cp3") == "b"
+
+
+A_MONTH = 30 * 86400.0
+
+
+@pytest.mark.parametrize("by", [A_MONTH, -A_MONTH])
+async def test_a_clock_that_jumps_and_comes_back(by: float) -> None:
+    """No claim is void, or struck out, because of a look at a clock that is wrong; not at the next start either."""
+    disk, clock, passed = Disk(), Clock(), [0.0]
+    clock.calendar = Calendar(clock, lambda: passed[0])
+    before = await opened(disk, clock, expire=7 * 86400)
+    await before.replace("a", ["CP1"], "a")
+    rows = dict(disk.rows)
+    for jump in (by, -by):
+        clock.now += jump
+        for register in (before, await opened(disk, clock, expire=7 * 86400)):
+            assert register.holder("cp1") == "a"
+            assert await tidied(register) == []
+        clock.now += 2 * 3600
+        passed[0] += 2 * 3600
+        assert before.holder("cp1") == "a"
+        assert await tidied(before) == []
+    assert disk.rows == rows
+    other = Clock(clock.now + by)  # of a process that begins while the clock is wrong
+    register = await opened(disk, other, expire=7 * 86400)
+    assert (register.holder("cp1"), await tidied(register)) == ("a", [])
+    clock.now += 7 * 86400
+    passed[0] += 7 * 86400
+    assert (before.holder("cp1"), len(await tidied(before))) == ("", 1)
+
+
+SPOILT = {"no JSON": b"{", "no text": b"\xff", "another shape": b'{"backend":5}', "a list": b"[]", "empty": b""}
+MANY = [f"CP{n}" for n in range(500)]
+
+
+@pytest.mark.parametrize("data", SPOILT.values(), ids=SPOILT)
+async def test_a_part_of_a_list_that_cannot_be_read(data: bytes) -> None:
+    """The rest is read; the row stays until the whole list is said again, and whose its stations are nobody guesses."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", MANY, "a")
+    await before.replace("b", ["CP1"], "b")
+    row = disk.rows["claims", "a/7"]
+    bad = disk.rows["claims", "a/7"] = RegisterRecord(row.kind, row.name, row.at, data)
+    register = await opened(disk, clock, expire=100)
+    lost = [key for key in map(str.casefold, MANY) if not register.claims.of("a").find(key)]
+    assert (disk.unreadable, 0 < len(lost) < 20) == ([bad], True)
+    assert {key for key in map(str.casefold, MANY) if register.is_vague(key)} == set(lost)
+    with pytest.raises(StoreAway, match="whole list"):
+        await register.amend("a", ["NEW"], [], "a")
+    await register.amend("b", ["NEW"], [], "b")
+    clock.now += 200
+    assert {change.backend for change in await tidied(register)} == {"b"}
+    assert disk.rows["claims", "a/7"] == bad
+    disk.away = True
+    with pytest.raises(StoreAway):
+        await register.replace("a", MANY, "a")
+    disk.away = False
+    disk.write()
+    assert disk.rows["claims", "a/7"] == bad
+    await register.replace("a", MANY, "a")
+    register = await opened(disk, clock, expire=100)
+    assert [key for key in lost if register.holder(key) != "a" or register.is_vague(key)] == []
+    await register.amend("a", ["NEW"], [], "a")
+
+
+async def test_other_rows_that_cannot_be_read() -> None:
+    """A list whose time is unknown is not struck out; an accepted station is unknown until it is accepted again."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", ["CP1"], "a")
+    await before.accept("CP2", "main", "x")
+    for key in (("claimant", "a"), ("accepted", "cp2")):
+        disk.rows[key] = RegisterRecord(*key, START, b'{"later":1}')
+    later = disk.rows["later", "x"] = RegisterRecord("later", "x", START, b"1")
+    odd = disk.rows["claims", "odd"] = RegisterRecord("claims", "odd", START, b"1")
+    rows = dict(disk.rows)
+    register = await opened(disk, clock, expire=100, case_sensitive=True)
+    assert {later, odd} < set(disk.unreadable)
+    assert (len(disk.unreadable), register.accepted) == (4, {})
+    assert [register.is_vague(key) for key in ("cp1", "cp2", "cp3")] == [False, True, False]
+    clock.now += 500
+    assert await tidied(register) == []
+    disk.write()
+    assert disk.rows == rows  # though identities are compared otherwise now
+    register = await opened(disk, clock, expire=100)
+    disk.away = True
+    with pytest.raises(StoreAway):
+        await register.accept("CP2", "main", "x")
+    disk.away = False
+    disk.write()
+    assert disk.rows == rows
+    await register.accept("CP2", "main", "x")
+    assert (register.is_vague("cp2"), (await opened(disk, clock)).accepted["cp2"].route) == (False, "main")
 
 
 async def test_identities_that_are_compared_otherwise_from_now_on() -> None:

@@ -46,18 +46,18 @@ class Gateway:
         """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
-    async def start(self, *, environment: Mapping[str, str] | None = None) -> None:
+    async def start(self, *, environment: Mapping[str, str] | None = None, output: int | None = None) -> None:
         """Start the process and wait until it is ready."""
-        await self.launch(environment=environment)
+        await self.launch(environment=environment, output=output)
         await until(self._is_ready, f"the gateway is ready; its log:\n{self.log}")
 
-    async def launch(self, *, environment: Mapping[str, str] | None = None) -> None:
-        """Start the process without waiting until it is ready."""
+    async def launch(self, *, environment: Mapping[str, str] | None = None, output: int | None = None) -> None:
+        """Start the process without waiting until it is ready; what it prints goes to `output` instead of its log."""
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - it is started, not waited for
                 [*VOLTGATE, "run", "-c", str(self.file)],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
+                stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 env={**os.environ, **(environment or {})},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,10 @@ class Stage:
             "shutdown": {"grace": 2, "spread": 0},
         }
         return merged(document, changes)
+
+    def configuration_of(self, gateway: Gateway, **changes: Any) -> Json:
+        """Return the configuration that a gateway was started with, with these changes."""
+        return merged(tomllib.loads(gateway.file.read_text()), changes)
 
     async def gateway(self, configuration: Json | None = None, *, ready: bool = True, **changes: Any) -> Gateway:
         """Start a gateway with the stage's configuration and these changes, or with a configuration of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,9 +12,12 @@ from lxml import etree
 
 from tests.ocpp.soap_bodies import BODIES, Chance, Plain, body, enveloped, sample, schema
 from voltgate.ocpp import actions, schemas
-from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, decode, encode
+from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, decode, encode, encode_json
+from voltgate.ocpp.soap.elements import write
 from voltgate.ocpp.soap.envelope import Envelope, parse
+from voltgate.ocpp.soap.fields import SHAPES
 from voltgate.ocpp.soap.operations import operations
+from voltgate.ocpp.soap.unfit import Unfit
 
 NOW = Assumed(now="2026-11-21T10:00:00Z")
 SOME = [pytest.param(*names, id="-".join(names)) for names in BODIES]
@@ -276,12 +280,23 @@ def metered(*samples: Any, **more: Any) -> dict[str, Any]:
             '<value measurand="Current.Import" unit="Amp">8</value>',
         ),
         ({"value": "230", "measurand": "Voltage", "unit": "V"}, '<value measurand="Voltage" unit="Volt">230</value>'),
-        ({"value": "8", "measurand": "Current.Import", "phase": "L1"}, '<value measurand="Current.Import">8</value>'),
+        ({"value": "8", "measurand": "Current.Import", "phase": "L1"}, ""),
+        ({"value": "8", "measurand": "Power.Active.Import", "unit": "kW", "phase": "L2"}, ""),
+        ({"value": "230", "measurand": "Voltage", "unit": "V", "phase": "L1-N"}, ""),
+        ({"value": "400", "measurand": "Voltage", "unit": "V", "phase": "L1-L2"}, ""),
+        ({"value": "1", "measurand": "Current.Import", "phase": "N"}, ""),
+        ({"value": "8", "phase": None, "measurand": None, "unit": None}, "<value>8</value>"),
+        ({"value": "9f", "format": "SignedData"}, '<value format="SignedData">9f</value>'),
         (
             {"value": "2", "measurand": "Temperature", "unit": "Celcius"},
             '<value measurand="Temperature" unit="Celsius">2</value>',
         ),
-        ({"value": "1", "context": "Trigger", "location": "EV"}, "<value>1</value>"),
+        ({"value": "1", "context": "Trigger"}, "<value>1</value>"),
+        ({"value": "1", "context": "Other", "location": "Inlet"}, '<value location="Inlet">1</value>'),
+        ({"value": "1", "location": "EV"}, ""),
+        ({"value": "1", "location": "Cable"}, ""),
+        ({"value": "1", "location": ["EV"]}, ""),
+        ({"value": "1", "measurand": "Power.Active.Import", "unit": "VA"}, ""),
         ({"value": "1", "context": "Sample.Clock", "location": None}, '<value context="Sample.Clock">1</value>'),
         ({"value": "1", "phase": "L1", "measurand": "Energy.Active.Import.Register"}, ""),
         ({"value": "1", "phase": "L1"}, ""),
@@ -306,6 +321,9 @@ def test_samples_in_the_words_of_1_5(sample: dict[str, Any], written: str) -> No
         ({"value": 7, "unit": "Wh", "measurand": "Energy.Active.Import.Register", "format": "Raw"}, 7),
         ({"value": "8", "measurand": "Current.Import"}, None),
         ({"value": "8", "format": "SignedData"}, None),
+        ({"value": "8", "location": "Outlet", "format": None}, 8),
+        ({"value": "8", "location": "Inlet"}, None),
+        ({"value": "8", "location": "EV"}, None),
         ({"value": "8", "phase": "L1"}, None),
         ({"value": "8", "unit": "varh"}, None),
         ({"value": "8", "unit": ["Wh"]}, None),
@@ -320,6 +338,16 @@ def test_samples_in_the_words_of_1_2(sample: dict[str, Any], number: int | None)
     reading = "" if number is None else f"<values><timestamp>{TIME}</timestamp><value>{number}</value></values>"
     said = down("1.2", "MeterValues", "request", metered({"value": "1", "measurand": "SoC"}, sample))
     assert said == f"<connectorId>1</connectorId>{reading}"
+
+
+@pytest.mark.parametrize(("version", "number"), [("1.2", 4), ("1.5", 2), ("1.6", 0)])
+def test_what_is_left_out_is_counted(version: Any, number: int) -> None:
+    """Each sample that is not said in an older version is counted: in 1.2 all but one number."""
+    lost: list[None] = []
+    samples = [{"value": "1"}, {"value": "2", "phase": "L1"}, {"value": "3", "measurand": "SoC"}]
+    more = [{"value": "230", "measurand": "Voltage"}, {"value": "9"}]
+    encode(version, "Cs", "MeterValues", "request", metered(*samples, *more), lambda: lost.append(None))
+    assert len(lost) == number
 
 
 def test_the_data_of_a_transaction() -> None:
@@ -407,6 +435,93 @@ def test_truths_and_decimals() -> None:
     assert "<minChargingRate>0.00001</minChargingRate>" in said
     keys = down("1.6", "GetConfiguration", "response", {"configurationKey": [{"key": "a", "readonly": False}]})
     assert "<readonly>false</readonly>" in keys
+
+
+INTEGERS = [
+    pytest.param(version, name, key, id=f"{version}-{name}-{key}")
+    for version, types in SHAPES.items()
+    for name, shape in types.items()
+    for key in [field.key for field in shape.fields if field.sort == "int"]
+]
+"""Every element of every version that is an integer."""
+
+
+@pytest.mark.parametrize(("version", "name", "key"), INTEGERS)
+def test_integers_are_written_as_integers(version: str, name: str, key: str) -> None:
+    """Whatever way JSON writes an integer, XML gets an integer; what is none is named, and nothing is written."""
+    shape = SHAPES[version][name]
+    (field,) = (field for field in shape.fields if field.key == key)
+    for said, text in (
+        ("300", "300"), ("300.0", "300"), ("3e2", "300"), ("3E2", "300"), ("-0", "0"), ("-0.0", "0"), ("-7.0", "-7"),
+        ("4294967296", "4294967296"), ("1" * 30, "1" * 30), ('"300"', "300"), ('" 300.0 "', "300"), ('""', None),
+    ):  # fmt: skip
+        written = "" if text is None else f"<{field.name}>{text}</{field.name}>"
+        assert write({key: json.loads(said)}, shape, True) == written, said
+    for said in (
+        "300.5",
+        "1e16",
+        "1e300",
+        "true",
+        "false",
+        '"300.5"',
+        '"five"',
+        '"3e2"',
+        "NaN",
+        "Infinity",
+        "{}",
+        "[]",
+    ):
+        with pytest.raises(Unfit, match="not an integer") as unfit:
+            write({key: json.loads(said)}, shape, True)
+        assert unfit.value.path == f"/{key}", said
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("16", "16"), ("16.0", "16.0"), ("1e-5", "0.00001"), ("1e20", "1" + "0" * 20), ('"16.5"', "16.5"),
+        ("0.1", "0.1"),
+        ("true", None), ('"much"', None), ("Infinity", None), ("NaN", None), ("{}", None),
+    ],
+)  # fmt: skip
+def test_decimals_are_written_as_decimals(said: str, text: str | None) -> None:
+    """A limit is a number without exponent, or named."""
+    shape = SHAPES["1.6"]["ChargingSchedulePeriod"]
+    if text is None:
+        with pytest.raises(Unfit, match="not a decimal number"):
+            write({"limit": json.loads(said)}, shape, False)
+    else:
+        assert write({"limit": json.loads(said)}, shape, False) == f"<limit>{text}</limit>"
+
+
+def test_truths_and_times_are_what_they_are_called() -> None:
+    """A truth is written as one however it is said; a number is no time and no word, and an empty time is none."""
+    key = SHAPES["1.6"]["KeyValue"]
+    for said, text in ((True, "true"), (0, "false"), ("1", "true"), (" False ", "false")):
+        assert write({"readonly": said}, key, False) == f"<readonly>{text}</readonly>"
+    info = SHAPES["1.6"]["IdTagInfo"]
+    assert (
+        write({"expiryDate": TIME, "status": "Odd"}, info, False)
+        == f"<status>Odd</status><expiryDate>{TIME}</expiryDate>"
+    )
+    assert write({"expiryDate": "", "status": " ", "parentIdTag": ""}, info, True) == "<parentIdTag></parentIdTag>"
+    for shape, payload, what in (
+        (key, {"readonly": "maybe"}, "true or false"),
+        (key, {"readonly": 2}, "true or false"),
+        (info, {"expiryDate": 1763776800}, "a time"),
+        (info, {"status": True}, "a word"),
+        (info, {"parentIdTag": {}}, "a text or number"),
+    ):
+        with pytest.raises(Unfit, match=f"not {what}"):
+            write(payload, shape, False)
+
+
+def test_a_payload_that_cannot_be_read_is_no_empty_one() -> None:
+    """A number beyond all numbers is named; the answer does not go on without its fields."""
+    said = encode_json("1.6", "Cs", "BootNotification", "response", b'{"interval":1e400}')
+    assert isinstance(said, schemas.Violation)
+    assert said.code == "FormationViolation"
+    assert encode_json("1.6", "Cs", "Heartbeat", "request", b"null") == encode("1.6", "Cs", "Heartbeat", "request", {})
 
 
 def test_what_says_nothing_is_absent() -> None:

@@ -13,10 +13,12 @@ from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext
 from voltgate.relay.events import Event
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
 from voltgate.relay.records import (
@@ -35,6 +37,7 @@ from voltgate.relay.records import (
 from voltgate.relay.route import Plans, Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
+from voltgate.relay.tap import Taps
 from voltgate.relay.wire import Receiver
 
 START = 5000.0
@@ -53,6 +56,7 @@ class Shelf:
         """Whether another process has the right to deliver."""
         self.epoch = 1
         self.leased = False
+        self.unreadable: list[Record] = []
         self._waiting: list[Callable[[bool], None]] = []
 
     def put(self, record: Record) -> None:
@@ -110,6 +114,10 @@ class Shelf:
     def release(self, station: str) -> None:
         """Let another process deliver."""
         self.leased = False
+
+    def spoilt(self, record: Record) -> None:
+        """Note that a record cannot be read."""
+        self.unreadable.append(record)
 
     def writes(self) -> None:
         """Bring everything to disk."""
@@ -298,6 +306,8 @@ class Stage:
         **settings: Any,
     ) -> None:
         self.now = START
+        self.ahead = 0.0
+        """Seconds by which the calendar has jumped."""
         self.draw = 0.0
         self.wheel = Wheel(START)
         self.counts = Counts()
@@ -310,6 +320,9 @@ class Stage:
         self.store = Shelf()
         if registered is not None:
             self.store.put(FactRecord("cp-1", "registration", CALENDAR, json.dumps(registered).encode()))
+        self.reports: list[tuple[str, str, int]] = []
+        """What listeners raised, as far as it is reported."""
+        self.notifier = Notifier(lambda: self.now, self._report)
         self.ports = Ports(
             self.wheel,
             lambda: self.now,
@@ -317,8 +330,9 @@ class Stage:
             self._dial,
             self.events.append,
             self.counts,
-            lambda: self.now + CALENDAR,
+            Calendar(lambda: self.now + CALENDAR + self.ahead, lambda: self.now),
             self.store,
+            Taps(self.notifier),
         )
         self._version, self._session_settings = version, SessionSettings(**settings)
         self.admit, self.checked = admit, checked
@@ -326,6 +340,9 @@ class Stage:
         self.session, self.station = self.newcomer()
         if opened:
             self.open()
+
+    def _report(self, listener: str, fault: Exception, times: int) -> None:
+        self.reports.append((listener, str(fault), times))
 
     def _dial(self, leg: Leg, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
         assert answering is (leg.host.is_answering(leg))

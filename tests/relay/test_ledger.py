@@ -7,6 +7,7 @@ import math
 from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.invitation import same
 from voltgate.relay.ledger import MOST_INVITATIONS, MOST_RUNNING, Ledger
 from voltgate.relay.numbers import LARGEST, mint
@@ -28,7 +29,7 @@ CARD = Token("04E1", "ISO14443")
 def ledger(shelf: Shelf | None = None) -> Ledger:
     """Open a station's ledger, at the page that a shelf keeps."""
     shelf = shelf or Shelf()
-    return Ledger("cp-1", shelf, lambda: CALENDAR + START, lambda: 0.0, shelf.page("cp-1"))
+    return Ledger("cp-1", shelf, Calendar(lambda: CALENDAR + START, lambda: 0.0), lambda: 0.0, shelf.page("cp-1"))
 
 
 def test_what_runs_is_bounded() -> None:
@@ -103,7 +104,7 @@ def test_numbers_are_minted_within_bounds() -> None:
 async def test_nothing_is_kept() -> None:
     """Without a database a book is empty, and nobody waits for a disk."""
     nowhere = Nowhere()
-    mine = Ledger("cp-1", nowhere, lambda: 0.0, lambda: 0.0, await nothing_on_record("cp-1"))
+    mine = Ledger("cp-1", nowhere, Calendar(lambda: 0.0, lambda: 0.0), lambda: 0.0, await nothing_on_record("cp-1"))
     mine.disinvite(mine.invite("a", CARD))
     heard: list[bool] = []
     nowhere.after(heard.append)

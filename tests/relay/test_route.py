@@ -157,12 +157,13 @@ def test_which_rule_a_call_meets() -> None:
         Rule(connectors=frozenset({2}), answer=("b",)),
         Rule(actions=("Heartbeat",), answer=("c",), copy=("a",)),
     )
-    route, token = Route("home", "gateway", rules), Token("04E1")
-    assert route.first("cp-1", frozenset({"fleet"}), "", "Heartbeat", None, None) == (0, Plan(("f",)))
-    assert route.first("cp-1", NONE, "", "Authorize", token, None) == (1, Plan(("a",)))
-    assert route.first("cp-1", NONE, "", "MeterValues", token, 2) == (2, Plan(("b",)))
-    assert route.first("cp-1", NONE, "", "Heartbeat", token, 2) == (3, Plan(("c",), ("a",)))
-    assert route.first("cp-1", NONE, "", "Authorize", None, None) is None
+    token, of_fleet, found = Token("04E1"), plans(*rules, tags=frozenset({"fleet"})), plans(*rules)
+    assert of_fleet.match("Heartbeat", None, None) == (0, Plan(("f",)))
+    assert found.match("Authorize", token, None) == (1, Plan(("a",)))
+    assert found.match("Authorize-Signed", token, None) == (1, Plan(("a",)))
+    assert found.match("MeterValues", token, 2) == (2, Plan(("b",)))
+    assert found.match("Heartbeat", token, 2) == (3, Plan(("c",), ("a",)))
+    assert found.match("Authorize", None, None) == (None, NOBODY)
 
 
 def claimed(*rules: Rule, claimant: str) -> Plans:
@@ -186,9 +187,8 @@ def test_a_rule_for_the_claimant_alone_needs_one() -> None:
     rules = (Rule(answer=(CLAIMANT,), copy=("b",)), Rule(answer=("a",)))
     assert claimed(*rules, claimant="c").first == Plan(("c",), ("b",))
     assert claimed(*rules, claimant="").first == Plan(("a",))
-    route = Route("home", "gateway", rules)
-    assert route.first("cp-1", NONE, "c", "Heartbeat", None, None) == (0, Plan(("c",), ("b",)))
-    assert route.first("cp-1", NONE, "", "Heartbeat", None, None) == (1, Plan(("a",)))
+    assert claimed(*rules, claimant="c").match("Heartbeat", None, None) == (0, Plan(("c",), ("b",)))
+    assert claimed(*rules, claimant="").match("Heartbeat", None, None) == (1, Plan(("a",)))
 
 
 def test_rules_for_stations_of_some_claimants() -> None:

@@ -67,6 +67,25 @@ def test_a_call_is_heard_on_both_legs() -> None:
     stage.station.gets([3, "m1", {"currentTime": "x"}])
 
 
+def test_a_listener_that_fails() -> None:
+    """The message goes on, others hear it, and what the listener raised is counted and reported now and then."""
+    stage = playing("a")
+
+    def fails(overheard: Overheard) -> None:
+        raise ValueError(overheard.call.id)
+
+    stage.ports.taps.open("cp-1", fails)
+    listener = Listener(stage)
+    for number in range(1, 4):
+        stage.station.sends(2, f"m{number}", "Heartbeat", {})
+        stage["a"].sends(3, f"m{number}", {"currentTime": "x"})
+        stage.station.gets([3, f"m{number}", {"currentTime": "x"}])
+        assert [direction for direction, *_ in listener.take()] == ["to_backend", "from_station"]
+        stage.wait(30)
+    assert stage.notifier.faults == {"tap": 6}
+    assert stage.reports == [("tap", "m1", 1), ("tap", "m3", 5)]
+
+
 def test_a_command_is_heard_on_both_legs() -> None:
     """A backend's call is heard as the station answers it and as the backend is answered."""
     stage = playing("a")

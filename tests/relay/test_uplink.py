@@ -44,3 +44,19 @@ def test_a_link_of_its_own_is_reported() -> None:
     stage.up("a")
     assert [event.first for event in stage.happened(LegUp)] == [True, False]
     assert [(event.reason, event.retry) for event in stage.happened(LegDown)] == [("closed 1012 restart", 1.0)]
+
+
+def test_a_dial_that_waits_for_its_turn_may_be_wanted_no_more() -> None:
+    """While the station comes in again its old session dials nobody, nor does it once it is over."""
+    stage = Stage(one("a"))
+    (leg,) = stage["a"].dials
+    assert leg.link.wanted
+    stage.session.pause_dialling()
+    assert not leg.link.wanted
+    leg.failed("is not wanted any more", shared=True)
+    stage["a"].dials.clear()
+    stage.session.resume_dialling()
+    (again,) = stage["a"].dials
+    assert (again, again.link.wanted) == (leg, True)
+    stage.station.hangs_up()
+    assert not leg.link.wanted

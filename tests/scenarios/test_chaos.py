@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
+from chaos import charger
 from chaos.plan import Fault, Layout, Plan, Variant, draw
+from chaos.records import Books
 from chaos.run import run
 from chaos.shape import Shape, Shapes
 from chaos.shrink import Budget, shrink
+from tests.harness.waiting import until
 from tests.servers import PostgreSQL, postgresql
 
 # The runs.
 
 SHORT = [
     (1, Variant(layout="one", admit="backend", stand_in=frozenset({"billing"}))),
-    (2, Variant(layout="split", admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"}))),
-    (3, Variant("postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3)),
-    (4, Variant("postgresql", layout="claims")),
+    (
+        20,
+        Variant(layout="split", admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"})),
+    ),
+    (9, Variant("postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3)),
+    (1, Variant("postgresql", layout="claims")),
 ]
 
 
@@ -53,6 +62,31 @@ def test_a_seed_gives_the_whole_plan() -> None:
     assert 0 < len(hit) < 24
     assert [number for number in range(8) if plan.faults[1][1].hits(number)] == [each for each in hit if each < 8]
     assert plan.command().startswith("python -m chaos --seed 5 --stations 24 --seconds 12 ")
+
+
+async def test_a_charger_that_is_not_answered_finds_its_gateway_mute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open connection on which nothing is answered is a finding; one that ends is none."""
+    monkeypatch.setattr(charger, "PATIENCE", 0.2)
+    books, ends = Books(), False
+
+    async def listen(connection: ServerConnection) -> None:
+        async for _ in connection:
+            if ends:
+                await connection.close()
+
+    async with serve(listen, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6"), Subprotocol("ocpp2.0.1")]) as server:
+        at = charger.Address(server.sockets[0].getsockname()[1], soap=0)
+        one = charger.Charger(0, [at], 1, books, plain=True)
+        living = asyncio.create_task(one.live(asyncio.Event(), asyncio.Event()))
+        await until(lambda: books.mute, "a finding")
+        ends, known, connects = True, len(books.mute), books.connects
+        await until(lambda: books.connects > connects + 2, "more connections")
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
+        one.cut()
+        await until(lambda: not server.connections, "the end of the last connection")
+    assert books.mute[0].startswith("CP-0000: BootNotification from ")
+    assert len(books.mute) == known
 
 
 async def test_shrinking_finds_the_fewest_faults_and_chargers() -> None:

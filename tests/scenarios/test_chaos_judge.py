@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chaos.judge import Verdict, judge
-from chaos.records import Books, Charge, Command, Delivery, Entry, Heard, Owners, Saying, Spell
+from chaos.records import Books, Charge, Command, Delivery, Entry, Heard, Look, Owners, Saying, Spell
 
 # The judge. One charge of a guest in the books of billing, who owns it, and of employer, who must be told.
 
@@ -395,6 +395,16 @@ def gateway_died_on_two_links(story: Story, number: int) -> None:
     story.books.deaths.append((number, story.of("employer", 2).at + 0.2))
 
 
+def looked(
+    story: Story, *, left: int = 0, explained: int = 0, grown: int = 0, life: float = 1.0, fault: float = 10.0
+) -> None:
+    """Let a gateway hold 20 descriptors before, and so many more in the end; grow by MiB in its life or another."""
+    end = 120 + grown << 20
+    story.books.looks.append(Look(0, 1.0, "before", 2.0, open=20, memory=90 << 20))
+    story.books.looks.append(Look(0, 1.0, "down", fault, open=80, memory=120 << 20))
+    story.books.looks.append(Look(0, life, "after", 20.0, open=20 + left, memory=end, explained=explained))
+
+
 Make = Callable[[Story], None]
 RIGHT: list[Make] = [
     lambda _: None,
@@ -429,6 +439,10 @@ RIGHT: list[Make] = [
     answered_late,
     partial(meter_values_under_one_id, said=True),
     partial(gateway_died_on_two_links, number=0),
+    partial(looked, left=5, grown=16),
+    partial(looked, left=9, explained=4),
+    partial(looked, grown=17, life=12.0),
+    partial(looked, grown=17, fault=5.5),
 ]
 WRONG: list[tuple[str, Make]] = [
     ("lost", lambda story: story.drop("employer", 2)),
@@ -475,6 +489,9 @@ WRONG: list[tuple[str, Make]] = [
     ("command", partial(commanded, by="employer")),
     ("mute", lambda story: story.books.mute.append("nothing was answered")),
     ("error", lambda story: story.books.errors.append("an error of the gateway")),
+    ("left open", partial(looked, left=6)),
+    ("left open", partial(looked, left=10, explained=4, life=12.0)),
+    ("grown", partial(looked, grown=17)),
 ]
 
 

@@ -577,7 +577,7 @@ async def test_letters_that_count_from_the_next_start_on(stage: Stage) -> None:
         (await api.put("a", "Depot-1")).gives(200)
         station, link = await booted(stage, a, "DEPOT-1")
         gateway.reload(gateway.file.read_text().replace("case_sensitive = false", "case_sensitive = true"))
-        await gateway.logged("directory.case_sensitive has changed: that takes a restart")
+        await gateway.logged("directory.case_sensitive", "takes a restart")
         await gateway.logged("configuration changed")
         await beats(station, link)
         again, link = await booted(stage, a, "depot-1")

@@ -11,9 +11,11 @@ from sqlalchemy import URL, text
 
 from tests.servers import PostgreSQL, postgresql
 from voltgate.app.database import upgrade
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Store
-from voltgate.store import Database, DatabaseSettings
+from voltgate.store import Database, DatabaseSettings, database
 from voltgate.store.address import open_engine, read_address
+from voltgate.telemetry.supervision import Supervision
 
 Open = Callable[..., Awaitable[Database]]
 
@@ -46,12 +48,14 @@ async def address(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
 
 
 @pytest.fixture
-async def opened(address: URL) -> AsyncIterator[Open]:
-    """Open stores on the database; they are closed at the end."""
+async def opened(address: URL, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+    """Open stores on the database; they are closed at the end. It shows the time of the tests as well."""
+    monkeypatch.setattr(database, "clocks_agree", agree)
     stores: list[Database] = []
 
     async def opening(**settings: float) -> Database:
-        store = Database(address, DatabaseSettings(**settings), lambda: NOW)  # type: ignore[arg-type]
+        quick = Supervision(shortest=0.01)
+        store = Database(address, DatabaseSettings(**settings), still(), None, quick)  # type: ignore[arg-type]
         stores.append(store)
         await store.open()
         return store
@@ -63,6 +67,16 @@ async def opened(address: URL) -> AsyncIterator[Open]:
 
 NOW = 1_800_000_000.0
 """What the calendar of the tests shows, in seconds since 1970."""
+
+
+async def agree(*_: object) -> bool:
+    """Take the clock of the database for right."""
+    return True
+
+
+def still() -> Calendar:
+    """Return a calendar that shows `NOW`, and is believed."""
+    return Calendar(lambda: NOW, lambda: 0.0, steady=0.0)
 
 
 async def written(store: Store) -> bool:

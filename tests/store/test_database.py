@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 from sqlalchemy import URL
 
 from tests.servers import PostgreSQL
-from tests.store.conftest import NOW, Open, emptied, written
+from tests.store.conftest import NOW, Open, agree, emptied, written
 from voltgate.app.database import revision, upgrade
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import (
     AuditRecord,
     Debt,
@@ -30,8 +32,10 @@ from voltgate.relay.records import (
     StoreAway,
     TransactionRecord,
 )
-from voltgate.store import Database, DatabaseSettings
-from voltgate.store.address import read_address
+from voltgate.store import Database, DatabaseSettings, database
+from voltgate.store.address import open_engine, read_address
+from voltgate.store.aging import clocks_agree
+from voltgate.store.audit import AuditQuery, AuditTrail
 from voltgate.store.schema import wanted
 
 RUNNING = TransactionRecord("cp-1", "t1", "5", "a", 1, "04E1", NOW - 10, None, b'{"x":1}')
@@ -291,6 +295,62 @@ async def test_what_is_old_is_forgotten(opened: Open) -> None:
     assert [record.number for record in page.numbers] == [50]
     assert [record.ref for record in page.invitations] == ["young"]
     assert [record.seq for record in page.owed] == [50]
+
+
+@pytest.mark.parametrize("by", [30 * 86400, -30 * 86400])
+async def test_a_clock_that_jumps_and_comes_back(address: URL, by: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes because a clock has jumped by a month and back: what was written before, meanwhile, and since."""
+    now, passed = [NOW], [0.0]
+    calendar = Calendar(lambda: now[0], lambda: passed[0])
+    keep = 20 * 86400.0
+    store = Database(address, DatabaseSettings(keep=keep, keep_audit=keep, keep_owed=keep), calendar)
+    looked = asyncio.Event()
+
+    async def look(*_: object) -> tuple[int, float]:
+        looked.set()
+        return 0, 0.0
+
+    monkeypatch.setattr(database, "measure_journal", look)
+    monkeypatch.setattr(database, "clocks_agree", agree)
+    monkeypatch.setattr(database, "_LOOK", 0.05)
+    await store.open()
+
+    async def rows(number: int) -> None:
+        """Write a row of each kind, as old as the calendar says."""
+        at = calendar()
+        store.put(replace(RUNNING, ref=f"r{number}", ended=at))
+        store.put(replace(NUMBERED, number=number, at=at))
+        store.put(replace(INVITED, ref=f"i{number}", expires=at + 600))
+        store.put(replace(ASKED, ref=f"u{number}", at=at))
+        store.put(replace(OWED, seq=number, at=at))
+        assert await written(store)
+        for _ in range(2):  # one that began before may have looked at the clock already
+            looked.clear()
+            store._purge_at = 0
+            await asyncio.wait_for(looked.wait(), 30)
+
+    for number, jump in enumerate((0.0, by, -by)):
+        now[0] += jump
+        await rows(3 * number)
+        now[0] += 3600
+        passed[0] += 3600
+        await rows(3 * number + 1)
+    page = await store.load("cp-1")
+    seen = [0, 1, 3, 4, 6, 7]
+    assert sorted(record.number for record in page.numbers) == seen
+    assert sorted(record.seq for record in page.owed) == seen
+    assert {record.ref for record in page.transactions} == {f"r{number}" for number in seen}
+    assert store.engine is not None
+    assert len(await AuditTrail().read(store.engine, AuditQuery())) == len(seen)
+    await store.close()
+
+
+async def test_the_clock_of_the_database(address: URL) -> None:
+    """PostgreSQL has a clock of its own: while that shows something else, nothing becomes too old here."""
+    engine = open_engine(address, 5)
+    assert await clocks_agree(engine, time.time())
+    assert await clocks_agree(engine, time.time() + 30 * 86400) is (address.drivername == "sqlite")
+    await engine.dispose()
 
 
 async def test_the_end_writes_what_waits(opened: Open, address: URL) -> None:

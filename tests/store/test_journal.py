@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.store.conftest import NOW, Open, written
+from tests.store.conftest import NOW, Open, still, written
 from tests.store.test_database import OWED, RUNNING
 from voltgate.relay.records import OWED_AT_ONCE, Debt, Lease, OwedRecord, Piece, Store, TransactionRecord
 from voltgate.store import Database, DatabaseSettings
@@ -157,6 +157,15 @@ async def test_a_lease_ends(opened: Open, address: URL) -> None:
         assert await lease(one) is None
 
 
+async def test_a_lease_gets_longer_and_never_shorter(opened: Open) -> None:
+    """Other settings count for the next lease; sessions that began with longer ones still have enough of theirs."""
+    store = await opened()
+    store.follow(DatabaseSettings(lease=180))
+    assert 179 < await leased(store) <= 180
+    store.follow(DatabaseSettings(lease=60))
+    assert 179 < await leased(store) <= 180
+
+
 async def test_a_release_comes_after_what_was_put_before(opened: Open, address: URL) -> None:
     """Whoever gets a lease finds everything that its former holder has put."""
     one = await opened()
@@ -188,7 +197,7 @@ async def test_the_leases_of_the_dead_are_free(opened: Open, address: URL) -> No
     store = await opened()
     async with engine_of(store).begin() as connection:
         for station, holder in holders.items():
-            row = {"station": station, "holder": holder.text + "0", "epoch": 5, "until": 4e9}
+            row = {"station": station, "holder": holder.text + "0", "epoch": 5, "until": time.time() + 600}
             await connection.execute(leases.insert(), row)
     async with other_process(address, here) as successor:
         found = {station: await lease(successor, station) is not None for station in holders}
@@ -205,6 +214,18 @@ async def test_without_a_database_nobody_has_a_lease(tmp_path: Path) -> None:
     assert await lease(store) is None
     assert await answer(partial(store.read_owed, "cp-1", "b", ())) is None
     await store.close()
+
+
+async def test_a_clock_that_was_set_back(opened: Open, address: URL) -> None:
+    """A lease that ends later than any may is anybody's: its process may be dead, and its time was that of before."""
+    store = await opened()
+    async with engine_of(store).begin() as connection:
+        now = (await connection.execute(select(clock_of(address.drivername)))).scalar_one()
+        for station, ahead in (("back", 30 * 86400), ("held", 3600)):
+            row = {"station": station, "holder": "x/1/y", "epoch": 5, "until": now + ahead}
+            await connection.execute(leases.insert(), row)
+    taken = await lease(store, "back")
+    assert (taken is not None and taken.epoch, await lease(store, "held")) == (6, None)
 
 
 async def test_leases_that_ended_long_ago_are_forgotten(opened: Open, address: URL) -> None:
@@ -230,7 +251,7 @@ class other_process:  # noqa: N801 - it reads as a function
     """A store of another process on the same database."""
 
     def __init__(self, address: URL, holder: Holder | None = None) -> None:
-        self.store = Database(address, wall=lambda: NOW, holder=holder or Holder("elsewhere", 1, "b"))
+        self.store = Database(address, wall=still(), holder=holder or Holder("elsewhere", 1, "b"))
 
     async def __aenter__(self) -> Database:
         await self.store.open()

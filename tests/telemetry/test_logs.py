@@ -1,10 +1,14 @@
-"""Logs as JSON: what a line looks like to the program that reads it."""
+"""Logs as JSON and as text: what a line looks like to whoever reads it, and what does not get into it."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from typing import Any
+
+import pytest
 
 _LINES = """
 from pathlib import Path
@@ -17,11 +21,62 @@ log.info("listening", file=Path("/etc/voltgate.toml"), station="Säule 1", secon
 log.error("a fault", reason=ValueError("it broke"), stations=["A", "B"])
 """
 
+_OTHERS = """
+import asyncio, logging, sys, threading, uvloop, warnings
+from voltgate.telemetry import logs
+logs.configure("info", sys.argv[1])
+logs.catch_faults()
+
+def fails(password):
+    here = "s3cret " + password
+    raise ValueError("it broke")
+
+class Fails:
+    def __del__(self):
+        fails("s3cret")
+    def __str__(self):
+        fails("s3cret")
+
+logging.getLogger("uvicorn").info("not said")
+logging.getLogger("uvicorn").warning("a %s request", "bad")
+logging.getLogger("uvicorn").warning("a %d request", "bad")
+logging.getLogger("uvicorn").log(35, "an odd level")
+logs.log.info("not to be shown", what=Fails())
+warnings.warn("deprecated")
+thread = threading.Thread(target=fails, args=["s3cret"])
+thread.start()
+thread.join()
+async def main():
+    asyncio.get_running_loop().call_soon(fails, "s3cret")
+    await asyncio.sleep(0)
+uvloop.run(main())
+sys.stdout.write("stays as it is")
+fails("s3cret")
+"""
+
+_RELOADED = """
+import threading
+from voltgate.telemetry import logs
+logs.configure("info", "json")
+logs.log.info("one")
+logs.configure("error", "human")
+logs.log.info("not said")
+logs.log.error("two")
+logs.configure("info", "json")
+logs.log.info("three", threads=[thread.daemon for thread in threading.enumerate()])
+"""
+
+
+def _logged(script: str, *arguments: str, code: int = 0) -> list[str]:
+    """Run a script; return the lines that it logged."""
+    done = subprocess.run([sys.executable, "-c", script, *arguments], check=False, capture_output=True)
+    assert done.returncode == code
+    return done.stderr.decode().splitlines()
+
 
 def test_a_line_is_one_object_of_json() -> None:
     """Whatever an event carries, its line is JSON: what JSON has no form for is written as text."""
-    done = subprocess.run([sys.executable, "-c", _LINES], capture_output=True, check=True)
-    first, second = map(json.loads, done.stderr.decode().splitlines())
+    first, second = map(json.loads, _logged(_LINES))
     assert first.pop("timestamp").endswith("Z")
     assert first == {
         "event": "listening",
@@ -31,3 +86,40 @@ def test_a_line_is_one_object_of_json() -> None:
         "seconds": None,
     }
     assert (second["reason"], second["stations"]) == ("it broke", ["A", "B"])
+
+
+_UNCAUGHT = ("critical", "a fault of Voltgate: nobody caught an exception")
+
+
+def test_what_others_log_is_a_line_as_well() -> None:
+    """What libraries log, warnings and exceptions that nobody catches are lines like any other."""
+    lines: list[dict[str, Any]] = [json.loads(line) for line in _logged(_OTHERS, "json", code=1)]
+    assert [(line["level"], re.sub(" at 0x.*>", ">", line["event"].partition("\n")[0])) for line in lines] == [
+        ("warning", "a bad request"),
+        ("warning", "a %d request (TypeError('%d format: a real number is required, not str'))"),
+        ("warning", "an odd level"),
+        ("info", "not to be shown"),
+        _UNCAUGHT,  # in __del__
+        ("warning", "<string>:22: UserWarning: deprecated"),
+        _UNCAUGHT,  # in a thread
+        ("error", "Exception in callback <function fails>"),
+        _UNCAUGHT,
+    ]
+    assert lines[0]["logger"] == "uvicorn"
+    assert lines[-1]["exception"].endswith("ValueError: it broke")
+
+
+@pytest.mark.parametrize("form", ["json", "human"])
+def test_tracebacks_show_no_secrets(form: str) -> None:
+    """Neither arguments nor local variables are shown: they hold passwords and tokens."""
+    shown = "\n".join(_logged(_OTHERS, form, code=1))
+    assert shown.count("it broke") >= 4
+    assert "s3cret" not in shown
+
+
+def test_a_reload_goes_on_with_the_same_thread() -> None:
+    """Another level or form counts from the next line on; the lines before it are not lost."""
+    one, two, three = _logged(_RELOADED)
+    assert json.loads(one)["event"] == "one"
+    assert two.endswith("[error    ] two")
+    assert json.loads(three)["threads"] == [False, True]

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter
+from structlog.testing import capture_logs
 
 from tests.harness import until
 from tests.web.world import ROLES, Web, serving
 from voltgate.config import read
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import ApiTokens, TokenRecord
+from voltgate.telemetry.supervision import Supervision
 from voltgate.web.access import Access, AccessToken, Admin, Caller, Claimant, Operator, Viewer
 from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.first_token import first_token
@@ -305,11 +307,28 @@ async def test_a_token_deleted_elsewhere_ends_here(table: ApiTokens) -> None:
             return await status() == 401
 
         token = await IssuedTokens(Access(), table).make("ci", "viewer", "x")
-        following = asyncio.ensure_future(web.app.state.issued_tokens.follow(0.01))
+        following = Supervision().repeat("api tokens", lambda: web.app.state.issued_tokens.follow(0.01))
         await until(let_in, "the token is let in")
         await table.remove("ci")
         await until(turned_away, "the token is not let in any more")
         following.cancel()
+        await asyncio.wait([following])
+
+
+async def test_a_token_of_another_version(table: ApiTokens) -> None:
+    """A row with a role that is not known lets nobody in, keeps no other from being read, and is said once."""
+    async with serving(table) as web:
+        tokens = {name: fresh() for name in ("old", "new")}
+        await table.add(TokenRecord("old", "viewer", digest_of(tokens["old"]), 1.0, "x"))
+        await table.add(TokenRecord("new", "owner", digest_of(tokens["new"]), 1.0, "x"))
+        with capture_logs() as logs:
+            await web.app.state.issued_tokens.read()
+            await web.app.state.issued_tokens.read()
+        assert [line["token"] for line in logs] == ["new"]
+        assert [(await web.get("/api/v1/me", tokens[name])).status for name in tokens] == [200, 401]
+        assert {record.name for record in await table.read()} == {"old", "new"}
+        assert (await web.ask("DELETE", "/api/v1/tokens/new", "admin")).status == 204
+        assert {record.name for record in await table.read()} == {"old"}
 
 
 class _Away(ApiTokens):

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from tests.harness import Stage
-from tests.web.client import api_of
+import pytest
+
+from tests.harness import Stage, toml
+from tests.web.client import TOKEN, api_of, asking
 from voltgate.relay.events import BackendMoved, StationMoved
+from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.event_log import EventLog
+from voltgate.web.stream import ENDED
 
 
 async def test_events_come_as_they_happen(stage: Stage) -> None:
@@ -85,6 +90,39 @@ async def test_streams_end_with_the_gateway(stage: Stage) -> None:
         await gateway.stop()
         seen, _ = await ended
         assert [event.kind for event in seen] == ["LegUp", "StationCame", "StationWent"]
+
+
+@pytest.mark.parametrize("kept", ["database", "configuration"])
+async def test_a_stream_ends_with_its_token(stage: Stage, kept: str) -> None:
+    """Who is not let in any more, or not for this, hears so and nothing else at once; other readers go on."""
+    await stage.backend("main")
+    ours, theirs = fresh(), fresh()
+
+    def people(role: str, *, known: bool) -> dict[str, Any]:
+        texts = {"us": ours, **({"them": theirs} if known else {})}
+        return {"tokens": [{"name": n, "role": role, "hash": written(digest_of(t))} for n, t in texts.items()]}
+
+    store = {"url": "sqlite:///x.db"}
+    async with api_of(stage, store=store, api=people("operator", known=True)) as (admin, gateway):
+        issued = {name: (await admin.post("/tokens", {"name": name, "role": "operator"})).gives(201) for name in "ab"}
+        leaving, staying = (issued["a"]["token"], issued["b"]["token"]) if kept == "database" else (theirs, TOKEN)
+        async with (
+            asking(gateway.http_port, leaving) as gone,
+            asking(gateway.http_port, staying) as stays,
+            gone.stream("/events") as events,
+            gone.stream("/messages") as messages,
+            stays.stream("/events") as others,
+        ):
+            assert (await messages.next(comments=True)) is not None
+            if kept == "database":
+                (await admin.delete("/tokens/a")).gives(204)
+            else:
+                gateway.reload(toml(stage.configuration_of(gateway, api=people("viewer", known=False))))
+            for stream in (events, messages):
+                assert [(event.kind, event.data) for event in await stream.ended()] == [("ended", {"reason": ENDED})]
+            (await gone.get("/me")).gives(401)
+            await stage.station("CP1")
+            assert [event.kind for event in await others.take(2)] == ["LegUp", "StationCame"]
 
 
 async def test_a_reader_who_goes_leaves_nothing_behind(stage: Stage) -> None:

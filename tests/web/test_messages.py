@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from tests.harness import SEND, Stage
 from tests.web.client import Stream, api_of
 from voltgate.gateway import Gateway
 from voltgate.ocpp.messages import Call, Error, Result
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.tap import Overheard, Taps
 from voltgate.web.tail import Tail, document
 
@@ -143,7 +145,7 @@ class _Empty:
 async def test_a_slow_reader_loses_messages_and_is_told_how_many() -> None:
     """A reader that does not keep up loses the newest messages, never the gateway's memory."""
     gateway: Gateway = _Empty()  # type: ignore[assignment]
-    taps = Taps()
+    taps = Taps(Notifier(time.monotonic, print))
     tail = Tail(gateway, taps, None, most=100)
     pieces = tail.pieces()
     assert await anext(pieces) == b":\n\n"

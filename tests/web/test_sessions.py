@@ -74,3 +74,22 @@ async def test_sessions_are_listed(stage: Stage) -> None:
         assert ([each["station"] for each in page["items"]], page["total"]) == (["S2"], 3)
         (await api.get("/sessions/m2")).gives(404)
         (await api.get("/sessions", sort="nothing")).gives(422)
+
+
+async def test_a_backend_that_has_no_part_in_a_session(stage: Stage) -> None:
+    """Who does not take a station's version is shown with the session, counted, and in no answer about its rules."""
+    for name in ("main", "old"):
+        await stage.backend(name)
+    async with api_of(stage, backends={"old": {"versions": ["ocpp1.6"]}}) as (api, _):
+        asked = {"station": "CP1", "action": "Heartbeat"}
+        matched = (await api.get("/routes/match", **asked)).gives(200)
+        assert (matched["answer"], matched["copy"], matched["left_out"]) == (["main"], ["old"], [])
+        await stage.station("CP1", "ocpp2.0.1")
+        shown = (await api.get("/sessions/CP1")).gives(200)
+        assert ([leg["backend"] for leg in shown["legs"]], shown["left_out"]) == (["main"], ["old"])
+        found = {each["name"]: each["left_out"] for each in (await api.get("/backends")).gives(200)["items"]}
+        assert found == {"main": 0, "old": 1}
+        matched = (await api.get("/routes/match", **asked)).gives(200)
+        assert (matched["answer"], matched["copy"], matched["left_out"]) == (["main"], [], ["old"])
+        matched = (await api.get("/routes/match", **asked, version="ocpp1.6")).gives(200)
+        assert (matched["copy"], matched["left_out"]) == (["old"], [])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from voltgate.config import Config, Loaded
-
-_Stamp: TypeAlias = tuple[int, int] | None
-"""Time of change (ns) and size of a file; None while there is none."""
+from voltgate.config.values import Stamp, stamp
 
 
 class ActiveConfiguration:
@@ -19,7 +17,7 @@ class ActiveConfiguration:
         self.problems: tuple[str, ...] = ()
         """What was wrong with the last configuration, which was not taken; empty once another has been."""
         self.changes = 0
-        self._stamps = _stamps(loaded)
+        self._files = loaded.files
 
     @property
     def config(self) -> Config:
@@ -30,25 +28,19 @@ class ActiveConfiguration:
         """Put another configuration in force."""
         self.loaded, self.problems = loaded, ()
         self.changes += 1
-        self.note_files()
+
+    def refuse(self, problems: Sequence[str]) -> None:
+        """Keep the one in force, and what is wrong with the other."""
+        self.problems = tuple(problems)
+
+    def follow(self, files: Mapping[Path, Stamp]) -> None:
+        """Compare with these files from now on, as they were: those that the last configuration named, taken or not."""
+        self._files = files
 
     def note_files(self) -> None:
-        """Remember the files as they are now: `files_changed` compares with this."""
-        self._stamps = _stamps(self.loaded)
+        """Remember the files as they are now."""
+        self._files = {file: stamp(file) for file in self._files}
 
     def files_changed(self) -> bool:
-        """Return whether one of the files has changed since `note_files`."""
-        return _stamps(self.loaded) != self._stamps
-
-
-def _stamps(loaded: Loaded) -> tuple[_Stamp, ...]:
-    lists = [group.file for group in loaded.config.token_groups.values() if group.file is not None]
-    return tuple(map(_stamp, (loaded.source, *lists)))
-
-
-def _stamp(source: Path | None) -> _Stamp:
-    try:
-        stat = source.stat() if source is not None else None
-    except OSError:
-        return None
-    return None if stat is None else (stat.st_mtime_ns, stat.st_size)
+        """Return whether one of the files has changed since it was remembered."""
+        return any(stamp(file) != known for file, known in self._files.items())

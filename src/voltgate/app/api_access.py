@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,15 +33,10 @@ class ApiAccess:
         if database is not None and database.engine is not None:
             self.issued = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience))
 
-    def change(self, loaded: Loaded) -> None:
-        """Apply another configuration."""
-        self.access.replace(configured_tokens(loaded))
-
-    async def follow(self) -> None:
-        """Read the tokens of the database, now and periodically, until cancelled."""
-        if self.issued is not None:
-            await self.issued.follow()
-        await asyncio.Event().wait()
+    def change(self, tokens: list[AccessToken], failures: int) -> None:
+        """Go by the tokens of another configuration, and by how often one that is not known may be tried a minute."""
+        self.access.failures = failures
+        self.access.replace(tokens)
 
 
 def configured_tokens(loaded: Loaded) -> list[AccessToken]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
+from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import Shown
 from voltgate.directory.passwords import Denied, Passwords
 from voltgate.directory.stations import Station
@@ -15,11 +19,15 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
 class Authentication:
-    """Checks stations' credentials; verified passwords and failures are kept over changes of the configuration."""
+    """Checks stations' credentials; verified passwords and failures are kept over changes of the configuration.
 
-    def __init__(self) -> None:
+    `names` looks up the hosts of password hooks.
+    """
+
+    def __init__(self, names: Resolver | None = None) -> None:
         self._throttle = Throttle(0)
-        self._passwords = Passwords(self._throttle, time.monotonic)
+        hook = Hook(partial(Attempt, names or Resolver()))
+        self._passwords = Passwords(self._throttle, time.monotonic, hook)
 
     def follow(self, config: Config) -> None:
         """Apply a configuration."""

@@ -22,18 +22,20 @@ from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
 from voltgate.carriers.soap.callbacks import Callbacks
-from voltgate.carriers.soap.carrier import SoapCarrier, SoapDialling
+from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
 from voltgate.carriers.soap.client import Client
 from voltgate.carriers.soap.connection import Limits
 from voltgate.carriers.soap.listener import SoapListener, Take
 from voltgate.carriers.websocket.carrier import WebsocketCarrier, WebsocketDialling
 from voltgate.carriers.websocket.link import LinkCounts, LinkSettings
 from voltgate.carriers.websocket.listener import Listener, ListenerSettings
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
-from voltgate.config.listen import Listener as Section
+from voltgate.config.listen import Address as Section
 from voltgate.directory.register import Address
+from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
@@ -52,11 +54,15 @@ class _Handlers:
 
 
 class Carriers:
-    """What dials backends and listens for stations. `counts` says what befell connections, by who is at the far end."""
+    """What dials backends and listens for stations. `counts` says what befell connections, by who is at the far end.
+
+    `names` looks up the hosts of backends, whichever carrier dials them.
+    """
 
     def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float], listen: Listen) -> None:
-        client = Client(config.limits.message_size, f"voltgate/{__version__}")
-        self.websocket = WebsocketCarrier(wheel, clock, report)
+        self.names = Resolver()
+        client = Client(config.limits.message_size, f"voltgate/{__version__}", names=self.names)
+        self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.of_stations = LinkCounts()
         self.mqtt = MqttCarrier(wheel, clock, random.random, listen)
@@ -85,7 +91,7 @@ class Carriers:
     def follow(self, config: Config, callback_key: bytes) -> None:
         """Go by a configuration."""
         self.soap.patience = config.calls.backend
-        self.soap.largest = config.limits.message_size
+        self.soap.largest = self.soap.client.largest = config.limits.message_size
         self.soap.callbacks.base = callback_base(config)
         self.soap.callbacks.key = callback_key
 
@@ -166,6 +172,11 @@ def _mqtt_dialling(terms: _Terms) -> MqttDialling:
     return MqttDialling(broker, section.topic_prefix, section.presence or "", raw, config.calls.backend)
 
 
+def _put_into_soap(section: BackendSection) -> tuple[str, ...]:
+    """Return what can be put into a version of SOAP that a backend takes."""
+    return (SPOKEN_TO_AS,) if any(f"ocpp{version}" in section.versions for version in VERSIONS) else ()
+
+
 def endpoints_of(section: BackendSection, config: Config, told: Address) -> tuple[Endpoint, ...]:
     """Return the addresses of a backend: those that it gave itself, if the configuration still allows that.
 
@@ -173,8 +184,13 @@ def endpoints_of(section: BackendSection, config: Config, told: Address) -> tupl
     """
     files = tuple(map(_version_of, (section.ca, section.certificate, section.key)))
     terms = _Terms(section, config, files, _context(section) if section.secure else None)
-    urls = ((each, _allowed(section, getattr(told, each.field), each.written(section))) for each in CARRIERS.values())
-    return tuple(Endpoint(each.address(url), each.dialling(terms)) for each, url in urls if url)
+    urls = (
+        (name, each, _allowed(section, getattr(told, each.field), each.written(section)))
+        for name, each in CARRIERS.items()
+    )
+    return tuple(
+        Endpoint(each.address(url), each.dialling(terms), name, each.takes(section)) for name, each, url in urls if url
+    )
 
 
 def _allowed(section: BackendSection, told: str, written: str) -> str:
@@ -214,8 +230,9 @@ class Registration:
 
     `field` is the field of a declared address that holds its URL. `written` returns the URL of a backend that the
     configuration gives it ("" for none), `address` the URL that one is dialled by, `dialling` what only the carrier
-    looks into. `listener` makes a listener for stations (None: there are none), `sections` returns those of the
-    configuration, and `key` is their key in `[listen]`, by which logs list them; `settings` adds what only this carrier
+    looks into, and `takes` the versions of sessions that it is dialled for (None: those of the backend). `listener`
+    makes a listener for stations (None: there are none), `sections` returns those of the configuration, and `key` is
+    their key in `[listen]`, by which logs list them; `settings` adds what only this carrier
     goes by to what all listeners have in common.
     """
 
@@ -225,6 +242,7 @@ class Registration:
     dialling: Callable[[_Terms], object]
     dialler: Callable[[Carriers], Carrier]
     address: Callable[[str], str] = str
+    takes: Callable[[BackendSection], tuple[str, ...] | None] = lambda section: None
     listener: Callable[[Carriers, _Handlers, ListenerSettings, dict[str, int]], Listener] | None = None
     sections: Callable[[Config], tuple[Section, ...]] = lambda config: ()
     key: str = ""
@@ -249,6 +267,7 @@ CARRIERS: Mapping[str, Registration] = {
         written=lambda section: section.soap_address,
         dialling=_soap_dialling,
         dialler=lambda carriers: carriers.soap,
+        takes=_put_into_soap,
         listener=_soap_listener,
         sections=lambda config: config.listen.soap,
         key="soap",

@@ -8,9 +8,10 @@ import time
 import structlog
 
 from voltgate.app.active import ActiveConfiguration
+from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
-from voltgate.app.database import database_of
+from voltgate.app.database import database_of, database_settings
 from voltgate.app.listeners import Listeners
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
@@ -21,12 +22,16 @@ from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.events import Event
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Nowhere, nothing_on_record
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
+from voltgate.soap_station import SoapSettings
 from voltgate.telemetry import logs
+from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
 from voltgate.web.queries import Queries
 
@@ -50,14 +55,18 @@ class Composition:
         self.counts = Counts()
         self.carriers = Carriers(config, self.wheel, self.clock, self.happened)
         self.dialler = Dialler(self.carriers.by_scheme())
-        self.database = database_of(active.loaded)
-        self.surroundings = Surroundings(Register(self.database))
+        self.supervision = Supervision(self.clock)
+        self.calendar = Calendar(time.time, self.clock)
+        self.calendar.jumped = _report_jump
+        self.database = database_of(active.loaded, self.supervision, self.calendar)
+        self.surroundings = Surroundings(Register(self.database, self.calendar), Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()
         self.event_counts: dict[str, int] = {}
         """How many events there were, by the name of their type."""
-        taps = Taps()
+        self.notifier = Notifier(self.clock, logs.write_fault)
+        taps = Taps(self.notifier)
         ports = Ports(
             self.wheel,
             self.clock,
@@ -65,7 +74,7 @@ class Composition:
             self.dialler.start,
             self.happened,
             self.counts,
-            time.time,
+            self.calendar,
             self.database or Nowhere(),
             taps,
         )
@@ -74,6 +83,7 @@ class Composition:
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
             self.gateway,
+            self.dialler,
             self.carriers.soap.client,
             self.carriers.soap.callbacks,
             soap_settings(config),
@@ -95,13 +105,20 @@ class Composition:
         """Count an event, keep it for the API, and log it."""
         name = type(event).__name__
         self.event_counts[name] = self.event_counts.get(name, 0) + 1
-        self.events.note(event)
-        logs.write(event)
+        self.notifier.notify("event log", self.events.note, event)
+        self.notifier.notify("log", logs.write, event)
 
-    def follow_soap(self, config: Config) -> None:
-        """Hand SOAP its settings and the URL that it is reached by."""
-        self.soap.settings = soap_settings(config)
+    def follow_soap(self, config: Config, settings: SoapSettings | None = None) -> None:
+        """Hand SOAP its settings, which are made of the configuration unless they are there, and its URL."""
+        self.soap.settings = settings or soap_settings(config)
         self.carriers.follow(config, self.surroundings.register.key_of_callbacks)
+
+    def follow(self, config: Config, soap: SoapSettings) -> None:
+        """Go by another configuration, once all of it has been taken; `soap` is what it says to SOAP."""
+        self.surroundings.follow(config)
+        if self.database is not None:
+            self.database.follow(database_settings(config))
+        self.follow_soap(config, soap)
 
     async def rebuild(self) -> None:
         """Build the snapshot again, of the same configuration and of what the register holds now."""
@@ -113,3 +130,10 @@ class Composition:
         if reason is not None:
             log.error("backends stay where they were: a file of the configuration cannot be read", reason=reason)
         await self.gateway.change(snapshot)
+
+
+def _report_jump(seconds: float) -> None:
+    log.warning(
+        "the clock of this machine has jumped: nothing becomes too old before it has been steady for an hour",
+        seconds=round(seconds, 1),
+    )

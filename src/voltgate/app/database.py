@@ -6,11 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from voltgate.config import Loaded
+from voltgate.config import Config, Loaded
 from voltgate.config.store import OFF
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
 from voltgate.store.address import SQLITE, open_engine, read_address
+from voltgate.telemetry.supervision import Supervision
 
 _A_DAY = 86400.0
 
@@ -27,19 +29,23 @@ def address_of(loaded: Loaded) -> URL | None:
     return address
 
 
-def database_of(loaded: Loaded) -> Database | None:
+def database_of(loaded: Loaded, supervision: Supervision, calendar: Calendar) -> Database | None:
     """Return the store of a gateway; None if there is no database."""
-    config, address = loaded.config, address_of(loaded)
+    address = address_of(loaded)
     if address is None:
         return None
-    settings = DatabaseSettings(
+    return Database(address, database_settings(loaded.config), calendar, supervision=supervision)
+
+
+def database_settings(config: Config) -> DatabaseSettings:
+    """Return what bounds the use of the database."""
+    return DatabaseSettings(
         config.store.patience,
         keep=config.store.keep_days * _A_DAY,
         keep_audit=config.store.audit_days * _A_DAY,
         keep_owed=config.journal.days * _A_DAY,
         lease=max(60.0, 2 * config.calls.backend),  # nothing is sent whose answer may come after it
     )
-    return Database(address, settings)
 
 
 def _is_missing(address: URL) -> bool:

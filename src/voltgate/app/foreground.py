@@ -17,6 +17,7 @@ from voltgate import __version__
 from voltgate.app.process import Running, serve
 from voltgate.config import Loaded, read
 from voltgate.telemetry import logs
+from voltgate.telemetry.lines import ERRORS, OUTPUT
 
 log = structlog.get_logger("voltgate")
 
@@ -28,14 +29,12 @@ def run(path: Path | None) -> int:
     """
     loaded = read(path, os.environ)
     logs.configure(loaded.config.log.level, loaded.config.log.format)
+    logs.catch_faults()
     for warning in loaded.warnings:
         log.warning("configuration", problem=str(warning))
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(_foreground(loaded))
-        except* OSError as errors:
-            raise errors.exceptions[0] from None
+        runner.run(_foreground(loaded))
     return 0
 
 
@@ -49,12 +48,11 @@ def _announce(running: Running) -> None:
     where = ", ".join(url for urls in running.listeners.values() for url in urls)
     http = f"; API, health and metrics on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
-    print(f"voltgate {__version__} listens for stations on {where}{http} ({source})", flush=True)  # noqa: T201
+    OUTPUT.put(f"voltgate {__version__} listens for stations on {where}{http} ({source})")
     if not running.backends:
-        print(  # noqa: T201
+        OUTPUT.put(
             "No backend is configured, so every station is refused. Write a voltgate.toml: "
-            "examples/one-backend.toml is a start.",
-            flush=True,
+            "examples/one-backend.toml is a start."
         )
 
 
@@ -63,8 +61,9 @@ def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
-        if stop.is_set():
-            os._exit(130)  # the second signal: now
+        if stop.is_set():  # the second signal: now
+            ERRORS.flush(0.2)
+            os._exit(130)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voltgate.app.composition import Composition
+from voltgate.gates import Gates
 from voltgate.store import Database
-from voltgate.telemetry.metrics import Gauges, Sources
+from voltgate.telemetry.lines import ERRORS
+from voltgate.telemetry.metrics import Dials, Gauges, Sources
 
 
 def sources_of(parts: Composition) -> Sources:
@@ -22,7 +24,16 @@ def sources_of(parts: Composition) -> Sources:
         parts.event_counts,
         lambda: _store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
-        lambda: {"stations": len(soap), "addresses_ignored_total": soap.addresses_ignored},
+        lambda: {
+            "stations": len(soap),
+            "addresses_ignored_total": soap.addresses_ignored,
+            "samples_left_out_total": parts.carriers.soap.samples_left_out,
+        },
+        ERRORS.lost,
+        parts.notifier.faults,
+        lambda: [_dials(backend, gates) for backend, gates in parts.dialler.gates.items()],
+        lambda: parts.carriers.names.away,
+        parts.supervision,
     )
 
 
@@ -36,7 +47,14 @@ def _gauges(parts: Composition) -> Gauges:
         sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
         sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
         len(parts.wheel),
+        parts.calendar.is_steady,
+        parts.calendar.jumps,
     )
+
+
+def _dials(backend: str, gates: Gates) -> Dials:
+    kinds = {"newcomers": gates.newcomers, "sessions": gates.sessions}
+    return Dials(backend, gates.unanswered, {of: (each.open, each.waiting, each.put_off) for of, each in kinds.items()})
 
 
 def _store_numbers(database: Database | None) -> Mapping[str, float]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
 
 import structlog
 
 from voltgate.carriers.handshake import Handshake
 from voltgate.carriers.websocket.limits import ListenerLimits
 from voltgate.carriers.websocket.link import Link, LinkSettings
-from voltgate.carriers.websocket.listener import Listener, ListenerSettings
-from voltgate.carriers.websocket.tls import Certificate, server_context
+from voltgate.carriers.websocket.listener import Listener, ListenerSettings, context_of
+from voltgate.carriers.websocket.tls import Certificate
 from voltgate.config import Config, listen
 
 log = structlog.get_logger("voltgate")
@@ -41,18 +42,35 @@ class Kind:
     """
 
     carrier: str
-    sections: Callable[[Config], Iterable[listen.Listener]]
+    sections: Callable[[Config], Iterable[listen.Address]]
     make: Make
     settings: Callable[[ListenerSettings, Config], ListenerSettings] = in_common
 
 
+class _Way(NamedTuple):
+    """Where a listener listens, and how it accepts: where one of these changes, another listener takes its place."""
+
+    host: str
+    port: int
+    carrier: str
+    secure: bool
+    proxied: bool
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A listener as the configuration describes it."""
+    """A listener as the configuration describes it, with what its certificates make."""
 
     scheme: str
     kind: Kind
     settings: ListenerSettings
+    context: ssl.SSLContext | None
+
+    @property
+    def way(self) -> _Way:
+        settings = self.settings
+        carrier, secure = self.kind.carrier, self.context is not None
+        return _Way(settings.host, settings.port, carrier, secure, settings.proxy_protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,60 +82,80 @@ class _Open:
     listener: Listener
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A change of the listeners that is ready: `fresh` have their addresses, and accept nobody yet."""
+
+    wanted: dict[_Way, _Wanted]
+    fresh: dict[_Way, _Open]
+    leaving: list[Listener]
+
+    async def give_up(self) -> None:
+        """Leave everything as it was."""
+        for known in self.fresh.values():
+            await known.listener.close()
+        for listener in self.leaving:
+            listener.share(False)
+
+
 class Listeners:
-    """Every listener for stations, by its address, of each of the carriers in `kinds`."""
+    """Every listener for stations of each of the carriers in `kinds`."""
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self._kinds = kinds
-        self._open: dict[tuple[str, int], _Open] = {}
+        self._open: dict[_Way, _Open] = {}
         self._leaving: list[Listener] = []
         self._refusals: dict[str, int] = {}
 
     async def follow(self, config: Config) -> None:
-        """Open what is new, close what is gone, change the rest. Raise OSError and have changed nothing."""
-        wanted = {(each.settings.host, each.settings.port): each for each in self._wanted(config)}
-        for address, each in wanted.items():
-            if each.settings.certificates:
-                server_context(each.settings.certificates, each.settings.client_authority)
-            if address in self._open and self._open[address].kind is not each.kind:
-                kinds = " and ".join(sorted({self._open[address].kind.carrier, each.kind.carrier}))
-                raise OSError(f"{each.settings.name}: {kinds} cannot take each other's place without a restart")
-        fresh = await self._open_all(each for address, each in wanted.items() if address not in self._open)
-        for address in [address for address in self._open if address not in wanted]:
-            listener = self._open.pop(address).listener
+        """Listen as a configuration says. Raise OSError and have changed nothing."""
+        await self.take(await self.plan(config))
+
+    async def plan(self, config: Config) -> Plan:
+        """Get ready what a configuration asks for. Raise OSError for what cannot be had; then nothing has changed.
+
+        What is to go shares its address meanwhile with what comes in its place, so that there is always one of them.
+        """
+        wanted = {each.way: each for each in self._wanted(config)}
+        plan = Plan(wanted, {}, [known.listener for way, known in self._open.items() if way not in wanted])
+        try:
+            for listener in plan.leaving:
+                listener.share(True)
+            for way, each in wanted.items():
+                if way not in self._open:
+                    plan.fresh[way] = await self._bound(each, shared=bool(plan.leaving))
+        except BaseException:
+            await plan.give_up()
+            raise
+        return plan
+
+    async def take(self, plan: Plan) -> None:
+        """Do what was planned: accept where it is new, leave what has gone, and change the rest."""
+        for known in plan.fresh.values():
+            await known.listener.begin()
+            known.listener.share(False)
+        for listener in plan.leaving:
             listener.stop_accepting()
-            self._leaving.append(listener)
-        for address, known in self._open.items():
-            known.listener.change(wanted[address].settings)
-        self._open |= fresh
-        self._leaving = [listener for listener in self._leaving if listener.links or listener.handshakes]
+        self._leaving = [each for each in (*self._leaving, *plan.leaving) if each.links or each.handshakes]
+        self._open = {way: plan.fresh.get(way) or self._open[way] for way in plan.wanted}
+        for way, known in self._open.items():
+            known.listener.change(plan.wanted[way].settings, plan.wanted[way].context)
 
     def _wanted(self, config: Config) -> Iterable[_Wanted]:
         for kind in self._kinds:
             for section in kind.sections(config):
                 scheme = section.url.partition(":")[0].lower()
-                yield _Wanted(scheme, kind, kind.settings(_settings(section, config), config))
+                settings = kind.settings(_settings(section, config), config)
+                yield _Wanted(scheme, kind, settings, context_of(settings))
 
-    async def _open_all(self, wanted: Iterable[_Wanted]) -> dict[tuple[str, int], _Open]:
-        fresh: dict[tuple[str, int], _Open] = {}
+    async def _bound(self, wanted: _Wanted, *, shared: bool) -> _Open:
+        settings, listener = wanted.settings, wanted.kind.make(wanted.settings, self._refusals)
         try:
-            for each in wanted:
-                listener = await self._opened(each.kind.make(each.settings, self._refusals))
-                fresh[each.settings.host, each.settings.port] = _Open(each.scheme, each.kind, listener)
-        except OSError:
-            for known in fresh.values():
-                await known.listener.close()
-            raise
-        return fresh
-
-    async def _opened(self, listener: Listener) -> Listener:
-        settings = listener.settings
-        try:
-            await listener.open()
+            await listener.bind(wanted.context, shared=shared)
         except OSError as error:
             where = f"{settings.name} ({settings.host}:{settings.port})"
             raise OSError(error.errno, f"cannot listen on {where}: {error.strerror or error}") from error
-        return listener
+        return _Open(wanted.scheme, wanted.kind, listener)
 
     def addresses(self) -> dict[str, tuple[str, ...]]:
         """Return the URLs that each carrier listens on, by its name, as a station would dial them."""
@@ -126,8 +164,12 @@ class Listeners:
             for kind in self._kinds
         }
 
+    def listeners(self) -> tuple[Listener, ...]:
+        """Return those that are open."""
+        return tuple(known.listener for known in self._open.values())
+
     def _all(self) -> list[Listener]:
-        return [*(known.listener for known in self._open.values()), *self._leaving]
+        return [*self.listeners(), *self._leaving]
 
     def handshakes(self) -> int:
         """Return the number of connections that are not let in yet."""
@@ -139,8 +181,8 @@ class Listeners:
 
     async def stop_accepting(self) -> None:
         """Let nobody else in."""
-        for known in self._open.values():
-            known.listener.stop_accepting()
+        for listener in self.listeners():
+            listener.stop_accepting()
 
     async def emptied(self, timeout: float) -> None:  # noqa: ASYNC109 - a poll, not a cancel
         """Wait until every link is gone, at most `timeout` seconds."""
@@ -161,20 +203,17 @@ def _url(known: _Open) -> str:
     return f"{known.scheme}://{host}:{listener.port}{settings.prefix}"
 
 
-def _settings(section: listen.Listener, config: Config) -> ListenerSettings:
+def _settings(section: listen.Address, config: Config) -> ListenerSettings:
     limits = config.limits
-    return ListenerSettings(
+    common = ListenerSettings(
         name=section.label,
         host=section.host,
         port=section.port,
         prefix=section.prefix,
-        lenient_path=section.lenient_path,
-        lenient_upgrade=section.lenient_upgrade,
         trusted=section.trusted_proxies,
         proxy_protocol=section.proxy_protocol,
         reuse_port=config.listen.reuse_port,
         certificates=tuple(Certificate(str(pair.certificate), str(pair.key)) for pair in section.pairs),
-        client_authority=str(section.client_authority) if section.client_authority is not None else None,
         limits=ListenerLimits(
             head_bytes=limits.head_size,
             head_time=limits.head_seconds,
@@ -188,8 +227,16 @@ def _settings(section: listen.Listener, config: Config) -> ListenerSettings:
         link=LinkSettings(
             message_limit=limits.message_size,
             write_bound=limits.message_size + (4 << 20),
-            ping=section.ping,
-            misses=section.misses,
             compress=config.protocol.compression,
         ),
+    )
+    if not isinstance(section, listen.Listener):
+        return common
+    link = replace(common.link, ping=section.ping, misses=section.misses)
+    return replace(
+        common,
+        link=link,
+        client_authority=str(section.client_authority) if section.client_authority is not None else None,
+        lenient_path=section.lenient_path,
+        lenient_upgrade=section.lenient_upgrade,
     )

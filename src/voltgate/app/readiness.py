@@ -7,6 +7,8 @@ from typing import Any
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.composition import Composition
 from voltgate.store import Database
+from voltgate.telemetry.supervision import Supervision
+from voltgate.web.times import stamp
 
 
 class Readiness:
@@ -30,12 +32,24 @@ class Readiness:
                 name: {"legs": backend.legs, "up": backend.up} for name, backend in gateway.snapshot.backends.items()
             },
             "store": _store_state(self._parts.database),
+            "tasks": _task_states(self._parts.supervision),
+            "clock": {"steady": self._parts.calendar.is_steady, "jumps": self._parts.calendar.jumps},
             "configuration": {
                 "file": str(active.loaded.source) if active.loaded.source else None,
                 "changes": active.changes,
                 "problems": list(active.problems),
             },
         }
+
+
+def _task_states(supervision: Supervision) -> dict[str, Any]:
+    """Return how the tasks of the process are. None decides on readiness: each goes on by itself."""
+    return {
+        name: {"status": "failing", "faults": task.faults, "since": stamp(task.since), "problem": task.problem}
+        if supervision.fails(name)
+        else {"status": "ok", "faults": task.faults}
+        for name, task in supervision.tasks.items()
+    }
 
 
 def _store_state(database: Database | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -42,6 +43,8 @@ class Handshake:
     fault: str = ""
     native: Native | None = field(default=None, compare=False, repr=False)
     """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
+    deadline: float = math.inf
+    """When the station hears that it is not let in if nothing is decided until then, on the clock of the wheel."""
     certificate: Certified = Certified()
 
     @property
@@ -82,3 +85,22 @@ class Admitted:
 
 Admit: TypeAlias = Callable[[Handshake], Awaitable[Admitted | Refused]]
 """Decides on a station. Cancelled when the station goes away meanwhile."""
+
+
+class Nobody:
+    """Takes what still comes by a connection that is being closed."""
+
+    __slots__ = ()
+
+    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        """Ignore it: the connection is closing."""
+
+    def lost(self, code: int, reason: str) -> None:
+        """Ignore it: nothing is left to tidy."""
+
+    def writable(self, yes: bool) -> None:
+        """Ignore it: nothing is written any more."""
+
+
+NOBODY = Nobody()
+"""The receiver of a wire that is closed as soon as it is there."""

@@ -78,7 +78,9 @@ class Stream:
                 except (ValueError, RecursionError) as error:
                     remark(f"an event is no JSON: {error}")
                     continue
-                if data is not None:
+                if event.event == "ended" and isinstance(data, dict):
+                    remark(f"the gateway ended the stream: {data.get('reason')}")
+                elif data is not None:
                     yield Event(event.event, event.id, data)
 
     def _admit(self, answer: httpx2.Response) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from voltgate.config.backends import Backend
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.lines import Path
 from voltgate.config.permits import PRESETS
 from voltgate.config.routes import Route, Rule
+from voltgate.config.values import VERSIONS
 
 CLAIMANT = "claimant"
 """The name in rules of the backend that claims a station."""
 
+_SOAP = frozenset({"ocpp1.2", "ocpp1.5", "ocpp1.6"})
+"""The versions that there are as SOAP."""
 _TO_CONFIGURE = ("Reset", "ChangeConfiguration", "SetVariables")
 
 
 def advise(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
     """Yield what is doubtful about a route."""
     yield from _shut_out(draft, path, route)
+    yield from _unheard(draft, path, route)
     yield from _nobodys(draft, path, route)
 
 
@@ -47,7 +52,7 @@ def _admitting(route: Route) -> Iterator[Rule]:
         boots = not rule.actions or any(fnmatchcase("BootNotification", glob) for glob in rule.actions)
         if boots and rule.tokens in (None, "none") and not rule.token_groups and not rule.connectors:
             yield rule
-        if rule.catches_all:
+        if rule.catches_all and rule.answer.backends != (CLAIMANT,):  # who is claimed by nobody goes on
             return
 
 
@@ -57,6 +62,37 @@ def _named(draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
         return names
     claiming = [name for name in draft.config.backends if draft.written(("backends", name, "claims"))]
     return (*names, *claiming)
+
+
+# Backends that are never spoken to.
+
+
+def _unheard(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
+    """Warn of a backend that takes no version with which stations are let in."""
+    backends = draft.config.backends
+    asked = (names for rule in _admitting(route) for names in rule.answer.choices)
+    admitting = {name for names in asked for name in _named(draft, names) if name in backends}
+    spoken = {version for name in admitting for version in _sessions(backends[name])}
+    for number, rule in enumerate(route.rules):
+        for key, names in (("answer", rule.answer.backends), ("copy", rule.copies), ("authorize", rule.authorize)):
+            for name in names:
+                if admitting and name in backends and spoken.isdisjoint(_sessions(backends[name])):
+                    message = (
+                        f'"{name}" has no part in any session here: it takes {_listed(_sessions(backends[name]))}, and '
+                        f"those who let stations in take {_listed(spoken)}; see versions in [backends.{name}]"
+                    )
+                    yield Finding((*path, "rules", number, key), message, warning=True)
+
+
+def _sessions(backend: Backend) -> set[str]:
+    """Return the versions of sessions that a backend can have a part in: SOAP is put into words of 1.6."""
+    by_soap = backend.soap_address and not _SOAP.isdisjoint(backend.versions)
+    as_it_is = backend.websocket_template or backend.broker_url
+    return {*(backend.versions if as_it_is else ()), *(["ocpp1.6"] if by_soap else [])}
+
+
+def _listed(versions: set[str]) -> str:
+    return ", ".join(version for version in VERSIONS if version in versions) or "none"
 
 
 # Stations that are nobody's.

@@ -107,7 +107,10 @@ class Backend(Section):
     )
     claims: Claimant = Field(default=Claimant(), description="Which stations it may claim.")
     versions: Annotated[tuple[Version, ...], Field(strict=False)] = Field(
-        default=VERSIONS, min_length=1, description="OCPP versions it takes. Stations are offered no others."
+        default=VERSIONS,
+        min_length=1,
+        description="OCPP versions it takes. It has no part in the session of a station that speaks another, whether "
+        "it would answer or be told.",
     )
     when_down: Literal["wait", "refuse", "close", "answer"] = Field(
         default="wait",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from voltgate.config.values import Seconds, Section, Size, Text, Version
+from voltgate.config.values import RESTART, Seconds, Section, Size, Text, Version
 
 MIB = 1024 * 1024
 
@@ -38,7 +38,8 @@ class Limits(Section):
         default=30,
         ge=0.1,
         le=300,
-        description="Time for everything that decides whether a station is let in: password, backend. Then 503.",
+        description="Time for everything that decides whether a station is let in: password, backend. Then 503. "
+        "The backends of a failover share what is left of it.",
     )
     identity_length: int = Field(
         default=48, ge=1, le=255, description="Longest identity, in characters. OCPP 2.x says 48; 1.6 states no limit."
@@ -175,6 +176,7 @@ class Directory(Section):
     case_sensitive: bool = Field(
         default=False,
         description="Whether `cp-1` and `CP-1` are two stations. Either way an identity is passed on as written.",
+        json_schema_extra=RESTART,
     )
 
 

@@ -14,8 +14,9 @@ from voltgate.config.advice import CLAIMANT, advise
 from voltgate.config.backends import STATION, Backend
 from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
+from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
-from voltgate.config.listen import Listener
+from voltgate.config.listen import Address, Listener
 from voltgate.config.model import Config
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
@@ -61,26 +62,33 @@ def _all(draft: Draft) -> Iterator[Finding]:
 
 
 def _listeners(draft: Draft) -> Iterator[Finding]:
-    seen: dict[tuple[str, int], str] = {}
     listen = draft.config.listen
-    listeners: list[tuple[Path, Listener]] = [
+    listeners: list[tuple[Path, Address]] = [
         *((("listen", "stations", number), listener) for number, listener in enumerate(listen.stations)),
         *((("listen", "soap", number), listener) for number, listener in enumerate(listen.soap)),
     ]
-    for path, listener in listeners:
-        address = (listener.host, listener.port)
-        if address in seen:
-            yield Finding((*path, "url"), f"{listener.url} listens where {seen[address]} does already")
-        seen.setdefault(address, listener.url)
+    for number, (path, listener) in enumerate(listeners):
+        yield from _apart(draft, path, listener, [other for _, other in listeners[:number]])
         yield from _certificates(path, listener)
         if listener.proxy_protocol and not listener.trusted_proxies:
             yield Finding(
                 (*path, "proxy_protocol"), "needs trusted_proxies: PROXY headers of anybody else are not read"
             )
     yield from _callback(draft)
-    http = draft.config.listen.http_address
-    if http is not None and http in seen:
-        yield Finding(("listen", "http"), f"{draft.config.listen.http} is taken by {seen[http]}")
+    for _, listener in listeners:
+        http = listen.http_address
+        if http is not None and http[1] == listener.port and overlap(http[0], listener.host, mapped=True):
+            yield Finding(("listen", "http"), f"{listen.http} is taken by {listener.url}")
+
+
+def _apart(draft: Draft, path: Path, listener: Address, others: list[Address]) -> Iterator[Finding]:
+    """Check that a listener takes no address that another has; with `reuse_port` the more exact one gets it."""
+    for other in others:
+        if listener.port != other.port or (draft.config.listen.reuse_port and listener.host != other.host):
+            continue
+        if overlap(listener.host, other.host):
+            yield Finding((*path, "url"), f"{listener.url} listens where {other.url} does already")
+            return
 
 
 def _callback(draft: Draft) -> Iterator[Finding]:
@@ -92,7 +100,7 @@ def _callback(draft: Draft) -> Iterator[Finding]:
         yield Finding(("soap", "callback"), message)
 
 
-def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
+def _certificates(path: Path, listener: Address) -> Iterator[Finding]:
     if (listener.certificate is None) is not (listener.key is None):
         missing = "key" if listener.key is None else "certificate"
         yield Finding(path, f"{missing} is missing: certificate and key go together")
@@ -101,7 +109,7 @@ def _certificates(path: Path, listener: Listener) -> Iterator[Finding]:
     elif not listener.secure and listener.pairs:
         plain, secure = listener.schemes
         yield Finding((*path, "certificate"), f"a certificate is for a {secure}:// listener; this one is {plain}://")
-    if listener.client_authority is not None:
+    if isinstance(listener, Listener) and listener.client_authority is not None:
         if not listener.secure:
             yield Finding((*path, "client_authority"), f"is for a {listener.schemes[1]}:// listener")
         elif (problem := _unreadable(listener.client_authority)) is not None:

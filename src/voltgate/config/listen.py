@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
-from voltgate.config.values import FilePath, Network, Seconds, Section, Text, split_url
+from voltgate.config.values import RESTART, FilePath, Network, Seconds, Section, Text, split_url
 
 HTTP_OFF = "off"
 
@@ -18,37 +18,22 @@ class KeyPair(Section):
     key: FilePath = Field(description="PEM file: the private key, without a passphrase.")
 
 
-class Listener(Section):
-    """One address that stations connect to. A plain URL is short for a table with only `url`."""
+class Address(Section):
+    """One address that is listened on. A plain URL is short for a table with only `url`."""
 
-    url: Text = Field(
-        description="`ws://` or `wss://`, address and port, and the path that stands before the identity, if any: "
-        "`ws://0.0.0.0:9000/ocpp` serves stations that dial `ws://host:9000/ocpp/IDENTITY`."
-    )
+    url: Text
     name: Text | None = Field(
         default=None, description="What logs and metrics call this listener. Without it: its URL."
     )
     certificate: FilePath | None = Field(
         default=None,
-        description="wss only. PEM file: the certificate, followed by its intermediates. Read again on SIGHUP.",
+        description="wss only. PEM file: the certificate, followed by its intermediates. Read again when it changes.",
     )
     key: FilePath | None = Field(default=None, description="wss only. PEM file: the private key of `certificate`.")
     certificates: Annotated[tuple[KeyPair, ...], Field(strict=False)] = Field(
         default=(),
         description="More certificates for the same address. OCPP asks for an RSA and an ECDSA one "
         '(2.1 Part 2 A00.FR.318): `[{ certificate = "ec.pem", key = "ec.key" }, …]`.',
-    )
-    client_authority: FilePath | None = Field(
-        default=None,
-        description="wss only. PEM file of authorities that sign stations' own certificates. A station that shows one "
-        "must have been signed by them; one that shows none is let in all the same, unless `auth_lookup` wants one.",
-    )
-    ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to a station. 0 sends none.")
-    misses: int = Field(
-        default=2,
-        ge=1,
-        le=20,
-        description="A station is taken for gone after so many intervals of `ping` without any traffic.",
     )
     trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = Field(
         default=(),
@@ -58,17 +43,13 @@ class Listener(Section):
         default=False,
         description="Connections from `trusted_proxies` begin with a PROXY protocol header (version 1 or 2).",
     )
-    lenient_upgrade: bool = Field(
-        default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
-    )
-    lenient_path: bool = Field(default=True, description="Accept doubled slashes and a slash at the end of the path.")
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
 
-    schemes: ClassVar[tuple[str, str]] = ("ws", "wss")
+    schemes: ClassVar[tuple[str, str]]
     """The scheme without TLS, and the one with it."""
 
     @field_validator("url")
@@ -79,6 +60,8 @@ class Listener(Section):
             raise ValueError(f'must start with {cls.schemes[0]}:// or {cls.schemes[1]}://, not "{parts.scheme}://"')
         if not parts.hostname:
             raise ValueError("names no address to listen on; 0.0.0.0 means all of this machine")
+        if parts.hostname.startswith("::ffff:"):
+            raise ValueError("names an IPv4 address as IPv6: write it as IPv4, as in 127.0.0.1")
         if parts.query or "?" in url:
             raise ValueError("must not contain a query")
         return url
@@ -116,8 +99,36 @@ class Listener(Section):
         return (KeyPair.model_construct(certificate=self.certificate, key=self.key), *self.certificates)
 
 
-class SoapListener(Listener):
-    """One address that SOAP stations and SOAP backends call. A plain URL is short for a table with only `url`."""
+class Listener(Address):
+    """One address that stations connect to."""
+
+    schemes: ClassVar[tuple[str, str]] = ("ws", "wss")
+
+    url: Text = Field(
+        description="`ws://` or `wss://`, address and port, and the path that stands before the identity, if any: "
+        "`ws://0.0.0.0:9000/ocpp` serves stations that dial `ws://host:9000/ocpp/IDENTITY`."
+    )
+    ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to a station. 0 sends none.")
+    misses: int = Field(
+        default=2,
+        ge=1,
+        le=20,
+        description="A station is taken for gone after so many intervals of `ping` without any traffic.",
+    )
+    client_authority: FilePath | None = Field(
+        default=None,
+        description="wss only. PEM file of authorities that sign stations' own certificates. A station that shows one "
+        "must have been signed by them; one that shows none is let in all the same, unless `auth_lookup` wants one. "
+        "Read again when it changes.",
+    )
+    lenient_upgrade: bool = Field(
+        default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
+    )
+    lenient_path: bool = Field(default=True, description="Accept doubled slashes and a slash at the end of the path.")
+
+
+class SoapListener(Address):
+    """One address that SOAP stations and SOAP backends call."""
 
     schemes: ClassVar[tuple[str, str]] = ("http", "https")
 
@@ -141,10 +152,12 @@ class Listen(Section):
         default="127.0.0.1:8000",
         description='Address and port of the API, `/docs`, `/healthz`, `/readyz` and `/metrics`; `"off"` for none. '
         "The API asks for a token; health and metrics do not: keep it on a private address.",
+        json_schema_extra=RESTART,
     )
     reuse_port: bool = Field(
         default=False,
         description="Let several gateway processes share the same ports (SO_REUSEPORT).",
+        json_schema_extra=RESTART,
     )
 
     @field_validator("http")

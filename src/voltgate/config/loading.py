@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from voltgate.config.draft import Finding, draft
 from voltgate.config.environment import Override
 from voltgate.config.model import Config
 from voltgate.config.problems import ConfigErrors, Problem
+from voltgate.config.restart import as_begun
 from voltgate.config.schema import fields_of
 from voltgate.config.sentences import dotted
-from voltgate.config.values import Surroundings
+from voltgate.config.values import Stamp, Surroundings
 
 NOWHERE = "voltgate"
 """The name in messages if there is no file."""
@@ -27,11 +28,15 @@ NOWHERE = "voltgate"
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration with its file (None: defaults) and warnings of what is valid but doubtful."""
+    """A configuration with its file (None: defaults) and warnings of what is valid but doubtful.
+
+    `files` are those that it names, its own among them, each as it was when it was read.
+    """
 
     config: Config
     source: Path | None
     warnings: tuple[Problem, ...] = ()
+    files: Mapping[Path, Stamp] = field(default_factory=dict)
 
 
 def candidates(environ: Mapping[str, str]) -> list[Path]:
@@ -51,13 +56,24 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     return read(path, environ).config
 
 
-def read(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Return the configuration as `load` does, with its file and warnings."""
+def read(path: Path | None, environ: Mapping[str, str], begun: Config | None = None) -> Loaded:
+    """Return the configuration as `load` does, with its file and warnings.
+
+    `begun` is the configuration of a process that goes on: what takes a restart stays as it is there.
+    """
     source = path if path is not None else find(environ)
-    text = "" if source is None else _text(source)
+    where = Surroundings(_folder(source), environ)
+    try:
+        return _read(source, where, begun)
+    except ConfigErrors as errors:
+        errors.files = where.files
+        raise
+
+
+def _read(source: Path | None, where: Surroundings, begun: Config | None) -> Loaded:
+    text = "" if source is None else _text(where.note(source))
     tree = _tree(source, text)
-    reading = _Reading(source, lines.locate(text), Surroundings(_folder(source), environ))
-    return reading.finish(tree, environ)
+    return _Reading(source, lines.locate(text), where).finish(tree, begun)
 
 
 def _folder(source: Path | None) -> Path:
@@ -100,17 +116,19 @@ class _Reading:
         self._where = where
         self._set: list[Override] = []
 
-    def finish(self, tree: dict[str, Any], environ: Mapping[str, str]) -> Loaded:
-        problems = self._override(tree, environ)
+    def finish(self, tree: dict[str, Any], begun: Config | None) -> Loaded:
+        problems = self._override(tree, self._where.environ)
         sound, findings = draft(tree, self._where)
-        doubts: Iterable[Finding] = check(sound) if sound is not None else ()
-        doubts = list(doubts)
+        held: list[Finding] = []
+        if sound is not None and begun is not None:
+            sound, held = as_begun(sound, begun)
+        doubts = [*held, *(check(sound) if sound is not None else ())]
         findings += [finding for finding in doubts if not finding.warning]
         problems += self._problems(findings)
         if problems or sound is None:
-            raise ConfigErrors(problems)
+            raise ConfigErrors(problems + self._problems(held))
         warnings = self._problems(finding for finding in doubts if finding.warning)
-        return Loaded(sound.config, self._source, tuple(warnings))
+        return Loaded(sound.config, self._source, tuple(warnings), self._where.files)
 
     def _override(self, tree: dict[str, Any], environ: Mapping[str, str]) -> list[Problem]:
         problems: list[Problem] = []

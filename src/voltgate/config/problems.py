@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from voltgate.config.values import Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,12 @@ class Problem:
 
 
 class ConfigErrors(Exception):  # noqa: N818 - plural on purpose: it carries all of them
-    """The configuration is invalid: every mistake in it, in the order of the file."""
+    """The configuration is invalid: every mistake in it, in the order of the file. `files` are those that it names."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = list(problems)
+        self.files: Mapping[Path, Stamp] = {}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

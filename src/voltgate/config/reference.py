@@ -17,13 +17,14 @@ from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shut
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.permits import Keys, Permit
+from voltgate.config.restart import takes_restart
 from voltgate.config.routes import Route, Rule
 from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
 
-_SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
+SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[listen]", Listen, "Where Voltgate listens."),
     ("An entry of `listen.stations`", Listener, "A URL is short for a table with only `url`."),
     ("An entry of `listen.soap`", SoapListener, "A URL is short for a table with only `url`."),
@@ -63,13 +64,18 @@ seconds; sizes are bytes, or text such as `"64KiB"` and `"1MiB"`; relative paths
 Any text or secret may come from elsewhere: `{ file = "…" }` or `{ env = "…" }`. Any key can be overridden by an
 environment variable: `VOLTGATE_LISTEN__HTTP=off` sets `http` of `[listen]`.
 
+The file is read again on SIGHUP, and when it or a file that it names has changed. All of it is taken or nothing is.
+What says "A change takes a restart" stays as it was, with a warning that names the key. What else has changed holds for
+what begins from then on: the next connection of a listener, the next session of a station, the next link to a backend.
+Stations whose route or backends have changed are moved, so for them that is at once.
+
 This page is written from the model: `python -m voltgate.config.reference > docs/configuration.md`.
 """
 
 
 def reference() -> str:
     """Return the whole page."""
-    return "\n".join([_INTRODUCTION, *(line for section in _SECTIONS for line in _section(*section))])
+    return "\n".join([_INTRODUCTION, *(line for section in SECTIONS for line in _section(*section))])
 
 
 def _section(title: str, model: type[BaseModel], text: str) -> Iterator[str]:
@@ -79,7 +85,7 @@ def _section(title: str, model: type[BaseModel], text: str) -> Iterator[str]:
     yield "|---|---|---|"
     for name, field in model.model_fields.items():
         meaning = (field.description or "").replace("|", "\\|")
-        yield f"| `{field.alias or name}` | {_default(field)} | {meaning}{_bounds(field)} |"
+        yield f"| `{field.alias or name}` | {_default(field)} | {meaning}{_bounds(field)}{_restart(field)} |"
     yield ""
 
 
@@ -104,6 +110,10 @@ def _bounds(field: FieldInfo) -> str:
     if low is None or high is None:
         return ""
     return f" From {low:g} to {high:,.0f}." if high >= 10 else f" From {low:g} to {high:g}."
+
+
+def _restart(field: FieldInfo) -> str:
+    return " A change takes a restart." if takes_restart(field) else ""
 
 
 def _bound(field: FieldInfo, name: str) -> float | None:

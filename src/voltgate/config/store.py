@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from voltgate.config.values import Seconds, Secret, Section, Text
+from voltgate.config import hosts
+from voltgate.config.values import RESTART, Seconds, Secret, Section, Text
 
 OFF = "off"
 _SQLITE = "sqlite:///"
@@ -21,15 +22,19 @@ class Store(Section):
         description="`sqlite:///path` (relative to the folder of this file; it is made) or "
         '`postgresql://user@host/database`. `"off"`: nothing outlives the process.',
         repr=False,
+        json_schema_extra=RESTART,
     )
     password: Secret | None = Field(
-        default=None, description='PostgreSQL\'s password, in place of one in the URL: `{ env = "PGPASSWORD" }`.'
+        default=None,
+        description='PostgreSQL\'s password, in place of one in the URL: `{ env = "PGPASSWORD" }`.',
+        json_schema_extra=RESTART,
     )
     patience: Seconds = Field(
         default=5,
         ge=0.1,
         le=60,
         description="How long an answer waits for the disk. Then the station is let go, so that it keeps its message.",
+        json_schema_extra=RESTART,
     )
     keep_days: float = Field(
         default=30, ge=1, le=3650, description="Days that transactions which have ended, and numbers, are kept."
@@ -48,7 +53,7 @@ class Store(Section):
             complete = bool(parts.hostname and parts.path.strip("/")) and parts.port != 0
         except ValueError:
             complete = False
-        if not complete:
+        if not complete or hosts.objection(parts.hostname or ""):
             raise ValueError('names no host or no database: "postgresql://user@host:5432/database"')
         return url
 

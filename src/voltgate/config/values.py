@@ -12,6 +12,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationInfo
+from pydantic.config import JsonDict
+
+from voltgate.config import hosts
 
 LARGEST_SECRET = 64 * 1024
 """Bytes at most of a `{ file = … }`."""
@@ -27,12 +30,42 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
 
+RESTART: JsonDict = {"restart": True}
+"""Marks a field whose change takes a restart: `json_schema_extra=RESTART`."""
+
+Stamp: TypeAlias = tuple[int, int] | None
+"""Time of change (ns) and size of a file; None while there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The context in which a configuration is read: what relative paths and `{ env = … }` refer to."""
+    """The context in which a configuration is read: what relative paths and `{ env = … }` refer to.
+
+    `files` are those that it names, itself among them, each as it was when it was first looked at.
+    """
 
     folder: Path = field(default_factory=Path)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    files: dict[Path, Stamp] = field(default_factory=dict)
+
+    def note(self, file: Path) -> Path:
+        """Remember a file as it is now, unless it is known already; return it."""
+        if file not in self.files:
+            self.files[file] = stamp(file)
+        return file
+
+    def file(self, name: str) -> Path:
+        """Return the file of a name in the configuration, and remember it."""
+        return self.note(self.folder / Path(name).expanduser())
+
+
+def stamp(file: Path) -> Stamp:
+    """Return by what one version of a file is told from another."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
 
 
 def surroundings(info: ValidationInfo) -> Surroundings:
@@ -44,7 +77,7 @@ def from_elsewhere(value: Any, info: ValidationInfo) -> Any:
     """Return `{ file = "…" }` and `{ env = "…" }` resolved, else the value. Raises ValueError if there is none."""
     match value:
         case {"file": str(name), **rest} if not rest:
-            return _text_of(surroundings(info).folder / Path(name).expanduser())
+            return _text_of(surroundings(info).file(name))
         case {"env": str(name), **rest} if not rest:
             return _variable(surroundings(info).environ, name)
         case _:
@@ -100,7 +133,7 @@ def path(value: Any, info: ValidationInfo) -> Any:
         return value
     if not value or "\0" in value:
         raise ValueError("is not a path")
-    return surroundings(info).folder / Path(value).expanduser()
+    return surroundings(info).file(value)
 
 
 def network(value: Any) -> Any:
@@ -128,6 +161,9 @@ def split_url(url: str) -> SplitResult:
         raise ValueError(f'must not contain a fragment ("#{parts.fragment}")')
     if port == 0:
         raise ValueError("port 0 means nothing here; write the port")
+    why = hosts.objection(parts.hostname) if parts.hostname and "{" not in parts.hostname else ""
+    if why:
+        raise ValueError(f'names no host that there can be: "{parts.hostname}" {why}')
     return parts
 
 

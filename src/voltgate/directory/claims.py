@@ -6,7 +6,7 @@ list is never changed but replaced, so that half a list is never seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zlib import crc32
@@ -27,6 +27,9 @@ class Claim(msgspec.Struct, frozen=True, gc=False, array_like=True):
     renewed: float
     by: str
 
+
+IsOver = Callable[[float, float], bool]
+"""Tells whether so many seconds have passed since a time: see `Calendar.is_over`."""
 
 Part = Mapping[str, Claim]
 """A part of the claims of one backend, by the station's key."""
@@ -81,24 +84,24 @@ class Claims:
         """Return the claims of a backend."""
         return self.holdings.get(backend) or Holding(backend)
 
-    def standing(self, key: str, now: float) -> list[tuple[Claim, str]]:
+    def standing(self, key: str, is_over: IsOver) -> list[tuple[Claim, str]]:
         """Return the valid claims to a station with their backends, the oldest first."""
         found = []
         for holding in self.holdings.values():
             claim = holding.find(key)
-            if claim is not None and self._stands(holding, claim, now):
+            if claim is not None and self._stands(holding, claim, is_over):
                 found.append((claim, holding.backend))
         if len(found) > 1:
             found.sort(key=lambda pair: (pair[0].since, pair[1]))
         return found
 
-    def _stands(self, holding: Holding, claim: Claim, now: float) -> bool:
-        lives = not self.expire or holding.renewed(claim) + self.expire > now
+    def _stands(self, holding: Holding, claim: Claim, is_over: IsOver) -> bool:
+        lives = not self.expire or not is_over(holding.renewed(claim), self.expire)
         return lives and holding.backend in self.known
 
-    def holder(self, key: str, now: float) -> str:
+    def holder(self, key: str, is_over: IsOver) -> str:
         """Return the backend that holds a station; "" if none does."""
-        return self.holder_of(self.standing(key, now))
+        return self.holder_of(self.standing(key, is_over))
 
     def holder_of(self, standing: list[tuple[Claim, str]]) -> str:
         """Return the backend that gets a station with these claims, which are given oldest first."""

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from functools import cache
+from typing import Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -16,7 +19,10 @@ PATIENCE = 5.0
 """Seconds for the whole exchange."""
 
 AT_ONCE = 64
-"""Requests at the same time; more wait, within their own five seconds."""
+"""Requests to one hook at the same time; more wait, within their own five seconds."""
+
+_HEAD = 8192
+"""Bytes of a line of the answer."""
 
 _REFUSING = frozenset({401, 403, 404})
 
@@ -25,21 +31,37 @@ class Undecided(Exception):  # noqa: N818 - no error of ours: the caller turns i
     """The hook gave no decision; the text says why."""
 
 
+class Attempt(Protocol):
+    """One attempt to connect to a server, by its name."""
+
+    async def connect(self, factory: Callable[[], asyncio.Protocol], within: float) -> asyncio.Transport:
+        """Connect. Raise OSError. The caller sets the deadline, `within` seconds."""
+
+    def failed(self) -> None:
+        """Take note that nothing came of the connection."""
+
+
+Reach: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Attempt]
+"""Makes an attempt to connect to a host and port, by TLS where a context is given."""
+
+
 class Hook:
-    """A client of hooks, with a bounded number of requests at a time."""
+    """A client of hooks, with a bounded number of requests to each at a time: one that hangs leaves room for others."""
 
-    __slots__ = ("_gate", "_patience")
+    __slots__ = ("_at_once", "_gates", "_patience", "_reach")
 
-    def __init__(self, patience: float = PATIENCE, at_once: int = AT_ONCE) -> None:
+    def __init__(self, reach: Reach, patience: float = PATIENCE, at_once: int = AT_ONCE) -> None:
+        self._reach = reach
         self._patience = patience
-        self._gate = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def ask(self, url: str, station: str, address: str, authorization: bytes) -> bool:
         """Return whether the hook at `url` admits a station: 2xx yes; 401, 403 and 404 no. Raises Undecided else."""
         question = {"station": station, "address": address, "authorization": authorization.decode("latin-1")}
         try:
-            async with asyncio.timeout(self._patience), self._gate:
-                status = await _post(urlsplit(url), msgspec.json.encode(question))
+            async with asyncio.timeout(self._patience), self._gates.setdefault(url, asyncio.Semaphore(self._at_once)):
+                status = await self._post(urlsplit(url), msgspec.json.encode(question))
         except TimeoutError:
             raise Undecided(f"did not answer within {self._patience:g} s") from None
         except asyncio.LimitOverrunError:
@@ -52,18 +74,22 @@ class Hook:
             return False
         raise Undecided(f"answered {status}")
 
-
-async def _post(url: SplitResult, body: bytes) -> int:
-    """Send one request on a connection of its own, and return the status of the response."""
-    secure = url.scheme == "https"
-    port = url.port or (443 if secure else 80)
-    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=trust() if secure else None, limit=8192)
-    try:
-        writer.write(_head(url, len(body)) + body)
-        await writer.drain()
-        return await _status(reader)
-    finally:
-        writer.transport.abort()  # the exchange is over, and a slow close must not delay the answer
+    async def _post(self, url: SplitResult, body: bytes) -> int:
+        """Send one request on a connection of its own, and return the status of the response."""
+        secure = url.scheme == "https"
+        attempt = self._reach(url.hostname or "", url.port or (443 if secure else 80), trust() if secure else None)
+        reader = asyncio.StreamReader(_HEAD)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            transport = await attempt.connect(lambda: protocol, self._patience)
+            try:
+                transport.write(_head(url, len(body)) + body)
+                return await _status(reader)
+            finally:
+                transport.abort()  # the exchange is over, and a slow close must not delay the answer
+        except (OSError, EOFError, asyncio.CancelledError):
+            attempt.failed()
+            raise
 
 
 def _head(url: SplitResult, length: int) -> bytes:

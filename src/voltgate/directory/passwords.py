@@ -49,9 +49,9 @@ class Passwords:
         self,
         throttle: Throttle,
         clock: Callable[[], float],
+        hook: Hook,
         *,
         hashes: Hashes | None = None,
-        hook: Hook | None = None,
         lookup: Lookup | None = None,
         case_sensitive: bool = False,
     ) -> None:
@@ -59,7 +59,7 @@ class Passwords:
         self.case_sensitive = case_sensitive
         self._clock = clock
         self._hashes = hashes or Hashes()
-        self._hook = hook or Hook()
+        self._hook = hook
         self._lookup = lookup or Lookup()
 
     async def check(

@@ -24,10 +24,9 @@ from voltgate.directory.claims import (
     written,
 )
 from voltgate.directory.slices import unhurried
+from voltgate.directory.unreadable import ACCEPTED, CLAIMANT, CLAIMS, KEY, UnreadableRows
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
-
-CLAIMS, CLAIMANT, ACCEPTED, KEY = "claims", "claimant", "accepted", "key"
-"""The kinds of records."""
 
 EXPIRY = "expiry"
 """The caller named for changes by expiry."""
@@ -105,16 +104,17 @@ class Register:
     A change is on disk before it is in force; `loaded` is set once the records on disk at the start have been read.
     """
 
-    def __init__(self, store: Store | None = None, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store | None = None, wall: Calendar | None = None) -> None:
         self.claims = Claims()
         self.accepted: dict[str, Accepted] = {}
         self.addresses: dict[str, Address] = {}
+        self.unreadable = UnreadableRows()
         self.loaded = store is None
         self.key_of_callbacks = b"" if store is not None else token_bytes(32)
         """The key of the codes in callback addresses: the same for the life of the database."""
         self.most = 1_000_000
         self._store: Store = store or Nowhere()
-        self._wall = wall
+        self._wall = wall or Calendar(time.time, time.monotonic)
         self._key: Callable[[str], str] = str.casefold
         self._changing = asyncio.Lock()
 
@@ -127,11 +127,15 @@ class Register:
 
     def holder(self, key: str) -> str:
         """Return the backend that holds a station; "" if none does."""
-        return self.claims.holder(key, self._wall())
+        return self.claims.holder(key, self._wall.is_over)
+
+    def is_vague(self, key: str) -> bool:
+        """Return whether a row that may speak of a station is there, and cannot be read."""
+        return not self.loaded or self.unreadable.may_name(key)
 
     def standing(self, key: str) -> list[tuple[Claim, str]]:
         """Return the valid claims to a station with their backends, the oldest first."""
-        return self.claims.standing(key, self._wall())
+        return self.claims.standing(key, self._wall.is_over)
 
     # Loading at the start.
 
@@ -142,22 +146,31 @@ class Register:
             listed: dict[str, float] = {}
             outdated = set()
             for record in records:
-                if record.kind == CLAIMS:
-                    document = read(record.data)
-                    if await self._take(document, lists.setdefault(document.backend, _empty())):
-                        outdated.add(document.backend)
-                elif record.kind == CLAIMANT:
-                    claimant = msgspec.json.decode(record.data, type=_Claimant)
-                    listed[claimant.backend] = claimant.listed
-                    if claimant.address != Address():
-                        self.addresses[claimant.backend] = claimant.address
-                elif record.kind == ACCEPTED:
-                    self._take_accepted(record)
-                elif record.kind == KEY:
-                    self.key_of_callbacks = record.data
-            holdings = {name: Holding(name, tuple(parts), listed.get(name, 0.0)) for name, parts in lists.items()}
+                try:
+                    if record.kind == CLAIMS:
+                        document = read(record.data)
+                        if await self._take(document, lists.setdefault(document.backend, _empty())):
+                            outdated.add(document.backend)
+                    elif record.kind == CLAIMANT:
+                        claimant = msgspec.json.decode(record.data, type=_Claimant)
+                        listed[claimant.backend] = claimant.listed
+                        if claimant.address != Address():
+                            self.addresses[claimant.backend] = claimant.address
+                    elif record.kind == ACCEPTED:
+                        self._take_accepted(record)
+                    elif record.kind == KEY:
+                        self.key_of_callbacks = record.data
+                    else:
+                        self._store.spoilt(record)
+                except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
+                    self.unreadable.take(record)
+                    self._store.spoilt(record)
+            now = self._wall()  # a list that cannot be read whole counts as said now
+            listed |= dict.fromkeys(self.unreadable.backends, now)
+            names = lists.keys() | self.unreadable.backends
+            holdings = {name: Holding(name, tuple(lists.get(name, _empty())), listed.get(name, 0.0)) for name in names}
             self.claims = replace(self.claims, holdings=holdings)
-            for name in outdated:
+            for name in outdated - self.unreadable.backends:
                 for number, part in enumerate(holdings[name].parts):
                     self._store.put(self._record(name, number, part))
             if not self.key_of_callbacks:
@@ -202,6 +215,8 @@ class Register:
                     key = self._key(identity)
                     parts[part_of(key)][_shared(key, claim)] = claim
             kept = tuple(mine if theirs != mine else theirs for theirs, mine in zip(old.parts, parts, strict=True))
+            if backend in self.unreadable.backends:
+                kept = tuple(parts)  # all of it is written, also over what cannot be read
             new = Holding(backend, kept, now)
             if not force and (len(new) == 0 or len(new) * 10 <= len(old) * 9):
                 raise TooShort(len(new), len(old))
@@ -212,6 +227,8 @@ class Register:
     ) -> Change:
         """Add stations to a list and remove others. Raises StoreAway and TooMany; then nothing has changed."""
         async with self._changing:
+            if backend in self.unreadable.backends:
+                raise StoreAway("a part of this list cannot be read in the database: say the whole list again")
             now, old = self._wall(), self.claims.of(backend)
             parts: dict[int, dict[str, Claim]] = {}
             async for few in unhurried(remove):
@@ -235,13 +252,14 @@ class Register:
     def _claim(self, old: Holding, identity: str, by: str, now: float) -> Claim:
         """Return the claim to a station: a new one, or the valid one that exists."""
         former = old.find(self._key(identity))
-        if former is None or self._has_expired(old, former, now):
+        if former is None or self._has_expired(old, former):
             return Claim(identity, now, now, by)
         return former if former.identity == identity else Claim(identity, former.since, former.renewed, former.by)
 
     async def _put(self, old: Holding, new: Holding, by: str, now: float, address: Address | None) -> Change:
         name = new.backend
-        if len(self.claims) - len(old) + len(new) > self.most:
+        grows = len(new) > len(old)  # a bound that was lowered takes nothing away
+        if grows and len(self.claims) - len(old) + len(new) > self.most:
             raise TooMany(f"{self.most} claims are as many as there may be (claims.most)")
         changed = [n for n, (was, part) in enumerate(zip(old.parts, new.parts, strict=True)) if was is not part]
         records, before = [], []
@@ -253,7 +271,8 @@ class Register:
         address = was if address is None else address
         records.append(_claimant_record(name, new.listed, address, now))
         before.append(_claimant_record(name, old.listed, was, now))
-        await self._keep(records, before)
+        await self._keep(records, [self.unreadable.rows.get(record.key, record) for record in before])
+        self.unreadable.forget(records)
         self.claims = replace(self.claims, holdings={**self.claims.holdings, name: new})
         self.addresses[name] = address
         moved = (address.url, address.soap_url) != (was.url, was.soap_url)
@@ -269,7 +288,7 @@ class Register:
             added_here = _new_in(part, was)
             async for few in unhurried(added_here):
                 for key in few:
-                    standing = self.claims.standing(key, now)
+                    standing = self.claims.standing(key, self._wall.is_over)
                     if len(standing) > 1:
                         contested += 1
                         if len(contests) < MOST_TOLD:
@@ -298,18 +317,20 @@ class Register:
                 yield change
 
     async def _tidied(self, old: Holding, now: float) -> Change | None:
-        if not self.claims.expire or old.listed + self.claims.expire > now:
+        if not self.claims.expire or old.backend in self.unreadable.backends:
+            return None
+        if not self._wall.is_over(old.listed, self.claims.expire) and old.listed:
             return None
         parts: dict[int, dict[str, Claim]] = {}
         async for few in unhurried(old):
             for key, claim in few:
-                if self._has_expired(old, claim, now):
+                if self._has_expired(old, claim):
                     del self._opened(parts, old, key)[key]
         return await self._put(old, _with(old, parts), EXPIRY, now, None) if parts else None
 
-    def _has_expired(self, holding: Holding, claim: Claim, now: float) -> bool:
+    def _has_expired(self, holding: Holding, claim: Claim) -> bool:
         expire = self.claims.expire
-        return expire > 0 and holding.renewed(claim) + expire <= now
+        return expire > 0 and self._wall.is_over(holding.renewed(claim), expire)
 
     # Accepted stations.
 
@@ -319,7 +340,9 @@ class Register:
             key, accepted = self._key(identity), Accepted(identity, route, self._wall(), by)
             former = self.accepted.get(key)
             before = [] if former is None else [_accepted_record(key, former)]
-            await self._keep([_accepted_record(key, accepted)], before)
+            records = [_accepted_record(key, accepted)]
+            await self._keep(records, [*self.unreadable.of(records), *before])
+            self.unreadable.forget(records)
             self.accepted[key] = accepted
             return accepted
 

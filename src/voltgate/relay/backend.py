@@ -57,11 +57,14 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@|%-]+")
 class Endpoint:
     """One address of a backend. The scheme of its URL picks the carrier; `how` is what only that carrier looks into.
 
-    The URL holds `{station}` where the station's identity goes, if anywhere.
+    The URL holds `{station}` where the station's identity goes, if anywhere. `carrier` is the name of that carrier;
+    `takes` are the versions in which a session's calls may be handed to it (None: those of the backend).
     """
 
     url: str
     how: object = None
+    carrier: str = "websocket"
+    takes: tuple[str, ...] | None = None
 
     @property
     def scheme(self) -> str:
@@ -116,11 +119,17 @@ class BackendSettings:
         """Return the bounds of turns with it; `patience` is how long its own calls may take, in seconds."""
         return Bounds(self.window, self.waiting, self.waiting_bytes, patience)
 
-    def offers(self, versions: Iterable[str]) -> tuple[str, ...]:
-        """Return those of a station's versions that it is offered: its own dialect instead, if it has one."""
+    def offers(self, versions: Iterable[str], carrier: str = "websocket") -> tuple[str, ...]:
+        """Return those of a station's versions that it is offered: its own dialect instead, if it has one.
+
+        `carrier` is the one that the station came by: an endpoint of the same carrier is preferred.
+        """
         if self.dialect is not None:
             return (self.dialect.version,)
-        return tuple(version for version in versions if version in self.versions)
+        preferred = (endpoint for endpoint in self.endpoints if endpoint.carrier == carrier)
+        endpoint = next(preferred, self.endpoints[0] if self.endpoints else None)
+        taken = self.versions if endpoint is None or endpoint.takes is None else endpoint.takes
+        return tuple(version for version in versions if version in taken)
 
     @property
     def stood_in(self) -> StandIn | None:
@@ -149,6 +158,8 @@ class Backend:
     up: int = 0
     copies_dropped: dict[str, int] = field(default_factory=dict)
     commands_refused: dict[str, int] = field(default_factory=dict)
+    left_out: int = 0
+    """Sessions that began, or went on, without it: their stations speak a version that it does not take."""
     given_up: int = 0
     """Messages of the journal that the backend will never get."""
     admission: Admission = field(default_factory=Admission)

@@ -11,8 +11,9 @@ def default_permit(plans: Plans, backend: str) -> Permit:
 
     The only backend of a station that proves itself to nobody else may ask everything, its credentials included, as
     though nothing stood between them. Whoever answers alone, but with copies or a failover beside it or credentials
-    checked here, may ask all but those; where several answer, each has its own sessions.
+    checked here, may ask all but those; where several answer, each has its own sessions. A backend that is left out in
+    this version counts as if it were there: what it keeps at the station is there when that speaks another.
     """
-    if plans.transparent and plans.backends == (backend,):
+    if plans.transparent and plans.backends == (backend,) and not plans.left_out:
         return EVERYTHING
     return FULL if len(plans.answers) == 1 and backend in plans.answers[0] else CHARGE

@@ -12,6 +12,7 @@ from voltgate.ocpp.messages import FOREVER, Call, Error, Reason, Reply, Respond,
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked, Told
 from voltgate.relay.backend import Backend
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.journal import JournalSettings, is_paid_by
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.records import OwedRecord
@@ -72,7 +73,7 @@ class Clocks(Protocol):
         """Returns the seconds of the wheel."""
 
     @property
-    def wall(self) -> Callable[[], float]:
+    def wall(self) -> Calendar:
         """Returns the seconds since 1970."""
 
     @property
@@ -302,16 +303,21 @@ class Delivery:
         self._admitted = self._asking
         self._courier.pump(now)
 
-    def _wait(self, until: float) -> None:
+    def _wait(self, until: float) -> bool:
         self._due = until
         self._watch(until)
+        return False
 
     def _send(self, record: OwedRecord, now: float) -> bool:
         courier = self._courier
         item = self._item(record)
-        if courier.host.ports.wall() - record.at > courier.host.settings.journal.age:
+        calendar, age = courier.host.ports.wall, courier.host.settings.journal.age
+        if calendar.wall() - record.at > age and calendar.is_over(record.at, age):
             self._give_up(item, "too old")
             return True
+        if record.transaction in courier.ledger.unreadable:  # nobody can say in which numbers
+            stands_back = self._journal.set_aside(record, now + _LONGEST_SILENCE)
+            return stands_back or self._wait(now + _LONGEST_WAIT)
         numbered = courier.numbered(item)
         if numbered is None:
             self._give_up(item, "this backend gave the transaction no number")

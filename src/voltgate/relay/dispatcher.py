@@ -24,7 +24,7 @@ from voltgate.relay.failover import pick
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.plan import Plan
+from voltgate.relay.plan import Plan, nobody_answers
 from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
 from voltgate.relay.route import Plans
@@ -208,9 +208,9 @@ class Dispatcher:
     def unroutable(self, call: Call, respond: Respond) -> None:
         """Refuse a call that no rule is for; a transaction message is not answered, or the station would drop it."""
         if is_transaction(call.action):
-            self.close(POLICY, f"No rule says who answers {call.action}")
+            self.close(POLICY, nobody_answers(call.action, self.version, self.plans.left_out))
         elif call.kind != SEND:
-            respond(Error(call.id, "NotSupported", "No rule says who answers this"))
+            respond(Error(call.id, "NotSupported", nobody_answers("this", self.version, self.plans.left_out)))
 
     def _owes(self, name: str, call: Call) -> bool:
         return name in self.legs and self.legs[name].backend.settings.owes(call.action)
@@ -283,16 +283,14 @@ class Dispatcher:
         self._tell_standby(leg, asked)
         if asked.plain:
             return asked.call
-        return numbering.for_answer(
-            self.ledger, self.version, leg.name, asked.call, asked.transaction, single=self.single
-        )
+        return numbering.for_answer(self.ledger, leg.name, asked.call, asked.transaction, single=self.single)
 
     def _tell_standby(self, leg: Leg, asked: Asked) -> None:
         standby, asked.standby = asked.standby, ()
         self._tell(standby, leg, asked.call, asked.transaction, "standby")
 
     def _for_copy(self, leg: Leg, call: Call, tx: Transaction | None) -> Call | None:
-        return numbering.for_copy(self.ledger, self.version, leg.name, call, tx, single=self.single)
+        return numbering.for_copy(self.ledger, leg.name, call, tx, single=self.single)
 
     def numbered(self, leg: Leg, item: Item) -> Call | None:
         """Return a message in a backend's own numbers; None if it cannot be told so, or is owed to it by now."""
@@ -303,7 +301,7 @@ class Dispatcher:
             return self._for_copy(leg, item.call, tx)
         if item.record is None:
             return None
-        return numbering.for_answer(self.ledger, self.version, leg.name, item.call, tx, single=self.single)
+        return numbering.for_answer(self.ledger, leg.name, item.call, tx, single=self.single)
 
     def settled(self, leg: Leg, asked: Asked, reply: Reply) -> None:
         """Bring an answer home to the session in which the station waits for it now."""

@@ -90,6 +90,15 @@ class StationMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendLeftOut:
+    """A backend does not take the version that a station speaks: it has no part in the session."""
+
+    station: str
+    backend: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionBegan:
     """A transaction has an owner. `transaction` is the station's id of it."""
 
@@ -169,6 +178,7 @@ Event: TypeAlias = (
     | CarrierUp
     | CarrierDown
     | StationMoved
+    | BackendLeftOut
     | TransactionBegan
     | GivenUp
     | CommandRefused

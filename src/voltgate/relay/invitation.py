@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from voltgate.ocpp.ids import Token
-from voltgate.relay.records import InvitationRecord
+from voltgate.relay.records import InvitationRecord, Unreadable, document
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,15 @@ class Invitation:
 
 
 def read_invitation(record: InvitationRecord) -> Invitation:
-    """Make an invitation of what was kept of it."""
-    data = json.loads(record.data)
-    token = None if data["token"] is None else Token(*data["token"])
-    return Invitation(record.ref, record.backend, token, data["connector"], data["remote_start"], record.expires)
+    """Make an invitation of what was kept of it. Raise Unreadable for a record of another shape."""
+    data = document(record) or {}
+    match data:
+        case {"token": [str(), str()] | None, "connector": int() | None, "remote_start": int() | None}:
+            token = None if data["token"] is None else Token(*data["token"])
+            return Invitation(
+                record.ref, record.backend, token, data["connector"], data["remote_start"], record.expires
+            )
+    raise Unreadable
 
 
 def same(one: Token, other: Token) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class Journal:
         Of the transactions that are `known` then, what is owed to nobody yet is known as well.
         """
         self._seq = max(self._seq, page.last_owed, *(record.seq for record in page.owed), 0)
-        for record in page.owed:
+        for record in filter(self._is_readable, page.owed):
             if again and record.backend == UNKNOWN and record.transaction in known:
                 continue
             hand = self._debt(record.backend).hand
@@ -222,6 +223,17 @@ class Journal:
     def _is_void(self, record: OwedRecord) -> bool:
         return record.transaction in self._void and record.seq not in self._under_way
 
+    def _is_readable(self, record: OwedRecord) -> bool:
+        """Return whether a message on disk is one; what follows it in its transaction stands back with it."""
+        try:
+            json.loads(record.payload)
+        except (ValueError, TypeError, RecursionError):
+            self._store.spoilt(record)
+            if record.transaction:
+                self._debt(record.backend).aside[record.transaction] = FOREVER
+            return False
+        return True
+
     def _forget_if_empty(self, backend: str, debt: _Debt) -> None:
         if debt.whole and not debt.hand and debt.reading is None and not debt.aside:
             self._debts.pop(backend, None)
@@ -262,7 +274,9 @@ class Journal:
             for record in filter(self._is_void, piece.owed):
                 self._store.strike(record)
             debt.hand = deque(
-                record for record in piece.owed if record.seq not in settled and not self._is_void(record)
+                record
+                for record in filter(self._is_readable, piece.owed)
+                if record.seq not in settled and not self._is_void(record)
             )
             debt.whole = len(piece.owed) < OWED_AT_ONCE and not debt.grew
             if debt.whole and not debt.aside:

@@ -8,12 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from voltgate.ocpp.actions import BOOT
+from voltgate.ocpp.families import may_be_of
 from voltgate.ocpp.ids import Token, integer, transaction_of
 from voltgate.ocpp.messages import Call, Reply, Result
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.invitation import Invitation, read_invitation
 from voltgate.relay.journal import UNKNOWN, Journal, is_paid_by
 from voltgate.relay.numbers import Numbers, mint
-from voltgate.relay.records import AuditRecord, FactRecord, OwedRecord, Page, Store, TransactionRecord
+from voltgate.relay.records import (
+    AuditRecord,
+    FactRecord,
+    InvitationRecord,
+    OwedRecord,
+    Page,
+    Store,
+    TransactionRecord,
+    Unreadable,
+)
 from voltgate.relay.transaction import Transaction, read_transaction
 
 MOST_RUNNING = 64
@@ -40,7 +52,7 @@ class LedgerSettings:
 class Ledger:
     """What is kept of one station; what changes is put into the store at once.
 
-    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1.
+    `wall` returns the seconds since 1970, `draw` a random number from 0 to 1; `calendar` knows what to make of them.
     """
 
     __slots__ = (
@@ -48,7 +60,9 @@ class Ledger:
         "_ended",
         "_facts",
         "_invitations",
+        "_is_over",
         "_struck",
+        "_vague_until",
         "incomplete",
         "journal",
         "numbers",
@@ -58,15 +72,15 @@ class Ledger:
         "station",
         "store",
         "unread",
+        "unreadable",
         "wall",
     )
 
-    def __init__(
-        self, station: str, store: Store, wall: Callable[[], float], draw: Callable[[], float], page: Page
-    ) -> None:
+    def __init__(self, station: str, store: Store, calendar: Calendar, draw: Callable[[], float], page: Page) -> None:
         self.station = station
         self.store = store
-        self.wall = wall
+        self.wall = wall = calendar.wall
+        self._is_over = calendar.is_over
         self._draw = draw
         self.running: dict[str, Transaction] = {}
         self._ended: dict[str, Transaction] = {}
@@ -79,6 +93,10 @@ class Ledger:
         """Whether some backend knows a transaction by another number than the station does."""
         self.unread = self.incomplete = False
         """Whether it is not read yet, and whether something may be on record that changes what is said."""
+        self.unreadable: dict[str, TransactionRecord] = {}
+        """Transactions on disk of no shape that is known, by ref: whose they are, and their numbers, nobody can say."""
+        self._vague_until = 0.0
+        """Until when a session may be expected of which nobody can say whose it will be."""
         self.journal = Journal(station, store, wall, self._read_transactions)
         """What backends are owed; under `UNKNOWN` what will be owed to somebody not yet known."""
         self.numbers = Numbers(station, store, wall, draw)
@@ -89,21 +107,28 @@ class Ledger:
 
         What was noted here since stays.
         """
+        self.unreadable = {}
         self.journal.read(page, again=again, known={tx.ref for tx in self})
         self._read_transactions(page.transactions)
         there = {each.ref for each in page.invitations}  # what was on disk and is no more, another process has met
         self._invitations = [each for each in self._invitations if each.made >= page.at or each.ref in there]
         known = {*self._struck, *(each.ref for each in self._invitations)}
-        fresh = [each for each in map(read_invitation, page.invitations) if each.ref not in known]
+        fresh = [each for each in self._invited(page.invitations) if each.ref not in known]
         self._invitations = [*fresh, *self._invitations]
         for fact in page.facts:
-            if fact.name not in self._facts or self._facts[fact.name].at < fact.at:
+            if not _is_json(fact.data):
+                self.store.spoilt(fact)
+            elif fact.name not in self._facts or self._facts[fact.name].at < fact.at:
                 self._facts[fact.name] = fact
         self.numbers.read(page.numbers)
         self.unread = self.incomplete = False
 
     def doubts(self, version: str, call: Call, *, single: bool) -> bool:
         """Return whether something may be on record that matters for a transaction message."""
+        if self.unreadable or self._vague_until:
+            named = transaction_of(version, call)
+            if self._is_unreadable(named, call) or self._is_vague(named, call):
+                return True
         if single or not self.unread:
             return self.incomplete
         named = transaction_of(version, call)
@@ -111,6 +136,23 @@ class Ledger:
             return self.incomplete or call.action == "StartTransaction"  # it may have been answered elsewhere
         tx = self.find(str(named))
         return self.incomplete or tx is None or not tx.bound  # whose it is may be known elsewhere
+
+    def _is_unreadable(self, named: str | int | None, call: Call) -> bool:
+        """Return whether a message may be of a transaction on record that cannot be read.
+
+        One that names none may be the start of one that runs, said again: then it is of the same token and connector.
+        """
+        records = self.unreadable.values()
+        if named is not None:
+            return any(record.id == str(named) or not isinstance(record.id, str) for record in records)
+        start = integer(call.fields.get("connectorId")), call.fields.get("idTag")
+        return any(record.ended is None and (record.connector, record.token) == start for record in records)
+
+    def _is_vague(self, named: str | int | None, call: Call) -> bool:
+        """Return whether a session begins that may be one that is expected, nobody can say by whom."""
+        tx = None if named is None else self.find(str(named))
+        is_new = call.action == "StartTransaction" if named is None else tx is None or not tx.bound
+        return is_new and self.wall() < self._vague_until
 
     @property
     def blank(self) -> bool:
@@ -123,7 +165,7 @@ class Ledger:
     def _read_transactions(self, records: Iterable[TransactionRecord]) -> None:
         """Enter transactions that are on record; of one that is known, learn what others were told and have noted."""
         self._let_slip()
-        for tx in map(read_transaction, records):
+        for tx in self._readable(records):
             known = self.of(tx.ref)
             if known is not None:
                 self._learn(known, tx)
@@ -133,6 +175,26 @@ class Ledger:
         for tx in [tx for tx in self.running.values() if self._is_outdone(tx)]:
             self.journal.void(tx.ref)
             self.end(tx, forget=True)
+
+    def _readable(self, records: Iterable[TransactionRecord]) -> Iterator[Transaction]:
+        """Yield what can be read; of the rest take note, but for what is in memory as well."""
+        for record in records:
+            try:
+                yield read_transaction(record)
+            except Unreadable:
+                self.store.spoilt(record)
+                if self.of(record.ref) is None:
+                    self.unreadable[record.ref] = record
+                    self.renumbered = True  # maybe: its messages must be looked at
+
+    def _invited(self, records: Iterable[InvitationRecord]) -> Iterator[Invitation]:
+        """Yield the invitations that can be read; as long as another one lasts nobody knows who is meant."""
+        for record in records:
+            try:
+                yield read_invitation(record)
+            except Unreadable:
+                self.store.spoilt(record)
+                self._vague_until = max(self._vague_until, min(record.expires, self.wall() + self.settings.invitation))
 
     def _learn(self, known: Transaction, tx: Transaction) -> None:
         if tx.bound and not known.bound:  # its owner was told there of what it had missed
@@ -272,7 +334,8 @@ class Ledger:
 
     def mint(self) -> int:
         """Return a new transaction number, unused at this station: positive, 31 bits."""
-        used = {tx.id for tx in self} | {str(number) for tx in self for number in (tx.number, *tx.numbers.values())}
+        used = {tx.id for tx in (*self, *self.unreadable.values())}
+        used |= {str(number) for tx in self for number in (tx.number, *tx.numbers.values())}
         return mint(lambda number: str(number) in used, self._draw)
 
     # Invitations.
@@ -298,14 +361,15 @@ class Ledger:
         self, token: Token | None, connector: int | None = None, remote_start: int | None = None
     ) -> Invitation | None:
         """Return who expects this session: by the number of the remote start, else by token, this connector first."""
-        now = self.wall()
-        for invitation in [each for each in self._invitations if each.expires <= now]:
+        now, lasts = self.wall(), self.settings.invitation
+        for invitation in [each for each in self._invitations if self._is_over(each.expires - lasts, lasts)]:
             self.disinvite(invitation)
         if remote_start is not None:
             for each in self._invitations:
                 if each.remote_start == remote_start:
                     return each
-        fitting = [each for each in self._invitations if each.fits(token, connector)]
+        lasting = (each for each in self._invitations if each.made or each.expires > now)
+        fitting = [each for each in lasting if each.fits(token, connector)]
         return min(fitting, key=lambda each: each.connector != connector, default=None)
 
     def enter_expected(self) -> None:
@@ -336,6 +400,12 @@ class Ledger:
             record = self._facts[name] = FactRecord(self.station, name, self.wall(), data)
             self.store.put(record)
 
+    def boot(self, version: str) -> bytes | None:
+        """Return the last BootNotification on record, if it can be told in this version; else None."""
+        boot = self.fact("boot")
+        payload = boot.encode() if isinstance(boot, str) else None
+        return payload if payload is not None and may_be_of(version, Call("", BOOT, payload)) else None
+
     # What is owed.
 
     def owe(self, backend: str, call: Call, tx: Transaction | None, most: int | None = None) -> bool:
@@ -353,18 +423,16 @@ class Ledger:
 
     def audit(self, who: str, call: Call, outcome: str, reply: Reply, detail: str) -> None:
         """Write a line of the audit trail: who asked the station for what, and what became of it."""
-        record = AuditRecord(
-            uuid4().hex,
-            self.wall(),
-            self.station,
-            who,
-            call.action[:100],
-            call.id[:100],
-            outcome,
-            _status_of(reply),
-            detail,
-        )
-        self.store.put(record)
+        said = call.action[:100], call.id[:100], outcome, _status_of(reply), detail
+        self.store.put(AuditRecord(uuid4().hex, self.wall(), self.station, who, *said))
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
 
 
 def _status_of(reply: Reply) -> str:

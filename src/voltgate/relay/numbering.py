@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from voltgate.ocpp.actions import SIGNED, plain_action
-from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import GONE, integer, name_of, plain_fields, with_fields
 from voltgate.ocpp.messages import Call
 from voltgate.relay.ledger import Ledger
@@ -79,14 +78,12 @@ _NAMED: dict[str, tuple[tuple[str, Path], ...]] = {
 # A call of the station, for a backend.
 
 
-def for_copy(
-    ledger: Ledger, version: str, backend: str, call: Call, tx: Transaction | None, *, single: bool
-) -> Call | None:
+def for_copy(ledger: Ledger, backend: str, call: Call, tx: Transaction | None, *, single: bool) -> Call | None:
     """Return a call in a backend's own numbers; None if it cannot be told without one that it never gave.
 
     With the station's own numbers in it already, the call is returned as it is.
     """
-    changes = {} if is_modern(version) else _transaction(ledger, backend, call, tx)
+    changes = _transaction(ledger, backend, call, tx)
     if changes is None:
         return None
     if not single or ledger.numbers.renumbered:
@@ -94,12 +91,12 @@ def for_copy(
     return call.with_payload(with_fields(call.payload, changes)) if changes else call
 
 
-def for_answer(ledger: Ledger, version: str, backend: str, call: Call, tx: Transaction | None, *, single: bool) -> Call:
+def for_answer(ledger: Ledger, backend: str, call: Call, tx: Transaction | None, *, single: bool) -> Call:
     """Return a call for the backend that is to answer it: a transaction that it never numbered is -1 to it.
 
     Source: errata v4.0 section 3.18, the number of a start that could not be delivered.
     """
-    numbered = for_copy(ledger, version, backend, call, tx, single=single)
+    numbered = for_copy(ledger, backend, call, tx, single=single)
     return call.with_payload(with_fields(call.payload, {_NUMBER: -1})) if numbered is None else numbered
 
 
@@ -123,7 +120,7 @@ def _minted(ledger: Ledger, backend: str, call: Call, single: bool) -> Changes:
 
 
 def _transaction(ledger: Ledger, backend: str, call: Call, tx: Transaction | None) -> Changes | None:
-    """Return what becomes of a 1.6 transaction's number; None if the call cannot be told at all."""
+    """Return what becomes of a 1.6 transaction's number, whatever is spoken now; None if it cannot be told at all."""
     action = plain_action(call.action)
     if action not in ("StopTransaction", "MeterValues"):
         return {}

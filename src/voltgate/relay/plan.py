@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,11 @@ class Chain:
     silence: bool = False
     within: float = 10.0
 
+    def without(self, names: frozenset[str]) -> Chain | None:
+        """Return the chain without some backends; None if nobody is left in it."""
+        left = tuple(name for name in self.backends if name not in names)
+        return replace(self, backends=left) if left else None
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -31,6 +36,21 @@ class Plan:
     chain: Chain | None = None
     owned: bool = False
 
+    @property
+    def chained(self) -> tuple[str, ...]:
+        """Who is asked whether a token may charge."""
+        return () if self.chain is None else self.chain.backends
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Everybody whom it may need."""
+        return (*self.answer, *self.chained, *self.copy)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Whom it needs at once: all but those that only stand behind another in a failover."""
+        return (*self.answer[:1], *self.chained, *self.copy)
+
     def owned_by(self, owner: str) -> Plan:
         """Return the plan by which `owner` answers, and everybody else who would hear of it is told."""
         others = dict.fromkeys((*self.answer[:1], *self.copy))
@@ -39,3 +59,8 @@ class Plan:
 
 NOBODY = Plan(())
 """The plan of a call that no rule matches."""
+
+
+def nobody_answers(what: str, version: str, left_out: frozenset[str]) -> str:
+    """Return why a call is answered by no backend: no rule is for it, or those are `left_out` that one names."""
+    return f"No backend that takes {version} answers {what}" if left_out else f"No rule says who answers {what}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.carrier import DialContext, DialledWire
 from voltgate.relay.events import Listen
 from voltgate.relay.journal import JournalSettings
@@ -41,10 +42,22 @@ class SessionSettings:
     journal: JournalSettings = JournalSettings()  # noqa: RUF009 - frozen
 
 
+class Wanted(Protocol):
+    """A link that is to be opened."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it still is."""
+
+
 class Dialled(Protocol):
     """A leg that is being dialled."""
 
     backend: Backend
+
+    @property
+    def link(self) -> Wanted:
+        """The link that is to be opened."""
 
     def opened(self, wire: DialledWire) -> None:
         """Take the link that was dialled, and start it."""
@@ -79,9 +92,9 @@ class Ports:
     dial: Dial
     listen: Listen
     counts: Counts
-    wall: Callable[[], float]
+    wall: Calendar
     store: Store
-    taps: Taps = field(default_factory=Taps)
+    taps: Taps
 
     def ledger(self, station: str, page: Page) -> Ledger:
         """Open the ledger of a station, at the page that was kept of it."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 OWED_AT_ONCE = 16
 """Messages of one backend that are read with a page, or at a time."""
@@ -48,7 +48,9 @@ class TransactionRecord:
 
     def over(self, before: TransactionRecord) -> TransactionRecord:
         """Return what is to be kept in the place of `before`: whose it is, what was learnt, and the end, stay."""
-        ours, theirs = json.loads(self.data), json.loads(before.data)
+        ours, theirs = json.loads(self.data), document(before)
+        if theirs is None:  # nothing can be learnt of it
+            return self
         if theirs.get("bound") and not ours.get("bound"):
             return before
         ours |= {name: theirs.get(name, {}) | ours.get(name, {}) for name in ("numbers", "answered")}
@@ -227,6 +229,19 @@ class Lease:
     epoch: int
 
 
+def document(record: TransactionRecord | InvitationRecord) -> dict[str, Any] | None:
+    """Return the object in a record's `data`; None if there is none: a disk, or somebody's hand, has spoilt it."""
+    try:
+        found = json.loads(record.data)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class Unreadable(Exception):  # noqa: N818
+    """A record is of no shape that this version knows."""
+
+
 class StoreAway(Exception):  # noqa: N818 - it says what is the matter
     """What is on record cannot be read now; the text says why, without secrets."""
 
@@ -270,6 +285,9 @@ class Store(Protocol):
     def release(self, station: str) -> None:
         """Give that right back, once all that was put or struck before is on disk."""
 
+    def spoilt(self, record: Record) -> None:
+        """Say that a record on disk is of no shape that this version knows. It stays as it is."""
+
 
 class Nowhere:
     """The store of a gateway that keeps nothing: what is in memory is all there is."""
@@ -303,6 +321,9 @@ class Nowhere:
 
     def release(self, station: str) -> None:
         """Take nothing back."""
+
+    def spoilt(self, record: Record) -> None:
+        """Have nothing on disk."""
 
 
 async def nothing_on_record(station: str) -> Page:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from typing import Protocol
 
 from voltgate.ocpp.close_codes import GOING_AWAY
+from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import FOREVER, Call, Respond
 from voltgate.ocpp.silence import gone
+from voltgate.relay.arrears import Arrears
 from voltgate.relay.backend import Backend
+from voltgate.relay.carrier import DialContext
 from voltgate.relay.dispatcher import Dispatcher
+from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.moving import hand_over, replan, reroute
 from voltgate.relay.ports import Ports, SessionSettings
@@ -34,6 +39,16 @@ class RosterHost(Protocol):
     plans: Plans
     ended: bool
     dialling_paused: bool
+    dialect: Dialect
+    dial_context: DialContext | None
+
+    @property
+    def identity(self) -> str:
+        """The station's identity."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is kept of the station."""
 
     @property
     def dispatcher(self) -> Dispatcher:
@@ -49,12 +64,38 @@ class RosterHost(Protocol):
 class Roster:
     """The legs of one session, by the name of their backend: those that the plans name, and those that are engaged."""
 
-    __slots__ = ("_session", "_watched", "legs")
+    __slots__ = ("_session", "_watched", "arrears", "legs")
 
     def __init__(self, session: RosterHost, legs: dict[str, Leg]) -> None:
         self._session = session
         self.legs = legs
+        self.arrears: dict[str, Leg] = {}
+        """The legs of backends that have no part in the session, and are owed something of an earlier one."""
         self._watched = FOREVER
+
+    @property
+    def every(self) -> list[Leg]:
+        """All legs."""
+        return [*self.legs.values(), *self.arrears.values()]
+
+    def catch_up(self, owed: Mapping[str, tuple[Backend, str]]) -> None:
+        """Deliver what backends without a part in the session are owed, each in the version in which it was said."""
+        if self._session.ended:
+            return
+        for name, leg in list(self.arrears.items()):
+            if name not in owed or owed[name][0] is not leg.backend:
+                self._caught_up(leg)
+        for name, (backend, version) in owed.items():
+            if name not in self.arrears:
+                host = Arrears(self._session, replace(self._session.dialect, version=version), self._caught_up)
+                leg = self.arrears[name] = Leg(backend, host, host.dialect)
+                leg.deliver(late=True)
+
+    def _caught_up(self, leg: Leg) -> None:
+        if self.arrears.get(leg.name) is leg:
+            del self.arrears[leg.name]
+            leg.retired = True
+            self._linger(leg, "Nothing more is owed")
 
     def follow(self, plans: Plans, known: Mapping[str, Backend]) -> list[Leg]:
         """Go by these plans: return the legs that are not needed any more."""
@@ -113,7 +154,7 @@ class Roster:
 
     def end(self) -> None:
         """Close the links; each whose backend is still to answer a transaction message stays open until then."""
-        for leg in list(self.legs.values()):
+        for leg in self.every:
             for asked in leg.take_waiting(lambda _: True):
                 leg.settled(asked, gone(_GONE))
             if self._session.dispatcher.awaits(leg):

@@ -86,11 +86,13 @@ class Rule:
         placed = not self.connectors or connector in self.connectors
         return placed and (self.tokens is None or self.tokens.matches(token))
 
-    def plan(self, key: str, claimant: str) -> Plan:
-        """Return the plan for a station."""
-        answer = (_weighted(key, self.weights),) if self.weights else _filled_in(self.answer, claimant)
-        copy = _filled_in(self.copy, claimant)
-        return Plan(answer, tuple(name for name in copy if name not in answer[:1]), self.chain)
+    def plan(self, key: str, claimant: str, without: frozenset[str] = frozenset()) -> Plan:
+        """Return the plan for a station that has to do `without` some backends."""
+        weights = tuple(choice for choice in self.weights if choice[0] not in without)
+        answer = (_weighted(key, weights),) if weights else _filled_in(self.answer, claimant, without)
+        copy = _filled_in(self.copy, claimant, without)
+        chain = None if self.chain is None else self.chain.without(without)
+        return Plan(answer, tuple(name for name in copy if name not in answer[:1]), chain)
 
 
 def reached(rules: Iterable[Rule], key: str, tags: frozenset[str], claimant: str) -> Iterator[tuple[int, Rule]]:
@@ -102,12 +104,12 @@ def reached(rules: Iterable[Rule], key: str, tags: frozenset[str], claimant: str
                 return
 
 
-def _filled_in(names: tuple[str, ...], claimant: str) -> tuple[str, ...]:
-    """Put the backend that claims the station where it is stood in for, if there is one."""
-    if CLAIMANT not in names:
+def _filled_in(names: tuple[str, ...], claimant: str, without: frozenset[str]) -> tuple[str, ...]:
+    """Put the backend that claims the station where it is stood in for, if there is one; leave some out."""
+    if CLAIMANT not in names and without.isdisjoint(names):
         return names
     filled = (claimant if name == CLAIMANT else name for name in names)
-    return tuple(dict.fromkeys(name for name in filled if name))
+    return tuple(dict.fromkeys(name for name in filled if name and name not in without))
 
 
 def _weighted(key: str, weights: tuple[tuple[str, float], ...]) -> str:

@@ -63,8 +63,14 @@ class LegHost(Protocol[LegT_contra]):
 
     ports: Ports
     settings: SessionSettings
-    dialling_paused: bool
-    station_full: bool
+
+    @property
+    def dialling_paused(self) -> bool:
+        """Whether no link is dialled back: a newcomer with the station's identity is being let in."""
+
+    @property
+    def station_full(self) -> bool:
+        """Whether the station does not read."""
 
     @property
     def identity(self) -> str:

@@ -199,8 +199,7 @@ class Session:
 
     def boot_for(self, *, back: bool) -> bytes | None:
         """Return the last BootNotification: of this connection, or on record if a backend is `back`."""
-        boot = self.ledger.fact("boot") if back and self.boot is None else None
-        return boot.encode() if isinstance(boot, str) else self.boot
+        return self.ledger.boot(self.dialect.version) if back and self.boot is None else self.boot
 
     # What was there before the station's wire.
 
@@ -335,7 +334,7 @@ class Session:
     def resume_dialling(self) -> None:
         """Go on: the newcomer was refused."""
         self.dialling_paused = False
-        for leg in self.legs.values():
+        for leg in self.roster.every:
             leg.link.try_again(self.ports.clock())
         self.roster.watch()
 

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond
 from voltgate.relay.backend import Backend
 from voltgate.relay.context import Context
+from voltgate.relay.notifier import Notifier
 from voltgate.relay.policy import Wrap
 
 Direction: TypeAlias = Literal["from_station", "to_backend", "from_backend", "to_station"]
@@ -39,15 +40,16 @@ class Overheard:
 
 
 Receive: TypeAlias = Callable[[Overheard], None]
-"""Told of each message; returns at once and does not fail."""
+"""Told of each message; returns at once."""
 
 
 class Taps:
     """The listeners to live messages, by station; usually there is none."""
 
-    __slots__ = ("_by_station", "_everything")
+    __slots__ = ("_by_station", "_everything", "_notifier")
 
-    def __init__(self) -> None:
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
         self._everything: tuple[Receive, ...] = ()
         self._by_station: dict[str, tuple[Receive, ...]] = {}
 
@@ -74,7 +76,7 @@ class Taps:
     def pass_on(self, key: str, overheard: Overheard) -> None:
         """Tell everybody who listens to a station."""
         for receive in (*self._everything, *self._by_station.get(key, ())):
-            receive(overheard)
+            self._notifier.notify("tap", receive, overheard)
 
 
 def _without(receivers: tuple[Receive, ...], receive: Receive) -> tuple[Receive, ...]:

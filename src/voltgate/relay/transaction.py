@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from hashlib import blake2b
+from typing import Any
 
 from voltgate.ocpp.ids import compact
 from voltgate.ocpp.messages import Call, Reply, Result
-from voltgate.relay.records import TransactionRecord
+from voltgate.relay.records import TransactionRecord, Unreadable, document
 
 _DOUBTFUL = 600.0
 """Seconds for which a transaction counts that may be over, or may never have begun."""
@@ -183,8 +184,10 @@ class Transaction:
 
 
 def read_transaction(record: TransactionRecord) -> Transaction:
-    """Make a transaction of what was kept of it."""
-    data = json.loads(record.data)
+    """Make a transaction of what was kept of it. Raise Unreadable for a record of another shape."""
+    data = document(record)
+    if data is None or not _is_known(record, data):
+        raise Unreadable
     tx = Transaction(record.station, record.ref, record.owner, tuple(data["copies"]), record.began)
     tx.ended, tx.id, tx.key, tx.token = record.ended, record.id, data["key"], record.token
     tx.connector, tx.numbers, tx.bound = record.connector, data["numbers"], data["bound"]
@@ -196,6 +199,49 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx.heard_at = data.get("heard_at", record.began)
     tx.over, tx.failed, tx.started = data.get("over", False), data.get("failed", False), data.get("started", "")
     return tx
+
+
+_NEEDED = {"copies", "numbers", "key", "reply", "bound", "told"}
+_NONE = type(None)
+_SHAPE: dict[str, Any] = {
+    "copies": [str],
+    "answers": [str],
+    "number": int,
+    "numbers": {str: int},
+    "key": str,
+    "reply": (str, _NONE),
+    "bound": bool,
+    "took": {str: [str]},
+    "told": [str],
+    "answered": {str: str},
+    "heard_at": (int, float),
+    "over": bool,
+    "failed": bool,
+    "started": str,
+}
+_COLUMNS = {
+    "id": str,
+    "owner": str,
+    "token": str,
+    "connector": (int, _NONE),
+    "began": (int, float),
+    "ended": (int, float, _NONE),
+}
+
+
+def _is_known(record: TransactionRecord, data: dict[str, Any]) -> bool:
+    """Return whether a record is one that `Transaction.record` makes, or made in an earlier version."""
+    columns = all(_is(getattr(record, name), shape) for name, shape in _COLUMNS.items())
+    return columns and data.keys() >= _NEEDED and all(_is(data[name], _SHAPE[name]) for name in data if name in _SHAPE)
+
+
+def _is(value: Any, shape: Any) -> bool:
+    """Return whether a value is of a shape: a class or several, a list of one shape, or a dictionary."""
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_is(each, shape[0]) for each in value)
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(_is(each, shape[str]) for each in value.values())
+    return isinstance(value, shape)
 
 
 def said(call: Call) -> str:

@@ -30,8 +30,14 @@ class Stay(Protocol):
     """What an uplink needs of the session."""
 
     ports: Ports
-    dialling_paused: bool
-    station_full: bool
+
+    @property
+    def dialling_paused(self) -> bool:
+        """Whether no link is dialled back."""
+
+    @property
+    def station_full(self) -> bool:
+        """Whether the station does not read."""
 
     @property
     def identity(self) -> str:
@@ -80,6 +86,11 @@ class Uplink:
     def away_for(self) -> float:
         """The seconds since the link was lost, or since the session began without it; 0 while it is open."""
         return 0.0 if self.state is State.UP else self._leg.host.ports.clock() - self.since
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is still to be opened when a dial's turn comes: the station may have gone, or come again."""
+        return self.state is State.DIALLING and not self._leg.host.dialling_paused
 
     def start(self) -> None:
         """Dial, unless that is under way, done, or waiting for its time."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from voltgate.carriers.websocket import tls
+from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.writing import CONTENT_TYPE
 from voltgate.simulator.soap_http import MalformedHttp, Message, Reader, post
@@ -198,19 +198,10 @@ class SoapClient:
     async def _connect(self) -> None:
         """Connect to the first address that accepts. Raise OSError when none does."""
         endpoint, connection = self._endpoint, _Connection(self)
-        problem = OSError(f"{endpoint.host} has no address")
-        for address in await _RESOLVER.addresses(endpoint.host, endpoint.port):
-            try:
-                await tls.connect(
-                    lambda: connection, address, endpoint.port, endpoint.context, endpoint.host, self._within
-                )
-            except OSError as failure:
-                problem = failure
-                continue
-            connection.idle_since = self._clock()
-            self._connection = connection
-            return
-        raise problem
+        attempt = Attempt(_RESOLVER, endpoint.host, endpoint.port, endpoint.context)
+        await attempt.connect(lambda: connection, self._within)
+        connection.idle_since = self._clock()
+        self._connection = connection
 
     async def _dial(self, data: bytes) -> None:
         try:

@@ -46,10 +46,16 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
 def _prepare_sqlite(connection: Any, record: object) -> None:
     """Write ahead, and really to disk: a commit that was answered survives a loss of power."""
     connection.isolation_level = None  # Python's own transactions leave changes of the schema out
+    connection.driver_connection.text_factory = _text
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _text(data: bytes) -> str:
+    """Read a text, also one that is damaged: it must keep nobody from reading what stands beside it."""
+    return data.decode(errors="surrogateescape")
 
 
 def reading(engine: AsyncEngine) -> AsyncEngine:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, and_, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from voltgate.store.address import reading
+from voltgate.relay.calendar import EARLIEST, Calendar
+from voltgate.store.address import SQLITE, reading
 from voltgate.store.leases import clock_of
 from voltgate.store.state import DatabaseSettings
 from voltgate.store.tables import audit, invitations, leases, numbers, owed, transactions
@@ -16,6 +18,11 @@ from voltgate.store.writing import deletion
 
 _AT_ONCE = 500
 """Rows that are deleted with one commit."""
+
+_APART = 60.0
+"""Seconds that two clocks may be apart."""
+_A_DAY = 86400.0
+"""Seconds for which an invitation that has expired is kept: no invitation lasts longer."""
 
 log = structlog.get_logger("voltgate.store")
 
@@ -27,21 +34,49 @@ async def measure_journal(engine: AsyncEngine) -> tuple[int, float]:
     return int(row[0]), float(row[1] or 0.0)
 
 
-async def purge(engine: AsyncEngine, settings: DatabaseSettings, now: float) -> None:
-    """Delete what is too old at `now`, a little at a time. Raise SQLAlchemyError."""
-    await _purge(engine, owed, owed.c.at, now - settings.keep_owed)
-    await _purge(engine, transactions, transactions.c.ended, now - settings.keep)
-    await _purge(engine, numbers, numbers.c.at, now - settings.keep)
-    await _purge(engine, invitations, invitations.c.expires, now)
-    await _purge(engine, leases, leases.c.until, clock_of(engine.dialect.name) - settings.keep)
-    await _purge(engine, audit, audit.c.at, now - settings.keep_audit)
+async def clocks_agree(engine: AsyncEngine, now: float) -> bool:
+    """Return whether the database's own clock shows what ours does: other gateways work with it as well.
+
+    SQLite has none of its own.
+    """
+    if engine.dialect.name == SQLITE:
+        return True
+    async with reading(engine).connect() as connection:
+        theirs = (await connection.execute(select(clock_of(engine.dialect.name)))).scalar_one()
+    return bool(abs(float(theirs) - now) <= _APART)
 
 
-async def _purge(engine: AsyncEngine, table: Table, column: Any, before: Any) -> None:
+async def purge(engine: AsyncEngine, settings: DatabaseSettings, calendar: Calendar) -> None:
+    """Delete what is too old, a little at a time, by a calendar that is steady. Raise SQLAlchemyError.
+
+    It ends when the calendar jumps: what is written down from then on may seem to be old.
+    """
+    now, jumps = calendar(), calendar.jumps
+
+    def jumped() -> bool:
+        calendar()
+        return calendar.jumps != jumps
+
+    for table, column, keep in (
+        (owed, owed.c.at, settings.keep_owed),
+        (transactions, transactions.c.ended, settings.keep),
+        (numbers, numbers.c.at, settings.keep),
+        (invitations, invitations.c.expires, _A_DAY),
+        (audit, audit.c.at, settings.keep_audit),
+    ):
+        believed = [not_(column.between(each.first, each.last)) for each in calendar.former]
+        await _purge(engine, table, and_(column < now - keep, column >= EARLIEST, *believed), jumped)
+    ended = leases.c.until < clock_of(engine.dialect.name) - settings.keep
+    await _purge(engine, leases, ended, jumped)
+
+
+async def _purge(engine: AsyncEngine, table: Table, is_old: Any, jumped: Callable[[], bool]) -> None:
     keys = list(table.primary_key.columns)
     while True:
         async with engine.begin() as connection:
-            rows = (await connection.execute(select(*keys).where(column < before).limit(_AT_ONCE))).all()
+            rows = (await connection.execute(select(*keys).where(is_old).limit(_AT_ONCE))).all()
+            if jumped():
+                return
             names = [key.name for key in keys]
             if rows:
                 gone = [{f"key_{n}": value for n, value in zip(names, row, strict=True)} for row in rows]

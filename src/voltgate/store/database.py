@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,30 +15,29 @@ import structlog
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import (
     AuditRecord,
-    FactRecord,
-    InvitationRecord,
     Lease,
     Page,
     Piece,
     Record,
     RegisterRecord,
     StoreAway,
-    TransactionRecord,
 )
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
-from voltgate.store.aging import measure_journal, purge
+from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.holder import Holder, this_process
 from voltgate.store.leases import Leases
-from voltgate.store.pages import read_pages, read_piece, unreadable, without
+from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Entry, Pending
 from voltgate.store.state import Counts, DatabaseSettings, State
-from voltgate.store.tables import register
+from voltgate.store.tables import TABLES, register
 from voltgate.store.writing import Writer
+from voltgate.telemetry.supervision import Supervision
 
 log = structlog.get_logger("voltgate.store")
 
@@ -54,8 +53,8 @@ _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two tries while the database is away."""
 _DEARER = 20
 """How many times as long it may take to find out which records cannot be written."""
-_PAUSE = 1.0
-"""Seconds before a task that failed begins again."""
+_SPOILT = 10_000
+"""Records that cannot be read which are told apart: each is logged once."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
 
@@ -71,24 +70,38 @@ class Database:
         self,
         url: URL,
         settings: DatabaseSettings | None = None,
-        wall: Callable[[], float] = time.time,
+        wall: Calendar | None = None,
         holder: Holder | None = None,
+        supervision: Supervision | None = None,
     ) -> None:
         self._url = url
         self._settings = settings or DatabaseSettings()
-        self._wall = wall
+        self._wall = wall or Calendar(time.time, time.monotonic)
         self._engine: AsyncEngine | None = None
         self._pending = Pending(self._settings.pending)
         self._asked = Asked()
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
         self._counts = Counts()
+        self._spoilt: set[tuple[type[Record], tuple[str | int, ...]]] = set()
+        self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
+        self._wait, self._looks, self._purge_at = _SHORTEST, 0, 0
         self._writer = Writer(url.drivername)
-        self._leases = Leases(url.drivername, holder or this_process(), self._settings.lease)
+        self._leases = Leases(url.drivername, holder or this_process())
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
+
+    def follow(self, settings: DatabaseSettings) -> None:
+        """Go by other settings from now on.
+
+        The patience stays that of the start: connections were made with it. Leases get no shorter: a session that began
+        before sends nothing under one that may end before its own patience.
+        """
+        former = self._settings
+        lease = max(former.lease, settings.lease)
+        self._settings = replace(settings, patience=former.patience, pending=former.pending, lease=lease)
 
     # Life.
 
@@ -98,25 +111,22 @@ class Database:
         with suppress(*FAILURES, StoreAway):
             async with asyncio.timeout(self._settings.patience):
                 await self._prepare(self._engine)
-        loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._supervised(self._write_on, self._engine)),
-            loop.create_task(self._supervised(self._look_on, self._engine)),
+            self._supervision.repeat("store writing", partial(self._shown, self._write_on, self._engine)),
+            self._supervision.repeat("store looking", partial(self._shown, self._look_on, self._engine)),
         ]
         self._wake.set()  # what could not be prepared yet is tried again, whether anybody asks or not
 
-    async def _supervised(self, work: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine) -> None:
-        """Keep a task at work: what it did not expect is a fault of ours, shown until it has worked again."""
-        while True:
-            try:
-                await work(engine)
-            except Exception as error:
-                log.exception("a fault of Voltgate: a task of the database failed, and begins again")
-                self._counts.faults += 1
-                self._is_away(f"a fault of Voltgate: {type(error).__name__}")
-                self._asked.refuse()
-            await asyncio.sleep(_PAUSE)
+    async def _shown(self, work: Callable[[AsyncEngine], Awaitable[None]], engine: AsyncEngine) -> None:
+        """Do a part of a task's work: what was not expected is a fault of ours, shown until it has worked again."""
+        try:
+            await work(engine)
+        except Exception as error:
+            self._counts.faults += 1
+            self._is_away(f"a fault of Voltgate: {type(error).__name__}")
+            self._asked.refuse()
             self._wake.set()
+            raise
 
     async def _prepare(self, engine: AsyncEngine) -> None:
         """Make sure that the tables are there: SQLite's are brought up to date, PostgreSQL's only looked at."""
@@ -251,6 +261,20 @@ class Database:
         self._asked.released[station] = self._pending.serial
         self._wake.set()
 
+    def spoilt(self, record: Record) -> None:
+        """Log and count, once, a record that cannot be read back. What it holds is not logged: it may be a secret."""
+        row = type(record), record.key
+        if row in self._spoilt:
+            return
+        if len(self._spoilt) < _SPOILT:
+            self._spoilt.add(row)
+        self._counts.unreadable += 1
+        log.error(
+            "a record cannot be read, and stays as it is: mend or delete its row, or run the version that made it",
+            table=TABLES[type(record)].name,
+            key=record.key,
+        )
+
     async def read_register(self) -> list[RegisterRecord]:
         """Read all that backends and operators have said. Raises StoreAway."""
         if self._engine is None or self._reason is not None:
@@ -264,17 +288,15 @@ class Database:
     # What the writing task does: in turn, a bounded part of each.
 
     async def _write_on(self, engine: AsyncEngine) -> None:
-        """Write, lease and read what was asked for, for ever."""
-        wait = _SHORTEST
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if await self._tend(engine):
-                wait = _SHORTEST
-            else:
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, _LONGEST)
-                self._wake.set()
+        """Write, lease and read what was asked for, as soon as anything is."""
+        await self._wake.wait()
+        self._wake.clear()
+        if await self._tend(engine):
+            self._wait = _SHORTEST
+        else:
+            await asyncio.sleep(self._wait)
+            self._wait = min(self._wait * 2, _LONGEST)
+            self._wake.set()
 
     async def _tend(self, engine: AsyncEngine) -> bool:
         """Do all that there is to do; tell whether that could be done."""
@@ -349,17 +371,17 @@ class Database:
             return
         for station in released:
             del asked.released[station]
-        began = time.monotonic()
+        began, seconds = time.monotonic(), self._settings.lease
         try:
             async with self._in_time(len(questions) + len(released)), engine.begin() as connection:
-                ours = await self._leases.take(connection, questions)
+                ours = await self._leases.take(connection, questions, seconds)
                 await self._leases.release(connection, released)
         except BaseException:
             asked.released = released | asked.released
             refuse(questions)
             raise
         self._counts.commits += 1
-        left = self._settings.lease - (time.monotonic() - began)
+        left = seconds - (time.monotonic() - began)
         for station, question in questions.items():
             question.answer(Lease(left, ours[station]) if station in ours else None)
 
@@ -372,52 +394,37 @@ class Database:
             return
         try:
             async with self._in_time(), reading(engine).connect() as connection:
-                found = await read_pages(connection, list(pages), self._wall()) if pages else {}
+                now = self._wall() if self._wall.is_steady else 0.0
+                found = await read_pages(connection, list(pages), now) if pages else {}
                 next_ones = {key: await read_piece(connection, *key) for key in pieces}
         except BaseException:
             refuse(pages)
             refuse(pieces)
             raise
         for station, page in found.items():
-            pages[station].answer(self._readable(page))
+            pages[station].answer(page)
         for key, piece in next_ones.items():
-            pieces[key].answer(self._readable_piece(piece))
-
-    def _readable(self, page: Page) -> Page:
-        """Leave out what cannot be read back: the rest of the page is as good as ever."""
-        bad = self._unreadable((*page.transactions, *page.invitations, *page.facts))
-        return without(page, bad) if bad else page
-
-    def _readable_piece(self, piece: Piece) -> Piece:
-        bad = self._unreadable(piece.transactions)
-        return Piece(piece.owed, tuple(each for each in piece.transactions if each not in bad)) if bad else piece
-
-    def _unreadable(self, records: Iterable[TransactionRecord | InvitationRecord | FactRecord]) -> list[Record]:
-        bad = unreadable(records)
-        self._counts.unreadable += len(bad)
-        for record in bad:
-            log.error("a record cannot be read back, and is left out", kind=type(record).__name__, key=record.key)
-        return bad
+            pieces[key].answer(piece)
 
     # What becomes old.
 
     async def _look_on(self, engine: AsyncEngine) -> None:
         """Look at the journal now and then, and hourly at what has become too old."""
-        looks = 0
-        while True:
-            with suppress(*FAILURES):
-                if self._reason is None:
-                    async with asyncio.timeout(_LOOK):
-                        self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
-                        if looks % 120 == 0:
-                            await self.purge()
-                    looks += 1
-            await asyncio.sleep(_LOOK if looks else 1.0)
+        with suppress(*FAILURES):
+            if self._reason is None:
+                async with asyncio.timeout(_LOOK):
+                    self._counts.owed, self._counts.oldest_owed = await measure_journal(engine)
+                    self._wall.agrees = await clocks_agree(engine, self._wall())
+                    if self._looks >= self._purge_at and self._wall.is_steady:
+                        await self.purge()
+                        self._purge_at = self._looks + 120
+                self._looks += 1
+        await asyncio.sleep(_LOOK if self._looks else 1.0)
 
     async def purge(self) -> None:
         """Delete what is too old, a little at a time. Raise SQLAlchemyError."""
         assert self._engine is not None  # noqa: S101 - `open` comes first
-        await purge(self._engine, self._settings, self._wall())
+        await purge(self._engine, self._settings, self._wall)
 
 
 def _settle(future: asyncio.Future[Page | None], page: Page | None) -> None:

@@ -17,6 +17,8 @@ from voltgate.store.address import SQLITE
 from voltgate.store.holder import Holder
 from voltgate.store.tables import leases
 
+_LONGEST = 7260.0
+"""Seconds that a lease of any gateway may last: two answers of an hour, and a minute."""
 _CHUNK = 500
 """Stations that are asked for with one statement."""
 
@@ -24,22 +26,23 @@ _CHUNK = 500
 class Leases:
     """The leases of one process in a database of one kind (`driver`)."""
 
-    def __init__(self, driver: str, holder: Holder, seconds: float) -> None:
+    def __init__(self, driver: str, holder: Holder) -> None:
         self._holder = holder
         self._clock = clock_of(driver)
-        self._take = _taking(driver, self._clock, seconds)
+        self._take = _taking(driver, self._clock)
         self._release = (
             update(leases)
             .where(leases.c.station == bindparam("one"), leases.c.holder == holder.text)
             .values(until=self._clock)
         )
 
-    async def take(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, int]:
-        """Take or renew the leases of stations; return those that are this process's now, each with its epoch."""
+    async def take(self, connection: AsyncConnection, stations: Collection[str], seconds: float) -> dict[str, int]:
+        """Take or renew leases for `seconds`; return those that are this process's now, each with its epoch."""
         ours: dict[str, int] = {}
         # in the same order everywhere, so that two processes never wait for each other
         for few in _batched(sorted(stations)):
-            await connection.execute(self._take, [{"station": each, "holder": self._holder.text} for each in few])
+            rows = [{"station": each, "holder": self._holder.text, "seconds": seconds} for each in few]
+            await connection.execute(self._take, rows)
             mine = leases.c.station.in_(few), leases.c.holder == self._holder.text
             held = await connection.execute(select(leases.c.station, leases.c.epoch).where(*mine))
             ours.update((station, epoch) for station, epoch in held)
@@ -68,10 +71,11 @@ def clock_of(driver: str) -> Any:
     return cast(extract("epoch", func.clock_timestamp()), Float(53))
 
 
-def _taking(driver: str, clock: Any, seconds: float) -> Any:
+def _taking(driver: str, clock: Any) -> Any:
     """Make the statement that takes a lease which is free, or this process's already."""
     insert = (sqlite if driver == SQLITE else postgresql).insert(leases)
-    values = insert.values(station=bindparam("station"), holder=bindparam("holder"), epoch=1, until=clock + seconds)
+    until = clock + bindparam("seconds", type_=Float(53))
+    values = insert.values(station=bindparam("station"), holder=bindparam("holder"), epoch=1, until=until)
     given = insert.excluded
     is_ours = leases.c.holder == given.holder
     return values.on_conflict_do_update(
@@ -81,7 +85,8 @@ def _taking(driver: str, clock: Any, seconds: float) -> Any:
             "epoch": case((is_ours, leases.c.epoch), else_=leases.c.epoch + 1),
             "until": given.until,
         },
-        where=or_(is_ours, leases.c.until <= clock),
+        # one that ends later than any may was taken before the clock was set back
+        where=or_(is_ours, leases.c.until <= clock, leases.c.until > clock + _LONGEST),
     )
 
 

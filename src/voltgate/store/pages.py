@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +17,6 @@ from voltgate.relay.records import (
     OwedRecord,
     Page,
     Piece,
-    Record,
     TransactionRecord,
 )
 from voltgate.store.tables import facts, invitations, numbers, owed, transactions
@@ -103,29 +100,6 @@ async def read_piece(connection: AsyncConnection, station: str, backend: str, wi
     these = select(transactions).where(transactions.c.station == station, transactions.c.ref.in_(named))
     rows = await connection.execute(these.order_by(transactions.c.began))
     return Piece(found, tuple(TransactionRecord(*row) for row in rows))
-
-
-def unreadable(records: Iterable[TransactionRecord | InvitationRecord | FactRecord]) -> list[Record]:
-    """Return the records whose `data` is no JSON: a disk, or somebody's hand, has spoilt them."""
-    return [record for record in records if not _is_json(record.data)]
-
-
-def _is_json(data: bytes) -> bool:
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def without(page: Page, bad: Collection[Record]) -> Page:
-    """Return a page without some of its records."""
-    return replace(
-        page,
-        transactions=tuple(record for record in page.transactions if record not in bad),
-        invitations=tuple(record for record in page.invitations if record not in bad),
-        facts=tuple(record for record in page.facts if record not in bad),
-    )
 
 
 def _is_there(table: Table) -> Any:

@@ -65,5 +65,6 @@ async def objection(engine: AsyncEngine) -> str | None:
     if found is None:
         return f"the database is empty: {_UPGRADE}"
     if not is_known(found):
-        return f"the database has revision {found}, which a newer Voltgate has made: this one knows {needed}"
+        made = f"the database has revision {found}, which a newer Voltgate has made, and this one knows {needed}"
+        return f"{made}: run the newer one, or go back to a backup"
     return f"the database has revision {found} and {needed} is needed: {_UPGRADE}"

@@ -29,8 +29,8 @@ class DatabaseSettings:
 class State:
     """How a database is. `reason` is why it is away, None when it is not; times are in seconds.
 
-    `unwritable` counts records that no database would take, `unreadable` those that came back spoilt, `faults` the
-    faults of our own: each is logged.
+    `unwritable` counts records that no database would take, `unreadable` those on disk that cannot be read, `faults`
+    the faults of our own: each is logged.
     """
 
     reason: str | None

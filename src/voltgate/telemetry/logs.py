@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
-from typing import Any, Literal
+import threading
+from collections.abc import Callable, MutableMapping
+from functools import cache
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import structlog
 
 from voltgate.relay.events import (
+    BackendLeftOut,
     BackendMoved,
     CarrierDown,
     CarrierUp,
@@ -27,6 +33,7 @@ from voltgate.relay.events import (
     StationWent,
     TransactionBegan,
 )
+from voltgate.telemetry.lines import ERRORS
 
 log = structlog.get_logger("voltgate")
 
@@ -38,22 +45,94 @@ class _Threshold:
 
 
 def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
-    """Send logs to standard error from `level` up."""
+    """Send logs to standard error from `level` up, with what other libraries log from "warning" up.
+
+    Nobody waits for it and no line raises: what is said of `lines.LineWriter` is true of the log.
+    """
     _Threshold.level = logging.getLevelNamesMapping()[level.upper()]
-    human = form == "human" or (form == "auto" and sys.stderr.isatty())
+    render = _render(human=form == "human" or (form == "auto" and _on_terminal()))
+    structlog.configure(
+        processors=[render],
+        wrapper_class=structlog.make_filtering_bound_logger(_Threshold.level),
+        logger_factory=_Lines,
+        cache_logger_on_first_use=False,
+    )
+    ERRORS.describe = lambda lost: render(None, "warning", _loss(lost))
+    logging.basicConfig(handlers=[_Handler()])  # at a reload it is there already
+    logging.getLogger().setLevel(max(logging.WARNING, _Threshold.level))
+
+
+def catch_faults() -> None:
+    """Log what would be printed to standard error: exceptions that nobody catches, and warnings."""
+    sys.excepthook = lambda _, fault, __: _unhandled(fault)
+    sys.unraisablehook = lambda hooked: _unhandled(hooked.exc_value)
+    threading.excepthook = lambda hooked: _unhandled(hooked.exc_value)
+    logging.captureWarnings(True)
+
+
+def _unhandled(fault: BaseException | None) -> None:
+    if not isinstance(fault, SystemExit):  # with which a thread may end
+        log.critical("a fault of Voltgate: nobody caught an exception", exc_info=fault)
+
+
+@cache
+def _on_terminal() -> bool:
+    """Return whether a terminal reads the log; it may be closed later, and then nothing reads it."""
+    return os.isatty(ERRORS.descriptor)
+
+
+class _Lines:
+    """A logger as structlog wants it, for lines that are rendered."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def put(self, line: str) -> None:
+        """Queue a line."""
+        ERRORS.put(line)
+
+    debug = info = warning = error = exception = critical = put
+
+
+class _Handler(logging.Handler):
+    """Logs what other libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record, with the level of structlog's that is next below its own."""
+        level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+        try:
+            message = record.getMessage().rstrip()
+        except Exception as fault:  # its arguments do not fit
+            message = f"{record.msg} ({fault!r})"
+        log.log(level, message, logger=record.name, exc_info=record.exc_info)
+
+
+_Render: TypeAlias = Callable[[Any, str, MutableMapping[str, Any]], str]
+"""A processor of structlog's, the last: makes the line of an event."""
+
+
+def _render(*, human: bool) -> _Render:
     shape: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if human:
         plainly = structlog.dev.plain_traceback  # others show the values of variables, and so passwords and tokens
-        shape.append(structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plainly))
+        shape.append(structlog.dev.ConsoleRenderer(colors=_on_terminal(), exception_formatter=plainly))
     else:
         shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
-    structlog.configure(
-        processors=shape,
-        wrapper_class=structlog.make_filtering_bound_logger(_Threshold.level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
-    logging.basicConfig(stream=sys.stderr, level=max(logging.WARNING, _Threshold.level))
+
+    def render(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        line: Any = event
+        try:
+            for processor in shape:
+                line = processor(logger, name, line)
+        except Exception as fault:  # a value that cannot be shown: whoever logs is not to be stopped by that
+            return json.dumps({"event": str(event.get("event")), "level": name, "not_shown": type(fault).__name__})
+        return str(line)
+
+    return render
+
+
+def _loss(lost: dict[str, int]) -> dict[str, Any]:
+    return {"event": "lines of the log were lost"} | {reason.replace(" ", "_"): lost[reason] for reason in lost}
 
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
@@ -69,6 +148,7 @@ _LINES: dict[type[Event], tuple[int, str]] = {
     StationWent: (logging.INFO, "station went"),
     StationMoved: (logging.INFO, "station moved"),
     StationAccepted: (logging.INFO, "station accepted"),
+    BackendLeftOut: (logging.INFO, "backend left out: it does not take this version"),
     LegUp: (logging.INFO, "backend linked"),
     LegDown: (logging.WARNING, "backend away"),
     CarrierUp: (logging.INFO, "carrier up"),
@@ -88,6 +168,11 @@ def write(event: Event) -> None:
     level, message = _LINES[type(event)]
     if level >= _Threshold.level:
         log.log(level, message, **{field: _short(getattr(event, field)) for field in event.__slots__})
+
+
+def write_fault(listener: str, fault: Exception, times: int) -> None:
+    """Log what a listener raised when it was told of an event or a message, for the `times`-th time."""
+    log.error("a fault of Voltgate: a listener failed", listener=listener, times=times, exc_info=fault)
 
 
 def _short(value: object) -> object:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from voltgate.ocpp.counts import FAULTS, Counts
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import BUCKETS, Tallies
+from voltgate.telemetry.supervision import Supervision
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,17 @@ class Gauges:
     waiting_calls: int
     open_calls: int
     wheel: int
+    clock_steady: bool
+    clock_jumps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """The dials to one backend: those of newcomers and of sessions that are open, waiting, and were put off."""
+
+    backend: str
+    unanswered: int
+    by_whom: Mapping[str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,9 @@ class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
     `links` holds counters of the carrier, by side; `store` and `soap` return the numbers of the database and of SOAP by
-    name; `claims` the length of each backend's list.
+    name; `claims` the length of each backend's list; `lost_lines` the lines of the log that were lost, by reason;
+    `listener_faults` how many times each listener failed; `dials` those to each backend; `names` returns how many
+    hosts of backends cannot be looked up; `supervision` knows the tasks of the process.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -41,6 +55,11 @@ class Sources:
     store: Callable[[], Mapping[str, float]]
     claims: Callable[[], Mapping[str, int]]
     soap: Callable[[], Mapping[str, float]]
+    lost_lines: Mapping[str, int]
+    listener_faults: Mapping[str, int]
+    dials: Callable[[], Iterable[Dials]]
+    names: Callable[[], int]
+    supervision: Supervision
 
 
 class VoltgateCollector(Collector):
@@ -57,6 +76,12 @@ class VoltgateCollector(Collector):
         yield from self._mishaps(backends)
         yield from _trust(backends)
         yield from self._comings()
+        yield _counter("voltgate_log_lines_lost", "Lines of the log that were lost", "reason", self._sources.lost_lines)
+        faults = "Listeners to events and messages that failed: faults of Voltgate's own"
+        yield _counter("voltgate_listener_faults", faults, "listener", self._sources.listener_faults)
+        yield from _dials(self._sources.dials())
+        away = self._sources.names()
+        yield GaugeMetricFamily("voltgate_names_away", "Hosts of backends that cannot be looked up", away)
         for name, value in self._sources.store().items():
             yield GaugeMetricFamily(f"voltgate_store_{name}", "The database: " + name.replace("_", " "), value)
         for name, value in self._sources.soap().items():
@@ -65,6 +90,7 @@ class VoltgateCollector(Collector):
         for backend, number in self._sources.claims().items():
             claims.add_metric([backend], number)
         yield claims
+        yield from _tasks(self._sources.supervision)
 
     def _sizes(self, backends: list[Backend]) -> Iterator[GaugeMetricFamily]:
         now = self._sources.gauges()
@@ -74,6 +100,8 @@ class VoltgateCollector(Collector):
             ("calls_waiting", "Calls that wait for their turn or for a connection", now.waiting_calls),
             ("calls_open", "Calls that wait for an answer", now.open_calls),
             ("wheel_entries", "Deadlines that the process waits for", now.wheel),
+            ("clock_steady", "Whether the calendar is believed: it has not jumped for an hour", now.clock_steady),
+            ("clock_jumps", "Jumps of the calendar since the start", now.clock_jumps),
         ):
             yield GaugeMetricFamily(f"voltgate_{name}", text, value)
         legs = GaugeMetricFamily("voltgate_legs", "Legs by backend and state", labels=["backend", "state"])
@@ -111,10 +139,45 @@ class VoltgateCollector(Collector):
         for (status, reason), number in self._sources.refusals().items():
             refusals.add_metric([str(status), reason], number)
         yield refusals
-        events = CounterMetricFamily("voltgate_events", "What happened to stations and legs", labels=["event"])
-        for event, number in self._sources.events.items():
-            events.add_metric([event], number)
-        yield events
+        yield _counter("voltgate_events", "What happened to stations and legs", "event", self._sources.events)
+
+
+def _counter(name: str, text: str, label: str, numbers: Mapping[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, number in numbers.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _dials(dialled: Iterable[Dials]) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    dials = GaugeMetricFamily(
+        "voltgate_dials", "Dials under way, and those that wait for a slot", labels=["backend", "of", "state"]
+    )
+    put_off = CounterMetricFamily(
+        "voltgate_dials_put_off", "Dials that were not made because the backend hung", labels=["backend", "of"]
+    )
+    unanswered = GaugeMetricFamily(
+        "voltgate_dials_unanswered", "Dials in a row without an answer: the backend hangs", labels=["backend"]
+    )
+    for each in dialled:
+        unanswered.add_metric([each.backend], each.unanswered)
+        for whose, (is_open, waiting, were_put_off) in each.by_whom.items():
+            dials.add_metric([each.backend, whose, "open"], is_open)
+            dials.add_metric([each.backend, whose, "waiting"], waiting)
+            put_off.add_metric([each.backend, whose], were_put_off)
+    yield dials
+    yield put_off
+    yield unanswered
+
+
+def _tasks(supervision: Supervision) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+    faults = CounterMetricFamily("voltgate_task_faults", "Faults of the tasks of the process", labels=["task"])
+    failing = GaugeMetricFamily("voltgate_task_failing", "Whether a task of the process fails now", labels=["task"])
+    for name, task in supervision.tasks.items():
+        faults.add_metric([name], task.faults)
+        failing.add_metric([name], supervision.fails(name))
+    yield faults
+    yield failing
 
 
 def _calls(backends: list[Backend]) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
@@ -145,7 +208,7 @@ def _add(outcomes: CounterMetricFamily, seconds: HistogramMetricFamily, labels: 
 
 
 def _trust(backends: list[Backend]) -> Iterator[CounterMetricFamily]:
-    """Yield the counters of refused commands and of messages given up."""
+    """Yield the counters of refused commands, of messages given up, and of sessions without a backend."""
     refused = CounterMetricFamily(
         "voltgate_commands_refused",
         "Commands that a backend's permit or the ledger refused",
@@ -154,9 +217,14 @@ def _trust(backends: list[Backend]) -> Iterator[CounterMetricFamily]:
     given_up = CounterMetricFamily(
         "voltgate_journal_given_up", "Messages of the journal that a backend will never get", labels=["backend"]
     )
+    left_out = CounterMetricFamily(
+        "voltgate_left_out", "Sessions without a backend that does not take their version", labels=["backend"]
+    )
     for backend in backends:
         given_up.add_metric([backend.name], backend.given_up)
+        left_out.add_metric([backend.name], backend.left_out)
         for action, number in backend.commands_refused.items():
             refused.add_metric([backend.name, action], number)
     yield refused
     yield given_up
+    yield left_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -56,7 +57,7 @@ class Access:
     many to one address (0: no limit). A caller that succeeded from an address is not limited by others there.
     """
 
-    __slots__ = ("_callers", "_clock", "_configured", "_issued", "_throttle")
+    __slots__ = ("_callers", "_changed", "_clock", "_configured", "_issued", "_throttle")
 
     def __init__(
         self, tokens: Iterable[AccessToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
@@ -64,6 +65,7 @@ class Access:
         self._throttle = Throttle(failures)
         self._clock = clock
         self._issued: tuple[AccessToken, ...] = ()
+        self._changed = asyncio.Event()
         self.replace(tokens)
 
     def replace(self, tokens: Iterable[AccessToken]) -> None:
@@ -79,6 +81,17 @@ class Access:
     def _index(self) -> None:
         tokens = (*self._issued, *self._configured)
         self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in tokens}
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    @property
+    def failures(self) -> int:
+        """How many tries with one unknown token are allowed a minute."""
+        return self._throttle.per_minute
+
+    @failures.setter
+    def failures(self, per_minute: int) -> None:
+        self._throttle.per_minute = per_minute
 
     @property
     def configured(self) -> tuple[AccessToken, ...]:
@@ -101,6 +114,12 @@ class Access:
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)
         return found
+
+    async def withdrawn(self, connection: HTTPConnection) -> None:
+        """Wait until the token that a connection was let in with is gone, or is not what it was: of this role."""
+        caller, digest = connection.state.caller, digest_of(_carried(connection) or b"")
+        while self._callers.get(digest) == caller:
+            await self._changed.wait()
 
 
 def _carried(connection: HTTPConnection) -> bytes | None:

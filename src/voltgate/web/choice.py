@@ -10,7 +10,7 @@ from voltgate.directory.claims import Holding
 from voltgate.directory.stations import Station
 from voltgate.relay.session import Session
 from voltgate.snapshot import Snapshot
-from voltgate.web.origin import version_of
+from voltgate.versions import version_of
 
 StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol, cast, get_args
 
 import structlog
 
@@ -42,6 +42,8 @@ class IssuedTokens:
         self._wall = wall
         self._records: dict[str, TokenRecord] = {}
         self._changing = asyncio.Lock()
+        self._away = False
+        self._unknown: set[str] = set()
 
     @property
     def records(self) -> tuple[TokenRecord, ...]:
@@ -51,7 +53,15 @@ class IssuedTokens:
     async def read(self) -> None:
         """Read them again. Raises StoreAway; then the former ones stay valid."""
         async with self._changing:
-            self._replace({record.name: record for record in await self._table.read()})
+            self._replace({record.name: record for record in await self._table.read() if self._is_known(record)})
+
+    def _is_known(self, record: TokenRecord) -> bool:
+        """Return whether a row is one of this version; another stays as it is, lets nobody in, and is logged once."""
+        known = record.role in get_args(PersonRole) and isinstance(record.digest, bytes)
+        if not known and record.name not in self._unknown:
+            self._unknown.add(record.name)
+            log.error("a token of the API cannot be read, and lets nobody in: delete it", token=record.name)
+        return known
 
     async def make(self, name: str, role: PersonRole, by: str) -> str | None:
         """Issue a token and return it, this once; None if there is one of this name. Raises StoreAway."""
@@ -77,14 +87,12 @@ class IssuedTokens:
         )
 
     async def follow(self, every: float = 10.0) -> None:
-        """Read them now and every `every` seconds, for ever: a token deleted elsewhere becomes invalid here too."""
-        away = False
-        while True:
-            try:
-                await self.read()
-                away = False
-            except StoreAway as error:
-                if not away:
-                    log.warning("the tokens of the API cannot be read", reason=str(error))
-                away = True
-            await asyncio.sleep(every)
+        """Read them, and wait `every` seconds: again and again, so that one deleted elsewhere is invalid here too."""
+        try:
+            await self.read()
+            self._away = False
+        except StoreAway as error:
+            if not self._away:
+                log.warning("the tokens of the API cannot be read", reason=str(error))
+            self._away = True
+        await asyncio.sleep(every)

@@ -70,6 +70,7 @@ class Session(BaseModel):
     waiting_calls: int = Field(description="Calls that wait until the station has answered those before them.")
     busy: bool
     legs: list[Leg]
+    left_out: list[str] = Field(description="Backends of its route that do not take its version: they have no part.")
     transactions: list[Transaction]
 
 
@@ -138,6 +139,7 @@ class Backend(BaseModel):
     commands: Calls = Field(description="Calls of its own to stations.")
     copies_dropped: dict[str, int]
     commands_refused: dict[str, int]
+    left_out: int = Field(description="Sessions that it has no part in: their stations speak a version not its own.")
     given_up: int
 
 
@@ -158,6 +160,7 @@ class Match(BaseModel):
     answer: list[str] = Field(description="Who answers, in order of failover.")
     copy_: list[str] = Field(serialization_alias="copy", description="Who is told as well.")
     authorize: list[str] = Field(description="Who is asked, one after the other, whether the token may charge.")
+    left_out: list[str] = Field(description="Backends of its rules that do not take the version.")
 
 
 class Waiting(BaseModel):

@@ -1,23 +1,17 @@
-"""Where a station came from: by which carrier, in which version, and from which address, as the API shows it."""
+"""Where a station came from: by which carrier, and from which address, as the API shows it."""
 
 from __future__ import annotations
 
 from typing import cast
 
+from voltgate import versions
 from voltgate.relay.session import Session
 from voltgate.web import models
 
 
 def carrier_of(session: Session) -> models.Carrier:
     """Return the name of the carrier that a station came by."""
-    context = session.dial_context
-    return "websocket" if context is None else cast(models.Carrier, context.carrier)
-
-
-def version_of(session: Session) -> str:
-    """Return which version of OCPP a station itself speaks."""
-    context = session.dial_context
-    return (context.speaks if context is not None else "") or session.dialect.version
+    return cast(models.Carrier, versions.carrier_of(session))
 
 
 def address_of(session: Session) -> str:

@@ -12,6 +12,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import UnknownStation
 from voltgate.gateway import Gateway
+from voltgate.ocpp.dialect import SUBPROTOCOLS
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import Tallies
@@ -24,10 +25,11 @@ from voltgate.relay.uplink import State
 from voltgate.snapshot import Snapshot
 from voltgate.store import Database
 from voltgate.store.audit import AuditTrail
+from voltgate.versions import version_of
 from voltgate.web import models
 from voltgate.web.choice import Choice, Filter, StationSort
 from voltgate.web.event_log import EventLog
-from voltgate.web.origin import address_of, carrier_of, version_of
+from voltgate.web.origin import address_of, carrier_of
 from voltgate.web.paging import Page, Part, Sorter, page_of
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.stream import Streams
@@ -201,7 +203,8 @@ class Queries:
             open_calls=session.turns.open_calls,
             waiting_calls=session.turns.waiting_calls,
             busy=session.busy,
-            legs=[leg_of(leg, session) for leg in session.legs.values()],
+            legs=[leg_of(leg, session) for leg in session.roster.every],
+            left_out=sorted(session.plans.left_out),
             transactions=[transaction_of(tx) for tx in session.ledger.running.values()],
         )
 
@@ -244,6 +247,7 @@ class Queries:
             commands=calls_of(backend.commands),
             copies_dropped=dict(backend.copies_dropped),
             commands_refused=dict(backend.commands_refused),
+            left_out=backend.left_out,
             given_up=backend.given_up,
         )
 
@@ -256,21 +260,26 @@ class Queries:
             raise Problem(404, "Not Found", "There is no such route.")
         return models.Route(name=name, admit=route.admit, rules=self.rules(name))
 
-    def match(self, station: Station, action: str, token: Token | None, connector: int | None) -> models.Match:
-        """Return which rule a call of a station would meet. Raise Problem 409."""
+    def match(
+        self, station: Station, version: str | None, action: str, token: Token | None, connector: int | None
+    ) -> models.Match:
+        """Return which rule a call of a station would meet in this version (None: its own). Raise Problem 409."""
+        session = self.gateway.sessions.get(station.key)
         route = self.snapshot.routes.get(station.route)
         if route is None:
             raise Problem(409, "Conflict", "The station has no route now.")
-        found = route.first(station.key, station.tags, station.claimant, action, token, connector)
-        number, plan = found if found is not None else (None, None)
-        chain = plan.chain.backends if plan is not None and plan.chain is not None else ()
+        own = SUBPROTOCOLS if session is None else (session.dialect.version,)
+        carrier = "websocket" if session is None else carrier_of(session)
+        plans = self.snapshot.plans(station, own if version is None else (version,), carrier)
+        number, plan = plans.match(action, token, connector)
         return models.Match(
             station=station.identity,
             route=route.name,
             rule=number,
-            answer=list(plan.answer) if plan is not None else [],
-            copy_=list(plan.copy) if plan is not None else [],
-            authorize=list(chain),
+            answer=list(plan.answer),
+            copy_=list(plan.copy),
+            authorize=list(plan.chained),
+            left_out=sorted(plans.left_out),
         )
 
 

@@ -80,7 +80,7 @@ class WebServer:
         except OSError as error:
             self._socket.close()
             raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error
-        config = uvicorn.Config(
+        self._config = uvicorn.Config(
             app,
             http=Connection,
             ws="none",
@@ -89,7 +89,8 @@ class WebServer:
             lifespan="off",
             timeout_graceful_shutdown=2,
         )
-        self._server = _Quiet(config)
+        self._server = _Quiet(self._config)
+        self._closed = False
 
     @property
     def port(self) -> int:
@@ -97,10 +98,20 @@ class WebServer:
         return int(self._socket.getsockname()[1])
 
     async def serve(self) -> None:
-        """Serve until `close`."""
-        await self._server.serve(sockets=[self._socket])
+        """Serve until `close`. After it has raised, it can be called again: the address is kept meanwhile."""
+        if self._closed:
+            return
+        try:
+            await self._server.serve(sockets=[self._socket.dup()])
+        except Exception:
+            for server in getattr(self._server, "servers", ()):  # it has none before it listens
+                server.close()
+            self._server = _Quiet(self._config)
+            raise
+        self._socket.close()
 
     async def close(self) -> None:
         """Stop serving; `serve` returns."""
+        self._closed = True
         self._server.should_exit = True
         await asyncio.sleep(0)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
 import structlog
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from voltgate.web.access import Access
 from voltgate.web.problems import Problem
 
 QUIET = 15.0
@@ -19,6 +22,11 @@ PATIENCE = 60.0
 """Seconds that a client may leave what it was sent unread."""
 MOST = 100
 """Streams at a time at most."""
+
+ENDED = "The token does not allow this any more."
+"""What the last event of a stream says whose token was withdrawn."""
+_FAREWELL = 0.5
+"""Seconds that sending it may take."""
 
 COMMENT = b":\n\n"
 BEGIN = b"retry: 2000\n\n"
@@ -54,7 +62,7 @@ class Streams:
 
 
 class EventStream(Response):
-    """A response that sends pieces as they are produced, until they end or the client disconnects."""
+    """A response that sends pieces as they are produced, until they end, the client disconnects, or its token does."""
 
     media_type = "text/event-stream"
 
@@ -66,14 +74,18 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve (an ASGI application). Raises Problem if too many streams are open."""
+        access: Access = scope["app"].state.access
         self._streams.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 writing = group.create_task(self._write(send))
                 listening = group.create_task(_gone(receive))
-                await asyncio.wait((writing, listening), return_when=asyncio.FIRST_COMPLETED)
-                writing.cancel()
-                listening.cancel()
+                holding = group.create_task(access.withdrawn(HTTPConnection(scope)))
+                await asyncio.wait((writing, listening, holding), return_when=asyncio.FIRST_COMPLETED)
+                for task in (writing, listening, holding):
+                    task.cancel()
+            if writing.cancelled() and listening.cancelled():
+                await _farewell(send)
         finally:
             self._streams.end()
             await self._pieces.aclose()
@@ -93,6 +105,14 @@ class EventStream(Response):
 async def _send_in_time(send: Send, piece: bytes) -> None:
     async with asyncio.timeout(PATIENCE):
         await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+
+async def _farewell(send: Send) -> None:
+    """Say why the stream ends, unless nobody reads it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            last = event_text("ended", {"reason": ENDED})
+            await send({"type": "http.response.body", "body": last, "more_body": False})
 
 
 async def _gone(receive: Receive) -> None:

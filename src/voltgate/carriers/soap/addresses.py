@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from voltgate.carriers.soap.client import target
+from voltgate.carriers.soap.target import target
 
 LONGEST = 1000
 """Characters of an address that a station may give."""

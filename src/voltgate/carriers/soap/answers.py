@@ -13,6 +13,11 @@ from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope
 from voltgate.ocpp.soap.faults import Fault
 from voltgate.ocpp.soap.names import Edition
 
+AWAY = frozenset({502, 503, 504})
+"""What a server that stands before a backend says when that is away."""
+REFUSES = frozenset({401, 403})
+"""What a server says that does not take a station's credentials, often without an envelope."""
+
 _URN = "urn:uuid:"
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.soap.callbacks import Callbacks
-from voltgate.carriers.soap.client import Client, Unreachable, target
+from voltgate.carriers.soap.client import Client, Unreachable
 from voltgate.carriers.soap.ends import BackendEnd
 from voltgate.carriers.soap.originals import Originals
+from voltgate.carriers.soap.target import target
 from voltgate.carriers.soap.whole import Known
 from voltgate.carriers.soap.wire import SoapWire, WireSettings
 from voltgate.ocpp.soap.envelope import Envelope
@@ -54,9 +55,14 @@ class SoapCarrier:
         self.callbacks = callbacks
         self.largest = 1 << 20
         self.patience = 30.0
+        self.samples_left_out = 0
+        """Sampled values that a backend of an older version was not told of: it could only take them wrongly."""
         self._clock = clock
         self._known: dict[tuple[str, str], Known] = {}
         """How each backend, at its address, is known to answer."""
+
+    def _lost(self) -> None:
+        self.samples_left_out += 1
 
     def prefers(self, dial_context: DialContext) -> bool:
         """Return whether the station itself came by SOAP."""
@@ -79,7 +85,7 @@ class SoapCarrier:
         if version is None or SPOKEN_TO_AS not in offer:
             return Verdict(None, f"{backend.name} speaks SOAP, and no version of it that the station does")
         end = BackendEnd(
-            target(endpoint.address(identity), how.ssl),
+            target(endpoint.address(identity), how.ssl, backend.name),
             self.callbacks.address(backend.name, identity),
             tuple(how.introduction.of(dial_context, answering=answering)),
         )
@@ -87,7 +93,7 @@ class SoapCarrier:
             await self.client.reach(end.to, how.timeout)
         except Unreachable as problem:
             return Verdict(None, str(problem))
-        settings = WireSettings(connect=how.timeout, patience=self.patience, largest=self.largest)
+        settings = WireSettings(how.timeout, self.patience, self.largest, lost=self._lost)
         originals = Originals() if native is None else native.originals
         known = self._known.setdefault((backend.name, endpoint.url), {})
         return SoapWire(identity, "Cp", version, end, self.client, originals, settings, self._clock, known=known)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import httptools
 
 from voltgate.carriers.soap.coding import Misencoded, decoded
-from voltgate.carriers.websocket import tls
+from voltgate.carriers.soap.target import Target, head_of
 from voltgate.carriers.websocket.http_head import Headers
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.names import Edition
-from voltgate.ocpp.soap.writing import CONTENT_TYPES
 
 _AT_ONCE = 256
 """Connections to one server; more posts wait for their turn."""
@@ -48,35 +47,6 @@ class NoAnswer(Exception):  # noqa: N818 - it says what is the matter
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where to post to: a URL, taken apart. `secure` is the context for https."""
-
-    url: str
-    host: str
-    port: int
-    path: str
-    authority: str
-    secure: ssl.SSLContext | None = field(default=None, compare=False, repr=False)
-    server: tuple[str, int, bool] = ("", 0, False)
-    """What connections are kept for."""
-    http_head: dict[tuple[str, Edition, Headers], bytes] = field(default_factory=dict, compare=False, repr=False)
-    """The heads of requests, by action, edition of SOAP and more headers."""
-
-
-def target(url: str, context: ssl.SSLContext | None = None) -> Target:
-    """Take a URL apart (http or https). Raise ValueError for one that is neither."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not a URL of http or https")
-    is_secure = parts.scheme == "https"
-    port = parts.port or (443 if is_secure else 80)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    secure = (context or tls.client_context()) if is_secure else None
-    server = (parts.hostname, port, is_secure)
-    return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
-
-
-@dataclass(frozen=True, slots=True)
 class Response:
     """An answer, unpacked."""
 
@@ -93,16 +63,23 @@ Then: TypeAlias = Callable[[Outcome], None]
 class _Connection(asyncio.Protocol):
     """One connection to a server, for one post at a time.
 
-    `freed` is called when it may be used again, `gone` when it ends while an answer is still to come, or with it.
+    `freed` is called when it may be used again, `gone` when it ends while an answer is still to come, or with it, and
+    `silent` when an answer did not come in time.
     """
 
     __slots__ = (
         "_body", "_coding", "_content_type", "_freed", "_gone", "_has_head", "_is_bounded", "_keeps", "_largest",
-        "_parser", "_seen", "_size", "_status", "_then", "deadline", "idle_since", "transport",
+        "_parser", "_seen", "_size", "_status", "_then", "deadline", "idle_since", "silent", "transport",
     )  # fmt: skip
 
-    def __init__(self, largest: int, freed: Callable[[_Connection], None], gone: Callable[[_Connection], None]) -> None:
-        self._largest = largest
+    def __init__(
+        self,
+        freed: Callable[[_Connection], None],
+        gone: Callable[[_Connection], None],
+        silent: Callable[[], None],
+    ) -> None:
+        self.silent = silent
+        self._largest = 0
         self._freed = freed
         self._gone = gone
         self._then: Then | None = None
@@ -134,12 +111,12 @@ class _Connection(asyncio.Protocol):
         """Return whether an answer is still to come."""
         return self._then is not None
 
-    def post(self, request: bytes, then: Then, deadline: float) -> None:
-        """Send a request; `then` hears its answer."""
+    def post(self, request: bytes, then: Then, deadline: float, largest: int) -> None:
+        """Send a request; `then` hears its answer, of at most `largest` bytes."""
         if self.transport is None:
             then(Unreachable("the connection was lost"))
             return
-        self._then, self.deadline = then, deadline
+        self._then, self.deadline, self._largest = then, deadline, largest
         self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -271,11 +248,18 @@ class _Server:
 class Client:
     """Posts envelopes. `largest` bounds answers, in bytes; `user_agent` is how we call ourselves."""
 
-    def __init__(self, largest: int, user_agent: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._largest = largest
+    def __init__(
+        self,
+        largest: int,
+        user_agent: str,
+        clock: Callable[[], float] = time.monotonic,
+        names: Resolver | None = None,
+    ) -> None:
+        self.largest = largest
         self._agent = user_agent
         self._clock = clock
-        self._servers: dict[tuple[str, int, bool], _Server] = {}
+        self._names = names or Resolver()
+        self._servers: dict[tuple[str, str, int, bool], _Server] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looking: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -297,14 +281,14 @@ class Client:
         """
         head = to.http_head.get((action, edition, headers))
         if head is None:
-            head = to.http_head[action, edition, headers] = _head(to, edition, action, headers, self._agent)
+            head = to.http_head[action, edition, headers] = head_of(to, edition, action, headers, self._agent)
         request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
         deadline = self._clock() + patience
         server = self._server(to)
         connection = self._kept(server)
         if connection is not None:
             server.busy.add(connection)
-            connection.post(request, then, deadline)
+            connection.post(request, then, deadline, self.largest)
         elif len(server.waiting) < _MOST_WAITING:
             server.waiting.append(_Post(to, request, then, deadline, connect))
             if not server.is_full:
@@ -334,7 +318,7 @@ class Client:
         if server.waiting:
             post = server.waiting.popleft()
             server.busy.add(connection)
-            connection.post(post.request, post.then, post.deadline)
+            connection.post(post.request, post.then, post.deadline, self.largest)
             return
         connection.idle_since = self._clock()
         server.idle.append(connection)
@@ -368,13 +352,16 @@ class Client:
             server.opening -= 1
 
     async def _connected(self, server: _Server, to: Target, connect: float) -> _Connection:
-        connection = _Connection(self._largest, partial(self._freed, server), partial(self._gone, server))
+        attempt = Attempt(self._names, to.host, to.port, to.secure)
+        connection = _Connection(partial(self._freed, server), partial(self._gone, server), attempt.failed)
         try:
             async with asyncio.timeout(connect):
-                await tls.connect(lambda: connection, to.host, to.port, to.secure, to.host, connect)
+                await attempt.connect(lambda: connection, connect)
         except TimeoutError:
+            attempt.failed()
             raise Unreachable(f"no connection within {connect:g} s") from None
         except OSError as problem:
+            attempt.failed()
             raise Unreachable(f"cannot connect: {problem.strerror or problem}") from None
         return connection
 
@@ -398,23 +385,21 @@ class Client:
     def _look(self) -> None:
         """Give up what is past its deadline, and connections that nobody has used for long."""
         self._looking = None
-        now, there = self._clock(), False
+        if self._servers:
+            self._look_out()  # first: whatever somebody makes of it, the others are looked at again
+        now = self._clock()
         for key, server in list(self._servers.items()):
             server.busy = {connection for connection in server.busy if connection.is_busy}
             for connection in [connection for connection in server.busy if connection.deadline <= now]:
+                connection.silent()
                 connection.fail(TimeoutError())
-            late = [post for post in server.waiting if post.deadline <= now]
-            server.waiting = deque(post for post in server.waiting if post.deadline > now)
-            for post in late:
+            for post in [post for post in server.waiting if post.deadline <= now]:
+                server.waiting.remove(post)
                 post.then(TimeoutError())
             while server.idle and now - server.idle[0].idle_since > _FRESH:
                 server.idle.pop(0).close()
-            if server.busy or server.idle or server.waiting or server.opening:
-                there = True
-            else:
+            if not (server.busy or server.idle or server.waiting or server.opening):
                 del self._servers[key]
-        if there:
-            self._look_out()
 
     def close(self) -> None:
         """End every connection; who waits hears that nobody was reached."""
@@ -426,25 +411,3 @@ class Client:
         for server in self._servers.values():
             for connection in (*server.busy, *server.idle):
                 connection.fail(Unreachable("Voltgate is about to stop"))
-
-
-def _head(to: Target, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
-    """Write the head of a request as far as the length of its body."""
-    kind = CONTENT_TYPES[edition]
-    named = any(name.lower() == "user-agent" for name, _ in headers)
-    lines = [
-        f"POST {to.path} HTTP/1.1",
-        f"Host: {to.authority}",
-        *((f'Content-Type: {kind}; action="{action}"',) if edition == "1.2" else _of_11(kind, action)),
-        "Accept: application/soap+xml, text/xml",
-        "Accept-Encoding: gzip, deflate",
-        *(() if named else (f"User-Agent: {agent}",)),
-        *(f"{name}: {value}" for name, value in headers),
-        "Content-Length: ",
-    ]
-    return "\r\n".join(lines).encode("latin-1", "replace")
-
-
-def _of_11(kind: str, action: str) -> tuple[str, str]:
-    """Return the headers that SOAP 1.1 has instead (section 6.1.1)."""
-    return f"Content-Type: {kind}", f'SOAPAction: "{action}"'

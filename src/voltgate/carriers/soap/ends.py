@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from voltgate.carriers.soap.client import Target, target
+from voltgate.carriers.soap.target import Target, target
 
 
 @dataclass(frozen=True, slots=True)

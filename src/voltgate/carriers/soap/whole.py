@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -9,12 +10,10 @@ import msgspec
 from voltgate.ocpp.carried import CarriedCall, CarriedResult
 from voltgate.ocpp.framing import encode_call, encode_result
 from voltgate.ocpp.soap import codec
+from voltgate.ocpp.soap.codec import Assumed
 from voltgate.ocpp.soap.envelope import Envelope, parse
 from voltgate.ocpp.soap.names import Version
 from voltgate.ocpp.soap.template import Match, Template
-
-_NOTHING = b"{}"
-"""The payload of what cannot be read."""
 
 Known: TypeAlias = dict[tuple[Version, str], Template]
 """How a backend answers, by version and action."""
@@ -48,24 +47,28 @@ class WholeWire:
         """Post a request as it came; False when this wire speaks otherwise."""
         raise NotImplementedError
 
-    def answer_whole(self, message_id: str, raw: bytes) -> None:
-        """Answer a request with an envelope as it came."""
+    def answer_whole(self, reply: WholeResult, message_id: str) -> bool:
+        """Answer a request with an envelope as it came; False when who asked speaks otherwise."""
         raise NotImplementedError
 
 
 class WholeCall(CarriedCall):
-    """A request of a SOAP station that fits a template: its content is read when somebody asks for it."""
+    """A request of a SOAP station that fits a template: its content is read when somebody asks for it.
 
-    __slots__ = ("_payload", "is_unreadable", "made", "match", "raw")
+    `assumed` is what its reader goes by.
+    """
 
-    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
+    __slots__ = ("_assumed", "_payload", "made", "match", "raw")
+
+    def __init__(
+        self, message_id: str, made: Template, match: Match, raw: bytes, assumed: Callable[[], Assumed]
+    ) -> None:
         self._payload: bytes | None = None
         super().__init__(message_id, made.envelope.operation, b"")
         self.made = made
         self.match = match
         self.raw = raw
-        self.is_unreadable = False
-        """Whether somebody has asked for its content, and that could not be read."""
+        self._assumed = assumed
 
     @property
     def size(self) -> int:
@@ -74,10 +77,9 @@ class WholeCall(CarriedCall):
 
     @property
     def payload(self) -> bytes:
-        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
+        """The payload as OCPP-J 1.6 has it."""
         if self._payload is None:
-            self._payload = _payload_of(self.raw)
-            self.is_unreadable = self._payload == _NOTHING and self.action != "Heartbeat"
+            self._payload = _payload_of(self.raw, self._assumed())
         return self._payload
 
     @payload.setter
@@ -85,12 +87,7 @@ class WholeCall(CarriedCall):
         self._payload = payload or None
 
     def forwarded(self, to: str, sender: str) -> bytes | None:
-        """Return the envelope as it goes on to an address; None if it has to be written anew.
-
-        What could not be read, and so not be judged, goes on to nobody: there is nothing to write anew.
-        """
-        if self.is_unreadable:
-            return None
+        """Return the envelope as it goes on to an address; None if it has to be written anew."""
         return self.made.forwarded(self.raw, self.match, to, sender)
 
     def carry(self, wire: object, message_id: str) -> None:
@@ -100,15 +97,16 @@ class WholeCall(CarriedCall):
 
 
 class WholeResult(CarriedResult):
-    """An answer of a SOAP backend that fits a template."""
+    """An answer of a SOAP backend that fits a template; `assumed` is what its reader goes by."""
 
-    __slots__ = ("_payload", "match", "raw")
+    __slots__ = ("_assumed", "_payload", "made", "raw")
 
-    def __init__(self, message_id: str, made: Template, match: Match, raw: bytes) -> None:
+    def __init__(self, message_id: str, made: Template, raw: bytes, assumed: Callable[[], Assumed]) -> None:
         self._payload: bytes | None = None
         super().__init__(message_id, b"")
-        self.match = match
+        self.made = made
         self.raw = raw
+        self._assumed = assumed
 
     @property
     def size(self) -> int:
@@ -117,9 +115,9 @@ class WholeResult(CarriedResult):
 
     @property
     def payload(self) -> bytes:
-        """The payload as OCPP-J 1.6 has it; `{}` for content that cannot be read."""
+        """The payload as OCPP-J 1.6 has it."""
         if self._payload is None:
-            self._payload = _payload_of(self.raw)
+            self._payload = _payload_of(self.raw, self._assumed())
         return self._payload
 
     @payload.setter
@@ -127,14 +125,14 @@ class WholeResult(CarriedResult):
         self._payload = payload or None
 
     def carry(self, wire: object, message_id: str) -> None:
-        """Send it home."""
-        if isinstance(wire, WholeWire):
-            wire.answer_whole(message_id, self.raw)
-        else:
+        """Send it home: as it came to a SOAP station of the same version."""
+        if not isinstance(wire, WholeWire) or not wire.answer_whole(self, message_id):
             wire.send(encode_result(message_id, self.payload))  # type: ignore[attr-defined]
 
 
-def _payload_of(raw: bytes) -> bytes:
-    envelope = parse(raw)
-    payload = codec.decode(envelope) if isinstance(envelope, Envelope) and envelope.kind != "fault" else None
-    return msgspec.json.encode(payload) if isinstance(payload, dict) else _NOTHING
+def _payload_of(raw: bytes, assumed: Assumed) -> bytes:
+    """Return the payload of an envelope that fits a template, and so can be read."""
+    envelope = parse(raw, len(raw))
+    payload = codec.decode(envelope, assumed) if isinstance(envelope, Envelope) else None
+    assert isinstance(payload, dict)  # noqa: S101 - see Template.match
+    return msgspec.json.encode(payload)

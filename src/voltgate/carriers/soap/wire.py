@@ -17,10 +17,11 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from voltgate.carriers.soap.answers import enveloped, long_id, new_id, said, short_id
-from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Target, Unreachable
+from voltgate.carriers.soap.answers import AWAY, REFUSES, enveloped, long_id, new_id, said, short_id
+from voltgate.carriers.soap.client import Client, NoAnswer, Outcome, Response, Unreachable
 from voltgate.carriers.soap.connection import Answer, Answered
 from voltgate.carriers.soap.originals import Original, Originals
+from voltgate.carriers.soap.target import Target
 from voltgate.carriers.soap.whole import Known, TakesCalls, TakesReplies, WholeCall, WholeResult, WholeWire
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION, spell
@@ -29,7 +30,7 @@ from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import codec, writing
 from voltgate.ocpp.soap.addressing import readdress
-from voltgate.ocpp.soap.codec import Assumed, NoCounterpart
+from voltgate.ocpp.soap.codec import Assumed, NoCounterpart, nobody_counts
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import error_of, fault, fault_of
 from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
@@ -39,8 +40,6 @@ from voltgate.relay.wire import Receiver
 
 _MOST_KNOWN = 64
 """Kinds of answers of one backend that are known."""
-_AWAY = frozenset({502, 503, 504})
-"""What a server that stands before a backend says when that is away."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +66,8 @@ class WireSettings:
     largest: int = 1 << 20
     interval: int = 300
     """The heartbeat interval for a BootNotification that is answered without one, as 1.2 allows."""
+    lost: Callable[[], None] = field(default=nobody_counts, compare=False)
+    """Called for each sampled value that a backend of an older version cannot be told of."""
 
 
 @dataclass(slots=True)
@@ -156,14 +157,13 @@ class SoapWire(WholeWire):
         if isinstance(payload, Violation):
             answered(said(envelope, fault("ProtocolError", payload.description)))
             return
-        content = msgspec.json.encode(payload)
         message_id = short_id(envelope.message_id)
         if self._joins(message_id, raw, answered):
             return
         if message_id in self._open:
             message_id = short_id(f"{envelope.message_id} {self.heard}")
         self._open[message_id] = _Exchange(envelope, envelope.message_id, envelope.version, raw, [answered])
-        text = encode_call(message_id, envelope.operation, content)
+        text = encode_call(message_id, envelope.operation, msgspec.json.encode(payload))
         self._originals.keep(text, Original(envelope.version, envelope.edition, envelope.message_id, raw))
         self._receiver.received(text, None, self.heard)
 
@@ -185,9 +185,8 @@ class SoapWire(WholeWire):
         if self._is_closed or session is None or message_id in self._open:
             self._take_parsed(raw, answered)
             return
-        self.version, self.edition = made.envelope.version, made.envelope.edition
         self._open[message_id] = _Exchange(made.envelope, match.message_id, self.version, raw, [answered])
-        session.take(WholeCall(message_id, made, match, raw), self.heard)
+        session.take(WholeCall(message_id, made, match, raw, self._assumed), self.heard)
 
     def _take_parsed(self, raw: bytes, answered: Answered) -> None:
         envelope = parse(raw, self._settings.largest)
@@ -221,16 +220,19 @@ class SoapWire(WholeWire):
     def post_whole(self, call: WholeCall, message_id: str) -> bool:
         """Post a request as it came; False when this wire speaks otherwise."""
         said = call.made.envelope
-        if self.is_station or (self.version, self.edition) != (said.version, said.edition):
+        if self.is_station or message_id != call.id or (self.version, self.edition) != (said.version, said.edition):
             return False
         self._enqueue(partial(self._post_whole, call, message_id))
         return True
 
-    def answer_whole(self, message_id: str, raw: bytes) -> None:
-        """Answer a request with an envelope as it came."""
-        exchange = self._open.pop(message_id, None)
-        if exchange is not None:
-            exchange.give(enveloped(raw, exchange.envelope.edition, 200))
+    def answer_whole(self, reply: WholeResult, message_id: str) -> bool:
+        """Answer a request with an envelope as it came; False when who asked speaks otherwise."""
+        exchange, said = self._open.get(message_id), reply.made.envelope
+        if exchange is None or (exchange.version, exchange.envelope.edition) != (said.version, said.edition):
+            return False
+        del self._open[message_id]
+        exchange.give(enveloped(reply.raw, said.edition, 200))
+        return True
 
     def _answer(self, exchange: _Exchange, reply: Result | Error, text: bytes) -> Answer:
         edition = exchange.envelope.edition
@@ -240,17 +242,14 @@ class SoapWire(WholeWire):
         if isinstance(reply, Error):
             return said(exchange.envelope, fault_of(reply))
         version, operation = exchange.version, exchange.envelope.operation
-        body = codec.encode(version, self._serves, operation, "response", reply.fields)
+        body = codec.encode_json(version, self._serves, operation, "response", reply.payload)
         if not isinstance(body, str):
-            return said(exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}"))
+            why = body.description if isinstance(body, Violation) else body.what
+            return said(
+                exchange.envelope, fault("InternalError", f"The answer cannot be said in OCPP {version}: {why}")
+            )
         written = writing.response(
-            version,
-            self._serves,
-            operation,
-            body,
-            message_id=new_id(),
-            relates_to=exchange.message_id,
-            edition=edition,
+            version, self._serves, operation, body, message_id=new_id(), relates_to=exchange.message_id, edition=edition
         )
         return enveloped(written, edition, 200)
 
@@ -307,9 +306,8 @@ class SoapWire(WholeWire):
 
     def _send_off(self, target: Target, written: bytes, action: str, then: Callable[[Outcome], None]) -> None:
         settings = self._settings
-        headers = self._far.headers()
         self._client.post(
-            target, written, f"/{action}", headers, settings.connect, settings.patience, then, self.edition
+            target, written, f"/{action}", self._far.headers(), settings.connect, settings.patience, then, self.edition
         )
 
     def _heard_of(self, call: Call, original: Original | None, outcome: Outcome) -> None:
@@ -342,9 +340,9 @@ class SoapWire(WholeWire):
         if not isinstance(outcome, Response) or outcome.status != 200:
             return None
         known = self._known.get((self.version, call.action))
-        match = known.match(outcome.body) if known is not None else None
+        match = known.match(outcome.body, self._settings.largest) if known is not None else None
         if known is not None and match is not None and match.relates_to in ("", call.match.message_id):
-            return WholeResult(message_id, known, match, outcome.body)
+            return WholeResult(message_id, known, outcome.body, self._assumed)
         envelope = parse(outcome.body, self._settings.largest)
         if isinstance(envelope, Envelope) and envelope.kind == "response" and envelope.operation == call.action:
             made = template(outcome.body, envelope)
@@ -362,7 +360,7 @@ class SoapWire(WholeWire):
                 return readdressed
         if not has(self.version, self._calls, call.action):
             return Error("", "NotSupported", f"OCPP-S {self.version} has no {call.action}")
-        body = codec.encode(self.version, self._calls, call.action, "request", call.fields)
+        body = codec.encode_json(self.version, self._calls, call.action, "request", call.payload, self._settings.lost)
         match body:
             case NoCounterpart():
                 return Error("", "NotSupported", f"OCPP-S {self.version} cannot say {body.what}")
@@ -393,8 +391,10 @@ class SoapWire(WholeWire):
     def _answered(self, call: Call, response: Response, original: Original | None) -> None:
         envelope = parse(response.body, self._settings.largest)
         if isinstance(envelope, BadEnvelope):
-            if response.status in _AWAY and not self.is_station:
+            if response.status in AWAY and not self.is_station:
                 self._lost(f"HTTP {response.status}")
+            elif response.status in REFUSES and not self.is_station:
+                self._failed(call, "SecurityError", f"The backend answers HTTP {response.status}")
             else:
                 self._silence(call, f"HTTP {response.status}, and no SOAP: {envelope.reason}", sent=True)
             return

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.websocket.dial import dial
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Report
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
@@ -28,13 +29,14 @@ class WebsocketDialling:
 
 
 class WebsocketCarrier:
-    """Dials websockets. `counts` says what befell the links."""
+    """Dials websockets. `counts` says what befell the links; `names` looks up the backends' hosts."""
 
-    def __init__(self, wheel: Wheel, clock: Clock, report: Report) -> None:
+    def __init__(self, wheel: Wheel, clock: Clock, report: Report, names: Resolver) -> None:
         self.counts = LinkCounts()
         self._wheel = wheel
         self._clock = clock
         self._report = report
+        self._names = names
 
     def prefers(self, dial_context: DialContext) -> bool:
         """Return whether the station itself came by websocket."""
@@ -64,4 +66,5 @@ class WebsocketCarrier:
             report=self._report,
             counts=self.counts,
             name=f"{backend.name}/{dial_context.identity}",
+            names=self._names,
         )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from voltgate.carriers.websocket import deflate, http_head, sockets, tls
 from voltgate.carriers.websocket.http_head import Response
 from voltgate.carriers.websocket.link import Clock, Link, LinkCounts, LinkSettings, Report, Role
+from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.carriers.websocket.sockets import KeepAlive
 from voltgate.ocpp.wheel import Wheel
@@ -62,9 +63,10 @@ async def dial(
     to = _taken_apart(url)
     context = (ssl or tls.client_context()) if to.secure else None
     caller = _Caller(to, offer, headers, settings.compress, keep_alive)
+    attempt = Attempt(names, to.host, to.port, context)
     try:
         async with asyncio.timeout(timeout):
-            await _connect(caller, to, context, timeout, names)
+            await attempt.connect(lambda: caller, timeout)
             answer = caller.taken(await caller.answer)
     except TimeoutError:
         answer = Verdict(None, f"no answer within {timeout:g} s")
@@ -73,6 +75,8 @@ async def dial(
     finally:
         caller.give_up()
     if isinstance(answer, Verdict):
+        if answer.status is None:
+            attempt.failed()
         return answer
     link = Link(
         Role.CLIENT,
@@ -109,19 +113,6 @@ def _server(base: str) -> tuple[str, int, str, bool]:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     authority = host if parts.port is None else f"{host}:{parts.port}"
     return parts.hostname, parts.port or (443 if secure else 80), authority, secure
-
-
-async def _connect(
-    caller: _Caller, to: _Url, context: tls_module.SSLContext | None, within: float, names: Resolver
-) -> None:
-    """Connect to the first address that can be had. Raise OSError."""
-    problem: OSError = OSError(f"{to.host} has no address")
-    for address in await names.addresses(to.host, to.port):
-        try:
-            return await tls.connect(lambda: caller, address, to.port, context, to.host, within)
-        except OSError as failure:
-            problem = failure
-    raise problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 
-from voltgate.carriers.handshake import Admit, Admitted, Certified, Handshake, Refused
+from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Certified, Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
@@ -51,6 +51,11 @@ class ListenerSettings:
     """What only a listener of another carrier looks into, which takes its connections as this one does."""
 
 
+def context_of(settings: ListenerSettings) -> ssl.SSLContext | None:
+    """Read the certificates of a listener; None if it has none. Raise OSError for those that cannot be read."""
+    return tls.server_context(settings.certificates, settings.client_authority) if settings.certificates else None
+
+
 class Listener:
     """One listener. `refusals` counts refusals by status and cause, `counts` what befell the links."""
 
@@ -76,7 +81,9 @@ class Listener:
         self._census = Census()
         self._bucket = Bucket(settings.limits.handshakes, settings.limits.burst, clock())
         self._context: ssl.SSLContext | None = None
+        self._sockets: list[socket.socket] = []
         self._listening: list[socket.socket] = []
+        """Those that are accepted from by hand."""
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending: set[Pending] = set()
@@ -97,40 +104,57 @@ class Listener:
 
     async def open(self) -> None:
         """Listen. Raise OSError for an address that cannot be had and for certificates that cannot be read."""
-        self.reload_tls()
+        await self.bind(context_of(self.settings))
+        await self.begin()
+
+    async def bind(self, context: ssl.SSLContext | None, *, shared: bool = False) -> None:
+        """Get the address, without accepting anybody yet. Raise OSError if it cannot be had.
+
+        `context` is of the settings' certificates. `shared`: another listener that shares may be there, and is to go.
+        """
+        self._context = context
         infos = await sockets.addresses(self.settings.host, self.settings.port)
         try:
             for family, address in infos:
-                await self._listen(family, address)
-        except OSError:
+                await self._listen(family, address, shared)
+        except BaseException:
             self.stop_accepting()
             raise
 
-    async def _listen(self, family: int, address: str) -> None:
-        settings = self.settings
-        sock = sockets.listening(family, address, self.port, settings.reuse_port, settings.keep_alive)
+    async def _listen(self, family: int, address: str, shared: bool) -> None:
+        settings, loop = self.settings, asyncio.get_running_loop()
+        sock = sockets.listening(family, address, self.port, settings.reuse_port or shared, settings.keep_alive)
+        self._sockets.append(sock)
         self.port = sock.getsockname()[1]
-        if self._context is None and not settings.proxy_protocol:
-            loop = asyncio.get_running_loop()
-            self._servers.append(await loop.create_server(self._new_pending, sock=sock, backlog=settings.backlog))
-            return
         sock.listen(settings.backlog)
-        self._listening.append(sock)
-        asyncio.get_running_loop().add_reader(sock.fileno(), self._accept, sock)
+        if self._context is not None or settings.proxy_protocol:
+            self._listening.append(sock)
+            return
+        backlog = settings.backlog
+        self._servers.append(
+            await loop.create_server(self._new_pending, sock=sock, backlog=backlog, start_serving=False)
+        )
 
-    def reload_tls(self) -> None:
-        """Read the certificates again, for the handshakes to come. Raise OSError and keep the old ones."""
-        if self.settings.certificates:
-            self._context = tls.server_context(self.settings.certificates, self.settings.client_authority)
+    async def begin(self) -> None:
+        """Accept those who connect."""
+        for sock in self._listening:
+            asyncio.get_running_loop().add_reader(sock.fileno(), self._accept, sock)
+        for server in self._servers:
+            await server.start_serving()
 
-    def change(self, settings: ListenerSettings) -> None:
-        """Go by other settings for the connections to come. The address stays. Raise OSError and change nothing."""
-        if bool(settings.certificates) != bool(self.settings.certificates):
-            raise OSError(f"{settings.name}: ws and wss cannot take each other's place without a restart")
+    def share(self, shared: bool) -> None:
+        """Let another listener take this address before this one leaves it, or not."""
+        for sock in self._sockets:
+            sockets.share(sock, shared or self.settings.reuse_port)
+
+    def change(self, settings: ListenerSettings, context: ssl.SSLContext | None = None) -> None:
+        """Go by other settings for the connections to come; how it accepts, and where, stays.
+
+        `context` is of these settings' certificates.
+        """
         if settings.limits != self.settings.limits:
             self._bucket = Bucket(settings.limits.handshakes, settings.limits.burst, self._clock())
-        self.settings = settings
-        self.reload_tls()
+        self.settings, self._context = settings, context
 
     def stop_accepting(self) -> None:
         """Stop listening; links and handshakes go on."""
@@ -138,9 +162,10 @@ class Listener:
             server.close()
         for sock in self._listening:
             asyncio.get_running_loop().remove_reader(sock.fileno())
+        for sock in self._sockets:
             sock.close()
-        self._servers.clear()
-        self._listening.clear()
+        for each in (self._servers, self._listening, self._sockets):
+            each.clear()
 
     async def close(self) -> None:
         """Stop listening and cut short the handshakes. Links are their sessions' to close."""
@@ -247,8 +272,8 @@ class Listener:
     def _placed(self, pending: Pending, address: str) -> Refused | None:
         """Count a connection for its address, once that is known."""
         pending.address = address
-        most = self.settings.limits.per_address
-        if most and self._census.enter(address) > most:
+        most, here = self.settings.limits.per_address, self._census.enter(address)
+        if most and here > most:
             return self._busy(429, "address", f"{address} holds as many connections as it may.")
         return None
 
@@ -268,9 +293,9 @@ class Listener:
         wait = self._bucket.take(now)
         if wait:
             return self._busy(429, "handshakes", "Too many stations connect at once.", wait)
-        pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
         self._wheel.off(pending.due, pending.expire_head)
         pending.due = now + self.settings.limits.admission_time
+        pending.task = self._spawn(self._admission(pending, request, self._handshake(pending, request)))
         self._wheel.at(pending.due, pending.expire_decision)
         return None
 
@@ -290,6 +315,7 @@ class Listener:
             forwarded_for=origin.forwarded_for(pending.peer, pending.hop, request, settings.trusted),
             secure=self._context is not None or self._secure_before(pending, request),
             listener=settings.name,
+            deadline=pending.due,
             certificate=tls.certified(pending.transport) if settings.client_authority else Certified(),
         )
 
@@ -350,13 +376,13 @@ class Listener:
 
     def _begin(self, link: Link, admitted: Admitted) -> None:
         if admitted.close_at_once is not None:
-            link.start(_NOBODY)
+            link.start(NOBODY)
             return link.close(*admitted.close_at_once)
         try:
             link.start(admitted.opened(link))
         except Exception as fault:
             self._report(fault, link)
-            link.start(_NOBODY)
+            link.start(NOBODY)
             link.close(INTERNAL, "internal error")
         return None
 
@@ -371,7 +397,7 @@ class Listener:
 
     def _left(self, address: str) -> None:
         self._census.all -= 1
-        if self.settings.limits.per_address and address:
+        if address:
             self._census.leave(address)
 
     def refused(self, refused: Refused, pending: Pending) -> None:
@@ -381,19 +407,3 @@ class Listener:
 
     def _count(self, cause: str) -> None:
         self.refusals[cause] = self.refusals.get(cause, 0) + 1
-
-
-class _Nobody:
-    """The receiver of a link that is closed at once."""
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Ignore it: the link is closing."""
-
-    def lost(self, code: int, reason: str) -> None:
-        """Ignore it: the link was closed by us."""
-
-    def writable(self, yes: bool) -> None:
-        """Ignore it: nothing is written any more."""
-
-
-_NOBODY = _Nobody()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ def listening(family: int, address: str, port: int, reuse_port: bool, settings: 
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            share(sock, True)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         keep_alive(sock, settings)
@@ -48,9 +49,17 @@ def listening(family: int, address: str, port: int, reuse_port: bool, settings: 
     return sock
 
 
+def share(sock: socket.socket, shared: bool) -> None:
+    """Let others of this user listen at the address of a socket too, or not."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+
+
 async def addresses(host: str, port: int) -> list[tuple[int, str]]:
     """Resolve what to listen on: family and IP; an empty host is all of the machine's. Raise OSError."""
-    infos = await asyncio.get_running_loop().getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    try:
+        infos = await asyncio.get_running_loop().getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except UnicodeError:
+        raise OSError(errno.EINVAL, f'"{host}" is not the name of a host') from None
     return list(dict.fromkeys((int(info[0]), str(info[4][0])) for info in infos))

@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
+
+import msgspec
 
 from voltgate.ocpp.errors import spell
 from voltgate.ocpp.schemas import Violation
 from voltgate.ocpp.soap import elements
-from voltgate.ocpp.soap.differences import ASSUMED, Assumed, newer, older
+from voltgate.ocpp.soap.differences import ASSUMED, Assumed, newer, nobody_counts, older
 from voltgate.ocpp.soap.envelope import Envelope
 from voltgate.ocpp.soap.fields import SHAPES
 from voltgate.ocpp.soap.names import Service, Version, namespace
 from voltgate.ocpp.soap.operations import has
 from voltgate.ocpp.soap.unfit import NoCounterpart, NoWord, Unfit
 
-__all__ = ["ASSUMED", "Assumed", "NoCounterpart", "decode", "encode"]
+__all__ = ["ASSUMED", "Assumed", "NoCounterpart", "decode", "encode", "encode_json", "nobody_counts"]
 
 Payload = dict[str, Any]
 
@@ -38,9 +41,16 @@ def decode(envelope: Envelope, assumed: Assumed = ASSUMED) -> Payload | Violatio
 
 
 def encode(
-    version: Version, service: Service, operation: str, kind: Literal["request", "response"], payload: Payload
+    version: Version,
+    service: Service,
+    operation: str,
+    kind: Literal["request", "response"],
+    payload: Payload,
+    lost: Callable[[], None] = nobody_counts,
 ) -> str | NoCounterpart | Violation:
     """Return the body for a payload of OCPP-J 1.6, as XML with its own namespace.
+
+    `lost` is called for each sampled value that is left out because an older version could only say it wrongly.
 
     A NoCounterpart is returned if the version lacks the operation or a value, a Violation if the payload has not the
     shape of the operation.
@@ -50,7 +60,7 @@ def encode(
     name = f"{operation}{kind.capitalize()}"
     strict = version != "1.6"
     try:
-        said = older(version, name, payload) if strict else payload
+        said = older(version, name, payload, lost) if strict else payload
         content = elements.write(said, SHAPES[version][name], strict)
     except Unfit as unfit:
         return _violation(unfit)
@@ -58,6 +68,22 @@ def encode(
         return NoCounterpart(version, f"{operation} with {word}")
     tag = f"{name[0].lower()}{name[1:]}"
     return f'<{tag} xmlns="{namespace(version, service)}">{content}</{tag}>'
+
+
+def encode_json(
+    version: Version,
+    service: Service,
+    operation: str,
+    kind: Literal["request", "response"],
+    payload: bytes | msgspec.Raw,
+    lost: Callable[[], None] = nobody_counts,
+) -> str | NoCounterpart | Violation:
+    """Return the body for a payload as it came in JSON, as `encode` does; an unreadable one is a Violation."""
+    try:
+        fields = msgspec.json.decode(payload)
+    except msgspec.DecodeError as error:  # such as 1e400
+        return Violation(spell("FormatViolation", modern=False), f"The payload cannot be read: {error}", "")
+    return encode(version, service, operation, kind, fields if isinstance(fields, dict) else {}, lost)
 
 
 def _violation(unfit: Unfit) -> Violation:

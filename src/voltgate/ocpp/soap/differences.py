@@ -89,7 +89,6 @@ WRITTEN: dict[str, dict[str, Mapping[str, str | None]]] = {
         "ConfigurationStatus": _REBOOT,
         "UnitOfMeasure": {"A": "Amp", "V": "Volt", "Celcius": "Celsius"},
         "ReadingContext": {"Other": None, "Trigger": None},
-        "Location": {"Cable": None, "EV": None},
     },
     # Only OCPP-J has Hertz, and a misspelling that its errata keep.
     "1.6": {"UnitOfMeasure": {"Celcius": "Celsius", "Hertz": None}},
@@ -101,6 +100,11 @@ _ENERGY = "Energy.Active.Import.Register"
 
 _MEASURANDS_15 = frozenset(WORDS["1.5"]["Measurand"].split())
 _UNITS_15 = frozenset(WORDS["1.5"]["UnitOfMeasure"].split()) | frozenset({"A", "V", "Celcius"})
+_LOCATIONS_15 = frozenset(WORDS["1.5"]["Location"].split())
+_OUTLET = "Outlet"
+"""Where a value was measured that does not say so (1.6 section 7.43)."""
+_PLAIN = {"measurand": _ENERGY, "format": "Raw", "location": _OUTLET}
+"""What the plain numbers of 1.2 are."""
 _WATT_HOURS = {"Wh": 1, "kWh": 1000}
 
 
@@ -138,31 +142,40 @@ def _sampled(value: Payload) -> Payload:
     return {**value, "sampledValue": [] if number is None else [{"value": str(number)}]}
 
 
-def older(version: str, body: str, payload: Payload) -> Payload:
-    """Return the payload of 1.2 or 1.5, not renamed yet, for one of 1.6.
+def nobody_counts() -> None:
+    """Take note of a loss that nobody counts."""
+
+
+def older(version: str, body: str, payload: Payload, lost: Callable[[], None] = nobody_counts) -> Payload:
+    """Return the payload of 1.2 or 1.5, not renamed yet, for one of 1.6; `lost` is called for each sample left out.
 
     Fields that the older version lacks are not removed here: they are not written. Raise Unfit if the meter values do
     not have the shape of meter values.
     """
     match body:
         case "MeterValuesRequest":
-            return {**payload, "meterValue": list(_values(version, payload.get("meterValue"), "/meterValue"))}
+            return {**payload, "meterValue": list(_values(version, payload.get("meterValue"), "/meterValue", lost))}
         case "StopTransactionRequest" if version == "1.5":
-            values = list(_values(version, payload.get("transactionData"), "/transactionData"))
+            values = list(_values(version, payload.get("transactionData"), "/transactionData", lost))
             return {**payload, "transactionData": [{"meterValue": values}] if values else []}
         case "SendLocalListRequest" | "SendLocalListResponse":
             return {key: value for key, value in payload.items() if key != "hash"}
     return payload
 
 
-def _values(version: str, values: object, path: str) -> Iterator[Payload]:
+def _values(version: str, values: object, path: str, lost: Callable[[], None]) -> Iterator[Payload]:
     for value in _objects(values, path):
         samples = _objects(value.get("sampledValue"), f"{path}/sampledValue")
+        kept: Any
         if version == "1.2":
-            number = next((number for number in map(_watt_hours, samples) if number is not None), None)
-            if number is not None:
-                yield {**value, "sampledValue": number}
-        elif kept := [sample for sample in samples if _is_in_15(sample)]:
+            numbers = [number for number in map(_watt_hours, samples) if number is not None]
+            kept, left = (numbers[0], len(samples) - 1) if numbers else (None, len(samples))
+        else:
+            kept = [sample for sample in samples if _is_in_15(sample)] or None
+            left = len(samples) - len(kept or ())
+        for _ in range(left):
+            lost()
+        if kept is not None:
             yield {**value, "sampledValue": kept}
 
 
@@ -174,19 +187,29 @@ def _objects(value: object, path: str) -> list[Payload]:
 
 
 def _is_in_15(sample: Payload) -> bool:
-    """Return whether 1.5 has this sample. It has no phases: the register of one phase must not pass for the meter's."""
-    measurand, unit = sample.get("measurand", _ENERGY), sample.get("unit", "Wh")
-    if not isinstance(measurand, str) or not isinstance(unit, str):
+    """Return whether 1.5 has this sample.
+
+    It has no phases, and two locations fewer: what was measured on one phase or in the vehicle must not pass for the
+    whole meter's, and nothing is added up to make it that. Without context a sample is only less well explained.
+    """
+    measurand, unit = _said(sample, "measurand", _ENERGY), _said(sample, "unit", "Wh")
+    place = _said(sample, "location", _OUTLET)
+    if not isinstance(measurand, str) or not isinstance(unit, str) or not isinstance(place, str):
         return False
-    of_a_phase = "phase" in sample and measurand.startswith("Energy.")
-    return measurand in _MEASURANDS_15 and unit in _UNITS_15 and not of_a_phase
+    known = measurand in _MEASURANDS_15 and unit in _UNITS_15 and place in _LOCATIONS_15
+    return known and sample.get("phase") is None
+
+
+def _said(sample: Payload, key: str, default: str) -> object:
+    found = sample.get(key)
+    return default if found is None else found
 
 
 def _watt_hours(sample: Payload) -> int | None:
-    """Return a sample as 1.2 has it, the register in whole watt-hours; None for any other measurand."""
-    factor = _WATT_HOURS.get(str(sample.get("unit", "Wh")))
-    plain = sample.get("measurand", _ENERGY) == _ENERGY and sample.get("format", "Raw") == "Raw"
-    if factor is None or not plain or "phase" in sample:
+    """Return a sample as 1.2 has it, the outlet's register in whole watt-hours; None for anything else."""
+    factor = _WATT_HOURS.get(str(_said(sample, "unit", "Wh")))
+    said = [_said(sample, key, default) for key, default in _PLAIN.items()]
+    if factor is None or said != list(_PLAIN.values()) or sample.get("phase") is not None:
         return None
     try:
         return round(float(sample.get("value", "")) * factor)

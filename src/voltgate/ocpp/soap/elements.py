@@ -8,10 +8,12 @@ element inside a text.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from voltgate.ocpp.soap.fields import Field, Shape
+from voltgate.ocpp.soap.fields import Field, Shape, Sort
 from voltgate.ocpp.soap.names import NIL
 from voltgate.ocpp.soap.unfit import NoWord, Unfit
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _is_number = re.compile(r"[+-]?\d{1,18}(?:\.\d{1,18})?", re.ASCII).fullmatch
+_is_whole = re.compile(r"\s*([+-]?\d+)(?:\.0*)?\s*", re.ASCII).fullmatch
+_EXACT = 2**53
+"""Below it a float holds every integer."""
 _SPECIAL = re.compile("[^\t\n\x20-\x25\x27-\x3b=\x3f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold, and those that have a meaning in it."""
 _special = _SPECIAL.search
@@ -164,6 +169,9 @@ def _with_attributes(name: str, value: Payload, shape: Shape, text: Field, stric
 
 
 def _written(value: Any, field: Field, strict: bool, path: str) -> str | None:
+    """Return the text of a value; None for an empty one where there are no empty texts, as in reading."""
+    if field.sort != "string" and isinstance(value, str) and not value.strip():
+        return None
     text = _as_text(value, field, path)
     if field.sort == "words":
         if text in field.written:
@@ -174,15 +182,54 @@ def _written(value: Any, field: Field, strict: bool, path: str) -> str | None:
 
 
 def _as_text(value: Any, field: Field, path: str) -> str:
+    text = _LEXICAL.get(field.sort, _text)(value)
+    if text is None:
+        raise Unfit("TypeConstraintViolation", f"The value is not {_CALLED[field.sort]}", f"{path}/{field.key}")
+    return text
+
+
+def _text(value: Any) -> str | None:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
+    return _truth(value) if isinstance(value, bool) else _decimal(value)
+
+
+def _integer(value: Any) -> str | None:
+    """Return an integer as XML has it; None for a fraction, and for a float that may have lost digits."""
+    if isinstance(value, str):
+        found = _is_whole(value)
+        return None if found is None else found[1]
     if isinstance(value, float):
-        return format(Decimal(repr(value)), "f")  # XML's decimals have no exponent
-    raise Unfit("TypeConstraintViolation", "The value is not a text or number", f"{path}/{field.key}")
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _decimal(value: Any) -> str | None:
+    """Return a number without exponent: XML's decimals have none."""
+    if isinstance(value, float):
+        return format(Decimal(repr(value)), "f") if isfinite(value) else None
+    if isinstance(value, str):
+        return value.strip() if _is_number(value.strip()) else None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _truth(value: Any) -> str | None:
+    known = _TRUTHS.get(str(value).strip().lower())
+    return None if known is None else str(known).lower()
+
+
+def _time(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+_LEXICAL: dict[Sort, Callable[[Any], str | None]] = {
+    "int": _integer, "decimal": _decimal, "bool": _truth, "time": _time, "words": _time
+}  # fmt: skip
+"""How the values of each sort are written; None for one that is none."""
+_CALLED: dict[Sort, str] = {
+    "int": "an integer", "decimal": "a decimal number", "bool": "true or false", "time": "a time", "words": "a word",
+    "string": "a text or number",
+}  # fmt: skip
 
 
 def escaped(text: str) -> str:

@@ -1,9 +1,8 @@
-"""Templates: an envelope that begins with the same bytes as a parsed one has the same headers and operation.
+"""Templates: an envelope that is written like a parsed one need not be parsed.
 
-The envelopes of one station differ in their MessageID and their bodies. The bytes of a parsed envelope, up to and
-including the start tag of the operation, are compared with those of later ones; nothing else is read out of bytes that
-were not parsed. What follows that tag can then only be the content of the operation: an envelope with anything that
-could be a header, another operation or a document type is left to the parser.
+The envelopes of one station differ in their MessageID and in the content of the operation. All other bytes are
+compared with those of the parsed one, and the content with a pattern made from the WSDL. `Template.match` says when
+that will do.
 """
 
 from __future__ import annotations
@@ -12,18 +11,16 @@ import re
 from dataclasses import dataclass, field
 
 from voltgate.ocpp.soap.addressing import readdress
-from voltgate.ocpp.soap.characters import document
-from voltgate.ocpp.soap.envelope import DEEPEST, Envelope
+from voltgate.ocpp.soap.content import Fits, fits, nothing
+from voltgate.ocpp.soap.envelope import LARGEST, Envelope
 from voltgate.ocpp.soap.names import ANONYMOUS
 
 _MOST_WAYS = 8
 """Pairs of addresses that the envelopes of one template are sent on to."""
-_tags = re.compile(rb"<(/)|<[^<>\"'/]*(/)>|<").findall
-"""Finds tags: whether it is an end tag, whether an empty element; a tag with attributes counts as a start tag."""
+_LONGEST = 1 << 14
+"""Bytes of an envelope; in so few, the content cannot hold more elements than the parser takes."""
 _id_at = re.compile(rb"[!#-%(-;=?-~]{1,120}(?=<)").match
 """Finds a MessageID of plain characters, none of which has a meaning in XML."""
-_rest_of_tag = re.compile(rb"(?:[^\"'<>]++|\"[^\"]*+\"|'[^']*+')*+>").match
-"""Finds the end of a start tag; a `>` inside an attribute is not the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +34,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The bytes that envelopes share: the pieces between their ids, and their end. `envelope` is the parsed one."""
+    """The bytes that envelopes share: the pieces between their ids, and their end. `envelope` is the parsed one.
+
+    `fits` tells whether bytes are content of the operation, behind the `prefix` of their elements.
+    """
 
     envelope: Envelope
     pieces: tuple[bytes, ...]
     names: tuple[str, ...]
+    fits: Fits
+    prefix: bytes
     end: bytes
     ways: dict[tuple[str, str], Forwarding | None] = field(default_factory=dict, compare=False, repr=False)
     """How its envelopes are sent on, by the addresses To and From that they get."""
@@ -56,10 +58,19 @@ class Template:
         way = self.ways[key]
         return None if way is None else way.written(raw, match)
 
-    def match(self, raw: bytes) -> Match | None:
-        """Return the ids of an envelope that matches; None if it has to be parsed."""
+    def match(self, raw: bytes, largest: int = LARGEST) -> Match | None:
+        """Return the ids of an envelope that need not be parsed; None if it has to be.
+
+        These are all the conditions. Where they hold, `envelope.parse` finds what it found in `envelope` but for the
+        ids and the content, and `codec.decode` finds no violation in that:
+
+        - it is not longer than `largest`, nor than 16 KiB;
+        - it has the bytes of the parsed one, but for the values of MessageID and RelatesTo and the operation's content;
+        - these values are 1 to 120 characters of ASCII that mean nothing in XML, without blanks;
+        - the content is what the WSDL has there, in its order, written plainly: see `content.fits`.
+        """
         pieces = self.pieces
-        if not raw.startswith(pieces[0]) or not raw.endswith(self.end):
+        if not raw.startswith(pieces[0]) or not raw.endswith(self.end) or len(raw) > min(largest, _LONGEST):
             return None
         found = {"MessageID": "", "RelatesTo": ""}
         at = len(pieces[0])
@@ -69,38 +80,14 @@ class Template:
                 return None
             found[name] = value[0].decode()
             at = value.end() + len(piece)
-        if not self._is_content(raw, at):
+        if self.fits(self.prefix + raw[at : len(raw) - len(self.end)]) is None:
             return None
         return Match(found["MessageID"], found["RelatesTo"], at)
-
-    def _is_content(self, raw: bytes, at: int) -> bool:
-        """Return whether the rest can only be the content of one operation, if it is well-formed XML."""
-        if raw[at - 2 : at] == b"/>":
-            return len(raw) == at + len(self.end)
-        closing = b"Request" if self.envelope.kind == "request" else b"Response"
-        return (
-            raw.count(closing, at) == 1
-            and raw.find(b"Header", at) < 0
-            and raw.find(b"chargeBoxIdentity", at) < 0
-            and raw.find(b"<!", at) < 0
-            and raw.find(b"<?", at) < 0
-            and (raw.count(b"<", at) - raw.count(b"</", at) <= DEEPEST or _deepest(raw[at:]) <= DEEPEST)
-        )
-
-
-def _deepest(content: bytes) -> int:
-    """Return an upper bound of the depth of nested elements."""
-    depth = deepest = 0
-    for closes, is_empty in _tags(content):
-        depth += -1 if closes else not is_empty
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def template(raw: bytes, envelope: Envelope) -> Template | None:
     """Return the template of a parsed envelope; None for one that is written in an unusual way."""
-    found = document(raw)
-    if found is None or found.codec != "utf-8" or found.start or b"<!" in raw or raw.rfind(b"<?") > 0:
+    if envelope.kind == "fault":
         return None
     ids = {"MessageID": envelope.message_id, "RelatesTo": envelope.relates_to}
     places = []
@@ -119,16 +106,22 @@ def template(raw: bytes, envelope: Envelope) -> Template | None:
         pieces.append(raw[at:start])
         at = stop
     pieces.append(raw[at:content])
-    closes = raw.rfind(b"</", 0, raw.rfind(b"</", 0, raw.rfind(b"</")))
-    made = Template(envelope, tuple(pieces), tuple(name for _, _, name in places), _end(raw, content, closes))
-    return made if made.match(raw) is not None else None
+    names = tuple(name for _, _, name in places)
+    for how, prefix, end in _ends(raw, envelope, content):
+        made = Template(envelope, tuple(pieces), names, how, prefix, end)
+        if made.match(raw) is not None:
+            return made
+    return None
 
 
-def _end(raw: bytes, content: int, closes: int) -> bytes:
-    """Return the end of the envelope: the end tags of operation, body and envelope; of the last two after `/>`."""
+def _ends(raw: bytes, envelope: Envelope, content: int) -> list[tuple[Fits, bytes, bytes]]:
+    """Return how the content may be written, and what follows it: the end tags of operation, body and envelope."""
     if raw[content - 2 : content] == b"/>":
-        return raw[content:]
-    return raw[closes:] if closes >= content else raw[content:]
+        return [(nothing, b"", raw[content:])]
+    closes = raw.rfind(b"</", 0, raw.rfind(b"</", 0, raw.rfind(b"</")))
+    how = fits(envelope.version, f"{envelope.operation}{envelope.kind.capitalize()}")
+    prefix = f"{envelope.body.prefix}:".encode() if envelope.body.prefix else b""
+    return [(how, prefix, raw[closes:]), (how, b"", raw[closes:])]
 
 
 def _content_of(raw: bytes, envelope: Envelope) -> int | None:
@@ -136,21 +129,20 @@ def _content_of(raw: bytes, envelope: Envelope) -> int | None:
     body = envelope.body
     name = str(body.tag).rpartition("}")[2]
     tag = (f"<{body.prefix}:{name}" if body.prefix else f"<{name}").encode()
-    opened = _rest_of_tag(raw, raw.find(tag) + len(tag))
-    return opened.end() if opened is not None and raw.count(tag) == 1 else None
+    return raw.index(b">", raw.index(tag)) + 1 if raw.count(tag) == 1 else None
 
 
 def _place_of(raw: bytes, name: str, value: bytes) -> int | None:
-    """Return the offset of an id in its own element; None if it occurs elsewhere too, or is written otherwise.
+    """Return the offset of an id in its own element; None if another has that name too, or if it is written otherwise.
 
     The bytes there may differ from one envelope to the next: were they those of another element with the same text,
     such as chargeBoxIdentity, a station could take any identity.
     """
     tags = name.encode()
-    if raw.count(tags) != 2 or raw.count(b">" + value + b"<") != 1 or not _is_plain(value):
+    if raw.count(tags) != 2 or not _is_plain(value):
         return None
-    opened = _rest_of_tag(raw, raw.index(tags) + len(tags))
-    return opened.end() if opened is not None and raw.startswith(value + b"</", opened.end()) else None
+    at = raw.index(b">", raw.index(tags)) + 1
+    return at if raw.startswith(value + b"</", at) else None
 
 
 def _is_plain(value: bytes) -> bool:

@@ -160,12 +160,12 @@ def _refused(context: Context, call: Call) -> Unanswered | None:
 
 def _told_again(context: Context, call: Call, respond: Respond) -> bool:
     """Tell a backend that triggers the BootNotification of an accepted station the last one; return False if not."""
-    boot, backend = context.ledger.fact("boot"), asker_of(call)
+    boot, backend = context.ledger.boot(context.version), asker_of(call)
     is_backend = bool(backend) and not backend.startswith(CALLER)
-    if context.registration.status != ACCEPTED or not is_backend or not isinstance(boot, str):
+    if context.registration.status != ACCEPTED or not is_backend or boot is None:
         return False
     respond(Result(call.id, b'{"status":"Accepted"}'))
-    again = Call(str(uuid4()), BOOT, boot.encode())
+    again = Call(str(uuid4()), BOOT, boot)
     again.at, again.deadline = call.at, call.deadline
     context.tell(backend, again)
     return True

@@ -32,7 +32,8 @@ async def events(
 ) -> EventStream:
     """Stream events as they happen. Each has a number; who names the last one that he saw gets what came after it.
 
-    What was forgotten meanwhile is counted in an event `lost` (null: since the gateway was started again).
+    What was forgotten meanwhile is counted in an event `lost` (null: since the gateway was started again). When the
+    token is withdrawn, or gets another role, the last event is `ended`, with the reason.
     """
     for unknown in {*(kind or ())} - KINDS:
         kinds = ", ".join(sorted(KINDS))

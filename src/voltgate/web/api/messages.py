@@ -26,7 +26,8 @@ async def messages(
 ) -> EventStream:
     """Stream every call with its answer, on the station's leg and on each backend's, as soon as it is answered.
 
-    Who reads too slowly loses messages: they are counted in an event `lost`.
+    Who reads too slowly loses messages: they are counted in an event `lost`. When the token is withdrawn, or gets
+    another role, the last event is `ended`, with the reason.
     """
     key = None if station is None else queries.snapshot.directory.key(station)
     return EventStream(_pieces(queries, Tail(queries.gateway, queries.taps, key)), queries.streams)

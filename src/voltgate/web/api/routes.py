@@ -30,7 +30,9 @@ async def match(
     _: Viewer,
     station: Annotated[str, Query(min_length=1, max_length=255)],
     action: Annotated[str, Query(min_length=1, max_length=100)],
-    version: Annotated[models.Version | None, Query(description="Without it: what the station speaks, or 1.6.")] = None,
+    version: Annotated[
+        models.Version | None, Query(description="Without it: what the station speaks. Away: actions of 1.6.")
+    ] = None,
     token: Annotated[str | None, Query(max_length=255)] = None,
     token_type: Annotated[str, Query(max_length=30, description="2.x: ISO14443, eMAID …")] = "",
     connector: Annotated[int | None, Query(ge=0, le=1_000_000, description="Connector (1.6) or EVSE (2.x).")] = None,
@@ -40,7 +42,7 @@ async def match(
     spoken = version or _spoken(queries, known.key)
     if plain_action(action) not in from_stations(spoken):
         raise invalid([{"loc": ("query", "action"), "msg": f"no station of {spoken} sends it"}])
-    return queries.match(known, action, None if token is None else Token(token, token_type), connector)
+    return queries.match(known, version, action, None if token is None else Token(token, token_type), connector)
 
 
 def _spoken(queries: Queries, key: str) -> str:

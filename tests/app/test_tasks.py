@@ -1,0 +1,247 @@
+"""What lives as long as the process: each is named here, killed once, and seen to go on."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partialmethod
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
+
+import voltgate
+from tests.harness.configuration import toml
+from tests.harness.http_client import get
+from tests.harness.ports import free_port
+from tests.harness.waiting import until, within
+from voltgate.app import composition, process
+from voltgate.app import reload as reloading
+from voltgate.app.process import Process, Running
+from voltgate.config import read
+from voltgate.store import database
+from voltgate.telemetry import logs
+from voltgate.telemetry.supervision import Supervision
+from voltgate.web.issued_tokens import IssuedTokens
+
+GATEWAY, TEST = "the gateway", "the test"
+TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"}
+"""The tasks of a running gateway with everything switched on, while nobody asks anything of it."""
+CALLBACKS = {"deadlines", "callbacks"}
+"""What the event loop calls as long as the process lives."""
+
+
+@dataclass(eq=False)
+class Breaks:
+    """Something that fails when it is told to, once, and is itself otherwise. `called` counts that."""
+
+    real: Callable[..., Any]
+    fails: bool = False
+    called: int = 0
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        """Fail, or do it."""
+        if self.fails:
+            self.fails = False
+            raise RuntimeError("what nobody should read")
+        self.called += 1
+        return self.real(*args, **more)
+
+
+@dataclass
+class Instance:
+    """A gateway in this process: its parts, and what its supervision takes for the time."""
+
+    process: Process
+    http: int
+    reload: asyncio.Event
+    now: list[float]
+
+    async def tasks(self) -> dict[str, Any]:
+        """Return what /readyz says of its tasks."""
+        reply = await get(self.http, "/readyz")
+        assert reply.status == 200
+        assert "nobody should read" not in reply.body
+        assert "Traceback" not in reply.body
+        return json.loads(reply.body)["tasks"]  # type: ignore[no-any-return]
+
+    async def clock(self) -> dict[str, Any]:
+        """Return what /readyz says of the clock."""
+        return json.loads((await get(self.http, "/readyz")).body)["clock"]  # type: ignore[no-any-return]
+
+    async def metric(self, name: str, task: str) -> float:
+        """Return a number that /metrics shows of a task."""
+        families = text_string_to_metric_families((await get(self.http, "/metrics")).body)
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return next(sample.value for sample in samples if sample.labels == {"task": task})
+
+
+@pytest.fixture
+async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Instance]:
+    """A gateway with a database, an API and listeners of each kind."""
+    with capture_logs():
+        async with gateway(tmp_path, monkeypatch) as running:
+            yield running
+
+
+@asynccontextmanager
+async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Instance]:
+    """Run one, which has little patience."""
+    now, made = [100.0], list[Process]()
+    monkeypatch.setattr(composition, "Supervision", lambda clock: Supervision(lambda: now[0], shortest=0.01))
+    monkeypatch.setattr(IssuedTokens.follow, "__defaults__", (0.05,))
+    monkeypatch.setattr(process, "_TEND", 0.05)
+    monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
+    monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
+    monkeypatch.setattr(database, "_LOOK", 0.5)
+    monkeypatch.setattr(Process, "_freeze", lambda self: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+    monkeypatch.setattr(process, "Process", lambda loaded: made.append(Process(loaded)) or made[0])
+    http, file = free_port(), folder / "voltgate.toml"
+    listen = {
+        "stations": [f"ws://127.0.0.1:{free_port()}"],
+        "soap": [f"http://127.0.0.1:{free_port()}"],
+        "http": f"127.0.0.1:{http}",
+    }
+    file.write_text(toml({"listen": listen, "shutdown": {"grace": 0, "spread": 0}}))
+    stop, reload, ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def begun(_: Running) -> None:
+        ready.set()
+
+    loop = asyncio.get_running_loop()
+    serving = loop.create_task(process.serve(read(file, {}), begun, stop, reload), name=GATEWAY)
+    try:
+        await within(ready.wait(), "the gateway listens")
+        yield Instance(made[0], http, reload, now)
+    finally:
+        stop.set()
+        await within(serving, "the gateway ends")
+        loop.set_exception_handler(None)
+
+
+def named() -> set[str]:
+    """Return the names of the tasks of this loop, but for the test's own."""
+    here = asyncio.current_task()
+    return {task.get_name() for task in asyncio.all_tasks() if task is not here} - {GATEWAY}
+
+
+async def test_each_of_them_is_named(running: Instance) -> None:
+    """A running gateway has the tasks that are listed here, no more and no fewer, and says so."""
+    await until(lambda: named() == TASKS, "no tasks but those that are listed here: is each supervised?")
+    assert set(await running.tasks()) == TASKS | CALLBACKS
+
+
+def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Breaks, Callable[[], object]]]:
+    """Return for each task what can be made to fail in it, and what makes it run into that."""
+    parts, web, loop = running.process._parts, running.process._web, asyncio.get_running_loop()
+    assert web is not None
+
+    def breaking(owner: object, name: str) -> Breaks:
+        breaks = Breaks(getattr(owner, name))
+        monkeypatch.setattr(owner, name, breaks)
+        return breaks
+
+    server = web.server._server.__class__
+    served, deadline, callback = Breaks(server.on_tick), Breaks(lambda now: None), Breaks(lambda: None)
+    monkeypatch.setattr(server, "on_tick", partialmethod(served))
+    store = parts.database
+    assert store is not None
+    return {
+        "register": (breaking(parts.claiming, "tidy"), bool),
+        "late pages": (breaking(parts.gateway, "read_again"), bool),
+        "configuration": (breaking(running.process._reload, "change"), running.reload.set),
+        "http": (served, bool),
+        "api tokens": (breaking(web.access.issued, "read"), bool),
+        "store writing": (breaking(store, "_tend"), store._wake.set),
+        "store looking": (breaking(database, "measure_journal"), bool),
+        "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
+        "callbacks": (callback, lambda: loop.call_soon(callback)),
+    }
+
+
+async def test_each_of_them_is_killed_and_goes_on(running: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of any is shown, without what it says, and counted; its work is done again, and it is shown as well."""
+    broken = breakable(running, monkeypatch)
+    assert set(broken) == TASKS | CALLBACKS
+    for name, (breaks, poke) in broken.items():
+        breaks.fails = True
+        poke()
+        await until(lambda breaks=breaks: not breaks.fails, f"{name} fails")
+        state = await running.tasks()
+        assert {each: state[each]["status"] for each in state} == {
+            each: "failing" if each == name else "ok" for each in broken
+        }
+        assert (state[name]["faults"], state[name]["problem"]) == (1, "RuntimeError")
+        assert state[name]["since"].endswith("Z")
+        assert await running.metric("voltgate_task_failing", name) == 1
+        breaks.called = 0
+        poke()
+        await until(lambda breaks=breaks: breaks.called, f"{name} goes on")
+        running.now[0] += 11
+        assert (await running.tasks())[name] == {"status": "ok", "faults": 1}
+        assert await running.metric("voltgate_task_faults_total", name) == 1
+
+
+async def test_a_clock_that_jumps_is_shown(running: Instance) -> None:
+    """A jump of the calendar is noticed at once, though nobody asks for the time."""
+    assert (await running.clock())["jumps"] == 0
+    running.process._parts.calendar.wall = lambda: time.time() + 30 * 86400
+    await until(lambda: running.process._parts.calendar.jumps, "the jump is noticed")
+    assert await running.clock() == {"steady": False, "jumps": 1}
+    assert "voltgate_clock_jumps 1.0" in (await get(running.http, "/metrics")).body
+
+
+SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at", "Thread", "ThreadPoolExecutor"} | {
+    "run_in_executor",
+    "to_thread",
+    "start_soon",
+}
+BEGUN = {
+    ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
+    ("app/reload.py", "_change"): "one look at the configuration: what it raises ends that change",
+    ("carriers/memory.py", "__call__"): "one station's calls to a backend in this process; ends with its link",
+    ("carriers/soap/client.py", "_look_out"): "looks at posts while there are any; goes on first, then looks",
+    ("carriers/soap/client.py", "_open"): "one connection, within its time",
+    ("carriers/websocket/listener.py", "_spawn"): "one handshake, within its time",
+    ("carriers/websocket/resolver.py", "_question"): "one look-up, which its askers bound",
+    ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
+    ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
+    ("gateway.py", "drain"): "the farewells at the end",
+    ("soap_gateway.py", "_spawn"): "one exchange with a station",
+    ("store/once.py", "__init__"): "the patience of one caller",
+    ("telemetry/lines.py", "_start"): "the thread that writes the log: what it cannot write is lost, and it goes on",
+    ("telemetry/supervision.py", "_begin"): "every task that is supervised",
+    ("web/connections.py", "_look"): "the patience with one connection",
+    ("web/stream.py", "__call__"): "one reader of a stream; ends with its connection",
+}
+"""Where tasks, timers and threads are begun, and why each of them is supervised or need not be: it ends by itself."""
+
+
+def spawning() -> Iterator[tuple[str, str]]:
+    """Yield each function of the gateway that begins a task, a timer or a thread, with its file."""
+    source = Path(voltgate.__file__).parent
+    for file in sorted(source.rglob("*.py")):
+        where = file.relative_to(source).as_posix()
+        for function in ast.walk(ast.parse(file.read_text())):
+            if where.startswith(("simulator/", "client/")) or not isinstance(
+                function, ast.FunctionDef | ast.AsyncFunctionDef
+            ):
+                continue
+            for node in ast.walk(function):
+                called = node.func if isinstance(node, ast.Call) else None
+                name = getattr(called, "attr", getattr(called, "id", ""))
+                if name in SPAWNERS:
+                    yield where, function.name
+
+
+def test_nothing_else_begins_anything() -> None:
+    """Whoever begins a task, a timer or a thread says here why a fault in it ends nothing that has to go on."""
+    assert set(spawning()) == set(BEGUN)

@@ -1,0 +1,50 @@
+"""Who is told of events: the counters, the log of events, and the log. None of them stops another, nor a station."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from voltgate.app.active import ActiveConfiguration
+from voltgate.app.composition import Composition
+from voltgate.app.gauges import sources_of
+from voltgate.config import read
+from voltgate.relay.events import Event, StationAccepted
+from voltgate.telemetry import logs
+from voltgate.telemetry.metrics import VoltgateCollector
+
+EVENT = StationAccepted("CP1", "home", "somebody")
+
+
+def test_listeners_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event reaches those who do not fail; what the others raise is counted, and logged once in a while."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text('[store]\nurl = "off"\n')
+    parts = Composition(ActiveConfiguration(read(file, {})))
+    written: list[Event] = []
+    reported: list[str] = []
+
+    def fails(event: Event) -> None:
+        raise ValueError(event.station)  # type: ignore[union-attr]
+
+    monkeypatch.setattr(logs, "write", written.append)
+    monkeypatch.setattr(logs.log, "error", lambda text, **more: reported.append(f"{text}: {more['listener']}"))
+    note = parts.events.note
+    parts.events.note = fails  # type: ignore[method-assign]
+    for _ in range(3):
+        parts.happened(EVENT)
+    assert written == [EVENT] * 3
+    parts.events.note = note  # type: ignore[method-assign]
+    monkeypatch.setattr(logs, "write", fails)
+    parts.happened(EVENT)
+    assert [logged.event for logged in parts.events.after(0).events] == [EVENT]
+    assert parts.event_counts == {"StationAccepted": 4}
+    assert reported == [f"a fault of Voltgate: a listener failed: {name}" for name in ("event log", "log")]
+    counted = [
+        (sample.labels["listener"], sample.value)
+        for family in VoltgateCollector(sources_of(parts)).collect()
+        for sample in family.samples
+        if sample.name == "voltgate_listener_faults_total"
+    ]
+    assert counted == [("event log", 3), ("log", 1)]
