@@ -20,8 +20,9 @@ from tests.keypair import write_pair
 from voltgate.carriers.websocket import reaching
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
-from voltgate.directory import hook as module
-from voltgate.directory.hook import Hook, Undecided
+from voltgate.directory import asking as module
+from voltgate.directory.asking import Undecided
+from voltgate.directory.hook import Hook
 
 REACH = partial(Attempt, Resolver())
 

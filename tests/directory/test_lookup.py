@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -14,13 +15,18 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.harness import until
+from voltgate.carriers.websocket import reaching
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
-from voltgate.directory.hook import Hook, Undecided
+from voltgate.directory.asking import Undecided
+from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import Lookup, Registered, Shown
 from voltgate.directory.passwords import UNKNOWN, WRONG, Denied, Passwords
 from voltgate.directory.stations import Credentials, Directory, Entry
 from voltgate.directory.throttle import Throttle
+
+REACH = partial(Attempt, Resolver())
 
 
 def hashed(password: str) -> str:
@@ -79,7 +85,7 @@ async def knock(
     station = Directory([Entry("main", identity="CP-1", credentials=credentials)]).find("CP-1")
     assert station is not None
     header = None if secret is None else b"Basic " + base64.b64encode(f"{user}:{secret}".encode())
-    passwords = Passwords(Throttle(100), lambda: 0.0, Hook(partial(Attempt, Resolver())))
+    passwords = Passwords(Throttle(100), lambda: 0.0, Hook(REACH), Lookup(REACH))
     try:
         return await passwords.check(station, header, "192.0.2.1", (), shown)
     finally:
@@ -139,7 +145,7 @@ async def test_a_station_that_is_not_registered(registry: Registry, status: int)
         (200, {}, "cannot be read"),
         (200, {"securityProfile": "0"}, "cannot be read"),
         (200, {"securityProfile": 3}, "security profile 3"),
-        (200, {"securityProfile": 0, "x": "y" * 70_000}, "did not answer in HTTP"),
+        (200, {"securityProfile": 0, "x": "y" * 70_000}, "more than 65536 bytes"),
     ],
 )
 async def test_a_registry_that_does_not_say(registry: Registry, status: int, body: Any, words: str) -> None:
@@ -158,11 +164,42 @@ async def test_a_registry_that_is_not_there() -> None:
     assert denied.status == 503
 
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Undecided, match=r"within 0\.1 s"):
-        await Lookup(0.1).find(f"http://127.0.0.1:{silent.getsockname()[1]}/{{station}}", "CP-1")
+        await Lookup(REACH, 0.1).find(f"http://127.0.0.1:{silent.getsockname()[1]}/{{station}}", "CP-1")
 
 
 async def test_identities_in_the_path(registry: Registry) -> None:
     """An identity is one segment of the path, whatever it holds."""
     registry.body = {"securityProfile": 1}
-    assert await Lookup().find(registry.url, "a/../b?c#ü") == Registered(1)
+    assert await Lookup(REACH).find(registry.url, "a/../b?c#ü") == Registered(1)
     assert registry.asked == ["/api/v0/cs/a%2F..%2Fb%3Fc%23%C3%BC/auth"]
+
+
+async def test_a_registry_with_an_address_that_is_silent(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question that met it is not decided; the next one goes to the other address of the name."""
+    monkeypatch.setattr(reaching, "_DELAY", 600.0)  # however long it takes to accept
+    registry.body = {"securityProfile": 1}
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.2", registry.port))
+        silent.listen(16)
+        reach = partial(Attempt, Resolver(look_up=lambda host, port: ["127.0.0.2", "127.0.0.1"]))
+        url = f"http://registry.test:{registry.port}/{{station}}"
+        with pytest.raises(Undecided, match="did not answer within"):
+            await Lookup(reach, patience=0.2).find(url, "CP-1")
+        assert await Lookup(reach, patience=20).find(url, "CP-1") == Registered(1)
+
+
+async def test_a_registry_that_hangs_leaves_room_for_others(registry: Registry) -> None:
+    """Its questions, of whichever stations, wait for one another, and not those of another registry."""
+    registry.body = {"securityProfile": 1}
+    lookup = Lookup(REACH, patience=20, at_once=1)
+    accepted = list[asyncio.StreamWriter]()
+    async with await asyncio.start_server(lambda _, writer: accepted.append(writer), "127.0.0.1", 0) as hung:
+        url = f"http://127.0.0.1:{hung.sockets[0].getsockname()[1]}/{{station}}"
+        waiting = [asyncio.ensure_future(lookup.find(url, f"CP-{number}")) for number in range(2)]
+        await until(lambda: accepted, "the first registry is asked")
+        assert await lookup.find(registry.url, "CP-1") == Registered(1)
+        assert len(accepted) == 1
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        accepted[0].transport.abort()

@@ -13,15 +13,16 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from voltgate.directory.asking import Asking, Undecided, head, skip_head, status_of
 from voltgate.directory.basic import credentials_of, secret_of
-from voltgate.directory.hook import AT_ONCE, PATIENCE, Undecided, trust
 
 STATION = "{station}"
 _LARGEST = 64 << 10
+"""Bytes of an answer."""
 
 
 class Registered(msgspec.Struct, rename="camel"):
@@ -47,24 +48,16 @@ class Shown:
 NOTHING_SHOWN = Shown()
 
 
-class Lookup:
-    """A client of registries, with a bounded number of requests at a time."""
+class Lookup(Asking):
+    """A client of registries."""
 
-    __slots__ = ("_gate", "_patience")
-
-    def __init__(self, patience: float = PATIENCE, at_once: int = AT_ONCE) -> None:
-        self._patience = patience
-        self._gate = asyncio.Semaphore(at_once)
+    __slots__ = ()
 
     async def find(self, url: str, station: str) -> Registered | None:
         """Return what the registry says of a station; None if it knows none. Raise Undecided."""
-        try:
-            async with asyncio.timeout(self._patience), self._gate:
-                status, body = await _get(urlsplit(url.replace(STATION, quote(station, safe=""))))
-        except TimeoutError:
-            raise Undecided(f"did not answer within {self._patience:g} s") from None
-        except (OSError, EOFError, ValueError) as error:
-            raise Undecided(str(error) or type(error).__name__) from None
+        to = urlsplit(url.replace(STATION, quote(station, safe="")))
+        request = head("GET", to, "Accept: application/json", version="HTTP/1.0")  # to 1.0 nobody answers in chunks
+        status, body = await self._ask(url, to, request, _status_and_body)
         if 400 <= status < 500:
             return None
         if status != 200:
@@ -73,6 +66,19 @@ class Lookup:
             return msgspec.json.decode(body, type=Registered)
         except msgspec.MsgspecError as error:
             raise Undecided(f"answered with what cannot be read: {error}") from None
+
+
+async def _status_and_body(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    status = await status_of(reader)
+    if status != 200:
+        return status, b""
+    await skip_head(reader)
+    body = b""
+    while more := await reader.read(_LARGEST):
+        body += more
+        if len(body) > _LARGEST:
+            raise ValueError(f"answered with more than {_LARGEST} bytes")
+    return status, body
 
 
 def admits(
@@ -110,30 +116,3 @@ def _knows(found: Registered, authorization: bytes | None, identity: str, case_s
         secret = secret_of(pair, identity, case_sensitive=case_sensitive)
     hashed = base64.b64encode(hashlib.sha256(secret or b"").digest())
     return hmac.compare_digest(hashed, found.password.encode()) and secret is not None
-
-
-async def _get(url: SplitResult) -> tuple[int, bytes]:
-    """Send one request on a connection of its own; return the response's status and body. HTTP/1.0: no chunks."""
-    secure = url.scheme == "https"
-    port = url.port or (443 if secure else 80)
-    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=trust() if secure else None)
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    lines = (
-        f"GET {target} HTTP/1.0",
-        f"Host: {url.netloc}",
-        "Accept: application/json",
-        "User-Agent: voltgate",
-        "Connection: close",
-    )
-    try:
-        writer.write("\r\n".join((*lines, "", "")).encode())
-        data = b""
-        while len(data) <= _LARGEST and (more := await reader.read(_LARGEST)):
-            data += more
-    finally:
-        writer.transport.abort()
-    head, end, body = data.partition(b"\r\n\r\n")
-    version, _, rest = head.partition(b" ")
-    if not end or len(data) > _LARGEST or not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
-        raise ValueError("did not answer in HTTP")
-    return int(rest[:3]), body

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from voltgate.directory.asking import Undecided
 from voltgate.directory.basic import credentials_of, matches, readings, secret_of
 from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable
-from voltgate.directory.hook import Hook, Undecided
+from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import NOTHING_SHOWN, Lookup, Shown, admits
 from voltgate.directory.stations import Credentials, Station
 from voltgate.directory.throttle import Throttle
@@ -50,9 +51,9 @@ class Passwords:
         throttle: Throttle,
         clock: Callable[[], float],
         hook: Hook,
+        lookup: Lookup,
         *,
         hashes: Hashes | None = None,
-        lookup: Lookup | None = None,
         case_sensitive: bool = False,
     ) -> None:
         self.throttle = throttle
@@ -60,7 +61,7 @@ class Passwords:
         self._clock = clock
         self._hashes = hashes or Hashes()
         self._hook = hook
-        self._lookup = lookup or Lookup()
+        self._lookup = lookup
 
     async def check(
         self,
