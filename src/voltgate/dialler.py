@@ -63,6 +63,11 @@ class Dialler:
 
         return await gates.through(gates.newcomers if link is None else gates.sessions, within, opened)
 
+    def answers(self, backend: str) -> None:
+        """Take note that a backend answers: the connection is there that its stations share."""
+        if backend in self.gates:
+            self.gates[backend].answered()
+
     def _choose(self, endpoints: tuple[Endpoint, ...], dial_context: DialContext) -> tuple[Endpoint, Carrier] | None:
         """Choose the endpoint whose carrier prefers this station, else the first one."""
         known = [

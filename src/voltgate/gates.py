@@ -140,8 +140,8 @@ class Gates:
 
     def _judge(self, gate: Gate, result: DialledWire | Verdict | None, began: float, answers: int) -> None:
         """Learn from a dial. Without a result it was given up, as by a station that did not care to wait."""
-        if result is not None and (not isinstance(result, Verdict) or result.status is not None):
-            self._answered()
+        if result is not None and _is_answer(result):
+            self.answered()
         elif self._clock() - began >= self._slots.long and answers == self._answers:
             self.unanswered += 1
             if self.unanswered == self._slots.in_a_row:
@@ -149,13 +149,19 @@ class Gates:
                 self.newcomers.narrow(self._slots.probes)
                 self.sessions.narrow(self._slots.probes)
 
-    def _answered(self) -> None:
+    def answered(self) -> None:
+        """Take note that the backend has answered somebody."""
         if self.newcomers.hangs:
             log.info("a backend that hung answers again", backend=self._name, unanswered=self.unanswered)
         self._answers += 1
         self.unanswered = 0
         self.newcomers.widen()
         self.sessions.widen()
+
+
+def _is_answer(result: DialledWire | Verdict) -> bool:
+    """Return whether a backend has said what came of a dial."""
+    return not isinstance(result, Verdict) or (result.status is not None and not result.ours)
 
 
 def in_turn(names: Sequence[str], until: float, clock: Callable[[], float]) -> Iterator[tuple[str, float]]:
