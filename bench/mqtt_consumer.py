@@ -17,6 +17,7 @@ from bench.worker import job, run, serve
 from voltgate.carriers.mqtt import packets
 from voltgate.carriers.mqtt.connection import Away, Broker, Connection, Publication
 from voltgate.carriers.mqtt.packets import Published
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.wheel import Wheel
 
 MARK = b'"id":"'
@@ -96,7 +97,7 @@ async def consume(port: int) -> None:
     broker, until = Broker("127.0.0.1", port, ping=0.0), time.monotonic() + 10
     while consumer.connection is None:
         with contextlib.suppress(Away):
-            consumer.connection = await Connection.open(broker, "bench", consumer, wheel, time.monotonic)
+            consumer.connection = await Connection.open(broker, "bench", consumer, Resolver(), wheel, time.monotonic)
         if time.monotonic() > until:
             sys.exit("the broker does not listen")
         await asyncio.sleep(0.02)

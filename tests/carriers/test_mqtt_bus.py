@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -16,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.harness import until
 from tests.keypair import write_chain
@@ -24,11 +26,17 @@ from tests.servers import Mosquitto, mosquitto
 from voltgate.carriers.mqtt import bus
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.settings import Surroundings
 from voltgate.carriers.mqtt.wire import MqttWire
+from voltgate.carriers.websocket import reaching
+from voltgate.carriers.websocket.resolver import Resolver
+from voltgate.dialler import Dialler
+from voltgate.gates import Slots
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint, Retry
-from voltgate.relay.carrier import DialContext, Verdict
+from voltgate.relay.carrier import DialContext, DialledWire, Verdict
 from voltgate.relay.events import CarrierDown, CarrierUp, Event
+from voltgate.telemetry.supervision import Supervision
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +73,25 @@ class Gateway:
     def __init__(self, broker: Mosquitto, prefix: str, most: int = 50_000, **how: Any) -> None:
         self.events: list[Event] = []
         self.wheel = Wheel(time.monotonic(), 0.01)
-        self.carrier = MqttCarrier(self.wheel, time.monotonic, lambda: 0.0, self.events.append, most)
+        self.supervision = Supervision(shortest=0.01)
+        names = how.pop("names", None) or Resolver()
+        around = Surroundings(self.wheel, time.monotonic, lambda: 0.0, self.happened, names, self.supervision.keep)
+        self.carrier = MqttCarrier(around, most)
+        self.dialler = Dialler({"mqtt": self.carrier}, Slots(newcomers=2, sessions=2, probes=1, long=0.2))
         patience = how.pop("patience", 5.0)
         dialled = {key: how.pop(key) for key in ("presence", "raw") if key in how}
-        address = Broker("localhost", broker.port, **{"patience": patience, "ping": 0.5} | how)
+        address = Broker(how.pop("host", "localhost"), broker.port, **{"patience": patience, "ping": 0.5} | how)
         dialling = MqttDialling(address, prefix, patience=30.0, **dialled)
         self.endpoint = Endpoint(broker.url, dialling)
-        self.backend = Backend(BackendSettings("bus", retry=Retry(first=0.05, longest=0.2, jitter=0)))
+        retry = Retry(first=0.05, longest=0.2, jitter=0)
+        self.backend = Backend(BackendSettings("bus", retry=retry, endpoints=(self.endpoint,)))
         self._ticking = asyncio.ensure_future(self._tick())
+
+    def happened(self, event: Event) -> None:
+        """Keep an event, and do with it what a process does."""
+        self.events.append(event)
+        if isinstance(event, CarrierUp):
+            self.dialler.answers(event.backend)
 
     async def _tick(self) -> None:
         while True:
@@ -102,6 +121,7 @@ class Gateway:
 
     async def drop(self) -> None:
         """Leave."""
+        await self.dialler.close()
         await self.carrier.close()
         self._ticking.cancel()
 
@@ -411,7 +431,7 @@ async def test_identities_that_no_topic_ends_with(shared: Mosquitto, identity: s
     async with gateway(shared, "odd") as here:
         found = await here.dial(identity)
         assert isinstance(found, Verdict)
-        assert (found.status, found.shared) == (400, False)
+        assert (found.status, found.shared, found.ours) == (400, False, True)
         assert found.reason.startswith("cannot have a topic for this identity, which contains '")
         assert not here.connections
 
@@ -468,6 +488,94 @@ async def test_a_receiver_that_fails(shared: Mosquitto) -> None:
         assert faulty.ending == (1006, "internal error")
         assert here.carrier.counts.faults == 1
         assert not wire.shared
+
+
+async def test_a_fault_in_the_connections_task(shared: Mosquitto) -> None:
+    """Every station hears of it, it is made known, and the connection is opened again: nothing is given up."""
+    async with gateway(shared, "task") as here:
+        station, _ = await here.station("CP-1")
+        lost = here.connections[0]._lost
+        assert lost is not None
+        with capture_logs() as lines:
+            lost.set_exception(RuntimeError("what nobody expects"))
+            await until(lambda: station.ending, "the station hears of it")
+            assert station.ending == (1006, "a fault of Voltgate")
+            await here.station("CP-1")
+        assert [line["task"] for line in lines if line["log_level"] == "error"] == ["broker bus"]
+        assert here.supervision.tasks["broker bus"].faults == 1
+        assert [type(event) for event in here.events] == [CarrierUp, CarrierDown, CarrierUp]
+        assert len(here.connections) == 1
+
+
+async def test_an_address_that_is_silent(shared: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker of several addresses is had at the one that answers, though another one accepts connections first."""
+    monkeypatch.setattr(reaching, "_DELAY", 600.0)  # however long it takes to accept
+    names = Resolver(look_up=lambda host, port: ["127.0.0.2", "127.0.0.1"])
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.2", shared.port))
+        silent.listen(16)
+        async with gateway(shared, "addresses", patience=1.0, host="broker.test", names=names) as here:
+            found = await here.dial("CP-1")
+            assert found == Verdict(None, "no answer within 1 s", shared=True)
+            await here.station("CP-1")
+
+
+class Newcomer:
+    """A leg that a dialler brings a wire."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend, self.link, self.wanted = backend, self, True
+        self.became: object = None
+
+    def opened(self, wire: DialledWire) -> None:
+        """Keep the wire."""
+        self.became = wire
+
+    def failed(self, reason: str, *, shared: bool = False) -> None:
+        """Keep why there is none; it is the connection's doing, not this station's."""
+        assert shared
+        self.became = reason
+
+
+async def test_a_broker_that_hangs_is_dialled_once() -> None:
+    """However many stations want it there is one connection; they are told soon, and all come in when it answers."""
+    with mosquitto() as broker:
+        async with gateway(broker, "hangs", patience=1.5) as here:
+            opened = list[bool]()
+            open_one = bus.Connection.open
+            under_way = 0
+
+            async def counted(*terms: Any) -> bus.Connection:
+                nonlocal under_way
+                opened.append(under_way == 0)
+                under_way += 1
+                try:
+                    return await open_one(*terms)
+                finally:
+                    under_way -= 1
+
+            def newcomer(number: int) -> asyncio.Future[DialledWire | Verdict]:
+                context = DialContext(f"CP-{number}")
+                return asyncio.ensure_future(
+                    here.dialler.dial(here.backend, context, ("ocpp1.6",), answering=True, within=60.0)
+                )
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(bus.Connection, "open", counted)
+                broker.signal(signal.SIGSTOP)
+                legs = [Newcomer(here.backend) for _ in range(20)]
+                for number, leg in enumerate(legs):
+                    here.dialler.start(leg, DialContext(f"IN-{number}"), ("ocpp1.6",), answering=True)  # type: ignore[arg-type]
+                refused = await asyncio.gather(*map(newcomer, range(20)))
+                await until(lambda: all(leg.became for leg in legs), "the sessions are told")
+                assert all(isinstance(each, Verdict) and each.shared for each in refused)
+                assert all(opened)
+                assert len(here.connections) == 1
+                broker.signal(signal.SIGCONT)
+                await here.station("CP-100")
+            found = await asyncio.gather(*map(newcomer, range(20)))
+            assert [type(each) for each in found] == [MqttWire] * 20
+            assert here.dialler.gates["bus"].newcomers.hangs is False
 
 
 @contextlib.asynccontextmanager

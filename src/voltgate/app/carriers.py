@@ -21,6 +21,7 @@ from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.settings import Keep, Surroundings
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
 from voltgate.carriers.soap.client import Client
@@ -56,16 +57,16 @@ class _Handlers:
 class Carriers:
     """What dials backends and listens for stations. `counts` says what befell connections, by who is at the far end.
 
-    `names` looks up the hosts of backends, whichever carrier dials them.
+    `names` looks up the hosts of backends, whichever carrier dials them. `keep` looks after tasks of carriers.
     """
 
-    def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float], listen: Listen) -> None:
+    def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float], listen: Listen, keep: Keep) -> None:
         self.names = Resolver()
         client = Client(config.limits.message_size, f"voltgate/{__version__}", names=self.names)
         self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.of_stations = LinkCounts()
-        self.mqtt = MqttCarrier(wheel, clock, random.random, listen)
+        self.mqtt = MqttCarrier(Surroundings(wheel, clock, random.random, listen, self.names, keep))
         self.counts: dict[str, object] = {
             "station": self.of_stations,
             "backends": self.websocket.counts,
@@ -261,6 +262,13 @@ CARRIERS: Mapping[str, Registration] = {
         sections=lambda config: config.listen.stations,
         key="stations",
     ),
+    "mqtt": Registration(
+        schemes=("mqtt", "mqtts"),
+        field="url",
+        written=lambda section: section.broker_url,
+        dialling=_mqtt_dialling,
+        dialler=lambda carriers: carriers.mqtt,
+    ),
     "soap": Registration(
         schemes=("http", "https"),
         field="soap_url",
@@ -272,13 +280,6 @@ CARRIERS: Mapping[str, Registration] = {
         sections=lambda config: config.listen.soap,
         key="soap",
         settings=_with_soap,
-    ),
-    "mqtt": Registration(
-        schemes=("mqtt", "mqtts"),
-        field="url",
-        written=lambda section: section.broker_url,
-        dialling=_mqtt_dialling,
-        dialler=lambda carriers: carriers.mqtt,
     ),
 }
 """The carriers by name, the one first that a backend is reached by where none is preferred."""

@@ -10,20 +10,18 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from voltgate.carriers.mqtt.calls import Past
-from voltgate.carriers.mqtt.connection import Away, Broker, Connection, Publication
+from voltgate.carriers.mqtt.connection import Away, Connection, Publication
 from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, REFUSED, Published, reason
 from voltgate.carriers.mqtt.presence import Presence
-from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Obstacle, Topics
-from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.backend import Retry
+from voltgate.carriers.mqtt.settings import BusSettings, Surroundings
+from voltgate.carriers.mqtt.wire import MqttWire, Obstacle, Topics
 from voltgate.relay.carrier import SharedConnection, Verdict
-from voltgate.relay.events import Listen
 from voltgate.relay.wire import Receiver
 
 _BATCH = 50
@@ -46,32 +44,10 @@ _AGAIN = 1.0
 """Seconds until an answer is published again that nobody has heard."""
 _STALE = 30.0
 """Seconds after which it is not: nobody waits for it any more."""
+_AFTER_A_FAULT = 1.0
+"""Seconds from a fault of ours to the next try, at least."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class BusSettings:
-    """What a bus goes by. `patience` is how long the consumer may take to answer, in seconds."""
-
-    backend: str
-    broker: Broker
-    prefix: str
-    presence: str
-    raw: bool
-    patience: float
-    retry: Retry
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a bus is given of the process."""
-
-    wheel: Wheel
-    clock: Callable[[], float]
-    draw: Callable[[], float]
-    listen: Listen
-    counts: MqttCounts = field(default_factory=MqttCounts)
 
 
 class _Topic:
@@ -110,7 +86,7 @@ class Bus:
         self._later: list[Publication] = []
         self._idle_since = self.clock()
         self._loop = asyncio.get_running_loop()
-        self._living = self._loop.create_task(self._live())
+        self._living = surroundings.keep(f"broker {settings.backend}", self._live)
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -348,16 +324,21 @@ class Bus:
     # Life.
 
     async def _live(self) -> None:
+        """Stay connected until the last try has failed; after a fault of ours it is called again."""
         try:
             await self._stay_connected()
-        except Exception:
-            log.exception("a fault of Voltgate: a connection to a broker is given up", backend=self.settings.backend)
-            self._go_down("a fault of Voltgate", None)
-        finally:
             self.closed = True
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close()
+        except Exception:
+            self._disconnect()
+            self._go_down("a fault of Voltgate", _AFTER_A_FAULT)
+            raise
+        finally:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     async def _stay_connected(self) -> None:
         failures, surroundings = 0, self._surroundings
@@ -379,8 +360,8 @@ class Bus:
     async def _one_stay(self) -> str:
         """Connect, and return why the connection has ended. Raise Away."""
         self._lost = self._loop.create_future()
-        broker = self.settings.broker
-        connection = await Connection.open(broker, self._client_id, self, self.wheel, self.clock)
+        broker, names = self.settings.broker, self._surroundings.names
+        connection = await Connection.open(broker, self._client_id, self, names, self.wheel, self.clock)
         self._connection = connection
         await self._look_who_is_there(connection)
         if self._presence.is_there:
@@ -427,12 +408,14 @@ class Bus:
             self._tidy(name, topic)
         try:
             self._stations.down(reason, retry)
-        except ExceptionGroup:
+        except ExceptionGroup as faults:
+            self.counts.faults += len(faults.exceptions)
             log.exception("a fault of Voltgate: receivers failed")
         self._wake()
 
     async def close(self) -> None:
         """Leave the broker."""
+        self.closed = True
         self._living.cancel()
         await asyncio.gather(self._living, return_exceptions=True)
 

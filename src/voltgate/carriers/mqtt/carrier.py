@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from voltgate.carriers.mqtt.bus import Bus, BusSettings, Surroundings
+from voltgate.carriers.mqtt.bus import Bus
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.settings import BusSettings, Surroundings
 from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Topics
-from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
-from voltgate.relay.events import Listen
 
 MOST_STATIONS = 50_000
 """Stations on one connection; with more, another one is opened."""
@@ -40,15 +38,8 @@ class MqttDialling:
 class MqttCarrier:
     """Connects to brokers: stations of one backend share connections. `counts` says what befell all of them."""
 
-    def __init__(
-        self,
-        wheel: Wheel,
-        clock: Callable[[], float],
-        draw: Callable[[], float],
-        listen: Listen,
-        most: int = MOST_STATIONS,
-    ) -> None:
-        self._surroundings = Surroundings(wheel, clock, draw, listen)
+    def __init__(self, surroundings: Surroundings, most: int = MOST_STATIONS) -> None:
+        self._surroundings = surroundings
         self._most = most
         self._buses: dict[BusSettings, list[Bus]] = {}
 
@@ -75,7 +66,7 @@ class MqttCarrier:
         assert isinstance(how, MqttDialling)  # noqa: S101 - the composition root hands in nothing else
         odd = _NOT_IN_A_LEVEL.search(identity)
         if odd is not None:
-            return Verdict(400, f"cannot have a topic for this identity, which contains {odd[0]!a}")
+            return Verdict(400, f"cannot have a topic for this identity, which contains {odd[0]!a}", ours=True)
         topics = Topics.of(how.prefix, offer[0], identity)
         return await self._bus(backend, how, topics).join(topics, offer[0])
 

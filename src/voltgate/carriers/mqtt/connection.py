@@ -16,6 +16,8 @@ from typing import Protocol, cast
 
 from voltgate.carriers.mqtt import packets
 from voltgate.carriers.mqtt.packets import BadPacket, Published
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.wheel import Wheel
 
 _MOST_IN_FLIGHT = 10_000
@@ -117,25 +119,26 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, broker: Broker, client_id: str, side: Side, wheel: Wheel, clock: Callable[[], float]
+        cls, broker: Broker, client_id: str, side: Side, names: Resolver, wheel: Wheel, clock: Callable[[], float]
     ) -> Connection:
-        """Connect. Raise Away, within the broker's patience."""
+        """Connect to one of the broker's addresses. Raise Away, within its patience."""
         made = cls(broker, side, wheel, clock)
+        attempt = Attempt(names, broker.host, broker.port, broker.ssl)
         try:
             async with asyncio.timeout(broker.patience):
-                await made._loop.create_connection(lambda: made, broker.host, broker.port, ssl=broker.ssl)
+                await attempt.connect(lambda: made, broker.patience)
                 made._write(packets.connect(client_id, broker.login, made._keep_alive, broker.largest))
                 refusal = await made._answered
         except TimeoutError:
-            made.abort()
-            raise Away(f"no answer within {broker.patience:g} s") from None
-        except (OSError, UnicodeError) as problem:
-            raise Away(str(problem) or type(problem).__name__) from None
+            refusal = f"no answer within {broker.patience:g} s"
+        except OSError as problem:
+            refusal = str(problem) or type(problem).__name__
         except BaseException:
             made.abort()
             raise
         if refusal or made._is_over:  # it may have gone right after it let us in
             made.abort()
+            attempt.failed()
             raise Away(refusal or made._end)
         return made
 
