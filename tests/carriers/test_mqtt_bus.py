@@ -507,6 +507,23 @@ async def test_a_fault_in_the_connections_task(shared: Mosquitto) -> None:
         assert len(here.connections) == 1
 
 
+async def test_a_fault_in_what_the_broker_says(shared: Mosquitto) -> None:
+    """It ends the connection, and is made known as whatever the event loop calls; the next connection goes on."""
+    loop = asyncio.get_running_loop()
+    async with gateway(shared, "said") as here, consumer(shared, "said") as there:
+        station, _ = await here.station("CP-1")
+        with capture_logs() as lines, pytest.MonkeyPatch.context() as patched:
+            loop.set_exception_handler(here.supervision.of_the_loop)
+            patched.setattr(bus.MqttWire, "started", property(lambda wire: wire.nonsense))
+            await there.ask("CP-1", "Reset")
+            await until(lambda: station.ending, "the station hears of it")
+        loop.set_exception_handler(None)
+        assert [line["task"] for line in lines if line["log_level"] == "error"] == ["callbacks"]
+        again, _ = await here.station("CP-1")
+        await there.ask("CP-1", "ClearCache", {}, "c")
+        await until(lambda: [2, "c", "ClearCache", {}] in again.inbox, "a call")
+
+
 async def test_an_address_that_is_silent(shared: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker of several addresses is had at the one that answers, though another one accepts connections first."""
     monkeypatch.setattr(reaching, "_DELAY", 600.0)  # however long it takes to accept
