@@ -64,7 +64,8 @@ class StationEntry(Section):
         default=None,
         description="A URL (http or https) with `{station}` in it, in place of `password`: a GET that is answered with "
         "the JSON object `securityProfile` (0: HTTP Basic without TLS, 1: with TLS, 2: a certificate of the station's "
-        "own), `base64SHA256Password` and `invalidUsernameAllowed`. 4xx: the station is not known (404).",
+        "own, by websocket only), `base64SHA256Password` and `invalidUsernameAllowed`. 4xx: the station is not known "
+        "(404).",
     )
     organizations: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(),
