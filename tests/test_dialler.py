@@ -410,14 +410,15 @@ async def test_a_first_backend_that_hangs_keeps_no_newcomer_out() -> None:
     Once the first is known to hang, newcomers do not wait for it at all.
     """
     async with home("backend", hung=Hung()) as here:
-        first, gates = here.gateway.snapshot.backends["first"], here.dialler.gates
+        first = here.gateway.snapshot.backends["first"]
         for name in ("old-1", "old-2", "old-3"):
             here.dialler.start(Away(first), DialContext(name), (), answering=True)
         earliest = await asyncio.gather(*(here.comes(f"CP-{number}", within=2.0) for number in range(3)))
         assert not [newcomer for newcomer in earliest if isinstance(newcomer, Refused)]
-        assert (gates["first"].sessions.open, gates["first"].newcomers.hangs) == (2, True)
+        gates = here.dialler.gates["first", "hung:"]
+        assert (gates.sessions.open, gates.newcomers.hangs) == (2, True)
         probing = asyncio.ensure_future(here.comes("CP-probe", within=SOON))
-        await until(lambda: gates["first"].newcomers.open, "a newcomer tries whether the first still hangs")
+        await until(lambda: gates.newcomers.open, "a newcomer tries whether the first still hangs")
         newcomers = await asyncio.gather(*(here.comes(f"CP-1{number}", within=SOON) for number in range(20)))
         assert not [newcomer for newcomer in newcomers if isinstance(newcomer, Refused)]
         assert not probing.done()

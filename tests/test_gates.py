@@ -49,8 +49,8 @@ class Line:
         self.legs: dict[str, Leg] = {}
 
     def prefers(self, dial_context: DialContext) -> bool:
-        """Take everybody."""
-        return True
+        """Prefer nobody."""
+        return False
 
     async def dial(
         self,
@@ -90,11 +90,31 @@ class Line:
     @property
     def gates(self) -> Gates:
         """The gates of the backend."""
-        return self.dialler.gates["b"]
+        return self.dialler.gates["b", self.backend.settings.endpoints[0].url]
 
     def became(self, *names: str) -> list[str | None]:
         """What became of legs."""
         return [self.legs[name].became for name in names]
+
+
+class Prompt:
+    """A carrier for SOAP stations that always has a wire."""
+
+    def prefers(self, dial_context: DialContext) -> bool:
+        """Take SOAP stations."""
+        return dial_context.carrier == "soap"
+
+    async def dial(
+        self,
+        backend: Backend,
+        endpoint: Endpoint,
+        dial_context: DialContext,
+        offer: tuple[str, ...],
+        *,
+        answering: bool,
+    ) -> DialledWire | Verdict:
+        """Give a wire at once."""
+        return cast(MemoryWire, pair("ocpp1.6")[0])
 
 
 async def settled() -> None:
@@ -246,6 +266,20 @@ async def test_a_dial_has_its_share_of_the_time() -> None:
     assert (line.gates.newcomers.open, line.gates.unanswered) == (0, 1)
 
 
+async def test_a_slow_backend_does_not_hang() -> None:
+    """Who waited for a slot until there was hardly time left to dial says nothing of a backend that answers slowly."""
+    line = Line()
+    first = [line.newcomer("A", within=10.05), line.newcomer("B", within=10.05)]
+    late = [line.newcomer(name, within=10.05) for name in "CD"]
+    await settled()
+    await line.ends("A", "B", by=None)
+    assert sorted(line.dials) == ["C", "D"]
+    line.now += 2
+    assert await asyncio.gather(*late) == [Verdict(None, "no answer within 10.1 s")] * 2
+    assert (line.gates.newcomers.open, line.gates.unanswered) == (0, 0)
+    assert [isinstance(await each, Verdict) for each in first] == [False, False]
+
+
 async def test_stations_that_hang_up_free_their_slots() -> None:
     """One that has waited long says that the backend hangs; one that hangs up at once says nothing."""
     line = Line()
@@ -260,6 +294,24 @@ async def test_stations_that_hang_up_free_their_slots() -> None:
     waiting.cancel()
     await settled()
     assert (line.gates.newcomers.open, line.gates.unanswered) == (0, 1)
+
+
+async def test_strangers_that_hang_up_do_not_make_a_backend_hang() -> None:
+    """A backend may take its time to refuse a stranger, who hangs up meanwhile, again and again."""
+    line = Line()
+    for _ in range(5):
+        strangers = [line.newcomer("X1"), line.newcomer("X2")]
+        await settled()
+        line.now += 2
+        for stranger in strangers:
+            stranger.cancel()
+        await settled()
+    assert (line.gates.unanswered, line.gates.newcomers.hangs) == (0, False)
+    newcomers = [line.newcomer(name) for name in ("A", "B", "C")]
+    await settled()
+    await line.ends("A", "B", by=None, after=0.1)
+    await line.ends("C", by=None, after=0.1)
+    assert not [newcomer for newcomer in newcomers if isinstance(newcomer.result(), Verdict)]
 
 
 async def test_a_slot_is_not_lost_to_one_who_goes() -> None:
@@ -278,6 +330,83 @@ async def test_a_slot_is_not_lost_to_one_who_goes() -> None:
     assert sorted(line.dials) == ["B", "D"]
     await line.ends("B", "D", by=None)
     await asyncio.gather(*held, stays)
+
+
+async def test_another_address_is_another_gate() -> None:
+    """What was met at an address says nothing of the one that takes its place; who dials there takes no slot."""
+    line = Line()
+    await hung(line)
+    probe, late = line.newcomer("A"), line.newcomer("B")
+    await settled()
+    assert late.result() == Verdict(None, HANGS, shared=True)
+    line.backend = Backend(BackendSettings("b", endpoints=(Endpoint("ws://c/{station}"),)))
+    newcomers = [line.newcomer(name) for name in "CD"]
+    await settled()
+    assert sorted(line.dials) == ["A", "C", "D"]
+    await line.ends("A")
+    assert (isinstance(probe.result(), Verdict), line.gates.unanswered) == (True, 0)
+    await line.ends("C", "D", by=None)
+    assert [isinstance(each.result(), Verdict) for each in newcomers] == [False, False]
+    assert len(line.dialler.gates) == 2
+    line.backend = Backend(BackendSettings("b", endpoints=(Endpoint("ws://d/{station}"),)))
+    last = line.newcomer("E")
+    await settled()
+    assert list(line.dialler.gates) == [("b", "ws://d/{station}")]
+    last.cancel()
+
+
+async def test_each_carrier_has_gates_of_its_own() -> None:
+    """A backend whose service for SOAP answers may hang for all others."""
+    line = Line()
+    line.dialler = Dialler({"ws": line, "http": Prompt()}, FEW, lambda: line.now)
+    soap = Endpoint("http://b/", carrier="soap")
+    line.backend = Backend(BackendSettings("b", endpoints=(*line.backend.settings.endpoints, soap)))
+    for name in "123":
+        await line.sessions(name)
+        by_soap = await line.dialler.dial(line.backend, DialContext("S", carrier="soap"), (), answering=True)
+        assert not isinstance(by_soap, Verdict)
+        await line.ends(name)
+    assert line.gates.sessions.hangs
+    by_soap = await line.dialler.dial(line.backend, DialContext("S", carrier="soap"), (), answering=True)
+    assert not isinstance(by_soap, Verdict)
+    assert line.gates.sessions.hangs
+
+
+async def test_the_wait_for_a_slot_counts() -> None:
+    """Who had to wait has that much less for the dial: a station does not wait for longer than it was to."""
+    line = Line()
+    held = [line.newcomer("A"), line.newcomer("B")]
+    waits = line.newcomer("C", within=60.0)
+    await settled()
+    await line.ends("A", by=None, after=60.0)
+    async with asyncio.timeout(20):
+        assert await waits == Verdict(None, "no answer within 60 s")
+    await line.ends("B", by=None)
+    await asyncio.gather(*held)
+
+
+async def test_what_one_gate_learns_the_other_goes_by_at_once() -> None:
+    """Sessions that wait are told when newcomers find that the backend hangs; each answer to one lets in a session."""
+    line = Line(Slots(newcomers=2, sessions=3, probes=1, in_a_row=3, long=1.0))
+    await line.sessions("1", "2", "3", "4")
+    newcomers = [line.newcomer("A"), line.newcomer("B")]
+    await settled()
+    await line.ends("A", "B")
+    newcomers.append(line.newcomer("C"))
+    await settled()
+    assert line.became("4") == [None]
+    await line.ends("C")
+    assert line.became("4") == [HANGS]
+    await line.ends("1", "2", after=0.0)
+    for name, dialled in (("D", ["3", "5"]), ("E", ["3", "5", "6"])):
+        newcomers.append(line.newcomer(name))
+        await settled()
+        await line.ends(name, by=None)
+        if name == "D":
+            await line.sessions("5", "6")
+        assert sorted(line.dials) == dialled
+    await line.dialler.close()
+    await asyncio.gather(*newcomers)
 
 
 async def test_nobody_is_dialled_for_a_station_that_has_gone() -> None:

@@ -318,6 +318,24 @@ async def test_the_version_that_all_rules_take(admit: Literal["gateway", "backen
 
 
 @ADMIT
+async def test_the_version_that_all_of_a_failover_take(admit: Literal["gateway", "backend"]) -> None:
+    """Of two that the first takes that is chosen which the second takes as well; a backend is offered both."""
+    world = World(one("a", "b"), admit=admit, a=BOTH, b=OLD)
+    await world.comes("ocpp2.0.1", "ocpp1.6")
+    assert world.offers()["a"][0] == (OLD if admit == "gateway" else ("ocpp2.0.1", "ocpp1.6"))
+
+
+@ADMIT
+async def test_a_backend_of_its_own_version(admit: Literal["gateway", "backend"]) -> None:
+    """It is offered that, whatever the station offers."""
+    own = {"dialect": Dialect("ocpp1.6")}
+    world = World(one("a"), admit=admit, a=own)
+    await world.comes(*NEW)
+    assert world.offers() == {"a": [OLD]}
+    assert world.session.dialect.version == "ocpp2.0.1"
+
+
+@ADMIT
 async def test_a_call_that_nobody_answers_in_this_version(admit: Literal["gateway", "backend"]) -> None:
     """It falls to no other rule: it is refused with the reason, and a transaction message stays with the station."""
     world = World(FLEET, one("a"), admit=admit, a=BOTH, fleet=OLD)
@@ -532,6 +550,8 @@ async def test_a_station_of_another_carrier() -> None:
     assert await world.posts() == Refused(400, "This station may not speak OCPP 1.5")
     await world.changes(one("c"))
     assert await world.posts() == Refused(400, "No backend takes what a station says in OCPP 1.5")
+    await world.changes(one("a"), station={"missing_subprotocol": None})
+    assert isinstance(await world.posts(), Session), "it offers no sub-protocols, for it needs none"
 
 
 # What is owed of a session in another version.
@@ -582,6 +602,28 @@ async def test_what_is_owed_of_an_earlier_version_is_delivered_in_it() -> None:
     assert link.closed == (1000, "Nothing more is owed")
     assert world.store.of(OwedRecord) == []
     assert (world.session.roster.every, world.snapshot.backends["b"].given_up) == ([world.session.legs["a"]], 0)
+
+
+@pytest.mark.parametrize("reading", ["at once", "late", "broken"])
+async def test_what_is_owed_is_looked_at_before_a_version_is_chosen(reading: str) -> None:
+    """A backend of both families that is left out gets what was said in 1.6 in 1.6, as soon as that can be read."""
+    world, station = await owing(versions=("ocpp1.6", "ocpp2.1"))
+    station.hangs_up()
+    world["b"].lines[-1].sends(3, "1", STARTED)
+    await world.passes(1)
+    world.store.slow, world.store.broken, world["b"].offers = reading == "late", reading == "broken", []
+    station = await world.comes(*NEW)
+    if reading != "at once":
+        await world.passes(2)
+        assert world["b"].offers == []
+    world.store.slow = world.store.broken = False
+    world.store.writes()
+    await world.passes(1)
+    assert world["b"].offers == [OLD]
+    world["b"].gets(stop(7))
+    world["b"].lines[-1].sends(3, "2", {})
+    assert ([each for each in world.events if isinstance(each, GivenUp)], world.store.of(OwedRecord)) == ([], [])
+    assert station.closed is None
 
 
 async def test_what_is_owed_waits_for_a_link() -> None:

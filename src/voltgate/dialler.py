@@ -29,8 +29,8 @@ class Dialler:
         self._carriers = carriers
         self._slots = slots
         self._clock = clock
-        self.gates: dict[str, Gates] = {}
-        """Those of each backend that was dialled, by its name."""
+        self.gates: dict[tuple[str, str], Gates] = {}
+        """Those of each backend that was dialled, by its name and URL: what hangs at one may answer at another."""
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def dial(
@@ -52,9 +52,7 @@ class Dialler:
         if chosen is None:
             return Verdict(None, f"{backend.name} has no address that a carrier is known for")
         endpoint, carrier = chosen
-        if backend.name not in self.gates:
-            self.gates[backend.name] = Gates(backend.name, self._slots, self._clock)
-        gates = self.gates[backend.name]
+        gates = self._gates(backend, endpoint.url)
 
         async def opened() -> DialledWire | Verdict:
             if link is not None and not link.wanted:
@@ -65,8 +63,20 @@ class Dialler:
 
     def answers(self, backend: str) -> None:
         """Take note that a backend answers: the connection is there that its stations share."""
-        if backend in self.gates:
-            self.gates[backend].answered()
+        for (name, _), gates in self.gates.items():
+            if name == backend:
+                gates.answered()
+
+    def _gates(self, backend: Backend, url: str) -> Gates:
+        """Return the gates of an address; forget those of addresses that the backend has left, once nobody is there."""
+        key = backend.name, url
+        if key not in self.gates:
+            urls = {endpoint.url for endpoint in backend.settings.endpoints}
+            left = [(name, at) for name, at in self.gates if name == backend.name and at not in urls]
+            for each in [each for each in left if self.gates[each].is_idle]:
+                del self.gates[each]
+            self.gates[key] = Gates(backend.name, self._slots, self._clock)
+        return self.gates[key]
 
     def _choose(self, endpoints: tuple[Endpoint, ...], dial_context: DialContext) -> tuple[Endpoint, Carrier] | None:
         """Choose the endpoint whose carrier prefers this station, else the first one."""

@@ -25,7 +25,9 @@ class Slots:
     """How many may dial one backend at a time: newcomers, sessions, and `probes` of either while it hangs.
 
     It hangs when `in_a_row` dials came to nothing after `long` seconds or more, each without any answer of the backend
-    to anybody from its beginning to its end. A refused connection, which costs no time, does not count.
+    to anybody from its beginning to its end. A refused connection, which costs no time, does not count, nor does a
+    dial that had less than half of its time left when it was given its slot, or that its station gave up before
+    `given_up` seconds: strangers choose when they hang up, and a backend may take its time for them.
     """
 
     newcomers: int = 128
@@ -33,6 +35,7 @@ class Slots:
     probes: int = 4
     in_a_row: int = 3
     long: float = 1.0
+    given_up: float = 4.0
 
 
 class Gate:
@@ -103,7 +106,7 @@ class Gate:
 
 
 class Gates:
-    """The two gates of one backend, and whether it hangs."""
+    """The two gates of one backend at one URL, and whether it hangs."""
 
     __slots__ = ("_answers", "_clock", "_name", "_slots", "newcomers", "sessions", "unanswered")
 
@@ -117,6 +120,11 @@ class Gates:
         self._clock = clock
         self._answers = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody dials, or waits to."""
+        return not any(gate.open or gate.waiting for gate in (self.newcomers, self.sessions))
+
     async def through(
         self, gate: Gate, within: float, dial: Callable[[], Awaitable[DialledWire | Verdict]]
     ) -> DialledWire | Verdict:
@@ -127,22 +135,30 @@ class Gates:
                 return Verdict(None, f"{self._name} is dialled by too many: no slot within {within:.3g} s")
             return Verdict(None, f"{self._name} hangs: {self.unanswered} dials in a row had no answer", shared=True)
         began, answers = self._clock(), self._answers
+        left = within - (began - asked)
+        is_fair = left >= within / 2
         result: DialledWire | Verdict | None = None
         try:
-            async with asyncio.timeout(within - (began - asked) if within < math.inf else None):
+            async with asyncio.timeout(left if left < math.inf else None):
                 result = await dial()
         except TimeoutError:
             result = Verdict(None, f"no answer within {within:.3g} s")
         finally:
-            self._judge(gate, result, began, answers)
+            self._judge(result, began, answers, is_fair=is_fair)
             gate.leave()
         return result
 
-    def _judge(self, gate: Gate, result: DialledWire | Verdict | None, began: float, answers: int) -> None:
-        """Learn from a dial. Without a result it was given up, as by a station that did not care to wait."""
+    def _patience(self, result: DialledWire | Verdict | None) -> float:
+        return self._slots.given_up if result is None else self._slots.long
+
+    def _judge(self, result: DialledWire | Verdict | None, began: float, answers: int, *, is_fair: bool) -> None:
+        """Learn from a dial. Without a result it was given up, as by a station that did not care to wait.
+
+        One that spent most of its time in the wait for a slot says nothing by its silence: the backend may be slow.
+        """
         if result is not None and _is_answer(result):
             self.answered()
-        elif self._clock() - began >= self._slots.long and answers == self._answers:
+        elif is_fair and answers == self._answers and self._clock() - began >= self._patience(result):
             self.unanswered += 1
             if self.unanswered == self._slots.in_a_row:
                 log.warning("a backend hangs: only a few dial it until it answers", backend=self._name)

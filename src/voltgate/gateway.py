@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
@@ -357,10 +358,27 @@ class Gateway:
 
         Those that are owed something of an earlier session get it in its version.
         """
-        session.roster.catch_up(arrears(snapshot, session))
+        self._catch_up(snapshot, session)
         for name in sorted(names):
             snapshot.backends[name].left_out += 1
             self._ports.listen(BackendLeftOut(session.identity, name, version_of(session)))
+
+    def _catch_up(self, snapshot: Snapshot, session: Session) -> None:
+        owed, journal = arrears(snapshot, session), session.ledger.journal
+        session.roster.catch_up(owed)
+        unread = (name for name, (_, version) in owed.items() if not version and name not in session.roster.arrears)
+        for name in unread:
+            journal.take_back(name)  # what stood back on a link of before
+            journal.fetch(name, partial(self._fetched, session, name))
+
+    def _fetched(self, session: Session, name: str) -> None:
+        """Go on with what a backend is owed once it is known what that is; look again if it could not be read."""
+        journal = session.ledger.journal
+        if next(journal.of(name), None) is not None:
+            session.roster.catch_up(arrears(self.snapshot, session))
+        elif not journal.is_whole(name) and not session.ended:
+            wheel, when = self._ports.wheel, self._ports.clock() + _LOOK_LATER
+            wheel.at(when, lambda now: self._catch_up(self.snapshot, session))
 
     def _move_later(self, key: str) -> None:
         """Look at a station again that stays where it is until no transaction runs."""

@@ -32,6 +32,8 @@ from voltgate.soap_verdict import verdict
 
 _MOST_WAITING = 16
 """Requests of one station that may wait for its admission."""
+_MOST_OF_ONE_ADDRESS = 4
+"""Those of them that came from one address, so that a stranger leaves room for the station itself."""
 
 _MOST_REMEMBERED = 12
 """Kinds of requests of one connection that are known."""
@@ -107,17 +109,32 @@ class SoapGateway:
     def _from_station(self, post: Post, envelope: Envelope, answered: Answered) -> None:
         key = self._gateway.snapshot.directory.key(envelope.identity)
         station = self._stations.get(key)
-        if station is not None and station.knows(post.authorization, self._age()):
+        if station is not None and self._goes_on(station, post.authorization):
             self._handle_request(station, post, envelope, answered)
             return
         waiting = self._coming.get(key)
         if waiting is None:
             self._coming[key] = [(envelope, post, answered)]
             self._spawn(self._let_in(key))
-        elif len(waiting) < _MOST_WAITING:
+        elif len(waiting) < _MOST_WAITING and _from_there(waiting, post) < _MOST_OF_ONE_ADDRESS:
             waiting.append((envelope, post, answered))
         else:
             answered(said(envelope, fault("InternalError", "Too many requests of this station at once"), status=503))
+
+    def _goes_on(self, station: SoapStation, authorization: bytes | None) -> bool:
+        """Return whether a station proves itself as before, and the configuration in force asks for nothing else.
+
+        Then it waits behind nobody, so that no stranger of its name keeps it from what it was let in to.
+        """
+        age = self._age()
+        if station.knows(authorization, age):
+            return True
+        known = self._gateway.snapshot.directory.find(station.session.identity)
+        if known is None or known.credentials != station.credentials or not station.knows(authorization, station.age):
+            return False
+        station.prove(authorization, age, known.credentials)
+        station.follow(known, self.settings)
+        return True
 
     async def _let_in(self, key: str) -> None:
         """Admit a station, or check the other password that it comes with; then take what it has said meanwhile."""
@@ -155,11 +172,12 @@ class SoapGateway:
         Where only a backend can tell, it is asked, and the session ends when it has said yes: its links were let in by
         the former credentials. Until then nothing of the session changes, and who is refused is told so alone.
         """
+        if self._goes_on(station, handshake.authorization):
+            return None
         snapshot, age = self._gateway.snapshot, self._age()
         known = snapshot.directory.find(station.session.identity)
         credentials = None if known is None else known.credentials
-        is_same = station.knows(handshake.authorization, station.age) and credentials == station.credentials
-        refused = None if known is None or is_same else await snapshot.authenticate(known, handshake)
+        refused = None if known is None else await snapshot.authenticate(known, handshake)
         if refused is not None:
             return refused
         if credentials is None and station.authorization != handshake.authorization:
@@ -345,3 +363,9 @@ class SoapGateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._client.close()
+
+
+def _from_there(waiting: list[tuple[Envelope, Post, Answered]], post: Post) -> int:
+    """Return how many of those who wait came from the address of a request."""
+    address = post.origin().address
+    return sum(other.origin().address == address for _, other, _ in waiting)

@@ -95,7 +95,8 @@ def carrier_of(session: Session) -> str:
 def arrears(snapshot: Snapshot, session: Session) -> dict[str, tuple[Backend, str]]:
     """Return the backends that are owed something of earlier sessions, and do not take what is spoken now.
 
-    With each comes the version in which that can be told: the last that it takes of those in which it may be said.
+    With each comes the version in which that can be told: the last that it takes of those in which it may be said;
+    "" if what it is owed is still to be read.
     """
     journal, carrier = session.ledger.journal, carrier_of(session)
     reached = snapshot.reached(session.dialect.version, carrier)
@@ -103,10 +104,12 @@ def arrears(snapshot: Snapshot, session: Session) -> dict[str, tuple[Backend, st
     for name in journal.creditors:
         if name in snapshot.backends and name not in reached:
             backend, record = snapshot.backends[name], next(journal.of(name), None)
+            if record is None:
+                found[name] = backend, ""
+                continue
+            said = Call(record.message_id, record.action, record.payload)
             taken = backend.settings.offers(SUBPROTOCOLS, carrier)
-            if record is not None:
-                said = Call(record.message_id, record.action, record.payload)
-                taken = tuple(version for version in taken if may_be_of(version, said))
+            taken = tuple(version for version in taken if may_be_of(version, said))
             if taken:
                 found[name] = backend, taken[-1]
     return found

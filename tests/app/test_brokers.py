@@ -19,7 +19,7 @@ async def test_a_broker_that_is_back_is_dialled_again(tmp_path: Path) -> None:
     listen = {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": "off"}
     document = {"listen": listen, "backends": {"bus": {"url": "mqtt://b.example"}}}
     async with running(tmp_path, document) as gateway:
-        gates = gateway.parts.dialler.gates["bus"] = Gates("bus", Slots(), gateway.parts.clock)
+        gates = gateway.parts.dialler.gates["bus", "mqtt://b.example"] = Gates("bus", Slots(), gateway.parts.clock)
         gates.newcomers.narrow(1)
         gateway.parts.happened(CarrierDown("bus", "no answer within 10 s", 1.0))
         assert gates.newcomers.hangs

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.app.running import Running, running
+from tests.app.running import running
+from tests.harness.configuration import toml
 from tests.harness.ports import free_port
+from tests.harness.waiting import until, within
 from tests.keypair import write_pair
+from voltgate.app import reload
+from voltgate.app.build import build
+from voltgate.app.process import Process
+from voltgate.config import read
+from voltgate.telemetry.supervision import Supervision
 
 TOKEN = "an-operator-s-token"
 
@@ -68,7 +77,8 @@ async def test_a_change_that_fails_half_way_leaves_everything_as_it_was(
             if target is not None:
                 monkeypatch.setattr(f"voltgate.app.{target}", fails)
             wanted = document(f"ws://127.0.0.1:{first}", f"ws://127.0.0.1:{second}", limits={"head_seconds": 1})
-            assert len(await gateway.change(wanted)) == 1
+            (problem,) = await gateway.change(wanted)
+            assert "Errno" not in problem  # a sentence, as at a start
             assert gateway.parts.gateway.snapshot is snapshot
             assert gateway.active.config is config
             assert gateway.parts.listeners.addresses()["websocket"] == (f"ws://127.0.0.1:{old}",)
@@ -80,34 +90,49 @@ async def test_a_change_that_fails_half_way_leaves_everything_as_it_was(
             assert [await listens(port) for port in (old, first, second)] == [False, True, True]
 
 
-async def test_a_fault_in_a_change_is_said_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The watcher goes on after whatever went wrong, and takes the next change."""
+@pytest.mark.parametrize("where", ["read", "build"])
+async def test_a_fault_in_a_change_is_said_and_ends_nothing(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as one of the task, is not met again until a file changes, and the next change is taken."""
     first, second = free_port(), free_port()
+    monkeypatch.setattr(reload, "_LOOK_AT_FILES", 0.01)
     async with running(tmp_path, document(f"ws://127.0.0.1:{first}")) as gateway:
-        asked = asyncio.Event()
-        watching = asyncio.ensure_future(gateway.process.watch(asked))
+        supervision = gateway.parts.supervision = Supervision(shortest=0.0)
+        asked, called = asyncio.Event(), list[int]()
+        watching = gateway.process.begin_watching(asked)
 
         def fails(*_: object) -> None:
+            called.append(1)
             raise UnicodeError("label empty or too long")
 
-        monkeypatch.setattr("voltgate.app.reload.build", fails)
-        asked.set()
-        await until(gateway, lambda: gateway.active.problems)
-        assert "UnicodeError: label empty or too long" in gateway.active.problems[0]
-        monkeypatch.undo()
+        monkeypatch.setattr(reload, where, fails)
+        gateway.file.write_text(gateway.file.read_text() + "\n")
+        await until(lambda: supervision.tasks["configuration"].faults, "the fault is counted")
+        assert gateway.active.problems == ("a fault of Voltgate: UnicodeError: label empty or too long",)
+        looks = Looks(gateway.active.files_changed)
+        monkeypatch.setattr(gateway.active, "files_changed", looks)
+        await until(lambda: looks.taken > 2, "the files are looked at")
+        assert called == [1]
+        monkeypatch.setattr(reload, where, {"read": read, "build": build}[where])
         gateway.file.write_text(gateway.file.read_text().replace(str(first), str(second)))
-        asked.set()
-        await until(gateway, lambda: gateway.active.changes)
+        await until(lambda: gateway.active.changes, "the next change is taken")
+        assert gateway.active.problems == ()
         assert await listens(second)
         watching.cancel()
 
 
-async def until(gateway: Running, holds: Any) -> None:
-    """Wait for something to hold."""
-    async with asyncio.timeout(30):
-        while not holds():
-            assert gateway.file.exists()
-            await asyncio.sleep(0.01)
+@dataclass
+class Looks:
+    """Counts the looks at the files."""
+
+    look: Callable[[], bool]
+    taken: int = 0
+
+    def __call__(self) -> bool:
+        """Look."""
+        self.taken += 1
+        return self.look()
 
 
 async def test_a_listener_moves_on_its_port_without_a_gap(tmp_path: Path) -> None:
@@ -125,6 +150,8 @@ async def test_a_listener_moves_on_its_port_without_a_gap(tmp_path: Path) -> Non
         f"ws://0.0.0.0:{port}",
     ]
     async with running(tmp_path, document(f"ws://0.0.0.0:{port}", held)) as gateway:
+        assert await gateway.change(document(f"ws://192.0.2.1:{port}", held))
+        assert not may_be_shared(port)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for way in ways:
             assert await gateway.change(document(way, held)) == ()
@@ -133,13 +160,55 @@ async def test_a_listener_moves_on_its_port_without_a_gap(tmp_path: Path) -> Non
             refused = await gateway.change(document(f"ws://192.0.2.1:{port}", held))
             assert "cannot listen on ws://192.0.2.1" in refused[0]
             assert secure or await listens(port), way
-        with socket.socket() as other:
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with pytest.raises(OSError, match="in use"):
-                other.bind(("127.0.0.1", port))
         writer.write(b"rubbish\r\n\r\n")
         assert b"HTTP/1.1 400" in await reader.read(100)
         writer.close()
+
+
+def may_be_shared(port: int) -> bool:
+    """Whether another process of this user that shares may listen on a port, too."""
+    with socket.socket() as other:
+        for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+            other.setsockopt(socket.SOL_SOCKET, option, 1)
+        try:
+            other.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+async def test_who_is_half_in_when_its_listener_goes(tmp_path: Path) -> None:
+    """A handshake goes on, and counts, after its listener has gone; it is cut short when the process ends."""
+    old, new = free_port(), free_port()
+    async with running(tmp_path, document(f"ws://127.0.0.1:{old}")) as gateway:
+        listeners = gateway.parts.listeners
+        reader, writer = await asyncio.open_connection("127.0.0.1", old)
+        await until(listeners.handshakes, "it is accepted")
+        for port in (new, old, new):
+            assert await gateway.change(document(f"ws://127.0.0.1:{port}")) == ()
+            assert listeners.handshakes() == 1
+    assert b"HTTP/1.1 503" in await reader.read(100)
+    writer.close()
+
+
+async def test_nothing_changes_before_there_is_anything_to_change(tmp_path: Path) -> None:
+    """A signal that comes while the process begins is heeded when it listens."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(toml(document(f"ws://127.0.0.1:{free_port()}")))
+    process, asked, done = Process(read(file, {})), asyncio.Event(), asyncio.Event()
+
+    async def change() -> None:
+        done.set()
+
+    process._reload.change = change  # type: ignore[method-assign]
+    asked.set()
+    watching = process.begin_watching(asked)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not done.is_set()
+    process._reload.begun.set()
+    await within(done.wait(), "the change")
+    watching.cancel()
 
 
 async def test_what_a_configuration_names_is_watched_whether_it_was_taken_or_not(tmp_path: Path) -> None:
@@ -165,6 +234,17 @@ async def test_what_a_configuration_names_is_watched_whether_it_was_taken_or_not
         assert gateway.active.files_changed()
 
 
+async def test_what_a_configuration_names_anew_is_watched(tmp_path: Path) -> None:
+    """A file that was named by none before is watched as soon as the configuration that names it is taken."""
+    wanted = document(f"ws://127.0.0.1:{free_port()}")
+    async with running(tmp_path, wanted) as gateway:
+        (tmp_path / "token.txt").write_text(TOKEN)
+        assert await gateway.change({**wanted, "admin_token": {"file": "token.txt"}}) == ()
+        assert not gateway.active.files_changed()
+        (tmp_path / "token.txt").write_text(TOKEN + "-of-tomorrow")
+        assert gateway.active.files_changed()
+
+
 async def test_a_change_after_the_drain_began_opens_nothing(tmp_path: Path) -> None:
     """A gateway that stops lets nobody in, whatever its file says by now."""
     first, second = free_port(), free_port()
@@ -183,3 +263,14 @@ async def test_what_would_need_a_restart_counts_as_it_is(tmp_path: Path) -> None
         problems = await gateway.change(wanted)
         assert any("needs a database" in each for each in problems)
         assert any("store.url: has changed: that takes a restart" in each for each in problems)
+
+
+async def test_what_waits_for_a_restart_is_shown_until_there_is_one_or_it_is_taken_back(tmp_path: Path) -> None:
+    """A key that was not taken is among the warnings of `/readyz`: the log that named it may be gone."""
+    port = free_port()
+    before = document(f"ws://127.0.0.1:{port}")
+    async with running(tmp_path, before) as gateway:
+        for store, waiting in (({"url": "sqlite:///new.db"}, ["store.url"]), ({"url": "off"}, [])):
+            assert await gateway.change({**before, "store": store}) == ()
+            warnings = gateway.process._readiness()["configuration"]["warnings"]
+            assert [each.split(": ")[1] for each in warnings] == waiting

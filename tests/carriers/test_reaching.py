@@ -157,6 +157,39 @@ def test_an_address_that_accepts_and_is_silent(run: Run, tmp_path: Path, accepti
     run(dials())
 
 
+@pytest.mark.parametrize(("after", "then"), [(1.2, "ocpp1.6"), (0.2, "no answer within 0.5 s")])
+def test_a_dial_that_is_cut_short(run: Run, accepting: int, after: float, then: str) -> None:
+    """A newcomer's share of the time may end before the dial does: that tells of a silent address as well.
+
+    A station that hangs up at once tells of nothing.
+    """
+
+    async def dials() -> None:
+        known, url = names(), f"ws://b.test:{accepting}/CP1"
+        async with house(at(accepting)):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(dialled(url, known), after)
+            assert await dialled(url, known, 0.5) == then
+
+    run(dials())
+
+
+def test_a_connection_of_which_nothing_comes(run: Run, accepting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was connected to before it failed leaves no socket behind."""
+    made: list[socket.socket] = []
+
+    async def connect(factory: object, to: socket.socket, *_: object) -> None:
+        made.append(to)
+        raise OSError("no TLS")
+
+    async def dials() -> None:
+        assert await dialled(f"ws://b.test:{accepting}/CP1", names()) == "cannot connect: no TLS"
+        assert [sock.fileno() for sock in made] == [-1]
+
+    monkeypatch.setattr(reaching.tls, "connect", connect)
+    run(dials())
+
+
 def test_soap_posts_to_the_address_that_answers(run: Run, swallowing: int) -> None:
     """The client of SOAP reaches a server in the same way, for a first dial and for a post."""
 

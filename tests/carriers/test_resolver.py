@@ -21,7 +21,7 @@ class Names:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.answers: dict[str, list[str] | OSError | None] = {"b.test": ["192.0.2.1"]}
+        self.answers: dict[str, list[str] | Exception | None] = {"b.test": ["192.0.2.1"]}
         self.asked: list[str] = []
         self.released = threading.Event()
         self.resolver = Resolver(soon=60.0, within=60.0, look_up=self.look_up, clock=lambda: self.now)
@@ -35,7 +35,7 @@ class Names:
             answer = self.answers[host]
         if answer is None:
             raise OSError(-3, "Temporary failure in name resolution")
-        if isinstance(answer, OSError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
@@ -78,6 +78,7 @@ async def test_the_last_good_answer_goes_on_being_used(names: Names, away: OSErr
         for _ in range(5):
             names.now += 31
             assert await names.of() == ["192.0.2.1"]
+            await until(lambda: away is None or not names.resolver._asking, "it has failed again")
         assert names.resolver.away == 1
         names.answers["b.test"] = ["192.0.2.2"]
         names.released.set()
@@ -150,6 +151,26 @@ async def test_names_that_hang_are_bounded(names: Names) -> None:
     assert await names.of() == ["192.0.2.1"]
 
 
+async def test_threads_that_cannot_be_had(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may have no more threads, or a look-up that fails in any way, costs nothing for good."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        for _ in range(20):
+            with pytest.raises(OSError, match=r"b.test cannot be looked up: can't start new thread"):
+                await names.of()
+            names.now += 6
+    names.answers["odd.test"] = ValueError("embedded null character")
+    for _ in range(20):
+        with pytest.raises(OSError, match=r"odd.test cannot be looked up: embedded null character"):
+            await names.of("odd.test")
+        names.now += 6
+    assert await names.of() == ["192.0.2.1"]
+
+
 async def test_a_look_up_that_is_lost(names: Names) -> None:
     """Another is begun beside it: the resolver may be back, and nobody tells the thread that waits."""
     names.answers["b.test"] = None
@@ -159,6 +180,57 @@ async def test_a_look_up_that_is_lost(names: Names) -> None:
     names.now += 31
     assert await names.of() == ["192.0.2.1"]
     assert names.resolver._threads._value == module._AT_ONCE - 1
+
+
+async def test_what_is_lost_comes_late(names: Names) -> None:
+    """It ends nothing that was begun since, and says nothing of a name of which more is known by then."""
+    hanging = [threading.Event(), threading.Event()]
+    left = iter(hanging)
+
+    def look_up(host: str, port: int) -> list[str]:
+        names.asked.append(host)
+        mine = next(left, None)
+        if mine is None:
+            return ["192.0.2.1"]
+        mine.wait(60)
+        raise AWAY
+
+    names.resolver._look_up = look_up
+    threads = names.resolver._threads
+    for _ in hanging:
+        with pytest.raises(OSError, match="no answer within"):
+            await names.of(within=0.02)
+        names.now += 31
+    names.now -= 2  # the second is not lost yet
+    hanging[0].set()
+    await until(lambda: threads._value == module._AT_ONCE - 1, "the first comes")
+    await asyncio.sleep(0)
+    with pytest.raises(OSError, match="no answer within"):
+        await names.of(within=0.02)
+    assert names.asked == ["b.test"] * 2
+    names.now += 2
+    assert await names.of() == ["192.0.2.1"]
+    hanging[1].set()
+    await until(lambda: threads._value == module._AT_ONCE, "the second comes")
+    await asyncio.sleep(0)
+    assert names.resolver.away == 0
+
+
+def test_a_look_up_whose_loop_has_ended(names: Names) -> None:
+    """Who asks in another loop does not wait for it."""
+    names.answers["b.test"] = None
+    with pytest.raises(OSError, match="no answer within"):
+        asyncio.run(names.of(within=0.02))
+    names.answers["b.test"] = ["192.0.2.1"]
+    assert asyncio.run(names.of()) == ["192.0.2.1"]
+
+
+async def test_who_has_little_time_waits_little(names: Names) -> None:
+    """Of the last good answer, too, at most half of the time is spent on a new one."""
+    await names.of()
+    names.answers["b.test"] = None
+    names.now += 31
+    assert await within(names.of(within=0.04), "the last good answer", 20) == ["192.0.2.1"]
 
 
 async def test_names_are_bounded(names: Names, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +253,20 @@ async def test_an_address_that_failed_is_tried_last_for_a_minute(names: Names) -
     assert await names.of() == ["192.0.2.2", "192.0.2.3", "192.0.2.1"]
     names.now += 29
     assert await names.of() == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+async def test_an_address_that_has_gone_and_comes_back(names: Names) -> None:
+    """It is as good as any: that it failed is forgotten with it. One that was none of the name's is not remembered."""
+    both = ["192.0.2.1", "192.0.2.2"]
+    names.answers["b.test"] = both
+    await names.of()
+    names.resolver._keep = 10.0
+    names.now += 29
+    names.resolver.failed("b.test", 80, "192.0.2.1", "192.0.2.3")
+    for answer in (["192.0.2.2"], [*both, "192.0.2.3"]):
+        names.now += 10
+        names.answers["b.test"] = answer
+        assert await names.of() == answer
 
 
 def test_the_families_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,6 +95,23 @@ async def test_what_the_gateway_knows(stage: Stage) -> None:
     for words in (["stations", "CP9"], ["backends", "b"], ["sessions", "CP9"], ["stations", "--sort", "colour"]):
         refused = await voltgate(*words)
         assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
+    await stage.quiet(station, link)
+
+
+async def test_who_is_left_out_is_shown(stage: Stage) -> None:
+    """A backend that does not take a version has no leg there: the session, the station and it itself say so."""
+    for name in ("a", "b"):
+        await stage.backend(name)
+    backends = stage.configuration()["backends"]
+    backends["b"]["versions"] = ["ocpp2.0.1"]
+    voltgate = await terminal(stage, backends=backends, routes={"main": {"rules": [{"answer": "a", "copy": ["b"]}]}})
+    station = await stage.station("CP1")
+    link = await stage.backends["a"].station("CP1")
+    headings, row = (await voltgate("sessions")).out.splitlines()
+    assert row[headings.index("left out") :].split()[0] == "b"
+    for words in (["sessions", "CP1"], ["stations", "CP1"]):
+        assert re.search(r"^left out +b$", (await voltgate(*words)).out, re.MULTILINE)
+    assert re.search(r"^left out +1 session$", (await voltgate("backends", "b")).out, re.MULTILINE)
     await stage.quiet(station, link)
 
 

@@ -182,7 +182,9 @@ route = "hom"
         (("[backends.main]", '[backends.main]\nsoap_url = "http://a..b/"'), "names no host that there can be"),
         (("[routes.home]", '[soap]\ncallback = "http://a..b/"\n[routes.home]'), "names no host that there can be"),
         (('match = "*"', 'match = "*"\npassword_hook = "http://a..b/"'), "names no host that there can be"),
-        (("[routes.home]", '[store]\nurl = "postgresql://a..b/x"\n[routes.home]'), "names no host"),
+        (("[routes.home]", '[store]\nurl = "postgresql://a..b/x"\n[routes.home]'), '"a..b" has nothing between'),
+        (("[listen]", '[listen]\nhttp = "8000"'), '"8000" is not an address and a port such as'),
+        (("[listen]", '[listen]\nsoap = [{ url = "http://[::1]:9001", ping = 5 }]'), "an entry of listen.stations"),
         (("[listen]", '[unknown]\npolicy = "route"\nroute = "hme"\n[listen]'), "did you mean"),
     ],
 )
@@ -242,6 +244,24 @@ def test_secrets_come_from_elsewhere_and_stay_there(tmp_path: Path) -> None:
     ]
     assert "from-the" not in repr(config)
     assert "B_KEY is not set" in problems(tmp_path, GOOD + entries)[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('match = "*"', 'match = "*"\npassword = 27182818'),
+        ("ws://127.0.0.1:9100/{station}", "ws://user:27182818/28@127.0.0.1/{station}"),
+        ("ws://127.0.0.1:9100/{station}", "ws://user:2718#27182818@127.0.0.1/{station}"),
+        ("ws://127.0.0.1:9100/{station}", "ws://127.0.0.1:9100/{station}#27182818"),
+        ("ws://127.0.0.1:9100/{station}", "ws://user:27182818\\u2100@127.0.0.1/{station}"),
+        ("ws://127.0.0.1:9100/{station}", "ws://user:p27182818/28@127.0.0.1/{station}"),
+    ],
+)
+def test_mistakes_repeat_no_password(tmp_path: Path, change: tuple[str, str]) -> None:
+    """What is wrong is shown to whoever asks for /readyz: no password in it, wherever somebody wrote one."""
+    found = problems(tmp_path, GOOD.replace(*change))
+    assert found
+    assert "27182818" not in "\n".join(found)
 
 
 def test_without_a_file_the_defaults_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -462,9 +462,40 @@ async def test_a_part_of_a_list_that_cannot_be_read(data: bytes) -> None:
     disk.write()
     assert disk.rows["claims", "a/7"] == bad
     await register.replace("a", MANY, "a")
+    await register.amend("a", ["NEW"], [], "a")
     register = await opened(disk, clock, expire=100)
     assert [key for key in lost if register.holder(key) != "a" or register.is_vague(key)] == []
-    await register.amend("a", ["NEW"], [], "a")
+    await register.amend("a", ["NEWER"], [], "a")
+
+
+async def test_a_list_that_is_said_again_without_what_could_not_be_read() -> None:
+    """The row is written over, too, where the new list holds nothing of that part."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock)
+    await before.replace("a", MANY, "a")
+    row = disk.rows["claims", "a/7"]
+    disk.rows["claims", "a/7"] = RegisterRecord(row.kind, row.name, row.at, b"{")
+    register = await opened(disk, clock)
+    there = [claim.identity for _, claim in register.claims.of("a")]
+    await register.replace("a", there, "a", force=True)
+    assert not any(map(register.is_vague, map(str.casefold, MANY)))
+    disk.unreadable.clear()
+    await opened(disk, clock)
+    assert disk.unreadable == []
+
+
+async def test_a_list_whose_time_cannot_be_read_counts_as_said_now() -> None:
+    """Its claims hold for as long as claims do: nobody loses stations because of one row."""
+    disk, clock = Disk(), Clock()
+    before = await opened(disk, clock, expire=100)
+    await before.replace("a", ["CP1"], "a")
+    clock.now += 60
+    await before.replace("a", ["CP1"], "a", force=True)  # the claim is of then, its list of now
+    disk.rows["claimant", "a"] = RegisterRecord("claimant", "a", START, b"{")
+    clock.now += 60
+    register = await opened(disk, clock, expire=100)
+    clock.now += 99
+    assert register.holder("cp1") == "a"
 
 
 async def test_other_rows_that_cannot_be_read() -> None:

@@ -296,10 +296,21 @@ def _attributed(text: str, other: str, random: Random) -> str:
     )
 
 
+def _prefixed(text: str, other: str, random: Random) -> str:
+    """Begin the content with a prefix, and give that to its elements, whether it is bound or not."""
+    found = re.search(r"(:Body>\s*<[^<>]*[^/]>)(.*)(</[^<>]*>\s*</[^<>]*:Body>)", text, re.DOTALL)
+    if found is None:
+        return text
+    prefix = random.choice(("q", "w", "c", "o", "MessageID"))
+    content = re.sub(r"<(/?)(?:[\w.]+:)?(?=\w)", rf"<\1{prefix}:", found[2])
+    start = random.choice((f"{prefix}:", f"{prefix}:", f" {prefix}:", ""))
+    return text[: found.end(1)] + start + content + text[found.start(3) :]
+
+
 # Those of the content most often: that is where templates have to tell right from wrong.
 _CHANGES: tuple[Callable[[str, str, Random], str], ...] = (
     _inserted, _inserted, _between, _between, _between, _swapped, _swapped, _cut, _doubled, _doubled, _moved,
-    _attributed,
+    _attributed, _prefixed,
 )  # fmt: skip
 
 

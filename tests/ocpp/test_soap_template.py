@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,15 @@ def test_what_fits_is_read_by_the_parser_alike(new: bytes, at: int, length: int)
     if isinstance(parsed, Envelope):
         assert (parsed.identity, parsed.operation, parsed.version) == ("CP-0001", "MeterValues", "1.6")
         assert parsed.message_id == match.message_id
+
+
+def test_content_brings_no_prefix_of_its_own() -> None:
+    """Where elements are without a prefix, text in front of them is not taken for one: it may be bound to nothing."""
+    start, end = METER.index(b">", METER.index(b"<meterValuesRequest")) + 1, METER.index(b"</meterValuesRequest>")
+    content = re.sub(rb"<(/?)", rb"<\1zzz:", METER[start:end])
+    raw = METER[:start] + b"zzz:" + content + METER[end:]
+    assert isinstance(parse(raw), BadEnvelope)
+    assert made_of(METER).match(raw) is None
 
 
 def test_pairs_of_envelopes() -> None:

@@ -78,6 +78,9 @@ def test_who_takes_both_versions_gets_it_in_its_own_numbers() -> None:
     stage.open()
     line = stage["b"].accepts()
     line.gets([2, "m-StopTransaction", "StopTransaction", {"transactionId": 7, "meterStop": 9, "timestamp": "u"}])
+    line.sends(4, "m-StopTransaction", "NotImplemented", "", {})
+    assert stage.happened(GivenUp) == []
+    assert [record.action for record in stage.store.of(OwedRecord)] == ["StopTransaction"]  # for a session in 1.6
 
 
 def test_what_cannot_be_said_in_it_is_given_up() -> None:
@@ -127,6 +130,40 @@ def test_a_backend_that_stays_away_is_dialled_back() -> None:
     line.sends(3, "m-StopTransaction", {})
     stage.wait(0.5)
     assert line.closed == (1000, "Nothing more is owed")
+
+
+def test_what_another_process_delivers_meanwhile() -> None:
+    """The link is let go as soon as it is seen that nothing is owed: nobody hears anything on it."""
+    stage = Again()
+    stage.owes("StopTransaction", transactionId=stage.number, meterStop=9, timestamp="u")
+    stage.store.elsewhere = True
+    stage.session.ledger.journal.release()
+    stage.comes_again()
+    line = stage["b"].accepts()
+    _delivered_elsewhere(stage)
+    line.gets()
+    assert (line.closed, stage.session.roster.arrears) == ((1000, "Nothing more is owed"), {})
+
+
+def test_what_another_process_delivers_to_a_backend_that_the_station_has_left() -> None:
+    """The leg that was only kept for it is let go as well, in whatever version."""
+    stage = Stage(one("b"), backends={"b": {"deliver": "always"}})
+    stage.up("b")
+    stage.session.ledger.owe("b", Call("m", "StatusNotification", b'{"connectorId":1}'), None)
+    stage.store.elsewhere = True
+    stage.session.ledger.journal.release()
+    stage.moves(one("a"))
+    stage["a"].accepts()
+    assert list(stage.session.legs) == ["a", "b"]
+    _delivered_elsewhere(stage)
+    assert (list(stage.session.legs), stage["b"].line.closed is not None) == (["a"], True)
+
+
+def _delivered_elsewhere(stage: Stage) -> None:
+    for record in stage.store.of(OwedRecord):
+        stage.store.strike(record)
+    stage.store.elsewhere = False
+    stage.wait(3)
 
 
 def test_a_question_that_is_put_to_it_all_the_same() -> None:

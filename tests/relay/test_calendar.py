@@ -94,16 +94,38 @@ def test_a_clock_that_goes_wrong_slowly() -> None:
     assert machine.calendar.jumps == 0
 
 
-def test_a_clock_that_never_rests() -> None:
+@pytest.mark.parametrize("by", [A_MONTH, -A_MONTH])
+def test_a_clock_that_never_rests(by: float) -> None:
     """Of jumps without end something is remembered: nothing is taken for older than it is."""
     machine = Machine()
-    written = machine.calendar()
+    written = []
     for _ in range(50):
+        written.append(machine.calendar())
         machine.passes(60)
-        machine.jumps_by(A_MONTH)
+        machine.jumps_by(by)
     assert len(machine.calendar.former) == 16
-    assert not machine.calendar.is_over(written, 50 * 60 + 1)
-    assert machine.calendar.is_over(written, 50 * 60)
+    for ago, each in enumerate(reversed(written), 1):
+        assert not machine.calendar.is_over(each, ago * 60 + 1)
+    assert machine.calendar.is_over(written[0], 50 * 60) == (by > 0)
+    assert machine.calendar.is_over(written[-1], 60)
+
+
+def test_an_hour_that_comes_twice() -> None:
+    """What was written down in an hour that was put back may be of either time: it is the younger one."""
+    machine = Machine()
+    machine.passes(1800)
+    machine.jumps_by(-3600)
+    machine.passes(3600)
+    assert not machine.calendar.is_over(NOW + 60, 1800)
+    assert machine.calendar.is_over(NOW + 60, 1700)
+
+
+def test_a_jump_that_nobody_has_seen_yet() -> None:
+    """Who asks whether the calendar is believed looks at it."""
+    machine = Machine()
+    machine.passes(2 * STEADY)
+    machine.ahead += A_MONTH
+    assert not machine.calendar.is_steady
 
 
 def test_the_clock_of_the_database() -> None:
@@ -148,6 +170,18 @@ def test_an_invitation_lasts_as_long_as_it_lasts(by: float) -> None:
     stage.wait(600)
     assert ledger.invited(Token("77", ""), 1) is None
     assert stage.store.of(InvitationRecord) == []
+
+
+def test_what_is_still_spoken_of_is_noted_after_a_jump_back() -> None:
+    """The next note that a station speaks of a transaction does not wait until the calendar is there again."""
+    stage = Stage(Rule(answer=("a",)))
+    stage.up("a")
+    begin = {"connectorId": 1, "idTag": "04E1", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
+    stage.station.sends(2, "s", "StartTransaction", begin)
+    stage["a"].sends(3, "s", {"transactionId": 5, "idTagInfo": {"status": "Accepted"}})
+    assert not stage.session.ledger.listens
+    stage.ahead = -A_MONTH
+    assert stage.session.ledger.listens
 
 
 def test_an_invitation_that_was_on_record() -> None:

@@ -11,17 +11,20 @@ import pytest
 
 from tests.relay.stage import CALENDAR, START, Stage
 from voltgate.relay.records import (
+    OWED_AT_ONCE,
     FactRecord,
     InvitationRecord,
     Nowhere,
+    NumberRecord,
     OwedRecord,
+    Page,
     TransactionRecord,
 )
 from voltgate.relay.rule import Rule
 
 ANSWERED = {"transactionId": 5, "idTagInfo": {"status": "Accepted"}}
 BEGIN = {"connectorId": 1, "idTag": "04E1", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
-LET_GO = (1013, "The database is away: nobody knows what runs here")
+LET_GO = (1013, "A row of the database cannot be read: nobody knows what runs here")
 NOW = CALENDAR + START
 SPOILT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "no JSON": lambda data: b'{"copies":',
@@ -101,6 +104,16 @@ def test_a_start_that_may_be_said_again(token: str, asked: bool) -> None:
     assert stage.station.closed == (None if asked else LET_GO)
 
 
+def test_the_next_start_of_one_that_is_over() -> None:
+    """A transaction that has ended keeps nobody from beginning another one with the same token there."""
+    stage = charging("a", "b")
+    (record,) = stage.store.of(TransactionRecord)
+    stage.store.put(spoil(replace(record, ended=NOW), SPOILT["empty"]))
+    again(stage)
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert len(stage["a"].line.take()) == 1
+
+
 def test_its_meter_values_are_not_told_either() -> None:
     """What comes all the time of it is looked at as well, before a number goes out that means something else there."""
     stage = charging("a", "b")
@@ -131,6 +144,7 @@ def test_a_number_is_not_given_again() -> None:
     ledger = stage.ports.ledger("cp-1", stage.store.page("cp-1"))
     assert ledger.mint() == 2  # the dice of the stage show 1
     assert not ledger.blank
+    assert not stage.ports.ledger("cp-1", Page("cp-1", transactions=stage.store.of(TransactionRecord))).blank
 
 
 def test_what_is_in_memory_is_as_good_as_ever() -> None:
@@ -144,7 +158,8 @@ def test_what_is_in_memory_is_as_good_as_ever() -> None:
     stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
 
-def test_it_is_mended() -> None:
+@pytest.mark.parametrize("reads", ["this session", "the next session"])
+def test_it_is_mended(reads: str) -> None:
     """Once somebody has mended the row, what the station says of it goes on."""
     stage = charging("a", "b")
     ((*_, given),) = stage.station.take()
@@ -152,7 +167,10 @@ def test_it_is_mended() -> None:
     stage.store.put(spoil(record, SPOILT["empty"]))
     again(stage)
     stage.store.put(record)
-    again(stage)
+    if reads == "this session":
+        stage.session.ledger.read(stage.store.page("cp-1"))
+    else:
+        again(stage)
     stage.station.sends(2, "e", "StopTransaction", {"transactionId": given["transactionId"], "meterStop": 9})
     stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
@@ -212,6 +230,38 @@ def test_an_invitation_that_cannot_be_read(version: str) -> None:
     assert len(stage["a"].line.take()) == 1
 
 
+@pytest.mark.parametrize("expires", [[10.0, 5.0], [5.0, 10.0]])
+def test_several_invitations_that_cannot_be_read(expires: list[float]) -> None:
+    """As long as the last of them lasts, whichever is read first."""
+    stage = Stage(Rule(answer=("a",)))
+    for number, seconds in enumerate(expires):
+        stage.store.put(InvitationRecord("cp-1", str(number), "b", NOW + seconds, b"{}"))
+    again(stage)
+    stage.now += 6
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert stage.station.closed == LET_GO
+
+
+def test_an_invitation_that_seems_to_last_for_ever() -> None:
+    """One that cannot be read keeps sessions from beginning for no longer than any that is made now would last."""
+    stage = Stage(Rule(answer=("a",)))
+    stage.store.put(InvitationRecord("cp-1", "i", "b", NOW + 1e9, b"{}"))
+    again(stage)
+    stage.now += stage.session.ledger.settings.invitation
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert len(stage["a"].line.take()) == 1
+
+
+def test_what_runs_goes_on_beside_an_invitation_that_cannot_be_read() -> None:
+    """It is for a session that is to come, not for one that is there."""
+    stage = charging("a", "b")
+    ((*_, given),) = stage.station.take()
+    stage.store.put(InvitationRecord("cp-1", "i", "b", NOW + 500, b"{}"))
+    again(stage)
+    stage.station.sends(2, "e", "StopTransaction", {"transactionId": given["transactionId"], "meterStop": 9})
+    stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
+
+
 EVENT = {
     "eventType": "Started",
     "timestamp": "2026-01-01T00:00:00Z",
@@ -225,11 +275,12 @@ EVENT = {
 def test_a_fact_that_cannot_be_read() -> None:
     """It is as if nobody had noted it."""
     stage = Stage(Rule(answer=("a",)))
-    bad = FactRecord("cp-1", "boot", NOW, b"{")
-    stage.store.put(bad)
+    bad = FactRecord("cp-1", "boot", NOW, b"{"), FactRecord("cp-1", "other", "now", b"5")  # type: ignore[arg-type]
+    for record in bad:
+        stage.store.put(record)
     ledger = stage.ports.ledger("cp-1", stage.store.page("cp-1"))
-    assert (ledger.fact("boot"), ledger.fact("registration")) == (None, "Accepted")
-    assert stage.store.unreadable == [bad]
+    assert (ledger.fact("boot"), ledger.fact("other"), ledger.fact("registration")) == (None, None, "Accepted")
+    assert stage.store.unreadable == list(bad)
 
 
 def test_a_row_that_was_spoilt_is_written_over() -> None:
@@ -238,4 +289,60 @@ def test_a_row_that_was_spoilt_is_written_over() -> None:
     (record,) = stage.store.of(TransactionRecord)
     for spoilt in (b"{", b"[]"):
         assert record.over(replace(record, data=spoilt)) == record
+    for spoilt in ({"numbers": [5]}, {"numbers": None, "answered": "x"}):
+        assert record.over(replace(record, data=json.dumps(spoilt).encode(), ended="soon")) == record
     Nowhere().spoilt(record)
+
+
+def test_an_invitation_without_a_time() -> None:
+    """It lasts as long as any from when it is read, and nothing fails of it."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)))
+    bad = InvitationRecord("cp-1", "i", "b", "tomorrow", b'{"token":["04E1",""],"connector":1,"remote_start":null}')  # type: ignore[arg-type]
+    stage.store.put(bad)
+    again(stage)
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert stage.station.closed == LET_GO
+    assert stage.store.unreadable == [bad]
+    stage.store.strike(bad)
+    again(stage)
+    stage.station.sends(2, "s", "StartTransaction", BEGIN)
+    assert len(stage["a"].line.take()) == 1
+
+
+def test_a_message_without_a_time_or_place() -> None:
+    """Of what is owed nothing is sent whose age, order or name nobody knows; the rest is."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)), backends={"b": {"deliver": "always"}})
+    good = OwedRecord("cp-1", 1, "b", NOW, "StatusNotification", "m1", b'{"connectorId":1}', "")
+    texts = replace(good, seq=3, action="Status\udcff"), replace(good, seq=4, message_id="\udcff")
+    bad = replace(good, at="2026-01-01", seq=2), replace(good, seq="2"), *texts  # type: ignore[arg-type]
+    page = replace(stage.store.page("cp-1"), owed=(*bad, good))
+    journal = stage.ports.ledger("cp-1", page).journal
+    assert (list(journal.of("b")), journal.last) == ([good], 1)
+    assert stage.store.unreadable == list(bad)
+
+
+def test_a_number_that_is_none() -> None:
+    """Nobody is known to use it, and it goes into no message."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)))
+    good = NumberRecord("cp-1", "reservation", 7, "a", 7, NOW)
+    bad = [replace(good, number=8, theirs="x"), replace(good, number="9"), replace(good, number=10, at=b"")]  # type: ignore[arg-type]
+    ledger = stage.ports.ledger("cp-1", replace(stage.store.page("cp-1"), numbers=(good, *bad)))
+    assert (len(ledger.numbers), ledger.numbers.inward("reservation", 7)) == (1, ("a", 7))
+    assert stage.store.unreadable == bad
+
+
+def test_many_messages_that_cannot_be_read() -> None:
+    """As many as are read at a time keep nothing behind them from its backend that somebody is paid by."""
+    stage = Stage(Rule(answer=("a",), copy=("b",)), backends={"b": {"deliver": "always"}})
+    first = OwedRecord("cp-1", 1, "b", NOW, "StatusNotification", "m", b"{", "")
+    bad = [replace(first, seq=seq) for seq in range(1, OWED_AT_ONCE + 2)]
+    paid = replace(first, seq=99, action="StartTransaction", message_id="s", payload=b'{"connectorId":1}')
+    paid = replace(paid, transaction="t")
+    for record in (*bad, paid):
+        stage.store.put(record)
+    again(stage)
+    stage.wait(1.0)
+    stage["b"].gets([2, "s", "StartTransaction", {"connectorId": 1}])
+    stage["b"].sends(3, "s", ANSWERED)
+    stage.wait(60.0)
+    assert set(stage.store.of(OwedRecord)) == set(bad)

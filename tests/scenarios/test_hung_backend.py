@@ -51,3 +51,29 @@ async def test_newcomers_get_past_a_backend_that_hangs(stage: Stage) -> None:
     for number in range(21):
         await first.station(f"CP{number}")
     assert await gateway.metric("voltgate_dials_unanswered", backend="first") == 0
+
+
+async def test_a_backend_that_hangs_gets_another_address(stage: Stage) -> None:
+    """Who dials the old address still keeps nobody from the new one."""
+    first, healthy = await stage.backend("first"), await stage.backend("healthy")
+    first.hold()
+    changes: dict[str, Any] = {"backends": {"first": {"connect": 1.2}}, "routes": {"main": {}}}
+    changes["routes"]["main"]["rules"] = [{"answer": "first"}]
+    document = stage.configuration(**changes)
+    gateway = await stage.gateway(document)
+    await asyncio.gather(*(stage.refused(f"CP{number}") for number in range(3)))
+    await gateway.logged("a backend hangs", '"backend":"first"')
+    document["backends"]["first"]["connect"] = 25
+    gateway.reload(toml(document))
+    await gateway.logged("configuration changed")
+    probes = [asyncio.create_task(stage.station(name)) for name in ("P1", "P2", "P3", "P4")]
+    await until(lambda: len(first.handshakes) >= 7, "four newcomers try the old address")
+    document["backends"]["first"]["url"] = healthy.url
+    gateway.reload(toml(document))
+    await until(lambda: gateway.log.count("configuration changed") == 2, "the address is another one")
+    for number in range(3):
+        await stage.station(f"CP{number}")
+        await healthy.station(f"CP{number}")
+    assert await gateway.metric("voltgate_dials_unanswered", backend="first") == 0
+    first.release()
+    await asyncio.gather(*probes)

@@ -161,8 +161,12 @@ async def test_content_that_a_template_does_not_look_at(stage: Stage) -> None:
         '</meterValuesRequest><resetRequest xmlns="urn://Ocpp/Cs/2015/10/"/><meterValuesRequest>',
         "</meterValuesRequest></s:Body><s:Body><meterValuesRequest>",
         "<!-- -->" * 10 + "<a>" * 300 + "</a>" * 300,
+        "q:",
     ):
-        await client.send(posted(meter(content)))
+        written = meter(content)
+        if content == "q:":  # as if the prefix were a template's own; it is bound to nothing
+            written = meter("").replace(b"<connectorId>1</connectorId>", b"q:<q:connectorId>1</q:connectorId>")
+        await client.send(posted(written))
         reply = await client.reply()
         assert (reply.status, reply.seen.fault) == (400, ("Sender", "ProtocolError")), content[:60]
     await client.send(posted(meter("")))
@@ -417,3 +421,48 @@ async def test_a_storm_of_wrong_passwords(stage: Stage) -> None:
     assert set(statuses) <= {401, 429, 503}
     assert statuses.count(401) <= 3
     assert (await station.call(station.request("Heartbeat"), Authorization=right)).status == 200
+
+
+@pytest.mark.parametrize("comes", ["first", "after a reload"])
+async def test_a_stranger_of_its_name_keeps_no_station_out(stage: Stage, comes: str) -> None:
+    """Where the backend takes its time for wrong passwords, it is asked about one after the other: others wait less."""
+    old = await SoapServer.start(stage)
+    started = await soap_ends.gateway(stage)
+    station = await SoapStation.start(stage)
+    right = basic("CP1", "the right one")
+
+    async def judge() -> None:
+        while True:
+            asked = await old.next()
+            knows = asked.http.headers.get("authorization") == right
+            asyncio.get_running_loop().call_later(0 if knows else 1, answers.put_nowait, (asked, knows))
+
+    async def answer() -> None:
+        while True:
+            asked, knows = await answers.get()
+            body = response("Heartbeat", HEARTBEAT_ANSWER, asked.id) if knows else b""
+            await asked.answer(body, 200 if knows else 401)
+
+    async def guess(number: int) -> None:
+        while True:
+            stranger = await Client.connect(stage, station.url, source="127.0.0.2")
+            await stranger.post(station.request("Heartbeat"), Authorization=basic("CP1", f"guess {number}"))
+            await stranger.drop()
+            await asyncio.sleep(0.1)
+
+    answers: asyncio.Queue[Any] = asyncio.Queue()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work()) for work in (judge, answer)]
+        if comes == "after a reload":
+            assert (await station.call(station.request("Heartbeat"), Authorization=right)).status == 200
+        tasks += [group.create_task(guess(number)) for number in range(20)]
+        await asyncio.sleep(1)
+        if comes == "after a reload":
+            await reloaded(stage, started, routes={"other": {"rules": [{"answer": "old"}]}})
+        began = time.monotonic()
+        reply = await station.call(station.request("Heartbeat"), Authorization=right)
+        took = time.monotonic() - began
+        for task in tasks:
+            task.cancel()
+    assert reply.status == 200
+    assert took < (8 if comes == "first" else 0.8)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.servers import PostgreSQL
-from tests.store.conftest import NOW, Open, agree, emptied, written
+from tests.store.conftest import NOW, Open, agree, emptied, still, written
 from voltgate.app.database import revision, upgrade
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import (
@@ -345,6 +346,30 @@ async def test_a_clock_that_jumps_and_comes_back(address: URL, by: float, monkey
     await store.close()
 
 
+async def test_a_process_that_begins_with_a_wrong_clock(
+    opened: Open, address: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It throws nothing away: its calendar has shown nothing yet by which it might be believed."""
+    first = await opened()
+    first.put(OWED)
+    assert await written(first)
+    looks, enough = [0], asyncio.Event()
+
+    async def look(*_: object) -> tuple[int, float]:
+        looks[0] += 1
+        if looks[0] == 3:
+            enough.set()
+        return 1, NOW
+
+    monkeypatch.setattr(database, "measure_journal", look)
+    monkeypatch.setattr(database, "_LOOK", 0.05)
+    store = Database(address, DatabaseSettings(), Calendar(lambda: NOW + 1e8, lambda: 0.0))
+    await store.open()
+    await asyncio.wait_for(enough.wait(), 30)
+    assert (await store.load("cp-1")).owed == (OWED,)
+    await store.close()
+
+
 async def test_the_clock_of_the_database(address: URL) -> None:
     """PostgreSQL has a clock of its own: while that shows something else, nothing becomes too old here."""
     engine = open_engine(address, 5)
@@ -385,3 +410,16 @@ def test_addresses(tmp_path: Path) -> None:
     assert read_address("sqlite:////abs/x.db", tmp_path).database == "/abs/x.db"
     assert read_address("postgres://u@h:1/d").drivername == "postgresql"
     assert os.path.isabs(str(read_address("sqlite:///~/x.db", tmp_path).database))
+
+
+async def test_a_database_that_hangs_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for its good-bye for longer than for anything else."""
+    store = Database(read_address("sqlite:///x.db", tmp_path), DatabaseSettings(patience=0.2), still())
+    await store.open()
+    engine = store.engine
+    assert engine is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(AsyncEngine, "dispose", lambda _: asyncio.sleep(60))
+        async with asyncio.timeout(10):
+            await store.close()
+    await engine.dispose()

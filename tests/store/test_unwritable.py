@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,10 @@ from voltgate.ocpp.counts import FAULTS
 from voltgate.relay.records import Piece, RegisterRecord
 from voltgate.store import Database, database
 from voltgate.store.address import read_address
+from voltgate.store.aging import measure_journal
 from voltgate.store.audit import AuditQuery, AuditTrail
 from voltgate.store.columns import LONGEST, LONGEST_KEY, Key, Whole, Words
+from voltgate.store.tables import TABLES
 
 TEXTS = {
     "NUL": "EMP\0",
@@ -223,6 +226,15 @@ async def test_a_task_that_fails_begins_again(opened: Open, monkeypatch: pytest.
     assert [entry["task"] for entry in logs if "fault" in entry["event"]] == ["store writing"]
 
 
+async def test_who_asks_of_a_task_that_fails_is_told_at_once(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A station that comes in meanwhile does not wait until the patience with the database is over."""
+    store = await opened(patience=60.0)
+    monkeypatch.setattr(store, "_write", _failing(1))
+    async with asyncio.timeout(20):
+        with pytest.raises(database.StoreAway, match="a fault of Voltgate: RuntimeError"):
+            await store.load("cp-1")
+
+
 async def test_what_looks_at_the_journal_begins_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journal is looked at again after a look that failed."""
     monkeypatch.setattr(database, "measure_journal", _failing(1, (7, NOW - 5)))
@@ -278,4 +290,56 @@ async def test_a_text_of_no_encoding(tmp_path: Path) -> None:
     other.close()
     page = await store.load("cp-1")
     assert (page.transactions, page.facts) == ((replace(RUNNING, token="\udcffA"),), (KNOWN,))
+    await store.close()
+
+
+COLUMNS = [
+    (table, column.name)
+    for table in TABLES.values()
+    for column in table.columns
+    if column.name not in {"station", "ref", "name", "kind"}
+]
+"""What may hold anything in a file, keys aside."""
+
+
+def by_hand(file: Path, statement: str, *values: object) -> None:
+    """Change a file as somebody does who knows of no gateway."""
+    with closing(sqlite3.connect(file)) as other, other:
+        other.execute(statement, values)
+
+
+@pytest.mark.parametrize("value", ["no", b"\xff", 5, 0.5], ids=repr)
+async def test_a_column_of_another_kind(tmp_path: Path, value: object) -> None:
+    """SQLite takes anything in any column: a row that somebody wrote by hand keeps nobody from reading the others."""
+    store = Database(read_address("sqlite:///x.db", tmp_path), wall=still())
+    await store.open()
+    mine = RUNNING, KNOWN, INVITED, NUMBERED, OWED
+    for record in (*mine, ASKED, RegisterRecord("key", "callbacks", NOW, b"k")):
+        store.put(record)
+        if "station" in type(record).__slots__ and record in mine:
+            store.put(replace(record, station="cp-2"))
+    assert await written(store)
+    before, engine = await store.load("cp-1"), store.engine
+    assert engine is not None
+    for table, column in COLUMNS:
+        where = "WHERE station = 'cp-2'" if "station" in table.columns and table.name != "audit" else ""
+        statement = f'UPDATE {table.name} SET "{column}" = ? {where}'
+        await asyncio.to_thread(by_hand, tmp_path / "x.db", statement, value)
+        assert (await store.load("cp-2")).station == "cp-2", (table.name, column)
+        await measure_journal(engine)
+        await store.read_register()
+    assert replace(await store.load("cp-1"), at=0.0) == replace(before, at=0.0)
+    assert await AuditTrail().read(engine, AuditQuery())
+    assert store.state.faults == 0
+    await store.close()
+
+
+async def test_data_mended_by_hand(tmp_path: Path) -> None:
+    """Whoever mends a row writes a text, and it is read like the bytes that stood there."""
+    store = Database(read_address("sqlite:///x.db", tmp_path), wall=still())
+    await store.open()
+    store.put(RUNNING)
+    assert await written(store)
+    await asyncio.to_thread(by_hand, tmp_path / "x.db", "UPDATE transactions SET data = CAST(data AS TEXT)")
+    assert (await store.load("cp-1")).transactions == (RUNNING,)
     await store.close()

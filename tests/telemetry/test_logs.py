@@ -117,6 +117,24 @@ def test_tracebacks_show_no_secrets(form: str) -> None:
     assert "s3cret" not in shown
 
 
+_HOSTILE = """
+from voltgate.relay.events import StationWent
+from voltgate.telemetry import logs
+logs.configure("info", "human")
+logs.write(StationWent("CP\\x9b2J", 1000, "\\x1b[2J\\x1b]0;owned\\x07", "station", 1.0))
+logs.write(StationWent("M\u00fcller", 1000, "one\\n2026-11-22T10:00:00Z [info] two", "station", 1.0))
+"""
+
+
+def test_a_stranger_writes_nothing_on_a_terminal() -> None:
+    """What a station says is text in its own line: nothing in it is obeyed by a terminal, or begins another line."""
+    lines = _logged(_HOSTILE)
+    assert len(lines) == 2
+    assert all(re.fullmatch(r"[^\x00-\x1f\x7f-\x9f]*", line) for line in lines)
+    assert "station=CP\\x9b2J" in lines[0]
+    assert "M\u00fcller" in lines[1]
+
+
 def test_a_reload_goes_on_with_the_same_thread() -> None:
     """Another level or form counts from the next line on; the lines before it are not lost."""
     one, two, three = _logged(_RELOADED)

@@ -30,7 +30,8 @@ class Work:
             self.failing -= 1
             raise KeyError("a secret")
         self.done += 1
-        self.news.set()
+        if self.done > 1:  # it is begun again though it has returned
+            self.news.set()
 
 
 def supervision(now: list[float]) -> Supervision:
@@ -70,7 +71,10 @@ async def test_the_pause_grows_and_is_bounded() -> None:
         tasks.failed("register", KeyError())
         pauses.append(tasks.tasks["register"].pause)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
-    now[0] += 30 + 10
+    now[0] += 30 + 9.9
+    assert tasks.fails("register")  # the pause is none of the time that it has gone well
+    now[0] += 0.1
+    assert not tasks.fails("register")
     tasks.failed("register", KeyError())
     assert tasks.tasks["register"].pause == 1
 
@@ -106,6 +110,21 @@ def test_faults_of_callbacks_are_told_apart() -> None:
     assert len(logs) == 2
 
 
+def raises(kind: Callable[[], Exception]) -> None:
+    """Raise, at another place."""
+    raise kind()
+
+
+def test_the_same_fault_at_another_place_is_another() -> None:
+    """Where it was raised counts, not who called that."""
+    tasks = supervision([100.0])
+    with capture_logs() as logs:
+        for work in (fails, fails, raises):
+            with tasks.watching("deadlines"):
+                work(KeyError)
+    assert [line["times"] for line in logs] == [1, 1]
+
+
 def test_kinds_are_bounded() -> None:
     """Kinds without end are one kind from the fiftieth on."""
     tasks = supervision([100.0])
@@ -129,3 +148,25 @@ async def test_what_reaches_the_event_loop(caplog: pytest.LogCaptureFixture) -> 
     context: MutableMapping[str, Any] = {"message": "x", "exception": KeyboardInterrupt()}
     loop.call_exception_handler(dict(context))
     assert tasks.tasks[LOOP].faults == 1
+
+
+async def test_what_a_task_waits_for_is_cancelled() -> None:
+    """A task ends when it is cancelled itself, and not when something is that it happens to wait for."""
+    tasks, work, calls = supervision([100.0]), Work(0), 0
+
+    async def wait_for_another() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            other = asyncio.get_running_loop().create_future()
+            other.cancel()
+            await other
+        await work()
+
+    task = tasks.repeat("late pages", wait_for_another)
+    async with asyncio.timeout(30):
+        await work.news.wait()
+    assert (tasks.tasks["late pages"].faults, tasks.fails("late pages")) == (1, True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()

@@ -10,19 +10,24 @@ import subprocess
 import sys
 import threading
 import tomllib
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from fastapi import APIRouter
+from starlette.requests import HTTPConnection
 from structlog.testing import capture_logs
 
-from tests.harness import until
+from tests.harness import until, within
 from tests.web.world import ROLES, Web, serving
 from voltgate.config import read
 from voltgate.relay.records import StoreAway
 from voltgate.store.api_tokens import ApiTokens, TokenRecord
 from voltgate.telemetry.supervision import Supervision
+from voltgate.web import stream
 from voltgate.web.access import Access, AccessToken, Admin, Caller, Claimant, Operator, Viewer
 from voltgate.web.bearer import digest_of, fresh, written
 from voltgate.web.first_token import first_token
@@ -313,6 +318,42 @@ async def test_a_token_deleted_elsewhere_ends_here(table: ApiTokens) -> None:
         await until(turned_away, "the token is not let in any more")
         following.cancel()
         await asyncio.wait([following])
+
+
+async def test_a_token_of_another_role_is_another() -> None:
+    """Who was let in by a token learns when it is gone or allows something else, and not when others change."""
+    ours, other = (AccessToken(name, "operator", digest_of(name.encode())) for name in ("ours", "other"))
+    access = Access([ours])
+    connection = HTTPConnection({"type": "http", "headers": [(b"authorization", b"Bearer ours")]})
+    for change in ([replace(ours, role="viewer")], [other]):
+        access.replace([ours])
+        connection.state.caller = access.caller(connection)
+        waiting = asyncio.ensure_future(access.withdrawn(connection))
+        access.replace([ours, other])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        access.replace(change)
+        await within(waiting, "the token is another")
+
+
+async def test_a_reader_who_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream whose token is withdrawn ends though nobody takes the last words."""
+    monkeypatch.setattr(stream, "_FAREWELL", 0.01)
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield b"x"
+
+    async def forever(*_: object) -> Any:
+        await asyncio.Event().wait()
+
+    class Withdrawn(Access):
+        async def withdrawn(self, connection: HTTPConnection) -> None:
+            """Be so at once."""
+
+    app = SimpleNamespace(state=SimpleNamespace(access=Withdrawn()))
+    response = stream.EventStream(pieces(), stream.Streams())
+    await within(response({"type": "http", "headers": [], "app": app}, forever, forever), "the stream ends", 20)
 
 
 async def test_a_token_of_another_version(table: ApiTokens) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from voltgate.app.composition import Composition
 from voltgate.gates import Gates
@@ -31,7 +31,7 @@ def sources_of(parts: Composition) -> Sources:
         },
         ERRORS.lost,
         parts.notifier.faults,
-        lambda: [_dials(backend, gates) for backend, gates in parts.dialler.gates.items()],
+        lambda: _all_dials(parts),
         lambda: parts.carriers.names.away,
         parts.supervision,
     )
@@ -52,9 +52,23 @@ def _gauges(parts: Composition) -> Gauges:
     )
 
 
-def _dials(backend: str, gates: Gates) -> Dials:
-    kinds = {"newcomers": gates.newcomers, "sessions": gates.sessions}
-    return Dials(backend, gates.unanswered, {of: (each.open, each.waiting, each.put_off) for of, each in kinds.items()})
+def _all_dials(parts: Composition) -> Iterator[Dials]:
+    """Return the dials to each backend of the configuration, at all its addresses together."""
+    gates = parts.dialler.gates.items()
+    for name, backend in parts.gateway.snapshot.backends.items():
+        here = {url: each for (whose, url), each in gates if whose == name}
+        if here:
+            now = [here[endpoint.url].unanswered for endpoint in backend.settings.endpoints if endpoint.url in here]
+            yield _dials(name, max(now, default=0), here.values())
+
+
+def _dials(backend: str, unanswered: int, gates: Iterable[Gates]) -> Dials:
+    kinds = {"newcomers": [each.newcomers for each in gates], "sessions": [each.sessions for each in gates]}
+    numbers = {
+        of: (sum(each.open for each in few), sum(each.waiting for each in few), sum(each.put_off for each in few))
+        for of, few in kinds.items()
+    }
+    return Dials(backend, unanswered, numbers)
 
 
 def _store_numbers(database: Database | None) -> Mapping[str, float]:

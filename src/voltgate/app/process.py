@@ -186,11 +186,7 @@ class Process:
 
     def begin_watching(self, asked: asyncio.Event) -> asyncio.Task[None]:
         """Begin the task that changes the configuration."""
-        return self._parts.supervision.keep("configuration", lambda: self.watch(asked))
-
-    async def watch(self, asked: asyncio.Event) -> None:
-        """Change the configuration when `asked` is set, or when one of its files has changed."""
-        await self._reload.watch(asked)
+        return self._parts.supervision.keep("configuration", lambda: self._reload.watch(asked))
 
 
 async def serve(loaded: Loaded, ready: Callable[[Running], None], stop: asyncio.Event, reload: asyncio.Event) -> None:

@@ -38,6 +38,7 @@ class Readiness:
                 "file": str(active.loaded.source) if active.loaded.source else None,
                 "changes": active.changes,
                 "problems": list(active.problems),
+                "warnings": [str(warning) for warning in active.loaded.warnings],
             },
         }
 

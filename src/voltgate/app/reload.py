@@ -60,7 +60,7 @@ class Reload:
                 await self.change()
 
     async def change(self) -> None:
-        """Read the configuration again and go by it: all of it or nothing."""
+        """Read the configuration again and go by it: all of it or nothing. A fault of ours is said here, and raised."""
         self._active.note_files()
         try:
             await self._change()
@@ -68,10 +68,10 @@ class Reload:
             self._active.follow(errors.files)
             self._keep([str(problem) for problem in errors.problems])
         except OSError as error:
-            self._keep([str(error)])
+            self._keep([str(error) if error.filename is not None or error.strerror is None else error.strerror])
         except Exception as error:
-            log.exception("a fault of Voltgate: the configuration could not be changed")
             self._keep([f"a fault of Voltgate: {type(error).__name__}: {error}"])
+            raise
 
     def _keep(self, problems: list[str]) -> None:
         """Keep the configuration in force, and log why."""

@@ -49,6 +49,7 @@ SESSION = (
     Column("since", "since", moment),
     Column("open", "open_calls", number=True),
     Column("waiting", "waiting_calls", number=True),
+    Column("left out", "left_out"),
     Column("legs", "legs", _legs),
     Column("transactions", "transactions", _number),
 )
@@ -117,10 +118,10 @@ def show_station(api: Api, identity: str, as_json: bool) -> None:
     if as_json:
         print_json(station)
         return
-    station = _without_own_name(station)
-    print_facts(_facts(STATION, station) | {"tags": word(station.get("tags")), "carrier": word(station.get("carrier"))})
-    if session := station.get("session"):
-        print_inside(session)
+    station, session = _without_own_name(station), station.get("session") or {}
+    more = {key: word(station.get(key)) for key in ("tags", "carrier")} | {"left out": word(session.get("left_out"))}
+    print_facts(_facts(STATION, station) | more)
+    print_inside(session)
 
 
 def list_sessions(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
@@ -164,8 +165,10 @@ def show_backend(api: Api, name: str, as_json: bool) -> None:
         return
     counters = ("calls", "commands", "copies_dropped", "commands_refused")
     counted_ = {counter.replace("_", " "): tally(backend.get(counter)) for counter in counters}
-    given_up = backend.get("given_up")
-    print_facts(_facts(BACKEND, backend) | counted_ | {"given up": counted(given_up, "message") if given_up else None})
+    for counter, what in (("given_up", "message"), ("left_out", "session")):
+        number = backend.get(counter)
+        counted_[counter.replace("_", " ")] = counted(number, what) if number else ""
+    print_facts(_facts(BACKEND, backend) | counted_)
 
 
 def list_claims(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:

@@ -176,7 +176,10 @@ class Listen(Section):
 def _host_and_port(text: str) -> tuple[str, int]:
     if "://" in text:
         raise ValueError('is an address and a port, without a scheme: "127.0.0.1:8000"')
+    wrong = f'"{text}" is not an address and a port such as "127.0.0.1:8000" or "[::1]:8000"'
+    if ":" not in text:  # a port alone would be taken for a host
+        raise ValueError(wrong)
     parts = split_url(f"//{text}")
     if not parts.hostname or parts.port is None or parts.path:
-        raise ValueError(f'"{text}" is not an address and a port such as "127.0.0.1:8000" or "[::1]:8000"')
+        raise ValueError(wrong)
     return parts.hostname, parts.port

@@ -88,3 +88,14 @@ def sections_with(key: str) -> list[str]:
         if section is not None and not is_container(field.annotation) and key in fields_of(section):
             sections.append(name)
     return sections
+
+
+def lists_with(key: str, name: str) -> list[str]:
+    """Return the lists in a top-level section whose entries have a key of this name: `listen.stations`."""
+    section = section_at((name,))
+    lists = []
+    for inner, field in fields_of(section).items() if section is not None else ():
+        entry = section_in(field.annotation)
+        if entry is not None and is_container(field.annotation) and key in fields_of(entry):
+            lists.append(f"{name}.{inner}")
+    return lists

@@ -8,7 +8,7 @@ from typing import Any
 
 from voltgate.config.lines import Path
 from voltgate.config.problems import did_you_mean
-from voltgate.config.schema import field_at, fields_of, section_at, sections_with
+from voltgate.config.schema import field_at, fields_of, lists_with, section_at, sections_with
 
 _WANTED = {
     "string_type": "must be text in quotes",
@@ -40,6 +40,8 @@ def _quoted(key: str) -> str:
 def sentence(error: Any, path: Path) -> str:
     """Return one of pydantic's errors at `path` as a sentence. Never repeats a value that may be secret."""
     kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_type" and isinstance(error["input"], int | float):
+        return f"{_WANTED[kind]}, not a number"  # which may be a password of digits
     if kind in _WANTED:
         return f"{_WANTED[kind]}, not {_kind_of(error['input'])}"
     if kind == "literal_error":
@@ -70,8 +72,11 @@ def _unknown_key(path: Path, _: Any) -> str:
     key = str(path[-1])
     section = section_at(path[:-1])
     hint = did_you_mean(key, fields_of(section)) if section is not None else ""
+    lists = lists_with(key, str(path[0]))
     sections = sections_with(key)
-    if not hint and sections:
+    if not hint and lists:
+        hint = f"; it is one of an entry of {lists[0]}"
+    elif not hint and sections:
         hint = f"; it belongs in [{sections[0]}]"
     return f"there is no such key{hint}"
 

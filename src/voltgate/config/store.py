@@ -53,8 +53,11 @@ class Store(Section):
             complete = bool(parts.hostname and parts.path.strip("/")) and parts.port != 0
         except ValueError:
             complete = False
-        if not complete or hosts.objection(parts.hostname or ""):
+        if not complete:
             raise ValueError('names no host or no database: "postgresql://user@host:5432/database"')
+        why = hosts.objection(parts.hostname or "")
+        if why:
+            raise ValueError(f'names no host that there can be: "{parts.hostname}" {why}')
         return url
 
     def __repr_args__(self) -> Any:

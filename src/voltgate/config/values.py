@@ -152,13 +152,16 @@ def split_url(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"is not a URL: {error}") from None
+        what = str(error)
+        if "'" in what:  # it quotes a part of the URL
+            what = "its host or its port cannot be read; a password does not belong there"
+        raise ValueError(f"is not a URL: {what}") from None
     if any(char.isspace() or not char.isprintable() for char in url):
         raise ValueError("is not a URL: it contains white space or control characters")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not contain a user name or password; use the keys username and password")
     if parts.fragment:
-        raise ValueError(f'must not contain a fragment ("#{parts.fragment}")')
+        raise ValueError('must not contain a fragment (what stands behind "#")')
     if port == 0:
         raise ValueError("port 0 means nothing here; write the port")
     why = hosts.objection(parts.hostname) if parts.hostname and "{" not in parts.hostname else ""

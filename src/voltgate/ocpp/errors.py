@@ -16,6 +16,13 @@ _TO_2 = {
     "OccurenceConstraintViolation": "OccurrenceConstraintViolation",
 }
 
+FINAL = frozenset(
+    """
+    FormationViolation FormatViolation MessageTypeNotSupported NotImplemented NotSupported OccurenceConstraintViolation
+    OccurrenceConstraintViolation PropertyConstraintViolation ProtocolError RpcFrameworkError TypeConstraintViolation
+    """.split()
+)
+"""What is said of a message that will never be taken (OCPP-J 1.6 section 4.2.3; 2.x Part 4 section 4.3)."""
 LONGEST_DESCRIPTION = 255
 """Characters of an error description (2.1 Part 4 section 4.2.3)."""
 

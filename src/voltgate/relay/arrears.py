@@ -105,7 +105,12 @@ class Arrears:
         """Do nothing: nobody stands in for it."""
 
     def tidy(self) -> None:
-        """Do nothing: after each message it is looked whether it was the last."""
+        """Do nothing: `rested` looks whether anything more is owed."""
+
+    def rested(self, leg: Leg) -> None:
+        """Let the leg go: what it is owed is delivered, here or by another process on the database."""
+        if not self.ledger.journal.owes(leg.name):
+            self._done(leg)
 
     def pause(self) -> None:
         """Do nothing: the station says nothing here."""
@@ -147,19 +152,17 @@ class Arrears:
         """Take the answer to a message."""
         if item.transaction is not None and isinstance(reply, Result):
             self.ledger.took(item.transaction, leg.name, item.call, reply)
-        self._settle(leg, item)
+        self._settle(item)
 
     def given_up(self, leg: Leg, item: Item, reason: str) -> None:
         """Report what the backend will never get."""
         leg.backend.given_up += 1
         self.ports.listen(GivenUp(self.identity, leg.name, item.call.action, reason))
-        self._settle(leg, item)
+        self._settle(item)
 
-    def _settle(self, leg: Leg, item: Item) -> None:
+    def _settle(self, item: Item) -> None:
         assert item.record is not None  # noqa: S101 - nothing else is delivered here
         self.ledger.journal.settle(item.record)
-        if not self.ledger.journal.owes(leg.name):
-            self._done(leg)
 
     # Nobody asks anything here; what is asked all the same goes as it is.
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from voltgate.ocpp.dialect import Dialect
+from voltgate.ocpp.errors import FINAL
+from voltgate.ocpp.families import may_be_of
 from voltgate.ocpp.messages import FOREVER, Call, Error, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.asked import Asked, Told
@@ -24,14 +27,6 @@ _LONGEST_WAIT = 60.0
 """Seconds between two tries of one message at most."""
 _LONGEST_SILENCE = 3600.0
 """Seconds between two tries of a message that is never answered at most: each keeps the others waiting."""
-
-_WRONG = frozenset(
-    """
-    FormationViolation FormatViolation MessageTypeNotSupported NotImplemented NotSupported OccurenceConstraintViolation
-    OccurrenceConstraintViolation PropertyConstraintViolation ProtocolError RpcFrameworkError TypeConstraintViolation
-    """.split()
-)
-"""What a backend says of a message that it will never take (OCPP-J 1.6 section 4.2.3; 2.x Part 4 section 4.3)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +98,10 @@ class Surroundings(Protocol):
     @property
     def settings(self) -> Settings:
         """What bounds it."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is spoken on the link."""
 
 
 class Courier(Protocol):
@@ -344,9 +343,12 @@ class Delivery:
         if not isinstance(reply, Error):
             self._trouble.pop(item.record.seq, None)
             self._courier.answered(item, reply)
-        elif not isinstance(reply, Unanswered) and reply.code in _WRONG:
+        elif isinstance(reply, Unanswered):
+            if reply.reason is not Reason.GONE:
+                self._failed(item, item.record, sent_at, reply)
+        elif reply.code in FINAL and may_be_of(self._courier.host.dialect.version, item.call):
             self._give_up(item, f"answered {reply.code}")
-        elif not isinstance(reply, Unanswered) or reply.reason is not Reason.GONE:
+        else:  # what was said in another version may be taken in that
             self._failed(item, item.record, sent_at, reply)
         self._courier.pump(self._courier.now())
 
@@ -425,9 +427,8 @@ class Delivery:
 
     def take_told(self) -> list[Told]:
         """Remove and return, in order, what was only to be told."""
-        return [
-            Told(item.call, item.behind, item.transaction) for item in self._remove(lambda item: item.asked is None)
-        ]
+        told = self._remove(lambda item: item.asked is None)
+        return [Told(item.call, item.behind, item.transaction) for item in told]
 
     def _drop(self, chosen: Callable[[Item], bool], reason: Reason) -> None:
         for item in self._remove(chosen):

@@ -180,8 +180,8 @@ class Dispatcher:
 
     def from_station(self, call: Call, respond: Respond) -> None:
         """Take a call that may belong to a transaction, that rules look into, or that somebody is owed."""
-        if is_transaction(call.action) and self.ledger.doubts(self.version, call, single=self.single):
-            self.close(TRY_AGAIN, "The database is away: nobody knows what runs here")
+        if is_transaction(call.action) and (why := self.ledger.doubts(self.version, call, single=self.single)):
+            self.close(TRY_AGAIN, f"{why}: nobody knows what runs here")
             return
         policy = self.policies.by_action.get(plain_action(call.action))
         if policy is not None:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from voltgate.ocpp.ids import Token
-from voltgate.relay.records import InvitationRecord, Unreadable, document
+from voltgate.relay.records import InvitationRecord, Unreadable, document, is_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Invitation:
 
 def read_invitation(record: InvitationRecord) -> Invitation:
     """Make an invitation of what was kept of it. Raise Unreadable for a record of another shape."""
-    data = document(record) or {}
+    data = (document(record) if is_time(record.expires) else None) or {}
     match data:
         case {"token": [str(), str()] | None, "connector": int() | None, "remote_start": int() | None}:
             token = None if data["token"] is None else Token(*data["token"])

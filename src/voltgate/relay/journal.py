@@ -12,7 +12,7 @@ from voltgate.ocpp.actions import plain_action
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import FOREVER, Call
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.records import OWED_AT_ONCE, Lease, OwedRecord, Page, Piece, Store, TransactionRecord
+from voltgate.relay.records import OWED_AT_ONCE, Lease, OwedRecord, Page, Piece, Store, TransactionRecord, is_time
 
 UNKNOWN = ""
 """In the place of a backend: those who will be owed it are not known yet."""
@@ -122,8 +122,9 @@ class Journal:
 
         Of the transactions that are `known` then, what is owed to nobody yet is known as well.
         """
-        self._seq = max(self._seq, page.last_owed, *(record.seq for record in page.owed), 0)
-        for record in filter(self._is_readable, page.owed):
+        owed = list(filter(self._is_readable, page.owed))
+        self._seq = max(self._seq, page.last_owed, *(record.seq for record in owed), 0)
+        for record in owed:
             if again and record.backend == UNKNOWN and record.transaction in known:
                 continue
             hand = self._debt(record.backend).hand
@@ -227,12 +228,15 @@ class Journal:
         """Return whether a message on disk is one; what follows it in its transaction stands back with it."""
         try:
             json.loads(record.payload)
+            (record.action + record.message_id).encode()
+            is_whole = isinstance(record.seq, int) and is_time(record.at)
         except (ValueError, TypeError, RecursionError):
+            is_whole = False
+        if not is_whole:
             self._store.spoilt(record)
             if record.transaction:
                 self._debt(record.backend).aside[record.transaction] = FOREVER
-            return False
-        return True
+        return is_whole
 
     def _forget_if_empty(self, backend: str, debt: _Debt) -> None:
         if debt.whole and not debt.hand and debt.reading is None and not debt.aside:
@@ -273,11 +277,10 @@ class Journal:
             self._read(piece.transactions)
             for record in filter(self._is_void, piece.owed):
                 self._store.strike(record)
-            debt.hand = deque(
-                record
-                for record in filter(self._is_readable, piece.owed)
-                if record.seq not in settled and not self._is_void(record)
-            )
+            readable = list(filter(self._is_readable, piece.owed))
+            debt.hand = deque(record for record in readable if record.seq not in settled and not self._is_void(record))
+            if len(piece.owed) == OWED_AT_ONCE and not readable:  # else the same would be read for ever
+                debt.aside |= dict.fromkeys((record.transaction for record in piece.owed), FOREVER)
             debt.whole = len(piece.owed) < OWED_AT_ONCE and not debt.grew
             if debt.whole and not debt.aside:
                 debt.messages = len(debt.hand)

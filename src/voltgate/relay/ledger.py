@@ -25,6 +25,7 @@ from voltgate.relay.records import (
     Store,
     TransactionRecord,
     Unreadable,
+    is_time,
 )
 from voltgate.relay.transaction import Transaction, read_transaction
 
@@ -35,6 +36,9 @@ _HEARD_EVERY = 3600.0
 REMEMBERED = 8
 """Transactions that ended and are still found by a station that repeats itself."""
 MOST_INVITATIONS = 64
+
+AWAY, UNREADABLE = "The database is away", "A row of the database cannot be read"
+"""Why nobody can say what is on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +120,26 @@ class Ledger:
         fresh = [each for each in self._invited(page.invitations) if each.ref not in known]
         self._invitations = [*fresh, *self._invitations]
         for fact in page.facts:
-            if not _is_json(fact.data):
+            if not _is_json(fact.data) or not is_time(fact.at):
                 self.store.spoilt(fact)
             elif fact.name not in self._facts or self._facts[fact.name].at < fact.at:
                 self._facts[fact.name] = fact
         self.numbers.read(page.numbers)
         self.unread = self.incomplete = False
 
-    def doubts(self, version: str, call: Call, *, single: bool) -> bool:
-        """Return whether something may be on record that matters for a transaction message."""
+    def doubts(self, version: str, call: Call, *, single: bool) -> str:
+        """Return why something may be on record that matters for a transaction message, unknown here; "" if not."""
         if self.unreadable or self._vague_until:
             named = transaction_of(version, call)
             if self._is_unreadable(named, call) or self._is_vague(named, call):
-                return True
-        if single or not self.unread:
-            return self.incomplete
-        named = transaction_of(version, call)
-        if named is None:
-            return self.incomplete or call.action == "StartTransaction"  # it may have been answered elsewhere
-        tx = self.find(str(named))
-        return self.incomplete or tx is None or not tx.bound  # whose it is may be known elsewhere
+                return UNREADABLE
+        doubtful = self.incomplete
+        if self.unread and not single and not doubtful:
+            named = transaction_of(version, call)
+            tx = None if named is None else self.find(str(named))
+            # a start may have been answered elsewhere, and whose it is may be known there
+            doubtful = call.action == "StartTransaction" if named is None else tx is None or not tx.bound
+        return AWAY if doubtful else ""
 
     def _is_unreadable(self, named: str | int | None, call: Call) -> bool:
         """Return whether a message may be of a transaction on record that cannot be read.
@@ -194,7 +198,9 @@ class Ledger:
                 yield read_invitation(record)
             except Unreadable:
                 self.store.spoilt(record)
-                self._vague_until = max(self._vague_until, min(record.expires, self.wall() + self.settings.invitation))
+                last = self.wall() + self.settings.invitation
+                expires = min(record.expires, last) if is_time(record.expires) else last
+                self._vague_until = max(self._vague_until, expires)
 
     def _learn(self, known: Transaction, tx: Transaction) -> None:
         if tx.bound and not known.bound:  # its owner was told there of what it had missed

@@ -183,6 +183,7 @@ class Leg:
         if self._delivery is not None and not self._delivery.busy:
             self._delivery.rest()
             self._delivery = None
+            self.host.roster.rested(self)
         self.turns.feeder = None if self._waiting is None and self._delivery is None else self
 
     def pump(self, now: float) -> None:

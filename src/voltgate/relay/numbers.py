@@ -9,7 +9,7 @@ from dataclasses import replace
 from voltgate.ocpp.actions import SIGNED
 from voltgate.ocpp.ids import integer
 from voltgate.ocpp.messages import Call
-from voltgate.relay.records import NumberRecord, Store
+from voltgate.relay.records import NumberRecord, Store, is_time
 
 LARGEST = 2**31 - 1
 """What a station takes for a number: positive, 31 bits."""
@@ -66,7 +66,10 @@ class Numbers:
     def read(self, records: Iterable[NumberRecord]) -> None:
         """Take what was kept."""
         for record in records:
-            self._enter(record)
+            if all(isinstance(number, int) for number in (record.number, record.theirs)) and is_time(record.at):
+                self._enter(record)
+            else:
+                self._store.spoilt(record)
 
     def _enter(self, record: NumberRecord) -> None:
         self.renumbered = self.renumbered or record.number != record.theirs

@@ -53,8 +53,9 @@ class TransactionRecord:
             return self
         if theirs.get("bound") and not ours.get("bound"):
             return before
-        ours |= {name: theirs.get(name, {}) | ours.get(name, {}) for name in ("numbers", "answered")}
-        ended = before.ended if self.ended is None else self.ended
+        learnt = {name: theirs.get(name) for name in ("numbers", "answered")}
+        ours |= {name: known | ours.get(name, {}) for name, known in learnt.items() if isinstance(known, dict)}
+        ended = before.ended if self.ended is None and is_time(before.ended) else self.ended
         return replace(self, ended=ended, data=json.dumps(ours, separators=(",", ":")).encode())
 
 
@@ -236,6 +237,11 @@ def document(record: TransactionRecord | InvitationRecord) -> dict[str, Any] | N
     except (ValueError, TypeError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_time(value: object) -> bool:
+    """Return whether a time on record is one: a hand may have written anything in its place."""
+    return isinstance(value, float | int)
 
 
 class Unreadable(Exception):  # noqa: N818

@@ -79,14 +79,17 @@ class Roster:
         return [*self.legs.values(), *self.arrears.values()]
 
     def catch_up(self, owed: Mapping[str, tuple[Backend, str]]) -> None:
-        """Deliver what backends without a part in the session are owed, each in the version in which it was said."""
+        """Deliver what backends without a part in the session are owed, each in the version in which it was said.
+
+        Where no version is known yet a leg that is there goes on.
+        """
         if self._session.ended:
             return
         for name, leg in list(self.arrears.items()):
             if name not in owed or owed[name][0] is not leg.backend:
                 self._caught_up(leg)
         for name, (backend, version) in owed.items():
-            if name not in self.arrears:
+            if version and name not in self.arrears:
                 host = Arrears(self._session, replace(self._session.dialect, version=version), self._caught_up)
                 leg = self.arrears[name] = Leg(backend, host, host.dialect)
                 leg.deliver(late=True)
@@ -140,6 +143,11 @@ class Roster:
             engaged = self._engaged()
             for name in [name for name in self.legs if name not in backends and name not in engaged]:
                 self.retire(self.legs.pop(name))
+
+    def rested(self, leg: Leg) -> None:
+        """Let go of a backend that was only kept for what it was owed, and another process has delivered."""
+        if not self._session.ended:
+            self.tidy()
 
     def retire(self, leg: Leg) -> None:
         """Let a leg go when its open calls are answered or have timed out; what it was not sent yet goes elsewhere."""

@@ -57,12 +57,19 @@ class Legs(Protocol[LegT_contra]):
     def tidy(self) -> None:
         """Let go of backends that were kept for a transaction, or for what they were owed."""
 
+    def rested(self, leg: LegT_contra) -> None:
+        """Take note that a backend is owed nothing more, whoever has delivered it."""
+
 
 class LegHost(Protocol[LegT_contra]):
     """What a leg needs of its session."""
 
     ports: Ports
     settings: SessionSettings
+
+    @property
+    def dialect(self) -> Dialect:
+        """What is spoken on the leg's link."""
 
     @property
     def dialling_paused(self) -> bool:

@@ -31,7 +31,7 @@ async def measure_journal(engine: AsyncEngine) -> tuple[int, float]:
     """Return how many messages backends are owed, and since when the oldest; 0 when there is none."""
     async with reading(engine).connect() as connection:
         row = (await connection.execute(select(func.count(), func.min(owed.c.at)))).one()
-    return int(row[0]), float(row[1] or 0.0)
+    return int(row[0]), float(row[1]) if isinstance(row[1], float | int) else 0.0  # a text, if no row has a time
 
 
 async def clocks_agree(engine: AsyncEngine, now: float) -> bool:

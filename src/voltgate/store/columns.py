@@ -2,15 +2,21 @@
 
 A text comes back as it was, whatever it held; what is too long is cut, but never in a key. What a column cannot hold at
 all raises ValueError or OverflowError when its record is written, and that record alone is set aside.
+
+SQLite takes anything in any column, and so does a hand that mends a row. Nothing raises when it is read: one row would
+keep everybody from what stands beside it. A text is a text then and data are bytes; a number or a time may be anything,
+and whoever makes something of the record looks.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Float, Integer, Text, TypeDecorator
+from sqlalchemy import BigInteger, Float, Integer, LargeBinary, Text, TypeDecorator
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Dialect
 
 LONGEST_KEY = 1000
@@ -39,6 +45,8 @@ class Words(TypeDecorator[str]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Give the text as it was."""
+        if isinstance(value, bytes):
+            value = value.decode(errors="surrogateescape")
         return value if value is None or not value.startswith(_MARK) else _as_it_was(value)
 
 
@@ -56,6 +64,21 @@ class Key(Words):
         if len(fit.encode()) > LONGEST_KEY:
             raise ValueError(f"a key of more than {LONGEST_KEY} bytes")
         return fit
+
+
+class Document(TypeDecorator[bytes]):
+    """Data, JSON for the most part. A text in its place, as whoever mends a row by hand writes it, is as good."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        """Any data fit."""
+        return value
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], bytes | None]:
+        """Give what reads a value: SQLAlchemy's own raises for what is not binary."""
+        return _data
 
 
 class Connector(TypeDecorator[int]):
@@ -102,7 +125,13 @@ def _fit(text: str) -> str:
 
 
 def _as_it_was(text: str) -> str:
-    return text[len(_MARK) :].encode().decode("unicode_escape", "replace")
+    return text[len(_MARK) :].encode(errors="surrogateescape").decode("unicode_escape", "replace")
+
+
+def _data(value: Any) -> bytes | None:
+    if isinstance(value, bytes | None):
+        return value
+    return value.encode(errors="surrogateescape") if isinstance(value, str) else b""
 
 
 def _is_unicode(text: str) -> bool:

@@ -173,7 +173,8 @@ class Database:
         self._asked.refuse()
         if self._engine is not None:
             with suppress(*FAILURES):
-                await self._engine.dispose()
+                async with asyncio.timeout(self._settings.patience):  # one that hangs takes no good-bye
+                    await self._engine.dispose()
 
     @property
     def engine(self) -> AsyncEngine | None:

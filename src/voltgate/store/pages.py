@@ -85,7 +85,8 @@ async def _with_debts(connection: AsyncConnection, pages: dict[str, Page]) -> di
     for station, backend, messages, last in await connection.execute(counted):
         page = pages[station]
         debts = (*page.debts, Debt(backend, messages)) if backend else page.debts
-        pages[station] = replace(page, debts=debts, last_owed=max(page.last_owed, last))
+        seq = last if isinstance(last, int) else 0  # a row is damaged: the largest of all is not known
+        pages[station] = replace(page, debts=debts, last_owed=max(page.last_owed, seq))
     return pages
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, LargeBinary, MetaData, Table
+from sqlalchemy import Column, Float, Index, MetaData, Table
 
 from voltgate.relay.records import (
     AuditRecord,
@@ -14,7 +14,7 @@ from voltgate.relay.records import (
     RegisterRecord,
     TransactionRecord,
 )
-from voltgate.store.columns import Connector, Key, Moment, Whole, Words
+from voltgate.store.columns import Connector, Document, Key, Moment, Whole, Words
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
@@ -37,7 +37,7 @@ transactions = Table(
     Column("token", Words, nullable=False),
     _time("began"),
     _time("ended", nullable=True),
-    Column("data", LargeBinary, nullable=False),
+    Column("data", Document, nullable=False),
     Index(None, "station", "ended"),
     Index(None, "ended"),
 )
@@ -49,7 +49,7 @@ invitations = Table(
     Column("ref", Key, primary_key=True),
     Column("backend", Words, nullable=False),
     _time("expires"),
-    Column("data", LargeBinary, nullable=False),
+    Column("data", Document, nullable=False),
     Index(None, "expires"),
 )
 
@@ -71,7 +71,7 @@ facts = Table(
     Column("station", Key, primary_key=True),
     Column("name", Key, primary_key=True),
     _time("at"),
-    Column("data", LargeBinary, nullable=False),
+    Column("data", Document, nullable=False),
 )
 
 owed = Table(
@@ -83,7 +83,7 @@ owed = Table(
     _time("at"),
     Column("action", Words, nullable=False),
     Column("message_id", Words, nullable=False),
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", Document, nullable=False),
     Column("transaction", Words, nullable=False),
     Index(None, "at"),
     Index(None, "station", "backend", "seq"),
@@ -111,7 +111,7 @@ register = Table(
     Column("kind", Key, primary_key=True),
     Column("name", Key, primary_key=True),
     _time("at"),
-    Column("data", LargeBinary, nullable=False),
+    Column("data", Document, nullable=False),
 )
 
 api_tokens = Table(
@@ -119,7 +119,7 @@ api_tokens = Table(
     metadata,
     Column("name", Key, primary_key=True),
     Column("role", Words, nullable=False),
-    Column("digest", LargeBinary, nullable=False),
+    Column("digest", Document, nullable=False),
     _time("at"),
     Column("by", Words, nullable=False),
 )

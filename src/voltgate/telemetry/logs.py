@@ -115,6 +115,7 @@ def _render(*, human: bool) -> _Render:
     shape: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     if human:
         plainly = structlog.dev.plain_traceback  # others show the values of variables, and so passwords and tokens
+        shape.append(_printable)
         shape.append(structlog.dev.ConsoleRenderer(colors=_on_terminal(), exception_formatter=plainly))
     else:
         shape += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
@@ -129,6 +130,14 @@ def _render(*, human: bool) -> _Render:
         return str(line)
 
     return render
+
+
+def _printable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape what a terminal may obey: texts come from strangers, and ConsoleRenderer quotes only some of them."""
+    for field, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[field] = "".join(char if char.isprintable() else repr(char)[1:-1] for char in value)
+    return event
 
 
 def _loss(lost: dict[str, int]) -> dict[str, Any]:

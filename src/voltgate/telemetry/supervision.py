@@ -78,6 +78,12 @@ class Supervision:
             try:
                 await work()
                 done = True
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                # what the work waited for was cancelled, and not the task
+                self.failed(name, RuntimeError("what it waited for was cancelled"))
+                await asyncio.sleep(self.tasks[name].pause)
             except Exception as fault:
                 self.failed(name, fault)
                 await asyncio.sleep(self.tasks[name].pause)
@@ -123,6 +129,11 @@ class Supervision:
         times = task.kinds[kind] = task.kinds.get(kind, 0) + 1
         if str(times).rstrip("0") == "1":
             log.error("a fault of Voltgate: a task failed, and goes on", task=name, times=times, exc_info=fault)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _kind(fault: Exception) -> str:

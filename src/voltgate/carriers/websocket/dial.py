@@ -23,6 +23,8 @@ from voltgate.relay.carrier import Verdict
 HEAD_LIMIT = 16 << 10
 HEAD_COUNT = 100
 BODY_LIMIT = 1 << 10
+_LONG = 1.0
+"""Seconds after which a dial that is given up says that the address did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,15 @@ async def dial(
     to = _taken_apart(url)
     context = (ssl or tls.client_context()) if to.secure else None
     caller = _Caller(to, offer, headers, settings.compress, keep_alive)
-    attempt = Attempt(names, to.host, to.port, context)
+    attempt, began = Attempt(names, to.host, to.port, context), clock()
     try:
         async with asyncio.timeout(timeout):
             await attempt.connect(lambda: caller, timeout)
             answer = caller.taken(await caller.answer)
+    except asyncio.CancelledError:  # as when a newcomer's share of the time is over
+        if clock() - began >= _LONG:
+            attempt.failed()
+        raise
     except TimeoutError:
         answer = Verdict(None, f"no answer within {timeout:g} s")
     except OSError as problem:

@@ -159,13 +159,17 @@ class Resolver:
             result: list[str] | OSError
             try:
                 result = self._look_up(*asked) or OSError("it has no address")
-            except (OSError, UnicodeError) as problem:
+            except Exception as problem:  # whatever it is: somebody waits for the answer
                 result = OSError(getattr(problem, "strerror", None) or str(problem))
             self._threads.release()
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._answered, asked, question, result)
 
-        threading.Thread(target=ask, name=f"look-up of {asked[0]}", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name=f"look-up of {asked[0]}", daemon=True).start()
+        except RuntimeError as problem:  # there is no thread to be had
+            self._threads.release()
+            self._answered(asked, question, OSError(str(problem)))
         return question
 
     def _answered(self, asked: Asked, question: _Question, result: list[str] | OSError) -> None:

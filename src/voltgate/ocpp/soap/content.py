@@ -11,7 +11,10 @@ from voltgate.ocpp.soap.fields import SHAPES, Field, Shape
 from voltgate.ocpp.soap.names import Version
 
 Fits: TypeAlias = Callable[[bytes], object | None]
-"""Tells of the prefix of elements, with its colon, and the content behind it whether they fit; None if not."""
+"""Tells of the prefix of elements, with its colon, `BEHIND` and the content whether they fit; None if not."""
+
+BEHIND = b"\0"
+"""Ends the prefix, which is ours to say: what stands in no XML, so that content cannot bring a prefix of its own."""
 
 _GAP = r"[\t\n\r ]*+"
 _TEXT = r"[\t\n -%'-;=?-~]*+"
@@ -30,7 +33,7 @@ def fits(version: Version, body: str) -> Fits:
     prefix or all without, and blanks between them; texts of plain ASCII, without references; attributes only where the
     WSDL has them, in its order. That is what stacks write. Anything else is for the parser, also what is right in it.
     """
-    return re.compile(rf"([\w.-]+:|){_GAP}{_inside(SHAPES[version][body])}".encode()).fullmatch
+    return re.compile(rf"([\w.-]+:|)\0{_GAP}{_inside(SHAPES[version][body])}".encode()).fullmatch
 
 
 def _inside(shape: Shape) -> str:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from voltgate.ocpp.soap.addressing import readdress
-from voltgate.ocpp.soap.content import Fits, fits, nothing
+from voltgate.ocpp.soap.content import BEHIND, Fits, fits, nothing
 from voltgate.ocpp.soap.envelope import LARGEST, Envelope
 from voltgate.ocpp.soap.names import ANONYMOUS
 
@@ -36,7 +36,7 @@ class Match:
 class Template:
     """The bytes that envelopes share: the pieces between their ids, and their end. `envelope` is the parsed one.
 
-    `fits` tells whether bytes are content of the operation, behind the `prefix` of their elements.
+    `fits` tells whether bytes are content of the operation, behind the `prefix` of their elements, which `BEHIND` ends.
     """
 
     envelope: Envelope
@@ -121,7 +121,7 @@ def _ends(raw: bytes, envelope: Envelope, content: int) -> list[tuple[Fits, byte
     closes = raw.rfind(b"</", 0, raw.rfind(b"</", 0, raw.rfind(b"</")))
     how = fits(envelope.version, f"{envelope.operation}{envelope.kind.capitalize()}")
     prefix = f"{envelope.body.prefix}:".encode() if envelope.body.prefix else b""
-    return [(how, prefix, raw[closes:]), (how, b"", raw[closes:])]
+    return [(how, prefix + BEHIND, raw[closes:]), (how, BEHIND, raw[closes:])]
 
 
 def _content_of(raw: bytes, envelope: Envelope) -> int | None:
