@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -490,14 +490,19 @@ async def test_a_receiver_that_fails(shared: Mosquitto) -> None:
         assert not wire.shared
 
 
-async def test_a_fault_in_the_connections_task(shared: Mosquitto) -> None:
+@pytest.mark.parametrize(
+    "fail", [lambda lost: lost.set_exception(RuntimeError("what nobody expects")), asyncio.Future.cancel]
+)
+async def test_a_fault_in_the_connections_task(
+    shared: Mosquitto, fail: Callable[[asyncio.Future[str]], object]
+) -> None:
     """Every station hears of it, it is made known, and the connection is opened again: nothing is given up."""
     async with gateway(shared, "task") as here:
         station, _ = await here.station("CP-1")
         lost = here.connections[0]._lost
         assert lost is not None
         with capture_logs() as lines:
-            lost.set_exception(RuntimeError("what nobody expects"))
+            fail(lost)
             await until(lambda: station.ending, "the station hears of it")
             assert station.ending == (1006, "a fault of Voltgate")
             await here.station("CP-1")

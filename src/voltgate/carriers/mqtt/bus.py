@@ -328,12 +328,10 @@ class Bus:
         try:
             await self._stay_connected()
             self.closed = True
-        except Exception:
-            self._disconnect()
-            self._go_down("a fault of Voltgate", _AFTER_A_FAULT)
-            raise
         finally:
             self._disconnect()
+            if not self.closed:
+                self._go_down("a fault of Voltgate", _AFTER_A_FAULT)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
