@@ -19,6 +19,7 @@ from bench.collection import full_collection
 from bench.contenders import CONTENDERS
 from bench.installs import node_modules, prepare
 from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go_first
+from bench.mqtt import mqtt
 from bench.outage import outage
 from bench.pages import pages
 from bench.phases import Plan, Sample, arrive, load, pace
@@ -34,7 +35,8 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "soap", "claims", "pages", "outage", "gc", "profile")
+KNOWN = ("load", "pace", "ws", "wss", "soap", "mqtt", "claims", "pages", "outage", "gc", "profile")
+MQTT_ROUNDS = 3
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -56,7 +58,7 @@ class Session:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
         steps |= {"soap": self._soap, "claims": self._claims, "pages": self._pages, "outage": self._outage}
-        steps |= {"profile": self._profile}
+        steps |= {"mqtt": self._mqtt, "profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -98,6 +100,10 @@ class Session:
         for number in range(self._plan.rounds):
             for contender in self._turns([n for n in SOAP if n in self._names], number):
                 self._measure(name, number, contender, lambda c, n: soap(c, n, self._plan, self._cores))
+
+    def _mqtt(self, name: str) -> None:
+        for number in range(min(self._plan.rounds, MQTT_ROUNDS) if "voltgate" in self._names else 0):
+            self._measure(name, number, "voltgate", lambda _c, n: mqtt(n, self._plan, self._cores))
 
     def _claims(self, name: str) -> None:
         if "voltgate" in self._names:
@@ -202,7 +208,7 @@ def main() -> int:
     given = options()
     try:
         names, measurements = chosen(given), measured(given)
-        prepare(need for name in {*names, "nginx"} for need in CONTENDERS[name].needs)
+        prepare([need for name in {*names, "nginx"} for need in CONTENDERS[name].needs] + ["mosquitto"])
         if "node" in names:
             node_modules()
         return bench(given, names, measurements)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.machine import ROOT, Failure
 
-PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "node": "nodejs", "npm": "npm"}
+PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "node": "nodejs", "npm": "npm", "mosquitto": "mosquitto"}
 """Programs and the Debian packages that bring them."""
 LOCKED = ROOT / "bench" / "proxies"
 SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
@@ -33,7 +33,7 @@ def prepare(programs: Iterable[str]) -> None:
         raise Failure(f"the bench needs {', '.join(missing)}; as root: apt-get install {' '.join(missing)}")
     _run(["apt-get", "update", "-qq"])
     _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing])
-    _silence({"nginx", "haproxy"} & set(missing))
+    _silence({"nginx", "haproxy", "mosquitto"} & set(missing))
 
 
 def _silence(services: set[str]) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import outage, pages
+from bench import mqtt, outage, pages
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -212,6 +212,7 @@ def tables(results: Results, run: Run) -> str:
         "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
         idle(results, proxies),
         *_soap(results),
+        *mqtt.section(results),
         *_claims(results),
         *_pages(results),
         *_outage(results),

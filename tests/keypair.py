@@ -33,8 +33,31 @@ def write_chain(folder: Path, kind: str = "ec") -> tuple[Path, Path, Path]:
     return chain, key, trust
 
 
-def _certified(private: Key, subject: str, signer: Signer | None, *, is_authority: bool = False) -> Signer:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+class Authority:
+    """Signs certificates of stations, which name an identity and an organization."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._signer = _certified(ec.generate_private_key(ec.SECP256R1()), "authority", None, is_authority=True)
+        self.certificate = folder / "authority.pem"
+        _write(self.certificate, folder / "authority-key.pem", self._signer[1], self._signer[0])
+
+    def issue(self, identity: str, organization: str) -> tuple[Path, Path]:
+        """Write a certificate and its key."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        certified, _ = _certified(private, identity, self._signer, organization=organization)
+        certificate, key = (self._folder / f"{identity}-{organization}{kind}.pem" for kind in ("", "-key"))
+        _write(certificate, key, private, certified)
+        return certificate, key
+
+
+def _certified(
+    private: Key, subject: str, signer: Signer | None, *, is_authority: bool = False, organization: str = ""
+) -> Signer:
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, subject)]
+    if organization:
+        attributes.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
+    name = x509.Name(attributes)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
     now = datetime.datetime.now(datetime.UTC)
     made = (

@@ -135,3 +135,78 @@ def postgresql() -> Iterator[PostgreSQL]:
             yield server
         finally:
             server.stop()
+
+
+class Mosquitto:
+    """A Mosquitto broker with a folder of its own, which can be killed and started again on its port.
+
+    `lines` are more lines of its configuration; with `pair` it speaks TLS, by this certificate and key.
+    """
+
+    def __init__(self, folder: Path, lines: tuple[str, ...] = (), pair: tuple[Path, Path] | None = None) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self._file = folder / "mosquitto.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        secure = () if pair is None else (f"certfile {pair[0]}", f"keyfile {pair[1]}")
+        written = [f"listener {self.port} 127.0.0.1", *secure, "persistence false", "max_queued_messages 0"]
+        if not any(line.startswith(("allow_anonymous", "password_file")) for line in lines):
+            written.append("allow_anonymous true")
+        if os.getuid() == 0:  # else it changes its user, who cannot read the folder
+            written.append("user root")
+        self._file.write_text("\n".join([*written, *lines, ""]))
+        self._scheme = "mqtt" if pair is None else "mqtts"
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"{self._scheme}://localhost:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        file = self.folder / "mosquitto.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        assert Path(program).exists(), "mosquitto is needed for these tests and is not installed (Debian: mosquitto)"
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, "-c", str(self._file)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/"
+            )
+        until = time.monotonic() + 30
+        while not self._listens():
+            assert self._process.poll() is None, f"Mosquitto has ended: {self.log}"
+            assert time.monotonic() < until, "Mosquitto does not listen"
+            time.sleep(0.005)
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: SIGHUP makes it read its files again, SIGSTOP makes it silent."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(30)
+
+
+@contextlib.contextmanager
+def mosquitto(*lines: str, pair: tuple[Path, Path] | None = None) -> Iterator[Mosquitto]:
+    """Run a Mosquitto broker for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="voltgate-mqtt-") as name:
+        server = Mosquitto(Path(name), lines, pair)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()

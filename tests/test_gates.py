@@ -213,6 +213,28 @@ async def test_any_answer_says_that_it_does_not_hang(by: Verdict | None) -> None
     assert line.gates.unanswered == 0
 
 
+async def test_a_verdict_of_ours_is_no_answer() -> None:
+    """A station that its backend cannot be asked about says nothing of the backend, whatever it is told itself."""
+    line = Line()
+    await hung(line)
+    await line.sessions("odd")
+    await line.ends("odd", by=Verdict(400, "cannot have a topic for this identity", ours=True), after=0.1)
+    assert line.gates.sessions.hangs
+    await line.dialler.close()
+
+
+async def test_a_connection_that_is_there_says_that_it_does_not_hang() -> None:
+    """Nobody is put off any more when the connection is open that all share; they go a few at a time."""
+    line = Line()
+    line.dialler.answers("b")
+    await hung(line)
+    line.dialler.answers("b")
+    await line.sessions("1", "2", "3")
+    assert line.became("1", "2", "3") == [None, None, None]
+    assert len(line.dials) == 2
+    await line.dialler.close()
+
+
 async def test_a_refused_connection_is_no_hang() -> None:
     """It costs no time: a backend that is down is dialled as `retry` says."""
     line = Line()

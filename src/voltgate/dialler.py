@@ -61,6 +61,12 @@ class Dialler:
 
         return await gates.through(gates.newcomers if link is None else gates.sessions, within, opened)
 
+    def answers(self, backend: str) -> None:
+        """Take note that a backend answers: the connection is there that its stations share."""
+        for (name, _), gates in self.gates.items():
+            if name == backend:
+                gates.answered()
+
     def _gates(self, backend: Backend, url: str) -> Gates:
         """Return the gates of an address; forget those of addresses that the backend has left, once nobody is there."""
         key = backend.name, url

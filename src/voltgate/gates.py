@@ -148,7 +148,7 @@ class Gates:
             gate.leave()
         return result
 
-    def _patience(self, result: Verdict | None) -> float:
+    def _patience(self, result: DialledWire | Verdict | None) -> float:
         return self._slots.given_up if result is None else self._slots.long
 
     def _judge(self, result: DialledWire | Verdict | None, began: float, answers: int, *, is_fair: bool) -> None:
@@ -156,8 +156,8 @@ class Gates:
 
         One that spent most of its time in the wait for a slot says nothing by its silence: the backend may be slow.
         """
-        if result is not None and (not isinstance(result, Verdict) or result.status is not None):
-            self._answered()
+        if result is not None and _is_answer(result):
+            self.answered()
         elif is_fair and answers == self._answers and self._clock() - began >= self._patience(result):
             self.unanswered += 1
             if self.unanswered == self._slots.in_a_row:
@@ -165,13 +165,19 @@ class Gates:
                 self.newcomers.narrow(self._slots.probes)
                 self.sessions.narrow(self._slots.probes)
 
-    def _answered(self) -> None:
+    def answered(self) -> None:
+        """Take note that the backend has answered somebody."""
         if self.newcomers.hangs:
             log.info("a backend that hung answers again", backend=self._name, unanswered=self.unanswered)
         self._answers += 1
         self.unanswered = 0
         self.newcomers.widen()
         self.sessions.widen()
+
+
+def _is_answer(result: DialledWire | Verdict) -> bool:
+    """Return whether a backend has said what came of a dial."""
+    return not isinstance(result, Verdict) or (result.status is not None and not result.ours)
 
 
 def in_turn(names: Sequence[str], until: float, clock: Callable[[], float]) -> Iterator[tuple[str, float]]:

@@ -262,6 +262,8 @@ def listening(of: Callable[[Running], CarrierListener], scheme: str) -> dict[str
 AUTHORIZE = {"routes.main.rules.0.authorize": ["other", "main"]}
 PASSWORD = {"stations.0.password": "a-station-s-own"}
 ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
+LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
+BROKER = {"backends.main.url": "mqtt://main.example"}
 CLIENT = {"backends.main.certificate": "a.pem", "backends.main.key": "a.key"}
 _NETWORK = ipaddress.ip_network("10.0.0.0/8")
 _A_DAY = 86400.0
@@ -282,6 +284,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     | {
         "ping": Row(20, lambda r: listener(r).settings.link.ping),
         "misses": Row(5, lambda r: listener(r).settings.link.misses),
+        "client_authority": Row("a.pem", lambda r: Path(listener(r).settings.client_authority or "").name),
         "lenient_upgrade": Row(True, lambda r: listener(r).settings.lenient_upgrade),
         "lenient_path": Row(False, lambda r: listener(r).settings.lenient_path),
     },
@@ -325,6 +328,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "permit": Row("full", lambda r: permit(r).name),
         "copy_waiting": Row(5, lambda r: backend(r).waiting),
         "compression": Row(True, lambda r: how(r).link.compress),
+        "qos": Row(0, lambda r: how(r).broker.qos, beside=BROKER),
+        "envelope": Row("ocpp", lambda r: how(r).raw, True, beside=BROKER),
+        "presence": Row("cs/consumers/+", lambda r: how(r).presence, beside=BROKER),
     },
     Retry: {
         "first": Row(3, lambda r: backend(r).retry.first),
@@ -378,6 +384,10 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "auth": Row("none", lambda r: station(r).checked, False, beside=PASSWORD),
         "password": Row("secret", lambda r: station(r).credentials and station(r).credentials.password),
         "password_hook": Row("http://x.example/", lambda r: station(r).credentials and station(r).credentials.hook),
+        "auth_lookup": Row(
+            "http://y.example/{station}", lambda r: station(r).credentials and station(r).credentials.lookup
+        ),
+        "organizations": Row(["Ours"], lambda r: list(station(r).credentials.organizations), beside=LOOKUP),
         "aliases": Row(["/odd/path"], known("", "/odd/path"), True, beside=ONE),
         "versions": Row(["ocpp1.6"], lambda r: list(station(r).versions)),
         "window": Row(3, lambda r: session(r).window),

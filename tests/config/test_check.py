@@ -73,7 +73,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 statoins = ["ws://127.0.0.1:9000"]
 http = 8000
 [backends.billing]
-url = "mqtt://billing.example"
+url = "amqp://billing.example"
 [backends.spare]
 url = "ws://spare.example/{sation}"
 wait = "10s"
@@ -137,11 +137,22 @@ route = "hom"
         (("[backends.main]", '[backends.main]\nclaims = { hosts = ["10.0.0.0/33"] }'), "neither the name of a host"),
         (('answer = "main"', "answer = { main = 1, claimant = 1 }"), "cannot be part of a weighted choice"),
         (('answer = "main"', 'answer = "main", claimed_by = ["other"]'), 'there is no backend "other"'),
-        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "mqtt://broker:1883/cs"'), "not available in this version"),
+        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "amqp://broker:5672"'), "not available in this version"),
         (('url = "ws://127.0.0.1:9100/{station}"', 'url = "ws://{station}.example/"'), "must not take the host"),
         (('match = "*"', 'match = "*"\nidentity = "CP-1"'), "either match"),
         (('match = "*"', 'match = "*"\nauth = "basic"'), "needs password"),
         (('match = "*"', 'match = "CP-*"\naliases = ["/x"]'), "use identity"),
+        (('match = "*"', 'match = "*"\nauth_lookup = "http://m/auth"'), "must have {station}"),
+        (('match = "*"', 'match = "*"\nauth_lookup = "ftp://m/{station}"'), "starts with http:// or https://"),
+        (
+            ('match = "*"', 'match = "*"\npassword = "x"\nauth_lookup = "http://m/{station}"'),
+            "write one of the three",
+        ),
+        (('match = "*"', 'match = "*"\norganizations = ["x"]'), "no meaning without auth_lookup"),
+        (
+            ('["ws://127.0.0.1:9000"]', '[{ url = "ws://127.0.0.1:9000", client_authority = "x.pem" }]'),
+            "is for a wss:// listener",
+        ),
         (('stations = ["ws', 'stations = ["wss'), "needs certificate and key"),
         (('answer = "main"', 'answer = "main", copy = ["main"]'), "answers already"),
         (('answer = "main"', 'answer = ["main", "main"]'), "each backend once"),

@@ -20,8 +20,9 @@ from tests.keypair import write_pair
 from voltgate.carriers.websocket import reaching
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
-from voltgate.directory import hook as module
-from voltgate.directory.hook import Hook, Undecided
+from voltgate.directory import asking as module
+from voltgate.directory.asking import Undecided
+from voltgate.directory.hook import Hook
 
 REACH = partial(Attempt, Resolver())
 
@@ -281,6 +282,6 @@ async def test_https_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(Undecided, match="certificate"):
             await ask(server.url(scheme="https"))
         trusting = ssl.create_default_context(cafile=str(certificate))
-        monkeypatch.setattr(module, "_trust", lambda: trusting)
+        monkeypatch.setattr(module, "trust", lambda: trusting)
         assert await ask(f"https://localhost:{server.port}/")
         assert len(server.asked) == 1

@@ -10,8 +10,10 @@ import pytest
 
 from tests.directory.test_hook import REACH, Server, serving
 from tests.harness import free_port
+from voltgate.directory.asking import PATIENCE
 from voltgate.directory.hashes import Hashes
-from voltgate.directory.hook import PATIENCE, Hook
+from voltgate.directory.hook import Hook
+from voltgate.directory.lookup import Lookup
 from voltgate.directory.passwords import MISSING, WRONG, Denied, Passwords
 from voltgate.directory.stations import Credentials, Directory, Entry, Station
 from voltgate.directory.throttle import Throttle
@@ -34,7 +36,8 @@ class Check:
 
     def __init__(self, per_minute: int = 3, patience: float = PATIENCE, **more: object) -> None:
         self.clock = Clock()
-        self.passwords = Passwords(Throttle(per_minute), self.clock, Hook(REACH, patience), **more)  # type: ignore[arg-type]
+        hook, lookup = Hook(REACH, patience), Lookup(REACH)
+        self.passwords = Passwords(Throttle(per_minute), self.clock, hook, lookup, **more)  # type: ignore[arg-type]
 
     async def handshake(
         self, station: Station, secret: bytes | None, *offered: str, user: str | None = None, address: str = HOME

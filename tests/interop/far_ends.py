@@ -273,11 +273,12 @@ def node(*words: str, program: str = "peer.mjs") -> subprocess.Popen[str]:
         if shutil.which(needed) is None:
             raise AssertionError(f"{needed} is needed for these tests and is not installed (Debian: nodejs npm)")
     with filelock.FileLock(NODE / ".lock", timeout=300):
-        if not all((NODE / "node_modules" / name).is_dir() for name in ("ocpp-rpc", "soap")):
+        if not all((NODE / "node_modules" / name).is_dir() for name in ("mqtt", "ocpp-rpc", "soap")):
             command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             subprocess.run(command, cwd=NODE, check=True, capture_output=True, timeout=300)
+    called = [program] if program else []
     return subprocess.Popen(
-        ["node", program, *words], cwd=NODE, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        ["node", *called, *words], cwd=NODE, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     )
 
 

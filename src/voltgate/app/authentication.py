@@ -10,6 +10,7 @@ from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
 from voltgate.directory.hook import Hook
+from voltgate.directory.lookup import Lookup, Shown
 from voltgate.directory.passwords import Denied, Passwords
 from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
@@ -20,13 +21,13 @@ _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 class Authentication:
     """Checks stations' credentials; verified passwords and failures are kept over changes of the configuration.
 
-    `names` looks up the hosts of password hooks.
+    `names` looks up the hosts of password hooks and of registries.
     """
 
     def __init__(self, names: Resolver | None = None) -> None:
         self._throttle = Throttle(0)
-        hook = Hook(partial(Attempt, names or Resolver()))
-        self._passwords = Passwords(self._throttle, time.monotonic, hook)
+        reach = partial(Attempt, names or Resolver())
+        self._passwords = Passwords(self._throttle, time.monotonic, Hook(reach), Lookup(reach))
 
     def follow(self, config: Config) -> None:
         """Apply a configuration."""
@@ -35,7 +36,11 @@ class Authentication:
 
     async def check(self, station: Station, handshake: Handshake) -> Refused | None:
         """Return why a station is refused; None if it is admitted."""
-        denied = await self._passwords.check(station, handshake.authorization, handshake.address, handshake.offered)
+        certificate = handshake.certificate
+        shown = Shown(handshake.secure, certificate.name, certificate.organizations)
+        denied = await self._passwords.check(
+            station, handshake.authorization, handshake.address, handshake.offered, shown
+        )
         return None if denied is None else _refused(denied)
 
     def close(self) -> None:

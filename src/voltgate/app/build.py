@@ -123,7 +123,13 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
     if not section.checked:
         return None
     password = section.password.get_secret_value() if section.password is not None else None
-    return Credentials(password, section.password_hook, spellings)
+    return Credentials(
+        password,
+        section.password_hook,
+        spellings,
+        lookup=section.auth_lookup,
+        organizations=frozenset(section.organizations),
+    )
 
 
 def section_of(station: Station) -> StationEntry:
@@ -280,7 +286,7 @@ def _backend(
         then=section.then,
         retry=_retry(section),
         replay_boot=section.replay_boot,
-        window=section.window or config.calls.backend_window,
+        window=section.window or (1 if section.broker_url else config.calls.backend_window),
         waiting=section.copy_waiting,
         waiting_bytes=config.limits.waiting_bytes,
         deliver=section.deliver,

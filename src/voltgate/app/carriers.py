@@ -6,17 +6,22 @@ here. A new one is a folder, a section of the configuration's model, and an entr
 
 from __future__ import annotations
 
+import random
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from voltgate import __version__
 from voltgate.app.addresses import objection
 from voltgate.app.listeners import Kind, in_common, report
 from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
+from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
+from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.settings import Keep, Surroundings
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
 from voltgate.carriers.soap.client import Client
@@ -35,6 +40,10 @@ from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
+from voltgate.relay.events import Listen
+
+_AROUND = 64 << 10
+"""Bytes of a packet of MQTT besides the message: the topic, the properties, what an envelope repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +55,23 @@ class _Handlers:
 
 
 class Carriers:
-    """What dials backends and listens for stations. `counts` says what befell websockets, by who is at the far end.
+    """What dials backends and listens for stations. `counts` says what befell connections, by who is at the far end.
 
-    `names` looks up the hosts of backends, whichever carrier dials them.
+    `names` looks up the hosts of backends, whichever carrier dials them. `keep` looks after tasks of carriers.
     """
 
-    def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float]) -> None:
+    def __init__(self, config: Config, wheel: Wheel, clock: Callable[[], float], listen: Listen, keep: Keep) -> None:
         self.names = Resolver()
         client = Client(config.limits.message_size, f"voltgate/{__version__}", names=self.names)
         self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
-        self.counts = {"station": LinkCounts(), "backends": self.websocket.counts}
+        self.of_stations = LinkCounts()
+        self.mqtt = MqttCarrier(Surroundings(wheel, clock, random.random, listen, self.names, keep))
+        self.counts: dict[str, object] = {
+            "station": self.of_stations,
+            "backends": self.websocket.counts,
+            "brokers": self.mqtt.counts,
+        }
         self.wheel = wheel
         self.clock = clock
 
@@ -81,6 +96,10 @@ class Carriers:
         self.soap.callbacks.base = callback_base(config)
         self.soap.callbacks.key = callback_key
 
+    async def close(self) -> None:
+        """Leave what many stations shared."""
+        await self.mqtt.close()
+
 
 def callback_base(config: Config) -> str:
     """Return the URL below which backends call stations: as written, else that of the first SOAP listener."""
@@ -92,7 +111,7 @@ def callback_base(config: Config) -> str:
 def _websocket_listener(
     carriers: Carriers, handlers: _Handlers, settings: ListenerSettings, refusals: dict[str, int]
 ) -> Listener:
-    wheel, clock, counts = carriers.wheel, carriers.clock, carriers.counts["station"]
+    wheel, clock, counts = carriers.wheel, carriers.clock, carriers.of_stations
     return Listener(settings, handlers.admit, wheel, clock, report=report, counts=counts, refusals=refusals)
 
 
@@ -134,6 +153,24 @@ def _websocket_dialling(terms: _Terms) -> WebsocketDialling:
 
 def _soap_dialling(terms: _Terms) -> SoapDialling:
     return SoapDialling(_introduction(terms.section), terms.section.connect, terms.files, terms.context)
+
+
+def _mqtt_dialling(terms: _Terms) -> MqttDialling:
+    section, config = terms.section, terms.config
+    url = urlsplit(section.broker_url)
+    broker = Broker(
+        url.hostname or "",
+        url.port or (8883 if section.secure else 1883),
+        _login(section),
+        ping=section.ping,
+        patience=section.connect,
+        qos=section.qos,
+        largest=config.limits.message_size + _AROUND,
+        trust=terms.files,
+        ssl=terms.context,
+    )
+    raw = section.envelope == "ocpp"
+    return MqttDialling(broker, section.topic_prefix, section.presence or "", raw, config.calls.backend)
 
 
 def _put_into_soap(section: BackendSection) -> tuple[str, ...]:
@@ -224,6 +261,13 @@ CARRIERS: Mapping[str, Registration] = {
         listener=_websocket_listener,
         sections=lambda config: config.listen.stations,
         key="stations",
+    ),
+    "mqtt": Registration(
+        schemes=("mqtt", "mqtts"),
+        field="url",
+        written=lambda section: section.broker_url,
+        dialling=_mqtt_dialling,
+        dialler=lambda carriers: carriers.mqtt,
     ),
     "soap": Registration(
         schemes=("http", "https"),

@@ -23,7 +23,7 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.calendar import Calendar
-from voltgate.relay.events import Event
+from voltgate.relay.events import CarrierUp, Event
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Nowhere, nothing_on_record
@@ -53,9 +53,9 @@ class Composition:
         self.clock = time.monotonic  # the loop's own has whole milliseconds
         self.wheel = Wheel(self.clock(), TICK)
         self.counts = Counts()
-        self.carriers = Carriers(config, self.wheel, self.clock)
-        self.dialler = Dialler(self.carriers.by_scheme())
         self.supervision = Supervision(self.clock)
+        self.carriers = Carriers(config, self.wheel, self.clock, self.happened, self.supervision.keep)
+        self.dialler = Dialler(self.carriers.by_scheme())
         self.calendar = Calendar(time.time, self.clock)
         self.calendar.jumped = _report_jump
         self.database = database_of(active.loaded, self.supervision, self.calendar)
@@ -102,9 +102,11 @@ class Composition:
         )
 
     def happened(self, event: Event) -> None:
-        """Count an event, keep it for the API, and log it."""
+        """Count an event, keep it for the API, and log it; have the dialler know of a connection that is there."""
         name = type(event).__name__
         self.event_counts[name] = self.event_counts.get(name, 0) + 1
+        if isinstance(event, CarrierUp):
+            self.dialler.answers(event.backend)
         self.notifier.notify("event log", self.events.note, event)
         self.notifier.notify("log", logs.write, event)
 

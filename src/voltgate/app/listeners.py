@@ -233,4 +233,10 @@ def _settings(section: listen.Address, config: Config) -> ListenerSettings:
     if not isinstance(section, listen.Listener):
         return common
     link = replace(common.link, ping=section.ping, misses=section.misses)
-    return replace(common, link=link, lenient_path=section.lenient_path, lenient_upgrade=section.lenient_upgrade)
+    return replace(
+        common,
+        link=link,
+        client_authority=str(section.client_authority) if section.client_authority is not None else None,
+        lenient_path=section.lenient_path,
+        lenient_upgrade=section.lenient_upgrade,
+    )

@@ -108,6 +108,7 @@ class Process:
         await parts.listeners.close()
         await parts.soap.close()
         await parts.dialler.close()
+        await parts.carriers.close()
         if parts.database is not None:
             await parts.database.close()
         parts.surroundings.close()

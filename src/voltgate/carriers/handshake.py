@@ -12,6 +12,14 @@ from voltgate.relay.wire import Receiver, Wire
 
 
 @dataclass(frozen=True, slots=True)
+class Certified:
+    """Whom the certificate that a station has shown names: verified, empty without one."""
+
+    name: str = ""
+    organizations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Handshake:
     """A station that asks to come in.
 
@@ -37,6 +45,7 @@ class Handshake:
     """What only the carrier looks into, for a station that speaks otherwise than by OCPP-J."""
     deadline: float = math.inf
     """When the station hears that it is not let in if nothing is decided until then, on the clock of the wheel."""
+    certificate: Certified = Certified()
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import Field, PlainValidator, field_validator, model_validator
 
@@ -24,9 +25,11 @@ from voltgate.config.values import (
 STATION = "{station}"
 """The placeholder of the identity in a backend's URL."""
 
-_LATER = {"mqtt": "MQTT", "mqtts": "MQTT", "amqp": "AMQP", "amqps": "AMQP"}
-_SECURE = frozenset({"wss", "https"})
+_LATER = {"amqp": "AMQP", "amqps": "AMQP"}
+_SECURE = frozenset({"wss", "https", "mqtts"})
 _SOAP = ("http", "https")
+_MQTT = ("mqtt", "mqtts")
+_LONGEST_PREFIX = 200
 _OURS = frozenset({"host", "upgrade", "connection", "content-length", "transfer-encoding"})
 
 
@@ -95,7 +98,7 @@ class Backend(Section):
     url: Text = Field(
         description="`ws://` or `wss://`: OCPP-J. `{station}` stands for the identity, percent-encoded; without it the "
         "identity is appended as the last segment of the path. `http://` or `https://`: OCPP-S (SOAP), the URL of its "
-        "service as it is."
+        "service as it is. `mqtt://` or `mqtts://`: a broker of MQTT 5; its path is what topics begin with, else `cs`."
     )
     soap_url: Text | None = Field(
         default=None,
@@ -131,11 +134,11 @@ class Backend(Section):
     )
     ca: FilePath | None = Field(
         default=None,
-        description="wss only. PEM file of the authorities to trust, in place of the system's. "
+        description="With TLS only. PEM file of the authorities to trust, in place of the system's. "
         "The certificate is always verified.",
     )
-    certificate: FilePath | None = Field(default=None, description="wss only. PEM file: our client certificate.")
-    key: FilePath | None = Field(default=None, description="wss only. PEM file: its private key.")
+    certificate: FilePath | None = Field(default=None, description="With TLS only. PEM file: our client certificate.")
+    key: FilePath | None = Field(default=None, description="With TLS only. PEM file: its private key.")
     connect: Seconds = Field(default=10, ge=0.1, le=300, description="Time to connect, TLS and handshake included.")
     ping: Seconds = Field(default=55, ge=0, le=86_400, description="Time between pings to it. 0 sends none.")
     misses: int = Field(
@@ -150,7 +153,7 @@ class Backend(Section):
         default=None,
         ge=1,
         le=10_000,
-        description="Calls of one station open at once towards it. Without: `calls.backend_window`.",
+        description="Calls of one station open at once towards it. Without: `calls.backend_window`; behind a broker 1.",
     )
     deliver: Literal["once", "always"] = Field(
         default="once",
@@ -175,11 +178,27 @@ class Backend(Section):
         description="Copies for one station that may wait for it; more are dropped and counted.",
     )
     compression: bool = Field(default=False, description="Offer it permessage-deflate (RFC 7692).")
+    qos: Literal[0, 1] = Field(
+        default=1,
+        description="MQTT only. Quality of service. 1: the broker acknowledges each message, and says when nobody "
+        "consumes it. 0: neither.",
+    )
+    envelope: Literal["json", "ocpp"] = Field(
+        default="json",
+        description='MQTT only. What a message is on its topic: `"json"`, an object with `type`, `action`, `id` and '
+        '`request` or `response`; `"ocpp"`, the frame of OCPP-J as it is.',
+    )
+    presence: Text | None = Field(
+        default=None,
+        min_length=1,
+        description="MQTT only. The topic at which its consumers say that they are there, with a retained message; it "
+        "may hold `+`. While nobody is there the backend is away. Without: it is away while nobody subscribes.",
+    )
 
     @field_validator("url")
     @classmethod
     def _dials(cls, url: str) -> str:
-        return dialled(url)
+        return _broker(dialled(url, ("ws", "wss", *_SOAP, *_MQTT)))
 
     @field_validator("soap_url")
     @classmethod
@@ -200,7 +219,7 @@ class Backend(Section):
 
     @property
     def scheme(self) -> str:
-        """The scheme of its URL, which selects the carrier: "ws", "wss", "http" or "https"."""
+        """The scheme of its URL, which selects the carrier: "ws", "wss", "http", "https", "mqtt" or "mqtts"."""
         return split_url(self.url).scheme
 
     @property
@@ -211,12 +230,22 @@ class Backend(Section):
     @property
     def websocket_template(self) -> str:
         """The URL that websockets are dialled at, with `{station}` in it; "" for a backend that has SOAP only."""
-        return "" if self.scheme in _SOAP else template(self.url)
+        return template(self.url) if self.scheme in ("ws", "wss") else ""
 
     @property
     def soap_address(self) -> str:
         """The URL of its SOAP service; "" if it has none."""
         return self.url if self.scheme in _SOAP else self.soap_url or ""
+
+    @property
+    def broker_url(self) -> str:
+        """The URL of its broker; "" if it is behind none."""
+        return self.url if self.scheme in _MQTT else ""
+
+    @property
+    def topic_prefix(self) -> str:
+        """What its topics begin with, if it is behind a broker."""
+        return unquote(split_url(self.url).path).strip("/") or "cs"
 
 
 def template(url: str) -> str:
@@ -239,6 +268,23 @@ def dialled(url: str, schemes: tuple[str, ...] = ("ws", "wss", *_SOAP)) -> str:
     for found in re.findall(r"\{[^}]*\}?", url):
         if found != STATION:
             raise ValueError(f"knows no placeholder {found}; did you mean {STATION}?")
+    return url
+
+
+def _broker(url: str) -> str:
+    """Return the URL of a backend, the path of a broker's checked as a topic. Raises ValueError with what is wrong."""
+    parts = split_url(url)
+    if parts.scheme not in _MQTT:
+        return url
+    prefix = unquote(parts.path).strip("/")
+    if STATION in url:
+        raise ValueError("must not contain {station}: topics end with the identity by themselves")
+    if parts.query:
+        raise ValueError('must not contain a query ("?"): the path is what topics begin with')
+    if len(prefix) > _LONGEST_PREFIX or "//" in prefix or prefix.startswith("$") or not prefix.isprintable():
+        raise ValueError(f'has a path that no topic can begin with: "{prefix[:40]}"')
+    if set(prefix) & set("+#"):
+        raise ValueError("must not contain + or #: a topic to publish on has no wildcards")
     return url
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import ssl
 from collections.abc import Iterator
 from pathlib import Path as File
@@ -10,12 +11,12 @@ from pathlib import Path as File
 from pydantic import SecretStr
 
 from voltgate.config.advice import CLAIMANT, advise
-from voltgate.config.backends import Backend
+from voltgate.config.backends import STATION, Backend
 from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
 from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
-from voltgate.config.listen import Address
+from voltgate.config.listen import Address, Listener
 from voltgate.config.model import Config
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
@@ -29,6 +30,8 @@ ADMIN = "admin"
 CLAIMED = "claimed"
 """The route of stations that only a claim admits."""
 
+_OF_BROKERS = frozenset({"qos", "envelope", "presence"})
+_PRESENCE = re.compile(r"[^+#$/\0][^+#\0/]*(/(\+|[^+#\0/]+))*")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
@@ -106,6 +109,11 @@ def _certificates(path: Path, listener: Address) -> Iterator[Finding]:
     elif not listener.secure and listener.pairs:
         plain, secure = listener.schemes
         yield Finding((*path, "certificate"), f"a certificate is for a {secure}:// listener; this one is {plain}://")
+    if isinstance(listener, Listener) and listener.client_authority is not None:
+        if not listener.secure:
+            yield Finding((*path, "client_authority"), f"is for a {listener.schemes[1]}:// listener")
+        elif (problem := _unreadable(listener.client_authority)) is not None:
+            yield Finding((*path, "client_authority"), problem)
     for pair in listener.pairs:
         yield from _pair(path, pair.certificate, pair.key)
 
@@ -142,14 +150,14 @@ def _unreadable(file: File) -> str | None:
 def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
     if path[-1] == CLAIMANT:
         yield Finding(path, f'"{CLAIMANT}" stands in rules for the backend that claims a station: choose another name')
-    if backend.soap_url is not None and not backend.websocket_template:
+    if backend.soap_url is not None and backend.soap_address == backend.url:
         yield Finding((*path, "soap_url"), "has no meaning beside a url that is SOAP already")
     for name in ("ca", "certificate", "key"):
         file = getattr(backend, name)
         if file is None:
             continue
         if not backend.secure:
-            secure = {"ws": "wss", "http": "https"}.get(backend.scheme, "wss")
+            secure = f"{backend.scheme}s"
             yield Finding((*path, name), f"is for a {secure}:// backend; this one is {backend.scheme}://")
         elif (problem := _unreadable(file)) is not None:
             yield Finding((*path, name), problem)
@@ -158,8 +166,25 @@ def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
         yield Finding(path, f"{missing} is missing: certificate and key go together")
     if backend.password is not None and backend.username is None:
         yield Finding((*path, "password"), "needs username")
-    if backend.username is not None and ":" in backend.username:
+    if backend.broker_url:
+        yield from _brokered(path, backend)
+    else:
+        for key in sorted(_OF_BROKERS & backend.model_fields_set):
+            yield Finding((*path, key), f"is for a backend behind a broker (mqtt://); this one is {backend.scheme}://")
+    if backend.username is not None and ":" in backend.username and not backend.broker_url:
         yield Finding((*path, "username"), 'must not contain ":": HTTP Basic ends the user name there')
+
+
+def _brokered(path: Path, backend: Backend) -> Iterator[Finding]:
+    if STATION in (backend.username or ""):
+        yield Finding((*path, "username"), f"knows no {STATION}: one connection to the broker carries all stations")
+    if backend.headers:
+        yield Finding((*path, "headers"), "are of HTTP: a broker takes none")
+    stations = tuple(f"{backend.topic_prefix}/{way}/" for way in ("in", "out"))
+    if backend.presence is not None and (
+        not _PRESENCE.fullmatch(backend.presence) or f"{backend.presence}/".startswith(stations)
+    ):
+        yield Finding((*path, "presence"), "must be a topic apart from those of stations, as in cs/consumers/+")
 
 
 def _trust(draft: Draft, path: Path, backend: Backend) -> Iterator[Finding]:
@@ -285,10 +310,15 @@ def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
     yield from _route_of(draft, path, entry)
     if entry.password is not None and entry.password_hook is not None:
         yield Finding((*path, "password_hook"), "takes the place of password: write one or the other")
-    if entry.auth == "basic" and entry.password is None and entry.password_hook is None:
+    if entry.auth_lookup is not None and (entry.password is not None or entry.password_hook is not None):
+        yield Finding((*path, "auth_lookup"), "takes the place of password and password_hook: write one of the three")
+    is_checkable = entry.model_copy(update={"auth": None}).checked
+    if entry.auth == "basic" and not is_checkable:
         yield Finding((*path, "auth"), '"basic" needs password or password_hook')
-    if entry.auth == "none" and (entry.password is not None or entry.password_hook is not None):
+    if entry.auth == "none" and is_checkable:
         yield Finding((*path, "auth"), '"none" leaves the password unchecked; take out one of the two', warning=True)
+    if entry.organizations and entry.auth_lookup is None:
+        yield Finding((*path, "organizations"), "has no meaning without auth_lookup")
     if entry.aliases and not entry.exact:
         yield Finding((*path, "aliases"), "are for one station: use identity, not a pattern")
 

@@ -115,6 +115,12 @@ class Listener(Address):
         le=20,
         description="A station is taken for gone after so many intervals of `ping` without any traffic.",
     )
+    client_authority: FilePath | None = Field(
+        default=None,
+        description="wss only. PEM file of authorities that sign stations' own certificates. A station that shows one "
+        "must have been signed by them; one that shows none is let in all the same, unless `auth_lookup` wants one. "
+        "Read again when it changes.",
+    )
     lenient_upgrade: bool = Field(
         default=False, description="Accept stations that leave out the header `Connection: Upgrade`."
     )

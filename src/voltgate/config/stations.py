@@ -46,7 +46,7 @@ class StationEntry(Section):
     auth: Literal["none", "basic"] | None = Field(
         default=None,
         description='`"basic"`: HTTP Basic is checked here, by `password` or `password_hook`. `"none"`: it is not. '
-        'Without it: `"basic"` when one of the two is given.',
+        'Without it: `"basic"` when one of the two is given, or `auth_lookup`.',
     )
     password: Secret | None = Field(
         default=None,
@@ -59,6 +59,18 @@ class StationEntry(Section):
         "object `station`, `address`, `authorization` (the header as it came). 2xx lets the station in, 401, 403 "
         "and 404 refuse it, anything else or nothing within 5 seconds is 503. The answer holds for the connection; "
         "for a SOAP station as long as its session lasts and it comes with the same header.",
+    )
+    auth_lookup: Text | None = Field(
+        default=None,
+        description="A URL (http or https) with `{station}` in it, in place of `password`: a GET that is answered with "
+        "the JSON object `securityProfile` (0: HTTP Basic without TLS, 1: with TLS, 2: a certificate of the station's "
+        "own, by websocket only), `base64SHA256Password` and `invalidUsernameAllowed`. 4xx: the station is not known "
+        "(404).",
+    )
+    organizations: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
+        default=(),
+        description="With `auth_lookup` only. Of these one must stand in the certificate of a station of security "
+        "profile 2. Without: any that `client_authority` of the listener has signed.",
     )
     aliases: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(),
@@ -91,7 +103,14 @@ class StationEntry(Section):
                 raise ValueError(f'"{alias}" is not a path; it starts with "/"')
         return aliases
 
-    @field_validator("password_hook", "callback")
+    @field_validator("auth_lookup")
+    @classmethod
+    def _looks_up(cls, url: str | None) -> str | None:
+        if url is not None and "{station}" not in split_url(url).path + split_url(url).query:
+            raise ValueError("must have {station} in its path or query, where the identity goes")
+        return url
+
+    @field_validator("password_hook", "auth_lookup", "callback")
     @classmethod
     def _asks(cls, url: str | None) -> str | None:
         if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):
@@ -122,7 +141,7 @@ class StationEntry(Section):
         """Whether its password is checked here."""
         if self.auth is not None:
             return self.auth == "basic"
-        return self.password is not None or self.password_hook is not None
+        return any(each is not None for each in (self.password, self.password_hook, self.auth_lookup))
 
     def protocol(self, base: Protocol) -> Protocol:
         """Return `base` with the overrides of this entry."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from voltgate.directory.asking import Undecided
 from voltgate.directory.basic import credentials_of, matches, readings, secret_of
 from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable
-from voltgate.directory.hook import Hook, Undecided
+from voltgate.directory.hook import Hook
+from voltgate.directory.lookup import NOTHING_SHOWN, Lookup, Shown, admits
 from voltgate.directory.stations import Credentials, Station
 from voltgate.directory.throttle import Throttle
 from voltgate.ocpp.dialect import is_modern
@@ -33,6 +35,7 @@ class Denied:
 MISSING = Denied(401, "The station's password is missing")
 WRONG = Denied(401, "Wrong user name or password")
 """One reason for both, so that a client does not learn which it was."""
+UNKNOWN = Denied(404, "This station is not known here")
 
 
 class Passwords:
@@ -41,13 +44,14 @@ class Passwords:
     It is kept over changes of the configuration: verified passwords and counted failures remain.
     """
 
-    __slots__ = ("_clock", "_hashes", "_hook", "case_sensitive", "throttle")
+    __slots__ = ("_clock", "_hashes", "_hook", "_lookup", "case_sensitive", "throttle")
 
     def __init__(
         self,
         throttle: Throttle,
         clock: Callable[[], float],
         hook: Hook,
+        lookup: Lookup,
         *,
         hashes: Hashes | None = None,
         case_sensitive: bool = False,
@@ -57,9 +61,15 @@ class Passwords:
         self._clock = clock
         self._hashes = hashes or Hashes()
         self._hook = hook
+        self._lookup = lookup
 
     async def check(
-        self, station: Station, authorization: bytes | None, address: str, offered: Sequence[str] = ()
+        self,
+        station: Station,
+        authorization: bytes | None,
+        address: str,
+        offered: Sequence[str] = (),
+        shown: Shown = NOTHING_SHOWN,
     ) -> Denied | None:
         """Return None if a station is admitted, else why not. `authorization` is the header's value as received.
 
@@ -68,24 +78,28 @@ class Passwords:
         credentials = station.credentials
         if credentials is None:
             return None
-        if authorization is None:
+        if authorization is None and credentials.lookup is None:
             return MISSING
         wait = self.throttle.wait(station.key, address, self._clock())
         if wait:
             return Denied(429, "Too many wrong passwords", ceil(wait))
-        return await self._counted(station, credentials, authorization, address, offered)
+        if credentials.lookup is not None:
+            right = self._is_registered(station, credentials, credentials.lookup, authorization, shown)
+        else:
+            right = self._is_right(station, credentials, authorization or b"", address, offered)
+        return await self._counted(station, address, right)
 
-    async def _counted(
-        self, station: Station, credentials: Credentials, authorization: bytes, address: str, offered: Sequence[str]
-    ) -> Denied | None:
-        """Check, counting the attempt as a failure until it has succeeded."""
+    async def _counted(self, station: Station, address: str, right: Awaitable[bool | None]) -> Denied | None:
+        """Check, counting the attempt as a failure until it has succeeded. None: the station is not known."""
         counted = self.throttle.begin(station.key, address, self._clock())
         try:
-            right = await self._is_right(station, credentials, authorization, address, offered)
+            is_right = await right
         except (Busy, Unusable, Undecided) as why:
             self.throttle.undecided(counted, self._clock())
             return Denied(503, f"The password could not be checked: {_cause(why)}", _RETRY)
-        if not right:
+        if is_right is None:
+            return UNKNOWN
+        if not is_right:
             return WRONG
         self.throttle.succeeded(counted, self._clock())
         return None
@@ -100,6 +114,15 @@ class Passwords:
         if credentials.hook is not None:
             return await self._hook.ask(credentials.hook, station.identity, address, authorization)
         return await self._fits(secret, credentials.password or "", _spellings(credentials, offered))
+
+    async def _is_registered(
+        self, station: Station, credentials: Credentials, url: str, authorization: bytes | None, shown: Shown
+    ) -> bool | None:
+        found = await self._lookup.find(url, station.identity)
+        if found is None:
+            return None
+        case_sensitive, organizations = self.case_sensitive, credentials.organizations
+        return admits(found, shown, authorization, station.identity, organizations, case_sensitive=case_sensitive)
 
     async def _fits(self, secret: bytes, password: str, spellings: Sequence[str]) -> bool:
         if password.startswith(HASH):

@@ -27,17 +27,20 @@ _WILD = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a station is authenticated by: a password, its argon2 hash, or a hook (a URL).
+    """What a station is authenticated by: a password, its argon2 hash, a hook or a registry (a URL each).
 
+    `organizations` are those of which one must stand in the certificate of a station that comes with one.
     `spellings` of a 1.6 password: "bytes" (a hex key sent decoded), "hex" (its digits), "text".
     """
 
     password: str | None = None
     hook: str | None = None
     spellings: tuple[str, ...] = ("bytes", "hex", "text")
+    lookup: str | None = None
+    organizations: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
-        return f"Credentials({'hook' if self.hook else 'password'})"
+        return f"Credentials({'hook' if self.hook else 'lookup' if self.lookup else 'password'})"
 
 
 @dataclass(frozen=True, slots=True)

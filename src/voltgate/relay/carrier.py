@@ -34,7 +34,7 @@ class Verdict:
     """Why a backend was not reached.
 
     `status` is its HTTP answer, None if there was none; `body` its first 1 KiB. `shared` says that what is missing is
-    the connection of many stations, whose carrier reports that once.
+    the connection of many stations, whose carrier reports that once, `ours` that the backend was not asked at all.
     """
 
     status: int | None
@@ -42,6 +42,7 @@ class Verdict:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     shared: bool = False
+    ours: bool = False
 
 
 class Native(Protocol):

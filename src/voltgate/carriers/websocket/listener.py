@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 
-from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Handshake, Refused
+from voltgate.carriers.handshake import NOBODY, Admit, Admitted, Certified, Handshake, Refused
 from voltgate.carriers.websocket import deflate, http_head, origin, sockets, tls
 from voltgate.carriers.websocket.http_head import Request
 from voltgate.carriers.websocket.limits import Bucket, Census, ListenerLimits
@@ -316,6 +316,7 @@ class Listener:
             secure=self._context is not None or self._secure_before(pending, request),
             listener=settings.name,
             deadline=pending.due,
+            certificate=tls.certified(pending.transport) if settings.client_authority else Certified(),
         )
 
     def _secure_before(self, pending: Pending, request: Request) -> bool:

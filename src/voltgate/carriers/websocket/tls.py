@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from voltgate.carriers.handshake import Certified
+
 try:
     import aiofastnet as _lean
 except ImportError:  # the loop's own transports do the same with more memory
@@ -51,7 +53,8 @@ class Certificate:
 def server_context(certificates: tuple[Certificate, ...], client_authority: str | None = None) -> ssl.SSLContext:
     """Make a context for a listener, of one certificate or two (RSA and ECDSA). Raise OSError (SSLError is one).
 
-    `client_authority` is a file of authorities, one of which must have signed the certificate that a station shows.
+    `client_authority` is a file of authorities, one of which must have signed the certificate that a station shows, if
+    it shows one.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -62,8 +65,17 @@ def server_context(certificates: tuple[Certificate, ...], client_authority: str 
         context.load_cert_chain(certificate.chain, certificate.key, certificate.password)
     if client_authority is not None:
         context.load_verify_locations(client_authority)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def certified(transport: asyncio.BaseTransport | None) -> Certified:
+    """Return whom the certificate names that was shown on a connection, and verified."""
+    shown = transport.get_extra_info("ssl_object") if transport is not None else None
+    subject = (shown.getpeercert() or {}).get("subject", ()) if shown is not None else ()
+    pairs = [pair for name in subject for pair in name]
+    names = [value for key, value in pairs if key == "commonName"]
+    return Certified(names[-1] if names else "", tuple(value for key, value in pairs if key == "organizationName"))
 
 
 @functools.cache

@@ -1,0 +1,118 @@
+"""The measurement of MQTT: calls of websocket stations through Voltgate and Mosquitto to a consumer, and back."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from bench.contenders import CONTENDERS, Place, voltgate_command
+from bench.machine import Cores, Failure
+from bench.phases import STATIONS, Bench, Plan, Sample
+from bench.results import Results
+
+PACE = 500.0
+"""Calls a second at which latency is measured."""
+
+
+def settings(place: Place) -> str:
+    """Write Voltgate's configuration: one backend behind a broker."""
+    return f"""
+[listen]
+stations = ["ws://127.0.0.1:{place.port}"]
+http = "127.0.0.1:{place.http}"
+
+[limits]
+handshakes_per_second = 1000000
+messages_per_second = 100000
+
+[backends.first]
+url = "mqtt://127.0.0.1:{place.backend}/cs"
+
+[routes.bench]
+rules = [{{ answer = "first" }}]
+
+[[stations]]
+match = "*"
+route = "bench"
+"""
+
+
+MQTT = replace(CONTENDERS["voltgate"], title="Voltgate, MQTT", command=voltgate_command(settings))
+
+
+class MqttBench(Bench):
+    """Voltgate between websocket stations and a consumer behind Mosquitto, which is the consumer's child."""
+
+    backend = "bench.mqtt_consumer"
+
+    def __init__(self, cores: Cores) -> None:
+        super().__init__(MQTT, cores, awake=cores.ample)
+        self._count = 1
+
+    def open(self, stations: int, seconds: float = 120.0) -> None:
+        """Connect so many stations more: each has its topic subscribed to before it is let in."""
+        opened = self.connect(stations, seconds)
+        if opened < stations:
+            raise Failure(f"{opened} of {stations} stations connected\n{self.proxy.log() if self.proxy else ''}")
+
+    def faults(self, counts: list[dict[str, Any]]) -> dict[str, int]:
+        """Compare what was sent, answered and heard by the consumer."""
+        found = {name: sum(count.get(name, 0) for count in counts) for name in ("lost", "doubled", "wrong", "broken")}
+        found["unheard"] = sum(count["sent"] for count in counts) - self.heard("answer", "calls")
+        found["misheard"] = self.heard("answer", "out_of_order") + self.heard("answer", "wrong")
+        return {name: count for name, count in found.items() if count}
+
+
+def mqtt(number: int, plan: Plan, cores: Cores) -> Sample:
+    """Measure CPU time a message, latency at a fixed rate, and what an idle station holds with its subscription."""
+    with MqttBench(cores) as bench:
+        bench.open(STATIONS)
+        counts, spent = bench.drive({"do": "load"}, plan.warm, plan.load)
+        faults = bench.faults(counts)
+    rate = sum(count["in_window"] / count["seconds"] for count in counts)
+    calls = rate * spent.seconds
+    figures = {
+        "rate": rate,
+        "capacity": calls / spent.total,
+        "micros": spent.total / calls / 2 * 1e6,
+        "user": spent.user / calls / 2 * 1e6,
+        "share": spent.share,
+    }
+    with MqttBench(cores) as bench:
+        bench.open(STATIONS)
+        counts, _ = bench.drive({"do": "pace", "rate": PACE}, plan.warm, plan.pace)
+        figures |= {name: counts[0][name] for name in ("p50", "p99")}
+    return Sample("voltgate", number, figures | _held(plan, cores), faults, spent.foreign)
+
+
+def _held(plan: Plan, cores: Cores) -> dict[str, float]:
+    few = max(50, plan.idle // 50)
+    with MqttBench(cores) as bench:
+        bench.open(few)
+        time.sleep(plan.settle)
+        held, before = bench.resident, bench.usage()
+        bench.open(plan.idle - few)
+        spent = bench.usage().since(before)
+        time.sleep(plan.settle)
+        grown = bench.resident - held
+    stations = plan.idle - few
+    return {"kilobytes": grown / stations / 1000, "accepted": stations / spent.total}
+
+
+def section(results: Results) -> list[str]:
+    """Write what was found, as paragraphs of Markdown; nothing if it was not measured."""
+    names = ("rate", "capacity", "micros", "user", "share", "p50", "p99", "kilobytes", "accepted")
+    found = {name: results.median("mqtt", "voltgate", name) for name in names}
+    if not results.of("mqtt", "voltgate", "rate"):
+        return []
+    return [
+        "## Through an MQTT broker, on one core",
+        f"{STATIONS} websocket stations in a closed loop, the calls of above; Mosquitto and one consumer, QoS 1, share "
+        f"what cores are left. {found['rate']:,.0f} calls a second are answered, at {found['share']:.2f} of "
+        f"Voltgate's core: {found['capacity']:,.0f} for a full one. A message costs {found['micros']:.1f} µs of "
+        f"Voltgate ({found['user']:.1f} in user space), its acknowledgement included. From a station's call to its "
+        f"answer at {PACE:,.0f} calls a second: p50 {found['p50']:,.0f} µs, p99 {found['p99']:,.0f} µs. A station that "
+        f"says nothing holds {found['kilobytes']:.1f} kB with its subscription; {found['accepted']:,.0f} stations a "
+        "second of a core are let in, each when the broker has acknowledged its subscription.",
+    ]

@@ -1,0 +1,422 @@
+"""A bus: one connection to a broker that is kept open, and the stations whose messages it carries.
+
+Their topics are subscribed to in batches. When the connection is lost every station's wire is, and each is dialled
+again; what answered calls of the consumer and was not acknowledged is published once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from voltgate.carriers.mqtt.calls import Past
+from voltgate.carriers.mqtt.connection import Away, Connection, Publication
+from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, REFUSED, Published, reason
+from voltgate.carriers.mqtt.presence import Presence
+from voltgate.carriers.mqtt.settings import BusSettings, Surroundings
+from voltgate.carriers.mqtt.wire import MqttWire, Obstacle, Topics
+from voltgate.relay.carrier import SharedConnection, Verdict
+from voltgate.relay.wire import Receiver
+
+_BATCH = 50
+"""Topics in one SUBSCRIBE."""
+_STEADY = 10.0
+"""Seconds that a connection must last before its next loss counts as the first failure again."""
+_LINGER = 30.0
+"""Seconds that a connection without a station is kept open."""
+_TOLD_AT_ONCE = 1.0
+"""Seconds that a broker may take to tell who is there."""
+_BARRED = 60.0
+"""Seconds for which a station is left alone whose topic the broker does not let us publish on.
+
+Some brokers close the connection of all stations at each attempt.
+"""
+_MOST_PAST = 10_000
+"""Stations of which it is remembered what their lost wire left open."""
+_MOST_LATER = 10_000
+_AGAIN = 1.0
+"""Seconds until an answer is published again that nobody has heard."""
+_STALE = 30.0
+"""Seconds after which it is not: nobody waits for it any more."""
+_AFTER_A_FAULT = 1.0
+"""Seconds from a fault of ours to the next try, at least."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Topic:
+    """A station's topic: the wires that it feeds, the newest last, and how many wires are being made."""
+
+    __slots__ = ("joining", "subscribed", "wires")
+
+    def __init__(self) -> None:
+        self.wires: list[MqttWire] = []
+        self.joining = 0
+        self.subscribed = False
+
+
+class Bus:
+    """One connection with the stations on it: what their wires publish by, and what dials it again."""
+
+    def __init__(self, settings: BusSettings, surroundings: Surroundings) -> None:
+        self.settings = settings
+        self.wheel = surroundings.wheel
+        self.clock = surroundings.clock
+        self.counts = surroundings.counts
+        self.closed = False
+        self._surroundings = surroundings
+        self._stations = SharedConnection(settings.backend, surroundings.listen)
+        self._presence = Presence(settings.presence)
+        self._client_id = f"voltgate{secrets.token_hex(7)}"  # at most 23 letters and digits: every broker takes those
+        self._connection: Connection | None = None
+        self._changed = asyncio.Event()
+        self._expected_until = self.clock() + settings.broker.patience
+        self._reason = "not connected yet"
+        self._lost: asyncio.Future[str] | None = None
+        self._topics: dict[bytes, _Topic] = {}
+        self._past: dict[bytes, Past] = {}
+        self._wanted: dict[bytes, asyncio.Future[int]] = {}
+        self._unwanted: dict[bytes, None] = {}
+        self._later: list[Publication] = []
+        self._idle_since = self.clock()
+        self._loop = asyncio.get_running_loop()
+        self._living = surroundings.keep(f"broker {settings.backend}", self._live)
+
+    def __len__(self) -> int:
+        return len(self._topics)
+
+    def carries(self, topics: Topics) -> bool:
+        """Return whether a wire of this station is here, or being made."""
+        return topics.towards_station in self._topics
+
+    @property
+    def waiting(self) -> int:
+        """The number of messages that wait for the broker."""
+        return 0 if self._connection is None else self._connection.waiting
+
+    # Stations.
+
+    async def join(self, topics: Topics, protocol: str) -> MqttWire | Verdict:
+        """Return a wire for a station, whose topic is subscribed to; or why there is none."""
+        name = topics.towards_station
+        past = self._past.get(name)
+        if past is not None and past.barred:
+            return Verdict(None, past.barred)
+        topic = self._topics.setdefault(name, _Topic())
+        topic.joining += 1
+        try:
+            await self._come_up()
+            refusal = await self._subscribe(name, topic) if self._stations.is_up else ""
+            if refusal:
+                return Verdict(None, f"the broker does not let us subscribe to {name.decode()}: {refusal}")
+            if not self._stations.is_up or not topic.subscribed:
+                return Verdict(None, self._reason, shared=True)
+            past = self._past.pop(name, None) or Past()
+            wire = MqttWire(self, topics, protocol, past, self.settings.patience, raw=self.settings.raw)
+            topic.wires.append(wire)
+            return wire
+        finally:
+            topic.joining -= 1
+            self._tidy(name, topic)
+
+    async def _come_up(self) -> None:
+        """Wait for a connection that is being made for the first time, or that was there a short while ago."""
+        while not self._stations.is_up and not self.closed and (left := self._expected_until - self.clock()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+
+    async def _subscribe(self, name: bytes, topic: _Topic) -> str:
+        """Subscribe to a station's topic; return why the broker does not let us."""
+        if topic.subscribed:
+            return ""
+        if name not in self._wanted:
+            self._soon_flush_topics()
+            self._wanted[name] = self._loop.create_future()
+        done, _ = await asyncio.wait([self._wanted[name]], timeout=2 * self.settings.broker.patience)
+        if not done:  # although it answers other things
+            return "it does not answer"
+        code = done.pop().result()
+        return reason(code) if code >= REFUSED else ""
+
+    def _soon_flush_topics(self) -> None:
+        if not self._wanted and not self._unwanted:
+            self._loop.call_soon(self._flush_topics)
+
+    def _flush_topics(self) -> None:
+        wanted, self._wanted = self._wanted, {}
+        unwanted, self._unwanted = [name for name in self._unwanted if name not in self._topics], {}
+        if self._connection is not None:
+            for batch in _batches(unwanted):
+                self._connection.unsubscribe(batch)
+        for batch in _batches(list(wanted)):
+            futures = {name: wanted[name] for name in batch}
+            if self._connection is None:
+                self._settle(futures, b"")
+            else:
+                self._connection.subscribe(batch).add_done_callback(partial(self._subscribed, futures))
+
+    def _subscribed(self, wanted: dict[bytes, asyncio.Future[int]], answer: asyncio.Future[bytes]) -> None:
+        self._settle(wanted, answer.result())
+
+    def _settle(self, wanted: dict[bytes, asyncio.Future[int]], codes: bytes) -> None:
+        """Take the broker's answer to a SUBSCRIBE: a code for each topic, none when the connection was lost."""
+        for (name, waiting), code in zip(wanted.items(), codes or bytes(len(wanted)), strict=False):
+            topic = self._topics.get(name)
+            if codes and code < REFUSED:
+                if topic is not None:
+                    topic.subscribed = True
+                else:
+                    self._unwant(name)
+            if not waiting.done():
+                waiting.set_result(code)
+
+    def _tidy(self, name: bytes, topic: _Topic) -> None:
+        """Let go of a topic that nobody needs any more."""
+        if topic.wires or topic.joining or self._topics.get(name) is not topic:
+            return
+        del self._topics[name]
+        if topic.subscribed:
+            self._unwant(name)
+        if not self._topics:
+            self._idle_since = self.clock()
+            self.wheel.at(self._idle_since + _LINGER, self._look_idle)
+
+    def _unwant(self, name: bytes) -> None:
+        self._soon_flush_topics()
+        self._unwanted[name] = None
+
+    def _look_idle(self, now: float) -> None:
+        if not self._topics and now - self._idle_since >= _LINGER:
+            self.closed = True
+            self._living.cancel()
+
+    # What a wire needs.
+
+    def publish(self, message: Publication) -> Obstacle | None:
+        """Send a message; return why it cannot be sent."""
+        connection = self._connection
+        if connection is None:
+            return self._unsent(message, Obstacle.AWAY)
+        if message.size > connection.largest:
+            self.counts.oversized += 1
+            return Obstacle.TOO_LARGE
+        if message.answers:
+            message.settled = partial(self._answer_settled, message)
+        if not connection.publish(message):
+            self.counts.overflows += 1
+            return self._unsent(message, Obstacle.TOO_MANY)
+        return None
+
+    def _unsent(self, message: Publication, obstacle: Obstacle) -> Obstacle | None:
+        """Keep what answers a consumer for later; a call is its sender's to repeat."""
+        if not message.answers:
+            return obstacle
+        self._publish_later(message)
+        return None
+
+    def _answer_settled(self, message: Publication, code: int) -> None:
+        """Publish an answer again that nobody has heard: who asked may be on the way back to the broker."""
+        if code == NO_SUBSCRIBERS:
+            self._publish_later(message)
+        else:
+            self.counts.answers_lost += 1
+
+    def _publish_later(self, message: Publication) -> None:
+        if len(self._later) >= _MOST_LATER or self.clock() - message.at >= _STALE:
+            self.counts.answers_lost += 1
+            return
+        if not self._later:
+            self.wheel.at(self.clock() + _AGAIN, self._publish_again)
+        self._later.append(message)
+
+    def _publish_again(self, now: float) -> None:
+        later, self._later = self._later, []
+        for message in later:
+            self.publish(message)
+
+    def attach(self, wire: MqttWire, receiver: Receiver) -> None:
+        """Tell a receiver when the connection is lost."""
+        self._stations.attach(wire, receiver)
+
+    def forget(self, wire: MqttWire, past: Past | None) -> None:
+        """Bring a wire nothing more; keep what the next one of this station has to know."""
+        self._stations.detach(wire)
+        name = wire.topics.towards_station
+        topic = self._topics.get(name)
+        if topic is not None and wire in topic.wires:
+            topic.wires.remove(wire)
+            self._tidy(name, topic)
+        if past is not None:
+            self._keep(name, past)
+
+    def _keep(self, name: bytes, past: Past) -> None:
+        if past.barred:
+            self.wheel.at(self.clock() + _BARRED, partial(self._unbar, name))
+        if past.open or past.apart or len(past.answered):
+            self._past[name] = past
+            if len(self._past) > _MOST_PAST:
+                del self._past[next(iter(self._past))]
+
+    def _unbar(self, name: bytes, now: float) -> None:
+        past = self._past.get(name)
+        if past is not None:
+            self._past[name] = replace(past, barred="")
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Call something in the next turn of the event loop."""
+        self._loop.call_soon(callback)
+
+    # What the broker says.
+
+    def published(self, message: Published) -> None:
+        """Take a message of the broker."""
+        topic = self._topics.get(message.topic)
+        if topic is None:
+            self._take_other(message)
+        elif message.retained:
+            self.counts.retained += 1
+        elif topic.wires:
+            wire = next((each for each in reversed(topic.wires) if each.started), topic.wires[-1])
+            try:
+                wire.take(message.payload, message.correlation)
+            except Exception as fault:
+                self._faulted(wire, fault)
+        else:
+            self.counts.strays += 1
+
+    def _take_other(self, message: Published) -> None:
+        if not self._presence.matches(message.topic):
+            self.counts.strays += 1
+        elif self._presence.take(message.topic, message.payload):
+            self._go_up()
+        elif not self._presence.is_there:
+            self._go_down(self._presence.reason, None)
+
+    def _faulted(self, wire: MqttWire, fault: Exception) -> None:
+        """Let one station go that met a fault of ours; the others share the connection."""
+        self.counts.faults += 1
+        name = wire.topics.towards_station.decode()
+        log.error("a fault of Voltgate: a receiver failed", topic=name, exc_info=fault)
+        try:
+            wire.lose("internal error")
+        except Exception:
+            log.exception("a fault of Voltgate: a receiver failed", topic=name)
+
+    def ended(self, connection: Connection, reason: str) -> None:
+        """Take note that the connection was lost."""
+        if connection is not self._connection or self._lost is None:
+            return
+        self.counts.losses += 1
+        self._connection = None
+        for message in connection.unsettled():
+            if message.answers and not message.again:  # what kills a connection does so once
+                message.again = True
+                self._publish_later(message)
+        if not self._lost.done():
+            self._lost.set_result(reason)
+
+    # Life.
+
+    async def _live(self) -> None:
+        """Stay connected until the last try has failed; after a fault of ours it is called again."""
+        try:
+            await self._stay_connected()
+            self.closed = True
+        finally:
+            self._disconnect()
+            if not self.closed:
+                self._go_down("a fault of Voltgate", _AFTER_A_FAULT)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    async def _stay_connected(self) -> None:
+        failures, surroundings = 0, self._surroundings
+        while True:
+            opened = self.clock()
+            try:
+                why = await self._one_stay()
+            except Away as problem:
+                why = str(problem)
+            else:
+                failures = 0 if self.clock() - opened >= _STEADY else failures
+            failures += 1
+            retry = self.settings.retry.delay(failures, surroundings.draw)
+            self._go_down(why, retry)
+            if retry is None:
+                return
+            await asyncio.sleep(retry)
+
+    async def _one_stay(self) -> str:
+        """Connect, and return why the connection has ended. Raise Away."""
+        self._lost = self._loop.create_future()
+        broker, names = self.settings.broker, self._surroundings.names
+        connection = await Connection.open(broker, self._client_id, self, names, self.wheel, self.clock)
+        self._connection = connection
+        await self._look_who_is_there(connection)
+        if self._presence.is_there:
+            self._go_up()
+        else:
+            self._go_down(self._presence.reason, None)
+        return await self._lost
+
+    async def _look_who_is_there(self, connection: Connection) -> None:
+        """Ask for what consumers say of themselves; the broker tells it at once. Raise Away."""
+        topic = self._presence.topic
+        if not topic:
+            return
+        codes = await connection.subscribe([topic.encode()], retained=True)
+        if codes and codes[0] >= REFUSED:
+            connection.close()
+            self._connection = None
+            raise Away(f"the broker does not let us subscribe to {topic}: {reason(codes[0])}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), _TOLD_AT_ONCE)
+
+    def _go_up(self) -> None:
+        self._stations.up()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have those look again who wait for the connection, or for a consumer."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _go_down(self, reason: str, retry: float | None) -> None:
+        """Let every station go: none of them has a consumer now."""
+        self._reason = reason
+        if self._connection is None:
+            self._presence.forget()
+        if self._stations.is_up is not False:
+            self._expected_until = self.clock() + (self.settings.broker.patience if self._stations.is_up else 0.0)
+        for name, topic in list(self._topics.items()):
+            wires, topic.wires, topic.subscribed = topic.wires, [], False
+            for wire in wires:
+                self._keep(name, wire.end())
+            if self._connection is not None and wires:
+                self._unwant(name)
+            self._tidy(name, topic)
+        try:
+            self._stations.down(reason, retry)
+        except ExceptionGroup as faults:
+            self.counts.faults += len(faults.exceptions)
+            log.exception("a fault of Voltgate: receivers failed")
+        self._wake()
+
+    async def close(self) -> None:
+        """Leave the broker."""
+        self.closed = True
+        self._living.cancel()
+        await asyncio.gather(self._living, return_exceptions=True)
+
+
+def _batches(names: list[bytes]) -> list[list[bytes]]:
+    return [names[at : at + _BATCH] for at in range(0, len(names), _BATCH)]

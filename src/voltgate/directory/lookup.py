@@ -1,0 +1,118 @@
+"""The lookup: a registry of stations that says by which security profile each is to come, and with which password.
+
+One GET for each handshake, of a URL with the identity in it, as the MaEVe gateway asks its manager. The answer is
+`{"securityProfile": 0, "base64SHA256Password": "…", "invalidUsernameAllowed": false}`: profile 0 is HTTP Basic without
+TLS, 1 HTTP Basic with TLS, 2 TLS with a certificate of the station's own. Its password is known as a SHA-256 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from voltgate.directory.asking import Asking, Undecided, head, skip_head, status_of
+from voltgate.directory.basic import credentials_of, secret_of
+
+STATION = "{station}"
+_LARGEST = 64 << 10
+"""Bytes of an answer."""
+
+
+class Registered(msgspec.Struct, rename="camel"):
+    """What the registry says of a station."""
+
+    security_profile: int
+    password: str | None = msgspec.field(default=None, name="base64SHA256Password")
+    invalid_username_allowed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a station has shown of itself before it said anything.
+
+    `name` and `organizations` are of the certificate that it has shown and that was verified; "" and none without one.
+    """
+
+    secure: bool = False
+    name: str = ""
+    organizations: tuple[str, ...] = ()
+
+
+NOTHING_SHOWN = Shown()
+
+
+class Lookup(Asking):
+    """A client of registries."""
+
+    __slots__ = ()
+
+    async def find(self, url: str, station: str) -> Registered | None:
+        """Return what the registry says of a station; None if it knows none. Raise Undecided."""
+        to = urlsplit(url.replace(STATION, quote(station, safe="")))
+        request = head("GET", to, "Accept: application/json", version="HTTP/1.0")  # to 1.0 nobody answers in chunks
+        status, body = await self._ask(url, to, request, _status_and_body)
+        if 400 <= status < 500:
+            return None
+        if status != 200:
+            raise Undecided(f"answered {status}")
+        try:
+            return msgspec.json.decode(body, type=Registered)
+        except msgspec.MsgspecError as error:
+            raise Undecided(f"answered with what cannot be read: {error}") from None
+
+
+async def _status_and_body(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    status = await status_of(reader)
+    if status != 200:
+        return status, b""
+    await skip_head(reader)
+    body = b""
+    while more := await reader.read(_LARGEST):
+        body += more
+        if len(body) > _LARGEST:
+            raise ValueError(f"answered with more than {_LARGEST} bytes")
+    return status, body
+
+
+def admits(
+    found: Registered,
+    shown: Shown,
+    authorization: bytes | None,
+    identity: str,
+    organizations: frozenset[str],
+    *,
+    case_sensitive: bool,
+) -> bool:
+    """Return whether a station has come as it must. Raise Undecided for a profile that is none.
+
+    A certificate must bear the identity as its common name, and one of `organizations` unless there are none.
+    """
+    match found.security_profile:
+        case 0 | 1 as profile:
+            return shown.secure is (profile == 1) and _knows(found, authorization, identity, case_sensitive)
+        case 2:
+            fold: Callable[[str], str] = str if case_sensitive else str.casefold
+            is_ours = not organizations or not organizations.isdisjoint(shown.organizations)
+            return shown.secure and bool(shown.name) and fold(shown.name) == fold(identity) and is_ours
+        case other:
+            raise Undecided(f"answered with security profile {other}, which is none of 0, 1 and 2")
+
+
+def _knows(found: Registered, authorization: bytes | None, identity: str, case_sensitive: bool) -> bool:
+    pair = None if authorization is None else credentials_of(authorization)
+    if pair is None or not found.password:
+        return False
+    if found.invalid_username_allowed:
+        _, colon, password = pair.partition(b":")
+        secret = password if colon else None
+    else:
+        secret = secret_of(pair, identity, case_sensitive=case_sensitive)
+    hashed = base64.b64encode(hashlib.sha256(secret or b"").digest())
+    return hmac.compare_digest(hashed, found.password.encode()) and secret is not None
