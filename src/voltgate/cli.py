@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -52,6 +53,7 @@ def options(
 @app.command()
 def run(config: ConfigFile = None) -> None:
     """Run the gateway in the foreground."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded: what it asks for is about to be read
     from voltgate.app import run as run_gateway  # noqa: PLC0415 - `voltgate check` needs none of it
 
     raise typer.Exit(run_gateway(config))

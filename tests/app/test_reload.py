@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -274,3 +276,11 @@ async def test_what_waits_for_a_restart_is_shown_until_there_is_one_or_it_is_tak
             assert await gateway.change({**before, "store": store}) == ()
             warnings = gateway.process._readiness()["configuration"]["warnings"]
             assert [each.split(": ")[1] for each in warnings] == waiting
+
+
+def test_a_hangup_during_the_start() -> None:
+    """Who asks for a reload of what is being read anyway does not end the process."""
+    begins = "import os, signal, sys, voltgate.app, voltgate.cli\n"
+    hears = "voltgate.app.run = lambda config: (os.kill(os.getpid(), signal.SIGHUP), 7)[1]\n"
+    runs = "sys.argv = ['voltgate', 'run']\nvoltgate.cli.main()"
+    assert subprocess.run([sys.executable, "-c", begins + hears + runs], check=False).returncode == 7
