@@ -70,7 +70,7 @@ class Reload:
         except OSError as error:
             self._keep([str(error) if error.filename is not None or error.strerror is None else error.strerror])
         except Exception as error:
-            self._keep([f"a fault of Voltgate: {type(error).__name__}: {error}"])
+            self._keep([f"a fault of Voltgate: {type(error).__name__}"])  # its text may hold a secret
             raise
 
     def _keep(self, problems: list[str]) -> None:
