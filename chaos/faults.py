@@ -113,6 +113,7 @@ class Faults:
         await asyncio.sleep(pause)
         async with self._misconfigured:  # who starts gateways tries again until one can start
             gateway.start()
+            await self._answers(gateway)  # it has read its configuration by then
 
     async def _surround(self, fault: Fault) -> None:
         """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
@@ -152,7 +153,9 @@ class Faults:
 
     async def _change(self, fault: Fault) -> None:
         async with self._changing:  # a move takes its time, and ends with the shape that it began with
+            before = await self._configurations()
             self._change_now(fault)
+            await self._see_taken(fault, before)  # else the next file may come before anybody has read this one
 
     def _change_now(self, fault: Fault) -> None:
         now = self._world.shapes.now

@@ -103,8 +103,9 @@ class GatewayProcess:
     def _limit(self, what: int, most: int | None = None) -> None:
         """Let its process have so much of something, or as much as it may ever have."""
         if self._process is not None:
-            _, hard = resource.prlimit(self._process.pid, what)
-            resource.prlimit(self._process.pid, what, (hard if most is None else most, hard))
+            with suppress(ProcessLookupError):  # it has ended: that is found elsewhere
+                _, hard = resource.prlimit(self._process.pid, what)
+                resource.prlimit(self._process.pid, what, (hard if most is None else most, hard))
 
     def descriptors(self) -> list[str]:
         """Return what each descriptor of its process is, as the system names it."""
