@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from voltgate.ocpp import actions
+from voltgate.ocpp import actions, schemas
 from voltgate.ocpp.schemas import Violation, check, knows
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
@@ -145,3 +145,12 @@ def test_a_payload_that_is_nested_too_deeply() -> None:
         violation = check(version, "GetLog", "request", {"log": deep})
         assert violation is not None
         assert (violation.code, violation.description) == (code, "The payload is nested too deeply")
+
+
+def test_no_file_is_opened_once_they_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message whose schema nobody has looked at yet is judged although there are no descriptors left."""
+    schemas.load()
+    schemas._validator.cache_clear()
+    monkeypatch.setattr(schemas, "files", lambda _: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+    assert check("ocpp1.6", "ClearCache", "request", {}) is None
+    assert check("ocpp2.1", "GetTariffs", "request", {}) is not None

@@ -438,3 +438,13 @@ async def test_a_database_that_hangs_at_the_end(tmp_path: Path, monkeypatch: pyt
         async with asyncio.timeout(10):
             await store.close()
     await engine.dispose()
+
+
+async def test_its_schema_is_known_without_a_look_at_files(address: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that comes back while there are no descriptors left is worked with at once."""
+    assert wanted()
+    monkeypatch.setattr("voltgate.store.schema.ScriptDirectory.get_current_head", lambda _: None)  # nothing is found
+    store = Database(address)
+    await store.open()
+    assert store.state.reason is None
+    await store.close()

@@ -20,6 +20,7 @@ from voltgate.config import Config
 from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
+from voltgate.ocpp import schemas
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.calendar import Calendar
@@ -48,6 +49,7 @@ class Composition:
     """
 
     def __init__(self, active: ActiveConfiguration) -> None:
+        schemas.load()
         config = active.config
         self._active = active
         self.clock = time.monotonic  # the loop's own has whole milliseconds

@@ -7,6 +7,7 @@ Celsius, any unit and measurand, empty samples and numbers as values in 1.6 (con
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -97,8 +98,7 @@ def _validator(version: str, action: str, kind: Kind) -> jsonschema_rs.Validator
 def _schema(folder: str, action: str, kind: Kind) -> dict[str, Any] | None:
     for name in _file_names(folder, action, kind):
         if name in _catalogue(folder):
-            text = files("ocpp").joinpath(folder, "schemas", name).read_text("utf-8-sig")
-            schema: dict[str, Any] = msgspec.json.decode(text)
+            schema: dict[str, Any] = msgspec.json.decode(_catalogue(folder)[name])
             return _relaxed(schema, folder)
     return None
 
@@ -112,11 +112,17 @@ def _file_names(folder: str, action: str, kind: Kind) -> tuple[str, ...]:
     return (f"{action}.json",) if folder == "v16" else (f"{action}Request.json", f"{action}.json")
 
 
+def load() -> None:
+    """Read all schemas: once messages are on their way there may be no descriptor left to read one with."""
+    for folder in _FOLDERS.values():
+        _catalogue(folder)
+
+
 @lru_cache(maxsize=3)
-def _catalogue(folder: str) -> frozenset[str]:
+def _catalogue(folder: str) -> dict[str, bytes]:
     """Return the files of a folder, read once: names made of what a far end sent must not reach the file system."""
-    names = (entry.name for entry in files("ocpp").joinpath(folder, "schemas").iterdir())
-    return frozenset(name for name in names if name.endswith(".json"))
+    entries = files("ocpp").joinpath(folder, "schemas").iterdir()
+    return {entry.name: entry.read_bytes().removeprefix(BOM_UTF8) for entry in entries if entry.name.endswith(".json")}
 
 
 def _relaxed(schema: dict[str, Any], folder: str) -> dict[str, Any]:

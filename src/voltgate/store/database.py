@@ -107,6 +107,7 @@ class Database:
 
     async def open(self) -> None:
         """Begin. A database that is away is tried again and again in the background."""
+        schema.wanted()
         self._engine = open_engine(self._url, self._settings.patience)
         with suppress(*FAILURES, StoreAway):
             async with asyncio.timeout(self._settings.patience):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
@@ -22,8 +23,9 @@ def _config() -> Config:
     return config
 
 
+@lru_cache(maxsize=1)
 def wanted() -> str:
-    """Return the revision that this version of Voltgate works with."""
+    """Return the revision that this version of Voltgate works with; read once, while there are descriptors for it."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None  # noqa: S101 - there is at least one
     return head
