@@ -286,3 +286,16 @@ def test_a_hangup_during_the_start() -> None:
     hears = "voltgate.app.run = lambda config: (os.kill(os.getpid(), signal.SIGHUP), 7)[1]\n"
     runs = "sys.argv = ['voltgate', 'run']\nvoltgate.cli.main()"
     assert subprocess.run([sys.executable, "-c", begins + hears + runs], check=False).returncode == 7
+
+
+async def test_a_change_that_meets_a_lack_of_descriptors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be read is looked at again, until it can be."""
+    document = {"listen": {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": "off"}, "store": {"url": "off"}}
+    async with running(tmp_path, document) as gateway:
+        with monkeypatch.context() as short:
+            short.setattr(Path, "read_bytes", lambda _: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+            assert await gateway.change(document | {"limits": {"connections": 7}}) == ("Too many open files",)
+            assert gateway.active.files_changed()
+        await gateway.process.change()
+        assert gateway.active.config.limits.connections == 7
+        assert not gateway.active.files_changed()

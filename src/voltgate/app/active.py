@@ -41,6 +41,10 @@ class ActiveConfiguration:
         """Remember the files as they are now."""
         self._files = {file: stamp(file) for file in self._files}
 
+    def look_again(self) -> None:
+        """Take the files for changed: what they say could not be had."""
+        self._files = dict.fromkeys(self._files)
+
     def files_changed(self) -> bool:
         """Return whether one of the files has changed since it was remembered."""
         return any(stamp(file) != known for file, known in self._files.items())

@@ -17,6 +17,7 @@ from voltgate.app.composition import Composition
 from voltgate.app.listeners import Plan
 from voltgate.app.soap import soap_settings
 from voltgate.config import ConfigErrors, Loaded, read
+from voltgate.config.loading import SHORTAGES
 from voltgate.snapshot import Snapshot
 from voltgate.soap_station import SoapSettings
 from voltgate.telemetry import logs
@@ -68,6 +69,8 @@ class Reload:
             self._active.follow(errors.files)
             self._keep([str(problem) for problem in errors.problems])
         except OSError as error:
+            if error.errno in SHORTAGES:
+                self._active.look_again()
             self._keep([str(error) if error.filename is not None or error.strerror is None else error.strerror])
         except Exception as error:
             self._keep([f"a fault of Voltgate: {type(error).__name__}"])  # its text may hold a secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -80,10 +81,16 @@ def _folder(source: Path | None) -> Path:
     return Path() if source is None else source.parent
 
 
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Why nothing can be read for now, whatever it says."""
+
+
 def _text(source: Path) -> str:
     try:
         return source.read_bytes().decode("utf-8-sig")
     except OSError as error:
+        if error.errno in SHORTAGES:
+            raise  # the file is as good as any
         raise ConfigErrors([Problem(str(source), None, "", f"cannot be read: {error.strerror or error}")]) from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
