@@ -219,9 +219,10 @@ async def test_rg_06_no_command_before_the_boot_is_answered(stage: Stage, versio
     await stage.quiet(station)
     await main.answer(await main.expect("BootNotification"), boot_accepted())
     assert (await station.next()).id == asked
-    for link, message_id in ((main, first), (other, second)):
+    for _ in range(2):
         await station.answer(await station.expect(action), {"status": "Accepted"})
-        await link.expect_result(message_id)
+    await main.expect_result(first)
+    await other.expect_result(second)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -55,7 +55,8 @@ class Reload:
         await self.begun.wait()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asked.wait(), _LOOK_AT_FILES)
+                async with asyncio.timeout(_LOOK_AT_FILES):
+                    await asked.wait()
             if asked.is_set() or self._active.files_changed():
                 asked.clear()
                 await self.change()
