@@ -20,7 +20,7 @@ EDGES = ("carriers", "directory", "csms", "alerts", "telemetry")
 LAYERS = (
     ("ocpp",),
     ("relay",),
-    (*EDGES, "gates"),
+    (*EDGES, "gates", "cluster"),
     ("store", "dialler", "snapshot", "departed"),
     ("versions", "soap_station", "soap_verdict"),
     ("gateway",),

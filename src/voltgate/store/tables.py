@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table
 
 from voltgate.relay.records import (
     AuditRecord,
@@ -132,6 +132,60 @@ leases = Table(
     Column("epoch", Whole, nullable=False),
     Column("until", Float(53), nullable=False),
 )
+
+locations = Table(
+    "locations",
+    metadata,
+    Column("station", Key, primary_key=True),
+    Column("node", Key, nullable=False),
+    Column("epoch", Whole, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Index(None, "node"),
+)
+"""Which gateway holds a station, or had it last (`gone`). The epoch rises each time that a session begins."""
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("version", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("began", Float(53), nullable=False),
+    Column("seen", Float(53), nullable=False),
+    Column("stations", Whole, nullable=False),
+    Column("load", Float(53), nullable=False),
+)
+"""The gateways on this database. Times are by its own clock."""
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("written_in", BigInteger, nullable=False),
+    Column("node", Key, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("data", Document, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Index(None, "written_in"),
+)
+"""What every gateway must know. `written_in` is the database's number of the transaction that wrote it: numbers of rows
+are not in the order in which they can be seen. `node` wrote it."""
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("node", Key, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("data", Document, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Index(None, "node", "number"),
+)
+"""What one gateway says to another (`node`), which deletes it as it reads it."""
 
 TABLES: dict[type[Record], Table] = {
     TransactionRecord: transactions,

@@ -1,0 +1,1 @@
+"""Which node holds what: the gateways on one database, and what they say to each other."""
