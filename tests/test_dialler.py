@@ -33,7 +33,7 @@ from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import Nowhere, Page, nothing_on_record
+from voltgate.relay.records import Nowhere, Page
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
@@ -224,7 +224,7 @@ class Home:
             lambda station, version: Dialect(version),
             _anybody,
         )
-        self.gateway = Gateway(snapshot, ports, self.dialler, WaitingRoom(), nothing_on_record)
+        self.gateway = Gateway(snapshot, ports, self.dialler, WaitingRoom(), Nowhere())
 
     async def comes(
         self, identity: str, offered: Iterable[str] = ("ocpp1.6",), within: float = math.inf
@@ -370,9 +370,10 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
             asked.set()
             await decided.wait()
 
-        async def load(key: str) -> Page:
-            await wait()
-            return Page(key)
+        class Slow(Nowhere):
+            async def take(self, station: str) -> Page:
+                await wait()
+                return Page(station)
 
         class Waiting(MemoryCarrier):
             async def dial(self, *arguments: Any, **more: Any) -> DialledWire | Verdict:
@@ -381,7 +382,7 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
 
         match waits_for:
             case "the record":
-                here.gateway._load = load
+                here.gateway._pages = Slow()
             case "the backend":
                 here.dialler._carriers = {"local": Waiting(here.csms.serve)}
             case _:

@@ -23,6 +23,7 @@ LAYERS = (
     (*EDGES, "gates", "cluster"),
     ("store", "dialler", "snapshot", "departed"),
     ("versions", "soap_station", "soap_verdict"),
+    ("coming",),
     ("gateway",),
     ("claiming", "soap_gateway"),
     ("web",),

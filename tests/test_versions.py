@@ -27,7 +27,7 @@ from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.plan import Chain
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import OwedRecord, Page
+from voltgate.relay.records import Nowhere, OwedRecord, Page
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
@@ -53,6 +53,17 @@ class Held(Register):
     def holder(self, key: str) -> str:
         """Give the backend that claims the station."""
         return self.by
+
+
+class OnTheShelf(Nowhere):
+    """The pages of a shelf."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def take(self, station: str) -> Page:
+        """Read what is on the shelf."""
+        return self._shelf.page(station)
 
 
 @dataclass
@@ -121,13 +132,10 @@ class World:
             running=running,
             subprotocol_aliases=aliases or {},
         )
-        self.gateway = Gateway(self.snapshot, ports, self.dialler, WaitingRoom(), self._page)
+        self.gateway = Gateway(self.snapshot, ports, self.dialler, WaitingRoom(), OnTheShelf(self.store))
 
     def _directory(self, station: dict[str, Any] | None) -> Directory:
         return Directory((Entry("home", match="CP-*", **(station or {})),), register=self.register)
-
-    async def _page(self, station: str) -> Page:
-        return self.store.page(station)
 
     # The carrier.
 

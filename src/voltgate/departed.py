@@ -50,6 +50,11 @@ class Departed:
             if len(self._blank) > _BLANK:
                 self._blank.popitem(last=False)
 
+    def forget(self, key: str) -> None:
+        """Hold nothing of a station any more."""
+        for known in (self._gone, self._lingering, self._blank):
+            known.pop(key, None)
+
     def knows(self, key: str) -> bool:
         """Return whether a station's ledger is still here."""
         return key in self._gone

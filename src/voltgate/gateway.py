@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 from itertools import count
 
 from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
+from voltgate.coming import RETRY_AFTER, Pending, Taken, dial_context_of, hang_up, refusal, shown
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
@@ -17,48 +17,29 @@ from voltgate.directory.waiting import WaitingRoom
 from voltgate.gates import in_turn
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
 from voltgate.relay.backend import Backend
-from voltgate.relay.carrier import DialContext, DialledWire, Verdict
+from voltgate.relay.carrier import DialledWire, Verdict
 from voltgate.relay.events import BackendLeftOut, LegDown, StationCame, StationRefused
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.ports import Ports
-from voltgate.relay.records import Page, StoreAway
-from voltgate.relay.route import Plans, Route
+from voltgate.relay.records import Page, Pages, StoreAway
+from voltgate.relay.route import Route
 from voltgate.relay.session import REPLACED, Session
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.snapshot import Snapshot
 from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_of, version_of
 
-_RETRY_AFTER = (("Retry-After", "10"),)
-_DRAINING = Refused(503, "Voltgate is shutting down", _RETRY_AFTER)
+_DRAINING = Refused(503, "Voltgate is shutting down", RETRY_AFTER)
+_BLIND = Refused(503, "The database is away: nobody knows who owns what runs at this station", RETRY_AFTER)
+_ELSEWHERE = Refused(503, "This station is connected to another gateway by now", RETRY_AFTER)
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
-
-Load = Callable[[str], Awaitable[Page]]
-"""Reads what is on record of a station, by its key. Raises StoreAway."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A station whose handshake is not answered yet: who it is, what it may speak, and where it goes.
-
-    `number` counts the handshakes: of two sessions of a station that of the later handshake stays.
-    """
-
-    snapshot: Snapshot
-    station: Station
-    dial_context: DialContext
-    route: Route
-    choice: Choice
-    number: int
-    page: Page | None
-    read_at: float
 
 
 class Gateway:
     """Admits stations and keeps one session for each."""
 
     def __init__(
-        self, snapshot: Snapshot, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom, load: Load
+        self, snapshot: Snapshot, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom, pages: Pages
     ) -> None:
         self.snapshot = snapshot
         self.sessions: dict[str, Session] = {}
@@ -69,7 +50,7 @@ class Gateway:
         self._dialler = dialler
         self._numbers = count(1)
         self._handshakes: dict[Session, int] = {}
-        self._load = load
+        self._pages = pages
         self._departed = Departed(ports.clock)
         self._unread: set[str] = set()
         """The stations that came in while the database was away."""
@@ -84,9 +65,12 @@ class Gateway:
             return self._refused(handshake, pending)
         if not pending.choice.names:
             return self._speechless(handshake, pending.choice)
-        if pending.route.admit == "gateway":
-            return self._admitted(pending, pending.choice.best, {})
-        return await self._ask_backend(handshake, pending)
+        if pending.route.admit == "backend":
+            return await self._ask_backend(handshake, pending)
+        taken = await self._take(pending)
+        if isinstance(taken, Refused):
+            return self._refused(handshake, taken)
+        return self._admitted(pending, taken, pending.choice.best, {})
 
     async def admit_request(
         self, handshake: Handshake, wire: Wire, version: str, *, comes: bool = True
@@ -107,11 +91,13 @@ class Gateway:
             return self._refused(handshake, Refused(400, f"No backend takes what a station says in OCPP {number}"))
         if pending.station.key in self.sessions:
             return self._refused(handshake, Refused(409, "This station is connected otherwise"))
-        session = self._opened(pending, version, {}, wire)
-        assert isinstance(session, Session)  # noqa: S101 - nobody has overtaken it: there was no wait in between
-        return session
+        taken = await self._take(pending)
+        if isinstance(taken, Refused):
+            return self._refused(handshake, taken)
+        session = self._opened(pending, taken, version, {}, wire)
+        return session if isinstance(session, Session) else self._refused(handshake, _ELSEWHERE)
 
-    async def _receive(self, handshake: Handshake, spoken: str = "", *, comes: bool = True) -> _Pending | Refused:
+    async def _receive(self, handshake: Handshake, spoken: str = "", *, comes: bool = True) -> Pending | Refused:
         if self.draining:
             return _DRAINING
         snapshot, station = self.snapshot, self._find(handshake)
@@ -121,25 +107,27 @@ class Gateway:
         if refused is not None:
             return refused
         route, choice = snapshot.routes[station.route], Choice(snapshot, station, handshake, spoken)
-        now = self._ports.clock()
-        page = await self._page(station, route.plans(*station.traits, checked=station.checked))
+        if self._pages.away and self._is_blind(station, route):
+            return _BLIND
         if self.draining:  # since it began to come
             return _DRAINING
-        if isinstance(page, Refused):
-            return page
-        dial_context = _dial_context(handshake, station)
-        return _Pending(snapshot, station, dial_context, route, choice, next(self._numbers), page, now)
+        return Pending(snapshot, station, dial_context_of(handshake, station), route, choice, next(self._numbers))
 
-    async def _page(self, station: Station, plans: Plans) -> Page | Refused | None:
-        """Read what is on record of a station; None if it cannot be read, but it may come in without."""
+    async def _take(self, pending: Pending) -> Taken | Refused:
+        """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
+        station, now = pending.station, self._ports.clock()
         try:
-            return await self._load(station.key)
+            taken = Taken(await self._pages.take(station.key), now)
         except StoreAway:
-            if len(plans.backends) > 1 and station.key not in self.sessions and not self._departed.knows(station.key):
-                return Refused(
-                    503, "The database is away: nobody knows who owns what runs at this station", _RETRY_AFTER
-                )
-            return None
+            if self._is_blind(station, pending.route):
+                return _BLIND
+            taken = Taken(None, now)
+        return _DRAINING if self.draining else taken
+
+    def _is_blind(self, station: Station, route: Route) -> bool:
+        """Return whether nobody can say who owns what runs at a station while its page cannot be read."""
+        plans = route.plans(*station.traits, checked=station.checked)
+        return len(plans.backends) > 1 and station.key not in self.sessions and not self._departed.knows(station.key)
 
     def knows(self, identity: str) -> bool:
         """Return whether a station of this identity is known, and has a route."""
@@ -157,9 +145,9 @@ class Gateway:
         if reason is not None:
             return Refused(400, reason)
         if directory.register.is_vague(directory.key(handshake.identity)):
-            return Refused(503, "The database is away: nobody knows whose station this is", _RETRY_AFTER)
+            return Refused(503, "The database is away: nobody knows whose station this is", RETRY_AFTER)
         reason = "unknown station" if station is None else f"its route {station.route} is gone"
-        self.waiting_room.note(handshake.identity, handshake.address, _shown(handshake), reason)
+        self.waiting_room.note(handshake.identity, handshake.address, shown(handshake), reason)
         return Refused(404, "This station is not known here")
 
     def _speechless(self, handshake: Handshake, choice: Choice) -> Admitted | Refused:
@@ -174,33 +162,46 @@ class Gateway:
         )
         return self._refused(handshake, Refused(400, f"{what}: known are {choice.known}"))
 
-    async def _ask_backend(self, handshake: Handshake, pending: _Pending) -> Admitted | Refused:
+    async def _ask_backend(self, handshake: Handshake, pending: Pending) -> Admitted | Refused:
         """Dial the answering backend and give the station its verdict; the old session dials nobody meanwhile."""
         old = self.sessions.get(pending.station.key)
         if old is not None:
             old.pause_dialling()
         try:
-            result = await self._dial_in_order(pending, handshake.deadline)
+            result = await self._let_in(pending, handshake.deadline)
         except BaseException:
             self._release(pending)
             raise
         if isinstance(result, Refused):
             self._release(pending)
             return self._refused(handshake, result)
-        backend, link, version = result
-        return self._admitted(pending, version, {backend: link})
+        taken, backend, link, version = result
+        return self._admitted(pending, taken, version, {backend: link})
 
-    def _release(self, pending: _Pending) -> None:
+    async def _let_in(self, pending: Pending, until: float) -> tuple[Taken, Backend, DialledWire, str] | Refused:
+        """Have a backend let the station in, then take its page: who is refused takes nothing from anybody."""
+        result = await self._dial_in_order(pending, until)
+        if isinstance(result, Refused):
+            return result
+        taken: Taken | Refused = _DRAINING
+        try:
+            taken = await self._take(pending)
+        finally:
+            if isinstance(taken, Refused):
+                hang_up(result[1], taken.reason)
+        return taken if isinstance(taken, Refused) else (taken, *result)
+
+    def _release(self, pending: Pending) -> None:
         old = self.sessions.get(pending.station.key)
         if old is not None and old.dialling_paused:
             old.resume_dialling()
 
-    async def _dial_in_order(self, pending: _Pending, until: float) -> tuple[Backend, DialledWire, str] | Refused:
+    async def _dial_in_order(self, pending: Pending, until: float) -> tuple[Backend, DialledWire, str] | Refused:
         """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next.
 
         Return who let the station in, with its link and the version chosen: of those that this one was offered.
         """
-        refused = Refused(503, "No rule says who answers this station", _RETRY_AFTER)
+        refused = Refused(503, "No rule says who answers this station", RETRY_AFTER)
         for name, within in in_turn(pending.choice.plans.first.answer, until, self._ports.clock):
             backend = pending.snapshot.backends[name]
             offer = pending.choice.offer_to(backend)
@@ -209,34 +210,37 @@ class Gateway:
             result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True, within=within)
             if not isinstance(result, Verdict):
                 if self.draining:
-                    _hang_up(result, _DRAINING.reason)
+                    hang_up(result, _DRAINING.reason)
                     return _DRAINING
                 own = backend.settings.dialect is not None
                 return backend, result, pending.choice.best if own else result.subprotocol or offer[0]
             self._ports.listen(LegDown(pending.dial_context.identity, name, result.reason, None))
-            refused = _refusal(result)
+            refused = refusal(result)
             if result.status is not None and 400 <= result.status < 500:
                 break
         return refused
 
-    def _admitted(self, pending: _Pending, version: str, links: dict[Backend, DialledWire]) -> Admitted:
+    def _admitted(self, pending: Pending, taken: Taken, version: str, links: dict[Backend, DialledWire]) -> Admitted:
         subprotocol = pending.choice.names.get(version, version)
         if any(backend.settings.dialect is None and not link.subprotocol for backend, link in links.items()):
             subprotocol = None  # the backend answered without the header: so do we
 
         def opened(wire: Wire) -> Receiver:
-            return self._opened(pending, version, links, wire)
+            return self._opened(pending, taken, version, links, wire)
 
         habits = self.snapshot.habits(pending.station)
         return Admitted(subprotocol, opened, ping=habits.ping, compress=habits.compress)
 
-    def _opened(self, pending: _Pending, version: str, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
+    def _opened(
+        self, pending: Pending, taken: Taken, version: str, links: dict[Backend, DialledWire], wire: Wire
+    ) -> Receiver:
         """Begin the session: the newest connection of a station takes the place of the one before."""
         station, snapshot = pending.station, pending.snapshot
         old = self.sessions.get(station.key)
-        if old is not None and self._handshakes[old] > pending.number:
+        is_late = old is not None and self._handshakes[old] > pending.number
+        if is_late or (taken.page is not None and not self._pages.holds(station.key)):
             return self._overtaken(links, wire)
-        ledger = self._ledger(pending, old)
+        ledger = self._ledger(station.key, taken, old)
         old = old or self._departed.lingering(station.key)
         dialect = snapshot.dialect(station, version)
         settings = snapshot.settings(station, version)
@@ -249,6 +253,7 @@ class Gateway:
         self.sessions[station.key] = session
         self.waiting_room.forget(session.identity)
         self._handshakes[session] = pending.number
+        self._pages.came(session.key, taken=taken.page is not None)
         session.connect(wire)
         for backend, link in links.items():
             session.adopt(backend, link)
@@ -261,15 +266,13 @@ class Gateway:
             self._move(session)
         return session
 
-    def _ledger(self, pending: _Pending, old: Session | None) -> Ledger:
+    def _ledger(self, key: str, taken: Taken, old: Session | None) -> Ledger:
         """Return the station's ledger: the one in use, or just used, with what the page adds; else what that says.
 
         Another process may have had the station meanwhile.
         """
-        key, page = pending.station.key, pending.page
-        ledger = (
-            old.ledger if old is not None else self._departed.ledger(key, None if page is None else pending.read_at)
-        )
+        page = taken.page
+        ledger = old.ledger if old is not None else self._departed.ledger(key, None if page is None else taken.at)
         if page is None:
             self._unread.add(key)
             if ledger is None:
@@ -286,7 +289,7 @@ class Gateway:
         """Read what is on record of the stations that came in while the database was away."""
         async for few in unhurried(self._unread):
             try:
-                pages = await asyncio.gather(*map(self._load, few))
+                pages = await asyncio.gather(*map(self._pages.load, few))
             except StoreAway:
                 return
             for page in pages:
@@ -298,7 +301,7 @@ class Gateway:
 
     def _overtaken(self, links: dict[Backend, DialledWire], wire: Wire) -> Receiver:
         for link in links.values():
-            _hang_up(link, REPLACED)
+            hang_up(link, REPLACED)
         wire.close(GOING_AWAY, REPLACED)
         return NOBODY
 
@@ -307,6 +310,15 @@ class Gateway:
         if self.sessions.get(session.key) is session:
             del self.sessions[session.key]
             self._departed.add(session)
+            self._pages.went(session.key)
+
+    def lost(self, key: str) -> None:
+        """Let a station go that another gateway has by now; what is known of it here is out of date."""
+        self._unread.discard(key)
+        session = self.sessions.get(key)
+        if session is not None:
+            session.end(GOING_AWAY, _ELSEWHERE.reason)
+        self._departed.forget(key)
 
     def _refused(self, handshake: Handshake, refused: Refused) -> Refused:
         key = (refused.status, refused.reason.partition(":")[0])
@@ -410,36 +422,3 @@ async def _let_go(session: Session, grace: float, after: float) -> None:
             break
         await asyncio.sleep(0.05)
     session.end(GOING_AWAY, _DRAINING.reason)
-
-
-def _hang_up(link: DialledWire, reason: str) -> None:
-    """Close a link that was dialled and is not needed any more."""
-    link.start(NOBODY)
-    link.close(GOING_AWAY, reason)
-
-
-def _shown(handshake: Handshake) -> tuple[str, ...]:
-    """Return what a station offers to speak, as the list of unknown stations shows it: "soap1.5" for example."""
-    native = handshake.native
-    return handshake.offered if native is None else (native.speaks.replace("ocpp", handshake.carrier, 1),)
-
-
-def _dial_context(handshake: Handshake, station: Station) -> DialContext:
-    return DialContext(
-        station.identity,
-        handshake.authorization,
-        handshake.user_agent,
-        handshake.address,
-        handshake.forwarded_for,
-        handshake.target,
-        handshake.carrier,
-        handshake.native,
-    )
-
-
-def _refusal(verdict: Verdict) -> Refused:
-    """Turn a backend's verdict into the station's: its own status where it gave one, 503 where it was not reached."""
-    if verdict.status is None or not 400 <= verdict.status < 600:
-        return Refused(503, "The backend was not reached", _RETRY_AFTER)  # why is not for strangers, but for the log
-    kept = tuple((n, v) for n, v in verdict.headers if n.lower() in {"www-authenticate", "retry-after"})
-    return Refused(verdict.status, f"The backend {verdict.reason}", kept)

@@ -16,10 +16,10 @@ from voltgate.relay.records import (
     Lease,
     Nowhere,
     OwedRecord,
+    Page,
     Piece,
     RegisterRecord,
     TransactionRecord,
-    nothing_on_record,
 )
 from voltgate.relay.transaction import read_transaction
 
@@ -104,12 +104,17 @@ def test_numbers_are_minted_within_bounds() -> None:
 async def test_nothing_is_kept() -> None:
     """Without a database a book is empty, and nobody waits for a disk."""
     nowhere = Nowhere()
-    mine = Ledger("cp-1", nowhere, Calendar(lambda: 0.0, lambda: 0.0), lambda: 0.0, await nothing_on_record("cp-1"))
+    mine = Ledger("cp-1", nowhere, Calendar(lambda: 0.0, lambda: 0.0), lambda: 0.0, await nowhere.take("cp-1"))
     mine.disinvite(mine.invite("a", CARD))
     heard: list[bool] = []
     nowhere.after(heard.append)
+    assert await nowhere.load("cp-1") == Page("cp-1")
+    nowhere.came("cp-1", taken=False)
+    nowhere.went("cp-1")
+    assert nowhere.holds("cp-1")
     assert heard == [True]
     assert not nowhere.lasting
+    assert not nowhere.away
 
 
 def test_without_a_database_nobody_else_delivers() -> None:

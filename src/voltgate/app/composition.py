@@ -27,7 +27,7 @@ from voltgate.relay.calendar import Calendar
 from voltgate.relay.events import CarrierUp, Event
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
-from voltgate.relay.records import Nowhere, nothing_on_record
+from voltgate.relay.records import Nowhere
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
@@ -60,7 +60,7 @@ class Composition:
         self.dialler = Dialler(self.carriers.by_scheme())
         self.calendar = Calendar(time.time, self.clock)
         self.calendar.jumped = _report_jump
-        self.database = database_of(active.loaded, self.supervision, self.calendar)
+        self.database = database_of(active.loaded, self.supervision, self.calendar, self._lost)
         self.surroundings = Surroundings(Register(self.database, self.calendar), Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
@@ -69,6 +69,7 @@ class Composition:
         """How many events there were, by the name of their type."""
         self.notifier = Notifier(self.clock, logs.write_fault)
         taps = Taps(self.notifier)
+        store = self.database or Nowhere()
         ports = Ports(
             self.wheel,
             self.clock,
@@ -77,11 +78,10 @@ class Composition:
             self.happened,
             self.counts,
             self.calendar,
-            self.database or Nowhere(),
+            store,
             taps,
         )
-        load = nothing_on_record if self.database is None else self.database.load
-        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, load)
+        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store)
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
             self.gateway,
@@ -102,6 +102,10 @@ class Composition:
             self.clock,
             rules=rules_of(lambda: active.config),
         )
+
+    def _lost(self, station: str) -> None:
+        """Let a station go that another gateway has taken."""
+        self.gateway.lost(station)
 
     def happened(self, event: Event) -> None:
         """Count an event, keep it for the API, and log it; have the dialler know of a connection that is there."""

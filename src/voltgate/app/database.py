@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -11,7 +12,9 @@ from voltgate.config.store import OFF
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database, DatabaseSettings, schema
-from voltgate.store.address import SQLITE, open_engine, read_address
+from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, read_address
+from voltgate.store.holder import this_process
+from voltgate.store.locations import Alone, Locations
 from voltgate.telemetry.supervision import Supervision
 
 _A_DAY = 86400.0
@@ -29,12 +32,19 @@ def address_of(loaded: Loaded) -> URL | None:
     return address
 
 
-def database_of(loaded: Loaded, supervision: Supervision, calendar: Calendar) -> Database | None:
-    """Return the store of a gateway; None if there is no database."""
+def database_of(
+    loaded: Loaded, supervision: Supervision, calendar: Calendar, lost: Callable[[str], None]
+) -> Database | None:
+    """Return the store of a gateway; None if there is no database.
+
+    PostgreSQL may have several: `lost` is called with each station that another one has taken.
+    """
     address = address_of(loaded)
     if address is None:
         return None
-    return Database(address, database_settings(loaded.config), calendar, supervision=supervision)
+    holder = this_process()
+    locations = Locations(holder.name, lost) if address.drivername == POSTGRESQL else Alone()
+    return Database(address, database_settings(loaded.config), calendar, holder, supervision, locations)
 
 
 def database_settings(config: Config) -> DatabaseSettings:

@@ -84,6 +84,7 @@ def _store_numbers(database: Database | None) -> Mapping[str, float]:
         "records_dropped_total": state.dropped,
         "records_unwritable_total": state.unwritable,
         "records_unreadable_total": state.unreadable,
+        "records_overtaken_total": state.overtaken,
         "faults_total": state.faults,
         "slowest_commit_seconds": state.slowest,
         "owed_messages": state.owed,

@@ -177,9 +177,8 @@ class RegisterRecord:
         return self.kind, self.name
 
 
-Record: TypeAlias = (
-    TransactionRecord | InvitationRecord | NumberRecord | FactRecord | OwedRecord | AuditRecord | RegisterRecord
-)
+PageRecord: TypeAlias = TransactionRecord | InvitationRecord | NumberRecord | FactRecord | OwedRecord
+Record: TypeAlias = PageRecord | AuditRecord | RegisterRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ class Page:
     `transactions` are those that run, the last few that ended, and those that a message in `owed` names. `owed` are the
     first `OWED_AT_ONCE` messages of each backend, and all of those of which nobody knows yet whom they will be owed to;
     `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none). What
-    this process had put by `at` is in it.
+    this process had put by `at` is in it. `former` is the node that the station was taken from, "" for none.
     """
 
     station: str
@@ -217,6 +216,7 @@ class Page:
     debts: tuple[Debt, ...] = ()
     last_owed: int = 0
     at: float = field(default=0.0, compare=False)
+    former: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,8 +295,31 @@ class Store(Protocol):
         """Say that a record on disk is of no shape that this version knows. It stays as it is."""
 
 
+class Pages(Protocol):
+    """The pages of stations, each of which one gateway writes: that of the newest session."""
+
+    @property
+    def away(self) -> bool:
+        """Whether no page can be read now, as far as is known."""
+
+    async def take(self, station: str) -> Page:
+        """Have this gateway write a station's page from now on, nobody else, and read it. Raises StoreAway."""
+
+    async def load(self, station: str) -> Page:
+        """Read the page of a station. Raises StoreAway."""
+
+    def holds(self, station: str) -> bool:
+        """Return whether this gateway still writes a station's page, as far as is known."""
+
+    def came(self, station: str, *, taken: bool) -> None:
+        """Say that a session begins; without the page `taken`, because it could not be."""
+
+    def went(self, station: str) -> None:
+        """Say that a station has gone: its page may be taken by anybody, and written here until then."""
+
+
 class Nowhere:
-    """The store of a gateway that keeps nothing: what is in memory is all there is."""
+    """The store and the pages of a gateway that keeps nothing: what is in memory is all there is."""
 
     __slots__ = ()
 
@@ -331,7 +354,25 @@ class Nowhere:
     def spoilt(self, record: Record) -> None:
         """Have nothing on disk."""
 
+    @property
+    def away(self) -> bool:
+        """Nothing is ever away."""
+        return False
 
-async def nothing_on_record(station: str) -> Page:
-    """Read what a gateway that keeps nothing has kept of a station."""
-    return Page(station)
+    async def take(self, station: str) -> Page:
+        """Find nothing."""
+        return Page(station)
+
+    async def load(self, station: str) -> Page:
+        """Find nothing."""
+        return Page(station)
+
+    def holds(self, station: str) -> bool:
+        """Be the only one."""
+        return True
+
+    def came(self, station: str, *, taken: bool) -> None:
+        """Have nobody to tell."""
+
+    def went(self, station: str) -> None:
+        """Have nobody to tell."""

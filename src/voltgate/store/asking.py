@@ -29,6 +29,11 @@ class Question(Generic[T]):
         self.serial = serial
         self.callers.append(Once[T | None](then, None, patience))
 
+    def join(self, other: Question[T]) -> None:
+        """Have those who ask `other` answered together with these."""
+        self.serial = max(self.serial, other.serial)
+        self.callers += other.callers
+
     def answer(self, answer: T | None) -> None:
         """Tell everybody who asked."""
         for caller in self.callers:
@@ -42,13 +47,15 @@ class Asked:
     """
 
     def __init__(self) -> None:
+        self.takes: dict[str, Question[Page]] = {}
+        """The pages that are to be taken before they are read."""
         self.pages: dict[str, Question[Page]] = {}
         self.pieces: dict[PieceKey, Question[Piece]] = {}
         self.leases: dict[str, Question[Lease]] = {}
         self.released: dict[str, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.pages or self.pieces or self.leases or self.released)
+        return bool(self.takes or self.pages or self.pieces or self.leases or self.released)
 
     def stations(self) -> Iterator[str]:
         """Give the stations of which something must be on disk before the next answers can be given."""
@@ -58,6 +65,7 @@ class Asked:
 
     def refuse(self) -> None:
         """Answer all who wait with None. What was released is not forgotten."""
+        refuse(self.takes)
         refuse(self.pages)
         refuse(self.pieces)
         refuse(self.leases)

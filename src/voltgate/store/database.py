@@ -16,27 +16,21 @@ from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.calendar import Calendar
-from voltgate.relay.records import (
-    AuditRecord,
-    Lease,
-    Page,
-    Piece,
-    Record,
-    RegisterRecord,
-    StoreAway,
-)
+from voltgate.relay.records import AuditRecord, Lease, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
 from voltgate.store.address import SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
+from voltgate.store.complaints import Complaints
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.holder import Holder, this_process
 from voltgate.store.leases import Leases
+from voltgate.store.locations import Alone
 from voltgate.store.pages import read_pages, read_piece
-from voltgate.store.pending import Entry, Pending
+from voltgate.store.pending import Entry, Pending, is_on_a_page
 from voltgate.store.state import Counts, DatabaseSettings, State
-from voltgate.store.tables import TABLES, register
-from voltgate.store.writing import Writer
+from voltgate.store.tables import register
+from voltgate.store.writing import Elsewhere, Refused, Writer
 from voltgate.telemetry.supervision import Supervision
 
 log = structlog.get_logger("voltgate.store")
@@ -53,8 +47,6 @@ _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two tries while the database is away."""
 _DEARER = 20
 """How many times as long it may take to find out which records cannot be written."""
-_SPOILT = 10_000
-"""Records that cannot be read which are told apart: each is logged once."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
 
@@ -73,6 +65,7 @@ class Database:
         wall: Calendar | None = None,
         holder: Holder | None = None,
         supervision: Supervision | None = None,
+        locations: Alone | None = None,
     ) -> None:
         self._url = url
         self._settings = settings or DatabaseSettings()
@@ -83,11 +76,12 @@ class Database:
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
         self._counts = Counts()
-        self._spoilt: set[tuple[type[Record], tuple[str | int, ...]]] = set()
+        self._complaints = Complaints(self._counts)
         self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
         self._wait, self._looks, self._purge_at = _SHORTEST, 0, 0
-        self._writer = Writer(url.drivername)
+        self._locations = locations or Alone()
+        self._writer = Writer(url.drivername, self._locations)
         self._leases = Leases(url.drivername, holder or this_process())
 
     def __repr__(self) -> str:
@@ -185,22 +179,7 @@ class Database:
     @property
     def state(self) -> State:
         """How the database is now."""
-        counts = self._counts
-        age = max(0.0, self._wall() - counts.oldest_owed) if counts.owed else 0.0
-        return State(
-            self._reason,
-            len(self._pending),
-            counts.commits,
-            counts.written,
-            counts.failures,
-            self._pending.dropped,
-            counts.unwritable,
-            counts.unreadable,
-            counts.faults,
-            counts.slowest,
-            counts.owed,
-            age,
-        )
+        return self._counts.state(self._reason, len(self._pending), self._pending.dropped, self._wall())
 
     # The port.
 
@@ -213,12 +192,16 @@ class Database:
         self._enter(record, deleted=True)
 
     def _enter(self, record: Record, *, deleted: bool) -> None:
-        if self._pending.enter(record, deleted=deleted):
+        if is_on_a_page(record) and not self.holds(record.station):
+            self._counts.overtaken += 1
+        elif self._pending.enter(record, deleted=deleted):
             self._wake.set()
 
     def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call `then(True)` once all that was put so far is on disk, `then(False)` when the patience is over."""
-        if self._pending.is_idle:
+        if station and not self.holds(station):
+            then(False)
+        elif self._pending.is_idle:
             then(True)
         elif self._pending.is_full or not self._tasks:
             then(False)
@@ -231,10 +214,36 @@ class Database:
         """What is put can be read back."""
         return True
 
+    @property
+    def away(self) -> bool:
+        """Whether no page can be read now, as far as is known."""
+        return self._reason is not None
+
+    def holds(self, station: str) -> bool:
+        """Return whether this gateway writes a station's page, as far as is known."""
+        return self._locations.holds(station)
+
+    def came(self, station: str, *, taken: bool) -> None:
+        """Say that a session begins; without the page `taken`, because it could not be."""
+        self._locations.came(station, taken=taken)
+        self._wake.set()
+
+    def went(self, station: str) -> None:
+        """Say that a station has gone."""
+        self._locations.leave(station)
+        self._wake.set()
+
+    async def take(self, station: str) -> Page:
+        """Have this gateway write a station's page, and read it, all that was put before included. Raises StoreAway."""
+        return await self._page(station, self._asked.takes)
+
     async def load(self, station: str) -> Page:
         """Read what is on record of a station, all that was put before included. Raises StoreAway."""
+        return await self._page(station, self._asked.pages)
+
+    async def _page(self, station: str, questions: dict[str, Question[Page]]) -> Page:
         future: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
-        question = self._asked.pages.setdefault(station, Question())
+        question = questions.setdefault(station, Question())
         question.ask(partial(_settle, future), self._pending.serial, self._settings.patience)
         self._wake.set()
         at = self._wall()
@@ -264,18 +273,8 @@ class Database:
         self._wake.set()
 
     def spoilt(self, record: Record) -> None:
-        """Log and count, once, a record that cannot be read back. What it holds is not logged: it may be a secret."""
-        row = type(record), record.key
-        if row in self._spoilt:
-            return
-        if len(self._spoilt) < _SPOILT:
-            self._spoilt.add(row)
-        self._counts.unreadable += 1
-        log.error(
-            "a record cannot be read, and stays as it is: mend or delete its row, or run the version that made it",
-            table=TABLES[type(record)].name,
-            key=record.key,
-        )
+        """Log and count, once, a record that cannot be read back."""
+        self._complaints.unreadable(record)
 
     async def read_register(self) -> list[RegisterRecord]:
         """Read all that backends and operators have said. Raises StoreAway."""
@@ -306,7 +305,8 @@ class Database:
             if self._reason is not None:
                 async with self._in_time():
                     await self._prepare(engine)
-            while self._pending or self._asked:
+            while self._pending or self._asked or self._locations.waits:
+                await self._take(engine)
                 await self._write(engine)
                 await self._lease(engine)
                 await self._read(engine)
@@ -320,6 +320,18 @@ class Database:
     def _in_time(self, records: int = 0) -> asyncio.Timeout:
         return asyncio.timeout(max(self._settings.patience, 1.0) + records / _SLOWEST)
 
+    async def _take(self, engine: AsyncEngine) -> None:
+        """Take the stations that come in; their pages are read after what waits of them is written."""
+        takes, pages = taken(self._asked.takes, _AT_ONCE), self._asked.pages
+        try:
+            async with self._in_time():
+                await self._locations.take(engine, takes)
+        except BaseException:
+            refuse(takes)
+            raise
+        for station, question in takes.items():
+            pages.setdefault(station, Question()).join(question)
+
     async def _write(self, engine: AsyncEngine) -> None:
         """Write what has waited longest with one commit, and what those who read wait for."""
         batch = self._pending.take(self._asked.stations())
@@ -328,40 +340,39 @@ class Database:
             return
         began = time.monotonic()
         try:
-            guilty = await self._write_or_sift(engine, entries)
+            refused = await self._write_or_sift(engine, entries)
         except BaseException:
             self._pending.put_back(batch)
             raise
         self._counts.commits += 1
-        self._counts.written += len(entries) - len(guilty)
+        self._counts.written += len(entries) - len(refused)
         self._counts.slowest = max(self._counts.slowest * 0.99, time.monotonic() - began)
-        for entry, error in guilty:
-            self._set_aside(entry, error)
+        self._set_aside(refused)
         self._pending.written()
 
-    async def _write_or_sift(self, engine: AsyncEngine, entries: list[Entry]) -> list[tuple[Entry, Exception]]:
+    async def _write_or_sift(self, engine: AsyncEngine, entries: list[Entry]) -> list[Refused]:
         """Write all, or all but those that cannot be written; return these."""
         try:
             async with self._in_time(len(entries)):
-                await self._writer.write(engine, entries)
+                return await self._writer.write(engine, entries)
         except Exception as error:
             if not is_of_the_data(error):
                 raise
             async with self._in_time(len(entries) * _DEARER):
                 return await self._writer.sift(engine, entries)
-        return []
 
-    def _set_aside(self, entry: Entry, error: Exception) -> None:
-        """Give up a record that no database takes. What it holds is not logged: it may be a secret."""
-        self._counts.unwritable += 1
-        record, cause = entry.record, getattr(error, "orig", None) or error
-        station = getattr(record, "station", "")[:100]
-        kind = type(record).__name__
-        log.error(
-            "a record cannot be written, and is given up", kind=kind, station=station, reason=type(cause).__name__
-        )
-        if not isinstance(record, AuditRecord):
-            self._pending.fail(entry)
+    def _set_aside(self, refused: list[Refused]) -> None:
+        """Give up records that no database takes, and those of stations that another gateway has."""
+        lost: set[str] = set()
+        for entry, error in refused:
+            if isinstance(error, Elsewhere):
+                self._counts.overtaken += 1
+                lost.add(entry.record.station)  # type: ignore[union-attr]
+            else:
+                self._complaints.unwritable(entry.record, error)
+            if not isinstance(entry.record, AuditRecord):
+                self._pending.fail(entry)
+        self._locations.lose(lost)
 
     async def _lease(self, engine: AsyncEngine) -> None:
         """Take and give back leases, many with one commit; the database says who has them."""
@@ -376,7 +387,8 @@ class Database:
         began, seconds = time.monotonic(), self._settings.lease
         try:
             async with self._in_time(len(questions) + len(released)), engine.begin() as connection:
-                ours = await self._leases.take(connection, questions, seconds)
+                asking = questions.keys() - await self._locations.elsewhere(connection, questions)
+                ours = await self._leases.take(connection, asking, seconds)
                 await self._leases.release(connection, released)
         except BaseException:
             asked.released = released | asked.released
@@ -404,7 +416,8 @@ class Database:
             refuse(pieces)
             raise
         for station, page in found.items():
-            pages[station].answer(page)
+            former = self._locations.former(station)
+            pages[station].answer(replace(page, former=former) if former else page)
         for key, piece in next_ones.items():
             pieces[key].answer(piece)
 
@@ -420,6 +433,7 @@ class Database:
                     if self._looks >= self._purge_at and self._wall.is_steady:
                         await self.purge()
                         self._purge_at = self._looks + 120
+                    await self._locations.look(engine)
                 self._looks += 1
         await asyncio.sleep(_LOOK if self._looks else 1.0)
 

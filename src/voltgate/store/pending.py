@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
-from voltgate.relay.records import AuditRecord, Record, RegisterRecord
+from voltgate.relay.records import AuditRecord, PageRecord, Record, RegisterRecord
 from voltgate.store.once import Once
 
 MOST_AT_ONCE = 2000
@@ -191,8 +191,13 @@ class Pending:
             waiter.once(False)
 
 
+def is_on_a_page(record: Record) -> TypeGuard[PageRecord]:
+    """Return whether a record stands on a station's page, which one gateway writes."""
+    return not isinstance(record, AuditRecord | RegisterRecord)
+
+
 def _group_of(record: Record) -> tuple[str, str]:
     """Return what a record is written with."""
-    if isinstance(record, AuditRecord):
-        return "audit", record.ref
-    return _REGISTER if isinstance(record, RegisterRecord) else ("station", record.station)
+    if is_on_a_page(record):
+        return "station", record.station
+    return ("audit", record.ref) if isinstance(record, AuditRecord) else _REGISTER

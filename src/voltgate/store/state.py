@@ -30,7 +30,8 @@ class State:
     """How a database is. `reason` is why it is away, None when it is not; times are in seconds.
 
     `unwritable` counts records that no database would take, `unreadable` those on disk that cannot be read, `faults`
-    the faults of our own: each is logged.
+    the faults of our own: each is logged. `overtaken` counts records that were not written because another gateway has
+    their station by now.
     """
 
     reason: str | None
@@ -42,6 +43,7 @@ class State:
     unwritable: int
     unreadable: int
     faults: int
+    overtaken: int
     slowest: float
     owed: int
     oldest_owed: float
@@ -57,6 +59,25 @@ class Counts:
     unwritable: int = 0
     unreadable: int = 0
     faults: int = 0
+    overtaken: int = 0
     slowest: float = 0.0
     owed: int = 0
     oldest_owed: float = 0.0
+
+    def state(self, reason: str | None, pending: int, dropped: int, now: float) -> State:
+        """Return how the database is."""
+        return State(
+            reason,
+            pending,
+            self.commits,
+            self.written,
+            self.failures,
+            dropped,
+            self.unwritable,
+            self.unreadable,
+            self.faults,
+            self.overtaken,
+            self.slowest,
+            self.owed,
+            max(0.0, now - self.oldest_owed) if self.owed else 0.0,
+        )

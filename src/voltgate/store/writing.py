@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,37 +13,62 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from voltgate.relay.records import Record, TransactionRecord
 from voltgate.store.address import SQLITE
 from voltgate.store.failures import is_of_the_data
-from voltgate.store.pending import Entry
+from voltgate.store.locations import Alone
+from voltgate.store.pending import Entry, is_on_a_page
 from voltgate.store.tables import TABLES, transactions
 
 T = TypeVar("T")
+Refused: TypeAlias = tuple[Entry, Exception]
+"""What is not written, and why."""
 
 _CHUNK = 1000
 """Records that are written with one statement: more would keep the loop busy for too long."""
 
 
+class Elsewhere(Exception):  # noqa: N818 - it says what is the matter
+    """Another gateway writes of this station by now."""
+
+
 class Writer:
-    """Writes records to a database of one kind (`driver`)."""
+    """Writes records to a database of one kind (`driver`), those of a station only under its epoch in `locations`."""
 
-    def __init__(self, driver: str) -> None:
+    def __init__(self, driver: str, locations: Alone) -> None:
         self._upserts = {kind: _upsert(table, driver) for kind, table in TABLES.items()}
+        self._locations = locations
 
-    async def write(self, engine: AsyncEngine, entries: Sequence[Entry]) -> None:
-        """Write all with one commit, or nothing. Raises what `is_of_the_data` tells apart."""
+    async def write(self, engine: AsyncEngine, entries: Sequence[Entry]) -> list[Refused]:
+        """Write all with one commit, or nothing; return those that are another gateway's to write.
+
+        Raises what `is_of_the_data` tells apart.
+        """
+        refused: list[Refused] = []
         async with engine.begin() as connection:
-            await self._write(connection, entries)
+            await self._write(connection, await self._ours(connection, entries, refused))
+        return refused
 
-    async def sift(self, engine: AsyncEngine, entries: Sequence[Entry]) -> list[tuple[Entry, Exception]]:
+    async def sift(self, engine: AsyncEngine, entries: Sequence[Entry]) -> list[Refused]:
         """Write with one commit all that can be written; return the rest, each with the reason."""
-        guilty: list[tuple[Entry, Exception]] = []
-        entries = [entry for entry in entries if not _objected(entry, engine.dialect, guilty)]
+        refused: list[Refused] = []
+        entries = [entry for entry in entries if not _objected(entry, engine.dialect, refused)]
         async with engine.begin() as connection:
-            await self._sift(connection, entries, guilty)
-        return guilty
+            await self._sift(connection, await self._ours(connection, entries, refused), refused)
+        return refused
 
-    async def _sift(
-        self, connection: AsyncConnection, entries: Sequence[Entry], guilty: list[tuple[Entry, Exception]]
-    ) -> None:
+    async def _ours(
+        self, connection: AsyncConnection, entries: Sequence[Entry], refused: list[Refused]
+    ) -> Sequence[Entry]:
+        """Leave out what another gateway writes."""
+        stations = {entry.record.station for entry in entries if is_on_a_page(entry.record)}
+        elsewhere = await self._locations.elsewhere(connection, stations)
+        ours: list[Entry] = []
+        for entry in entries:
+            if is_on_a_page(entry.record) and entry.record.station in elsewhere:
+                refused.append((entry, Elsewhere()))
+            else:
+                ours.append(entry)
+        return ours
+
+    async def _sift(self, connection: AsyncConnection, entries: Sequence[Entry], guilty: list[Refused]) -> None:
         """Try them together, else each half alone."""
         try:
             async with connection.begin_nested():
@@ -88,7 +113,7 @@ async def _over_what_is_there(connection: AsyncConnection, records: Sequence[Rec
     return list(kept.values())
 
 
-def _objected(entry: Entry, dialect: Dialect, guilty: list[tuple[Entry, Exception]]) -> bool:
+def _objected(entry: Entry, dialect: Dialect, guilty: list[Refused]) -> bool:
     """Ask the columns themselves what they cannot hold: the database need not be asked for each."""
     try:
         for column in TABLES[type(entry.record)].columns:

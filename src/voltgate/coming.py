@@ -1,0 +1,73 @@
+"""Coming in: what is known of a station while its handshake is not answered yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from voltgate.carriers.handshake import NOBODY, Handshake, Refused
+from voltgate.directory.stations import Station
+from voltgate.ocpp.close_codes import GOING_AWAY
+from voltgate.relay.carrier import DialContext, DialledWire, Verdict
+from voltgate.relay.records import Page
+from voltgate.relay.route import Route
+from voltgate.snapshot import Snapshot
+from voltgate.versions import Choice
+
+RETRY_AFTER = (("Retry-After", "10"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A station whose handshake is not answered yet: who it is, what it may speak, and where it goes.
+
+    `number` counts the handshakes: of two sessions of a station that of the later handshake stays.
+    """
+
+    snapshot: Snapshot
+    station: Station
+    dial_context: DialContext
+    route: Route
+    choice: Choice
+    number: int
+
+
+class Taken(NamedTuple):
+    """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel."""
+
+    page: Page | None
+    at: float
+
+
+def hang_up(link: DialledWire, reason: str) -> None:
+    """Close a link that was dialled and is not needed any more."""
+    link.start(NOBODY)
+    link.close(GOING_AWAY, reason)
+
+
+def shown(handshake: Handshake) -> tuple[str, ...]:
+    """Return what a station offers to speak, as the list of unknown stations shows it: "soap1.5" for example."""
+    native = handshake.native
+    return handshake.offered if native is None else (native.speaks.replace("ocpp", handshake.carrier, 1),)
+
+
+def dial_context_of(handshake: Handshake, station: Station) -> DialContext:
+    """Return what carriers need to dial on a station's behalf."""
+    return DialContext(
+        station.identity,
+        handshake.authorization,
+        handshake.user_agent,
+        handshake.address,
+        handshake.forwarded_for,
+        handshake.target,
+        handshake.carrier,
+        handshake.native,
+    )
+
+
+def refusal(verdict: Verdict) -> Refused:
+    """Turn a backend's verdict into the station's: its own status where it gave one, 503 where it was not reached."""
+    if verdict.status is None or not 400 <= verdict.status < 600:
+        return Refused(503, "The backend was not reached", RETRY_AFTER)  # why is not for strangers, but for the log
+    kept = tuple((n, v) for n, v in verdict.headers if n.lower() in {"www-authenticate", "retry-after"})
+    return Refused(verdict.status, f"The backend {verdict.reason}", kept)

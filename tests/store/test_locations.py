@@ -1,0 +1,247 @@
+"""Whose page of a station is: gateways on one PostgreSQL, of which one writes and the others are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy import text
+
+from tests.harness.waiting import until
+from tests.servers import PostgreSQL
+from tests.store.conftest import agree, emptied, still
+from voltgate.app.database import upgrade
+from voltgate.relay.records import FactRecord, Lease, Page, StoreAway
+from voltgate.store import Database, DatabaseSettings, database
+from voltgate.store.address import open_engine, read_address
+from voltgate.store.holder import Holder
+from voltgate.store.locations import Locations
+from voltgate.telemetry.supervision import Supervision
+
+
+@dataclass
+class Node:
+    """A gateway's side of the database. `now` is its own clock; `lost` are the stations that it was told it lost."""
+
+    name: str
+    store: Database
+    locations: Locations
+    lost: list[str]
+    now: list[float] = field(default_factory=lambda: [0.0])
+
+    async def take(self, station: str = "cp-1") -> Page:
+        """Let a station come in."""
+        page = await self.store.take(station)
+        self.store.came(station, taken=True)
+        return page
+
+    async def write(self, value: str, name: str = "boot", station: str = "cp-1") -> bool:
+        """Write something of a station; return whether it is on disk."""
+        self.store.put(FactRecord(station, name, 1.0, value.encode()))
+        heard: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.store.after(heard.set_result, station)
+        return await heard
+
+    async def lease(self, station: str = "cp-1") -> Lease | None:
+        """Ask for the right to deliver what is owed."""
+        heard: asyncio.Future[Lease | None] = asyncio.get_running_loop().create_future()
+        self.store.lease(station, heard.set_result)
+        return await heard
+
+
+Open = Callable[..., Awaitable[Node]]
+
+
+@pytest.fixture
+async def node(server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
+    """Open nodes on one empty database."""
+    monkeypatch.setattr(database, "clocks_agree", agree)
+    address = read_address(server.url)
+    await emptied(address)
+    await upgrade(address)
+    nodes: list[Node] = []
+
+    async def opening(name: str, **settings: float) -> Node:
+        lost: list[str] = []
+        now = [0.0]
+        locations = Locations(name, lost.append, lambda: now[0])
+        holder, quick = Holder("", 1, name), Supervision(shortest=0.01)
+        store = Database(address, DatabaseSettings(**settings), still(), holder, quick, locations)  # type: ignore[arg-type]
+        nodes.append(Node(name, store, locations, lost, now))
+        await store.open()
+        return nodes[-1]
+
+    yield opening
+    for each in nodes:
+        await each.store.close()
+
+
+def said(page: Page) -> dict[str, str]:
+    """Return the facts of a page."""
+    return {fact.name: fact.data.decode() for fact in page.facts}
+
+
+async def test_who_comes_last_writes(node: Open) -> None:
+    """A station that comes to another node is that one's: it reads all that was written, and nothing more is."""
+    one, two = await node("one"), await node("two")
+    assert (await one.take()).former == ""
+    assert await one.write("first")
+    page = await two.take()
+    assert (said(page), page.former) == ({"boot": "first"}, "one")
+    assert one.lost == []  # it has not heard of that
+    assert not await one.write("late")
+    assert one.lost == ["cp-1"]
+    assert not one.store.holds("cp-1")
+    assert one.store.state.overtaken == 1
+    assert not await one.write("later")  # without asking anybody
+    assert one.store.state.overtaken == 2
+    assert await two.write("second")
+    assert said(await two.store.load("cp-1")) == {"boot": "second"}
+    assert (await one.take()).former == "two"
+    assert await one.write("third")
+
+
+async def test_others_are_written_all_the_same(node: Open) -> None:
+    """What is refused of one station keeps no other from the disk, nor does what no database takes."""
+    one, two = await node("one"), await node("two")
+    for station in ("cp-1", "cp-2", "cp-3"):
+        await one.take(station)
+    await two.take("cp-2")
+    one.store.put(FactRecord("cp-3", "x" * 2000, 1.0, b""))
+    results = await asyncio.gather(*(one.write("said", station=station) for station in ("cp-1", "cp-2", "cp-3")))
+    assert results[:2] == [True, False]
+    assert said(await two.store.load("cp-1")) == {"boot": "said"}
+    assert said(await two.store.load("cp-3")) == {"boot": "said"}
+    assert said(await two.store.load("cp-2")) == {}
+    assert (one.lost, one.store.state.unwritable, one.store.state.overtaken) == (["cp-2"], 1, 1)
+
+
+async def test_one_that_has_left_is_nobodys(node: Open) -> None:
+    """Its node may write of it until it comes to another, which then need not tell anybody."""
+    one, two = await node("one"), await node("two")
+    await one.take()
+    one.store.went("cp-1")
+    assert await one.write("a late answer")
+    await until(lambda: not one.locations.waits, "the database knows that it has left")
+    page = await two.take()
+    assert (said(page), page.former) == ({"boot": "a late answer"}, "")
+    assert not await one.write("too late")
+
+
+async def test_it_comes_back_before_anybody_knows_that_it_left(node: Open) -> None:
+    """A session that takes the place of another at the same node leaves the station where it is."""
+    one, two = await node("one"), await node("two")
+    await one.take()
+    one.store.went("cp-1")
+    one.store.came("cp-1", taken=True)
+    assert await one.write("here")
+    assert (await two.take()).former == "one"
+
+
+async def test_who_delivers_what_is_owed(node: Open) -> None:
+    """A node that has lost a station does not get, nor keep, the right to deliver what is owed of it."""
+    one, two = await node("one"), await node("two")
+    await one.take()
+    first = await one.lease()
+    assert first is not None
+    await two.take()
+    assert await two.lease() is None  # what the other may have sent is waited for
+    assert await one.lease() is None
+    one.store.release("cp-1")
+    await until(two.lease, "given back")
+    second = await two.lease()
+    assert second is not None
+    assert second.epoch > first.epoch
+
+
+@pytest.mark.parametrize("ago", [10.0, 0.0])
+async def test_a_session_that_began_without_the_database(node: Open, ago: float) -> None:
+    """Once the database is back it belongs to the newer session, whichever that is: ages count, and no calendars."""
+    one, two = await node("one"), await node("two")
+    one.store.came("cp-1", taken=False)
+    assert one.store.holds("cp-1")
+    await until(lambda: not one.locations.waits, "it has taken it")
+    assert await one.write("said without the database")
+    await two.take()
+    one.locations.lose(["cp-1"])
+    two.now[0] = 100.0
+    one.locations.came("cp-1", taken=False)
+    one.now[0] += ago
+    one.store.put(FactRecord("cp-1", "late", 1.0, b""))
+    assert await one.write("mine") is (ago == 0.0)
+    assert one.lost == ["cp-1"] * (2 if ago else 1)
+    assert ("late" in said(await two.store.load("cp-1"))) is (ago == 0.0)
+
+
+async def test_one_that_hears_of_nothing_looks(node: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A station that was taken while nothing is written of it is noticed all the same."""
+    monkeypatch.setattr(database, "_LOOK", 0.05)
+    one, two = await node("one"), await node("two")
+    await one.take()
+    await one.take("cp-2")
+    await two.take()
+    await until(lambda: one.lost, "it has looked")
+    assert one.lost == ["cp-1"]
+    assert one.store.holds("cp-2")
+
+
+async def test_only_some_that_have_left_are_remembered(node: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest of many that have left are forgotten: nothing more is written of them."""
+    monkeypatch.setattr("voltgate.store.locations._REMEMBERED", 2)
+    one = await node("one")
+    for number in range(4):
+        await one.take(f"cp-{number}")
+        one.store.went(f"cp-{number}")
+        await until(lambda: not one.locations.waits, "the database knows that it has left")
+    assert [one.store.holds(f"cp-{number}") for number in range(4)] == [False, False, True, True]
+    one.store.went("cp-9")  # never came
+
+
+async def test_a_database_that_is_away_changes_nothing(node: Open, server: PostgreSQL) -> None:
+    """A station cannot be taken meanwhile; a session that began is kept in mind, and takes it afterwards."""
+    one = await node("one", patience=0.5)
+    await one.take("cp-2")
+    server.kill()
+    try:
+        with pytest.raises(StoreAway):
+            await one.store.take("cp-1")
+        one.store.came("cp-1", taken=False)
+        one.store.went("cp-2")
+        await until(lambda: one.store.away, "it is known to be away")
+    finally:
+        server.start()
+    await until(lambda: not one.store.away and not one.locations.waits, "it is back")
+    assert await one.write("mine")
+    assert one.lost == []
+
+
+async def test_back_and_forth(node: Open) -> None:
+    """Whatever was said to be on disk is on the page of whoever takes the station next, however fast it hops."""
+    nodes = [await node("one"), await node("two")]
+    promised: dict[str, int] = {}
+    pages: dict[int, set[str]] = {}
+
+    async def hold(here: Node) -> None:
+        for turn in range(100):
+            found = said(await here.take()).keys()
+            epoch = here.locations._held.get("cp-1", 0)  # it may be gone again already
+            pages[epoch] = set(found)
+            for step in range(3):
+                name = f"{here.name}.{turn}.{step}"
+                if not await here.write("", name):
+                    break
+                promised[name] = epoch
+
+    await asyncio.gather(*map(hold, nodes))
+    engine = open_engine(read_address(nodes[0].store._url.render_as_string(hide_password=False)), 5)
+    async with engine.connect() as connection:
+        found = (await connection.execute(text("SELECT name FROM facts"))).scalars().all()
+        times = (await connection.execute(text("SELECT epoch FROM locations"))).scalar_one()
+    await engine.dispose()
+    assert set(found) == promised.keys()
+    for epoch, page in pages.items():
+        assert {name for name, written in promised.items() if written < epoch} <= page
+    assert times == 200
+    assert all(each.store.state.overtaken for each in nodes)  # or they did not meet
