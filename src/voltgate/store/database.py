@@ -87,8 +87,11 @@ class Database:
         self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
         self._wait, self._looks, self._purge_at = _SHORTEST, 0, 0
-        self._writer = Writer(url.drivername)
-        self._leases = Leases(url.drivername, holder or this_process())
+        holder = holder or this_process()
+        self.node = holder.name
+        """The `id` of this process among those on one database."""
+        self._writer = Writer(url.drivername, self.node)
+        self._leases = Leases(url.drivername, holder)
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
