@@ -26,7 +26,7 @@ from voltgate.relay.records import (
     StoreAway,
 )
 from voltgate.store import schema
-from voltgate.store.address import SQLITE, open_engine, reading
+from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.failures import FAILURES, is_of_the_data, words
@@ -179,6 +179,11 @@ class Database:
             with suppress(*FAILURES):
                 async with asyncio.timeout(self._settings.patience):  # one that hangs takes no good-bye
                     await self._engine.dispose()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether gateways on this database are a cluster."""
+        return self._url.drivername == POSTGRESQL
 
     @property
     def engine(self) -> AsyncEngine | None:
