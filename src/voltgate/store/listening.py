@@ -68,15 +68,14 @@ class Listening:
             try:
                 await self._listen(engine)
             except _FAILURES as error:
-                self._is_lost(words(error))
+                if self.up:
+                    reason = words(error)
+                    log.warning("the connection to the other gateways is lost, and is opened again", reason=reason)
+            finally:
+                self.lost += self.up
+                self.up = False
         await asyncio.sleep(self._wait)
         self._wait = min(self._wait * 2, _LONGEST)
-
-    def _is_lost(self, reason: str) -> None:
-        if self.up:
-            log.warning("the connection to the other gateways is lost, and is opened again", reason=reason)
-            self.lost += 1
-        self.up = False
 
     async def _listen(self, engine: AsyncEngine) -> None:
         """Listen until the connection is lost, which raises one of `_FAILURES`."""
