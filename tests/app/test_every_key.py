@@ -26,6 +26,7 @@ from voltgate.config.api import Api, ApiToken
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claimant, Claims
+from voltgate.config.cluster import Cluster
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.reference import SECTIONS
@@ -70,6 +71,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     Api: "api",
     ApiToken: "api.tokens.0",
     Store: "store",
+    Cluster: "cluster",
     Ledger: "ledger",
     Journal: "journal",
     Claims: "claims",
@@ -430,6 +432,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "keep_days": Row(3, lambda r: r.parts.database and r.parts.database._settings.keep, 3 * _A_DAY),
         "audit_days": Row(3, lambda r: r.parts.database and r.parts.database._settings.keep_audit, 3 * _A_DAY),
     },
+    Cluster: {"node": Row("north", lambda r: r.active.config.cluster.node)},
     Ledger: {
         "invitation": Row(30, lambda r: session(r).ledger.invitation),
         "silence": Row(700, lambda r: session(r).ledger.silence),

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.app.running import running
 from tests.harness.http_client import get
 from tests.harness.ports import free_port
+from tests.servers import postgresql
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
@@ -16,8 +17,10 @@ async def test_the_page_names_the_metrics_that_there_are(tmp_path: Path) -> None
     """Every metric of a running gateway is named on the page, in full, and none that there is not."""
     http = free_port()
     listen = {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{http}"}
-    async with running(tmp_path, {"listen": listen, "shutdown": {"grace": 0, "spread": 0}}):
-        body = (await get(http, "/metrics")).body
+    with postgresql() as server:
+        document = {"listen": listen, "store": {"url": server.url}, "shutdown": {"grace": 0, "spread": 0}}
+        async with running(tmp_path, document):
+            body = (await get(http, "/metrics")).body
     families = set(re.findall(r"^# TYPE (\w+)", body, re.MULTILINE))
     named = set(re.findall(r"\bvoltgate_\w+", PAGE.read_text()))
     assert {name for name in families if name.startswith("voltgate_")} == families

@@ -215,6 +215,7 @@ BEGUN = {
     ("carriers/soap/client.py", "_open"): "one connection, within its time",
     ("carriers/websocket/listener.py", "_spawn"): "one handshake, within its time",
     ("carriers/websocket/resolver.py", "_question"): "one look-up, which its askers bound",
+    ("cluster/post.py", "_begin_answer"): "one answer to another node, within its asker's patience",
     ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
     ("gateway.py", "drain"): "the farewells at the end",

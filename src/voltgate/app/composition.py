@@ -11,11 +11,13 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
+from voltgate.app.cluster import Cluster
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.listeners import Listeners
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
 from voltgate.claiming import Claiming
+from voltgate.cluster.ports import State
 from voltgate.config import Config
 from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
@@ -82,6 +84,7 @@ class Composition:
             taps,
         )
         self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store)
+        self.cluster = self._cluster(config)
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
             self.gateway,
@@ -106,6 +109,17 @@ class Composition:
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
         self.gateway.lost(station)
+
+    def _cluster(self, config: Config) -> Cluster | None:
+        """Return what makes this gateway a node; None on anything but PostgreSQL."""
+        database, gateway = self.database, self.gateway
+        if database is None or not database.is_shared:
+            return None
+
+        def now() -> tuple[State, int]:
+            return "draining" if gateway.draining else "serving", len(gateway.sessions)
+
+        return Cluster(database, config, now, self.supervision)
 
     def happened(self, event: Event) -> None:
         """Count an event, keep it for the API, and log it; have the dialler know of a connection that is there."""

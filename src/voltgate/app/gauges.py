@@ -34,6 +34,7 @@ def sources_of(parts: Composition) -> Sources:
         lambda: _all_dials(parts),
         lambda: parts.carriers.names.away,
         parts.supervision,
+        lambda: {} if parts.cluster is None else parts.cluster.numbers,
     )
 
 

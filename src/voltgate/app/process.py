@@ -57,6 +57,8 @@ class Process:
         self._ticking: asyncio.TimerHandle | None = None
         self._tending: list[asyncio.Task[None]] = []
         self._serving: list[asyncio.Task[None]] = []
+        self._joined: list[asyncio.Task[None]] = []
+        """What makes this process a node of a cluster; until it has drained, so that others hear of it meanwhile."""
 
     # Life.
 
@@ -68,6 +70,8 @@ class Process:
         try:
             if parts.database is not None:
                 await parts.database.open()
+                if parts.cluster is not None:
+                    await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness)
             await parts.listeners.follow(config)
@@ -91,11 +95,13 @@ class Process:
 
     def _begin(self) -> None:
         """Begin what lives as long as the process. The writing of the database has begun, and the ticks have."""
-        supervision = self._parts.supervision
+        parts, supervision = self._parts, self._parts.supervision
         self._tending = [
             supervision.repeat("register", self._tend_register),
             supervision.repeat("late pages", self._tend_gateway),
         ]
+        if parts.cluster is not None:
+            self._joined = parts.cluster.begin()
         if self._web is not None:
             self._serving = [supervision.keep("http", self._web.server.serve)]
             if self._web.access.issued is not None:
@@ -109,6 +115,9 @@ class Process:
         await parts.soap.close()
         await parts.dialler.close()
         await parts.carriers.close()
+        await _ended(self._joined)
+        if parts.cluster is not None and self._joined:
+            await parts.cluster.leave()
         if parts.database is not None:
             await parts.database.close()
         parts.surroundings.close()

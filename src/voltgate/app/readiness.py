@@ -32,6 +32,7 @@ class Readiness:
                 name: {"legs": backend.legs, "up": backend.up} for name, backend in gateway.snapshot.backends.items()
             },
             "store": _store_state(self._parts.database),
+            "cluster": {"status": "off"} if self._parts.cluster is None else self._parts.cluster.state,
             "tasks": _task_states(self._parts.supervision),
             "clock": {"steady": self._parts.calendar.is_steady, "jumps": self._parts.calendar.jumps},
             "configuration": {

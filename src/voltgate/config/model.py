@@ -10,6 +10,7 @@ from voltgate.config.api import Api
 from voltgate.config.backends import Backend
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claims
+from voltgate.config.cluster import Cluster
 from voltgate.config.listen import Listen
 from voltgate.config.permits import Permit
 from voltgate.config.routes import Route
@@ -35,6 +36,7 @@ class Config(Section):
     permits: dict[Name, Permit] = Field(default={}, description="What backends may ask: `[permits.NAME]`.")
     api: Api = Field(default=Api(), description="The API.")
     store: Store = Field(default=Store(), description="The database.")
+    cluster: Cluster = Field(default=Cluster(), description="Several gateways on one PostgreSQL.")
     ledger: Ledger = Field(default=Ledger(), description="Who owns which transaction.")
     journal: Journal = Field(default=Journal(), description="What backends are owed.")
     claims: Claims = Field(default=Claims(), description="Which stations backends say are their own.")

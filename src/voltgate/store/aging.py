@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from voltgate.relay.calendar import EARLIEST, Calendar
 from voltgate.store.address import SQLITE, reading
 from voltgate.store.leases import clock_of
+from voltgate.store.letters import KEEP as LETTERS
+from voltgate.store.notices import KEEP as NOTICES
 from voltgate.store.state import DatabaseSettings
-from voltgate.store.tables import audit, invitations, leases, numbers, owed, transactions
+from voltgate.store.tables import audit, invitations, leases, letters, nodes, notices, numbers, owed, transactions
 from voltgate.store.writing import deletion
 
 _AT_ONCE = 500
@@ -22,7 +24,7 @@ _AT_ONCE = 500
 _APART = 60.0
 """Seconds that two clocks may be apart."""
 _A_DAY = 86400.0
-"""Seconds for which an invitation that has expired is kept: no invitation lasts longer."""
+"""Seconds for which an invitation that has expired is kept, as none lasts longer, and a node that was heard of last."""
 
 log = structlog.get_logger("voltgate.store")
 
@@ -66,8 +68,14 @@ async def purge(engine: AsyncEngine, settings: DatabaseSettings, calendar: Calen
     ):
         believed = [not_(column.between(each.first, each.last)) for each in calendar.former]
         await _purge(engine, table, and_(column < now - keep, column >= EARLIEST, *believed), jumped)
-    ended = leases.c.until < clock_of(engine.dialect.name) - settings.keep
-    await _purge(engine, leases, ended, jumped)
+    theirs = clock_of(engine.dialect.name)
+    for table, column, keep in (
+        (leases, leases.c.until, settings.keep),
+        (nodes, nodes.c.seen, _A_DAY),
+        (notices, notices.c.at, NOTICES),
+        (letters, letters.c.at, LETTERS),
+    ):
+        await _purge(engine, table, column < theirs - keep, jumped)
 
 
 async def _purge(engine: AsyncEngine, table: Table, is_old: Any, jumped: Callable[[], bool]) -> None:

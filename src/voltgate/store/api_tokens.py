@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voltgate.relay.records import StoreAway
-from voltgate.store.address import reading
+from voltgate.store.address import POSTGRESQL, reading
 from voltgate.store.failures import FAILURES
+from voltgate.store.notices import TOKENS, announce
 from voltgate.store.tables import api_tokens
 
 
@@ -29,11 +30,15 @@ class TokenRecord:
 
 
 class ApiTokens:
-    """The table of tokens. Everything raises StoreAway when the database does not do it within `patience` seconds."""
+    """The table of tokens. Everything raises StoreAway when the database does not do it within `patience` seconds.
 
-    def __init__(self, engine: AsyncEngine, patience: float = 5.0) -> None:
+    On PostgreSQL other nodes than `node` are told of what has changed.
+    """
+
+    def __init__(self, engine: AsyncEngine, patience: float = 5.0, node: str = "") -> None:
         self._engine = engine
         self._patience = patience
+        self._node = node if engine.dialect.name == POSTGRESQL else ""
 
     async def read(self) -> list[TokenRecord]:
         """Read all, by name."""
@@ -48,6 +53,7 @@ class ApiTokens:
             try:
                 async with self._engine.begin() as connection:
                     await connection.execute(insert(api_tokens), row)
+                    await self._announce(connection, record.name)
             except IntegrityError:
                 return False
         return True
@@ -56,7 +62,12 @@ class ApiTokens:
         """Forget a token; tell whether there was one."""
         async with self._in_time(), self._engine.begin() as connection:
             gone = await connection.execute(delete(api_tokens).where(api_tokens.c.name == name))
+            await self._announce(connection, name)
             return bool(gone.rowcount)
+
+    async def _announce(self, connection: AsyncConnection, name: str) -> None:
+        if self._node:
+            await announce(connection, self._node, TOKENS, name)
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:

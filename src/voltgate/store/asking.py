@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -28,6 +29,17 @@ class Question(Generic[T]):
         """Add a caller, who is told None after `patience` seconds."""
         self.serial = serial
         self.callers.append(Once[T | None](then, None, patience))
+
+    def wait(self, serial: int, patience: float) -> asyncio.Future[T | None]:
+        """Add a caller who awaits the answer: None after `patience` seconds."""
+        heard: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+
+        def settle(answer: T | None) -> None:
+            if not heard.done():  # whoever waited may have gone
+                heard.set_result(answer)
+
+        self.ask(settle, serial, patience)
+        return heard
 
     def join(self, other: Question[T]) -> None:
         """Have those who ask `other` answered together with these."""

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import AuditRecord, Lease, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
-from voltgate.store.address import SQLITE, open_engine, reading
+from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.complaints import Complaints
@@ -80,9 +80,12 @@ class Database:
         self._supervision = supervision or Supervision()
         self._tasks: list[asyncio.Task[None]] = []
         self._wait, self._looks, self._purge_at = _SHORTEST, 0, 0
+        holder = holder or this_process()
+        self.node = holder.name
+        """The `id` of this process among those on one database."""
         self._locations = locations or Alone()
-        self._writer = Writer(url.drivername, self._locations)
-        self._leases = Leases(url.drivername, holder or this_process())
+        self._writer = Writer(url.drivername, self.node, self._locations)
+        self._leases = Leases(url.drivername, holder)
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
@@ -172,6 +175,11 @@ class Database:
                     await self._engine.dispose()
 
     @property
+    def is_shared(self) -> bool:
+        """Whether gateways on this database are a cluster."""
+        return self._url.drivername == POSTGRESQL
+
+    @property
     def engine(self) -> AsyncEngine | None:
         """What speaks to the database, for those who read other things than pages; None before `open`."""
         return self._engine
@@ -242,12 +250,10 @@ class Database:
         return await self._page(station, self._asked.pages)
 
     async def _page(self, station: str, questions: dict[str, Question[Page]]) -> Page:
-        future: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
-        question = questions.setdefault(station, Question())
-        question.ask(partial(_settle, future), self._pending.serial, self._settings.patience)
+        heard = questions.setdefault(station, Question()).wait(self._pending.serial, self._settings.patience)
         self._wake.set()
         at = self._wall()
-        page = await future
+        page = await heard
         if page is None:
             raise StoreAway(self._reason or "the database does not answer")
         return replace(page, at=at)
@@ -441,9 +447,3 @@ class Database:
         """Delete what is too old, a little at a time. Raise SQLAlchemyError."""
         assert self._engine is not None  # noqa: S101 - `open` comes first
         await purge(self._engine, self._settings, self._wall)
-
-
-def _settle(future: asyncio.Future[Page | None], page: Page | None) -> None:
-    """Answer whoever awaits a page, unless it has gone."""
-    if not future.done():
-        future.set_result(page)

@@ -1,0 +1,1 @@
+"""Tests of what the nodes of a cluster say to each other."""
