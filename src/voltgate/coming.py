@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from voltgate.carriers.handshake import NOBODY, Handshake, Refused
 from voltgate.directory.stations import Station
@@ -31,12 +32,26 @@ class Pending:
     choice: Choice
     number: int
 
+    @property
+    def is_brokered(self) -> bool:
+        """Whether a broker stands before a backend that may let it in."""
+        backends = (self.snapshot.backends[name] for name in self.choice.plans.first.answer)
+        return any(endpoint.brokered for backend in backends for endpoint in backend.settings.endpoints)
+
 
 class Taken(NamedTuple):
     """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel."""
 
     page: Page | None
     at: float
+
+
+Overtook: TypeAlias = Callable[[Page], Awaitable[None]]
+"""Has the gateway that a station was taken from let it go, by its page; within a bounded time."""
+
+
+async def alone(page: Page) -> None:
+    """Tell nobody: there is no other gateway."""
 
 
 def hang_up(link: DialledWire, reason: str) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 
 from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
-from voltgate.coming import RETRY_AFTER, Pending, Taken, dial_context_of, hang_up, refusal, shown
+from voltgate.coming import RETRY_AFTER, Overtook, Pending, Taken, dial_context_of, hang_up, refusal, shown
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
@@ -39,7 +39,13 @@ class Gateway:
     """Admits stations and keeps one session for each."""
 
     def __init__(
-        self, snapshot: Snapshot, ports: Ports, dialler: Dialler, waiting_room: WaitingRoom, pages: Pages
+        self,
+        snapshot: Snapshot,
+        ports: Ports,
+        dialler: Dialler,
+        waiting_room: WaitingRoom,
+        pages: Pages,
+        overtook: Overtook,
     ) -> None:
         self.snapshot = snapshot
         self.sessions: dict[str, Session] = {}
@@ -51,6 +57,7 @@ class Gateway:
         self._numbers = count(1)
         self._handshakes: dict[Session, int] = {}
         self._pages = pages
+        self._overtook = overtook
         self._departed = Departed(ports.clock)
         self._unread: set[str] = set()
         """The stations that came in while the database was away."""
@@ -117,12 +124,14 @@ class Gateway:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
         station, now = pending.station, self._ports.clock()
         try:
-            taken = Taken(await self._pages.take(station.key), now)
+            page = await self._pages.take(station.key)
         except StoreAway:
             if self._is_blind(station, pending.route):
                 return _BLIND
-            taken = Taken(None, now)
-        return _DRAINING if self.draining else taken
+            page = None
+        if page is not None and page.former:
+            await self._overtook(page)
+        return _DRAINING if self.draining else Taken(page, now)
 
     def _is_blind(self, station: Station, route: Route) -> bool:
         """Return whether nobody can say who owns what runs at a station while its page cannot be read."""
@@ -179,16 +188,24 @@ class Gateway:
         return self._admitted(pending, taken, version, {backend: link})
 
     async def _let_in(self, pending: Pending, until: float) -> tuple[Taken, Backend, DialledWire, str] | Refused:
-        """Have a backend let the station in, then take its page: who is refused takes nothing from anybody."""
-        result = await self._dial_in_order(pending, until)
+        """Have a backend let the station in, then take its page: who is refused takes nothing from anybody.
+
+        A broker would tell two gateways meanwhile: behind one the page comes first.
+        """
+        taken: Taken | Refused = _DRAINING
+        if pending.is_brokered:
+            taken = await self._take(pending)
+            result = taken if isinstance(taken, Refused) else await self._dial_in_order(pending, until)
+        else:
+            result = await self._dial_in_order(pending, until)
+            if not isinstance(result, Refused):
+                try:
+                    taken = await self._take(pending)
+                finally:
+                    if isinstance(taken, Refused):
+                        hang_up(result[1], taken.reason)
         if isinstance(result, Refused):
             return result
-        taken: Taken | Refused = _DRAINING
-        try:
-            taken = await self._take(pending)
-        finally:
-            if isinstance(taken, Refused):
-                hang_up(result[1], taken.reason)
         return taken if isinstance(taken, Refused) else (taken, *result)
 
     def _release(self, pending: Pending) -> None:

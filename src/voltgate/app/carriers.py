@@ -190,7 +190,9 @@ def endpoints_of(section: BackendSection, config: Config, told: Address) -> tupl
         for name, each in CARRIERS.items()
     )
     return tuple(
-        Endpoint(each.address(url), each.dialling(terms), name, each.takes(section)) for name, each, url in urls if url
+        Endpoint(each.address(url), each.dialling(terms), name, each.takes(section), each.brokered)
+        for name, each, url in urls
+        if url
     )
 
 
@@ -234,7 +236,7 @@ class Registration:
     looks into, and `takes` the versions of sessions that it is dialled for (None: those of the backend). `listener`
     makes a listener for stations (None: there are none), `sections` returns those of the configuration, and `key` is
     their key in `[listen]`, by which logs list them; `settings` adds what only this carrier
-    goes by to what all listeners have in common.
+    goes by to what all listeners have in common. `brokered`: a broker stands between the gateway and the backend.
     """
 
     schemes: tuple[str, ...]
@@ -248,6 +250,7 @@ class Registration:
     sections: Callable[[Config], tuple[Section, ...]] = lambda config: ()
     key: str = ""
     settings: Callable[[ListenerSettings, Config], ListenerSettings] = in_common
+    brokered: bool = False
 
 
 CARRIERS: Mapping[str, Registration] = {
@@ -268,6 +271,7 @@ CARRIERS: Mapping[str, Registration] = {
         written=lambda section: section.broker_url,
         dialling=_mqtt_dialling,
         dialler=lambda carriers: carriers.mqtt,
+        brokered=True,
     ),
     "soap": Registration(
         schemes=("http", "https"),

@@ -17,6 +17,7 @@ from voltgate import __version__
 from voltgate.cluster.notices import Notices
 from voltgate.cluster.ports import State
 from voltgate.cluster.post import LetterPost
+from voltgate.cluster.takeover import Takeover
 from voltgate.config import Config
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
@@ -46,6 +47,7 @@ class Cluster:
         self.notices = Notices(NoticeTable(reach, node).read, partial(supervision.failed, "cluster notices"))
         letters = LetterTable(reach, node)
         self.post = LetterPost(node, self._table, letters, partial(supervision.failed, "cluster letters"))
+        self.takeover = Takeover(self.post, database.locations.overtaken)
         heard = {EVERYBODY: self.notices.wake, channel_of(node): self.post.wake}
         self._listening = Listening(engine, heard, self._beat)
         self._load = Load()

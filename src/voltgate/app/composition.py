@@ -29,7 +29,7 @@ from voltgate.relay.calendar import Calendar
 from voltgate.relay.events import CarrierUp, Event
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
-from voltgate.relay.records import Nowhere
+from voltgate.relay.records import Nowhere, Page
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
@@ -83,7 +83,7 @@ class Composition:
             store,
             taps,
         )
-        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store)
+        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store, self._overtook)
         self.cluster = self._cluster(config)
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
@@ -109,6 +109,11 @@ class Composition:
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
         self.gateway.lost(station)
+
+    async def _overtook(self, page: Page) -> None:
+        """Have the gateway that a station was taken from let it go."""
+        if self.cluster is not None:
+            await self.cluster.takeover.tell(page)
 
     def _cluster(self, config: Config) -> Cluster | None:
         """Return what makes this gateway a node; None on anything but PostgreSQL."""

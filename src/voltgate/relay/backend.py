@@ -58,13 +58,15 @@ class Endpoint:
     """One address of a backend. The scheme of its URL picks the carrier; `how` is what only that carrier looks into.
 
     The URL holds `{station}` where the station's identity goes, if anywhere. `carrier` is the name of that carrier;
-    `takes` are the versions in which a session's calls may be handed to it (None: those of the backend).
+    `takes` are the versions in which a session's calls may be handed to it (None: those of the backend). `brokered`: a
+    broker is in between, and tells all gateways that listen for a station what the backend says to it.
     """
 
     url: str
     how: object = None
     carrier: str = "websocket"
     takes: tuple[str, ...] | None = None
+    brokered: bool = False
 
     @property
     def scheme(self) -> str:

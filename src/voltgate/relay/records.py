@@ -204,7 +204,8 @@ class Page:
     `transactions` are those that run, the last few that ended, and those that a message in `owed` names. `owed` are the
     first `OWED_AT_ONCE` messages of each backend, and all of those of which nobody knows yet whom they will be owed to;
     `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none). What
-    this process had put by `at` is in it. `former` is the node that the station was taken from, "" for none.
+    this process had put by `at` is in it. `former` is the node that the station was taken from while it
+    was connected there, "" if there was none, and `epoch` the station's by now.
     """
 
     station: str
@@ -217,6 +218,7 @@ class Page:
     last_owed: int = 0
     at: float = field(default=0.0, compare=False)
     former: str = field(default="", compare=False)
+    epoch: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

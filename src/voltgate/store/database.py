@@ -83,8 +83,9 @@ class Database:
         holder = holder or this_process()
         self.node = holder.name
         """The `id` of this process among those on one database."""
-        self._locations = locations or Alone()
-        self._writer = Writer(url.drivername, self.node, self._locations)
+        self.locations = locations or Alone()
+        """Which stations may be written of here."""
+        self._writer = Writer(url.drivername, self.node, self.locations)
         self._leases = Leases(url.drivername, holder)
 
     def __repr__(self) -> str:
@@ -229,16 +230,16 @@ class Database:
 
     def holds(self, station: str) -> bool:
         """Return whether this gateway writes a station's page, as far as is known."""
-        return self._locations.holds(station)
+        return self.locations.holds(station)
 
     def came(self, station: str, *, taken: bool) -> None:
         """Say that a session begins; without the page `taken`, because it could not be."""
-        self._locations.came(station, taken=taken)
+        self.locations.came(station, taken=taken)
         self._wake.set()
 
     def went(self, station: str) -> None:
         """Say that a station has gone."""
-        self._locations.leave(station)
+        self.locations.leave(station)
         self._wake.set()
 
     async def take(self, station: str) -> Page:
@@ -311,7 +312,7 @@ class Database:
             if self._reason is not None:
                 async with self._in_time():
                     await self._prepare(engine)
-            while self._pending or self._asked or self._locations.waits:
+            while self._pending or self._asked or self.locations.waits:
                 await self._take(engine)
                 await self._write(engine)
                 await self._lease(engine)
@@ -331,7 +332,7 @@ class Database:
         takes, pages = taken(self._asked.takes, _AT_ONCE), self._asked.pages
         try:
             async with self._in_time():
-                await self._locations.take(engine, takes)
+                await self.locations.take(engine, takes)
         except BaseException:
             refuse(takes)
             raise
@@ -378,7 +379,7 @@ class Database:
                 self._complaints.unwritable(entry.record, error)
             if not isinstance(entry.record, AuditRecord):
                 self._pending.fail(entry)
-        self._locations.lose(lost)
+        self.locations.lose(lost)
 
     async def _lease(self, engine: AsyncEngine) -> None:
         """Take and give back leases, many with one commit; the database says who has them."""
@@ -393,7 +394,7 @@ class Database:
         began, seconds = time.monotonic(), self._settings.lease
         try:
             async with self._in_time(len(questions) + len(released)), engine.begin() as connection:
-                asking = questions.keys() - await self._locations.elsewhere(connection, questions)
+                asking = questions.keys() - await self.locations.elsewhere(connection, questions)
                 ours = await self._leases.take(connection, asking, seconds)
                 await self._leases.release(connection, released)
         except BaseException:
@@ -422,8 +423,7 @@ class Database:
             refuse(pieces)
             raise
         for station, page in found.items():
-            former = self._locations.former(station)
-            pages[station].answer(replace(page, former=former) if former else page)
+            pages[station].answer(self.locations.dated(page))
         for key, piece in next_ones.items():
             pieces[key].answer(piece)
 
@@ -439,7 +439,7 @@ class Database:
                     if self._looks >= self._purge_at and self._wall.is_steady:
                         await self.purge()
                         self._purge_at = self._looks + 120
-                    await self._locations.look(engine)
+                    await self.locations.look(engine)
                 self._looks += 1
         await asyncio.sleep(_LOOK if self._looks else 1.0)
 

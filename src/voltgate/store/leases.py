@@ -6,6 +6,7 @@ it ends. A lease that was given back, or has ended, keeps its row: its epoch mus
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from typing import Any
 
@@ -19,6 +20,8 @@ from voltgate.store.tables import leases
 
 _LONGEST = 7260.0
 """Seconds that a lease of any gateway may last: two answers of an hour, and a minute."""
+_BURIED_EVERY = 2.0
+"""Seconds between two looks at which processes are dead."""
 _CHUNK = 500
 """Stations that are asked for with one statement."""
 
@@ -28,8 +31,9 @@ class Leases:
 
     def __init__(self, driver: str, holder: Holder) -> None:
         self._holder = holder
+        self._bury_at = 0.0
         self._clock = clock_of(driver)
-        self._take = _taking(driver, self._clock)
+        self._taking = _taking(driver, self._clock)
         self._release = (
             update(leases)
             .where(leases.c.station == bindparam("one"), leases.c.holder == holder.text)
@@ -38,11 +42,19 @@ class Leases:
 
     async def take(self, connection: AsyncConnection, stations: Collection[str], seconds: float) -> dict[str, int]:
         """Take or renew leases for `seconds`; return those that are this process's now, each with its epoch."""
+        ours = await self._take_free(connection, stations, seconds)
+        if len(ours) < len(stations) and await self.bury(connection):
+            ours |= await self._take_free(connection, [each for each in stations if each not in ours], seconds)
+        return ours
+
+    async def _take_free(
+        self, connection: AsyncConnection, stations: Collection[str], seconds: float
+    ) -> dict[str, int]:
         ours: dict[str, int] = {}
         # in the same order everywhere, so that two processes never wait for each other
         for few in _batched(sorted(stations)):
             rows = [{"station": each, "holder": self._holder.text, "seconds": seconds} for each in few]
-            await connection.execute(self._take, rows)
+            await connection.execute(self._taking, rows)
             mine = leases.c.station.in_(few), leases.c.holder == self._holder.text
             held = await connection.execute(select(leases.c.station, leases.c.epoch).where(*mine))
             ours.update((station, epoch) for station, epoch in held)
@@ -54,7 +66,13 @@ class Leases:
             await connection.execute(self._release, [{"one": each} for each in sorted(stations)])
 
     async def bury(self, connection: AsyncConnection) -> int:
-        """End the leases of processes that are known to be dead; return how many processes these are."""
+        """End the leases of processes that are known to be dead; return how many processes these are.
+
+        It looks once in a few seconds.
+        """
+        if time.monotonic() < self._bury_at:
+            return 0
+        self._bury_at = time.monotonic() + _BURIED_EVERY
         of_this_place = leases.c.holder.startswith(self._holder.place, autoescape=True)
         held = select(leases.c.holder).where(leases.c.until > self._clock, of_this_place).distinct()
         dead = [each for each in (await connection.execute(held)).scalars() if self._holder.outlives(each)]

@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from sqlalchemy import bindparam, false, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from voltgate.relay.records import Page
 from voltgate.store.address import POSTGRESQL, reading
 from voltgate.store.leases import clock_of
 from voltgate.store.tables import locations
@@ -69,9 +71,12 @@ class Alone:
     def leave(self, station: str) -> None:
         """Take note that a station has left. It may be written of until another node takes it."""
 
-    def former(self, station: str) -> str:
-        """Return, once, the node that a station was taken from while it was connected there; "" if there was none."""
-        return ""
+    def dated(self, page: Page) -> Page:
+        """Return a page with its epoch and, once, with the node that its station was taken from."""
+        return page
+
+    def overtaken(self, station: str, epoch: int) -> None:
+        """Hear from another node that it has taken a station, which has this epoch since."""
 
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""
@@ -136,9 +141,15 @@ class Locations(Alone):
             if oldest is not None:
                 del self._left[oldest], self._held[oldest]
 
-    def former(self, station: str) -> str:
-        """Return, once, the node that a station was taken from while it was connected there; "" if there was none."""
-        return self._formers.pop(station, "")
+    def dated(self, page: Page) -> Page:
+        """Return a page with its epoch and, once, with the node that its station was taken from."""
+        former = self._formers.pop(page.station, "")
+        return replace(page, former=former, epoch=self._held.get(page.station, 0))
+
+    def overtaken(self, station: str, epoch: int) -> None:
+        """Hear from another node that it has taken a station, which has this epoch since."""
+        if self._held.get(station, 0) < epoch:
+            self.lose([station])
 
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""

@@ -1,0 +1,158 @@
+"""Stations that come to another gateway of a cluster, and gateways that die or stand still, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.harness import Gateway, Stage
+from tests.harness.messages import Message
+from tests.harness.waiting import until
+from tests.scenarios.test_promises import START, STARTED, newest, stop
+from tests.servers import PostgreSQL, postgresql
+from tests.store.conftest import emptied
+from voltgate.app.database import upgrade
+from voltgate.store.address import read_address
+
+COPY = [{"answer": "main", "copy": ["billing"]}]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for the tests of this file."""
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture
+async def cluster(stage: Stage, server: PostgreSQL) -> Stage:
+    """A stage whose database is empty, with two backends."""
+    await emptied(read_address(server.url))
+    await upgrade(read_address(server.url))
+    await stage.backend("main")
+    await stage.backend("billing")
+    return stage
+
+
+async def node(stage: Stage, server: PostgreSQL, rules: list[dict[str, Any]] = COPY, **more: Any) -> Gateway:
+    """Start a gateway of the cluster."""
+    routes = {"main": {"admit": "gateway", "rules": rules}}
+    return await stage.gateway(**{"routes": routes, "store": {"url": server.url, "patience": 2}, **more})
+
+
+async def overtaken(gateway: Gateway) -> float:
+    """Return how many records a gateway did not write because another one has the station."""
+    lines = (await gateway.get("/metrics")).body.splitlines()
+    return float(next(line for line in lines if line.startswith("voltgate_store_records_overtaken_total ")).split()[1])
+
+
+async def test_the_newest_session_is_the_only_one(cluster: Stage, server: PostgreSQL) -> None:
+    """A station comes to another gateway: the former has let it go before the station is let in."""
+    one, two = await node(cluster, server), await node(cluster, server)
+    first = await cluster.station("CP1", url=one.url("CP1"), name="first")
+    link = await cluster.backends["main"].station("CP1")
+    asked = await first.ask("StartTransaction", START)
+    start = await link.expect("StartTransaction")
+    second = await cluster.station("CP1", url=two.url("CP1"), name="second")
+    ending = await first.closed()
+    assert (ending.code, ending.reason) == (1001, "This station is connected to another gateway by now")
+    again = await newest(cluster.backends["main"], link)
+    await second.ask("StartTransaction", START, id=asked)
+    said = await again.expect("StartTransaction")
+    assert (said.id, said.payload) == (start.id, start.payload)
+    await again.answer(said, STARTED)
+    number = (await second.expect_result(asked)).payload["transactionId"]
+    await second.ask("StopTransaction", stop(number))
+    ended = await again.expect("StopTransaction")
+    assert ended.payload == stop(5)
+    await again.answer(ended)
+
+
+async def test_a_gateway_that_stood_still(cluster: Stage, server: PostgreSQL) -> None:
+    """It goes on after its stations have come to another: what it still does of them changes nothing."""
+    one, two = await node(cluster, server), await node(cluster, server)
+    main = cluster.backends["main"]
+    first = await cluster.station("CP1", url=one.url("CP1"), name="first")
+    link = await main.station("CP1")
+    await first.ask("StartTransaction", START)
+    start = await link.expect("StartTransaction")
+    one.signal(signal.SIGSTOP)
+    try:
+        second = await cluster.station("CP1", url=two.url("CP1"), name="second")
+        again = await newest(main, link)
+        asked = await second.ask("StartTransaction", START)
+        await again.answer(await again.expect("StartTransaction"), STARTED | {"transactionId": 6})
+        number = (await second.expect_result(asked)).payload["transactionId"]
+        await link.answer(start, STARTED)  # it waits in the socket
+    finally:
+        one.signal(signal.SIGCONT)
+    await first.closed()
+    assert first.unread == []
+    assert await overtaken(one) > 0
+    asked = await second.ask("StopTransaction", stop(number))
+    ended = await again.expect("StopTransaction")
+    assert ended.payload == stop(6)
+    await again.answer(ended)
+    await second.expect_result(asked)
+
+
+async def test_a_gateway_dies_while_its_stations_charge(cluster: Stage, server: PostgreSQL) -> None:
+    """Its stations come back to the other: their stops reach the owners, once, in the numbers that these gave."""
+    owed = {"backends": {"billing": {"deliver": "always"}}}
+    one, two = await node(cluster, server, **owed), await node(cluster, server, **owed)
+    owners = {"main": Counting(1000), "billing": Counting(5000)}
+    for name, backend in cluster.backends.items():
+        backend.answers("StartTransaction", owners[name].start)
+        backend.answers("StopTransaction", owners[name].stop)
+    numbers: dict[str, int] = {}
+
+    async def starts(name: str) -> None:
+        station = await cluster.station(name, url=one.url(name), name=name)
+        numbers[name] = (await station.call("StartTransaction", START | {"meterStart": meter(name)})).payload[
+            "transactionId"
+        ]
+
+    async def stops(name: str) -> None:
+        station = await cluster.station(name, url=two.url(name), name=f"{name} again")
+        await station.call("StopTransaction", stop(numbers[name], meter(name)))
+
+    names = [f"CP{number}" for number in range(40)]
+    await asyncio.gather(*map(starts, names))
+    await one.kill()
+    await asyncio.gather(*map(stops, names))
+    for owner in owners.values():
+        await until(lambda owner=owner: len(owner.stopped) == len(names), "each stop has come")
+        assert owner.stopped.items() <= owner.started.items()
+        assert sorted(owner.stopped.values()) == sorted(map(meter, names))
+
+
+class Counting:
+    """A backend that gives its own numbers, and keeps which meter each of them began with and ended with."""
+
+    def __init__(self, base: int) -> None:
+        self._numbers = count(base)
+        self.started: dict[int, int] = {}
+        self.stopped: dict[int, int] = {}
+
+    def start(self, call: Message) -> dict[str, Any]:
+        """Take a start."""
+        number = next(self._numbers)
+        self.started[number] = call.payload["meterStart"]
+        return STARTED | {"transactionId": number}
+
+    def stop(self, call: Message) -> dict[str, Any]:
+        """Take a stop, once."""
+        number = call.payload["transactionId"]
+        assert number not in self.stopped
+        self.stopped[number] = call.payload["meterStop"]
+        return {}
+
+
+def meter(name: str) -> int:
+    """Return what a station's meter shows."""
+    return int(name.removeprefix("CP"))
