@@ -45,14 +45,15 @@ def running(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iter
     asyncio.run(stage.close())
 
 
-def behind(broker: Mosquitto, prefix: str, **changes: Any) -> Json:
-    """Return a configuration with one backend, which is behind a broker."""
+def behind(broker: Mosquitto, prefix: str, *, store: Json | None = None, **changes: Any) -> Json:
+    """Return a configuration with one backend, which is behind a broker; `changes` are the backend's."""
     return {
         "listen": {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{free_port()}"},
         "backends": {"bus": {"url": f"{broker.url}/{prefix}"} | changes},
         "routes": {"main": {"rules": [{"answer": "bus"}]}},
         "stations": [{"match": "*", "route": "main"}],
         "shutdown": {"grace": 2, "spread": 0},
+        **({"store": store} if store else {}),
     }
 
 

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Gateway, Stage
+from tests.harness import Gateway, Json, Stage
 from tests.harness.messages import Message
+from tests.harness.station import ScriptedStation
 from tests.harness.waiting import until
+from tests.mqtt_ends import Consumer
+from tests.scenarios.test_mqtt import behind
 from tests.scenarios.test_promises import START, STARTED, newest, stop
-from tests.servers import PostgreSQL, postgresql
+from tests.servers import PostgreSQL, mosquitto, postgresql
 from tests.store.conftest import emptied
 from voltgate.app.database import upgrade
 from voltgate.store.address import read_address
@@ -43,6 +46,40 @@ async def node(stage: Stage, server: PostgreSQL, rules: list[dict[str, Any]] = C
     """Start a gateway of the cluster."""
     routes = {"main": {"admit": "gateway", "rules": rules}}
     return await stage.gateway(**{"routes": routes, "store": {"url": server.url, "patience": 2}, **more})
+
+
+async def test_behind_a_broker(cluster: Stage, server: PostgreSQL) -> None:
+    """What a consumer asks of a station that hops, its old sockets still open, is told to one socket at most."""
+    with mosquitto() as broker:
+        one, two = [await cluster.gateway(behind(broker, "cs", store={"url": server.url})) for _ in range(2)]
+        consumer = await Consumer.connect(broker, topic="")
+        heard: list[str] = []
+
+        def reset(call: Message) -> Json:
+            heard.append(call.id)
+            return {"status": "Accepted"}
+
+        async def asks() -> None:
+            while True:
+                await consumer.ask("CP1", "Reset")
+                await asyncio.sleep(0.01)
+
+        asking = asyncio.create_task(asks())
+        stations: list[ScriptedStation] = []
+        for number in range(12):
+            station = await cluster.station("CP1", url=(one, two)[number % 2].url("CP1"), name=f"{number}")
+            station.answers("Reset", reset)
+            stations.append(station)
+            await asyncio.sleep(0.1)
+        asking.cancel()
+        last = await consumer.ask("CP1", "ClearCache")
+        await stations[-1].expect("ClearCache", id=last)
+        for station in stations[:-1]:
+            assert (await station.closed()).code == 1001
+        heard += [message.id for station in stations for message in station.unread]
+        assert len(heard) > len(stations)
+        assert len(heard) == len(set(heard))
+        await consumer.drop()
 
 
 async def overtaken(gateway: Gateway) -> float:
