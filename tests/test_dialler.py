@@ -371,7 +371,7 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
             await decided.wait()
 
         class Slow(Nowhere):
-            async def take(self, station: str) -> Page:
+            async def take(self, station: str, *, regardless: bool = False) -> Page:
                 await wait()
                 return Page(station)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -10,7 +11,7 @@ from voltgate.carriers.handshake import NOBODY, Handshake, Refused
 from voltgate.directory.stations import Station
 from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
-from voltgate.relay.records import Page
+from voltgate.relay.records import Page, Store
 from voltgate.relay.route import Route
 from voltgate.snapshot import Snapshot
 from voltgate.versions import Choice
@@ -46,12 +47,19 @@ class Taken(NamedTuple):
     at: float
 
 
-Overtook: TypeAlias = Callable[[Page], Awaitable[None]]
-"""Has the gateway that a station was taken from let it go, by its page; within a bounded time."""
+ReleaseThere: TypeAlias = Callable[[Page], Awaitable[None]]
+"""Has the gateway that a station is connected to let it go (`Page.former`); within a bounded time."""
 
 
 async def alone(page: Page) -> None:
     """Tell nobody: there is no other gateway."""
+
+
+async def on_disk(store: Store, station: str) -> bool:
+    """Return whether all that was put so far of a station is on disk, once that is known."""
+    written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    store.after(written.set_result, station)
+    return await written
 
 
 def hang_up(link: DialledWire, reason: str) -> None:

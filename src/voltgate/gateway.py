@@ -8,7 +8,18 @@ from functools import partial
 from itertools import count
 
 from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
-from voltgate.coming import RETRY_AFTER, Overtook, Pending, Taken, dial_context_of, hang_up, refusal, shown
+from voltgate.coming import (
+    RETRY_AFTER,
+    Pending,
+    ReleaseThere,
+    Taken,
+    alone,
+    dial_context_of,
+    hang_up,
+    on_disk,
+    refusal,
+    shown,
+)
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
@@ -45,7 +56,7 @@ class Gateway:
         dialler: Dialler,
         waiting_room: WaitingRoom,
         pages: Pages,
-        overtook: Overtook,
+        release_there: ReleaseThere = alone,
     ) -> None:
         self.snapshot = snapshot
         self.sessions: dict[str, Session] = {}
@@ -57,7 +68,7 @@ class Gateway:
         self._numbers = count(1)
         self._handshakes: dict[Session, int] = {}
         self._pages = pages
-        self._overtook = overtook
+        self._release_there = release_there
         self._departed = Departed(ports.clock)
         self._unread: set[str] = set()
         """The stations that came in while the database was away."""
@@ -124,13 +135,14 @@ class Gateway:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
         station, now = pending.station, self._ports.clock()
         try:
-            page = await self._pages.take(station.key)
+            page: Page | None = await self._pages.take(station.key)
+            if page is not None and page.former:
+                await self._release_there(page)
+                page = await self._pages.take(station.key, regardless=True)
         except StoreAway:
             if self._is_blind(station, pending.route):
                 return _BLIND
             page = None
-        if page is not None and page.former:
-            await self._overtook(page)
         return _DRAINING if self.draining else Taken(page, now)
 
     def _is_blind(self, station: Station, route: Route) -> bool:
@@ -328,6 +340,14 @@ class Gateway:
             del self.sessions[session.key]
             self._departed.add(session)
             self._pages.went(session.key)
+
+    async def let_go(self, key: str) -> None:
+        """End the session of a station that comes to another gateway; return when what is known of it is on disk."""
+        session = self.sessions.get(key)
+        if session is not None:
+            session.end(GOING_AWAY, _ELSEWHERE.reason)
+        if await on_disk(self._ports.store, key):
+            self._departed.forget(key)
 
     def lost(self, key: str) -> None:
         """Let a station go that another gateway has by now; what is known of it here is out of date."""

@@ -17,7 +17,7 @@ from voltgate import __version__
 from voltgate.cluster.notices import Notices
 from voltgate.cluster.ports import State
 from voltgate.cluster.post import LetterPost
-from voltgate.cluster.takeover import Takeover
+from voltgate.cluster.takeover import LetGo, Takeover
 from voltgate.config import Config
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
@@ -33,7 +33,12 @@ class Cluster:
     """What this node says to the others and hears of them. `now` returns its state and how many stations it holds."""
 
     def __init__(
-        self, database: Database, config: Config, now: Callable[[], tuple[State, int]], supervision: Supervision
+        self,
+        database: Database,
+        config: Config,
+        now: Callable[[], tuple[State, int]],
+        let_go: LetGo,
+        supervision: Supervision,
     ) -> None:
         self.name = config.cluster.node or f"{socket.gethostname()[:50]}-{os.getpid()}"
         self._now = now
@@ -47,7 +52,7 @@ class Cluster:
         self.notices = Notices(NoticeTable(reach, node).read, partial(supervision.failed, "cluster notices"))
         letters = LetterTable(reach, node)
         self.post = LetterPost(node, self._table, letters, partial(supervision.failed, "cluster letters"))
-        self.takeover = Takeover(self.post, database.locations.overtaken)
+        self.takeover = Takeover(self.post, let_go)
         heard = {EVERYBODY: self.notices.wake, channel_of(node): self.post.wake}
         self._listening = Listening(engine, heard, self._beat)
         self._load = Load()

@@ -83,7 +83,7 @@ class Composition:
             store,
             taps,
         )
-        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store, self._overtook)
+        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store, self._release_there)
         self.cluster = self._cluster(config)
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
@@ -110,10 +110,10 @@ class Composition:
         """Let a station go that another gateway has taken."""
         self.gateway.lost(station)
 
-    async def _overtook(self, page: Page) -> None:
-        """Have the gateway that a station was taken from let it go."""
+    async def _release_there(self, page: Page) -> None:
+        """Have the gateway that a station is connected to let it go."""
         if self.cluster is not None:
-            await self.cluster.takeover.tell(page)
+            await self.cluster.takeover.release(page)
 
     def _cluster(self, config: Config) -> Cluster | None:
         """Return what makes this gateway a node; None on anything but PostgreSQL."""
@@ -124,7 +124,7 @@ class Composition:
         def now() -> tuple[State, int]:
             return "draining" if gateway.draining else "serving", len(gateway.sessions)
 
-        return Cluster(database, config, now, self.supervision)
+        return Cluster(database, config, now, gateway.let_go, self.supervision)
 
     def happened(self, event: Event) -> None:
         """Count an event, keep it for the API, and log it; have the dialler know of a connection that is there."""

@@ -1,40 +1,43 @@
-"""Takeover: the node that a station was connected to lets it go before the one that it comes to lets it in.
+"""Takeover: the node that a station is connected to lets it go before another one lets it in.
 
-The database refuses what the former writes in any case. But commands for the station, and what a broker brings for it,
-must not reach two connections either.
+The database refuses what the former writes from then on. Before that it has time for its last words; and commands for
+the station, and what a broker brings for it, never find two connections.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from voltgate.cluster.ports import Body, Declined, NodeAway, Post
 from voltgate.relay.records import Page
 
-_KIND = "taken"
+_KIND = "let go"
 _PATIENCE = 2.0
-"""Seconds that a station waits at most for the node that it was connected to."""
+"""Seconds that a station waits at most for the node that it is connected to."""
+
+LetGo = Callable[[str], Awaitable[None]]
+"""Ends the session of a station, by its key, and has all that is known of it on disk."""
 
 log = structlog.get_logger("voltgate")
 
 
 class Takeover:
-    """Tells other nodes of the stations that were taken from them, and hears of those that were taken from this one."""
+    """Has other nodes let the stations go that come to this one, and lets go those that come to others."""
 
-    def __init__(self, post: Post, overtaken: Callable[[str, int], None]) -> None:
+    def __init__(self, post: Post, let_go: LetGo) -> None:
         self._post = post
-        self._overtaken = overtaken
-        post.serve(_KIND, self._let_go)
+        self._let_go = let_go
+        post.serve(_KIND, self._answer)
 
-    async def tell(self, page: Page) -> None:
-        """Have the node that a station was taken from let it go, if that node is there."""
+    async def release(self, page: Page) -> None:
+        """Have the node that a station is connected to let it go, if that node is there."""
         try:
-            await self._post.ask(page.former, _KIND, {"station": page.station, "epoch": page.epoch}, _PATIENCE)
+            await self._post.ask(page.former, _KIND, {"station": page.station}, _PATIENCE)
         except (NodeAway, Declined) as error:
-            log.info("the former gateway of a station has not let it go", station=page.station, reason=str(error))
+            log.info("a station comes whose former gateway has not let it go", station=page.station, reason=str(error))
 
-    async def _let_go(self, body: Body) -> Body:
-        self._overtaken(str(body["station"]), int(body["epoch"]))
+    async def _answer(self, body: Body) -> Body:
+        await self._let_go(str(body["station"]))
         return {}

@@ -204,8 +204,8 @@ class Page:
     `transactions` are those that run, the last few that ended, and those that a message in `owed` names. `owed` are the
     first `OWED_AT_ONCE` messages of each backend, and all of those of which nobody knows yet whom they will be owed to;
     `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none). What
-    this process had put by `at` is in it. `former` is the node that the station was taken from while it
-    was connected there, "" if there was none, and `epoch` the station's by now.
+    this process had put by `at` is in it. `former` names the node that has the station, if that
+    keeps the page from being taken; then nothing else is in it.
     """
 
     station: str
@@ -218,7 +218,6 @@ class Page:
     last_owed: int = 0
     at: float = field(default=0.0, compare=False)
     former: str = field(default="", compare=False)
-    epoch: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +303,11 @@ class Pages(Protocol):
     def away(self) -> bool:
         """Whether no page can be read now, as far as is known."""
 
-    async def take(self, station: str) -> Page:
-        """Have this gateway write a station's page from now on, nobody else, and read it. Raises StoreAway."""
+    async def take(self, station: str, *, regardless: bool = False) -> Page:
+        """Have this gateway write a station's page from now on, nobody else, and read it. Raises StoreAway.
+
+        While the station is connected to another one (`Page.former`) it is only taken `regardless` of that.
+        """
 
     async def load(self, station: str) -> Page:
         """Read the page of a station. Raises StoreAway."""
@@ -361,7 +363,7 @@ class Nowhere:
         """Nothing is ever away."""
         return False
 
-    async def take(self, station: str) -> Page:
+    async def take(self, station: str, *, regardless: bool = False) -> Page:
         """Find nothing."""
         return Page(station)
 

@@ -47,6 +47,8 @@ _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two tries while the database is away."""
 _DEARER = 20
 """How many times as long it may take to find out which records cannot be written."""
+_UNDECIDED = 0.05
+"""Seconds between two rounds while nobody can say of some stations if they may be written of."""
 _LOOK = 30.0
 """Seconds between two looks at what the journal holds."""
 
@@ -71,7 +73,9 @@ class Database:
         self._settings = settings or DatabaseSettings()
         self._wall = wall or Calendar(time.time, time.monotonic)
         self._engine: AsyncEngine | None = None
-        self._pending = Pending(self._settings.pending)
+        self.locations = locations or Alone()
+        """Which stations may be written of here."""
+        self._pending = Pending(self._settings.pending, self.locations.is_undecided)
         self._asked = Asked()
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
@@ -83,8 +87,6 @@ class Database:
         holder = holder or this_process()
         self.node = holder.name
         """The `id` of this process among those on one database."""
-        self.locations = locations or Alone()
-        """Which stations may be written of here."""
         self._writer = Writer(url.drivername, self.node, self.locations)
         self._leases = Leases(url.drivername, holder)
 
@@ -242,8 +244,10 @@ class Database:
         self.locations.leave(station)
         self._wake.set()
 
-    async def take(self, station: str) -> Page:
+    async def take(self, station: str, *, regardless: bool = False) -> Page:
         """Have this gateway write a station's page, and read it, all that was put before included. Raises StoreAway."""
+        if regardless:
+            self._asked.regardless.add(station)
         return await self._page(station, self._asked.takes)
 
     async def load(self, station: str) -> Page:
@@ -317,6 +321,8 @@ class Database:
                 await self._write(engine)
                 await self._lease(engine)
                 await self._read(engine)
+                if self.locations.undecided:
+                    await asyncio.sleep(_UNDECIDED)
         except (*FAILURES, StoreAway) as error:
             if not isinstance(error, StoreAway):
                 self._is_away(words(error))
@@ -329,15 +335,20 @@ class Database:
 
     async def _take(self, engine: AsyncEngine) -> None:
         """Take the stations that come in; their pages are read after what waits of them is written."""
-        takes, pages = taken(self._asked.takes, _AT_ONCE), self._asked.pages
+        asked, takes = self._asked, taken(self._asked.takes, _AT_ONCE)
         try:
             async with self._in_time():
-                await self.locations.take(engine, takes)
+                formers = await self.locations.take(engine, {each: each in asked.regardless for each in takes})
         except BaseException:
             refuse(takes)
             raise
+        finally:
+            asked.regardless -= takes.keys()
         for station, question in takes.items():
-            pages.setdefault(station, Question()).join(question)
+            if station in formers:
+                question.answer(Page(station, former=formers[station]))
+            else:
+                asked.pages.setdefault(station, Question()).join(question)
 
     async def _write(self, engine: AsyncEngine) -> None:
         """Write what has waited longest with one commit, and what those who read wait for."""
@@ -423,7 +434,7 @@ class Database:
             refuse(pieces)
             raise
         for station, page in found.items():
-            pages[station].answer(self.locations.dated(page))
+            pages[station].answer(page)
         for key, piece in next_ones.items():
             pieces[key].answer(piece)
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 
 from sqlalchemy import bindparam, false, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from voltgate.relay.records import Page
 from voltgate.store.address import POSTGRESQL, reading
 from voltgate.store.leases import clock_of
 from voltgate.store.tables import locations
@@ -28,6 +26,9 @@ _LOOKED_AT = 1000
 """Stations whose rows are looked at with one query."""
 _REMEMBERED = 10_000
 """Stations that have left, and may still be written of: a backend's last answer comes late."""
+
+_LAST_WORDS = 3.0
+"""Seconds that a node has for what it could not write while the database was away."""
 
 _CLOCK = clock_of(POSTGRESQL)
 
@@ -61,6 +62,11 @@ class Alone:
         """Whether stations are to be taken, or have left, and the database does not know yet."""
         return False
 
+    @property
+    def undecided(self) -> int:
+        """Of how many stations nobody can say yet if this node may write of them."""
+        return 0
+
     def holds(self, station: str) -> bool:
         """Return whether this node may write of a station, for all it knows."""
         return True
@@ -71,21 +77,20 @@ class Alone:
     def leave(self, station: str) -> None:
         """Take note that a station has left. It may be written of until another node takes it."""
 
-    def dated(self, page: Page) -> Page:
-        """Return a page with its epoch and, once, with the node that its station was taken from."""
-        return page
-
-    def overtaken(self, station: str, epoch: int) -> None:
-        """Hear from another node that it has taken a station, which has this epoch since."""
+    def is_undecided(self, station: str) -> bool:
+        """Return whether nobody can say yet if this node may write of a station."""
+        return False
 
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""
 
-    async def take(self, engine: AsyncEngine, wanted: Collection[str]) -> None:
-        """Take the stations that are `wanted`, and those whose sessions began while the database was away.
+    async def take(self, engine: AsyncEngine, wanted: Mapping[str, bool]) -> dict[str, str]:
+        """Take the stations that are `wanted` (True: regardless), and those of sessions that began without a database.
 
-        Raises what SQLAlchemy raises; then nothing has changed here.
+        Return those that were not taken because they are connected to other nodes, with these. Raises what SQLAlchemy
+        raises; then nothing has changed here.
         """
+        return {}
 
     async def elsewhere(self, connection: AsyncConnection, stations: Collection[str]) -> set[str]:
         """Return those of some stations that this node may not write of; the others are its own until the commit."""
@@ -110,12 +115,18 @@ class Locations(Alone):
         """Stations that came in while the database was away, and when."""
         self._leaving: dict[str, int] = {}
         self._left: OrderedDict[str, None] = OrderedDict()
-        self._formers: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+        """When it was seen first that another node has a station whose session began here without the database."""
 
     @property
     def waits(self) -> bool:
         """Whether stations are to be taken, or have left, and the database does not know yet."""
         return bool(self._begun or self._leaving)
+
+    @property
+    def undecided(self) -> int:
+        """Of how many stations nobody can say yet if this node may write of them."""
+        return len(self._begun)
 
     def holds(self, station: str) -> bool:
         """Return whether this node may write of a station, for all it knows."""
@@ -141,48 +152,49 @@ class Locations(Alone):
             if oldest is not None:
                 del self._left[oldest], self._held[oldest]
 
-    def dated(self, page: Page) -> Page:
-        """Return a page with its epoch and, once, with the node that its station was taken from."""
-        former = self._formers.pop(page.station, "")
-        return replace(page, former=former, epoch=self._held.get(page.station, 0))
-
-    def overtaken(self, station: str, epoch: int) -> None:
-        """Hear from another node that it has taken a station, which has this epoch since."""
-        if self._held.get(station, 0) < epoch:
-            self.lose([station])
+    def is_undecided(self, station: str) -> bool:
+        """Return whether nobody can say yet if this node may write of a station."""
+        return station in self._begun
 
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""
         for station in stations:
             was_ours = self.holds(station)
-            for known in (self._held, self._begun, self._leaving, self._left, self._formers):
+            for known in (self._held, self._begun, self._leaving, self._left, self._looked):
                 known.pop(station, None)
             if was_ours:
                 self._lost(station)
 
     # What the writing task does.
 
-    async def take(self, engine: AsyncEngine, wanted: Collection[str]) -> None:
-        """Take the stations that are `wanted`, and those whose sessions began while the database was away.
+    async def take(self, engine: AsyncEngine, wanted: Mapping[str, bool]) -> dict[str, str]:
+        """Take the stations that are `wanted` (True: regardless), and those of sessions that began without a database.
 
-        Raises what SQLAlchemy raises; then nothing has changed here.
+        Return those that were not taken because they are connected to other nodes, with these. Raises what SQLAlchemy
+        raises; then nothing has changed here.
         """
         await self._say_who_left(engine)
-        late = {station: self._clock() - began for station, began in islice(self._begun.items(), _AT_ONCE)}
-        for station in wanted:
-            late.pop(station, None)
+        late = [station for station in islice(self._begun, _AT_ONCE) if station not in wanted]
         if not wanted and not late:
-            return
+            return {}
         async with engine.begin() as connection:
             formers = await self._formers_of(connection, [*wanted, *late])
-            taken = await self._take(connection, _TAKE, dict.fromkeys(wanted, 0.0))
-            taken |= await self._take(connection, _TAKE_LATE, late)
+            anew = dict.fromkeys(
+                (each for each, regardless in wanted.items() if regardless or each not in formers), 0.0
+            )
+            ago = {each: self._clock() - self._begun[each] for each in late if self._is_ripe(each, formers)}
+            taken = await self._take(connection, _TAKE, anew) | await self._take(connection, _TAKE_LATE, ago)
         for station, epoch in taken.items():
             self._held[station] = epoch
-            self._begun.pop(station, None)
-            self._leaving.pop(station, None)
-        self._formers |= {station: node for station, node in formers.items() if station in wanted}
-        self.lose(late.keys() - taken.keys())
+            for known in (self._begun, self._looked, self._leaving):
+                known.pop(station, None)
+        self.lose(ago.keys() - taken.keys())
+        return {station: node for station, node in formers.items() if station in wanted and station not in taken}
+
+    def _is_ripe(self, station: str, formers: Mapping[str, str]) -> bool:
+        """Return whether a station may be taken late: another node first writes what it knows of it."""
+        now = self._clock()
+        return station not in formers or now - self._looked.setdefault(station, now) >= _LAST_WORDS
 
     async def _say_who_left(self, engine: AsyncEngine) -> None:
         leaving = dict(islice(self._leaving.items(), _AT_ONCE))

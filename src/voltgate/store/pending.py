@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import TypeAlias, TypeGuard
 
 from voltgate.relay.records import AuditRecord, PageRecord, Record, RegisterRecord
@@ -51,11 +52,13 @@ class Pending:
     """A queue of at most `most` keys, those that are being written included. Only the last word on a key is written.
 
     Groups are written in the order of their oldest word, so that what is on disk of a station is never half of a
-    change. Nothing here takes longer the more there is, but for `fail`.
+    change. Nothing here takes longer the more there is, but for `fail`. What is entered of a station that is
+    `undecided` waits until it is not: nobody knows yet if it may be written.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, undecided: Callable[[str], bool] = lambda station: False) -> None:
         self._most = most
+        self._undecided = undecided
         self._groups: OrderedDict[tuple[str, str], Group] = OrderedDict()
         self._audit: OrderedDict[tuple[str, str], None] = OrderedDict()
         """The lines of the audit trail among the groups, the oldest first."""
@@ -121,14 +124,20 @@ class Pending:
         `put_back` or `written` must follow.
         """
         batch: list[Group] = []
-        for station in wanted:
+        first = (("station", station) for station in wanted)
+        for name in (*(name for name in first if name in self._groups), *self._ready(MOST_AT_ONCE)):
             if self._writing >= MOST_AT_ONCE:
                 break
-            if ("station", station) in self._groups:
-                batch.append(self._taken(("station", station)))
-        while self._groups and self._writing < MOST_AT_ONCE:
-            batch.append(self._taken(next(iter(self._groups))))
+            if name in self._groups and not self._is_held_back(name):
+                batch.append(self._taken(name))
         return batch
+
+    def _ready(self, most: int) -> list[tuple[str, str]]:
+        """Return the first groups that may be written, as many as hold `most` records."""
+        return list(islice((name for name in self._groups if not self._is_held_back(name)), most))
+
+    def _is_held_back(self, name: tuple[str, str]) -> bool:
+        return name[0] == "station" and self._undecided(name[1])
 
     def _taken(self, name: tuple[str, str]) -> Group:
         group = self._groups.pop(name)
@@ -155,11 +164,10 @@ class Pending:
     def written(self) -> None:
         """Call those who wait for nothing that is not on disk."""
         self._writing = 0
-        first = next(iter(self._groups.values())).first if self._groups else self.serial + 1
-        while self._waiters:
-            waiter = next(iter(self._waiters.values()))
-            if waiter.serial >= first:
-                return
+        next_one = self._ready(1)
+        first = self._groups[next_one[0]].first if next_one else self.serial + 1
+        before = takewhile(lambda waiter: waiter.serial < first, self._waiters.values())
+        for waiter in [each for each in before if not self._undecided(each.station)]:
             waiter.once(True)
 
     def fail(self, entry: Entry) -> None:
