@@ -91,8 +91,16 @@ class PostgreSQL:
         return False
 
     def kill(self) -> None:
-        """Kill it with all its children, as a loss of power would."""
+        """Kill it with all its children, as a loss of power would: while one lives, it cannot be started again."""
+        children = _children(self.pid)
         self._end(signal.SIGKILL)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        until = time.monotonic() + 30
+        while any(map(_lives, children)):
+            assert time.monotonic() < until, "a child of PostgreSQL lives on"
+            time.sleep(0.005)
 
     def stop(self) -> None:
         """Stop it without waiting for its clients."""
@@ -104,6 +112,19 @@ class PostgreSQL:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number) if number is signal.SIGKILL else process.send_signal(number)
             process.wait(30)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the children of a process; each of PostgreSQL's has a session of its own."""
+    file = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in file.read_text().split()] if file.exists() else []
+
+
+def _lives(pid: int) -> bool:
+    """Return whether a process does; one that has ended and that nobody has asked after has no command line."""
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return False
 
 
 def _binaries(folder: Path) -> Path:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
-from voltgate.directory.register import Accepted, Address, Change, Register
+from voltgate.directory.register import Change, Register, Taken
+from voltgate.directory.rows import Accepted, Address
 from voltgate.gateway import Gateway
 from voltgate.relay.events import BackendMoved, ClaimContested, ClaimsChanged, Listen, StationAccepted
 from voltgate.relay.records import StoreAway
@@ -36,6 +37,15 @@ class Claiming:
     ) -> Change:
         """Add stations to a backend's list and take others out of it. Raise StoreAway and TooMany."""
         return await self._enforced(await self.register.amend(backend, add, remove, by, address))
+
+    async def follow(self, taken: Taken) -> None:
+        """Have stations go where they belong after another gateway has changed the register, and reported that."""
+        for key in taken.keys & self.register.accepted.keys():
+            self._gateway.waiting_room.forget(self.register.accepted[key].identity)
+        if taken.moved:
+            await self._rebuild()
+        else:
+            await self._gateway.reevaluate(taken.keys)
 
     async def _enforced(self, change: Change) -> Change:
         if change.moved:

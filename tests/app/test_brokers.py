@@ -8,7 +8,7 @@ from tests.app.running import running
 from tests.harness.ports import free_port
 from voltgate.app.carriers import endpoints_of
 from voltgate.config import Config
-from voltgate.directory.register import Address
+from voltgate.directory.rows import Address
 from voltgate.gates import Gates, Slots
 from voltgate.relay.backend import BackendSettings
 from voltgate.relay.events import CarrierDown, CarrierUp

@@ -26,6 +26,7 @@ from voltgate.cluster.ports import Body, Node, NodeAway
 from voltgate.store import listening
 from voltgate.store.address import read_address
 from voltgate.telemetry.supervision import Supervision
+from voltgate.web.issued_tokens import IssuedTokens
 
 TASKS = {"cluster connection", "cluster notices", "cluster letters", "cluster writing"}
 
@@ -149,6 +150,24 @@ async def test_the_database_is_killed(world: World, server: PostgreSQL) -> None:
     await see(a, "a", "b")
     assert await cluster(a).post.ask(second.id, "yes", {}, 30) == {"yes": True}
     assert cluster(a).numbers["connections_lost_total"] == 1
+
+
+async def test_tokens_are_known_everywhere_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is issued here lets in there, and one that is deleted there lets in nowhere; nobody waits for a look."""
+    monkeypatch.setattr(IssuedTokens.follow, "__defaults__", (3600.0,))
+    a, b = issued(await world.node("a")), issued(await world.node("b"))
+    assert await a.make("ci", "viewer", "x")
+    await until(lambda: [each.name for each in b.records] == ["ci"], "b knows it")
+    assert await b.remove("ci")
+    await until(lambda: a.records == (), "a knows that it is gone")
+
+
+def issued(gateway: Running) -> IssuedTokens:
+    """Return the tokens of a gateway."""
+    access = gateway.process._reload._access()
+    assert access is not None
+    assert access.issued is not None
+    return access.issued
 
 
 async def test_each_task_of_a_node_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from voltgate.app.database import upgrade
 from voltgate.directory.claims import Conflict
-from voltgate.directory.register import EXPIRY, MOST_TOLD, Address, Change, Register, TooMany, TooShort
+from voltgate.directory.register import EXPIRY, MOST_TOLD, Change, Register, TooMany, TooShort
+from voltgate.directory.rows import Address, Row
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Record, RegisterRecord, StoreAway
 from voltgate.store import Database, DatabaseSettings
@@ -66,6 +67,10 @@ class Disk:
             self.write()
         asyncio.get_running_loop().call_soon(then, not self.away)
 
+    async def read(self, rows: Collection[Row] | None) -> list[RegisterRecord]:
+        """Read these rows, None: all."""
+        return [record for key, record in self.rows.items() if rows is None or key in rows]
+
     def spoilt(self, record: Record) -> None:
         """Note that a record cannot be read."""
         self.unreadable.append(record)
@@ -102,7 +107,7 @@ async def tidied(register: Register) -> list[Change]:
 async def opened(disk: Disk, wall: Clock | None = None, **configuration: Any) -> Register:
     """Make a register of what is on disk."""
     register = following(Register(disk, (wall or Clock()).calendar), **configuration)
-    await register.load(list(disk.rows.values()))
+    await register.load(disk.read)
     return register
 
 
@@ -571,7 +576,7 @@ async def test_a_real_database(database: Any) -> None:
     """Lists in SQLite are the same after a restart, whatever was done to them before."""
     store = await database()
     register = following(Register(store), most=100_000)
-    await register.load(await store.read_register())
+    await register.load(store.read_register)
     await register.replace("a", [f"CP{n}" for n in range(5000)], "billing", Address("ws://10.0.0.1/x"))
     await register.replace("a", [f"CP{n}" for n in range(2500, 7500)], "billing")
     await register.amend("b", ["CP1", "Ladesäule 7"], [], "an operator")
@@ -582,10 +587,82 @@ async def test_a_real_database(database: Any) -> None:
     await store.close()
     store = await database()
     again = following(Register(store), most=100_000)
-    await again.load(await store.read_register())
+    await again.load(store.read_register)
     assert shown(again) == shown(register)
     assert len(again.claims) == 4999 + 2
     assert again.key_of_callbacks == register.key_of_callbacks
+
+
+# Others on the same disk.
+
+
+def written_since(disk: Disk, before: dict[tuple[Any, ...], RegisterRecord]) -> set[Row]:
+    """Return the rows that are others than before."""
+    keys = disk.rows.keys() | before.keys()
+    return {(str(kind), str(name)) for kind, name in keys if disk.rows.get((kind, name)) != before.get((kind, name))}
+
+
+async def test_rows_that_others_have_written_are_taken() -> None:
+    """Of these rows alone it is as if the whole disk had been read; stations that have not changed are left alone."""
+    disk = Disk()
+    one, other = await opened(disk), await opened(disk)
+    changes: list[tuple[Callable[[], Any], set[str], bool]] = [
+        (lambda: one.replace("a", ["CP1", "CP2", "Ü"], "x"), {"cp1", "cp2", "ü"}, False),
+        (lambda: one.amend("b", ["CP1"], [], "x", Address("ws://10.0.0.1/x")), {"cp1"}, True),
+        (lambda: one.amend("b", [], [], "x", Address("ws://10.0.0.1/x", at=5.0)), set(), False),
+        (lambda: one.amend("a", ["CP9"], ["cp2"], "x"), {"cp9", "cp2"}, False),
+        (lambda: one.accept("CP-new", "main", "x"), {"cp-new"}, False),
+        (lambda: one.accept("CP-new", "other", "x"), {"cp-new"}, False),
+        (lambda: one.forget("cp-new"), {"cp-new"}, False),
+        (lambda: one.amend("b", [], [], "x", Address()), set(), True),
+    ]
+    for change, keys, moved in changes:
+        before = dict(disk.rows)
+        await change()
+        taken = await other.take(disk.read, written_since(disk, before))
+        assert (taken.keys, taken.moved, taken.other_key) == (keys, moved, False)
+        assert shown(other) == shown(one) == shown(await opened(disk))
+    assert (await other.take(disk.read, None)).keys == frozenset()
+
+
+async def test_a_row_that_another_has_spoilt_and_mended() -> None:
+    """While it cannot be read nobody knows whose its stations are; when it can, they know again."""
+    disk = Disk()
+    await (await opened(disk)).amend("a", ["CP1"], [], "x")
+    register = await opened(disk)
+    (row,) = (key for key in disk.rows if key[0] == "claims")
+    good = disk.rows[row]
+    disk.rows[row] = RegisterRecord(good.kind, good.name, good.at, b"{")
+    await register.take(disk.read, {row})
+    assert register.is_vague("cp1")
+    assert register.unreadable.backends == {"a"}
+    disk.rows[row] = good
+    assert (await register.take(disk.read, {row})).keys == {"cp1"}
+    assert (register.is_vague("cp1"), register.holder("cp1")) == (False, "a")
+
+
+async def test_another_key_of_callbacks() -> None:
+    """Two that begin at once each make one; the last that was written counts for both."""
+    disk = Disk()
+    register = await opened(disk)
+    disk.rows["key", "callbacks"] = RegisterRecord("key", "callbacks", 0.0, b"another")
+    assert (await register.take(disk.read, {("key", "callbacks")})).other_key
+    assert register.key_of_callbacks == b"another"
+
+
+async def test_rows_of_a_gateway_that_compares_identities_otherwise() -> None:
+    """What stands in other parts than here is read as a whole, and nothing is written because of it."""
+    disk = Disk()
+    one, other = await opened(disk, case_sensitive=True), await opened(disk)
+    before = dict(disk.rows)
+    await one.replace("a", [f"CP{n}" for n in range(20)], "x")
+    await other.take(disk.read, written_since(disk, before))
+    assert (len(other.claims), other.holder("cp3")) == (20, "a")
+    before = dict(disk.rows)
+    await one.amend("a", [], ["CP3"], "x")
+    await other.take(disk.read, written_since(disk, before))
+    assert (len(other.claims), other.holder("cp3"), other.holder("cp4")) == (19, "", "a")
+    assert disk.waiting == {}
 
 
 # The model.

@@ -12,15 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tests.servers import PostgreSQL
 from tests.store.cluster import empty, reach
-from tests.store.conftest import still, written
+from tests.store.conftest import still
 from voltgate.cluster.notices import Read
 from voltgate.relay.records import RegisterRecord
-from voltgate.store import Database, DatabaseSettings
+from voltgate.store import DatabaseSettings
 from voltgate.store import notices as table
-from voltgate.store.address import read_address
 from voltgate.store.aging import purge
 from voltgate.store.api_tokens import ApiTokens, TokenRecord
 from voltgate.store.notices import NoticeTable, announce
+from voltgate.store.register import SharedRegister
 from voltgate.store.tables import notices
 
 
@@ -124,18 +124,19 @@ async def test_old_ones_are_purged(engine: AsyncEngine) -> None:
         assert (await connection.execute(text("SELECT id FROM nodes"))).scalars().all() == ["new"]
 
 
+async def nothing() -> None:
+    """Have nothing to catch up with."""
+
+
 async def test_what_others_must_know_is_announced(engine: AsyncEngine, server: PostgreSQL) -> None:
     """The rows of the register that were written, by their keys, and each change of a token, by its name."""
     reader = NoticeTable(reach(engine), "B")
     read = await reader.read(None)
-    store = Database(read_address(server.url), DatabaseSettings(), still())
-    await store.open()
-    store.put(RegisterRecord("claims", "main/3", 0.0, b"{}"))
-    store.strike(RegisterRecord("accepted", "CP\ud800", 0.0, b"{}"))
-    assert await written(store)
-    await store.close()
+    claims, accepted = RegisterRecord("claims", "main/3", 0.0, b"{}"), RegisterRecord("accepted", "CP\ud800", 0.0, b"")
+    async with SharedRegister(reach(engine), "A", nothing, bool).turn() as turn:
+        await turn.keep([claims], [accepted], [])
     read = await reader.read(read)
-    assert told(read) == [[["claims", "main/3"], ["accepted", "CP\ud800"]]]
+    assert told(read) == [[["accepted", "CP\ud800"], ["claims", "main/3"]]]
     tokens = ApiTokens(engine, node="A")
     assert await tokens.add(TokenRecord("ci", "viewer", b"1", 0.0, "x"))
     assert not await tokens.add(TokenRecord("ci", "viewer", b"1", 0.0, "x"))

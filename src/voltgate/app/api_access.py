@@ -31,7 +31,7 @@ class ApiAccess:
         self.access = Access(configured_tokens(loaded), config.api.failed_tokens)
         self.issued: IssuedTokens | None = None
         if database is not None and database.engine is not None:
-            self.issued = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience))
+            self.issued = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience, database.node))
 
     def change(self, tokens: list[AccessToken], failures: int) -> None:
         """Go by the tokens of another configuration, and by how often one that is not known may be tried a minute."""

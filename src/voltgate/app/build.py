@@ -12,7 +12,8 @@ from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.routes import Route as RouteSection
 from voltgate.config.routes import Rule as RuleSection
 from voltgate.config.stations import StationEntry
-from voltgate.directory.register import Address, Register
+from voltgate.directory.register import Register
+from voltgate.directory.rows import Address
 from voltgate.directory.stations import CLAIMED, Credentials, Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.ocpp.dialect import Dialect

@@ -35,7 +35,7 @@ from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
 from voltgate.config.listen import Address as Section
-from voltgate.directory.register import Address
+from voltgate.directory.rows import Address
 from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint

@@ -11,7 +11,7 @@ from voltgate.app.carriers import CARRIERS, carrier_of
 from voltgate.config import Config
 from voltgate.config.backends import Backend, dialled
 from voltgate.config.claims import with_host
-from voltgate.directory.register import Address
+from voltgate.directory.rows import Address
 from voltgate.ocpp.globs import compile_glob
 from voltgate.web.claimant import Claimant, DeclaredAddress, NotAllowed
 

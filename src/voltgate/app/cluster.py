@@ -26,6 +26,7 @@ from voltgate.store.listening import EVERYBODY, Listening, channel_of
 from voltgate.store.nodes import NodeTable, Status
 from voltgate.store.notices import NoticeTable
 from voltgate.store.reach import Reach
+from voltgate.store.register import SharedRegister
 from voltgate.telemetry.supervision import Supervision
 
 
@@ -50,6 +51,7 @@ class Cluster:
         node, reach = database.node, Reach(engine, config.store.patience)
         self._table = NodeTable(reach, node, self.name, __version__)
         self.notices = Notices(NoticeTable(reach, node).read, partial(supervision.failed, "cluster notices"))
+        self.register = SharedRegister(reach, node, self.notices.catch_up, self.notices.forget)
         letters = LetterTable(reach, node)
         self.post = LetterPost(node, self._table, letters, partial(supervision.failed, "cluster letters"))
         self.takeover = Takeover(self.post, let_go)

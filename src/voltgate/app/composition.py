@@ -14,6 +14,7 @@ from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.listeners import Listeners
+from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
 from voltgate.claiming import Claiming
@@ -33,6 +34,7 @@ from voltgate.relay.records import Nowhere, Page
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
+from voltgate.store.notices import REGISTER
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
@@ -63,7 +65,10 @@ class Composition:
         self.calendar = Calendar(time.time, self.clock)
         self.calendar.jumped = _report_jump
         self.database = database_of(active.loaded, self.supervision, self.calendar, self._lost)
-        self.surroundings = Surroundings(Register(self.database, self.calendar), Authentication(self.carriers.names))
+        self.cluster = self._cluster(config)
+        turns = None if self.cluster is None else self.cluster.register
+        register = Register(self.database, self.calendar, turns)
+        self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()
@@ -84,8 +89,12 @@ class Composition:
             taps,
         )
         self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store, self._release_there)
-        self.cluster = self._cluster(config)
-        self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
+        self.claiming = Claiming(register, self.gateway, self.rebuild, self.happened)
+        if self.database is not None and self.cluster is not None:
+            follower = RegisterFollower(
+                self.database.read_register, self.claiming, lambda: self.follow_soap(active.config)
+            )
+            self.cluster.notices.follow(REGISTER, follower)
         self.soap = SoapGateway(
             self.gateway,
             self.dialler,
@@ -110,6 +119,10 @@ class Composition:
         """Let a station go that another gateway has taken."""
         self.gateway.lost(station)
 
+    async def _let_go(self, station: str) -> None:
+        """Let a station go that comes to another gateway."""
+        await self.gateway.let_go(station)
+
     async def _release_there(self, page: Page) -> None:
         """Have the gateway that a station is connected to let it go."""
         if self.cluster is not None:
@@ -117,14 +130,13 @@ class Composition:
 
     def _cluster(self, config: Config) -> Cluster | None:
         """Return what makes this gateway a node; None on anything but PostgreSQL."""
-        database, gateway = self.database, self.gateway
-        if database is None or not database.is_shared:
+        if self.database is None or not self.database.is_shared:
             return None
 
         def now() -> tuple[State, int]:
-            return "draining" if gateway.draining else "serving", len(gateway.sessions)
+            return "draining" if self.gateway.draining else "serving", len(self.gateway.sessions)
 
-        return Cluster(database, config, now, gateway.let_go, self.supervision)
+        return Cluster(self.database, config, now, self._let_go, self.supervision)
 
     def happened(self, event: Event) -> None:
         """Count an event, keep it for the API, and log it; have the dialler know of a connection that is there."""

@@ -21,6 +21,7 @@ from voltgate.app.web import Web, open_web
 from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
+from voltgate.store.notices import TOKENS
 
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
@@ -74,6 +75,8 @@ class Process:
                     await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness)
+            if parts.cluster is not None and self._web is not None and self._web.access.issued is not None:
+                parts.cluster.notices.follow(TOKENS, self._web.access.issued)
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             self._reload.begun.set()
@@ -128,10 +131,9 @@ class Process:
         """Read what backends and operators have said, if the database is there."""
         assert self._parts.database is not None  # noqa: S101
         try:
-            records = await self._parts.database.read_register()
+            await self._parts.surroundings.register.load(self._parts.database.read_register)
         except StoreAway:
             return
-        await self._parts.surroundings.register.load(records)
         self._parts.follow_soap(self._active.config)
         await self._parts.rebuild()
 

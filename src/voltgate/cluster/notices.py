@@ -62,6 +62,7 @@ class Notices:
         self._followers: dict[str, Follower] = {}
         self._last: Read | None = None
         self._wake = asyncio.Event()
+        self._reading = asyncio.Lock()
         self.count = 0
         """Notices that were read."""
         self.missed = 0
@@ -84,13 +85,24 @@ class Notices:
         await self._wake.wait()
         self._wake.clear()
         try:
-            await self._hand_over()
+            await self.catch_up()
         except StoreAway:
             await asyncio.sleep(_AGAIN)
             self._wake.set()
 
+    def forget(self) -> None:
+        """Have everything read again: nobody knows what was written."""
+        self._last = None
+        self.wake()
+
+    async def catch_up(self) -> None:
+        """Hand over what is new, now. Raises StoreAway when it cannot be read, or not be taken."""
+        async with self._reading:
+            await self._hand_over()
+
     async def _hand_over(self) -> None:
-        read = await self._read(self._last)
+        last = self._last
+        read = await self._read(last)
         if read.notices is None:
             self.missed += 1
         for kind, follower in self._followers.items():
@@ -98,7 +110,8 @@ class Notices:
             if mine is None or (mine and not await self._done(_heard(follower, mine))):
                 await self._done(follower.missed())
         self.count += len(read.notices or ())
-        self._last = read
+        if self._last is last:  # else it was forgotten meanwhile
+            self._last = read
 
     async def _done(self, work: Awaitable[None]) -> bool:
         """Return whether a follower did not fail: if it has, the others go on. Raises StoreAway."""

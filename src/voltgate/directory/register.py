@@ -4,59 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from secrets import token_bytes
+from typing import TypeAlias
 
-import msgspec
-
-from voltgate.directory.claims import (
-    PARTS,
-    Claim,
-    Claims,
-    Conflict,
-    Holding,
-    Part,
-    PartDocument,
-    interned,
-    part_of,
-    read,
-    written,
+from voltgate.directory.claims import PARTS, Claim, Claims, Conflict, Holding, Part, part_of
+from voltgate.directory.disk import Behind, Disk, Turn
+from voltgate.directory.rows import (
+    Accepted,
+    Address,
+    Draft,
+    Row,
+    accepted_record,
+    claimant_record,
+    key_record,
+    keys_that_differ,
+    part_record,
+    shared_key,
 )
 from voltgate.directory.slices import unhurried
-from voltgate.directory.unreadable import ACCEPTED, CLAIMANT, CLAIMS, KEY, UnreadableRows
+from voltgate.directory.unreadable import UnreadableRows
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import Nowhere, RegisterRecord, Store, StoreAway
+
+ReadRows: TypeAlias = Callable[[Collection[Row] | None], Awaitable[list[RegisterRecord]]]
+"""Reads these rows of the database, None: all. Raises StoreAway."""
 
 EXPIRY = "expiry"
 """The caller named for changes by expiry."""
 
 MOST_TOLD = 100
 """Conflicts that are reported one by one."""
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """A station that was admitted from the waiting room. `at` is in seconds since 1970."""
-
-    identity: str
-    route: str
-    at: float
-    by: str
-
-
-class Address(msgspec.Struct, frozen=True):
-    """The URLs that a backend declared for itself; "": as configured."""
-
-    url: str = ""
-    soap_url: str = ""
-    at: float = 0.0
-    by: str = ""
-
-
-class _Claimant(msgspec.Struct, frozen=True):
-    backend: str
-    listed: float
-    address: Address
 
 
 class TooMany(Exception):  # noqa: N818 - named for the condition
@@ -82,6 +61,19 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What others have changed.
+
+    `keys` are those of stations whose claims or acceptance are others now; `moved` is whether a backend has another
+    address, `other_key` whether callbacks have another key.
+    """
+
+    keys: frozenset[str]
+    moved: bool
+    other_key: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The result of a change of claims. `keys` are those of every station that was added or removed."""
 
@@ -104,7 +96,7 @@ class Register:
     A change is on disk before it is in force; `loaded` is set once the records on disk at the start have been read.
     """
 
-    def __init__(self, store: Store | None = None, wall: Calendar | None = None) -> None:
+    def __init__(self, store: Store | None = None, wall: Calendar | None = None, disk: Disk | None = None) -> None:
         self.claims = Claims()
         self.accepted: dict[str, Accepted] = {}
         self.addresses: dict[str, Address] = {}
@@ -114,9 +106,12 @@ class Register:
         """The key of the codes in callback addresses: the same for the life of the database."""
         self.most = 1_000_000
         self._store: Store = store or Nowhere()
+        self._disk = disk or Behind(self._store)
         self._wall = wall or Calendar(time.time, time.monotonic)
         self._key: Callable[[str], str] = str.casefold
         self._changing = asyncio.Lock()
+        self._misplaced = False
+        """Whether claims stand in other rows than this process would write: then single rows say nothing."""
 
     def follow(
         self, key: Callable[[str], str], known: Iterable[str], conflict: Conflict, expire: float, most: int
@@ -137,65 +132,68 @@ class Register:
         """Return the valid claims to a station with their backends, the oldest first."""
         return self.claims.standing(key, self._wall.is_over)
 
-    # Loading at the start.
+    # Reading what is on disk.
 
-    async def load(self, records: Sequence[RegisterRecord]) -> None:
-        """Load the records of the database."""
+    async def load(self, read: ReadRows) -> None:
+        """Read all rows at the start, and write those again that are written otherwise by now. Raises StoreAway."""
         async with self._changing:
-            lists: dict[str, list[dict[str, Claim]]] = {}
-            listed: dict[str, float] = {}
-            outdated = set()
-            for record in records:
-                try:
-                    if record.kind == CLAIMS:
-                        document = read(record.data)
-                        if await self._take(document, lists.setdefault(document.backend, _empty())):
-                            outdated.add(document.backend)
-                    elif record.kind == CLAIMANT:
-                        claimant = msgspec.json.decode(record.data, type=_Claimant)
-                        listed[claimant.backend] = claimant.listed
-                        if claimant.address != Address():
-                            self.addresses[claimant.backend] = claimant.address
-                    elif record.kind == ACCEPTED:
-                        self._take_accepted(record)
-                    elif record.kind == KEY:
-                        self.key_of_callbacks = record.data
-                    else:
-                        self._store.spoilt(record)
-                except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-                    self.unreadable.take(record)
-                    self._store.spoilt(record)
-            now = self._wall()  # a list that cannot be read whole counts as said now
-            listed |= dict.fromkeys(self.unreadable.backends, now)
-            names = lists.keys() | self.unreadable.backends
-            holdings = {name: Holding(name, tuple(lists.get(name, _empty())), listed.get(name, 0.0)) for name in names}
-            self.claims = replace(self.claims, holdings=holdings)
-            for name in outdated - self.unreadable.backends:
-                for number, part in enumerate(holdings[name].parts):
-                    self._store.put(self._record(name, number, part))
-            if not self.key_of_callbacks:
-                self.key_of_callbacks = token_bytes(32)
-                self._store.put(RegisterRecord(KEY, "callbacks", self._wall(), self.key_of_callbacks))
-            self.loaded = True
+            draft = await self._drafted(read, None)
+            await self._enforce(draft)
+        if draft.outdated or draft.renamed or not self.key_of_callbacks:
+            async with self._disk.turn() as turn, self._changing:
+                await self._mend(turn, draft)
+        self.loaded = True
 
-    async def _take(self, document: PartDocument, parts: list[dict[str, Claim]]) -> bool:
-        """Load a part of a list; return whether identities are compared otherwise than when it was written."""
-        outdated = False
-        async for few in unhurried(interned(document.claims)):
-            for claim in few:
-                key = self._key(claim.identity)
-                number = part_of(key)
-                parts[number][_shared(key, claim)] = claim
-                outdated = outdated or number != document.part
-        return outdated
+    async def take(self, read: ReadRows, rows: Collection[Row] | None) -> Taken:
+        """Put in force what others have written: these rows, None: any. Raises StoreAway; then nothing has changed."""
+        async with self._changing:
+            rows = None if self._misplaced else rows
+            draft = await self._drafted(read, rows)
+            if draft.outdated and rows is not None:
+                draft = await self._drafted(read, None)
+            return await self._enforce(draft)
 
-    def _take_accepted(self, record: RegisterRecord) -> None:
-        accepted = msgspec.json.decode(record.data, type=Accepted)
-        key = self._key(accepted.identity)
-        self.accepted[key] = accepted
-        if key != record.name:  # identities are compared otherwise now: under its old key it could not be deleted
-            self._store.strike(record)
-            self._store.put(_accepted_record(key, accepted))
+    async def _drafted(self, read: ReadRows, rows: Collection[Row] | None) -> Draft:
+        draft = Draft(self._key, rows)
+        if rows is not None:
+            draft.begin(self.claims.holdings, self.addresses, self.accepted, self.unreadable, self.key_of_callbacks)
+        for record in await read(rows):
+            if not await draft.read(record):
+                self._store.spoilt(record)
+        return draft
+
+    async def _enforce(self, draft: Draft) -> Taken:
+        old, accepted, addresses, key = self.claims.holdings, self.accepted, self.addresses, self.key_of_callbacks
+        self._misplaced = bool(draft.outdated)
+        new = draft.holdings(old, self._wall())
+        self.claims = replace(self.claims, holdings=new)
+        self.accepted, self.addresses, self.unreadable = draft.accepted, draft.addresses, draft.unreadable
+        self.key_of_callbacks = draft.key_of_callbacks
+        keys = set(keys_that_differ(accepted, draft.accepted))
+        for name in old.keys() | new.keys():
+            for was, part in _changed_parts(old.get(name) or Holding(name), new.get(name) or Holding(name)):
+                keys |= _new_in(part, was) | (was.keys() - part.keys())
+                await asyncio.sleep(0)
+        moved = any(
+            addresses.get(name, Address()).urls != draft.addresses.get(name, Address()).urls
+            for name in addresses.keys() | draft.addresses.keys()
+        )
+        return Taken(frozenset(keys), moved, key != draft.key_of_callbacks)
+
+    async def _mend(self, turn: Turn, draft: Draft) -> None:
+        """Write what is of an older spelling, as it is by now, and the key where there is none."""
+        records = [
+            part_record(name, number, part, self._wall())
+            for name in draft.outdated - self.unreadable.backends
+            for number, part in enumerate(self.claims.of(name).parts)
+        ]
+        records += [accepted_record(key, self.accepted[key]) for _, key in draft.renamed if key in self.accepted]
+        key = self.key_of_callbacks or token_bytes(32)
+        if key != self.key_of_callbacks:
+            records.append(key_record(key, self._wall()))
+        await turn.mend(records, [record for record, _ in draft.renamed])
+        self._misplaced = False
+        self.key_of_callbacks = key
 
     # Claims.
 
@@ -206,27 +204,27 @@ class Register:
 
         Raises StoreAway, TooMany and TooShort; then nothing has changed.
         """
-        async with self._changing:
+        async with self._disk.turn() as turn, self._changing:
             now, old = self._wall(), self.claims.of(backend)
             parts = _empty()
             async for few in unhurried(identities):
                 for identity in few:
                     claim = self._claim(old, identity, by, now)
                     key = self._key(identity)
-                    parts[part_of(key)][_shared(key, claim)] = claim
+                    parts[part_of(key)][shared_key(key, claim)] = claim
             kept = tuple(mine if theirs != mine else theirs for theirs, mine in zip(old.parts, parts, strict=True))
             if backend in self.unreadable.backends:
                 kept = tuple(parts)  # all of it is written, also over what cannot be read
             new = Holding(backend, kept, now)
             if not force and (len(new) == 0 or len(new) * 10 <= len(old) * 9):
                 raise TooShort(len(new), len(old))
-            return await self._put(old, new, by, now, address)
+            return await self._put(turn, old, new, by, now, address)
 
     async def amend(
         self, backend: str, add: Iterable[str], remove: Iterable[str], by: str, address: Address | None = None
     ) -> Change:
         """Add stations to a list and remove others. Raises StoreAway and TooMany; then nothing has changed."""
-        async with self._changing:
+        async with self._disk.turn() as turn, self._changing:
             if backend in self.unreadable.backends:
                 raise StoreAway("a part of this list cannot be read in the database: say the whole list again")
             now, old = self._wall(), self.claims.of(backend)
@@ -238,8 +236,8 @@ class Register:
                 for identity in few:
                     key, claim = self._key(identity), self._claim(old, identity, by, now)
                     renewed = Claim(claim.identity, claim.since, now, claim.by)
-                    self._opened(parts, old, key)[_shared(key, renewed)] = renewed
-            return await self._put(old, _with(old, parts), by, now, address)
+                    self._opened(parts, old, key)[shared_key(key, renewed)] = renewed
+            return await self._put(turn, old, _with(old, parts), by, now, address)
 
     def _opened(self, parts: dict[int, dict[str, Claim]], old: Holding, key: str) -> dict[str, Claim]:
         """Return the part of a key for writing: a copy, made once."""
@@ -256,7 +254,9 @@ class Register:
             return Claim(identity, now, now, by)
         return former if former.identity == identity else Claim(identity, former.since, former.renewed, former.by)
 
-    async def _put(self, old: Holding, new: Holding, by: str, now: float, address: Address | None) -> Change:
+    async def _put(
+        self, turn: Turn, old: Holding, new: Holding, by: str, now: float, address: Address | None
+    ) -> Change:
         name = new.backend
         grows = len(new) > len(old)  # a bound that was lowered takes nothing away
         if grows and len(self.claims) - len(old) + len(new) > self.most:
@@ -264,19 +264,18 @@ class Register:
         changed = [n for n, (was, part) in enumerate(zip(old.parts, new.parts, strict=True)) if was is not part]
         records, before = [], []
         for number in changed:
-            records.append(self._record(name, number, new.parts[number]))
-            before.append(self._record(name, number, old.parts[number]))
+            records.append(part_record(name, number, new.parts[number], now))
+            before.append(part_record(name, number, old.parts[number], now))
             await asyncio.sleep(0)
         was = self.addresses.get(name, Address())
         address = was if address is None else address
-        records.append(_claimant_record(name, new.listed, address, now))
-        before.append(_claimant_record(name, old.listed, was, now))
-        await self._keep(records, [self.unreadable.rows.get(record.key, record) for record in before])
+        records.append(claimant_record(name, new.listed, address, now))
+        before.append(claimant_record(name, old.listed, was, now))
+        await self._keep(turn, records, [self.unreadable.rows.get(record.key, record) for record in before])
         self.unreadable.forget(records)
         self.claims = replace(self.claims, holdings={**self.claims.holdings, name: new})
         self.addresses[name] = address
-        moved = (address.url, address.soap_url) != (was.url, was.soap_url)
-        return await self._changed(old, new, by, now, moved=moved)
+        return await self._changed(old, new, by, now, moved=address.urls != was.urls)
 
     async def _changed(self, old: Holding, new: Holding, by: str, now: float, *, moved: bool) -> Change:
         added, removed = set(), set()
@@ -305,28 +304,31 @@ class Register:
         claims = tuple((backend, claim.since, claim.by) for claim, backend in standing)
         return Contest(identity, self.claims.holder_of(standing), claims)
 
-    def _record(self, backend: str, number: int, part: Part) -> RegisterRecord:
-        return RegisterRecord(CLAIMS, f"{backend}/{number}", self._wall(), written(backend, number, part))
-
     async def tidy(self) -> AsyncIterator[Change]:
         """Remove the claims that have expired; yield the change of each list. Raises StoreAway."""
         for backend in list(self.claims.holdings):
-            async with self._changing:  # so that no claim is renewed while it is removed
-                change = await self._tidied(self.claims.of(backend), self._wall())
-            if change is not None:
+            if not await self._expired(self.claims.of(backend)):
+                continue
+            async with self._disk.turn() as turn, self._changing:  # so that no claim is renewed while it is removed
+                old = self.claims.of(backend)
+                parts = await self._expired(old)
+                if parts:
+                    change = await self._put(turn, old, _with(old, parts), EXPIRY, self._wall(), None)
+            if parts:
                 yield change
 
-    async def _tidied(self, old: Holding, now: float) -> Change | None:
-        if not self.claims.expire or old.backend in self.unreadable.backends:
-            return None
-        if not self._wall.is_over(old.listed, self.claims.expire) and old.listed:
-            return None
+    async def _expired(self, old: Holding) -> dict[int, dict[str, Claim]]:
+        """Return the parts of a list in which claims have expired, without these."""
         parts: dict[int, dict[str, Claim]] = {}
+        if not self.claims.expire or old.backend in self.unreadable.backends:
+            return parts
+        if not self._wall.is_over(old.listed, self.claims.expire) and old.listed:
+            return parts
         async for few in unhurried(old):
             for key, claim in few:
                 if self._has_expired(old, claim):
                     del self._opened(parts, old, key)[key]
-        return await self._put(old, _with(old, parts), EXPIRY, now, None) if parts else None
+        return parts
 
     def _has_expired(self, holding: Holding, claim: Claim) -> bool:
         expire = self.claims.expire
@@ -336,64 +338,35 @@ class Register:
 
     async def accept(self, identity: str, route: str, by: str) -> Accepted:
         """Admit a station on a route from now on. Raises StoreAway; then nothing has changed."""
-        async with self._changing:
+        async with self._disk.turn() as turn, self._changing:
             key, accepted = self._key(identity), Accepted(identity, route, self._wall(), by)
             former = self.accepted.get(key)
-            before = [] if former is None else [_accepted_record(key, former)]
-            records = [_accepted_record(key, accepted)]
-            await self._keep(records, [*self.unreadable.of(records), *before])
+            before = [] if former is None else [accepted_record(key, former)]
+            records = [accepted_record(key, accepted)]
+            await self._keep(turn, records, [*self.unreadable.of(records), *before])
             self.unreadable.forget(records)
             self.accepted[key] = accepted
             return accepted
 
     async def forget(self, key: str) -> bool:
         """Remove an accepted station; return False if it was not one. Raises StoreAway; then nothing has changed."""
-        async with self._changing:
+        async with self._disk.turn() as turn, self._changing:
             accepted = self.accepted.get(key)
             if accepted is None:
                 return False
-            record = _accepted_record(key, accepted)
-            self._store.strike(record)
-            if not await self._is_kept():
-                self._store.put(record)
-                raise StoreAway("the database is away")
+            record = accepted_record(key, accepted)
+            await turn.keep([], [record], [record])
             del self.accepted[key]
             return True
 
-    # The database.
-
-    async def _keep(self, records: list[RegisterRecord], before: list[RegisterRecord]) -> None:
-        """Write records with one commit; if that fails, restore the former ones."""
+    async def _keep(self, turn: Turn, records: list[RegisterRecord], before: list[RegisterRecord]) -> None:
         if not self.loaded:
             raise StoreAway("the register has not been read yet: the database is away")
-        for record in records:
-            self._store.put(record)
-        if await self._is_kept():
-            return
-        for record in records:
-            self._store.strike(record)
-        for record in before:
-            self._store.put(record)
-        raise StoreAway("the database is away")
-
-    async def _is_kept(self) -> bool:
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def then(kept: bool) -> None:
-            if not done.done():
-                done.set_result(kept)
-
-        self._store.after(then)
-        return await done
+        await turn.keep(records, [], before)
 
 
 def _empty() -> list[dict[str, Claim]]:
     return [{} for _ in range(PARTS)]
-
-
-def _shared(key: str, claim: Claim) -> str:
-    """Return the key, as the same object as the identity if they are equal: there may be a million of them."""
-    return claim.identity if claim.identity == key else key
 
 
 def _with(holding: Holding, parts: dict[int, dict[str, Claim]]) -> Holding:
@@ -402,14 +375,11 @@ def _with(holding: Holding, parts: dict[int, dict[str, Claim]]) -> Holding:
     return Holding(holding.backend, kept, holding.listed)
 
 
+def _changed_parts(old: Holding, new: Holding) -> Iterator[tuple[Part, Part]]:
+    """Yield the parts of a list that are others now, each as it was and as it is."""
+    return ((was, part) for was, part in zip(old.parts, new.parts, strict=True) if was is not part)
+
+
 def _new_in(part: Part, was: Part) -> set[str]:
     """Return the keys of claims that are new, or had expired and are made again: these lost their precedence."""
     return {key for key, claim in part.items() if (before := was.get(key)) is None or before.since != claim.since}
-
-
-def _accepted_record(key: str, accepted: Accepted) -> RegisterRecord:
-    return RegisterRecord(ACCEPTED, key, accepted.at, msgspec.json.encode(accepted))
-
-
-def _claimant_record(backend: str, listed: float, address: Address, now: float) -> RegisterRecord:
-    return RegisterRecord(CLAIMANT, backend, now, msgspec.json.encode(_Claimant(backend, listed, address)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import structlog
-from sqlalchemy import URL, select
+from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.relay.calendar import Calendar
@@ -28,8 +28,8 @@ from voltgate.store.leases import Leases
 from voltgate.store.locations import Alone
 from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Entry, Pending, is_on_a_page
+from voltgate.store.register import read_rows
 from voltgate.store.state import Counts, DatabaseSettings, State
-from voltgate.store.tables import register
 from voltgate.store.writing import Elsewhere, Refused, Writer
 from voltgate.telemetry.supervision import Supervision
 
@@ -87,7 +87,7 @@ class Database:
         holder = holder or this_process()
         self.node = holder.name
         """The `id` of this process among those on one database."""
-        self._writer = Writer(url.drivername, self.node, self.locations)
+        self._writer = Writer(url.drivername, self.locations)
         self._leases = Leases(url.drivername, holder)
 
     def __repr__(self) -> str:
@@ -287,13 +287,13 @@ class Database:
         """Log and count, once, a record that cannot be read back."""
         self._complaints.unreadable(record)
 
-    async def read_register(self) -> list[RegisterRecord]:
-        """Read all that backends and operators have said. Raises StoreAway."""
+    async def read_register(self, rows: Collection[tuple[str, str]] | None = None) -> list[RegisterRecord]:
+        """Read what backends and operators have said: these rows, by kind and name, None: all. Raises StoreAway."""
         if self._engine is None or self._reason is not None:
             raise StoreAway(self._reason or "not opened yet")
         try:
             async with reading(self._engine).connect() as connection:
-                return [RegisterRecord(*row) for row in await connection.execute(select(register))]
+                return await read_rows(connection, rows)
         except FAILURES as error:
             raise StoreAway(words(error)) from None
 

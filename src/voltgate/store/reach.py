@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,22 +27,45 @@ class Reach:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection to read with."""
-        async with self._in_time() as engine, reading(engine).connect() as connection:
+        async with self.in_time(), reading(self._there()).connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection with a transaction, which is committed at the end."""
-        async with self._in_time() as engine, engine.begin() as connection:
+        async with self.in_time(), self._there().begin() as connection:
             yield connection
 
     @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[AsyncEngine]:
+    async def hold(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for longer; each thing must be done `in_time`. What is not committed is rolled back."""
+        async with self.in_time():
+            connection = await self._there().connect()
+        try:
+            yield connection
+        finally:
+            with suppress(StoreAway):
+                async with self.in_time():
+                    await connection.close()
+
+    @asynccontextmanager
+    async def in_time(self, seconds: float = 0.0) -> AsyncIterator[None]:
+        """Do something with the database within the patience, or so many seconds if these are more."""
+        with failing():
+            async with asyncio.timeout(max(self._patience, seconds)):
+                yield
+
+    def _there(self) -> AsyncEngine:
         engine = self.engine()
         if engine is None:
             raise StoreAway("the database is away")
-        try:
-            async with asyncio.timeout(self._patience):
-                yield engine
-        except FAILURES as error:
-            raise StoreAway(words(error)) from None
+        return engine
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Raise StoreAway for what is raised for a database that is away."""
+    try:
+        yield
+    except FAILURES as error:
+        raise StoreAway(words(error)) from None

@@ -10,11 +10,10 @@ from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete, or_, se
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from voltgate.relay.records import Record, RegisterRecord, TransactionRecord
-from voltgate.store.address import POSTGRESQL, SQLITE
+from voltgate.relay.records import Record, TransactionRecord
+from voltgate.store.address import SQLITE
 from voltgate.store.failures import is_of_the_data
 from voltgate.store.locations import Alone
-from voltgate.store.notices import REGISTER, announce
 from voltgate.store.pending import Entry, is_on_a_page
 from voltgate.store.tables import TABLES, transactions
 
@@ -31,13 +30,9 @@ class Elsewhere(Exception):  # noqa: N818 - it says what is the matter
 
 
 class Writer:
-    """Writes records to a database of one kind (`driver`), those of a station only under its epoch in `locations`.
+    """Writes records to a database of one kind (`driver`), those of a station only under its epoch in `locations`."""
 
-    Tells other nodes than `node` of what they must know.
-    """
-
-    def __init__(self, driver: str, node: str, locations: Alone) -> None:
-        self._node = node if driver == POSTGRESQL else ""
+    def __init__(self, driver: str, locations: Alone) -> None:
         self._upserts = {kind: _upsert(table, driver) for kind, table in TABLES.items()}
         self._locations = locations
 
@@ -103,8 +98,6 @@ class Writer:
                 await connection.execute(self._upserts[kind], rows)
             for rows in _chunks(gone):
                 await connection.execute(deletion(table), rows)
-            if self._node and kind is RegisterRecord:
-                await announce(connection, self._node, REGISTER, [entry.record.key for entry in mine])
 
 
 async def _over_what_is_there(connection: AsyncConnection, records: Sequence[Record]) -> list[Record]:

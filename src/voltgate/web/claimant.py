@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voltgate.directory.register import Address
+from voltgate.directory.rows import Address
 
 
 class NotAllowed(Exception):  # noqa: N818 - named for the condition

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Protocol, cast, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast, get_args
 
 import structlog
 
@@ -85,6 +85,14 @@ class IssuedTokens:
         self._access.replace_issued(
             AccessToken(record.name, cast("PersonRole", record.role), record.digest) for record in records.values()
         )
+
+    async def heard(self, told: Sequence[Any]) -> None:
+        """Read them again, because another gateway has issued or deleted some. Raises StoreAway."""
+        await self.read()
+
+    async def missed(self) -> None:
+        """Read them again, because another gateway may have. Raises StoreAway."""
+        await self.read()
 
     async def follow(self, every: float = 10.0) -> None:
         """Read them, and wait `every` seconds: again and again, so that one deleted elsewhere is invalid here too."""

@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 
 from voltgate.claiming import Claiming
 from voltgate.directory.claims import Holding
-from voltgate.directory.register import Address, Change, Contest, TooMany, TooShort
+from voltgate.directory.register import Change, Contest, TooMany, TooShort
+from voltgate.directory.rows import Address
 from voltgate.directory.slices import unhurried
 from voltgate.relay.records import StoreAway
 from voltgate.web.access import Caller, claimant, viewer
