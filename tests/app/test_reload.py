@@ -253,7 +253,7 @@ async def test_a_change_after_the_drain_began_opens_nothing(tmp_path: Path) -> N
     """A gateway that stops lets nobody in, whatever its file says by now."""
     first, second = free_port(), free_port()
     async with running(tmp_path, document(f"ws://127.0.0.1:{first}")) as gateway:
-        gateway.parts.gateway.draining = True
+        gateway.parts.draining.announce()
         await gateway.change(document(f"ws://127.0.0.1:{first}", f"ws://127.0.0.1:{second}"))
         assert not await listens(second)
 

@@ -217,7 +217,7 @@ BEGUN = {
     ("carriers/websocket/resolver.py", "_question"): "one look-up, which its askers bound",
     ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
-    ("gateway.py", "drain"): "the farewells at the end",
+    ("leaving.py", "let_all_go"): "the farewell to one station, within the grace",
     ("soap_gateway.py", "_spawn"): "one exchange with a station",
     ("store/once.py", "__init__"): "the patience of one caller",
     ("telemetry/lines.py", "_start"): "the thread that writes the log: what it cannot write is lost, and it goes on",

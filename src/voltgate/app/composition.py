@@ -12,6 +12,7 @@ from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.database import database_of, database_settings
+from voltgate.app.draining import Draining
 from voltgate.app.listeners import Listeners
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
@@ -82,6 +83,7 @@ class Composition:
         )
         load = nothing_on_record if self.database is None else self.database.load
         self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, load)
+        self.draining = Draining(self.gateway, lambda: active.config.shutdown, self.supervision)
         self.claiming = Claiming(self.surroundings.register, self.gateway, self.rebuild, self.happened)
         self.soap = SoapGateway(
             self.gateway,

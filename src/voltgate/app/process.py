@@ -77,7 +77,6 @@ class Process:
             self._freeze()
             self._say_ready(ready)
             await stop.wait()
-            await _ended(self._tending)
             await self._drain()
             if self._serving:
                 await asyncio.wait(self._serving, timeout=_LAST_ANSWERS)
@@ -103,7 +102,6 @@ class Process:
 
     async def _close(self) -> None:
         await _ended([*self._tending, *self._serving])
-        self._readiness.stopping = True
         parts = self._parts
         await parts.listeners.close()
         await parts.soap.close()
@@ -150,14 +148,13 @@ class Process:
         ready(running)
 
     async def _drain(self) -> None:
-        """Accept nobody else, let open calls finish, and close the stations' sessions one after the other."""
+        """Say that this gateway goes, then accept nobody else, and let the stations go one after the other."""
         parts = self._parts
-        log.info("stopping", stations=len(parts.gateway.sessions))
-        self._readiness.stopping = True
-        parts.gateway.draining = True
+        parts.draining.announce()
+        await asyncio.sleep(self._active.config.ahead)
+        await _ended(self._tending)
         await parts.listeners.stop_accepting()
-        shutdown = self._active.config.shutdown
-        await parts.gateway.drain(shutdown.grace, shutdown.spread)
+        await parts.draining.finish()
         await parts.listeners.emptied(timeout=2.0)
         parts.queries.close()
         if self._web is not None:
