@@ -103,7 +103,7 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
-    monkeypatch.setattr(process, "Process", lambda loaded: made.append(Process(loaded)) or made[0])
+    monkeypatch.setattr(process, "Process", lambda loaded, worker: made.append(Process(loaded, worker)) or made[0])
     http, file = free_port(), folder / "voltgate.toml"
     listen = {
         "stations": [f"ws://127.0.0.1:{free_port()}"],
@@ -208,6 +208,8 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
     "start_soon",
 }
 BEGUN = {
+    ("app/supervisor.py", "_longest_end"): "one look at the configuration, at the end; without it the last one counts",
+    ("app/supervisor.py", "run"): "one task for each worker: a fault ends all, and the workers see that it has ended",
     ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
     ("app/reload.py", "_change"): "one look at the configuration: what it raises ends that change",
     ("carriers/memory.py", "__call__"): "one station's calls to a backend in this process; ends with its link",

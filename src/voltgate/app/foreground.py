@@ -15,6 +15,7 @@ import uvloop
 
 from voltgate import __version__
 from voltgate.app.process import Running, serve
+from voltgate.app.worker import READY, Worker
 from voltgate.config import Loaded, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
@@ -22,19 +23,20 @@ from voltgate.telemetry.lines import ERRORS, OUTPUT
 log = structlog.get_logger("voltgate")
 
 
-def run(path: Path | None) -> int:
+def run(path: Path | None, worker: Worker | None = None) -> int:
     """Run a gateway in the foreground until SIGTERM or SIGINT. Raises ConfigErrors and OSError.
 
-    Without `path` the usual files are looked for. Returns the exit code.
+    Without `path` the usual files are looked for. `worker` says which of several it is. Returns the exit code.
     """
     loaded = read(path, os.environ)
+    logs.name_worker(0 if worker is None else worker.number)
     logs.configure(loaded.config.log.level, loaded.config.log.format)
     logs.catch_faults()
     for warning in loaded.warnings:
         log.warning("configuration", problem=str(warning))
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_foreground(loaded))
+        runner.run(_foreground(loaded) if worker is None else _work(loaded, worker))
     return 0
 
 
@@ -42,6 +44,12 @@ async def _foreground(loaded: Loaded) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     with _signals(stop, reload):
         await serve(loaded, _announce, stop, reload)
+
+
+async def _work(loaded: Loaded, worker: Worker) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    with _signals(stop, reload), worker.attached(stop) as supervisor:
+        await serve(loaded, lambda running: supervisor.sendall(READY), stop, reload, worker)
 
 
 def _announce(running: Running) -> None:

@@ -18,6 +18,7 @@ from voltgate.app.composition import TICK, Composition
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
+from voltgate.app.worker import Worker
 from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
@@ -47,7 +48,8 @@ class Running:
 class Process:
     """One gateway process, from its configuration to its end."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, worker: Worker | None = None) -> None:
+        self._worker = worker
         self._active = ActiveConfiguration(loaded)
         self._parts = Composition(self._active)
         self._readiness = Readiness(self._parts, self._active)
@@ -69,7 +71,7 @@ class Process:
             if parts.database is not None:
                 await parts.database.open()
                 await self._read_register()
-            self._web = open_web(self._active, parts, self._readiness)
+            self._web = open_web(self._active, parts, self._readiness, self._worker)
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             self._reload.begun.set()
@@ -97,6 +99,8 @@ class Process:
         ]
         if self._web is not None:
             self._serving = [supervision.keep("http", self._web.server.serve)]
+            if self._web.within is not None:
+                self._serving.append(supervision.keep("http for workers", self._web.within.serve))
             if self._web.access.issued is not None:
                 self._tending.append(supervision.repeat("api tokens", self._web.access.issued.follow))
 
@@ -159,6 +163,8 @@ class Process:
         parts.queries.close()
         if self._web is not None:
             await self._web.server.close()
+            if self._web.within is not None:
+                await self._web.within.close()
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
@@ -186,9 +192,15 @@ class Process:
         return self._parts.supervision.keep("configuration", lambda: self._reload.watch(asked))
 
 
-async def serve(loaded: Loaded, ready: Callable[[Running], None], stop: asyncio.Event, reload: asyncio.Event) -> None:
+async def serve(
+    loaded: Loaded,
+    ready: Callable[[Running], None],
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+    worker: Worker | None = None,
+) -> None:
     """Run a gateway in this loop until `stop` is set; `reload` makes it read its configuration again."""
-    process = Process(loaded)
+    process = Process(loaded, worker)
     watching = process.begin_watching(reload)
     try:
         await process.live(ready, stop)

@@ -1,0 +1,73 @@
+"""A worker: one of several gateways on the same ports that a supervisor runs (`voltgate run --workers`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+READY = b"."
+"""What a worker sends its supervisor when it listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker is told by its supervisor.
+
+    `number` counts from 1, `of` is how many there are. `restarts` is how often it has been started again. `folder` is
+    theirs alone. `link` is the descriptor of a socket to the supervisor, which ends with it.
+    """
+
+    number: int
+    of: int
+    restarts: int
+    folder: str
+    link: int
+
+    @property
+    def text(self) -> str:
+        """The whole as the argument of a command."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def read(cls, text: str) -> Worker:
+        """Read what `text` wrote. Raises ValueError."""
+        return msgspec.json.decode(text, type=cls)
+
+    @property
+    def name(self) -> str:
+        """Its name in labels and in the log."""
+        return str(self.number)
+
+    def socket_of(self, number: int) -> Path:
+        """Return where the worker of a number tells the others how it is."""
+        return Path(self.folder, f"{number}.sock")
+
+    @contextlib.contextmanager
+    def attached(self, stop: asyncio.Event) -> Iterator[socket.socket]:
+        """Give the socket to the supervisor; `stop` is set when that has ended, however it has."""
+        loop, link = asyncio.get_running_loop(), socket.socket(fileno=self.link)
+
+        def ended() -> None:
+            loop.remove_reader(link)
+            stop.set()
+
+        link.setblocking(False)
+        loop.add_reader(link, ended)  # it says nothing while it lives
+        try:
+            yield link
+        finally:
+            loop.remove_reader(link)
+            link.close()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what nobody else would, where the supervisor was killed."""
+        self.socket_of(self.number).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # others are still there
+            Path(self.folder).rmdir()
