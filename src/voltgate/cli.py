@@ -147,10 +147,22 @@ app.add_typer(database, name="db")
 
 @database.command()
 def upgrade(config: ConfigFile = None) -> None:
-    """Bring the database to the revision that this version of Voltgate works with."""
+    """Give the database all that this version of Voltgate works with; gateways of the version before may go on."""
+    from voltgate.app import database as maintenance  # noqa: PLC0415
+    from voltgate.store import schema  # noqa: PLC0415
+
+    revision = str(_with_database(config, maintenance.upgrade))
+    typer.echo(f"the database has revision {revision}")
+    if revision == schema.expanded() != schema.wanted():
+        typer.echo("when no gateway of an older version runs any more, run `voltgate db contract`")
+
+
+@database.command()
+def contract(config: ConfigFile = None) -> None:
+    """Remove from the database what only older versions of Voltgate use, when none of them runs any more."""
     from voltgate.app import database as maintenance  # noqa: PLC0415
 
-    typer.echo(f"the database has revision {_with_database(config, maintenance.upgrade)}")
+    typer.echo(f"the database has revision {_with_database(config, maintenance.contract)}")
 
 
 @database.command()

@@ -248,11 +248,12 @@ async def test_postgresql_is_upgraded_by_hand(server: PostgreSQL) -> None:
 
 
 async def test_a_newer_database(tmp_path: Path) -> None:
-    """A database that a newer Voltgate has made is not touched."""
+    """A database that a newer Voltgate has made, and that this one cannot work with, is not touched."""
     address = read_address("sqlite:///x.db", tmp_path)
     await upgrade(address)
     with sqlite3.connect(tmp_path / "x.db") as other:
         other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.execute("UPDATE compatibility SET oldest = '9998'")
     other.close()
     store = Database(address, DatabaseSettings(patience=0.3))
     await store.open()
@@ -443,7 +444,7 @@ async def test_a_database_that_hangs_at_the_end(tmp_path: Path, monkeypatch: pyt
 async def test_its_schema_is_known_without_a_look_at_files(address: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that comes back while there are no descriptors left is worked with at once."""
     assert wanted()
-    monkeypatch.setattr("voltgate.store.schema.ScriptDirectory.get_current_head", lambda _: None)  # nothing is found
+    monkeypatch.setattr("voltgate.store.schema.ScriptDirectory.walk_revisions", lambda _: ())  # nothing is found
     store = Database(address)
     await store.open()
     assert store.state.reason is None

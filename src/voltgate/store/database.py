@@ -135,9 +135,8 @@ class Database:
             if self._url.drivername == SQLITE:
                 if self._url.database != ":memory:":
                     Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
-                found = await schema.current(engine)
-                if found != schema.wanted() and schema.is_known(found):
-                    await schema.upgrade(engine)
+                if schema.is_known(await schema.current(engine)):
+                    await schema.upgrade(engine, schema.wanted())
             objection = await schema.objection(engine)
             if objection is None:
                 async with engine.begin() as connection:
