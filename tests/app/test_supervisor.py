@@ -23,15 +23,17 @@ said = open(os.path.join(who["folder"], "said"), "a", buffering=1)
 signal.signal(signal.SIGHUP, lambda *_: said.write(f"{who['number']} reload\\n"))
 behaviour = sys.argv[1]
 link = socket.socket(fileno=who["link"])
-if behaviour == "deaf":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if behaviour != "mute":
     link.send(b".")
 said.write(f"{who['number']} {who['restarts']}\\n")
 if behaviour == "mute" or (behaviour == "mortal" and who["number"] == 2 and who["restarts"] < 2):
     sys.exit(7)
-while True:
+signal.signal(signal.SIGTERM, lambda *_: said.write(f"{who['number']} signal\\n"))
+while behaviour == "deaf":
     time.sleep(60)
+word = link.recv(1)
+said.write(f"{who['number']} {word.decode()}\\n")
+sys.exit(0 if word == b"s" else 130)
 """
 
 
@@ -74,7 +76,8 @@ async def test_who_dies_is_started_again(tmp_path: Path) -> None:
     os.kill(os.getpid(), signal.SIGHUP)
     await until(lambda: workers.said[-1] == "2 reload" and "1 reload" in workers.said, "both are told to reload")
     os.kill(os.getpid(), signal.SIGTERM)
-    assert await workers.ended() == 128 + signal.SIGTERM
+    assert await workers.ended() == 0
+    assert [line for line in workers.said if line.endswith("s")] == ["1 s", "2 s"]
     ends = [(line["worker"], line["code"], line["after"]) for line in lines if "code" in line]
     assert ends == [(2, 7, 0.05), (2, 7, 0.1)]
 

@@ -109,7 +109,7 @@ async def test_workers_are_one_gateway(stage: Stage, server: PostgreSQL) -> None
 
 
 async def test_a_worker_that_hangs(stage: Stage, server: PostgreSQL) -> None:
-    """The others name it; a second signal ends all at once, for those who cannot wait."""
+    """The others name it. A signal that reaches all processes, as a terminal's does, is one; a second ends all now."""
     await stage.backend("main")
     gateway = await several(stage, server, 2, shutdown={"ahead": 600})
     hung = workers_of(gateway)[2]
@@ -126,6 +126,8 @@ async def test_a_worker_that_hangs(stage: Stage, server: PostgreSQL) -> None:
 
     await until(shown, "the other one says so")
     hung.resume()
+    for worker in workers_of(gateway).values():
+        worker.send_signal(signal.SIGINT)
     gateway.signal(signal.SIGINT)
     await until(lambda: gateway.log.count('"event":"stopping"') == 2, "both have heard it")
     assert (await page(gateway, "/readyz"))[0] == 503

@@ -8,7 +8,9 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 import uvloop
@@ -48,7 +50,7 @@ async def _foreground(loaded: Loaded) -> None:
 
 async def _work(loaded: Loaded, worker: Worker) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
-    with _signals(stop, reload), worker.attached(stop) as supervisor:
+    with _signals(stop, reload), worker.attached(stop, _leave) as supervisor:
         await serve(loaded, lambda running: supervisor.sendall(READY), stop, reload, worker)
 
 
@@ -68,10 +70,11 @@ def _announce(running: Running) -> None:
 def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
+    signals = count(1)
+
     def asked() -> None:
-        if stop.is_set():  # the second signal: now
-            ERRORS.flush(0.2)
-            os._exit(130)
+        if next(signals) > 1:  # now
+            _leave()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,6 +85,11 @@ def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+
+def _leave() -> NoReturn:
+    ERRORS.flush(0.2)
+    os._exit(130)
 
 
 def _raise_file_limit() -> None:

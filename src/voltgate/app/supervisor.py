@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from voltgate import __version__
-from voltgate.app.worker import READY, Worker
+from voltgate.app.worker import NOW, READY, STOP, Worker
 from voltgate.config import Config, ConfigErrors, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
@@ -85,6 +85,7 @@ class Supervisor:
         self._over = asyncio.Event()
         """Set when there are none."""
         self._children: dict[int, Process] = {}
+        self._links: dict[int, socket.socket] = {}
         self._code = 0
 
     async def run(self) -> int:
@@ -129,14 +130,15 @@ class Supervisor:
         with ours:
             with theirs:
                 child = self._children[number] = await self._start(number, restarts, theirs.fileno())
-            if self._stopping.is_set():  # the signal came before the child
-                child.terminate()
             ours.setblocking(False)
+            self._links[number] = ours
+            if self._stopping.is_set():  # the signal came before the child
+                self._tell(STOP)
             with contextlib.suppress(OSError):
                 if await asyncio.get_running_loop().sock_recv(ours, len(READY)):
                     self._note_listening(number)
             code = await child.wait()
-        del self._children[number]
+            del self._children[number], self._links[number]
         return code if code >= 0 else 128 - code
 
     async def _start(self, number: int, restarts: int, link: int) -> Process:
@@ -146,7 +148,6 @@ class Supervisor:
             *(*self._command, *configured, "--worker", worker.text),
             env={**os.environ, "VOLTGATE_LISTEN__REUSE_PORT": "true"},
             pass_fds=(link,),
-            process_group=0,  # what a terminal sends to all is handed on once
         )
 
     def _note_listening(self, number: int) -> None:
@@ -174,13 +175,22 @@ class Supervisor:
                 loop.remove_signal_handler(number)
 
     def _hand_on(self, number: signal.Signals) -> None:
-        if number != signal.SIGHUP:
+        if number == signal.SIGHUP:
+            self._send(number)
+        elif self._stopping.is_set():  # the second signal: now
+            self._tell(NOW)
+        else:
             self._stop()
-        self._send(number)
 
     def _stop(self) -> None:
         self._stopping.set()
         self._begun.set()
+        self._tell(STOP)
+
+    def _tell(self, word: bytes) -> None:
+        for link in self._links.values():
+            with contextlib.suppress(OSError):  # it has ended
+                link.send(word)
 
     def _send(self, number: signal.Signals) -> None:
         for child in list(self._children.values()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ import msgspec
 
 READY = b"."
 """What a worker sends its supervisor when it listens."""
+STOP, NOW = b"s", b"n"
+"""What a supervisor sends its workers: to end in order, and at once. It is no signal, which a terminal, or systemd, may
+send to all of them as well: they would take the two for one who cannot wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +52,23 @@ class Worker:
         return Path(self.folder, f"{number}.sock")
 
     @contextlib.contextmanager
-    def attached(self, stop: asyncio.Event) -> Iterator[socket.socket]:
-        """Give the socket to the supervisor; `stop` is set when that has ended, however it has."""
+    def attached(self, stop: asyncio.Event, leave: Callable[[], object]) -> Iterator[socket.socket]:
+        """Give the socket to the supervisor. `stop` is set when that says so, or has ended, however it has.
+
+        `leave` is called when it says that it cannot wait.
+        """
         loop, link = asyncio.get_running_loop(), socket.socket(fileno=self.link)
 
-        def ended() -> None:
-            loop.remove_reader(link)
+        def heard() -> None:
+            said = link.recv(16)
             stop.set()
+            if not said:
+                loop.remove_reader(link)
+            elif NOW in said:
+                leave()
 
         link.setblocking(False)
-        loop.add_reader(link, ended)  # it says nothing while it lives
+        loop.add_reader(link, heard)
         try:
             yield link
         finally:
