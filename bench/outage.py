@@ -68,7 +68,7 @@ async def _held(store: Database) -> float:
     gc.collect()
     tracemalloc.start()
     try:
-        ledgers = [_ledger(store, await store.load(f"CP-{number:05d}")) for number in range(STATIONS)]
+        ledgers = [_ledger(store, await store.pages.load(f"CP-{number:05d}")) for number in range(STATIONS)]
         gc.collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:

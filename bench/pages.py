@@ -97,7 +97,7 @@ async def _come(store: Database) -> list[float]:
 
 async def _read(store: Database, station: str) -> float:
     began = time.monotonic()
-    await store.load(station)
+    await store.pages.load(station)
     return time.monotonic() - began
 
 

@@ -22,6 +22,7 @@ from voltgate.directory.stations import Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.gates import Slots
 from voltgate.gateway import Gateway
+from voltgate.leaving import LET_GO
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result
 from voltgate.ocpp.turns import Bounds, Counts, Turns
@@ -296,7 +297,7 @@ async def test_a_backend_that_is_a_coroutine(admit: str) -> None:
         assert here.csms.seen == [("CP-1", name) for name in ("BootNotification", "Heartbeat", "Authorize")]
         assert [type(event) for event in here.events if isinstance(event, LegUp | LegDown)] == [LegUp]
         assert here.backend.up == 1
-    assert station.lost_as == (1001, "Voltgate is shutting down")
+    assert station.lost_as == (1001, LET_GO)
     assert here.csms.stations["CP-1"].lost_as == (1000, "The station has gone")
 
 
@@ -401,7 +402,7 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
         assert here.gateway.sessions == {}
         await asyncio.sleep(0.05)
     assert [party.lost_as for party in here.csms.stations.values()] == (
-        [(1001, "Voltgate is shutting down")] if waits_for == "the backend" else []
+        [(1001, LET_GO)] if waits_for == "the backend" else []
     )
 
 

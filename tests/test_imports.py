@@ -21,7 +21,7 @@ LAYERS = (
     ("ocpp",),
     ("relay",),
     (*EDGES, "gates", "cluster"),
-    ("store", "dialler", "snapshot", "departed"),
+    ("store", "dialler", "snapshot", "departed", "leaving"),
     ("versions", "soap_station", "soap_verdict"),
     ("coming",),
     ("gateway",),

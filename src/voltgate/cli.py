@@ -51,12 +51,26 @@ def options(
 
 
 @app.command()
-def run(config: ConfigFile = None) -> None:
+def run(
+    config: ConfigFile = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=256,
+            help="Run N gateways on the same ports, one for each core; they need PostgreSQL.",
+        ),
+    ] = 1,
+    worker: Annotated[str, typer.Option(hidden=True, help="Which of several workers this is.")] = "",
+) -> None:
     """Run the gateway in the foreground."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be heeded: what it asks for is about to be read
-    from voltgate.app import run as run_gateway  # noqa: PLC0415 - `voltgate check` needs none of it
+    from voltgate import app as gateway  # noqa: PLC0415 - `voltgate check` needs none of it
 
-    raise typer.Exit(run_gateway(config))
+    if workers > 1:
+        raise typer.Exit(gateway.supervise(config, workers))
+    raise typer.Exit(gateway.run(config, gateway.Worker.read(worker) if worker else None))
 
 
 @app.command()
@@ -133,10 +147,22 @@ app.add_typer(database, name="db")
 
 @database.command()
 def upgrade(config: ConfigFile = None) -> None:
-    """Bring the database to the revision that this version of Voltgate works with."""
+    """Give the database all that this version of Voltgate works with; gateways of the version before may go on."""
+    from voltgate.app import database as maintenance  # noqa: PLC0415
+    from voltgate.store import schema  # noqa: PLC0415
+
+    revision = str(_with_database(config, maintenance.upgrade))
+    typer.echo(f"the database has revision {revision}")
+    if revision == schema.expanded() != schema.wanted():
+        typer.echo("when no gateway of an older version runs any more, run `voltgate db contract`")
+
+
+@database.command()
+def contract(config: ConfigFile = None) -> None:
+    """Remove from the database what only older versions of Voltgate use, when none of them runs any more."""
     from voltgate.app import database as maintenance  # noqa: PLC0415
 
-    typer.echo(f"the database has revision {_with_database(config, maintenance.upgrade)}")
+    typer.echo(f"the database has revision {_with_database(config, maintenance.contract)}")
 
 
 @database.command()

@@ -26,6 +26,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.gates import in_turn
+from voltgate.leaving import LET_GO, let_all_go
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire, Verdict
@@ -39,7 +40,7 @@ from voltgate.relay.wire import Receiver, Wire
 from voltgate.snapshot import Snapshot
 from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_of, version_of
 
-_DRAINING = Refused(503, "Voltgate is shutting down", RETRY_AFTER)
+_DRAINING = Refused(503, LET_GO, RETRY_AFTER)
 _BLIND = Refused(503, "The database is away: nobody knows who owns what runs at this station", RETRY_AFTER)
 _ELSEWHERE = Refused(503, "This station is connected to another gateway by now", RETRY_AFTER)
 _LOOK_LATER = 0.5
@@ -443,19 +444,6 @@ class Gateway:
                 self._move(session)
 
     async def drain(self, grace: float, spread: float) -> None:
-        """Let every station go with 1001, spread over `spread` seconds, each when it is idle or after `grace` more."""
+        """Let nobody else in, and every station go, as `let_all_go` does. `draining` stays true after that."""
         self.draining = True
-        sessions = list(self.sessions.values())
-        async with asyncio.TaskGroup() as leaving:
-            for number, session in enumerate(sessions):
-                leaving.create_task(_let_go(session, grace, spread * number / len(sessions)))
-
-
-async def _let_go(session: Session, grace: float, after: float) -> None:
-    await asyncio.sleep(after)
-    steps = max(1, int(grace / 0.05))
-    for _ in range(steps):
-        if session.ended or not session.busy:
-            break
-        await asyncio.sleep(0.05)
-    session.end(GOING_AWAY, _DRAINING.reason)
+        await let_all_go(list(self.sessions.values()), spread, grace)

@@ -116,7 +116,7 @@ async def test_gateways_on_one_database_know_and_ask_each_other(world: World) ->
         assert (shown["status"], shown["node"], shown["id"], shown["nodes"]) == ("ok", "a", first.id, 2)
         assert 0 <= shown["heartbeat_seconds"] < 10
         assert set((await world.ready("a"))["tasks"]) >= TASKS
-        b.parts.gateway.draining = True
+        await b.parts.draining.drain()
         await until(lambda: _state(a, "b", "draining"), "a sees that b drains")
     await see(a, "a")
     with pytest.raises(NodeAway, match="not there"):

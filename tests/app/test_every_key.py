@@ -527,6 +527,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "waiting_bytes": Row(2048, lambda r: (session(r).waiting_bytes, backend(r).waiting_bytes), (2048, 2048)),
     },
     Shutdown: {  # what the drain goes by is looked at where it drains: at the end
+        "ahead": Row(0.25, lambda r: r.active.config.ahead),
         "grace": Row(0.25, lambda r: r.active.config.shutdown.grace),
         "spread": Row(0.25, lambda r: r.active.config.shutdown.spread),
     },

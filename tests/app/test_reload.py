@@ -253,7 +253,7 @@ async def test_a_change_after_the_drain_began_opens_nothing(tmp_path: Path) -> N
     """A gateway that stops lets nobody in, whatever its file says by now."""
     first, second = free_port(), free_port()
     async with running(tmp_path, document(f"ws://127.0.0.1:{first}")) as gateway:
-        gateway.parts.gateway.draining = True
+        gateway.parts.draining.announce()
         await gateway.change(document(f"ws://127.0.0.1:{first}", f"ws://127.0.0.1:{second}"))
         assert not await listens(second)
 
@@ -283,7 +283,7 @@ async def test_what_waits_for_a_restart_is_shown_until_there_is_one_or_it_is_tak
 def test_a_hangup_during_the_start() -> None:
     """Who asks for a reload of what is being read anyway does not end the process."""
     begins = "import os, signal, sys, voltgate.app, voltgate.cli\n"
-    hears = "voltgate.app.run = lambda config: (os.kill(os.getpid(), signal.SIGHUP), 7)[1]\n"
+    hears = "voltgate.app.run = lambda config, worker: (os.kill(os.getpid(), signal.SIGHUP), 7)[1]\n"
     runs = "sys.argv = ['voltgate', 'run']\nvoltgate.cli.main()"
     assert subprocess.run([sys.executable, "-c", begins + hears + runs], check=False).returncode == 7
 

@@ -103,7 +103,7 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
-    monkeypatch.setattr(process, "Process", lambda loaded: made.append(Process(loaded)) or made[0])
+    monkeypatch.setattr(process, "Process", lambda loaded, worker: made.append(Process(loaded, worker)) or made[0])
     http, file = free_port(), folder / "voltgate.toml"
     listen = {
         "stations": [f"ws://127.0.0.1:{free_port()}"],
@@ -208,6 +208,8 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
     "start_soon",
 }
 BEGUN = {
+    ("app/supervisor.py", "_longest_end"): "one look at the configuration, at the end; without it the last one counts",
+    ("app/supervisor.py", "run"): "one task for each worker: a fault ends all, and the workers see that it has ended",
     ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
     ("app/reload.py", "_change"): "one look at the configuration: what it raises ends that change",
     ("carriers/memory.py", "__call__"): "one station's calls to a backend in this process; ends with its link",
@@ -218,7 +220,7 @@ BEGUN = {
     ("cluster/post.py", "_begin_answer"): "one answer to another node, within its asker's patience",
     ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
-    ("gateway.py", "drain"): "the farewells at the end",
+    ("leaving.py", "let_all_go"): "the farewell to one station, within the grace",
     ("soap_gateway.py", "_spawn"): "one exchange with a station",
     ("store/once.py", "__init__"): "the patience of one caller",
     ("telemetry/lines.py", "_start"): "the thread that writes the log: what it cannot write is lost, and it goes on",

@@ -18,7 +18,7 @@ from tests.harness.waiting import DEADLINE, until
 
 
 class Gateway:
-    """`voltgate run -c FILE` as a child process."""
+    """`voltgate run -c FILE`, with more `options` if wanted, as a child process."""
 
     def __init__(self, folder: Path, configuration: str, stations_port: int, http_port: int) -> None:
         self.folder = folder
@@ -27,6 +27,8 @@ class Gateway:
         self.http_port = http_port
         self.address = ("127.0.0.1", stations_port)
         self._log_file = folder / "voltgate.log"
+        self.command: tuple[str, ...] = tuple(VOLTGATE)
+        self.options: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self.file.write_text(configuration)
 
@@ -55,7 +57,7 @@ class Gateway:
         """Start the process without waiting until it is ready; what it prints goes to `output` instead of its log."""
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - it is started, not waited for
-                [*VOLTGATE, "run", "-c", str(self.file)],
+                [*self.command, "run", "-c", str(self.file), *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,

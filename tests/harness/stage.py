@@ -55,7 +55,7 @@ class Stage:
             "backends": {name: {"url": backend.url} for name, backend in self.backends.items()},
             "routes": {"main": {"rules": rules}},
             "stations": [{"match": "*", "route": "main"}],
-            "shutdown": {"grace": 2, "spread": 0},
+            "shutdown": {"ahead": 0, "grace": 2, "spread": 0},
         }
         return merged(document, changes)
 

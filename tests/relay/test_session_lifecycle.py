@@ -32,6 +32,28 @@ def test_the_end_answers_everybody() -> None:
     assert stage.happened(LegDown) == []
 
 
+def test_a_session_is_busy_until_the_last_answer() -> None:
+    """Who lets a station go waits for it: also for what is on its way to the disk, in both directions."""
+    stage = playing("a", "b")
+    stage.store.slow = True
+    stage.station.sends(*START)
+    for number, name in enumerate("ab"):
+        _, start, *_ = stage[name].line.take()[0]
+        stage[name].sends(3, start, {"transactionId": 7 + number, "idTagInfo": {"status": "Accepted"}})
+    stage.station.gets()
+    assert stage.session.busy
+    stage.store.writes()
+    assert [kind for kind, *_ in stage.station.take()] == [3]
+    assert not stage.session.busy
+    stage["a"].sends(2, "r", "RemoteStartTransaction", {"idTag": "A", "connectorId": 1})
+    stage.station.gets()
+    assert stage.session.busy
+    stage.store.writes()
+    _, asked, *_ = stage.station.take()[0]
+    stage.station.sends(3, asked, {"status": "Accepted"})
+    assert not stage.session.busy
+
+
 def test_the_end_comes_once() -> None:
     """However often and by whomever a session is ended, it ends once."""
     stage = playing("a")

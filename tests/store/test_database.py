@@ -60,10 +60,10 @@ async def test_what_was_kept_is_read_again(opened: Open) -> None:
     store = await opened()
     for record in ALL:
         store.put(record)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert page == Page("cp-1", (RUNNING,), (INVITED,), (NUMBERED,), (KNOWN,), (OWED,), (Debt("b", 1),), 1)
-    assert await (await opened()).load("cp-1") == page
-    assert await store.load("cp-2") == Page("cp-2")
+    assert await (await opened()).pages.load("cp-1") == page
+    assert await store.pages.load("cp-2") == Page("cp-2")
 
 
 async def test_the_last_word_counts(opened: Open) -> None:
@@ -77,7 +77,7 @@ async def test_the_last_word_counts(opened: Open) -> None:
     store.strike(OWED)
     store.put(KNOWN)
     store.strike(KNOWN)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert [record.owner for record in page.transactions] == ["c"]
     assert page.owed == ()
     assert page.facts == ()
@@ -93,7 +93,7 @@ async def test_a_page_holds_what_is_needed(opened: Open) -> None:
     for n in (3, 2, 1):
         store.put(replace(OWED, seq=n, transaction="e05"))
     store.put(replace(INVITED, ref="late", expires=NOW - 1))
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert [record.ref for record in page.transactions] == ["e05", *(f"e{n}" for n in range(12, 20)), "t1"]
     assert [record.seq for record in page.owed] == [1, 2, 3]
     assert page.invitations == ()
@@ -109,7 +109,7 @@ async def test_many_stations_share_a_commit(opened: Open) -> None:
     assert await written(store)
     assert heard == list(range(1000))
     assert store.state.commits < 20
-    pages = await asyncio.gather(*(store.load(f"cp-{n}") for n in range(1000)))
+    pages = await asyncio.gather(*(store.pages.load(f"cp-{n}") for n in range(1000)))
     assert all(len(page.owed) == 1 for page in pages)
     assert store.state.written == 1000
 
@@ -157,13 +157,13 @@ async def test_a_locked_database(tmp_path: Path) -> None:
     store.put(OWED)
     assert not await written(store)
     with pytest.raises(StoreAway):
-        await store.load("cp-1")
+        await store.pages.load("cp-1")
     assert store.state.reason is not None
     assert store.state.pending == 1
     other.execute("ROLLBACK")
     other.close()
     await until(lambda: store.state.reason is None and store.state.pending == 0)
-    assert (await store.load("cp-1")).owed == (OWED,)
+    assert (await store.pages.load("cp-1")).owed == (OWED,)
     await store.close()
 
 
@@ -205,7 +205,7 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert not await written(store)
     blocker.unlink()
     await until(lambda: store.state.reason is None and store.state.pending == 0)
-    assert (await store.load("cp-1")).owed == (OWED,)
+    assert (await store.pages.load("cp-1")).owed == (OWED,)
     await store.close()
 
 
@@ -222,10 +222,10 @@ async def test_postgresql_dies_and_comes_back(server: PostgreSQL) -> None:
     store.put(OWED)
     assert not await written(store)
     with pytest.raises(StoreAway):
-        await store.load("cp-1")
+        await store.pages.load("cp-1")
     server.start()
     await until(lambda: store.state.reason is None and store.state.pending == 0)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert (page.transactions, page.owed) == ((RUNNING,), (OWED,))
     await store.close()
 
@@ -243,16 +243,17 @@ async def test_postgresql_is_upgraded_by_hand(server: PostgreSQL) -> None:
     assert await upgrade(address) == wanted()
     assert await revision(address) == wanted()
     await until(lambda: store.state.reason is None and store.state.pending == 0)
-    assert (await store.load("cp-1")).owed == (OWED,)
+    assert (await store.pages.load("cp-1")).owed == (OWED,)
     await store.close()
 
 
 async def test_a_newer_database(tmp_path: Path) -> None:
-    """A database that a newer Voltgate has made is not touched."""
+    """A database that a newer Voltgate has made, and that this one cannot work with, is not touched."""
     address = read_address("sqlite:///x.db", tmp_path)
     await upgrade(address)
     with sqlite3.connect(tmp_path / "x.db") as other:
         other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.execute("UPDATE compatibility SET oldest = '9998'")
     other.close()
     store = Database(address, DatabaseSettings(patience=0.3))
     await store.open()
@@ -292,7 +293,7 @@ async def test_what_is_old_is_forgotten(opened: Open) -> None:
     store.put(replace(OWED, seq=1970, at=1000.0))  # by a clock that was wrong: nobody knows how old it is
     assert await written(store)
     await store.purge()
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert [record.ref for record in page.transactions] == ["young", "runs"]
     assert [record.number for record in page.numbers] == [50]
     assert [record.ref for record in page.invitations] == ["young"]
@@ -308,9 +309,9 @@ async def test_a_clock_that_jumps_while_old_rows_are_looked_for(opened: Open) ->
     looks = iter((NOW, NOW))
     jumping = Calendar(lambda: next(looks, NOW - 5000), lambda: 0.0)
     await purge(store.engine, DatabaseSettings(keep_owed=300), jumping)
-    assert [record.seq for record in (await store.load("cp-1")).owed] == [1]
+    assert [record.seq for record in (await store.pages.load("cp-1")).owed] == [1]
     await purge(store.engine, DatabaseSettings(keep_owed=300), Calendar(lambda: NOW, lambda: 0.0))
-    assert (await store.load("cp-1")).owed == ()
+    assert (await store.pages.load("cp-1")).owed == ()
 
 
 @pytest.mark.parametrize("by", [30 * 86400, -30 * 86400])
@@ -351,7 +352,7 @@ async def test_a_clock_that_jumps_and_comes_back(address: URL, by: float, monkey
         now[0] += 3600
         passed[0] += 3600
         await rows(3 * number + 1)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     seen = [0, 1, 3, 4, 6, 7]
     assert sorted(record.number for record in page.numbers) == seen
     assert sorted(record.seq for record in page.owed) == seen
@@ -381,7 +382,7 @@ async def test_a_process_that_begins_with_a_wrong_clock(
     store = Database(address, DatabaseSettings(), Calendar(lambda: NOW + 1e8, lambda: 0.0))
     await store.open()
     await asyncio.wait_for(enough.wait(), 30)
-    assert (await store.load("cp-1")).owed == (OWED,)
+    assert (await store.pages.load("cp-1")).owed == (OWED,)
     await store.close()
 
 
@@ -403,7 +404,7 @@ async def test_the_end_writes_what_waits(opened: Open, address: URL) -> None:
     await store.close()
     assert heard == [True]
     again = await opened()
-    assert (await again.load("cp-1")).debts == (Debt("b", 100),)
+    assert (await again.pages.load("cp-1")).debts == (Debt("b", 100),)
 
 
 def test_no_password_is_shown() -> None:
@@ -443,7 +444,7 @@ async def test_a_database_that_hangs_at_the_end(tmp_path: Path, monkeypatch: pyt
 async def test_its_schema_is_known_without_a_look_at_files(address: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that comes back while there are no descriptors left is worked with at once."""
     assert wanted()
-    monkeypatch.setattr("voltgate.store.schema.ScriptDirectory.get_current_head", lambda _: None)  # nothing is found
+    monkeypatch.setattr("voltgate.store.schema.ScriptDirectory.walk_revisions", lambda _: ())  # nothing is found
     store = Database(address)
     await store.open()
     assert store.state.reason is None

@@ -78,11 +78,11 @@ async def test_a_page_holds_the_first_messages_of_each_backend(opened: Open) -> 
         store.put(owed(seq, ""))
     store.put(owed(141, "c"))
     store.put(replace(owed(7), station="cp-2"))
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert numbers(page.owed) == (*FIRST, *range(101, 142))
     assert page.debts == (Debt("b", 100), Debt("c", 1))
     assert page.last_owed == 141
-    other = await store.load("cp-2")
+    other = await store.pages.load("cp-2")
     assert (other.debts, other.last_owed) == ((Debt("b", 1),), 7)
 
 
@@ -112,7 +112,7 @@ async def test_messages_come_with_the_transactions_that_they_name(opened: Open) 
         store.put(ended(f"e{n:02}", 1000 - n))
         store.put(owed(n + 1, transaction=f"e{n:02}"))
     store.put(RUNNING)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert [record.ref for record in page.transactions] == [
         *(f"e{n:02}" for n in range(OWED_AT_ONCE)),
         *(f"e{n}" for n in range(92, 100)),
@@ -176,7 +176,7 @@ async def test_a_release_comes_after_what_was_put_before(opened: Open, address: 
         one.release("cp-1")
         while await lease(other) is None:
             pass
-        assert (await other.load("cp-1")).debts == (Debt("b", 500),)
+        assert (await other.pages.load("cp-1")).debts == (Debt("b", 500),)
 
 
 async def test_many_leases_cost_few_commits(opened: Open) -> None:
@@ -284,7 +284,7 @@ async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL
         await written(one)
         other.put(told(NOW, a=6))
         await written(other)
-        (kept,) = (await one.load("cp-1")).transactions
+        (kept,) = (await one.pages.load("cp-1")).transactions
     assert (kept.ended, json.loads(kept.data)["numbers"]) == (NOW, {"a": 6, "b": 900})
 
 
@@ -295,5 +295,5 @@ async def test_a_process_that_does_not_know_of_the_end(opened: Open, address: UR
         for store, ended in ((one, None), (other, NOW), (one, None)):
             store.put(replace(RUNNING, ended=ended, data=json.dumps({"key": "", "ended": ended}).encode()))
             await written(store)
-        (kept,) = (await one.load("cp-1")).transactions
+        (kept,) = (await one.pages.load("cp-1")).transactions
     assert (kept.ended, json.loads(kept.data)["ended"]) == (NOW, NOW)

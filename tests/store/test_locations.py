@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -17,13 +18,13 @@ from voltgate.relay.records import FactRecord, Lease, Page, StoreAway
 from voltgate.store import Database, DatabaseSettings, database
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.holder import Holder
-from voltgate.store.locations import _LAST_WORDS, Locations
+from voltgate.store.locations import Locations
 from voltgate.telemetry.supervision import Supervision
 
 
 @dataclass
 class Node:
-    """A gateway's side of the database. `now` is its own clock; `lost` are the stations that it was told it lost."""
+    """A gateway's side of the database; `lost` are the stations that it was told it lost. Its clock is `now` ahead."""
 
     name: str
     store: Database
@@ -33,8 +34,8 @@ class Node:
 
     async def take(self, station: str = "cp-1") -> Page:
         """Let a station come in, whoever has it."""
-        page = await self.store.take(station, regardless=True)
-        self.store.came(station, taken=True)
+        page = await self.store.pages.take(station, regardless=True)
+        self.store.pages.came(station, taken=True)
         return page
 
     async def write(self, value: str, name: str = "boot", station: str = "cp-1") -> bool:
@@ -66,7 +67,7 @@ async def node(server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     async def opening(name: str, **settings: float) -> Node:
         lost: list[str] = []
         now = [0.0]
-        locations = Locations(name, lost.append, lambda: now[0])
+        locations = Locations(name, lost.append, lambda: time.monotonic() + now[0])
         holder, quick = Holder("", 1, name), Supervision(shortest=0.01)
         store = Database(address, DatabaseSettings(**settings), still(), holder, quick, locations)  # type: ignore[arg-type]
         nodes.append(Node(name, store, locations, lost, now))
@@ -86,20 +87,20 @@ def said(page: Page) -> dict[str, str]:
 async def test_who_comes_last_writes(node: Open) -> None:
     """A station that comes to another node is that one's: it reads all that was written, and nothing more is."""
     one, two = await node("one"), await node("two")
-    assert await one.store.take("cp-1") == Page("cp-1")
+    assert await one.store.pages.take("cp-1") == Page("cp-1")
     assert await one.write("first")
-    assert (await two.store.take("cp-1")).former == "one"  # which has it still
+    assert (await two.store.pages.take("cp-1")).former == "one"  # which has it still
     assert await one.write("last")
     assert said(await two.take()) == {"boot": "last"}
     assert not await one.write("late")
     assert one.lost == ["cp-1"]
-    assert not one.store.holds("cp-1")
+    assert not one.store.pages.holds("cp-1")
     assert one.store.state.overtaken == 1
     assert not await one.write("later")  # without asking anybody
     assert one.store.state.overtaken == 2
     assert await two.write("second")
-    assert said(await two.store.load("cp-1")) == {"boot": "second"}
-    assert (await one.store.take("cp-1")).former == "two"
+    assert said(await two.store.pages.load("cp-1")) == {"boot": "second"}
+    assert (await one.store.pages.take("cp-1")).former == "two"
     await one.take()
     assert await one.write("third")
 
@@ -113,9 +114,9 @@ async def test_others_are_written_all_the_same(node: Open) -> None:
     one.store.put(FactRecord("cp-3", "x" * 2000, 1.0, b""))
     results = await asyncio.gather(*(one.write("said", station=station) for station in ("cp-1", "cp-2", "cp-3")))
     assert results[:2] == [True, False]
-    assert said(await two.store.load("cp-1")) == {"boot": "said"}
-    assert said(await two.store.load("cp-3")) == {"boot": "said"}
-    assert said(await two.store.load("cp-2")) == {}
+    assert said(await two.store.pages.load("cp-1")) == {"boot": "said"}
+    assert said(await two.store.pages.load("cp-3")) == {"boot": "said"}
+    assert said(await two.store.pages.load("cp-2")) == {}
     assert (one.lost, one.store.state.unwritable, one.store.state.overtaken) == (["cp-2"], 1, 1)
 
 
@@ -123,10 +124,10 @@ async def test_one_that_has_left_is_nobodys(node: Open) -> None:
     """Its node may write of it until it comes to another, which then need not tell anybody."""
     one, two = await node("one"), await node("two")
     await one.take()
-    one.store.went("cp-1")
+    one.store.pages.went("cp-1")
     assert await one.write("a late answer")
     await until(lambda: not one.locations.waits, "the database knows that it has left")
-    page = await two.store.take("cp-1")
+    page = await two.store.pages.take("cp-1")
     assert (said(page), page.former) == ({"boot": "a late answer"}, "")
     assert not await one.write("too late")
 
@@ -135,10 +136,10 @@ async def test_it_comes_back_before_anybody_knows_that_it_left(node: Open) -> No
     """A session that takes the place of another at the same node leaves the station where it is."""
     one, two = await node("one"), await node("two")
     await one.take()
-    one.store.went("cp-1")
-    one.store.came("cp-1", taken=True)
+    one.store.pages.went("cp-1")
+    one.store.pages.came("cp-1", taken=True)
     assert await one.write("here")
-    assert (await two.store.take("cp-1")).former == "one"
+    assert (await two.store.pages.take("cp-1")).former == "one"
 
 
 async def test_who_delivers_what_is_owed(node: Open) -> None:
@@ -158,16 +159,18 @@ async def test_who_delivers_what_is_owed(node: Open) -> None:
 
 
 @pytest.mark.parametrize("ago", [10.0, 0.0])
-async def test_a_session_that_began_without_the_database(node: Open, ago: float) -> None:
+async def test_a_session_that_began_without_the_database(
+    node: Open, monkeypatch: pytest.MonkeyPatch, ago: float
+) -> None:
     """Once the database is back it belongs to the newer session, whichever that is: ages count, and no calendars."""
     one, two = await node("one"), await node("two")
-    one.store.came("cp-1", taken=False)
-    assert one.store.holds("cp-1")
+    one.store.pages.came("cp-1", taken=False)
+    assert one.store.pages.holds("cp-1")
     await until(lambda: not one.locations.waits, "it has taken it")
     assert await one.write("said without the database")
     await two.take()
     one.locations.lose(["cp-1"])
-    two.now[0] = 100.0
+    monkeypatch.setattr("voltgate.store.locations._LAST_WORDS", 1000.0)
     one.locations.came("cp-1", taken=False)
     one.now[0] += ago
     one.store.put(FactRecord("cp-1", "late", 1.0, b""))
@@ -176,10 +179,10 @@ async def test_a_session_that_began_without_the_database(node: Open, ago: float)
     assert await one.write("of another", station="cp-2")  # nobody waits for that
     assert await two.write("last words")
     assert not writing.done()
-    one.now[0] += _LAST_WORDS
+    monkeypatch.setattr("voltgate.store.locations._LAST_WORDS", 0.0)
     assert await writing is (ago == 0.0)
     assert one.lost == ["cp-1"] * (2 if ago else 1)
-    assert said(await two.store.load("cp-1")) == (
+    assert said(await two.store.pages.load("cp-1")) == (
         {"boot": "mine", "late": ""} if ago == 0.0 else {"boot": "last words"}
     )
 
@@ -193,7 +196,7 @@ async def test_one_that_hears_of_nothing_looks(node: Open, monkeypatch: pytest.M
     await two.take()
     await until(lambda: one.lost, "it has looked")
     assert one.lost == ["cp-1"]
-    assert one.store.holds("cp-2")
+    assert one.store.pages.holds("cp-2")
 
 
 async def test_only_some_that_have_left_are_remembered(node: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +205,10 @@ async def test_only_some_that_have_left_are_remembered(node: Open, monkeypatch: 
     one = await node("one")
     for number in range(4):
         await one.take(f"cp-{number}")
-        one.store.went(f"cp-{number}")
+        one.store.pages.went(f"cp-{number}")
         await until(lambda: not one.locations.waits, "the database knows that it has left")
-    assert [one.store.holds(f"cp-{number}") for number in range(4)] == [False, False, True, True]
-    one.store.went("cp-9")  # never came
+    assert [one.store.pages.holds(f"cp-{number}") for number in range(4)] == [False, False, True, True]
+    one.store.pages.went("cp-9")  # never came
 
 
 async def test_a_database_that_is_away_changes_nothing(node: Open, server: PostgreSQL) -> None:
@@ -215,13 +218,13 @@ async def test_a_database_that_is_away_changes_nothing(node: Open, server: Postg
     server.kill()
     try:
         with pytest.raises(StoreAway):
-            await one.store.take("cp-1")
-        one.store.came("cp-1", taken=False)
-        one.store.went("cp-2")
-        await until(lambda: one.store.away, "it is known to be away")
+            await one.store.pages.take("cp-1")
+        one.store.pages.came("cp-1", taken=False)
+        one.store.pages.went("cp-2")
+        await until(lambda: one.store.pages.away, "it is known to be away")
     finally:
         server.start()
-    await until(lambda: not one.store.away and not one.locations.waits, "it is back")
+    await until(lambda: not one.store.pages.away and not one.locations.waits, "it is back")
     assert await one.write("mine")
     assert one.lost == []
 

@@ -54,7 +54,7 @@ async def test_pages_are_read_while_others_write(opened: Open) -> None:
     slow(store)
     traffic = Traffic(store, "cp-2")
     try:
-        for ask in (lambda: store.load("cp-1"), lambda: piece(store), lambda: lease(store)):
+        for ask in (lambda: store.pages.load("cp-1"), lambda: piece(store), lambda: lease(store)):
             before = store.state.commits
             await ask()
             assert store.state.commits - before <= 3
@@ -71,7 +71,7 @@ async def test_the_page_of_a_station_that_never_rests(opened: Open) -> None:
     try:
         for seq in range(1, 20):
             store.put(replace(RUNNING, ref=f"t{seq}"))
-            page = await store.load("cp-1")
+            page = await store.pages.load("cp-1")
             assert len(page.transactions) == seq
         await piece(store)
         store.release("cp-1")
@@ -87,7 +87,7 @@ async def test_a_page_does_not_wait_for_all_that_others_have_pending(opened: Ope
     for n in range(20 * MOST_AT_ONCE):
         store.put(of(f"cp-{n}"))
     before = store.state.commits
-    page = await store.load(f"cp-{20 * MOST_AT_ONCE - 1}")
+    page = await store.pages.load(f"cp-{20 * MOST_AT_ONCE - 1}")
     assert len(page.owed) == 1
     assert store.state.commits - before <= 2
     assert store.state.pending > 10 * MOST_AT_ONCE
@@ -235,5 +235,5 @@ async def test_all_is_on_disk_in_the_end(opened: Open) -> None:
     for n in range(3 * MOST_AT_ONCE):
         store.put(of(f"cp-{n % 100}", n))
     assert await written(store)
-    pages = await asyncio.gather(*(store.load(f"cp-{n}") for n in range(100)))
+    pages = await asyncio.gather(*(store.pages.load(f"cp-{n}") for n in range(100)))
     assert sum(page.debts[0].messages for page in pages) == 3 * MOST_AT_ONCE

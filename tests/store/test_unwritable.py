@@ -49,7 +49,7 @@ async def test_any_text_is_kept(opened: Open, text: str) -> None:
     number, invited = replace(NUMBERED, kind=text), replace(INVITED, ref=text, backend=text)
     for record in (transaction, owed, audit, number, invited, *facts, RegisterRecord("waiting", text, NOW, b"\0")):
         store.put(record)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert (page.transactions, page.owed, page.numbers, page.invitations) == (
         (transaction,),
         (owed,),
@@ -63,7 +63,7 @@ async def test_any_text_is_kept(opened: Open, text: str) -> None:
     assert [record.name for record in await store.read_register()] == [text]
     for record in (transaction, owed, facts[0]):
         store.strike(record)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert (page.transactions, page.owed, page.facts) == ((), (), facts[1:])
     assert store.state.unwritable == 0
 
@@ -74,7 +74,7 @@ async def test_a_connector_that_there_is_not(opened: Open, connector: int) -> No
     store = await opened()
     store.put(replace(RUNNING, connector=connector))
     assert await written(store)
-    assert (await store.load("cp-1")).transactions == (replace(RUNNING, connector=None),)
+    assert (await store.pages.load("cp-1")).transactions == (replace(RUNNING, connector=None),)
     assert store.state.unwritable == 0
 
 
@@ -87,7 +87,7 @@ async def test_a_time_that_is_none(opened: Open, at: float, kept: float) -> None
     """A time out of any calendar is brought into it."""
     store = await opened()
     store.put(replace(RUNNING, began=at))
-    assert (await store.load("cp-1")).transactions == (replace(RUNNING, began=kept),)
+    assert (await store.pages.load("cp-1")).transactions == (replace(RUNNING, began=kept),)
     assert store.state.unwritable == 0
 
 
@@ -99,7 +99,7 @@ async def test_a_text_without_end(opened: Open) -> None:
     store.put(owed)
     for name in ("n" * LONGEST_KEY, "\0" * LONGEST_KEY, "n" * (LONGEST_KEY + 1), "n" * 100_000):
         store.put(replace(KNOWN, name=name))
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert page.transactions == (replace(RUNNING, token="E" * LONGEST),)
     assert page.owed == (owed,)
     assert [record.name for record in page.facts] == ["n" * LONGEST_KEY]
@@ -117,7 +117,7 @@ async def test_a_record_that_cannot_be_written_stands_alone(opened: Open, delete
             if n == 70:
                 (store.strike if deleted else store.put)(replace(UNWRITABLE, station="cp-70", backend="hunter2"))
             store.after(partial(heard.__setitem__, f"cp-{n}"), f"cp-{n}")
-        pages = await asyncio.gather(*(store.load(f"cp-{n}") for n in range(100)))
+        pages = await asyncio.gather(*(store.pages.load(f"cp-{n}") for n in range(100)))
     assert all(len(page.owed) == 1 for page in pages)
     assert pages[70].numbers == ()
     assert [station for station, on_disk in heard.items() if not on_disk] == ["cp-70"]
@@ -139,7 +139,7 @@ async def test_what_only_the_database_knows(opened: Open, monkeypatch: pytest.Mo
         if n % 20 == 0:
             store.put(replace(UNWRITABLE, number=2**63 + n, station=f"cp-{n}"))
             store.put(replace(KNOWN, name=f"half \ud800 {n}"))
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert (page.debts[0].messages, page.facts) == (50, ())
     assert (store.state.unwritable, store.state.pending, store.state.reason) == (6, 0, None)
 
@@ -161,7 +161,7 @@ async def test_only_such_records(opened: Open) -> None:
         store.put(replace(UNWRITABLE, number=2**63 + n))
         if n % 100 == 0:
             store.put(replace(OWED, seq=n + 1))
-    assert (await store.load("cp-1")).debts[0].messages == 10
+    assert (await store.pages.load("cp-1")).debts[0].messages == 10
     assert (store.state.unwritable, store.state.pending, store.state.reason) == (1000, 0, None)
 
 
@@ -203,10 +203,10 @@ def _unhashable(_: object) -> None:
 async def test_a_caller_that_has_gone(opened: Open) -> None:
     """Somebody who does not wait for a page any more stops nobody."""
     store = await opened()
-    gone = asyncio.ensure_future(store.load("cp-1"))
+    gone = asyncio.ensure_future(store.pages.load("cp-1"))
     await asyncio.sleep(0)
     gone.cancel()
-    assert (await store.load("cp-1")).station == "cp-1"
+    assert (await store.pages.load("cp-1")).station == "cp-1"
 
 
 async def test_a_task_that_fails_begins_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,13 +215,13 @@ async def test_a_task_that_fails_begins_again(opened: Open, monkeypatch: pytest.
     failing = _failing(2)
     monkeypatch.setattr(database, "read_pages", failing)
     with capture_logs() as logs, pytest.raises(database.StoreAway):
-        await store.load("cp-1")
+        await store.pages.load("cp-1")
     assert store.state.reason == "a fault of Voltgate: RuntimeError"
     store.put(OWED)
     assert await written(store)
     monkeypatch.undo()
     await until(lambda: store.state.reason is None)
-    assert (await store.load("cp-1")).owed == (OWED,)
+    assert (await store.pages.load("cp-1")).owed == (OWED,)
     assert store.state.faults == 1
     assert [entry["task"] for entry in logs if "fault" in entry["event"]] == ["store writing"]
 
@@ -232,7 +232,7 @@ async def test_who_asks_of_a_task_that_fails_is_told_at_once(opened: Open, monke
     monkeypatch.setattr(store, "_write", _failing(1))
     async with asyncio.timeout(20):
         with pytest.raises(database.StoreAway, match="a fault of Voltgate: RuntimeError"):
-            await store.load("cp-1")
+            await store.pages.load("cp-1")
 
 
 async def test_what_looks_at_the_journal_begins_again(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +263,7 @@ async def test_what_cannot_be_read_back(opened: Open) -> None:
     bad = replace(RUNNING, data=b"{"), replace(KNOWN, data=b"\xff"), replace(INVITED, data=b"")
     for record in (*bad, OWED):
         store.put(record)
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert (*page.transactions, *page.facts, *page.invitations) == bad
     assert await piece(store) == Piece((OWED,), (bad[0],))
     with capture_logs() as logs:
@@ -288,7 +288,7 @@ async def test_a_text_of_no_encoding(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "x.db") as other:
         other.execute("UPDATE transactions SET token = CAST(x'ff41' AS TEXT)")
     other.close()
-    page = await store.load("cp-1")
+    page = await store.pages.load("cp-1")
     assert (page.transactions, page.facts) == ((replace(RUNNING, token="\udcffA"),), (KNOWN,))
     await store.close()
 
@@ -319,16 +319,16 @@ async def test_a_column_of_another_kind(tmp_path: Path, value: object) -> None:
         if "station" in type(record).__slots__ and record in mine:
             store.put(replace(record, station="cp-2"))
     assert await written(store)
-    before, engine = await store.load("cp-1"), store.engine
+    before, engine = await store.pages.load("cp-1"), store.engine
     assert engine is not None
     for table, column in COLUMNS:
         where = "WHERE station = 'cp-2'" if "station" in table.columns and table.name != "audit" else ""
         statement = f'UPDATE {table.name} SET "{column}" = ? {where}'
         await asyncio.to_thread(by_hand, tmp_path / "x.db", statement, value)
-        assert (await store.load("cp-2")).station == "cp-2", (table.name, column)
+        assert (await store.pages.load("cp-2")).station == "cp-2", (table.name, column)
         await measure_journal(engine)
         await store.read_register()
-    assert replace(await store.load("cp-1"), at=0.0) == replace(before, at=0.0)
+    assert replace(await store.pages.load("cp-1"), at=0.0) == replace(before, at=0.0)
     assert await AuditTrail().read(engine, AuditQuery())
     assert store.state.faults == 0
     await store.close()
@@ -341,5 +341,5 @@ async def test_data_mended_by_hand(tmp_path: Path) -> None:
     store.put(RUNNING)
     assert await written(store)
     await asyncio.to_thread(by_hand, tmp_path / "x.db", "UPDATE transactions SET data = CAST(data AS TEXT)")
-    assert (await store.load("cp-1")).transactions == (RUNNING,)
+    assert (await store.pages.load("cp-1")).transactions == (RUNNING,)
     await store.close()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness import within
 from voltgate.web.connections import Connection
-from voltgate.web.server import WebServer, application
+from voltgate.web.server import WebServer, application, listening
 
 
 class _Nothing:
@@ -22,7 +22,7 @@ class _Nothing:
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """Serve health and metrics."""
-    server = WebServer(application(_Nothing(), lambda: {"ready": True}, "test"), "127.0.0.1", 0)  # type: ignore[arg-type]
+    server = WebServer(application(_Nothing(), lambda: {"ready": True}, "test"), listening("127.0.0.1", 0))  # type: ignore[arg-type]
     serving = asyncio.create_task(server.serve())
     yield server.port
     await server.close()

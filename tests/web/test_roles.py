@@ -14,7 +14,7 @@ from voltgate.web.access import Access, AccessToken, Role
 from voltgate.web.api import install
 from voltgate.web.api.resources import routers
 from voltgate.web.bearer import digest_of
-from voltgate.web.server import WebServer
+from voltgate.web.server import WebServer, listening
 
 LOOKING = [
     ("GET", "/stations"),
@@ -48,7 +48,7 @@ async def port() -> AsyncIterator[int]:
     app.state.queries = None
     roles: tuple[Role, ...] = ("viewer", "backend")
     install(app, Access([AccessToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
-    server = WebServer(app, "127.0.0.1", free_port())
+    server = WebServer(app, listening("127.0.0.1", free_port()))
     serving = asyncio.ensure_future(server.serve())
     yield server.port
     await server.close()

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from voltgate.web.access import Access, AccessToken, Role
 from voltgate.web.bearer import digest_of, fresh
 from voltgate.web.issued_tokens import IssuedTokens, Table
-from voltgate.web.server import WebServer, application
+from voltgate.web.server import WebServer, application, listening
 
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin", "backend")
 
@@ -99,7 +99,7 @@ async def serving(table: Table | None = None, resources: Iterable[APIRouter] = (
     access = Access(known.values(), 10, clock)
     made = None if table is None else IssuedTokens(access, table, lambda: 1_800_000_000.25)
     app = application(NoMetrics(), lambda: {"ready": True}, "1.2.3", access, made, resources)
-    server = WebServer(app, "127.0.0.1", 0)
+    server = WebServer(app, listening("127.0.0.1", 0))
     web = Web(app, access, {token.role: text for text, token in known.items()}, clock)
     web.url = f"http://127.0.0.1:{server.port}"
     task = asyncio.ensure_future(server.serve())

@@ -13,6 +13,7 @@ from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
 from voltgate.app.database import database_of, database_settings
+from voltgate.app.draining import Draining
 from voltgate.app.listeners import Listeners
 from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
@@ -76,7 +77,8 @@ class Composition:
         """How many events there were, by the name of their type."""
         self.notifier = Notifier(self.clock, logs.write_fault)
         taps = Taps(self.notifier)
-        store = self.database or Nowhere()
+        nowhere = Nowhere()
+        store, pages = (nowhere, nowhere) if self.database is None else (self.database, self.database.pages)
         ports = Ports(
             self.wheel,
             self.clock,
@@ -88,7 +90,8 @@ class Composition:
             store,
             taps,
         )
-        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, store, self._release_there)
+        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, pages, self._release_there)
+        self.draining = Draining(self.gateway, lambda: active.config.shutdown, self.supervision)
         self.claiming = Claiming(register, self.gateway, self.rebuild, self.happened)
         if self.database is not None and self.cluster is not None:
             follower = RegisterFollower(
@@ -134,7 +137,7 @@ class Composition:
             return None
 
         def now() -> tuple[State, int]:
-            return "draining" if self.gateway.draining else "serving", len(self.gateway.sessions)
+            return self.draining.state, len(self.gateway.sessions)
 
         return Cluster(self.database, config, now, self._let_go, self.supervision)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError
 
 from voltgate.config import Config, Loaded
 from voltgate.config.store import OFF
@@ -18,6 +19,8 @@ from voltgate.store.locations import Alone, Locations
 from voltgate.telemetry.supervision import Supervision
 
 _A_DAY = 86400.0
+_LOCKED = "55P03"
+"""SQLSTATE: a lock was not had in time."""
 
 
 def address_of(loaded: Loaded) -> URL | None:
@@ -74,14 +77,36 @@ async def revision(address: URL) -> str | None:
 
 
 async def upgrade(address: URL) -> str:
-    """Upgrade a database to the current revision, and return it. Raises SQLAlchemyError, OSError and StoreAway."""
+    """Give a database all that this version works with, and return its revision. SQLite, which is alone, is contracted.
+
+    Raises SQLAlchemyError, OSError and StoreAway.
+    """
+    return await _bring(address, schema.wanted() if address.drivername == SQLITE else schema.expanded())
+
+
+async def contract(address: URL) -> str:
+    """Remove from a database what only older versions use, too, and return its revision. Raises as `upgrade`."""
+    return await _bring(address, schema.wanted())
+
+
+async def _bring(address: URL, target: str) -> str:
     if address.drivername == SQLITE:
         Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = open_engine(address, 30.0)
     try:
-        if not schema.is_known(await schema.current(engine)):
-            raise StoreAway(str(await schema.objection(engine)))
-        await schema.upgrade(engine)
+        found = await schema.current(engine)
+        if not schema.is_known(found):
+            objection = await schema.objection(engine)
+            if objection is None:
+                return str(found)
+            raise StoreAway(objection)
+        if others := await schema.left_behind(engine, target):
+            raise StoreAway(f"gateways of another version run that cannot work with {target}: {', '.join(others)}")
+        await schema.upgrade(engine, target)
+        return str(await schema.current(engine))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCKED:
+            raise StoreAway("somebody else keeps a table locked; nothing has changed: try again") from None
+        raise
     finally:
         await engine.dispose()
-    return schema.wanted()

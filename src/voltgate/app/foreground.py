@@ -8,13 +8,16 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 import uvloop
 
 from voltgate import __version__
 from voltgate.app.process import Running, serve
+from voltgate.app.worker import READY, Worker
 from voltgate.config import Loaded, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
@@ -22,19 +25,20 @@ from voltgate.telemetry.lines import ERRORS, OUTPUT
 log = structlog.get_logger("voltgate")
 
 
-def run(path: Path | None) -> int:
+def run(path: Path | None, worker: Worker | None = None) -> int:
     """Run a gateway in the foreground until SIGTERM or SIGINT. Raises ConfigErrors and OSError.
 
-    Without `path` the usual files are looked for. Returns the exit code.
+    Without `path` the usual files are looked for. `worker` says which of several it is. Returns the exit code.
     """
     loaded = read(path, os.environ)
+    logs.name_worker(0 if worker is None else worker.number)
     logs.configure(loaded.config.log.level, loaded.config.log.format)
     logs.catch_faults()
     for warning in loaded.warnings:
         log.warning("configuration", problem=str(warning))
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_foreground(loaded))
+        runner.run(_foreground(loaded) if worker is None else _work(loaded, worker))
     return 0
 
 
@@ -42,6 +46,12 @@ async def _foreground(loaded: Loaded) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     with _signals(stop, reload):
         await serve(loaded, _announce, stop, reload)
+
+
+async def _work(loaded: Loaded, worker: Worker) -> None:
+    stop, reload = asyncio.Event(), asyncio.Event()
+    with _signals(stop, reload), worker.attached(stop, _leave) as supervisor:
+        await serve(loaded, lambda running: supervisor.sendall(READY), stop, reload, worker)
 
 
 def _announce(running: Running) -> None:
@@ -60,10 +70,11 @@ def _announce(running: Running) -> None:
 def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
+    signals = count(1)
+
     def asked() -> None:
-        if stop.is_set():  # the second signal: now
-            ERRORS.flush(0.2)
-            os._exit(130)
+        if next(signals) > 1:  # now
+            _leave()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,6 +85,11 @@ def _signals(stop: asyncio.Event, reload: asyncio.Event) -> Iterator[None]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
+
+
+def _leave() -> NoReturn:
+    ERRORS.flush(0.2)
+    os._exit(130)
 
 
 def _raise_file_limit() -> None:

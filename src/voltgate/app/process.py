@@ -18,6 +18,7 @@ from voltgate.app.composition import TICK, Composition
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
+from voltgate.app.worker import Worker
 from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
@@ -48,7 +49,8 @@ class Running:
 class Process:
     """One gateway process, from its configuration to its end."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, worker: Worker | None = None) -> None:
+        self._worker = worker
         self._active = ActiveConfiguration(loaded)
         self._parts = Composition(self._active)
         self._readiness = Readiness(self._parts, self._active)
@@ -74,7 +76,7 @@ class Process:
                 if parts.cluster is not None:
                     await parts.cluster.join()
                 await self._read_register()
-            self._web = open_web(self._active, parts, self._readiness)
+            self._web = open_web(self._active, parts, self._readiness, self._worker)
             if parts.cluster is not None and self._web is not None and self._web.access.issued is not None:
                 parts.cluster.notices.follow(TOKENS, self._web.access.issued)
             await parts.listeners.follow(config)
@@ -84,7 +86,6 @@ class Process:
             self._freeze()
             self._say_ready(ready)
             await stop.wait()
-            await _ended(self._tending)
             await self._drain()
             if self._serving:
                 await asyncio.wait(self._serving, timeout=_LAST_ANSWERS)
@@ -107,12 +108,13 @@ class Process:
             self._joined = parts.cluster.begin()
         if self._web is not None:
             self._serving = [supervision.keep("http", self._web.server.serve)]
+            if self._web.within is not None:
+                self._serving.append(supervision.keep("http for workers", self._web.within.serve))
             if self._web.access.issued is not None:
                 self._tending.append(supervision.repeat("api tokens", self._web.access.issued.follow))
 
     async def _close(self) -> None:
         await _ended([*self._tending, *self._serving])
-        self._readiness.stopping = True
         parts = self._parts
         await parts.listeners.close()
         await parts.soap.close()
@@ -161,18 +163,19 @@ class Process:
         ready(running)
 
     async def _drain(self) -> None:
-        """Accept nobody else, let open calls finish, and close the stations' sessions one after the other."""
+        """Say that this gateway goes, then accept nobody else, and let the stations go one after the other."""
         parts = self._parts
-        log.info("stopping", stations=len(parts.gateway.sessions))
-        self._readiness.stopping = True
-        parts.gateway.draining = True
+        parts.draining.announce()
+        await asyncio.sleep(self._active.config.ahead)
+        await _ended(self._tending)
         await parts.listeners.stop_accepting()
-        shutdown = self._active.config.shutdown
-        await parts.gateway.drain(shutdown.grace, shutdown.spread)
+        await parts.draining.finish()
         await parts.listeners.emptied(timeout=2.0)
         parts.queries.close()
         if self._web is not None:
             await self._web.server.close()
+            if self._web.within is not None:
+                await self._web.within.close()
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
@@ -200,9 +203,15 @@ class Process:
         return self._parts.supervision.keep("configuration", lambda: self._reload.watch(asked))
 
 
-async def serve(loaded: Loaded, ready: Callable[[Running], None], stop: asyncio.Event, reload: asyncio.Event) -> None:
+async def serve(
+    loaded: Loaded,
+    ready: Callable[[Running], None],
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+    worker: Worker | None = None,
+) -> None:
     """Run a gateway in this loop until `stop` is set; `reload` makes it read its configuration again."""
-    process = Process(loaded)
+    process = Process(loaded, worker)
     watching = process.begin_watching(reload)
     try:
         await process.live(ready, stop)

@@ -12,18 +12,19 @@ from voltgate.web.times import stamp
 
 
 class Readiness:
-    """The readiness of one process, read at each request. `stopping` is set by the process when it drains."""
+    """The readiness of one process, read at each request."""
 
     def __init__(self, parts: Composition, active: ActiveConfiguration) -> None:
         self._parts = parts
         self._active = active
-        self.stopping = False
 
     def __call__(self) -> dict[str, Any]:
         """Return the body of the response."""
         gateway, listeners, active = self._parts.gateway, self._parts.listeners, self._active
+        state = self._parts.draining.state
         return {
-            "ready": not self.stopping,
+            "ready": state == "serving",
+            "state": state,
             "stations": {
                 "connected": len(gateway.sessions),
                 "listeners": [url for urls in listeners.addresses().values() for url in urls],

@@ -88,7 +88,7 @@ class Reload:
         loaded = await asyncio.to_thread(read, self._active.loaded.source, os.environ, self._active.config)
         self._active.follow(loaded.files)
         change = await self._plan(loaded)
-        if self._parts.gateway.draining:
+        if self._parts.draining.state == "stopping":
             await change.listeners.give_up()
             return
         for warning in loaded.warnings:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prometheus_client.registry import Collector
+
 from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess
@@ -11,21 +13,26 @@ from voltgate.app.claimants import claimants_of
 from voltgate.app.composition import Composition
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
+from voltgate.app.worker import Worker
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims
 from voltgate.web.api.resources import routers
-from voltgate.web.server import WebServer, application
+from voltgate.web.server import WebServer, application, listening, listening_at
+from voltgate.web.siblings import Labelled, Siblings
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """The server of a process, and who may use its API."""
+    """The server of a process, who may use its API, and the server that the other workers ask, if there are any."""
 
     server: WebServer
     access: ApiAccess
+    within: WebServer | None = None
 
 
-def open_web(active: ActiveConfiguration, parts: Composition, readiness: Readiness) -> Web | None:
+def open_web(
+    active: ActiveConfiguration, parts: Composition, readiness: Readiness, worker: Worker | None = None
+) -> Web | None:
     """Listen for HTTP; None where the configuration has no address. Raise OSError for one that cannot be had.
 
     The database must have been opened: it holds tokens of the API.
@@ -34,10 +41,16 @@ def open_web(active: ActiveConfiguration, parts: Composition, readiness: Readine
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    collector = VoltgateCollector(sources_of(parts))
+    collector: Collector = VoltgateCollector(sources_of(parts))
+    siblings, within = None, None
+    if worker is not None:
+        collector = Labelled(collector, worker.number, worker.restarts)
+        siblings = Siblings(worker.number, range(1, worker.of + 1), worker.socket_of)
+        inner = application(collector, readiness, __version__)
+        within = WebServer(inner, listening_at(worker.socket_of(worker.number)))
     resources = (claims.router, *routers())
-    app = application(collector, readiness, __version__, access.access, access.issued, resources)
+    app = application(collector, readiness, __version__, access.access, access.issued, resources, siblings)
     app.state.queries = parts.queries
     app.state.claiming = parts.claiming
     app.state.claimants = claimants_of(lambda: active.config)
-    return Web(WebServer(app, *address), access)
+    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)

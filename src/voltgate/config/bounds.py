@@ -152,6 +152,13 @@ class Protocol(Section):
 class Shutdown(Section):
     """How the gateway shuts down."""
 
+    ahead: Seconds | None = Field(
+        default=None,
+        ge=0,
+        le=3600,
+        description="Time after SIGTERM in which `/readyz` says 503 already and stations are still taken, so that no "
+        "balancer sends any more when they are not. Without it: 5 where the database is PostgreSQL, else 0.",
+    )
     grace: Seconds = Field(default=10, ge=0, le=3600, description="Time for open calls to finish after SIGTERM.")
     spread: Seconds = Field(
         default=5,

@@ -60,6 +60,12 @@ class Config(Section):
         """The route of entries that name none; "" if there are several or none."""
         return next(iter(self.routes)) if len(self.routes) == 1 else ""
 
+    @property
+    def ahead(self) -> float:
+        """How many seconds before it refuses stations a gateway that stops says so: as written, else 5 in a cluster."""
+        written = self.shutdown.ahead
+        return written if written is not None else 5.0 if self.store.is_shared else 0.0
+
     def route_of(self, entry: StationEntry) -> str:
         """Return the route of `entry` without a claim; the only one if it names none."""
         return entry.route or self.only_route

@@ -60,6 +60,11 @@ class Store(Section):
             raise ValueError(f'names no host that there can be: "{parts.hostname}" {why}')
         return url
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several gateways can be on it: it is PostgreSQL."""
+        return self.url != OFF and not self.url.startswith(_SQLITE)
+
     def __repr_args__(self) -> Any:
         """Leave out the URL, which may contain a password."""
         return [(name, value) for name, value in super().__repr_args__() if name != "url"]

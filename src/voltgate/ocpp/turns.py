@@ -40,7 +40,7 @@ class Turns:
     __slots__ = (
         "_bounds", "_choked", "_counts", "_dialect", "_first", "_full", "_given", "_handler",
         "_has_send", "_observe", "_open", "_unanswered", "_waiting", "_watched", "_wheel", "_wire", "feeder", "name",
-        "stay",
+        "owed", "stay",
     )  # fmt: skip
 
     def __init__(
@@ -70,6 +70,8 @@ class Turns:
         self._unanswered: dict[str, object] | None = None
         self._given: Given | None = None
         self._watched = FOREVER
+        self.owed = 0
+        """Calls of the other side on this connection that are not answered yet."""
         self.feeder: Feeder | None = None
         """Pumped when another call may be sent; None while nothing waits with it."""
         self.stay = 0
@@ -89,7 +91,7 @@ class Turns:
     def connect(self, wire: Send) -> None:
         """Speak on a new connection."""
         self._wire = wire
-        self.stay += 1
+        self.stay, self.owed = self.stay + 1, 0
         self._unanswered = self._given = self._first = None
         self._full = self._choked = False
 
@@ -111,7 +113,7 @@ class Turns:
         """
         self._wire = None
         self._full = False
-        self.stay += 1
+        self.stay, self.owed = self.stay + 1, 0
         left, self._open = self._open, {}
         self._refuse_waiting("The connection was lost", now)
         return [Left(message_id, *asked) for message_id, asked in left.items() if message_id != self._first]
@@ -120,7 +122,7 @@ class Turns:
         """Speak no more: everything open or waiting is answered, and so is every later call, at once."""
         self._wire = None
         self._wheel.off(self._watched, self.expire)
-        self.stay += 1
+        self.stay, self.owed = self.stay + 1, 0
         left, self._open = self._open, {}
         for message_id, (call, respond) in left.items():
             self._tell(call, respond, gone(description, message_id), now)
@@ -318,6 +320,7 @@ class Turns:
         if call.text is text:
             call.frame = frame
         if call.kind != SEND:
+            self.owed += 1
             self._handler(call, Answer(self, call.id))
         elif self._has_send:
             self._handler(call, unheard)
@@ -381,6 +384,7 @@ class Turns:
         if wire is None or stay != self.stay:
             self._counts.undeliverable += 1
             return
+        self.owed -= 1
         if self._has_send and reply.origin is not None:
             self._given = self._given or Given()
             self._given.remember(message_id, reply.origin, reply.id)

@@ -80,8 +80,8 @@ class Leg:
 
     @property
     def busy(self) -> bool:
-        """Whether the station waits for an answer of this backend."""
-        return bool(self.turns.open_calls or self.waiting_calls)
+        """Whether the station waits for an answer of this backend, or this for one of the station."""
+        return bool(self.turns.open_calls or self.turns.owed or self.waiting_calls)
 
     def now(self) -> float:
         """Return the seconds of the wheel."""

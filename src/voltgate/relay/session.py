@@ -346,8 +346,8 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """Return whether a call is open in either direction."""
-        return bool(self.turns.open_calls) or any(leg.busy for leg in self.legs.values())
+        """Return whether a call is open in either direction, or its answer waits for the disk."""
+        return bool(self.turns.open_calls or self.turns.owed) or any(leg.busy for leg in self.legs.values())
 
     def end(self, code: int, reason: str) -> None:
         """Close the station's socket and every leg."""

@@ -30,6 +30,7 @@ from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Entry, Pending, is_on_a_page
 from voltgate.store.register import read_rows
 from voltgate.store.state import Counts, DatabaseSettings, State
+from voltgate.store.stored_pages import StoredPages
 from voltgate.store.writing import Elsewhere, Refused, Writer
 from voltgate.telemetry.supervision import Supervision
 
@@ -88,6 +89,15 @@ class Database:
         self.node = holder.name
         """The `id` of this process among those on one database."""
         self._writer = Writer(url.drivername, self.locations)
+        self.pages = StoredPages(
+            self._asked,
+            self.locations,
+            self._pending,
+            self._wake,
+            self._wall,
+            lambda: self._reason,
+            self._settings.patience,
+        )
         self._leases = Leases(url.drivername, holder)
 
     def __repr__(self) -> str:
@@ -135,9 +145,8 @@ class Database:
             if self._url.drivername == SQLITE:
                 if self._url.database != ":memory:":
                     Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
-                found = await schema.current(engine)
-                if found != schema.wanted() and schema.is_known(found):
-                    await schema.upgrade(engine)
+                if schema.is_known(await schema.current(engine)):
+                    await schema.upgrade(engine, schema.wanted())
             objection = await schema.objection(engine)
             if objection is None:
                 async with engine.begin() as connection:
@@ -203,14 +212,14 @@ class Database:
         self._enter(record, deleted=True)
 
     def _enter(self, record: Record, *, deleted: bool) -> None:
-        if is_on_a_page(record) and not self.holds(record.station):
+        if is_on_a_page(record) and not self.locations.holds(record.station):
             self._counts.overtaken += 1
         elif self._pending.enter(record, deleted=deleted):
             self._wake.set()
 
     def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call `then(True)` once all that was put so far is on disk, `then(False)` when the patience is over."""
-        if station and not self.holds(station):
+        if station and not self.locations.holds(station):
             then(False)
         elif self._pending.is_idle:
             then(True)
@@ -224,44 +233,6 @@ class Database:
     def lasting(self) -> bool:
         """What is put can be read back."""
         return True
-
-    @property
-    def away(self) -> bool:
-        """Whether no page can be read now, as far as is known."""
-        return self._reason is not None
-
-    def holds(self, station: str) -> bool:
-        """Return whether this gateway writes a station's page, as far as is known."""
-        return self.locations.holds(station)
-
-    def came(self, station: str, *, taken: bool) -> None:
-        """Say that a session begins; without the page `taken`, because it could not be."""
-        self.locations.came(station, taken=taken)
-        self._wake.set()
-
-    def went(self, station: str) -> None:
-        """Say that a station has gone."""
-        self.locations.leave(station)
-        self._wake.set()
-
-    async def take(self, station: str, *, regardless: bool = False) -> Page:
-        """Have this gateway write a station's page, and read it, all that was put before included. Raises StoreAway."""
-        if regardless:
-            self._asked.regardless.add(station)
-        return await self._page(station, self._asked.takes)
-
-    async def load(self, station: str) -> Page:
-        """Read what is on record of a station, all that was put before included. Raises StoreAway."""
-        return await self._page(station, self._asked.pages)
-
-    async def _page(self, station: str, questions: dict[str, Question[Page]]) -> Page:
-        heard = questions.setdefault(station, Question()).wait(self._pending.serial, self._settings.patience)
-        self._wake.set()
-        at = self._wall()
-        page = await heard
-        if page is None:
-            raise StoreAway(self._reason or "the database does not answer")
-        return replace(page, at=at)
 
     def read_owed(
         self, station: str, backend: str, without: tuple[str, ...], then: Callable[[Piece | None], None]

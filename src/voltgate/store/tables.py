@@ -187,6 +187,9 @@ letters = Table(
 )
 """What one gateway says to another (`node`), which deletes it as it reads it."""
 
+compatibility = Table("compatibility", metadata, Column("oldest", Words, primary_key=True))
+"""One row: the oldest revision whose programs can work with the database as it is."""
+
 TABLES: dict[type[Record], Table] = {
     TransactionRecord: transactions,
     InvitationRecord: invitations,

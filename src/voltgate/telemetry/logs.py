@@ -44,6 +44,17 @@ class _Threshold:
     level = logging.INFO
 
 
+class _Worker:
+    """Which of several workers on one address logs; 0 if this is no worker."""
+
+    number = 0
+
+
+def name_worker(number: int) -> None:
+    """Have each line name this worker."""
+    _Worker.number = number
+
+
 def configure(level: str, form: Literal["auto", "human", "json"]) -> None:
     """Send logs to standard error from `level` up, with what other libraries log from "warning" up.
 
@@ -113,6 +124,8 @@ _Render: TypeAlias = Callable[[Any, str, MutableMapping[str, Any]], str]
 
 def _render(*, human: bool) -> _Render:
     shape: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    if _Worker.number:
+        shape.append(_named)
     if human:
         plainly = structlog.dev.plain_traceback  # others show the values of variables, and so passwords and tokens
         shape.append(_printable)
@@ -130,6 +143,12 @@ def _render(*, human: bool) -> _Render:
         return str(line)
 
     return render
+
+
+def _named(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say which worker it is."""
+    event["worker"] = _Worker.number
+    return event
 
 
 def _printable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -18,6 +19,7 @@ from voltgate.web.access import Access
 from voltgate.web.api import install
 from voltgate.web.connections import Connection
 from voltgate.web.issued_tokens import IssuedTokens
+from voltgate.web.siblings import Siblings
 
 Readiness = Callable[[], dict[str, Any]]
 """Returns `{"ready": bool, ...}` with one entry for each part."""
@@ -30,28 +32,39 @@ def application(
     access: Access | None = None,
     issued_tokens: IssuedTokens | None = None,
     resources: Iterable[APIRouter] = (),
+    siblings: Siblings | None = None,
 ) -> FastAPI:
-    """Return the web application: health and metrics, and with `access` the API with these resources."""
+    """Return the web application: health and metrics, and with `access` the API with these resources.
+
+    With `siblings` health and metrics are of all of them.
+    """
     registry = CollectorRegistry()
     registry.register(collector)
     app = FastAPI(title="Voltgate", version=version, docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/healthz")
-    async def health() -> dict[str, str]:
+    async def health(response: Response) -> dict[str, Any]:
         """Report that the process lives and its loop turns."""
-        return {"status": "ok", "version": version}
+        own = {"status": "ok", "version": version}
+        if siblings is None:
+            return own
+        response.status_code, body = await siblings.health(own)
+        return body
 
     @app.get("/readyz", responses={503: {"description": "No stations can come in."}})
     async def ready(response: Response) -> dict[str, Any]:
         """Report whether stations can come in: 503 while starting and while shutting down."""
-        parts = readiness()
+        parts = readiness() if siblings is None else await siblings.readiness(readiness())
         response.status_code = 200 if parts["ready"] else 503
         return parts
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Return the metrics in Prometheus' text form."""
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        page = generate_latest(registry)
+        if siblings is not None:
+            page = await siblings.metrics(page)
+        return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     if access is not None:
         install(app, access, issued_tokens, resources)
@@ -67,19 +80,39 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-class WebServer:
-    """Serves the web application on one address until it is closed. Raises OSError if it cannot be bound."""
+def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Listen at an address; `shared` with other workers. Raise OSError if it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio looks for it
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+    try:
+        sock.bind((host, port))
+        sock.listen(128)  # now, so that two processes cannot both believe that they have the port
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error
+    return sock
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio looks for it
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((host, port))
-            self._socket.listen(128)  # now, so that two processes cannot both believe that they have the port
-        except OSError as error:
-            self._socket.close()
-            raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error
+
+def listening_at(path: Path) -> socket.socket:
+    """Listen at a path, where one that has ended may have listened before. Raise OSError."""
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(str(path))
+        sock.listen(16)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class WebServer:
+    """Serves a web application on a socket that listens, until it is closed."""
+
+    def __init__(self, app: FastAPI, sock: socket.socket) -> None:
+        self._socket = sock
         self._config = uvicorn.Config(
             app,
             http=Connection,

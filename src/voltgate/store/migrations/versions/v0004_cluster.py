@@ -1,4 +1,4 @@
-"""Who holds which station, which gateways there are, and what they say to each other."""
+"""Who holds which station, which gateways there are, what they say to each other, and which versions may be there."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -51,10 +51,12 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53), nullable=False),
     )
     op.create_index("ix_letters_node_number", "letters", ["node", "number"])
+    op.create_table("compatibility", sa.Column("oldest", sa.Text, primary_key=True))
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.drop_table("compatibility")
     op.drop_table("letters")
     op.drop_table("notices")
     op.drop_table("nodes")
