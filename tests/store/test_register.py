@@ -134,20 +134,21 @@ async def test_a_gateway_that_hangs_in_its_turn(node: Callable[[str], Node], mon
     assert {key for key, _ in a.register.claims.of("a")} == {"cp1", "cp2"}
 
 
+@pytest.mark.parametrize("how", [ConnectionError("cut"), asyncio.CancelledError()], ids=["cut", "cancelled"])
 async def test_nobody_knows_whether_it_was_written(
-    node: Callable[[str], Node], monkeypatch: pytest.MonkeyPatch
+    node: Callable[[str], Node], monkeypatch: pytest.MonkeyPatch, how: BaseException
 ) -> None:
-    """The connection is cut in the commit: the caller hears of it, and then the register says what is on disk."""
+    """Cut in the commit, or its caller gone: the caller hears no good of it, and the register says what is on disk."""
     a = node("a")
     await a.load()
 
     async def cut(connection: AsyncConnection, commit: Any = AsyncConnection.commit) -> None:
         await commit(connection)
-        raise ConnectionError("cut")
+        raise how
 
     with monkeypatch.context() as patched:
         patched.setattr(AsyncConnection, "commit", cut)
-        with pytest.raises(StoreAway):
+        with pytest.raises((StoreAway, asyncio.CancelledError)):
             await a.register.amend("a", ["CP1"], [], "x")
     assert a.register.holder("cp1") == ""
     await within(a.notices.read_on(), "it reads everything again")
