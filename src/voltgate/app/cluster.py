@@ -50,13 +50,15 @@ class Cluster:
         self.post = LetterPost(node, self._table, letters, partial(supervision.failed, "cluster letters"))
         heard = {EVERYBODY: self.notices.wake, channel_of(node): self.post.wake}
         self._listening = Listening(engine, heard, self._beat)
+        self.stopping = False
+        """Whether this process ends: set by it."""
         self._load = Load()
         self._alive = 0
 
     async def _beat(self, connection: AsyncConnection) -> None:
         """Say that this node lives, and look which others do."""
         state, stations = self._now()
-        await self._table.beat(connection, Status(state, stations, self._load()))
+        await self._table.beat(connection, Status("stopping" if self.stopping else state, stations, self._load()))
         nodes = await self._table.read_with(connection)
         self._alive = sum(node.alive for node in nodes)
         self.post.saw(nodes)

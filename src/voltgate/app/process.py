@@ -166,6 +166,8 @@ class Process:
         log.info("stopping", stations=len(parts.gateway.sessions))
         self._readiness.stopping = True
         parts.gateway.draining = True
+        if parts.cluster is not None:
+            parts.cluster.stopping = True
         await parts.listeners.stop_accepting()
         shutdown = self._active.config.shutdown
         await parts.gateway.drain(shutdown.grace, shutdown.spread)
