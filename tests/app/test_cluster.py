@@ -118,6 +118,8 @@ async def test_gateways_on_one_database_know_and_ask_each_other(world: World) ->
         assert set((await world.ready("a"))["tasks"]) >= TASKS
         await b.parts.draining.drain()
         await until(lambda: _state(a, "b", "draining"), "a sees that b drains")
+        b.parts.draining.announce()
+        await until(lambda: _state(a, "b", "stopping"), "a sees that b ends")
     await see(a, "a")
     with pytest.raises(NodeAway, match="not there"):
         await cluster(a).post.ask(second.id, "who", {}, 3600)

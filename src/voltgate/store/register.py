@@ -115,7 +115,7 @@ class SharedTurn:
         try:
             async with self._reach.in_time(_WAIT):
                 await connection.commit()
-        except StoreAway:
+        except BaseException:
             self._unsure()
             raise
 
