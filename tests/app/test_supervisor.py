@@ -40,8 +40,8 @@ sys.exit(0 if word == b"s" else 130)
 class Workers:
     """A supervisor that runs, and what its workers have said."""
 
-    def __init__(self, folder: Path, behaviour: str) -> None:
-        command = (sys.executable, "-S", "-c", WORKER, behaviour)
+    def __init__(self, folder: Path, behaviour: str, program: str = sys.executable) -> None:
+        command = (program, "-S", "-c", WORKER, behaviour)
         self._said = folder / "said"
         self.running = asyncio.ensure_future(Supervisor(None, Config(), 2, str(folder), command).run())
 
@@ -95,3 +95,25 @@ async def test_what_the_first_cannot_the_others_do_not_try(tmp_path: Path) -> No
     workers = Workers(tmp_path, "mute")
     assert await workers.ended() == 7
     assert workers.said == ["1 0"]
+
+
+async def test_who_cannot_be_started_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker for which there is no process is tried again, while the others go on."""
+    workers, start = Workers(tmp_path, "mortal"), Supervisor._start
+    shortages = iter([OSError(11, "Resource temporarily unavailable")])
+
+    async def short(self: Supervisor, number: int, restarts: int, link: int) -> object:
+        if restarts:
+            for shortage in shortages:
+                raise shortage
+        return await start(self, number, restarts, link)
+
+    monkeypatch.setattr(Supervisor, "_start", short)
+    await until(lambda: workers.said == ["1 0", "2 0", "2 2"], "it lives at the third time")
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await workers.ended() == 0
+
+
+async def test_what_cannot_be_started_at_all(tmp_path: Path) -> None:
+    """Without a first worker there is none."""
+    assert await Workers(tmp_path, "mortal", "/nowhere/python").ended() == 126

@@ -28,8 +28,8 @@ _SHORTEST, _LONGEST = 0.5, 30.0
 """Seconds before a worker is started again that has not lived for `_LONGEST`: twice as many each time."""
 MARGIN = 20.0
 """Seconds for what comes after a drain: the last answers, the last records, the database."""
-_KILLED = 1
-"""The exit code where a worker had to be killed."""
+_KILLED, _NOT_STARTED = 1, 126
+"""Exit codes: where a worker had to be killed, and of one that could not be started."""
 
 log = structlog.get_logger("voltgate")
 
@@ -112,7 +112,11 @@ class Supervisor:
         restarts, pause = 0, 0.0
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._run(number, restarts)
+            try:
+                code = await self._run(number, restarts)
+            except OSError as error:  # no memory, no descriptor, no process: the others go on
+                log.error("a worker cannot be started", worker=number, reason=str(error))  # noqa: TRY400 - no fault
+                code = _NOT_STARTED
             if self._stopping.is_set() or not self._listened:
                 self._code = self._code or code
                 self._stop()
