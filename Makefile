@@ -11,7 +11,7 @@ run: .venv/run
 	@$(BIN)/voltgate demo
 
 test: .venv/dev lint
-	@scripts/debian mosquitto nodejs npm openssl rabbitmq-server
+	@scripts/debian haproxy mosquitto nginx nodejs npm openssl rabbitmq-server
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q -n 0 tests/ocpp tests/relay
 	$(BIN)/coverage report --fail-under=100

@@ -17,10 +17,9 @@ from voltgate.app.supervisor import Supervisor
 from voltgate.config import Config
 
 WORKER = """
-import json, os, signal, socket, sys, time
+import json, os, socket, sys, time
 who = json.loads(sys.argv[-1])
 said = open(os.path.join(who["folder"], "said"), "a", buffering=1)
-signal.signal(signal.SIGHUP, lambda *_: said.write(f"{who['number']} reload\\n"))
 behaviour = sys.argv[1]
 link = socket.socket(fileno=who["link"])
 if behaviour != "mute":
@@ -28,20 +27,21 @@ if behaviour != "mute":
 said.write(f"{who['number']} {who['restarts']}\\n")
 if behaviour == "mute" or (behaviour == "mortal" and who["number"] == 2 and who["restarts"] < 2):
     sys.exit(7)
-signal.signal(signal.SIGTERM, lambda *_: said.write(f"{who['number']} signal\\n"))
 while behaviour == "deaf":
     time.sleep(60)
-word = link.recv(1)
-said.write(f"{who['number']} {word.decode()}\\n")
-sys.exit(0 if word == b"s" else 130)
+while True:
+    word = link.recv(1)
+    said.write(f"{who['number']} {word.decode()}\\n")
+    if word != b"r":
+        sys.exit(0 if word == b"s" else 130)
 """
 
 
 class Workers:
     """A supervisor that runs, and what its workers have said."""
 
-    def __init__(self, folder: Path, behaviour: str) -> None:
-        command = (sys.executable, "-S", "-c", WORKER, behaviour)
+    def __init__(self, folder: Path, behaviour: str, program: str = sys.executable) -> None:
+        command = (program, "-S", "-c", WORKER, behaviour)
         self._said = folder / "said"
         self.running = asyncio.ensure_future(Supervisor(None, Config(), 2, str(folder), command).run())
 
@@ -74,7 +74,7 @@ async def test_who_dies_is_started_again(tmp_path: Path) -> None:
         workers = Workers(tmp_path, "mortal")
         await until(lambda: workers.said == ["1 0", "2 0", "2 1", "2 2"], "it lives at the third time")
     os.kill(os.getpid(), signal.SIGHUP)
-    await until(lambda: workers.said[-1] == "2 reload" and "1 reload" in workers.said, "both are told to reload")
+    await until(lambda: {"1 r", "2 r"} <= set(workers.said), "both are told to reload")
     os.kill(os.getpid(), signal.SIGTERM)
     assert await workers.ended() == 0
     assert [line for line in workers.said if line.endswith("s")] == ["1 s", "2 s"]
@@ -95,3 +95,25 @@ async def test_what_the_first_cannot_the_others_do_not_try(tmp_path: Path) -> No
     workers = Workers(tmp_path, "mute")
     assert await workers.ended() == 7
     assert workers.said == ["1 0"]
+
+
+async def test_who_cannot_be_started_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker for which there is no process is tried again, while the others go on."""
+    workers, start = Workers(tmp_path, "mortal"), Supervisor._start
+    shortages = iter([OSError(11, "Resource temporarily unavailable")])
+
+    async def short(self: Supervisor, number: int, restarts: int, link: int) -> object:
+        if restarts:
+            for shortage in shortages:
+                raise shortage
+        return await start(self, number, restarts, link)
+
+    monkeypatch.setattr(Supervisor, "_start", short)
+    await until(lambda: workers.said == ["1 0", "2 0", "2 2"], "it lives at the third time")
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await workers.ended() == 0
+
+
+async def test_what_cannot_be_started_at_all(tmp_path: Path) -> None:
+    """Without a first worker there is none."""
+    assert await Workers(tmp_path, "mortal", "/nowhere/python").ended() == 126

@@ -50,7 +50,7 @@ async def _foreground(loaded: Loaded) -> None:
 
 async def _work(loaded: Loaded, worker: Worker) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
-    with _signals(stop, reload), worker.attached(stop, _leave) as supervisor:
+    with _signals(stop, reload), worker.attached(stop, reload, _leave) as supervisor:
         await serve(loaded, lambda running: supervisor.sendall(READY), stop, reload, worker)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from voltgate import __version__
-from voltgate.app.worker import NOW, READY, STOP, Worker
+from voltgate.app.worker import NOW, READY, RELOAD, STOP, Worker
 from voltgate.config import Config, ConfigErrors, read
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
@@ -28,8 +28,8 @@ _SHORTEST, _LONGEST = 0.5, 30.0
 """Seconds before a worker is started again that has not lived for `_LONGEST`: twice as many each time."""
 MARGIN = 20.0
 """Seconds for what comes after a drain: the last answers, the last records, the database."""
-_KILLED = 1
-"""The exit code where a worker had to be killed."""
+_KILLED, _NOT_STARTED = 1, 126
+"""Exit codes: where a worker had to be killed, and of one that could not be started."""
 
 log = structlog.get_logger("voltgate")
 
@@ -112,7 +112,11 @@ class Supervisor:
         restarts, pause = 0, 0.0
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._run(number, restarts)
+            try:
+                code = await self._run(number, restarts)
+            except OSError as error:  # no memory, no descriptor, no process: the others go on
+                log.error("a worker cannot be started", worker=number, reason=str(error))  # noqa: TRY400 - no fault
+                code = _NOT_STARTED
             if self._stopping.is_set() or not self._listened:
                 self._code = self._code or code
                 self._stop()
@@ -176,7 +180,7 @@ class Supervisor:
 
     def _hand_on(self, number: signal.Signals) -> None:
         if number == signal.SIGHUP:
-            self._send(number)
+            self._tell(RELOAD)
         elif self._stopping.is_set():  # the second signal: now
             self._tell(NOW)
         else:
@@ -192,11 +196,6 @@ class Supervisor:
             with contextlib.suppress(OSError):  # it has ended
                 link.send(word)
 
-    def _send(self, number: signal.Signals) -> None:
-        for child in list(self._children.values()):
-            with contextlib.suppress(ProcessLookupError):
-                child.send_signal(number)
-
     async def _end_in_time(self) -> None:
         """Wait until this is stopped; kill those workers that have not ended in the time that they may take."""
         await self._stopping.wait()
@@ -206,7 +205,9 @@ class Supervisor:
         if not self._over.is_set():
             log.error("workers have not ended in time, and are killed", workers=sorted(self._children))
             self._code = _KILLED
-            self._send(signal.SIGKILL)
+            for child in self._children.values():
+                with contextlib.suppress(ProcessLookupError):
+                    child.kill()
 
     async def _longest_end(self) -> float:
         """Return how many seconds a worker may take to end, by the configuration that is in force now."""

@@ -13,9 +13,11 @@ import msgspec
 
 READY = b"."
 """What a worker sends its supervisor when it listens."""
-STOP, NOW = b"s", b"n"
-"""What a supervisor sends its workers: to end in order, and at once. It is no signal, which a terminal, or systemd, may
-send to all of them as well: they would take the two for one who cannot wait."""
+RELOAD, STOP, NOW = b"r", b"s", b"n"
+"""What a supervisor sends its workers: to read the configuration again, to end in order, and to end at once.
+
+They are no signals: a terminal, or systemd, may send these to all of them as well, which would take the two for one who
+cannot wait, and a worker that has only begun to start would die of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +54,25 @@ class Worker:
         return Path(self.folder, f"{number}.sock")
 
     @contextlib.contextmanager
-    def attached(self, stop: asyncio.Event, leave: Callable[[], object]) -> Iterator[socket.socket]:
+    def attached(
+        self, stop: asyncio.Event, reload: asyncio.Event, leave: Callable[[], object]
+    ) -> Iterator[socket.socket]:
         """Give the socket to the supervisor. `stop` is set when that says so, or has ended, however it has.
 
-        `leave` is called when it says that it cannot wait.
+        `reload` is set when it wants that, and `leave` is called when it cannot wait.
         """
         loop, link = asyncio.get_running_loop(), socket.socket(fileno=self.link)
 
         def heard() -> None:
             said = link.recv(16)
-            stop.set()
+            if RELOAD in said:
+                reload.set()
+            if STOP in said or not said:
+                stop.set()
+            if NOW in said:
+                leave()
             if not said:
                 loop.remove_reader(link)
-            elif NOW in said:
-                leave()
 
         link.setblocking(False)
         loop.add_reader(link, heard)
