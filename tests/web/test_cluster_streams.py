@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -164,6 +165,20 @@ async def test_an_answer_that_was_not_heard_is_given_again(two: Cluster) -> None
         assert len(lost) == 1
         says(two, "n2", 3)
         assert await heard(stream, 1) == [("CP2", 3)]
+
+
+async def test_a_question_that_is_asked_twice_has_one_answer(two: Cluster) -> None:
+    """A reader who has given up waiting and asks again gets what is new, although the first question took it."""
+    subscribed = two["n2"].queries.subscriptions
+    assert subscribed is not None
+    began = await subscribed.ask("reader", None, 0, 0.0)
+    asked_twice = [asyncio.ensure_future(subscribed.ask("reader", None, began["number"], 20.0)) for _ in range(2)]
+    await asyncio.sleep(0)
+    says(two, "n2", 1)
+    first, second = await asyncio.gather(*asked_twice)
+    assert first == second
+    assert '"number":1' in second["text"]
+    await subscribed.end("reader")
 
 
 async def test_too_many_readers_of_other_nodes(two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,8 +79,11 @@ class Others:
     async def nodes(self) -> list[Node]:
         """Return all nodes, as they were a moment ago. Raises NodeAway when the database is away."""
         if self._clock() - self._read_at >= FRESH:
-            self._away = True
-            self._nodes = await self.post.nodes()
+            try:
+                self._nodes = await self.post.nodes()
+            except NodeAway:
+                self._away = True
+                raise
             self._away = False
             self._read_at = self._clock()
         return self._nodes

@@ -33,10 +33,10 @@ class _Subscription:
 
     async def answer(self, seen: int, hold: float) -> Body:
         """Return what is new behind answer number `seen`; without anything new after `hold` seconds."""
-        if seen == self._number:
-            if hold > 0:
-                await self.tail.news(hold)
-                await asyncio.sleep(_GATHER)
+        if seen == self._number and hold > 0:
+            await self.tail.news(hold)
+            await asyncio.sleep(_GATHER)
+        if seen == self._number:  # still: the reader may have asked again meanwhile
             self._number += 1
             self._text = self.tail.piece(_AT_ONCE).decode(errors="replace")
         return {"number": self._number, "text": self._text, "closed": self.tail.closed}
