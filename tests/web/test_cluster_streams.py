@@ -182,11 +182,13 @@ async def test_a_question_that_is_asked_twice_has_one_answer(two: Cluster) -> No
 
 
 async def test_too_many_readers_of_other_nodes(two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A node that listens for as many as it can refuses one more: the stream names it."""
+    """A node that listens for as many as it can refuses one more: the stream names it, and has what is said here."""
     monkeypatch.setattr(subscriptions, "MOST", 0)
     async with two["n1"].api.stream("/messages") as stream:
-        found = await stream.next()
-        assert found is None or (found.kind, found.data) == ("missing", {"missing": ["n2"]})
+        (refused,) = await stream.take(1)
+        assert (refused.kind, refused.data) == ("missing", {"missing": ["n2"]})
+        says(two, "n1", 1)
+        assert await heard(stream, 1) == [("CP2", 1)]
 
 
 # Events.

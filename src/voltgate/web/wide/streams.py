@@ -176,7 +176,7 @@ async def wide_messages(queries: Queries, others: Others, key: str | None) -> Pi
         seen = 0 if answer is None else answer["number"]
         return {"reader": reader, "key": key, "seen": seen, "hold": hold}
 
-    round_ = _Round(others, "messages", partial(messages_here, queries), question)
+    round_ = _Round(others, "messages", partial(messages_here, queries, here=True), question)
     heard_before: set[str] = set()
     try:
         async with aclosing(round_.heard()) as every:
@@ -196,10 +196,10 @@ async def wide_messages(queries: Queries, others: Others, key: str | None) -> Pi
         await queries.subscriptions.end(reader)
 
 
-async def messages_here(queries: Queries, body: Body) -> Body:
-    """Answer a reader at another node, or at this one. Raises Declined."""
+async def messages_here(queries: Queries, body: Body, *, here: bool = False) -> Body:
+    """Answer a reader at another node, or `here`. Raises Declined: too many others listen."""
     assert queries.subscriptions is not None  # noqa: S101 - there is a cluster
-    return await queries.subscriptions.ask(body["reader"], body["key"], body["seen"], body["hold"])
+    return await queries.subscriptions.ask(body["reader"], body["key"], body["seen"], body["hold"], here=here)
 
 
 # Events.

@@ -11,7 +11,7 @@ from voltgate.cluster.ports import Body, Declined
 from voltgate.web.tail import Tail
 
 MOST = 100
-"""Subscriptions at a time at most."""
+"""Subscriptions of readers at other nodes at most; those of readers here are bounded as streams."""
 FORGOTTEN = 15.0
 """Seconds after which a subscription ends that nobody asks about."""
 _AT_ONCE = 500
@@ -25,8 +25,9 @@ log = structlog.get_logger("voltgate.web")
 class _Subscription:
     """A tail, and the answer that the reader may not have got."""
 
-    def __init__(self, tail: Tail, now: float) -> None:
+    def __init__(self, tail: Tail, now: float, *, here: bool) -> None:
         self.tail = tail
+        self.here = here
         self.asked_at = now
         self._number = 0
         self._text = ""
@@ -54,18 +55,18 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def ask(self, reader: str, key: str | None, seen: int, hold: float) -> Body:
-        """Answer a reader; the first time, begin. `began` says so: what was before that is lost. Raises Declined."""
+    async def ask(self, reader: str, key: str | None, seen: int, hold: float, *, here: bool = False) -> Body:
+        """Answer a reader, `here` or at another node; the first time, begin: `began` says so. Raises Declined."""
         known = self._open.get(reader)
-        subscription = known or await self._begin(reader, key)
+        subscription = known or await self._begin(reader, key, here=here)
         answer = await subscription.answer(seen if known is not None else 0, 0.0 if known is None else hold)
         subscription.asked_at = self._clock()
         return {**answer, "began": known is None}
 
-    async def _begin(self, reader: str, key: str | None) -> _Subscription:
-        if len(self._open) >= MOST:
+    async def _begin(self, reader: str, key: str | None, *, here: bool) -> _Subscription:
+        if not here and sum(not each.here for each in self._open.values()) >= MOST:
             raise Declined(503, f"{MOST} tails of other nodes are open here.")
-        subscription = self._open[reader] = _Subscription(self._make(key), self._clock())
+        subscription = self._open[reader] = _Subscription(self._make(key), self._clock(), here=here)
         if self._ending is None or self._ending.done():
             self._ending = asyncio.get_running_loop().create_task(self._end_forgotten())
         await subscription.tail.open()
