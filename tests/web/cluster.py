@@ -90,6 +90,9 @@ class Member:
 
     name: str
     api: Api = field(init=False)
+    url: str = ""
+    token: str = ""
+    """Of an operator."""
     post: MemoryPost | None = None
 
     def __post_init__(self) -> None:
@@ -209,8 +212,9 @@ async def cluster(*names: str) -> AsyncIterator[Cluster]:
                 member.joins(exchange)
             web = await stack.enter_async_context(serving(resources=routers()))
             web.app.state.queries = member.queries
+            member.url, member.token = web.url, web.tokens["operator"]
             port = int(web.url.rpartition(":")[2])
-            member.api = await stack.enter_async_context(asking(port, web.tokens["operator"]))
+            member.api = await stack.enter_async_context(asking(port, member.token))
         yield Cluster(exchange, members)
         for member in members.values():
             member.queries.close()
