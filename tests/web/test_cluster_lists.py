@@ -9,7 +9,7 @@ import pytest
 
 from tests.harness.exchange import NOW
 from tests.web.cluster import Cluster, Member, cluster, named
-from voltgate.web.wide import others
+from voltgate.web.wide import lists, others, rows, sums
 
 
 @pytest.fixture
@@ -88,6 +88,20 @@ async def test_no_node_is_asked_for_more_than_the_page_needs(three: Cluster) -> 
     answer = three["n2"].post.answers["stations"]  # type: ignore[union-attr]
     body = {"filter": {}, "sort": "identity", "first": 1, "shadows": 1}
     assert await answer(body) == {"rows": [("cp2", "CP2")], "total": 2, "shadows": [("cp2", "CP2")], "shadowed": 1}
+
+
+async def test_long_lists_go_in_portions(three: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one node has for another is asked for in portions, so that no answer is too large; the list is the same."""
+    monkeypatch.setattr(rows, "PORTION", 1)
+    monkeypatch.setattr(lists, "PORTION", 1)
+    monkeypatch.setattr(lists, "_SHOWN_AT_ONCE", 1)
+    monkeypatch.setattr(sums, "STRANGERS_AT_ONCE", 1)
+    for query, expected in EVERY:
+        assert await stations(three["n1"], **query) == (expected, len(expected)), query
+    assert named(await three["n1"].api.get("/sessions"), "station") == ["CP1", "CP2", "CP3", "EX-7", "EX-8"]
+    for identity in ("XX1", "XX2", "XX3"):
+        await three["n2"].refuses(identity)
+    assert named(await three["n1"].api.get("/waiting")) == ["XX3", "XX2", "XX1"]
 
 
 async def test_many_stations_elsewhere_do_not_hide_one_that_is_away() -> None:

@@ -40,9 +40,9 @@ async def beats(line: Line, number: int) -> None:
     line.take()
 
 
-def says(of: Cluster, name: str, number: int) -> None:
+def says(of: Cluster, name: str, number: int, more: bytes = b"") -> None:
     """Let something be overheard at a node."""
-    call = Call(f"m{number}", "Heartbeat", b'{"number":%d}' % number)
+    call = Call(f"m{number}", "Heartbeat", b'{"number":%d,"more":"%b"}' % (number, more))
     overheard = Overheard("CP2", "from_station", 0.0, call, Result("", b"{}"), 0.001, None)
     of[name].queries.taps.pass_on("cp2", overheard)
 
@@ -179,6 +179,16 @@ async def test_a_question_that_is_asked_twice_has_one_answer(two: Cluster) -> No
     assert first == second
     assert '"number":1' in second["text"]
     await subscribed.end("reader")
+
+
+async def test_a_message_that_is_too_large_for_another_node(two: Cluster) -> None:
+    """A message that no answer between nodes can hold is counted as lost; those around it are shown."""
+    async with two["n1"].api.stream("/messages") as stream:
+        await opened(stream)
+        says(two, "n2", 1, b"x" * (1 << 20))
+        assert [(event.kind, event.data) for event in await stream.take(1)] == [("lost", {"lost": 1})]
+        says(two, "n2", 2)
+        assert await heard(stream, 1) == [("CP2", 2)]
 
 
 async def test_too_many_readers_of_other_nodes(two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

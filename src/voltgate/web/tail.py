@@ -94,11 +94,11 @@ class Tail:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
 
-    def piece(self, most: int = _AT_ONCE) -> bytes:
+    def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> bytes:
         """Return the next messages as a piece of a stream, and how many were lost behind them; b"" without any."""
         texts: list[bytes] = []
         taken = 0
-        while self._waiting and len(texts) < most and taken < _AT_ONCE_BYTES:
+        while self._waiting and len(texts) < most and taken < most_bytes:
             overheard, size = self._waiting.popleft()
             self._bytes -= size
             taken += size

@@ -18,7 +18,7 @@ from voltgate.web.wide.others import Others, declined_by, not_here
 from voltgate.web.wide.rows import SessionsWanted, StationsWanted
 from voltgate.web.wide.streams import events_here, messages_here
 from voltgate.web.wide.subscriptions import Subscriptions
-from voltgate.web.wide.sums import written
+from voltgate.web.wide.sums import portion_of
 
 
 def join(queries: Queries, post: Post, drain: Drain) -> None:
@@ -99,7 +99,7 @@ class _Answers:
         return {"backends": [each.model_dump(mode="json") for each in await self._queries.backends()]}
 
     async def _waiting(self, body: Body) -> Body:
-        return {"waiting": written(self._queries.strangers())}
+        return {"waiting": portion_of(self._queries.strangers(), body["skip"])}
 
     async def _waits(self, body: Body) -> Body:
         return {"waits": self._queries.waits(body["identity"])}

@@ -18,10 +18,13 @@ from voltgate.web import models
 from voltgate.web.choice import Filter, SessionFilter, SessionSort, StationSort
 from voltgate.web.paging import Page, Part, WidePage
 from voltgate.web.queries import Queries
-from voltgate.web.wide.others import UNREADABLE, Others
-from voltgate.web.wide.rows import Rows, SessionsWanted, StationsWanted, Wanted
+from voltgate.web.wide.others import Others, if_there
+from voltgate.web.wide.rows import PORTION, Row, Rows, SessionsWanted, StationsWanted, Wanted
 
 M = TypeVar("M", bound=BaseModel)
+
+_SHOWN_AT_ONCE = 200
+"""Stations of one answer at most: a session with its legs and transactions may be some kilobytes."""
 
 
 # Stations and sessions: long, sorted, and each held by one node.
@@ -72,8 +75,8 @@ class _Merged:
 
 
 async def _merged(queries: Queries, others: Others, kind: str, wanted: Wanted) -> _Merged:
-    answers = await others.ask_all(kind, msgspec.to_builtins(wanted))
-    theirs, missing = answers.read(lambda body: msgspec.convert(body, Rows))
+    answers = await others.of_all(lambda node: _rows_of(others, node, kind, wanted))
+    theirs, missing = answers.given, answers.missing
     shadows = [row for _, rows in theirs for row in rows.shadows]
     own = await wanted.here(queries, len(shadows))
     merging = _Merging(queries, wanted, theirs)
@@ -85,6 +88,21 @@ async def _merged(queries: Queries, others: Others, kind: str, wanted: Wanted) -
             break
     total = own.total + sum(rows.total - rows.shadowed for _, rows in theirs)
     return _Merged(merging.found, total, missing, merging.unsure)
+
+
+async def _rows_of(others: Others, node: Node, kind: str, wanted: Wanted) -> Rows:
+    """Return what a node contributes, portion by portion. Raises NodeAway, Declined, and what is unreadable."""
+    rows: list[Row] = []
+    shadows: list[Row] = []
+    skip = 0
+    while True:
+        answer = await others.ask(node, kind, msgspec.to_builtins(replace(wanted, skip=skip)))
+        portion = msgspec.convert(answer, Rows)
+        rows += portion.rows
+        shadows += portion.shadows
+        if max(len(portion.rows), len(portion.shadows)) < PORTION:
+            return Rows(rows, portion.total, shadows, portion.shadowed)
+        skip += PORTION
 
 
 class _Merging:
@@ -132,11 +150,9 @@ async def _page(
     """Return the page with its items in full, each as the node shows it that has it."""
     rows = merged.rows[part.offset :]
     nodes = {node.id: node for _, node in rows if node is not None}
+    asked = {of: [identity for identity, node in rows if node is not None and node.id == of] for of in nodes}
     theirs = await asyncio.gather(
-        *(
-            _shown(others, kind, model, node, [identity for identity, of in rows if of is node])
-            for node in nodes.values()
-        )
+        *(if_there(_shown(others, kind, model, nodes[of], identities)) for of, identities in asked.items())
     )
     shown = dict(zip(nodes, theirs, strict=True))
     items = [_item(shown, identity, node, show) for identity, node in rows]
@@ -144,14 +160,14 @@ async def _page(
     return wide_page([item for item in items if item is not None], merged.total, part, missing)
 
 
-async def _shown(others: Others, kind: str, model: type[M], node: Node, identities: list[str]) -> dict[str, M] | None:
-    """Have a node show what it has of these stations, by identity; None if it does not."""
-    answer = await others.ask_if_there(node, f"show {kind}", {"identities": identities})
-    try:
-        items = {} if answer is None else answer["items"]
-        return None if answer is None else {who: model.model_validate(item) for who, item in items.items()}
-    except UNREADABLE:
-        return None
+async def _shown(others: Others, kind: str, model: type[M], node: Node, identities: list[str]) -> dict[str, M]:
+    """Have a node show what it has of these stations, by identity, some at a time. Raises as `_rows_of`."""
+    found: dict[str, M] = {}
+    for at in range(0, len(identities), _SHOWN_AT_ONCE):
+        few = identities[at : at + _SHOWN_AT_ONCE]
+        answer = await others.ask(node, f"show {kind}", {"identities": few})
+        found |= {identity: model.model_validate(item) for identity, item in answer["items"].items()}
+    return found
 
 
 def _item(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import pydantic
@@ -30,21 +30,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Generic[T]):
     """What the other nodes answered, each with its node, and the names of those that did not."""
 
-    given: list[tuple[Node, Body]]
+    given: list[tuple[Node, T]]
     missing: list[str]
 
-    def read(self, reading: Callable[[Body], T]) -> tuple[list[tuple[Node, T]], list[str]]:
-        """Read every answer; return them, and who is missing: also a node whose answer is of another version."""
-        found, missing = [], list(self.missing)
-        for node, body in self.given:
-            try:
-                found.append((node, reading(body)))
-            except UNREADABLE:
-                missing.append(node.name)
-        return found, missing
+
+async def if_there(asking: Awaitable[T]) -> T | None:
+    """Return what a node answers; None if it does not answer, refuses, or cannot be understood."""
+    try:
+        return await asking
+    except (NodeAway, Declined, *UNREADABLE):
+        return None
 
 
 class Others:
@@ -101,21 +99,16 @@ class Others:
 
     # Questions to all.
 
-    async def ask_all(self, kind: str, body: Body, patience: float = PATIENCE) -> Answers:
-        """Ask every other node at once. Those that do not answer, or refuse, are named."""
-        nodes = await self.known()
-        answers = await asyncio.gather(*(self.ask_if_there(node, kind, body, patience) for node in nodes))
-        missing = [node.name for node, answer in zip(nodes, answers, strict=True) if answer is None]
-        if self._away and not self._nodes:
-            missing.append(UNKNOWN)
-        return Answers([(node, body) for node, body in zip(nodes, answers, strict=True) if body is not None], missing)
+    async def of_all(self, ask: Callable[[Node], Awaitable[T]]) -> Answers[T]:
+        """Ask every other node at once. Those that do not answer, refuse, or cannot be understood are named.
 
-    async def ask_if_there(self, node: Node, kind: str, body: Body, patience: float = PATIENCE) -> Body | None:
-        """Ask one node; None if it does not answer, or refuses."""
-        try:
-            return await self.ask(node, kind, body, patience)
-        except (NodeAway, Declined):
-            return None
+        `ask` raises NodeAway, Declined, or what comes of reading the answer of another version of Voltgate.
+        """
+        nodes = await self.known()
+        answers = await asyncio.gather(*(if_there(ask(node)) for node in nodes))
+        given = [(node, answer) for node, answer in zip(nodes, answers, strict=True) if answer is not None]
+        missing = [node.name for node, answer in zip(nodes, answers, strict=True) if answer is None]
+        return Answers(given, missing + [UNKNOWN] * (self._away and not self._nodes))
 
     async def ask(self, node: Node, kind: str, body: Body, patience: float = PATIENCE) -> Body:
         """Ask one node. Raises NodeAway, at once for one that is not heard of, and Declined."""

@@ -8,14 +8,17 @@ from collections.abc import Callable
 import structlog
 
 from voltgate.cluster.ports import Body, Declined
+from voltgate.web.stream import event_text
 from voltgate.web.tail import Tail
 
 MOST = 100
 """Subscriptions of readers at other nodes at most; those of readers here are bounded as streams."""
 FORGOTTEN = 15.0
 """Seconds after which a subscription ends that nobody asks about."""
-_AT_ONCE = 500
-"""Messages of one answer at most."""
+_AT_ONCE, _AT_ONCE_BYTES = 500, 256 << 10
+"""Messages, and about how many bytes of them, of one answer."""
+_LARGEST = 900 << 10
+"""Bytes of an answer at most: written as JSON within JSON, it becomes up to twice as long."""
 _GATHER = 0.05
 """Seconds for which messages are gathered before they go as one answer."""
 
@@ -39,8 +42,15 @@ class _Subscription:
             await asyncio.sleep(_GATHER)
         if seen == self._number:  # still: the reader may have asked again meanwhile
             self._number += 1
-            self._text = self.tail.piece(_AT_ONCE).decode(errors="replace")
+            self._text = _fitting(self.tail.piece(_AT_ONCE, _AT_ONCE_BYTES)).decode(errors="replace")
         return {"number": self._number, "text": self._text, "closed": self.tail.closed}
+
+
+def _fitting(piece: bytes) -> bytes:
+    """Return messages as they go to another node; what is too large for that is counted as lost."""
+    if len(piece) <= _LARGEST:
+        return piece
+    return event_text("lost", {"lost": piece.count(b"event: message\n")})
 
 
 class Subscriptions:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
 
-from voltgate.cluster.ports import Body
+from voltgate.cluster.ports import Node
 from voltgate.directory.waiting import UnknownStation
 from voltgate.web import models
 from voltgate.web.paging import Page, Part, cut
 from voltgate.web.problems import Problem
 from voltgate.web.queries import Queries, waiting_of
 from voltgate.web.wide.lists import wide_page
-from voltgate.web.wide.others import unavailable
+from voltgate.web.wide.others import Others, unavailable
+
+STRANGERS_AT_ONCE = 2000
+"""Unknown stations of one answer at most."""
 
 # Backends.
 
@@ -39,16 +42,17 @@ async def backend(queries: Queries, name: str) -> models.Backend:
 
 async def _all_backends(queries: Queries) -> tuple[list[models.Backend], list[str]]:
     assert queries.others is not None  # noqa: S101
-    answers = await queries.others.ask_all("backends", {})
-    theirs, missing = answers.read(_read_backends)
+    others = queries.others
+    answers = await others.of_all(lambda node: _backends_of(others, node))
     every = {each.name: each for each in await queries.backends()}
-    for _, backends_there in theirs:
+    for _, backends_there in answers.given:
         every |= {each.name: _sum(every[each.name], each) for each in backends_there if each.name in every}
-    return list(every.values()), sorted(missing)
+    return list(every.values()), sorted(answers.missing)
 
 
-def _read_backends(body: Body) -> list[models.Backend]:
-    return [models.Backend.model_validate(each) for each in body["backends"]]
+async def _backends_of(others: Others, node: Node) -> list[models.Backend]:
+    answer = await others.ask(node, "backends", {})
+    return [models.Backend.model_validate(each) for each in answer["backends"]]
 
 
 _COUNTED = ("legs", "legs_up", "left_out", "given_up")
@@ -80,20 +84,31 @@ async def strangers(queries: Queries, part: Part) -> Page[models.Waiting]:
     """List the unknown stations that were refused, the last one first."""
     if queries.others is None:
         return cut(list(map(waiting_of, queries.strangers())), part)
-    answers = await queries.others.ask_all("waiting", {})
-    theirs, missing = answers.read(lambda body: msgspec.convert(body["waiting"], list[UnknownStation]))
+    others = queries.others
+    answers = await others.of_all(lambda node: _strangers_of(others, node))
     every: dict[str, UnknownStation] = {}
-    for each in (*queries.strangers(), *(each for _, few in theirs for each in few)):
+    for each in (*queries.strangers(), *(each for _, few in answers.given for each in few)):
         if not queries.gateway.knows(each.identity):
             every[each.identity] = _seen_again(every.get(each.identity), each)
     found = sorted(every.values(), key=lambda each: each.last, reverse=True)
     shown = list(map(waiting_of, found[part.offset : part.offset + part.limit]))
-    return wide_page(shown, len(found), part, missing)
+    return wide_page(shown, len(found), part, answers.missing)
 
 
-def written(strangers: Iterable[UnknownStation]) -> list[dict[str, Any]]:
-    """Return unknown stations as they go to another node."""
-    return [asdict(each) for each in strangers]
+async def _strangers_of(others: Others, node: Node) -> list[UnknownStation]:
+    """Return the unknown stations of a node, portion by portion. Raises NodeAway, Declined, and what is unreadable."""
+    found: list[UnknownStation] = []
+    while True:
+        answer = await others.ask(node, "waiting", {"skip": len(found)})
+        portion = msgspec.convert(answer["waiting"], list[UnknownStation])
+        found += portion
+        if len(portion) < STRANGERS_AT_ONCE:
+            return found
+
+
+def portion_of(strangers: list[UnknownStation], skip: int) -> list[dict[str, Any]]:
+    """Return unknown stations as they go to another node: those behind `skip`, as many as one answer has."""
+    return [asdict(each) for each in strangers[skip : skip + STRANGERS_AT_ONCE]]
 
 
 def _seen_again(before: UnknownStation | None, now: UnknownStation) -> UnknownStation:
@@ -125,7 +140,8 @@ async def strike_out(queries: Queries, identity: str) -> None:
 async def _found_elsewhere(queries: Queries, identity: str, kind: str) -> None:
     """Ask the other nodes about a station that waits. Raise Problem: 404 where no node has it, 503 if some are away."""
     if queries.others is not None:
-        answers = await queries.others.ask_all(kind, {"identity": identity})
+        others = queries.others
+        answers = await others.of_all(lambda node: others.ask(node, kind, {"identity": identity}))
         if any(body["waits"] for _, body in answers.given):
             return
         if answers.missing:
