@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from voltgate.cluster.ports import Answer, Body, Location, Node, NodeAway
+from voltgate.cluster.ports import Answer, Body, Declined, Location, Node, NodeAway
 
 NOW = 1_800_000_000.0
 """What the database's clock shows, in seconds since 1970."""
@@ -45,6 +45,8 @@ class MemoryPost:
         asked = self.exchange.posts[node]
         if asked.silent or not asked.node.alive:
             raise self.exchange.nobody(asked.node.name)
+        if kind not in asked.answers:
+            raise Declined(501, f"That gateway does not know what {kind} is: it may be of an older version.")
         try:
             async with asyncio.timeout(patience):
                 answer = await asked.answers[kind](json.loads(json.dumps(body)))

@@ -176,6 +176,14 @@ async def test_an_answer_of_another_version_is_said_to_be_one(two: Cluster) -> N
     async def strange(body: Any) -> Any:
         return {"identity": "CP1"}
 
-    assert two["n2"].post is not None
-    two["n2"].post.answers["station"] = strange
+    post = two["n2"].post
+    assert post is not None
+    post.answers["station"] = strange
     assert "another version" in (await two["n1"].api.get("/stations/CP1")).gives(503)["detail"]
+    for kind, method, path, body in (
+        ("call", "POST", "/stations/CP1/calls", RESET),
+        ("session", "GET", "/sessions/CP1", None),
+        ("drain", "POST", "/nodes/n2/drain", {}),
+    ):
+        del post.answers[kind]
+        assert "older version" in (await two["n1"].api.ask(method, path, body)).gives(503)["detail"]

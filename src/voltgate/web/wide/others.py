@@ -177,7 +177,8 @@ def declined_by(problem: Problem) -> Declined:
 
 
 def problem_of(declined: Declined) -> Problem:
-    """Return the problem that another node has met, as if it had been met here."""
+    """Return the problem that another node has met, as if it had been met here; 503 if it has not understood."""
     told = declined.problem
-    title = told.get("title") or title_of(declined.status)
-    return Problem(declined.status, title, str(declined), headers=told.get("headers") or None, **told.get("more", {}))
+    if "title" not in told:
+        return unavailable(str(declined))
+    return Problem(declined.status, told["title"], str(declined), headers=told["headers"] or None, **told["more"])
