@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,7 +52,7 @@ def no_rules(route: str) -> list[dict[str, Any]]:
 
 
 Drain = Callable[[float | None], Awaitable[None]]
-"""Hands the stations of this gateway over, spread over seconds (None: as configured). Harmless when it has begun."""
+"""Begins to hand the stations of this gateway over, spread over seconds (None: as configured); may be called again."""
 
 
 class Admission(Protocol):
@@ -86,7 +85,6 @@ class Queries:
     """The other nodes of the cluster; None: this gateway is alone."""
     subscriptions: Subscriptions | None = None
     drain: Drain | None = None
-    draining: asyncio.Task[None] | None = None
     began_at: float = 0.0
     """When this gateway began, in seconds since 1970."""
     _began: float = 0.0

@@ -144,5 +144,5 @@ class _Answers:
         return {}
 
     async def _drain(self, body: Body) -> Body:
-        nodes.begin_drain(self._queries, body["spread"], body["by"])
+        await nodes.drain_here(self._queries, body["spread"], body["by"])
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import platform
 
 import structlog
@@ -76,7 +75,7 @@ async def drain(queries: Queries, wanted: str | None, spread: float | None, by: 
         detail = f"No other node is serving: the stations of {node.name} would have nowhere to go."
         raise Problem(409, title_of(409), detail)
     if node.id == others.post.here:
-        begin_drain(queries, spread, by)
+        await drain_here(queries, spread, by)
         return _shown(node, others)
     try:
         await others.ask(node, "drain", {"spread": spread, "by": by})
@@ -102,18 +101,8 @@ def _named(nodes: list[Node], wanted: str) -> Node:
     raise Problem(404, title_of(404), f"There is no node {wanted}. There are {names}.")
 
 
-def begin_drain(queries: Queries, spread: float | None, by: str) -> None:
-    """Begin to hand the stations of this gateway over. While that goes on, asking again changes nothing."""
+async def drain_here(queries: Queries, spread: float | None, by: str) -> None:
+    """Begin to hand the stations of this gateway over."""
     assert queries.drain is not None  # noqa: S101 - there is a cluster
-    if queries.draining is not None and not queries.draining.done():
-        return
-    log.info("stations are handed over", by=by, spread=spread, stations=len(queries.gateway.sessions))
-    queries.draining = asyncio.get_running_loop().create_task(_drain(queries, spread))
-
-
-async def _drain(queries: Queries, spread: float | None) -> None:
-    assert queries.drain is not None  # noqa: S101
-    try:
-        await queries.drain(spread)
-    except Exception:
-        log.exception("a fault of Voltgate: not all stations were handed over")
+    log.info("this gateway is to drain", by=by, spread=spread)
+    await queries.drain(spread)
