@@ -22,7 +22,7 @@ Files, each importing only those above it:
     connection       one end of a WebSocket connection
     link             a connection that carries OCPP-J
     station, raw_station, backend
-    http_client, gateway, stand_in, configuration
+    http_client, gateway, stand_in, configuration, exchange
     stage            what a scenario uses
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI
@@ -27,6 +28,7 @@ LOOKING = [
     ("GET", "/routes/a"),
     ("GET", "/routes/match?station=CP1&action=Heartbeat"),
     ("GET", "/waiting"),
+    ("GET", "/nodes"),
     ("GET", "/events"),
     ("GET", "/audit"),
 ]
@@ -36,16 +38,23 @@ ACTING = [
     ("POST", "/stations/CP1/calls"),
     ("POST", "/waiting/CP1/accept"),
     ("DELETE", "/waiting/CP1"),
+    ("POST", "/nodes/drain"),
+    ("POST", "/nodes/n1/drain"),
     ("GET", "/messages"),
 ]
-BODIES = {"/stations/CP1/calls": {"action": "Reset"}, "/waiting/CP1/accept": {"route": "main"}}
+BODIES = {
+    "/stations/CP1/calls": {"action": "Reset"},
+    "/waiting/CP1/accept": {"route": "main"},
+    "/nodes/drain": {},
+    "/nodes/n1/drain": {},
+}
 
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """An API in front of no gateway at all: nobody who is turned away comes as far as the desk."""
     app = FastAPI()
-    app.state.queries = None
+    app.state.queries = SimpleNamespace(others=None)
     roles: tuple[Role, ...] = ("viewer", "backend")
     install(app, Access([AccessToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
     server = WebServer(app, listening("127.0.0.1", free_port()))
@@ -81,6 +90,7 @@ async def test_a_backend_sees_nothing(port: int) -> None:
 def test_every_resource_is_looked_at() -> None:
     """No operation is left out above."""
     known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in (*LOOKING, *ACTING)}
+    known = {(method, path.replace("/n1/", "/{node}/")) for method, path in known}
     known = {(method, path.replace("/a", "/{name}") if path.endswith("/a") else path) for method, path in known}
     there = {
         (method, route.path)  # type: ignore[attr-defined]

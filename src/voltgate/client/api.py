@@ -108,15 +108,21 @@ class Api:
             raise self.out_of_reach(error) from None
 
     def items(self, resource: str, offset: int, limit: int, **query: Any) -> Json:
-        """Return a list, read in as many pages as `limit` needs: {"items", "total", "offset", "limit"}."""
+        """Return a list, read in as many pages as `limit` needs: {"items", "total", "offset", "limit"}.
+
+        Of a cluster it has "missing", too: the nodes that did not answer, for any of the pages.
+        """
         items: list[Any] = []
+        missing: set[str] = set()
         while True:
             page = self.get(resource, offset=offset + len(items), limit=min(PAGE, limit - len(items)), **query)
             if not {"items", "total"} <= page.keys():
                 raise _stranger(self.url)
             items += page["items"]
+            missing.update(page.get("missing", ()))
             if len(items) >= limit or not page["items"] or offset + len(items) >= page["total"]:
-                return {"items": items, "total": page["total"], "offset": offset, "limit": limit}
+                whole = {"items": items, "total": page["total"], "offset": offset, "limit": limit}
+                return whole | ({"missing": sorted(missing)} if "missing" in page else {})
 
     def out_of_reach(self, error: httpx2.RequestError) -> OutOfReach:
         """Return the failure for a gateway that did not answer, with the reason."""

@@ -147,6 +147,42 @@ def backends(
 
 
 @app.command()
+def nodes(
+    as_json: AsJson = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """List the gateways of the cluster, the one that is asked first."""
+    with _asking(url, token_file, config) as api:
+        from voltgate.client.nodes import list_nodes  # noqa: PLC0415
+
+        list_nodes(api, as_json)
+
+
+@app.command()
+def drain(
+    node: Annotated[
+        str | None,
+        typer.Argument(help="The name or id of a node; without it: the one that is asked.", show_default=False),
+    ] = None,
+    spread: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, max=86400, help="The time over which its stations go."),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Have a gateway hand its stations over to the others of its cluster; it takes no new ones."""
+    with _asking(url, token_file, config) as api:
+        from voltgate.client import nodes as cluster  # noqa: PLC0415
+
+        cluster.drain(api, node, spread, as_json)
+
+
+@app.command()
 def claims(
     station: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only the claims to this station.")] = None,
     backend: Backend = None,

@@ -29,13 +29,22 @@ def tail(api: Api, station: str | None, full: bool, as_json: bool) -> None:
     for event in Stream(api, "messages", {"station": station}).follow(remark):
         if as_json:
             print_json(event.data)
+        elif event.kind == "missing":
+            remark(_missing(event.data))
         elif event.kind == "lost":
             remark(_lost(event.data))
         else:
             typer.echo(message_line(event.data, None if full else _SHORT))
 
 
+def _missing(data: Mapping[str, Any]) -> str:
+    names = word(data.get("missing"))
+    return f"warning: nodes that do not answer, and are not heard: {names}" if names else "all nodes answer again"
+
+
 def _lost(data: Mapping[str, Any]) -> str:
+    if data.get("lost") is None:
+        return f"{word(data.get('node'))} was not heard for a while: its messages of that time are not shown"
     return f"messages not shown because they came faster than they were read: {word(data.get('lost'))}"
 
 
@@ -87,6 +96,8 @@ def events(api: Api, station: str | None, kinds: list[str], after: str, as_json:
     for event in Stream(api, "events", {"station": station, "kind": kinds}, after=after).follow(remark):
         if as_json:
             print_json(event.data)
+        elif event.kind == "missing":
+            remark(_missing(event.data))
         elif event.kind == "lost":
             remark(_forgotten(event.data))
         else:
@@ -95,6 +106,8 @@ def events(api: Api, station: str | None, kinds: list[str], after: str, as_json:
 
 def _forgotten(data: Mapping[str, Any]) -> str:
     number = data.get("lost")
+    if number is None and "node" in data:
+        return f"{word(data['node'])} was not heard for a while: what happened there meanwhile is not shown"
     if number is None:
         return "the gateway was started again: what happened before that is not known to it any more"
     return f"events not shown because the gateway has forgotten them: {word(number)}"

@@ -24,8 +24,15 @@ def remark(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def warn_of_missing(document: Json) -> None:
+    """Print a warning when nodes of the cluster did not answer."""
+    if missing := document.get("missing"):
+        remark(f"warning: what these nodes hold is not shown, as they do not answer: {word(missing)}")
+
+
 def print_page(page: Json, columns: Sequence[Column], noun: str, as_json: bool) -> None:
     """Print a page of a list, and how much of the list it is."""
+    warn_of_missing(page)
     if as_json:
         print_json(page)
         return

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from voltgate.client.api import Api, path
-from voltgate.client.output import Json, print_facts, print_json, print_page, tally
+from voltgate.client.output import Json, print_facts, print_json, print_page, tally, warn_of_missing
 from voltgate.client.table import Column, show
 from voltgate.client.terminal_text import counted, moment, word
 
@@ -39,6 +39,7 @@ STATION = (
     Column("version", "version"),
     Column("address", "address"),
     Column("since", "since", moment),
+    Column("node", "node"),
 )
 SESSION = (
     Column("station", "station"),
@@ -47,6 +48,7 @@ SESSION = (
     Column("route", "route"),
     Column("address", "address"),
     Column("since", "since", moment),
+    Column("node", "node"),
     Column("open", "open_calls", number=True),
     Column("waiting", "waiting_calls", number=True),
     Column("left out", "left_out"),
@@ -160,6 +162,7 @@ def all_backends(api: Api) -> Json:
 def show_backend(api: Api, name: str, as_json: bool) -> None:
     """Print one backend, with the counters of its calls and commands."""
     backend = api.get(path("backends", name))
+    warn_of_missing(backend)
     if as_json:
         print_json(backend)
         return

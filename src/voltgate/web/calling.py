@@ -18,7 +18,7 @@ from voltgate.web.models import CallAnswered, CallAsked, CallError
 from voltgate.web.problems import Problem
 from voltgate.web.times import milliseconds
 
-_GRACE = 5.0
+GRACE = 5.0
 """Seconds beyond a call's own deadline after which whoever waits for it gives up: the wheel stands still."""
 LARGEST = 1 << 19
 """Bytes of a payload: a second one can wait beside it."""
@@ -46,7 +46,7 @@ async def call(session: Session, asker: Asker, asked: CallAsked) -> CallAnswered
     made.at = ports.clock()
     made.deadline = made.at + asked.timeout
     made.asker = asker
-    reply = await _ask(session, made, asker, asked.timeout + _GRACE)
+    reply = await _ask(session, made, asker, asked.timeout + GRACE)
     took = ports.clock() - made.at
     if isinstance(reply, Unanswered):
         raise _silence(reply, took)

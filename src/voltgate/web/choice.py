@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -13,6 +13,7 @@ from voltgate.snapshot import Snapshot
 from voltgate.versions import version_of
 
 StationSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route"]
+SessionSort: TypeAlias = Literal["identity", "-identity", "since", "-since", "route", "-route"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,56 @@ class Filter:
     version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SessionFilter:
+    """The filter of a list of sessions; None: any."""
+
+    route: str | None = None
+    backend: str | None = None
+    version: str | None = None
+
+    def takes(self, session: Session) -> bool:
+        """Return whether a session matches."""
+        return (
+            self.route in (None, session.route)
+            and (self.backend is None or self.backend in session.legs)
+            and self.version in (None, session.dialect.version)
+        )
+
+
+def session_rank(sort: SessionSort, began: float) -> Callable[[Session], tuple[float | str, str]]:
+    """Return what gives the sort key of a session; a sort that begins with "-" is the same backwards."""
+    name = sort.removeprefix("-")
+
+    def rank(session: Session) -> tuple[float | str, str]:
+        first = began + session.connected_at if name == "since" else session.route if name == "route" else ""
+        return first, session.key
+
+    return rank
+
+
 class Choice:
     """A selection from a snapshot of the stations, by identity: a million of them may be claimed.
 
     Conditions on the identity or the session alone are tested first: only the rest is looked up.
     """
 
-    def __init__(self, snapshot: Snapshot, sessions: Mapping[str, Session], wanted: Filter, sort: StationSort) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        sessions: Mapping[str, Session],
+        wanted: Filter,
+        sort: StationSort,
+        began: float = 0.0,
+    ) -> None:
+        """`began` is what the sessions' clock showed 0 at, in seconds since 1970: nodes compare when stations came."""
         self._directory = snapshot.directory
         self._routes = snapshot.routes
         self._sessions = dict(sessions)
         self._wanted = wanted
         self._text = None if wanted.text is None else wanted.text.casefold()
         self._sort = sort
+        self._began = began
         self._named = {self._directory.key(identity): identity for identity in self._directory.named()}
         claims = self._directory.register.claims
         self._holdings = [holding for name, holding in claims.holdings.items() if name in claims.known]
@@ -56,6 +94,10 @@ class Choice:
         for key, session in self._sessions.items():
             if self._is_new(key, self._holdings):
                 yield session.identity
+
+    def lists(self, key: str) -> bool:
+        """Return whether a station is known individually: it is on the list also while it is away."""
+        return not self._is_new(key, self._holdings)
 
     def _is_new(self, key: str, before: list[Holding]) -> bool:
         return key not in self._named and not any(holding.find(key) for holding in before)
@@ -106,5 +148,5 @@ class Choice:
                 return "" if station is None else station.route, key
             case _:
                 session = self._sessions.get(key)
-                connected_at = 0.0 if session is None else session.connected_at
+                connected_at = 0.0 if session is None else self._began + session.connected_at
                 return session is None, connected_at if self._sort == "since" else -connected_at, key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, get_args
 
 from voltgate.relay.events import Event
@@ -37,10 +37,32 @@ class LoggedEvent:
     @property
     def document(self) -> dict[str, Any]:
         """The event as the API shows it."""
-        more = {field.name: getattr(self.event, field.name) for field in fields(self.event)}
+        more = {each.name: getattr(self.event, each.name) for each in fields(self.event)}
         more |= {name: shown(more[name]) for name in ("url", "soap_url") if name in more}
         more |= {name: round(value, 3) for name, value in more.items() if isinstance(value, float)}
         return {"id": self.id, "at": stamp(self.at), "kind": self.kind, **more}
+
+
+@dataclass(frozen=True, slots=True)
+class EventsWanted:
+    """Which events a reader wants: of one station, by its key (None: of all), and of some kinds (none: of all)."""
+
+    key: str | None = None
+    kinds: list[str] = field(default_factory=list)
+
+    def by(self, fold: Callable[[str], str]) -> Callable[[LoggedEvent], bool]:
+        """Return what says whether an event is wanted; `fold` makes keys of identities."""
+
+        def wanted(logged: LoggedEvent) -> bool:
+            of = getattr(logged.event, "station", "")
+            return (not self.kinds or logged.kind in self.kinds) and (self.key is None or fold(of) == self.key)
+
+        return wanted
+
+
+def event_number(text: str | None) -> int | None:
+    """Return the number of a Last-Event-ID; None, for "from now on", if it is not one of ours."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +108,17 @@ class EventLog:
         """The number of the newest event; reading after it returns only later ones."""
         return self._next - 1
 
+    @property
+    def beginning(self) -> int:
+        """The number before the oldest event that is remembered."""
+        return max(self._first, self._next - len(self._ring)) - 1
+
     def after(self, seen: int) -> Batch:
         """Return the events after number `seen`, some at a time."""
         seen = min(seen, self.last)  # a number of another gateway, or of a clock that was ahead
-        oldest = max(self._first, self._next - len(self._ring))
         lost: int | None = 0
-        if seen < oldest - 1:
-            lost, seen = (oldest - 1 - seen if seen >= self._first - 1 else None), oldest - 1
+        if seen < self.beginning:
+            lost, seen = (self.beginning - seen if seen >= self._first - 1 else None), self.beginning
         numbers = range(seen + 1, min(seen + 1 + _AT_ONCE, self._next))
         found = [
             logged for logged in (self._ring[number % len(self._ring)] for number in numbers) if logged is not None

@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 Time = Annotated[str, Field(examples=["2026-11-21T07:30:00.000Z"], description="RFC 3339, UTC, with milliseconds.")]
 Carrier: TypeAlias = Literal["websocket", "soap"]
 Source: TypeAlias = Literal["entry", "accepted", "claim", "pattern", "stranger"]
+Node = Annotated[str | None, Field(description="The gateway that holds it. Only in a cluster.")]
 Version: TypeAlias = Literal["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"]
+
+
+Missing = Annotated[
+    list[str],
+    Field(description="Nodes that did not answer: what they hold or counted is not in this. Only in a cluster."),
+]
 
 
 class Asked(BaseModel):
@@ -35,6 +42,7 @@ class Station(BaseModel):
     version: str | None
     address: str | None
     since: Time | None = Field(description="When it came.")
+    node: Node = None
 
 
 class Leg(BaseModel):
@@ -72,6 +80,7 @@ class Session(BaseModel):
     legs: list[Leg]
     left_out: list[str] = Field(description="Backends of its route that do not take its version: they have no part.")
     transactions: list[Transaction]
+    node: Node = None
 
 
 class StationInFull(Station):
@@ -121,7 +130,7 @@ class Calls(BaseModel):
 
 
 class Backend(BaseModel):
-    """A backend, with what was counted for it since the gateway started."""
+    """A backend, with what was counted for it since the gateway started; in a cluster, by all nodes together."""
 
     name: str
     url: str | None
@@ -141,6 +150,7 @@ class Backend(BaseModel):
     commands_refused: dict[str, int]
     left_out: int = Field(description="Sessions that it has no part in: their stations speak a version not its own.")
     given_up: int
+    missing: Missing = []
 
 
 class Route(BaseModel):
@@ -199,3 +209,27 @@ class AuditPage(BaseModel):
 
     items: list[AuditLine]
     cursor: str | None
+
+
+class ClusterNode(BaseModel):
+    """A gateway of the cluster. A gateway that is alone is shown without `id`."""
+
+    id: str
+    name: str
+    version: str
+    state: Literal["serving", "draining", "stopping"]
+    stations: int = Field(description="Stations that are connected to it.")
+    load: float | None = Field(description="The share of one core that it used lately.")
+    since: Time = Field(description="When it started.")
+    seen: Time = Field(description="When it was last heard of.")
+    alive: bool = Field(description="Whether it was heard of in time.")
+    here: bool = Field(description="Whether it is the one that was asked.")
+
+
+class Drain(Asked):
+    """How a node hands its stations over."""
+
+    spread: Annotated[
+        float | None,
+        Field(ge=0, le=86400, allow_inf_nan=False, description="Seconds over which they go; null: as configured."),
+    ] = None

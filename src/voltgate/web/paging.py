@@ -13,6 +13,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
 from voltgate.directory.slices import unhurried
+from voltgate.web.models import Missing
 from voltgate.web.problems import Problem
 
 T = TypeVar("T")
@@ -49,6 +50,12 @@ class Page(BaseModel, Generic[M]):
     total: int = Field(description="How many there are in all.")
     offset: int
     limit: int
+
+
+class WidePage(Page[M], Generic[M]):
+    """A part of a list that all nodes of a cluster make together."""
+
+    missing: Missing = []
 
 
 def page_of(items: list[M], total: int, part: Part) -> Page[M]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ from voltgate.store import Database
 from voltgate.store.audit import AuditTrail
 from voltgate.versions import version_of
 from voltgate.web import models
-from voltgate.web.choice import Choice, Filter, StationSort
+from voltgate.web.choice import Choice, Filter, SessionFilter, SessionSort, StationSort, session_rank
 from voltgate.web.event_log import EventLog
 from voltgate.web.origin import address_of, carrier_of
 from voltgate.web.paging import Page, Part, Sorter, page_of
@@ -36,6 +36,8 @@ from voltgate.web.stream import Streams
 from voltgate.web.tail import Tail
 from voltgate.web.times import stamp
 from voltgate.web.urls import shown
+from voltgate.web.wide.others import Others
+from voltgate.web.wide.subscriptions import Subscriptions
 
 _SHOWN_AS = {"http": "soap_url", "https": "soap_url"}
 """The field that shows an address of a backend, by its scheme, where that is not `url`."""
@@ -47,6 +49,10 @@ Rules = Callable[[str], list[dict[str, Any]]]
 def no_rules(route: str) -> list[dict[str, Any]]:
     """Return no rules: nobody has said how they were configured."""
     return []
+
+
+Drain = Callable[[float | None], Awaitable[None]]
+"""Begins to hand the stations of this gateway over, spread over seconds (None: as configured); may be called again."""
 
 
 class Admission(Protocol):
@@ -75,16 +81,30 @@ class Queries:
     streams: Streams = field(default_factory=Streams)
     trail: AuditTrail = field(default_factory=AuditTrail)
     tails: set[Tail] = field(default_factory=set)
+    others: Others | None = None
+    """The other nodes of the cluster; None: this gateway is alone."""
+    subscriptions: Subscriptions | None = None
+    drain: Drain | None = None
+    began_at: float = 0.0
+    """When this gateway began, in seconds since 1970."""
     _began: float = 0.0
 
     def __post_init__(self) -> None:
-        self._began = self.wall() - self.clock()
+        self.began_at = self.wall()
+        self._began = self.began_at - self.clock()
 
     def close(self) -> None:
         """End every stream: the gateway goes."""
         self.events.close()
         for tail in self.tails:
             tail.close()
+        if self.subscriptions is not None:
+            self.subscriptions.close()
+
+    @property
+    def began(self) -> float:
+        """What the clock showed 0 at, in seconds since 1970."""
+        return self._began
 
     @property
     def snapshot(self) -> Snapshot:
@@ -105,12 +125,13 @@ class Queries:
 
     def find(self, identity: str) -> Station:
         """Find a station that is known, or connected. Raise Problem 404."""
-        station = self._known(identity)
+        station = self.known(identity)
         if station is None:
             raise Problem(404, "Not Found", "Nobody knows this station.")
         return station
 
-    def _known(self, identity: str) -> Station | None:
+    def known(self, identity: str) -> Station | None:
+        """Return a station that is known, or connected here; None if it is neither."""
         directory = self.snapshot.directory
         station = directory.find(identity) or directory.unplaced(identity)
         if station is None and (session := self.gateway.sessions.get(directory.key(identity))) is not None:
@@ -131,7 +152,7 @@ class Queries:
         found, total = await self.sorter.part(
             choice.roster(), choice.takes, choice.rank, part, backwards=sort == "-identity"
         )
-        known = [station for station in map(self._known, found) if station is not None]  # some may have gone meanwhile
+        known = [station for station in map(self.known, found) if station is not None]  # some may have gone meanwhile
         return page_of(list(map(self.station, known)), total, part)
 
     def station(self, station: Station) -> models.Station:
@@ -158,16 +179,29 @@ class Queries:
             "version": None if session is None else version_of(session),
             "address": None if session is None else address_of(session),
             "since": None if session is None else stamp(self.since(session)),
+            **self._node(session),
         }
+
+    def _node(self, session: Session | None) -> dict[str, str | None]:
+        """Return which gateway holds a station, as a field; none where there is only one."""
+        if self.others is None:
+            return {}
+        return {"node": None if session is None else self.others.name}
+
+    def connected(self, identity: str) -> Session | None:
+        """Return the session of a station that is connected here."""
+        return self.gateway.sessions.get(self.snapshot.directory.key(identity))
 
     def strangers(self) -> list[UnknownStation]:
         """Return the unknown stations that were refused, the last one first, but for those that are known by now."""
         return [stranger for stranger in self.gateway.waiting_room if not self.gateway.knows(stranger.identity)]
 
+    def waits(self, identity: str) -> bool:
+        """Return whether a station was turned away here as unknown."""
+        return any(stranger.identity == identity for stranger in self.gateway.waiting_room)
+
     async def accept(self, identity: str, route: str, by: str) -> models.Station:
-        """Let a station in that waits. Raise Problem: 404, 409, 422 for a route that is none, 503."""
-        if not any(stranger.identity == identity for stranger in self.gateway.waiting_room):
-            raise Problem(404, "Not Found", "No such station waits.")
+        """Let a station in that waits. Raise Problem: 409, 422 for a route that is none, 503."""
         if route not in self.snapshot.routes:
             raise invalid([{"loc": ("body", "route"), "msg": "there is no such route"}])
         directory = self.snapshot.directory
@@ -191,6 +225,13 @@ class Queries:
 
     # Sessions.
 
+    async def sessions(self, wanted: SessionFilter, sort: SessionSort, part: Part) -> Page[models.Session]:
+        """List sessions. Raise Problem 503 when too many long lists are asked for."""
+        rank = session_rank(sort, self._began)
+        there = list(self.gateway.sessions.values())
+        found, total = await self.sorter.part(there, wanted.takes, rank, part, backwards=sort.startswith("-"))
+        return page_of(list(map(self.session_of, found)), total, part)
+
     def session_of(self, session: Session) -> models.Session:
         """Return the state of a session."""
         return models.Session(
@@ -206,6 +247,7 @@ class Queries:
             legs=[leg_of(leg, session) for leg in session.roster.every],
             left_out=sorted(session.plans.left_out),
             transactions=[transaction_of(tx) for tx in session.ledger.running.values()],
+            **self._node(session),
         )
 
     # Backends.
@@ -285,6 +327,19 @@ class Queries:
 
 def _away(away: StoreAway) -> Problem:
     return Problem(503, "Service Unavailable", f"Nothing was changed: {away}.", headers={"Retry-After": "5"})
+
+
+def waiting_of(station: UnknownStation) -> models.Waiting:
+    """Return what is known of a station that was refused."""
+    return models.Waiting(
+        identity=station.identity,
+        first=stamp(station.first),
+        last=stamp(station.last),
+        tries=station.tries,
+        address=station.address,
+        offered=list(station.offered),
+        reason=station.reason,
+    )
 
 
 def claims_of(backend: str, snapshot: Snapshot) -> tuple[int, str | None]:

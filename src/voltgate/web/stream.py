@@ -37,9 +37,9 @@ log = structlog.get_logger("voltgate.web")
 Pieces = AsyncGenerator[bytes, None]
 
 
-def event_text(kind: str, data: Any, number: int | None = None) -> bytes:
+def event_text(kind: str, data: Any, number: int | str | None = None) -> bytes:
     """Return the bytes of one event."""
-    head = b"" if number is None else b"id: %d\n" % number
+    head = b"" if number is None else f"id: {number}\n".encode()
     return head + b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
@@ -17,7 +18,8 @@ from voltgate.web.times import milliseconds, stamp
 
 MOST, MOST_BYTES = 2000, 8 << 20
 """Messages, and their bytes, that wait for a reader at most."""
-_AT_ONCE = 50
+_AT_ONCE, _AT_ONCE_BYTES = 50, 1 << 20
+"""Messages, and about how many bytes of them, that a reader gets at once."""
 
 
 class Tail:
@@ -33,6 +35,7 @@ class Tail:
         self._lost = 0
         self._news = asyncio.Event()
         self._closed = False
+        self._receiver = self.receive  # one object: it is found again by identity
 
     def receive(self, overheard: Overheard) -> None:
         """Queue a message; of too many, the newest are lost."""
@@ -49,19 +52,31 @@ class Tail:
         self._closed = True
         self._news.set()
 
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing more to come."""
+        return self._closed and not self._waiting and not self._lost
+
     async def pieces(self) -> Pieces:
         """Yield the messages as pieces of a stream, until `close`."""
-        receive = self.receive
-        self._taps.open(self._key, receive)
         try:
-            await self._refresh_taps()
+            await self.open()
             yield COMMENT
-            while self._waiting or self._lost or not self._closed:
-                await self._wait()
-                yield self._piece()
+            while not self.closed:
+                await self.news(QUIET)
+                yield self.piece() or COMMENT
         finally:
-            self._taps.close(self._key, receive)
-            await self._refresh_taps()
+            await self.shut()
+
+    async def open(self) -> None:
+        """Begin to listen."""
+        self._taps.open(self._key, self._receiver)
+        await self._refresh_taps()
+
+    async def shut(self) -> None:
+        """Listen no more. After `open`, also one that was cut short."""
+        self._taps.close(self._key, self._receiver)
+        await self._refresh_taps()
 
     async def _refresh_taps(self) -> None:
         """Make the sessions look up their taps again."""
@@ -73,25 +88,27 @@ class Tail:
         elif self._key in sessions:
             sessions[self._key].look_for_taps()
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(QUIET):
+    async def news(self, seconds: float) -> None:
+        """Wait for a message, or for the end; at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._news.wait()
-        except TimeoutError:
-            return
 
-    def _piece(self) -> bytes:
+    def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> bytes:
+        """Return the next messages as a piece of a stream, and how many were lost behind them; b"" without any."""
         texts: list[bytes] = []
-        while self._waiting and len(texts) < _AT_ONCE:
+        taken = 0
+        while self._waiting and len(texts) < most and taken < most_bytes:
             overheard, size = self._waiting.popleft()
             self._bytes -= size
+            taken += size
             texts.append(event_text("message", document(overheard)))
         if self._lost and not self._waiting:
             texts.append(event_text("lost", {"lost": self._lost}))
             self._lost = 0
         if not self._waiting and not self._closed:
             self._news.clear()
-        return b"".join(texts) or COMMENT
+        return b"".join(texts)
 
 
 def document(overheard: Overheard) -> dict[str, Any]:

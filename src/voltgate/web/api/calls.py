@@ -6,9 +6,9 @@ from fastapi import APIRouter
 
 from voltgate.web.access import Operator
 from voltgate.web.api.dependencies import Identity, QueriesDependency
-from voltgate.web.calling import Asker, call
 from voltgate.web.models import CallAnswered, CallAsked
 from voltgate.web.problems import declared
+from voltgate.web.wide import one_station
 
 router = APIRouter(tags=["stations"])
 
@@ -24,4 +24,4 @@ async def make(queries: QueriesDependency, caller: Operator, identity: Identity,
 
     Numbers in it are the station's own. 504: no answer came; `sent` says whether the call may have reached the station.
     """
-    return await call(queries.session(identity), Asker(caller.name), asked)
+    return await one_station.call(queries, identity, caller.name, asked)

@@ -13,6 +13,8 @@ Identity = Annotated[str, Path(min_length=1, max_length=255, description="The st
 
 async def _queries(request: Request) -> Queries:
     queries: Queries = request.app.state.queries
+    if queries.others is not None:
+        await queries.others.introduce()
     return queries
 
 

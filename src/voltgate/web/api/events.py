@@ -11,9 +11,10 @@ from fastapi.responses import Response
 
 from voltgate.web.access import Viewer
 from voltgate.web.api.dependencies import QueriesDependency
-from voltgate.web.event_log import KINDS, EventLog, LoggedEvent
+from voltgate.web.event_log import KINDS, EventLog, EventsWanted, LoggedEvent, event_number
 from voltgate.web.problems import declared, invalid
 from voltgate.web.stream import COMMENT, QUIET, EventStream, Pieces, event_text
+from voltgate.web.wide.streams import wide_events
 
 router = APIRouter(tags=["live"])
 
@@ -30,27 +31,20 @@ async def events(
     kind: Annotated[list[str] | None, Query(max_length=20, description="Only of these kinds.")] = None,
     last_event_id: Annotated[str | None, Header(description="The last event that was seen: go on after it.")] = None,
 ) -> EventStream:
-    """Stream events as they happen. Each has a number; who names the last one that he saw gets what came after it.
+    """Stream events as they happen. Each has an id; who names the last one that he saw gets what came after it.
 
     What was forgotten meanwhile is counted in an event `lost` (null: since the gateway was started again). When the
-    token is withdrawn, or gets another role, the last event is `ended`, with the reason.
+    token is withdrawn, or gets another role, the last event is `ended`, with the reason. In a cluster an event
+    `missing` names the nodes that do not answer, each time that this changes; an event's `node` is where it happened.
     """
     for unknown in {*(kind or ())} - KINDS:
         kinds = ", ".join(sorted(KINDS))
         raise invalid([{"loc": ("query", "kind"), "msg": f"there is no {unknown}; kinds are {kinds}"}])
-    key = None if station is None else queries.snapshot.directory.key(station)
-    fold = queries.snapshot.directory.key
-
-    def wanted(logged: LoggedEvent) -> bool:
-        of = getattr(logged.event, "station", "")
-        return (not kind or logged.kind in kind) and (key is None or fold(of) == key)
-
-    return EventStream(_pieces(queries.events, _number(last_event_id), wanted), queries.streams)
-
-
-def _number(last: str | None) -> int | None:
-    """Return the number of a Last-Event-ID; None, for "from now on", if it is not one of ours."""
-    return int(last) if last is not None and last.isascii() and last.isdigit() and len(last) <= 18 else None
+    wanted = EventsWanted(None if station is None else queries.snapshot.directory.key(station), kind or [])
+    if queries.others is not None:
+        return EventStream(wide_events(queries, queries.others, wanted, last_event_id), queries.streams)
+    takes = wanted.by(queries.snapshot.directory.key)
+    return EventStream(_pieces(queries.events, event_number(last_event_id), takes), queries.streams)
 
 
 async def _pieces(log: EventLog, seen: int | None, wanted: Callable[[LoggedEvent], bool]) -> Pieces:

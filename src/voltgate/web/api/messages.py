@@ -14,6 +14,7 @@ from voltgate.web.problems import declared
 from voltgate.web.queries import Queries
 from voltgate.web.stream import EventStream, Pieces
 from voltgate.web.tail import Tail
+from voltgate.web.wide.streams import wide_messages
 
 router = APIRouter(tags=["live"])
 
@@ -27,9 +28,12 @@ async def messages(
     """Stream every call with its answer, on the station's leg and on each backend's, as soon as it is answered.
 
     Who reads too slowly loses messages: they are counted in an event `lost`. When the token is withdrawn, or gets
-    another role, the last event is `ended`, with the reason.
+    another role, the last event is `ended`, with the reason. In a cluster an event `missing` names the nodes
+    that do not answer, each time that this changes; `lost` without a number names one that was not heard for a while.
     """
     key = None if station is None else queries.snapshot.directory.key(station)
+    if queries.others is not None:
+        return EventStream(wide_messages(queries, queries.others, key), queries.streams)
     return EventStream(_pieces(queries, Tail(queries.gateway, queries.taps, key)), queries.streams)
 
 

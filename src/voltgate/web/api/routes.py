@@ -6,14 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from voltgate.ocpp.actions import from_stations, plain_action
-from voltgate.ocpp.ids import Token
 from voltgate.web import models
 from voltgate.web.access import Viewer
 from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.paging import AskedPart, Page, cut
-from voltgate.web.problems import declared, invalid
-from voltgate.web.queries import Queries
+from voltgate.web.problems import declared
+from voltgate.web.wide import one_station
+from voltgate.web.wide.one_station import MatchAsked
 
 router = APIRouter(tags=["routes"])
 
@@ -24,7 +23,7 @@ async def routes(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page
     return cut([queries.route(name) for name in queries.snapshot.routes], part)
 
 
-@router.get("/routes/match", summary="Ask which rule a call would meet", responses=declared(404, 422))
+@router.get("/routes/match", summary="Ask which rule a call would meet", responses=declared(404, 409, 422, 503, 504))
 async def match(
     queries: QueriesDependency,
     _: Viewer,
@@ -38,16 +37,8 @@ async def match(
     connector: Annotated[int | None, Query(ge=0, le=1_000_000, description="Connector (1.6) or EVSE (2.x).")] = None,
 ) -> models.Match:
     """Say which rule of its route a call of this station would meet, and who would answer."""
-    known = queries.find(station)
-    spoken = version or _spoken(queries, known.key)
-    if plain_action(action) not in from_stations(spoken):
-        raise invalid([{"loc": ("query", "action"), "msg": f"no station of {spoken} sends it"}])
-    return queries.match(known, version, action, None if token is None else Token(token, token_type), connector)
-
-
-def _spoken(queries: Queries, key: str) -> str:
-    session = queries.gateway.sessions.get(key)
-    return "ocpp1.6" if session is None else session.dialect.version
+    asked = MatchAsked(action=action, version=version, token=token, token_type=token_type, connector=connector)
+    return await one_station.match(queries, station, asked)
 
 
 @router.get("/routes/{name}", summary="Show a route", responses=declared(404))

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Query
 
-from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.dependencies import Identity, QueriesDependency
 from voltgate.web.choice import Filter, StationSort
-from voltgate.web.paging import AskedPart, Page
+from voltgate.web.paging import AskedPart, Page, WidePage
 from voltgate.web.problems import declared
+from voltgate.web.wide import lists, one_station
 
 router = APIRouter(tags=["stations"])
 
-log = structlog.get_logger("voltgate.web")
 
-
-@router.get("/stations", summary="List stations", responses=declared(503))
+@router.get(
+    "/stations",
+    summary="List stations",
+    response_model=WidePage[models.Station],
+    response_model_exclude_unset=True,
+    responses=declared(503),
+)
 async def stations(
     queries: QueriesDependency,
     _: Viewer,
@@ -35,13 +38,18 @@ async def stations(
 ) -> Page[models.Station]:
     """List the stations that are known one by one, and those that are connected."""
     wanted = Filter(q, route, backend, tag, connected, version)
-    return await queries.stations(wanted, sort, part)
+    return await lists.stations(queries, wanted, sort, part)
 
 
-@router.get("/stations/{identity}", summary="Show a station", responses=declared(404))
+@router.get(
+    "/stations/{identity}",
+    summary="Show a station",
+    response_model_exclude_unset=True,
+    responses=declared(404, 503, 504),
+)
 async def station(queries: QueriesDependency, _: Viewer, identity: Identity) -> models.StationInFull:
     """Show a station, with its session if it is connected."""
-    return queries.station_in_full(queries.find(identity))
+    return await one_station.show(queries, identity)
 
 
 @router.delete("/stations/{identity}", summary="Forget a station", status_code=204, responses=declared(404, 503))
@@ -51,10 +59,11 @@ async def forget(queries: QueriesDependency, _: Operator, identity: Identity) ->
 
 
 @router.post(
-    "/stations/{identity}/disconnect", summary="Disconnect a station", status_code=202, responses=declared(404, 409)
+    "/stations/{identity}/disconnect",
+    summary="Disconnect a station",
+    status_code=202,
+    responses=declared(404, 409, 503, 504),
 )
 async def disconnect(queries: QueriesDependency, caller: Operator, identity: Identity) -> None:
     """Close the connection of a station: it will come again."""
-    session = queries.session(identity)
-    log.info("station is disconnected", station=session.identity, by=caller.name)
-    session.end(GOING_AWAY, "Disconnected by an operator")
+    await one_station.disconnect(queries, identity, caller.name)

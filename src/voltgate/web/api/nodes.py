@@ -1,0 +1,39 @@
+"""`/nodes`: the gateways of the cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from voltgate.web import models
+from voltgate.web.access import Operator, Viewer
+from voltgate.web.api.dependencies import QueriesDependency
+from voltgate.web.paging import AskedPart, Page, cut
+from voltgate.web.problems import declared
+from voltgate.web.wide import nodes as cluster
+
+router = APIRouter(tags=["nodes"])
+
+
+@router.get("/nodes", summary="List nodes", responses=declared(503))
+async def nodes(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page[models.ClusterNode]:
+    """List the gateways of the cluster, the one that was asked first. One that is alone is the only one."""
+    return cut(await cluster.every_node(queries), part)
+
+
+@router.post("/nodes/drain", summary="Drain this node", status_code=202, responses=declared(409, 503))
+async def drain_this(queries: QueriesDependency, caller: Operator, asked: models.Drain) -> models.ClusterNode:
+    """Have the gateway that is asked hand its stations over to the others; it takes no new ones."""
+    return await cluster.drain(queries, None, asked.spread, caller.name)
+
+
+@router.post("/nodes/{node}/drain", summary="Drain a node", status_code=202, responses=declared(404, 409, 503))
+async def drain(
+    queries: QueriesDependency,
+    caller: Operator,
+    node: Annotated[str, Path(min_length=1, max_length=255, description="The node's name, or its id.")],
+    asked: models.Drain,
+) -> models.ClusterNode:
+    """Have a gateway hand its stations over to the others, spread in time; it takes no new ones."""
+    return await cluster.drain(queries, node, asked.spread, caller.name)

@@ -1,0 +1,108 @@
+"""The nodes of the cluster: which there are, and handing over the stations of one."""
+
+from __future__ import annotations
+
+import platform
+
+import structlog
+
+from voltgate import __version__
+from voltgate.cluster.ports import Declined, Node, NodeAway
+from voltgate.web import models
+from voltgate.web.problems import Problem, title_of
+from voltgate.web.queries import Queries
+from voltgate.web.times import stamp
+from voltgate.web.wide.others import Others, problem_of, unavailable
+
+log = structlog.get_logger("voltgate.web")
+
+_ALONE = "This gateway is alone: its stations have nowhere to go. To stop it, send it SIGTERM."
+
+
+async def every_node(queries: Queries) -> list[models.ClusterNode]:
+    """List the nodes, this one first; a gateway that is alone is the only one. Raise Problem 503."""
+    others = queries.others
+    if others is None:
+        return [_alone(queries)]
+    return [_shown(node, others) for node in await _nodes(others)]
+
+
+async def _nodes(others: Others) -> list[Node]:
+    try:
+        return await others.nodes()
+    except NodeAway:
+        raise unavailable("The database is away: nobody knows which nodes there are.") from None
+
+
+def _shown(node: Node, others: Others) -> models.ClusterNode:
+    return models.ClusterNode(
+        id=node.id,
+        name=node.name,
+        version=node.version,
+        state=node.state,
+        stations=node.stations,
+        load=round(node.load, 3),
+        since=stamp(node.began),
+        seen=stamp(node.seen),
+        alive=node.alive,
+        here=node.id == others.post.here,
+    )
+
+
+def _alone(queries: Queries) -> models.ClusterNode:
+    return models.ClusterNode(
+        id="",
+        name=platform.node(),
+        version=__version__,
+        state="draining" if queries.gateway.draining else "serving",
+        stations=len(queries.gateway.sessions),
+        load=None,
+        since=stamp(queries.began_at),
+        seen=stamp(queries.wall()),
+        alive=True,
+        here=True,
+    )
+
+
+async def drain(queries: Queries, wanted: str | None, spread: float | None, by: str) -> models.ClusterNode:
+    """Have a node, by its name or id (None: this one), hand its stations over. Raise Problem: 404, 409, 503."""
+    others = queries.others
+    if others is None:
+        raise Problem(409, title_of(409), _ALONE)
+    nodes = await _nodes(others)
+    node = _named(nodes, others.post.here if wanted is None else wanted)
+    if not any(each.alive and each.state == "serving" and each.id != node.id for each in nodes):
+        detail = f"No other node is serving: the stations of {node.name} would have nowhere to go."
+        raise Problem(409, title_of(409), detail)
+    if node.id == others.post.here:
+        await drain_here(queries, spread, by)
+        return _shown(node, others)
+    try:
+        await others.ask(node, "drain", {"spread": spread, "by": by})
+    except Declined as declined:
+        raise problem_of(declined) from None
+    except NodeAway:
+        raise unavailable(f"Node {node.name} does not answer: it may not have heard that it is to drain.") from None
+    return _shown(node, others)
+
+
+def _named(nodes: list[Node], wanted: str) -> Node:
+    """Return the node of a name or an id. Raise Problem 404, 409 for a name of several."""
+    found = [node for node in nodes if node.id == wanted] or [node for node in nodes if node.name == wanted]
+    alive = [
+        node for node in found if node.alive
+    ] or found  # one that was started again has the name of its former self
+    if len(alive) == 1:
+        return alive[0]
+    if alive:
+        ids = ", ".join(node.id for node in alive)
+        raise Problem(409, title_of(409), f"Several nodes are called {wanted}: name one by its id: {ids}.")
+    names = ", ".join(sorted({node.name for node in nodes}))
+    raise Problem(404, title_of(404), f"There is no node {wanted}. There are {names}.")
+
+
+async def drain_here(queries: Queries, spread: float | None, by: str) -> None:
+    """Begin to hand the stations of this gateway over."""
+    assert queries.drain is not None  # noqa: S101 - there is a cluster
+    log.info("this gateway is to drain", by=by, spread=spread)
+    await queries.drain(spread)
