@@ -31,7 +31,7 @@ from voltgate.relay.carrier import DialContext, Verdict
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import AuditRecord, nothing_on_record
+from voltgate.relay.records import AuditRecord, Nowhere
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.tap import Taps
@@ -106,7 +106,7 @@ class Member:
         calendar = Calendar(lambda: NOW + self.now, self.clock)
         listen, start = self.events.note, dialler.start
         ports = Ports(self.wheel, self.clock, lambda: 0.0, start, listen, Counts(), calendar, self.store, taps)
-        self.gateway = Gateway(_snapshot(), ports, dialler, WaitingRoom(clock=self.clock), nothing_on_record)
+        self.gateway = Gateway(_snapshot(), ports, dialler, WaitingRoom(clock=self.clock), Nowhere())
         admission: Any = SimpleNamespace(accept=self._accept)
         self.queries = Queries(
             self.gateway, self.events, taps, None, admission, self.clock, wall=lambda: NOW + self.now

@@ -40,6 +40,7 @@ from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
 from voltgate.web.queries import Queries
+from voltgate.web.wide.answering import join
 
 TICK = 0.1
 """Seconds between ticks of the wheel."""
@@ -117,6 +118,8 @@ class Composition:
             self.clock,
             rules=rules_of(lambda: active.config),
         )
+        if self.cluster is not None:
+            join(self.queries, self.cluster.post, self.draining.drain)
 
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
