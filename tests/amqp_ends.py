@@ -74,6 +74,7 @@ class Consumer:
         for number in range(queues):
             queue = await channel.declare_queue(f"{prefix}.calls.{number}", durable=True, arguments=arguments)
             await queue.consume(consumer._take)
+            await consumer.send(queue.name, [])  # a new queue does not outlive a kill before it has had a message
         return consumer
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
