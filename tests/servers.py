@@ -221,8 +221,8 @@ _ERLANG = "/usr/lib/rabbitmq/bin"
 class RabbitMQ:
     """A RabbitMQ server with a folder of its own, which can be killed and started again on its port."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self.port = port or free_port()
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
