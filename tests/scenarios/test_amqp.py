@@ -126,6 +126,23 @@ async def test_a_command_and_its_answer(stage: Stage, running: Gateway, consumer
         await consumer.ask("shared.gateway.gone", "CP-1", "Reset")
 
 
+async def test_a_station_that_connects_again(stage: Stage, running: Gateway, consumer: Consumer) -> None:
+    """The newer connection gets the calls; what the older one was asked is answered; nobody says that it went."""
+    old = await stage.station("CP-9", url=running.url("CP-9"))
+    gateway = await gateway_of(consumer, old)
+    lost = await consumer.ask(gateway, "CP-9", "Reset")
+    await old.expect("Reset")
+    new = await stage.station("CP-9", url=running.url("CP-9"))
+    assert (await consumer.expect_reply(lost))["type"] == 4
+    assert (await old.closed()).code == 1001
+    key = await consumer.ask(gateway, "CP-9", "ClearCache")
+    await new.answer(await new.expect("ClearCache", id=key))
+    await consumer.expect_reply(key)
+    assert await gateway_of(consumer, new) == gateway
+    told = [event for event, station in consumer.events if station == "CP-9"]
+    assert told == ["connected", "connected"]
+
+
 async def test_odd_messages(stage: Stage, running: Gateway, consumer: Consumer) -> None:
     """What cannot be read is counted; it keeps nothing else from its station."""
     station = await stage.station("CP-1", url=running.url("CP-1"))

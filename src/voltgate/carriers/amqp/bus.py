@@ -99,8 +99,8 @@ class Bus:
         """Tell a receiver when the connection is lost."""
         self._stations.attach(wire, receiver)
 
-    def forget(self, wire: AmqpWire, past: Past | None) -> None:
-        """Bring a wire nothing more; keep what the next one of this station has to know."""
+    def forget(self, wire: AmqpWire, past: Past | None) -> bool:
+        """Bring a wire nothing more; keep what the next one has to know. Return whether it was the station's last."""
         self._stations.detach(wire)
         wires = self._wires.get(wire.identity, [])
         if wire in wires:
@@ -110,6 +110,7 @@ class Bus:
         self._idle_since = self.clock()
         if past is not None:
             self._keep(wire.identity, past)
+        return not wires
 
     def _keep(self, identity: str, past: Past) -> None:
         if past.sent or past.open or past.apart:

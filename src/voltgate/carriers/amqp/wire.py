@@ -74,8 +74,8 @@ class Post(Protocol):
     def attach(self, wire: AmqpWire, receiver: Receiver) -> None:
         """Tell `receiver` when the connection is lost."""
 
-    def forget(self, wire: AmqpWire, past: Past | None) -> None:
-        """Bring this wire nothing more; keep `past` for the next one of this station."""
+    def forget(self, wire: AmqpWire, past: Past | None) -> bool:
+        """Bring this wire nothing more; keep `past` for the next one. Return whether it was the station's last one."""
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Call something in the next turn of the event loop."""
@@ -125,6 +125,7 @@ class AmqpWire:
             self._receive(self._held.pop(0))
 
     def _tell(self, event: str) -> None:
+        """Say what became of the station."""
         expires = self._post.clock() + self._post.patience
         self._post.put(self._queue, Outgoing(items.event_item(self._head, event), expires))
 
@@ -181,10 +182,9 @@ class AmqpWire:
         left, self._open = self._open, {}
         for message_id, call in left.items():
             self._send_error(message_id, "InternalError", reason or "The station has gone", call)
-        if self._receiver is not None:
-            self._tell(DISCONNECTED)
         self._is_over = True
-        self._post.forget(self, None)
+        if self._post.forget(self, None) and self._receiver is not None:
+            self._tell(DISCONNECTED)
 
     def pause(self) -> None:
         """Refuse calls: the station does not read. Others share the connection, which goes on."""
