@@ -332,6 +332,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "qos": Row(0, lambda r: how(r).broker.qos, beside=BROKER),
         "envelope": Row("ocpp", lambda r: how(r).raw, True, beside=BROKER),
         "presence": Row("cs/consumers/+", lambda r: how(r).presence, beside=BROKER),
+        "layout": Row("everythingcharge", lambda r: how(r).layout, None, beside=RABBITMQ),
         "prefix": Row("gates", lambda r: how(r).layout.prefix, beside=RABBITMQ),
         "queues": Row(7, lambda r: how(r).layout.queues, beside=RABBITMQ),
     },

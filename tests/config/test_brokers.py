@@ -8,6 +8,7 @@ import pytest
 
 from voltgate.app.build import Surroundings, build
 from voltgate.carriers.amqp.carrier import AmqpDialling
+from voltgate.carriers.amqp.settings import Layout
 from voltgate.carriers.mqtt.carrier import MqttDialling
 from voltgate.config import ConfigErrors, read
 
@@ -72,7 +73,7 @@ def test_rabbitmq(tmp_path: Path) -> None:
     assert isinstance(how, AmqpDialling)
     broker = how.broker
     assert (broker.host, broker.port, broker.vhost, broker.login, broker.ssl) == ("broker", 5672, "/", None, None)
-    assert (how.layout.calls[0], len(how.layout.calls), how.raw) == ("voltgate.calls.0", 4, False)
+    assert (how.layout, how.raw) == (Layout("voltgate", 4), False)
     lines = """\
 url = "amqps://[::1]/a%2Fb"
 username = "gate:way"
@@ -87,8 +88,11 @@ connect = 3
     broker = how.broker
     assert (broker.host, broker.port, broker.vhost, broker.login) == ("::1", 5671, "a/b", ("gate:way", "secret"))
     assert (broker.patience, broker.ssl is None, how.raw) == (3, False, True)
-    assert how.layout.calls == ("gates.calls.0", "gates.calls.1")
+    assert how.layout == Layout("gates", 2)
     assert "secret" not in repr(how)
+    how = reached(tmp_path, 'url = "amqp://broker"\nlayout = "everythingcharge"')
+    assert isinstance(how, AmqpDialling)
+    assert how.layout is None
 
 
 def test_how_many_calls_are_open(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def _amqp_dialling(terms: _Terms) -> AmqpDialling:
         trust=terms.files,
         ssl=terms.context,
     )
-    layout = Layout(section.prefix, section.queues)
+    layout = Layout(section.prefix, section.queues) if section.layout == "voltgate" else None
     return AmqpDialling(broker, layout, section.envelope == "ocpp", terms.config.calls.backend)
 
 

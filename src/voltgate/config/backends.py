@@ -190,6 +190,12 @@ class Backend(Section):
         description='MQTT and AMQP only. What a message is there: `"json"`, an object with `type`, `action`, `id` and '
         '`request` or `response`; `"ocpp"`, the frame of OCPP-J as it is.',
     )
+    layout: Literal["voltgate", "everythingcharge"] = Field(
+        default="voltgate",
+        description='AMQP only. Which queues there are: `"voltgate"`, for any number of nodes; `"everythingcharge"`, '
+        "those of that management system, whose API server answers: then `prefix`, `queues` and `envelope` have no "
+        "meaning.",
+    )
     prefix: Text = Field(default="voltgate", description="AMQP only. What the names of its queues begin with.")
     queues: int = Field(
         default=4,

@@ -34,6 +34,7 @@ _OF_BROKERS = {
     "qos": ("mqtt",),
     "presence": ("mqtt",),
     "envelope": ("mqtt", "amqp"),
+    "layout": ("amqp",),
     "prefix": ("amqp",),
     "queues": ("amqp",),
 }

@@ -1,7 +1,7 @@
 """A bus: one connection to RabbitMQ that is kept open, and the stations whose messages it carries.
 
-Somebody is there when each queue of calls has a consumer, which the broker is asked each second. When the connection is
-lost, or nobody is there, every station's wire is lost, and each is dialled again.
+Whether somebody is there is asked of the broker each second. When the connection is lost, or nobody is there, every
+station's wire is lost, and each is dialled again.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-import zlib
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
-from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.connection import Away, Connection, Incoming
-from voltgate.carriers.amqp.items import DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
-from voltgate.carriers.amqp.settings import BusSettings, Surroundings
-from voltgate.carriers.amqp.wire import AmqpWire, Past
+from voltgate.carriers.amqp.settings import Surroundings
+from voltgate.carriers.amqp.shape import BusSettings, BusWire
+from voltgate.carriers.amqp.wire import Past
 from voltgate.relay.carrier import SharedConnection, Verdict
 from voltgate.relay.wire import Receiver
 
@@ -32,6 +31,8 @@ _LINGER = 30.0
 """Seconds that a connection without a station is kept open."""
 _MOST_PAST = 10_000
 """Stations of which it is remembered what their lost wire left open."""
+_BARRED = 60.0
+"""Seconds for which a station is left alone that whoever answers does not know."""
 _AFTER_A_FAULT = 1.0
 """Seconds from a fault of ours to the next try, at least."""
 
@@ -58,24 +59,25 @@ class Bus:
         self._expected_until = self.clock() + settings.broker.patience
         self._reason = "not connected yet"
         self._was_blocked = False
-        self._wires: dict[str, list[AmqpWire]] = {}
+        self._wires: dict[str, list[BusWire]] = {}
         self._past: dict[str, Past] = {}
+        self._barred: dict[str, str] = {}
         self._idle_since = self.clock()
         self._loop = asyncio.get_running_loop()
         self._living = surroundings.keep(f"broker {settings.backend}", self._live)
 
     # Stations.
 
-    async def join(self, identity: str, protocol: str) -> AmqpWire | Verdict:
+    async def join(self, identity: str, protocol: str) -> BusWire | Verdict:
         """Return a wire for a station; or why there is none."""
         self._idle_since = self.clock()
         await self._come_up()
         if not self._stations.is_up:
             return Verdict(None, self._reason, shared=True)
-        calls = self.settings.layout.calls
-        queue = calls[zlib.crc32(identity.encode()) % len(calls)]
-        past = self._past.pop(identity, Past())
-        wire = AmqpWire(self, identity, protocol, queue, past)
+        barred = self._barred.get(identity)
+        if barred is not None:
+            return Verdict(404, barred)
+        wire = self.settings.shape.wire(self, identity, protocol, self._past.pop(identity, Past()))
         self._wires.setdefault(identity, []).append(wire)
         return wire
 
@@ -95,11 +97,11 @@ class Bus:
         """Return a key that no other call has."""
         return f"{self._name}-{next(self._numbers)}"
 
-    def attach(self, wire: AmqpWire, receiver: Receiver) -> None:
+    def attach(self, wire: BusWire, receiver: Receiver) -> None:
         """Tell a receiver when the connection is lost."""
         self._stations.attach(wire, receiver)
 
-    def forget(self, wire: AmqpWire, past: Past | None) -> bool:
+    def forget(self, wire: BusWire, past: Past | None) -> bool:
         """Bring a wire nothing more; keep what the next one has to know. Return whether it was the station's last."""
         self._stations.detach(wire)
         wires = self._wires.get(wire.identity, [])
@@ -125,35 +127,32 @@ class Bus:
     # What the broker brings.
 
     def _take(self, message: Incoming) -> None:
-        found, odd = items.split(message.body)
-        self.counts.unreadable += odd
-        for item in found:
-            self._take_item(item, message.reply_to or "")
+        self.settings.shape.take(self, message)
 
-    def _take_item(self, item: Item, reply_to: str) -> None:
-        wires = self._wires.get(item.station)
+    def find(self, identity: str) -> BusWire | None:
+        """Return the wire that gets what comes for a station; None if it is not here."""
+        wires = self._wires.get(identity)
         if not wires:
-            self._stray(item, reply_to)
-            return
-        wire = next((each for each in reversed(wires) if each.started), wires[-1])
+            return None
+        return next((each for each in reversed(wires) if each.started), wires[-1])
+
+    def guard(self, wire: BusWire, take: Callable[[], None]) -> None:
+        """Have a wire take something; a fault of ours in it ends that wire only."""
         try:
-            wire.take(item, reply_to)
+            take()
         except Exception as fault:
             self._faulted(wire, fault)
 
-    def _stray(self, item: Item, reply_to: str) -> None:
-        """Answer a call for a station that is not here: who made it shall look for it elsewhere."""
-        self.counts.strays += 1
-        found = items.read(item.text)
-        asked = getattr(found, "asked", None)
-        if asked is not None and reply_to:
-            raw = item.text.startswith(b"[")
-            error = items.failed(found.id, "InternalError", "The station is not connected here", asked, raw=raw)
-            head = items.head(item.station, item.protocol)
-            sent = items.message_item(head, item.key, error, self.wall() + self.patience, DISCONNECTED)
-            self.put(reply_to, Outgoing(sent, self.clock() + self.patience))
+    def bar(self, identity: str, reason: str) -> None:
+        """Let this station have no wire for a while."""
+        if len(self._barred) < _MOST_PAST:
+            self._barred[identity] = reason
+            self._surroundings.wheel.at(self.clock() + _BARRED, partial(self._unbar, identity))
 
-    def _faulted(self, wire: AmqpWire, fault: Exception) -> None:
+    def _unbar(self, identity: str, now: float) -> None:
+        self._barred.pop(identity, None)
+
+    def _faulted(self, wire: BusWire, fault: Exception) -> None:
         """Let one station go that met a fault of ours; the others share the connection."""
         self.counts.faults += 1
         log.error("a fault of Voltgate: a receiver failed", station=wire.identity, exc_info=fault)
@@ -198,12 +197,11 @@ class Bus:
     async def _one_stay(self) -> str:
         """Connect, and return why the connection has ended; "" if nobody needs it. Raise Away."""
         settings = self.settings
-        name = f"{settings.layout.prefix}.gateway"
-        connection = await Connection.open(settings.broker, name, self._take, self.clock, self.counts)
+        shape = settings.shape
+        connection = await Connection.open(settings.broker, shape.own, self._take, self.clock, self.counts)
         self._connection = connection
         try:
-            for queue in settings.layout.calls:
-                await connection.see_to(queue)
+            await shape.prepare(connection)
             while not connection.lost.done() and not self._is_idle():
                 self._go_by(await self._missing(connection))
                 await asyncio.wait([connection.lost], timeout=_LOOK)
@@ -224,11 +222,7 @@ class Bus:
             return "the broker takes no messages: it is short of memory or disk"
         if connection.is_stuck(self.clock()):
             raise Away(f"no confirmation within {self.settings.broker.patience:g} s")
-        for queue in self.settings.layout.calls:
-            if not await connection.consumers(queue):
-                await connection.see_to(queue)
-                return f"nobody consumes {queue}"
-        return ""
+        return await self.settings.shape.missing(connection)
 
     def _go_by(self, missing: str) -> None:
         if missing:

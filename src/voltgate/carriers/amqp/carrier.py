@@ -6,21 +6,23 @@ import asyncio
 from dataclasses import dataclass
 
 from voltgate.carriers.amqp.bus import Bus
-from voltgate.carriers.amqp.settings import AmqpCounts, Broker, BusSettings, Layout, Surroundings
-from voltgate.carriers.amqp.wire import AmqpWire
+from voltgate.carriers.amqp.everythingcharge import Everythingcharge
+from voltgate.carriers.amqp.native import Native
+from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout, Surroundings
+from voltgate.carriers.amqp.shape import BusSettings, BusWire
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class AmqpDialling:
-    """How a backend behind RabbitMQ is reached.
+    """How a backend behind RabbitMQ is reached. `layout` is None for that of EVerythingcharge.
 
     `raw` sends frames of OCPP-J in place of envelopes; `patience` is how long an answer may take, in seconds.
     """
 
     broker: Broker
-    layout: Layout = Layout()  # noqa: RUF009 - frozen
+    layout: Layout | None = Layout()  # noqa: RUF009 - frozen
     raw: bool = False
     patience: float = 30.0
 
@@ -49,11 +51,12 @@ class AmqpCarrier:
         offer: tuple[str, ...],
         *,
         answering: bool,
-    ) -> AmqpWire | Verdict:
+    ) -> BusWire | Verdict:
         """Take a station onto the connection, which is there or is made now."""
         how = endpoint.how
         assert isinstance(how, AmqpDialling)  # noqa: S101 - the composition root hands in nothing else
-        settings = BusSettings(backend.name, how.broker, how.layout, how.raw, how.patience, backend.settings.retry)
+        shape = Native(how.layout) if how.layout is not None else Everythingcharge()
+        settings = BusSettings(backend.name, how.broker, shape, how.raw, how.patience, backend.settings.retry)
         return await self._bus(settings).join(dial_context.identity, offer[0])
 
     def _bus(self, settings: BusSettings) -> Bus:

@@ -49,7 +49,8 @@ class Incoming(Protocol):
 
     body: bytes
     reply_to: str | None
-    expiration: float | None
+    routing_key: str | None
+    headers: Mapping[str, Any]
 
     async def ack(self) -> None:
         """Have the broker forget it."""
@@ -70,6 +71,7 @@ class Connection:
         self._broker = broker
         self._looking: AbstractChannel | None = None
         self._publisher: Publisher | None = None
+        self._own: Any = None
 
     @classmethod
     async def open(
@@ -93,8 +95,9 @@ class Connection:
         self._channel.close_callbacks.add(self._closed)
         underlying = await self._channel.get_underlay_channel()
         underlying.on_consumer_cancel_callbacks.add(self._cancelled)
-        self._publisher = Publisher(self._channel.default_exchange, self.queue, clock, counts, self.lose)
+        self._publisher = Publisher(self._channel, self.queue, clock, counts, self.lose)
         own = await _within(self._broker, self._channel.declare_queue(self.queue, exclusive=True, arguments={**_OWN}))
+        self._own = own
         await _within(self._broker, own.consume(_guarded(take, counts), no_ack=True))
 
     # Sending.
@@ -132,7 +135,7 @@ class Connection:
 
     async def consumers(self, queue: str) -> int | None:
         """Return how many consume a queue, None if it is not there. Raise Away."""
-        from aio_pika.exceptions import ChannelNotFoundEntity  # noqa: PLC0415 - it is there already
+        from aiormq.exceptions import ChannelLockedResource, ChannelNotFoundEntity  # noqa: PLC0415 - it is there already
 
         if self._looking is None or self._looking.is_closed:
             self._looking = await _within(self._broker, self._connection.channel(publisher_confirms=False))
@@ -142,6 +145,8 @@ class Connection:
         except Away as problem:
             if isinstance(problem.__cause__, ChannelNotFoundEntity):
                 return None
+            if isinstance(problem.__cause__, ChannelLockedResource):  # it belongs to whoever consumes it
+                return 1
             raise
 
     async def see_to(self, queue: str) -> int:
@@ -153,6 +158,11 @@ class Connection:
         await _within(self._broker, declared)
         log.info("queue declared", queue=queue)
         return 0
+
+    async def bind(self, exchange: str, kind: str, key: str) -> None:
+        """Have what comes to an exchange, which ends with its last queue, come to our own queue. Raise Away."""
+        declared = await _within(self._broker, self._channel.declare_exchange(exchange, kind, auto_delete=True))
+        await _within(self._broker, self._own.bind(declared, key))
 
     async def consume(self, queue: str, take: Take, counts: AmqpCounts, most: int) -> None:
         """Take what comes to a queue of calls, `most` messages that are not acknowledged at a time. Raise Away."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.settings import AmqpCounts
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractExchange
+    from aio_pika.abc import AbstractChannel
 
 _MOST_WAITING = 20_000
 _MOST_WAITING_BYTES = 32 << 20
@@ -50,11 +50,14 @@ class Outgoing:
     """An item on its way, which nobody needs any more at `expires`, by the clock.
 
     `settled` is told what became of it: None when the broker has it, else why not; never when the connection is lost.
+    With an `exchange` it goes there, in a message of its own, with these `headers`.
     """
 
     item: bytes
     expires: float
     settled: Callable[[Obstacle | None], None] = _nothing
+    exchange: str = ""
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -69,13 +72,13 @@ class Publisher:
 
     def __init__(
         self,
-        exchange: AbstractExchange,
+        channel: AbstractChannel,
         reply_to: str,
         clock: Callable[[], float],
         counts: AmqpCounts,
         lose: Callable[[str], None],
     ) -> None:
-        self._exchange = exchange
+        self._channel = channel
         self._reply_to = reply_to
         self._clock = clock
         self._counts = counts
@@ -119,9 +122,12 @@ class Publisher:
         try:
             while queue.waiting:
                 batch = self._take(queue)
-                obstacle = await self._publish(name, queue, batch) if batch else None
-                for outgoing in batch:
-                    self._settle(outgoing, obstacle)
+                queue.sent_at = self._clock()
+                if batch and batch[0].exchange:
+                    await asyncio.gather(*(self._send(name, [outgoing]) for outgoing in batch))
+                elif batch:
+                    await self._send(name, batch)
+                queue.sent_at = 0.0
         except Exception as fault:
             self._lose(_reason(fault))
         finally:
@@ -151,29 +157,35 @@ class Publisher:
             self._counts.faults += 1
             log.exception("a fault of Voltgate: what became of a message was not taken")
 
-    async def _publish(self, name: str, queue: _Queue, batch: list[Outgoing]) -> Obstacle | None:
+    async def _send(self, name: str, batch: list[Outgoing]) -> None:
+        obstacle = await self._publish(name, batch)
+        for outgoing in batch:
+            self._settle(outgoing, obstacle)
+
+    async def _publish(self, name: str, batch: list[Outgoing]) -> Obstacle | None:
         """Send items as one message; return why the broker did not take it."""
         from aio_pika import DeliveryMode, Message  # noqa: PLC0415 - takes long, and not everybody has a broker
         from aio_pika.exceptions import DeliveryError, PublishError  # noqa: PLC0415
 
-        queue.sent_at = self._clock()
+        first, channel = batch[0], self._channel
+        alone = bool(first.exchange)
         message = Message(
-            items.join([outgoing.item for outgoing in batch]),
-            content_type="application/json",
-            reply_to=self._reply_to,
+            first.item if alone else items.join([outgoing.item for outgoing in batch]),
+            content_type="text/plain" if alone else "application/json",
+            headers=dict(first.headers or {}),
+            reply_to=None if alone else self._reply_to,
             delivery_mode=DeliveryMode.PERSISTENT,
-            expiration=max(max(outgoing.expires for outgoing in batch) - queue.sent_at, _SHORTEST),
+            expiration=max(max(outgoing.expires for outgoing in batch) - self._clock(), _SHORTEST),
         )
+        exchange = await channel.get_exchange(first.exchange, ensure=False) if alone else channel.default_exchange
         try:
-            await self._exchange.publish(message, name, mandatory=True)
+            await exchange.publish(message, name, mandatory=True)
         except PublishError:
             self._counts.unroutable += len(batch)
             return Obstacle.UNROUTABLE
         except DeliveryError:
             self._counts.refused += len(batch)
             return Obstacle.FULL
-        finally:
-            queue.sent_at = 0.0
         return None
 
 

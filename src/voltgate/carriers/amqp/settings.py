@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from voltgate.carriers.mqtt.settings import Keep
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.backend import Retry
 from voltgate.relay.events import Listen
 
 
@@ -39,18 +38,6 @@ class Layout:
     def calls(self) -> tuple[str, ...]:
         """The names of the queues of calls, in their order."""
         return tuple(f"{self.prefix}.calls.{number}" for number in range(self.queues))
-
-
-@dataclass(frozen=True, slots=True)
-class BusSettings:
-    """What a bus goes by. `patience` is the seconds that an answer may take; `raw` sends frames as they are."""
-
-    backend: str
-    broker: Broker
-    layout: Layout
-    raw: bool
-    patience: float
-    retry: Retry
 
 
 @dataclass(slots=True)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
-from voltgate.carriers.amqp.settings import AmqpCounts
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode
 from voltgate.ocpp.messages import CALL, SEND, Call, Error, Result
 from voltgate.relay.wire import Receiver
+
+if TYPE_CHECKING:
+    from voltgate.carriers.amqp.shape import Carrying
 
 MOST_HELD = 8
 """Messages that wait until a station's session has begun."""
@@ -54,33 +56,6 @@ class Past:
     """Whether it was lost alone, while the connection that it shared stayed."""
 
 
-class Post(Protocol):
-    """What a wire needs of the connection that many share."""
-
-    clock: Callable[[], float]
-    wall: Callable[[], float]
-    counts: AmqpCounts
-    patience: float
-    """How long whoever answers may take, in seconds."""
-    raw: bool
-    """Whether messages are frames of OCPP-J, in place of envelopes."""
-
-    def put(self, queue: str, outgoing: Outgoing) -> Obstacle | None:
-        """Send an item to a queue; return why it cannot be sent."""
-
-    def mint(self) -> str:
-        """Return a key that no other call has."""
-
-    def attach(self, wire: AmqpWire, receiver: Receiver) -> None:
-        """Tell `receiver` when the connection is lost."""
-
-    def forget(self, wire: AmqpWire, past: Past | None) -> bool:
-        """Bring this wire nothing more; keep `past` for the next one. Return whether it was the station's last one."""
-
-    def soon(self, callback: Callable[[], None]) -> None:
-        """Call something in the next turn of the event loop."""
-
-
 class AmqpWire:
     """A station's wire, whose calls go to `queue`. `past` is what was left by a wire that was lost."""
 
@@ -89,7 +64,7 @@ class AmqpWire:
         "identity", "shared", "subprotocol",
     )  # fmt: skip
 
-    def __init__(self, post: Post, identity: str, protocol: str, queue: str, past: Past) -> None:
+    def __init__(self, post: Carrying, identity: str, protocol: str, queue: str, past: Past) -> None:
         self.identity = identity
         self.subprotocol = protocol
         self.shared = not past.apart
