@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from bench import report
+from bench.amqp import amqp
 from bench.claims import claims
 from bench.collection import full_collection
 from bench.contenders import CONTENDERS
@@ -35,7 +36,7 @@ QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_roun
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "soap", "mqtt", "claims", "pages", "outage", "gc", "profile")
+KNOWN = ("load", "pace", "ws", "wss", "soap", "mqtt", "amqp", "claims", "pages", "outage", "gc", "profile")
 MQTT_ROUNDS = 3
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
@@ -58,7 +59,7 @@ class Session:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
         steps |= {"soap": self._soap, "claims": self._claims, "pages": self._pages, "outage": self._outage}
-        steps |= {"mqtt": self._mqtt, "profile": self._profile}
+        steps |= {"mqtt": self._mqtt, "amqp": self._amqp, "profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -104,6 +105,10 @@ class Session:
     def _mqtt(self, name: str) -> None:
         for number in range(min(self._plan.rounds, MQTT_ROUNDS) if "voltgate" in self._names else 0):
             self._measure(name, number, "voltgate", lambda _c, n: mqtt(n, self._plan, self._cores))
+
+    def _amqp(self, name: str) -> None:
+        for number in range(min(self._plan.rounds, MQTT_ROUNDS) if "voltgate" in self._names else 0):
+            self._measure(name, number, "voltgate", lambda _c, n: amqp(n, self._plan, self._cores))
 
     def _claims(self, name: str) -> None:
         if "voltgate" in self._names:

@@ -41,13 +41,13 @@ route = "bench"
 MQTT = replace(CONTENDERS["voltgate"], title="Voltgate, MQTT", command=voltgate_command(settings))
 
 
-class MqttBench(Bench):
-    """Voltgate between websocket stations and a consumer behind Mosquitto, which is the consumer's child."""
+class BrokerBench(Bench):
+    """Voltgate between websocket stations and a consumer behind a broker, which is the consumer's child."""
 
-    backend = "bench.mqtt_consumer"
+    contender = MQTT
 
     def __init__(self, cores: Cores) -> None:
-        super().__init__(MQTT, cores, awake=cores.ample)
+        super().__init__(self.contender, cores, awake=cores.ample)
         self._count = 1
 
     def open(self, stations: int, seconds: float = 120.0) -> None:
@@ -64,9 +64,20 @@ class MqttBench(Bench):
         return {name: count for name, count in found.items() if count}
 
 
+class MqttBench(BrokerBench):
+    """The broker is Mosquitto."""
+
+    backend = "bench.mqtt_consumer"
+
+
 def mqtt(number: int, plan: Plan, cores: Cores) -> Sample:
-    """Measure CPU time a message, latency at a fixed rate, and what an idle station holds with its subscription."""
-    with MqttBench(cores) as bench:
+    """Measure calls through Mosquitto."""
+    return through(MqttBench, number, plan, cores)
+
+
+def through(broker: type[BrokerBench], number: int, plan: Plan, cores: Cores) -> Sample:
+    """Measure CPU time a message, latency at a fixed rate, and what an idle station holds."""
+    with broker(cores) as bench:
         bench.open(STATIONS)
         counts, spent = bench.drive({"do": "load"}, plan.warm, plan.load)
         faults = bench.faults(counts)
@@ -79,16 +90,16 @@ def mqtt(number: int, plan: Plan, cores: Cores) -> Sample:
         "user": spent.user / calls / 2 * 1e6,
         "share": spent.share,
     }
-    with MqttBench(cores) as bench:
+    with broker(cores) as bench:
         bench.open(STATIONS)
         counts, _ = bench.drive({"do": "pace", "rate": PACE}, plan.warm, plan.pace)
         figures |= {name: counts[0][name] for name in ("p50", "p99")}
-    return Sample("voltgate", number, figures | _held(plan, cores), faults, spent.foreign)
+    return Sample("voltgate", number, figures | _held(broker, plan, cores), faults, spent.foreign)
 
 
-def _held(plan: Plan, cores: Cores) -> dict[str, float]:
+def _held(broker: type[BrokerBench], plan: Plan, cores: Cores) -> dict[str, float]:
     few = max(50, plan.idle // 50)
-    with MqttBench(cores) as bench:
+    with broker(cores) as bench:
         bench.open(few)
         time.sleep(plan.settle)
         held, before = bench.resident, bench.usage()

@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench.frames import KINDS, sequence_of
+from bench.frames import KINDS, Kind, sequence_of
 from bench.installs import program
 from bench.worker import job, run, serve
 from voltgate.carriers.mqtt import packets
@@ -23,6 +23,11 @@ from voltgate.ocpp.wheel import Wheel
 MARK = b'"id":"'
 _BY_REQUEST = {kind.payload: kind for kind in KINDS}
 _QUIET = packets.complete(b"")
+
+
+def kind_of(said: bytes) -> Kind | None:
+    """Return which call of the bench an envelope is."""
+    return _BY_REQUEST.get(said[said.find(b'"request":') + 10 : -1])
 
 
 @dataclass(slots=True)
@@ -52,7 +57,7 @@ class Consumer:
         tally, said = self.tally, message.payload
         at = said.find(MARK) + len(MARK)
         message_id = said[at : at + 36]
-        kind = _BY_REQUEST.get(said[said.find(b'"request":') + 10 : -1])
+        kind = kind_of(said)
         number = sequence_of(message_id)
         if kind is None or number < 0 or self.connection is None:
             tally.wrong += 1

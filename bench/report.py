@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import mqtt, outage, pages
+from bench import amqp, mqtt, outage, pages
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -213,6 +213,7 @@ def tables(results: Results, run: Run) -> str:
         idle(results, proxies),
         *_soap(results),
         *mqtt.section(results),
+        *amqp.section(results),
         *_claims(results),
         *_pages(results),
         *_outage(results),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.harness import Stage
+from tests.servers import RabbitMQ, rabbitmq
 
 # What depends on the speed of the machine is no finding: it may be two busy cores.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,6 +32,13 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     yield stage
     failed = request.node.stash.get(_FAILED, False)
     await (stage.drop() if failed else stage.close())
+
+
+@pytest.fixture(scope="session")
+def rabbit() -> Iterator[RabbitMQ]:
+    """A RabbitMQ that all tests of a process share, as it takes long to start: each has names of its own on it."""
+    with rabbitmq() as server:
+        yield server
 
 
 _FAILED = pytest.StashKey[bool]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -231,3 +232,133 @@ def mosquitto(*lines: str, pair: tuple[Path, Path] | None = None) -> Iterator[Mo
             yield server
         finally:
             server.kill()
+
+
+_AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
+_ERLANG = "/usr/lib/rabbitmq/bin"
+"""Not the programs of /usr/sbin: those change their user, and use /var/lib."""
+
+
+class RabbitMQ:
+    """A RabbitMQ server with a folder of its own, which can be killed and started again on its port."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        self.port = port or free_port()
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._mapper: subprocess.Popen[bytes] | None = None
+        self._address = free_port()
+        (folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users.guest = true\nlog.console = false\n"
+        )
+        (folder / "plugins").write_text("[].\n")
+        self._environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(self._address),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"t{secrets.token_hex(4)}@localhost",
+            "RABBITMQ_BASE": str(folder),
+            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "db"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(folder / "generated"),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"amqp://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start, and wait until it listens: about six seconds."""
+        program = f"{_ERLANG}/rabbitmq-server"
+        assert Path(program).exists(), (
+            "RabbitMQ is needed for these tests and is not installed (Debian: rabbitmq-server)"
+        )
+        if self._mapper is None:  # of our own, in the foreground: else one is left behind
+            self._mapper = self._spawn("epmd", "-port", str(self._address), "-address", "127.0.0.1")
+        self._process = self._spawn(program)
+        until = time.monotonic() + 90
+        while not self._answers():
+            assert self._process.poll() is None, f"RabbitMQ has ended: {self.log}"
+            assert time.monotonic() < until, "RabbitMQ does not listen"
+            time.sleep(0.02)
+
+    def _spawn(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.folder / "output").open("ab") as log:
+            return subprocess.Popen(
+                command,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """What it has said so far."""
+        return (self.folder / "output").read_text(errors="replace")[-2000:]
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.5) as asking:
+            asking.settimeout(2)
+            asking.sendall(_AMQP_HEADER)
+            return asking.recv(1) == b"\x01"
+        return False
+
+    def control(self, *arguments: str) -> str:
+        """Run rabbitmqctl, which takes about two seconds; return what it says."""
+        done = subprocess.run(
+            [f"{_ERLANG}/rabbitmqctl", "--quiet", *arguments],
+            env=self._environment,
+            cwd="/",
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (done.stdout + done.stderr).decode(errors="replace")[-2000:]
+        return done.stdout.decode()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: SIGSTOP makes it silent."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, if it runs, as a loss of power would."""
+        process, self._process = self._process, None
+        _kill(process)
+
+    def stop(self) -> None:
+        """Kill it, and what it has started besides."""
+        self.kill()
+        mapper, self._mapper = self._mapper, None
+        _kill(mapper)
+
+
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
+@contextlib.contextmanager
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """Run a RabbitMQ server for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="voltgate-amqp-", ignore_cleanup_errors=True) as name:
+        server = RabbitMQ(Path(name))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

@@ -266,6 +266,7 @@ PASSWORD = {"stations.0.password": "a-station-s-own"}
 ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
 LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
 BROKER = {"backends.main.url": "mqtt://main.example"}
+RABBITMQ = {"backends.main.url": "amqp://main.example"}
 CLIENT = {"backends.main.certificate": "a.pem", "backends.main.key": "a.key"}
 _NETWORK = ipaddress.ip_network("10.0.0.0/8")
 _A_DAY = 86400.0
@@ -333,6 +334,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "qos": Row(0, lambda r: how(r).broker.qos, beside=BROKER),
         "envelope": Row("ocpp", lambda r: how(r).raw, True, beside=BROKER),
         "presence": Row("cs/consumers/+", lambda r: how(r).presence, beside=BROKER),
+        "layout": Row("everythingcharge", lambda r: how(r).layout, None, beside=RABBITMQ),
+        "prefix": Row("gates", lambda r: how(r).layout.prefix, beside=RABBITMQ),
+        "queues": Row(7, lambda r: how(r).layout.queues, beside=RABBITMQ),
     },
     Retry: {
         "first": Row(3, lambda r: backend(r).retry.first),

@@ -212,6 +212,8 @@ BEGUN = {
     ("app/supervisor.py", "run"): "one task for each worker: a fault ends all, and the workers see that it has ended",
     ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
     ("app/reload.py", "_change"): "one look at the configuration: what it raises ends that change",
+    ("carriers/amqp/answering.py", "_done"): "one acknowledgement, which may fail: the message comes again",
+    ("carriers/amqp/publisher.py", "put"): "what waits for one queue; a fault ends the connection, which is made again",
     ("carriers/memory.py", "__call__"): "one station's calls to a backend in this process; ends with its link",
     ("carriers/soap/client.py", "_look_out"): "looks at posts while there are any; goes on first, then looks",
     ("carriers/soap/client.py", "_open"): "one connection, within its time",

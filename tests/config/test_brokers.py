@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from voltgate.app.build import Surroundings, build
+from voltgate.carriers.amqp.carrier import AmqpDialling
+from voltgate.carriers.amqp.settings import Layout
 from voltgate.carriers.mqtt.carrier import MqttDialling
 from voltgate.config import ConfigErrors, read
 
@@ -22,12 +24,18 @@ match = "*"
 
 
 def dialling(tmp_path: Path, lines: str) -> MqttDialling:
+    """Return how a backend with these lines is dialled by MQTT."""
+    how = reached(tmp_path, lines)
+    assert isinstance(how, MqttDialling)
+    return how
+
+
+def reached(tmp_path: Path, lines: str) -> object:
     """Return how a backend with these lines is dialled."""
     file = tmp_path / "voltgate.toml"
     file.write_text(HEAD + lines)
     config = read(file, {}).config
     (endpoint,) = build(config, Surroundings(), None).backends["bus"].settings.endpoints
-    assert isinstance(endpoint.how, MqttDialling)
     return endpoint.how
 
 
@@ -59,6 +67,34 @@ ping = 7
     assert "secret" not in repr(how)
 
 
+def test_rabbitmq(tmp_path: Path) -> None:
+    """What is left out, and that every key has its place."""
+    how = reached(tmp_path, 'url = "amqp://broker"')
+    assert isinstance(how, AmqpDialling)
+    broker = how.broker
+    assert (broker.host, broker.port, broker.vhost, broker.login, broker.ssl) == ("broker", 5672, "/", None, None)
+    assert (how.layout, how.raw) == (Layout("voltgate", 4), False)
+    lines = """\
+url = "amqps://[::1]/a%2Fb"
+username = "gate:way"
+password = "secret"
+envelope = "ocpp"
+prefix = "gates"
+queues = 2
+connect = 3
+"""
+    how = reached(tmp_path, lines)
+    assert isinstance(how, AmqpDialling)
+    broker = how.broker
+    assert (broker.host, broker.port, broker.vhost, broker.login) == ("::1", 5671, "a/b", ("gate:way", "secret"))
+    assert (broker.patience, broker.ssl is None, how.raw) == (3, False, True)
+    assert how.layout == Layout("gates", 2)
+    assert "secret" not in repr(how)
+    how = reached(tmp_path, 'url = "amqp://broker"\nlayout = "everythingcharge"')
+    assert isinstance(how, AmqpDialling)
+    assert how.layout is None
+
+
 def test_how_many_calls_are_open(tmp_path: Path) -> None:
     """One call of a station at a time goes to a consumer, unless it is said otherwise."""
     file = tmp_path / "voltgate.toml"
@@ -78,6 +114,14 @@ def test_how_many_calls_are_open(tmp_path: Path) -> None:
         ('url = "mqtt://broker/a/+"', "has no wildcards"),
         ('url = "mqtt://broker/a%23"', "has no wildcards"),
         ('url = "mqtt:///cs"', "names no host"),
+        ('url = "mqtt://broker"\nprefix = "x"', "is for a backend behind a broker (amqp://); this one is mqtt://"),
+        ('url = "amqp://broker/{station}"', "the path is the virtual host"),
+        ('url = "amqp://broker?heartbeat=1"', "must not contain a query"),
+        ('url = "amqp://broker/a/b"', "is written %2F"),
+        ('url = "amqp://broker"\nprefix = "amq.x"', "must be letters"),
+        ('url = "amqp://broker"\nprefix = "a b"', "must be letters"),
+        ('url = "amqp://broker"\nqueues = 0', "must be"),
+        ('url = "amqp://broker"\nqos = 1', "is for a backend behind a broker (mqtt://); this one is amqp://"),
         ('url = "mqtt://broker"\nqos = 2', "must be 0 or 1"),
         ('url = "mqtt://broker"\nenvelope = "xml"', 'must be "json" or "ocpp"'),
         ('url = "mqtt://broker"\npresence = "#"', "apart from those of stations"),

@@ -73,7 +73,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 statoins = ["ws://127.0.0.1:9000"]
 http = 8000
 [backends.billing]
-url = "amqp://billing.example"
+url = "local:"
 [backends.spare]
 url = "ws://spare.example/{sation}"
 wait = "10s"
@@ -137,7 +137,7 @@ route = "hom"
         (("[backends.main]", '[backends.main]\nclaims = { hosts = ["10.0.0.0/33"] }'), "neither the name of a host"),
         (('answer = "main"', "answer = { main = 1, claimant = 1 }"), "cannot be part of a weighted choice"),
         (('answer = "main"', 'answer = "main", claimed_by = ["other"]'), 'there is no backend "other"'),
-        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "amqp://broker:5672"'), "not available in this version"),
+        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "local:"'), "not available in this version"),
         (('url = "ws://127.0.0.1:9100/{station}"', 'url = "ws://{station}.example/"'), "must not take the host"),
         (('match = "*"', 'match = "*"\nidentity = "CP-1"'), "either match"),
         (('match = "*"', 'match = "*"\nauth = "basic"'), "needs password"),

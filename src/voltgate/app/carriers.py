@@ -6,8 +6,10 @@ here. A new one is a folder, a section of the configuration's model, and an entr
 
 from __future__ import annotations
 
+import asyncio
 import random
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +19,10 @@ from urllib.parse import urlsplit
 from voltgate import __version__
 from voltgate.app.addresses import objection
 from voltgate.app.listeners import Kind, in_common, report
+from voltgate.carriers.amqp.carrier import AmqpCarrier, AmqpDialling
+from voltgate.carriers.amqp.settings import Broker as Rabbit
+from voltgate.carriers.amqp.settings import Layout
+from voltgate.carriers.amqp.settings import Surroundings as AmqpSurroundings
 from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
@@ -67,10 +73,12 @@ class Carriers:
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.of_stations = LinkCounts()
         self.mqtt = MqttCarrier(Surroundings(wheel, clock, random.random, listen, self.names, keep))
+        self.amqp = AmqpCarrier(AmqpSurroundings(wheel, clock, time.time, random.random, listen, keep))
         self.counts: dict[str, object] = {
             "station": self.of_stations,
             "backends": self.websocket.counts,
             "brokers": self.mqtt.counts,
+            "rabbitmq": self.amqp.counts,
         }
         self.wheel = wheel
         self.clock = clock
@@ -98,7 +106,7 @@ class Carriers:
 
     async def close(self) -> None:
         """Leave what many stations shared."""
-        await self.mqtt.close()
+        await asyncio.gather(self.mqtt.close(), self.amqp.close())
 
 
 def callback_base(config: Config) -> str:
@@ -171,6 +179,22 @@ def _mqtt_dialling(terms: _Terms) -> MqttDialling:
     )
     raw = section.envelope == "ocpp"
     return MqttDialling(broker, section.topic_prefix, section.presence or "", raw, config.calls.backend)
+
+
+def _amqp_dialling(terms: _Terms) -> AmqpDialling:
+    section = terms.section
+    url = urlsplit(section.amqp_url)
+    broker = Rabbit(
+        url.hostname or "",
+        url.port or (5671 if section.secure else 5672),
+        section.vhost,
+        _login(section),
+        patience=section.connect,
+        trust=terms.files,
+        ssl=terms.context,
+    )
+    layout = Layout(section.prefix, section.queues) if section.layout == "voltgate" else None
+    return AmqpDialling(broker, layout, section.envelope == "ocpp", terms.config.calls.backend)
 
 
 def _put_into_soap(section: BackendSection) -> tuple[str, ...]:
@@ -268,9 +292,17 @@ CARRIERS: Mapping[str, Registration] = {
     "mqtt": Registration(
         schemes=("mqtt", "mqtts"),
         field="url",
-        written=lambda section: section.broker_url,
+        written=lambda section: section.mqtt_url,
         dialling=_mqtt_dialling,
         dialler=lambda carriers: carriers.mqtt,
+        brokered=True,
+    ),
+    "amqp": Registration(
+        schemes=("amqp", "amqps"),
+        field="url",
+        written=lambda section: section.amqp_url,
+        dialling=_amqp_dialling,
+        dialler=lambda carriers: carriers.amqp,
         brokered=True,
     ),
     "soap": Registration(

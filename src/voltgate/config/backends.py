@@ -25,11 +25,12 @@ from voltgate.config.values import (
 STATION = "{station}"
 """The placeholder of the identity in a backend's URL."""
 
-_LATER = {"amqp": "AMQP", "amqps": "AMQP"}
-_SECURE = frozenset({"wss", "https", "mqtts"})
+_SECURE = frozenset({"wss", "https", "mqtts", "amqps"})
 _SOAP = ("http", "https")
 _MQTT = ("mqtt", "mqtts")
+_AMQP = ("amqp", "amqps")
 _LONGEST_PREFIX = 200
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 _OURS = frozenset({"host", "upgrade", "connection", "content-length", "transfer-encoding"})
 
 
@@ -98,7 +99,8 @@ class Backend(Section):
     url: Text = Field(
         description="`ws://` or `wss://`: OCPP-J. `{station}` stands for the identity, percent-encoded; without it the "
         "identity is appended as the last segment of the path. `http://` or `https://`: OCPP-S (SOAP), the URL of its "
-        "service as it is. `mqtt://` or `mqtts://`: a broker of MQTT 5; its path is what topics begin with, else `cs`."
+        "service as it is. `mqtt://` or `mqtts://`: a broker of MQTT 5; its path is what topics begin with, else `cs`. "
+        "`amqp://` or `amqps://`: RabbitMQ; its path is the virtual host, else `/`."
     )
     soap_url: Text | None = Field(
         default=None,
@@ -185,8 +187,21 @@ class Backend(Section):
     )
     envelope: Literal["json", "ocpp"] = Field(
         default="json",
-        description='MQTT only. What a message is on its topic: `"json"`, an object with `type`, `action`, `id` and '
+        description='MQTT and AMQP only. What a message is there: `"json"`, an object with `type`, `action`, `id` and '
         '`request` or `response`; `"ocpp"`, the frame of OCPP-J as it is.',
+    )
+    layout: Literal["voltgate", "everythingcharge"] = Field(
+        default="voltgate",
+        description='AMQP only. Which queues there are: `"voltgate"`, for any number of nodes; `"everythingcharge"`, '
+        "those of that management system, whose API server answers: then `prefix`, `queues` and `envelope` have no "
+        "meaning.",
+    )
+    prefix: Text = Field(default="voltgate", description="AMQP only. What the names of its queues begin with.")
+    queues: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="AMQP only. How many queues the calls of stations are spread over. The same for all gateways.",
     )
     presence: Text | None = Field(
         default=None,
@@ -198,7 +213,14 @@ class Backend(Section):
     @field_validator("url")
     @classmethod
     def _dials(cls, url: str) -> str:
-        return _broker(dialled(url, ("ws", "wss", *_SOAP, *_MQTT)))
+        return _broker(dialled(url, ("ws", "wss", *_SOAP, *_MQTT, *_AMQP)))
+
+    @field_validator("prefix")
+    @classmethod
+    def _names_queues(cls, prefix: str) -> str:
+        if not _QUEUE.fullmatch(prefix) or prefix.startswith("amq."):
+            raise ValueError("must be letters, digits, and . _ : - between them, 100 at most, and not begin with amq.")
+        return prefix
 
     @field_validator("soap_url")
     @classmethod
@@ -219,7 +241,7 @@ class Backend(Section):
 
     @property
     def scheme(self) -> str:
-        """The scheme of its URL, which selects the carrier: "ws", "wss", "http", "https", "mqtt" or "mqtts"."""
+        """The scheme of its URL, which selects the carrier: "ws", "wss", "https", "mqtts", "amqp" …."""
         return split_url(self.url).scheme
 
     @property
@@ -240,7 +262,22 @@ class Backend(Section):
     @property
     def broker_url(self) -> str:
         """The URL of its broker; "" if it is behind none."""
+        return self.url if self.scheme in (*_MQTT, *_AMQP) else ""
+
+    @property
+    def mqtt_url(self) -> str:
+        """The URL of its broker of MQTT; "" if it is behind none."""
         return self.url if self.scheme in _MQTT else ""
+
+    @property
+    def amqp_url(self) -> str:
+        """The URL of its RabbitMQ; "" if it is behind none."""
+        return self.url if self.scheme in _AMQP else ""
+
+    @property
+    def vhost(self) -> str:
+        """The virtual host of RabbitMQ, if it is behind one."""
+        return unquote(split_url(self.url).path.removeprefix("/")) or "/"
 
     @property
     def topic_prefix(self) -> str:
@@ -274,6 +311,8 @@ def dialled(url: str, schemes: tuple[str, ...] = ("ws", "wss", *_SOAP)) -> str:
 def _broker(url: str) -> str:
     """Return the URL of a backend, the path of a broker's checked as a topic. Raises ValueError with what is wrong."""
     parts = split_url(url)
+    if parts.scheme in _AMQP:
+        return _rabbit(url)
     if parts.scheme not in _MQTT:
         return url
     prefix = unquote(parts.path).strip("/")
@@ -288,10 +327,20 @@ def _broker(url: str) -> str:
     return url
 
 
+def _rabbit(url: str) -> str:
+    """Return the URL of a RabbitMQ, checked. Raises ValueError with what is wrong."""
+    parts = split_url(url)
+    if STATION in url:
+        raise ValueError("must not contain {station}: the path is the virtual host of RabbitMQ")
+    if parts.query:
+        raise ValueError('must not contain a query ("?"): what it goes by are keys of the backend')
+    if "/" in parts.path.removeprefix("/"):
+        raise ValueError('has a path of several segments: a "/" in the name of a virtual host is written %2F')
+    return url
+
+
 def _wrong_scheme(scheme: str, schemes: tuple[str, ...]) -> str:
     known = "://, ".join(schemes[:-1]) + f":// or {schemes[-1]}://"
-    if scheme in _LATER:
-        return f"{_LATER[scheme]} backends ({scheme}://) are not available in this version; use {known}"
     if scheme == "local":
         return f"the built-in backend (local:) is not available in this version; use {known}"
     return f'must start with {known}, not "{scheme}://"' if scheme else f"must start with {known}"

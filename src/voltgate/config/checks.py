@@ -30,7 +30,15 @@ ADMIN = "admin"
 CLAIMED = "claimed"
 """The route of stations that only a claim admits."""
 
-_OF_BROKERS = frozenset({"qos", "envelope", "presence"})
+_OF_BROKERS = {
+    "qos": ("mqtt",),
+    "presence": ("mqtt",),
+    "envelope": ("mqtt", "amqp"),
+    "layout": ("amqp",),
+    "prefix": ("amqp",),
+    "queues": ("amqp",),
+}
+"""The keys that are for a backend behind a broker, with the schemes that say so."""
 _PRESENCE = re.compile(r"[^+#$/\0][^+#\0/]*(/(\+|[^+#\0/]+))*")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -168,9 +176,11 @@ def _backend(path: Path, backend: Backend) -> Iterator[Finding]:
         yield Finding((*path, "password"), "needs username")
     if backend.broker_url:
         yield from _brokered(path, backend)
-    else:
-        for key in sorted(_OF_BROKERS & backend.model_fields_set):
-            yield Finding((*path, key), f"is for a backend behind a broker (mqtt://); this one is {backend.scheme}://")
+    for key in sorted(_OF_BROKERS.keys() & backend.model_fields_set):
+        schemes = _OF_BROKERS[key]
+        if not backend.scheme.startswith(schemes):
+            known = " or ".join(f"{scheme}://" for scheme in schemes)
+            yield Finding((*path, key), f"is for a backend behind a broker ({known}); this one is {backend.scheme}://")
     if backend.username is not None and ":" in backend.username and not backend.broker_url:
         yield Finding((*path, "username"), 'must not contain ":": HTTP Basic ends the user name there')
 

@@ -35,9 +35,12 @@ _FIRST_SERIAL = 1 << 31
 
 
 class SimulatedBackend:
-    """The simulated backend. `records` has one record a station, `open_connections` those that are connected now."""
+    """The simulated backend. `records` has one record a station, `open_connections` those that are connected now.
 
-    def __init__(self, behaviour: Behaviour, wheel: Wheel, clock: Clock) -> None:
+    `minted` is what its transactions are numbered after: where several answer the same stations, not all by the same.
+    """
+
+    def __init__(self, behaviour: Behaviour, wheel: Wheel, clock: Clock, minted: int = 0) -> None:
         self.behaviour = behaviour
         self.wheel = wheel
         self.clock = clock
@@ -45,7 +48,7 @@ class SimulatedBackend:
         self.records: dict[str, StationRecord] = {}
         self.open_connections: dict[str, Connection] = {}
         self.connections = 0
-        self._transactions = 0
+        self._transactions = minted
 
     async def admit(self, handshake: Handshake) -> Admitted | Refused:
         """Accept every station that offers a supported version, with the password if there is one."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
+import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import structlog
 import typer
 from rich.console import Console
 
+from voltgate.carriers.amqp.answering import NodeSettings
 from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener
@@ -21,6 +26,7 @@ from voltgate.simulator.event_loop import TICK, run, stopping, ticking
 from voltgate.simulator.fleet import Fleet, Plan
 from voltgate.simulator.output import follow, latencies, progress, summary
 from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Ids, Profile, StationSettings
+from voltgate.simulator.queues import consume, node_settings
 from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 from voltgate.simulator.tally import Fault
 
@@ -172,7 +178,9 @@ def _report(fleet: Fleet, as_json: bool) -> None:
 
 @app.command()
 def backend(
-    listen: Annotated[str, typer.Option(help="Where stations or gateways connect.")] = "ws://127.0.0.1:9100",
+    listen: Annotated[
+        str, typer.Option(help="Where stations or gateways connect; or amqp://, to answer what gateways put in queues.")
+    ] = "ws://127.0.0.1:9100",
     boot: Annotated[Boot, typer.Option(help="The answer to a BootNotification.")] = Boot.ACCEPTED,
     interval: Annotated[int, typer.Option(help="The heartbeat interval that it gives, in seconds.")] = 300,
     commands: Annotated[float, typer.Option(min=0, help="Seconds between two commands to each station.")] = 0.0,
@@ -198,12 +206,32 @@ def backend(
         hang_up=hang_up,
         password=password,
     )
-    parts = urlsplit(listen)
-    if parts.scheme != "ws" or not parts.hostname or parts.port is None:
-        raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
-    simulated = run(_serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/")))
+    simulated = run(_serving(behaviour, listen))
     if book is not None:
         book.write_text(json.dumps(simulated.as_dict()))
+
+
+def _serving(behaviour: Behaviour, listen: str) -> Coroutine[object, object, SimulatedBackend]:
+    """Return what serves at an address. Raise BadParameter for one that it cannot be."""
+    parts = urlsplit(listen)
+    if parts.scheme == "amqp":
+        try:
+            return _consume(behaviour, node_settings(listen), parts.hostname or "")
+        except ValueError as problem:
+            raise typer.BadParameter(str(problem), param_hint="--listen") from None
+    if parts.scheme != "ws" or not parts.hostname or parts.port is None:
+        raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
+    return _serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/"))
+
+
+async def _consume(behaviour: Behaviour, settings: NodeSettings, host: str) -> SimulatedBackend:
+    clock = Clock(time.monotonic)
+    simulated = SimulatedBackend(behaviour, Wheel(time.monotonic(), TICK), clock, secrets.randbelow(2000) * 1_000_000)
+    where = f"amqp://{host}:{settings.broker.port}, queues {settings.layout.prefix}.calls.*"
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    with stopping() as stop:
+        await consume(simulated, settings, stop, lambda: typer.echo(f"the stand-in backend answers on {where}"))
+    return simulated
 
 
 async def _serve(behaviour: Behaviour, host: str, port: int, prefix: str) -> SimulatedBackend:

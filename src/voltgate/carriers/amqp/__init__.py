@@ -1,0 +1,1 @@
+"""RabbitMQ: the queues between gateways and the nodes that answer stations, as wires of the relay and turned round."""

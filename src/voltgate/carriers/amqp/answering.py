@@ -1,0 +1,378 @@
+"""The carrier turned round: a node that takes stations' calls from the queues and has a handler answer them.
+
+Any number of nodes may do so: each message goes to one of them. It is acknowledged when the answers to all its calls
+are on their way, which is when the broker has confirmed them; a node that dies before leaves it to another. What comes
+again is recognised by its key, and gets the same answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+import structlog
+
+from voltgate.carriers.amqp import items
+from voltgate.carriers.amqp.connection import Away, Connection, Incoming
+from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
+from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
+from voltgate.carriers.amqp.repeats import Repeats
+from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
+from voltgate.ocpp.actions import is_transaction
+from voltgate.ocpp.counts import FAULTS
+from voltgate.ocpp.envelope import Asked, Read, Unreadable
+from voltgate.ocpp.framing import Complaint, decode
+from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered, unheard
+from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.backend import Retry
+
+_LOOK = 1.0
+_MOST_MESSAGES = 20
+"""Messages of one queue that a node works on at a time."""
+_MOST_STATIONS = 200_000
+_MOST_COMMANDS = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+class Station:
+    """A station as a node knows it: `command` is a handler that calls it, wherever it is."""
+
+    __slots__ = ("_node", "handler", "identity", "protocol", "raw", "reply_to")
+
+    def __init__(self, node: Node, identity: str, protocol: str) -> None:
+        self._node = node
+        self.identity = identity
+        self.protocol = protocol
+        self.reply_to = ""
+        """The queue of the gateway where it was heard last."""
+        self.raw = False
+        self.handler: Handler = _refuse
+
+    def command(self, call: Call, respond: Respond) -> None:
+        """Call the station. It is Unanswered at once when its gateway is gone, and at the call's deadline at last."""
+        self._node.command(self, call, respond)
+
+
+Serve: TypeAlias = Callable[[Station], Handler]
+"""Returns what answers a station's calls; called when the station is heard for the first time, or connects."""
+Left: TypeAlias = Callable[[Station], None]
+"""Takes note that a station has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node goes by. `patience` is how long a call may take, in seconds, either way."""
+
+    broker: Broker
+    layout: Layout = Layout()  # noqa: RUF009 - frozen
+    patience: float = 30.0
+    retry: Retry = field(default_factory=lambda: Retry(longest=10.0))
+
+
+class _Batch:
+    """A message of the broker's, until all its calls are dealt with."""
+
+    __slots__ = ("left", "message")
+
+    def __init__(self, message: Incoming) -> None:
+        self.message = message
+        self.left = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A call that a handler has not answered. `batches` are the messages that it came by: one, unless it came again."""
+
+    station: Station
+    call: Call
+    asked: Asked
+    reply_to: str
+    raw: bool
+    batches: list[_Batch]
+
+
+class Node:
+    """Answers stations by way of RabbitMQ. `run` keeps it connected; `serve` and `left` are told of stations."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        serve: Serve,
+        wheel: Wheel,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        left: Left = lambda station: None,
+        draw: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self.settings = settings
+        self.counts = AmqpCounts()
+        self.stations: dict[str, Station] = {}
+        """Those that were heard, by identity."""
+        self._serve = serve
+        self._left = left
+        self._wheel = wheel
+        self._clock = clock
+        self._wall = wall
+        self._draw = draw
+        self._connection: Connection | None = None
+        self._open: dict[str, _Asked] = {}
+        self._repeats = Repeats()
+        self._commands: dict[str, Respond] = {}
+        self._acks: set[asyncio.Task[None]] = set()
+
+    # Life.
+
+    async def run(self, connected: Callable[[], None] = lambda: None) -> None:
+        """Stay connected until cancelled; `connected` is called each time that the node has begun to consume."""
+        failures = 0
+        while True:
+            try:
+                why = await self._one_stay(connected)
+                failures = 0
+            except Away as problem:
+                why = str(problem)
+            failures += 1
+            retry = self.settings.retry.delay(failures, self._draw) or self.settings.retry.longest
+            log.warning("broker away", reason=why, retry=round(retry, 1))
+            await asyncio.sleep(retry)
+
+    async def _one_stay(self, connected: Callable[[], None]) -> str:
+        settings, calls = self.settings, self.settings.layout.calls
+        name = f"{settings.layout.prefix}.node"
+        connection = await Connection.open(settings.broker, name, self._take_reply, self._clock, self.counts)
+        self._connection = connection
+        try:
+            for queue in calls:
+                await connection.consume(queue, self._take, self.counts, _MOST_MESSAGES)
+            connected()
+            while not connection.lost.done():
+                if connection.is_stuck(self._clock()) and not connection.is_blocked:
+                    raise Away(f"no confirmation within {settings.broker.patience:g} s")
+                await asyncio.wait([connection.lost], timeout=_LOOK)
+            return connection.lost.result()
+        finally:
+            self._connection = None
+            self.counts.losses += 1
+            self._forget_messages()
+            await connection.close()
+
+    def _forget_messages(self) -> None:
+        """Go on with what was begun; the broker brings its messages again, to us or to another."""
+        for asked in self._open.values():
+            asked.batches.clear()
+        commands, self._commands = self._commands, {}
+        for respond in commands.values():
+            respond(Unanswered(Reason.GONE, "The broker was lost: whether the station did this is not known"))
+
+    # Calls of stations.
+
+    def _take(self, message: Incoming) -> None:
+        """Take a message with calls of stations."""
+        found, odd = items.split(message.body)
+        self.counts.unreadable += odd
+        batch = _Batch(message)
+        batch.left = 1  # until all are looked at
+        for item in found:
+            self._guard(item, partial(self._take_item, message.reply_to or "", batch))
+        self._done(batch)
+
+    def _guard(self, item: Item, take: Callable[[Item], None]) -> None:
+        """Take an item; a fault of ours in it must not keep the others."""
+        try:
+            take(item)
+        except Exception:
+            self.counts.faults += 1
+            log.exception("a fault of Voltgate: a message could not be taken", station=item.station)
+
+    def _take_item(self, reply_to: str, batch: _Batch, item: Item) -> None:
+        if item.event == DISCONNECTED:
+            self._forget(item.station, reply_to)
+            return
+        station = self._station(item, reply_to)
+        if item.event == CONNECTED or not item.text:
+            return
+        found = items.read(item.text)
+        station.raw = item.text.startswith(b"[")
+        if isinstance(found, Unreadable) or found.asked is None or not item.key:
+            self.counts.unreadable += 1
+        elif item.until < self._wall():
+            self.counts.late += 1
+        elif not self._is_repeated(item, reply_to, batch):
+            self._call(station, found, item, reply_to, batch)
+
+    def _station(self, item: Item, reply_to: str) -> Station:
+        """Return a station, which is at the gateway where this was heard of it."""
+        station = self.stations.get(item.station)
+        if station is None or item.event == CONNECTED or (item.protocol and station.protocol != item.protocol):
+            if station is not None:
+                self._forget(item.station, station.reply_to)
+            elif len(self.stations) >= _MOST_STATIONS:
+                self._forget(next(iter(self.stations)), None)
+            station = self.stations[item.station] = Station(self, item.station, item.protocol)
+            station.handler = self._serve(station)
+        station.reply_to = reply_to
+        return station
+
+    def _forget(self, identity: str, reply_to: str | None) -> None:
+        """Forget a station that has gone from a gateway, unless it is at another one now."""
+        station = self.stations.get(identity)
+        if station is not None and (reply_to is None or station.reply_to == reply_to):
+            del self.stations[identity]
+            self._left(station)
+
+    def _is_repeated(self, item: Item, reply_to: str, batch: _Batch) -> bool:
+        """Return whether a call has come before; it gets the answer that it had, or will have."""
+        given = self._repeats.find(item.key, self._clock())
+        asked = self._open.get(item.key)
+        if given is not None:
+            batch.left += 1
+            self._send(reply_to, given, partial(self._answered, [batch]))
+        elif asked is not None:
+            batch.left += 1
+            asked.batches.append(batch)
+            asked.reply_to = reply_to
+        else:
+            return False
+        self.counts.repeated += 1
+        return True
+
+    def _call(self, station: Station, found: Read, item: Item, reply_to: str, batch: _Batch) -> None:
+        call = decode(found.text)
+        assert isinstance(call, Call)  # noqa: S101 - it was read as one
+        call.at = self._clock()
+        call.deadline = call.at + self.settings.patience
+        if call.kind == SEND:
+            station.handler(call, unheard)
+            return
+        assert found.asked is not None  # noqa: S101 - it is a call
+        batch.left += 1
+        asked = self._open[item.key] = _Asked(station, call, found.asked, reply_to, station.raw, [batch])
+        self._wheel.at(call.deadline, partial(self._expire, item.key, asked))
+        station.handler(call, partial(self._respond, item.key, asked))
+
+    def _respond(self, key: str, asked: _Asked, reply: Reply) -> None:
+        if self._open.get(key) is not asked:
+            if asked.call.deadline > self._clock():
+                FAULTS.faults += 1
+            return
+        del self._open[key]
+        batches, call = asked.batches, asked.call
+        if isinstance(reply, Unanswered) and is_transaction(call.action):
+            self._all_done(batches)  # nobody makes up an answer to what somebody is paid by: the station sends it again
+            return
+        text = items.frame(reply, call.id)
+        message = decode(text)
+        assert not isinstance(message, Call) and isinstance(message, Result | Error | Complaint)  # noqa: S101, PT018
+        written = items.written(message, text, None, raw=asked.raw)
+        until = self._wall() + self.settings.patience
+        station = asked.station
+        item = items.message_item(items.head(station.identity, station.protocol), key, written, until)
+        if not isinstance(reply, Unanswered):
+            self._repeats.remember(key, item, self._clock())
+        self._send(asked.reply_to, item, partial(self._answered, batches))
+
+    def _expire(self, key: str, asked: _Asked, now: float) -> None:
+        """Give a call up that the handler has not answered: nobody waits for it any more."""
+        if self._open.get(key) is asked:
+            del self._open[key]
+            self.counts.late += 1
+            self._all_done(asked.batches)
+
+    def _send(self, queue: str, item: bytes, settled: Callable[[Obstacle | None], None]) -> None:
+        obstacle: Obstacle | None = Obstacle.AWAY
+        if self._connection is not None:
+            expires = self._clock() + self.settings.patience
+            obstacle = self._connection.put(queue, Outgoing(item, expires, settled))
+        if obstacle is not None:
+            settled(obstacle)
+
+    def _answered(self, batches: list[_Batch], obstacle: Obstacle | None) -> None:
+        self.counts.answers_lost += obstacle is not None
+        self._all_done(batches)
+
+    def _all_done(self, batches: list[_Batch]) -> None:
+        for batch in batches:
+            self._done(batch)
+
+    def _done(self, batch: _Batch) -> None:
+        """Acknowledge a message when nothing of it is left to do."""
+        batch.left -= 1
+        if not batch.left and self._connection is not None:
+            task = asyncio.get_running_loop().create_task(_acknowledge(batch.message.ack()))
+            self._acks.add(task)
+            task.add_done_callback(self._acks.discard)
+
+    # Calls for stations.
+
+    def command(self, station: Station, call: Call, respond: Respond) -> None:
+        """Call a station at the gateway where it was heard last."""
+        connection = self._connection
+        now, wall = self._clock(), self._wall()
+        deadline = min(call.deadline, now + self.settings.patience)
+        if connection is None or not station.reply_to or connection.is_blocked:
+            respond(Unanswered(Reason.GONE, "The station cannot be reached now"))
+            return
+        if len(self._commands) >= _MOST_COMMANDS:
+            respond(Unanswered(Reason.OVERLOADED, "Too many calls wait for stations"))
+            return
+        key = secrets.token_hex(16)
+        if call.kind != SEND:
+            self._commands[key] = respond
+            self._wheel.at(deadline, partial(self._end_command, key, Reason.TIMED_OUT, "No answer in time"))
+        sent = Call(key, call.action, call.payload, kind=call.kind)  # other nodes may use the same ids
+        written = items.written(sent, items.frame(sent, key), None, raw=station.raw)
+        head = items.head(station.identity, station.protocol)
+        item = items.message_item(head, key, written, wall + deadline - now)
+        settled = partial(self._command_settled, key, station, station.reply_to)
+        obstacle = connection.put(station.reply_to, Outgoing(item, deadline, settled))
+        if obstacle is not None:
+            settled(obstacle)
+
+    def _command_settled(self, key: str, station: Station, queue: str, obstacle: Obstacle | None) -> None:
+        """Say at once that a command has not gone: its gateway is gone, for example."""
+        if obstacle is Obstacle.UNROUTABLE and station.reply_to == queue:
+            station.reply_to = ""
+        if obstacle is not None:
+            self._end_command(key, Reason.GONE, f"The station's gateway: {obstacle.value}", self._clock())
+
+    def _end_command(self, key: str, reason: Reason, why: str, now: float) -> None:
+        respond = self._commands.pop(key, None)
+        if respond is not None:
+            respond(Unanswered(reason, why))
+
+    def _take_reply(self, message: Incoming) -> None:
+        """Take a message with stations' answers to commands."""
+        found, odd = items.split(message.body)
+        self.counts.unreadable += odd
+        for item in found:
+            self._guard(item, partial(self._take_answer, message.reply_to or ""))
+
+    def _take_answer(self, reply_to: str, item: Item) -> None:
+        if item.event == DISCONNECTED:  # another node was told, or nobody
+            self._forget(item.station, reply_to)
+        respond = self._commands.pop(item.key, None)
+        read = items.read(item.text)
+        reply = decode(read.text) if isinstance(read, Read) else None
+        if respond is None:
+            self.counts.strays += 1
+        elif isinstance(reply, Result | Error):
+            respond(reply)
+        else:
+            self.counts.unreadable += 1
+            respond(Unanswered(Reason.MALFORMED, "The station's answer cannot be read"))
+
+
+async def _acknowledge(ack: Awaitable[None]) -> None:
+    try:
+        await ack
+    except Exception as problem:  # the connection has ended: the message comes again, and is known by then
+        log.debug("a message could not be acknowledged", reason=str(problem))
+
+
+def _refuse(call: Call, respond: Respond) -> None:
+    respond(Unanswered(Reason.REFUSED, "Nobody answers this station"))

@@ -1,0 +1,180 @@
+"""The layout of the management system EVerythingcharge, whose API server a gateway serves as its worker.
+
+A message is one frame of OCPP-J as it is, with the station's identity in a header. What stations say goes to the
+exchange `events`; what they are to be told comes by `tasks`, to all workers; `connections` carries who has come and
+gone to the API, and whose connection is to be closed to all workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from voltgate.carriers.amqp.connection import Connection, Incoming
+from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED
+from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
+from voltgate.carriers.amqp.shape import Carrying
+from voltgate.carriers.amqp.wire import MOST_HELD, Past
+from voltgate.ocpp.close_codes import NO_CLOSE, NORMAL
+from voltgate.ocpp.framing import decode
+from voltgate.ocpp.messages import Call
+from voltgate.relay.wire import Receiver
+
+HEADER = "Charge-Point-Id"
+EVENTS, TASKS, CONNECTIONS = "events", "tasks", "connections"
+FORCE_CLOSE = "force_close"
+_TOLD = {CONNECTED: "new_connections", DISCONNECTED: "lost_connections"}
+"""The routing keys by which the API hears who has come and who has gone."""
+_MOST_BEFORE = 64
+UNKNOWN = "the API does not know this station"
+
+
+@dataclass(frozen=True, slots=True)
+class Everythingcharge:
+    """The shape of that layout."""
+
+    own: str = "voltgate.worker"
+
+    async def prepare(self, connection: Connection) -> None:
+        """Have what the API says come to our queue. Raise Away."""
+        await connection.bind(TASKS, "fanout", "")
+        await connection.bind(CONNECTIONS, "topic", f"{FORCE_CLOSE}.#")
+
+    async def missing(self, connection: Connection) -> str:
+        """Return why nobody can be reached; "" if the API is there: it consumes the queue of events. Raise Away."""
+        return "" if await connection.consumers(EVENTS) else f"no API server consumes {EVENTS}"
+
+    def wire(self, bus: Carrying, identity: str, protocol: str, past: Past) -> WorkerWire:
+        """Return a wire for a station."""
+        return WorkerWire(bus, identity, protocol, shared=not past.apart)
+
+    def take(self, bus: Carrying, message: Incoming) -> None:
+        """Take a message of the API for a station, if it is here: all workers get it."""
+        identity = (message.headers or {}).get(HEADER)
+        wire = bus.find(identity) if isinstance(identity, str) else None
+        if not isinstance(wire, WorkerWire):
+            return
+        if (message.routing_key or "").startswith(FORCE_CLOSE):
+            bus.bar(wire.identity, UNKNOWN)
+            bus.guard(wire, partial(wire.lose, UNKNOWN, NORMAL))
+        else:
+            bus.guard(wire, partial(wire.take, message.body))
+
+
+class WorkerWire:
+    """A station's wire. The API hears that it has gone however that came about."""
+
+    __slots__ = ("_before", "_held", "_is_over", "_pauses", "_post", "_receiver", "identity", "shared", "subprotocol")
+
+    def __init__(self, post: Carrying, identity: str, protocol: str, *, shared: bool) -> None:
+        self.identity = identity
+        self.subprotocol = protocol
+        self.shared = shared
+        self._post = post
+        self._receiver: Receiver | None = None
+        self._before: list[bytes] | None = []
+        """What the station says before the API has been told of it, which takes nothing from strangers."""
+        self._held: list[bytes] = []
+        self._pauses = 0
+        self._is_over = False
+
+    @property
+    def started(self) -> bool:
+        """Whether there is somebody who takes its messages."""
+        return self._receiver is not None
+
+    def start(self, receiver: Receiver) -> None:
+        """Bring messages to `receiver` from now on, and have the API know of the station: a restarted one too."""
+        if self._is_over:
+            receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
+            return
+        self._receiver = receiver
+        self._post.attach(self, receiver)
+        self._tell(CONNECTED, self._announced)
+        while self._held and not self._is_over:
+            receiver.received(self._held.pop(0), None, self._post.clock())
+
+    def _tell(self, event: str, settled: Callable[[Obstacle | None], None]) -> None:
+        self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
+
+    def _announced(self, obstacle: Obstacle | None) -> None:
+        """Go on: the broker has given the API the station's name, and gives it what follows later."""
+        before, self._before = self._before, None
+        if obstacle is not None:
+            self.lose(f"{CONNECTIONS}: {obstacle.value}")
+        for text in before or ():
+            self.send(text)
+
+    def _put(self, exchange: str, key: str, text: bytes, settled: Callable[[Obstacle | None], None]) -> Obstacle | None:
+        expires = self._post.clock() + self._post.patience
+        return self._post.put(key, Outgoing(text, expires, settled, exchange, {HEADER: self.identity}))
+
+    def send(self, text: bytes, frame: bytes | None = None) -> None:
+        """Send one frame of the station."""
+        if self._is_over:
+            return
+        if self._before is not None:
+            self._hold_back(text)
+            return
+        settled = self._call_settled if isinstance(decode(text), Call) else self._answer_settled
+        obstacle = self._put(EVENTS, EVENTS, text, settled)
+        if obstacle is not None:
+            self._post.soon(lambda: self.lose(obstacle.value))
+
+    def _hold_back(self, text: bytes) -> None:
+        assert self._before is not None  # noqa: S101 - whoever calls has looked
+        self._before.append(text)
+        if len(self._before) > _MOST_BEFORE:
+            self._post.soon(lambda: self.lose(Obstacle.TOO_MANY.value))
+
+    def _call_settled(self, obstacle: Obstacle | None) -> None:
+        if obstacle is not None and obstacle is not Obstacle.LATE:
+            self.lose(f"{EVENTS}: {obstacle.value}")
+
+    def _answer_settled(self, obstacle: Obstacle | None) -> None:
+        self._post.counts.answers_lost += obstacle is not None
+
+    def take(self, text: bytes) -> None:
+        """Take one frame for the station."""
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            self._post.counts.unreadable += 1
+            return
+        if self._receiver is not None and not self._pauses:
+            self._receiver.received(text, None, self._post.clock())
+        elif self._receiver is None and len(self._held) < MOST_HELD:
+            self._held.append(text)
+        else:
+            self._post.counts.turned_away += 1
+
+    def close(self, code: int, reason: str) -> None:
+        """End, and have the API know that the station has gone, unless it has come again."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._post.forget(self, None) and self._receiver is not None:
+            self._tell(DISCONNECTED, self._answer_settled)
+
+    def pause(self) -> None:
+        """Drop what the API says: the station does not read."""
+        self._pauses += 1
+
+    def resume(self) -> None:
+        """Undo one `pause`."""
+        self._pauses -= 1
+
+    def lose(self, reason: str, code: int = NO_CLOSE) -> None:
+        """End because the API cannot be reached, or does not want this station."""
+        if self._is_over:
+            return
+        self.shared, self._is_over = False, True
+        self._post.forget(self, Past(apart=True))
+        if self._receiver is not None:
+            self._receiver.lost(code, reason)
+
+    def end(self) -> Past:
+        """End; the next one has nothing to know of it."""
+        self._is_over = True
+        return Past()

@@ -1,0 +1,268 @@
+"""One station's share of a connection to RabbitMQ: a `Wire` whose messages are items of queues.
+
+A call of the station goes to one of the queues of calls, always the same; its answer, and calls for the station, come
+to the queue of this gateway. What is not passed on is answered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from voltgate.carriers.amqp import items
+from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
+from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
+from voltgate.ocpp.actions import is_transaction
+from voltgate.ocpp.close_codes import NO_CLOSE
+from voltgate.ocpp.envelope import Asked, Read, Unreadable
+from voltgate.ocpp.framing import Complaint, decode
+from voltgate.ocpp.messages import CALL, SEND, Call, Error, Result
+from voltgate.relay.wire import Receiver
+
+if TYPE_CHECKING:
+    from voltgate.carriers.amqp.shape import Carrying
+
+MOST_HELD = 8
+"""Messages that wait until a station's session has begun."""
+_MOST_ASKED = 64
+"""Calls of a station whose answers are recognised, at least."""
+_UNKNOWN_OUTCOME = "The broker was lost before the station had answered: whether it did this is not known"
+
+
+class Sent(NamedTuple):
+    """A call of the station that was sent: its own words, and the key under which it is known to whoever answers."""
+
+    text: bytes
+    key: str
+
+
+class Open(NamedTuple):
+    """A call for the station that is not answered yet: by whom it was made, and under which key."""
+
+    asked: Asked
+    key: str
+    reply_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a station's next wire has to know of the one that was lost."""
+
+    sent: dict[str, Sent] = field(default_factory=dict)
+    open: dict[str, Open] = field(default_factory=dict)
+    apart: bool = False
+    """Whether it was lost alone, while the connection that it shared stayed."""
+
+
+class AmqpWire:
+    """A station's wire, whose calls go to `queue`. `past` is what was left by a wire that was lost."""
+
+    __slots__ = (
+        "_head", "_held", "_is_over", "_open", "_pauses", "_post", "_queue", "_receiver", "_sent", "_was_sent",
+        "identity", "shared", "subprotocol",
+    )  # fmt: skip
+
+    def __init__(self, post: Carrying, identity: str, protocol: str, queue: str, past: Past) -> None:
+        self.identity = identity
+        self.subprotocol = protocol
+        self.shared = not past.apart
+        self._post = post
+        self._queue = queue
+        self._head = items.head(identity, protocol)
+        self._receiver: Receiver | None = None
+        self._sent: dict[str, Sent] = {}
+        """The station's calls, by their ids, the newest last."""
+        self._was_sent = dict(past.sent)
+        self._open: dict[str, Open] = {}
+        """Calls for the station that it has not answered, by their ids."""
+        self._held: list[bytes] = []
+        self._pauses = 0
+        self._is_over = False
+        for message_id, call in past.open.items():
+            self._send_error(message_id, "InternalError", _UNKNOWN_OUTCOME, call)
+
+    @property
+    def started(self) -> bool:
+        """Whether there is somebody who takes its messages."""
+        return self._receiver is not None
+
+    def start(self, receiver: Receiver) -> None:
+        """Bring messages to `receiver` from now on: those first that came while the session began."""
+        if self._is_over:
+            receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
+            return
+        self._receiver = receiver
+        self._post.attach(self, receiver)
+        self._tell(CONNECTED)
+        while self._held and not self._is_over:
+            self._receive(self._held.pop(0))
+
+    def _tell(self, event: str) -> None:
+        """Say what became of the station."""
+        expires = self._post.clock() + self._post.patience
+        self._post.put(self._queue, Outgoing(items.event_item(self._head, event), expires))
+
+    # What the relay says.
+
+    def send(self, text: bytes, frame: bytes | None = None) -> None:
+        """Send one message of the station."""
+        if self._is_over:
+            return
+        message = decode(text)
+        match message:
+            case Call():
+                self._ask(message, text)
+            case Result() | Error():
+                self._answer(message, text)
+            case Complaint():
+                written = items.written(message, text, None, raw=self._post.raw)
+                self._put(self._queue, self._post.mint(), written)
+
+    def _ask(self, call: Call, text: bytes) -> None:
+        key = self._key(call, text)
+        if call.kind == CALL:
+            self._sent.pop(call.id, None)
+            self._sent[call.id] = Sent(text, key)
+            if len(self._sent) > _MOST_ASKED:
+                del self._sent[next(iter(self._sent))]
+        obstacle = self._put(self._queue, key, items.written(call, text, None, raw=self._post.raw), self._call_settled)
+        if obstacle is not None:
+            self._post.soon(lambda: self.lose(obstacle.value))
+
+    def _key(self, call: Call, text: bytes) -> str:
+        """Return the key of a call: the one that it had when it was sent before.
+
+        What somebody is paid by has the same one wherever and whenever it comes again, under its id.
+        """
+        if is_transaction(call.action):
+            return hashlib.blake2b(self._head + text, digest_size=16).hexdigest()
+        before = self._was_sent.pop(call.id, None)
+        if before is not None and before.text == text:
+            return before.key
+        self._was_sent.clear()  # what is sent again goes first
+        return self._post.mint()
+
+    def _answer(self, reply: Result | Error, text: bytes) -> None:
+        call = self._open.pop(reply.id, None)
+        if call is not None:
+            written = items.written(reply, text, call.asked, raw=self._post.raw)
+            self._put(call.reply_to, call.key, written, self._answer_settled)
+
+    def close(self, code: int, reason: str) -> None:
+        """End: what was asked of the station and was not answered is answered now."""
+        if self._is_over:
+            return
+        left, self._open = self._open, {}
+        for message_id, call in left.items():
+            self._send_error(message_id, "InternalError", reason or "The station has gone", call)
+        self._is_over = True
+        if self._post.forget(self, None) and self._receiver is not None:
+            self._tell(DISCONNECTED)
+
+    def pause(self) -> None:
+        """Refuse calls: the station does not read. Others share the connection, which goes on."""
+        self._pauses += 1
+
+    def resume(self) -> None:
+        """Undo one `pause`."""
+        self._pauses -= 1
+
+    # What the other side says.
+
+    def take(self, item: Item, reply_to: str) -> None:
+        """Take one message for the station."""
+        found = items.read(item.text)
+        if isinstance(found, Unreadable):
+            self._post.counts.unreadable += 1
+            self._send_error(found.id, found.code, found.description, Open(Asked("", b"{}"), item.key, reply_to))
+        elif found.asked is None:
+            self._replied(found, item.key)
+        else:
+            self._called(found, Open(found.asked, item.key, reply_to), item.until)
+
+    def _replied(self, reply: Read, key: str) -> None:
+        """Take an answer, to the call that has its key: an older call may have had the same id."""
+        sent = self._sent.get(reply.id)
+        if sent is None or sent.key != key:
+            self._post.counts.repeated += 1
+            return
+        del self._sent[reply.id]
+        self._receive(reply.text)
+
+    def _called(self, call: Read, opened: Open, until: float) -> None:
+        before = self._open.get(call.id)
+        if until < self._post.wall():
+            self._post.counts.late += 1
+            self._send_error(call.id, "InternalError", "The call has come too late: do the clocks agree?", opened)
+        elif before is not None and before.key == opened.key:
+            self._post.counts.repeated += 1
+        elif before is not None:
+            self._send_error(call.id, "GenericError", "Another call with this id is open", opened)
+        elif self._pauses:
+            self._turn_away(call, "The station does not read", opened)
+        elif self._receiver is None and len(self._held) >= MOST_HELD:
+            self._turn_away(call, "Too many calls wait for the station", opened)
+        else:
+            if call.kind != SEND:
+                self._open[call.id] = opened
+            self._receive(call.text)
+
+    def _turn_away(self, call: Read, why: str, opened: Open) -> None:
+        self._post.counts.turned_away += 1
+        self._send_error(call.id, "InternalError", why, opened)
+
+    def _receive(self, text: bytes) -> None:
+        if self._receiver is None:
+            self._held.append(text)
+        elif not self._is_over:
+            self._receiver.received(text, None, self._post.clock())
+
+    # To the other side.
+
+    def _put(
+        self,
+        queue: str,
+        key: str,
+        message: bytes,
+        settled: Callable[[Obstacle | None], None] = lambda obstacle: None,
+    ) -> Obstacle | None:
+        post = self._post
+        item = items.message_item(self._head, key, message, post.wall() + post.patience)
+        return post.put(queue, Outgoing(item, post.clock() + post.patience, settled))
+
+    def _refuse(self, message_id: str, code: str, description: str, call: Open) -> None:
+        self._send_error(message_id, code, description, call)
+
+    def _send_error(self, message_id: str, code: str, description: str, call: Open) -> None:
+        if call.reply_to:
+            written = items.failed(message_id, code, description, call.asked, raw=self._post.raw)
+            self._put(call.reply_to, call.key, written, self._answer_settled)
+
+    def _answer_settled(self, obstacle: Obstacle | None) -> None:
+        if obstacle is not None:
+            self._post.counts.answers_lost += 1
+
+    def _call_settled(self, obstacle: Obstacle | None) -> None:
+        """Take what became of a call of the station: where it was not taken, its backend is away."""
+        if obstacle is not None and obstacle is not Obstacle.LATE:  # whose asker has had an answer
+            self.lose(f"{self._queue}: {obstacle.value}")
+
+    # The end.
+
+    def lose(self, reason: str) -> None:
+        """End because nobody can be reached, whatever the connection does."""
+        if self._is_over:
+            return
+        self.shared = False  # what befalls this one alone is reported of this one
+        receiver, past = self._receiver, self.end()
+        self._post.forget(self, replace(past, apart=True))
+        if receiver is not None:
+            receiver.lost(NO_CLOSE, reason)
+
+    def end(self) -> Past:
+        """End; return what the next wire of this station has to know."""
+        self._is_over = True
+        self._held.clear()
+        return Past(self._sent, self._open)

@@ -1,0 +1,269 @@
+"""A node behind RabbitMQ, heard from the side of a gateway: what it answers, how often, and when it is done with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aio_pika
+import pytest
+from aio_pika.abc import AbstractIncomingMessage
+
+from tests.harness import Json, until
+from tests.servers import RabbitMQ
+from voltgate.carriers.amqp.answering import Node, NodeSettings, Station
+from voltgate.carriers.amqp.settings import Broker, Layout
+from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.wheel import Wheel
+
+
+class Answers:
+    """A handler controlled by a test: calls wait until the test answers them."""
+
+    def __init__(self) -> None:
+        self.stations: list[Station] = []
+        self.left: list[str] = []
+        self.calls: deque[tuple[Call, Respond]] = deque()
+
+    def serve(self, station: Station) -> Handler:
+        """Begin with a station."""
+        self.stations.append(station)
+        return lambda call, respond: self.calls.append((call, respond))
+
+    async def next(self, action: str = "Heartbeat") -> Respond:
+        """Return what answers the next call; fail unless it is this one."""
+        await until(lambda: self.calls, "a call for the handler")
+        call, respond = self.calls.popleft()
+        assert call.action == action
+        return respond
+
+
+class Gateway:
+    """What a gateway puts into the queue of calls, and what comes back to it."""
+
+    def __init__(self, connection: Any, channel: Any, own: Any, queue: str) -> None:
+        self.connection = connection
+        self.channel = channel
+        self.own = own
+        self.queue = queue
+        self._inbox: deque[tuple[Json, AbstractIncomingMessage]] = deque()
+
+    @classmethod
+    async def connect(cls, url: str, prefix: str) -> Gateway:
+        """Connect, with a queue of its own."""
+        connection = await aio_pika.connect(url)
+        channel = await connection.channel(on_return_raises=True)
+        own = await channel.declare_queue(exclusive=True)
+        gateway = cls(connection, channel, own, f"{prefix}.calls.0")
+        await own.consume(gateway._take, no_ack=True)
+        return gateway
+
+    async def _take(self, message: AbstractIncomingMessage) -> None:
+        self._inbox.extend((item, message) for item in json.loads(message.body))
+
+    async def send(self, *items: Any, queue: str = "") -> None:
+        """Put a message with these items into the queue of calls."""
+        message = aio_pika.Message(json.dumps(items).encode(), reply_to=self.own.name)
+        await self.channel.default_exchange.publish(message, queue or self.queue)
+
+    async def next(self) -> tuple[Json, AbstractIncomingMessage]:
+        """Return the next item."""
+        await until(lambda: self._inbox, "an item for the gateway")
+        return self._inbox.popleft()
+
+    async def answer(self, key: str) -> Any:
+        """Return the next message; fail unless it has this key."""
+        item, _ = await self.next()
+        assert item["key"] == key
+        return item["message"]
+
+    async def left(self) -> int:
+        """Return how many messages are in the queue of calls, ready."""
+        declared = await self.channel.declare_queue(self.queue, passive=True)
+        return int(declared.declaration_result.message_count)
+
+    @property
+    def unread(self) -> list[Json]:
+        """What has come and was not read."""
+        return [item for item, _ in self._inbox]
+
+
+def call(key: str, station: str = "CP-1", action: str = "Heartbeat", message_id: str = "1", **more: Any) -> Json:
+    """Return an item with a call."""
+    message = {"type": 2, "action": action, "id": message_id, "request": {}}
+    return {"station": station, "protocol": "ocpp1.6", "key": key, "until": time.time() + 30, "message": message} | more
+
+
+def beat(text: str = "t") -> Reply:
+    """Return an answer."""
+    return Result("", b'{"currentTime":"%b"}' % text.encode())
+
+
+Begin = Callable[..., Any]
+
+
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> str:
+    """What the names of one test's queues begin with."""
+    return str(request.node.name)
+
+
+@pytest.fixture
+async def begin(rabbit: RabbitMQ, prefix: str) -> AsyncIterator[Begin]:
+    """What begins nodes, which end with the test."""
+    running: list[asyncio.Task[None]] = []
+
+    async def begin(answers: Answers, **more: Any) -> tuple[Node, asyncio.Task[None]]:
+        settings = NodeSettings(Broker("127.0.0.1", rabbit.port), Layout(prefix, 1), **more)
+        wheel = Wheel(time.monotonic())
+        node = Node(
+            settings, answers.serve, wheel, time.monotonic, time.time, lambda each: answers.left.append(each.identity)
+        )
+        there = asyncio.Event()
+        running.append(asyncio.create_task(node.run(there.set)))
+        running.append(asyncio.create_task(_ticking(wheel)))
+        await until(there.is_set, "the node consumes")
+        return node, running[-2]
+
+    yield begin
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _ticking(wheel: Wheel) -> None:
+    while True:
+        wheel.tick(time.monotonic())
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def gateway(rabbit: RabbitMQ, prefix: str) -> AsyncIterator[Gateway]:
+    """The gateway."""
+    gateway = await Gateway.connect(rabbit.url, prefix)
+    yield gateway
+    await gateway.connection.close()
+
+
+async def test_a_repeated_call(begin: Begin, gateway: Gateway) -> None:
+    """A key that is known gets the same answer, whoever asks, and the handler is not asked again."""
+    answers = Answers()
+    node, _ = await begin(answers)
+    await gateway.send(call("a"), call("b", "CP-2"))
+    first, second = await answers.next(), await answers.next()
+    await gateway.send(call("a"))  # while it is open
+    await until(lambda: node.counts.repeated == 1, "it is recognised")
+    second(beat("2"))
+    assert (await gateway.answer("b"))["response"] == {"currentTime": "2"}
+    first(beat("1"))
+    assert (await gateway.answer("a"))["response"] == {"currentTime": "1"}
+    await gateway.send(call("a", message_id="9"))  # when it is answered
+    assert await gateway.answer("a") == {"type": 3, "id": "1", "response": {"currentTime": "1"}}
+    assert not answers.calls
+    await until(lambda: not node._acks, "all is acknowledged")
+    assert not gateway.unread
+
+
+async def test_a_node_that_dies(begin: Begin, gateway: Gateway) -> None:
+    """What it was given and had not answered goes to another node, as often as it takes."""
+    dying, other = Answers(), Answers()
+    _, running = await begin(dying)
+    await gateway.send(call("a"), call("b", "CP-2"))
+    (await dying.next())(beat("1"))
+    assert (await gateway.answer("a"))["response"] == {"currentTime": "1"}
+    await dying.next()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await begin(other)
+    for key, text in (("a", "again"), ("b", "2")):  # one message: the other node does not know what was answered
+        (await other.next())(beat(text))
+        assert (await gateway.answer(key))["response"] == {"currentTime": text}
+
+
+async def test_a_node_that_loses_the_broker(begin: Begin, gateway: Gateway, rabbit: RabbitMQ) -> None:
+    """It goes on with what it has begun; what the broker brings again has the answer that it made meanwhile."""
+    answers = Answers()
+    node, _ = await begin(answers)
+    await gateway.send(call("a"))
+    respond = await answers.next()
+    ended: list[Any] = []
+    assert node._connection is not None
+    answers.stations[0].command(Call("x", "Reset", b"{}"), ended.append)
+    await gateway.next()
+    node._connection.lose("the test")
+    await until(lambda: ended, "the command ends")
+    assert "not known" in ended[0].description
+    respond(beat("1"))
+    assert (await gateway.answer("a"))["response"] == {"currentTime": "1"}
+    assert not answers.calls
+
+
+async def test_what_is_not_answered(begin: Begin, gateway: Gateway) -> None:
+    """Nobody makes up an answer to what somebody is paid by; everything else is answered; and both may come again."""
+    answers = Answers()
+    node, _ = await begin(answers, patience=0.5)
+    none = Unanswered(Reason.OVERLOADED, "too much")
+    await gateway.send(call("a"), call("b", action="StartTransaction"), call("c", "CP-2"))
+    (await answers.next())(none)
+    (await answers.next("StartTransaction"))(none)
+    late = await answers.next()
+    assert (await gateway.answer("a"))["error_code"] == "InternalError"
+    await until(lambda: node.counts.late == 1, "one is given up")
+    late(beat())
+    await gateway.send(call("b", action="StartTransaction"), call("d", until=time.time() - 1), call(""), {"x": 1})
+    (await answers.next("StartTransaction"))(Error("", "GenericError", "no"))
+    assert (await gateway.answer("b"))["error_code"] == "GenericError"
+    assert (node.counts.late, node.counts.unreadable) == (2, 2)
+    assert not gateway.unread
+    assert not answers.calls
+
+
+async def test_commands(begin: Begin, gateway: Gateway, prefix: str) -> None:
+    """A station is called where it was heard last; when it cannot be, that is said at once."""
+    answers = Answers()
+    await begin(answers)
+    await gateway.send({"station": "CP-1", "protocol": "ocpp1.6", "event": "connected"})
+    await until(lambda: answers.stations, "it has heard the station")
+    station = answers.stations[0]
+    heard: list[Any] = []
+    for text in ("1", "2"):
+        station.command(Call("same", "Reset", b'{"type":"Soft"}'), heard.append)
+        item, message = await gateway.next()
+        assert (item["station"], item["message"]["action"]) == ("CP-1", "Reset")
+        assert item["until"] - time.time() <= 30
+        assert message.expiration is not None
+        reply = {"type": 3, "id": item["message"]["id"], "response": {"status": text}}
+        assert message.reply_to
+        await gateway.send({"station": "CP-1", "key": item["key"], "message": reply}, queue=message.reply_to)
+        await until(lambda: heard, "the answer")
+        assert heard.pop().fields == {"status": text}
+    await gateway.own.delete(if_unused=False)
+    station.command(Call("3", "Reset", b"{}"), heard.append)
+    await until(lambda: heard, "that its gateway is gone")
+    assert "not there" in heard.pop().description
+    station.command(Call("4", "Reset", b"{}"), heard.append)
+    assert "cannot be reached" in heard.pop().description
+
+
+async def test_a_station_that_moves(begin: Begin, gateway: Gateway, rabbit: RabbitMQ, prefix: str) -> None:
+    """It is gone when the gateway where it was heard last says so, and not when an older one does."""
+    answers = Answers()
+    node, _ = await begin(answers)
+    newer = await Gateway.connect(rabbit.url, prefix)
+    came, went = ({"station": "CP-1", "protocol": "ocpp1.6", "event": event} for event in ("connected", "disconnected"))
+    await gateway.send(came)
+    await newer.send(came)
+    await gateway.send(went)
+    await gateway.send(call("a"))
+    await answers.next()
+    assert answers.left == ["CP-1"]  # the one that was there first
+    assert node.stations["CP-1"].reply_to == gateway.own.name
+    await newer.send(call("b", "CP-2"))
+    await answers.next()
+    await gateway.send(went)
+    await until(lambda: "CP-1" not in node.stations, "it has gone")
+    await newer.connection.close()
