@@ -56,7 +56,7 @@ class Publication:
     """A message on its way to the broker. `topic` is a field of MQTT, `properties` are complete.
 
     `settled` is told why it reached nobody: the broker's reason code. A message that `answers` is published again when
-    that cannot be known; `again` says that it was.
+    that cannot be known, and `again` says that it was; where it is too large for the broker, `instead` is called.
     """
 
     topic: bytes
@@ -65,6 +65,7 @@ class Publication:
     at: float
     settled: Callable[[int], None] | None = None
     answers: bool = False
+    instead: Callable[[], None] | None = None
     again: bool = False
     retain: bool = False
 
@@ -79,6 +80,9 @@ class Side(Protocol):
 
     def published(self, message: Published) -> None:
         """Take a message of the broker."""
+
+    def too_large(self, size: int) -> None:
+        """Take note that the broker has refused a message of so many bytes, although it did not say beforehand."""
 
     def ended(self, connection: Connection, reason: str) -> None:
         """Take note that the connection has ended: once, after it was open."""
@@ -187,11 +191,12 @@ class Connection(asyncio.Protocol):
         self._write(packets.subscribe(packet_id, topics, self._broker.qos, retained=retained))
         return answer
 
-    def unsubscribe(self, topics: Iterable[bytes]) -> None:
-        """Unsubscribe from topics."""
-        packet_id = self._new_id()
-        self._subscribing[packet_id] = self._loop.create_future()
+    def unsubscribe(self, topics: Iterable[bytes]) -> asyncio.Future[bytes]:
+        """Unsubscribe from topics; the future is done when nothing comes from them any more."""
+        packet_id, answer = self._new_id(), self._loop.create_future()
+        self._subscribing[packet_id] = answer
         self._write(packets.unsubscribe(packet_id, topics))
+        return answer
 
     def close(self) -> None:
         """Say good-bye; nothing is heard of this connection any more."""
@@ -306,6 +311,8 @@ class Connection(asyncio.Protocol):
 
     def _acknowledged(self, packet_id: int, code: int) -> None:
         message = self._flying.pop(packet_id, None)
+        if message is not None and code == packets.TOO_LARGE:
+            self._side.too_large(message.size)
         if message is not None and message.settled is not None and code:
             message.settled(code)
         self._pump()

@@ -22,6 +22,9 @@ NO_SUBSCRIBERS = 0x10
 """PUBACK: the broker has the message, and nobody to give it to (section 3.4.2.1)."""
 REFUSED = 0x80
 """Reason codes from this one on are failures."""
+TOO_LARGE, QUOTA = 0x95, 0x97
+NOT_OURS = frozenset({0x87, 0x90})
+"""Of those: the ones that are meant for a topic, and not for a moment or a message."""
 
 _FORMS = {
     **dict.fromkeys((1, 23, 25, 36, 37, 40, 41, 42), "B"),
