@@ -264,6 +264,7 @@ PASSWORD = {"stations.0.password": "a-station-s-own"}
 ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
 LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
 BROKER = {"backends.main.url": "mqtt://main.example"}
+HOME = {**BROKER, "backends.main.homeassistant": True}
 CLIENT = {"backends.main.certificate": "a.pem", "backends.main.key": "a.key"}
 _NETWORK = ipaddress.ip_network("10.0.0.0/8")
 _A_DAY = 86400.0
@@ -331,6 +332,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "qos": Row(0, lambda r: how(r).broker.qos, beside=BROKER),
         "envelope": Row("ocpp", lambda r: how(r).raw, True, beside=BROKER),
         "presence": Row("cs/consumers/+", lambda r: how(r).presence, beside=BROKER),
+        "homeassistant": Row(True, lambda r: how(r).home is not None, beside=BROKER),
+        "homeassistant_prefix": Row("ha", lambda r: how(r).home.prefix, beside=HOME),
+        "start_token": Row("TAG", lambda r: how(r).home.token, beside=HOME),
     },
     Retry: {
         "first": Row(3, lambda r: backend(r).retry.first),

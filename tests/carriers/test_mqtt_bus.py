@@ -24,9 +24,10 @@ from tests.harness import until
 from tests.keypair import write_chain
 from tests.mqtt_ends import Consumer
 from tests.servers import Mosquitto, mosquitto
-from voltgate.carriers.mqtt import bus, later, packets
+from voltgate.carriers.mqtt import bus, homeassistant, later, packets
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.homeassistant import HomeSettings
 from voltgate.carriers.mqtt.packets import Published
 from voltgate.carriers.mqtt.settings import Surroundings
 from voltgate.carriers.mqtt.wire import MqttWire
@@ -81,7 +82,7 @@ class Gateway:
         self.carrier = MqttCarrier(around, most)
         self.dialler = Dialler({"mqtt": self.carrier}, Slots(newcomers=2, sessions=2, probes=1, long=0.2))
         patience = how.pop("patience", 5.0)
-        dialled = {key: how.pop(key) for key in ("presence", "raw") if key in how}
+        dialled = {key: how.pop(key) for key in ("presence", "raw", "home") if key in how}
         address = Broker(how.pop("host", "localhost"), broker.port, **{"patience": patience, "ping": 0.5} | how)
         dialling = MqttDialling(address, prefix, patience=30.0, **dialled)
         self.endpoint = Endpoint(broker.url, dialling)
@@ -330,6 +331,39 @@ async def test_topics_that_are_not_ours(tmp_path: Path) -> None:
             _, wire = await here.station("CP-1")
             wire.send(beat())
             await there.answer(await there.expect("Heartbeat"))
+
+
+async def test_topics_of_home_assistant_that_are_not_ours(tmp_path: Path) -> None:
+    """It is not told any more then: Mosquitto 2.0.11 would close the connection of all stations each time."""
+    rules = tmp_path / "rules"
+    rules.write_text("topic readwrite home/#\n")
+    with mosquitto(f"acl_file {rules}") as broker:
+        settings = HomeSettings()
+        async with gateway(broker, "home", home=settings) as here, consumer(broker, "home") as there:
+            status = b'[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]'
+            with capture_logs() as log:
+                station, wire = await here.station("CP-1")
+            told = [line for line in log if line["log_level"] == "error"]
+            assert [line["reason"] for line in told] == ["not authorized (0x87)"]
+            assert "let the gateway publish below its prefix" in told[0]["event"]
+            for _ in range(3):
+                wire.send(status)
+                await there.answer(await there.expect("StatusNotification"))
+            await until(lambda: len(station.inbox) == 3, "the answers")
+            assert station.ending is None
+
+
+async def test_more_stations_than_a_home_has(shared: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that came first are shown; who goes makes room."""
+    monkeypatch.setattr(homeassistant, "_MOST_STATIONS", 1)
+    async with gateway(shared, "many", home=HomeSettings()) as here:
+        _, first = await here.station("CP-1")
+        _, second = await here.station("CP-2")
+        assert (first.watcher is None, second.watcher is None) == (False, True)
+        first.close(1000, "gone")
+        _, third = await here.station("CP-3")
+        assert third.watcher is not None
+        await here.station("CP-1")
 
 
 async def test_by_tls(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ ADMIN = "admin"
 CLAIMED = "claimed"
 """The route of stations that only a claim admits."""
 
-_OF_BROKERS = frozenset({"qos", "envelope", "presence"})
+_OF_BROKERS = frozenset({"qos", "envelope", "presence", "homeassistant", "homeassistant_prefix", "start_token"})
+_DISCOVERY = re.compile(r"[^+#$/\0][^+#\0/]*(/[^+#\0/]+)*")
 _PRESENCE = re.compile(r"[^+#$/\0][^+#\0/]*(/(\+|[^+#\0/]+))*")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -185,6 +186,12 @@ def _brokered(path: Path, backend: Backend) -> Iterator[Finding]:
         not _PRESENCE.fullmatch(backend.presence) or f"{backend.presence}/".startswith(stations)
     ):
         yield Finding((*path, "presence"), "must be a topic apart from those of stations, as in cs/consumers/+")
+    if not _DISCOVERY.fullmatch(backend.homeassistant_prefix) or f"{backend.homeassistant_prefix}/".startswith(
+        stations
+    ):
+        yield Finding((*path, "homeassistant_prefix"), "must be a topic apart from those of stations, without + and #")
+    if backend.start_token is not None and not backend.homeassistant:
+        yield Finding((*path, "start_token"), "has no meaning without homeassistant = true")
 
 
 def _trust(draft: Draft, path: Path, backend: Backend) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ import structlog
 from voltgate.carriers.mqtt.calls import Answered, Past
 from voltgate.carriers.mqtt.connection import Away, Connection, Publication
 from voltgate.carriers.mqtt.crossings import Crossings
+from voltgate.carriers.mqtt.homeassistant import Home
 from voltgate.carriers.mqtt.later import Later
 from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, QUOTA, REFUSED, TOO_LARGE, Published, reason
 from voltgate.carriers.mqtt.presence import Presence
@@ -80,6 +81,8 @@ class Bus:
         self._stations = SharedConnection(settings.backend, surroundings.listen)
         self._presence = Presence(settings.presence)
         self._client_id = f"voltgate{secrets.token_hex(7)}"  # at most 23 letters and digits: every broker takes those
+        home, qos = settings.home, settings.broker.qos
+        self._home = None if home is None else Home(self, home, settings.prefix, self._client_id, qos)
         self._connection: Connection | None = None
         self._changed = asyncio.Event()
         self._expected_until = self.clock() + settings.broker.patience
@@ -109,7 +112,12 @@ class Bus:
 
     def has(self, name: bytes) -> bool:
         """Return whether a station is here, or coming, by its topic."""
-        return name in self._topics
+        return name in self._topics or (self._home is not None and self._home.has(name))
+
+    def wire(self, name: bytes) -> MqttWire | None:
+        """Return the wire that a station's messages go to, by its topic."""
+        wires = self._topics[name].wires if name in self._topics else []
+        return next((each for each in reversed(wires) if each.started), wires[-1] if wires else None)
 
     def past(self, name: bytes) -> Past:
         """Take what is remembered of a station."""
@@ -132,7 +140,7 @@ class Bus:
         topic.joining += 1
         try:
             await self._come_up()
-            refusal = await self._subscribe(name, topic) if self._stations.is_up else ""
+            refusal = await self._subscribe(topics, topic) if self._stations.is_up else ""
             if refusal:
                 return Verdict(None, f"the broker does not let us subscribe to {name.decode()}: {refusal}")
             if not self._stations.is_up or not topic.subscribed:
@@ -140,6 +148,8 @@ class Bus:
             past = self._past.pop(name, None) or Past(answered=_answered(topic.wires))
             wire = MqttWire(self, topics, protocol, past, self.settings.patience, raw=self.settings.raw)
             topic.wires.append(wire)
+            if self._home is not None:
+                self._home.watch(wire)
             early, topic.early = topic.early, []
             for message in early:
                 self._bring(wire, message)
@@ -154,11 +164,14 @@ class Bus:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), left)
 
-    async def _subscribe(self, name: bytes, topic: _Topic) -> str:
+    async def _subscribe(self, topics: Topics, topic: _Topic) -> str:
         """Subscribe to a station's topic; return why the broker does not let us."""
+        name = topics.towards_station
         if topic.subscribed:
             return ""
         wanted = self._subscriptions.want(name)
+        if self._home is not None:
+            self._subscriptions.want(self._home.buttons(topics))
         done, _ = await asyncio.wait([wanted], timeout=2 * self.settings.broker.patience)
         if not done:  # although it answers other things
             return "it does not answer"
@@ -170,7 +183,7 @@ class Bus:
         topic = self._topics.get(name)
         if topic is not None:
             topic.subscribed = True
-        else:
+        elif not self.has(name):
             self._subscriptions.unwant(name)
 
     def _tidy(self, name: bytes, topic: _Topic) -> None:
@@ -180,6 +193,8 @@ class Bus:
         del self._topics[name]
         if topic.subscribed:
             self._subscriptions.unwant(name)
+        if self._home is not None and (buttons := self._home.left(name)) is not None:
+            self._subscriptions.unwant(buttons)
         for message in topic.early:
             self._take_other(message)
         if not self._topics:
@@ -264,8 +279,8 @@ class Bus:
             self._take_other(message)
         elif message.retained:
             self.counts.retained += 1
-        elif topic.wires:
-            self._bring(next((each for each in reversed(topic.wires) if each.started), topic.wires[-1]), message)
+        elif (wire := self.wire(message.topic)) is not None:
+            self._bring(wire, message)
         elif len(topic.early) < MOST_HELD:
             topic.early.append(message)
         else:
@@ -278,7 +293,7 @@ class Bus:
             self._faulted(wire, fault)
 
     def _take_other(self, message: Published) -> None:
-        if self._crossings.take(message):
+        if self._crossings.take(message) or (self._home is not None and self._home.take(message)):
             return
         if not self._presence.matches(message.topic):
             self.counts.strays += 1
@@ -331,6 +346,8 @@ class Bus:
                 self._go_down("a fault of Voltgate", _AFTER_A_FAULT)
 
     def _disconnect(self) -> None:
+        if self._home is not None:
+            self._home.leave()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -356,8 +373,13 @@ class Bus:
         """Connect, and return why the connection has ended. Raise Away."""
         self._lost = self._loop.create_future()
         broker, names = self.settings.broker, self._surroundings.names
-        connection = await Connection.open(broker, self._client_id, self, names, self.wheel, self.clock)
+        will = None if self._home is None else self._home.will()
+        connection = await Connection.open(broker, self._client_id, self, names, self.wheel, self.clock, will)
         self._connection = connection
+        if self._home is not None:
+            await self._home.connected(self._lost)
+            if self._lost.done():
+                return await self._lost
         await self._look_who_is_there(connection)
         if self._presence.is_there:
             self._go_up()

@@ -55,8 +55,9 @@ class Broker:
 class Publication:
     """A message on its way to the broker. `topic` is a field of MQTT, `properties` are complete.
 
-    `settled` is told why it reached nobody: the broker's reason code. A message that `answers` is published again when
-    that cannot be known, and `again` says that it was; where it is too large for the broker, `instead` is called.
+    `settled` is told why it reached nobody: the broker's reason code; of one that is to be kept 0 too. A message that
+    `answers` is published again when that cannot be known, and `again` says that it was; where it is too large for the
+    broker, `instead` is called.
     """
 
     topic: bytes
@@ -123,7 +124,14 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, broker: Broker, client_id: str, side: Side, names: Resolver, wheel: Wheel, clock: Callable[[], float]
+        cls,
+        broker: Broker,
+        client_id: str,
+        side: Side,
+        names: Resolver,
+        wheel: Wheel,
+        clock: Callable[[], float],
+        will: packets.Will | None = None,
     ) -> Connection:
         """Connect to one of the broker's addresses. Raise Away, within its patience."""
         made = cls(broker, side, wheel, clock)
@@ -131,7 +139,7 @@ class Connection(asyncio.Protocol):
         try:
             async with asyncio.timeout(broker.patience):
                 await attempt.connect(lambda: made, broker.patience)
-                made._write(packets.connect(client_id, broker.login, made._keep_alive, broker.largest))
+                made._write(packets.connect(client_id, broker.login, made._keep_alive, broker.largest, will))
                 refusal = await made._answered
         except TimeoutError:
             refusal = f"no answer within {broker.patience:g} s"
@@ -313,7 +321,7 @@ class Connection(asyncio.Protocol):
         message = self._flying.pop(packet_id, None)
         if message is not None and code == packets.TOO_LARGE:
             self._side.too_large(message.size)
-        if message is not None and message.settled is not None and code:
+        if message is not None and message.settled is not None and (code or message.retain):
             message.settled(code)
         self._pump()
 

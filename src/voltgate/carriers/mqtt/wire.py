@@ -20,9 +20,9 @@ from voltgate.carriers.mqtt.connection import Publication
 from voltgate.ocpp import envelope
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.close_codes import NO_CLOSE
-from voltgate.ocpp.envelope import Read, Unreadable
-from voltgate.ocpp.framing import Complaint, decode, encode_error
-from voltgate.ocpp.messages import CALL, SEND, Call, Error, Result
+from voltgate.ocpp.envelope import Asked, Read, Unreadable
+from voltgate.ocpp.framing import Complaint, decode, encode_call, encode_error, encode_result
+from voltgate.ocpp.messages import CALL, RESULT, SEND, Call, Error, Result
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
@@ -72,6 +72,11 @@ class Topics:
         """Return the topics of a station that speaks `protocol`: `ocpp1.6` for example."""
         return cls(*(f"{prefix}/{way}/{protocol}/{identity}".encode() for way in ("in", "out")))
 
+    @property
+    def identity(self) -> str:
+        """The station's identity, in which there is no `/`."""
+        return self.towards_station.rpartition(b"/")[2].decode()
+
     @classmethod
     def of_station(cls, prefix: str, towards_station: bytes) -> Topics:
         """Return the topics of which one is known."""
@@ -107,6 +112,22 @@ class Post(Protocol):
         """Call something in the next turn of the event loop."""
 
 
+class Watcher(Protocol):
+    """Whoever is shown what a station says besides its consumer."""
+
+    def said(self, call: Call) -> None:
+        """Take a call of the station."""
+
+    def awaits(self, message_id: str) -> bool:
+        """Return whether it wants to know what this call is answered."""
+
+    def answered(self, reply: Result) -> None:
+        """Take the answer."""
+
+    def answer(self, call: Call) -> bytes | None:
+        """Return the payload of the answer to a call that nobody consumes; None if it is not for us to answer."""
+
+
 class MqttWire:
     """A station's wire. `raw` says that frames of OCPP-J are published as they are, in place of envelopes.
 
@@ -116,7 +137,7 @@ class MqttWire:
 
     __slots__ = (
         "_answered", "_asking", "_due", "_field", "_held", "_is_over", "_open", "_patience", "_pauses", "_plain",
-        "_post", "_raw", "_receiver", "shared", "subprotocol", "topics",
+        "_post", "_pressed", "_raw", "_receiver", "shared", "subprotocol", "topics", "watcher",
     )  # fmt: skip
 
     def __init__(self, post: Post, topics: Topics, protocol: str, past: Past, patience: float, *, raw: bool) -> None:
@@ -130,6 +151,9 @@ class MqttWire:
         self._field = packets.field(topics.towards_consumer)
         self._plain = b"\x03" + packets.field(b"application/json") + b"\x08" + packets.field(topics.towards_station)
         self._receiver: Receiver | None = None
+        self.watcher: Watcher | None = None
+        self._pressed: set[str] = set()
+        """The calls that were made for the watcher."""
         self._open: dict[str, Open] = {}
         """The consumer's calls that the station has not answered."""
         self._asking: dict[str, float] = {}
@@ -170,7 +194,11 @@ class MqttWire:
         message = decode(text)
         match message:
             case Call():
+                if self.watcher is not None:
+                    self.watcher.said(message)
                 self._ask(message, text)
+            case Result() | Error() if message.id in self._pressed:
+                self._pressed.discard(message.id)
             case Result() | Error():
                 self._answer(message, text)
             case Complaint():
@@ -238,6 +266,12 @@ class MqttWire:
         if self._receiver is None:
             self._post.counts.strays += 1
         is_awaited = self._asking.pop(reply.id, None) is not None
+        if (
+            self.watcher is not None
+            and self.watcher.awaits(reply.id)
+            and isinstance(said := decode(reply.text), Result)
+        ):
+            self.watcher.answered(said)
         self._receive(reply.text)
         if is_awaited:
             self._release()
@@ -268,8 +302,15 @@ class MqttWire:
         else:
             self._turn_away(call, "Too many calls wait for the station")
 
+    def press(self, message_id: str, action: str, request: bytes) -> None:
+        """Call the station for the watcher, in turn with the consumer's calls; its answer is not published."""
+        if not self._is_over:
+            self._pressed.add(message_id)
+            self._called(Read(CALL, message_id, encode_call(message_id, action, request), Asked(action, request)))
+
     def _turn_away(self, call: Read, why: str) -> None:
         self._post.counts.turned_away += 1
+        self._pressed.discard(call.id)
         opened = self._open.pop(call.id, None)
         if opened is not None:
             self._fail(call.id, "InternalError", why, opened)
@@ -339,7 +380,11 @@ class MqttWire:
     def _settled(self, call: Call, code: int) -> None:
         """Take what became of a call of the station: where nobody consumes, its backend is away."""
         topic = self.topics.towards_consumer.decode()
-        if code == packets.NO_SUBSCRIBERS:
+        answer = None if self.watcher is None or code != packets.NO_SUBSCRIBERS else self.watcher.answer(call)
+        if answer is not None:
+            if call.kind == CALL:
+                self._replied(Read(RESULT, call.id, encode_result(call.id, answer)))
+        elif code == packets.NO_SUBSCRIBERS:
             self._post.counts.unheard += 1
             self.lose(f"nobody subscribes to {topic}")
         elif code == packets.TOO_LARGE:
