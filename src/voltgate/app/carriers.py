@@ -182,10 +182,10 @@ def _home(section: BackendSection, config: Config) -> HomeSettings | None:
     if not section.homeassistant:
         return None
     token = section.start_token.get_secret_value() if section.start_token is not None else ""
-    return HomeSettings(section.homeassistant_prefix, token, is_alone=_is_only_told(section, config))
+    return HomeSettings(section.homeassistant_prefix, token, is_alone=is_only_told(section, config))
 
 
-def _is_only_told(section: BackendSection, config: Config) -> bool:
+def is_only_told(section: BackendSection, config: Config) -> bool:
     """Return whether a backend is in rules as a copy only, and no claim can make more of it."""
     (name,) = (name for name, each in config.backends.items() if each is section)
     rules = [rule for route in config.routes.values() for rule in route.rules]
