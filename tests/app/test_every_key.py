@@ -391,6 +391,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "auth_lookup": Row(
             "http://y.example/{station}", lambda r: station(r).credentials and station(r).credentials.lookup
         ),
+        "certificate_lookup": Row(
+            "http://y.example/{hash}", lambda r: station(r).credentials.certificates, beside=LOOKUP
+        ),
         "organizations": Row(["Ours"], lambda r: list(station(r).credentials.organizations), beside=LOOKUP),
         "aliases": Row(["/odd/path"], known("", "/odd/path"), True, beside=ONE),
         "versions": Row(["ocpp1.6"], lambda r: list(station(r).versions)),

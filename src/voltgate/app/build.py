@@ -129,6 +129,7 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
         spellings,
         lookup=section.auth_lookup,
         organizations=frozenset(section.organizations),
+        certificates=section.certificate_lookup,
     )
 
 

@@ -326,6 +326,8 @@ def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
         yield Finding((*path, "auth"), '"none" leaves the password unchecked; take out one of the two', warning=True)
     if entry.organizations and entry.auth_lookup is None:
         yield Finding((*path, "organizations"), "has no meaning without auth_lookup")
+    if entry.certificate_lookup is not None and entry.auth_lookup is None:
+        yield Finding((*path, "certificate_lookup"), "has no meaning without auth_lookup")
     if entry.aliases and not entry.exact:
         yield Finding((*path, "aliases"), "are for one station: use identity, not a pattern")
 
