@@ -70,6 +70,10 @@ class Consumer:
         answer = b'{"type":3,"id":"%b","response":%b}' % (message_id, kind.answer)
         self.connection.publish(Publication(packets.field(topic), _QUIET, answer, 0.0))
 
+    def too_large(self, size: int) -> None:
+        """Fail: this broker takes all."""
+        sys.exit(f"the broker does not take {size} bytes")
+
     def ended(self, connection: Connection, reason: str) -> None:
         """End with the broker."""
         sys.exit(f"the broker has gone: {reason}")

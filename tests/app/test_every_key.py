@@ -267,6 +267,7 @@ ONE = {"stations.0.match": None, "stations.0.identity": "CP1"}
 LOOKUP = {"stations.0.auth_lookup": "http://x.example/{station}"}
 BROKER = {"backends.main.url": "mqtt://main.example"}
 RABBITMQ = {"backends.main.url": "amqp://main.example"}
+HOME = {**BROKER, "backends.main.homeassistant": True}
 CLIENT = {"backends.main.certificate": "a.pem", "backends.main.key": "a.key"}
 _NETWORK = ipaddress.ip_network("10.0.0.0/8")
 _A_DAY = 86400.0
@@ -337,6 +338,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "layout": Row("everythingcharge", lambda r: how(r).layout, None, beside=RABBITMQ),
         "prefix": Row("gates", lambda r: how(r).layout.prefix, beside=RABBITMQ),
         "queues": Row(7, lambda r: how(r).layout.queues, beside=RABBITMQ),
+        "homeassistant": Row(True, lambda r: how(r).home is not None, beside=BROKER),
+        "homeassistant_prefix": Row("ha", lambda r: how(r).home.prefix, beside=HOME),
+        "start_token": Row("TAG", lambda r: how(r).home.token, beside=HOME),
     },
     Retry: {
         "first": Row(3, lambda r: backend(r).retry.first),
@@ -392,6 +396,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "password_hook": Row("http://x.example/", lambda r: station(r).credentials and station(r).credentials.hook),
         "auth_lookup": Row(
             "http://y.example/{station}", lambda r: station(r).credentials and station(r).credentials.lookup
+        ),
+        "certificate_lookup": Row(
+            "http://y.example/{hash}", lambda r: station(r).credentials.certificates, beside=LOOKUP
         ),
         "organizations": Row(["Ours"], lambda r: list(station(r).credentials.organizations), beside=LOOKUP),
         "aliases": Row(["/odd/path"], known("", "/odd/path"), True, beside=ONE),

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +24,11 @@ from tests.harness import until
 from tests.keypair import write_chain
 from tests.mqtt_ends import Consumer
 from tests.servers import Mosquitto, mosquitto
-from voltgate.carriers.mqtt import bus
+from voltgate.carriers.mqtt import bus, homeassistant, later, packets
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.homeassistant import HomeSettings
+from voltgate.carriers.mqtt.packets import Published
 from voltgate.carriers.mqtt.settings import Surroundings
 from voltgate.carriers.mqtt.wire import MqttWire
 from voltgate.carriers.websocket import reaching
@@ -79,7 +82,7 @@ class Gateway:
         self.carrier = MqttCarrier(around, most)
         self.dialler = Dialler({"mqtt": self.carrier}, Slots(newcomers=2, sessions=2, probes=1, long=0.2))
         patience = how.pop("patience", 5.0)
-        dialled = {key: how.pop(key) for key in ("presence", "raw") if key in how}
+        dialled = {key: how.pop(key) for key in ("presence", "raw", "home") if key in how}
         address = Broker(how.pop("host", "localhost"), broker.port, **{"patience": patience, "ping": 0.5} | how)
         dialling = MqttDialling(address, prefix, patience=30.0, **dialled)
         self.endpoint = Endpoint(broker.url, dialling)
@@ -248,8 +251,8 @@ async def test_an_answer_just_after_the_connection_was_lost() -> None:
 async def test_answers_that_nobody_wants(shared: Mosquitto) -> None:
     """They are given up when they are old."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(bus, "_STALE", 0.3)
-        patched.setattr(bus, "_AGAIN", 0.1)
+        patched.setattr(later, "_STALE", 0.3)
+        patched.setattr(later, "_AGAIN", 0.1)
         async with gateway(shared, "unwanted") as here, consumer(shared, "unwanted", topic="") as there:
             station, wire = await here.station("CP-1")
             await there.ask("CP-1", "Reset", {}, "r")
@@ -330,6 +333,39 @@ async def test_topics_that_are_not_ours(tmp_path: Path) -> None:
             await there.answer(await there.expect("Heartbeat"))
 
 
+async def test_topics_of_home_assistant_that_are_not_ours(tmp_path: Path) -> None:
+    """It is not told any more then: Mosquitto 2.0.11 would close the connection of all stations each time."""
+    rules = tmp_path / "rules"
+    rules.write_text("topic readwrite home/#\n")
+    with mosquitto(f"acl_file {rules}") as broker:
+        settings = HomeSettings()
+        async with gateway(broker, "home", home=settings) as here, consumer(broker, "home") as there:
+            status = b'[2,"s","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available"}]'
+            with capture_logs() as log:
+                station, wire = await here.station("CP-1")
+            told = [line for line in log if line["log_level"] == "error"]
+            assert [line["reason"] for line in told] == ["not authorized (0x87)"]
+            assert "let the gateway publish below its prefix" in told[0]["event"]
+            for _ in range(3):
+                wire.send(status)
+                await there.answer(await there.expect("StatusNotification"))
+            await until(lambda: len(station.inbox) == 3, "the answers")
+            assert station.ending is None
+
+
+async def test_more_stations_than_a_home_has(shared: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that came first are shown; who goes makes room."""
+    monkeypatch.setattr(homeassistant, "_MOST_STATIONS", 1)
+    async with gateway(shared, "many", home=HomeSettings()) as here:
+        _, first = await here.station("CP-1")
+        _, second = await here.station("CP-2")
+        assert (first.watcher is None, second.watcher is None) == (False, True)
+        first.close(1000, "gone")
+        _, third = await here.station("CP-3")
+        assert third.watcher is not None
+        await here.station("CP-1")
+
+
 async def test_by_tls(tmp_path: Path) -> None:
     """The broker's certificate is verified, by the authority that is trusted, and by no other."""
     chain, key, root = write_chain(tmp_path)
@@ -361,6 +397,51 @@ async def test_messages_that_are_too_large() -> None:
             assert (station.ending, here.carrier.counts.oversized) == (None, 1)
 
 
+async def test_a_limit_that_the_broker_does_not_tell() -> None:
+    """It is found out once, for Mosquitto closes the connection of all stations at each message beyond it."""
+    with mosquitto("message_size_limit 2000") as broker:
+        async with gateway(broker, "limit") as here, consumer(broker, "limit") as there:
+            for number in range(1, 4):
+                station, wire = await here.station("CP-1")
+                wire.send(b'[2,"1","DataTransfer",{"data":"%b"}]' % (b"x" * 3000))
+                await until(partial(_answered_or_gone, station, number), "an answer; the first time, the end too")
+                assert station.inbox == [[4, "1", "InternalError", "the message is larger than the broker takes", {}]]
+                assert bool(station.ending) is (number == 1)
+            assert (here.carrier.counts.losses, here.carrier.counts.oversized) == (1, 2)
+            await there.ask("CP-1", "GetConfiguration", {}, "g")
+            await until(lambda: len(station.inbox) == 2, "the call")
+            wire.send(b'[3,"g",{"configurationKey":["%b"]}]' % (b"x" * 3000))
+            assert (await there.expect_answer("g")).envelope["error_code"] == "InternalError"
+
+
+def _answered_or_gone(station: Station, number: int) -> bool:
+    return bool(station.inbox and (station.ending or number > 1))
+
+
+async def test_an_answer_beyond_a_limit_that_the_broker_does_not_tell() -> None:
+    """Whoever asked hears that it is too large."""
+    with mosquitto("message_size_limit 2000") as broker:
+        async with gateway(broker, "limit") as here, consumer(broker, "limit") as there:
+            station, wire = await here.station("CP-1")
+            await there.ask("CP-1", "GetConfiguration", {}, "g")
+            await until(lambda: station.inbox, "the call")
+            wire.send(b'[3,"g",{"configurationKey":["%b"]}]' % (b"x" * 3000))
+            assert (await there.expect_answer("g")).envelope["error_code"] == "InternalError"
+
+
+async def test_an_answer_beyond_a_quota(shared: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is published again: what a broker refuses for the moment was still asked for."""
+    codes = iter([0x97])
+    monkeypatch.setattr(packets, "read_ack", lambda body: (int.from_bytes(body[:2], "big"), next(codes, 0)))
+    async with gateway(shared, "quota") as here, consumer(shared, "quota") as there:
+        station, wire = await here.station("CP-1")
+        await there.ask("CP-1", "Reset", {}, "1")
+        await until(lambda: station.inbox, "the call")
+        wire.send(b'[3,"1",{}]')
+        assert [(await there.expect_answer("1")).kind for _ in range(2)] == [3, 3]
+        assert here.carrier.counts.answers_lost == 0
+
+
 async def test_messages_that_the_broker_keeps(shared: Mosquitto) -> None:
     """A RemoteStart that was published as a retained message does not begin a session with every connection."""
     async with gateway(shared, "kept") as here, consumer(shared, "kept") as there:
@@ -382,6 +463,76 @@ async def test_stations_that_go(shared: Mosquitto) -> None:
         wire.close(1000, "gone")
         found = [await there.publish("out/ocpp1.6/CP-1", {}) for _ in range(50)]
         assert found[-1] == 0x10, "no matching subscribers"
+
+
+async def test_a_call_that_crosses_a_stations_leave(shared: Mosquitto) -> None:
+    """It goes to whichever gateway has the station now; where none has, it is answered: nothing is lost between."""
+    call = {"type": 2, "id": "1", "action": "Reset", "request": {}, "state": 7}
+    async with gateway(shared, "leave") as here, consumer(shared, "leave") as there:
+        _, wire = await here.station("CP-1")
+        crossing = Published(b"leave/out/ocpp1.6/CP-1", json.dumps(call).encode(), None, False, b"mine")
+        wire.close(1000, "gone")
+        here.connections[0].published(crossing)
+        answer = await there.expect_answer("1")
+        assert (answer.kind, answer.topic) == (4, "leave/in/ocpp1.6/CP-1")
+        assert (answer.envelope["request"], answer.envelope["state"]) == ({}, 7)
+        assert answer.properties.CorrelationData == b"mine"
+        async with gateway(shared, "leave") as elsewhere:
+            _, wire = await here.station("CP-1")
+            station, new = await elsewhere.station("CP-1")
+            wire.close(1000, "gone")
+            here.connections[0].published(replace(crossing, payload=json.dumps(call | {"id": "2"}).encode()))
+            await until(lambda: station.inbox, "the call")
+            new.send(b'[3,"2",{}]')
+            answer = await there.expect_answer("2")
+            assert (answer.kind, answer.properties.CorrelationData) == (3, b"mine")
+        _, wire = await here.station("CP-1")
+        wire.close(1000, "gone")
+        here.connections[0].published(replace(crossing, payload=json.dumps(call | {"id": "3"}).encode()))
+        here.connections[0].published(replace(crossing, payload=b'{"type":3,"id":"4"}'))
+        station, wire = await here.station("CP-1")
+        await until(lambda: station.inbox, "the call")
+        assert station.inbox == [[2, "3", "Reset", {}]]
+        assert here.carrier.counts.strays == 1, "an answer that nobody waits for"
+
+
+async def test_a_call_that_comes_with_the_subscription(shared: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker may send the first message in the same moment in which it acknowledges the topic."""
+    granted = bus.Bus.granted
+
+    def with_a_call(self: bus.Bus, name: bytes) -> None:
+        granted(self, name)
+        self.published(Published(name, b'{"type":2,"id":"1","action":"Reset","request":{}}', None, False, None))
+
+    monkeypatch.setattr(bus.Bus, "granted", with_a_call)
+    async with gateway(shared, "early") as here:
+        station, _ = await here.station("CP-1")
+        await until(lambda: station.inbox, "the call")
+        assert station.inbox == [[2, "1", "Reset", {}]]
+
+
+async def test_a_call_that_comes_again_after_its_station_did(shared: Mosquitto) -> None:
+    """A Reset makes a station connect anew: the same call, which QoS 1 may bring twice, must not reset it again."""
+    async with gateway(shared, "again") as here, consumer(shared, "again") as there:
+        for ends in ("closed", "replaced"):
+            station, wire = await here.station("CP-1")
+            await there.ask("CP-1", "Reset", {}, ends)
+            await until(partial(_has_heard, station), "the call")
+            wire.send(b'[3,"%b",{"status":"Accepted"}]' % ends.encode())
+            await there.expect_answer(ends)
+            if ends == "closed":
+                wire.close(1000, "the station resets")
+            again, newer = await here.station("CP-1")
+            if ends == "replaced":
+                wire.close(1000, "replaced")
+            await there.ask("CP-1", "Reset", {}, ends)
+            assert (await there.expect_answer(ends)).envelope["response"] == {"status": "Accepted"}
+            assert not again.inbox
+            newer.close(1000, "gone")
+
+
+def _has_heard(station: Station) -> bool:
+    return bool(station.inbox)
 
 
 async def test_a_station_that_comes_again(shared: Mosquitto) -> None:

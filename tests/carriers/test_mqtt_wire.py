@@ -275,7 +275,10 @@ def test_how_many_answers_are_remembered() -> None:
     assert found.payload == b"y"
     assert answered.find("16", Asked("Reset", b'{"type":"Hard"}'), 0.0) is None
     answered.remember("large", Given(Open(asked, None), bytes(20_000), 0.0))
-    assert len(answered) == 0
+    assert len(answered) == 16, "the others are not forgotten for it"
+    for number in range(3):
+        answered.remember(str(number), Given(Open(Asked("Reset", b"{}", bytes(3000)), bytes(4000)), b"x", 0.0))
+    assert len(answered) == 2, "whatever is kept with it counts"
 
 
 def test_what_is_asked_while_the_session_begins() -> None:
@@ -296,7 +299,9 @@ def test_a_station_that_goes() -> None:
     broker.wire.close(1000, "The station has gone")
     assert [message.properties.endswith(b"\x09\0\x05trace") for message in broker.sent] == [False, True]
     broker.gets(error("1", "The station has gone"), error("2", "The station has gone"))
-    assert broker.forgotten == [None]
+    (past,) = broker.forgotten
+    assert past is not None
+    assert not past.open, "what is remembered is answered"
     broker.wire.close(1000, "again")
     broker.wire.send(b'[3,"1",{}]')
     broker.gets()
@@ -346,6 +351,37 @@ def test_a_broker_that_refuses() -> None:
     (past,) = broker.forgotten
     assert past is not None
     assert past.barred == station.ending[1]
+
+
+def test_a_broker_that_is_busy() -> None:
+    """What it refuses for the moment is tried again as the backend's `retry` says: the station is not left alone."""
+    broker = Broker()
+    station = Station(broker)
+    station.sends(2, "b", "Heartbeat", {})
+    (message,) = broker.sent
+    assert message.settled is not None
+    message.settled(0x97)
+    assert station.ending == (1006, "the broker does not take cs/in/ocpp1.6/CP-1: quota exceeded (0x97)")
+    (past,) = broker.forgotten
+    assert past is not None
+    assert not past.barred
+
+
+def test_a_call_that_the_broker_finds_too_large() -> None:
+    """It is as one that is known to be too large: the backend is not away for that."""
+    broker = Broker()
+    station = Station(broker)
+    station.sends(2, "b", "DataTransfer", {})
+    station.sends(2, "t", "MeterValues", {})
+    for message in broker.sent:
+        assert message.settled is not None
+        message.settled(0x95)
+        broker.turn()
+    station.gets([4, "b", "InternalError", "the message is larger than the broker takes", {}])
+    assert station.ending == (1006, "the message is larger than the broker takes")
+    (past,) = broker.forgotten
+    assert past is not None
+    assert not past.barred
 
 
 def test_an_answer_that_nobody_hears_is_no_loss() -> None:
@@ -398,6 +434,42 @@ def test_an_answer_that_is_too_large() -> None:
     broker.publish = but_errors  # type: ignore[method-assign]
     station.sends(3, "1", {"list": []})
     broker.gets(error("1", "The station's answer is larger than the broker takes"))
+
+
+def test_an_answer_that_the_broker_finds_too_large() -> None:
+    """Brokers that do not tell their limit beforehand say so afterwards: the consumer hears that too."""
+    broker = Broker()
+    station = Station(broker)
+    broker.asks("1")
+    station.sends(3, "1", {"list": []})
+    (message,) = broker.sent
+    broker.sent.clear()
+    assert message.instead is not None
+    message.instead()
+    refused = error("1", "The station's answer is larger than the broker takes")
+    broker.gets(refused)
+    broker.asks("1")
+    broker.gets(refused)
+
+
+def test_an_error_that_is_too_large() -> None:
+    """It does not repeat the request then, which is what makes it so: every call is answered."""
+    broker = Broker()
+    station = Station(broker)
+    broker.asks("1")
+    publish = broker.publish
+
+    def but_short_ones(message: Publication) -> Obstacle | None:
+        return Obstacle.TOO_LARGE if b'"request"' in message.payload else publish(message)
+
+    broker.publish = but_short_ones  # type: ignore[method-assign]
+    station.sends(3, "1", {})
+    why = "The station's answer is larger than the broker takes"
+    broker.gets({"type": 4, "id": "1", "error_code": "InternalError", "error_description": why})
+    broker.wire.pause()
+    broker.asks("2")
+    why = "The station does not read"
+    broker.gets({"type": 4, "id": "2", "error_code": "InternalError", "error_description": why})
 
 
 def test_a_connection_that_is_lost() -> None:

@@ -23,17 +23,17 @@ match = "*"
 """
 
 
-def dialling(tmp_path: Path, lines: str) -> MqttDialling:
+def dialling(tmp_path: Path, lines: str, head: str = HEAD) -> MqttDialling:
     """Return how a backend with these lines is dialled by MQTT."""
-    how = reached(tmp_path, lines)
+    how = reached(tmp_path, lines, head)
     assert isinstance(how, MqttDialling)
     return how
 
 
-def reached(tmp_path: Path, lines: str) -> object:
+def reached(tmp_path: Path, lines: str, head: str = HEAD) -> object:
     """Return how a backend with these lines is dialled."""
     file = tmp_path / "voltgate.toml"
-    file.write_text(HEAD + lines)
+    file.write_text(head + lines)
     config = read(file, {}).config
     (endpoint,) = build(config, Surroundings(), None).backends["bus"].settings.endpoints
     return endpoint.how
@@ -95,6 +95,28 @@ connect = 3
     assert how.layout is None
 
 
+@pytest.mark.parametrize(
+    ("rules", "route", "alone"),
+    [
+        ('{ answer = "main", copy = ["bus"] }', "home", True),
+        ('{ answer = "bus" }', "home", False),
+        ('{ answer = ["main", "bus"] }', "home", False),
+        ('{ answer = "main", authorize = ["main", "bus"] }', "home", False),
+        ('{ answer = "claimant" }, { answer = "main", copy = ["bus"] }', "home", False),
+        ('{ answer = "main", copy = ["bus"] }', "claimed", False),
+    ],
+)
+def test_who_answers_where_nobody_consumes(tmp_path: Path, rules: str, route: str, *, alone: bool) -> None:
+    """Voltgate does, for Home Assistant, where no rule and no claim could make that the answer that a station gets."""
+    head = HEAD.replace('{ answer = "bus" }', rules).replace('match = "*"', f'match = "*"\nroute = "{route}"')
+    main = '[backends.main]\nurl = "ws://main"\n'
+    how = dialling(
+        tmp_path, 'url = "mqtt://broker"\nhomeassistant = true', head.replace("[backends.bus]", f"{main}[backends.bus]")
+    )
+    assert how.home is not None
+    assert how.home.is_alone is alone
+
+
 def test_how_many_calls_are_open(tmp_path: Path) -> None:
     """One call of a station at a time goes to a consumer, unless it is said otherwise."""
     file = tmp_path / "voltgate.toml"
@@ -125,6 +147,9 @@ def test_how_many_calls_are_open(tmp_path: Path) -> None:
         ('url = "mqtt://broker"\nqos = 2', "must be 0 or 1"),
         ('url = "mqtt://broker"\nenvelope = "xml"', 'must be "json" or "ocpp"'),
         ('url = "mqtt://broker"\npresence = "#"', "apart from those of stations"),
+        ('url = "mqtt://broker"\nhomeassistant_prefix = "ha/#"', "without + and #"),
+        ('url = "mqtt://broker"\nhomeassistant_prefix = "cs/in"', "apart from those of stations"),
+        ('url = "mqtt://broker"\nstart_token = "TAG"', "no meaning without homeassistant = true"),
         ('url = "mqtt://broker"\npresence = "a+/b"', "apart from those of stations"),
         ('url = "mqtt://broker"\npresence = "cs/in/x"', "apart from those of stations"),
         ('url = "mqtt://broker"\npresence = "cs/out"', "apart from those of stations"),

@@ -149,6 +149,8 @@ route = "hom"
             "write one of the three",
         ),
         (('match = "*"', 'match = "*"\norganizations = ["x"]'), "no meaning without auth_lookup"),
+        (('match = "*"', 'match = "*"\ncertificate_lookup = "http://m/{hash}"'), "no meaning without auth_lookup"),
+        (('match = "*"', 'match = "*"\ncertificate_lookup = "http://m/"'), "must have {hash}"),
         (
             ('["ws://127.0.0.1:9000"]', '[{ url = "ws://127.0.0.1:9000", client_authority = "x.pem" }]'),
             "is for a wss:// listener",

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import json
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.harness import until
+from tests.keypair import Authority
 from voltgate.carriers.websocket import reaching
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.directory.asking import Undecided
+from voltgate.directory.certificates import named_by
 from voltgate.directory.hook import Hook
 from voltgate.directory.lookup import Lookup, Registered, Shown
 from voltgate.directory.passwords import UNKNOWN, WRONG, Denied, Passwords
@@ -41,6 +50,7 @@ class Registry:
     status: int = 200
     body: Any = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    certificate: Any = None
     port: int = 0
 
     @property
@@ -51,6 +61,8 @@ class Registry:
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request."""
         self.asked.append(request.raw_path)
+        if request.path.startswith("/api/v0/certificate/"):
+            return web.json_response(self.certificate, status=404 if self.certificate is None else 200)
         text = self.body if isinstance(self.body, str) else json.dumps(self.body)
         return web.Response(status=self.status, text=text, content_type="application/json")
 
@@ -69,6 +81,8 @@ async def registry() -> AsyncIterator[Registry]:
     await runner.cleanup()
 
 
+with tempfile.TemporaryDirectory() as _folder:
+    ANY = Authority(Path(_folder)).issue("CP-1", "Example")[0].read_bytes()
 PLAIN, SECURE = Shown(), Shown(secure=True)
 OWN = Shown(secure=True, name="cp-1", organizations=("Example", "Other"))
 
@@ -81,7 +95,8 @@ async def knock(
     organizations: frozenset[str] = frozenset(),
 ) -> Denied | None:
     """Have a station come."""
-    credentials = Credentials(lookup=registry.url, organizations=organizations)
+    certificates = f"http://127.0.0.1:{registry.port}/api/v0/certificate/{{hash}}"
+    credentials = Credentials(lookup=registry.url, organizations=organizations, certificates=certificates)
     station = Directory([Entry("main", identity="CP-1", credentials=credentials)]).find("CP-1")
     assert station is not None
     header = None if secret is None else b"Basic " + base64.b64encode(f"{user}:{secret}".encode())
@@ -126,6 +141,54 @@ async def test_a_certificate(registry: Registry) -> None:
     assert await knock(registry, Shown(True, "CP-2", ("Example",)), None) is WRONG
     assert await knock(registry, SECURE) is WRONG
     assert await knock(registry, PLAIN) is WRONG
+
+
+def proxied(certificate: bytes) -> Shown:
+    """Return what is known of a station that has shown a certificate to a proxy."""
+    der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
+    return Shown(secure=True, fingerprint=base64.b64encode(hashlib.sha256(der).digest()).decode())
+
+
+async def test_a_certificate_that_a_proxy_has_verified(registry: Registry, tmp_path: Path) -> None:
+    """The registry knows it by its SHA-256: whom it names, and no other, may come in."""
+    authority = Authority(tmp_path)
+    own, another = (authority.issue(each, "Example")[0].read_bytes() for each in ("CP-1", "CP-2"))
+    registry.body = {"securityProfile": 2}
+    registry.certificate = {"certificate": own.decode()}
+    shown = proxied(own)
+    assert await knock(registry, shown, None) is None
+    asked = registry.asked[-1].removeprefix("/api/v0/certificate/")
+    assert asked == shown.fingerprint.rstrip("=").replace("+", "-").replace("/", "_")
+    assert await knock(registry, shown, None, organizations=frozenset({"Example"})) is None
+    assert await knock(registry, shown, None, organizations=frozenset({"Another"})) is WRONG
+    assert await knock(registry, SECURE, None) is WRONG, "it has shown none"
+    registry.certificate = {"certificate": another.decode()}
+    assert await knock(registry, proxied(another), None) is WRONG, "it is another station's"
+    for answer, why in (
+        ({"certificate": another.decode()}, "another certificate than was asked for"),
+        ({"certificate": "-----BEGIN CERTIFICATE-----x-----END CERTIFICATE-----"}, "no certificate in PEM"),
+        ({"certificate": ""}, "no certificate in PEM"),
+        ({}, "required field `certificate`"),
+    ):
+        registry.certificate = answer
+        denied = await knock(registry, shown, None)
+        assert denied is not None
+        assert (denied.status, why in denied.reason) == (503, True), denied
+    registry.certificate = None
+    assert await knock(registry, shown, None) is WRONG, "the registry does not know it"
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_any_bytes_for_a_certificate(data: st.DataObject) -> None:
+    """Whatever a registry sends is a certificate or a ValueError."""
+    der = bytearray(x509.load_pem_x509_certificate(ANY).public_bytes(serialization.Encoding.DER))
+    for _ in range(data.draw(st.integers(1, 4))):
+        der[data.draw(st.integers(0, len(der) - 1))] = data.draw(st.integers(0, 255))
+    der = der[: data.draw(st.integers(0, len(der)))]
+    pem = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(der).decode()}\n-----END CERTIFICATE-----"
+    with contextlib.suppress(ValueError):
+        named_by(pem, base64.b64encode(hashlib.sha256(der).digest()).decode())
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 410])

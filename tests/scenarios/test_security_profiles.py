@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,18 @@ async def _look_up(request: web.Request) -> web.Response:
     return web.json_response(found, status=404 if found is None else 200)
 
 
+async def _certificate(known: dict[str, str], request: web.Request) -> web.Response:
+    return web.json_response({"certificate": known[request.match_info["hash"]]})
+
+
 async def test_by_their_profiles(stage: Stage, tmp_path: Path) -> None:
     """Password without TLS, password with TLS, a certificate of one's own; what one may, another may not."""
     authority = Authority(tmp_path)
     write_pair(tmp_path / "gateway.pem", tmp_path / "gateway-key.pem")
     app = web.Application()
     app.router.add_get("/api/v0/cs/{station}/auth", _look_up)
+    known: dict[str, str] = {}
+    app.router.add_get("/api/v0/certificate/{hash}", partial(_certificate, known))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -45,9 +54,13 @@ async def test_by_their_profiles(stage: Stage, tmp_path: Path) -> None:
             "client_authority": str(authority.certificate),
         }
     )
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/api/v0/cs/{{station}}/auth"
-    document["stations"] = [{"match": "*", "route": "main", "auth_lookup": url, "organizations": ["Example"]}]
+    registry = f"http://127.0.0.1:{runner.addresses[0][1]}/api/v0"
+    entry = {"auth_lookup": f"{registry}/cs/{{station}}/auth", "certificate_lookup": f"{registry}/certificate/{{hash}}"}
+    document["stations"] = [{"match": "*", "route": "main", "organizations": ["Example"]} | entry]
+    before = free_port()
+    document["listen"]["stations"].append({"url": f"ws://127.0.0.1:{before}", "trusted_proxies": ["127.0.0.1"]})
     gateway = await stage.gateway(document)
+    gateway_port = int(gateway.url("").rsplit(":", 1)[1].rstrip("/"))
 
     async def comes(identity: str, *, secure: bool, pair: tuple[Path, Path] | None = None, secret: str = "") -> int:
         tls: dict[str, Any] = {}
@@ -81,4 +94,31 @@ async def test_by_their_profiles(stage: Stage, tmp_path: Path) -> None:
     forged = Authority(tmp_path / "forged").issue("CP-2", "Example")
     assert await comes("CP-2", secure=True, pair=forged) == 0
     assert await comes("CP-9", secure=False, secret="secret") == 404
+
+    text = own[0].read_text()
+    fingerprint = base64.b64encode(hashlib.sha256(ssl.PEM_cert_to_DER_cert(text)).digest()).decode()
+    known[fingerprint.rstrip("=").replace("+", "-").replace("/", "_")] = text
+    said = {
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Forwarded-Proto": "https",
+        "X-Client-Cert-Present": "true",
+        "X-Client-Cert-Chain-Verified": "true",
+        "X-Client-Cert-Hash": fingerprint,
+    }
+
+    async def comes_by_a_proxy(identity: str, port: int = before, **otherwise: str) -> int:
+        try:
+            url = f"ws://127.0.0.1:{port}/{identity}"
+            await stage.station(identity, url=url, headers=said | {f"X-{key}": text for key, text in otherwise.items()})
+        except Refused as refused:
+            return int(refused.response.status_code)
+        return 101
+
+    assert await comes_by_a_proxy("CP-2") == 101
+    assert await comes_by_a_proxy("CP-3") == 401, "one station's certificate is not another's"
+    assert await comes_by_a_proxy("CP-2", **{"Client-Cert-Chain-Verified": "false"}) == 401
+    assert await comes_by_a_proxy("CP-2", **{"Forwarded-Proto": "http"}) == 401
+    assert await comes_by_a_proxy("CP-2", **{"Client-Cert-Hash": "../cs/CP-1/auth"}) == 401
+    assert await comes_by_a_proxy("CP-2", **{"client-cert-hash": fingerprint}) == 401, "said twice"
+    assert await comes_by_a_proxy("CP-2", gateway_port) == 401, "this listener trusts nobody"
     await runner.cleanup()

@@ -37,7 +37,7 @@ class Authentication:
     async def check(self, station: Station, handshake: Handshake) -> Refused | None:
         """Return why a station is refused; None if it is admitted."""
         certificate = handshake.certificate
-        shown = Shown(handshake.secure, certificate.name, certificate.organizations)
+        shown = Shown(handshake.secure, certificate.name, certificate.organizations, certificate.fingerprint)
         denied = await self._passwords.check(
             station, handshake.authorization, handshake.address, handshake.offered, shown
         )

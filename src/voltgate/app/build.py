@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from voltgate.app.authentication import Authentication
-from voltgate.app.carriers import endpoints_of
+from voltgate.app.carriers import endpoints_of, is_only_told
 from voltgate.config import Config
 from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.routes import Route as RouteSection
@@ -130,6 +130,7 @@ def _credentials(section: StationEntry, spellings: tuple[str, ...]) -> Credentia
         spellings,
         lookup=section.auth_lookup,
         organizations=frozenset(section.organizations),
+        certificates=section.certificate_lookup,
     )
 
 
@@ -294,6 +295,7 @@ def _backend(
         owed=frozenset(section.owed),
         stand_in=_stand_in(section, config),
         permit=None if section.permit is None else _permit(section.permit, config),
+        invites=not (section.homeassistant and is_only_told(section, config)),
         endpoints=endpoints_of(section, config, told),
     )
     old = before.get(name)

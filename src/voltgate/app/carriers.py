@@ -27,6 +27,7 @@ from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.homeassistant import HomeSettings
 from voltgate.carriers.mqtt.settings import Keep, Surroundings
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
@@ -42,11 +43,13 @@ from voltgate.config.backends import Backend as BackendSection
 from voltgate.config.backends import template
 from voltgate.config.listen import Address as Section
 from voltgate.directory.rows import Address
+from voltgate.directory.stations import CLAIMED
 from voltgate.ocpp.soap.names import VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import Carrier
 from voltgate.relay.events import Listen
+from voltgate.relay.rule import CLAIMANT
 
 _AROUND = 64 << 10
 """Bytes of a packet of MQTT besides the message: the topic, the properties, what an envelope repeats."""
@@ -178,7 +181,25 @@ def _mqtt_dialling(terms: _Terms) -> MqttDialling:
         ssl=terms.context,
     )
     raw = section.envelope == "ocpp"
-    return MqttDialling(broker, section.topic_prefix, section.presence or "", raw, config.calls.backend)
+    presence, patience = section.presence or "", config.calls.backend
+    return MqttDialling(broker, section.topic_prefix, presence, raw, patience, _home(section, config))
+
+
+def _home(section: BackendSection, config: Config) -> HomeSettings | None:
+    """Return how stations are shown to Home Assistant, if they are."""
+    if not section.homeassistant:
+        return None
+    token = section.start_token.get_secret_value() if section.start_token is not None else ""
+    return HomeSettings(section.homeassistant_prefix, token, is_alone=is_only_told(section, config))
+
+
+def is_only_told(section: BackendSection, config: Config) -> bool:
+    """Return whether a backend is in rules as a copy only, and no claim can make more of it."""
+    (name,) = (name for name, each in config.backends.items() if each is section)
+    rules = [rule for route in config.routes.values() for rule in route.rules]
+    asked = {each for rule in rules for each in (*rule.answer.backends, *rule.authorize)}
+    by_claim = CLAIMANT in asked or CLAIMED in {config.unknown.route, *(entry.route for entry in config.stations)}
+    return bool(rules) and name not in asked and not by_claim
 
 
 def _amqp_dialling(terms: _Terms) -> AmqpDialling:

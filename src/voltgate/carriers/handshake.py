@@ -13,10 +13,14 @@ from voltgate.relay.wire import Receiver, Wire
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """Whom the certificate that a station has shown names: verified, empty without one."""
+    """Whom the certificate that a station has shown names: verified, empty without one.
+
+    Of one that a trusted proxy has verified there is the `fingerprint` only: its SHA-256 in base64.
+    """
 
     name: str = ""
     organizations: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,22 @@ class Backend(Section):
         "may hold `+`. While nobody is there the backend is away. Without: it is away while nobody subscribes.",
     )
 
+    homeassistant: bool = Field(
+        default=False,
+        description="MQTT only. Show its stations to Home Assistant, by MQTT discovery: status, power, energy and "
+        "session of each connector, a button that stops it, and one that starts it if there is a `start_token`.",
+    )
+    homeassistant_prefix: Text = Field(
+        default="homeassistant",
+        min_length=1,
+        description="MQTT only. Where Home Assistant looks for devices: its discovery prefix.",
+    )
+    start_token: Secret | None = Field(
+        default=None,
+        description="With `homeassistant` only. The token that its start button presents, as a card would. Whoever may "
+        "publish on the broker may press it.",
+    )
+
     @field_validator("url")
     @classmethod
     def _dials(cls, url: str) -> str:

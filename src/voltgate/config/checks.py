@@ -34,11 +34,15 @@ _OF_BROKERS = {
     "qos": ("mqtt",),
     "presence": ("mqtt",),
     "envelope": ("mqtt", "amqp"),
+    "homeassistant": ("mqtt",),
+    "homeassistant_prefix": ("mqtt",),
+    "start_token": ("mqtt",),
     "layout": ("amqp",),
     "prefix": ("amqp",),
     "queues": ("amqp",),
 }
 """The keys that are for a backend behind a broker, with the schemes that say so."""
+_DISCOVERY = re.compile(r"[^+#$/\0][^+#\0/]*(/[^+#\0/]+)*")
 _PRESENCE = re.compile(r"[^+#$/\0][^+#\0/]*(/(\+|[^+#\0/]+))*")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -195,6 +199,12 @@ def _brokered(path: Path, backend: Backend) -> Iterator[Finding]:
         not _PRESENCE.fullmatch(backend.presence) or f"{backend.presence}/".startswith(stations)
     ):
         yield Finding((*path, "presence"), "must be a topic apart from those of stations, as in cs/consumers/+")
+    if not _DISCOVERY.fullmatch(backend.homeassistant_prefix) or f"{backend.homeassistant_prefix}/".startswith(
+        stations
+    ):
+        yield Finding((*path, "homeassistant_prefix"), "must be a topic apart from those of stations, without + and #")
+    if backend.start_token is not None and not backend.homeassistant:
+        yield Finding((*path, "start_token"), "has no meaning without homeassistant = true")
 
 
 def _trust(draft: Draft, path: Path, backend: Backend) -> Iterator[Finding]:
@@ -329,6 +339,8 @@ def _entry(draft: Draft, path: Path, entry: StationEntry) -> Iterator[Finding]:
         yield Finding((*path, "auth"), '"none" leaves the password unchecked; take out one of the two', warning=True)
     if entry.organizations and entry.auth_lookup is None:
         yield Finding((*path, "organizations"), "has no meaning without auth_lookup")
+    if entry.certificate_lookup is not None and entry.auth_lookup is None:
+        yield Finding((*path, "certificate_lookup"), "has no meaning without auth_lookup")
     if entry.aliases and not entry.exact:
         yield Finding((*path, "aliases"), "are for one station: use identity, not a pattern")
 

@@ -72,6 +72,12 @@ class StationEntry(Section):
         description="With `auth_lookup` only. Of these one must stand in the certificate of a station of security "
         "profile 2. Without: any that `client_authority` of the listener has signed.",
     )
+    certificate_lookup: Text | None = Field(
+        default=None,
+        description="With `auth_lookup` only. A URL (http or https) with `{hash}` in it, for stations whose certificate"
+        " one of the listener's `trusted_proxies` has verified, and names in `X-Client-Cert-Hash`: a GET that is "
+        "answered with the JSON object `certificate` (PEM). 4xx: there is none.",
+    )
     aliases: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(),
         description="With `identity` only. Raw paths that mean this station, for chargers that put more than their "
@@ -110,7 +116,14 @@ class StationEntry(Section):
             raise ValueError("must have {station} in its path or query, where the identity goes")
         return url
 
-    @field_validator("password_hook", "auth_lookup", "callback")
+    @field_validator("certificate_lookup")
+    @classmethod
+    def _finds(cls, url: str | None) -> str | None:
+        if url is not None and "{hash}" not in split_url(url).path + split_url(url).query:
+            raise ValueError("must have {hash} in its path or query, where the SHA-256 of the certificate goes")
+        return url
+
+    @field_validator("password_hook", "auth_lookup", "certificate_lookup", "callback")
     @classmethod
     def _asks(cls, url: str | None) -> str | None:
         if url is not None and (split_url(url).scheme not in ("http", "https") or not split_url(url).hostname):

@@ -2,7 +2,8 @@
 
 One GET for each handshake, of a URL with the identity in it, as the MaEVe gateway asks its manager. The answer is
 `{"securityProfile": 0, "base64SHA256Password": "…", "invalidUsernameAllowed": false}`: profile 0 is HTTP Basic without
-TLS, 1 HTTP Basic with TLS, 2 TLS with a certificate of the station's own. Its password is known as a SHA-256 only.
+TLS, 1 HTTP Basic with TLS, 2 TLS with a certificate of the station's own. Its password is known as a SHA-256 only. A
+certificate that a proxy has verified is known by its SHA-256, and is asked for too: `{"certificate": "…in PEM…"}`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from voltgate.directory.asking import Asking, Undecided, head, skip_head, status_of
 from voltgate.directory.basic import credentials_of, secret_of
+from voltgate.directory.certificates import named_by, url_safe
 
 STATION = "{station}"
+HASH = "{hash}"
+BY_CERTIFICATE = 2
+"""The security profile of stations that come with a certificate of their own."""
 _LARGEST = 64 << 10
 """Bytes of an answer."""
 
@@ -33,16 +38,22 @@ class Registered(msgspec.Struct, rename="camel"):
     invalid_username_allowed: bool = False
 
 
+class _Certificate(msgspec.Struct):
+    certificate: str
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a station has shown of itself before it said anything.
 
     `name` and `organizations` are of the certificate that it has shown and that was verified; "" and none without one.
+    Of one that a proxy has verified there is the `fingerprint`, by which the registry knows it.
     """
 
     secure: bool = False
     name: str = ""
     organizations: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 NOTHING_SHOWN = Shown()
@@ -66,6 +77,25 @@ class Lookup(Asking):
             return msgspec.json.decode(body, type=Registered)
         except msgspec.MsgspecError as error:
             raise Undecided(f"answered with what cannot be read: {error}") from None
+
+    async def named(self, url: str, shown: Shown) -> Shown:
+        """Return what a station has shown, with whom its certificate names; as it is if the registry has it not.
+
+        Raise Undecided.
+        """
+        to = urlsplit(url.replace(HASH, url_safe(shown.fingerprint)))
+        request = head("GET", to, "Accept: application/json", version="HTTP/1.0")
+        status, body = await self._ask(url, to, request, _status_and_body)
+        if 400 <= status < 500:
+            return shown
+        if status != 200:
+            raise Undecided(f"answered {status}")
+        try:
+            found = msgspec.json.decode(body, type=_Certificate)
+            name, organizations = named_by(found.certificate, shown.fingerprint)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise Undecided(str(error)) from None
+        return replace(shown, name=name, organizations=organizations)
 
 
 async def _status_and_body(reader: asyncio.StreamReader) -> tuple[int, bytes]:
@@ -97,7 +127,7 @@ def admits(
     match found.security_profile:
         case 0 | 1 as profile:
             return shown.secure is (profile == 1) and _knows(found, authorization, identity, case_sensitive)
-        case 2:
+        case 2:  # BY_CERTIFICATE
             fold: Callable[[str], str] = str if case_sensitive else str.casefold
             is_ours = not organizations or not organizations.isdisjoint(shown.organizations)
             return shown.secure and bool(shown.name) and fold(shown.name) == fold(identity) and is_ours

@@ -10,7 +10,7 @@ from voltgate.directory.asking import Undecided
 from voltgate.directory.basic import credentials_of, matches, readings, secret_of
 from voltgate.directory.hashes import HASH, Busy, Hashes, Unusable
 from voltgate.directory.hook import Hook
-from voltgate.directory.lookup import NOTHING_SHOWN, Lookup, Shown, admits
+from voltgate.directory.lookup import BY_CERTIFICATE, NOTHING_SHOWN, Lookup, Shown, admits
 from voltgate.directory.stations import Credentials, Station
 from voltgate.directory.throttle import Throttle
 from voltgate.ocpp.dialect import is_modern
@@ -121,6 +121,8 @@ class Passwords:
         found = await self._lookup.find(url, station.identity)
         if found is None:
             return None
+        if found.security_profile == BY_CERTIFICATE and shown.fingerprint and credentials.certificates is not None:
+            shown = await self._lookup.named(credentials.certificates, shown)
         case_sensitive, organizations = self.case_sensitive, credentials.organizations
         return admits(found, shown, authorization, station.identity, organizations, case_sensitive=case_sensitive)
 

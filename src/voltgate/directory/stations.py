@@ -29,7 +29,8 @@ _WILD = frozenset("*?[")
 class Credentials:
     """What a station is authenticated by: a password, its argon2 hash, a hook or a registry (a URL each).
 
-    `organizations` are those of which one must stand in the certificate of a station that comes with one.
+    `organizations` are those of which one must stand in the certificate of a station that comes with one;
+    `certificates` is the URL at which the registry has those that a proxy has verified.
     `spellings` of a 1.6 password: "bytes" (a hex key sent decoded), "hex" (its digits), "text".
     """
 
@@ -38,6 +39,7 @@ class Credentials:
     spellings: tuple[str, ...] = ("bytes", "hex", "text")
     lookup: str | None = None
     organizations: frozenset[str] = frozenset()
+    certificates: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials({'hook' if self.hook else 'lookup' if self.lookup else 'password'})"

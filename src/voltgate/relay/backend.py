@@ -92,7 +92,8 @@ class BackendSettings:
 
     `when_down`: calls wait up to `wait` seconds, are refused, the station's socket is closed, or a stand-in answers;
     `then` says whether a call that has waited for too long is refused, or closes it. `deliver`: what is copied to it
-    goes through the journal as far as `owed` names it, or is dropped when it is away. `dialect` is how it is spoken to
+    goes through the journal as far as `owed` names it, or is dropped when it is away. `invites`: the session that its
+    remote start causes is its own, else whose the rules say. `dialect` is how it is spoken to
     (None: as the station speaks). `from_backend` and `to_backend` stand on its two arrows; the first of them sees a
     call first. `endpoints` are its addresses, the preferred one first: two backends are the same only when these are
     equal too.
@@ -112,6 +113,7 @@ class BackendSettings:
     owed: frozenset[str] = TRANSACTION_ACTIONS
     stand_in: StandIn = StandIn()  # noqa: RUF009 - frozen
     permit: Permit | None = None
+    invites: bool = True
     dialect: Dialect | None = None
     from_backend: tuple[Wrap, ...] = ()
     to_backend: tuple[Wrap, ...] = ()
@@ -171,6 +173,11 @@ class Backend:
     def name(self) -> str:
         """The backend's name in the configuration."""
         return self.settings.name
+
+    @property
+    def invites(self) -> bool:
+        """Whether the session that its remote start causes is its own."""
+        return self.settings.invites
 
     def refuse(self, action: str) -> None:
         """Count a command that it was refused."""

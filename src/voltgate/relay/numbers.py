@@ -34,6 +34,11 @@ def asker_of(call: Call) -> str:
     return str(getattr(call.asker, "name", ""))
 
 
+def invites(call: Call) -> bool:
+    """Return whether what a remote start begins belongs to the backend that made the call."""
+    return bool(getattr(call.asker, "invites", True))
+
+
 def mint(used: Callable[[int], bool], draw: Callable[[], float]) -> int:
     """Draw a positive number of 31 bits that is not used."""
     number = 1 + int(draw() * (LARGEST - 1))

@@ -483,6 +483,17 @@ def test_a_remote_start_is_written_down_before_it_is_sent() -> None:
     stage["b"].gets([3, "q", {"status": "Rejected"}])
 
 
+def test_a_backend_that_owns_nothing_may_start_something() -> None:
+    """A button of a home begins the session, and whom the rules name answers for it: who is paid by it."""
+    stage = split(backends={"b": {"permit": CHARGE, "invites": False}})
+    stage["b"].sends(2, "r", "RemoteStartTransaction", {"idTag": "77", "connectorId": 2})
+    stage.station.gets([2, "r", "RemoteStartTransaction", {"idTag": "77", "connectorId": 2}])
+    assert stage.store.of(InvitationRecord) == []
+    stage.station.sends(3, "r", ACCEPTED)
+    stage["b"].line.take()
+    starts(stage, "a", 5, OTHER)
+
+
 def test_an_invitation_expires() -> None:
     """A session that comes too late is no longer the one that was asked for; one on another connector never was."""
     stage = split(station_patience=5)

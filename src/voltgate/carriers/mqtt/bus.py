@@ -15,17 +15,20 @@ from functools import partial
 
 import structlog
 
-from voltgate.carriers.mqtt.calls import Past
+from voltgate.carriers.mqtt.calls import Answered, Past
 from voltgate.carriers.mqtt.connection import Away, Connection, Publication
-from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, REFUSED, Published, reason
+from voltgate.carriers.mqtt.crossings import Crossings
+from voltgate.carriers.mqtt.homeassistant import Home
+from voltgate.carriers.mqtt.later import Later
+from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, QUOTA, REFUSED, TOO_LARGE, Published, reason
 from voltgate.carriers.mqtt.presence import Presence
 from voltgate.carriers.mqtt.settings import BusSettings, Surroundings
-from voltgate.carriers.mqtt.wire import MqttWire, Obstacle, Topics
+from voltgate.carriers.mqtt.subscriptions import Subscriptions
+from voltgate.carriers.mqtt.wire import MOST_HELD, MqttWire, Obstacle, Topics
 from voltgate.relay.carrier import SharedConnection, Verdict
 from voltgate.relay.wire import Receiver
 
-_BATCH = 50
-"""Topics in one SUBSCRIBE."""
+_NO_LIMIT = 1 << 32
 _STEADY = 10.0
 """Seconds that a connection must last before its next loss counts as the first failure again."""
 _LINGER = 30.0
@@ -39,11 +42,11 @@ Some brokers close the connection of all stations at each attempt.
 """
 _MOST_PAST = 10_000
 """Stations of which it is remembered what their lost wire left open."""
-_MOST_LATER = 10_000
-_AGAIN = 1.0
-"""Seconds until an answer is published again that nobody has heard."""
-_STALE = 30.0
-"""Seconds after which it is not: nobody waits for it any more."""
+_LEARNED = 3600.0
+"""Seconds for which a limit is remembered that the broker did not tell beforehand.
+
+At each message beyond it some brokers close the connection of all stations.
+"""
 _AFTER_A_FAULT = 1.0
 """Seconds from a fault of ours to the next try, at least."""
 
@@ -51,11 +54,15 @@ log = structlog.get_logger(__name__)
 
 
 class _Topic:
-    """A station's topic: the wires that it feeds, the newest last, and how many wires are being made."""
+    """A station's topic: the wires that it feeds, the newest last, and how many wires are being made.
 
-    __slots__ = ("joining", "subscribed", "wires")
+    `early` is what came before there was one.
+    """
+
+    __slots__ = ("early", "joining", "subscribed", "wires")
 
     def __init__(self) -> None:
+        self.early: list[Published] = []
         self.wires: list[MqttWire] = []
         self.joining = 0
         self.subscribed = False
@@ -74,6 +81,8 @@ class Bus:
         self._stations = SharedConnection(settings.backend, surroundings.listen)
         self._presence = Presence(settings.presence)
         self._client_id = f"voltgate{secrets.token_hex(7)}"  # at most 23 letters and digits: every broker takes those
+        home, qos = settings.home, settings.broker.qos
+        self._home = None if home is None else Home(self, home, settings.prefix, self._client_id, qos)
         self._connection: Connection | None = None
         self._changed = asyncio.Event()
         self._expected_until = self.clock() + settings.broker.patience
@@ -81,9 +90,10 @@ class Bus:
         self._lost: asyncio.Future[str] | None = None
         self._topics: dict[bytes, _Topic] = {}
         self._past: dict[bytes, Past] = {}
-        self._wanted: dict[bytes, asyncio.Future[int]] = {}
-        self._unwanted: dict[bytes, None] = {}
-        self._later: list[Publication] = []
+        self._later = Later(self.publish, self.wheel, self.clock, self.counts)
+        self._crossings = Crossings(self)
+        self._subscriptions = Subscriptions(self, self._crossings)
+        self._largest = _NO_LIMIT
         self._idle_since = self.clock()
         self._loop = asyncio.get_running_loop()
         self._living = surroundings.keep(f"broker {settings.backend}", self._live)
@@ -94,6 +104,24 @@ class Bus:
     def carries(self, topics: Topics) -> bool:
         """Return whether a wire of this station is here, or being made."""
         return topics.towards_station in self._topics
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection, while there is one."""
+        return self._connection
+
+    def has(self, name: bytes) -> bool:
+        """Return whether a station is here, or coming, by its topic."""
+        return name in self._topics or (self._home is not None and self._home.has(name))
+
+    def wire(self, name: bytes) -> MqttWire | None:
+        """Return the wire that a station's messages go to, by its topic."""
+        wires = self._topics[name].wires if name in self._topics else []
+        return next((each for each in reversed(wires) if each.started), wires[-1] if wires else None)
+
+    def past(self, name: bytes) -> Past:
+        """Take what is remembered of a station."""
+        return self._past.pop(name, None) or Past()
 
     @property
     def waiting(self) -> int:
@@ -112,14 +140,19 @@ class Bus:
         topic.joining += 1
         try:
             await self._come_up()
-            refusal = await self._subscribe(name, topic) if self._stations.is_up else ""
+            refusal = await self._subscribe(topics, topic) if self._stations.is_up else ""
             if refusal:
                 return Verdict(None, f"the broker does not let us subscribe to {name.decode()}: {refusal}")
             if not self._stations.is_up or not topic.subscribed:
                 return Verdict(None, self._reason, shared=True)
-            past = self._past.pop(name, None) or Past()
+            past = self._past.pop(name, None) or Past(answered=_answered(topic.wires))
             wire = MqttWire(self, topics, protocol, past, self.settings.patience, raw=self.settings.raw)
             topic.wires.append(wire)
+            if self._home is not None:
+                self._home.watch(wire)
+            early, topic.early = topic.early, []
+            for message in early:
+                self._bring(wire, message)
             return wire
         finally:
             topic.joining -= 1
@@ -131,50 +164,27 @@ class Bus:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), left)
 
-    async def _subscribe(self, name: bytes, topic: _Topic) -> str:
+    async def _subscribe(self, topics: Topics, topic: _Topic) -> str:
         """Subscribe to a station's topic; return why the broker does not let us."""
+        name = topics.towards_station
         if topic.subscribed:
             return ""
-        if name not in self._wanted:
-            self._soon_flush_topics()
-            self._wanted[name] = self._loop.create_future()
-        done, _ = await asyncio.wait([self._wanted[name]], timeout=2 * self.settings.broker.patience)
+        wanted = self._subscriptions.want(name)
+        if self._home is not None:
+            self._subscriptions.want(self._home.buttons(topics))
+        done, _ = await asyncio.wait([wanted], timeout=2 * self.settings.broker.patience)
         if not done:  # although it answers other things
             return "it does not answer"
-        code = done.pop().result()
-        return reason(code) if code >= REFUSED else ""
+        code = wanted.result()
+        return reason(code) if code is not None and code >= REFUSED else ""
 
-    def _soon_flush_topics(self) -> None:
-        if not self._wanted and not self._unwanted:
-            self._loop.call_soon(self._flush_topics)
-
-    def _flush_topics(self) -> None:
-        wanted, self._wanted = self._wanted, {}
-        unwanted, self._unwanted = [name for name in self._unwanted if name not in self._topics], {}
-        if self._connection is not None:
-            for batch in _batches(unwanted):
-                self._connection.unsubscribe(batch)
-        for batch in _batches(list(wanted)):
-            futures = {name: wanted[name] for name in batch}
-            if self._connection is None:
-                self._settle(futures, b"")
-            else:
-                self._connection.subscribe(batch).add_done_callback(partial(self._subscribed, futures))
-
-    def _subscribed(self, wanted: dict[bytes, asyncio.Future[int]], answer: asyncio.Future[bytes]) -> None:
-        self._settle(wanted, answer.result())
-
-    def _settle(self, wanted: dict[bytes, asyncio.Future[int]], codes: bytes) -> None:
-        """Take the broker's answer to a SUBSCRIBE: a code for each topic, none when the connection was lost."""
-        for (name, waiting), code in zip(wanted.items(), codes or bytes(len(wanted)), strict=False):
-            topic = self._topics.get(name)
-            if codes and code < REFUSED:
-                if topic is not None:
-                    topic.subscribed = True
-                else:
-                    self._unwant(name)
-            if not waiting.done():
-                waiting.set_result(code)
+    def granted(self, name: bytes) -> None:
+        """Take note that a topic is subscribed to; whoever wanted it may have gone."""
+        topic = self._topics.get(name)
+        if topic is not None:
+            topic.subscribed = True
+        elif not self.has(name):
+            self._subscriptions.unwant(name)
 
     def _tidy(self, name: bytes, topic: _Topic) -> None:
         """Let go of a topic that nobody needs any more."""
@@ -182,14 +192,14 @@ class Bus:
             return
         del self._topics[name]
         if topic.subscribed:
-            self._unwant(name)
+            self._subscriptions.unwant(name)
+        if self._home is not None and (buttons := self._home.left(name)) is not None:
+            self._subscriptions.unwant(buttons)
+        for message in topic.early:
+            self._take_other(message)
         if not self._topics:
             self._idle_since = self.clock()
             self.wheel.at(self._idle_since + _LINGER, self._look_idle)
-
-    def _unwant(self, name: bytes) -> None:
-        self._soon_flush_topics()
-        self._unwanted[name] = None
 
     def _look_idle(self, now: float) -> None:
         if not self._topics and now - self._idle_since >= _LINGER:
@@ -203,7 +213,7 @@ class Bus:
         connection = self._connection
         if connection is None:
             return self._unsent(message, Obstacle.AWAY)
-        if message.size > connection.largest:
+        if message.size > min(connection.largest, self._largest):
             self.counts.oversized += 1
             return Obstacle.TOO_LARGE
         if message.answers:
@@ -217,34 +227,23 @@ class Bus:
         """Keep what answers a consumer for later; a call is its sender's to repeat."""
         if not message.answers:
             return obstacle
-        self._publish_later(message)
+        self._later.put(message)
         return None
 
     def _answer_settled(self, message: Publication, code: int) -> None:
         """Publish an answer again that nobody has heard: who asked may be on the way back to the broker."""
-        if code == NO_SUBSCRIBERS:
-            self._publish_later(message)
+        if code in (NO_SUBSCRIBERS, QUOTA):
+            self._later.put(message)
+        elif code == TOO_LARGE and message.instead is not None:
+            self.soon(message.instead)
         else:
             self.counts.answers_lost += 1
-
-    def _publish_later(self, message: Publication) -> None:
-        if len(self._later) >= _MOST_LATER or self.clock() - message.at >= _STALE:
-            self.counts.answers_lost += 1
-            return
-        if not self._later:
-            self.wheel.at(self.clock() + _AGAIN, self._publish_again)
-        self._later.append(message)
-
-    def _publish_again(self, now: float) -> None:
-        later, self._later = self._later, []
-        for message in later:
-            self.publish(message)
 
     def attach(self, wire: MqttWire, receiver: Receiver) -> None:
         """Tell a receiver when the connection is lost."""
         self._stations.attach(wire, receiver)
 
-    def forget(self, wire: MqttWire, past: Past | None) -> None:
+    def forget(self, wire: MqttWire, past: Past) -> None:
         """Bring a wire nothing more; keep what the next one of this station has to know."""
         self._stations.detach(wire)
         name = wire.topics.towards_station
@@ -252,8 +251,7 @@ class Bus:
         if topic is not None and wire in topic.wires:
             topic.wires.remove(wire)
             self._tidy(name, topic)
-        if past is not None:
-            self._keep(name, past)
+        self._keep(name, past)
 
     def _keep(self, name: bytes, past: Past) -> None:
         if past.barred:
@@ -281,16 +279,22 @@ class Bus:
             self._take_other(message)
         elif message.retained:
             self.counts.retained += 1
-        elif topic.wires:
-            wire = next((each for each in reversed(topic.wires) if each.started), topic.wires[-1])
-            try:
-                wire.take(message.payload, message.correlation)
-            except Exception as fault:
-                self._faulted(wire, fault)
+        elif (wire := self.wire(message.topic)) is not None:
+            self._bring(wire, message)
+        elif len(topic.early) < MOST_HELD:
+            topic.early.append(message)
         else:
             self.counts.strays += 1
 
+    def _bring(self, wire: MqttWire, message: Published) -> None:
+        try:
+            wire.take(message.payload, message.correlation)
+        except Exception as fault:
+            self._faulted(wire, fault)
+
     def _take_other(self, message: Published) -> None:
+        if self._crossings.take(message) or (self._home is not None and self._home.take(message)):
+            return
         if not self._presence.matches(message.topic):
             self.counts.strays += 1
         elif self._presence.take(message.topic, message.payload):
@@ -308,6 +312,14 @@ class Bus:
         except Exception:
             log.exception("a fault of Voltgate: a receiver failed", topic=name)
 
+    def too_large(self, size: int) -> None:
+        """Take note that the broker does not take messages of so many bytes."""
+        self._largest = min(self._largest, size - 1)
+        self.wheel.at(self.clock() + _LEARNED, self._forget_limit)
+
+    def _forget_limit(self, now: float) -> None:
+        self._largest = _NO_LIMIT
+
     def ended(self, connection: Connection, reason: str) -> None:
         """Take note that the connection was lost."""
         if connection is not self._connection or self._lost is None:
@@ -317,7 +329,7 @@ class Bus:
         for message in connection.unsettled():
             if message.answers and not message.again:  # what kills a connection does so once
                 message.again = True
-                self._publish_later(message)
+                self._later.put(message)
         if not self._lost.done():
             self._lost.set_result(reason)
 
@@ -334,6 +346,8 @@ class Bus:
                 self._go_down("a fault of Voltgate", _AFTER_A_FAULT)
 
     def _disconnect(self) -> None:
+        if self._home is not None:
+            self._home.leave()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -359,8 +373,13 @@ class Bus:
         """Connect, and return why the connection has ended. Raise Away."""
         self._lost = self._loop.create_future()
         broker, names = self.settings.broker, self._surroundings.names
-        connection = await Connection.open(broker, self._client_id, self, names, self.wheel, self.clock)
+        will = None if self._home is None else self._home.will()
+        connection = await Connection.open(broker, self._client_id, self, names, self.wheel, self.clock, will)
         self._connection = connection
+        if self._home is not None:
+            await self._home.connected(self._lost)
+            if self._lost.done():
+                return await self._lost
         await self._look_who_is_there(connection)
         if self._presence.is_there:
             self._go_up()
@@ -402,7 +421,7 @@ class Bus:
             for wire in wires:
                 self._keep(name, wire.end())
             if self._connection is not None and wires:
-                self._unwant(name)
+                self._subscriptions.unwant(name)
             self._tidy(name, topic)
         try:
             self._stations.down(reason, retry)
@@ -418,5 +437,6 @@ class Bus:
         await asyncio.gather(self._living, return_exceptions=True)
 
 
-def _batches(names: list[bytes]) -> list[list[bytes]]:
-    return [names[at : at + _BATCH] for at in range(0, len(names), _BATCH)]
+def _answered(wires: list[MqttWire]) -> Answered:
+    """Return the answers that are remembered of a station: what comes twice may come to another wire of it."""
+    return wires[-1].answered if wires else Answered()

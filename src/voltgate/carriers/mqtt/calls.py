@@ -34,7 +34,8 @@ class Given(NamedTuple):
     @property
     def size(self) -> int:
         """The bytes that it is held in."""
-        return len(self.call.asked.request) + len(self.payload)
+        asked, correlation = self.call
+        return len(asked.request) + len(asked.state) + len(correlation or b"") + len(self.payload)
 
 
 class Answered:
@@ -56,9 +57,12 @@ class Answered:
         return given if is_same else None
 
     def remember(self, message_id: str, given: Given) -> None:
-        """Remember an answer, and forget the oldest ones that it leaves no room for."""
+        """Remember an answer, unless it is too long, and forget the oldest ones that it leaves no room for."""
         before = self._given.pop(message_id, None)
-        self._bytes += given.size - (before.size if before is not None else 0)
+        self._bytes -= before.size if before is not None else 0
+        if given.size > _MOST_BYTES:
+            return
+        self._bytes += given.size
         self._given[message_id] = given
         while self._bytes > _MOST_BYTES or len(self._given) > _MOST:
             self._bytes -= self._given.pop(next(iter(self._given))).size

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from voltgate.carriers.mqtt.bus import Bus
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.homeassistant import HomeSettings
 from voltgate.carriers.mqtt.settings import BusSettings, Surroundings
 from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Topics
 from voltgate.relay.backend import Backend, Endpoint
@@ -25,7 +26,8 @@ class MqttDialling:
     """How a backend behind a broker is reached.
 
     Topics begin with `prefix`. `presence` is the topic at which its consumers say that they are there, "" for none;
-    `raw` publishes frames of OCPP-J in place of envelopes; `patience` is how long an answer may take, in seconds.
+    `raw` publishes frames of OCPP-J in place of envelopes; `patience` is how long an answer may take, in seconds;
+    `home` has stations shown to Home Assistant.
     """
 
     broker: Broker
@@ -33,6 +35,7 @@ class MqttDialling:
     presence: str = ""
     raw: bool = False
     patience: float = 30.0
+    home: HomeSettings | None = None
 
 
 class MqttCarrier:
@@ -73,7 +76,7 @@ class MqttCarrier:
     def _bus(self, backend: Backend, how: MqttDialling, topics: Topics) -> Bus:
         """Return the connection that a station is on, else the first one that has room, else a new one."""
         settings = BusSettings(
-            backend.name, how.broker, how.prefix, how.presence, how.raw, how.patience, backend.settings.retry
+            backend.name, how.broker, how.prefix, how.presence, how.raw, how.patience, backend.settings.retry, how.home
         )
         open_ones = _alive(self._buses.get(settings, []))
         found = next((bus for bus in open_ones if bus.carries(topics)), None)

@@ -55,8 +55,9 @@ class Broker:
 class Publication:
     """A message on its way to the broker. `topic` is a field of MQTT, `properties` are complete.
 
-    `settled` is told why it reached nobody: the broker's reason code. A message that `answers` is published again when
-    that cannot be known; `again` says that it was.
+    `settled` is told why it reached nobody: the broker's reason code; of one that is to be kept 0 too. A message that
+    `answers` is published again when that cannot be known, and `again` says that it was; where it is too large for the
+    broker, `instead` is called.
     """
 
     topic: bytes
@@ -65,6 +66,7 @@ class Publication:
     at: float
     settled: Callable[[int], None] | None = None
     answers: bool = False
+    instead: Callable[[], None] | None = None
     again: bool = False
     retain: bool = False
 
@@ -79,6 +81,9 @@ class Side(Protocol):
 
     def published(self, message: Published) -> None:
         """Take a message of the broker."""
+
+    def too_large(self, size: int) -> None:
+        """Take note that the broker has refused a message of so many bytes, although it did not say beforehand."""
 
     def ended(self, connection: Connection, reason: str) -> None:
         """Take note that the connection has ended: once, after it was open."""
@@ -119,7 +124,14 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, broker: Broker, client_id: str, side: Side, names: Resolver, wheel: Wheel, clock: Callable[[], float]
+        cls,
+        broker: Broker,
+        client_id: str,
+        side: Side,
+        names: Resolver,
+        wheel: Wheel,
+        clock: Callable[[], float],
+        will: packets.Will | None = None,
     ) -> Connection:
         """Connect to one of the broker's addresses. Raise Away, within its patience."""
         made = cls(broker, side, wheel, clock)
@@ -127,7 +139,7 @@ class Connection(asyncio.Protocol):
         try:
             async with asyncio.timeout(broker.patience):
                 await attempt.connect(lambda: made, broker.patience)
-                made._write(packets.connect(client_id, broker.login, made._keep_alive, broker.largest))
+                made._write(packets.connect(client_id, broker.login, made._keep_alive, broker.largest, will))
                 refusal = await made._answered
         except TimeoutError:
             refusal = f"no answer within {broker.patience:g} s"
@@ -187,11 +199,12 @@ class Connection(asyncio.Protocol):
         self._write(packets.subscribe(packet_id, topics, self._broker.qos, retained=retained))
         return answer
 
-    def unsubscribe(self, topics: Iterable[bytes]) -> None:
-        """Unsubscribe from topics."""
-        packet_id = self._new_id()
-        self._subscribing[packet_id] = self._loop.create_future()
+    def unsubscribe(self, topics: Iterable[bytes]) -> asyncio.Future[bytes]:
+        """Unsubscribe from topics; the future is done when nothing comes from them any more."""
+        packet_id, answer = self._new_id(), self._loop.create_future()
+        self._subscribing[packet_id] = answer
         self._write(packets.unsubscribe(packet_id, topics))
+        return answer
 
     def close(self) -> None:
         """Say good-bye; nothing is heard of this connection any more."""
@@ -306,7 +319,9 @@ class Connection(asyncio.Protocol):
 
     def _acknowledged(self, packet_id: int, code: int) -> None:
         message = self._flying.pop(packet_id, None)
-        if message is not None and message.settled is not None and code:
+        if message is not None and code == packets.TOO_LARGE:
+            self._side.too_large(message.size)
+        if message is not None and message.settled is not None and (code or message.retain):
             message.settled(code)
         self._pump()
 

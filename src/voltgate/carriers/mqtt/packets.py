@@ -22,6 +22,9 @@ NO_SUBSCRIBERS = 0x10
 """PUBACK: the broker has the message, and nobody to give it to (section 3.4.2.1)."""
 REFUSED = 0x80
 """Reason codes from this one on are failures."""
+TOO_LARGE, QUOTA = 0x95, 0x97
+NOT_OURS = frozenset({0x87, 0x90})
+"""Of those: the ones that are meant for a topic, and not for a moment or a message."""
 
 _FORMS = {
     **dict.fromkeys((1, 23, 25, 36, 37, 40, 41, 42), "B"),
@@ -99,12 +102,29 @@ def complete(body: bytes) -> bytes:
     return varint(len(body)) + body
 
 
-def connect(client_id: str, login: tuple[str, str] | None, keep_alive: int, largest: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Will:
+    """A message that the broker publishes, and keeps for a day, when the connection has ended otherwise than well."""
+
+    topic: bytes
+    payload: bytes
+
+
+FOR_A_DAY = b"\x05\x02" + struct.pack(">I", 86_400)
+"""Complete properties: the message expires in a day (section 3.3.2.3.3)."""
+
+
+def connect(
+    client_id: str, login: tuple[str, str] | None, keep_alive: int, largest: int, will: Will | None = None
+) -> bytes:
     """Write a CONNECT: a clean start, and a session that ends with the connection.
 
     `keep_alive` is in seconds, `largest` what we take of the broker in bytes; `login` user name and password.
     """
     flags, payload = 0b10, field(client_id.encode())
+    if will is not None:
+        flags |= 0b101100
+        payload += FOR_A_DAY + field(will.topic) + field(will.payload)
     if login is not None:
         flags |= 0b11000000
         payload += field(login[0].encode()) + field(login[1].encode())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from voltgate.carriers.mqtt.connection import Broker
+from voltgate.carriers.mqtt.homeassistant import HomeSettings
 from voltgate.carriers.mqtt.wire import MqttCounts
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.wheel import Wheel
@@ -29,6 +30,7 @@ class BusSettings:
     raw: bool
     patience: float
     retry: Retry
+    home: HomeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,18 @@ import enum
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from voltgate.carriers.mqtt import packets
-from voltgate.carriers.mqtt.calls import Given, Open, Past
+from voltgate.carriers.mqtt.calls import Answered, Given, Open, Past
 from voltgate.carriers.mqtt.connection import Publication
 from voltgate.ocpp import envelope
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.close_codes import NO_CLOSE
-from voltgate.ocpp.envelope import Read, Unreadable
-from voltgate.ocpp.framing import Complaint, decode, encode_error
-from voltgate.ocpp.messages import CALL, SEND, Call, Error, Result
+from voltgate.ocpp.envelope import Asked, Read, Unreadable
+from voltgate.ocpp.framing import Complaint, decode, encode_call, encode_error, encode_result
+from voltgate.ocpp.messages import CALL, RESULT, SEND, Call, Error, Result
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
@@ -71,6 +72,17 @@ class Topics:
         """Return the topics of a station that speaks `protocol`: `ocpp1.6` for example."""
         return cls(*(f"{prefix}/{way}/{protocol}/{identity}".encode() for way in ("in", "out")))
 
+    @property
+    def identity(self) -> str:
+        """The station's identity, in which there is no `/`."""
+        return self.towards_station.rpartition(b"/")[2].decode()
+
+    @classmethod
+    def of_station(cls, prefix: str, towards_station: bytes) -> Topics:
+        """Return the topics of which one is known."""
+        start = prefix.encode()
+        return cls(start + b"/in" + towards_station.removeprefix(start + b"/out"), towards_station)
+
 
 class Obstacle(enum.Enum):
     """Why a message cannot be sent."""
@@ -93,11 +105,27 @@ class Post(Protocol):
     def attach(self, wire: MqttWire, receiver: Receiver) -> None:
         """Tell `receiver` when the connection is lost."""
 
-    def forget(self, wire: MqttWire, past: Past | None) -> None:
+    def forget(self, wire: MqttWire, past: Past) -> None:
         """Bring this wire nothing more; keep `past` for the next one of this station."""
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Call something in the next turn of the event loop."""
+
+
+class Watcher(Protocol):
+    """Whoever is shown what a station says besides its consumer."""
+
+    def said(self, call: Call) -> None:
+        """Take a call of the station."""
+
+    def awaits(self, message_id: str) -> bool:
+        """Return whether it wants to know what this call is answered."""
+
+    def answered(self, reply: Result) -> None:
+        """Take the answer."""
+
+    def answer(self, call: Call) -> bytes | None:
+        """Return the payload of the answer to a call that nobody consumes; None if it is not for us to answer."""
 
 
 class MqttWire:
@@ -109,7 +137,7 @@ class MqttWire:
 
     __slots__ = (
         "_answered", "_asking", "_due", "_field", "_held", "_is_over", "_open", "_patience", "_pauses", "_plain",
-        "_post", "_raw", "_receiver", "shared", "subprotocol", "topics",
+        "_post", "_pressed", "_raw", "_receiver", "shared", "subprotocol", "topics", "watcher",
     )  # fmt: skip
 
     def __init__(self, post: Post, topics: Topics, protocol: str, past: Past, patience: float, *, raw: bool) -> None:
@@ -123,6 +151,9 @@ class MqttWire:
         self._field = packets.field(topics.towards_consumer)
         self._plain = b"\x03" + packets.field(b"application/json") + b"\x08" + packets.field(topics.towards_station)
         self._receiver: Receiver | None = None
+        self.watcher: Watcher | None = None
+        self._pressed: set[str] = set()
+        """The calls that were made for the watcher."""
         self._open: dict[str, Open] = {}
         """The consumer's calls that the station has not answered."""
         self._asking: dict[str, float] = {}
@@ -133,6 +164,11 @@ class MqttWire:
         self._is_over = False
         for message_id, call in past.open.items():
             self._refuse(message_id, "InternalError", _UNKNOWN_OUTCOME, call)
+
+    @property
+    def answered(self) -> Answered:
+        """The answers that its consumer was given, which a newer wire of this station must know."""
+        return self._answered
 
     @property
     def started(self) -> bool:
@@ -158,7 +194,11 @@ class MqttWire:
         message = decode(text)
         match message:
             case Call():
+                if self.watcher is not None:
+                    self.watcher.said(message)
                 self._ask(message, text)
+            case Result() | Error() if message.id in self._pressed:
+                self._pressed.discard(message.id)
             case Result() | Error():
                 self._answer(message, text)
             case Complaint():
@@ -169,7 +209,8 @@ class MqttWire:
             now = self._post.clock()
             self._drop_late(now)
             self._asking[call.id] = now + self._patience
-        problem = self._publish(text if self._raw else envelope.write(call, None), None, self._settled)
+        payload = text if self._raw else envelope.write(call, None)
+        problem = self._publish(payload, None, partial(self._settled, call))
         if problem is not None:
             self._post.soon(lambda: self._unsent(call, problem))
 
@@ -183,8 +224,10 @@ class MqttWire:
     def _answer(self, reply: Result | Error, text: bytes) -> None:
         call = self._open.pop(reply.id, None)
         payload = text if self._raw else envelope.write(reply, None if call is None else call.asked)
-        if self._publish(payload, None if call is None else call.correlation) is Obstacle.TOO_LARGE:
-            self._refuse(reply.id, "InternalError", "The station's answer is larger than the broker takes", call)
+        instead = partial(self._refuse, reply.id, "InternalError", _LARGE_ANSWER, call)
+        correlation = None if call is None else call.correlation
+        if self._publish(payload, correlation, instead=instead) is Obstacle.TOO_LARGE:
+            instead()
         elif call is not None:
             self._answered.remember(reply.id, Given(call, payload, self._post.clock()))
 
@@ -196,7 +239,7 @@ class MqttWire:
         for message_id, call in left.items():
             self._refuse(message_id, "InternalError", reason or "The station has gone", call)
         self._end()
-        self._post.forget(self, None)
+        self._post.forget(self, Past(answered=self._answered))
 
     def pause(self) -> None:
         """Refuse the consumer's calls: the station does not read. Others share the connection, which goes on."""
@@ -213,14 +256,22 @@ class MqttWire:
         found = envelope.read_frame(data) if self._raw else envelope.read(data)
         if isinstance(found, Unreadable):
             self._post.counts.unreadable += 1
-            self._publish(self._error(found.id, found.code, found.description, None), correlation)
+            self._fail(found.id, found.code, found.description, None, correlation)
         elif found.asked is None:
             self._replied(found)
         elif found.kind == SEND or self._is_new(found, Open(found.asked, correlation)):
             self._called(found)
 
     def _replied(self, reply: Read) -> None:
+        if self._receiver is None:
+            self._post.counts.strays += 1
         is_awaited = self._asking.pop(reply.id, None) is not None
+        if (
+            self.watcher is not None
+            and self.watcher.awaits(reply.id)
+            and isinstance(said := decode(reply.text), Result)
+        ):
+            self.watcher.answered(said)
         self._receive(reply.text)
         if is_awaited:
             self._release()
@@ -229,8 +280,7 @@ class MqttWire:
         """Return whether a call is to be made; else it has been dealt with."""
         before, given = self._open.get(call.id), self._answered.find(call.id, opened.asked, self._post.clock())
         if before is not None and before.asked != opened.asked:
-            payload = self._error(call.id, "GenericError", "Another call with this id is open", opened)
-            self._publish(payload, opened.correlation)
+            self._fail(call.id, "GenericError", "Another call with this id is open", opened)
         elif before is not None or given is not None:
             self._post.counts.repeated += 1
             if given is not None:
@@ -252,11 +302,18 @@ class MqttWire:
         else:
             self._turn_away(call, "Too many calls wait for the station")
 
+    def press(self, message_id: str, action: str, request: bytes) -> None:
+        """Call the station for the watcher, in turn with the consumer's calls; its answer is not published."""
+        if not self._is_over:
+            self._pressed.add(message_id)
+            self._called(Read(CALL, message_id, encode_call(message_id, action, request), Asked(action, request)))
+
     def _turn_away(self, call: Read, why: str) -> None:
         self._post.counts.turned_away += 1
+        self._pressed.discard(call.id)
         opened = self._open.pop(call.id, None)
         if opened is not None:
-            self._publish(self._error(call.id, "InternalError", why, opened), opened.correlation)
+            self._fail(call.id, "InternalError", why, opened)
 
     def _drop_late(self, now: float) -> None:
         if self._asking and min(self._asking.values()) <= now:
@@ -284,35 +341,57 @@ class MqttWire:
     # To the consumer.
 
     def _publish(
-        self, payload: bytes, correlation: bytes | None = None, settled: Callable[[int], None] | None = None
+        self,
+        payload: bytes,
+        correlation: bytes | None = None,
+        settled: Callable[[int], None] | None = None,
+        instead: Callable[[], None] | None = None,
     ) -> Obstacle | None:
         """Publish a message; one that answers a call carries the call's own correlation data."""
         data = self._plain + b"\x09" + packets.field(_trace() if correlation is None else correlation)
         properties = packets.complete(data)
         now, answers = self._post.clock(), settled is None
-        return self._post.publish(Publication(self._field, properties, payload, now, settled, answers=answers))
+        message = Publication(self._field, properties, payload, now, settled, answers=answers, instead=instead)
+        return self._post.publish(message)
 
     def _refuse(self, message_id: str, code: str, description: str, call: Open | None) -> None:
         """Answer a call with an error for good: the same call gets it again."""
-        payload = self._error(message_id, code, description, call)
-        self._publish(payload, None if call is None else call.correlation)
+        payload = self._fail(message_id, code, description, call)
         if call is not None:
             self._answered.remember(message_id, Given(call, payload, self._post.clock()))
+
+    def _fail(
+        self, message_id: str, code: str, description: str, call: Open | None, correlation: bytes | None = None
+    ) -> bytes:
+        """Publish an error and return it; it does not repeat the request of its call where that makes it too large."""
+        if call is not None:
+            correlation = call.correlation
+        payload = self._error(message_id, code, description, call)
+        if self._publish(payload, correlation) is Obstacle.TOO_LARGE and call is not None:
+            payload = self._error(message_id, code, description, None)
+            self._publish(payload, correlation)
+        return payload
 
     def _error(self, message_id: str, code: str, description: str, call: Open | None) -> bytes:
         if self._raw:
             return encode_error(message_id, code, description)
         return envelope.write_error(message_id, code, description, None if call is None else call.asked)
 
-    def _settled(self, code: int) -> None:
+    def _settled(self, call: Call, code: int) -> None:
         """Take what became of a call of the station: where nobody consumes, its backend is away."""
         topic = self.topics.towards_consumer.decode()
-        if code == packets.NO_SUBSCRIBERS:
+        answer = None if self.watcher is None or code != packets.NO_SUBSCRIBERS else self.watcher.answer(call)
+        if answer is not None:
+            if call.kind == CALL:
+                self._replied(Read(RESULT, call.id, encode_result(call.id, answer)))
+        elif code == packets.NO_SUBSCRIBERS:
             self._post.counts.unheard += 1
             self.lose(f"nobody subscribes to {topic}")
+        elif code == packets.TOO_LARGE:
+            self._post.soon(lambda: self._unsent(call, Obstacle.TOO_LARGE))
         elif code >= packets.REFUSED:
             self._post.counts.refused += 1
-            self.lose(f"the broker does not take {topic}: {packets.reason(code)}", barred=True)
+            self.lose(f"the broker does not take {topic}: {packets.reason(code)}", barred=code in packets.NOT_OURS)
 
     # The end.
 
@@ -337,6 +416,7 @@ class MqttWire:
         self._held.clear()
 
 
+_LARGE_ANSWER = "The station's answer is larger than the broker takes"
 _UNKNOWN_OUTCOME = "The broker was lost before the station had answered: whether it did this is not known"
 
 

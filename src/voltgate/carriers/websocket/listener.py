@@ -316,8 +316,14 @@ class Listener:
             secure=self._context is not None or self._secure_before(pending, request),
             listener=settings.name,
             deadline=pending.due,
-            certificate=tls.certified(pending.transport) if settings.client_authority else Certified(),
+            certificate=self._certified(pending, request),
         )
+
+    def _certified(self, pending: Pending, request: Request) -> Certified:
+        """Return the certificate that the station has shown here, or to a trusted proxy."""
+        if self._context is not None:
+            return tls.certified(pending.transport) if self.settings.client_authority else Certified()
+        return origin.certified(request) if self._secure_before(pending, request) else Certified()
 
     def _secure_before(self, pending: Pending, request: Request) -> bool:
         """Whether a trusted proxy says that the station came to it by TLS."""

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from voltgate.carriers.handshake import Certified
 from voltgate.carriers.websocket.http_head import Request, tokens
+
+_FINGERPRINT = re.compile("[A-Za-z0-9+/_-]{43}=?")
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -43,6 +47,20 @@ def is_trusted(address: str, networks: Iterable[Network]) -> bool:
     """Whether an address lies in one of the networks."""
     parsed = address_of(address)
     return parsed is not None and any(parsed in network for network in networks)
+
+
+def certified(request: Request) -> Certified:
+    """Return the certificate that a trusted proxy says it has verified.
+
+    A header that came twice says nothing: one of them may be the station's own. The headers are those that Google's
+    load balancers can be told to set, as the MaEVe gateway reads them.
+    """
+    present, verified, fingerprint = (
+        values[0] if len(values := request.all(f"x-client-cert-{name}")) == 1 else ""
+        for name in ("present", "chain-verified", "hash")
+    )
+    is_told = present.lower() == verified.lower() == "true" and _FINGERPRINT.fullmatch(fingerprint) is not None
+    return Certified(fingerprint=fingerprint) if is_told else Certified()
 
 
 def plain(address: str) -> str:

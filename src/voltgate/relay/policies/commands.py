@@ -10,7 +10,7 @@ from voltgate.ocpp.messages import SEND, Call, Reply, Respond, Result
 from voltgate.relay.context import Context
 from voltgate.relay.invitation import Invitation
 from voltgate.relay.numbering import for_station
-from voltgate.relay.numbers import CALLER, asker_of
+from voltgate.relay.numbers import CALLER, asker_of, invites
 
 _BEGIN = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
 
@@ -34,7 +34,7 @@ def command(context: Context, call: Call, respond: Respond) -> None:
 
 def _invite(context: Context, backend: str, call: Call) -> Invitation | None:
     """Expect the session that a remote start will cause."""
-    if plain_action(call.action) not in _BEGIN:
+    if plain_action(call.action) not in _BEGIN or not invites(call):
         return None
     version = context.version
     return context.ledger.invite(
