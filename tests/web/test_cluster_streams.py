@@ -15,7 +15,7 @@ from tests.web.cluster import Cluster, asked, cluster
 from voltgate.ocpp.messages import Call, Result
 from voltgate.relay.events import StationMoved
 from voltgate.relay.tap import Overheard
-from voltgate.web.wide import subscriptions
+from voltgate.web.wide import streams, subscriptions
 
 
 @pytest.fixture
@@ -310,3 +310,13 @@ async def test_streams_end_with_their_gateway(two: Cluster, path: str) -> None:
         assert await ending.ended() == []
         await beats(await two["n2"].comes("CP1"), 1)
         assert await going_on.next() is not None
+
+
+@pytest.mark.parametrize("path", ["/events", "/messages"])
+async def test_a_stream_without_news_is_kept_open(two: Cluster, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """While nothing happens a comment comes now and then, although all nodes answer all the time."""
+    monkeypatch.setattr(streams, "HOLD", 0.1)
+    monkeypatch.setattr(streams, "QUIET", 1.0)
+    async with two["n1"].api.stream(path) as stream:
+        await opened(stream)
+        await opened(stream)

@@ -55,7 +55,7 @@ class _Over(Exception):  # noqa: N818 - it says what is the matter
     """This gateway goes: so do its streams."""
 
 
-class _Round:
+class _Polling:
     """Asks this node and all the others, each in its own time, and hands on what they say.
 
     `local` answers for this node. Nodes that come are asked, too; those that go are let go.
@@ -74,16 +74,11 @@ class _Round:
         """The nodes that there were at the start, and that have not been asked yet."""
 
     async def heard(self) -> AsyncGenerator[Heard | Missing | None, None]:
-        """Yield what the nodes say, and None now and then when they say nothing; None as well when all were asked."""
+        """Yield what the nodes say; None now and then, and when all nodes that there were have been asked."""
         running = asyncio.get_running_loop().create_task(self._run())
         try:
             while not running.done() or not self._heard.empty():
-                try:
-                    async with asyncio.timeout(QUIET):
-                        heard = await self._heard.get()
-                except TimeoutError:
-                    heard = None
-                yield heard
+                yield await self._heard.get()
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -93,6 +88,7 @@ class _Round:
             async with asyncio.TaskGroup() as group:
                 self._awaited = {self._others.post.here, *(node.id for node in await self._others.known())}
                 group.create_task(self._follow_here())
+                group.create_task(self._stay_open())
                 while True:
                     await self._look(group)
                     await asyncio.sleep(_AGAIN)
@@ -102,12 +98,19 @@ class _Round:
             log.exception("a fault of Voltgate: a stream of the cluster ended")
         await self._heard.put(None)
 
+    async def _stay_open(self) -> None:
+        """Say None now and then: nodes that answer have not always something to say to the reader."""
+        while True:
+            await asyncio.sleep(QUIET)
+            await self._heard.put(None)
+
     async def _look(self, group: asyncio.TaskGroup) -> None:
         """Begin to ask nodes that have come, and stop asking those that are gone."""
         nodes = {node.id: node for node in await self._others.known()}
         for gone in self._asked.keys() - nodes.keys():
             self._asked.pop(gone).cancel()
             await self._answered(gone)
+            await self._was_asked(gone)
         for new in nodes.keys() - self._asked.keys():
             self._asked[new] = group.create_task(self._follow(nodes[new]))
 
@@ -176,10 +179,10 @@ async def wide_messages(queries: Queries, others: Others, key: str | None) -> Pi
         seen = 0 if answer is None else answer["number"]
         return {"reader": reader, "key": key, "seen": seen, "hold": hold}
 
-    round_ = _Round(others, "messages", partial(messages_here, queries, here=True), question)
+    polling = _Polling(others, "messages", partial(messages_here, queries, here=True), question)
     heard_before: set[str] = set()
     try:
-        async with aclosing(round_.heard()) as every:
+        async with aclosing(polling.heard()) as every:
             async for heard in every:
                 match heard:
                     case None:
@@ -216,8 +219,8 @@ async def wide_events(queries: Queries, others: Others, wanted: EventsWanted, la
         from_its_beginning = after is None and (resumes or node not in there)
         return {"after": after, "all": from_its_beginning, "hold": hold, "wanted": msgspec.to_builtins(wanted)}
 
-    round_ = _Round(others, "events", partial(events_here, queries), question)
-    async with aclosing(round_.heard()) as every:
+    polling = _Polling(others, "events", partial(events_here, queries), question)
+    async with aclosing(polling.heard()) as every:
         async for heard in every:
             for gone in positions.keys() - others.ids:
                 del positions[gone]
