@@ -283,7 +283,7 @@ async def test_what_waits_for_a_restart_is_shown_until_there_is_one_or_it_is_tak
 def test_a_hangup_during_the_start() -> None:
     """Who asks for a reload of what is being read anyway does not end the process."""
     begins = "import os, signal, sys, voltgate.app, voltgate.cli\n"
-    hears = "voltgate.app.run = lambda config, worker: (os.kill(os.getpid(), signal.SIGHUP), 7)[1]\n"
+    hears = "voltgate.app.run = lambda *_: (os.kill(os.getpid(), signal.SIGHUP), 7)[1]\n"
     runs = "sys.argv = ['voltgate', 'run']\nvoltgate.cli.main()"
     assert subprocess.run([sys.executable, "-c", begins + hears + runs], check=False).returncode == 7
 

@@ -228,6 +228,10 @@ BEGUN = {
     ("telemetry/lines.py", "_start"): "the thread that writes the log: what it cannot write is lost, and it goes on",
     ("telemetry/supervision.py", "_begin"): "every task that is supervised",
     ("web/connections.py", "_look"): "the patience with one connection",
+    ("web/wide/streams.py", "_look"): "one node that a reader follows: its fault ends the stream of that reader",
+    ("web/wide/streams.py", "_run"): "what one reader hears of this node; ends with its stream",
+    ("web/wide/streams.py", "heard"): "what one reader hears of all nodes; ends with its stream",
+    ("web/wide/subscriptions.py", "_begin"): "ends what is asked for no more; begun again with the next subscription",
     ("web/stream.py", "__call__"): "one reader of a stream; ends with its connection",
 }
 """Where tasks, timers and threads are begun, and why each of them is supervised or need not be: it ends by itself."""

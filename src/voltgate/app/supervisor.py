@@ -150,7 +150,11 @@ class Supervisor:
         configured = () if self._path is None else ("--config", str(self._path))
         return await asyncio.create_subprocess_exec(
             *(*self._command, *configured, "--worker", worker.text),
-            env={**os.environ, "VOLTGATE_LISTEN__REUSE_PORT": "true"},
+            env={
+                **os.environ,
+                "VOLTGATE_LISTEN__REUSE_PORT": "true",
+                "VOLTGATE_CLUSTER__NODE": f"{self._config.cluster.node or socket.gethostname()[:50]}-{number}",
+            },
             pass_fds=(link,),
         )
 
