@@ -29,7 +29,7 @@ SHORT = [
         Variant(layout="split", admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"})),
     ),
     (
-        9,
+        48,
         Variant(
             "postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3, behind="employer"
         ),
