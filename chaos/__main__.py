@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from chaos.plan import LAYOUTS, Plan, draw
+from chaos.plan import BACKENDS, LAYOUTS, Plan, draw
 from chaos.run import Outcome, run
 from chaos.shrink import Budget, shrink
 from chaos.story import story
@@ -88,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=12, help="how long the faults of one run last")
     parser.add_argument("--database", choices=("sqlite", "postgresql"))
     parser.add_argument("--layout", choices=LAYOUTS)
+    parser.add_argument("--behind", choices=(*BACKENDS, "nobody"), help="the backend that is behind a broker")
     parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
     parser.add_argument("--plain", action="store_true", help="chargers without habits")
     parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")
@@ -104,9 +105,12 @@ def _folder(kept: Path | None) -> Iterator[Path]:
 
 def _plans(chosen: argparse.Namespace) -> Iterator[Plan]:
     """Give the plan of one seed, or of one seed after the other until the time is over."""
+    behind = "" if chosen.behind == "nobody" else chosen.behind
 
     def drawn(seed: int) -> Plan:
-        plan = draw(seed, chosen.stations, chosen.seconds, database=chosen.database, layout=chosen.layout)
+        plan = draw(
+            seed, chosen.stations, chosen.seconds, database=chosen.database, layout=chosen.layout, behind=behind
+        )
         plan = replace(plan, plain=chosen.plain)
         if chosen.only is None:
             return plan

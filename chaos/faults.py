@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,10 +16,11 @@ from chaos.charger import Charger
 from chaos.configurations import overlay, pair_of, put
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
-from chaos.plan import AROUND, CLOCK, FOR_GOOD, REFUSED, TAKEN, Fault
+from chaos.plan import AROUND, BROKER, CLOCK, FOR_GOOD, REFUSED, TAKEN, Fault
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
 from tests.keypair import write_pair
+from tests.servers import Mosquitto
 
 _ANSWERS = 10.0
 """Seconds in which a gateway must answer while only something around it is broken."""
@@ -37,6 +39,7 @@ class World:
     backends: dict[str, Backend]
     chargers: Sequence[Charger]
     database: Broken
+    broker: Mosquitto | None = None
 
     def configure(self, what: str = "") -> None:
         """Write the configuration of every gateway as it is to be now, or with something that is the matter with it."""
@@ -61,6 +64,7 @@ class Faults:
         self._invitations = 0
         self._downs: Counter[str] = Counter()
         self._database = asyncio.Lock()
+        self._broker = asyncio.Lock()
         self._changing = asyncio.Lock()
         self._misconfigured = asyncio.Lock()
         self._deeds: dict[str, Callable[[Fault], Awaitable[None]]] = {
@@ -71,6 +75,7 @@ class Faults:
             "links cut": self._cut_links,
             "remote starts": self._remote_starts,
             "remote stops": self._remote_stops,
+            **dict.fromkeys(BROKER, self._harm_broker),
             **dict.fromkeys(("settings changed", "addresses changed", "routes changed"), self._change),
             **dict.fromkeys(AROUND, self._surround),
             **dict.fromkeys(REFUSED + TAKEN, self._misconfigure),
@@ -279,6 +284,20 @@ class Faults:
     async def _cut_links(self, fault: Fault) -> None:
         hit = {charger.name for charger in self._hit(fault)}
         self._world.backends[fault.whom].cut(hit.__contains__)
+
+    async def _harm_broker(self, fault: Fault) -> None:
+        """Kill the broker and start it again, or let it hang: one thing at a time."""
+        broker = self._world.broker
+        assert broker is not None
+        async with self._broker:
+            if fault.what == "broker frozen":
+                broker.signal(signal.SIGSTOP)
+                await asyncio.sleep(fault.lasts)
+                broker.signal(signal.SIGCONT)
+            else:
+                broker.kill()
+                await asyncio.sleep(fault.lasts / 2)
+                await asyncio.to_thread(broker.start)
 
     # Commands.
 

@@ -35,6 +35,7 @@ REFUSED = (
 )
 TAKEN = ("hosts changed", "claims limited")
 """What is otherwise in a configuration for a while, so that it is refused, or taken."""
+BROKER = ("broker killed", "broker killed", "broker frozen")
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
 _MOMENTARY = frozenset(
@@ -54,6 +55,8 @@ class Variant:
     always: frozenset[str] = frozenset(BACKENDS)
     newest_only: frozenset[str] = frozenset()
     attempts: int = 10
+    behind: str = ""
+    """The backend that is behind a broker."""
 
     def __str__(self) -> str:
         def names(chosen: frozenset[str]) -> str:
@@ -62,7 +65,7 @@ class Variant:
         return (
             f"{self.layout}, {self.database}, {self.gateways} gateway(s), admit {self.admit}, stand-in for "
             f"{names(self.stand_in)}, always to {names(self.always)}, only newest link at {names(self.newest_only)}, "
-            f"{self.attempts} attempts"
+            f"{self.attempts} attempts{f', {self.behind} behind a broker' * bool(self.behind)}"
         )
 
 
@@ -113,7 +116,8 @@ class Plan:
         only = ",".join(str(number) for number, _ in self.faults) or "none"
         return (
             f"python -m chaos --seed {self.seed} --stations {self.stations} --seconds {self.seconds:g} "
-            f"--database {self.variant.database} --layout {self.variant.layout} --only {only}{' --plain' * self.plain}"
+            f"--database {self.variant.database} --layout {self.variant.layout} "
+            f"--behind {self.variant.behind or 'nobody'} --only {only}{' --plain' * self.plain}"
         )
 
 
@@ -125,11 +129,15 @@ def draw(
     variant: Variant | None = None,
     database: Database | None = None,
     layout: Layout | None = None,
+    behind: str | None = None,
 ) -> Plan:
     """Draw the plan of a seed. What is given is not drawn, and changes nothing else of the variant."""
     chance = Random(seed)
     drawn = _variant(chance)
-    variant = variant or replace(drawn, database=database or drawn.database, layout=layout or drawn.layout)
+    if variant is None:
+        variant = replace(drawn, database=database or drawn.database, layout=layout or drawn.layout)
+        behind = Random(f"{seed} broker").choice((*BACKENDS, "", "")) if behind is None else behind
+        variant = replace(variant, behind=behind if variant.layout != "one" or behind == "billing" else "")
     if variant.layout == "claims":
         variant = replace(variant, gateways=1)  # news of claims between processes is another capability
     faults: list[Fault] = []
@@ -160,6 +168,8 @@ def _fault(at: float, variant: Variant, chance: Random) -> Fault:
     kinds = [_GATEWAY, AROUND, (*REFUSED, "hosts changed"), _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
     if variant.layout == "claims":
         kinds.append(("stations moved", "claims limited"))
+    if variant.behind:
+        kinds.append(BROKER)
     what = chance.choice(chance.choice(kinds))
     whom = ""
     if what in _BACKEND:

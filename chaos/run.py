@@ -7,11 +7,12 @@ import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.backend import Backend
+from chaos.broker import Behind
 from chaos.charger import Address, Charger
 from chaos.databases import Broken, Postgresql, Sqlite
 from chaos.faults import Faults, World
@@ -23,7 +24,7 @@ from chaos.plan import BACKENDS, Plan
 from chaos.records import Books, Command
 from chaos.shape import Ports, Shapes, owners
 from tests.harness import free_port
-from tests.servers import PostgreSQL
+from tests.servers import Mosquitto, PostgreSQL, mosquitto
 
 _DRAIN = 90.0
 """Seconds that everything may take to arrive after the last fault."""
@@ -53,8 +54,13 @@ class Outcome:
 
 async def run(plan: Plan, folder: Path, server: PostgreSQL | None = None) -> Outcome:
     """Charge and break things for a while, let everything arrive, and judge. PostgreSQL needs a server."""
-    async with _database(plan, folder, server) as database:
-        return await _Run(plan, folder, database).play()
+    with _broker(plan) as broker:
+        async with _database(plan, folder, server) as database:
+            return await _Run(plan, folder, database, broker).play()
+
+
+def _broker(plan: Plan) -> AbstractContextManager[Mosquitto | None]:
+    return mosquitto("set_tcp_nodelay true", "max_inflight_messages 1000") if plan.variant.behind else nullcontext()
 
 
 @asynccontextmanager
@@ -68,10 +74,12 @@ async def _database(plan: Plan, folder: Path, server: PostgreSQL | None) -> Asyn
 
 
 class _Run:
-    def __init__(self, plan: Plan, folder: Path, database: Broken) -> None:
+    def __init__(self, plan: Plan, folder: Path, database: Broken, broker: Mosquitto | None) -> None:
         self._plan = plan
         books = Books()
         backend_ports = {name: free_port() for name in BACKENDS}
+        if broker is not None:
+            backend_ports[plan.variant.behind] = broker.port
         taken = free_port()
         self._others = [socket.create_server(("127.0.0.1", taken))]  # others on this machine
         ports = [
@@ -87,10 +95,13 @@ class _Run:
             {name: self._backend(name, backend_ports[name], books) for name in BACKENDS},
             [Charger(number, addresses, plan.seed, books, plain=plan.plain) for number in range(plan.stations)],
             database,
+            broker,
         )
         self._faults = Faults(self._world)
 
     def _backend(self, name: str, port: int, books: Books) -> Backend:
+        if name == self._plan.variant.behind:
+            return Behind(name, port, books, seed=self._plan.seed)
         newest_only = name in self._plan.variant.newest_only
         return Backend(name, port, books, newest_only=newest_only, seed=self._plan.seed)
 

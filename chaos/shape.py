@@ -128,8 +128,11 @@ def configuration(
 
 
 def _backend(name: str, variant: Variant, shape: Shape, ports: Ports, gateway: int) -> dict[str, Any]:
+    host = f"{name}-{shape.address}{NAMES}:{ports.backends[name]}"
     backend: dict[str, Any] = {
-        "url": f"ws://{name}-{shape.address}{NAMES}:{ports.backends[name]}/{gateway}/{shape.address}/{{station}}",
+        "url": f"mqtt://{host}/{name}/{gateway}/{shape.address}"
+        if name == variant.behind
+        else f"ws://{host}/{gateway}/{shape.address}/{{station}}",
         "wait": 3 if shape.settings else 2,
         "permit": "full" if shape.settings else "prober",
         "claims": {"token": token(name)},

@@ -28,7 +28,12 @@ SHORT = [
         20,
         Variant(layout="split", admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"})),
     ),
-    (9, Variant("postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3)),
+    (
+        48,
+        Variant(
+            "postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3, behind="employer"
+        ),
+    ),
     (1, Variant("postgresql", layout="claims")),
 ]
 
