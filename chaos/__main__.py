@@ -88,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=12, help="how long the faults of one run last")
     parser.add_argument("--database", choices=("sqlite", "postgresql"))
     parser.add_argument("--layout", choices=LAYOUTS)
+    parser.add_argument("--gateways", type=int, choices=(1, 2), help="how many share the database")
     parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
     parser.add_argument("--plain", action="store_true", help="chargers without habits")
     parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")
@@ -106,7 +107,8 @@ def _plans(chosen: argparse.Namespace) -> Iterator[Plan]:
     """Give the plan of one seed, or of one seed after the other until the time is over."""
 
     def drawn(seed: int) -> Plan:
-        plan = draw(seed, chosen.stations, chosen.seconds, database=chosen.database, layout=chosen.layout)
+        given = {"database": chosen.database, "layout": chosen.layout, "gateways": chosen.gateways}
+        plan = draw(seed, chosen.stations, chosen.seconds, **given)
         plan = replace(plan, plain=chosen.plain)
         if chosen.only is None:
             return plan

@@ -36,7 +36,7 @@ REFUSED = (
 TAKEN = ("hosts changed", "claims limited")
 """What is otherwise in a configuration for a while, so that it is refused, or taken."""
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
-_GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
+_GATEWAY = ("gateway killed", "gateway frozen", "stations cut", "stations cut", *_CHANGES)
 _MOMENTARY = frozenset(
     {"links cut", "stations cut", "stations moved", "connections ended", *FOR_GOOD, *_CHANGES, *_COMMANDS}
 )
@@ -111,9 +111,11 @@ class Plan:
     def command(self) -> str:
         """Return what runs this again."""
         only = ",".join(str(number) for number, _ in self.faults) or "none"
+        of = self.variant
         return (
             f"python -m chaos --seed {self.seed} --stations {self.stations} --seconds {self.seconds:g} "
-            f"--database {self.variant.database} --layout {self.variant.layout} --only {only}{' --plain' * self.plain}"
+            f"--database {of.database} --layout {of.layout} --gateways {of.gateways} "
+            f"--only {only}{' --plain' * self.plain}"
         )
 
 
@@ -125,11 +127,13 @@ def draw(
     variant: Variant | None = None,
     database: Database | None = None,
     layout: Layout | None = None,
+    gateways: int | None = None,
 ) -> Plan:
     """Draw the plan of a seed. What is given is not drawn, and changes nothing else of the variant."""
     chance = Random(seed)
     drawn = _variant(chance)
-    variant = variant or replace(drawn, database=database or drawn.database, layout=layout or drawn.layout)
+    database, layout, gateways = database or drawn.database, layout or drawn.layout, gateways or drawn.gateways
+    variant = variant or replace(drawn, database=database, layout=layout, gateways=gateways)
     if variant.layout == "claims":
         variant = replace(variant, gateways=1)  # news of claims between processes is another capability
     faults: list[Fault] = []
@@ -166,7 +170,7 @@ def _fault(at: float, variant: Variant, chance: Random) -> Fault:
         whom = "billing" if variant.layout == "one" else chance.choice(BACKENDS)
     elif what in _COMMANDS:
         whom = chance.choice(BACKENDS)
-    elif what == "gateway killed" or what in AROUND:
+    elif what in ("gateway killed", "gateway frozen") or what in AROUND:
         whom = str(chance.randrange(variant.gateways))
     lasts = 0.0 if what in _MOMENTARY else round(chance.uniform(0.2, 3.5), 2)
     return Fault(round(at, 2), what, whom, lasts, round(chance.uniform(0.1, 0.6), 2), chance.randrange(2**31))
