@@ -89,6 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"))
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--behind", choices=(*BACKENDS, "nobody"), help="the backend that is behind a broker")
+    parser.add_argument("--gateways", type=int, choices=(1, 2), help="how many share the database")
     parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
     parser.add_argument("--plain", action="store_true", help="chargers without habits")
     parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")
@@ -108,9 +109,8 @@ def _plans(chosen: argparse.Namespace) -> Iterator[Plan]:
     behind = "" if chosen.behind == "nobody" else chosen.behind
 
     def drawn(seed: int) -> Plan:
-        plan = draw(
-            seed, chosen.stations, chosen.seconds, database=chosen.database, layout=chosen.layout, behind=behind
-        )
+        given = {"database": chosen.database, "layout": chosen.layout, "gateways": chosen.gateways, "behind": behind}
+        plan = draw(seed, chosen.stations, chosen.seconds, **given)
         plan = replace(plan, plain=chosen.plain)
         if chosen.only is None:
             return plan

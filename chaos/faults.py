@@ -69,6 +69,7 @@ class Faults:
         self._misconfigured = asyncio.Lock()
         self._deeds: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "gateway killed": self._kill,
+            "gateway frozen": self._freeze,
             "stations cut": self._cut_stations,
             "stations moved": self._move_stations,
             "down": self._down,
@@ -111,6 +112,15 @@ class Faults:
 
     async def _kill(self, fault: Fault) -> None:
         await self._restart(self._world.gateways[int(fault.whom)], fault.lasts / 3)
+
+    async def _freeze(self, fault: Fault) -> None:
+        """Let a gateway stand still while stations go elsewhere, then let it go on with what it was about to do."""
+        gateway = self._world.gateways[int(fault.whom)]
+        gateway.freeze()
+        for charger in self._hit(fault):
+            charger.cut()
+        await asyncio.sleep(fault.lasts)
+        gateway.go_on()
 
     async def _restart(self, gateway: GatewayProcess, pause: float) -> None:
         self._world.books.deaths.append((gateway.number, time.monotonic()))

@@ -61,6 +61,18 @@ class GatewayProcess:
             assert process.stdin is not None
             process.stdin.close()
 
+    def freeze(self) -> None:
+        """Let it stand still."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def close(self) -> None:
         """Kill it for good, and read its log to the end."""
         self.kill()
@@ -69,8 +81,8 @@ class GatewayProcess:
 
     def reload(self) -> None:
         """Have it read its configuration again, if it has run for long enough to know the signal."""
-        if self._process is not None and time.monotonic() - self.life > _BEGINS:
-            self._process.send_signal(signal.SIGHUP)
+        if time.monotonic() - self.life > _BEGINS:
+            self._signal(signal.SIGHUP)
 
     # What is around it.
 

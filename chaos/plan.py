@@ -37,7 +37,7 @@ TAKEN = ("hosts changed", "claims limited")
 """What is otherwise in a configuration for a while, so that it is refused, or taken."""
 BROKER = ("broker killed", "broker killed", "broker frozen")
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
-_GATEWAY = ("gateway killed", "stations cut", "stations cut", *_CHANGES)
+_GATEWAY = ("gateway killed", "gateway frozen", "stations cut", "stations cut", *_CHANGES)
 _MOMENTARY = frozenset(
     {"links cut", "stations cut", "stations moved", "connections ended", *FOR_GOOD, *_CHANGES, *_COMMANDS}
 )
@@ -114,10 +114,11 @@ class Plan:
     def command(self) -> str:
         """Return what runs this again."""
         only = ",".join(str(number) for number, _ in self.faults) or "none"
+        of = self.variant
         return (
             f"python -m chaos --seed {self.seed} --stations {self.stations} --seconds {self.seconds:g} "
-            f"--database {self.variant.database} --layout {self.variant.layout} "
-            f"--behind {self.variant.behind or 'nobody'} --only {only}{' --plain' * self.plain}"
+            f"--database {of.database} --layout {of.layout} --gateways {of.gateways} "
+            f"--behind {of.behind or 'nobody'} --only {only}{' --plain' * self.plain}"
         )
 
 
@@ -130,12 +131,14 @@ def draw(
     database: Database | None = None,
     layout: Layout | None = None,
     behind: str | None = None,
+    gateways: int | None = None,
 ) -> Plan:
     """Draw the plan of a seed. What is given is not drawn, and changes nothing else of the variant."""
     chance = Random(seed)
     drawn = _variant(chance)
     if variant is None:
-        variant = replace(drawn, database=database or drawn.database, layout=layout or drawn.layout)
+        database, layout, gateways = database or drawn.database, layout or drawn.layout, gateways or drawn.gateways
+        variant = replace(drawn, database=database, layout=layout, gateways=gateways)
         behind = Random(f"{seed} broker").choice((*BACKENDS, "", "")) if behind is None else behind
         variant = replace(variant, behind=behind if variant.layout != "one" or behind == "billing" else "")
     if variant.layout == "claims":
@@ -176,7 +179,7 @@ def _fault(at: float, variant: Variant, chance: Random) -> Fault:
         whom = "billing" if variant.layout == "one" else chance.choice(BACKENDS)
     elif what in _COMMANDS:
         whom = chance.choice(BACKENDS)
-    elif what == "gateway killed" or what in AROUND:
+    elif what in ("gateway killed", "gateway frozen") or what in AROUND:
         whom = str(chance.randrange(variant.gateways))
     lasts = 0.0 if what in _MOMENTARY else round(chance.uniform(0.2, 3.5), 2)
     return Fault(round(at, 2), what, whom, lasts, round(chance.uniform(0.1, 0.6), 2), chance.randrange(2**31))
