@@ -80,6 +80,7 @@ class Asked:
     def refuse(self) -> None:
         """Answer all who wait with None. What was released is not forgotten."""
         refuse(self.takes)
+        self.regardless.clear()
         refuse(self.pages)
         refuse(self.pieces)
         refuse(self.leases)
