@@ -41,10 +41,14 @@ class Pending:
 
 
 class Taken(NamedTuple):
-    """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel."""
+    """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel.
+
+    `number` counts on with the handshakes: who is let go after that is not here.
+    """
 
     page: Page | None
     at: float
+    number: int
 
 
 ReleaseThere: TypeAlias = Callable[[Page], Awaitable[None]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 from itertools import count
@@ -43,6 +44,11 @@ from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_
 _DRAINING = Refused(503, LET_GO, RETRY_AFTER)
 _BLIND = Refused(503, "The database is away: nobody knows who owns what runs at this station", RETRY_AFTER)
 _ELSEWHERE = Refused(503, "This station is connected to another gateway by now", RETRY_AFTER)
+_TORN = Refused(503, "This station comes to several gateways at the same time", RETRY_AFTER)
+_ROUNDS = 3
+"""Gateways that are asked to let a station go, one after the other, before it is sent away."""
+_LET_GO = 10_000
+"""Stations that were let go last: a handshake of theirs may be under way."""
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
 
@@ -74,6 +80,8 @@ class Gateway:
         self._unread: set[str] = set()
         """The stations that came in while the database was away."""
         self._later: set[str] = set()
+        self._given: OrderedDict[str, int] = OrderedDict()
+        """Stations that were let go to other gateways, and when, as handshakes are counted."""
 
     # Coming in.
 
@@ -136,15 +144,19 @@ class Gateway:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
         station, now = pending.station, self._ports.clock()
         try:
-            page: Page | None = await self._pages.take(station.key)
-            if page is not None and page.former:
+            page = await self._pages.take(station.key)
+            for _ in range(_ROUNDS):
+                if not page.former:
+                    break
                 await self._release_there(page)
-                page = await self._pages.take(station.key, regardless=True)
+                page = await self._pages.take(station.key, regardless=page.session)
+            if page.former:
+                return _TORN
         except StoreAway:
             if self._is_blind(station, pending.route):
                 return _BLIND
-            page = None
-        return _DRAINING if self.draining else Taken(page, now)
+            return _DRAINING if self.draining else Taken(None, now, next(self._numbers))
+        return _DRAINING if self.draining else Taken(page, now, next(self._numbers))
 
     def _is_blind(self, station: Station, route: Route) -> bool:
         """Return whether nobody can say who owns what runs at a station while its page cannot be read."""
@@ -268,6 +280,7 @@ class Gateway:
         station, snapshot = pending.station, pending.snapshot
         old = self.sessions.get(station.key)
         is_late = old is not None and self._handshakes[old] > pending.number
+        is_late = is_late or self._given.get(station.key, 0) > taken.number
         if is_late or (taken.page is not None and not self._pages.holds(station.key)):
             return self._overtaken(links, wire)
         ledger = self._ledger(station.key, taken, old)
@@ -343,7 +356,14 @@ class Gateway:
             self._pages.went(session.key)
 
     async def let_go(self, key: str) -> None:
-        """End the session of a station that comes to another gateway; return when what is known of it is on disk."""
+        """End the session of a station that comes to another gateway; return when what is known of it is on disk.
+
+        One that was about to begin does not: the other gateway takes it next, or asks again.
+        """
+        self._given[key] = next(self._numbers)
+        self._given.move_to_end(key)
+        if len(self._given) > _LET_GO:
+            self._given.popitem(last=False)
         session = self.sessions.get(key)
         if session is not None:
             session.end(GOING_AWAY, _ELSEWHERE.reason)

@@ -34,7 +34,9 @@ class Node:
 
     async def take(self, station: str = "cp-1") -> Page:
         """Let a station come in, whoever has it."""
-        page = await self.store.pages.take(station, regardless=True)
+        page = await self.store.pages.take(station)
+        while page.former:
+            page = await self.store.pages.take(station, regardless=page.session)
         self.store.pages.came(station, taken=True)
         return page
 
@@ -330,7 +332,7 @@ async def test_regardless_is_said_of_one_taking(node: Open, server: PostgreSQL) 
             await two.store.pages.take("cp-1")
         await until(lambda: two.store.pages.away, "it is known to be away")
         with pytest.raises(StoreAway):
-            await two.store.pages.take("cp-1", regardless=True)
+            await two.store.pages.take("cp-1", regardless=1)
     finally:
         server.start()
     await until(lambda: not two.store.pages.away, "it is back")
@@ -359,3 +361,17 @@ async def test_locks_are_taken_in_one_order(node: Open) -> None:
         await until(waiting, "the other waits for the first")
         await connection.execute(text("SELECT 1 FROM locations WHERE station = 'a' FOR UPDATE NOWAIT"))
     await taking
+
+
+async def test_three_nodes_and_one_station(node: Open) -> None:
+    """Who had the former node let a station go takes it from that session alone: another one may have come between."""
+    one, two, three = await node("one"), await node("two"), await node("three")
+    await one.take()
+    asked = [await each.store.pages.take("cp-1") for each in (two, three)]
+    assert [(page.former, page.session) for page in asked] == [("one", 1)] * 2
+    assert (await two.store.pages.take("cp-1", regardless=1)).former == ""
+    again = await three.store.pages.take("cp-1", regardless=1)
+    assert (again.former, again.session) == ("two", 2)
+    assert (await three.store.pages.take("cp-1", regardless=2)).former == ""
+    assert await three.write("mine")
+    assert not await two.write("mine")

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 from sqlalchemy import Select, bindparam, false, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -56,6 +57,13 @@ _SAY = (
 )
 
 
+class Former(NamedTuple):
+    """The node that has a station, and the epoch of its session there."""
+
+    node: str
+    epoch: int
+
+
 class Alone:
     """The stations that a gateway may write of which has its database to itself: all."""
 
@@ -86,8 +94,10 @@ class Alone:
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""
 
-    async def take(self, engine: AsyncEngine, wanted: Mapping[str, bool]) -> dict[str, str]:
-        """Take the stations that are `wanted` (True: regardless), and those of sessions that began without a database.
+    async def take(self, engine: AsyncEngine, wanted: Mapping[str, int]) -> dict[str, Former]:
+        """Take the stations that are `wanted`, and those of sessions that began without a database.
+
+        What is wanted is taken regardless of the session elsewhere that has this epoch (0: none).
 
         Return those that were not taken because they are connected to other nodes, with these. Raises what SQLAlchemy
         raises; then nothing has changed here.
@@ -178,8 +188,10 @@ class Locations(Alone):
 
     # What the writing task does.
 
-    async def take(self, engine: AsyncEngine, wanted: Mapping[str, bool]) -> dict[str, str]:
-        """Take the stations that are `wanted` (True: regardless), and those of sessions that began without a database.
+    async def take(self, engine: AsyncEngine, wanted: Mapping[str, int]) -> dict[str, Former]:
+        """Take the stations that are `wanted`, and those of sessions that began without a database.
+
+        What is wanted is taken regardless of the session elsewhere that has this epoch (0: none).
 
         Return those that were not taken because they are connected to other nodes, with these. Raises what SQLAlchemy
         raises; then nothing has changed here.
@@ -191,7 +203,7 @@ class Locations(Alone):
         async with engine.begin() as connection:
             formers = await self._formers_of(connection, [*wanted, *late])
             anew = dict.fromkeys(
-                (each for each, regardless in wanted.items() if regardless or each not in formers), 0.0
+                (each for each, epoch in wanted.items() if each not in formers or formers[each].epoch == epoch), 0.0
             )
             ago = {each: self._clock() - self._begun[each] for each in late if self._is_ripe(each, formers)}
             taken = await self._take(connection, _TAKE, anew) | await self._take(connection, _TAKE_LATE, ago)
@@ -205,9 +217,9 @@ class Locations(Alone):
         for station in late:
             if station in self._begun:  # the next ones are looked at first: all wait together
                 self._begun[station] = self._begun.pop(station)
-        return {station: node for station, node in formers.items() if station in wanted and station not in taken}
+        return {station: former for station, former in formers.items() if station in wanted and station not in taken}
 
-    def _is_ripe(self, station: str, formers: Mapping[str, str]) -> bool:
+    def _is_ripe(self, station: str, formers: Mapping[str, Former]) -> bool:
         """Return whether a station may be taken late: another node first writes what it knows of it."""
         now = self._clock()
         return station not in formers or now - self._looked.setdefault(station, now) >= _LAST_WORDS
@@ -223,11 +235,11 @@ class Locations(Alone):
                 if self._unsaid.get(station) == said:
                     del self._unsaid[station]
 
-    async def _formers_of(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, str]:
+    async def _formers_of(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, Former]:
         """Lock the rows of stations, in the same order everywhere; return the other nodes at which these are."""
-        rows = select(locations.c.station, locations.c.node, locations.c.gone).where(locations.c.station.in_(stations))
+        rows = _held_by(stations).add_columns(locations.c.gone)
         found = await connection.execute(rows.order_by(_IN_TURN).with_for_update())
-        return {station: node for station, node, gone in found if node != self.node and not gone}
+        return {station: Former(node, epoch) for station, node, epoch, gone in found if node != self.node and not gone}
 
     async def _take(self, connection: AsyncConnection, statement: object, ago: Mapping[str, float]) -> dict[str, int]:
         if not ago:
