@@ -43,7 +43,8 @@ class Pending:
 class Taken(NamedTuple):
     """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel.
 
-    `number` counts on with the handshakes: who is let go after that is not here.
+    `number` counts on with the handshakes, and was drawn before the page was asked for: who is let go after that is not
+    here.
     """
 
     page: Page | None

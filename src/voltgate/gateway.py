@@ -142,21 +142,22 @@ class Gateway:
 
     async def _take(self, pending: Pending) -> Taken | Refused:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
-        station, now = pending.station, self._ports.clock()
+        station, now, number = pending.station, self._ports.clock(), next(self._numbers)
         try:
-            page = await self._pages.take(station.key)
+            page: Page | None = await self._pages.take(station.key)
             for _ in range(_ROUNDS):
-                if not page.former:
+                if page is None or not page.former:
                     break
                 await self._release_there(page)
+                number = next(self._numbers)
                 page = await self._pages.take(station.key, regardless=page.session)
-            if page.former:
-                return _TORN
         except StoreAway:
             if self._is_blind(station, pending.route):
                 return _BLIND
-            return _DRAINING if self.draining else Taken(None, now, next(self._numbers))
-        return _DRAINING if self.draining else Taken(page, now, next(self._numbers))
+            page = None
+        if page is not None and page.former:
+            return _TORN
+        return _DRAINING if self.draining else Taken(page, now, number)
 
     def _is_blind(self, station: Station, route: Route) -> bool:
         """Return whether nobody can say who owns what runs at a station while its page cannot be read."""
