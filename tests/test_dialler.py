@@ -443,11 +443,11 @@ async def test_a_station_that_comes_everywhere_at_once() -> None:
 
 async def test_only_some_that_were_let_go_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept for handshakes that may be under way has a bound."""
-    monkeypatch.setattr("voltgate.gateway._LET_GO", 2)
+    monkeypatch.setattr("voltgate.departed._GIVEN", 2)
     async with home() as here:
         for number in range(4):
             await here.gateway.let_go(f"cp-{number}")
-        assert list(here.gateway._given) == ["cp-2", "cp-3"]
+        assert list(here.gateway._departed._given) == ["cp-2", "cp-3"]
 
 
 async def test_a_first_backend_that_hangs_keeps_no_newcomer_out() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 from itertools import count
@@ -11,6 +10,7 @@ from itertools import count
 from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
 from voltgate.coming import (
     RETRY_AFTER,
+    TORN,
     Pending,
     ReleaseThere,
     Taken,
@@ -20,6 +20,7 @@ from voltgate.coming import (
     on_disk,
     refusal,
     shown,
+    take_page,
 )
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
@@ -44,11 +45,6 @@ from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_
 _DRAINING = Refused(503, LET_GO, RETRY_AFTER)
 _BLIND = Refused(503, "The database is away: nobody knows who owns what runs at this station", RETRY_AFTER)
 _ELSEWHERE = Refused(503, "This station is connected to another gateway by now", RETRY_AFTER)
-_TORN = Refused(503, "This station comes to several gateways at the same time", RETRY_AFTER)
-_ROUNDS = 3
-"""Gateways that are asked to let a station go, one after the other, before it is sent away."""
-_LET_GO = 10_000
-"""Stations that were let go last: a handshake of theirs may be under way."""
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
 
@@ -80,8 +76,6 @@ class Gateway:
         self._unread: set[str] = set()
         """The stations that came in while the database was away."""
         self._later: set[str] = set()
-        self._given: OrderedDict[str, int] = OrderedDict()
-        """Stations that were let go to other gateways, and when, as handshakes are counted."""
 
     # Coming in.
 
@@ -142,22 +136,14 @@ class Gateway:
 
     async def _take(self, pending: Pending) -> Taken | Refused:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
-        station, now, number = pending.station, self._ports.clock(), next(self._numbers)
+        station, taken = pending.station, Taken(None, self._ports.clock(), pending.number)
         try:
-            page: Page | None = await self._pages.take(station.key)
-            for _ in range(_ROUNDS):
-                if page is None or not page.former:
-                    break
-                await self._release_there(page)
-                number = next(self._numbers)
-                page = await self._pages.take(station.key, regardless=page.session)
+            taken = await take_page(self._pages, station.key, self._release_there, self._numbers, taken.at)
         except StoreAway:
             if self._is_blind(station, pending.route):
                 return _BLIND
-            page = None
-        if page is not None and page.former:
-            return _TORN
-        return _DRAINING if self.draining else Taken(page, now, number)
+        refused = TORN if taken.page is not None and taken.page.former else None
+        return _DRAINING if self.draining else refused or taken
 
     def _is_blind(self, station: Station, route: Route) -> bool:
         """Return whether nobody can say who owns what runs at a station while its page cannot be read."""
@@ -281,8 +267,8 @@ class Gateway:
         station, snapshot = pending.station, pending.snapshot
         old = self.sessions.get(station.key)
         is_late = old is not None and self._handshakes[old] > pending.number
-        is_late = is_late or self._given.get(station.key, 0) > taken.number
-        if is_late or (taken.page is not None and not self._pages.holds(station.key)):
+        is_given = self._departed.given_since(station.key, taken.number)
+        if is_late or is_given or (taken.page is not None and not self._pages.holds(station.key)):
             return self._overtaken(links, wire)
         ledger = self._ledger(station.key, taken, old)
         old = old or self._departed.lingering(station.key)
@@ -357,14 +343,8 @@ class Gateway:
             self._pages.went(session.key)
 
     async def let_go(self, key: str) -> None:
-        """End the session of a station that comes to another gateway; return when what is known of it is on disk.
-
-        One that was about to begin does not: the other gateway takes it next, or asks again.
-        """
-        self._given[key] = next(self._numbers)
-        self._given.move_to_end(key)
-        if len(self._given) > _LET_GO:
-            self._given.popitem(last=False)
+        """End the session, or coming, of a station that another gateway takes; return when all of it is on disk."""
+        self._departed.give(key, next(self._numbers))
         session = self.sessions.get(key)
         if session is not None:
             session.end(GOING_AWAY, _ELSEWHERE.reason)
