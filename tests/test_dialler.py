@@ -372,7 +372,7 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
             await decided.wait()
 
         class Slow(Nowhere):
-            async def take(self, station: str, *, regardless: bool = False) -> Page:
+            async def take(self, station: str, *, regardless: int = 0) -> Page:
                 await wait()
                 return Page(station)
 
@@ -404,6 +404,50 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
     assert [party.lost_as for party in here.csms.stations.values()] == (
         [(1001, LET_GO)] if waits_for == "the backend" else []
     )
+
+
+async def test_a_station_that_is_let_go_during_its_handshake() -> None:
+    """It comes to another gateway before its session here has begun: then that does not begin."""
+    async with home() as here:
+        admitted = await here.gateway.admit(_handshake("CP-1"))
+        assert isinstance(admitted, Admitted)
+        await here.gateway.let_go("cp-1")
+        near, far = pair("ocpp1.6")
+        near.start(admitted.opened(near))
+        party = Party(far, _obeys, here)
+        await asyncio.sleep(0.05)
+        assert party.lost_as == (1001, "Replaced by a new connection")
+        assert here.gateway.sessions == {}
+        assert isinstance(await here.comes("CP-1"), Party)
+
+
+async def test_a_station_that_comes_everywhere_at_once() -> None:
+    """One that another gateway has again each time that its former one has let it go is sent away, for a while."""
+    asked: list[int] = []
+
+    class Torn(Nowhere):
+        async def take(self, station: str, *, regardless: int = 0) -> Page:
+            return Page(station, former="other", session=regardless + 1)
+
+    async def release(page: Page) -> None:
+        asked.append(page.session)
+
+    async with home() as here:
+        here.gateway._pages, here.gateway._release_there = Torn(), release
+        refused = await here.comes("CP-1")
+        assert isinstance(refused, Refused)
+        assert refused.status == 503
+        assert asked == [1, 2, 3]
+        here.gateway._pages = Nowhere()
+
+
+async def test_only_some_that_were_let_go_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept for handshakes that may be under way has a bound."""
+    monkeypatch.setattr("voltgate.departed._GIVEN", 2)
+    async with home() as here:
+        for number in range(4):
+            await here.gateway.let_go(f"cp-{number}")
+        assert list(here.gateway._departed._given) == ["cp-2", "cp-3"]
 
 
 async def test_a_first_backend_that_hangs_keeps_no_newcomer_out() -> None:

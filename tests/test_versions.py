@@ -61,7 +61,7 @@ class OnTheShelf(Nowhere):
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    async def take(self, station: str, *, regardless: bool = False) -> Page:
+    async def take(self, station: str, *, regardless: int = 0) -> Page:
         """Read what is on the shelf."""
         return self._shelf.page(station)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -11,12 +11,15 @@ from voltgate.carriers.handshake import NOBODY, Handshake, Refused
 from voltgate.directory.stations import Station
 from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
-from voltgate.relay.records import Page, Store
+from voltgate.relay.records import Page, Pages, Store
 from voltgate.relay.route import Route
 from voltgate.snapshot import Snapshot
 from voltgate.versions import Choice
 
 RETRY_AFTER = (("Retry-After", "10"),)
+TORN = Refused(503, "This station comes to several gateways at the same time", RETRY_AFTER)
+_ROUNDS = 3
+"""Gateways that are asked to let a station go, one after the other, before it is sent away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,15 @@ class Pending:
 
 
 class Taken(NamedTuple):
-    """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel."""
+    """The page of a station that comes, None if it could not be read; `at` is when, by the clock of the wheel.
+
+    `number` counts on with the handshakes, and was drawn before the page was asked for: who is let go after that is not
+    here.
+    """
 
     page: Page | None
     at: float
+    number: int
 
 
 ReleaseThere: TypeAlias = Callable[[Page], Awaitable[None]]
@@ -53,6 +61,24 @@ ReleaseThere: TypeAlias = Callable[[Page], Awaitable[None]]
 
 async def alone(page: Page) -> None:
     """Tell nobody: there is no other gateway."""
+
+
+async def take_page(
+    pages: Pages, station: str, release_there: ReleaseThere, numbers: Iterator[int], at: float
+) -> Taken:
+    """Take the page of a station, which others let go before, at a time.
+
+    It has a `former` still if there was another one each time. Raises StoreAway.
+    """
+    number = next(numbers)
+    page = await pages.take(station)
+    for _ in range(_ROUNDS):
+        if not page.former:
+            break
+        await release_there(page)
+        number = next(numbers)
+        page = await pages.take(station, regardless=page.session)
+    return Taken(page, at, number)
 
 
 async def on_disk(store: Store, station: str) -> bool:

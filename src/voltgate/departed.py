@@ -11,6 +11,8 @@ from voltgate.relay.session import Session
 
 _REMEMBERED = 1000
 """Ledgers of stations that have just gone: one that connected meanwhile read its page before the last words were in."""
+_GIVEN = 10_000
+"""Stations that were let go last: a handshake of theirs may be under way."""
 _BLANK = 1_000_000
 """Stations of which it is known that nothing on record changes what they and their backend say to each other."""
 
@@ -30,6 +32,7 @@ class Departed:
         self._lingering: OrderedDict[str, tuple[float, Session]] = OrderedDict()
         """Sessions of which a backend is still to answer a transaction message, each with the time until which."""
         self._blank: OrderedDict[str, int] = OrderedDict()
+        self._given: OrderedDict[str, int] = OrderedDict()
 
     def add(self, session: Session) -> None:
         """Take note that a station has gone."""
@@ -54,6 +57,17 @@ class Departed:
         """Hold nothing of a station any more."""
         for known in (self._gone, self._lingering, self._blank):
             known.pop(key, None)
+
+    def give(self, key: str, number: int) -> None:
+        """Take note that a station goes to another gateway; `number` says when, as handshakes are counted."""
+        self._given[key] = number
+        self._given.move_to_end(key)
+        if len(self._given) > _GIVEN:
+            self._given.popitem(last=False)
+
+    def given_since(self, key: str, number: int) -> bool:
+        """Return whether a station was let go to another gateway after this."""
+        return self._given.get(key, 0) > number
 
     def knows(self, key: str) -> bool:
         """Return whether a station's ledger is still here."""

@@ -10,6 +10,7 @@ from itertools import count
 from voltgate.carriers.handshake import NOBODY, Admitted, Handshake, Refused
 from voltgate.coming import (
     RETRY_AFTER,
+    TORN,
     Pending,
     ReleaseThere,
     Taken,
@@ -19,6 +20,7 @@ from voltgate.coming import (
     on_disk,
     refusal,
     shown,
+    take_page,
 )
 from voltgate.departed import Departed
 from voltgate.dialler import Dialler
@@ -134,17 +136,14 @@ class Gateway:
 
     async def _take(self, pending: Pending) -> Taken | Refused:
         """Have this gateway write a station's page; without it the station may come in if nobody can be mistaken."""
-        station, now = pending.station, self._ports.clock()
+        station, taken = pending.station, Taken(None, self._ports.clock(), pending.number)
         try:
-            page: Page | None = await self._pages.take(station.key)
-            if page is not None and page.former:
-                await self._release_there(page)
-                page = await self._pages.take(station.key, regardless=True)
+            taken = await take_page(self._pages, station.key, self._release_there, self._numbers, taken.at)
         except StoreAway:
             if self._is_blind(station, pending.route):
                 return _BLIND
-            page = None
-        return _DRAINING if self.draining else Taken(page, now)
+        refused = TORN if taken.page is not None and taken.page.former else None
+        return _DRAINING if self.draining else refused or taken
 
     def _is_blind(self, station: Station, route: Route) -> bool:
         """Return whether nobody can say who owns what runs at a station while its page cannot be read."""
@@ -268,7 +267,8 @@ class Gateway:
         station, snapshot = pending.station, pending.snapshot
         old = self.sessions.get(station.key)
         is_late = old is not None and self._handshakes[old] > pending.number
-        if is_late or (taken.page is not None and not self._pages.holds(station.key)):
+        is_given = self._departed.given_since(station.key, taken.number)
+        if is_late or is_given or (taken.page is not None and not self._pages.holds(station.key)):
             return self._overtaken(links, wire)
         ledger = self._ledger(station.key, taken, old)
         old = old or self._departed.lingering(station.key)
@@ -343,7 +343,8 @@ class Gateway:
             self._pages.went(session.key)
 
     async def let_go(self, key: str) -> None:
-        """End the session of a station that comes to another gateway; return when what is known of it is on disk."""
+        """End the session, or coming, of a station that another gateway takes; return when all of it is on disk."""
+        self._departed.give(key, next(self._numbers))
         session = self.sessions.get(key)
         if session is not None:
             session.end(GOING_AWAY, _ELSEWHERE.reason)

@@ -138,6 +138,24 @@ async def test_a_gateway_that_stood_still(cluster: Stage, server: PostgreSQL) ->
     await second.expect_result(asked)
 
 
+async def test_two_handshakes_at_once(cluster: Stage, server: PostgreSQL) -> None:
+    """A station comes to two gateways in the same instant while a third, which stands still, has it: one keeps it."""
+    one, two, three = [await node(cluster, server) for _ in range(3)]
+    await cluster.station("CP1", url=three.url("CP1"), name="before")
+    three.signal(signal.SIGSTOP)
+    try:
+        come = [
+            cluster.station("CP1", url=each.url("CP1"), name=f"at {number}") for number, each in enumerate((one, two))
+        ]
+        stations = await asyncio.gather(*come, return_exceptions=True)
+        here = [each for each in stations if isinstance(each, ScriptedStation)]
+        assert here
+        await asyncio.sleep(2)
+        assert sum(each.is_open for each in here) == 1
+    finally:
+        three.signal(signal.SIGCONT)
+
+
 async def test_a_gateway_dies_while_its_stations_charge(cluster: Stage, server: PostgreSQL) -> None:
     """Its stations come back to the other: their stops reach the owners, once, in the numbers that these gave."""
     owed = {"backends": {"billing": {"deliver": "always"}}}

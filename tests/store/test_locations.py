@@ -34,7 +34,9 @@ class Node:
 
     async def take(self, station: str = "cp-1") -> Page:
         """Let a station come in, whoever has it."""
-        page = await self.store.pages.take(station, regardless=True)
+        page = await self.store.pages.take(station)
+        while page.former:
+            page = await self.store.pages.take(station, regardless=page.session)
         self.store.pages.came(station, taken=True)
         return page
 
@@ -257,3 +259,119 @@ async def test_back_and_forth(node: Open) -> None:
         assert {name for name, written in promised.items() if written < epoch} <= page
     assert times == 200
     assert all(each.store.state.overtaken for each in nodes)  # or they did not meet
+
+
+async def test_it_leaves_while_it_comes_back(node: Open) -> None:
+    """The former session ends between the taking and the beginning of the next: the station is here all the same."""
+    one, two = await node("one"), await node("two")
+    await one.take()
+    await one.store.pages.take("cp-1")  # for a handshake that takes its time
+    one.store.pages.went("cp-1")
+    await until(lambda: not one.locations.waits, "the database knows that it has left")
+    one.store.pages.came("cp-1", taken=True)
+    await until(lambda: not one.locations.waits, "the database knows that it is here")
+    assert (await two.store.pages.take("cp-1")).former == "one"
+
+
+async def test_it_comes_back_without_the_database(node: Open) -> None:
+    """A station that has left comes back while the database is away: afterwards it is here for everybody."""
+    one, two = await node("one"), await node("two")
+    await one.take()
+    one.store.pages.went("cp-1")
+    await until(lambda: not one.locations.waits, "the database knows that it has left")
+    one.store.pages.came("cp-1", taken=False)
+    await until(lambda: not one.locations.waits, "the database knows that it is here")
+    assert (await two.store.pages.take("cp-1")).former == "one"
+
+
+async def test_it_comes_and_goes_without_the_database(node: Open) -> None:
+    """A session that began and ended while the database was away leaves a station that is nowhere."""
+    one, two = await node("one"), await node("two")
+    one.store.pages.came("cp-1", taken=False)
+    one.store.pages.went("cp-1")
+    await until(lambda: not one.locations.waits, "the database knows that it has left")
+    assert (await two.store.pages.take("cp-1")).former == ""
+
+
+async def test_a_taking_whose_end_nobody_heard(node: Open) -> None:
+    """The database has taken a station again for its own node, whose connection broke: nobody else has it."""
+    one = await node("one")
+    await one.take()
+    assert one.store.engine is not None
+    async with one.store.engine.begin() as connection:
+        await connection.execute(text("UPDATE locations SET epoch = epoch + 1"))
+    await one.locations.look(one.store.engine)
+    assert one.lost == []
+    assert await one.write("mine")
+    assert one.lost == []
+
+
+async def test_many_that_came_without_the_database(node: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those whose former node is to have its last words wait for that together, and not one batch after the other."""
+    monkeypatch.setattr("voltgate.store.locations._AT_ONCE", 2)
+    monkeypatch.setattr("voltgate.store.locations._LAST_WORDS", 0.5)
+    one, two = await node("one"), await node("two")
+    stations = [f"cp-{number}" for number in range(10)]
+    for station in stations:
+        await two.take(station)
+    began = time.monotonic()
+    for station in stations:
+        one.store.pages.came(station, taken=False)
+    one.now[0] += 1
+    await until(lambda: not one.locations.waits, "all are decided")
+    assert time.monotonic() - began < 2
+
+
+async def test_regardless_is_said_of_one_taking(node: Open, server: PostgreSQL) -> None:
+    """A taking that could not be done leaves nothing to the next one: that one asks the former node again."""
+    one, two = await node("one", patience=0.5), await node("two", patience=0.5)
+    await one.take()
+    server.kill()
+    try:
+        with pytest.raises(StoreAway):
+            await two.store.pages.take("cp-1")
+        await until(lambda: two.store.pages.away, "it is known to be away")
+        with pytest.raises(StoreAway):
+            await two.store.pages.take("cp-1", regardless=1)
+    finally:
+        server.start()
+    await until(lambda: not two.store.pages.away, "it is back")
+    assert (await two.store.pages.take("cp-1")).former == "one"
+
+
+async def test_locks_are_taken_in_one_order(node: Open) -> None:
+    """Whatever the database sorts by, rows are locked in the order in which every node writes them."""
+    one, two = await node("one"), await node("two")
+    stations = ["B", "a"]  # as they are, and not as a dictionary has them
+    for station in stations:
+        await one.take(station)
+    assert one.store.engine is not None
+    async with one.store.engine.begin() as connection:
+        await connection.execute(text('ALTER TABLE locations ALTER COLUMN station TYPE text COLLATE "en-x-icu"'))
+    async with one.store.engine.begin() as connection:
+        await connection.execute(text("SELECT 1 FROM locations WHERE station = 'B' FOR UPDATE"))
+        taking = asyncio.gather(*map(two.take, stations))
+        waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+        async def waiting() -> bool:
+            assert one.store.engine is not None
+            async with one.store.engine.connect() as other:  # what a transaction sees of this does not change
+                return bool((await other.execute(waits)).scalar_one())
+
+        await until(waiting, "the other waits for the first")
+        await connection.execute(text("SELECT 1 FROM locations WHERE station = 'a' FOR UPDATE NOWAIT"))
+    await taking
+
+
+async def test_three_nodes_and_one_station(node: Open) -> None:
+    """Who had the former node let a station go takes it from that session alone: another one may have come between."""
+    one, two, three = await node("one"), await node("two"), await node("three")
+    await one.take()
+    asked = [await each.store.pages.take("cp-1") for each in (two, three)]
+    assert [(page.former, page.session) for page in asked] == [("one", 1)] * 2
+    assert (await two.store.pages.take("cp-1", regardless=1)).former == ""
+    again = await three.store.pages.take("cp-1", regardless=1)
+    assert (again.former, again.session) == ("two", 2)
+    assert (await three.store.pages.take("cp-1", regardless=2)).former == ""
+    assert await three.write("mine")
+    assert not await two.write("mine")

@@ -205,7 +205,7 @@ class Page:
     first `OWED_AT_ONCE` messages of each backend, and all of those of which nobody knows yet whom they will be owed to;
     `debts` says how many there are of each backend, `last_owed` is the largest `seq` of all (0: there is none). What
     this process had put by `at` is in it. `former` names the node that has the station, if that
-    keeps the page from being taken; then nothing else is in it.
+    keeps the page from being taken, and `session` is the number of its session there; then nothing else is in it.
     """
 
     station: str
@@ -218,6 +218,7 @@ class Page:
     last_owed: int = 0
     at: float = field(default=0.0, compare=False)
     former: str = field(default="", compare=False)
+    session: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +304,11 @@ class Pages(Protocol):
     def away(self) -> bool:
         """Whether no page can be read now, as far as is known."""
 
-    async def take(self, station: str, *, regardless: bool = False) -> Page:
+    async def take(self, station: str, *, regardless: int = 0) -> Page:
         """Have this gateway write a station's page from now on, nobody else, and read it. Raises StoreAway.
 
-        While the station is connected to another one (`Page.former`) it is only taken `regardless` of that.
+        While the station is connected to another one (`Page.former`) it is only taken `regardless` of the session
+        there that has this number (`Page.session`), and of no newer one.
         """
 
     async def load(self, station: str) -> Page:
@@ -363,7 +365,7 @@ class Nowhere:
         """Nothing is ever away."""
         return False
 
-    async def take(self, station: str, *, regardless: bool = False) -> Page:
+    async def take(self, station: str, *, regardless: int = 0) -> Page:
         """Find nothing."""
         return Page(station)
 

@@ -61,8 +61,8 @@ class Asked:
     def __init__(self) -> None:
         self.takes: dict[str, Question[Page]] = {}
         """The pages that are to be taken before they are read."""
-        self.regardless: set[str] = set()
-        """Those of them that are taken also from others."""
+        self.regardless: dict[str, int] = {}
+        """Those of them that are taken also from others, each with the epoch that it has there."""
         self.pages: dict[str, Question[Page]] = {}
         self.pieces: dict[PieceKey, Question[Piece]] = {}
         self.leases: dict[str, Question[Lease]] = {}
@@ -80,6 +80,7 @@ class Asked:
     def refuse(self) -> None:
         """Answer all who wait with None. What was released is not forgotten."""
         refuse(self.takes)
+        self.regardless.clear()
         refuse(self.pages)
         refuse(self.pieces)
         refuse(self.leases)

@@ -309,15 +309,16 @@ class Database:
         asked, takes = self._asked, taken(self._asked.takes, _AT_ONCE)
         try:
             async with self._in_time():
-                formers = await self.locations.take(engine, {each: each in asked.regardless for each in takes})
+                formers = await self.locations.take(engine, {each: asked.regardless.get(each, 0) for each in takes})
         except BaseException:
             refuse(takes)
             raise
         finally:
-            asked.regardless -= takes.keys()
+            for station in takes:
+                asked.regardless.pop(station, None)
         for station, question in takes.items():
             if station in formers:
-                question.answer(Page(station, former=formers[station]))
+                question.answer(Page(station, former=formers[station].node, session=formers[station].epoch))
             else:
                 asked.pages.setdefault(station, Question()).join(question)
 

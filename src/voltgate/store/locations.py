@@ -11,8 +11,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, false, or_, select, true, update
+from sqlalchemy import Select, bindparam, false, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -31,6 +32,8 @@ _LAST_WORDS = 3.0
 """Seconds that a node has for what it could not write while the database was away."""
 
 _CLOCK = clock_of(POSTGRESQL)
+_IN_TURN = locations.c.station.collate("C")
+"""The order in which rows are locked: that of `sorted`, whatever language the database sorts by."""
 
 
 def _taking(*, anew: bool) -> object:
@@ -47,11 +50,18 @@ def _taking(*, anew: bool) -> object:
 
 
 _TAKE, _TAKE_LATE = _taking(anew=True), _taking(anew=False)
-_LEAVE = (
+_SAY = (
     update(locations)
     .where(locations.c.station == bindparam("one"), locations.c.epoch == bindparam("under"))
-    .values(gone=true())
+    .values(gone=bindparam("left"))
 )
+
+
+class Former(NamedTuple):
+    """The node that has a station, and the epoch of its session there."""
+
+    node: str
+    epoch: int
 
 
 class Alone:
@@ -84,8 +94,10 @@ class Alone:
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""
 
-    async def take(self, engine: AsyncEngine, wanted: Mapping[str, bool]) -> dict[str, str]:
-        """Take the stations that are `wanted` (True: regardless), and those of sessions that began without a database.
+    async def take(self, engine: AsyncEngine, wanted: Mapping[str, int]) -> dict[str, Former]:
+        """Take the stations that are `wanted`, and those of sessions that began without a database.
+
+        What is wanted is taken regardless of the session elsewhere that has this epoch (0: none).
 
         Return those that were not taken because they are connected to other nodes, with these. Raises what SQLAlchemy
         raises; then nothing has changed here.
@@ -113,15 +125,17 @@ class Locations(Alone):
         self._held: dict[str, int] = {}
         self._begun: dict[str, float] = {}
         """Stations that came in while the database was away, and when."""
-        self._leaving: dict[str, int] = {}
-        self._left: OrderedDict[str, None] = OrderedDict()
+        self._unsaid: dict[str, tuple[int, bool]] = {}
+        """Stations that have left (True), or are here after all, and the database does not know; under which epoch."""
+        self._left: OrderedDict[str, int] = OrderedDict()
+        """Stations that have left, each with the epoch that it had then; 0 if it had none yet."""
         self._looked: dict[str, float] = {}
         """When it was seen first that another node has a station whose session began here without the database."""
 
     @property
     def waits(self) -> bool:
         """Whether stations are to be taken, or have left, and the database does not know yet."""
-        return bool(self._begun or self._leaving)
+        return bool(self._begun or self._unsaid)
 
     @property
     def undecided(self) -> int:
@@ -134,23 +148,30 @@ class Locations(Alone):
 
     def came(self, station: str, *, taken: bool) -> None:
         """Take note of a session that begins; if the station was not `taken` it is as soon as that can be done."""
-        self._leaving.pop(station, None)
-        self._left.pop(station, None)
-        if not taken and station not in self._held:
-            self._begun[station] = self._clock()
+        epoch, left = self._held.get(station), self._left.pop(station, None)
+        self._unsaid.pop(station, None)
+        if epoch is None:
+            if not taken:
+                self._begun[station] = self._clock()
+        elif epoch == left:  # since it was taken: the database may have been told
+            self._unsaid[station] = epoch, False
 
     def leave(self, station: str) -> None:
         """Take note that a station has left. It may be written of until another node takes it."""
-        epoch = self._held.get(station)
-        if epoch is None:
+        if not self.holds(station):
             return
-        self._leaving[station] = epoch
-        self._left[station] = None
-        self._left.move_to_end(station)
+        self._has_left(station, self._held.get(station, 0))
         if len(self._left) > _REMEMBERED:
-            oldest = next((each for each in self._left if each not in self._leaving), None)
+            known = (each for each in self._left if each not in self._unsaid and each not in self._begun)
+            oldest = next(known, None)
             if oldest is not None:
                 del self._left[oldest], self._held[oldest]
+
+    def _has_left(self, station: str, epoch: int) -> None:
+        self._left[station] = epoch
+        self._left.move_to_end(station)
+        if epoch:
+            self._unsaid[station] = epoch, True
 
     def is_undecided(self, station: str) -> bool:
         """Return whether nobody can say yet if this node may write of a station."""
@@ -160,56 +181,65 @@ class Locations(Alone):
         """Take note that other nodes have these stations by now."""
         for station in stations:
             was_ours = self.holds(station)
-            for known in (self._held, self._begun, self._leaving, self._left, self._looked):
+            for known in (self._held, self._begun, self._unsaid, self._left, self._looked):
                 known.pop(station, None)
             if was_ours:
                 self._lost(station)
 
     # What the writing task does.
 
-    async def take(self, engine: AsyncEngine, wanted: Mapping[str, bool]) -> dict[str, str]:
-        """Take the stations that are `wanted` (True: regardless), and those of sessions that began without a database.
+    async def take(self, engine: AsyncEngine, wanted: Mapping[str, int]) -> dict[str, Former]:
+        """Take the stations that are `wanted`, and those of sessions that began without a database.
+
+        What is wanted is taken regardless of the session elsewhere that has this epoch (0: none).
 
         Return those that were not taken because they are connected to other nodes, with these. Raises what SQLAlchemy
         raises; then nothing has changed here.
         """
-        await self._say_who_left(engine)
+        await self._say(engine)
         late = [station for station in islice(self._begun, _AT_ONCE) if station not in wanted]
         if not wanted and not late:
             return {}
         async with engine.begin() as connection:
             formers = await self._formers_of(connection, [*wanted, *late])
             anew = dict.fromkeys(
-                (each for each, regardless in wanted.items() if regardless or each not in formers), 0.0
+                (each for each, epoch in wanted.items() if each not in formers or formers[each].epoch == epoch), 0.0
             )
             ago = {each: self._clock() - self._begun[each] for each in late if self._is_ripe(each, formers)}
             taken = await self._take(connection, _TAKE, anew) | await self._take(connection, _TAKE_LATE, ago)
         for station, epoch in taken.items():
             self._held[station] = epoch
-            for known in (self._begun, self._looked, self._leaving):
+            for known in (self._begun, self._looked, self._unsaid):
                 known.pop(station, None)
+            if station in ago and station in self._left:  # its session is over by now
+                self._has_left(station, epoch)
         self.lose(ago.keys() - taken.keys())
-        return {station: node for station, node in formers.items() if station in wanted and station not in taken}
+        for station in late:
+            if station in self._begun:  # the next ones are looked at first: all wait together
+                self._begun[station] = self._begun.pop(station)
+        return {station: former for station, former in formers.items() if station in wanted and station not in taken}
 
-    def _is_ripe(self, station: str, formers: Mapping[str, str]) -> bool:
+    def _is_ripe(self, station: str, formers: Mapping[str, Former]) -> bool:
         """Return whether a station may be taken late: another node first writes what it knows of it."""
         now = self._clock()
         return station not in formers or now - self._looked.setdefault(station, now) >= _LAST_WORDS
 
-    async def _say_who_left(self, engine: AsyncEngine) -> None:
-        leaving = dict(islice(self._leaving.items(), _AT_ONCE))
-        if leaving:
+    async def _say(self, engine: AsyncEngine) -> None:
+        """Have the database know who has left, and who is here after all."""
+        unsaid = dict(islice(self._unsaid.items(), _AT_ONCE))
+        if unsaid:
             async with engine.begin() as connection:
-                rows = [{"one": station, "under": epoch} for station, epoch in sorted(leaving.items())]
-                await connection.execute(_LEAVE, rows)
-            for station in leaving:
-                self._leaving.pop(station, None)
+                rows = [{"one": one, "under": epoch, "left": left} for one, (epoch, left) in sorted(unsaid.items())]
+                await connection.execute(_SAY, rows)
+            for station, said in unsaid.items():
+                if self._unsaid.get(station) == said:
+                    del self._unsaid[station]
 
-    async def _formers_of(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, str]:
+    async def _formers_of(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, Former]:
         """Lock the rows of stations, in the same order everywhere; return the other nodes at which these are."""
-        rows = select(locations.c.station, locations.c.node, locations.c.gone).where(locations.c.station.in_(stations))
-        found = await connection.execute(rows.order_by(locations.c.station).with_for_update())
-        return {station: node for station, node, gone in found if node != self.node and not gone}
+        rows = _held_by(stations).add_columns(locations.c.gone)
+        found = await connection.execute(rows.order_by(_IN_TURN).with_for_update())
+        return {station: Former(node, epoch) for station, node, epoch, gone in found if node != self.node and not gone}
 
     async def _take(self, connection: AsyncConnection, statement: object, ago: Mapping[str, float]) -> dict[str, int]:
         if not ago:
@@ -223,17 +253,32 @@ class Locations(Alone):
         if not stations:
             return set()
         held = [station for station in stations if station in self._held]
-        ours = select(locations.c.station, locations.c.epoch).where(locations.c.station.in_(held))
-        rows = await connection.execute(ours.order_by(locations.c.station).with_for_update(read=True))
-        return set(stations) - {station for station, epoch in rows if self._held.get(station) == epoch}
+        rows = await connection.execute(_held_by(held).order_by(_IN_TURN).with_for_update(read=True))
+        return set(stations) - {row.station for row in rows if self._is_ours(row.station, row.node, row.epoch)}
+
+    def _is_ours(self, station: str, node: str, epoch: int) -> bool:
+        """Return whether a row says that a station is this node's, as far as it was.
+
+        It may have been taken once more, by a commit of which nobody heard that it succeeded.
+        """
+        held = self._held.get(station)
+        if held is not None and node == self.node and epoch == held + 1:
+            self._held[station] = held = epoch
+        return epoch == held
 
     async def look(self, engine: AsyncEngine) -> None:
         """Look whether all is still this node's: it may not have heard of what was taken."""
         for few in _batched(list(self._held)):
             async with reading(engine).connect() as connection:
-                rows = select(locations.c.station, locations.c.epoch).where(locations.c.station.in_(few))
-                found: dict[str, int] = dict((await connection.execute(rows)).all())
-            self.lose([each for each in few if each in self._held and found.get(each, 0) > self._held[each]])
+                rows = (await connection.execute(_held_by(few))).all()
+            newer = [row for row in rows if row.epoch > self._held.get(row.station, row.epoch)]
+            self.lose([row.station for row in newer if not self._is_ours(row.station, row.node, row.epoch)])
+
+
+def _held_by(stations: Collection[str]) -> Select[tuple[str, str, int]]:
+    """Select who has stations, and under which epochs."""
+    rows = select(locations.c.station, locations.c.node, locations.c.epoch)
+    return rows.where(locations.c.station.in_(stations))
 
 
 def _batched(stations: list[str]) -> Iterator[list[str]]:

@@ -53,13 +53,14 @@ class StoredPages:
         self._locations.leave(station)
         self._wake.set()
 
-    async def take(self, station: str, *, regardless: bool = False) -> Page:
+    async def take(self, station: str, *, regardless: int = 0) -> Page:
         """Have this gateway write a station's page, and read it, all that was put before included. Raises StoreAway.
 
-        While the station is connected to another one (`Page.former`) it is only taken `regardless` of that.
+        While the station is connected to another one (`Page.former`) it is only taken `regardless` of the session
+        there that has this number (`Page.session`), and of no newer one.
         """
         if regardless:
-            self._asked.regardless.add(station)
+            self._asked.regardless[station] = regardless
         return await self._page(station, self._asked.takes)
 
     async def load(self, station: str) -> Page:
