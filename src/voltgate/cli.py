@@ -194,7 +194,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(2) from None
 
 
-_CLIENTS = frozenset("stations sessions backends nodes drain claims claim waiting tail events send".split())
+_CLIENTS = frozenset("stations sessions backends nodes drain undrain claims claim waiting tail events send".split())
 
 
 def _add_commands() -> None:

@@ -119,7 +119,7 @@ class Composition:
             rules=rules_of(lambda: active.config),
         )
         if self.cluster is not None:
-            join(self.queries, self.cluster.post, self.draining.drain)
+            join(self.queries, self.cluster.post, self.draining)
 
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
