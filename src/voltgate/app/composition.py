@@ -92,7 +92,7 @@ class Composition:
             taps,
         )
         self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, pages, self._release_there)
-        self.draining = Draining(self.gateway, lambda: active.config.shutdown, self.supervision)
+        self.draining = Draining(self.gateway, lambda: active.config, self.supervision)
         self.claiming = Claiming(register, self.gateway, self.rebuild, self.happened)
         if self.database is not None and self.cluster is not None:
             follower = RegisterFollower(
