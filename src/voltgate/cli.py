@@ -151,8 +151,7 @@ def upgrade(config: ConfigFile = None) -> None:
     from voltgate.app import database as maintenance  # noqa: PLC0415
     from voltgate.store import schema  # noqa: PLC0415
 
-    revision = str(_with_database(config, maintenance.upgrade))
-    typer.echo(f"the database has revision {revision}")
+    revision = _said(config, maintenance.upgrade)
     if revision == schema.expanded() != schema.wanted():
         typer.echo("when no gateway of an older version runs any more, run `voltgate db contract`")
 
@@ -162,7 +161,7 @@ def contract(config: ConfigFile = None) -> None:
     """Remove from the database what only older versions of Voltgate use, when none of them runs any more."""
     from voltgate.app import database as maintenance  # noqa: PLC0415
 
-    typer.echo(f"the database has revision {_with_database(config, maintenance.contract)}")
+    _said(config, maintenance.contract)
 
 
 @database.command()
@@ -171,6 +170,18 @@ def current(config: ConfigFile = None) -> None:
     from voltgate.app import database as maintenance  # noqa: PLC0415
 
     typer.echo(_with_database(config, maintenance.revision) or "the database is empty: run `voltgate db upgrade`")
+
+
+def _said(config: Path | None, do: Callable[[URL], Coroutine[None, None, str | None]]) -> str:
+    """Run an action on the database; say which database that was, and return the revision that it has."""
+    from voltgate.app.database import address_of  # noqa: PLC0415
+    from voltgate.config import read  # noqa: PLC0415
+
+    revision = str(_with_database(config, do))
+    address = address_of(read(config, os.environ))
+    assert address is not None  # noqa: S101 - something was done to it
+    typer.echo(f"{address.render_as_string(hide_password=True)} has revision {revision}")
+    return revision
 
 
 def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None, str | None]]) -> str | None:
@@ -194,7 +205,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(2) from None
 
 
-_CLIENTS = frozenset("stations sessions backends nodes drain claims claim waiting tail events send".split())
+_CLIENTS = frozenset("stations sessions backends nodes drain undrain claims claim waiting tail events send".split())
 
 
 def _add_commands() -> None:

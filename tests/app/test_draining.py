@@ -64,6 +64,22 @@ async def test_stations_are_handed_over_and_taken_again(stage: Stage, tmp_path: 
         await until(lambda: not gateway.parts.gateway.sessions, "all have gone")
 
 
+async def test_the_balancer_hears_of_a_drain_first(stage: Stage, tmp_path: Path) -> None:
+    """A gateway that is drained says so while it still takes stations, and may be told to stay."""
+    await stage.backend("main")
+    document = stage.configuration(store={"url": "off"}, shutdown={"ahead": LONG, "grace": 0, "spread": 0})
+    async with running(tmp_path, document) as gateway:
+        here = House(stage, document, gateway)
+        before = await stage.station("CP1", url=here.at("CP1"))
+        await here.draining.drain()
+        assert await here.ready() == (503, "draining")
+        after = await stage.station("CP2", url=here.at("CP2"))
+        await here.draining.resume()
+        await stage.quiet(before, after)
+        document["shutdown"]["ahead"] = 0
+        assert await gateway.change(document) == ()
+
+
 async def test_an_operator_in_a_hurry(stage: Stage, tmp_path: Path) -> None:
     """Another spread holds for those who are still here; a drained gateway is changed like any other, and can end."""
     await stage.backend("main")

@@ -49,6 +49,14 @@ def test_a_node_is_drained(api: Counterpart, voltgate: Terminal) -> None:
     assert [asked.json for asked in api.asked] == [{"spread": 30.0}, {"spread": None}]
 
 
+def test_a_node_takes_stations_again(api: Counterpart, voltgate: Terminal) -> None:
+    """`voltgate undrain NODE` undoes that."""
+    api.says("DELETE nodes/b/drain", node("b"))
+    api.says("DELETE nodes/drain", node("a"))
+    assert voltgate("undrain", "b").out == "b takes stations again\n"
+    assert voltgate("undrain").out == "a takes stations again\n"
+
+
 def test_a_node_that_is_none(api: Counterpart, voltgate: Terminal) -> None:
     """A name of no node ends with the names that there are."""
     api.says("POST nodes/c/drain", problem(404, "Not Found", "There is no node c. There are a, b."))

@@ -174,6 +174,14 @@ async def test_credentials_are_revoked(stage: Stage, broker: RabbitMQ, prefix: s
     assert "secret" not in gateway.log
 
 
+async def test_a_virtual_host_that_there_is_none_of(stage: Stage, broker: RabbitMQ, prefix: str) -> None:
+    """The broker's words are not at hand; the log says in ours what is wrong."""
+    gateway = await stage.gateway(behind(broker, prefix, url=f"{broker.url}/nosuch"))
+    station = await stage.station("CP-1")
+    assert (await station.call("Heartbeat")).code == "InternalError"
+    await gateway.logged("carrier down", 'there is no virtual host \\"nosuch\\", or this user may not use it')
+
+
 def _user(name: str) -> str:
     everything = ", ".join(['<<".*">>'] * 3)
     return (

@@ -154,6 +154,9 @@ async def test_simulate_runs_until_it_is_stopped() -> None:
         (("simulate", "ws://x", "--ca", "/does/not/exist"), "/does/not/exist"),
         (("simulate", "ws://x", "--tolerate", "everything"), "dropped"),
         (("backend", "--listen", "127.0.0.1:9100"), "ws://127.0.0.1:9100"),
+        (("backend", "--listen", "mqtt://127.0.0.1"), "amqp://"),
+        (("backend", "--listen", "amqp://127.0.0.1/?queues=many"), "a number from 1 to 64, not many"),
+        (("backend", "--listen", "amqp://127.0.0.1/?queues=0"), "a number from 1 to 64, not 0"),
         (("backend", "--lie", "a-lot"), "wrong-id"),
     ],
 )

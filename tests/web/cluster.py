@@ -99,7 +99,7 @@ class Member:
         self.now = 5000.0
         self.store = Shelf()
         self.events = EventLog(wall=lambda: NOW)
-        self.drained: list[float | None] = []
+        self.drained: list[float | str | None] = []
         self.wheel = Wheel(self.now)
         taps = Taps(Notifier(self.clock, print))
         dialler = Dialler({"ws": _Far()})  # type: ignore[dict-item]  # its lines are the stage's
@@ -123,10 +123,14 @@ class Member:
         """Note that the stations of this node are to be handed over."""
         self.drained.append(spread)
 
+    async def resume(self) -> None:
+        """Take note that this node is to go on."""
+        self.drained.append("resumed")
+
     def joins(self, exchange: Exchange) -> None:
         """Become a node of a cluster."""
         self.post = exchange.post(self.name)
-        join(self.queries, self.post, self.drain)
+        join(self.queries, self.post, self)
 
     async def comes(self, identity: str, version: str = "ocpp1.6") -> Line:
         """Let a station come in."""

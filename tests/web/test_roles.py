@@ -40,6 +40,8 @@ ACTING = [
     ("DELETE", "/waiting/CP1"),
     ("POST", "/nodes/drain"),
     ("POST", "/nodes/n1/drain"),
+    ("DELETE", "/nodes/drain"),
+    ("DELETE", "/nodes/n1/drain"),
     ("GET", "/messages"),
 ]
 BODIES = {

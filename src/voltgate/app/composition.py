@@ -92,7 +92,7 @@ class Composition:
             taps,
         )
         self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, pages, self._release_there)
-        self.draining = Draining(self.gateway, lambda: active.config.shutdown, self.supervision)
+        self.draining = Draining(self.gateway, lambda: active.config, self.supervision)
         self.claiming = Claiming(register, self.gateway, self.rebuild, self.happened)
         if self.database is not None and self.cluster is not None:
             follower = RegisterFollower(
@@ -119,7 +119,7 @@ class Composition:
             rules=rules_of(lambda: active.config),
         )
         if self.cluster is not None:
-            join(self.queries, self.cluster.post, self.draining.drain)
+            join(self.queries, self.cluster.post, self.draining)
 
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""

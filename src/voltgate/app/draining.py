@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from voltgate.cluster.ports import State
-from voltgate.config.bounds import Shutdown
+from voltgate.config import Config
 from voltgate.gateway import Gateway
 from voltgate.telemetry.supervision import Supervision
 
@@ -16,19 +16,19 @@ log = structlog.get_logger("voltgate")
 
 
 class Draining:
-    """Whether this gateway takes stations. `shutdown` returns the settings in force."""
+    """Whether this gateway takes stations. `config` returns the settings in force."""
 
-    def __init__(self, gateway: Gateway, shutdown: Callable[[], Shutdown], supervision: Supervision) -> None:
+    def __init__(self, gateway: Gateway, config: Callable[[], Config], supervision: Supervision) -> None:
         self.state: State = "serving"
         """What `/readyz` and the table of nodes say of this gateway."""
         self._gateway = gateway
-        self._shutdown = shutdown
+        self._config = config
         self._supervision = supervision
         self._spread: float | None = None
         self._going: asyncio.Task[None] | None = None
 
     async def drain(self, spread: float | None = None) -> None:
-        """Take no more stations, and begin to let those go that are here, over `spread` seconds (None: the setting).
+        """Say so, then take no more stations and let those go that are here, over `spread` seconds (None: the setting).
 
         Return when it has begun. Again, it does nothing unless it is given another spread: that holds for those who
         are still here. A gateway that is stopping goes on with that.
@@ -38,7 +38,6 @@ class Draining:
         await self._stay()
         self.state, self._spread = "draining", spread
         log.info("draining", stations=len(self._gateway.sessions))
-        self._gateway.draining = True
         self._going = self._supervision.keep("drain", self._let_go)
 
     async def resume(self) -> None:
@@ -59,7 +58,10 @@ class Draining:
         await self._let_go()
 
     async def _let_go(self) -> None:
-        shutdown = self._shutdown()
+        config = self._config()
+        if self.state == "draining" and not self._gateway.draining:
+            await asyncio.sleep(config.ahead)  # so that a balancer sends nobody any more
+        shutdown = config.shutdown
         spread = shutdown.spread if self._spread is None or self.state == "stopping" else self._spread
         await self._gateway.drain(shutdown.grace, spread)
 

@@ -183,6 +183,24 @@ def drain(
 
 
 @app.command()
+def undrain(
+    node: Annotated[
+        str | None,
+        typer.Argument(help="The name or id of a node; without it: the one that is asked.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    token_file: TokenFile = None,
+    config: ConfigFile = None,
+) -> None:
+    """Have a gateway that drains take stations again."""
+    with _asking(url, token_file, config) as api:
+        from voltgate.client import nodes as cluster  # noqa: PLC0415
+
+        cluster.undrain(api, node, as_json)
+
+
+@app.command()
 def claims(
     station: Annotated[str | None, typer.Option(metavar="IDENTITY", help="Only the claims to this station.")] = None,
     backend: Backend = None,

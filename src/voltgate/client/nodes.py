@@ -1,4 +1,4 @@
-"""The commands `nodes` and `drain`: the gateways of a cluster."""
+"""The commands `nodes`, `drain` and `undrain`: the gateways of a cluster."""
 
 from __future__ import annotations
 
@@ -45,3 +45,12 @@ def drain(api: Api, name: str | None, spread: float | None, as_json: bool) -> No
         return
     held = counted(node.get("stations") or 0, "station")
     typer.echo(f"{word(node.get('name'))} hands {held} over; `voltgate nodes` shows how far it is")
+
+
+def undrain(api: Api, name: str | None, as_json: bool) -> None:
+    """Have a node that drains, by its name or id (None: the one that is asked), take stations again."""
+    node = api.ask("DELETE", "nodes/drain" if name is None else path("nodes", name, "drain"))
+    if as_json:
+        print_json(node)
+    else:
+        typer.echo(f"{word(node.get('name'))} takes stations again")

@@ -15,6 +15,7 @@ class Cluster(Section):
     node: Annotated[Text, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$")] = Field(
         default="",
         description="What this gateway is called in lists, logs and commands, where several are on one PostgreSQL. "
-        'Without: the name of its host and the number of its process, such as "gw1-4711".',
+        'Without: the name of its host and the number of its process, such as "gw1-4711". '
+        "With `--workers` the number of the worker follows, in place of that of the process: gw1-1, gw1-2.",
         json_schema_extra=RESTART,
     )

@@ -220,7 +220,8 @@ def _serving(behaviour: Behaviour, listen: str) -> Coroutine[object, object, Sim
         except ValueError as problem:
             raise typer.BadParameter(str(problem), param_hint="--listen") from None
     if parts.scheme != "ws" or not parts.hostname or parts.port is None:
-        raise typer.BadParameter("give an address like ws://127.0.0.1:9100", param_hint="--listen")
+        addresses = "give an address like ws://127.0.0.1:9100, or of RabbitMQ: amqp://127.0.0.1:5672"
+        raise typer.BadParameter(addresses, param_hint="--listen")
     return _serve(behaviour, parts.hostname, parts.port, parts.path.rstrip("/"))
 
 

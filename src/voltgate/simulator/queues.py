@@ -20,6 +20,8 @@ from voltgate.simulator.backend import SimulatedBackend
 from voltgate.simulator.event_loop import ticking
 
 _KEYS = {"prefix", "queues"}
+_MOST_QUEUES = 64
+"""As many as a backend may have in the configuration."""
 
 
 def node_settings(url: str) -> NodeSettings:
@@ -30,7 +32,10 @@ def node_settings(url: str) -> NodeSettings:
         raise ValueError("give an address like amqp://user:password@127.0.0.1:5672/?prefix=voltgate&queues=4")
     login = (unquote(parts.username), unquote(parts.password or "")) if parts.username is not None else None
     vhost = unquote(parts.path.removeprefix("/")) or "/"
-    layout = Layout(said.get("prefix", ["voltgate"])[0], int(said.get("queues", ["4"])[0]))
+    queues = said.get("queues", ["4"])[0]
+    if not queues.isdecimal() or not 1 <= int(queues) <= _MOST_QUEUES:
+        raise ValueError(f"queues is a number from 1 to {_MOST_QUEUES}, not {queues}")
+    layout = Layout(said.get("prefix", ["voltgate"])[0], int(queues))
     return NodeSettings(Broker(parts.hostname, parts.port or 5672, vhost, login), layout)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -51,8 +51,14 @@ def no_rules(route: str) -> list[dict[str, Any]]:
     return []
 
 
-Drain = Callable[[float | None], Awaitable[None]]
-"""Begins to hand the stations of this gateway over, spread over seconds (None: as configured); may be called again."""
+class Draining(Protocol):
+    """Hands the stations of this gateway over. Each returns once that has begun."""
+
+    async def drain(self, spread: float | None = None) -> None:
+        """Let all stations go over `spread` seconds (None: the setting), and take no new ones."""
+
+    async def resume(self) -> None:
+        """Take stations again, and keep those that are still here."""
 
 
 class Admission(Protocol):
@@ -84,7 +90,7 @@ class Queries:
     others: Others | None = None
     """The other nodes of the cluster; None: this gateway is alone."""
     subscriptions: Subscriptions | None = None
-    drain: Drain | None = None
+    draining: Draining | None = None
     began_at: float = 0.0
     """When this gateway began, in seconds since 1970."""
     _began: float = 0.0

@@ -211,12 +211,18 @@ def _guarded(take: Take, counts: AmqpCounts) -> Callable[[AbstractIncomingMessag
 async def _within(broker: Broker, doing: Any) -> Any:
     """Await something of the broker's, for no longer than it may take. Raise Away."""
     from aio_pika.exceptions import CONNECTION_EXCEPTIONS  # noqa: PLC0415 - it is there already
+    from aiormq.exceptions import InvalidFrameError  # noqa: PLC0415 - likewise
 
     try:
         async with asyncio.timeout(broker.patience):
             return await doing
     except TimeoutError:
         raise Away(f"no answer within {broker.patience:g} s") from None
+    except InvalidFrameError as problem:
+        if "Connection.OpenOk" not in str(problem):
+            raise Away(str(problem)) from problem
+        # it has closed the connection in place of opening the virtual host; its words are not handed on
+        raise Away(f'there is no virtual host "{broker.vhost}", or this user may not use it') from None
     except CONNECTION_EXCEPTIONS as problem:
         raise Away(str(problem) or type(problem).__name__) from problem
 

@@ -15,6 +15,8 @@ from voltgate.web.wide import nodes as cluster
 
 router = APIRouter(tags=["nodes"])
 
+NodeName = Annotated[str, Path(min_length=1, max_length=255, description="The node's name, or its id.")]
+
 
 @router.get("/nodes", summary="List nodes", responses=declared(503))
 async def nodes(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page[models.ClusterNode]:
@@ -32,8 +34,20 @@ async def drain_this(queries: QueriesDependency, caller: Operator, asked: models
 async def drain(
     queries: QueriesDependency,
     caller: Operator,
-    node: Annotated[str, Path(min_length=1, max_length=255, description="The node's name, or its id.")],
+    node: NodeName,
     asked: models.Drain,
 ) -> models.ClusterNode:
     """Have a gateway hand its stations over to the others, spread in time; it takes no new ones."""
     return await cluster.drain(queries, node, asked.spread, caller.name)
+
+
+@router.delete("/nodes/drain", summary="Undrain this node", responses=declared(409, 503))
+async def resume_this(queries: QueriesDependency, caller: Operator) -> models.ClusterNode:
+    """Have the gateway that is asked take stations again; those that are still here stay."""
+    return await cluster.resume(queries, None, caller.name)
+
+
+@router.delete("/nodes/{node}/drain", summary="Undrain a node", responses=declared(404, 409, 503))
+async def resume(queries: QueriesDependency, caller: Operator, node: NodeName) -> models.ClusterNode:
+    """Have a gateway that drains take stations again; those that it still holds stay."""
+    return await cluster.resume(queries, node, caller.name)

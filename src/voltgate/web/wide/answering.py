@@ -11,7 +11,7 @@ import msgspec
 from voltgate.cluster.ports import Answer, Body, Post
 from voltgate.web import models
 from voltgate.web.problems import Problem
-from voltgate.web.queries import Drain, Queries
+from voltgate.web.queries import Draining, Queries
 from voltgate.web.tail import Tail
 from voltgate.web.wide import nodes, one_station
 from voltgate.web.wide.others import Others, declined_by, not_here
@@ -21,13 +21,13 @@ from voltgate.web.wide.subscriptions import Subscriptions
 from voltgate.web.wide.sums import portion_of
 
 
-def join(queries: Queries, post: Post, drain: Drain) -> None:
+def join(queries: Queries, post: Post, draining: Draining) -> None:
     """Have the API of this gateway show and command the whole cluster, and answer the other nodes.
 
-    `drain` hands the stations of this gateway over.
+    `draining` hands the stations of this gateway over.
     """
     others = queries.others = Others(post, queries.clock)
-    queries.drain = drain
+    queries.draining = draining
 
     def tail(key: str | None) -> Tail:
         return Tail(queries.gateway, queries.taps, key)
@@ -74,6 +74,7 @@ class _Answers:
             "messages": lambda body: messages_here(queries, body),
             "events": lambda body: events_here(queries, body),
             "drain": self._drain,
+            "resume": self._resume,
         }
 
     # Lists.
@@ -145,4 +146,8 @@ class _Answers:
 
     async def _drain(self, body: Body) -> Body:
         await nodes.drain_here(self._queries, body["spread"], body["by"])
+        return {}
+
+    async def _resume(self, body: Body) -> Body:
+        await nodes.resume_here(self._queries, body["by"])
         return {}

@@ -7,7 +7,7 @@ import platform
 import structlog
 
 from voltgate import __version__
-from voltgate.cluster.ports import Declined, Node, NodeAway
+from voltgate.cluster.ports import Body, Declined, Node, NodeAway
 from voltgate.web import models
 from voltgate.web.problems import Problem, title_of
 from voltgate.web.queries import Queries
@@ -76,14 +76,32 @@ async def drain(queries: Queries, wanted: str | None, spread: float | None, by: 
         raise Problem(409, title_of(409), detail)
     if node.id == others.post.here:
         await drain_here(queries, spread, by)
-        return _shown(node, others)
+    else:
+        await _told(others, node, "drain", {"spread": spread, "by": by})
+    return _shown(node, others)
+
+
+async def resume(queries: Queries, wanted: str | None, by: str) -> models.ClusterNode:
+    """Have a node that drains (None: this one) take stations again. Raise Problem: 404, 409, 503."""
+    others = queries.others
+    if others is None:
+        raise Problem(409, title_of(409), _ALONE)
+    node = _named(await _nodes(others), others.post.here if wanted is None else wanted)
+    if node.id == others.post.here:
+        await resume_here(queries, by)
+    else:
+        await _told(others, node, "resume", {"by": by})
+    return _shown(node, others)
+
+
+async def _told(others: Others, node: Node, kind: str, body: Body) -> None:
+    """Tell another node to drain, or to go on. Raise Problem: its own, or 503."""
     try:
-        await others.ask(node, "drain", {"spread": spread, "by": by})
+        await others.ask(node, kind, body)
     except Declined as declined:
         raise problem_of(declined) from None
     except NodeAway:
-        raise unavailable(f"Node {node.name} does not answer: it may not have heard that it is to drain.") from None
-    return _shown(node, others)
+        raise unavailable(f"Node {node.name} does not answer: it may not have heard that it is to {kind}.") from None
 
 
 def _named(nodes: list[Node], wanted: str) -> Node:
@@ -103,6 +121,13 @@ def _named(nodes: list[Node], wanted: str) -> Node:
 
 async def drain_here(queries: Queries, spread: float | None, by: str) -> None:
     """Begin to hand the stations of this gateway over."""
-    assert queries.drain is not None  # noqa: S101 - there is a cluster
+    assert queries.draining is not None  # noqa: S101 - there is a cluster
     log.info("this gateway is to drain", by=by, spread=spread)
-    await queries.drain(spread)
+    await queries.draining.drain(spread)
+
+
+async def resume_here(queries: Queries, by: str) -> None:
+    """Have this gateway take stations again, unless it is stopping."""
+    assert queries.draining is not None  # noqa: S101 - there is a cluster
+    log.info("this gateway is to take stations again", by=by)
+    await queries.draining.resume()
