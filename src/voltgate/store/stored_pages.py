@@ -46,12 +46,16 @@ class StoredPages:
     def came(self, station: str, *, taken: bool) -> None:
         """Say that a session begins; without the page `taken`, because it could not be."""
         self._locations.came(station, taken=taken)
-        self._wake.set()
+        self._have_it_said()
 
     def went(self, station: str) -> None:
         """Say that a station has gone."""
         self._locations.leave(station)
-        self._wake.set()
+        self._have_it_said()
+
+    def _have_it_said(self) -> None:
+        if self._locations.waits:  # a gateway that is alone has nobody to tell
+            self._wake.set()
 
     async def take(self, station: str, *, regardless: int = 0) -> Page:
         """Have this gateway write a station's page, and read it, all that was put before included. Raises StoreAway.
