@@ -136,7 +136,7 @@ class Composition:
 
     def _cluster(self, config: Config) -> Cluster | None:
         """Return what makes this gateway a node; None on anything but PostgreSQL."""
-        if self.database is None or not self.database.is_shared:
+        if self.database is None or not config.store.is_shared:
             return None
 
         def now() -> tuple[State, int]:

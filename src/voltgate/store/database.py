@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import AuditRecord, Lease, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
-from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, reading
+from voltgate.store.address import SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.complaints import Complaints
@@ -185,11 +185,6 @@ class Database:
             with suppress(*FAILURES):
                 async with asyncio.timeout(self._settings.patience):  # one that hangs takes no good-bye
                     await self._engine.dispose()
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether gateways on this database are a cluster."""
-        return self._url.drivername == POSTGRESQL
 
     @property
     def engine(self) -> AsyncEngine | None:
