@@ -7,8 +7,9 @@ from itertools import groupby, pairwise
 
 from chaos.records import Look
 
-_POOL = 5
-"""Connections to a database that are kept open for the next who needs one."""
+_KEPT = 7
+"""Connections that a gateway keeps open without any charger: five to its database for the next who needs one, one on
+which it hears from the other gateways, and one to the broker."""
 _GROWTH = 16 << 20
 """Bytes by which a process may grow over one fault."""
 _AT_WORK = 5.0
@@ -18,12 +19,12 @@ _AT_WORK = 5.0
 def left_open(looks: Sequence[Look]) -> Iterator[str]:
     """Say which gateways have more descriptors open in the end, when no charger is there, than before the first came.
 
-    What is explained is let be: links that their backends have too, and the database's pool.
+    What is explained is let be: links that their backends have too, and what is kept open.
     """
     for number, of_one in _by_gateway(looks):
         before = next((look for look in of_one if look.what == "before"), None)
         after = of_one[-1]
-        if before is not None and after.what == "after" and after.open - after.explained > before.open + _POOL:
+        if before is not None and after.what == "after" and after.open - after.explained > before.open + _KEPT:
             yield (
                 f"gateway {number} has {after.open} descriptors open in the end, {after.explained} of them explained; "
                 f"before there were {before.open}"

@@ -15,6 +15,7 @@ from tests.harness import Gateway, Json, ScriptedStation, Stage, free_port, unti
 from tests.servers import RabbitMQ, rabbitmq
 
 QUICK = {"first": 0.1, "max": 0.1}
+START = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,7 @@ async def test_the_broker_is_killed(stage: Stage, broker: RabbitMQ, prefix: str,
     station = await stage.station("CP-1")
     beat = await station.ask("Heartbeat")
     lost = await consumer.expect("Heartbeat")
-    begun = {"connectorId": 1, "idTag": "A", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
-    start = await station.ask("StartTransaction", begun)
+    start = await station.ask("StartTransaction", START)
     broker.kill()
     await gateway.logged("carrier down")
     broker.start()
@@ -214,18 +214,32 @@ async def test_a_queue_is_full(stage: Stage, broker: RabbitMQ, prefix: str) -> N
     """What a full queue does not take has met a backend that is away; what somebody is paid by is not answered."""
     connection = await aio_pika.connect(broker.url)
     channel = await connection.channel()
-    full: Any = {"x-max-length": 1, "x-overflow": "reject-publish"}
-    queue = await channel.declare_queue(f"{prefix}.calls.0", durable=True, arguments=full)
-    gateway = await stage.gateway(behind(broker, prefix, queues=1, retry={"first": 600}))
     await channel.set_qos(prefetch_count=1)
+    name, full = f"{prefix}.calls.0", {"x-max-length": 1, "x-overflow": "reject-publish"}
+    queue = await channel.declare_queue(name, durable=True, arguments=full)
+    taken: list[Any] = []
 
     async def keep(message: Any) -> None:
         """Take a message, and never say that it is done."""
+        taken.append(message)
+
+    async def waits() -> bool:
+        """Tell whether a message waits in the queue."""
+        seen = await channel.declare_queue(name, durable=True, passive=True)
+        return bool(seen.declaration_result.message_count)
 
     await queue.consume(keep)
-    stations = [await stage.station(f"CP-{number}", url=gateway.url(f"CP-{number}")) for number in range(6)]
-    for station in stations:
-        await station.ask("Heartbeat")
+    gateway = await stage.gateway(behind(broker, prefix, queues=1, retry={"first": 600}))
+    names = ("CP-1", "CP-2", "CP-3", "CP-4")
+    one, two, three, four = [await stage.station(name, url=gateway.url(name)) for name in names]
+    await gateway.logged("carrier up")
+    await one.ask("Heartbeat")
+    await until(lambda: taken, "the first message at its consumer")
+    await two.ask("Heartbeat")
+    await until(waits, "the second message in the queue")
+    await three.expect_error(await three.ask("Heartbeat"), "InternalError")
     await gateway.logged("backend away", "the queue takes no more")
     assert await counts(gateway, "refused") >= 1
+    await four.ask("StartTransaction", START)
+    await stage.quiet(four)
     await connection.close()

@@ -439,8 +439,8 @@ RIGHT: list[Make] = [
     answered_late,
     partial(meter_values_under_one_id, said=True),
     partial(gateway_died_on_two_links, number=0),
-    partial(looked, left=5, grown=16),
-    partial(looked, left=9, explained=4),
+    partial(looked, left=7, grown=16),
+    partial(looked, left=11, explained=4),
     partial(looked, grown=17, life=12.0),
     partial(looked, grown=17, fault=5.5),
 ]
@@ -489,8 +489,8 @@ WRONG: list[tuple[str, Make]] = [
     ("command", partial(commanded, by="employer")),
     ("mute", lambda story: story.books.mute.append("nothing was answered")),
     ("error", lambda story: story.books.errors.append("an error of the gateway")),
-    ("left open", partial(looked, left=6)),
-    ("left open", partial(looked, left=10, explained=4, life=12.0)),
+    ("left open", partial(looked, left=8)),
+    ("left open", partial(looked, left=12, explained=4, life=12.0)),
     ("grown", partial(looked, grown=17)),
 ]
 
