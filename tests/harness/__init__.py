@@ -18,7 +18,7 @@ round trip behind whatever was sent before it, and then nothing unread may be th
 
 Files, each importing only those above it:
 
-    waiting, transcript, messages, frames, ports, command
+    waiting, transcript, messages, frames, ports, command, offspring
     connection       one end of a WebSocket connection
     link             a connection that carries OCPP-J
     station, raw_station, backend

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.harness.command import VOLTGATE
 from tests.harness.http_client import Reply, get
+from tests.harness.offspring import Child, Offspring
 from tests.harness.waiting import DEADLINE, until
 
 
@@ -29,7 +30,7 @@ class Gateway:
         self._log_file = folder / "voltgate.log"
         self.command: tuple[str, ...] = tuple(VOLTGATE)
         self.options: tuple[str, ...] = ()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self.file.write_text(configuration)
 
     @property
@@ -55,14 +56,18 @@ class Gateway:
 
     async def launch(self, *, environment: Mapping[str, str] | None = None, output: int | None = None) -> None:
         """Start the process without waiting until it is ready; what it prints goes to `output` instead of its log."""
+        arguments, around = ["run", "-c", str(self.file), *self.options], {**os.environ, **(environment or {})}
+        if output is None and self.command == tuple(VOLTGATE):
+            self._process = Offspring(arguments, self.folder, self._log_file, around)
+            return
         with self._log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - it is started, not waited for
-                [*self.command, "run", "-c", str(self.file), *self.options],
+                [*self.command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log if output is None else output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**os.environ, **(environment or {})},
+                env=around,
             )
 
     async def _is_ready(self) -> bool:
@@ -117,7 +122,7 @@ class Gateway:
         process = self._process
         assert process is not None
         await until(lambda: process.poll() is not None, f"the gateway ends; its log:\n{self.log}", seconds)
-        return int(process.returncode)
+        return process.returncode or 0
 
     async def stop(self) -> None:
         """End the process with SIGTERM; fail unless it exits with 0 and its log shows no traceback."""
