@@ -5,17 +5,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 PART ?= relay ocpp
 
-.PHONY: run test quick lint bench chaos lock clean
+.PHONY: run test covered quick lint bench chaos lock clean
 
 run: .venv/run
 	@$(BIN)/voltgate demo
 
-test: .venv/dev lint
+test: .venv/dev
 	@scripts/debian haproxy mosquitto nginx nodejs npm openssl rabbitmq-server
+	$(MAKE) -j2 --output-sync=target lint covered
+	$(BIN)/python -m pytest -n auto --ignore tests/ocpp --ignore tests/relay
+
+covered: .venv/dev
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q -n 0 tests/ocpp tests/relay
 	$(BIN)/coverage report --fail-under=100
-	$(BIN)/python -m pytest -n auto --ignore tests/ocpp --ignore tests/relay
 
 # What a change of one part needs: make quick PART=web, or PART="relay ocpp" for several folders of tests/.
 quick: .venv/dev
