@@ -285,10 +285,10 @@ class Gateway:
         self._handshakes[session] = pending.number
         self._pages.came(session.key, taken=taken.page is not None)
         session.connect(wire)
-        for backend, link in links.items():
-            session.adopt(backend, link)
-        ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
         plans = plans_of(snapshot, station, session)
+        for backend, link in links.items():
+            session.adopt(backend, link, plans)
+        ports.listen(StationCame(session.identity, dial_context.address, version, pending.route.name, old is not None))
         session.opened(wire, plans, pending.route.name, snapshot.reached(version, dial_context.carrier))
         self._do_without(snapshot, session, plans.left_out)
         found = self.snapshot.directory.find(session.identity, dial_context.target)

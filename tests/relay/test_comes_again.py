@@ -357,7 +357,7 @@ def test_what_the_admitting_backend_is_owed_is_delivered() -> None:
     stage = Stage(one("a"), opened=False, backends={"a": ALWAYS})
     stage.session.ledger.owe("a", Call("x", "StopTransaction", b'{"transactionId":5}'), None)
     line = Line(stage)
-    stage.session.adopt(stage.known("a"), line)
+    stage.session.adopt(stage.known("a"), line, stage.plans())
     stage.far["a"].lines.append(line)
     stage.open()
     assert stage["a"].dialled == 0

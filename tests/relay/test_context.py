@@ -10,6 +10,7 @@ from voltgate.relay.events import GivenUp
 from voltgate.relay.journal import JournalSettings
 from voltgate.relay.ports import SessionSettings
 from voltgate.relay.records import OwedRecord
+from voltgate.relay.wire import Receiver
 
 
 def test_a_backend_that_is_not_here_is_not_asked() -> None:
@@ -61,7 +62,7 @@ def test_a_session_begins_with_a_link_that_was_dialled_before() -> None:
     stage = Stage(one("a"), opened=False)
     line = Line(stage)
     stage.session.connect(stage.station)
-    stage.session.adopt(stage.known("a"), line)
+    stage.session.adopt(stage.known("a"), line, stage.plans())
     stage.open()
     assert stage["a"].dialled == 0
     assert stage.session.wires == [line]
@@ -69,6 +70,29 @@ def test_a_session_begins_with_a_link_that_was_dialled_before() -> None:
     line.gets([2, "1", "Heartbeat", {}])
     line.hangs_up()
     assert stage.session.wires == [None]
+
+
+class Hasty(Line):
+    """The link of a backend whose first call comes together with its handshake."""
+
+    def start(self, receiver: Receiver) -> None:
+        """Bring that call at once."""
+        super().start(receiver)
+        self.sends(2, "1", "Reset", {})
+
+
+def test_a_backend_that_asks_at_once() -> None:
+    """What comes with the link that lets the station in is permitted as it is from then on."""
+    stage = Stage(one("a"), opened=False, backends={"a": {"permit": None}})
+    line = Hasty(stage)
+    stage.session.connect(stage.station)
+    stage.session.adopt(stage.known("a"), line, stage.plans())
+    stage.open()
+    stage.station.gets([2, "1", "Reset", {}])
+    stage.station.sends(3, "1", {"status": "Accepted"})
+    line.gets([3, "1", {"status": "Accepted"}])
+    line.sends(2, "2", "Reset", {})
+    stage.station.gets([2, "2", "Reset", {}])
 
 
 def test_what_a_session_reads() -> None:

@@ -220,8 +220,9 @@ class Session:
         self._wire = wire
         self.turns.connect(wire)
 
-    def adopt(self, backend: Backend, wire: DialledWire) -> None:
-        """Begin with a leg whose wire was dialled to let the station in."""
+    def adopt(self, backend: Backend, wire: DialledWire, plans: Plans) -> None:
+        """Begin with a leg whose wire was dialled to let the station in: what it asks at once goes by these plans."""
+        self.plans = self.dispatcher.plans = plans
         leg = self.legs[backend.name] = self.new_leg(backend)
         leg.opened(wire)
 
