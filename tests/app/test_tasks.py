@@ -135,7 +135,7 @@ def named() -> set[str]:
 
 async def test_each_of_them_is_named(running: Instance) -> None:
     """A running gateway has the tasks that are listed here, no more and no fewer, and says so."""
-    await until(lambda: named() >= TASKS, "each has begun")
+    await until(lambda: named() == TASKS, "each has begun, and the answer to who asked if it is ready has gone out")
     for _ in range(20):
         assert named() == TASKS, "is each supervised?"
         await asyncio.sleep(0.01)
