@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.store.conftest import NOW, Open, still, written
+from tests.store.conftest import NOW, SHARED, Open, still, written
 from tests.store.test_database import OWED, RUNNING
 from voltgate.relay.records import OWED_AT_ONCE, Debt, Lease, OwedRecord, Piece, Store, TransactionRecord
 from voltgate.store import Database, DatabaseSettings
@@ -123,6 +123,7 @@ async def test_messages_come_with_the_transactions_that_they_name(opened: Open) 
     assert {record.ref for record in (await piece(store, "c")).transactions} == {"t1", "e50"}
 
 
+@SHARED
 async def test_one_process_delivers(opened: Open, address: URL) -> None:
     """Of two processes one has the lease, and keeps it by asking again, until it gives it back."""
     one = await opened()
@@ -147,6 +148,7 @@ async def test_one_process_delivers(opened: Open, address: URL) -> None:
         assert lent.epoch == 2, "another one had it before"
 
 
+@SHARED
 async def test_a_lease_ends(opened: Open, address: URL) -> None:
     """A process that does not ask again loses its lease, by the clock of the database."""
     one = await opened(lease=0.1)
@@ -166,6 +168,7 @@ async def test_a_lease_gets_longer_and_never_shorter(opened: Open) -> None:
     assert 179 < await leased(store) <= 180
 
 
+@SHARED
 async def test_a_release_comes_after_what_was_put_before(opened: Open, address: URL) -> None:
     """Whoever gets a lease finds everything that its former holder has put."""
     one = await opened()
@@ -187,6 +190,7 @@ async def test_many_leases_cost_few_commits(opened: Open) -> None:
     assert store.state.commits <= 4
 
 
+@SHARED
 async def test_the_leases_of_the_dead_are_free(opened: Open, address: URL) -> None:
     """A process that starts ends the leases of its predecessors at this place, and of nobody else."""
     here = this_process()
@@ -267,6 +271,7 @@ async def rows(store: Database) -> dict[str, int]:
         return {row.station: row.epoch for row in await connection.execute(select(leases))}
 
 
+@SHARED
 async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL) -> None:
     """A number that one process was given, and the end that the other has heard of, outlive each other's writing."""
 
@@ -288,6 +293,7 @@ async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL
     assert (kept.ended, json.loads(kept.data)["numbers"]) == (NOW, {"a": 6, "b": 900})
 
 
+@SHARED
 async def test_a_process_that_does_not_know_of_the_end(opened: Open, address: URL) -> None:
     """A transaction that has ended stays so, and as it was then."""
     one = await opened()

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import structlog
 from sqlalchemy import URL
@@ -23,6 +22,7 @@ from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.complaints import Complaints
 from voltgate.store.failures import FAILURES, is_of_the_data, words
+from voltgate.store.file_lock import lock_of
 from voltgate.store.holder import Holder, this_process
 from voltgate.store.leases import Leases
 from voltgate.store.locations import Alone
@@ -74,6 +74,7 @@ class Database:
         self._settings = settings or DatabaseSettings()
         self._wall = wall or Calendar(time.time, time.monotonic)
         self._engine: AsyncEngine | None = None
+        self._lock = lock_of(url)
         self.locations = locations or Alone()
         """Which stations may be written of here."""
         self._pending = Pending(self._settings.pending, self.locations.is_undecided)
@@ -140,26 +141,26 @@ class Database:
             raise
 
     async def _prepare(self, engine: AsyncEngine) -> None:
-        """Make sure that the tables are there: SQLite's are brought up to date, PostgreSQL's only looked at."""
+        """Make sure that it may be worked with, and end what dead processes have left."""
         try:
-            if self._url.drivername == SQLITE:
-                if self._url.database != ":memory:":
-                    Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
-                if schema.is_known(await schema.current(engine)):
-                    await schema.upgrade(engine, schema.wanted())
-            objection = await schema.objection(engine)
-            if objection is None:
-                async with engine.begin() as connection:
-                    await self._leases.bury(connection)
-        except FAILURES as error:
-            self._is_away(words(error))
+            await self._have(engine)
+            async with engine.begin() as connection:
+                await self._leases.bury(connection)
+        except (*FAILURES, StoreAway) as error:
+            self._is_away(str(error) if isinstance(error, StoreAway) else words(error))
             raise
-        if objection is not None:
-            self._is_away(objection)
-            raise StoreAway(objection)
         if self._reason is not None:
             log.info("the database is there", database=self._url.render_as_string(hide_password=True))
         self._reason = None
+
+    async def _have(self, engine: AsyncEngine) -> None:
+        """Take SQLite, and bring it up to date; only look at PostgreSQL. Raises StoreAway if it is not to be had."""
+        if self._lock is not None:
+            self._lock.take()
+        if self._url.drivername == SQLITE and schema.is_known(await schema.current(engine)):
+            await schema.upgrade(engine, schema.wanted())
+        if objection := await schema.objection(engine):
+            raise StoreAway(objection)
 
     def _is_away(self, reason: str) -> None:
         if reason != self._reason:
@@ -185,6 +186,8 @@ class Database:
             with suppress(*FAILURES):
                 async with asyncio.timeout(self._settings.patience):  # one that hangs takes no good-bye
                     await self._engine.dispose()
+                if self._lock is not None:  # else something may still be written: it goes with the process
+                    self._lock.release()
 
     @property
     def engine(self) -> AsyncEngine | None:
