@@ -187,6 +187,33 @@ async def test_an_owner_that_became_known_at_the_other_gateway(cluster: Stage, s
     await station.expect_result(asked)
 
 
+async def test_an_answer_to_a_session_before_the_one_at_the_other_gateway(cluster: Stage, server: PostgreSQL) -> None:
+    """2.x: a charger is back from the other gateway before its first event is answered; it stays the new owner's."""
+    one, other = await two(cluster, server, [{"tokens": ["EMP*"], "answer": "billing"}, {"answer": "main"}])
+    main, billing = cluster.backends["main"], cluster.backends["billing"]
+    first = await cluster.station("CP1", "ocpp2.0.1", url=one.url("CP1"), name="first")
+    at_main, at_billing = await main.station("CP1"), await billing.station("CP1")
+    await first.ask("TransactionEvent", event("Started", 0))
+    started = await at_main.expect("TransactionEvent")
+    second = await cluster.station("CP1", "ocpp2.0.1", url=other.url("CP1"), name="second")
+    link, at_billing = await newest(main, at_main), await newest(billing, at_billing)
+    link.answers("TransactionEvent")
+    at_billing.answers("TransactionEvent")
+    await second.call("TransactionEvent", event("Started", 0))
+    await second.call("TransactionEvent", event("Updated", 1, idToken={"idToken": "EMP1", "type": "ISO14443"}))
+    await cluster.station("CP1", "ocpp2.0.1", url=one.url("CP1"), name="third")
+    at_billing = await newest(billing, at_billing)
+    await at_main.answer(started)
+    await at_main.closed()
+    fourth = await cluster.station("CP1", "ocpp2.0.1", url=other.url("CP1"), name="fourth")  # all is on disk before
+    at_billing = await newest(billing, at_billing)
+    asked = await fourth.ask("TransactionEvent", event("Ended", 2))
+    ended = await at_billing.expect("TransactionEvent")
+    assert ended.payload == event("Ended", 2)
+    await at_billing.answer(ended)
+    await fourth.expect_result(asked)
+
+
 async def test_a_gateway_that_sees_late_that_its_charger_has_gone(cluster: Stage, server: PostgreSQL) -> None:
     """What ended at the other gateway meanwhile stays so, with all that was answered there."""
     one, other = await two(cluster, server, [{"answer": "main"}])
