@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -209,6 +210,22 @@ async def test_the_leases_of_the_dead_are_free(opened: Open, address: URL) -> No
     assert await rows(store) == {"dead": 6, "same": 6, "living": 5, "far": 5}
 
 
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+async def test_one_that_is_alone_delivers_at_once(opened: Open) -> None:
+    """Nobody else works with a SQLite file: what its former process, in a container say, has left holds nobody up."""
+    store = await opened()
+    async with engine_of(store).begin() as connection:
+        row = {"station": "cp-1", "holder": "elsewhere/1/x", "epoch": 5, "until": time.time() + 600}
+        await connection.execute(leases.insert(), row)
+    before = await lease(store)
+    store.release("cp-1")
+    after = await lease(store)
+    assert before is not None
+    assert after is not None
+    assert (before.epoch, after.epoch) == (1, 1)
+    assert await rows(store) == {"cp-1": 5}
+
+
 async def test_without_a_database_nobody_has_a_lease(tmp_path: Path) -> None:
     """While the database cannot be asked nothing is read and no lease is given, within the patience."""
     (tmp_path / "var").write_text("a file where the folder should be")
@@ -220,6 +237,7 @@ async def test_without_a_database_nobody_has_a_lease(tmp_path: Path) -> None:
     await store.close()
 
 
+@SHARED
 async def test_a_clock_that_was_set_back(opened: Open, address: URL) -> None:
     """A lease that ends later than any may is anybody's: its process may be dead, and its time was that of before."""
     store = await opened()

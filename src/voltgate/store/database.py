@@ -17,14 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import AuditRecord, Lease, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
-from voltgate.store.address import SQLITE, open_engine, reading
+from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.complaints import Complaints
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 from voltgate.store.file_lock import lock_of
 from voltgate.store.holder import Holder, this_process
-from voltgate.store.leases import Leases
+from voltgate.store.leases import Leases, Undivided
 from voltgate.store.locations import Alone
 from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Entry, Pending, is_on_a_page
@@ -99,7 +99,7 @@ class Database:
             lambda: self._reason,
             self._settings.patience,
         )
-        self._leases = Leases(url.drivername, holder)
+        self._leases = Leases(holder) if url.drivername == POSTGRESQL else Undivided()
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
