@@ -40,6 +40,11 @@ async def on_disk(server: PostgreSQL, question: str) -> None:
     await until(lambda: read(server, question), f"an answer to {question}")
 
 
+async def at_rest(gateway: Gateway) -> bool:
+    """Return whether all that a gateway has put is on disk."""
+    return await gateway.metric("voltgate_store_pending_records") == 0
+
+
 async def sent_away(stage: Stage, gateway: Gateway, name: str, action: str, payload: Any) -> int:
     """Have the charger come and say something while the database is away; return how it is sent away, and keeps that.
 
@@ -223,6 +228,7 @@ async def test_a_gateway_that_sees_late_that_its_charger_has_gone(cluster: Stage
     link.answers("TransactionEvent")
     await first.call("TransactionEvent", event("Started", 0, idToken={"idToken": "EMP1", "type": "ISO14443"}))
     await first.call("TransactionEvent", event("Updated", 1))
+    await until(lambda: at_rest(one), "it writes nothing: a row that it has locked would stay so")
     one.signal(signal.SIGSTOP)
     try:
         second = await cluster.station("CP1", "ocpp2.0.1", url=other.url("CP1"), name="second")
