@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -287,37 +286,3 @@ async def rows(store: Database) -> dict[str, int]:
     """Give the epoch of each lease."""
     async with engine_of(store).connect() as connection:
         return {row.station: row.epoch for row in await connection.execute(select(leases))}
-
-
-@SHARED
-async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL) -> None:
-    """A number that one process was given, and the end that the other has heard of, outlive each other's writing."""
-
-    def told(ended: float | None, **numbers: int) -> TransactionRecord:
-        data = {"copies": ["b"], "numbers": numbers, "key": "k"}
-        return replace(RUNNING, ended=ended, data=json.dumps(data, separators=(",", ":")).encode())
-
-    one = await opened()
-    async with other_process(address) as other:
-        one.put(told(None, a=5))
-        await written(one)
-        other.put(told(NOW, a=5))
-        await written(other)
-        one.put(told(None, a=5, b=900))
-        await written(one)
-        other.put(told(NOW, a=6))
-        await written(other)
-        (kept,) = (await one.pages.load("cp-1")).transactions
-    assert (kept.ended, json.loads(kept.data)["numbers"]) == (NOW, {"a": 6, "b": 900})
-
-
-@SHARED
-async def test_a_process_that_does_not_know_of_the_end(opened: Open, address: URL) -> None:
-    """A transaction that has ended stays so, and as it was then."""
-    one = await opened()
-    async with other_process(address) as other:
-        for store, ended in ((one, None), (other, NOW), (one, None)):
-            store.put(replace(RUNNING, ended=ended, data=json.dumps({"key": "", "ended": ended}).encode()))
-            await written(store)
-        (kept,) = (await one.pages.load("cp-1")).transactions
-    assert (kept.ended, json.loads(kept.data)["ended"]) == (NOW, NOW)

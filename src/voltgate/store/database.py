@@ -78,6 +78,7 @@ class Database:
         self.locations = locations or Alone()
         """Which stations may be written of here."""
         self._pending = Pending(self._settings.pending, self.locations.is_undecided)
+        self.locations.when_lost(self._overtaken)
         self._asked = Asked()
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
@@ -215,6 +216,9 @@ class Database:
         elif self._pending.enter(record, deleted=deleted):
             self._wake.set()
 
+    def _overtaken(self, station: str) -> None:
+        self._counts.overtaken += self._pending.drop(station)
+
     def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call `then(True)` once all that was put so far is on disk, `then(False)` when the patience is over."""
         if station and not self.locations.holds(station):
@@ -330,7 +334,7 @@ class Database:
         try:
             refused = await self._write_or_sift(engine, entries)
         except BaseException:
-            self._pending.put_back(batch)
+            self._counts.overtaken += self._pending.put_back(batch)
             raise
         self._counts.commits += 1
         self._counts.written += len(entries) - len(refused)
