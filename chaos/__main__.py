@@ -89,7 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"))
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--behind", choices=(*BACKENDS, "nobody"), help="the backend that is behind a broker")
-    parser.add_argument("--gateways", type=int, choices=(1, 2), help="how many share the database")
+    parser.add_argument("--gateways", type=int, choices=(1, 2), help="how many share the database, if it is PostgreSQL")
     parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
     parser.add_argument("--plain", action="store_true", help="chargers without habits")
     parser.add_argument("--shrink", type=int, default=12, help="runs that shrinking a failure may take; 0: none")

@@ -143,6 +143,8 @@ def draw(
         variant = replace(variant, behind=behind if variant.layout != "one" or behind == "billing" else "")
     if variant.layout == "claims":
         variant = replace(variant, gateways=1)  # news of claims between processes is another capability
+    if variant.database == "sqlite":
+        variant = replace(variant, gateways=1)  # its file belongs to one
     faults: list[Fault] = []
     at = 1.0
     while at < seconds:
@@ -157,7 +159,7 @@ def _variant(chance: Random) -> Variant:
 
     return Variant(
         database=chance.choice(("sqlite", "postgresql")),
-        gateways=2 if chance.random() < 0.25 else 1,
+        gateways=2 if chance.random() < 0.5 else 1,  # of those on PostgreSQL
         layout=chance.choice(LAYOUTS),
         admit=chance.choice(("gateway", "backend")),
         stand_in=some(0.5),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.relay.stage import Stage, playing
-from tests.relay.test_comes_again import STOP, charging, sessions
+from tests.relay.test_comes_again import START, STOP, charging, sessions
 from voltgate import departed
 from voltgate.departed import Departed
 from voltgate.ocpp.messages import Call
+from voltgate.relay.records import TransactionRecord
 
 
 def gone(stage: Stage) -> Departed:
@@ -55,6 +56,18 @@ def test_of_whom_nothing_is_on_record() -> None:
     stage.session.ledger.owe("a", Call("y", "StopTransaction", b"{}"), None)
     mine.add(stage.session)
     assert mine.last_owed("cp-1") is None
+
+
+def test_one_that_is_another_gateways() -> None:
+    """Nothing of it is held; what a backend still answers to its former session is written nowhere."""
+    stage = playing("a", "b")
+    stage.station.sends(2, "s", "StartTransaction", START)
+    mine, before = gone(stage), stage.store.of(TransactionRecord)
+    mine.forget("cp-1")
+    assert not mine.knows("cp-1")
+    stage["a"].sends(3, "s", {"transactionId": 5})
+    assert stage.store.of(TransactionRecord) == before
+    mine.forget("cp-1")
 
 
 def test_only_so_many_are_held(monkeypatch: pytest.MonkeyPatch) -> None:

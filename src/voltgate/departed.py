@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from voltgate.relay.ledger import Ledger
+from voltgate.relay.records import Elsewhere
 from voltgate.relay.session import Session
 
 _REMEMBERED = 1000
@@ -54,7 +55,9 @@ class Departed:
                 self._blank.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        """Hold nothing of a station any more."""
+        """Hold nothing of a station any more, which is another gateway's: its ledger writes nothing more."""
+        if key in self._gone:
+            self._gone[key].ledger.store = Elsewhere()
         for known in (self._gone, self._lingering, self._blank):
             known.pop(key, None)
 

@@ -11,10 +11,9 @@ from tests.relay.stage import Stage, one, playing
 from voltgate.ocpp.ids import Token
 from voltgate.relay.journal import UNKNOWN
 from voltgate.relay.ledger import Ledger, LedgerSettings
-from voltgate.relay.records import OwedRecord, TransactionRecord
+from voltgate.relay.records import Elsewhere, OwedRecord, TransactionRecord
 from voltgate.relay.rule import Rule
 from voltgate.relay.tokens import listed
-from voltgate.relay.transaction import Transaction, read_transaction
 
 START = {"connectorId": 1, "idTag": "77", "timestamp": "t", "meterStart": 0}
 EMPLOYEE = {"idToken": "04EMA", "type": "ISO14443"}
@@ -100,16 +99,15 @@ def test_a_start_that_is_answered_here_and_elsewhere() -> None:
     stage["a"].gets([2, "e", "StopTransaction", {"transactionId": 5, "meterStop": 9}])
 
 
-def test_an_owner_that_one_process_knows() -> None:
-    """Of what two processes write of a transaction of 2.x that says whose it is stays, and what each was answered."""
-    unbound, bound = (Transaction("cp-1", "r", owner, (), 1.0) for owner in "ab")
-    unbound.bound = False
-    assert unbound.record.shared
-    assert unbound.record.over(bound.record) == bound.record
-    assert read_transaction(unbound.record.over(unbound.record)).owner == "a"
-    bound.answered, unbound.answered, unbound.bound = {"1": "{}"}, {"2": "{}"}, True
-    assert not bound.record.shared
-    assert read_transaction(unbound.record.over(bound.record)).answered == {"1": "{}", "2": "{}"}
+def test_an_answer_that_comes_after_that() -> None:
+    """What a session of before hears late is not written over what another gateway has learnt, nor promised."""
+    stage = playing("a", "b")
+    stage.station.sends(2, "s", "StartTransaction", START)
+    before = stage.store.of(TransactionRecord)
+    stage.session.ledger.store = Elsewhere()
+    stage["a"].sends(3, "s", {"transactionId": 5})
+    stage.station.gets()
+    assert stage.store.of(TransactionRecord) == before
 
 
 def test_a_transaction_that_ended_elsewhere() -> None:

@@ -21,7 +21,6 @@ from voltgate.relay.records import (
     RegisterRecord,
     TransactionRecord,
 )
-from voltgate.relay.transaction import read_transaction
 
 CARD = Token("04E1", "ISO14443")
 
@@ -152,20 +151,3 @@ def test_what_is_owed_is_struck_out_once() -> None:
     mine.journal.settle(other)
     assert shelf.of(OwedRecord) == []
     assert not mine.journal.owes("a")
-
-
-def test_what_two_processes_have_learnt_of_a_transaction() -> None:
-    """A transaction of several backends keeps the numbers and the end that another process has written down."""
-    shelf = Shelf()
-    mine = ledger(shelf)
-    tx = mine.begin("a", ("b",))
-    tx.key, tx.id, tx.numbers = "k", "7", {"a": 1}
-    before = tx.record
-    assert before.shared
-    tx.numbers, tx.ended = {"a": 2, "b": 3}, CALENDAR
-    kept = read_transaction(before.over(tx.record))
-    assert (kept.numbers, kept.ended) == ({"a": 1, "b": 3}, CALENDAR)
-    tx.ended = CALENDAR + 1
-    assert tx.record.over(before).ended == CALENDAR + 1
-    tx.copies = ()
-    assert not tx.record.shared

@@ -14,7 +14,6 @@ from voltgate.relay.records import (
     OWED_AT_ONCE,
     FactRecord,
     InvitationRecord,
-    Nowhere,
     NumberRecord,
     OwedRecord,
     Page,
@@ -281,17 +280,6 @@ def test_a_fact_that_cannot_be_read() -> None:
     ledger = stage.ports.ledger("cp-1", stage.store.page("cp-1"))
     assert (ledger.fact("boot"), ledger.fact("other"), ledger.fact("registration")) == (None, None, "Accepted")
     assert stage.store.unreadable == list(bad)
-
-
-def test_a_row_that_was_spoilt_is_written_over() -> None:
-    """What this process knows is kept in the place of what nobody can read."""
-    stage = charging("a", "b")
-    (record,) = stage.store.of(TransactionRecord)
-    for spoilt in (b"{", b"[]"):
-        assert record.over(replace(record, data=spoilt)) == record
-    for spoilt in ({"numbers": [5]}, {"numbers": None, "answered": "x"}):
-        assert record.over(replace(record, data=json.dumps(spoilt).encode(), ended="soon")) == record
-    Nowhere().spoilt(record)
 
 
 def test_an_invitation_without_a_time() -> None:

@@ -69,6 +69,15 @@ def test_a_seed_gives_the_whole_plan() -> None:
     assert plan.command().startswith("python -m chaos --seed 5 --stations 24 --seconds 12 ")
 
 
+def test_a_sqlite_file_belongs_to_one_gateway() -> None:
+    """Whatever is drawn, or asked for, only PostgreSQL has two."""
+    drawn = [draw(seed, stations=1, seconds=1).variant for seed in range(50)]
+    assert {(each.database, each.gateways) for each in drawn if each.layout != "claims"} == {
+        ("sqlite", 1), ("postgresql", 1), ("postgresql", 2),
+    }  # fmt: skip
+    assert draw(1, stations=1, seconds=1, database="sqlite", gateways=2).variant.gateways == 1
+
+
 async def test_a_charger_that_is_not_answered_finds_its_gateway_mute(monkeypatch: pytest.MonkeyPatch) -> None:
     """An open connection on which nothing is answered is a finding; one that ends is none."""
     monkeypatch.setattr(charger, "PATIENCE", 0.2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness import VOLTGATE, Gateway, Stage
+from tests.scenarios.test_promises import newest
 from tests.servers import PostgreSQL, postgresql
 
 START = {"connectorId": 1, "idTag": "EMP1", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
@@ -69,6 +70,29 @@ async def test_a_locked_database(stage: Stage) -> None:
     await link.answer(call)
     await back.expect_result(asked)
     assert link.unread == []
+
+
+async def test_two_gateways_on_one_sqlite_file(stage: Stage) -> None:
+    """The second is told so, and takes no station of two backends; it has the file as soon as the first has ended."""
+    await stage.backend("billing")
+    employer = await stage.backend("employer")
+    shared: dict[str, Any] = {"routes": {"main": SPLIT}, "store": {"url": f"sqlite:///{stage.folder}/shared.db"}}
+    one, other = await stage.gateway(**shared), await stage.gateway(**shared)
+    store = (await until_store_is(other, "away"))["store"]
+    assert store["reason"].startswith(f"another Voltgate has {stage.folder}/shared.db: stop it, or give this one ")
+    await other.logged("the database is away", "PostgreSQL")
+    assert (await stage.refused("CP1", url=other.url("CP1"))).status_code == 503
+    station = await stage.station("CP1", url=one.url("CP1"))
+    asked = await station.ask("StartTransaction", START)
+    link = await employer.station("CP1")
+    await link.answer(await link.expect("StartTransaction"), STARTED)
+    number = (await station.expect_result(asked)).payload["transactionId"]
+    await one.kill()
+    await until_store_is(other, "ok")
+    station = await stage.station("CP1", url=other.url("CP1"), name="again")
+    await station.ask("StopTransaction", {"transactionId": number, "meterStop": 1, "timestamp": "x"})
+    link = await newest(employer, link)
+    assert (await link.expect("StopTransaction")).payload["transactionId"] == 5
 
 
 async def test_the_same_on_postgresql(stage: Stage) -> None:

@@ -4,48 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-import pytest
-
-from tests.harness import Gateway, Stage
+from tests.harness import Stage
 from tests.harness.messages import Message
 from tests.harness.station import ScriptedStation
 from tests.harness.waiting import until
 from tests.mqtt_ends import Consumer
+from tests.scenarios.conftest import node, overtaken
 from tests.scenarios.test_mqtt import behind
 from tests.scenarios.test_promises import START, STARTED, newest, stop
-from tests.servers import PostgreSQL, mosquitto, postgresql
-from tests.store.conftest import emptied
-from voltgate.app.database import upgrade
-from voltgate.store.address import read_address
-
-COPY = [{"answer": "main", "copy": ["billing"]}]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgreSQL]:
-    """One PostgreSQL for the tests of this file."""
-    with postgresql() as running:
-        yield running
-
-
-@pytest.fixture
-async def cluster(stage: Stage, server: PostgreSQL) -> Stage:
-    """A stage whose database is empty, with two backends."""
-    await emptied(read_address(server.url))
-    await upgrade(read_address(server.url))
-    await stage.backend("main")
-    await stage.backend("billing")
-    return stage
-
-
-async def node(stage: Stage, server: PostgreSQL, rules: list[dict[str, Any]] = COPY, **more: Any) -> Gateway:
-    """Start a gateway of the cluster."""
-    routes = {"main": {"admit": "gateway", "rules": rules}}
-    return await stage.gateway(**{"routes": routes, "store": {"url": server.url, "patience": 2}, **more})
+from tests.servers import PostgreSQL, mosquitto
 
 
 async def test_behind_a_broker(cluster: Stage, server: PostgreSQL) -> None:
@@ -80,12 +50,6 @@ async def test_behind_a_broker(cluster: Stage, server: PostgreSQL) -> None:
         assert len(everything) > len(stations)
         assert len(everything) == len(set(everything))
         await consumer.drop()
-
-
-async def overtaken(gateway: Gateway) -> float:
-    """Return how many records a gateway did not write because another one has the station."""
-    lines = (await gateway.get("/metrics")).body.splitlines()
-    return float(next(line for line in lines if line.startswith("voltgate_store_records_overtaken_total ")).split()[1])
 
 
 async def test_the_newest_session_is_the_only_one(cluster: Stage, server: PostgreSQL) -> None:

@@ -36,6 +36,10 @@ async def emptied(address: URL) -> None:
     await engine.dispose()
 
 
+SHARED = pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+"""For a test with several gateways on one database."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def address(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     """The address of a database at the wanted revision."""

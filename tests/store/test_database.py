@@ -56,14 +56,15 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_what_was_kept_is_read_again(opened: Open) -> None:
-    """Every kind of record comes back as it was; another store on the same database sees it."""
+    """Every kind of record comes back as it was; the next store on the same database sees it."""
     store = await opened()
     for record in ALL:
         store.put(record)
     page = await store.pages.load("cp-1")
     assert page == Page("cp-1", (RUNNING,), (INVITED,), (NUMBERED,), (KNOWN,), (OWED,), (Debt("b", 1),), 1)
-    assert await (await opened()).pages.load("cp-1") == page
     assert await store.pages.load("cp-2") == Page("cp-2")
+    await store.close()
+    assert await (await opened()).pages.load("cp-1") == page
 
 
 async def test_the_last_word_counts(opened: Open) -> None:
@@ -369,6 +370,7 @@ async def test_a_process_that_begins_with_a_wrong_clock(
     first = await opened()
     first.put(OWED)
     assert await written(first)
+    await first.close()
     looks, enough = [0], asyncio.Event()
 
     async def look(*_: object) -> tuple[int, float]:

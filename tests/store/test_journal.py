@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from sqlalchemy import URL, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.store.conftest import NOW, Open, still, written
+from tests.store.conftest import NOW, SHARED, Open, still, written
 from tests.store.test_database import OWED, RUNNING
 from voltgate.relay.records import OWED_AT_ONCE, Debt, Lease, OwedRecord, Piece, Store, TransactionRecord
 from voltgate.store import Database, DatabaseSettings
@@ -123,6 +123,7 @@ async def test_messages_come_with_the_transactions_that_they_name(opened: Open) 
     assert {record.ref for record in (await piece(store, "c")).transactions} == {"t1", "e50"}
 
 
+@SHARED
 async def test_one_process_delivers(opened: Open, address: URL) -> None:
     """Of two processes one has the lease, and keeps it by asking again, until it gives it back."""
     one = await opened()
@@ -147,6 +148,7 @@ async def test_one_process_delivers(opened: Open, address: URL) -> None:
         assert lent.epoch == 2, "another one had it before"
 
 
+@SHARED
 async def test_a_lease_ends(opened: Open, address: URL) -> None:
     """A process that does not ask again loses its lease, by the clock of the database."""
     one = await opened(lease=0.1)
@@ -166,6 +168,7 @@ async def test_a_lease_gets_longer_and_never_shorter(opened: Open) -> None:
     assert 179 < await leased(store) <= 180
 
 
+@SHARED
 async def test_a_release_comes_after_what_was_put_before(opened: Open, address: URL) -> None:
     """Whoever gets a lease finds everything that its former holder has put."""
     one = await opened()
@@ -187,6 +190,7 @@ async def test_many_leases_cost_few_commits(opened: Open) -> None:
     assert store.state.commits <= 4
 
 
+@SHARED
 async def test_the_leases_of_the_dead_are_free(opened: Open, address: URL) -> None:
     """A process that starts ends the leases of its predecessors at this place, and of nobody else."""
     here = this_process()
@@ -205,6 +209,22 @@ async def test_the_leases_of_the_dead_are_free(opened: Open, address: URL) -> No
     assert await rows(store) == {"dead": 6, "same": 6, "living": 5, "far": 5}
 
 
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+async def test_one_that_is_alone_delivers_at_once(opened: Open) -> None:
+    """Nobody else works with a SQLite file: what its former process, in a container say, has left holds nobody up."""
+    store = await opened()
+    async with engine_of(store).begin() as connection:
+        row = {"station": "cp-1", "holder": "elsewhere/1/x", "epoch": 5, "until": time.time() + 600}
+        await connection.execute(leases.insert(), row)
+    before = await lease(store)
+    store.release("cp-1")
+    after = await lease(store)
+    assert before is not None
+    assert after is not None
+    assert (before.epoch, after.epoch) == (1, 1)
+    assert await rows(store) == {"cp-1": 5}
+
+
 async def test_without_a_database_nobody_has_a_lease(tmp_path: Path) -> None:
     """While the database cannot be asked nothing is read and no lease is given, within the patience."""
     (tmp_path / "var").write_text("a file where the folder should be")
@@ -216,6 +236,7 @@ async def test_without_a_database_nobody_has_a_lease(tmp_path: Path) -> None:
     await store.close()
 
 
+@SHARED
 async def test_a_clock_that_was_set_back(opened: Open, address: URL) -> None:
     """A lease that ends later than any may is anybody's: its process may be dead, and its time was that of before."""
     store = await opened()
@@ -265,35 +286,3 @@ async def rows(store: Database) -> dict[str, int]:
     """Give the epoch of each lease."""
     async with engine_of(store).connect() as connection:
         return {row.station: row.epoch for row in await connection.execute(select(leases))}
-
-
-async def test_two_processes_learn_of_one_transaction(opened: Open, address: URL) -> None:
-    """A number that one process was given, and the end that the other has heard of, outlive each other's writing."""
-
-    def told(ended: float | None, **numbers: int) -> TransactionRecord:
-        data = {"copies": ["b"], "numbers": numbers, "key": "k"}
-        return replace(RUNNING, ended=ended, data=json.dumps(data, separators=(",", ":")).encode())
-
-    one = await opened()
-    async with other_process(address) as other:
-        one.put(told(None, a=5))
-        await written(one)
-        other.put(told(NOW, a=5))
-        await written(other)
-        one.put(told(None, a=5, b=900))
-        await written(one)
-        other.put(told(NOW, a=6))
-        await written(other)
-        (kept,) = (await one.pages.load("cp-1")).transactions
-    assert (kept.ended, json.loads(kept.data)["numbers"]) == (NOW, {"a": 6, "b": 900})
-
-
-async def test_a_process_that_does_not_know_of_the_end(opened: Open, address: URL) -> None:
-    """A transaction that has ended stays so, and as it was then."""
-    one = await opened()
-    async with other_process(address) as other:
-        for store, ended in ((one, None), (other, NOW), (one, None)):
-            store.put(replace(RUNNING, ended=ended, data=json.dumps({"key": "", "ended": ended}).encode()))
-            await written(store)
-        (kept,) = (await one.pages.load("cp-1")).transactions
-    assert (kept.ended, json.loads(kept.data)["ended"]) == (NOW, NOW)

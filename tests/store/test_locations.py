@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -158,6 +159,33 @@ async def test_who_delivers_what_is_owed(node: Open) -> None:
     second = await two.lease()
     assert second is not None
     assert second.epoch > first.epoch
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_what_waited_while_another_had_the_station(
+    node: Open, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    """It is not written when the station is back, whether its node has heard of that other or not: it is old."""
+    one, two = await node("one", patience=0.5), await node("two")
+    await one.take()
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(one.store._writer, "write", failing)
+        assert not await one.write("first")
+        await two.take()
+        assert await two.write("second")
+        if heard:
+            one.locations.lose(["cp-1"])
+        with suppress(StoreAway):  # it is taken: what cannot be done is what comes after that
+            await one.take()
+        assert not await one.write("fourth", "of its new session")
+    await until(lambda: one.store.state.pending == 0, "all is written")
+    assert said(await one.store.pages.load("cp-1")) == {"boot": "second", "of its new session": "fourth"}
+    assert (one.lost, one.store.state.overtaken) == (["cp-1"], 1)
+
+
+async def failing(*_: object) -> None:
+    """Fail as a network does."""
+    raise OSError("cut off")
 
 
 @pytest.mark.parametrize("ago", [10.0, 0.0])

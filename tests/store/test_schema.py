@@ -65,6 +65,7 @@ async def test_the_older_goes_on_while_it_is_expanded(opened: Open, address: URL
         (record,) for record in ALL[:5]
     )
     assert await complaint(address) is None
+    await store.close()
     again = await opened()
     assert again.state.reason is None
     assert await again.pages.load("cp-1") == page

@@ -129,6 +129,24 @@ def test_what_belongs_together_is_written_together() -> None:
     assert len(register.entries) == MOST_AT_ONCE
 
 
+async def test_what_waits_of_a_station_that_another_gateway_has() -> None:
+    """It is given up, also what is being written and cannot be; nobody is told that it is on disk. Others wait on."""
+    queue = Pending(100)
+    heard: list[str] = []
+    for station in ("cp-1", "cp-2", "cp-3"):
+        queue.enter(of(station), deleted=False)
+        queue.wait(lambda written, station=station: heard.append(f"{station}: {written}"), station, 30)  # type: ignore[misc]
+    batch = queue.take(["cp-1", "cp-3"])
+    queue.enter(of("cp-1", 2), deleted=False)
+    assert [queue.drop(station) for station in ("cp-1", "cp-3", "cp-4")] == [1, 0, 0]
+    assert queue.put_back(batch) == 2
+    assert heard == ["cp-1: False", "cp-3: False"]
+    assert len(queue) == 1
+    assert names(queue.take()) == ["cp-2"]
+    queue.written()
+    assert heard[2:] == ["cp-2: True"]
+
+
 async def test_nobody_is_told_too_early() -> None:
     """Who waits for an older word on a record hears when the newer one is on disk; who came later waits on."""
     queue = Pending(100_000)

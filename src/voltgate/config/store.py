@@ -19,8 +19,8 @@ class Store(Section):
 
     url: Text = Field(
         default="sqlite:///var/voltgate.db",
-        description="`sqlite:///path` (relative to the folder of this file; it is made) or "
-        '`postgresql://user@host/database`. `"off"`: nothing outlives the process.',
+        description="`sqlite:///path` (relative to the folder of this file; it is made), which belongs to one gateway, "
+        'or `postgresql://user@host/database`. `"off"`: nothing outlives the process.',
         repr=False,
         json_schema_extra=RESTART,
     )

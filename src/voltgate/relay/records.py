@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol, TypeAlias
 
@@ -38,25 +38,6 @@ class TransactionRecord:
     def key(self) -> tuple[str | int, ...]:
         """What no other record of this kind shares."""
         return self.station, self.ref
-
-    @property
-    def shared(self) -> bool:
-        """Whether two processes may learn of it at once: numbers of several backends (1.6), or whose it is (2.x)."""
-        if b'"key":""' in self.data:
-            return b'"bound":false' in self.data
-        return b'"copies":["' in self.data
-
-    def over(self, before: TransactionRecord) -> TransactionRecord:
-        """Return what is to be kept in the place of `before`: whose it is, what was learnt, and the end, stay."""
-        ours, theirs = json.loads(self.data), document(before)
-        if theirs is None:  # nothing can be learnt of it
-            return self
-        if theirs.get("bound") and not ours.get("bound"):
-            return before
-        learnt = {name: theirs.get(name) for name in ("numbers", "answered")}
-        ours |= {name: known | ours.get(name, {}) for name, known in learnt.items() if isinstance(known, dict)}
-        ended = before.ended if self.ended is None and is_time(before.ended) else self.ended
-        return replace(self, ended=ended, data=json.dumps(ours, separators=(",", ":")).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,3 +363,13 @@ class Nowhere:
 
     def went(self, station: str) -> None:
         """Have nobody to tell."""
+
+
+class Elsewhere(Nowhere):
+    """The store of a ledger whose station another gateway has had since: what is heard late is not written."""
+
+    __slots__ = ()
+
+    def after(self, then: Callable[[bool], None], station: str = "") -> None:
+        """Say that it is not on disk."""
+        then(False)

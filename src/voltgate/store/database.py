@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import structlog
 from sqlalchemy import URL
@@ -18,13 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import AuditRecord, Lease, Page, Piece, Record, RegisterRecord, StoreAway
 from voltgate.store import schema
-from voltgate.store.address import SQLITE, open_engine, reading
+from voltgate.store.address import POSTGRESQL, SQLITE, open_engine, reading
 from voltgate.store.aging import clocks_agree, measure_journal, purge
 from voltgate.store.asking import Asked, Question, refuse, taken
 from voltgate.store.complaints import Complaints
 from voltgate.store.failures import FAILURES, is_of_the_data, words
+from voltgate.store.file_lock import lock_of
 from voltgate.store.holder import Holder, this_process
-from voltgate.store.leases import Leases
+from voltgate.store.leases import Leases, Undivided
 from voltgate.store.locations import Alone
 from voltgate.store.pages import read_pages, read_piece
 from voltgate.store.pending import Entry, Pending, is_on_a_page
@@ -74,9 +74,11 @@ class Database:
         self._settings = settings or DatabaseSettings()
         self._wall = wall or Calendar(time.time, time.monotonic)
         self._engine: AsyncEngine | None = None
+        self._lock = lock_of(url)
         self.locations = locations or Alone()
         """Which stations may be written of here."""
         self._pending = Pending(self._settings.pending, self.locations.is_undecided)
+        self.locations.when_lost(self._overtaken)
         self._asked = Asked()
         self._wake = asyncio.Event()
         self._reason: str | None = "not opened yet"
@@ -98,7 +100,7 @@ class Database:
             lambda: self._reason,
             self._settings.patience,
         )
-        self._leases = Leases(url.drivername, holder)
+        self._leases = Leases(holder) if url.drivername == POSTGRESQL else Undivided()
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
@@ -140,26 +142,26 @@ class Database:
             raise
 
     async def _prepare(self, engine: AsyncEngine) -> None:
-        """Make sure that the tables are there: SQLite's are brought up to date, PostgreSQL's only looked at."""
+        """Make sure that it may be worked with, and end what dead processes have left."""
         try:
-            if self._url.drivername == SQLITE:
-                if self._url.database != ":memory:":
-                    Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
-                if schema.is_known(await schema.current(engine)):
-                    await schema.upgrade(engine, schema.wanted())
-            objection = await schema.objection(engine)
-            if objection is None:
-                async with engine.begin() as connection:
-                    await self._leases.bury(connection)
-        except FAILURES as error:
-            self._is_away(words(error))
+            await self._have(engine)
+            async with engine.begin() as connection:
+                await self._leases.bury(connection)
+        except (*FAILURES, StoreAway) as error:
+            self._is_away(str(error) if isinstance(error, StoreAway) else words(error))
             raise
-        if objection is not None:
-            self._is_away(objection)
-            raise StoreAway(objection)
         if self._reason is not None:
             log.info("the database is there", database=self._url.render_as_string(hide_password=True))
         self._reason = None
+
+    async def _have(self, engine: AsyncEngine) -> None:
+        """Take SQLite, and bring it up to date; only look at PostgreSQL. Raises StoreAway if it is not to be had."""
+        if self._lock is not None:
+            self._lock.take()
+        if self._url.drivername == SQLITE and schema.is_known(await schema.current(engine)):
+            await schema.upgrade(engine, schema.wanted())
+        if objection := await schema.objection(engine):
+            raise StoreAway(objection)
 
     def _is_away(self, reason: str) -> None:
         if reason != self._reason:
@@ -185,6 +187,8 @@ class Database:
             with suppress(*FAILURES):
                 async with asyncio.timeout(self._settings.patience):  # one that hangs takes no good-bye
                     await self._engine.dispose()
+                if self._lock is not None:  # else something may still be written: it goes with the process
+                    self._lock.release()
 
     @property
     def engine(self) -> AsyncEngine | None:
@@ -211,6 +215,9 @@ class Database:
             self._counts.overtaken += 1
         elif self._pending.enter(record, deleted=deleted):
             self._wake.set()
+
+    def _overtaken(self, station: str) -> None:
+        self._counts.overtaken += self._pending.drop(station)
 
     def after(self, then: Callable[[bool], None], station: str = "") -> None:
         """Call `then(True)` once all that was put so far is on disk, `then(False)` when the patience is over."""
@@ -327,7 +334,7 @@ class Database:
         try:
             refused = await self._write_or_sift(engine, entries)
         except BaseException:
-            self._pending.put_back(batch)
+            self._counts.overtaken += self._pending.put_back(batch)
             raise
         self._counts.commits += 1
         self._counts.written += len(entries) - len(refused)

@@ -1,4 +1,4 @@
-"""Leases: which process may deliver what is owed of a station. The database decides, by its own clock.
+"""Leases: which process may deliver what is owed of a station. PostgreSQL decides, by its own clock.
 
 One row a station: `holder` names the process, `epoch` rises each time that another one takes the lease, `until` is when
 it ends. A lease that was given back, or has ended, keeps its row: its epoch must not start again.
@@ -11,10 +11,10 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Float, bindparam, case, cast, extract, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voltgate.store.address import SQLITE
+from voltgate.store.address import POSTGRESQL, SQLITE
 from voltgate.store.holder import Holder
 from voltgate.store.tables import leases
 
@@ -26,14 +26,29 @@ _CHUNK = 500
 """Stations that are asked for with one statement."""
 
 
-class Leases:
-    """The leases of one process in a database of one kind (`driver`)."""
+class Undivided:
+    """The leases of a process that has its database to itself: all, and nobody writes them down."""
 
-    def __init__(self, driver: str, holder: Holder) -> None:
+    async def take(self, connection: AsyncConnection, stations: Collection[str], seconds: float) -> dict[str, int]:
+        """Take or renew leases for `seconds`; return those that are this process's now, each with its epoch."""
+        return dict.fromkeys(stations, 1)
+
+    async def release(self, connection: AsyncConnection, stations: Collection[str]) -> None:
+        """Give leases back, as far as they are this process's."""
+
+    async def bury(self, connection: AsyncConnection) -> int:
+        """End the leases of processes that are known to be dead; return how many processes these are."""
+        return 0
+
+
+class Leases(Undivided):
+    """The leases of one process among several on a PostgreSQL."""
+
+    def __init__(self, holder: Holder) -> None:
         self._holder = holder
         self._bury_at = 0.0
-        self._clock = clock_of(driver)
-        self._taking = _taking(driver, self._clock)
+        self._clock = clock_of(POSTGRESQL)
+        self._taking = _taking(self._clock)
         self._release = (
             update(leases)
             .where(leases.c.station == bindparam("one"), leases.c.holder == holder.text)
@@ -89,12 +104,11 @@ def clock_of(driver: str) -> Any:
     return cast(extract("epoch", func.clock_timestamp()), Float(53))
 
 
-def _taking(driver: str, clock: Any) -> Any:
+def _taking(clock: Any) -> Any:
     """Make the statement that takes a lease which is free, or this process's already."""
-    insert = (sqlite if driver == SQLITE else postgresql).insert(leases)
     until = clock + bindparam("seconds", type_=Float(53))
-    values = insert.values(station=bindparam("station"), holder=bindparam("holder"), epoch=1, until=until)
-    given = insert.excluded
+    values = insert(leases).values(station=bindparam("station"), holder=bindparam("holder"), epoch=1, until=until)
+    given = values.excluded
     is_ours = leases.c.holder == given.holder
     return values.on_conflict_do_update(
         index_elements=[leases.c.station],

@@ -94,6 +94,9 @@ class Alone:
     def lose(self, stations: Iterable[str]) -> None:
         """Take note that other nodes have these stations by now."""
 
+    def when_lost(self, then: Callable[[str], None]) -> None:
+        """Have `then` called with each station that another node has taken, before anybody else is."""
+
     async def take(self, engine: AsyncEngine, wanted: Mapping[str, int]) -> dict[str, Former]:
         """Take the stations that are `wanted`, and those of sessions that began without a database.
 
@@ -120,7 +123,7 @@ class Locations(Alone):
 
     def __init__(self, node: str, lost: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self.node = node
-        self._lost = lost
+        self._lost = [lost]
         self._clock = clock
         self._held: dict[str, int] = {}
         self._begun: dict[str, float] = {}
@@ -184,7 +187,12 @@ class Locations(Alone):
             for known in (self._held, self._begun, self._unsaid, self._left, self._looked):
                 known.pop(station, None)
             if was_ours:
-                self._lost(station)
+                for then in self._lost:
+                    then(station)
+
+    def when_lost(self, then: Callable[[str], None]) -> None:
+        """Have `then` called with each station that another node has taken, before anybody else is."""
+        self._lost.insert(0, then)
 
     # What the writing task does.
 
@@ -236,9 +244,14 @@ class Locations(Alone):
                     del self._unsaid[station]
 
     async def _formers_of(self, connection: AsyncConnection, stations: Collection[str]) -> dict[str, Former]:
-        """Lock the rows of stations, in the same order everywhere; return the other nodes at which these are."""
+        """Lock the rows of stations, in the same order everywhere; return the other nodes at which these are.
+
+        What another node has had meanwhile is lost, though it is about to be taken again: what waits of it is old.
+        """
         rows = _held_by(stations).add_columns(locations.c.gone)
-        found = await connection.execute(rows.order_by(_IN_TURN).with_for_update())
+        found = (await connection.execute(rows.order_by(_IN_TURN).with_for_update())).all()
+        ours = [row for row in found if row.station in self._held]
+        self.lose([row.station for row in ours if not self._is_ours(row.station, row.node, row.epoch)])
         return {station: Former(node, epoch) for station, node, epoch, gone in found if node != self.node and not gone}
 
     async def _take(self, connection: AsyncConnection, statement: object, ago: Mapping[str, float]) -> dict[str, int]:

@@ -67,6 +67,8 @@ class Pending:
         self._size = 0
         self._writing = 0
         """Records that have been taken, and are neither written nor put back."""
+        self._dropped: set[tuple[str, str]] = set()
+        """Groups that were dropped since others were taken."""
         self._waiters: OrderedDict[int, _Waiter] = OrderedDict()
         self._tickets = 0
         self.dropped = 0
@@ -123,6 +125,7 @@ class Pending:
 
         `put_back` or `written` must follow.
         """
+        self._dropped.clear()
         batch: list[Group] = []
         first = (("station", station) for station in wanted)
         for name in (*(name for name in first if name in self._groups), *self._ready(MOST_AT_ONCE)):
@@ -146,10 +149,13 @@ class Pending:
         self._writing += len(group.entries)
         return group
 
-    def put_back(self, batch: list[Group]) -> None:
-        """Keep what could not be written; what was entered meanwhile replaces it."""
+    def put_back(self, batch: list[Group]) -> int:
+        """Keep what could not be written; what was entered meanwhile replaces it.
+
+        Return how many records are given up: those of stations that were dropped meanwhile.
+        """
         self._writing = 0
-        for group in reversed(batch):
+        for group in reversed([each for each in batch if each.name not in self._dropped]):
             newer = self._groups.get(group.name)
             if newer is not None:
                 self._size -= len(newer.entries)
@@ -160,6 +166,7 @@ class Pending:
             if group.name[0] == "audit":
                 self._audit[group.name] = None
                 self._audit.move_to_end(group.name, last=False)
+        return sum(self._given_up(group) for group in batch if group.name in self._dropped)
 
     def written(self) -> None:
         """Call those who wait for nothing that is not on disk."""
@@ -169,6 +176,24 @@ class Pending:
         before = takewhile(lambda waiter: waiter.serial < first, self._waiters.values())
         for waiter in [each for each in before if not self._undecided(each.station)]:
             waiter.once(True)
+
+    def drop(self, station: str) -> int:
+        """Give up what waits of a station that another gateway has by now; return how many records that are.
+
+        Who waits for one of them is called with False.
+        """
+        name = ("station", station)
+        self._dropped.add(name)
+        group = self._groups.pop(name, None)
+        if group is None:
+            return 0
+        self._size -= len(group.entries)
+        return self._given_up(group)
+
+    def _given_up(self, group: Group) -> int:
+        for entry in group.entries.values():
+            self.fail(entry)
+        return len(group.entries)
 
     def fail(self, entry: Entry) -> None:
         """Call those who wait for a record that will never be written."""

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete, or_, select, tuple_
+from sqlalchemy import Dialect, Table, TypeDecorator, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from voltgate.relay.records import Record, TransactionRecord
+from voltgate.relay.records import Record
 from voltgate.store.address import SQLITE
 from voltgate.store.failures import is_of_the_data
 from voltgate.store.locations import Alone
 from voltgate.store.pending import Entry, is_on_a_page
-from voltgate.store.tables import TABLES, transactions
+from voltgate.store.tables import TABLES
 
 T = TypeVar("T")
 Refused: TypeAlias = tuple[Entry, Exception]
@@ -89,28 +89,12 @@ class Writer:
             by_kind.setdefault(type(entry.record), []).append(entry)
         for kind, mine in by_kind.items():
             table = TABLES[kind]
-            records = [entry.record for entry in mine if not entry.deleted]
-            if kind is TransactionRecord:
-                records = await _over_what_is_there(connection, records)
-            kept = [_row(record) for record in records]
+            kept = [_row(entry.record) for entry in mine if not entry.deleted]
             gone = [_key_row(table, entry.record) for entry in mine if entry.deleted]
             for rows in _chunks(kept):
                 await connection.execute(self._upserts[kind], rows)
             for rows in _chunks(gone):
                 await connection.execute(deletion(table), rows)
-
-
-async def _over_what_is_there(connection: AsyncConnection, records: Sequence[Record]) -> list[Record]:
-    """Return transactions as they are to be kept, with what another process on this database has learnt of them."""
-    shared = {record.key: record for record in records if isinstance(record, TransactionRecord) and record.shared}
-    kept: dict[Any, Record] = {record.key: record for record in records}
-    for few in _chunks(list(shared)):
-        is_one = tuple_(transactions.c.station, transactions.c.ref).in_(few)
-        there = select(transactions).where(is_one).order_by(transactions.c.station, transactions.c.ref)
-        for row in await connection.execute(there.with_for_update()):
-            before = TransactionRecord(*row)
-            kept[before.key] = shared[before.key].over(before)
-    return list(kept.values())
 
 
 def _objected(entry: Entry, dialect: Dialect, guilty: list[Refused]) -> bool:
@@ -147,14 +131,8 @@ def deletion(table: Table) -> Any:
 
 
 def _upsert(table: Table, dialect: str) -> Any:
-    """Make the statement that keeps a row in place of the one with the same key.
-
-    A transaction that has ended stays so: a process that another one took the station from may not know of it.
-    """
+    """Make the statement that keeps a row in place of the one with the same key."""
     insert = (sqlite if dialect == SQLITE else postgresql).insert(table)
     keys = [column.name for column in table.primary_key.columns]
     others = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in keys}
-    newer = None
-    if table is transactions:
-        newer = or_(insert.excluded.ended.is_not(None), table.c.ended.is_(None))
-    return insert.on_conflict_do_update(index_elements=keys, set_=others, where=newer)
+    return insert.on_conflict_do_update(index_elements=keys, set_=others)

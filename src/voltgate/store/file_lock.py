@@ -1,0 +1,70 @@
+"""The lock of a SQLite file, which belongs to one gateway: several on one database have no epochs but on PostgreSQL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from voltgate.relay.records import StoreAway
+from voltgate.store.address import SQLITE
+
+_READ_BY_ALL = 0o644
+"""The mode that SQLite gives a new database."""
+
+
+class FileLock:
+    """The right to work with a SQLite file. The system takes it back when the process ends, however it does.
+
+    It is the lock of a file of its own beside the database: SQLite's are lost when anybody in the process closes that.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Take it, unless it is held already; the folder is made.
+
+        Raises StoreAway while another process has it, and OSError.
+        """
+        if self._descriptor is not None:
+            return
+        file = Path(f"{os.path.realpath(self._database)}-lock")  # whatever name it goes by
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = self._opened(file)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StoreAway(
+                f"another Voltgate has {self._database}: stop it, or give this one a store.url of its own; "
+                "several gateways on one database need PostgreSQL"
+            ) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise StoreAway(f"{file} cannot be locked on this file system: {error.strerror}") from None
+        self._descriptor = descriptor
+
+    def _opened(self, file: Path) -> int:
+        """Open the file; a new one is its owner's, and may be read by those, that the database is."""
+        like = self._database.stat() if self._database.exists() else None
+        mode = _READ_BY_ALL if like is None else like.st_mode & 0o777
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+        if like is not None and os.geteuid() == 0:  # whoever runs the gateway as root once locks nobody out
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+        return descriptor
+
+    def release(self) -> None:
+        """Give it back, if it is held. The file stays: somebody else may be about to lock it."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def lock_of(url: URL) -> FileLock | None:
+    """Return the lock of a database; None if it is no file."""
+    is_file = url.drivername == SQLITE and url.database != ":memory:"
+    return FileLock(Path(str(url.database))) if is_file else None
