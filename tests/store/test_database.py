@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.servers import PostgreSQL
@@ -37,6 +37,7 @@ from voltgate.store import Database, DatabaseSettings, database
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.aging import clocks_agree, purge
 from voltgate.store.audit import AuditQuery, AuditTrail
+from voltgate.store.failures import FAILURES
 from voltgate.store.schema import wanted
 
 RUNNING = TransactionRecord("cp-1", "t1", "5", "a", 1, "04E1", NOW - 10, None, b'{"x":1}')
@@ -53,6 +54,20 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.02)
+
+
+async def test_one_that_stands_still_in_the_middle_of_a_write(server: PostgreSQL) -> None:
+    """What it has locked is free again after its patience; going on, it finds its connection lost."""
+    one, other = (open_engine(read_address(server.url), busy) for busy in (0.3, 30))
+    lock = text("SELECT pg_advisory_xact_lock(4711)")
+    async with one.connect() as standing:
+        await standing.execute(lock)
+        async with asyncio.timeout(30), other.begin() as going:
+            await going.execute(lock)
+        with pytest.raises(FAILURES):
+            await standing.execute(lock)
+    await one.dispose()
+    await other.dispose()
 
 
 async def test_what_was_kept_is_read_again(opened: Open) -> None:

@@ -30,12 +30,19 @@ def read_address(text: str, folder: Path | None = None) -> URL:
 
 
 def open_engine(url: URL, busy: float) -> AsyncEngine:
-    """Make the engine of a database; `busy` is how many seconds a locked SQLite file is waited for."""
+    """Make the engine of a database.
+
+    `busy` is how many seconds a locked SQLite file is waited for, PostgreSQL may take to let us in, and keeps what is
+    locked by a process that stands still in the middle of a transaction.
+    """
+    connect_args: dict[str, Any] = {"timeout": busy}
+    if url.drivername == POSTGRESQL:
+        connect_args["server_settings"] = {"idle_in_transaction_session_timeout": f"{busy * 1000:.0f}"}
     engine = create_async_engine(
         url.set(drivername=_DRIVERS[url.drivername]),
         hide_parameters=True,
         pool_pre_ping=url.drivername == POSTGRESQL,
-        connect_args={"timeout": busy},
+        connect_args=connect_args,
     )
     if url.drivername == SQLITE:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
