@@ -108,7 +108,7 @@ class WorkerWire:
 
     def _put(self, exchange: str, key: str, text: bytes, settled: Callable[[Obstacle | None], None]) -> Obstacle | None:
         expires = self._post.clock() + self._post.patience
-        return self._post.put(key, Outgoing(text, expires, settled, exchange, {HEADER: self.identity}))
+        return self._post.put(exchange, Outgoing(text, expires, settled, exchange, key, {HEADER: self.identity}))
 
     def send(self, text: bytes, frame: bytes | None = None) -> None:
         """Send one frame of the station."""
