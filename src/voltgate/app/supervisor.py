@@ -28,6 +28,8 @@ _SHORTEST, _LONGEST = 0.5, 30.0
 """Seconds before a worker is started again that has not lived for `_LONGEST`: twice as many each time."""
 MARGIN = 20.0
 """Seconds for what comes after a drain: the last answers, the last records, the database."""
+_AT_ONCE = 2.0
+"""Seconds that a worker has to end after the second signal."""
 _KILLED, _NOT_STARTED = 1, 126
 """Exit codes: where a worker had to be killed, and of one that could not be started."""
 
@@ -187,6 +189,7 @@ class Supervisor:
             self._tell(RELOAD)
         elif self._stopping.is_set():  # the second signal: now
             self._tell(NOW)
+            asyncio.get_running_loop().call_later(_AT_ONCE, self._kill)
         else:
             self._stop()
 
@@ -206,12 +209,16 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(await self._longest_end()):
                 await self._over.wait()
-        if not self._over.is_set():
+        self._kill()
+
+    def _kill(self) -> None:
+        """Kill those workers that are left."""
+        if self._children:
             log.error("workers have not ended in time, and are killed", workers=sorted(self._children))
             self._code = _KILLED
-            for child in self._children.values():
-                with contextlib.suppress(ProcessLookupError):
-                    child.kill()
+        for child in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
 
     async def _longest_end(self) -> float:
         """Return how many seconds a worker may take to end, by the configuration that is in force now."""
