@@ -30,6 +30,8 @@ MARGIN = 20.0
 """Seconds for what comes after a drain: the last answers, the last records, the database."""
 _AT_ONCE = 2.0
 """Seconds that a worker has to end after the second signal."""
+_LONGEST_NAME = 90
+"""Bytes of the name of the folder with the workers' sockets: systems take a socket's name of 104, or a few more."""
 _KILLED, _NOT_STARTED = 1, 126
 """Exit codes: where a worker had to be killed, and of one that could not be started."""
 
@@ -46,6 +48,9 @@ def supervise(path: Path | None, number: int) -> int:
         ERRORS.put(f"voltgate: {reason}")
         return 1
     with tempfile.TemporaryDirectory(prefix="voltgate-", ignore_cleanup_errors=True) as folder:
+        if len(os.fsencode(folder)) > _LONGEST_NAME:
+            ERRORS.put(f"voltgate: {folder} is too long a name for sockets in it: set TMPDIR to a shorter one, as /tmp")
+            return 1
         return asyncio.run(Supervisor(path, config, number, folder).run())
 
 
