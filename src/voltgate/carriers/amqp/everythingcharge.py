@@ -8,7 +8,7 @@ gone to the API, and whose connection is to be closed to all workers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from voltgate.carriers.amqp.connection import Connection, Incoming
@@ -27,14 +27,17 @@ FORCE_CLOSE = "force_close"
 _TOLD = {CONNECTED: "new_connections", DISCONNECTED: "lost_connections"}
 """The routing keys by which the API hears who has come and who has gone."""
 _MOST_BEFORE = 64
+RETURNS = 30
+"""Looks at the API, of which there is one each second, within which a station comes again whose wire was lost."""
 UNKNOWN = "the API does not know this station"
 
 
 @dataclass(frozen=True, slots=True)
 class Everythingcharge:
-    """The shape of that layout."""
+    """The shape of that layout. `gone` has the last wires of stations that the API still takes for connected."""
 
     own: str = "voltgate.worker"
+    gone: dict[str, WorkerWire] = field(default_factory=dict, compare=False, repr=False)
 
     async def prepare(self, connection: Connection) -> None:
         """Have what the API says come to our queue. Raise Away."""
@@ -43,11 +46,15 @@ class Everythingcharge:
 
     async def missing(self, connection: Connection) -> str:
         """Return why nobody can be reached; "" if the API is there: it consumes the queue of events. Raise Away."""
-        return "" if await connection.consumers(EVENTS) else f"no API server consumes {EVENTS}"
+        if not await connection.consumers(EVENTS):
+            return f"no API server consumes {EVENTS}"
+        for wire in list(self.gone.values()):
+            wire.stay_away()
+        return ""
 
     def wire(self, bus: Carrying, identity: str, protocol: str, past: Past) -> WorkerWire:
         """Return a wire for a station."""
-        return WorkerWire(bus, identity, protocol, shared=not past.apart)
+        return WorkerWire(bus, identity, protocol, self.gone, shared=not past.apart)
 
     def take(self, bus: Carrying, message: Incoming) -> None:
         """Take a message of the API for a station, if it is here: all workers get it."""
@@ -65,13 +72,20 @@ class Everythingcharge:
 class WorkerWire:
     """A station's wire. The API hears that it has gone however that came about."""
 
-    __slots__ = ("_before", "_held", "_is_over", "_pauses", "_post", "_receiver", "identity", "shared", "subprotocol")
+    __slots__ = (
+        "_before", "_gone", "_held", "_is_over", "_looks", "_pauses", "_post", "_receiver", "identity", "shared",
+        "subprotocol",
+    )  # fmt: skip
 
-    def __init__(self, post: Carrying, identity: str, protocol: str, *, shared: bool) -> None:
+    def __init__(
+        self, post: Carrying, identity: str, protocol: str, gone: dict[str, WorkerWire], *, shared: bool
+    ) -> None:
         self.identity = identity
         self.subprotocol = protocol
         self.shared = shared
         self._post = post
+        self._gone = gone
+        self._looks = 0
         self._receiver: Receiver | None = None
         self._before: list[bytes] | None = []
         """What the station says before the API has been told of it, which takes nothing from strangers."""
@@ -90,6 +104,7 @@ class WorkerWire:
             receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
             return
         self._receiver = receiver
+        self._gone.pop(self.identity, None)
         self._post.attach(self, receiver)
         self._tell(CONNECTED, self._announced)
         while self._held and not self._is_over:
@@ -155,7 +170,21 @@ class WorkerWire:
             return
         self._is_over = True
         if self._post.forget(self, None) and self._receiver is not None:
-            self._tell(DISCONNECTED, self._answer_settled)
+            self._gone[self.identity] = self
+            self._tell_gone()
+
+    def stay_away(self) -> None:
+        """Have the API know that the station has gone, unless it comes again before this is called so often."""
+        self._looks += 1
+        if self._looks % RETURNS == 0:
+            self._tell_gone()
+
+    def _tell_gone(self) -> None:
+        self._tell(DISCONNECTED, self._gone_settled)
+
+    def _gone_settled(self, obstacle: Obstacle | None) -> None:
+        if obstacle is None and self._gone.get(self.identity) is self:
+            del self._gone[self.identity]
 
     def pause(self) -> None:
         """Drop what the API says: the station does not read."""
@@ -170,11 +199,15 @@ class WorkerWire:
         if self._is_over:
             return
         self.shared, self._is_over = False, True
-        self._post.forget(self, Past(apart=True))
+        was_last = self._post.forget(self, Past(apart=True))
         if self._receiver is not None:
+            if was_last:
+                self._gone[self.identity] = self
             self._receiver.lost(code, reason)
 
     def end(self) -> Past:
         """End; the next one has nothing to know of it."""
         self._is_over = True
+        if self._receiver is not None:
+            self._gone[self.identity] = self
         return Past()
