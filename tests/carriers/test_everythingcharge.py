@@ -1,4 +1,4 @@
-"""One station's wire to an API server of EVerythingcharge: that this hears at last of every station that has gone."""
+"""One station's wire to an API server of EVerythingcharge: what this hears at last of who is there and who is not."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Bus:
         self.obstacle: Obstacle | None = None
         self.shape = Everythingcharge()
         self.consuming = 1
+        self.ending = ""
         self._sent: list[Outgoing] = []
 
     def clock(self) -> float:
@@ -31,7 +32,9 @@ class Bus:
         return 0.0
 
     def put(self, queue: str, outgoing: Outgoing) -> Obstacle | None:
-        """Take what is sent."""
+        """Take what is sent, unless too much is."""
+        if self.obstacle is Obstacle.TOO_MANY:
+            return self.obstacle
         self._sent.append(outgoing)
         return None
 
@@ -57,7 +60,8 @@ class Bus:
         return wire
 
     def lost(self, code: int, reason: str) -> None:
-        """Do nothing: the relay dials again."""
+        """Note why: the relay dials again."""
+        self.ending = reason
 
     def confirmed(self) -> list[tuple[str, str]]:
         """Confirm what was sent since the last look, or not; return where it went."""
@@ -65,6 +69,13 @@ class Bus:
         for outgoing in sent:
             outgoing.settled(self.obstacle)
         return [(outgoing.exchange, outgoing.key) for outgoing in sent]
+
+    async def replaced(self) -> list[tuple[str, str]]:
+        """Let another API server begin beside this one, which ends then; return what is sent."""
+        sent = []
+        for self.consuming in (2, 1):
+            sent += await self.look(1)
+        return sent
 
     async def look(self, times: int = RETURNS) -> list[tuple[str, str]]:
         """Look at the API so often; return what was sent."""
@@ -112,3 +123,22 @@ async def test_a_report_that_nobody_has_taken() -> None:
     bus.obstacle = None
     assert await bus.look() == [WENT]
     assert await bus.look() == []
+
+
+async def test_an_api_server_that_takes_the_place_of_another() -> None:
+    """It hears of all that are connected, though there was one all the time; of those that have gone it does not."""
+    bus = Bus()
+    await bus.look(1)
+    wire = bus.comes()
+    assert await bus.look(2) == [CAME]
+    assert await bus.replaced() == [CAME, CAME]
+    wire.end()
+    assert await bus.replaced() == []
+
+
+async def test_a_station_that_cannot_be_told_of() -> None:
+    """It is without its backend, and dialled again: nobody would answer it."""
+    bus = Bus()
+    bus.obstacle = Obstacle.TOO_MANY
+    bus.comes()
+    assert bus.ending == "connections: too many messages wait for the broker"

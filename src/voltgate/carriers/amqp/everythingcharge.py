@@ -32,12 +32,20 @@ RETURNS = 30
 UNKNOWN = "the API does not know this station"
 
 
+@dataclass(slots=True)
+class Told:
+    """What the API was told: the last wire of each station that it takes for connected. `servers` is how many it is."""
+
+    wires: dict[str, WorkerWire] = field(default_factory=dict)
+    servers: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Everythingcharge:
-    """The shape of that layout. `gone` has the last wires of stations that the API still takes for connected."""
+    """The shape of that layout."""
 
     own: str = "voltgate.worker"
-    gone: dict[str, WorkerWire] = field(default_factory=dict, compare=False, repr=False)
+    told: Told = field(default_factory=Told, compare=False, repr=False)
 
     async def prepare(self, connection: Connection) -> None:
         """Have what the API says come to our queue. Raise Away."""
@@ -46,15 +54,16 @@ class Everythingcharge:
 
     async def missing(self, connection: Connection) -> str:
         """Return why nobody can be reached; "" if the API is there: it consumes the queue of events. Raise Away."""
-        if not await connection.consumers(EVENTS):
+        before, self.told.servers = self.told.servers, await connection.consumers(EVENTS) or 0
+        if not self.told.servers:
             return f"no API server consumes {EVENTS}"
-        for wire in list(self.gone.values()):
-            wire.stay_away()
+        for wire in list(self.told.wires.values()):
+            wire.looked(is_news=self.told.servers != before)
         return ""
 
     def wire(self, bus: Carrying, identity: str, protocol: str, past: Past) -> WorkerWire:
         """Return a wire for a station."""
-        return WorkerWire(bus, identity, protocol, self.gone, shared=not past.apart)
+        return WorkerWire(bus, identity, protocol, self.told.wires, shared=not past.apart)
 
     def take(self, bus: Carrying, message: Incoming) -> None:
         """Take a message of the API for a station, if it is here: all workers get it."""
@@ -73,18 +82,18 @@ class WorkerWire:
     """A station's wire. The API hears that it has gone however that came about."""
 
     __slots__ = (
-        "_before", "_gone", "_held", "_is_over", "_looks", "_pauses", "_post", "_receiver", "identity", "shared",
+        "_before", "_held", "_is_over", "_looks", "_pauses", "_post", "_receiver", "_told", "identity", "shared",
         "subprotocol",
     )  # fmt: skip
 
     def __init__(
-        self, post: Carrying, identity: str, protocol: str, gone: dict[str, WorkerWire], *, shared: bool
+        self, post: Carrying, identity: str, protocol: str, told: dict[str, WorkerWire], *, shared: bool
     ) -> None:
         self.identity = identity
         self.subprotocol = protocol
         self.shared = shared
         self._post = post
-        self._gone = gone
+        self._told = told
         self._looks = 0
         self._receiver: Receiver | None = None
         self._before: list[bytes] | None = []
@@ -104,14 +113,16 @@ class WorkerWire:
             receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
             return
         self._receiver = receiver
-        self._gone.pop(self.identity, None)
+        self._told[self.identity] = self
         self._post.attach(self, receiver)
         self._tell(CONNECTED, self._announced)
         while self._held and not self._is_over:
             receiver.received(self._held.pop(0), None, self._post.clock())
 
     def _tell(self, event: str, settled: Callable[[Obstacle | None], None]) -> None:
-        self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
+        obstacle = self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
+        if obstacle is not None:
+            self._post.soon(lambda: settled(obstacle))
 
     def _announced(self, obstacle: Obstacle | None) -> None:
         """Go on: the broker has given the API the station's name, and gives it what follows later."""
@@ -170,21 +181,26 @@ class WorkerWire:
             return
         self._is_over = True
         if self._post.forget(self, None) and self._receiver is not None:
-            self._gone[self.identity] = self
             self._tell_gone()
 
-    def stay_away(self) -> None:
-        """Have the API know that the station has gone, unless it comes again before this is called so often."""
-        self._looks += 1
-        if self._looks % RETURNS == 0:
-            self._tell_gone()
+    def looked(self, *, is_news: bool) -> None:
+        """Take note that the API is there. `is_news`: another server of it has come, or gone, which one nobody knows.
+
+        A station that is here is told of again then; one that has gone, when it has not come again after so many looks.
+        """
+        if self._is_over:
+            self._looks += 1
+            if self._looks % RETURNS == 0:
+                self._tell_gone()
+        elif is_news:
+            self._tell(CONNECTED, self._announced)
 
     def _tell_gone(self) -> None:
         self._tell(DISCONNECTED, self._gone_settled)
 
     def _gone_settled(self, obstacle: Obstacle | None) -> None:
-        if obstacle is None and self._gone.get(self.identity) is self:
-            del self._gone[self.identity]
+        if obstacle is None and self._told.get(self.identity) is self:
+            del self._told[self.identity]
 
     def pause(self) -> None:
         """Drop what the API says: the station does not read."""
@@ -199,15 +215,11 @@ class WorkerWire:
         if self._is_over:
             return
         self.shared, self._is_over = False, True
-        was_last = self._post.forget(self, Past(apart=True))
+        self._post.forget(self, Past(apart=True))
         if self._receiver is not None:
-            if was_last:
-                self._gone[self.identity] = self
             self._receiver.lost(code, reason)
 
     def end(self) -> Past:
         """End; the next one has nothing to know of it."""
         self._is_over = True
-        if self._receiver is not None:
-            self._gone[self.identity] = self
         return Past()
