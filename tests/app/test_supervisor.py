@@ -60,12 +60,18 @@ class Workers:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for long."""
     monkeypatch.setattr(supervisor, "_SHORTEST", 0.05)
+    monkeypatch.setattr(supervisor, "_AT_ONCE", 0.3)
     monkeypatch.setattr(Supervisor, "_longest_end", soon)
 
 
 async def soon(_: Supervisor) -> float:
     """Return the time that workers have to end."""
     return 0.3
+
+
+async def long(_: Supervisor) -> float:
+    """Return more than the test waits for."""
+    return 600.0
 
 
 async def test_who_dies_is_started_again(tmp_path: Path) -> None:
@@ -86,6 +92,16 @@ async def test_who_does_not_end_is_killed(tmp_path: Path) -> None:
     """A worker that does not end in time is killed, and the exit code says so."""
     workers = Workers(tmp_path, "deaf")
     await until(lambda: workers.said == ["1 0", "2 0"], "both live")
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await workers.ended() == 1
+
+
+async def test_who_does_not_hear_the_second_signal_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that hangs does not hear that it is to hurry; who asks twice does not wait for what it may take to end."""
+    monkeypatch.setattr(Supervisor, "_longest_end", long)
+    workers = Workers(tmp_path, "deaf")
+    await until(lambda: workers.said == ["1 0", "2 0"], "both live")
+    os.kill(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
     assert await workers.ended() == 1
 

@@ -15,7 +15,7 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from tests.harness import Json, until
 from tests.servers import RabbitMQ
-from voltgate.carriers.amqp.answering import Node, NodeSettings, Station
+from voltgate.carriers.amqp.answering import MOST_MESSAGES, Node, NodeSettings, Station
 from voltgate.carriers.amqp.settings import Broker, Layout
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.wheel import Wheel
@@ -32,7 +32,12 @@ class Answers:
     def serve(self, station: Station) -> Handler:
         """Begin with a station."""
         self.stations.append(station)
-        return lambda call, respond: self.calls.append((call, respond))
+        return self._take
+
+    def _take(self, call: Call, respond: Respond) -> None:
+        if call.action == "Fault":
+            raise ValueError(call.id)
+        self.calls.append((call, respond))
 
     async def next(self, action: str = "Heartbeat") -> Respond:
         """Return what answers the next call; fail unless it is this one."""
@@ -220,6 +225,20 @@ async def test_what_is_not_answered(begin: Begin, gateway: Gateway) -> None:
     assert (node.counts.late, node.counts.unreadable) == (2, 2)
     assert not gateway.unread
     assert not answers.calls
+
+
+async def test_a_handler_that_fails(begin: Begin, gateway: Gateway) -> None:
+    """Its station is told at once; as many as a node works on at a time keep nobody from being answered."""
+    answers = Answers()
+    node, _ = await begin(answers)
+    for number in range(MOST_MESSAGES):
+        await gateway.send(call(str(number), action="Fault"))
+    await gateway.send(call("after"))
+    (await answers.next())(beat())
+    for number in range(MOST_MESSAGES):
+        assert (await gateway.answer(str(number)))["error_code"] == "InternalError"
+    assert (await gateway.answer("after"))["response"] == {"currentTime": "t"}
+    assert node.counts.faults == MOST_MESSAGES
 
 
 async def test_commands(begin: Begin, gateway: Gateway, prefix: str) -> None:

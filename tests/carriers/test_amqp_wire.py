@@ -168,6 +168,17 @@ def test_an_answer_goes_to_the_call_that_has_its_key() -> None:
     assert bus.counts.repeated == 2
 
 
+def test_what_is_said_about_an_answer() -> None:
+    """A CALLRESULTERROR answers nothing, whichever key it has: who has asked still gets the answer."""
+    bus, station = begun()
+    (key,) = bus.keys('[2,"1","Heartbeat",{}]')
+    about = [5, "1", "FormatViolation", "", {}]
+    bus.says(key, about)
+    bus.says("another", about)
+    bus.says(key, [3, "1", {"currentTime": "t"}])
+    station.gets(about, about, [3, "1", {"currentTime": "t"}])
+
+
 def test_calls_for_the_station() -> None:
     """One that comes again is made once; what cannot be passed on is answered, to who has asked."""
     bus, station = begun()

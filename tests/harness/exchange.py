@@ -38,6 +38,14 @@ class MemoryPost:
         self.exchange.check()
         return self.exchange.where(station)
 
+    async def retire(self) -> bool:
+        """Show that this node drains, if another one serves."""
+        self.exchange.check()
+        others = [post.node for post in self.exchange.posts.values() if post is not self]
+        another = any(node.alive and node.state == "serving" for node in others)
+        self.is_now(state="draining" if another else self.node.state)
+        return another
+
     async def ask(self, node: str, kind: str, body: Body, patience: float) -> Body:
         """Ask a node: what is said goes as JSON, both ways."""
         self.exchange.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -162,3 +163,29 @@ async def test_a_station_that_the_api_does_not_know(stage: Stage, rabbit: Rabbit
     assert (await station.closed()).code
     with pytest.raises(Exception, match="404"):
         await stage.station("CP-1", url=gateway.url("CP-1"))
+
+
+async def test_who_comes_and_goes_while_the_broker_is_slow(stage: Stage, rabbit: RabbitMQ, api: Api) -> None:
+    """The API hears of it in the order in which it was, however long the broker takes to confirm."""
+    gateway = await stage.gateway(served(rabbit))
+    stays, goes = await stage.station("stays"), await stage.station("goes")
+    await until(lambda: api.connected == {"stays", "goes"}, "it hears of both")
+    rabbit.signal(signal.SIGSTOP)
+    try:
+        await stage.station("first")
+        await goes.close()
+        brief = await stage.station("brief")
+        await brief.close()
+        await stays.close()
+        stays = await stage.station("stays")
+
+        async def all_known() -> bool:
+            return await gateway.metric("voltgate_stations") == 2
+
+        await until(all_known, "the gateway knows who is there")
+    finally:
+        rabbit.signal(signal.SIGCONT)
+    await until(lambda: sorted(api.lost) == ["brief", "goes", "stays"], "it hears who has gone")
+    await until(lambda: api.connected >= {"first", "stays"}, "it hears who has come")
+    await stage.quiet(stays)
+    assert api.connected == {"first", "stays"}

@@ -161,6 +161,18 @@ async def test_workers_need_a_database_that_they_share(stage: Stage, url: str, w
     assert 'set store.url = "postgresql://user@host/database", or leave --workers out' in gateway.log
 
 
+async def test_workers_need_a_folder_whose_name_is_short(stage: Stage, server: PostgreSQL) -> None:
+    """A socket's name may not be long: it is said before any of them is started, with what to do."""
+    await stage.backend("main")
+    gateway = stage.prepare(stage.configuration(store={"url": server.url}))
+    gateway.options = ("--workers", "2")
+    deep = gateway.folder / ("x" * 90)
+    deep.mkdir()
+    await gateway.launch(environment={"TMPDIR": str(deep)})
+    assert await gateway.exited() == 1
+    assert "set TMPDIR to a shorter one" in gateway.log
+
+
 async def test_workers_that_cannot_listen(stage: Stage, server: PostgreSQL) -> None:
     """An address that is taken ends all of them, and is said once."""
     await stage.backend("main")

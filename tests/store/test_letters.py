@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.harness import until
 from tests.servers import PostgreSQL
 from tests.store.cluster import empty, reach
 from voltgate.cluster.letters import Letter
@@ -60,6 +62,32 @@ async def test_nodes_that_live_that_are_dead_and_that_end(engine: AsyncEngine) -
     assert first.seen - first.began > 10, "it began when it began"
     await other.leave()
     assert [node.id for node in await one.read()] == ["1"]
+
+
+async def test_the_last_node_that_serves_does_not_drain(engine: AsyncEngine) -> None:
+    """Nor does one while another is about to say that it drains: it looks when that has been said."""
+    one, other = (NodeTable(reach(engine), number, "a node", "0.1") for number in "12")
+    for each in (one, other):
+        async with engine.begin() as connection:
+            await each.beat(connection, Status("serving", 0, 0.0))
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE nodes SET state = 'draining' WHERE id = '1'"))
+        asked = asyncio.ensure_future(other.retire())
+
+        async def looked_or_waits() -> bool:
+            return asked.done() or bool((await connection.execute(waits)).scalar())
+
+        await until(looked_or_waits, "it has looked, or waits")
+    assert not await asked
+    assert await one.retire(), "the other one serves"
+    assert [node.state for node in await one.read()] == ["draining", "serving"]
+    async with engine.begin() as connection:
+        await one.beat(connection, Status("serving", 0, 0.0))
+    assert await other.retire()
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE nodes SET state = 'serving', seen = seen - 11"))
+    assert not await other.retire(), "the other one is dead"
 
 
 async def test_where_a_station_is(engine: AsyncEngine) -> None:

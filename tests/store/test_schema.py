@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, insert, text
 
+from tests.harness import until
 from tests.servers import PostgreSQL
 from tests.store.conftest import Open, emptied, still, written
 from tests.store.expansion import CONTRACTED, EXPANDED, next_version
@@ -144,6 +146,25 @@ async def test_a_table_that_somebody_keeps(server: PostgreSQL, scripts: Path) ->
             await upgrade(address)
     assert await revision(address) == wanted()
     await engine.dispose()
+
+
+async def test_two_that_upgrade_at_once(server: PostgreSQL) -> None:
+    """As each machine's installation may: the second one waits, and finds that it is done."""
+    address = read_address(server.url)
+    await emptied(address)
+    first, looking = open_engine(address, 5.0), open_engine(address, 5.0)
+    async with looking.connect() as watch, first.begin() as connection:
+        await connection.run_sync(schema._upgrade, expanded())
+        second = asyncio.ensure_future(upgrade(address))
+
+        async def waits() -> bool:
+            locks = await watch.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return second.done() or bool(locks.scalar())
+
+        await until(waits, "the second one waits")
+    await first.dispose()
+    await looking.dispose()
+    assert await second == expanded()
 
 
 async def test_sqlite_is_alone(tmp_path: Path, scripts: Path) -> None:

@@ -56,10 +56,13 @@ async def test_a_node_is_drained_from_any_other(two: Cluster) -> None:
     assert (await api.post("/nodes/n2/drain", {"spread": 20})).gives(202)["name"] == "n2"
     assert (await api.post("/nodes/id-n2/drain", {})).gives(202)["name"] == "n2"
     assert two["n2"].drained == [20, None]
+    assert "No other node is serving" in (await api.post("/nodes/drain", {})).gives(409)["detail"]
     assert two["n1"].drained == []
+    assert (await api.ask("DELETE", "/nodes/n2/drain")).gives(200)["name"] == "n2"
+    assert two["n2"].post is not None
+    two["n2"].post.is_now(state="serving")
     assert (await api.post("/nodes/drain", {"spread": 0})).gives(202)["name"] == "n1"
     assert two["n1"].drained == [0]
-    assert (await api.ask("DELETE", "/nodes/n2/drain")).gives(200)["name"] == "n2"
     assert (await api.ask("DELETE", "/nodes/drain")).gives(200)["name"] == "n1"
     assert (two["n1"].drained[-1], two["n2"].drained[-1]) == ("resumed", "resumed")
     for body in ({"spread": -1}, {"spread": "soon"}, {"more": 1}):

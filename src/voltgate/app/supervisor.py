@@ -28,6 +28,10 @@ _SHORTEST, _LONGEST = 0.5, 30.0
 """Seconds before a worker is started again that has not lived for `_LONGEST`: twice as many each time."""
 MARGIN = 20.0
 """Seconds for what comes after a drain: the last answers, the last records, the database."""
+_AT_ONCE = 2.0
+"""Seconds that a worker has to end after the second signal."""
+_LONGEST_NAME = 90
+"""Bytes of the name of the folder with the workers' sockets: systems take a socket's name of 104, or a few more."""
 _KILLED, _NOT_STARTED = 1, 126
 """Exit codes: where a worker had to be killed, and of one that could not be started."""
 
@@ -44,6 +48,9 @@ def supervise(path: Path | None, number: int) -> int:
         ERRORS.put(f"voltgate: {reason}")
         return 1
     with tempfile.TemporaryDirectory(prefix="voltgate-", ignore_cleanup_errors=True) as folder:
+        if len(os.fsencode(folder)) > _LONGEST_NAME:
+            ERRORS.put(f"voltgate: {folder} is too long a name for sockets in it: set TMPDIR to a shorter one, as /tmp")
+            return 1
         return asyncio.run(Supervisor(path, config, number, folder).run())
 
 
@@ -187,6 +194,7 @@ class Supervisor:
             self._tell(RELOAD)
         elif self._stopping.is_set():  # the second signal: now
             self._tell(NOW)
+            asyncio.get_running_loop().call_later(_AT_ONCE, self._kill)
         else:
             self._stop()
 
@@ -206,12 +214,16 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(await self._longest_end()):
                 await self._over.wait()
-        if not self._over.is_set():
+        self._kill()
+
+    def _kill(self) -> None:
+        """Kill those workers that are left."""
+        if self._children:
             log.error("workers have not ended in time, and are killed", workers=sorted(self._children))
             self._code = _KILLED
-            for child in self._children.values():
-                with contextlib.suppress(ProcessLookupError):
-                    child.kill()
+        for child in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
 
     async def _longest_end(self) -> float:
         """Return how many seconds a worker may take to end, by the configuration that is in force now."""

@@ -71,6 +71,9 @@ class Post(Protocol):
     async def where(self, station: str) -> Location | None:
         """Return where a station is, by its key; None if it never came. Raises NodeAway when the database is away."""
 
+    async def retire(self) -> bool:
+        """Have all know that this node drains, if another one serves; return whether one does. Raises NodeAway."""
+
     async def ask(self, node: str, kind: str, body: Body, patience: float) -> Body:
         """Ask a node, by its `id`; return its answer. Raises NodeAway after `patience` seconds at most, or Declined."""
 

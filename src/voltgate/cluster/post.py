@@ -47,13 +47,16 @@ _answer = msgspec.json.Decoder(_Answer).decode
 
 
 class Registry(Protocol):
-    """Knows nodes and stations. Both methods raise StoreAway."""
+    """Knows nodes and stations. Its methods raise StoreAway."""
 
     async def read(self) -> list[Node]:
         """Return all nodes, this one first."""
 
     async def where(self, station: str) -> Location | None:
         """Return where a station is, by its key."""
+
+    async def retire(self) -> bool:
+        """Write down that this node drains, if another one serves; return whether one does."""
 
 
 @dataclass(slots=True)
@@ -129,6 +132,13 @@ class LetterPost:
             return await self._registry.where(station)
         except StoreAway as away:
             raise NodeAway(f"where the station is cannot be read: {away}") from None
+
+    async def retire(self) -> bool:
+        """Have all know that this node drains, if another one serves; return whether one does. Raises NodeAway."""
+        try:
+            return await self._registry.retire()
+        except StoreAway as away:
+            raise NodeAway(f"whether another node serves cannot be read: {away}") from None
 
     def serve(self, kind: str, answer: Answer) -> None:
         """Answer the questions of this kind from now on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,8 @@ ALIVE = 10.0
 """Seconds after its last beat for which a node counts as alive."""
 
 _CLOCK = clock_of(POSTGRESQL)
+_ALONE = text("LOCK TABLE nodes IN SHARE ROW EXCLUSIVE MODE")
+"""Keeps all others from writing to this table until the transaction ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,20 @@ class NodeTable:
         """Write down that this node lives, and how it is. Raises what the database raises."""
         row = {"state": status.state, "stations": status.stations, "load": status.load}
         await connection.execute(self._beat, row)
+
+    async def retire(self) -> bool:
+        """Write down that this node drains, if another one serves; return whether one does. Raises StoreAway.
+
+        Of two that are to drain at the same time, the one that is first has said so before the other one looks.
+        """
+        others = nodes.alias()
+        another = select(others).where(
+            others.c.id != self._node, others.c.state == "serving", others.c.seen >= _CLOCK - ALIVE
+        )
+        drains = update(nodes).where(nodes.c.id == self._node, another.exists()).values(state="draining")
+        async with self._reach.write() as connection:
+            await connection.execute(_ALONE)
+            return bool((await connection.execute(drains)).rowcount)
 
     async def leave(self) -> None:
         """Take this node's row out: it ends. Raises StoreAway."""

@@ -28,6 +28,8 @@ SCRIPTS = Path(__file__).parent / "migrations"
 """Where the scripts of all revisions are that this program knows."""
 
 _UPGRADE = "run `voltgate db upgrade`"
+_UPGRADING = 0x766F6C74
+"""The key of the lock that whoever changes the schema holds: "volt", as other programs may have keys of their own."""
 _ALIVE = 60.0
 """Seconds since its last sign of life for which a gateway counts as running."""
 
@@ -130,11 +132,14 @@ async def upgrade(engine: AsyncEngine, target: str) -> None:
 
 
 def _upgrade(connection: Connection, target: str) -> None:
+    shared = connection.dialect.name == POSTGRESQL
+    if shared:  # of two that upgrade at once, the second one looks when the first has ended
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_UPGRADING})")
     found = _current(connection)
     if found not in _revisions() or _is_before(found, target):
         config = _config()
         config.attributes["connection"] = connection
-        if connection.dialect.name == POSTGRESQL:  # who waits for a table keeps all gateways waiting behind it
+        if shared:  # who waits for a table keeps all gateways waiting behind it
             connection.exec_driver_sql("SET LOCAL lock_timeout = '3s'")
         command.upgrade(config, target)
         connection.execute(delete(compatibility))

@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 
 _PATIENCE = 2.0
 """Seconds that another one has to answer."""
+_BALANCER = 0.4
+"""Seconds that it has for /readyz: a balancer that asks each second gives one answer no more, whoever hangs."""
 _AWAY = "no answer"
 _HELP = "# HELP "
 
@@ -53,7 +55,7 @@ class Siblings:
 
     async def readiness(self, own: dict[str, Any]) -> dict[str, Any]:
         """Return the body of /readyz: ready if one of them takes stations; the rest is of the one that was asked."""
-        answers = (await self._ask("/readyz")).items()
+        answers = (await self._ask("/readyz", _BALANCER)).items()
         states = {number: answer.json()["state"] if answer else _AWAY for number, answer in answers}
         states[self._own] = own["state"]
         ready = "serving" in states.values()
@@ -77,16 +79,16 @@ class Siblings:
     def _by_name(self, states: dict[int, str]) -> dict[str, str]:
         return {str(number): states[number] for number in sorted(states)}
 
-    async def _ask(self, path: str) -> dict[int, httpx2.Response | None]:
+    async def _ask(self, path: str, patience: float = _PATIENCE) -> dict[int, httpx2.Response | None]:
         """Ask each of the others; None for one that does not answer in time."""
-        answers = await asyncio.gather(*(self._ask_one(number, path) for number in self._others))
+        answers = await asyncio.gather(*(self._ask_one(number, path, patience) for number in self._others))
         return dict(zip(self._others, answers, strict=True))
 
-    async def _ask_one(self, number: int, path: str) -> httpx2.Response | None:
+    async def _ask_one(self, number: int, path: str, patience: float) -> httpx2.Response | None:
         transport = httpx2.AsyncHTTPTransport(uds=str(self._socket_of(number)))
         async with httpx2.AsyncClient(transport=transport, base_url="http://worker") as client:
             try:
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(patience):
                     return await client.get(path)
             except (httpx2.HTTPError, OSError, TimeoutError):
                 return None

@@ -31,7 +31,7 @@ from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Retry
 
 _LOOK = 1.0
-_MOST_MESSAGES = 20
+MOST_MESSAGES = 20
 """Messages of one queue that a node works on at a time."""
 _MOST_STATIONS = 200_000
 _MOST_COMMANDS = 10_000
@@ -148,7 +148,7 @@ class Node:
         self._connection = connection
         try:
             for queue in calls:
-                await connection.consume(queue, self._take, self.counts, _MOST_MESSAGES)
+                await connection.consume(queue, self._take, self.counts, MOST_MESSAGES)
             connected()
             while not connection.lost.done():
                 if connection.is_stuck(self._clock()) and not connection.is_blocked:
@@ -253,7 +253,12 @@ class Node:
         batch.left += 1
         asked = self._open[item.key] = _Asked(station, call, found.asked, reply_to, station.raw, [batch])
         self._wheel.at(call.deadline, partial(self._expire, item.key, asked))
-        station.handler(call, partial(self._respond, item.key, asked))
+        try:
+            station.handler(call, partial(self._respond, item.key, asked))
+        except Exception:
+            if self._open.get(item.key) is asked:  # its message is not kept until the deadline: others wait behind it
+                self._respond(item.key, asked, Unanswered(Reason.REFUSED, "A fault of whoever answers this station"))
+            raise
 
     def _respond(self, key: str, asked: _Asked, reply: Reply) -> None:
         if self._open.get(key) is not asked:

@@ -8,7 +8,7 @@ gone to the API, and whose connection is to be closed to all workers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from voltgate.carriers.amqp.connection import Connection, Incoming
@@ -27,7 +27,17 @@ FORCE_CLOSE = "force_close"
 _TOLD = {CONNECTED: "new_connections", DISCONNECTED: "lost_connections"}
 """The routing keys by which the API hears who has come and who has gone."""
 _MOST_BEFORE = 64
+RETURNS = 30
+"""Looks at the API, of which there is one each second, within which a station comes again whose wire was lost."""
 UNKNOWN = "the API does not know this station"
+
+
+@dataclass(slots=True)
+class Told:
+    """What the API was told: the last wire of each station that it takes for connected. `servers` is how many it is."""
+
+    wires: dict[str, WorkerWire] = field(default_factory=dict)
+    servers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,7 @@ class Everythingcharge:
     """The shape of that layout."""
 
     own: str = "voltgate.worker"
+    told: Told = field(default_factory=Told, compare=False, repr=False)
 
     async def prepare(self, connection: Connection) -> None:
         """Have what the API says come to our queue. Raise Away."""
@@ -43,11 +54,16 @@ class Everythingcharge:
 
     async def missing(self, connection: Connection) -> str:
         """Return why nobody can be reached; "" if the API is there: it consumes the queue of events. Raise Away."""
-        return "" if await connection.consumers(EVENTS) else f"no API server consumes {EVENTS}"
+        before, self.told.servers = self.told.servers, await connection.consumers(EVENTS) or 0
+        if not self.told.servers:
+            return f"no API server consumes {EVENTS}"
+        for wire in list(self.told.wires.values()):
+            wire.looked(is_news=self.told.servers != before)
+        return ""
 
     def wire(self, bus: Carrying, identity: str, protocol: str, past: Past) -> WorkerWire:
         """Return a wire for a station."""
-        return WorkerWire(bus, identity, protocol, shared=not past.apart)
+        return WorkerWire(bus, identity, protocol, self.told.wires, shared=not past.apart)
 
     def take(self, bus: Carrying, message: Incoming) -> None:
         """Take a message of the API for a station, if it is here: all workers get it."""
@@ -65,13 +81,20 @@ class Everythingcharge:
 class WorkerWire:
     """A station's wire. The API hears that it has gone however that came about."""
 
-    __slots__ = ("_before", "_held", "_is_over", "_pauses", "_post", "_receiver", "identity", "shared", "subprotocol")
+    __slots__ = (
+        "_before", "_held", "_is_over", "_looks", "_pauses", "_post", "_receiver", "_told", "identity", "shared",
+        "subprotocol",
+    )  # fmt: skip
 
-    def __init__(self, post: Carrying, identity: str, protocol: str, *, shared: bool) -> None:
+    def __init__(
+        self, post: Carrying, identity: str, protocol: str, told: dict[str, WorkerWire], *, shared: bool
+    ) -> None:
         self.identity = identity
         self.subprotocol = protocol
         self.shared = shared
         self._post = post
+        self._told = told
+        self._looks = 0
         self._receiver: Receiver | None = None
         self._before: list[bytes] | None = []
         """What the station says before the API has been told of it, which takes nothing from strangers."""
@@ -90,13 +113,16 @@ class WorkerWire:
             receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
             return
         self._receiver = receiver
+        self._told[self.identity] = self
         self._post.attach(self, receiver)
         self._tell(CONNECTED, self._announced)
         while self._held and not self._is_over:
             receiver.received(self._held.pop(0), None, self._post.clock())
 
     def _tell(self, event: str, settled: Callable[[Obstacle | None], None]) -> None:
-        self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
+        obstacle = self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
+        if obstacle is not None:
+            self._post.soon(lambda: settled(obstacle))
 
     def _announced(self, obstacle: Obstacle | None) -> None:
         """Go on: the broker has given the API the station's name, and gives it what follows later."""
@@ -108,7 +134,7 @@ class WorkerWire:
 
     def _put(self, exchange: str, key: str, text: bytes, settled: Callable[[Obstacle | None], None]) -> Obstacle | None:
         expires = self._post.clock() + self._post.patience
-        return self._post.put(key, Outgoing(text, expires, settled, exchange, {HEADER: self.identity}))
+        return self._post.put(exchange, Outgoing(text, expires, settled, exchange, key, {HEADER: self.identity}))
 
     def send(self, text: bytes, frame: bytes | None = None) -> None:
         """Send one frame of the station."""
@@ -155,7 +181,26 @@ class WorkerWire:
             return
         self._is_over = True
         if self._post.forget(self, None) and self._receiver is not None:
-            self._tell(DISCONNECTED, self._answer_settled)
+            self._tell_gone()
+
+    def looked(self, *, is_news: bool) -> None:
+        """Take note that the API is there. `is_news`: another server of it has come, or gone, which one nobody knows.
+
+        A station that is here is told of again then; one that has gone, when it has not come again after so many looks.
+        """
+        if self._is_over:
+            self._looks += 1
+            if self._looks % RETURNS == 0:
+                self._tell_gone()
+        elif is_news:
+            self._tell(CONNECTED, self._announced)
+
+    def _tell_gone(self) -> None:
+        self._tell(DISCONNECTED, self._gone_settled)
+
+    def _gone_settled(self, obstacle: Obstacle | None) -> None:
+        if obstacle is None and self._told.get(self.identity) is self:
+            del self._told[self.identity]
 
     def pause(self) -> None:
         """Drop what the API says: the station does not read."""

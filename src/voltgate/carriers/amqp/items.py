@@ -10,6 +10,7 @@ made. In place of `message`, or beside it, an item may have `event`: "connected"
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 
@@ -20,7 +21,10 @@ from voltgate.ocpp.messages import UNREADABLE, Call, Error, Result
 
 CONNECTED, DISCONNECTED = "connected", "disconnected"
 
+MOST_READ = 1000
+"""Items of a message, five times as many as Voltgate sends: one message must not keep all stations from being heard."""
 _NOTHING = msgspec.Raw(b"")
+_Few = msgspec.Meta(max_length=MOST_READ)
 
 
 class Item(msgspec.Struct):
@@ -40,8 +44,8 @@ class Item(msgspec.Struct):
 
 
 quote = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(list[Item]).decode
-_decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode = msgspec.json.Decoder(Annotated[list[Item], _Few]).decode
+_decode_parts = msgspec.json.Decoder(Annotated[list[msgspec.Raw], _Few]).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 
 
@@ -67,7 +71,7 @@ def join(items: Iterable[bytes]) -> bytes:
 
 
 def split(body: bytes) -> tuple[list[Item], int]:
-    """Return the items of a body, and the number of those that could not be read."""
+    """Return the items of a body, and the number of those that could not be read: a body with too many is one."""
     try:
         body.decode()  # messages are not looked into
         return _decode(body), 0

@@ -50,13 +50,14 @@ class Outgoing:
     """An item on its way, which nobody needs any more at `expires`, by the clock.
 
     `settled` is told what became of it: None when the broker has it, else why not; never when the connection is lost.
-    With an `exchange` it goes there, in a message of its own, with these `headers`.
+    With an `exchange` it goes there, under this `key`, in a message of its own, with these `headers`.
     """
 
     item: bytes
     expires: float
     settled: Callable[[Obstacle | None], None] = _nothing
     exchange: str = ""
+    key: str = ""
     headers: Mapping[str, str] | None = None
 
 
@@ -96,7 +97,7 @@ class Publisher:
         return min((queue.sent_at for queue in self._queues.values() if queue.sent_at), default=None)
 
     def put(self, name: str, outgoing: Outgoing) -> Obstacle | None:
-        """Send an item to a queue, soon; return why it cannot be sent."""
+        """Send an item to a queue, or to its exchange, soon; return why it cannot be sent."""
         if self.waiting >= _MOST_WAITING or self._bytes >= _MOST_WAITING_BYTES:
             self._counts.overflows += 1
             return Obstacle.TOO_MANY
@@ -135,10 +136,12 @@ class Publisher:
                 del self._queues[name]
 
     def _take(self, queue: _Queue) -> list[Outgoing]:
-        """Return what goes in the next message."""
+        """Return what goes in the next message, or to one exchange under one key: keys may stand for several queues."""
         batch: list[Outgoing] = []
         size, now, waiting = 0, self._clock(), queue.waiting
         while waiting and len(batch) < _MOST_TOGETHER and size < _MOST_TOGETHER_BYTES:
+            if batch and waiting[0].key != batch[0].key:
+                break
             outgoing = waiting.popleft()
             self.waiting -= 1
             self._bytes -= len(outgoing.item)
@@ -179,7 +182,7 @@ class Publisher:
         )
         exchange = await channel.get_exchange(first.exchange, ensure=False) if alone else channel.default_exchange
         try:
-            await exchange.publish(message, name, mandatory=True)
+            await exchange.publish(message, first.key if alone else name, mandatory=True)
         except PublishError:
             self._counts.unroutable += len(batch)
             return Obstacle.UNROUTABLE

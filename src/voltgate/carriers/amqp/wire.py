@@ -18,7 +18,7 @@ from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode
-from voltgate.ocpp.messages import CALL, SEND, Call, Error, Result
+from voltgate.ocpp.messages import CALL, RESULT_ERROR, SEND, Call, Error, Result
 from voltgate.relay.wire import Receiver
 
 if TYPE_CHECKING:
@@ -184,6 +184,9 @@ class AmqpWire:
 
     def _replied(self, reply: Read, key: str) -> None:
         """Take an answer, to the call that has its key: an older call may have had the same id."""
+        if reply.kind == RESULT_ERROR and self._receiver is not None:  # about an answer of the station
+            self._receive(reply.text)
+            return
         sent = self._sent.get(reply.id)
         if sent is None or sent.key != key:
             self._post.counts.repeated += 1

@@ -69,11 +69,7 @@ async def drain(queries: Queries, wanted: str | None, spread: float | None, by: 
     others = queries.others
     if others is None:
         raise Problem(409, title_of(409), _ALONE)
-    nodes = await _nodes(others)
-    node = _named(nodes, others.post.here if wanted is None else wanted)
-    if not any(each.alive and each.state == "serving" and each.id != node.id for each in nodes):
-        detail = f"No other node is serving: the stations of {node.name} would have nowhere to go."
-        raise Problem(409, title_of(409), detail)
+    node = _named(await _nodes(others), others.post.here if wanted is None else wanted)
     if node.id == others.post.here:
         await drain_here(queries, spread, by)
     else:
@@ -120,8 +116,15 @@ def _named(nodes: list[Node], wanted: str) -> Node:
 
 
 async def drain_here(queries: Queries, spread: float | None, by: str) -> None:
-    """Begin to hand the stations of this gateway over."""
-    assert queries.draining is not None  # noqa: S101 - there is a cluster
+    """Begin to hand the stations of this gateway over. Raise Problem: 409, 503."""
+    others = queries.others
+    assert others is not None and queries.draining is not None  # noqa: S101, PT018 - there is a cluster
+    try:
+        if not await others.post.retire():
+            detail = f"No other node is serving: the stations of {others.name} would have nowhere to go."
+            raise Problem(409, title_of(409), detail)
+    except NodeAway:
+        raise unavailable("The database is away: nobody knows whether another node is serving.") from None
     log.info("this gateway is to drain", by=by, spread=spread)
     await queries.draining.drain(spread)
 
