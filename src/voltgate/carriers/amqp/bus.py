@@ -198,7 +198,8 @@ class Bus:
         """Connect, and return why the connection has ended; "" if nobody needs it. Raise Away."""
         settings = self.settings
         shape = settings.shape
-        connection = await Connection.open(settings.broker, shape.own, self._take, self.clock, self.counts)
+        names = self._surroundings.names
+        connection = await Connection.open(settings.broker, shape.own, self._take, self.clock, self.counts, names)
         self._connection = connection
         try:
             await shape.prepare(connection)
