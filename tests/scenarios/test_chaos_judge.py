@@ -557,6 +557,18 @@ def test_whoever_answers_before_the_card_comes_may_hear_of_it() -> None:
     assert story.judged().found == {}
 
 
+@pytest.mark.parametrize(("died", "found"), [(10.5, set()), (11.5, {"lost"})])
+def test_an_event_before_the_card_may_be_forgotten(died: float, found: set[str]) -> None:
+    """A gateway is killed before what it has answered is on disk: whose card comes then gets the rest; else all."""
+    story = Story("ocpp2.0.1")
+    story.waits_for_disk = False
+    story.charge.tag, story.charge.answered_by, story.charge.bound = "EITHER", "employer", 14.0
+    story.drop("employer", 0)
+    story.drop("billing", 1, 2)
+    story.books.deaths.append((0, died))
+    assert set(story.judged().found) == found
+
+
 def test_same_starts_are_told_apart_by_their_ids() -> None:
     """Two transactions of a charger whose clock stands have the same content; each must be delivered."""
     story = Story()
