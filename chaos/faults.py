@@ -132,7 +132,10 @@ class Faults:
 
     async def _surround(self, fault: Fault) -> None:
         """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
-        gateway, begun = self._world.gateways[int(fault.whom)], time.monotonic()
+        gateway = self._world.gateways[int(fault.whom)]
+        if fault.what == "descriptors short" and not await self._answers(gateway):
+            return  # half of what one has that has just begun is too little to begin with
+        begun = time.monotonic()
         gateway.begin(fault.what)
         for charger in self._hit(fault):
             charger.cut()  # most of this only shows when stations come in
