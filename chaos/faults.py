@@ -7,7 +7,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -26,6 +26,8 @@ _ANSWERS = 10.0
 """Seconds in which a gateway must answer while only something around it is broken."""
 _DRIFT = 4.0
 """Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
+_NEWS = 30.0
+"""Seconds in which a gateway hears what was said to another one, faults of the database included."""
 
 
 @dataclass(slots=True)
@@ -256,14 +258,35 @@ class Faults:
 
     async def _move_now(self, fault: Fault) -> None:
         shapes, names = self._world.shapes, frozenset(charger.name for charger in self._hit(fault))
-        moved = shapes.now.moved
-        shapes.change(replace(shapes.now, moved=moved ^ names), time.monotonic())
-        after = shapes.now
+        moved, begun = shapes.now.moved, time.monotonic()
         for backend, other, chosen in (("billing", "employer", names & moved), ("employer", "billing", names - moved)):
             await self.claim(backend, "add", chosen)
             await self.claim(other, "remove", chosen)
-        shapes.change(replace(after, moved=moved), time.monotonic())  # it may have been so until now
-        shapes.change(after, time.monotonic())
+        await self.see_claimed(moved ^ names)
+        shapes.change(replace(shapes.now, moved=moved ^ names), begun, until=time.monotonic())
+
+    async def see_claimed(self, moved: frozenset[str]) -> None:
+        """See that every gateway knows which stations the employer claims: the others hear of it from the database."""
+        expected = {"employer": moved, "billing": {charger.name for charger in self._world.chargers} - moved}
+        left: Sequence[GatewayProcess] = self._world.gateways
+        until = time.monotonic() + _NEWS
+        while left := [each for each in left if each.life and not await self._knows(each.number, expected)]:
+            if time.monotonic() > until:
+                late = f"has not heard within {_NEWS:g} s what backends claim"
+                self._world.books.errors += [f"gateway {each.number} {late}" for each in left]
+                return
+            await asyncio.sleep(0.2)
+
+    async def _knows(self, gateway: int, expected: Mapping[str, Set[str]]) -> bool:
+        port = self._world.ports[gateway].http
+        for backend, stations in expected.items():
+            with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(2):
+                    status, body = await _ask(port, f"GET /api/v1/backends/{backend}/stations?limit=1000", backend)
+                if status == 200 and {each["station"] for each in json.loads(body)["items"]} == stations:
+                    continue
+            return False
+        return True
 
     async def claim(self, backend: str, how: str, names: frozenset[str]) -> None:
         """Have a backend change its list of stations, however often it takes."""

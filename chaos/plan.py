@@ -141,8 +141,8 @@ def draw(
         variant = replace(drawn, database=database, layout=layout, gateways=gateways)
         behind = Random(f"{seed} broker").choice((*BACKENDS, "", "")) if behind is None else behind
         variant = replace(variant, behind=behind if variant.layout != "one" or behind == "billing" else "")
-    if variant.layout == "claims":
-        variant = replace(variant, gateways=1)  # news of claims between processes is another capability
+    if variant.database == "sqlite":
+        variant = replace(variant, gateways=1)  # several gateways share PostgreSQL only
     faults: list[Fault] = []
     at = 1.0
     while at < seconds:

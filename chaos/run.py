@@ -128,6 +128,7 @@ class _Run:
                 await backend.drop()
             for each in self._others:
                 each.close()
+                await self._faults.see_claimed(frozenset())
         for gateway in world.gateways:
             world.books.database += gateway.spells()
         verdict = self._judge()

@@ -45,19 +45,18 @@ def owners(variant: Variant, shape: Shape, station: str, tag: str) -> Owners:
 
 @dataclass(slots=True)
 class Shapes:
-    """The shapes of a run: which was in force when. A change is in force a while after it was begun."""
+    """The shapes of a run, and from when until when each may be in force: a change is a while after it was begun."""
 
     variant: Variant
-    _list: list[tuple[Shape, float]] = field(default_factory=lambda: [(Shape(), 0.0)])
+    now: Shape = field(default_factory=Shape)
+    """The newest."""
+    _since: float = 0.0
+    _former: list[tuple[Shape, float, float]] = field(default_factory=list)
 
-    @property
-    def now(self) -> Shape:
-        """The newest."""
-        return self._list[-1][0]
-
-    def change(self, shape: Shape, at: float) -> None:
-        """Take another shape."""
-        self._list.append((shape, at))
+    def change(self, shape: Shape, at: float, *, until: float = 0.0) -> None:
+        """Take another shape, which is what gateways are told to have between these two times."""
+        self._former.append((self.now, self._since, max(at, until) + _SETTLED))
+        self.now, self._since = shape, at
 
     def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
         """Return who may own what began in that time; owed is only what is so in every shape that may have counted."""
@@ -79,8 +78,7 @@ class Shapes:
         return self.variant.layout == "claims" or any(shape.settings for shape in self._between(begun, over))
 
     def _between(self, begun: float, over: float) -> Iterator[Shape]:
-        ends = [at + _SETTLED for _, at in self._list[1:]] + [float("inf")]
-        for (shape, at), end in zip(self._list, ends, strict=True):
+        for shape, at, end in (*self._former, (self.now, self._since, float("inf"))):
             if at <= over and begun <= end:
                 yield shape
 

@@ -145,3 +145,6 @@ def test_a_change_counts_for_both_sides_while_it_may_be_under_way() -> None:
     shapes.change(replace(Shape(), routes=1), 100.0)
     before, around, after = (shapes.owners("CP-1", "EMP1", begun, begun + 1).owners for begun in (90.0, 101.0, 110.0))
     assert (before, around, after) == ({"employer"}, {"billing", "employer"}, {"billing"})
+    shapes.change(Shape(), 200.0, until=220.0)
+    around, after = (shapes.owners("CP-1", "EMP1", begun, begun).owners for begun in (210.0, 226.0))
+    assert (around, after) == ({"billing", "employer"}, {"employer"})
