@@ -17,17 +17,19 @@ from chaos.configurations import overlay, pair_of, put
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
 from chaos.plan import AROUND, BROKER, CLOCK, FOR_GOOD, REFUSED, TAKEN, Fault
+from chaos.queues import BehindRabbitMQ
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
+from tests.amqp_ends import deletion
 from tests.keypair import write_pair
-from tests.servers import Mosquitto
+from tests.servers import Mosquitto, RabbitMQ
 
 _ANSWERS = 10.0
 """Seconds in which a gateway must answer while only something around it is broken."""
-_DRIFT = 4.0
-"""Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 _NEWS = 30.0
 """Seconds in which a gateway hears what was said to another one, faults of the database included."""
+_DRIFT = 4.0
+"""Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,7 @@ class World:
     backends: dict[str, Backend]
     chargers: Sequence[Charger]
     database: Broken
-    broker: Mosquitto | None = None
+    broker: Mosquitto | RabbitMQ | None = None
 
     def configure(self, what: str = "") -> None:
         """Write the configuration of every gateway as it is to be now, or with something that is the matter with it."""
@@ -78,7 +80,7 @@ class Faults:
             "links cut": self._cut_links,
             "remote starts": self._remote_starts,
             "remote stops": self._remote_stops,
-            **dict.fromkeys(BROKER, self._harm_broker),
+            **dict.fromkeys({*BROKER["mosquitto"], *BROKER["rabbitmq"]}, self._harm_broker),
             **dict.fromkeys(("settings changed", "addresses changed", "routes changed"), self._change),
             **dict.fromkeys(AROUND, self._surround),
             **dict.fromkeys(REFUSED + TAKEN, self._misconfigure),
@@ -322,18 +324,40 @@ class Faults:
         self._world.backends[fault.whom].cut(hit.__contains__)
 
     async def _harm_broker(self, fault: Fault) -> None:
-        """Kill the broker and start it again, or let it hang: one thing at a time."""
+        """Do one thing at a time to the broker, and mend it."""
         broker = self._world.broker
         assert broker is not None
         async with self._broker:
             if fault.what == "broker frozen":
                 broker.signal(signal.SIGSTOP)
-                await asyncio.sleep(fault.lasts)
-                broker.signal(signal.SIGCONT)
-            else:
+                try:
+                    await asyncio.sleep(fault.lasts)
+                finally:  # others may use it after this run, whatever becomes of that
+                    broker.signal(signal.SIGCONT)
+            elif fault.what == "broker killed":
                 broker.kill()
-                await asyncio.sleep(fault.lasts / 2)
-                await asyncio.to_thread(broker.start)
+                try:
+                    await asyncio.sleep(fault.lasts / 2)
+                finally:
+                    await asyncio.to_thread(broker.start)
+            else:
+                assert isinstance(broker, RabbitMQ)
+                await self._harm_rabbitmq(broker, fault)
+
+    async def _harm_rabbitmq(self, broker: RabbitMQ, fault: Fault) -> None:
+        """Let it take no messages for a while, or delete a queue: one of calls, or one at which a gateway hears."""
+        if fault.what == "broker short of memory":
+            await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.000001")
+            try:
+                await asyncio.sleep(fault.lasts)
+            finally:
+                await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.4")
+            return
+        behind = self._world.backends[self._world.shapes.variant.behind]
+        assert isinstance(behind, BehindRabbitMQ)
+        queues = behind.gateways if fault.seed % 2 else behind.calls
+        if queues:
+            await asyncio.to_thread(broker.control, "eval", deletion(queues[fault.seed // 2 % len(queues)]))
 
     # Commands.
 

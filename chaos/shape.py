@@ -15,6 +15,8 @@ PATIENCE = 3.0
 """Seconds that a backend may take to answer (`calls.backend`)."""
 _SETTLED = 5.0
 """Seconds after which a change is surely in force at every session."""
+QUEUES = 2
+"""Queues of calls that a gateway has at each address of a backend behind RabbitMQ."""
 _QUICK = {"retry": {"first": 0.1, "max": 0.5}}
 
 
@@ -88,9 +90,14 @@ def token(backend: str) -> str:
     return f"token-of-{backend}-for-the-run"
 
 
+def prefix_of(run: str, name: str, gateway: int, address: int) -> str:
+    """Return what the queues begin with by which one gateway speaks with that address of a backend, in one run."""
+    return f"{run}.{name}.{gateway}.{address}"
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens; nobody has `spare`, and somebody else has `taken`."""
+    """Where everything listens; nobody has `spare`, and somebody else has `taken`. `run` is a name for this run."""
 
     backends: Mapping[str, int]
     stations: int
@@ -98,6 +105,7 @@ class Ports:
     http: int
     spare: int
     taken: int
+    run: str
 
 
 def configuration(
@@ -127,10 +135,15 @@ def configuration(
 
 def _backend(name: str, variant: Variant, shape: Shape, ports: Ports, gateway: int) -> dict[str, Any]:
     host = f"{name}-{shape.address}{NAMES}:{ports.backends[name]}"
+    if name != variant.behind:
+        where: dict[str, Any] = {"url": f"ws://{host}/{gateway}/{shape.address}/{{station}}"}
+    elif variant.broker == "mosquitto":
+        where = {"url": f"mqtt://{host}/{name}/{gateway}/{shape.address}"}
+    else:
+        prefix = prefix_of(ports.run, name, gateway, shape.address)
+        where = {"url": f"amqp://{host}", "prefix": prefix, "queues": QUEUES, "connect": 2}
     backend: dict[str, Any] = {
-        "url": f"mqtt://{host}/{name}/{gateway}/{shape.address}"
-        if name == variant.behind
-        else f"ws://{host}/{gateway}/{shape.address}/{{station}}",
+        **where,
         "wait": 3 if shape.settings else 2,
         "permit": "full" if shape.settings else "prober",
         "claims": {"token": token(name)},
