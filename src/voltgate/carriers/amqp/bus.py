@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -135,6 +135,10 @@ class Bus:
         if not wires:
             return None
         return next((each for each in reversed(wires) if each.started), wires[-1])
+
+    def wires(self, identity: str) -> Sequence[BusWire]:
+        """Return the wires of a station, the newest last."""
+        return self._wires.get(identity, ())
 
     def guard(self, wire: BusWire, take: Callable[[], None]) -> None:
         """Have a wire take something; a fault of ours in it ends that wire only."""
