@@ -355,9 +355,14 @@ class Faults:
             return
         behind = self._world.backends[self._world.shapes.variant.behind]
         assert isinstance(behind, BehindRabbitMQ)
-        queues = behind.gateways if fault.seed % 2 else behind.calls
+        queues, stays = behind.gateways if fault.seed % 2 else behind.calls, behind.stays
         if queues:
             await asyncio.to_thread(broker.control, "eval", deletion(queues[fault.seed // 2 % len(queues)]))
+        if queues is behind.calls:  # one that is new when its broker is killed stays without a leader (RabbitMQ 3.10)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ANSWERS):
+                    while behind.stays == stays:
+                        await asyncio.sleep(0.1)
 
     # Commands.
 

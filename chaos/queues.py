@@ -42,6 +42,8 @@ class BehindRabbitMQ(Behind):
         prefixes = [prefix_of(run, name, *each) for each in itertools.product(range(gateways), range(_ADDRESSES))]
         self.calls = [f"{prefix}.calls.{number}" for prefix in prefixes for number in range(QUEUES)]
         """The names of its queues of calls."""
+        self.stays = 0
+        """How often it has begun to consume all of them."""
         self._channel: AbstractChannel | None = None
         self._own = ""
         self._staying: asyncio.Task[None] | None = None
@@ -96,8 +98,9 @@ class BehindRabbitMQ(Behind):
             own = await channel.declare_queue(exclusive=True, timeout=_PATIENCE)
             await own.consume(self._said)
             for name in self.calls:
-                await self._consume(connection, channel, name)
+                await self._consume(channel, name)
             self._channel, self._own = channel, own.name
+            self.stays += 1
             await lost.wait()
         finally:
             self._channel = None
@@ -105,17 +108,11 @@ class BehindRabbitMQ(Behind):
                 async with asyncio.timeout(1):
                     await connection.close()
 
-    async def _consume(self, connection: Any, channel: AbstractChannel, name: str) -> None:
-        """Consume a queue; delete one that does not answer, as an operator does."""
-        try:
-            queue = await channel.declare_queue(name, durable=True, arguments=CALLS, timeout=_PATIENCE)
-            await queue.consume(self._said, timeout=_PATIENCE)
-            # a new queue does not outlive a kill before it has had a message
-            await asyncio.wait_for(channel.default_exchange.publish(aio_pika.Message(b"[]"), name), _PATIENCE)
-        except TimeoutError:
-            async with asyncio.timeout(_PATIENCE):
-                await (await connection.channel()).queue_delete(name)
-            raise
+    async def _consume(self, channel: AbstractChannel, name: str) -> None:
+        queue = await channel.declare_queue(name, durable=True, arguments=CALLS, timeout=_PATIENCE)
+        await queue.consume(self._said, timeout=_PATIENCE)
+        # a new queue does not outlive a kill before it has had a message
+        await asyncio.wait_for(channel.default_exchange.publish(aio_pika.Message(b"[]"), name), _PATIENCE)
 
     # What is said.
 
