@@ -132,7 +132,9 @@ class Faults:
         await asyncio.sleep(pause)
         async with self._misconfigured:  # who starts gateways tries again until one can start
             gateway.start()
-            await self._answers(gateway)  # it has read its configuration by then
+            for _ in range(6):  # on a machine that is busy it takes its time, and must find its configuration whole
+                if await self._answers(gateway):
+                    break
 
     async def _surround(self, fault: Fault) -> None:
         """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
@@ -355,14 +357,17 @@ class Faults:
             return
         behind = self._world.backends[self._world.shapes.variant.behind]
         assert isinstance(behind, BehindRabbitMQ)
-        queues, stays = behind.gateways if fault.seed % 2 else behind.calls, behind.stays
-        if queues:
-            await asyncio.to_thread(broker.control, "eval", deletion(queues[fault.seed // 2 % len(queues)]))
-        if queues is behind.calls:  # one that is new when its broker is killed stays without a leader (RabbitMQ 3.10)
+        queues = behind.gateways if fault.seed % 2 else behind.calls
+        if not queues:
+            return
+        queue = queues[fault.seed // 2 % len(queues)]
+        await asyncio.to_thread(broker.control, "eval", deletion(queue))
+        if queue in behind.calls:  # one that is new when its broker is killed stays without a leader (RabbitMQ 3.10)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_ANSWERS):
-                    while behind.stays == stays:
-                        await asyncio.sleep(0.1)
+                    while not await behind.consumes(queue):
+                        await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
 
     # Commands.
 

@@ -42,8 +42,6 @@ class BehindRabbitMQ(Behind):
         prefixes = [prefix_of(run, name, *each) for each in itertools.product(range(gateways), range(_ADDRESSES))]
         self.calls = [f"{prefix}.calls.{number}" for prefix in prefixes for number in range(QUEUES)]
         """The names of its queues of calls."""
-        self.stays = 0
-        """How often it has begun to consume all of them."""
         self._channel: AbstractChannel | None = None
         self._own = ""
         self._staying: asyncio.Task[None] | None = None
@@ -52,6 +50,14 @@ class BehindRabbitMQ(Behind):
     def gateways(self) -> list[str]:
         """The names of the queues that gateways hear at, as far as they are known."""
         return sorted({topic.answers for topic in self._topics.values()})
+
+    async def consumes(self, queue: str) -> bool:
+        """Tell whether a queue of calls is there and consumed."""
+        with suppress(*_AWAY):
+            async with asyncio.timeout(2), await aio_pika.connect(self._url) as connection:
+                found = await (await connection.channel()).declare_queue(queue, passive=True)
+                return bool(found.declaration_result.consumer_count)
+        return False
 
     async def start(self) -> None:
         """Consume; while the broker is away, try again."""
@@ -100,7 +106,6 @@ class BehindRabbitMQ(Behind):
             for name in self.calls:
                 await self._consume(channel, name)
             self._channel, self._own = channel, own.name
-            self.stays += 1
             await lost.wait()
         finally:
             self._channel = None
