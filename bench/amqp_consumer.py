@@ -19,6 +19,7 @@ from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.connection import Connection, Incoming
 from voltgate.carriers.amqp.publisher import Outgoing
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
+from voltgate.carriers.websocket.resolver import Resolver
 
 _PATIENCE = 30.0
 _MOST_MESSAGES = 100
@@ -74,7 +75,7 @@ async def consume(port: int) -> None:
     """Connect, consume all queues, and serve the bench."""
     consumer, counts = Consumer(), AmqpCounts()
     where = Broker("127.0.0.1", port)
-    opening = Connection.open(where, "bench.node", lambda message: None, time.monotonic, counts)
+    opening = Connection.open(where, "bench.node", lambda message: None, time.monotonic, counts, Resolver())
     connection = consumer.connection = await opening
     for queue in Layout().calls:
         await connection.consume(queue, consumer.take, counts, _MOST_MESSAGES)

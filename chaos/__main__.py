@@ -13,32 +13,35 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from chaos.plan import BACKENDS, LAYOUTS, Plan, draw
+from chaos.plan import BACKENDS, BROKERS, LAYOUTS, Plan, draw
 from chaos.run import Outcome, run
 from chaos.shrink import Budget, shrink
 from chaos.story import story
 from tests.harness.ports import release_ports
-from tests.servers import PostgreSQL, postgresql
+from tests.servers import PostgreSQL, RabbitMQ, postgresql, rabbitmq
 
 
 class Session:
-    """What several runs share: the folder, the server of PostgreSQL once it is needed, and the counts."""
+    """What several runs share: the folder, the servers of PostgreSQL and RabbitMQ once needed, and the counts."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.counts: Counter[str] = Counter()
         self._folder = folder
         self._stack = stack
         self._server: PostgreSQL | None = None
+        self._rabbitmq: RabbitMQ | None = None
         self._runs = 0
 
     def play(self, plan: Plan) -> Outcome:
         """Run a plan in a folder of its own."""
         if plan.variant.database == "postgresql" and self._server is None:
             self._server = self._stack.enter_context(postgresql())
+        if plan.variant.behind and plan.variant.broker == "rabbitmq" and self._rabbitmq is None:
+            self._rabbitmq = self._stack.enter_context(rabbitmq())
         self._runs += 1
         folder = self._folder / f"{self._runs:03}-seed-{plan.seed}"
         folder.mkdir(parents=True)
-        outcome = asyncio.run(run(plan, folder, self._server))
+        outcome = asyncio.run(run(plan, folder, self._server, self._rabbitmq))
         (folder / "story.txt").write_text(story(outcome.books))
         release_ports()
         return outcome
@@ -89,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=("sqlite", "postgresql"))
     parser.add_argument("--layout", choices=LAYOUTS)
     parser.add_argument("--behind", choices=(*BACKENDS, "nobody"), help="the backend that is behind a broker")
+    parser.add_argument("--broker", choices=BROKERS, help="which broker that is")
     parser.add_argument("--gateways", type=int, choices=(1, 2), help="how many share the database, if it is PostgreSQL")
     parser.add_argument("--only", help="the faults of the seed that are done, as numbers with commas, or none")
     parser.add_argument("--plain", action="store_true", help="chargers without habits")
@@ -109,8 +113,8 @@ def _plans(chosen: argparse.Namespace) -> Iterator[Plan]:
     behind = "" if chosen.behind == "nobody" else chosen.behind
 
     def drawn(seed: int) -> Plan:
-        given = {"database": chosen.database, "layout": chosen.layout, "gateways": chosen.gateways, "behind": behind}
-        plan = draw(seed, chosen.stations, chosen.seconds, **given)
+        given = {"database": chosen.database, "layout": chosen.layout, "gateways": chosen.gateways}
+        plan = draw(seed, chosen.stations, chosen.seconds, **given, behind=behind, broker=chosen.broker)
         plan = replace(plan, plain=chosen.plain)
         if chosen.only is None:
             return plan

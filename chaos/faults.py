@@ -7,7 +7,7 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -17,13 +17,17 @@ from chaos.configurations import overlay, pair_of, put
 from chaos.databases import Broken
 from chaos.gateway import GatewayProcess
 from chaos.plan import AROUND, BROKER, CLOCK, FOR_GOOD, REFUSED, TAKEN, Fault
+from chaos.queues import BehindRabbitMQ
 from chaos.records import Books, Spell
 from chaos.shape import Ports, Shapes, configuration, token
+from tests.amqp_ends import deletion
 from tests.keypair import write_pair
-from tests.servers import Mosquitto
+from tests.servers import Mosquitto, RabbitMQ
 
 _ANSWERS = 10.0
 """Seconds in which a gateway must answer while only something around it is broken."""
+_NEWS = 30.0
+"""Seconds in which a gateway hears what was said to another one, faults of the database included."""
 _DRIFT = 4.0
 """Seconds after its end in which a fault of the database may still be felt: gateways try again now and then."""
 
@@ -39,7 +43,7 @@ class World:
     backends: dict[str, Backend]
     chargers: Sequence[Charger]
     database: Broken
-    broker: Mosquitto | None = None
+    broker: Mosquitto | RabbitMQ | None = None
 
     def configure(self, what: str = "") -> None:
         """Write the configuration of every gateway as it is to be now, or with something that is the matter with it."""
@@ -76,7 +80,7 @@ class Faults:
             "links cut": self._cut_links,
             "remote starts": self._remote_starts,
             "remote stops": self._remote_stops,
-            **dict.fromkeys(BROKER, self._harm_broker),
+            **dict.fromkeys({*BROKER["mosquitto"], *BROKER["rabbitmq"]}, self._harm_broker),
             **dict.fromkeys(("settings changed", "addresses changed", "routes changed"), self._change),
             **dict.fromkeys(AROUND, self._surround),
             **dict.fromkeys(REFUSED + TAKEN, self._misconfigure),
@@ -128,11 +132,16 @@ class Faults:
         await asyncio.sleep(pause)
         async with self._misconfigured:  # who starts gateways tries again until one can start
             gateway.start()
-            await self._answers(gateway)  # it has read its configuration by then
+            for _ in range(6):  # on a machine that is busy it takes its time, and must find its configuration whole
+                if await self._answers(gateway):
+                    break
 
     async def _surround(self, fault: Fault) -> None:
         """Break something around a gateway, which must answer all the same; without descriptors, afterwards."""
-        gateway, begun = self._world.gateways[int(fault.whom)], time.monotonic()
+        gateway = self._world.gateways[int(fault.whom)]
+        if fault.what == "descriptors short" and not await self._answers(gateway):
+            return  # half of what one has that has just begun is too little to begin with
+        begun = time.monotonic()
         gateway.begin(fault.what)
         for charger in self._hit(fault):
             charger.cut()  # most of this only shows when stations come in
@@ -253,14 +262,35 @@ class Faults:
 
     async def _move_now(self, fault: Fault) -> None:
         shapes, names = self._world.shapes, frozenset(charger.name for charger in self._hit(fault))
-        moved = shapes.now.moved
-        shapes.change(replace(shapes.now, moved=moved ^ names), time.monotonic())
-        after = shapes.now
+        moved, begun = shapes.now.moved, time.monotonic()
         for backend, other, chosen in (("billing", "employer", names & moved), ("employer", "billing", names - moved)):
             await self.claim(backend, "add", chosen)
             await self.claim(other, "remove", chosen)
-        shapes.change(replace(after, moved=moved), time.monotonic())  # it may have been so until now
-        shapes.change(after, time.monotonic())
+        await self.see_claimed(moved ^ names)
+        shapes.change(replace(shapes.now, moved=moved ^ names), begun, until=time.monotonic())
+
+    async def see_claimed(self, moved: frozenset[str]) -> None:
+        """See that every gateway knows which stations the employer claims: the others hear of it from the database."""
+        expected = {"employer": moved, "billing": {charger.name for charger in self._world.chargers} - moved}
+        left: Sequence[GatewayProcess] = self._world.gateways
+        until = time.monotonic() + _NEWS
+        while left := [each for each in left if each.life and not await self._knows(each.number, expected)]:
+            if time.monotonic() > until:
+                late = f"has not heard within {_NEWS:g} s what backends claim"
+                self._world.books.errors += [f"gateway {each.number} {late}" for each in left]
+                return
+            await asyncio.sleep(0.2)
+
+    async def _knows(self, gateway: int, expected: Mapping[str, Set[str]]) -> bool:
+        port = self._world.ports[gateway].http
+        for backend, stations in expected.items():
+            with suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
+                async with asyncio.timeout(2):
+                    status, body = await _ask(port, f"GET /api/v1/backends/{backend}/stations?limit=1000", backend)
+                if status == 200 and {each["station"] for each in json.loads(body)["items"]} == stations:
+                    continue
+            return False
+        return True
 
     async def claim(self, backend: str, how: str, names: frozenset[str]) -> None:
         """Have a backend change its list of stations, however often it takes."""
@@ -296,18 +326,48 @@ class Faults:
         self._world.backends[fault.whom].cut(hit.__contains__)
 
     async def _harm_broker(self, fault: Fault) -> None:
-        """Kill the broker and start it again, or let it hang: one thing at a time."""
+        """Do one thing at a time to the broker, and mend it."""
         broker = self._world.broker
         assert broker is not None
         async with self._broker:
             if fault.what == "broker frozen":
                 broker.signal(signal.SIGSTOP)
-                await asyncio.sleep(fault.lasts)
-                broker.signal(signal.SIGCONT)
-            else:
+                try:
+                    await asyncio.sleep(fault.lasts)
+                finally:  # others may use it after this run, whatever becomes of that
+                    broker.signal(signal.SIGCONT)
+            elif fault.what == "broker killed":
                 broker.kill()
-                await asyncio.sleep(fault.lasts / 2)
-                await asyncio.to_thread(broker.start)
+                try:
+                    await asyncio.sleep(fault.lasts / 2)
+                finally:
+                    await asyncio.to_thread(broker.start)
+            else:
+                assert isinstance(broker, RabbitMQ)
+                await self._harm_rabbitmq(broker, fault)
+
+    async def _harm_rabbitmq(self, broker: RabbitMQ, fault: Fault) -> None:
+        """Let it take no messages for a while, or delete a queue: one of calls, or one at which a gateway hears."""
+        if fault.what == "broker short of memory":
+            await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.000001")
+            try:
+                await asyncio.sleep(fault.lasts)
+            finally:
+                await asyncio.to_thread(broker.control, "set_vm_memory_high_watermark", "0.4")
+            return
+        behind = self._world.backends[self._world.shapes.variant.behind]
+        assert isinstance(behind, BehindRabbitMQ)
+        queues = behind.gateways if fault.seed % 2 else behind.calls
+        if not queues:
+            return
+        queue = queues[fault.seed // 2 % len(queues)]
+        await asyncio.to_thread(broker.control, "eval", deletion(queue))
+        if queue in behind.calls:  # one that is new when its broker is killed stays without a leader (RabbitMQ 3.10)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ANSWERS):
+                    while not await behind.consumes(queue):
+                        await asyncio.sleep(0.2)
+            await asyncio.sleep(0.5)
 
     # Commands.
 

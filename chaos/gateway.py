@@ -135,7 +135,9 @@ class GatewayProcess:
         held = [name for name in self.descriptors() if ".db" not in name]
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         memory = pages * resource.getpagesize()
-        return Look(self.number, self.life, what, time.monotonic(), len(held), memory, explained)
+        times = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        worked = sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+        return Look(self.number, self.life, what, time.monotonic(), worked, len(held), memory, explained)
 
     # What became of it.
 

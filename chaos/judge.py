@@ -150,13 +150,16 @@ class _Judge:
         return _Claim(owner, may, (owed | {owner}) - {""})
 
     def _may_be_forgotten(self, charge: Charge) -> bool:
-        """Tell whether its start may not have been on disk, or the end of one that began in the same words."""
+        """Tell whether what it began with, or was bound by, or the end of one with the same words, was not on disk."""
         if charge.bound is None:
             return False
         before = self._books.charges[: self._books.charges.index(charge)]
         same = (each for each in before if each.station == charge.station and each.entries)
         ends = [each for each in same if each.entries[0].fields == charge.entries[0].fields]
-        begun = not self._ownership.waits_for_disk and self._written(charge, charge.bound)[1] is None
+        told = [
+            at for at in (charge.entries[0].answered, charge.bound) if at is not None
+        ]  # without a card it has begun
+        begun = not self._ownership.waits_for_disk and any(self._written(charge, at)[1] is None for at in told)
         return begun or any(self._is_unknown_to(each, charge) for each in ends)
 
     def _is_unknown_to(self, ended: Charge, charge: Charge) -> bool:

@@ -12,8 +12,8 @@ _KEPT = 7
 which it hears from the other gateways, and one to the broker."""
 _GROWTH = 16 << 20
 """Bytes by which a process may grow over one fault."""
-_AT_WORK = 5.0
-"""Seconds after which a process has what it takes to be at work at all: that is no growth."""
+_AT_WORK = 4.0
+"""Seconds of a processor after which a process has what it takes to be at work at all: that is no growth."""
 
 
 def left_open(looks: Sequence[Look]) -> Iterator[str]:
@@ -34,7 +34,7 @@ def left_open(looks: Sequence[Look]) -> Iterator[str]:
 def grown(looks: Sequence[Look]) -> Iterator[str]:
     """Say which processes have grown from one fault to the next."""
     for number, of_one in _by_gateway(looks):
-        at_work = [look for look in of_one if look.at - look.life > _AT_WORK]
+        at_work = [look for look in of_one if look.worked > _AT_WORK]
         for former, look in pairwise(at_work):
             if former.life == look.life and look.memory > former.memory + _GROWTH:
                 sizes = f"{former.memory >> 20} to {look.memory >> 20} MiB"

@@ -13,6 +13,8 @@ Database = Literal["sqlite", "postgresql"]
 Layout = Literal["one", "copy", "split", "apart", "claims"]
 """One backend; one and a copy; by card with copies; by card without; whoever claims the station."""
 LAYOUTS: tuple[Layout, ...] = ("one", "copy", "split", "apart", "claims")
+Broker = Literal["mosquitto", "rabbitmq"]
+BROKERS: tuple[Broker, ...] = ("mosquitto", "rabbitmq")
 
 _BACKEND = (
     *("down", "down", "links cut", "links cut", "mute", "slow", "late", "twice", "handshakes refused"),
@@ -35,11 +37,17 @@ REFUSED = (
 )
 TAKEN = ("hosts changed", "claims limited")
 """What is otherwise in a configuration for a while, so that it is refused, or taken."""
-BROKER = ("broker killed", "broker killed", "broker frozen")
+BROKER: dict[Broker, tuple[str, ...]] = {
+    "mosquitto": ("broker killed", "broker killed", "broker frozen"),
+    "rabbitmq": ("broker killed", "broker frozen", "broker short of memory", "queue deleted"),
+}
 _CHANGES = ("settings changed", "addresses changed", "routes changed")
 _GATEWAY = ("gateway killed", "gateway frozen", "stations cut", "stations cut", *_CHANGES)
 _MOMENTARY = frozenset(
-    {"links cut", "stations cut", "stations moved", "connections ended", *FOR_GOOD, *_CHANGES, *_COMMANDS}
+    {
+        *("links cut", "stations cut", "stations moved", "connections ended", "queue deleted"),
+        *(*FOR_GOOD, *_CHANGES, *_COMMANDS),
+    }
 )
 
 
@@ -57,6 +65,7 @@ class Variant:
     attempts: int = 10
     behind: str = ""
     """The backend that is behind a broker."""
+    broker: Broker = "mosquitto"
 
     def __str__(self) -> str:
         def names(chosen: frozenset[str]) -> str:
@@ -65,7 +74,7 @@ class Variant:
         return (
             f"{self.layout}, {self.database}, {self.gateways} gateway(s), admit {self.admit}, stand-in for "
             f"{names(self.stand_in)}, always to {names(self.always)}, only newest link at {names(self.newest_only)}, "
-            f"{self.attempts} attempts{f', {self.behind} behind a broker' * bool(self.behind)}"
+            f"{self.attempts} attempts{f', {self.behind} behind {self.broker}' * bool(self.behind)}"
         )
 
 
@@ -118,7 +127,8 @@ class Plan:
         return (
             f"python -m chaos --seed {self.seed} --stations {self.stations} --seconds {self.seconds:g} "
             f"--database {of.database} --layout {of.layout} --gateways {of.gateways} "
-            f"--behind {of.behind or 'nobody'} --only {only}{' --plain' * self.plain}"
+            f"--behind {of.behind or 'nobody'}{f' --broker {of.broker}' * bool(of.behind)} --only {only}"
+            f"{' --plain' * self.plain}"
         )
 
 
@@ -131,6 +141,7 @@ def draw(
     database: Database | None = None,
     layout: Layout | None = None,
     behind: str | None = None,
+    broker: Broker | None = None,
     gateways: int | None = None,
 ) -> Plan:
     """Draw the plan of a seed. What is given is not drawn, and changes nothing else of the variant."""
@@ -140,9 +151,9 @@ def draw(
         database, layout, gateways = database or drawn.database, layout or drawn.layout, gateways or drawn.gateways
         variant = replace(drawn, database=database, layout=layout, gateways=gateways)
         behind = Random(f"{seed} broker").choice((*BACKENDS, "", "")) if behind is None else behind
-        variant = replace(variant, behind=behind if variant.layout != "one" or behind == "billing" else "")
-    if variant.layout == "claims":
-        variant = replace(variant, gateways=1)  # news of claims between processes is another capability
+        kind: Broker = Random(f"{seed} kind of broker").choice(BROKERS)
+        behind = behind if variant.layout != "one" or behind == "billing" else ""
+        variant = replace(variant, behind=behind, broker=broker or kind)
     if variant.database == "sqlite":
         variant = replace(variant, gateways=1)  # its file belongs to one
     faults: list[Fault] = []
@@ -174,7 +185,7 @@ def _fault(at: float, variant: Variant, chance: Random) -> Fault:
     if variant.layout == "claims":
         kinds.append(("stations moved", "claims limited"))
     if variant.behind:
-        kinds.append(BROKER)
+        kinds.append(BROKER[variant.broker])
     what = chance.choice(chance.choice(kinds))
     whom = ""
     if what in _BACKEND:

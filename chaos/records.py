@@ -151,14 +151,15 @@ class Spell:
 class Look:
     """What a process of a gateway held at one time: descriptors (but files of the database) and bytes of memory.
 
-    `what` is "before", "after" or the fault that was just over, `life` which process it was, and `explained` how many
-    of the descriptors are links that their backends have too.
+    `what` is "before", "after" or the fault that was just over, `life` which process it was, `worked` the seconds of a
+    processor that it had taken, and `explained` how many of the descriptors are links that their backends have too.
     """
 
     gateway: int
     life: float
     what: str
     at: float
+    worked: float
     open: int
     memory: int
     explained: int = 0

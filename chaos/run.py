@@ -6,13 +6,13 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.backend import Backend
-from chaos.broker import Behind
+from chaos.broker import BehindMosquitto
 from chaos.charger import Address, Charger
 from chaos.databases import Broken, Postgresql, Sqlite
 from chaos.faults import Faults, World
@@ -21,10 +21,11 @@ from chaos.judge import Verdict, judge
 from chaos.launcher import DEAD
 from chaos.leaks import left_open
 from chaos.plan import BACKENDS, Plan
+from chaos.queues import BehindRabbitMQ
 from chaos.records import Books, Command
 from chaos.shape import Ports, Shapes, owners
 from tests.harness import free_port
-from tests.servers import Mosquitto, PostgreSQL, mosquitto
+from tests.servers import Mosquitto, PostgreSQL, RabbitMQ, mosquitto
 
 _DRAIN = 90.0
 """Seconds that everything may take to arrive after the last fault."""
@@ -52,15 +53,23 @@ class Outcome:
         return self.verdict.good
 
 
-async def run(plan: Plan, folder: Path, server: PostgreSQL | None = None) -> Outcome:
-    """Charge and break things for a while, let everything arrive, and judge. PostgreSQL needs a server."""
-    with _broker(plan) as broker:
+async def run(plan: Plan, folder: Path, server: PostgreSQL | None = None, rabbitmq: RabbitMQ | None = None) -> Outcome:
+    """Charge and break things for a while, let everything arrive, and judge. PostgreSQL and RabbitMQ need a server."""
+    with _broker(plan, rabbitmq) as broker:
         async with _database(plan, folder, server) as database:
             return await _Run(plan, folder, database, broker).play()
 
 
-def _broker(plan: Plan) -> AbstractContextManager[Mosquitto | None]:
-    return mosquitto("set_tcp_nodelay true", "max_inflight_messages 1000") if plan.variant.behind else nullcontext()
+@contextmanager
+def _broker(plan: Plan, rabbitmq: RabbitMQ | None) -> Iterator[Mosquitto | RabbitMQ | None]:
+    if not plan.variant.behind:
+        yield None
+    elif plan.variant.broker == "rabbitmq":
+        assert rabbitmq is not None, "this plan needs a RabbitMQ server"
+        yield rabbitmq
+    else:
+        with mosquitto("set_tcp_nodelay true", "max_inflight_messages 1000") as broker:
+            yield broker
 
 
 @asynccontextmanager
@@ -74,8 +83,8 @@ async def _database(plan: Plan, folder: Path, server: PostgreSQL | None) -> Asyn
 
 
 class _Run:
-    def __init__(self, plan: Plan, folder: Path, database: Broken, broker: Mosquitto | None) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, folder: Path, database: Broken, broker: Mosquitto | RabbitMQ | None) -> None:
+        self._plan, self._name = plan, f"chaos{time.time_ns()}"
         books = Books()
         backend_ports = {name: free_port() for name in BACKENDS}
         if broker is not None:
@@ -83,7 +92,7 @@ class _Run:
         taken = free_port()
         self._others = [socket.create_server(("127.0.0.1", taken))]  # others on this machine
         ports = [
-            Ports(backend_ports, free_port(), free_port(), free_port(), free_port(), taken)
+            Ports(backend_ports, free_port(), free_port(), free_port(), free_port(), taken, self._name)
             for _ in range(plan.variant.gateways)
         ]
         addresses = [Address(each.stations, each.soap) for each in ports]
@@ -100,10 +109,12 @@ class _Run:
         self._faults = Faults(self._world)
 
     def _backend(self, name: str, port: int, books: Books) -> Backend:
-        if name == self._plan.variant.behind:
-            return Behind(name, port, books, seed=self._plan.seed)
-        newest_only = name in self._plan.variant.newest_only
-        return Backend(name, port, books, newest_only=newest_only, seed=self._plan.seed)
+        variant, seed = self._plan.variant, self._plan.seed
+        if name != variant.behind:
+            return Backend(name, port, books, newest_only=name in variant.newest_only, seed=seed)
+        if variant.broker == "mosquitto":
+            return BehindMosquitto(name, port, books, seed=seed)
+        return BehindRabbitMQ(name, port, books, seed=seed, run=self._name, gateways=variant.gateways)
 
     async def play(self) -> Outcome:
         world = self._world
@@ -117,6 +128,7 @@ class _Run:
                 await _listens(ports.stations)
             if self._plan.variant.layout == "claims":
                 await self._faults.claim("billing", "add", frozenset(charger.name for charger in world.chargers))
+                await self._faults.see_claimed(frozenset())
             world.look("before")
             await self._live()
             await self._rest()

@@ -15,6 +15,8 @@ PATIENCE = 3.0
 """Seconds that a backend may take to answer (`calls.backend`)."""
 _SETTLED = 5.0
 """Seconds after which a change is surely in force at every session."""
+QUEUES = 2
+"""Queues of calls that a gateway has at each address of a backend behind RabbitMQ."""
 _QUICK = {"retry": {"first": 0.1, "max": 0.5}}
 
 
@@ -45,19 +47,18 @@ def owners(variant: Variant, shape: Shape, station: str, tag: str) -> Owners:
 
 @dataclass(slots=True)
 class Shapes:
-    """The shapes of a run: which was in force when. A change is in force a while after it was begun."""
+    """The shapes of a run, and from when until when each may be in force: a change is a while after it was begun."""
 
     variant: Variant
-    _list: list[tuple[Shape, float]] = field(default_factory=lambda: [(Shape(), 0.0)])
+    now: Shape = field(default_factory=Shape)
+    """The newest."""
+    _since: float = 0.0
+    _former: list[tuple[Shape, float, float]] = field(default_factory=list)
 
-    @property
-    def now(self) -> Shape:
-        """The newest."""
-        return self._list[-1][0]
-
-    def change(self, shape: Shape, at: float) -> None:
-        """Take another shape."""
-        self._list.append((shape, at))
+    def change(self, shape: Shape, at: float, *, until: float = 0.0) -> None:
+        """Take another shape, which is what gateways are told to have between these two times."""
+        self._former.append((self.now, self._since, max(at, until) + _SETTLED))
+        self.now, self._since = shape, at
 
     def owners(self, station: str, tag: str, begun: float, over: float) -> Owners:
         """Return who may own what began in that time; owed is only what is so in every shape that may have counted."""
@@ -79,8 +80,7 @@ class Shapes:
         return self.variant.layout == "claims" or any(shape.settings for shape in self._between(begun, over))
 
     def _between(self, begun: float, over: float) -> Iterator[Shape]:
-        ends = [at + _SETTLED for _, at in self._list[1:]] + [float("inf")]
-        for (shape, at), end in zip(self._list, ends, strict=True):
+        for shape, at, end in (*self._former, (self.now, self._since, float("inf"))):
             if at <= over and begun <= end:
                 yield shape
 
@@ -90,9 +90,14 @@ def token(backend: str) -> str:
     return f"token-of-{backend}-for-the-run"
 
 
+def prefix_of(run: str, name: str, gateway: int, address: int) -> str:
+    """Return what the queues begin with by which one gateway speaks with that address of a backend, in one run."""
+    return f"{run}.{name}.{gateway}.{address}"
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens; nobody has `spare`, and somebody else has `taken`."""
+    """Where everything listens; nobody has `spare`, and somebody else has `taken`. `run` is a name for this run."""
 
     backends: Mapping[str, int]
     stations: int
@@ -100,6 +105,7 @@ class Ports:
     http: int
     spare: int
     taken: int
+    run: str
 
 
 def configuration(
@@ -129,10 +135,15 @@ def configuration(
 
 def _backend(name: str, variant: Variant, shape: Shape, ports: Ports, gateway: int) -> dict[str, Any]:
     host = f"{name}-{shape.address}{NAMES}:{ports.backends[name]}"
+    if name != variant.behind:
+        where: dict[str, Any] = {"url": f"ws://{host}/{gateway}/{shape.address}/{{station}}"}
+    elif variant.broker == "mosquitto":
+        where = {"url": f"mqtt://{host}/{name}/{gateway}/{shape.address}"}
+    else:
+        prefix = prefix_of(ports.run, name, gateway, shape.address)
+        where = {"url": f"amqp://{host}", "prefix": prefix, "queues": QUEUES, "connect": 2}
     backend: dict[str, Any] = {
-        "url": f"mqtt://{host}/{name}/{gateway}/{shape.address}"
-        if name == variant.behind
-        else f"ws://{host}/{gateway}/{shape.address}/{{station}}",
+        **where,
         "wait": 3 if shape.settings else 2,
         "permit": "full" if shape.settings else "prober",
         "claims": {"token": token(name)},

@@ -15,6 +15,14 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from tests.harness import Json, until
 
+CALLS: Any = {
+    "x-queue-type": "quorum",
+    "x-max-length": 100_000,
+    "x-overflow": "reject-publish",
+    "x-delivery-limit": 20,
+}
+"""The arguments of a queue of calls, as docs/rabbitmq.md has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -65,14 +73,8 @@ class Consumer:
         own = await channel.declare_queue(exclusive=True)
         consumer = cls(connection, channel, own)
         await own.consume(consumer._take_reply, no_ack=True)
-        arguments: Any = {
-            "x-queue-type": "quorum",
-            "x-max-length": 100_000,
-            "x-overflow": "reject-publish",
-            "x-delivery-limit": 20,
-        }
         for number in range(queues):
-            queue = await channel.declare_queue(f"{prefix}.calls.{number}", durable=True, arguments=arguments)
+            queue = await channel.declare_queue(f"{prefix}.calls.{number}", durable=True, arguments=CALLS)
             await queue.consume(consumer._take)
             await consumer.send(queue.name, [])  # a new queue does not outlive a kill before it has had a message
         return consumer
@@ -162,3 +164,11 @@ async def gateway_of(consumer: Consumer, station: Any) -> str:
     assert call.message.reply_to
     await asyncio.sleep(0)
     return str(call.message.reply_to)
+
+
+def deletion(queue: str) -> str:
+    """Return what `rabbitmqctl eval` deletes any queue by, also one that only its own connection may delete."""
+    return (
+        f'case rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)) of '
+        '{ok, Queue} -> rabbit_amqqueue:delete(Queue, false, false, <<"test">>); _ -> ok end.'
+    )

@@ -83,9 +83,14 @@ async def take_page(
 
 async def on_disk(store: Store, station: str) -> bool:
     """Return whether all that was put so far of a station is on disk, once that is known."""
-    written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    store.after(written.set_result, station)
-    return await written
+    told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def tell(written: bool) -> None:
+        if not told.done():  # whoever waited may have given up
+            told.set_result(written)
+
+    store.after(tell, station)
+    return await told
 
 
 def hang_up(link: DialledWire, reason: str) -> None:

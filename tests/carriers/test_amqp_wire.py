@@ -72,6 +72,10 @@ class Bus:
     def bar(self, identity: str, reason: str) -> None:
         """Do nothing."""
 
+    def wires(self, identity: str) -> list[BusWire]:
+        """Return the only one."""
+        return [self.wire]
+
     def soon(self, callback: Callable[[], None]) -> None:
         """Keep it for later."""
         self.later.append(callback)

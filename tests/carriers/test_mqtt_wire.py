@@ -50,6 +50,10 @@ class Broker:
         """Note what is kept."""
         self.forgotten.append(past)
 
+    def wires(self, topics: Topics) -> tuple[MqttWire, ...]:
+        """Return none but the one of the test."""
+        return ()
+
     def soon(self, callback: Callable[[], None]) -> None:
         """Keep it for `turn`."""
         self._later.append(callback)

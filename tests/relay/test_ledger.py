@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from tests.relay.stage import CALENDAR, START, Shelf
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call
@@ -69,6 +71,20 @@ def test_what_is_expected_outlives_a_restart() -> None:
     again.disinvite(found)
     again.disinvite(found)
     assert len(shelf.of(InvitationRecord)) == 1
+
+
+@pytest.mark.parametrize("jump", [0.0, 60 * 86400.0, -60 * 86400.0])
+def test_the_last_that_ended_are_the_newest_on_record(jump: float) -> None:
+    """The order of ends is that in which they came, though the clock stands or jumps in between and back again."""
+    shelf, shown = Shelf(), [CALENDAR]
+    mine = Ledger("cp-1", shelf, Calendar(lambda: shown[-1], lambda: 0.0), lambda: 0.0, shelf.page("cp-1"))
+    ended = [mine.begin("a", ()) for _ in range(4)]
+    for tx, ahead in zip(ended, (0.0, jump, jump, 0.0), strict=True):
+        shown.append(CALENDAR + ahead)
+        mine.end(tx)
+    records = sorted(shelf.of(TransactionRecord), key=lambda record: record.ended or 0.0)
+    assert [record.ref for record in records] == [tx.ref for tx in ended]
+    assert len({record.ended for record in records}) == len(records)
 
 
 def test_transactions_that_somebody_is_owed_messages_of_are_remembered() -> None:

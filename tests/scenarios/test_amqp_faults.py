@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import aio_pika
 import pytest
 
-from tests.amqp_ends import Consumer
+from tests.amqp_ends import Consumer, deletion
 from tests.harness import Gateway, Json, ScriptedStation, Stage, free_port, until
 from tests.servers import RabbitMQ, rabbitmq
 
@@ -140,7 +140,7 @@ async def test_a_queue_is_deleted(stage: Stage, broker: RabbitMQ, prefix: str, c
     assert (await station.expect_result(beat)).payload == {"currentTime": "1"}
     beat = await station.ask("Heartbeat")
     call = await again.expect("Heartbeat")
-    broker.control("eval", _deletion(str(call.message.reply_to)))
+    broker.control("eval", deletion(str(call.message.reply_to)))
     await gateway.logged("carrier down", "deleted a queue")
     repeated = await again.expect("Heartbeat")
     assert repeated.key == call.key
@@ -148,14 +148,6 @@ async def test_a_queue_is_deleted(stage: Stage, broker: RabbitMQ, prefix: str, c
     await again.answer(repeated, {"currentTime": "2"})
     assert (await station.expect_result(beat)).payload == {"currentTime": "2"}
     await stage.quiet(station)
-
-
-def _deletion(queue: str) -> str:
-    """Return how a queue is deleted that only its own connection may delete."""
-    return (
-        f'{{ok, Queue}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)), '
-        "rabbit_amqqueue:delete_immediately([amqqueue:get_pid(Queue)])."
-    )
 
 
 async def test_credentials_are_revoked(stage: Stage, broker: RabbitMQ, prefix: str, connect: Connect) -> None:

@@ -22,20 +22,33 @@ from tests.servers import PostgreSQL, postgresql
 
 # The runs.
 
-SHORT = [
-    (1, Variant(layout="one", admit="backend", stand_in=frozenset({"billing"}))),
-    (
+
+def fixed(variant: Variant, *faults: Fault) -> Plan:
+    """Return a short plan with these faults."""
+    return Plan(48, stations=8, seconds=4, variant=variant, faults=tuple(enumerate(faults)))
+
+
+SHORT = {
+    "by card": draw(
         20,
-        Variant(layout="split", admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"})),
+        stations=8,
+        seconds=4,
+        variant=Variant(admit="backend", stand_in=frozenset({"employer"}), newest_only=frozenset({"billing"})),
     ),
-    (
-        48,
-        Variant(
-            "postgresql", gateways=2, layout="split", stand_in=frozenset({"billing"}), attempts=3, behind="employer"
-        ),
+    "broker, database and a gateway killed": fixed(
+        Variant("postgresql", gateways=2, stand_in=frozenset({"billing"}), behind="employer", broker="rabbitmq"),
+        Fault(1.0, "broker killed", "", 1.0, 0.0, 1),
+        Fault(1.5, "database away", "", 1.0, 0.0, 1),
+        Fault(2.0, "gateway killed", "0", 1.5, 0.0, 1),
     ),
-    (1, Variant("postgresql", layout="claims")),
-]
+    "claims at two gateways": fixed(
+        Variant("postgresql", gateways=2, layout="claims"),
+        Fault(1.0, "stations moved", "", 0.0, 0.5, 1),
+        Fault(1.4, "gateway frozen", "1", 0.8, 0.5, 2),
+        Fault(1.6, "stations moved", "", 0.0, 0.5, 3),
+        Fault(2.6, "connections ended", "", 0.0, 0.0, 4),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +58,14 @@ def server() -> Iterator[PostgreSQL]:
         yield running
 
 
-@pytest.mark.parametrize(("seed", "variant"), SHORT, ids=lambda value: getattr(value, "layout", value))
+@pytest.mark.parametrize("name", SHORT)
 async def test_nothing_is_lost_doubled_or_anothers(
-    tmp_path: Path, server: PostgreSQL, seed: int, variant: Variant
+    tmp_path: Path, server: PostgreSQL, request: pytest.FixtureRequest, name: str
 ) -> None:
-    """Chargers charge while Voltgate, its backends and its database break; then every delivery is right."""
-    plan = draw(seed, stations=8, seconds=4, variant=variant)
-    outcome = await run(plan, tmp_path, server)
+    """Chargers charge while Voltgate, its backends, its broker and its database break; then every delivery is right."""
+    plan = SHORT[name]
+    broker = request.getfixturevalue("rabbit") if plan.variant.behind else None
+    outcome = await run(plan, tmp_path, server, broker)
     shown = {kind: found[:3] for kind, found in outcome.verdict.found.items()}
     assert not shown, f"{plan}: {shown}"
     assert outcome.faults.total() >= 3
@@ -154,3 +168,6 @@ def test_a_change_counts_for_both_sides_while_it_may_be_under_way() -> None:
     shapes.change(replace(Shape(), routes=1), 100.0)
     before, around, after = (shapes.owners("CP-1", "EMP1", begun, begun + 1).owners for begun in (90.0, 101.0, 110.0))
     assert (before, around, after) == ({"employer"}, {"billing", "employer"}, {"billing"})
+    shapes.change(Shape(), 200.0, until=220.0)
+    around, after = (shapes.owners("CP-1", "EMP1", begun, begun).owners for begun in (210.0, 226.0))
+    assert (around, after) == ({"billing", "employer"}, {"employer"})

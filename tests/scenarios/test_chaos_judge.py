@@ -396,13 +396,16 @@ def gateway_died_on_two_links(story: Story, number: int) -> None:
 
 
 def looked(
-    story: Story, *, left: int = 0, explained: int = 0, grown: int = 0, life: float = 1.0, fault: float = 10.0
+    story: Story, *, left: int = 0, explained: int = 0, grown: int = 0, life: float = 1.0, worked: float = 5.0
 ) -> None:
-    """Let a gateway hold 20 descriptors before, and so many more in the end; grow by MiB in its life or another."""
+    """Let a gateway hold 20 descriptors before, and so many more in the end; grow by MiB in its life or another.
+
+    `worked` is how much it had worked before it grew.
+    """
     end = 120 + grown << 20
-    story.books.looks.append(Look(0, 1.0, "before", 2.0, open=20, memory=90 << 20))
-    story.books.looks.append(Look(0, 1.0, "down", fault, open=80, memory=120 << 20))
-    story.books.looks.append(Look(0, life, "after", 20.0, open=20 + left, memory=end, explained=explained))
+    story.books.looks.append(Look(0, 1.0, "before", 2.0, worked=1.0, open=20, memory=90 << 20))
+    story.books.looks.append(Look(0, 1.0, "down", 10.0, worked=worked, open=80, memory=120 << 20))
+    story.books.looks.append(Look(0, life, "after", 20.0, worked=9.0, open=20 + left, memory=end, explained=explained))
 
 
 Make = Callable[[Story], None]
@@ -442,7 +445,7 @@ RIGHT: list[Make] = [
     partial(looked, left=7, grown=16),
     partial(looked, left=11, explained=4),
     partial(looked, grown=17, life=12.0),
-    partial(looked, grown=17, fault=5.5),
+    partial(looked, grown=17, worked=3.5),
 ]
 WRONG: list[tuple[str, Make]] = [
     ("lost", lambda story: story.drop("employer", 2)),
@@ -552,6 +555,18 @@ def test_whoever_answers_before_the_card_comes_may_hear_of_it() -> None:
     for delivery in story.books.deliveries:
         delivery.fields.pop("idToken", None)
     assert story.judged().found == {}
+
+
+@pytest.mark.parametrize(("died", "found"), [(10.5, set()), (11.5, {"lost"})])
+def test_an_event_before_the_card_may_be_forgotten(died: float, found: set[str]) -> None:
+    """A gateway is killed before what it has answered is on disk: whose card comes then gets the rest; else all."""
+    story = Story("ocpp2.0.1")
+    story.waits_for_disk = False
+    story.charge.tag, story.charge.answered_by, story.charge.bound = "EITHER", "employer", 14.0
+    story.drop("employer", 0)
+    story.drop("billing", 1, 2)
+    story.books.deaths.append((0, died))
+    assert set(story.judged().found) == found
 
 
 def test_same_starts_are_told_apart_by_their_ids() -> None:

@@ -92,7 +92,7 @@ ONLY_WHEN_DONE = {"host impossible", "port taken"}
 def put_there(folder: Path, what: str) -> Path:
     """Put the configuration of a run there, with something that is the matter with it, in the place of a good one."""
     file = folder / "voltgate0.toml"
-    ports = Ports({"billing": 1, "employer": 2}, 3, 4, 5, 6, 7)
+    ports = Ports({"billing": 1, "employer": 2}, 3, 4, 5, 6, 7, "run")
     text = configuration(Variant(), Shape(), ports, "sqlite:///voltgate.db", 0, overlay(what, ports, file))
     put(file, text)
     put(file, text, what)

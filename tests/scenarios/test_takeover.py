@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
+from contextlib import suppress
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
-from tests.harness import Stage
+from chaos.wires import AWAY, WebsocketWire
+from tests.harness import Gateway, Stage
 from tests.harness.messages import Message
 from tests.harness.station import ScriptedStation
 from tests.harness.waiting import until
@@ -120,55 +124,136 @@ async def test_two_handshakes_at_once(cluster: Stage, server: PostgreSQL) -> Non
         three.signal(signal.SIGCONT)
 
 
-async def test_a_gateway_dies_while_its_stations_charge(cluster: Stage, server: PostgreSQL) -> None:
-    """Its stations come back to the other: their stops reach the owners, once, in the numbers that these gave."""
-    owed = {"backends": {"billing": {"deliver": "always"}}}
-    one, two = await node(cluster, server, **owed), await node(cluster, server, **owed)
-    owners = {"main": Counting(1000), "billing": Counting(5000)}
+SPLIT = [{"tokens": ["EMP*"], "answer": "billing", "copy": ["main"]}, {"answer": "main", "copy": ["billing"]}]
+CHARGERS, METERS = 200, 3
+
+
+async def test_a_gateway_dies_while_200_chargers_charge(cluster: Stage, server: PostgreSQL) -> None:
+    """They come back to the other: each message reaches its owner and who is told of it, in their own numbers.
+
+    Only what the gateway that died had delivered may come again, and that once.
+    """
+    owed = {"backends": {name: {"deliver": "always"} for name in ("main", "billing")}}
+    one, two = await node(cluster, server, SPLIT, **owed), await node(cluster, server, SPLIT, **owed)
+    killed = asyncio.Event()
+    told = {name: Told(name, base, killed) for name, base in (("main", 1000), ("billing", 5000))}
     for name, backend in cluster.backends.items():
-        backend.answers("StartTransaction", owners[name].start)
-        backend.answers("StopTransaction", owners[name].stop)
-    numbers: dict[str, int] = {}
-
-    async def starts(name: str) -> None:
-        station = await cluster.station(name, url=one.url(name), name=name)
-        numbers[name] = (await station.call("StartTransaction", START | {"meterStart": meter(name)})).payload[
-            "transactionId"
-        ]
-
-    async def stops(name: str) -> None:
-        station = await cluster.station(name, url=two.url(name), name=f"{name} again")
-        await station.call("StopTransaction", stop(numbers[name], meter(name)))
-
-    names = [f"CP{number}" for number in range(40)]
-    await asyncio.gather(*map(starts, names))
+        for action, answer in told[name].answers.items():
+            backend.answers(action, answer)
+    chargers = [Charger(f"CP{number}", (one, two), killed) for number in range(CHARGERS)]
+    charging = asyncio.gather(*(charger.charge() for charger in chargers))
+    await until(lambda: len(told["main"].heard) >= CHARGERS, "the chargers charge")
     await one.kill()
-    await asyncio.gather(*map(stops, names))
-    for owner in owners.values():
-        await until(lambda owner=owner: len(owner.stopped) == len(names), "each stop has come")
-        assert owner.stopped.items() <= owner.started.items()
-        assert sorted(owner.stopped.values()) == sorted(map(meter, names))
+    links = [link for backend in cluster.backends.values() for link in backend.links]
+    await until(lambda: not any(link.is_open for link in links), "all that it has sent has come")
+    killed.set()
+    assert await charging == [owner_of(charger.name) for charger in chargers]
+    everything = {(meter(charger.name), what) for charger in chargers for what in ("start", *range(METERS), "stop")}
+    for each in told.values():
+        await until(lambda each=each: each.heard.keys() >= everything, f"{each.name} has heard everything")
+        assert each.heard.keys() == everything
+        assert not each.wrong
+        twice = {what for what, times in each.heard.items() if times > 1}
+        assert twice <= each.before
+        assert max(each.heard.values()) <= 2
+    for charger in chargers:
+        charger.drop()
 
 
-class Counting:
-    """A backend that gives its own numbers, and keeps which meter each of them began with and ended with."""
+def tag_of(name: str) -> str:
+    """Return the card with which every second charger charges, so that it is billing's."""
+    return f"{'EMP' if meter(name) % 2 else 'GUEST'}{meter(name)}"
 
-    def __init__(self, base: int) -> None:
+
+def owner_of(name: str) -> str:
+    """Return whose the transaction of a charger is."""
+    return "billing" if tag_of(name).startswith("EMP") else "main"
+
+
+class Charger:
+    """A charger that says again, to the other gateway, what was not answered when its connection was lost."""
+
+    def __init__(self, name: str, gateways: tuple[Gateway, Gateway], killed: asyncio.Event) -> None:
+        self.name = name
+        self._urls = [gateway.url(name) for gateway in gateways]
+        self._killed = killed
+        self._wire: WebsocketWire | None = None
+
+    async def charge(self) -> str:
+        """Charge a car, whose stop waits until the gateway is dead; return who answered the start."""
+        mark = meter(self.name)
+        started = await self._say("StartTransaction", START | {"idTag": tag_of(self.name), "meterStart": mark})
+        for value in range(METERS):
+            sample = {"timestamp": START["timestamp"], "sampledValue": [{"value": f"{mark}.{value}"}]}
+            fields = {"connectorId": 1, "transactionId": started["transactionId"], "meterValue": [sample]}
+            await self._say("MeterValues", fields)
+        await self._killed.wait()
+        await self._say("StopTransaction", stop(started["transactionId"], mark))
+        return str(started["idTagInfo"]["parentIdTag"])
+
+    async def _say(self, action: str, fields: dict[str, Any]) -> dict[str, Any]:
+        message_id = str(uuid4())
+        while True:
+            with suppress(*AWAY):
+                kind, _, payload, *_ = await (await self._connected()).ask(message_id, action, fields)
+                assert kind == 3, payload
+                return dict(payload)
+            self._wire = None
+            await self._killed.wait()
+
+    async def _connected(self) -> WebsocketWire:
+        if self._wire is None:
+            url = self._urls[self._killed.is_set()]
+            self._wire = await WebsocketWire.dial(url, "ocpp1.6", 0, lambda *_: {})
+        return self._wire
+
+    def drop(self) -> None:
+        """Lose the connection."""
+        if self._wire is not None:
+            self._wire.abort()
+
+
+class Told:
+    """A backend that gives its own numbers, and keeps what it has heard, how often, and what was wrong with it.
+
+    What it has heard is named by the mark of the charger, and "start", "stop" or the number of the meter values.
+    """
+
+    def __init__(self, name: str, base: int, killed: asyncio.Event) -> None:
+        self.name = name
+        self.heard: Counter[tuple[int, str | int]] = Counter()
+        self.before: set[tuple[int, str | int]] = set()
+        """What it had heard before the gateway died."""
+        self.wrong: list[Message] = []
+        self.answers = {"StartTransaction": self._start, "MeterValues": self._meter, "StopTransaction": self._stop}
         self._numbers = count(base)
-        self.started: dict[int, int] = {}
-        self.stopped: dict[int, int] = {}
+        self._given: dict[int, int] = {}
+        self._killed = killed
 
-    def start(self, call: Message) -> dict[str, Any]:
-        """Take a start."""
-        number = next(self._numbers)
-        self.started[number] = call.payload["meterStart"]
-        return STARTED | {"transactionId": number}
+    def _hear(self, mark: int, what: str | int) -> None:
+        self.heard[mark, what] += 1
+        if not self._killed.is_set():
+            self.before.add((mark, what))
 
-    def stop(self, call: Message) -> dict[str, Any]:
-        """Take a stop, once."""
-        number = call.payload["transactionId"]
-        assert number not in self.stopped
-        self.stopped[number] = call.payload["meterStop"]
+    def _start(self, call: Message) -> dict[str, Any]:
+        """Give a number; to the same start the same one, as a backend must."""
+        mark = call.payload["meterStart"]
+        self._hear(mark, "start")
+        number = self._given.setdefault(mark, next(self._numbers))
+        return {"transactionId": number, "idTagInfo": {"status": "Accepted", "parentIdTag": self.name}}
+
+    def _meter(self, call: Message) -> dict[str, Any]:
+        mark, value = call.payload["meterValue"][0]["sampledValue"][0]["value"].split(".")
+        self._hear(int(mark), int(value))
+        return self._judge(call, int(mark))
+
+    def _stop(self, call: Message) -> dict[str, Any]:
+        self._hear(call.payload["meterStop"], "stop")
+        return self._judge(call, call.payload["meterStop"])
+
+    def _judge(self, call: Message, mark: int) -> dict[str, Any]:
+        if call.payload["transactionId"] != self._given.get(mark):
+            self.wrong.append(call)
         return {}
 
 

@@ -76,7 +76,7 @@ class Carriers:
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.of_stations = LinkCounts()
         self.mqtt = MqttCarrier(Surroundings(wheel, clock, random.random, listen, self.names, keep))
-        self.amqp = AmqpCarrier(AmqpSurroundings(wheel, clock, time.time, random.random, listen, keep))
+        self.amqp = AmqpCarrier(AmqpSurroundings(wheel, clock, time.time, random.random, listen, self.names, keep))
         self.counts: dict[str, object] = {
             "station": self.of_stations,
             "backends": self.websocket.counts,

@@ -27,7 +27,7 @@ from voltgate.relay.records import (
     Unreadable,
     is_time,
 )
-from voltgate.relay.transaction import Transaction, read_transaction
+from voltgate.relay.transaction import Transaction, end_after, read_transaction
 
 MOST_RUNNING = 64
 """Transactions that run at one station; of more, the oldest counts as ended."""
@@ -276,7 +276,7 @@ class Ledger:
         """Enter that a transaction has ended; with `forget` the station's id is not its own any more."""
         tx.id = "" if forget else tx.id
         if tx.ended is None:
-            tx.ended = self.wall()
+            tx.ended = end_after(self._ended.values(), self.wall())
             del self.running[tx.ref]
             self._ended[tx.ref] = tx
             self._let_slip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -17,6 +18,8 @@ MOST_KEPT = 200
 """Events of one transaction that are kept for an owner who is not known yet."""
 _TOLD = 16
 """Messages, and answers, of one transaction that are remembered."""
+_APART = 0.001
+"""Seconds between the ends of two transactions of one station, at least."""
 
 
 def digest(*parts: bytes | str) -> str:
@@ -181,6 +184,14 @@ class Transaction:
             self.ended,
             json.dumps(data, separators=(",", ":")).encode(),
         )
+
+
+def end_after(others: Iterable[Transaction], now: float) -> float:
+    """Return when a transaction has ended: after all others of its station, though the calendar was set back meanwhile.
+
+    The last that ended are read again with the station's page: one that seemed older would be forgotten.
+    """
+    return max([now, *(each.ended + _APART for each in others if each.ended is not None)])
 
 
 def read_transaction(record: TransactionRecord) -> Transaction:

@@ -22,6 +22,7 @@ from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.repeats import Repeats
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.counts import FAULTS
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
@@ -119,6 +120,7 @@ class Node:
         self._clock = clock
         self._wall = wall
         self._draw = draw
+        self._names = Resolver()
         self._connection: Connection | None = None
         self._open: dict[str, _Asked] = {}
         self._repeats = Repeats()
@@ -144,7 +146,8 @@ class Node:
     async def _one_stay(self, connected: Callable[[], None]) -> str:
         settings, calls = self.settings, self.settings.layout.calls
         name = f"{settings.layout.prefix}.node"
-        connection = await Connection.open(settings.broker, name, self._take_reply, self._clock, self.counts)
+        take, names = self._take_reply, self._names
+        connection = await Connection.open(settings.broker, name, take, self._clock, self.counts, names)
         self._connection = connection
         try:
             for queue in calls:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -136,6 +136,10 @@ class Bus:
             return None
         return next((each for each in reversed(wires) if each.started), wires[-1])
 
+    def wires(self, identity: str) -> Sequence[BusWire]:
+        """Return the wires of a station, the newest last."""
+        return self._wires.get(identity, ())
+
     def guard(self, wire: BusWire, take: Callable[[], None]) -> None:
         """Have a wire take something; a fault of ours in it ends that wire only."""
         try:
@@ -198,7 +202,8 @@ class Bus:
         """Connect, and return why the connection has ended; "" if nobody needs it. Raise Away."""
         settings = self.settings
         shape = settings.shape
-        connection = await Connection.open(settings.broker, shape.own, self._take, self.clock, self.counts)
+        names = self._surroundings.names
+        connection = await Connection.open(settings.broker, shape.own, self._take, self.clock, self.counts, names)
         self._connection = connection
         try:
             await shape.prepare(connection)

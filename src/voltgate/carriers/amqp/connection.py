@@ -17,7 +17,10 @@ from urllib.parse import quote
 import structlog
 
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing, Publisher
+from voltgate.carriers.amqp.reaching import Reaching
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker
+from voltgate.carriers.websocket.reaching import Attempt
+from voltgate.carriers.websocket.resolver import Resolver
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
@@ -75,12 +78,13 @@ class Connection:
 
     @classmethod
     async def open(
-        cls, broker: Broker, name: str, take: Take, clock: Callable[[], float], counts: AmqpCounts
+        cls, broker: Broker, name: str, take: Take, clock: Callable[[], float], counts: AmqpCounts, names: Resolver
     ) -> Connection:
-        """Connect, and take what comes to a queue of our own, whose name begins with `name`. Raise Away."""
-        from aio_pika import connect  # noqa: PLC0415 - takes long, and not everybody has a broker
+        """Connect, and take what comes to a queue of our own, whose name begins with `name`. Raise Away.
 
-        connection = await _within(broker, connect(_url(broker), ssl_context=broker.ssl))
+        `names` looks up the broker's host.
+        """
+        connection = await _reached(broker, names)
         try:
             channel = await _within(broker, connection.channel(on_return_raises=True))
             opened = cls(connection, channel, broker, f"{name}.{secrets.token_hex(8)}")
@@ -193,6 +197,22 @@ class Connection:
         if self._publisher is not None:
             self._publisher.close()
         await _leave(self._connection)
+
+
+async def _reached(broker: Broker, names: Resolver) -> AbstractConnection:
+    """Connect to one of a broker's addresses. Raise Away; then another one is tried first for a while."""
+    from aio_pika.connection import Connection as Pika  # noqa: PLC0415 - takes long, and not everybody has a broker
+    from aio_pika.connection import make_url  # noqa: PLC0415 - likewise
+
+    attempt = Attempt(names, broker.host, broker.port, broker.ssl)
+    connection = Pika(make_url(_url(broker)), ssl_context=broker.ssl)
+    connection.kwargs["transport_factory"] = Reaching(attempt, broker.patience)  # aio_pika hands on what is in there
+    try:
+        await _within(broker, connection.connect())
+    except Away:
+        attempt.failed()
+        raise
+    return connection
 
 
 def _guarded(take: Take, counts: AmqpCounts) -> Callable[[AbstractIncomingMessage], Any]:

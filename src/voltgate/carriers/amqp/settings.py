@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from voltgate.carriers.mqtt.settings import Keep
+from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.events import Listen
 
@@ -72,12 +73,16 @@ class AmqpCounts:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a bus is given of the process. `clock` is monotonic; `wall` is seconds since 1970."""
+    """What a bus is given of the process. `clock` is monotonic; `wall` is seconds since 1970.
+
+    `names` looks up the brokers' hosts.
+    """
 
     wheel: Wheel
     clock: Callable[[], float]
     wall: Callable[[], float]
     draw: Callable[[], float]
     listen: Listen
+    names: Resolver
     keep: Keep
     counts: AmqpCounts = field(default_factory=AmqpCounts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,9 @@ class Carrying(Protocol):
 
     def find(self, identity: str) -> BusWire | None:
         """Return the wire that gets what comes for a station; None if it is not here."""
+
+    def wires(self, identity: str) -> Sequence[BusWire]:
+        """Return the wires of a station, the newest last."""
 
     def guard(self, wire: BusWire, take: Callable[[], None]) -> None:
         """Have a wire take something; a fault of ours in it ends that wire only."""

@@ -183,16 +183,25 @@ class AmqpWire:
             self._called(found, Open(found.asked, item.key, reply_to), item.until)
 
     def _replied(self, reply: Read, key: str) -> None:
-        """Take an answer, to the call that has its key: an older call may have had the same id."""
+        """Take an answer, to the call that has its key: an older call may have had the same id.
+
+        It may be a call of another wire of the station: a reload gives it a new one, and what is open stays on the old.
+        """
         if reply.kind == RESULT_ERROR and self._receiver is not None:  # about an answer of the station
             self._receive(reply.text)
             return
+        wires = (each for each in self._post.wires(self.identity) if isinstance(each, AmqpWire))
+        if not any(each.settle(reply, key) for each in wires):
+            self._post.counts.repeated += 1
+
+    def settle(self, reply: Read, key: str) -> bool:
+        """Take the answer to a call that was sent here; return whether it was."""
         sent = self._sent.get(reply.id)
         if sent is None or sent.key != key:
-            self._post.counts.repeated += 1
-            return
+            return False
         del self._sent[reply.id]
         self._receive(reply.text)
+        return True
 
     def _called(self, call: Read, opened: Open, until: float) -> None:
         before = self._open.get(call.id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -118,6 +118,11 @@ class Bus:
         """Return the wire that a station's messages go to, by its topic."""
         wires = self._topics[name].wires if name in self._topics else []
         return next((each for each in reversed(wires) if each.started), wires[-1] if wires else None)
+
+    def wires(self, topics: Topics) -> Sequence[MqttWire]:
+        """Return the wires of a station, the newest last."""
+        topic = self._topics.get(topics.towards_station)
+        return () if topic is None else topic.wires
 
     def past(self, name: bytes) -> Past:
         """Take what is remembered of a station."""

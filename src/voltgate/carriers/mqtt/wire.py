@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -107,6 +107,9 @@ class Post(Protocol):
 
     def forget(self, wire: MqttWire, past: Past) -> None:
         """Bring this wire nothing more; keep `past` for the next one of this station."""
+
+    def wires(self, topics: Topics) -> Sequence[MqttWire]:
+        """Return the wires of a station, the newest last."""
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Call something in the next turn of the event loop."""
@@ -263,6 +266,11 @@ class MqttWire:
             self._called(found)
 
     def _replied(self, reply: Read) -> None:
+        """Have the wire take an answer that waits for it: after a reload that may be the one before."""
+        wires = (self, *self._post.wires(self.topics))
+        next((each for each in wires if reply.id in each._asking), self)._settle(reply)
+
+    def _settle(self, reply: Read) -> None:
         if self._receiver is None:
             self._post.counts.strays += 1
         is_awaited = self._asking.pop(reply.id, None) is not None
