@@ -10,7 +10,7 @@ import pytest
 
 from voltgate.carriers.mqtt.calls import Answered, Given, Open, Past
 from voltgate.carriers.mqtt.connection import Publication
-from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS
+from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, TOO_LARGE
 from voltgate.carriers.mqtt.wire import MOST_HELD, MqttCounts, MqttWire, Obstacle, Topics
 from voltgate.ocpp.envelope import Asked
 from voltgate.ocpp.wheel import Wheel
@@ -418,6 +418,24 @@ def test_a_call_that_is_too_large() -> None:
     station.sends(2, "t", "MeterValues", {})
     broker.turn()
     assert station.ending == (1006, "the message is larger than the broker takes")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_call_that_is_too_large_holds_back_nothing(*, known: bool) -> None:
+    """The station has its answer: what a consumer asks it then does not wait for another one."""
+    broker = Broker()
+    station = Station(broker)
+    broker.obstacle = Obstacle.TOO_LARGE if known else None
+    station.sends(2, "b", "DataTransfer", {})
+    broker.obstacle = None
+    broker.asks("1")
+    for message in broker.sent:
+        assert message.settled is not None
+        message.settled(TOO_LARGE)
+    broker.turn()
+    broker.asks("2")
+    refused = [4, "b", "InternalError", "the message is larger than the broker takes", {}]
+    station.gets(refused, [2, "1", "Reset", {}], [2, "2", "Reset", {}])
 
 
 def test_an_answer_that_is_too_large() -> None:

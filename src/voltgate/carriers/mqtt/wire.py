@@ -22,7 +22,7 @@ from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode, encode_call, encode_error, encode_result
-from voltgate.ocpp.messages import CALL, RESULT, SEND, Call, Error, Result
+from voltgate.ocpp.messages import CALL, ERROR, RESULT, SEND, Call, Error, Result
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
@@ -219,7 +219,7 @@ class MqttWire:
         if problem is not Obstacle.TOO_LARGE or is_transaction(call.action):
             self.lose(problem.value)
         elif call.kind == CALL:
-            self._receive(encode_error(call.id, "InternalError", problem.value))
+            self._replied(Read(ERROR, call.id, encode_error(call.id, "InternalError", problem.value)))
 
     def _answer(self, reply: Result | Error, text: bytes) -> None:
         call = self._open.pop(reply.id, None)
