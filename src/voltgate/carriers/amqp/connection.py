@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import ssl as tls
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from urllib.parse import quote
@@ -19,6 +20,7 @@ import structlog
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing, Publisher
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker
 from voltgate.carriers.bus import Away
+from voltgate.carriers.websocket.tls import not_accepted
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
@@ -221,6 +223,8 @@ async def _within(broker: Broker, doing: Any) -> Any:
         # it has closed the connection in place of opening the virtual host; its words are not handed on
         raise Away(f'there is no virtual host "{broker.vhost}", or this user may not use it') from None
     except CONNECTION_EXCEPTIONS as problem:
+        if isinstance(problem.__cause__, tls.SSLCertVerificationError):
+            raise Away(not_accepted(problem.__cause__)) from problem
         raise Away(str(problem) or type(problem).__name__) from problem
 
 
