@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,6 @@ from tests.harness import until
 from tests.keypair import write_chain
 from tests.mqtt_ends import Consumer
 from tests.servers import Mosquitto, mosquitto
-from voltgate.carriers import bus as shared_bus
 from voltgate.carriers.bus import Surroundings
 from voltgate.carriers.mqtt import bus, homeassistant, later, packets
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
@@ -580,18 +579,6 @@ async def test_quality_of_service_0(shared: Mosquitto) -> None:
         assert not connection.unsettled()
 
 
-async def test_a_connection_that_nobody_needs(shared: Mosquitto) -> None:
-    """It is closed some time after the last station has gone, and opened again for the next one."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(shared_bus, "_LINGER", 0.1)
-        async with gateway(shared, "idle") as here:
-            _, wire = await here.station("CP-1")
-            wire.close(1000, "gone")
-            await until(lambda: not here.connections, "the connection is closed")
-            await here.station("CP-1")
-            assert len(here.connections) == 1
-
-
 async def test_a_dial_that_is_given_up(shared: Mosquitto) -> None:
     """Nothing is left of a station that went while it was dialled for."""
     async with gateway(shared, "given-up") as here, consumer(shared, "given-up") as there:
@@ -606,42 +593,6 @@ async def test_a_dial_that_is_given_up(shared: Mosquitto) -> None:
 
 async def _is_gone(there: Consumer) -> bool:
     return await there.publish("out/ocpp1.6/CP-1", {}) == 0x10
-
-
-async def test_a_receiver_that_fails(shared: Mosquitto) -> None:
-    """A fault of ours ends one station's wire; the others on the connection notice nothing."""
-    async with gateway(shared, "fault") as here, consumer(shared, "fault") as there:
-        faulty, wire = await here.station("CP-1")
-        other, _ = await here.station("CP-2")
-        faulty.received = None  # type: ignore[assignment, method-assign]
-        await there.ask("CP-1", "Reset")
-        await there.ask("CP-2", "Reset", {}, "r")
-        await until(lambda: other.inbox, "the other station's call")
-        assert faulty.ending == (1006, "internal error")
-        assert here.carrier.counts.faults == 1
-        assert not wire.shared
-
-
-@pytest.mark.parametrize(
-    "fail", [lambda lost: lost.set_exception(RuntimeError("what nobody expects")), asyncio.Future.cancel]
-)
-async def test_a_fault_in_the_connections_task(
-    shared: Mosquitto, fail: Callable[[asyncio.Future[str]], object]
-) -> None:
-    """Every station hears of it, it is made known, and the connection is opened again: nothing is given up."""
-    async with gateway(shared, "task") as here:
-        station, _ = await here.station("CP-1")
-        lost = here.connections[0]._lost
-        assert lost is not None
-        with capture_logs() as lines:
-            fail(lost)
-            await until(lambda: station.ending, "the station hears of it")
-            assert station.ending == (1006, "a fault of Voltgate")
-            await here.station("CP-1")
-        assert [line["task"] for line in lines if line["log_level"] == "error"] == ["broker bus"]
-        assert here.supervision.tasks["broker bus"].faults == 1
-        assert [type(event) for event in here.events] == [CarrierUp, CarrierDown, CarrierUp]
-        assert len(here.connections) == 1
 
 
 async def test_a_fault_in_what_the_broker_says(shared: Mosquitto) -> None:
