@@ -22,12 +22,6 @@ from tests.servers import RabbitMQ
 
 
 @pytest.fixture
-def prefix(request: pytest.FixtureRequest) -> str:
-    """What the names of one test's queues begin with."""
-    return str(request.node.name).replace("[", "-").replace("]", "")
-
-
-@pytest.fixture
 async def consumer(request: pytest.FixtureRequest, rabbit: RabbitMQ, prefix: str) -> AsyncIterator[Consumer]:
     """Whoever takes all that stations say."""
     consumer = await Consumer.connect(rabbit.url, "shared" if "running" in request.fixturenames else prefix)
