@@ -266,15 +266,17 @@ async def node(start: Start, url: str, prefix: str, *more: str) -> asyncio.subpr
 async def test_by_tls(stage: Stage, rabbit: RabbitMQ, prefix: str, start: Start) -> None:
     """Gateways and nodes verify the broker's certificate by the authority that they are told of, and by no other."""
     url, login = rabbit.secure_url, {"username": "guest", "password": "guest"}
-    await node(start, url, prefix, "--ca", str(rabbit.authority))
-    trusting = await stage.gateway(behind(rabbit, prefix, url=url, ca=str(rabbit.authority), **login))
+    stranger = await start("backend", "--listen", url.replace("//", "//guest:guest@"))
+    _, trusting, distrusting = await asyncio.gather(
+        node(start, url, prefix, "--ca", str(rabbit.authority)),
+        stage.gateway(behind(rabbit, prefix, url=url, ca=str(rabbit.authority), **login)),
+        stage.gateway(behind(rabbit, prefix, url=url, **login)),
+    )
     station = await stage.station("CP-1", url=trusting.url("CP-1"))
     assert (await station.call("Heartbeat")).kind == 3
-    distrusting = await stage.gateway(behind(rabbit, prefix, url=url, **login))
     assert (await stage.refused("CP-1", url=distrusting.url("CP-1"))).status_code == 503
     line = json.loads(await distrusting.logged("carrier down"))
     assert line["reason"] == NOT_ACCEPTED
-    stranger = await start("backend", "--listen", url.replace("//", "//guest:guest@"))
     assert stranger.stderr is not None
     said = (await within(stranger.stderr.readline(), "the node says what is wrong")).decode()
     assert NOT_ACCEPTED in said
