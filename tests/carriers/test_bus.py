@@ -58,7 +58,7 @@ class Line(Bus[str, Wire, Past]):
         super().__init__("bus", patience, retry, around, BusCounts())
 
     async def _stay(self) -> str:
-        async with asyncio.timeout(self._expected):
+        async with asyncio.timeout(self._within):
             await self.lets_in.wait()
         self.lost.append(self._loop.create_future())
         self._go_by("")

@@ -145,7 +145,7 @@ class Bus(ABC, Generic[NameT, WireT, PastT]):
         self._names = surroundings.names
         self._draw = surroundings.draw
         self._retry = retry
-        self._expected = patience
+        self._within = patience
         self._expected_until = self.clock() + patience + _TO_BE_TOLD
         self._stations = SharedConnection(backend, surroundings.listen)
         self._changed = asyncio.Event()
@@ -292,7 +292,7 @@ class Bus(ABC, Generic[NameT, WireT, PastT]):
         """Let every station go: nobody can be reached on their behalf now."""
         self._reason = reason
         if self._stations.is_up is not False:
-            self._expected_until = self.clock() + (self._expected if self._stations.is_up else 0.0)
+            self._expected_until = self.clock() + (self._within if self._stations.is_up else 0.0)
         for name, wires in list(self._wires.items()):
             lost, wires.made = wires.made, []
             for wire in lost:
