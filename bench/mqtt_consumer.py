@@ -14,8 +14,9 @@ from pathlib import Path
 from bench.frames import KINDS, Kind, sequence_of
 from bench.installs import program
 from bench.worker import job, run, serve
+from voltgate.carriers.bus import Away
 from voltgate.carriers.mqtt import packets
-from voltgate.carriers.mqtt.connection import Away, Broker, Connection, Publication
+from voltgate.carriers.mqtt.connection import Broker, Connection, Publication
 from voltgate.carriers.mqtt.packets import Published
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.wheel import Wheel

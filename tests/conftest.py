@@ -34,6 +34,12 @@ async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await (stage.drop() if failed else stage.close())
 
 
+@pytest.fixture
+def prefix(request: pytest.FixtureRequest) -> str:
+    """What the names of one test begin with, on a broker that tests share."""
+    return str(request.node.name).replace("[", "-").replace("]", "")
+
+
 @pytest.fixture(scope="session")
 def rabbit() -> Iterator[RabbitMQ]:
     """A RabbitMQ that all tests of a process share, as it takes long to start: each has names of its own on it."""

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.harness import free_port
+from tests.keypair import write_chain
 
 _STARTUP = b"\x00\x03\x00\x00user\x00postgres\x00database\x00postgres\x00\x00"
 
@@ -240,16 +241,23 @@ _ERLANG = "/usr/lib/rabbitmq/bin"
 
 
 class RabbitMQ:
-    """A RabbitMQ server with a folder of its own, which can be killed and started again on its port."""
+    """A RabbitMQ server with a folder of its own, which can be killed and started again on its port.
+
+    It listens on another one for TLS, by a certificate for `localhost`, which `authority` vouches for.
+    """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.port = port or free_port()
+        self._secure_port = free_port()
         self.folder = folder
+        chain, key, self.authority = write_chain(folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._mapper: subprocess.Popen[bytes] | None = None
         self._address = free_port()
         (folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users.guest = true\nlog.console = false\n"
+            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlisteners.ssl.1 = 127.0.0.1:{self._secure_port}\n"
+            f"ssl_options.cacertfile = {self.authority}\nssl_options.certfile = {chain}\n"
+            f"ssl_options.keyfile = {key}\nloopback_users.guest = true\nlog.console = false\n"
         )
         (folder / "plugins").write_text("[].\n")
         self._environment = {
@@ -275,6 +283,11 @@ class RabbitMQ:
     def url(self) -> str:
         """Its address."""
         return f"amqp://127.0.0.1:{self.port}"
+
+    @property
+    def secure_url(self) -> str:
+        """Its address for TLS."""
+        return f"amqps://localhost:{self._secure_port}"
 
     def start(self) -> None:
         """Start, and wait until it listens: about six seconds."""

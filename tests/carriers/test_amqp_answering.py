@@ -112,12 +112,6 @@ Begin = Callable[..., Any]
 
 
 @pytest.fixture
-def prefix(request: pytest.FixtureRequest) -> str:
-    """What the names of one test's queues begin with."""
-    return str(request.node.name)
-
-
-@pytest.fixture
 async def begin(rabbit: RabbitMQ, prefix: str) -> AsyncIterator[Begin]:
     """What begins nodes, which end with the test."""
     running: list[asyncio.Task[None]] = []

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVarTuple
 
 import msgspec
 
+from tests.carriers.relay_end import RelayEnd
 from voltgate.carriers.amqp.items import Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.settings import AmqpCounts
-from voltgate.carriers.amqp.shape import BusWire
-from voltgate.carriers.amqp.wire import MOST_HELD, AmqpWire, Past
+from voltgate.carriers.amqp.wire import AmqpWire, Past
+from voltgate.carriers.bus_wire import MOST_HELD, BusWire
+from voltgate.relay.carrier import Verdict
 from voltgate.relay.wire import Receiver
 
+Ts = TypeVarTuple("Ts")
 QUEUE = "voltgate.calls.0"
 START = '[2,"1","StartTransaction",{"idTag":"A"}]'
 
@@ -29,7 +32,7 @@ class Bus:
         self.now = 0.0
         self.sent: list[tuple[str, Outgoing]] = []
         self.obstacle: Obstacle | None = None
-        self.forgotten: list[Past | None] = []
+        self.forgotten: list[Past] = []
         self.later: list[Callable[[], None]] = []
         self._keys = keys
         self._minted = 0
@@ -54,25 +57,25 @@ class Bus:
         self._minted += 1
         return f"{self._keys}{self._minted}"
 
-    def attach(self, wire: BusWire, receiver: Receiver) -> None:
+    def attach(self, wire: BusWire[str, Past], receiver: Receiver) -> None:
         """Do nothing: the test ends the wire itself."""
 
-    def forget(self, wire: BusWire, past: Past | None) -> bool:
+    def forget(self, wire: BusWire[str, Past], past: Past) -> bool:
         """Note what is kept."""
         self.forgotten.append(past)
         return True
 
-    def find(self, identity: str) -> BusWire | None:
+    def find(self, name: str) -> BusWire[str, Past] | None:
         """Return nothing: the test finds its wire itself."""
 
-    def guard(self, wire: BusWire, take: Callable[[], None]) -> None:
+    def guard(self, wire: BusWire[str, Past], take: Callable[[*Ts], None], *what: *Ts) -> None:
         """Do it."""
-        take()
+        take(*what)
 
-    def bar(self, identity: str, reason: str) -> None:
+    def bar(self, name: str, verdict: Verdict) -> None:
         """Do nothing."""
 
-    def wires(self, identity: str) -> list[BusWire]:
+    def wires(self, name: str) -> list[BusWire[str, Past]]:
         """Return the only one."""
         return [self.wire]
 
@@ -97,31 +100,12 @@ class Bus:
         self.wire.take(Item("CP-1", "", key, until, msgspec.Raw(json.dumps(message).encode())), reply_to)
 
 
-class Station:
+class Station(RelayEnd):
     """The relay's end of the wire, for the station that would be behind it."""
 
     def __init__(self, bus: Bus) -> None:
-        self.inbox: list[Any] = []
-        self.ending: tuple[int, str] | None = None
+        super().__init__()
         bus.wire.start(self)
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Keep a message."""
-        self.inbox.append(json.loads(text))
-
-    def lost(self, code: int, reason: str) -> None:
-        """Keep the end."""
-        assert self.ending is None
-        self.ending = (code, reason)
-
-    def writable(self, yes: bool) -> None:
-        """Fail: this wire is always writable."""
-        raise AssertionError
-
-    def gets(self, *expected: list[Any]) -> None:
-        """Fail unless exactly this came since the last look."""
-        found, self.inbox = self.inbox, []
-        assert found == list(expected)
 
 
 def begun(past: Past | None = None, *, keys: str = "k") -> tuple[Bus, Station]:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.carriers.relay_end import RelayEnd
+from voltgate.carriers.bus_wire import MOST_HELD, BusWire
 from voltgate.carriers.mqtt.calls import Answered, Given, Open, Past
 from voltgate.carriers.mqtt.connection import Publication
-from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS
-from voltgate.carriers.mqtt.wire import MOST_HELD, MqttCounts, MqttWire, Obstacle, Topics
+from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, TOO_LARGE
+from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Obstacle, Topics
 from voltgate.ocpp.envelope import Asked
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.carrier import Verdict
 from voltgate.relay.wire import Receiver
 
 TOPICS = Topics.of("cs", "ocpp1.6", "CP-1")
@@ -29,7 +32,8 @@ class Broker:
         self.now = 0.0
         self.sent: list[Publication] = []
         self.obstacle: Obstacle | None = None
-        self.forgotten: list[Past | None] = []
+        self.forgotten: list[Past] = []
+        self.barred: list[tuple[bytes, str]] = []
         self._later: list[Callable[[], None]] = []
         self.wire = MqttWire(self, TOPICS, "ocpp1.6", past or Past(), PATIENCE, raw=raw)
 
@@ -43,14 +47,19 @@ class Broker:
             self.sent.append(message)
         return self.obstacle
 
-    def attach(self, wire: MqttWire, receiver: Receiver) -> None:
+    def attach(self, wire: BusWire[bytes, Past], receiver: Receiver) -> None:
         """Do nothing: the test ends the wire itself."""
 
-    def forget(self, wire: MqttWire, past: Past | None) -> None:
+    def forget(self, wire: BusWire[bytes, Past], past: Past) -> bool:
         """Note what is kept."""
         self.forgotten.append(past)
+        return True
 
-    def wires(self, topics: Topics) -> tuple[MqttWire, ...]:
+    def bar(self, name: bytes, verdict: Verdict) -> None:
+        """Note who is barred."""
+        self.barred.append((name, verdict.reason))
+
+    def wires(self, name: bytes) -> tuple[MqttWire, ...]:
         """Return none but the one of the test."""
         return ()
 
@@ -84,32 +93,13 @@ class Broker:
         self.says({"type": 2, "id": message_id, "action": action, "request": {}} | more)
 
 
-class Station:
+class Station(RelayEnd):
     """The relay's end of the wire, for whoever would be behind it."""
 
     def __init__(self, broker: Broker) -> None:
+        super().__init__()
         self.broker = broker
-        self.inbox: list[Any] = []
-        self.ending: tuple[int, str] | None = None
         broker.wire.start(self)
-
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Keep a message."""
-        self.inbox.append(json.loads(text))
-
-    def lost(self, code: int, reason: str) -> None:
-        """Keep the end."""
-        assert self.ending is None
-        self.ending = (code, reason)
-
-    def writable(self, yes: bool) -> None:
-        """Fail: this wire is always writable."""
-        raise AssertionError
-
-    def gets(self, *expected: list[Any]) -> None:
-        """Fail unless exactly this came since the last look."""
-        found, self.inbox = self.inbox, []
-        assert found == list(expected)
 
     def sends(self, *message: Any) -> None:
         """Say something."""
@@ -352,9 +342,7 @@ def test_a_broker_that_refuses() -> None:
     message.settled(0x87)
     assert station.ending == (1006, "the broker does not take cs/in/ocpp1.6/CP-1: not authorized (0x87)")
     assert broker.counts.refused == 1
-    (past,) = broker.forgotten
-    assert past is not None
-    assert past.barred == station.ending[1]
+    assert broker.barred == [(TOPICS.towards_station, station.ending[1])]
 
 
 def test_a_broker_that_is_busy() -> None:
@@ -366,9 +354,7 @@ def test_a_broker_that_is_busy() -> None:
     assert message.settled is not None
     message.settled(0x97)
     assert station.ending == (1006, "the broker does not take cs/in/ocpp1.6/CP-1: quota exceeded (0x97)")
-    (past,) = broker.forgotten
-    assert past is not None
-    assert not past.barred
+    assert not broker.barred
 
 
 def test_a_call_that_the_broker_finds_too_large() -> None:
@@ -383,9 +369,7 @@ def test_a_call_that_the_broker_finds_too_large() -> None:
         broker.turn()
     station.gets([4, "b", "InternalError", "the message is larger than the broker takes", {}])
     assert station.ending == (1006, "the message is larger than the broker takes")
-    (past,) = broker.forgotten
-    assert past is not None
-    assert not past.barred
+    assert not broker.barred
 
 
 def test_an_answer_that_nobody_hears_is_no_loss() -> None:
@@ -422,6 +406,24 @@ def test_a_call_that_is_too_large() -> None:
     station.sends(2, "t", "MeterValues", {})
     broker.turn()
     assert station.ending == (1006, "the message is larger than the broker takes")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_call_that_is_too_large_holds_back_nothing(*, known: bool) -> None:
+    """The station has its answer: what a consumer asks it then does not wait for another one."""
+    broker = Broker()
+    station = Station(broker)
+    broker.obstacle = Obstacle.TOO_LARGE if known else None
+    station.sends(2, "b", "DataTransfer", {})
+    broker.obstacle = None
+    broker.asks("1")
+    for message in broker.sent:
+        assert message.settled is not None
+        message.settled(TOO_LARGE)
+    broker.turn()
+    broker.asks("2")
+    refused = [4, "b", "InternalError", "the message is larger than the broker takes", {}]
+    station.gets(refused, [2, "1", "Reset", {}], [2, "2", "Reset", {}])
 
 
 def test_an_answer_that_is_too_large() -> None:

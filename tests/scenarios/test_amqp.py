@@ -23,12 +23,6 @@ from tests.servers import RabbitMQ
 
 
 @pytest.fixture
-def prefix(request: pytest.FixtureRequest) -> str:
-    """What the names of one test's queues begin with."""
-    return str(request.node.name).replace("[", "-").replace("]", "")
-
-
-@pytest.fixture
 async def consumer(request: pytest.FixtureRequest, rabbit: RabbitMQ, prefix: str) -> AsyncIterator[Consumer]:
     """Whoever takes all that stations say."""
     consumer = await Consumer.connect(rabbit.url, "shared" if "running" in request.fixturenames else prefix)
@@ -235,7 +229,7 @@ async def test_two_gateways_and_two_nodes(
 ) -> None:
     """Any node answers any station at any gateway; a command finds the gateway where the station is."""
     books = [tmp_path / f"book{number}" for number in range(2)]
-    nodes = [await node(start, rabbit, prefix, "--commands", "0.2", "--book", str(book)) for book in books]
+    nodes = [await node(start, rabbit.url, prefix, "--commands", "0.2", "--book", str(book)) for book in books]
     gateways = [await stage.gateway(behind(rabbit, prefix)) for _ in range(2)]
     fleets = [
         await start("simulate", gateway.url(""), "--prefix", f"G{number}-", *LIFE)
@@ -261,13 +255,39 @@ LIFE = ("-n", "8", "--duration", "4", "--impatient", "--json", "--echo")
 """A short life of eight stations, whose answers are checked for being theirs."""
 
 
-async def node(start: Start, rabbit: RabbitMQ, prefix: str, *more: str) -> asyncio.subprocess.Process:
+async def node(start: Start, url: str, prefix: str, *more: str) -> asyncio.subprocess.Process:
     """Start a stand-in backend behind RabbitMQ, and wait until it answers."""
-    process = await start("backend", "--listen", f"{rabbit.url}/?prefix={prefix}", *more)
+    process = await start("backend", "--listen", f"{url}/?prefix={prefix}", *more)
     assert process.stdout is not None
     line = await within(process.stdout.readline(), "the node answers")
-    assert b"the stand-in backend answers on amqp://127.0.0.1" in line
+    assert f"the stand-in backend answers on {url}" in line.decode()
     return process
+
+
+async def test_by_tls(stage: Stage, rabbit: RabbitMQ, prefix: str, start: Start) -> None:
+    """Gateways and nodes verify the broker's certificate by the authority that they are told of, and by no other."""
+    url, login = rabbit.secure_url, {"username": "guest", "password": "guest"}
+    stranger = await start("backend", "--listen", url.replace("//", "//guest:guest@"))
+    _, trusting, distrusting = await asyncio.gather(
+        node(start, url, prefix, "--ca", str(rabbit.authority)),
+        stage.gateway(behind(rabbit, prefix, url=url, ca=str(rabbit.authority), **login)),
+        stage.gateway(behind(rabbit, prefix, url=url, **login)),
+    )
+    station = await stage.station("CP-1", url=trusting.url("CP-1"))
+    assert (await station.call("Heartbeat")).kind == 3
+    assert (await stage.refused("CP-1", url=distrusting.url("CP-1"))).status_code == 503
+    line = json.loads(await distrusting.logged("carrier down"))
+    assert line["reason"] == NOT_ACCEPTED
+    assert stranger.stderr is not None
+    said = (await within(stranger.stderr.readline(), "the node says what is wrong")).decode()
+    assert NOT_ACCEPTED in said
+    assert not any("guest" in each for each in (said, trusting.log, distrusting.log))
+
+
+NOT_ACCEPTED = (
+    "the server's certificate is not accepted (unable to get local issuer certificate): "
+    "name the authority that signed it in ca"
+)
 
 
 async def test_a_reload_while_a_call_is_open(stage: Stage, rabbit: RabbitMQ, prefix: str, consumer: Consumer) -> None:

@@ -25,12 +25,6 @@ def broker() -> Iterator[RabbitMQ]:
         yield server
 
 
-@pytest.fixture
-def prefix(request: pytest.FixtureRequest) -> str:
-    """What the names of one test's queues begin with."""
-    return str(request.node.name)
-
-
 class Connect(Protocol):
     """Connects whoever answers, until the end of the test."""
 

@@ -25,12 +25,6 @@ def broker() -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def prefix(request: pytest.FixtureRequest) -> str:
-    """What the topics of one test begin with."""
-    return str(request.node.name).replace("[", "-").replace("]", "")
-
-
-@pytest.fixture
 async def consumer(request: pytest.FixtureRequest, broker: Mosquitto, prefix: str) -> AsyncIterator[Consumer]:
     """A consumer of all that stations say."""
     consumer = await Consumer.connect(broker, "cs" if "running" in request.fixturenames else prefix)

@@ -22,13 +22,12 @@ from voltgate.app.listeners import Kind, in_common, report
 from voltgate.carriers.amqp.carrier import AmqpCarrier, AmqpDialling
 from voltgate.carriers.amqp.settings import Broker as Rabbit
 from voltgate.carriers.amqp.settings import Layout
-from voltgate.carriers.amqp.settings import Surroundings as AmqpSurroundings
+from voltgate.carriers.bus import Keep, Surroundings
 from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
 from voltgate.carriers.mqtt.homeassistant import HomeSettings
-from voltgate.carriers.mqtt.settings import Keep, Surroundings
 from voltgate.carriers.soap.callbacks import Callbacks
 from voltgate.carriers.soap.carrier import SPOKEN_TO_AS, SoapCarrier, SoapDialling
 from voltgate.carriers.soap.client import Client
@@ -75,8 +74,9 @@ class Carriers:
         self.websocket = WebsocketCarrier(wheel, clock, report, self.names)
         self.soap = SoapCarrier(client, Callbacks(), clock)
         self.of_stations = LinkCounts()
-        self.mqtt = MqttCarrier(Surroundings(wheel, clock, random.random, listen, self.names, keep))
-        self.amqp = AmqpCarrier(AmqpSurroundings(wheel, clock, time.time, random.random, listen, self.names, keep))
+        surroundings = Surroundings(wheel, clock, random.random, listen, self.names, keep)
+        self.mqtt = MqttCarrier(surroundings)
+        self.amqp = AmqpCarrier(surroundings, time.time)
         self.counts: dict[str, object] = {
             "station": self.of_stations,
             "backends": self.websocket.counts,

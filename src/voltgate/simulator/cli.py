@@ -26,7 +26,7 @@ from voltgate.simulator.event_loop import TICK, run, stopping, ticking
 from voltgate.simulator.fleet import Fleet, Plan
 from voltgate.simulator.output import follow, latencies, progress, summary
 from voltgate.simulator.profile import DEFAULT, PROFILES, Boots, Ids, Profile, StationSettings
-from voltgate.simulator.queues import consume, node_settings
+from voltgate.simulator.queues import SCHEMES, consume, node_settings
 from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
 from voltgate.simulator.tally import Fault
 
@@ -179,7 +179,8 @@ def _report(fleet: Fleet, as_json: bool) -> None:
 @app.command()
 def backend(
     listen: Annotated[
-        str, typer.Option(help="Where stations or gateways connect; or amqp://, to answer what gateways put in queues.")
+        str,
+        typer.Option(help="Where stations or gateways connect; or amqp(s)://, to answer what gateways put in queues."),
     ] = "ws://127.0.0.1:9100",
     boot: Annotated[Boot, typer.Option(help="The answer to a BootNotification.")] = Boot.ACCEPTED,
     interval: Annotated[int, typer.Option(help="The heartbeat interval that it gives, in seconds.")] = 300,
@@ -192,6 +193,7 @@ def backend(
     refuse: Annotated[int | None, typer.Option(min=400, max=599, help="Refuse every station with this status.")] = None,
     password: Annotated[str | None, typer.Option(envvar="VOLTGATE_BACKEND_PASSWORD", help="By HTTP Basic.")] = None,
     book: Annotated[Path | None, typer.Option(help="Write what it was told here at the end, as JSON.")] = None,
+    ca: Annotated[Path | None, typer.Option(exists=True, help="amqps: the authorities to trust, as PEM.")] = None,
 ) -> None:
     """Run the stand-in backend: a strict little CSMS to try things with, and to test with by its bad manners."""
     behaviour = Behaviour(
@@ -206,18 +208,18 @@ def backend(
         hang_up=hang_up,
         password=password,
     )
-    simulated = run(_serving(behaviour, listen))
+    simulated = run(_serving(behaviour, listen, ca))
     if book is not None:
         book.write_text(json.dumps(simulated.as_dict()))
 
 
-def _serving(behaviour: Behaviour, listen: str) -> Coroutine[object, object, SimulatedBackend]:
+def _serving(behaviour: Behaviour, listen: str, ca: Path | None) -> Coroutine[object, object, SimulatedBackend]:
     """Return what serves at an address. Raise BadParameter for one that it cannot be."""
     parts = urlsplit(listen)
-    if parts.scheme == "amqp":
+    if parts.scheme in SCHEMES:
         try:
-            return _consume(behaviour, node_settings(listen), parts.hostname or "")
-        except ValueError as problem:
+            return _consume(behaviour, node_settings(listen, ca), f"{parts.scheme}://{parts.hostname}")
+        except (ValueError, OSError) as problem:
             raise typer.BadParameter(str(problem), param_hint="--listen") from None
     if parts.scheme != "ws" or not parts.hostname or parts.port is None:
         addresses = "give an address like ws://127.0.0.1:9100, or of RabbitMQ: amqp://127.0.0.1:5672"
@@ -228,7 +230,7 @@ def _serving(behaviour: Behaviour, listen: str) -> Coroutine[object, object, Sim
 async def _consume(behaviour: Behaviour, settings: NodeSettings, host: str) -> SimulatedBackend:
     clock = Clock(time.monotonic)
     simulated = SimulatedBackend(behaviour, Wheel(time.monotonic(), TICK), clock, secrets.randbelow(2000) * 1_000_000)
-    where = f"amqp://{host}:{settings.broker.port}, queues {settings.layout.prefix}.calls.*"
+    where = f"{host}:{settings.broker.port}, queues {settings.layout.prefix}.calls.*"
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with stopping() as stop:
         await consume(simulated, settings, stop, lambda: typer.echo(f"the stand-in backend answers on {where}"))

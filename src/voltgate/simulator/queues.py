@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from voltgate.carriers.amqp.answering import Node, NodeSettings, Station
@@ -19,24 +21,31 @@ from voltgate.relay.wire import Receiver
 from voltgate.simulator.backend import SimulatedBackend
 from voltgate.simulator.event_loop import ticking
 
+SCHEMES = ("amqp", "amqps")
 _KEYS = {"prefix", "queues"}
 _MOST_QUEUES = 64
 """As many as a backend may have in the configuration."""
 
 
-def node_settings(url: str) -> NodeSettings:
-    """Return what amqp://[user:password@]host[:port][/vhost][?prefix=…&queues=…] says. Raise ValueError."""
+def node_settings(url: str, ca: Path | None = None) -> NodeSettings:
+    """Return what amqp://[user:password@]host[:port][/vhost][?prefix=…&queues=…] says. Raise ValueError.
+
+    With amqps:// the broker's certificate is verified, by the authorities in the file `ca`, else by the system's.
+    """
     parts = urlsplit(url)
     said = parse_qs(parts.query)
-    if parts.scheme != "amqp" or not parts.hostname or not said.keys() <= _KEYS:
+    if parts.scheme not in SCHEMES or not parts.hostname or not said.keys() <= _KEYS:
         raise ValueError("give an address like amqp://user:password@127.0.0.1:5672/?prefix=voltgate&queues=4")
+    secure = parts.scheme == "amqps"
     login = (unquote(parts.username), unquote(parts.password or "")) if parts.username is not None else None
     vhost = unquote(parts.path.removeprefix("/")) or "/"
     queues = said.get("queues", ["4"])[0]
     if not queues.isdecimal() or not 1 <= int(queues) <= _MOST_QUEUES:
         raise ValueError(f"queues is a number from 1 to {_MOST_QUEUES}, not {queues}")
     layout = Layout(said.get("prefix", ["voltgate"])[0], int(queues))
-    return NodeSettings(Broker(parts.hostname, parts.port or 5672, vhost, login), layout)
+    context = ssl.create_default_context(cafile=ca) if secure else None
+    port = parts.port or (5671 if secure else 5672)
+    return NodeSettings(Broker(parts.hostname, port, vhost, login, ssl=context), layout)
 
 
 async def consume(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -123,8 +123,8 @@ class VoltgateCollector(Collector):
             for kind in Counts.__slots__:
                 family.add_metric([side, kind], getattr(counts, kind))
         for side, links in self._sources.links.items():
-            for kind in links.__slots__:  # type: ignore[attr-defined]  # plain slots of integers
-                family.add_metric([side, f"link {kind}"], getattr(links, kind))
+            for kind, number in asdict(links).items():  # type: ignore[call-overload]  # they are data of integers
+                family.add_metric([side, f"link {kind}"], number)
         family.add_metric(["gateway", "faults"], FAULTS.faults)
         yield family
         dropped = CounterMetricFamily(

@@ -17,11 +17,12 @@ from typing import TypeAlias
 import structlog
 
 from voltgate.carriers.amqp import items
-from voltgate.carriers.amqp.connection import Away, Connection, Incoming
+from voltgate.carriers.amqp.connection import Connection, Incoming
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.repeats import Repeats
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
+from voltgate.carriers.bus import Away, stay_connected
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.counts import FAULTS
@@ -131,17 +132,13 @@ class Node:
 
     async def run(self, connected: Callable[[], None] = lambda: None) -> None:
         """Stay connected until cancelled; `connected` is called each time that the node has begun to consume."""
-        failures = 0
-        while True:
-            try:
-                why = await self._one_stay(connected)
-                failures = 0
-            except Away as problem:
-                why = str(problem)
-            failures += 1
-            retry = self.settings.retry.delay(failures, self._draw) or self.settings.retry.longest
-            log.warning("broker away", reason=why, retry=round(retry, 1))
-            await asyncio.sleep(retry)
+        await stay_connected(partial(self._one_stay, connected), self._failed, self._clock)
+
+    def _failed(self, why: str, failures: int) -> float:
+        settings = self.settings.retry
+        retry = settings.delay(failures, self._draw) or settings.longest
+        log.warning("broker away", reason=why, retry=round(retry, 1))
+        return retry
 
     async def _one_stay(self, connected: Callable[[], None]) -> str:
         settings, calls = self.settings, self.settings.layout.calls

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from voltgate.carriers.amqp.bus import Bus
+from voltgate.carriers.amqp.bus import AmqpBus
 from voltgate.carriers.amqp.everythingcharge import Everythingcharge
 from voltgate.carriers.amqp.native import Native
-from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout, Surroundings
-from voltgate.carriers.amqp.shape import BusSettings, BusWire
+from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
+from voltgate.carriers.amqp.shape import BusSettings
+from voltgate.carriers.amqp.wire import Past
+from voltgate.carriers.bus import Buses, Surroundings
+from voltgate.carriers.bus_wire import BusWire
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
 
@@ -30,14 +33,9 @@ class AmqpDialling:
 class AmqpCarrier:
     """Connects to brokers: all stations of a backend share one connection. `counts` says what befell all of them."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._surroundings = surroundings
-        self._buses: dict[BusSettings, Bus] = {}
-
-    @property
-    def counts(self) -> AmqpCounts:
-        """What befell messages and connections."""
-        return self._surroundings.counts
+    def __init__(self, surroundings: Surroundings, wall: Callable[[], float]) -> None:
+        self.counts = AmqpCounts()
+        self._buses = Buses[BusSettings, AmqpBus](lambda settings: AmqpBus(settings, surroundings, wall, self.counts))
 
     def prefers(self, dial_context: DialContext) -> bool:
         """Return False: no station comes by a broker."""
@@ -51,21 +49,14 @@ class AmqpCarrier:
         offer: tuple[str, ...],
         *,
         answering: bool,
-    ) -> BusWire | Verdict:
+    ) -> BusWire[str, Past] | Verdict:
         """Take a station onto the connection, which is there or is made now."""
-        how = endpoint.how
+        how, identity = endpoint.how, dial_context.identity
         assert isinstance(how, AmqpDialling)  # noqa: S101 - the composition root hands in nothing else
         shape = Native(how.layout) if how.layout is not None else Everythingcharge()
         settings = BusSettings(backend.name, how.broker, shape, how.raw, how.patience, backend.settings.retry)
-        return await self._bus(settings).join(dial_context.identity, offer[0])
-
-    def _bus(self, settings: BusSettings) -> Bus:
-        bus = self._buses.get(settings)
-        if bus is None or bus.closed:
-            self._buses = {each: open_one for each, open_one in self._buses.items() if not open_one.closed}
-            bus = self._buses[settings] = Bus(settings, self._surroundings)
-        return bus
+        return await self._buses.bus(settings, identity).join(identity, offer[0])
 
     async def close(self) -> None:
         """Leave all brokers."""
-        await asyncio.gather(*(bus.close() for bus in self._buses.values()))
+        await self._buses.close()

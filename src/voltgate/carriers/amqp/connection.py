@@ -19,6 +19,7 @@ import structlog
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing, Publisher
 from voltgate.carriers.amqp.reaching import Reaching
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker
+from voltgate.carriers.bus import Away
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 
@@ -41,10 +42,6 @@ _OWN: Mapping[str, int] = {"x-max-length": 100_000}
 log = structlog.get_logger(__name__)
 for _name in ("aiormq", "aio_pika"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)  # what befalls a connection is logged here, once, and counted
-
-
-class Away(Exception):  # noqa: N818 - what the broker did, not a fault
-    """The broker could not be reached, or did not let us do what we must; the text says why."""
 
 
 class Incoming(Protocol):

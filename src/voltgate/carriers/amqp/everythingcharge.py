@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from voltgate.carriers.amqp.connection import Connection, Incoming
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.shape import Carrying
-from voltgate.carriers.amqp.wire import MOST_HELD, Past
-from voltgate.ocpp.close_codes import NO_CLOSE, NORMAL
+from voltgate.carriers.amqp.wire import Past
+from voltgate.carriers.bus_wire import BusWire
+from voltgate.ocpp.close_codes import NORMAL
 from voltgate.ocpp.framing import decode
 from voltgate.ocpp.messages import Call
-from voltgate.relay.wire import Receiver
+from voltgate.relay.carrier import Verdict
 
 HEADER = "Charge-Point-Id"
 EVENTS, TASKS, CONNECTIONS = "events", "tasks", "connections"
@@ -72,52 +72,31 @@ class Everythingcharge:
         if not isinstance(wire, WorkerWire):
             return
         if (message.routing_key or "").startswith(FORCE_CLOSE):
-            bus.bar(wire.identity, UNKNOWN)
-            bus.guard(wire, partial(wire.lose, UNKNOWN, NORMAL))
+            bus.bar(wire.name, Verdict(404, UNKNOWN))
+            bus.guard(wire, wire.lose, UNKNOWN, NORMAL)
         else:
-            bus.guard(wire, partial(wire.take, message.body))
+            bus.guard(wire, wire.take, message.body)
 
 
-class WorkerWire:
+class WorkerWire(BusWire[str, Past]):
     """A station's wire. The API hears that it has gone however that came about."""
 
-    __slots__ = (
-        "_before", "_held", "_is_over", "_looks", "_pauses", "_post", "_receiver", "_told", "identity", "shared",
-        "subprotocol",
-    )  # fmt: skip
+    __slots__ = ("_before", "_looks", "_told")
+    _post: Carrying
 
     def __init__(
         self, post: Carrying, identity: str, protocol: str, told: dict[str, WorkerWire], *, shared: bool
     ) -> None:
-        self.identity = identity
-        self.subprotocol = protocol
-        self.shared = shared
-        self._post = post
+        super().__init__(post, identity, protocol, shared=shared)
         self._told = told
         self._looks = 0
-        self._receiver: Receiver | None = None
         self._before: list[bytes] | None = []
         """What the station says before the API has been told of it, which takes nothing from strangers."""
-        self._held: list[bytes] = []
-        self._pauses = 0
-        self._is_over = False
 
-    @property
-    def started(self) -> bool:
-        """Whether there is somebody who takes its messages."""
-        return self._receiver is not None
-
-    def start(self, receiver: Receiver) -> None:
-        """Bring messages to `receiver` from now on, and have the API know of the station: a restarted one too."""
-        if self._is_over:
-            receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
-            return
-        self._receiver = receiver
+    def _begin(self) -> None:
+        """Have the API know of the station: a restarted one too."""
         self._told[self.identity] = self
-        self._post.attach(self, receiver)
         self._tell(CONNECTED, self._announced)
-        while self._held and not self._is_over:
-            receiver.received(self._held.pop(0), None, self._post.clock())
 
     def _tell(self, event: str, settled: Callable[[Obstacle | None], None]) -> None:
         obstacle = self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
@@ -168,19 +147,16 @@ class WorkerWire:
         except UnicodeDecodeError:
             self._post.counts.unreadable += 1
             return
-        if self._receiver is not None and not self._pauses:
-            self._receiver.received(text, None, self._post.clock())
-        elif self._receiver is None and len(self._held) < MOST_HELD:
-            self._held.append(text)
-        else:
+        if self._hindrance:
             self._post.counts.turned_away += 1
+        else:
+            self._bring(text)
 
     def close(self, code: int, reason: str) -> None:
         """End, and have the API know that the station has gone, unless it has come again."""
         if self._is_over:
             return
-        self._is_over = True
-        if self._post.forget(self, None) and self._receiver is not None:
+        if self._post.forget(self, self.end()) and self._receiver is not None:
             self._tell_gone()
 
     def looked(self, *, is_news: bool) -> None:
@@ -202,24 +178,5 @@ class WorkerWire:
         if obstacle is None and self._told.get(self.identity) is self:
             del self._told[self.identity]
 
-    def pause(self) -> None:
-        """Drop what the API says: the station does not read."""
-        self._pauses += 1
-
-    def resume(self) -> None:
-        """Undo one `pause`."""
-        self._pauses -= 1
-
-    def lose(self, reason: str, code: int = NO_CLOSE) -> None:
-        """End because the API cannot be reached, or does not want this station."""
-        if self._is_over:
-            return
-        self.shared, self._is_over = False, True
-        self._post.forget(self, Past(apart=True))
-        if self._receiver is not None:
-            self._receiver.lost(code, reason)
-
-    def end(self) -> Past:
-        """End; the next one has nothing to know of it."""
-        self._is_over = True
+    def _past(self) -> Past:
         return Past()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import partial
 
 from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.connection import Connection, Incoming
@@ -50,7 +49,7 @@ class Native:
         for item in found:
             wire = bus.find(item.station)
             if isinstance(wire, AmqpWire):
-                bus.guard(wire, partial(wire.take, item, message.reply_to or ""))
+                bus.guard(wire, wire.take, item, message.reply_to or "")
             else:
                 self._stray(bus, item, message.reply_to or "")
 

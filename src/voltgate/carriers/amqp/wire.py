@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from voltgate.carriers import bus_wire
 from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
+from voltgate.carriers.bus_wire import GONE, UNKNOWN_OUTCOME, BusWire
 from voltgate.ocpp.actions import is_transaction
-from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode
 from voltgate.ocpp.messages import CALL, RESULT_ERROR, SEND, Call, Error, Result
-from voltgate.relay.wire import Receiver
 
 if TYPE_CHECKING:
     from voltgate.carriers.amqp.shape import Carrying
 
-MOST_HELD = 8
-"""Messages that wait until a station's session has begun."""
 _MOST_ASKED = 64
 """Calls of a station whose answers are recognised, at least."""
-_UNKNOWN_OUTCOME = "The broker was lost before the station had answered: whether it did this is not known"
 
 
 class Sent(NamedTuple):
@@ -47,57 +44,36 @@ class Open(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Past(bus_wire.Past):
     """What a station's next wire has to know of the one that was lost."""
 
     sent: dict[str, Sent] = field(default_factory=dict)
     open: dict[str, Open] = field(default_factory=dict)
-    apart: bool = False
-    """Whether it was lost alone, while the connection that it shared stayed."""
+
+    def __bool__(self) -> bool:
+        return bool(self.apart or self.sent or self.open)
 
 
-class AmqpWire:
+class AmqpWire(BusWire[str, Past]):
     """A station's wire, whose calls go to `queue`. `past` is what was left by a wire that was lost."""
 
-    __slots__ = (
-        "_head", "_held", "_is_over", "_open", "_pauses", "_post", "_queue", "_receiver", "_sent", "_was_sent",
-        "identity", "shared", "subprotocol",
-    )  # fmt: skip
+    __slots__ = ("_head", "_open", "_queue", "_sent", "_was_sent")
+    _post: Carrying
 
     def __init__(self, post: Carrying, identity: str, protocol: str, queue: str, past: Past) -> None:
-        self.identity = identity
-        self.subprotocol = protocol
-        self.shared = not past.apart
-        self._post = post
+        super().__init__(post, identity, protocol, shared=not past.apart)
         self._queue = queue
         self._head = items.head(identity, protocol)
-        self._receiver: Receiver | None = None
         self._sent: dict[str, Sent] = {}
         """The station's calls, by their ids, the newest last."""
         self._was_sent = dict(past.sent)
         self._open: dict[str, Open] = {}
         """Calls for the station that it has not answered, by their ids."""
-        self._held: list[bytes] = []
-        self._pauses = 0
-        self._is_over = False
         for message_id, call in past.open.items():
-            self._send_error(message_id, "InternalError", _UNKNOWN_OUTCOME, call)
+            self._send_error(message_id, "InternalError", UNKNOWN_OUTCOME, call)
 
-    @property
-    def started(self) -> bool:
-        """Whether there is somebody who takes its messages."""
-        return self._receiver is not None
-
-    def start(self, receiver: Receiver) -> None:
-        """Bring messages to `receiver` from now on: those first that came while the session began."""
-        if self._is_over:
-            receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
-            return
-        self._receiver = receiver
-        self._post.attach(self, receiver)
+    def _begin(self) -> None:
         self._tell(CONNECTED)
-        while self._held and not self._is_over:
-            self._receive(self._held.pop(0))
 
     def _tell(self, event: str) -> None:
         """Say what became of the station."""
@@ -156,18 +132,10 @@ class AmqpWire:
             return
         left, self._open = self._open, {}
         for message_id, call in left.items():
-            self._send_error(message_id, "InternalError", reason or "The station has gone", call)
-        self._is_over = True
-        if self._post.forget(self, None) and self._receiver is not None:
+            self._send_error(message_id, "InternalError", reason or GONE, call)
+        self.end()
+        if self._post.forget(self, Past()) and self._receiver is not None:
             self._tell(DISCONNECTED)
-
-    def pause(self) -> None:
-        """Refuse calls: the station does not read. Others share the connection, which goes on."""
-        self._pauses += 1
-
-    def resume(self) -> None:
-        """Undo one `pause`."""
-        self._pauses -= 1
 
     # What the other side says.
 
@@ -212,24 +180,13 @@ class AmqpWire:
             self._post.counts.repeated += 1
         elif before is not None:
             self._send_error(call.id, "GenericError", "Another call with this id is open", opened)
-        elif self._pauses:
-            self._turn_away(call, "The station does not read", opened)
-        elif self._receiver is None and len(self._held) >= MOST_HELD:
-            self._turn_away(call, "Too many calls wait for the station", opened)
+        elif hindrance := self._hindrance:
+            self._post.counts.turned_away += 1
+            self._send_error(call.id, "InternalError", hindrance, opened)
         else:
             if call.kind != SEND:
                 self._open[call.id] = opened
-            self._receive(call.text)
-
-    def _turn_away(self, call: Read, why: str, opened: Open) -> None:
-        self._post.counts.turned_away += 1
-        self._send_error(call.id, "InternalError", why, opened)
-
-    def _receive(self, text: bytes) -> None:
-        if self._receiver is None:
-            self._held.append(text)
-        elif not self._is_over:
-            self._receiver.received(text, None, self._post.clock())
+            self._bring(call.text)
 
     # To the other side.
 
@@ -243,9 +200,6 @@ class AmqpWire:
         post = self._post
         item = items.message_item(self._head, key, message, post.wall() + post.patience)
         return post.put(queue, Outgoing(item, post.clock() + post.patience, settled))
-
-    def _refuse(self, message_id: str, code: str, description: str, call: Open) -> None:
-        self._send_error(message_id, code, description, call)
 
     def _send_error(self, message_id: str, code: str, description: str, call: Open) -> None:
         if call.reply_to:
@@ -261,20 +215,5 @@ class AmqpWire:
         if obstacle is not None and obstacle is not Obstacle.LATE:  # whose asker has had an answer
             self.lose(f"{self._queue}: {obstacle.value}")
 
-    # The end.
-
-    def lose(self, reason: str) -> None:
-        """End because nobody can be reached, whatever the connection does."""
-        if self._is_over:
-            return
-        self.shared = False  # what befalls this one alone is reported of this one
-        receiver, past = self._receiver, self.end()
-        self._post.forget(self, replace(past, apart=True))
-        if receiver is not None:
-            receiver.lost(NO_CLOSE, reason)
-
-    def end(self) -> Past:
-        """End; return what the next wire of this station has to know."""
-        self._is_over = True
-        self._held.clear()
+    def _past(self) -> Past:
         return Past(self._sent, self._open)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from voltgate.carriers import bus_wire
 from voltgate.ocpp.envelope import Asked
 
 _MOST = 16
@@ -69,12 +70,11 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Past(bus_wire.Past):
     """What a station's next wire has to know of the one that was lost: calls that were open, and answers."""
 
     open: dict[str, Open] = field(default_factory=dict)
     answered: Answered = field(default_factory=Answered)
-    apart: bool = False
-    """Whether it was lost alone, while the connection that it shared stayed."""
-    barred: str = ""
-    """Why the broker does not let this station's messages through, if it does not."""
+
+    def __bool__(self) -> bool:
+        return bool(self.apart or self.open or len(self.answered))

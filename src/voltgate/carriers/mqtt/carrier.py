@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass
 
-from voltgate.carriers.mqtt.bus import Bus
+from voltgate.carriers.bus import Buses, Surroundings
+from voltgate.carriers.mqtt.bus import MqttBus
 from voltgate.carriers.mqtt.connection import Broker
 from voltgate.carriers.mqtt.homeassistant import HomeSettings
-from voltgate.carriers.mqtt.settings import BusSettings, Surroundings
+from voltgate.carriers.mqtt.settings import BusSettings
 from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Topics
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
@@ -42,14 +42,8 @@ class MqttCarrier:
     """Connects to brokers: stations of one backend share connections. `counts` says what befell all of them."""
 
     def __init__(self, surroundings: Surroundings, most: int = MOST_STATIONS) -> None:
-        self._surroundings = surroundings
-        self._most = most
-        self._buses: dict[BusSettings, list[Bus]] = {}
-
-    @property
-    def counts(self) -> MqttCounts:
-        """What befell messages and connections."""
-        return self._surroundings.counts
+        self.counts = MqttCounts()
+        self._buses = Buses[BusSettings, MqttBus](lambda settings: MqttBus(settings, surroundings, self.counts), most)
 
     def prefers(self, dial_context: DialContext) -> bool:
         """Return False: no station comes by a broker."""
@@ -71,27 +65,11 @@ class MqttCarrier:
         if odd is not None:
             return Verdict(400, f"cannot have a topic for this identity, which contains {odd[0]!a}", ours=True)
         topics = Topics.of(how.prefix, offer[0], identity)
-        return await self._bus(backend, how, topics).join(topics, offer[0])
-
-    def _bus(self, backend: Backend, how: MqttDialling, topics: Topics) -> Bus:
-        """Return the connection that a station is on, else the first one that has room, else a new one."""
         settings = BusSettings(
             backend.name, how.broker, how.prefix, how.presence, how.raw, how.patience, backend.settings.retry, how.home
         )
-        open_ones = _alive(self._buses.get(settings, []))
-        found = next((bus for bus in open_ones if bus.carries(topics)), None)
-        found = found or next((bus for bus in open_ones if len(bus) < self._most), None)
-        if found is None:
-            found = Bus(settings, self._surroundings)
-            self._buses = {each: left for each, buses in self._buses.items() if (left := _alive(buses))}
-            self._buses.setdefault(settings, []).append(found)
-        return found
+        return await self._buses.bus(settings, topics.towards_station).join(topics, offer[0])
 
     async def close(self) -> None:
         """Leave all brokers."""
-        buses = [bus for each in self._buses.values() for bus in each]
-        await asyncio.gather(*(bus.close() for bus in buses))
-
-
-def _alive(buses: list[Bus]) -> list[Bus]:
-    return [bus for bus in buses if not bus.closed]
+        await self._buses.close()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
+from voltgate.carriers.bus import Away
 from voltgate.carriers.mqtt import packets
 from voltgate.carriers.mqtt.packets import BadPacket, Published
 from voltgate.carriers.websocket.reaching import Attempt
@@ -26,10 +27,6 @@ _MOST_WAITING_BYTES = 32 << 20
 _WRITE_BUFFER = 1 << 20
 _LOOK = 1.0
 """Seconds between two looks at whether the broker is silent."""
-
-
-class Away(Exception):  # noqa: N818 - what the broker did, not a fault
-    """The broker could not be reached, or did not let us in; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

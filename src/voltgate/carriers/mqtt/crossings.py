@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Protocol
 
+from voltgate.carriers.bus_wire import GONE, MOST_HELD
 from voltgate.carriers.mqtt import packets
 from voltgate.carriers.mqtt.calls import Past
 from voltgate.carriers.mqtt.connection import Publication
 from voltgate.carriers.mqtt.packets import Published
 from voltgate.carriers.mqtt.settings import BusSettings
-from voltgate.carriers.mqtt.wire import MOST_HELD, MqttWire, Post, Topics
+from voltgate.carriers.mqtt.wire import MqttWire, Post, Topics
 from voltgate.ocpp.close_codes import NO_CLOSE
 
 
@@ -89,4 +90,4 @@ class Crossings:
         topics = Topics.of_station(settings.prefix, message.topic)
         wire = MqttWire(here, topics, "", here.past(message.topic), settings.patience, raw=settings.raw)
         wire.take(message.payload, message.correlation)
-        wire.close(NO_CLOSE, "The station has gone")
+        wire.close(NO_CLOSE, GONE)

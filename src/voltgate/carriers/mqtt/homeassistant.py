@@ -54,7 +54,7 @@ class Broker(Protocol):
     def publish(self, message: Publication) -> Obstacle | None:
         """Send a message; return why it cannot be sent."""
 
-    def wire(self, name: bytes) -> MqttWire | None:
+    def find(self, name: bytes) -> MqttWire | None:
         """Return the wire of a station, by its topic."""
 
 
@@ -264,7 +264,7 @@ class Home:
     def take(self, message: Published) -> bool:
         """Take a message; return False if it presses no button of a station that is here."""
         name = self._buttons.get(message.topic, b"")
-        shown, wire = self._stations.get(name), self.broker.wire(name)
+        shown, wire = self._stations.get(name), self.broker.find(name)
         pressed = None if shown is None or message.retained else shown.pressed(message.payload)
         if pressed is None or wire is None:
             return False

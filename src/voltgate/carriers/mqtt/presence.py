@@ -20,14 +20,9 @@ class Presence:
         self._there: set[bytes] = set()
 
     @property
-    def is_there(self) -> bool:
-        """Whether a consumer is there, as far as that is said."""
-        return not self.topic or bool(self._there)
-
-    @property
-    def reason(self) -> str:
-        """Why nobody is there."""
-        return f"no consumer is present at {self.topic}"
+    def missing(self) -> str:
+        """Why nobody can be reached; "" if a consumer is there, as far as that is said."""
+        return f"no consumer is present at {self.topic}" if self.topic and not self._there else ""
 
     def matches(self, topic: bytes) -> bool:
         """Return whether this is a topic at which consumers say that they are there (MQTT 5 section 4.7)."""
@@ -41,14 +36,12 @@ class Presence:
                 return False
         return len(levels) == len(self._levels)
 
-    def take(self, topic: bytes, payload: bytes) -> bool:
-        """Take what a consumer says of itself; return whether somebody is there now where nobody was."""
-        was_there = self.is_there
+    def take(self, topic: bytes, payload: bytes) -> None:
+        """Take what a consumer says of itself."""
         if payload.strip().lower() in _GONE:
             self._there.discard(topic)
         elif len(self._there) < _MOST:
             self._there.add(topic)
-        return self.is_there and not was_there
 
     def forget(self) -> None:
         """Forget who was there: the broker says it again."""

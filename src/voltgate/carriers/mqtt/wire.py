@@ -10,54 +10,35 @@ from __future__ import annotations
 import enum
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from voltgate.carriers import bus_wire
+from voltgate.carriers.bus import BusCounts
+from voltgate.carriers.bus_wire import GONE, UNKNOWN_OUTCOME, BusWire
 from voltgate.carriers.mqtt import packets
 from voltgate.carriers.mqtt.calls import Answered, Given, Open, Past
 from voltgate.carriers.mqtt.connection import Publication
 from voltgate.ocpp import envelope
 from voltgate.ocpp.actions import is_transaction
-from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode, encode_call, encode_error, encode_result
-from voltgate.ocpp.messages import CALL, RESULT, SEND, Call, Error, Result
+from voltgate.ocpp.messages import CALL, ERROR, RESULT, SEND, Call, Error, Result
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.wire import Receiver
-
-MOST_HELD = 8
-"""Calls of the consumer that wait at one station until it has its own answer, or until its session has begun."""
+from voltgate.relay.carrier import Verdict
 
 
 @dataclass(slots=True)
-class MqttCounts:
-    """What befell messages and connections of brokers, counted."""
+class MqttCounts(BusCounts):
+    """What befell messages and connections of brokers of MQTT, counted."""
 
-    losses: int = 0
-    """Connections that were lost."""
     unheard: int = 0
     """Messages that the broker had nobody to give to."""
-    refused: int = 0
-    """Messages that the broker did not take."""
-    overflows: int = 0
-    """Messages that found too many waiting for the broker."""
     oversized: int = 0
     """Messages that were larger than the broker takes."""
-    unreadable: int = 0
-    """Messages of consumers that are none."""
-    repeated: int = 0
-    """Calls of consumers that came again, and were not made again."""
-    turned_away: int = 0
-    """Calls of consumers that were answered with an error because too many waited."""
     retained: int = 0
     """Messages that the broker had kept, which no station gets."""
-    strays: int = 0
-    """Messages for stations that are not here."""
-    answers_lost: int = 0
-    """Answers to consumers that nobody has heard, and that were given up."""
-    faults: int = 0
-    """Faults of Voltgate, each of which has ended one station's wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +73,20 @@ class Obstacle(enum.Enum):
     TOO_MANY = "too many messages wait for the broker"
 
 
-class Post(Protocol):
+class Post(bus_wire.Post[bytes, Past], Protocol):
     """What a wire needs of the connection that many share."""
 
     wheel: Wheel
-    clock: Callable[[], float]
     counts: MqttCounts
 
     def publish(self, message: Publication) -> Obstacle | None:
         """Send a message; return why it cannot be sent."""
 
-    def attach(self, wire: MqttWire, receiver: Receiver) -> None:
-        """Tell `receiver` when the connection is lost."""
+    def bar(self, name: bytes, verdict: Verdict) -> None:
+        """Let this station have no wire for a while."""
 
-    def forget(self, wire: MqttWire, past: Past) -> None:
-        """Bring this wire nothing more; keep `past` for the next one of this station."""
-
-    def wires(self, topics: Topics) -> Sequence[MqttWire]:
+    def wires(self, name: bytes) -> Sequence[MqttWire]:
         """Return the wires of a station, the newest last."""
-
-    def soon(self, callback: Callable[[], None]) -> None:
-        """Call something in the next turn of the event loop."""
 
 
 class Watcher(Protocol):
@@ -131,7 +105,7 @@ class Watcher(Protocol):
         """Return the payload of the answer to a call that nobody consumes; None if it is not for us to answer."""
 
 
-class MqttWire:
+class MqttWire(BusWire[bytes, Past]):
     """A station's wire. `raw` says that frames of OCPP-J are published as they are, in place of envelopes.
 
     `patience` is how long the consumer may take to answer, in seconds: a call that it makes meanwhile waits for so long
@@ -139,21 +113,19 @@ class MqttWire:
     """
 
     __slots__ = (
-        "_answered", "_asking", "_due", "_field", "_held", "_is_over", "_open", "_patience", "_pauses", "_plain",
-        "_post", "_pressed", "_raw", "_receiver", "shared", "subprotocol", "topics", "watcher",
+        "_answered", "_asking", "_due", "_field", "_open", "_patience", "_plain", "_pressed", "_raw", "topics",
+        "watcher",
     )  # fmt: skip
+    _post: Post
 
     def __init__(self, post: Post, topics: Topics, protocol: str, past: Past, patience: float, *, raw: bool) -> None:
-        self.subprotocol = protocol
+        super().__init__(post, topics.towards_station, protocol, shared=not past.apart)
         self.topics = topics
-        self.shared = not past.apart
-        self._post = post
         self._raw = raw
         self._patience = patience
         self._answered = past.answered
         self._field = packets.field(topics.towards_consumer)
         self._plain = b"\x03" + packets.field(b"application/json") + b"\x08" + packets.field(topics.towards_station)
-        self._receiver: Receiver | None = None
         self.watcher: Watcher | None = None
         self._pressed: set[str] = set()
         """The calls that were made for the watcher."""
@@ -161,32 +133,19 @@ class MqttWire:
         """The consumer's calls that the station has not answered."""
         self._asking: dict[str, float] = {}
         """The station's calls that the consumer has not answered, each with the time until which it may."""
-        self._held: list[bytes] = []
         self._due = 0.0
-        self._pauses = 0
-        self._is_over = False
         for message_id, call in past.open.items():
-            self._refuse(message_id, "InternalError", _UNKNOWN_OUTCOME, call)
+            self._refuse(message_id, "InternalError", UNKNOWN_OUTCOME, call)
+
+    @property
+    def identity(self) -> str:
+        """The station's identity."""
+        return self.topics.identity
 
     @property
     def answered(self) -> Answered:
         """The answers that its consumer was given, which a newer wire of this station must know."""
         return self._answered
-
-    @property
-    def started(self) -> bool:
-        """Whether there is somebody who takes its messages."""
-        return self._receiver is not None
-
-    def start(self, receiver: Receiver) -> None:
-        """Bring messages to `receiver` from now on: those first that came while the session began."""
-        if self._is_over:
-            receiver.lost(NO_CLOSE, "the connection was lost meanwhile")
-            return
-        self._receiver = receiver
-        self._post.attach(self, receiver)
-        if not self._asking:
-            self._release()
 
     # What the relay says.
 
@@ -222,7 +181,7 @@ class MqttWire:
         if problem is not Obstacle.TOO_LARGE or is_transaction(call.action):
             self.lose(problem.value)
         elif call.kind == CALL:
-            self._receive(encode_error(call.id, "InternalError", problem.value))
+            self._replied(Read(ERROR, call.id, encode_error(call.id, "InternalError", problem.value)))
 
     def _answer(self, reply: Result | Error, text: bytes) -> None:
         call = self._open.pop(reply.id, None)
@@ -240,17 +199,8 @@ class MqttWire:
             return
         left, self._open = self._open, {}
         for message_id, call in left.items():
-            self._refuse(message_id, "InternalError", reason or "The station has gone", call)
-        self._end()
-        self._post.forget(self, Past(answered=self._answered))
-
-    def pause(self) -> None:
-        """Refuse the consumer's calls: the station does not read. Others share the connection, which goes on."""
-        self._pauses += 1
-
-    def resume(self) -> None:
-        """Undo one `pause`."""
-        self._pauses -= 1
+            self._refuse(message_id, "InternalError", reason or GONE, call)
+        self._post.forget(self, self.end())
 
     # What the consumer says.
 
@@ -267,7 +217,7 @@ class MqttWire:
 
     def _replied(self, reply: Read) -> None:
         """Have the wire take an answer that waits for it: after a reload that may be the one before."""
-        wires = (self, *self._post.wires(self.topics))
+        wires = (self, *self._post.wires(self.name))
         next((each for each in wires if reply.id in each._asking), self)._settle(reply)
 
     def _settle(self, reply: Read) -> None:
@@ -300,15 +250,15 @@ class MqttWire:
 
     def _called(self, call: Read) -> None:
         self._drop_late(self._post.clock())
-        if self._pauses:
-            self._turn_away(call, "The station does not read")
-        elif self._receiver is not None and not self._asking:
-            self._receive(call.text)
-        elif len(self._held) < MOST_HELD:
-            self._held.append(call.text)
-            self._watch()
+        if hindrance := self._hindrance:
+            self._turn_away(call, hindrance)
         else:
-            self._turn_away(call, "Too many calls wait for the station")
+            self._bring(call.text)
+            self._watch()
+
+    @property
+    def _waits(self) -> bool:
+        return self._receiver is None or bool(self._asking)
 
     def press(self, message_id: str, action: str, request: bytes) -> None:
         """Call the station for the watcher, in turn with the consumer's calls; its answer is not published."""
@@ -329,22 +279,13 @@ class MqttWire:
 
     def _watch(self) -> None:
         """See that what is held back goes on when the consumer does not answer the station."""
-        if self._asking and not self._due:
+        if self._held and self._asking and not self._due:
             self._due = max(self._asking.values())
             self._post.wheel.at(self._due, self._look)
 
     def _look(self, now: float) -> None:
         self._due = 0.0
         self._release()
-
-    def _release(self) -> None:
-        """Pass on what was held back: it waits for what the station asked before it came, and for nothing later."""
-        while self._held and self._receiver is not None and not self._is_over:
-            self._receive(self._held.pop(0))
-
-    def _receive(self, text: bytes) -> None:
-        if self._receiver is not None and not self._is_over:
-            self._receiver.received(text, None, self._post.clock())
 
     # To the consumer.
 
@@ -399,33 +340,23 @@ class MqttWire:
             self._post.soon(lambda: self._unsent(call, Obstacle.TOO_LARGE))
         elif code >= packets.REFUSED:
             self._post.counts.refused += 1
-            self.lose(f"the broker does not take {topic}: {packets.reason(code)}", barred=code in packets.NOT_OURS)
+            why = f"the broker does not take {topic}: {packets.reason(code)}"
+            if code in packets.NOT_OURS:
+                self._post.bar(self.name, Verdict(None, why))
+            self.lose(why)
 
     # The end.
 
-    def lose(self, reason: str, *, barred: bool = False) -> None:
-        """End because the consumer cannot be reached, whatever the connection does; `barred` if that will stay so."""
-        if self._is_over:
-            return
-        self.shared = False  # what befalls this one alone is reported of this one
-        receiver, past = self._receiver, self.end()
-        self._post.forget(self, replace(past, apart=True, barred=reason if barred else ""))
-        if receiver is not None:
-            receiver.lost(NO_CLOSE, reason)
-
     def end(self) -> Past:
         """End; return what the next wire of this station has to know."""
-        self._end()
-        return Past(self._open, self._answered)
-
-    def _end(self) -> None:
-        self._is_over = True
         self._post.wheel.off(self._due, self._look)
-        self._held.clear()
+        return super().end()
+
+    def _past(self) -> Past:
+        return Past(self._open, self._answered)
 
 
 _LARGE_ANSWER = "The station's answer is larger than the broker takes"
-_UNKNOWN_OUTCOME = "The broker was lost before the station had answered: whether it did this is not known"
 
 
 def _trace() -> bytes:

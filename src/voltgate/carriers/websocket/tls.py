@@ -34,6 +34,11 @@ CIPHERS = ":".join(
 """The four suites that OCPP demands of a CSMS (2.1 Part 2, A00.FR.318), and their ECDHE_RSA kin, which are better than
 two of them. TLS 1.3 has its own suites."""
 
+_OTHER_NAME = {62, 64}
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH of OpenSSL."""
+_OUT_OF_TIME = {9, 10}
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
+
 BUFFER = 16 << 10
 SHUTDOWN = 5.0
 
@@ -76,6 +81,17 @@ def certified(transport: asyncio.BaseTransport | None) -> Certified:
     pairs = [pair for name in subject for pair in name]
     names = [value for key, value in pairs if key == "commonName"]
     return Certified(names[-1] if names else "", tuple(value for key, value in pairs if key == "organizationName"))
+
+
+def not_accepted(problem: ssl.SSLCertVerificationError) -> str:
+    """Say why the certificate of a server was not accepted, and what its operator or ours can do."""
+    if problem.verify_code in _OTHER_NAME:
+        advice = "call the server in url as its certificate does"
+    elif problem.verify_code in _OUT_OF_TIME:
+        advice = "it needs another certificate, or the clock is wrong"
+    else:
+        advice = "name the authority that signed it in ca"
+    return f"the server's certificate is not accepted ({problem.verify_message}): {advice}"
 
 
 @functools.cache
@@ -125,6 +141,19 @@ async def connect(
 
     Where a context is given it is TLS, for the server `name`.
     """
+    try:
+        return await _connect(factory, to, context, name, within)
+    except ssl.SSLCertVerificationError as problem:
+        raise OSError(not_accepted(problem)) from problem
+
+
+async def _connect(
+    factory: Callable[[], asyncio.Protocol],
+    to: tuple[str, int] | socket.socket,
+    context: ssl.SSLContext | None,
+    name: str,
+    within: float,
+) -> asyncio.Transport:
     loop = asyncio.get_running_loop()
     where: dict[str, Any] = {"sock": to} if isinstance(to, socket.socket) else {"host": to[0], "port": to[1]}
     transport: asyncio.Transport
