@@ -208,6 +208,7 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
     "start_soon",
 }
 BEGUN = {
+    ("app/supervisor.py", "_hand_on"): "two seconds to the end of workers that do not hear the second signal",
     ("app/supervisor.py", "_longest_end"): "one look at the configuration, at the end; without it the last one counts",
     ("app/supervisor.py", "run"): "one task for each worker: a fault ends all, and the workers see that it has ended",
     ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
