@@ -227,5 +227,6 @@ async def test_a_queue_is_full(stage: Stage, broker: RabbitMQ, prefix: str) -> N
     await gateway.logged("backend away", "the queue takes no more")
     assert await counts(gateway, "refused") >= 1
     await four.ask("StartTransaction", START)
-    await stage.quiet(four)
+    assert (await four.closed()).reason == "Nobody took StartTransaction: keep it and come again"
+    assert four.unread == []
     await connection.close()
