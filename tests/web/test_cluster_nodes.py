@@ -47,7 +47,12 @@ async def test_a_gateway_that_is_alone_is_the_only_node() -> None:
         (item,) = (await alone["n1"].api.get("/nodes")).gives(200)["items"]
         assert (item["id"], item["state"], item["stations"], item["here"]) == ("", "serving", 1, True)
         for path in ("/nodes/drain", f"/nodes/{item['name']}/drain"):
-            assert "alone" in (await alone["n1"].api.post(path, {})).gives(409)["detail"]
+            for method in ("POST", "DELETE"):
+                answer = await alone["n1"].api.ask(method, path, {} if method == "POST" else None)
+                assert "never drained" in answer.gives(409)["detail"]
+        alone["n1"].state = "stopping"  # as /readyz says it
+        (item,) = (await alone["n1"].api.get("/nodes")).gives(200)["items"]
+        assert item["state"] == "stopping"
 
 
 async def test_a_node_is_drained_from_any_other(two: Cluster) -> None:

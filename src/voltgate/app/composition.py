@@ -19,7 +19,7 @@ from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
 from voltgate.claiming import Claiming
-from voltgate.cluster.ports import State
+from voltgate.cluster.ports import NodeState
 from voltgate.config import Config
 from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
@@ -115,11 +115,12 @@ class Composition:
             taps,
             self.database,
             self.claiming,
+            self.draining,
             self.clock,
             rules=rules_of(lambda: active.config),
         )
         if self.cluster is not None:
-            join(self.queries, self.cluster.post, self.draining)
+            join(self.queries, self.cluster.post)
 
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
@@ -139,7 +140,7 @@ class Composition:
         if self.database is None or not config.store.is_shared:
             return None
 
-        def now() -> tuple[State, int]:
+        def now() -> tuple[NodeState, int]:
             return self.draining.state, len(self.gateway.sessions)
 
         return Cluster(self.database, config, now, self._let_go, self.supervision)

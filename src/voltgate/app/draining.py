@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from voltgate.cluster.ports import State
+from voltgate.cluster.ports import NodeState
 from voltgate.config import Config
 from voltgate.gateway import Gateway
 from voltgate.telemetry.supervision import Supervision
@@ -19,7 +19,7 @@ class Draining:
     """Whether this gateway takes stations. `config` returns the settings in force."""
 
     def __init__(self, gateway: Gateway, config: Callable[[], Config], supervision: Supervision) -> None:
-        self.state: State = "serving"
+        self.state: NodeState = "serving"
         """What `/readyz` and the table of nodes say of this gateway."""
         self._gateway = gateway
         self._config = config

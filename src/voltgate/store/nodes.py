@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voltgate.cluster.ports import Location, Node, State
+from voltgate.cluster.ports import Location, Node, NodeState
 from voltgate.store.address import POSTGRESQL
 from voltgate.store.leases import clock_of
 from voltgate.store.reach import Reach
@@ -25,7 +25,7 @@ _CLOCK = clock_of(POSTGRESQL)
 class Status:
     """How this node is now: see `Node`."""
 
-    state: State
+    state: NodeState
     stations: int
     load: float
 

@@ -7,27 +7,26 @@ from functools import wraps
 from typing import Any
 
 import msgspec
+import structlog
 
 from voltgate.cluster.ports import Answer, Body, Post
 from voltgate.web import models
 from voltgate.web.problems import Problem
-from voltgate.web.queries import Draining, Queries
+from voltgate.web.queries import Queries
 from voltgate.web.tail import Tail
-from voltgate.web.wide import nodes, one_station
+from voltgate.web.wide import one_station
 from voltgate.web.wide.others import Others, declined_by, not_here
 from voltgate.web.wide.rows import SessionsWanted, StationsWanted
 from voltgate.web.wide.streams import events_here, messages_here
 from voltgate.web.wide.subscriptions import Subscriptions
 from voltgate.web.wide.sums import portion_of
 
+log = structlog.get_logger("voltgate.web")
 
-def join(queries: Queries, post: Post, draining: Draining) -> None:
-    """Have the API of this gateway show and command the whole cluster, and answer the other nodes.
 
-    `draining` hands the stations of this gateway over.
-    """
+def join(queries: Queries, post: Post) -> None:
+    """Have the API of this gateway show and command the whole cluster, and answer the other nodes."""
     others = queries.others = Others(post, queries.clock)
-    queries.draining = draining
 
     def tail(key: str | None) -> Tail:
         return Tail(queries.gateway, queries.taps, key)
@@ -144,10 +143,14 @@ class _Answers:
         one_station.end(self._queries, self._held(body), body["by"])
         return {}
 
+    # The node itself.
+
     async def _drain(self, body: Body) -> Body:
-        await nodes.drain_here(self._queries, body["spread"], body["by"])
+        log.info("this gateway is to drain", by=body["by"], spread=body["spread"])
+        await self._queries.draining.drain(body["spread"])
         return {}
 
     async def _resume(self, body: Body) -> Body:
-        await nodes.resume_here(self._queries, body["by"])
+        log.info("this gateway is to take stations again", by=body["by"])
+        await self._queries.draining.resume()
         return {}
