@@ -63,9 +63,6 @@ class _Backend(Line):
 class _Far:
     """The backends of the cluster: all are there."""
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        return False
-
     async def dial(
         self,
         backend: Backend,
