@@ -8,7 +8,7 @@ import json
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -247,6 +247,12 @@ def _begun(admitted: Admitted, wire: MemoryWire) -> Session:
     return session
 
 
+def _connected(here: Home, admitted: Admitted) -> Party:
+    near, far = pair("ocpp1.6")
+    near.start(admitted.opened(near))
+    return Party(far, _obeys, here)
+
+
 async def _anybody(station: Station, handshake: Handshake) -> None:
     return None
 
@@ -397,19 +403,72 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
     )
 
 
+async def test_the_session_of_the_later_handshake_stays() -> None:
+    """An earlier handshake of the same station may take longer, and takes the place of nothing when it ends."""
+    async with home() as here:
+        earlier = await here.gateway.admit(_handshake("CP-1"))
+        assert isinstance(earlier, Admitted)
+        later = await here.comes("CP-1")
+        assert isinstance(later, Party)
+        party = _connected(here, earlier)
+        await asyncio.sleep(0.05)
+        assert (party.lost_as, later.lost_as) == ((1001, "Replaced by a new connection"), None)
+        assert isinstance(await later.calls("Heartbeat"), Result)
+
+
 async def test_a_station_that_is_let_go_during_its_handshake() -> None:
     """It comes to another gateway before its session here has begun: then that does not begin."""
     async with home() as here:
         admitted = await here.gateway.admit(_handshake("CP-1"))
         assert isinstance(admitted, Admitted)
         await here.gateway.let_go("cp-1")
-        near, far = pair("ocpp1.6")
-        near.start(admitted.opened(near))
-        party = Party(far, _obeys, here)
+        party = _connected(here, admitted)
         await asyncio.sleep(0.05)
         assert party.lost_as == (1001, "Replaced by a new connection")
         assert here.gateway.sessions == {}
         assert isinstance(await here.comes("CP-1"), Party)
+
+
+async def test_a_station_that_is_lost_during_its_handshake() -> None:
+    """Another gateway has taken it since its page was read here: no session begins with what is out of date."""
+
+    class Elsewhere(Nowhere):
+        def holds(self, station: str) -> bool:
+            return False
+
+    async with home() as here:
+        here.gateway._pages = Elsewhere()
+        admitted = await here.gateway.admit(_handshake("CP-1"))
+        assert isinstance(admitted, Admitted)
+        party = _connected(here, admitted)
+        await asyncio.sleep(0.05)
+        assert party.lost_as == (1001, "Replaced by a new connection")
+        assert here.gateway.sessions == {}
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_what_a_station_leaves_behind_that_is_let_go(is_written: bool) -> None:
+    """It is let go when all that was said is on disk, and then this gateway knows no more of it than the disk does.
+
+    What could not be written stays, for it may come here again.
+    """
+    asked = list[Callable[[bool], None]]()
+
+    class Disk(Nowhere):
+        def after(self, then: Callable[[bool], None], station: str = "") -> None:
+            asked.append(then)
+
+    async with home() as here:
+        assert isinstance(await here.comes("CP-1"), Party)
+        here.gateway._ports = replace(here.gateway._ports, store=Disk())
+        going = asyncio.ensure_future(here.gateway.let_go("cp-1"))
+        await until(lambda: bool(asked), "it waits for the disk")
+        assert (here.gateway.sessions, going.done(), here.gateway._departed.knows("cp-1")) == ({}, False, True)
+        asked.pop()(is_written)
+        await going
+        assert here.gateway._departed.knows("cp-1") is not is_written
+        here.gateway.lost("cp-1")
+        assert not here.gateway._departed.knows("cp-1")
 
 
 async def test_a_station_that_comes_everywhere_at_once() -> None:
