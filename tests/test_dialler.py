@@ -491,6 +491,21 @@ async def test_a_station_that_comes_everywhere_at_once() -> None:
         here.gateway._pages = Nowhere()
 
 
+async def test_a_station_that_is_asked_for_while_it_comes() -> None:
+    """Another gateway wants it while its former one lets it go to this one: who takes it after that has it."""
+
+    class Former(Nowhere):
+        async def take(self, station: str, *, regardless: int = 0) -> Page:
+            return Page(station) if regardless else Page(station, former="other", session=1)
+
+    async with home() as here:
+        here.gateway._pages, here.gateway._release_there = Former(), lambda page: here.gateway.let_go(page.station)
+        station = await here.comes("CP-1")
+        assert isinstance(station, Party)
+        assert isinstance(await station.calls("Heartbeat"), Result)
+        here.gateway._pages = Nowhere()
+
+
 async def test_only_some_that_were_let_go_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept for handshakes that may be under way has a bound."""
     monkeypatch.setattr("voltgate.departed._GIVEN", 2)
