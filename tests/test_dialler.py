@@ -360,9 +360,12 @@ async def test_a_carrier_that_fails() -> None:
     [("gateway", "a password"), ("gateway", "the record"), ("gateway", "SOAP"), ("backend", "the backend")],
 )
 async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str, waits_for: str) -> None:
-    """It came before the end was said, and is refused: nobody would see it out. The backend's link is closed well."""
+    """It came before the end was said, and is refused: nobody would see it out. The backend's link is closed well.
+
+    It is taken from no other gateway.
+    """
     async with home(admit) as here:
-        asked, decided = asyncio.Event(), asyncio.Event()
+        asked, decided, taken = asyncio.Event(), asyncio.Event(), list[str]()
 
         async def wait(*_: object) -> None:
             asked.set()
@@ -370,7 +373,9 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
 
         class Slow(Nowhere):
             async def take(self, station: str, *, regardless: int = 0) -> Page:
-                await wait()
+                taken.append(station)
+                if waits_for == "the record":
+                    await wait()
                 return Page(station)
 
         class Waiting(MemoryCarrier):
@@ -378,12 +383,11 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
                 await wait()
                 return await super().dial(*arguments, **more)
 
+        here.gateway._pages = Slow()
         match waits_for:
-            case "the record":
-                here.gateway._pages = Slow()
             case "the backend":
                 here.dialler._carriers = {"local": Waiting(here.csms.serve)}
-            case _:
+            case "a password" | "SOAP":
                 here.gateway.snapshot = replace(here.gateway.snapshot, authenticate=wait)
         if waits_for == "SOAP":
             comes: Any = here.gateway.admit_request(_handshake("CP-1"), pair("ocpp1.6")[0], "ocpp1.6")
@@ -397,6 +401,7 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
         assert isinstance(refused, Refused)
         assert (refused.status, refused.headers) == (503, (("Retry-After", "10"),))
         assert here.gateway.sessions == {}
+        assert taken == (["cp-1"] if waits_for == "the record" else [])  # it stays with who has it
         await asyncio.sleep(0.05)
     assert [party.lost_as for party in here.csms.stations.values()] == (
         [(1001, LET_GO)] if waits_for == "the backend" else []
