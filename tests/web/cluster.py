@@ -121,9 +121,9 @@ class Member:
         """Note that the stations of this node are to be handed over."""
         self.drained.append(spread)
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Take note that this node is to go on."""
-        self.drained.append("resumed")
+        self.drained.append("undrained")
 
     def joins(self, exchange: Exchange) -> None:
         """Become a node of a cluster."""

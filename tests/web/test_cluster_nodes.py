@@ -66,7 +66,7 @@ async def test_a_node_is_drained_from_any_other(two: Cluster) -> None:
     assert two["n1"].drained == [0]
     assert (await api.ask("DELETE", "/nodes/n2/drain")).gives(200)["name"] == "n2"
     assert (await api.ask("DELETE", "/nodes/drain")).gives(200)["name"] == "n1"
-    assert (two["n1"].drained[-1], two["n2"].drained[-1]) == ("resumed", "resumed")
+    assert (two["n1"].drained[-1], two["n2"].drained[-1]) == ("undrained", "undrained")
     for body in ({"spread": -1}, {"spread": "soon"}, {"more": 1}):
         (await api.post("/nodes/n2/drain", body)).gives(422)
 

@@ -40,7 +40,7 @@ class Draining:
         log.info("draining", stations=len(self._gateway.sessions))
         self._going = self._supervision.keep("drain", self._let_go)
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Undo `drain`: take stations again, and keep those that are still here. What is stopping, stops."""
         if self.state == "draining":
             await self._stay()

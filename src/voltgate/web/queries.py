@@ -62,7 +62,7 @@ class Draining(Protocol):
     async def drain(self, spread: float | None = None) -> None:
         """Let all stations go over `spread` seconds (None: the setting), and take no new ones."""
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Take stations again, and keep those that are still here."""
 
 

@@ -73,7 +73,7 @@ class _Answers:
             "messages": lambda body: messages_here(queries, body),
             "events": lambda body: events_here(queries, body),
             "drain": self._drain,
-            "resume": self._resume,
+            "undrain": self._undrain,
         }
 
     # Lists.
@@ -150,7 +150,7 @@ class _Answers:
         await self._queries.draining.drain(body["spread"])
         return {}
 
-    async def _resume(self, body: Body) -> Body:
+    async def _undrain(self, body: Body) -> Body:
         log.info("this gateway is to take stations again", by=body["by"])
-        await self._queries.draining.resume()
+        await self._queries.draining.undrain()
         return {}

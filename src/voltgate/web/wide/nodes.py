@@ -70,10 +70,10 @@ async def drain(queries: Queries, wanted: str | None, spread: float | None, by: 
     return _shown(node, others)
 
 
-async def resume(queries: Queries, wanted: str | None, by: str) -> models.ClusterNode:
+async def undrain(queries: Queries, wanted: str | None, by: str) -> models.ClusterNode:
     """Have a node that drains (None: this one) take stations again. Raise Problem: 404, 409, 503."""
     others, _, node = await _meant(queries, wanted)
-    await _tell(others, node, "resume", {"by": by})
+    await _tell(others, node, "undrain", {"by": by})
     return _shown(node, others)
 
 
@@ -87,7 +87,7 @@ async def _meant(queries: Queries, wanted: str | None) -> tuple[Others, list[Nod
 
 
 async def _tell(others: Others, node: Node, kind: str, body: Body) -> None:
-    """Tell a node, this one too, to drain or to go on. Raise Problem: its own, or 503."""
+    """Tell a node, this one too, to drain, or not to any more. Raise Problem: its own, or 503."""
     try:
         await others.post.ask(node.id, kind, body, PATIENCE)
     except Declined as declined:
