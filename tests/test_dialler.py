@@ -34,7 +34,7 @@ from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import Nowhere, Page
+from voltgate.relay.records import Debt, Nowhere, OwedRecord, Page, StoreAway
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
@@ -509,6 +509,26 @@ async def test_a_station_that_is_asked_for_while_it_comes() -> None:
         assert isinstance(station, Party)
         assert isinstance(await station.calls("Heartbeat"), Result)
         here.gateway._pages = Nowhere()
+
+
+async def test_what_is_on_record_of_one_that_came_without_the_database() -> None:
+    """It is read when the database is back, and a backend that is owed something gets a leg in the session then."""
+
+    class Late(Nowhere):
+        async def take(self, station: str, *, regardless: int = 0) -> Page:
+            raise StoreAway("away")
+
+        async def load(self, station: str) -> Page:
+            record = OwedRecord(station, 1, "first", time.time(), "StatusNotification", "m", b"{}", "")
+            return Page(station, owed=(record,), debts=(Debt("first", 1),), last_owed=1)
+
+    async with home() as here:
+        here.gateway._pages = Late()
+        assert isinstance(await here.comes("CP-1"), Party)
+        session = here.gateway.sessions["cp-1"]
+        assert (list(session.legs), session.ledger.unread) == (["csms"], True)
+        await here.gateway.read_again()
+        assert (list(session.legs), session.ledger.unread) == (["csms", "first"], False)
 
 
 async def test_only_some_that_were_let_go_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
