@@ -8,7 +8,7 @@ import json
 import math
 import random
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from voltgate.relay.events import Event, LegDown, LegUp
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.permit import FULL
 from voltgate.relay.ports import Ports, SessionSettings
-from voltgate.relay.records import Nowhere, Page
+from voltgate.relay.records import Debt, Nowhere, OwedRecord, Page, StoreAway
 from voltgate.relay.route import Route
 from voltgate.relay.rule import Rule
 from voltgate.relay.session import Session
@@ -54,10 +54,6 @@ class Named:
         self.name = name
         self.most = self.now = 0
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Prefer the stations of this carrier."""
-        return dial_context.carrier == self.name
-
     async def dial(
         self,
         backend: Backend,
@@ -75,7 +71,7 @@ class Named:
         return Verdict(None, f"{self.name} {endpoint.address(dial_context.identity)}")
 
 
-WS, SOAP = Endpoint("ws://b/{station}"), Endpoint("http://b/soap")
+WS, SOAP = Endpoint("ws://b/{station}"), Endpoint("http://b/soap", carrier="soap")
 
 
 @pytest.mark.parametrize(
@@ -86,13 +82,12 @@ WS, SOAP = Endpoint("ws://b/{station}"), Endpoint("http://b/soap")
         ("soap", (WS,), "websocket ws://b/CP-1"),
         ("websocket", (SOAP,), "soap http://b/soap"),
         ("mqtt", (WS, SOAP), "websocket ws://b/CP-1"),
-        ("websocket", (Endpoint("mqtt://b"), SOAP), "soap http://b/soap"),
         ("websocket", (Endpoint("mqtt://b"),), "b has no address that a carrier is known for"),
         ("websocket", (), "b has no address that a carrier is known for"),
     ],
 )
 async def test_the_carrier_of_a_dial(carrier: str, endpoints: tuple[Endpoint, ...], reason: str) -> None:
-    """A station goes to the endpoint of its own carrier where the backend has one, else to the first that is known."""
+    """A station goes to the endpoint of its own carrier where the backend has one, else to the first."""
     dialler = Dialler({"ws": Named("websocket"), "http": Named("soap")})
     backend = Backend(BackendSettings("b", endpoints=endpoints))
     assert await dialler.dial(backend, DialContext("CP-1", carrier=carrier), (), answering=True) == Verdict(
@@ -147,10 +142,6 @@ class Hung:
 
     slots: Slots = Slots(newcomers=3, sessions=2, probes=1, long=0.0)  # noqa: RUF009 - frozen
     dials: list[str] = field(default_factory=list)
-
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Prefer nobody."""
-        return False
 
     async def dial(
         self,
@@ -254,6 +245,12 @@ def _begun(admitted: Admitted, wire: MemoryWire) -> Session:
     session = admitted.opened(wire)
     assert isinstance(session, Session)
     return session
+
+
+def _connected(here: Home, admitted: Admitted) -> Party:
+    near, far = pair("ocpp1.6")
+    near.start(admitted.opened(near))
+    return Party(far, _obeys, here)
 
 
 async def _anybody(station: Station, handshake: Handshake) -> None:
@@ -363,9 +360,12 @@ async def test_a_carrier_that_fails() -> None:
     [("gateway", "a password"), ("gateway", "the record"), ("gateway", "SOAP"), ("backend", "the backend")],
 )
 async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str, waits_for: str) -> None:
-    """It came before the end was said, and is refused: nobody would see it out. The backend's link is closed well."""
+    """It came before the end was said, and is refused: nobody would see it out. The backend's link is closed well.
+
+    It is taken from no other gateway.
+    """
     async with home(admit) as here:
-        asked, decided = asyncio.Event(), asyncio.Event()
+        asked, decided, taken = asyncio.Event(), asyncio.Event(), list[str]()
 
         async def wait(*_: object) -> None:
             asked.set()
@@ -373,7 +373,9 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
 
         class Slow(Nowhere):
             async def take(self, station: str, *, regardless: int = 0) -> Page:
-                await wait()
+                taken.append(station)
+                if waits_for == "the record":
+                    await wait()
                 return Page(station)
 
         class Waiting(MemoryCarrier):
@@ -381,12 +383,11 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
                 await wait()
                 return await super().dial(*arguments, **more)
 
+        here.gateway._pages = Slow()
         match waits_for:
-            case "the record":
-                here.gateway._pages = Slow()
             case "the backend":
                 here.dialler._carriers = {"local": Waiting(here.csms.serve)}
-            case _:
+            case "a password" | "SOAP":
                 here.gateway.snapshot = replace(here.gateway.snapshot, authenticate=wait)
         if waits_for == "SOAP":
             comes: Any = here.gateway.admit_request(_handshake("CP-1"), pair("ocpp1.6")[0], "ocpp1.6")
@@ -400,10 +401,24 @@ async def test_a_station_that_is_decided_on_while_the_gateway_drains(admit: str,
         assert isinstance(refused, Refused)
         assert (refused.status, refused.headers) == (503, (("Retry-After", "10"),))
         assert here.gateway.sessions == {}
+        assert taken == (["cp-1"] if waits_for == "the record" else [])  # it stays with who has it
         await asyncio.sleep(0.05)
     assert [party.lost_as for party in here.csms.stations.values()] == (
         [(1001, LET_GO)] if waits_for == "the backend" else []
     )
+
+
+async def test_the_session_of_the_later_handshake_stays() -> None:
+    """An earlier handshake of the same station may take longer, and takes the place of nothing when it ends."""
+    async with home() as here:
+        earlier = await here.gateway.admit(_handshake("CP-1"))
+        assert isinstance(earlier, Admitted)
+        later = await here.comes("CP-1")
+        assert isinstance(later, Party)
+        party = _connected(here, earlier)
+        await asyncio.sleep(0.05)
+        assert (party.lost_as, later.lost_as) == ((1001, "Replaced by a new connection"), None)
+        assert isinstance(await later.calls("Heartbeat"), Result)
 
 
 async def test_a_station_that_is_let_go_during_its_handshake() -> None:
@@ -412,13 +427,53 @@ async def test_a_station_that_is_let_go_during_its_handshake() -> None:
         admitted = await here.gateway.admit(_handshake("CP-1"))
         assert isinstance(admitted, Admitted)
         await here.gateway.let_go("cp-1")
-        near, far = pair("ocpp1.6")
-        near.start(admitted.opened(near))
-        party = Party(far, _obeys, here)
+        party = _connected(here, admitted)
         await asyncio.sleep(0.05)
         assert party.lost_as == (1001, "Replaced by a new connection")
         assert here.gateway.sessions == {}
         assert isinstance(await here.comes("CP-1"), Party)
+
+
+async def test_a_station_that_is_lost_during_its_handshake() -> None:
+    """Another gateway has taken it since its page was read here: no session begins with what is out of date."""
+
+    class Elsewhere(Nowhere):
+        def holds(self, station: str) -> bool:
+            return False
+
+    async with home() as here:
+        here.gateway._pages = Elsewhere()
+        admitted = await here.gateway.admit(_handshake("CP-1"))
+        assert isinstance(admitted, Admitted)
+        party = _connected(here, admitted)
+        await asyncio.sleep(0.05)
+        assert party.lost_as == (1001, "Replaced by a new connection")
+        assert here.gateway.sessions == {}
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+async def test_what_a_station_leaves_behind_that_is_let_go(is_written: bool) -> None:
+    """It is let go when all that was said is on disk, and then this gateway knows no more of it than the disk does.
+
+    What could not be written stays, for it may come here again.
+    """
+    asked = list[Callable[[bool], None]]()
+
+    class Disk(Nowhere):
+        def after(self, then: Callable[[bool], None], station: str = "") -> None:
+            asked.append(then)
+
+    async with home() as here:
+        assert isinstance(await here.comes("CP-1"), Party)
+        here.gateway._ports = replace(here.gateway._ports, store=Disk())
+        going = asyncio.ensure_future(here.gateway.let_go("cp-1"))
+        await until(lambda: bool(asked), "it waits for the disk")
+        assert (here.gateway.sessions, going.done(), here.gateway._departed.knows("cp-1")) == ({}, False, True)
+        asked.pop()(is_written)
+        await going
+        assert here.gateway._departed.knows("cp-1") is not is_written
+        here.gateway.lost("cp-1")
+        assert not here.gateway._departed.knows("cp-1")
 
 
 async def test_a_station_that_comes_everywhere_at_once() -> None:
@@ -439,6 +494,41 @@ async def test_a_station_that_comes_everywhere_at_once() -> None:
         assert refused.status == 503
         assert asked == [1, 2, 3]
         here.gateway._pages = Nowhere()
+
+
+async def test_a_station_that_is_asked_for_while_it_comes() -> None:
+    """Another gateway wants it while its former one lets it go to this one: who takes it after that has it."""
+
+    class Former(Nowhere):
+        async def take(self, station: str, *, regardless: int = 0) -> Page:
+            return Page(station) if regardless else Page(station, former="other", session=1)
+
+    async with home() as here:
+        here.gateway._pages, here.gateway._release_there = Former(), lambda page: here.gateway.let_go(page.station)
+        station = await here.comes("CP-1")
+        assert isinstance(station, Party)
+        assert isinstance(await station.calls("Heartbeat"), Result)
+        here.gateway._pages = Nowhere()
+
+
+async def test_what_is_on_record_of_one_that_came_without_the_database() -> None:
+    """It is read when the database is back, and a backend that is owed something gets a leg in the session then."""
+
+    class Late(Nowhere):
+        async def take(self, station: str, *, regardless: int = 0) -> Page:
+            raise StoreAway("away")
+
+        async def load(self, station: str) -> Page:
+            record = OwedRecord(station, 1, "first", time.time(), "StatusNotification", "m", b"{}", "")
+            return Page(station, owed=(record,), debts=(Debt("first", 1),), last_owed=1)
+
+    async with home() as here:
+        here.gateway._pages = Late()
+        assert isinstance(await here.comes("CP-1"), Party)
+        session = here.gateway.sessions["cp-1"]
+        assert (list(session.legs), session.ledger.unread) == (["csms"], True)
+        await here.gateway.read_again()
+        assert (list(session.legs), session.ledger.unread) == (["csms", "first"], False)
 
 
 async def test_only_some_that_were_let_go_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,10 +48,6 @@ class Line:
         self.backend = Backend(BackendSettings("b", endpoints=(Endpoint("ws://b/{station}"),)))
         self.legs: dict[str, Leg] = {}
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Prefer nobody."""
-        return False
-
     async def dial(
         self,
         backend: Backend,
@@ -99,10 +95,6 @@ class Line:
 
 class Prompt:
     """A carrier for SOAP stations that always has a wire."""
-
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Take SOAP stations."""
-        return dial_context.carrier == "soap"
 
     async def dial(
         self,

@@ -69,6 +69,17 @@ async def test_a_command_gets_its_answer() -> None:
     assert stage.station.closed == (1001, LET_GO)
 
 
+async def test_what_a_station_has_not_read_yet() -> None:
+    """One that reads slowly is let go when all that was said to it is on its way."""
+    stage = playing("a")
+    stage.station.is_full()
+    async with leaving(stage) as going:
+        assert stage.station.closed is None
+        stage.station.has_drained()
+        await going
+    assert stage.station.closed == (1001, LET_GO)
+
+
 async def test_what_cannot_wait_for_ever() -> None:
     """A call that nobody answers holds the station until the grace is over; its asker hears that it has gone."""
     stage = playing("a")
@@ -119,3 +130,15 @@ async def test_stations_go_one_after_the_other() -> None:
     stages[1]["a"].sends(3, "1", {})
     await going
     assert closed() == [0, 2, 3, 4, 1]
+
+
+async def test_a_spread_is_as_long_as_it_is_said() -> None:
+    """The next of two stations goes half of it later."""
+    stages = [playing("a") for _ in range(2)]
+    going = asyncio.ensure_future(let_all_go([stage.session for stage in stages], LONG, LONG))
+    await until(lambda: stages[0].station.closed, "the first has gone")
+    await asyncio.sleep(0.05)
+    assert stages[1].station.closed is None
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    assert stages[1].station.closed is None

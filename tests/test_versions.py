@@ -139,10 +139,6 @@ class World:
 
     # The carrier.
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Prefer nobody."""
-        return False
-
     async def dial(
         self,
         backend: Backend,

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from voltgate.carriers.handshake import NOBODY, Handshake, Refused
+from voltgate.dialler import Dialler
 from voltgate.directory.stations import Station
+from voltgate.gates import in_turn
 from voltgate.ocpp.close_codes import GOING_AWAY
+from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext, DialledWire, Verdict
+from voltgate.relay.events import LegDown
+from voltgate.relay.ports import Ports
 from voltgate.relay.records import Page, Pages, Store
 from voltgate.relay.route import Route
 from voltgate.snapshot import Snapshot
@@ -93,6 +98,30 @@ async def on_disk(store: Store, station: str) -> bool:
     return await told
 
 
+async def dial_in_order(
+    dialler: Dialler, ports: Ports, pending: Pending, until: float
+) -> tuple[Backend, DialledWire, str] | Refused:
+    """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next.
+
+    Return who let the station in, with its link and the version chosen: of those that this one was offered.
+    """
+    refused = Refused(503, "No rule says who answers this station", RETRY_AFTER)
+    for name, within in in_turn(pending.choice.plans.first.answer, until, ports.clock):
+        backend = pending.snapshot.backends[name]
+        offer = pending.choice.offer_to(backend)
+        if not offer:
+            continue
+        result = await dialler.dial(backend, pending.dial_context, offer, answering=True, within=within)
+        if not isinstance(result, Verdict):
+            own = backend.settings.dialect is not None
+            return backend, result, pending.choice.best if own else result.subprotocol or offer[0]
+        ports.listen(LegDown(pending.dial_context.identity, name, result.reason, None))
+        refused = _refusal(result)
+        if result.status is not None and 400 <= result.status < 500:
+            break
+    return refused
+
+
 def hang_up(link: DialledWire, reason: str) -> None:
     """Close a link that was dialled and is not needed any more."""
     link.start(NOBODY)
@@ -119,7 +148,7 @@ def dial_context_of(handshake: Handshake, station: Station) -> DialContext:
     )
 
 
-def refusal(verdict: Verdict) -> Refused:
+def _refusal(verdict: Verdict) -> Refused:
     """Turn a backend's verdict into the station's: its own status where it gave one, 503 where it was not reached."""
     if verdict.status is None or not 400 <= verdict.status < 600:
         return Refused(503, "The backend was not reached", RETRY_AFTER)  # why is not for strangers, but for the log

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from voltgate.gates import Gates, Slots
-from voltgate.relay.backend import Backend, Endpoint
+from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import Carrier, DialContext, DialledWire, Verdict
 from voltgate.relay.ports import Dialled, Wanted
 
@@ -48,10 +48,10 @@ class Dialler:
         The wait for a slot counts. It is for the `link` of a session, or else for a newcomer that is let in by the
         verdict. For a station that has gone by the time of its slot, or is coming in again, nobody is dialled.
         """
-        chosen = self._choose(backend.settings.endpoints, dial_context)
-        if chosen is None:
+        endpoint = backend.settings.endpoint_for(dial_context.carrier)
+        carrier = None if endpoint is None else self._carriers.get(endpoint.scheme)
+        if endpoint is None or carrier is None:
             return Verdict(None, f"{backend.name} has no address that a carrier is known for")
-        endpoint, carrier = chosen
         gates = self._gates(backend, endpoint.url)
 
         async def opened() -> DialledWire | Verdict:
@@ -77,14 +77,6 @@ class Dialler:
                 del self.gates[each]
             self.gates[key] = Gates(backend.name, self._slots, self._clock)
         return self.gates[key]
-
-    def _choose(self, endpoints: tuple[Endpoint, ...], dial_context: DialContext) -> tuple[Endpoint, Carrier] | None:
-        """Choose the endpoint whose carrier prefers this station, else the first one."""
-        known = [
-            (endpoint, self._carriers[endpoint.scheme]) for endpoint in endpoints if endpoint.scheme in self._carriers
-        ]
-        preferred = (each for each in known if each[1].prefers(dial_context))
-        return next(preferred, known[0] if known else None)
 
     def start(self, leg: Dialled, dial_context: DialContext | None, offer: tuple[str, ...], *, answering: bool) -> None:
         """Open a leg's wire in the background; ends in `Leg.opened` or `Leg.failed`."""

@@ -16,9 +16,9 @@ from voltgate.coming import (
     Taken,
     alone,
     dial_context_of,
+    dial_in_order,
     hang_up,
     on_disk,
-    refusal,
     shown,
     take_page,
 )
@@ -27,12 +27,11 @@ from voltgate.dialler import Dialler
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Station
 from voltgate.directory.waiting import WaitingRoom
-from voltgate.gates import in_turn
 from voltgate.leaving import LET_GO, let_all_go
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
 from voltgate.relay.backend import Backend
-from voltgate.relay.carrier import DialledWire, Verdict
-from voltgate.relay.events import BackendLeftOut, LegDown, StationCame, StationRefused
+from voltgate.relay.carrier import DialledWire
+from voltgate.relay.events import BackendLeftOut, StationCame, StationRefused
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Page, Pages, StoreAway
@@ -191,10 +190,10 @@ class Gateway:
         try:
             result = await self._let_in(pending, handshake.deadline)
         except BaseException:
-            self._release(pending)
+            self._resume_dialling(pending)
             raise
         if isinstance(result, Refused):
-            self._release(pending)
+            self._resume_dialling(pending)
             return self._refused(handshake, result)
         taken, backend, link, version = result
         return self._admitted(pending, taken, version, {backend: link})
@@ -205,49 +204,25 @@ class Gateway:
         A broker would tell two gateways meanwhile: behind one the page comes first.
         """
         taken: Taken | Refused = _DRAINING
-        if pending.is_brokered:
-            taken = await self._take(pending)
-            result = taken if isinstance(taken, Refused) else await self._dial_in_order(pending, until)
-        else:
-            result = await self._dial_in_order(pending, until)
-            if not isinstance(result, Refused):
-                try:
-                    taken = await self._take(pending)
-                finally:
-                    if isinstance(taken, Refused):
-                        hang_up(result[1], taken.reason)
+        if pending.is_brokered and isinstance(taken := await self._take(pending), Refused):
+            return taken
+        result = await dial_in_order(self._dialler, self._ports, pending, until)
         if isinstance(result, Refused):
             return result
+        try:
+            if self.draining:
+                taken = _DRAINING
+            elif not pending.is_brokered:
+                taken = await self._take(pending)
+        finally:
+            if isinstance(taken, Refused):
+                hang_up(result[1], taken.reason)
         return taken if isinstance(taken, Refused) else (taken, *result)
 
-    def _release(self, pending: Pending) -> None:
+    def _resume_dialling(self, pending: Pending) -> None:
         old = self.sessions.get(pending.station.key)
         if old is not None and old.dialling_paused:
             old.resume_dialling()
-
-    async def _dial_in_order(self, pending: Pending, until: float) -> tuple[Backend, DialledWire, str] | Refused:
-        """Dial the backends of the failover in order; a 4xx is a verdict, anything else moves on to the next.
-
-        Return who let the station in, with its link and the version chosen: of those that this one was offered.
-        """
-        refused = Refused(503, "No rule says who answers this station", RETRY_AFTER)
-        for name, within in in_turn(pending.choice.plans.first.answer, until, self._ports.clock):
-            backend = pending.snapshot.backends[name]
-            offer = pending.choice.offer_to(backend)
-            if not offer:
-                continue
-            result = await self._dialler.dial(backend, pending.dial_context, offer, answering=True, within=within)
-            if not isinstance(result, Verdict):
-                if self.draining:
-                    hang_up(result, _DRAINING.reason)
-                    return _DRAINING
-                own = backend.settings.dialect is not None
-                return backend, result, pending.choice.best if own else result.subprotocol or offer[0]
-            self._ports.listen(LegDown(pending.dial_context.identity, name, result.reason, None))
-            refused = refusal(result)
-            if result.status is not None and 400 <= result.status < 500:
-                break
-        return refused
 
     def _admitted(self, pending: Pending, taken: Taken, version: str, links: dict[Backend, DialledWire]) -> Admitted:
         subprotocol = pending.choice.names.get(version, version)
@@ -353,7 +328,6 @@ class Gateway:
 
     def lost(self, key: str) -> None:
         """Let a station go that another gateway has by now; what is known of it here is out of date."""
-        self._unread.discard(key)
         session = self.sessions.get(key)
         if session is not None:
             session.end(GOING_AWAY, _ELSEWHERE.reason)

@@ -30,7 +30,11 @@ class Running:
     async def change(self, document: dict[str, Any]) -> tuple[str, ...]:
         """Write another configuration and have it taken; return what was wrong with it."""
         self.file.write_text(toml(document))
-        await self.process.change()
+        return await self.change_again()
+
+    async def change_again(self) -> tuple[str, ...]:
+        """Have the file taken as it stands; return what was wrong with it."""
+        await self.process._reload.change()
         return self.active.problems
 
 

@@ -55,7 +55,7 @@ async def test_stations_are_handed_over_and_taken_again(stage: Stage, tmp_path: 
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "10")
         await here.draining.drain()
         await stage.quiet(second)
-        await here.draining.resume()
+        await here.draining.undrain()
         assert await here.ready() == (200, "serving")
         third = await stage.station("CP3", url=here.at("CP3"))
         await stage.quiet(second, third)
@@ -74,7 +74,7 @@ async def test_the_balancer_hears_of_a_drain_first(stage: Stage, tmp_path: Path)
         await here.draining.drain()
         assert await here.ready() == (503, "draining")
         after = await stage.station("CP2", url=here.at("CP2"))
-        await here.draining.resume()
+        await here.draining.undrain()
         await stage.quiet(before, after)
         document["shutdown"]["ahead"] = 0
         assert await gateway.change(document) == ()
@@ -101,7 +101,7 @@ async def test_an_operator_in_a_hurry(stage: Stage, tmp_path: Path) -> None:
         assert await here.ready() == (503, "draining")
     assert here.draining.state == "stopping"
     await here.draining.drain()
-    await here.draining.resume()
+    await here.draining.undrain()
     assert here.draining.state == "stopping"
 
 

@@ -268,7 +268,6 @@ async def test_a_dial_is_served() -> None:
     assert isinstance(near, MemoryWire)
     ((known, far),) = served
     assert (known, near.subprotocol, far.subprotocol) == (context, "ocpp2.0.1", "ocpp2.0.1")
-    assert not carrier.prefers(context)
     verdict = await carrier.dial(backend, Endpoint("local:"), context, (), answering=True)
     assert isinstance(verdict, Verdict)
     assert len(served) == 1

@@ -117,6 +117,24 @@ async def test_what_could_not_be_taken_is_said_again() -> None:
     assert world.one.told == [[1]]
 
 
+async def test_what_is_forgotten_while_something_is_handed_over() -> None:
+    """Nobody knows meanwhile what was written: everything is read again, whatever was being read."""
+    world = World()
+
+    class Unsure(Follower):
+        async def heard(self, told: Sequence[Any]) -> None:
+            await super().heard(told)
+            world.notices.forget()
+
+    unsure = Unsure()
+    world.notices.follow("one", unsure)
+    await world.notices.begin()
+    world.table.say("one", 1)
+    await world.read()
+    await within(world.notices.read_on(), "it reads on by itself")
+    assert unsure.told == [[1], "missed"]
+
+
 async def test_one_that_fails_keeps_nobody_from_hearing() -> None:
     """A fault of ours, or a notice that is no JSON: it is told, and the others go on."""
     world = World()

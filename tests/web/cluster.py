@@ -17,7 +17,7 @@ from tests.relay.stage import Line, Shelf
 from tests.web.client import Answer, Api, asking
 from tests.web.world import serving
 from voltgate.carriers.handshake import Admitted, Handshake
-from voltgate.cluster.ports import Location
+from voltgate.cluster.ports import Location, NodeState
 from voltgate.dialler import Dialler
 from voltgate.directory.stations import Directory, Entry, Station
 from voltgate.directory.waiting import WaitingRoom
@@ -63,9 +63,6 @@ class _Backend(Line):
 class _Far:
     """The backends of the cluster: all are there."""
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        return False
-
     async def dial(
         self,
         backend: Backend,
@@ -100,6 +97,7 @@ class Member:
         self.store = Shelf()
         self.events = EventLog(wall=lambda: NOW)
         self.drained: list[float | str | None] = []
+        self.state: NodeState = "serving"
         self.wheel = Wheel(self.now)
         taps = Taps(Notifier(self.clock, print))
         dialler = Dialler({"ws": _Far()})  # type: ignore[dict-item]  # its lines are the stage's
@@ -109,7 +107,7 @@ class Member:
         self.gateway = Gateway(_snapshot(), ports, dialler, WaitingRoom(clock=self.clock), Nowhere())
         admission: Any = SimpleNamespace(accept=self._accept)
         self.queries = Queries(
-            self.gateway, self.events, taps, None, admission, self.clock, wall=lambda: NOW + self.now
+            self.gateway, self.events, taps, None, admission, self, self.clock, wall=lambda: NOW + self.now
         )
         self.accepted: list[tuple[str, str, str]] = []
 
@@ -123,14 +121,14 @@ class Member:
         """Note that the stations of this node are to be handed over."""
         self.drained.append(spread)
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Take note that this node is to go on."""
-        self.drained.append("resumed")
+        self.drained.append("undrained")
 
     def joins(self, exchange: Exchange) -> None:
         """Become a node of a cluster."""
         self.post = exchange.post(self.name)
-        join(self.queries, self.post, self)
+        join(self.queries, self.post)
 
     async def comes(self, identity: str, version: str = "ocpp1.6") -> Line:
         """Let a station come in."""

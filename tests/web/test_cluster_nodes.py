@@ -47,7 +47,12 @@ async def test_a_gateway_that_is_alone_is_the_only_node() -> None:
         (item,) = (await alone["n1"].api.get("/nodes")).gives(200)["items"]
         assert (item["id"], item["state"], item["stations"], item["here"]) == ("", "serving", 1, True)
         for path in ("/nodes/drain", f"/nodes/{item['name']}/drain"):
-            assert "alone" in (await alone["n1"].api.post(path, {})).gives(409)["detail"]
+            for method in ("POST", "DELETE"):
+                answer = await alone["n1"].api.ask(method, path, {} if method == "POST" else None)
+                assert "never drained" in answer.gives(409)["detail"]
+        alone["n1"].state = "stopping"  # as /readyz says it
+        (item,) = (await alone["n1"].api.get("/nodes")).gives(200)["items"]
+        assert item["state"] == "stopping"
 
 
 async def test_a_node_is_drained_from_any_other(two: Cluster) -> None:
@@ -64,7 +69,7 @@ async def test_a_node_is_drained_from_any_other(two: Cluster) -> None:
     assert (await api.post("/nodes/drain", {"spread": 0})).gives(202)["name"] == "n1"
     assert two["n1"].drained == [0]
     assert (await api.ask("DELETE", "/nodes/drain")).gives(200)["name"] == "n1"
-    assert (two["n1"].drained[-1], two["n2"].drained[-1]) == ("resumed", "resumed")
+    assert (two["n1"].drained[-1], two["n2"].drained[-1]) == ("undrained", "undrained")
     for body in ({"spread": -1}, {"spread": "soon"}, {"more": 1}):
         (await api.post("/nodes/n2/drain", body)).gives(422)
 

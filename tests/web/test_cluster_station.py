@@ -121,6 +121,16 @@ async def test_a_location_that_is_out_of_date_is_looked_up_once_more(two: Cluste
     assert (await moved).gives(200)["result"] == {"status": "Accepted"}
 
 
+async def test_a_station_at_a_node_that_has_just_joined(two: Cluster) -> None:
+    """A node that is on no list yet is found by its station at once."""
+    (await two["n1"].api.get("/nodes")).gives(200)
+    line = await two.adds("n3").comes("CP1")
+    called = calling(two, "n1")
+    await asked(line)
+    answers(line, {"status": "Accepted"})
+    assert (await called).gives(200)["result"] == {"status": "Accepted"}
+
+
 async def test_a_node_that_is_away(two: Cluster) -> None:
     """What is asked of a station at a node that does not answer ends with a problem that says which it is."""
     await two["n2"].comes("CP1")

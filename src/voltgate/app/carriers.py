@@ -339,7 +339,7 @@ CARRIERS: Mapping[str, Registration] = {
         settings=_with_soap,
     ),
 }
-"""The carriers by name, the one first that a backend is reached by where none is preferred."""
+"""The carriers by name, in the order of a backend's addresses: the first is for stations that came by none of these."""
 
 
 def carrier_of(url: str) -> str:

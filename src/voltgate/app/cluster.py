@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voltgate import __version__
 from voltgate.cluster.notices import Notices
-from voltgate.cluster.ports import State
+from voltgate.cluster.ports import NodeState
 from voltgate.cluster.post import LetterPost
 from voltgate.cluster.takeover import LetGo, Takeover
 from voltgate.config import Config
@@ -37,7 +37,7 @@ class Cluster:
         self,
         database: Database,
         config: Config,
-        now: Callable[[], tuple[State, int]],
+        now: Callable[[], tuple[NodeState, int]],
         let_go: LetGo,
         supervision: Supervision,
     ) -> None:

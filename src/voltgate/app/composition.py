@@ -19,7 +19,8 @@ from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
 from voltgate.claiming import Claiming
-from voltgate.cluster.ports import State
+from voltgate.cluster.ports import NodeState
+from voltgate.coming import alone
 from voltgate.config import Config
 from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
@@ -31,7 +32,7 @@ from voltgate.relay.calendar import Calendar
 from voltgate.relay.events import CarrierUp, Event
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
-from voltgate.relay.records import Nowhere, Page
+from voltgate.relay.records import Nowhere
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
@@ -91,7 +92,8 @@ class Composition:
             store,
             taps,
         )
-        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, pages, self._release_there)
+        release_there = alone if self.cluster is None else self.cluster.takeover.release
+        self.gateway = Gateway(snapshot, ports, self.dialler, self.surroundings.room, pages, release_there)
         self.draining = Draining(self.gateway, lambda: active.config, self.supervision)
         self.claiming = Claiming(register, self.gateway, self.rebuild, self.happened)
         if self.database is not None and self.cluster is not None:
@@ -115,11 +117,12 @@ class Composition:
             taps,
             self.database,
             self.claiming,
+            self.draining,
             self.clock,
             rules=rules_of(lambda: active.config),
         )
         if self.cluster is not None:
-            join(self.queries, self.cluster.post, self.draining)
+            join(self.queries, self.cluster.post)
 
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
@@ -129,17 +132,12 @@ class Composition:
         """Let a station go that comes to another gateway."""
         await self.gateway.let_go(station)
 
-    async def _release_there(self, page: Page) -> None:
-        """Have the gateway that a station is connected to let it go."""
-        if self.cluster is not None:
-            await self.cluster.takeover.release(page)
-
     def _cluster(self, config: Config) -> Cluster | None:
         """Return what makes this gateway a node; None on anything but PostgreSQL."""
         if self.database is None or not config.store.is_shared:
             return None
 
-        def now() -> tuple[State, int]:
+        def now() -> tuple[NodeState, int]:
             return self.draining.state, len(self.gateway.sessions)
 
         return Cluster(self.database, config, now, self._let_go, self.supervision)

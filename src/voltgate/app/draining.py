@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from voltgate.cluster.ports import State
+from voltgate.cluster.ports import NodeState
 from voltgate.config import Config
 from voltgate.gateway import Gateway
 from voltgate.telemetry.supervision import Supervision
@@ -19,7 +19,7 @@ class Draining:
     """Whether this gateway takes stations. `config` returns the settings in force."""
 
     def __init__(self, gateway: Gateway, config: Callable[[], Config], supervision: Supervision) -> None:
-        self.state: State = "serving"
+        self.state: NodeState = "serving"
         """What `/readyz` and the table of nodes say of this gateway."""
         self._gateway = gateway
         self._config = config
@@ -40,7 +40,7 @@ class Draining:
         log.info("draining", stations=len(self._gateway.sessions))
         self._going = self._supervision.keep("drain", self._let_go)
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Undo `drain`: take stations again, and keep those that are still here. What is stopping, stops."""
         if self.state == "draining":
             await self._stay()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from voltgate.app.composition import Composition
 from voltgate.gates import Gates
+from voltgate.relay.session import Session
 from voltgate.store import Database
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Dials, Gauges, Sources
@@ -40,16 +41,23 @@ def sources_of(parts: Composition) -> Sources:
 
 def _gauges(parts: Composition) -> Gauges:
     sessions = parts.gateway.sessions.values()
-    stations = [session.turns for session in sessions]
-    legs = [leg for session in sessions for leg in session.legs.values()]
     return Gauges(
         len(sessions),
         parts.listeners.handshakes(),
-        sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
-        sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
+        *calls_of(sessions),
         len(parts.wheel),
         parts.calendar.is_steady,
         parts.calendar.jumps,
+    )
+
+
+def calls_of(sessions: Iterable[Session]) -> tuple[int, int]:
+    """Return how many calls wait for their turn, or a connection, and how many for an answer, in both directions."""
+    stations = [session.turns for session in sessions]
+    legs = [leg for session in sessions for leg in session.roster.every]
+    return (
+        sum(each.waiting_calls for each in stations) + sum(each.waiting_calls for each in legs),
+        sum(each.open_calls for each in stations) + sum(each.turns.open_calls for each in legs),
     )
 
 

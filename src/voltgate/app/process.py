@@ -194,10 +194,6 @@ class Process:
 
     # Change.
 
-    async def change(self) -> None:
-        """Read the configuration again and go by it: all of it or nothing."""
-        await self._reload.change()
-
     def begin_watching(self, asked: asyncio.Event) -> asyncio.Task[None]:
         """Begin the task that changes the configuration."""
         return self._parts.supervision.keep("configuration", lambda: self._reload.watch(asked))

@@ -228,10 +228,6 @@ class MemoryCarrier:
         self._schedule = schedule
         self._clock = clock
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Return False: no station comes by this carrier, so an endpoint of it is taken where it is the first."""
-        return False
-
     async def dial(
         self,
         backend: Backend,

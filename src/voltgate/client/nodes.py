@@ -39,7 +39,7 @@ def list_nodes(api: Api, as_json: bool) -> None:
 
 def drain(api: Api, name: str | None, spread: float | None, as_json: bool) -> None:
     """Have a node, by its name or id (None: the one that is asked), hand its stations over."""
-    node = api.ask("POST", "nodes/drain" if name is None else path("nodes", name, "drain"), {"spread": spread})
+    node = api.ask("POST", _drain_of(name), {"spread": spread})
     if as_json:
         print_json(node)
         return
@@ -49,8 +49,12 @@ def drain(api: Api, name: str | None, spread: float | None, as_json: bool) -> No
 
 def undrain(api: Api, name: str | None, as_json: bool) -> None:
     """Have a node that drains, by its name or id (None: the one that is asked), take stations again."""
-    node = api.ask("DELETE", "nodes/drain" if name is None else path("nodes", name, "drain"))
+    node = api.ask("DELETE", _drain_of(name))
     if as_json:
         print_json(node)
     else:
         typer.echo(f"{word(node.get('name'))} takes stations again")
+
+
+def _drain_of(name: str | None) -> str:
+    return "nodes/drain" if name is None else path("nodes", name, "drain")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-State: TypeAlias = Literal["serving", "draining", "stopping"]
+NodeState: TypeAlias = Literal["serving", "draining", "stopping"]
 Body: TypeAlias = Mapping[str, Any]
 """What can be written as JSON."""
 Answer: TypeAlias = Callable[[Body], Awaitable[Body]]
@@ -26,7 +26,7 @@ class Node:
     id: str
     name: str
     version: str
-    state: State
+    state: NodeState
     began: float
     seen: float
     stations: int

@@ -95,8 +95,8 @@ class BackendSettings:
     goes through the journal as far as `owed` names it, or is dropped when it is away. `invites`: the session that its
     remote start causes is its own, else whose the rules say. `dialect` is how it is spoken to
     (None: as the station speaks). `from_backend` and `to_backend` stand on its two arrows; the first of them sees a
-    call first. `endpoints` are its addresses, the preferred one first: two backends are the same only when these are
-    equal too.
+    call first. `endpoints` are its addresses, one of each carrier: two backends are the same only when these are equal
+    too.
     """
 
     name: str
@@ -126,14 +126,18 @@ class BackendSettings:
     def offers(self, versions: Iterable[str], carrier: str = "websocket") -> tuple[str, ...]:
         """Return those of a station's versions that it is offered: its own dialect instead, if it has one.
 
-        `carrier` is the one that the station came by: an endpoint of the same carrier is preferred.
+        `carrier` is the one that the station came by.
         """
         if self.dialect is not None:
             return (self.dialect.version,)
-        preferred = (endpoint for endpoint in self.endpoints if endpoint.carrier == carrier)
-        endpoint = next(preferred, self.endpoints[0] if self.endpoints else None)
+        endpoint = self.endpoint_for(carrier)
         taken = self.versions if endpoint is None or endpoint.takes is None else endpoint.takes
         return tuple(version for version in versions if version in taken)
+
+    def endpoint_for(self, carrier: str) -> Endpoint | None:
+        """Return the address for stations that came by a carrier: that of the same one, else the first; None: none."""
+        same = (endpoint for endpoint in self.endpoints if endpoint.carrier == carrier)
+        return next(same, self.endpoints[0] if self.endpoints else None)
 
     @property
     def stood_in(self) -> StandIn | None:

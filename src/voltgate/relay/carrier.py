@@ -78,9 +78,6 @@ class DialContext:
 class Carrier(Protocol):
     """What opens wires to the backends whose URLs have one of its schemes."""
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Return whether a backend with endpoints of several carriers is reached by this one on a station's behalf."""
-
     async def dial(
         self,
         backend: Backend,

@@ -129,7 +129,10 @@ class Locations(Alone):
         self._begun: dict[str, float] = {}
         """Stations that came in while the database was away, and when."""
         self._unsaid: dict[str, tuple[int, bool]] = {}
-        """Stations that have left (True), or are here after all, and the database does not know; under which epoch."""
+        """Stations that have left (True), or are here after all, and the database does not know; under which epoch.
+
+        What is said of an older epoch changes nothing there.
+        """
         self._left: OrderedDict[str, int] = OrderedDict()
         """Stations that have left, each with the epoch that it had then; 0 if it had none yet."""
         self._looked: dict[str, float] = {}
@@ -152,7 +155,6 @@ class Locations(Alone):
     def came(self, station: str, *, taken: bool) -> None:
         """Take note of a session that begins; if the station was not `taken` it is as soon as that can be done."""
         epoch, left = self._held.get(station), self._left.pop(station, None)
-        self._unsaid.pop(station, None)
         if epoch is None:
             if not taken:
                 self._begun[station] = self._clock()
@@ -217,7 +219,7 @@ class Locations(Alone):
             taken = await self._take(connection, _TAKE, anew) | await self._take(connection, _TAKE_LATE, ago)
         for station, epoch in taken.items():
             self._held[station] = epoch
-            for known in (self._begun, self._looked, self._unsaid):
+            for known in (self._begun, self._looked):
                 known.pop(station, None)
             if station in ago and station in self._left:  # its session is over by now
                 self._has_left(station, epoch)

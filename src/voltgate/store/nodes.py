@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voltgate.cluster.ports import Location, Node, State
+from voltgate.cluster.ports import Location, Node, NodeState
 from voltgate.store.address import POSTGRESQL
 from voltgate.store.leases import clock_of
 from voltgate.store.reach import Reach
@@ -27,7 +27,7 @@ _ALONE = text("LOCK TABLE nodes IN SHARE ROW EXCLUSIVE MODE")
 class Status:
     """How this node is now: see `Node`."""
 
-    state: State
+    state: NodeState
     stations: int
     load: float
 

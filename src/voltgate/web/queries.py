@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from voltgate.cluster.ports import NodeState
 from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import CLAIMED, Entry, Station
 from voltgate.directory.waiting import UnknownStation
@@ -52,12 +53,16 @@ def no_rules(route: str) -> list[dict[str, Any]]:
 
 
 class Draining(Protocol):
-    """Hands the stations of this gateway over. Each returns once that has begun."""
+    """Hands the stations of this gateway over. Both methods return once that has begun."""
+
+    @property
+    def state(self) -> NodeState:
+        """Whether this gateway takes stations."""
 
     async def drain(self, spread: float | None = None) -> None:
         """Let all stations go over `spread` seconds (None: the setting), and take no new ones."""
 
-    async def resume(self) -> None:
+    async def undrain(self) -> None:
         """Take stations again, and keep those that are still here."""
 
 
@@ -80,6 +85,7 @@ class Queries:
     taps: Taps
     database: Database | None
     admission: Admission
+    draining: Draining
     clock: Callable[[], float]
     wall: Callable[[], float] = time.time
     rules: Rules = no_rules
@@ -90,7 +96,6 @@ class Queries:
     others: Others | None = None
     """The other nodes of the cluster; None: this gateway is alone."""
     subscriptions: Subscriptions | None = None
-    draining: Draining | None = None
     began_at: float = 0.0
     """When this gateway began, in seconds since 1970."""
     _began: float = 0.0

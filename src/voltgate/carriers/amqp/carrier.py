@@ -37,10 +37,6 @@ class AmqpCarrier:
         self.counts = AmqpCounts()
         self._buses = Buses[BusSettings, AmqpBus](lambda settings: AmqpBus(settings, surroundings, wall, self.counts))
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Return False: no station comes by a broker."""
-        return False
-
     async def dial(
         self,
         backend: Backend,

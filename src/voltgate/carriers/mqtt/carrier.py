@@ -45,10 +45,6 @@ class MqttCarrier:
         self.counts = MqttCounts()
         self._buses = Buses[BusSettings, MqttBus](lambda settings: MqttBus(settings, surroundings, self.counts), most)
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Return False: no station comes by a broker."""
-        return False
-
     async def dial(
         self,
         backend: Backend,

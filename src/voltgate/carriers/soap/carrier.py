@@ -64,10 +64,6 @@ class SoapCarrier:
     def _lost(self) -> None:
         self.samples_left_out += 1
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Return whether the station itself came by SOAP."""
-        return dial_context.carrier == "soap"
-
     async def dial(
         self,
         backend: Backend,

@@ -38,10 +38,6 @@ class WebsocketCarrier:
         self._report = report
         self._names = names
 
-    def prefers(self, dial_context: DialContext) -> bool:
-        """Return whether the station itself came by websocket."""
-        return dial_context.carrier == "websocket"
-
     async def dial(
         self,
         backend: Backend,

@@ -42,12 +42,12 @@ async def drain(
 
 
 @router.delete("/nodes/drain", summary="Undrain this node", responses=declared(409, 503))
-async def resume_this(queries: QueriesDependency, caller: Operator) -> models.ClusterNode:
+async def undrain_this(queries: QueriesDependency, caller: Operator) -> models.ClusterNode:
     """Have the gateway that is asked take stations again; those that are still here stay."""
-    return await cluster.resume(queries, None, caller.name)
+    return await cluster.undrain(queries, None, caller.name)
 
 
 @router.delete("/nodes/{node}/drain", summary="Undrain a node", responses=declared(404, 409, 503))
-async def resume(queries: QueriesDependency, caller: Operator, node: NodeName) -> models.ClusterNode:
+async def undrain(queries: QueriesDependency, caller: Operator, node: NodeName) -> models.ClusterNode:
     """Have a gateway that drains take stations again; those that it still holds stay."""
-    return await cluster.resume(queries, node, caller.name)
+    return await cluster.undrain(queries, node, caller.name)

@@ -7,27 +7,27 @@ from functools import wraps
 from typing import Any
 
 import msgspec
+import structlog
 
 from voltgate.cluster.ports import Answer, Body, Post
 from voltgate.web import models
 from voltgate.web.problems import Problem
-from voltgate.web.queries import Draining, Queries
+from voltgate.web.queries import Queries
 from voltgate.web.tail import Tail
-from voltgate.web.wide import nodes, one_station
+from voltgate.web.wide import one_station
+from voltgate.web.wide.nodes import retire
 from voltgate.web.wide.others import Others, declined_by, not_here
 from voltgate.web.wide.rows import SessionsWanted, StationsWanted
 from voltgate.web.wide.streams import events_here, messages_here
 from voltgate.web.wide.subscriptions import Subscriptions
 from voltgate.web.wide.sums import portion_of
 
+log = structlog.get_logger("voltgate.web")
 
-def join(queries: Queries, post: Post, draining: Draining) -> None:
-    """Have the API of this gateway show and command the whole cluster, and answer the other nodes.
 
-    `draining` hands the stations of this gateway over.
-    """
+def join(queries: Queries, post: Post) -> None:
+    """Have the API of this gateway show and command the whole cluster, and answer the other nodes."""
     others = queries.others = Others(post, queries.clock)
-    queries.draining = draining
 
     def tail(key: str | None) -> Tail:
         return Tail(queries.gateway, queries.taps, key)
@@ -74,7 +74,7 @@ class _Answers:
             "messages": lambda body: messages_here(queries, body),
             "events": lambda body: events_here(queries, body),
             "drain": self._drain,
-            "resume": self._resume,
+            "undrain": self._undrain,
         }
 
     # Lists.
@@ -144,10 +144,15 @@ class _Answers:
         one_station.end(self._queries, self._held(body), body["by"])
         return {}
 
+    # The node itself.
+
     async def _drain(self, body: Body) -> Body:
-        await nodes.drain_here(self._queries, body["spread"], body["by"])
+        await retire(self._queries)
+        log.info("this gateway is to drain", by=body["by"], spread=body["spread"])
+        await self._queries.draining.drain(body["spread"])
         return {}
 
-    async def _resume(self, body: Body) -> Body:
-        await nodes.resume_here(self._queries, body["by"])
+    async def _undrain(self, body: Body) -> Body:
+        log.info("this gateway is to take stations again", by=body["by"])
+        await self._queries.draining.undrain()
         return {}

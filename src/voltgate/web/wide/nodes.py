@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import platform
 
-import structlog
-
 from voltgate import __version__
 from voltgate.cluster.ports import Body, Declined, Node, NodeAway
 from voltgate.web import models
 from voltgate.web.problems import Problem, title_of
 from voltgate.web.queries import Queries
 from voltgate.web.times import stamp
-from voltgate.web.wide.others import Others, problem_of, unavailable
+from voltgate.web.wide.others import PATIENCE, Others, problem_of, unavailable
 
-log = structlog.get_logger("voltgate.web")
-
-_ALONE = "This gateway is alone: its stations have nowhere to go. To stop it, send it SIGTERM."
+_ALONE = "This gateway is alone: no other could take its stations, so it is never drained. To stop it, send it SIGTERM."
 
 
 async def every_node(queries: Queries) -> list[models.ClusterNode]:
@@ -54,7 +50,7 @@ def _alone(queries: Queries) -> models.ClusterNode:
         id="",
         name=platform.node(),
         version=__version__,
-        state="draining" if queries.gateway.draining else "serving",
+        state=queries.draining.state,
         stations=len(queries.gateway.sessions),
         load=None,
         since=stamp(queries.began_at),
@@ -66,34 +62,43 @@ def _alone(queries: Queries) -> models.ClusterNode:
 
 async def drain(queries: Queries, wanted: str | None, spread: float | None, by: str) -> models.ClusterNode:
     """Have a node, by its name or id (None: this one), hand its stations over. Raise Problem: 404, 409, 503."""
-    others = queries.others
-    if others is None:
-        raise Problem(409, title_of(409), _ALONE)
-    node = _named(await _nodes(others), others.post.here if wanted is None else wanted)
-    if node.id == others.post.here:
-        await drain_here(queries, spread, by)
-    else:
-        await _told(others, node, "drain", {"spread": spread, "by": by})
+    others, node = await _meant(queries, wanted)
+    await _tell(others, node, "drain", {"spread": spread, "by": by})
     return _shown(node, others)
 
 
-async def resume(queries: Queries, wanted: str | None, by: str) -> models.ClusterNode:
+async def undrain(queries: Queries, wanted: str | None, by: str) -> models.ClusterNode:
     """Have a node that drains (None: this one) take stations again. Raise Problem: 404, 409, 503."""
-    others = queries.others
-    if others is None:
-        raise Problem(409, title_of(409), _ALONE)
-    node = _named(await _nodes(others), others.post.here if wanted is None else wanted)
-    if node.id == others.post.here:
-        await resume_here(queries, by)
-    else:
-        await _told(others, node, "resume", {"by": by})
+    others, node = await _meant(queries, wanted)
+    await _tell(others, node, "undrain", {"by": by})
     return _shown(node, others)
 
 
-async def _told(others: Others, node: Node, kind: str, body: Body) -> None:
-    """Tell another node to drain, or to go on. Raise Problem: its own, or 503."""
+async def _meant(queries: Queries, wanted: str | None) -> tuple[Others, Node]:
+    """Return who knows the nodes, and the one that is meant. Raise Problem: 404, 409, 503."""
+    others = queries.others
+    if others is None:
+        raise Problem(409, title_of(409), _ALONE)
+    return others, _named(await _nodes(others), others.post.here if wanted is None else wanted)
+
+
+async def retire(queries: Queries) -> None:
+    """Write down that this node drains, which decides itself: of two that are told at once one stays. Raise Problem."""
+    others = queries.others
+    assert others is not None  # noqa: S101 - only a node of a cluster is asked
     try:
-        await others.ask(node, kind, body)
+        another_serves = await others.post.retire()
+    except NodeAway:
+        raise unavailable("The database is away: nobody knows whether another node is serving.") from None
+    if not another_serves:
+        detail = f"No other node is serving: the stations of {others.name} would have nowhere to go."
+        raise Problem(409, title_of(409), detail)
+
+
+async def _tell(others: Others, node: Node, kind: str, body: Body) -> None:
+    """Tell a node, this one too, to drain, or not to any more. Raise Problem: its own, or 503."""
+    try:
+        await others.post.ask(node.id, kind, body, PATIENCE)
     except Declined as declined:
         raise problem_of(declined) from None
     except NodeAway:
@@ -113,24 +118,3 @@ def _named(nodes: list[Node], wanted: str) -> Node:
         raise Problem(409, title_of(409), f"Several nodes are called {wanted}: name one by its id: {ids}.")
     names = ", ".join(sorted({node.name for node in nodes}))
     raise Problem(404, title_of(404), f"There is no node {wanted}. There are {names}.")
-
-
-async def drain_here(queries: Queries, spread: float | None, by: str) -> None:
-    """Begin to hand the stations of this gateway over. Raise Problem: 409, 503."""
-    others = queries.others
-    assert others is not None and queries.draining is not None  # noqa: S101, PT018 - there is a cluster
-    try:
-        if not await others.post.retire():
-            detail = f"No other node is serving: the stations of {others.name} would have nowhere to go."
-            raise Problem(409, title_of(409), detail)
-    except NodeAway:
-        raise unavailable("The database is away: nobody knows whether another node is serving.") from None
-    log.info("this gateway is to drain", by=by, spread=spread)
-    await queries.draining.drain(spread)
-
-
-async def resume_here(queries: Queries, by: str) -> None:
-    """Have this gateway take stations again, unless it is stopping."""
-    assert queries.draining is not None  # noqa: S101 - there is a cluster
-    log.info("this gateway is to take stations again", by=by)
-    await queries.draining.resume()
