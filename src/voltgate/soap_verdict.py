@@ -18,7 +18,7 @@ from voltgate.carriers.websocket.carrier import WebsocketDialling
 from voltgate.dialler import Dialler
 from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.framing import decode, encode_call
-from voltgate.ocpp.messages import Error, Result
+from voltgate.ocpp.messages import FOREVER, Error, Result
 from voltgate.relay.backend import Backend, Endpoint
 from voltgate.relay.carrier import Verdict
 from voltgate.relay.session import Session
@@ -96,7 +96,7 @@ class _Said:
     def __init__(self) -> None:
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Take the answer; what a backend asks meanwhile is not for us."""
         if not self.answer.done():
             self.answer.set_result(text)

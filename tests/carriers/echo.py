@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from voltgate.carriers.handshake import Admitted, Handshake, Refused
 from voltgate.carriers.websocket.link import Link
 from voltgate.carriers.websocket.listener import Listener, ListenerSettings
+from voltgate.ocpp.messages import FOREVER
 from voltgate.ocpp.wheel import Wheel
 
 DEADLINE = 20.0
@@ -27,7 +28,7 @@ class Echo:
     writable_now: bool = True
     answers: bool = True
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Send it back."""
         if text == b"fail":
             raise RuntimeError("a fault of ours")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from voltgate.ocpp.messages import FOREVER
+
 
 class RelayEnd:
     """Keeps what a wire brings, and how it ended."""
 
     def __init__(self) -> None:
         self.inbox: list[Any] = []
+        self.until = FOREVER
+        """When the last message was of no use any more."""
         self.ending: tuple[int, str] | None = None
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Keep a message."""
+        self.until = until
         self.inbox.append(json.loads(text))
 
     def lost(self, code: int, reason: str) -> None:

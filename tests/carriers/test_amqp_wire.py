@@ -191,6 +191,16 @@ def test_calls_for_the_station() -> None:
     assert (bus.counts.repeated, bus.counts.late, bus.counts.turned_away) == (1, 1, 1)
 
 
+def test_a_call_has_the_time_that_it_was_given() -> None:
+    """The relay is told until when, by its own clock, also of a call that came before the session."""
+    bus = Bus()
+    bus.says("a", [2, "a", "Reset", {}], until=1004.0)
+    station = Station(bus)
+    assert station.until == bus.clock() + 4.0
+    bus.says("b", [2, "b", "Reset", {}], until=1002.5)
+    assert station.until == bus.clock() + 2.5
+
+
 def test_calls_before_the_session_has_begun() -> None:
     """So many are kept for it; more are answered."""
     bus = Bus()

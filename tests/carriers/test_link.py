@@ -15,6 +15,7 @@ from tests.carriers.test_frames import frame
 from voltgate.carriers.websocket.deflate import Deflate
 from voltgate.carriers.websocket.frames import CLOSE, CONTINUATION, PING, PONG, TEXT
 from voltgate.carriers.websocket.link import Link, LinkCounts, LinkSettings, Role
+from voltgate.ocpp.messages import FOREVER
 from voltgate.ocpp.wheel import Wheel
 
 SETTINGS = LinkSettings(ping=0)
@@ -77,7 +78,7 @@ class Ear:
     writable_said: list[bool] = field(default_factory=list)
     then: Callable[[bytes], None] = lambda _: None
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         self.heard.append(text)
         self.frames.append(frame)
         self.then(text)

@@ -13,7 +13,19 @@ import pytest
 
 from voltgate.carriers.memory import Answering, MemoryCarrier, MemoryWire, PairSettings, answering, ask, pair
 from voltgate.ocpp.counts import FAULTS
-from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered, unheard
+from voltgate.ocpp.messages import (
+    FOREVER,
+    SEND,
+    Call,
+    Error,
+    Handler,
+    Reason,
+    Reply,
+    Respond,
+    Result,
+    Unanswered,
+    unheard,
+)
 from voltgate.relay.backend import Backend, BackendSettings, Endpoint
 from voltgate.relay.carrier import DialContext, Verdict
 
@@ -30,7 +42,7 @@ class End:
     marks: list[bool] = field(default_factory=list)
     then: Callable[[bytes], None] = lambda text: None
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Keep it, and do as told."""
         assert frame is None
         assert now == 7.0
@@ -244,7 +256,7 @@ async def test_the_event_loop_delivers() -> None:
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     class Once:
-        def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+        def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
             heard.set_result(text)
 
         def lost(self, code: int, reason: str) -> None: ...

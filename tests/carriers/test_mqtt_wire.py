@@ -136,8 +136,8 @@ def test_a_call_waits_for_nothing_that_came_after_it() -> None:
     broker.asks("1")
     received = station.received
 
-    def asks_again(text: bytes, frame: bytes | None, now: float) -> None:
-        received(text, frame, now)
+    def asks_again(text: bytes, frame: bytes | None, now: float, until: float) -> None:
+        received(text, frame, now, until)
         if json.loads(text)[0] == 3:
             station.sends(2, "c", "Heartbeat", {})
 

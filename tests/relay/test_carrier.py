@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.relay.stage import Line, Stage, one
+from voltgate.ocpp.messages import FOREVER
 from voltgate.relay.backend import Endpoint
 from voltgate.relay.carrier import DialContext, SharedConnection
 from voltgate.relay.events import CarrierDown, CarrierUp, Event, LegDown, LegUp
@@ -140,7 +141,7 @@ def test_receivers_that_fail() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def received(self, text: bytes, frame: bytes | None, now: float) -> None: ...
+        def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None: ...
 
         def writable(self, yes: bool) -> None: ...
 

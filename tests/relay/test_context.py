@@ -95,6 +95,21 @@ def test_a_backend_that_asks_at_once() -> None:
     stage.station.gets([2, "2", "Reset", {}])
 
 
+def test_a_command_that_nobody_waits_for_any_more() -> None:
+    """A backend's call that waited for its turn beyond the time that it was given is not sent, and ends."""
+    stage = Stage(one("a"))
+    stage.up("a")
+    stage["a"].sends(2, "1", "Reset", {})
+    text = b'[2,"2","RemoteStartTransaction",{"idTag":"A"}]'
+    stage["a"].line.receiver.received(text, None, stage.now, stage.now + 1.5)  # type: ignore[union-attr]
+    stage.station.gets([2, "1", "Reset", {}])
+    stage.wait(2)
+    (ended,) = stage["a"].line.take()
+    assert ended[:3] == [4, "2", "InternalError"]
+    stage.station.sends(3, "1", {"status": "Accepted"})
+    stage.station.gets()
+
+
 def test_what_a_session_reads() -> None:
     """A call of a transaction is read; a plain one only where something stands before the station's calls."""
     assert Stage(one("a")).session.reads("StartTransaction")

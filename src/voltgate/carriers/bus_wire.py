@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
 
 from voltgate.ocpp.close_codes import NO_CLOSE
+from voltgate.ocpp.messages import FOREVER
 from voltgate.relay.wire import Receiver
 
 MOST_HELD = 8
@@ -61,7 +62,7 @@ class BusWire(ABC, Generic[NameT, PastT]):
         self.shared = shared
         self._post = post
         self._receiver: Receiver | None = None
-        self._held: list[bytes] = []
+        self._held: list[tuple[bytes, float]] = []
         self._pauses = 0
         self._is_over = False
 
@@ -123,21 +124,21 @@ class BusWire(ABC, Generic[NameT, PastT]):
             return "The station does not read"
         return "Too many calls wait for the station" if self._waits and len(self._held) >= MOST_HELD else ""
 
-    def _bring(self, text: bytes) -> None:
-        """Bring a message to the station, now or when it is held back no longer."""
+    def _bring(self, text: bytes, until: float = FOREVER) -> None:
+        """Bring a message, of use `until` then, to the station, now or when it is held back no longer."""
         if self._waits:
-            self._held.append(text)
+            self._held.append((text, until))
         else:
-            self._receive(text)
+            self._receive(text, until)
 
     def _release(self) -> None:
         """Bring what was held back: it waits for what the station asked before it came, and for nothing later."""
         while self._held and self._receiver is not None and not self._is_over:
-            self._receive(self._held.pop(0))
+            self._receive(*self._held.pop(0))
 
-    def _receive(self, text: bytes) -> None:
+    def _receive(self, text: bytes, until: float = FOREVER) -> None:
         if self._receiver is not None and not self._is_over:
-            self._receiver.received(text, None, self._post.clock())
+            self._receiver.received(text, None, self._post.clock(), until)
 
     # The end.
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from voltgate.ocpp.messages import FOREVER
 from voltgate.relay.carrier import Native
 from voltgate.relay.wire import Receiver, Wire
 
@@ -96,7 +97,7 @@ class Nobody:
 
     __slots__ = ()
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Ignore it: the connection is closing."""
 
     def lost(self, code: int, reason: str) -> None:

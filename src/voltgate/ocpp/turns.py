@@ -287,14 +287,14 @@ class Turns:
 
     # What arrives.
 
-    def receive(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one text message (valid UTF-8): a call goes to the handler, a reply to the asker."""
+    def receive(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
+        """Take one text message (valid UTF-8): a call, of use `until` then, to the handler, a reply to the asker."""
         message = decode(text)
         kind = type(message)
         if kind is Result or kind is Error:
             self._settle(message, text, frame, now)  # type: ignore[arg-type]
         elif kind is Call:
-            self._take(message, text, frame, now)  # type: ignore[arg-type]
+            self._take(message, text, frame, now, until)  # type: ignore[arg-type]
         else:
             self._odd(message, now)  # type: ignore[arg-type]
 
@@ -313,9 +313,9 @@ class Turns:
         """Take the answer to a call of ours that did not come as text."""
         self._settle(reply, b"", None, now)
 
-    def _take(self, call: Call, text: bytes, frame: bytes | None, now: float) -> None:
+    def _take(self, call: Call, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         call.at = now
-        call.deadline = now + self._bounds.patience
+        call.deadline = min(now + self._bounds.patience, until)
         call.asker = self.name
         if call.text is text:
             call.frame = frame

@@ -8,7 +8,7 @@ from functools import partial
 from voltgate.ocpp.carried import CarriedCall
 from voltgate.ocpp.close_codes import GOING_AWAY, POLICY
 from voltgate.ocpp.dialect import Dialect
-from voltgate.ocpp.messages import SEND, Call, Handler, Reply, Respond, Unanswered
+from voltgate.ocpp.messages import FOREVER, SEND, Call, Handler, Reply, Respond, Unanswered
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
@@ -248,13 +248,13 @@ class Session:
         for leg in self.legs.values():
             leg.take_up()
 
-    def _metered(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def _metered(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Take one message of a station whose rate is limited."""
         limit = self.settings.messages_per_second
         if self._flooding(now, limit):
             self.end(POLICY, f"More than {limit:g} messages a second")
         else:
-            self.turns.receive(text, frame, now)
+            self.turns.receive(text, frame, now, until)
 
     def take(self, call: CarriedCall, now: float) -> None:
         """Take one call of the station that did not come as text."""

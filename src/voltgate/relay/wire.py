@@ -24,8 +24,8 @@ class Wire(Protocol):
 class Receiver(Protocol):
     """Whoever a connection brings its messages to. Called by the carrier, inside one callback of the event loop."""
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
-        """Take one whole text message (valid UTF-8); `frame` is what it arrived as if that may be sent on verbatim."""
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = ...) -> None:
+        """Take one text message (valid UTF-8), of use `until` then; `frame` is it if that may be sent on verbatim."""
 
     def lost(self, code: int, reason: str) -> None:
         """Take note that the connection has ended: exactly once, with the far end's close code (1006: none came)."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from voltgate.ocpp import actions
 from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.messages import FOREVER
 from voltgate.ocpp.schemas import check, knows
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Wire
@@ -154,7 +155,7 @@ class WebSocketChannel:
 
     # Receiving
 
-    def received(self, text: bytes, frame: bytes | None, now: float) -> None:
+    def received(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Process one frame."""
         try:
             parts = frames.read(text)

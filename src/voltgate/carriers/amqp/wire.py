@@ -186,7 +186,7 @@ class AmqpWire(BusWire[str, Past]):
         else:
             if call.kind != SEND:
                 self._open[call.id] = opened
-            self._bring(call.text)
+            self._bring(call.text, self._post.clock() + until - self._post.wall())
 
     # To the other side.
 
