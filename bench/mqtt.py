@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -45,10 +46,14 @@ class BrokerBench(Bench):
     """Voltgate between websocket stations and a consumer behind a broker, which is the consumer's child."""
 
     contender = MQTT
+    scheme: str
 
-    def __init__(self, cores: Cores) -> None:
-        super().__init__(self.contender, cores, awake=cores.ample)
+    def __init__(self, cores: Cores, alone: bool = False) -> None:
+        """Prepare. `alone`: without Voltgate; the stations speak to the broker themselves."""
+        super().__init__(CONTENDERS["none"] if alone else self.contender, cores, awake=cores.ample)
         self._count = 1
+        if alone:
+            self.generator, self.task = "bench.direct", {"scheme": self.scheme}
 
     def open(self, stations: int, seconds: float = 120.0) -> None:
         """Connect so many stations more: each has its topic subscribed to before it is let in."""
@@ -67,7 +72,7 @@ class BrokerBench(Bench):
 class MqttBench(BrokerBench):
     """The broker is Mosquitto."""
 
-    backend = "bench.mqtt_consumer"
+    backend, scheme = "bench.mqtt_consumer", "mqtt"
 
 
 def mqtt(number: int, plan: Plan, cores: Cores) -> Sample:
@@ -90,11 +95,17 @@ def through(broker: type[BrokerBench], number: int, plan: Plan, cores: Cores) ->
         "user": spent.user / calls / 2 * 1e6,
         "share": spent.share,
     }
-    with broker(cores) as bench:
+    figures |= _latencies(broker(cores), plan)
+    direct = _latencies(broker(cores, alone=True), plan)
+    figures |= {f"direct {name}": value for name, value in direct.items()}
+    return Sample("voltgate", number, figures | _held(broker, plan, cores), faults, spent.foreign)
+
+
+def _latencies(made: BrokerBench, plan: Plan) -> dict[str, float]:
+    with made as bench:
         bench.open(STATIONS)
         counts, _ = bench.drive({"do": "pace", "rate": PACE}, plan.warm, plan.pace)
-        figures |= {name: counts[0][name] for name in ("p50", "p99")}
-    return Sample("voltgate", number, figures | _held(broker, plan, cores), faults, spent.foreign)
+        return {name: counts[0][name] for name in ("p50", "p99")}
 
 
 def _held(broker: type[BrokerBench], plan: Plan, cores: Cores) -> dict[str, float]:
@@ -111,9 +122,21 @@ def _held(broker: type[BrokerBench], plan: Plan, cores: Cores) -> dict[str, floa
     return {"kilobytes": grown / stations / 1000, "accepted": stations / spent.total}
 
 
+LATENCIES = ("p50", "p99", "direct p50", "direct p99")
+
+
+def alone(found: Mapping[str, float]) -> str:
+    """Say what latency is without Voltgate, and so what it adds."""
+    p50, p99 = found["direct p50"], found["direct p99"]
+    return (
+        f"when stations speak to the broker themselves, by the same client: p50 {p50:,.0f} µs, p99 {p99:,.0f} µs. So "
+        f"Voltgate adds {found['p50'] - p50:,.0f} µs to the one and {found['p99'] - p99:,.0f} µs to the other."
+    )
+
+
 def section(results: Results) -> list[str]:
     """Write what was found, as paragraphs of Markdown; nothing if it was not measured."""
-    names = ("rate", "capacity", "micros", "user", "share", "p50", "p99", "kilobytes", "accepted")
+    names = ("rate", "capacity", "micros", "user", "share", *LATENCIES, "kilobytes", "accepted")
     found = {name: results.median("mqtt", "voltgate", name) for name in names}
     if not results.of("mqtt", "voltgate", "rate"):
         return []
@@ -123,7 +146,8 @@ def section(results: Results) -> list[str]:
         f"what cores are left. {found['rate']:,.0f} calls a second are answered, at {found['share']:.2f} of "
         f"Voltgate's core: {found['capacity']:,.0f} for a full one. A message costs {found['micros']:.1f} µs of "
         f"Voltgate ({found['user']:.1f} in user space), its acknowledgement included. From a station's call to its "
-        f"answer at {PACE:,.0f} calls a second: p50 {found['p50']:,.0f} µs, p99 {found['p99']:,.0f} µs. A station that "
-        f"says nothing holds {found['kilobytes']:.1f} kB with its subscription; {found['accepted']:,.0f} stations a "
-        "second of a core are let in, each when the broker has acknowledged its subscription.",
+        f"answer at {PACE:,.0f} calls a second: p50 {found['p50']:,.0f} µs, p99 {found['p99']:,.0f} µs; {alone(found)} "
+        f"A station that says nothing holds {found['kilobytes']:.1f} kB with its subscription; "
+        f"{found['accepted']:,.0f} stations a second of a core are let in, each when the broker has "
+        "acknowledged its subscription.",
     ]
