@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 
 from bench.contenders import CONTENDERS, Place, Running, free_ports, voltgate_command
-from bench.machine import Cores, Failure, Usage, busy, resident, tree, usage
+from bench.machine import Cores, Failure, Usage, busy, resident, resident_alone, started, usage
 from bench.phases import Bench
 from tests.servers import PostgreSQL, postgresql
 from voltgate.app.database import upgrade
@@ -57,25 +57,12 @@ class Cluster(Bench):
     @property
     def behind(self) -> int:
         """Bytes of memory that the servers hold which the backend has started: a broker."""
-        return sum(resident(worker.pid) - resident_alone(worker.pid) for worker in self._backends)
+        return sum(resident_alone(pid) for worker in self._backends for pid in started(worker.pid))
 
     def leave(self) -> None:
         """Let all stations end their connections."""
         for worker in self._generators:
             worker.ask({"do": "leave"})
-
-
-def resident_alone(pid: int) -> int:
-    """Give the bytes of memory that a process holds, without its children."""
-    return resident(pid) - sum(resident(child) for child in tree(pid)[1:] if parent(child) == pid)
-
-
-def parent(pid: int) -> int:
-    """Give the process that has started one (proc(5), field 4 of stat)."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-    except FileNotFoundError:
-        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from bench.worker import Message, Worker, job, run, serve
 GATEWAYS = (1, 2, 4)
 STATIONS = 200
 """Stations of each gateway."""
-RATE = 60.0
+RATE = 40.0
 """Commands a second that all gateways together are asked for: few, so that no two of them share a commit."""
 QUIET = 4.0
 """Seconds in which nobody asks anything, for what gateways cost all the same."""

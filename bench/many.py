@@ -15,6 +15,8 @@ from bench.results import Results
 SPARE = 2000
 """Descriptors of a process that are left for other things than stations."""
 WARM = 200
+PING = 10
+"""Seconds between pings: each station has two while they are counted."""
 BROKERS: dict[str, tuple[str, Callable[[Place], str]]] = {
     "mqtt": ("bench.mqtt_consumer", mqtt.settings),
     "amqp": ("bench.amqp_consumer", amqp.settings),
@@ -41,10 +43,16 @@ def many(number: int, plan: Plan, cores: Cores) -> Sample:
     return Sample("voltgate", number, figures)
 
 
+def pinging(configuration: str, place: Place) -> str:
+    """Have stations pinged often."""
+    listener = f'"ws://127.0.0.1:{place.port}"'
+    return configuration.replace(listener, f"{{ url = {listener}, ping = {PING} }}")
+
+
 def _measured(
     consumer: str, settings: Callable[[Place], str], plan: Plan, cores: Cores, gateways: int
 ) -> dict[str, float]:
-    cluster = Subscribed(settings, cores, (cores.proxy,) * gateways)
+    cluster = Subscribed(lambda place: pinging(settings(place), place), cores, (cores.proxy,) * gateways)
     cluster.backend = consumer
     few = WARM * gateways
     with cluster:
@@ -55,12 +63,16 @@ def _measured(
         spent = cluster.usage().since(before)
         time.sleep(plan.settle)
         grown, more = cluster.resident - held, cluster.behind - behind
+        quiet = cluster.usage()
+        time.sleep(2 * PING)
+        idle = cluster.usage().since(quiet)
     stations = plan.many - few
     return {
         "kilobytes": grown / stations / 1000,
         "broker": more / stations / 1000,
         "accepted": stations / spent.total,
         "seconds": spent.seconds,
+        "ping": idle.total / idle.seconds * PING / plan.many * 1e6,
     }
 
 
@@ -78,7 +90,8 @@ def section(results: Results) -> list[str]:
     return [
         f"## {found('stations'):,.0f} stations behind a broker",
         f"Real sockets, at {where}; a station holds its socket and, with MQTT, a subscription. Growth of what is "
-        "resident, once they are there and quiet.",
+        f"resident, once they are there and quiet. A ping and its pong cost {found('mqtt ping'):.1f} µs "
+        "of CPU.",
         f"Mosquitto: {found('mqtt kilobytes'):.1f} kB a station in the gateways, {found('mqtt broker'):.2f} kB in the "
         f"broker; {found('mqtt accepted'):,.0f} stations are let in a CPU second of gateway. RabbitMQ, where stations "
         f"share queues: {found('amqp kilobytes'):.1f} kB a station in the gateways, {found('amqp accepted'):,.0f} let "

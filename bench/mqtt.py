@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.contenders import CONTENDERS, Place, voltgate_command
-from bench.machine import Cores, Failure
+from bench.machine import Cores, Failure, nanoseconds, started
 from bench.phases import STATIONS, Bench, Plan, Sample
 from bench.results import Results
 
@@ -61,6 +61,11 @@ class BrokerBench(Bench):
         if opened < stations:
             raise Failure(f"{opened} of {stations} stations connected\n{self.proxy.log() if self.proxy else ''}")
 
+    @property
+    def broker(self) -> float:
+        """CPU seconds that the broker has spent."""
+        return sum(nanoseconds(pid) for worker in self._backends for pid in started(worker.pid)) / 1e9
+
     def faults(self, counts: list[dict[str, Any]]) -> dict[str, int]:
         """Compare what was sent, answered and heard by the consumer."""
         found = {name: sum(count.get(name, 0) for count in counts) for name in ("lost", "doubled", "wrong", "broken")}
@@ -84,7 +89,9 @@ def through(broker: type[BrokerBench], number: int, plan: Plan, cores: Cores) ->
     """Measure CPU time a message, latency at a fixed rate, and what an idle station holds."""
     with broker(cores) as bench:
         bench.open(STATIONS)
+        before = bench.broker
         counts, spent = bench.drive({"do": "load"}, plan.warm, plan.load)
+        brokers = (bench.broker - before) / sum(count["answered"] for count in counts)
         faults = bench.faults(counts)
     rate = sum(count["in_window"] / count["seconds"] for count in counts)
     calls = rate * spent.seconds
@@ -94,6 +101,7 @@ def through(broker: type[BrokerBench], number: int, plan: Plan, cores: Cores) ->
         "micros": spent.total / calls / 2 * 1e6,
         "user": spent.user / calls / 2 * 1e6,
         "share": spent.share,
+        "broker": brokers * 1e6,
     }
     figures |= _latencies(broker(cores), plan)
     direct = _latencies(broker(cores, alone=True), plan)
@@ -136,7 +144,7 @@ def alone(found: Mapping[str, float]) -> str:
 
 def section(results: Results) -> list[str]:
     """Write what was found, as paragraphs of Markdown; nothing if it was not measured."""
-    names = ("rate", "capacity", "micros", "user", "share", *LATENCIES, "kilobytes", "accepted")
+    names = ("rate", "capacity", "micros", "user", "share", *LATENCIES, "broker", "kilobytes", "accepted")
     found = {name: results.median("mqtt", "voltgate", name) for name in names}
     if not results.of("mqtt", "voltgate", "rate"):
         return []
@@ -145,7 +153,8 @@ def section(results: Results) -> list[str]:
         f"{STATIONS} websocket stations in a closed loop, the calls of above; Mosquitto and one consumer, QoS 1, share "
         f"what cores are left. {found['rate']:,.0f} calls a second are answered, at {found['share']:.2f} of "
         f"Voltgate's core: {found['capacity']:,.0f} for a full one. A message costs {found['micros']:.1f} µs of "
-        f"Voltgate ({found['user']:.1f} in user space), its acknowledgement included. From a station's call to its "
+        f"Voltgate ({found['user']:.1f} in user space), its acknowledgement included; a call "
+        f"costs the broker {found['broker']:.0f} µs. From a station's call to its "
         f"answer at {PACE:,.0f} calls a second: p50 {found['p50']:,.0f} µs, p99 {found['p99']:,.0f} µs; {alone(found)} "
         f"A station that says nothing holds {found['kilobytes']:.1f} kB with its subscription; "
         f"{found['accepted']:,.0f} stations a second of a core are let in, each when the broker has "

@@ -143,12 +143,14 @@ def found(times: float, four: float) -> Results:
     """Return results of all these measurements."""
     results = Results()
     brokers = dict.fromkeys(("rate", "capacity", "micros", "user", "share", "kilobytes", "accepted"), 10.0)
-    brokers |= {"p50": 900.0, "p99": 4000.0, "direct p50": 400.0, "direct p99": 2500.0}
+    brokers |= {"broker": 90.0, "p50": 900.0, "p99": 4000.0, "direct p50": 400.0, "direct p99": 2500.0}
     of_commands = {f"{name}{n}": 5.0 for name, _ in commands._FIGURES for n in commands.GATEWAYS} | {"idle4": 3.0}
     of_commands["milliseconds4"] = four
     of_pair = {f"{name} {figure}": 20.0 for name in pair.TITLES for figure in ("micros1", "micros2", "rate1", "rate2")}
     of_records = {f"{name} {figure}": 2.0 for name in records.TITLES for figure, _ in records._FIGURES}
-    of_many = {f"{name} {figure}": 8.0 for name in many.BROKERS for figure in ("kilobytes", "broker", "accepted")}
+    of_many = {
+        f"{name} {figure}": 8.0 for name in many.BROKERS for figure in ("kilobytes", "broker", "accepted", "ping")
+    }
     for name, figures in {
         "mqtt": brokers,
         "amqp": brokers,
@@ -186,3 +188,12 @@ def test_two_gateways_and_dear_commands_are_judged() -> None:
     assert verdicts(found(1.97, 5.0)) == [True, True]
     assert verdicts(found(1.7, 6.0)) == [False, False]
     assert verdicts(Results()) == [None, None]
+
+
+@pytest.mark.parametrize("written", [mqtt.settings, amqp.settings])
+def test_pings_are_counted_that_are_sent(tmp_path: Path, written: Callable[[Place], str]) -> None:
+    """Where the cost of a ping is measured stations are pinged often, so that each has some in a short time."""
+    place = Place(tmp_path, 20001, 20002, 20003, 20004, None, 1000)
+    path = tmp_path / "voltgate.toml"
+    path.write_text(many.pinging(written(place), place), encoding="utf-8")
+    assert [listener.ping for listener in load(path, {}).listen.stations] == [many.PING]
