@@ -7,7 +7,7 @@ from dataclasses import replace
 from bench import mqtt
 from bench.contenders import CONTENDERS, Place, voltgate_command
 from bench.machine import Cores
-from bench.mqtt import LATENCIES, PACE, BrokerBench, alone, through
+from bench.mqtt import LATENCIES, BrokerBench, paced, through
 from bench.phases import STATIONS, Plan, Sample
 from bench.results import Results
 
@@ -41,7 +41,7 @@ def section(results: Results) -> list[str]:
         f"node share what cores are left. {found['rate']:,.0f} calls a second are answered, at {found['share']:.2f} of "
         f"Voltgate's core: {found['capacity']:,.0f} for a full one. A message costs {found['micros']:.1f} µs of "
         f"Voltgate ({found['user']:.1f} in user space), its confirmation included; a call "
-        f"costs the broker {found['broker']:.0f} µs. From a station's call to its answer "
-        f"at {PACE:,.0f} calls a second: p50 {found['p50']:,.0f} µs, p99 {found['p99']:,.0f} µs; {alone(found)} "
+        f"costs the broker {found['broker']:.0f} µs.",
+        paced(found),
         f"A station that says nothing holds {found['kilobytes']:.1f} kB.",
     ]

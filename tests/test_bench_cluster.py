@@ -143,7 +143,7 @@ def found(times: float, four: float) -> Results:
     """Return results of all these measurements."""
     results = Results()
     brokers = dict.fromkeys(("rate", "capacity", "micros", "user", "share", "kilobytes", "accepted"), 10.0)
-    brokers |= {"broker": 90.0, "p50": 900.0, "p99": 4000.0, "direct p50": 400.0, "direct p99": 2500.0}
+    brokers |= {"broker": 90.0, "paced": 60.0, "p50": 900.0, "p99": 4000.0, "direct p50": 400.0, "direct p99": 2500.0}
     of_commands = {f"{name}{n}": 5.0 for name, _ in commands._FIGURES for n in commands.GATEWAYS} | {"idle4": 3.0}
     of_commands["milliseconds4"] = four
     of_pair = {f"{name} {figure}": 20.0 for name in pair.TITLES for figure in ("micros1", "micros2", "rate1", "rate2")}
