@@ -108,6 +108,17 @@ class Databank:
             await connection.close()
         return Counters(int(row[0]), int(row[1]), int(row[2]), seconds)
 
+    def size(self, name: str) -> int:
+        """Give the bytes of a table and its indexes."""
+        return asyncio.run(self._size(name))
+
+    async def _size(self, name: str) -> int:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return int(await connection.fetchval("SELECT pg_total_relation_size($1)", name))
+        finally:
+            await connection.close()
+
     async def prepare(self) -> None:
         """Make the tables."""
         await upgrade(read_address(self.url))

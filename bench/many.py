@@ -69,6 +69,7 @@ def _measured(
     stations = plan.many - few
     return {
         "kilobytes": grown / stations / 1000,
+        "base": held / gateways / 1e6,
         "broker": more / stations / 1000,
         "accepted": stations / spent.total,
         "seconds": spent.seconds,

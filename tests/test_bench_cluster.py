@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import amqp, commands, many, mqtt, pair, records, report
+from bench import amqp, commands, many, mqtt, pair, records, report, scale
 from bench.backend import Link, Tally
 from bench.cluster import Counters
 from bench.contenders import Place, free_ports, settings
@@ -143,7 +143,15 @@ def found(times: float, four: float) -> Results:
     """Return results of all these measurements."""
     results = Results()
     brokers = dict.fromkeys(("rate", "capacity", "micros", "user", "share", "kilobytes", "accepted"), 10.0)
-    brokers |= {"broker": 90.0, "paced": 60.0, "p50": 900.0, "p99": 4000.0, "direct p50": 400.0, "direct p99": 2500.0}
+    brokers |= {
+        "broker": 90.0,
+        "paced": 60.0,
+        "broker paced": 300.0,
+        "p50": 900.0,
+        "p99": 4000.0,
+        "direct p50": 400.0,
+        "direct p99": 2500.0,
+    }
     of_commands = {f"{name}{n}": 5.0 for name, _ in commands._FIGURES for n in commands.GATEWAYS} | {"idle4": 3.0}
     of_commands["milliseconds4"] = four
     of_pair = {f"{name} {figure}": 20.0 for name in pair.TITLES for figure in ("micros1", "micros2", "rate1", "rate2")}
@@ -157,7 +165,7 @@ def found(times: float, four: float) -> Results:
         "many": of_many | {"stations": 50_000.0, "gateways": 3.0, "descriptors": 20_000.0},
         "commands": of_commands,
         "pair": of_pair | {"plain times": times, "journal times": times, "apart": 0.0},
-        "records": of_records | {"alone calls": 9.0, "copied calls": 9.0},
+        "records": of_records | {"alone calls": 9.0, "copied calls": 9.0, "alone row": 500.0},
     }.items():
         results.add(name, Sample("voltgate", 0, figures))
     return results
@@ -197,3 +205,20 @@ def test_pings_are_counted_that_are_sent(tmp_path: Path, written: Callable[[Plac
     path = tmp_path / "voltgate.toml"
     path.write_text(many.pinging(written(place), place), encoding="utf-8")
     assert [listener.ping for listener in load(path, {}).listen.stations] == [many.PING]
+
+
+def test_what_many_stations_need_is_computed(tmp_path: Path) -> None:
+    """The traffic is that of the model, figures are read from what runs have written down, and what lacks is a dash."""
+    assert 10_000 * scale.AVERAGE.calls == pytest.approx(98.7, abs=0.05)
+    assert 10_000 * scale.AVERAGE.payload == pytest.approx(56_700, rel=0.01)
+    measured = found(1.97, 5.0)
+    measured.samples["load"] = [Sample("voltgate", 0, {"micros": 15.0}), Sample("voltgate", 1, {"micros": 25.0})]
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"results": measured.as_json()}), encoding="utf-8")
+    figures = scale.Figures(scale.read([path]))
+    assert scale.message(figures, "ws") == 20.0
+    assert "| websocket backends | 1,000,000 |     0.88 |" in scale.gateways(figures)
+    assert "| 4        |                         200 |" in scale.commands(figures)
+    empty = scale.Figures(Results())
+    for part in scale.PARTS:
+        assert "nan" not in part(figures) + part(empty)
