@@ -146,7 +146,7 @@ class Caller:
             self.problem = said[:300].decode(errors="replace")
 
     async def _exchange(self, station: str) -> bytes:
-        reader, writer = self._kept.pop() if self._kept else await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await self._connection()
         head = (
             f"POST /api/v1/stations/{station}/calls HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {TOKEN}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
@@ -157,6 +157,20 @@ class Caller:
         said += await reader.readexactly(int(length))
         self._kept.append((reader, writer))
         return said
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Give one that is kept, unless the gateway has closed it meanwhile."""
+        while self._kept:
+            reader, writer = self._kept.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", self._port)
+
+    def close(self) -> None:
+        """Close what is kept."""
+        for _, writer in self._kept:
+            writer.close()
 
     async def paced(self, rate: float, until: float) -> None:
         """Ask at a steady rate, whatever the answers take."""
@@ -188,6 +202,8 @@ async def ask(message: Message) -> Message:
     async with asyncio.TaskGroup() as group:
         for caller in callers:
             group.create_task(caller.paced(rate, until) if rate else caller.busily(until))
+    for caller in callers:
+        caller.close()
     latencies = sorted(itertools.chain.from_iterable(caller.latencies for caller in callers))
     failed = sum(caller.failed for caller in callers)
     return {

@@ -222,3 +222,29 @@ def test_what_many_stations_need_is_computed(tmp_path: Path) -> None:
     empty = scale.Figures(Results())
     for part in scale.PARTS:
         assert "nan" not in part(figures) + part(empty)
+
+
+async def test_commands_are_asked_for_at_one_gateway_and_meant_for_the_next() -> None:
+    """A connection that the gateway has closed is not used again, and an answer that is none counts as failed."""
+    said: list[str] = []
+    answers = iter(("200 OK", "200 OK", "504 Gateway Timeout"))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(commands.BODY))
+        said.append(head.decode().split()[1])
+        body = b'{"result":{"status":"Accepted"}}'
+        writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (next(answers).encode(), len(body), body))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    caller = commands.Caller(1, [0, server.sockets[0].getsockname()[1]])
+    for done in range(3):
+        await caller.command(0.0)
+        assert len(caller.latencies) == done + 1
+        await until(caller._kept[-1][0].at_eof, "the gateway has closed it")
+    assert said == [f"/api/v1/stations/CP-0000{number}/calls" for number in range(3)]
+    assert (caller.failed, caller.problem.split("\r")[0]) == (1, "HTTP/1.1 504 Gateway Timeout")
+    caller.close()
+    server.close()
+    await server.wait_closed()
