@@ -55,6 +55,13 @@ BROKERS = ("mqtt", "amqp", "many")
 CLUSTER = ("commands", "pair", "records")
 KNOWN = ("load", "pace", "ws", "wss", "soap", *BROKERS, *CLUSTER, "claims", "pages", "outage", "gc", "profile")
 BROKER_ROUNDS = 3
+NEEDS = {
+    "mqtt": ("mosquitto",),
+    "amqp": ("rabbitmq-server",),
+    "many": ("mosquitto", "rabbitmq-server"),
+    **dict.fromkeys(CLUSTER, ("pg_ctlcluster",)),
+}
+"""What measurements need installed, besides what contenders do."""
 OURS = {
     "mqtt": (mqtt, BROKER_ROUNDS),
     "amqp": (amqp, BROKER_ROUNDS),
@@ -237,7 +244,8 @@ def main() -> int:
     given = options()
     try:
         names, measurements = chosen(given), measured(given)
-        prepare([need for name in {*names, "nginx"} for need in CONTENDERS[name].needs] + ["mosquitto"])
+        needs = [need for name in {*names, "nginx"} for need in CONTENDERS[name].needs]
+        prepare(needs + [need for name in measurements for need in NEEDS.get(name, ())])
         if "node" in names:
             node_modules()
         return bench(given, names, measurements)
