@@ -54,6 +54,7 @@ class BrokerBench(Bench):
         self._count = 1
         if alone:
             self.generator, self.task = "bench.direct", {"scheme": self.scheme}
+            self._calling = (cores.proxy,)  # where Voltgate would be that speaks to the broker
 
     def open(self, stations: int, seconds: float = 120.0) -> None:
         """Connect so many stations more: each has its topic subscribed to before it is let in."""
