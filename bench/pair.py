@@ -76,8 +76,8 @@ def section(results: Results) -> list[str]:
         "Each has a core to itself; times is their calls a second against those of one."
         if results.median("pair", "voltgate", "apart")
         else f"That needs {ENOUGH} cores, and this machine has fewer: both gateways share one, and those who load them "
-        "and PostgreSQL have the rest. So times is not measured, but follows from the CPU time of a message: with a "
-        "core each, two carry twice as many if a message costs each of them what it costs one."
+        "and PostgreSQL have the rest. So times is not measured: it is what follows from the CPU time of a message, "
+        "and too low, as two processes that share a core cost each other their caches."
     )
     return [
         "## Two gateways against one",

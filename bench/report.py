@@ -107,8 +107,8 @@ def aims(results: Results) -> list[Aim]:
         ("SOAP calls ÷ nginx, which passes the bytes", 0.25, results.ratio("soap", "voltgate", "nginx", "capacity"), 2),
         ("stations accepted a second a core, ws", 3000, results.median("ws", "voltgate", "accepted"), 0),
         ("stations accepted a second a core, wss", 1000, results.median("wss", "voltgate", "accepted"), 0),
-        ("calls of two gateways ÷ of one", 1.8, results.median("pair", "voltgate", "plain times"), 2),
-        ("the same with a journalled copy", 1.8, results.median("pair", "voltgate", "journal times"), 2),
+        ("calls of two gateways ÷ of one", 1.8, _times(results, "plain"), 2),
+        ("the same with a journalled copy", 1.8, _times(results, "journal"), 2),
     )
     at_most = (
         ("kB a station with its backend link, ws", 12, results.median("ws", "voltgate", "kilobytes"), 1),
@@ -139,6 +139,13 @@ def _journalled(results: Results) -> float:
     """Give the MeterValues that go through the journal in a second of a full core."""
     share = sum(kind.action == "MeterValues" for kind in PATTERN) / len(PATTERN)
     return results.median("load", "journal", "capacity") * share
+
+
+def _times(results: Results, name: str) -> float:
+    """Give how much more two gateways carry; NaN where both share a core, which tells a lower bound only."""
+    return (
+        results.median("pair", "voltgate", f"{name} times") if results.median("pair", "voltgate", "apart") else math.nan
+    )
 
 
 def _command(results: Results, figure: str) -> float:
