@@ -17,14 +17,18 @@ from bench import report
 from bench.amqp import amqp
 from bench.claims import claims
 from bench.collection import full_collection
+from bench.commands import commands
 from bench.contenders import CONTENDERS
 from bench.installs import node_modules, prepare
 from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go_first
+from bench.many import many
 from bench.mqtt import mqtt
 from bench.outage import outage
 from bench.pages import pages
+from bench.pair import pair
 from bench.phases import Plan, Sample, arrive, load, pace
 from bench.profiling import by_function, by_library
+from bench.records import records
 from bench.results import Results
 from bench.soap import SOAP, SoapBench, soap
 from bench.soap import STATIONS as SOAP_STATIONS
@@ -32,12 +36,41 @@ from bench.soap import STATIONS as SOAP_STATIONS
 FULL = Plan(
     rounds=7, warm=0.4, load=1.2, paced_rounds=5, pace=2.0, accept_rounds=3, accepted=2000, idle=10_000, settle=1.5
 )
-QUICK = Plan(rounds=3, warm=0.4, load=1.0, paced_rounds=2, pace=2.0, accept_rounds=1, accepted=0, idle=2000, settle=0.7)
+QUICK = Plan(
+    rounds=3,
+    warm=0.4,
+    load=1.0,
+    paced_rounds=2,
+    pace=2.0,
+    accept_rounds=1,
+    accepted=0,
+    idle=2000,
+    settle=0.7,
+    many=6000,
+)
 FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
-KNOWN = ("load", "pace", "ws", "wss", "soap", "mqtt", "amqp", "claims", "pages", "outage", "gc", "profile")
-MQTT_ROUNDS = 3
+BROKERS = ("mqtt", "amqp", "many")
+CLUSTER = ("commands", "pair", "records")
+KNOWN = ("load", "pace", "ws", "wss", "soap", *BROKERS, *CLUSTER, "claims", "pages", "outage", "gc", "profile")
+BROKER_ROUNDS = 3
+NEEDS = {
+    "mqtt": ("mosquitto",),
+    "amqp": ("rabbitmq-server",),
+    "many": ("mosquitto", "rabbitmq-server"),
+    **dict.fromkeys(CLUSTER, ("pg_ctlcluster",)),
+}
+"""What measurements need installed, besides what contenders do."""
+OURS = {
+    "mqtt": (mqtt, BROKER_ROUNDS),
+    "amqp": (amqp, BROKER_ROUNDS),
+    "many": (many, 1),
+    "commands": (commands, 1),
+    "pair": (pair, BROKER_ROUNDS),
+    "records": (records, 1),
+}
+"""Measurements of Voltgate alone, and their rounds at most."""
 ALLOWED = 330.0
 """Seconds after which no window is measured again."""
 
@@ -59,7 +92,7 @@ class Session:
         """Measure everything that was asked for, in turn."""
         steps = {"load": self._load, "pace": self._pace, "ws": self._arrive, "wss": self._arrive, "gc": self._collect}
         steps |= {"soap": self._soap, "claims": self._claims, "pages": self._pages, "outage": self._outage}
-        steps |= {"mqtt": self._mqtt, "amqp": self._amqp, "profile": self._profile}
+        steps |= dict.fromkeys(OURS, self._voltgate) | {"profile": self._profile}
         for name in self._measurements:
             steps[name](name)
 
@@ -102,13 +135,11 @@ class Session:
             for contender in self._turns([n for n in SOAP if n in self._names], number):
                 self._measure(name, number, contender, lambda c, n: soap(c, n, self._plan, self._cores))
 
-    def _mqtt(self, name: str) -> None:
-        for number in range(min(self._plan.rounds, MQTT_ROUNDS) if "voltgate" in self._names else 0):
-            self._measure(name, number, "voltgate", lambda _c, n: mqtt(n, self._plan, self._cores))
-
-    def _amqp(self, name: str) -> None:
-        for number in range(min(self._plan.rounds, MQTT_ROUNDS) if "voltgate" in self._names else 0):
-            self._measure(name, number, "voltgate", lambda _c, n: amqp(n, self._plan, self._cores))
+    def _voltgate(self, name: str) -> None:
+        """Measure what nobody else does."""
+        step, rounds = OURS[name]
+        for number in range(min(self._plan.rounds, rounds) if "voltgate" in self._names else 0):
+            self._measure(name, number, "voltgate", lambda _c, n: step(n, self._plan, self._cores))
 
     def _claims(self, name: str) -> None:
         if "voltgate" in self._names:
@@ -213,7 +244,8 @@ def main() -> int:
     given = options()
     try:
         names, measurements = chosen(given), measured(given)
-        prepare([need for name in {*names, "nginx"} for need in CONTENDERS[name].needs] + ["mosquitto"])
+        needs = [need for name in {*names, "nginx"} for need in CONTENDERS[name].needs]
+        prepare(needs + [need for name in measurements for need in NEEDS.get(name, ())])
         if "node" in names:
             node_modules()
         return bench(given, names, measurements)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bench import mqtt
 from bench.contenders import CONTENDERS, Place, voltgate_command
 from bench.machine import Cores
-from bench.mqtt import PACE, BrokerBench, through
+from bench.mqtt import LATENCIES, BrokerBench, paced, through
 from bench.phases import STATIONS, Plan, Sample
 from bench.results import Results
 
@@ -20,7 +20,7 @@ def settings(place: Place) -> str:
 class AmqpBench(BrokerBench):
     """The broker is RabbitMQ."""
 
-    backend = "bench.amqp_consumer"
+    backend, scheme = "bench.amqp_consumer", "amqp"
     contender = replace(CONTENDERS["voltgate"], title="Voltgate, RabbitMQ", command=voltgate_command(settings))
 
 
@@ -33,14 +33,15 @@ def section(results: Results) -> list[str]:
     """Write what was found, as paragraphs of Markdown; nothing if it was not measured."""
     if not results.of("amqp", "voltgate", "rate"):
         return []
-    names = ("rate", "capacity", "micros", "user", "share", "p50", "p99", "kilobytes")
+    names = ("rate", "capacity", "micros", "user", "share", *LATENCIES, "broker", "kilobytes")
     found = {name: results.median("amqp", "voltgate", name) for name in names}
     return [
         "## Through RabbitMQ, on one core",
         f"{STATIONS} websocket stations in a closed loop, the calls of above; RabbitMQ, four quorum queues, and one "
         f"node share what cores are left. {found['rate']:,.0f} calls a second are answered, at {found['share']:.2f} of "
         f"Voltgate's core: {found['capacity']:,.0f} for a full one. A message costs {found['micros']:.1f} µs of "
-        f"Voltgate ({found['user']:.1f} in user space), its confirmation included. From a station's call to its answer "
-        f"at {PACE:,.0f} calls a second: p50 {found['p50']:,.0f} µs, p99 {found['p99']:,.0f} µs. A station that says "
-        f"nothing holds {found['kilobytes']:.1f} kB.",
+        f"Voltgate ({found['user']:.1f} in user space), its confirmation included; a call "
+        f"costs the broker {found['broker']:.0f} µs.",
+        paced(found),
+        f"A station that says nothing holds {found['kilobytes']:.1f} kB.",
     ]

@@ -89,6 +89,8 @@ async def consume(port: int) -> None:
         return {"answer": found}
 
     await serve(answer)
+    connection.lost.remove_done_callback(_gone)
+    await connection.close()
 
 
 def _gone(lost: asyncio.Future[str]) -> None:

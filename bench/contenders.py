@@ -176,15 +176,16 @@ def voltgate_command(configuration: Callable[[Place], str]) -> Callable[[Place],
     return command
 
 
-def settings(place: Place, manner: Manner) -> str:
-    """Write Voltgate's configuration; its limits stay on, above what a bench reaches."""
+def settings(place: Place, manner: Manner, database: str = "") -> str:
+    """Write Voltgate's configuration; its limits stay on, above what a bench reaches. `database` replaces SQLite."""
     station = f'"ws://127.0.0.1:{place.port}"'
     if place.secure:
         files = f'certificate = "{place.certificate}", key = "{place.folder}/key.pem"'
         station = f'{{ url = "wss://127.0.0.1:{place.port}", {files} }}'
     deliver = 'deliver = "always"\n' if manner.journal else ""
     second = f'\n[backends.second]\nurl = "ws://127.0.0.1:{place.copy}/{{station}}"\n{deliver}'
-    store = '[store]\nurl = "off"\n' if manner.copy and not (manner.ledger or manner.journal) else ""
+    url = database or ("off" if manner.copy and not (manner.ledger or manner.journal) else "")
+    store = f'[store]\nurl = "{url}"\n' if url else ""
     return f"""
 [listen]
 stations = [{station}]

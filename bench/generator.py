@@ -15,7 +15,7 @@ from random import Random
 from time import monotonic
 from typing import Any
 
-from bench.frames import BOOT, ID_AT, ID_END, PATTERN, Kind, Mint, Reader, control, sequence_of
+from bench.frames import BOOT, ID_AT, ID_END, PATTERN, Kind, Mint, Reader, control, head, sequence_of
 from bench.handshake import END, Offer
 from bench.rounds import percentile
 from bench.worker import Message, job, run, serve
@@ -173,6 +173,19 @@ def linger_not(transport: asyncio.BaseTransport) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
 
 
+class Obliging(Station):
+    """A station that does what it is asked."""
+
+    __slots__ = ()
+
+    def _text(self, text: bytes) -> None:
+        if not text.startswith(b'[2,"') or self._transport is None:
+            super()._text(text)
+            return
+        answer = b'[3,"%b",{"status":"Accepted"}]' % text[ID_AT : text.index(b'"', ID_AT)]
+        self._transport.write(head(len(answer), True) + bytes(4) + answer)  # a mask of zeros
+
+
 class Secured(asyncio.Protocol):
     """TLS under a station, with OpenSSL's own buffers only: an event loop's TLS holds 256 kB a connection."""
 
@@ -235,8 +248,9 @@ class Fleet:
     def __init__(self, task: Message) -> None:
         self._task = task
         self._loop = asyncio.get_running_loop()
-        self._mint, self._offer, self.count = Mint(), Offer(), Count()
+        self.mint, self.offer, self.count = Mint(), Offer(), Count()
         self._context = trusting() if task["tls"] else None
+        self._kind = Obliging if task.get("obliging") else Station
         self.stations: list[Station] = []
         self._latencies: list[float] = []
         self._refused = 0
@@ -248,6 +262,9 @@ class Fleet:
                 return await self._open(message["stations"], message["together"])
             case "boot":
                 return await self._boot()
+            case "leave":
+                self.leave()
+                self.stations.clear()
             case "load":
                 return await self._load(message["start"], message["from"], message["to"])
             case "pace":
@@ -270,7 +287,7 @@ class Fleet:
         return {"opened": sum(1 for station in self.stations if station.connected and station.opened.result())}
 
     async def _connect(self, number: int) -> None:
-        station = Station(number, self._mint, self._offer, self.count)
+        station = self._kind(number, self.mint, self.offer, self.count)
         self.stations.append(station)
         source = (f"127.0.0.{2 + number % SOURCES}", 0)
         context = self._context

@@ -10,7 +10,11 @@ from pathlib import Path
 
 from bench.machine import ROOT, Failure
 
-PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "node": "nodejs", "npm": "npm", "mosquitto": "mosquitto"}
+PACKAGES = {
+    **{name: name for name in ("nginx", "haproxy", "npm", "mosquitto", "rabbitmq-server")},
+    "node": "nodejs",
+    "pg_ctlcluster": "postgresql",
+}
 """Programs and the Debian packages that bring them."""
 LOCKED = ROOT / "bench" / "proxies"
 SEARCHED = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
@@ -33,7 +37,7 @@ def prepare(programs: Iterable[str]) -> None:
         raise Failure(f"the bench needs {', '.join(missing)}; as root: apt-get install {' '.join(missing)}")
     _run(["apt-get", "update", "-qq"])
     _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing])
-    _silence({"nginx", "haproxy", "mosquitto"} & set(missing))
+    _silence(set(missing) - {"npm", "nodejs"})
 
 
 def _silence(services: set[str]) -> None:

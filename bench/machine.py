@@ -130,6 +130,11 @@ def waited(pid: int) -> float:
     return int((read(f"/proc/{pid}/schedstat") or "0 0").split()[1]) / 1e9
 
 
+def started(pid: int) -> list[int]:
+    """Give what a process has started, and what that has started, without itself."""
+    return tree(pid)[1:]
+
+
 def busy(core: int) -> float:
     """Give the seconds that a core has worked for anybody, the hypervisor's thefts included (proc(5), stat)."""
     line = next(line for line in read("/proc/stat").splitlines() if line.startswith(f"cpu{core} "))
@@ -138,8 +143,13 @@ def busy(core: int) -> float:
 
 
 def resident(pid: int) -> int:
-    """Give the bytes of memory that a process and its children hold (VmRSS)."""
-    lines = [line for member in tree(pid) for line in read(f"/proc/{member}/status").splitlines()]
+    """Give the bytes of memory that a process and its children hold."""
+    return sum(map(resident_alone, tree(pid)))
+
+
+def resident_alone(pid: int) -> int:
+    """Give the bytes of memory that a process holds, without its children (VmRSS)."""
+    lines = read(f"/proc/{pid}/status").splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 

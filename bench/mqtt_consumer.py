@@ -23,7 +23,7 @@ from voltgate.ocpp.wheel import Wheel
 
 MARK = b'"id":"'
 _BY_REQUEST = {kind.payload: kind for kind in KINDS}
-_QUIET = packets.complete(b"")
+QUIET = packets.complete(b"")
 
 
 def kind_of(said: bytes) -> Kind | None:
@@ -69,7 +69,7 @@ class Consumer:
         tally.following[topic] = number + 1
         tally.calls += 1
         answer = b'{"type":3,"id":"%b","response":%b}' % (message_id, kind.answer)
-        self.connection.publish(Publication(packets.field(topic), _QUIET, answer, 0.0))
+        self.connection.publish(Publication(packets.field(topic), QUIET, answer, 0.0))
 
     def too_large(self, size: int) -> None:
         """Fail: this broker takes all."""
@@ -121,6 +121,7 @@ async def consume(port: int) -> None:
         return {"answer": found}
 
     await serve(answer)
+    consumer.connection.close()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from bench.contenders import Contender, Running, free_ports
 from bench.machine import Cores, Failure, Spent, Usage, resident, tasks, usage, waited
@@ -34,6 +35,8 @@ class Plan:
     accepted: int
     idle: int
     settle: float
+    many: int = 50_000
+    """Stations that are connected through a broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Bench:
     """One contender between the bench's own generator and backend, all started for one measurement."""
 
     generator, backend = "bench.generator", "bench.backend"
+    task: Mapping[str, Any] = {}
+    """What the generators are told besides."""
 
     def __init__(self, contender: Contender, cores: Cores, secure: bool = False, awake: bool = False) -> None:
         """Prepare. `awake`: one generator and one backend that never sleep, where there are cores enough for that.
@@ -82,7 +87,7 @@ class Bench:
         """The part of the last window in which the proxy wanted a core in vain, or the bench itself did. The bench's
         own waits weigh 2.5 times: its processes are never woken, so they have no reason to wait at all."""
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             self._start(stack)
             self._stack = stack.pop_all()
@@ -102,8 +107,13 @@ class Bench:
         if self.contender.name != "none":
             self.proxy = stack.enter_context(Running(self.contender, self._cores.proxy, ports, self._secure))
             port = self.proxy.port
-        tasks = ({"port": port, "tls": self._secure, "first": n * 20000} for n in range(self._count))
-        self._generators = [self._worker(stack, self.generator, task, self._calling) for task in tasks]
+        self._generate(stack, [port] * self._count)
+
+    def _generate(self, stack: contextlib.ExitStack, ports: Sequence[int]) -> None:
+        """Start a process of stations for each of these ports."""
+        for number, port in enumerate(ports):
+            task = {"port": port, "tls": self._secure, "first": number * 20000, **self.task}
+            self._generators.append(self._worker(stack, self.generator, task, self._calling))
         for worker in self._generators:
             worker.ready()
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import amqp, mqtt, outage, pages
+from bench import amqp, commands, many, mqtt, outage, pages, pair, records
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -16,8 +16,7 @@ from bench.phases import STATIONS
 from bench.results import Results
 from bench.soap import SOAP
 from bench.soap import STATIONS as SOAP_STATIONS
-
-NOTHING = "–"
+from bench.tables import NOTHING, number, table
 
 Shares = Sequence[tuple[str, float]]
 
@@ -45,24 +44,6 @@ class Aim:
     found: str
     met: bool | None
     """None: not measured."""
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table whose columns line up; all but the first are numbers and stand to the right."""
-    widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
-    lines = [_line(row, widths) for row in (head, *rows)]
-    rule = "|" + "|".join("-" * (w + 2) if n == 0 else "-" * (w + 1) + ":" for n, w in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = (cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
-    return "| " + " | ".join(cells) + " |"
-
-
-def number(value: float, digits: int = 0) -> str:
-    """Write a number with its thousands apart; a dash when there is none."""
-    return NOTHING if math.isnan(value) else f"{value:,.{digits}f}"
 
 
 def capacity(results: Results, names: Sequence[str]) -> str:
@@ -126,11 +107,17 @@ def aims(results: Results) -> list[Aim]:
         ("SOAP calls ÷ nginx, which passes the bytes", 0.25, results.ratio("soap", "voltgate", "nginx", "capacity"), 2),
         ("stations accepted a second a core, ws", 3000, results.median("ws", "voltgate", "accepted"), 0),
         ("stations accepted a second a core, wss", 1000, results.median("wss", "voltgate", "accepted"), 0),
+        ("calls of two gateways ÷ of one", 1.8, _times(results, "plain"), 2),
+        ("the same with a journalled copy", 1.8, _times(results, "journal"), 2),
     )
     at_most = (
         ("kB a station with its backend link, ws", 12, results.median("ws", "voltgate", "kilobytes"), 1),
         ("kB a station with its backend link, wss", 50, results.median("wss", "voltgate", "kilobytes"), 1),
         ("p99 ÷ nginx at a third of nginx's capacity", 1.5, _tail(results), 2),
+        ("µs a message through Mosquitto", 20, results.median("mqtt", "voltgate", "micros"), 1),
+        ("µs a message through RabbitMQ", 20, results.median("amqp", "voltgate", "micros"), 1),
+        ("statements of a command from 4 gateways ÷ from 2", 1.1, _command(results, "statements"), 2),
+        ("CPU time of a command from 4 gateways ÷ from 2", 1.1, _command(results, "milliseconds"), 2),
         ("seconds to claim 100,000 stations", 10, results.median("claims", "voltgate", "seconds"), 2),
         ("ms that a call waits meanwhile, at most", 50, results.median("claims", "voltgate", "max"), 1),
         ("ms of CPU between looks at the sockets meanwhile", 50, results.median("claims", "voltgate", "held"), 1),
@@ -152,6 +139,19 @@ def _journalled(results: Results) -> float:
     """Give the MeterValues that go through the journal in a second of a full core."""
     share = sum(kind.action == "MeterValues" for kind in PATTERN) / len(PATTERN)
     return results.median("load", "journal", "capacity") * share
+
+
+def _times(results: Results, name: str) -> float:
+    """Give how much more two gateways carry; NaN where both share a core, which tells a lower bound only."""
+    return (
+        results.median("pair", "voltgate", f"{name} times") if results.median("pair", "voltgate", "apart") else math.nan
+    )
+
+
+def _command(results: Results, figure: str) -> float:
+    """Give how much dearer a command is for gateways that are twice as many."""
+    two, four = (results.median("commands", "voltgate", f"{figure}{gateways}") for gateways in (2, 4))
+    return four / two
 
 
 def _tail(results: Results) -> float:
@@ -214,6 +214,10 @@ def tables(results: Results, run: Run) -> str:
         *_soap(results),
         *mqtt.section(results),
         *amqp.section(results),
+        *many.section(results),
+        *commands.section(results),
+        *pair.section(results),
+        *records.section(results),
         *_claims(results),
         *_pages(results),
         *_outage(results),

@@ -23,11 +23,15 @@ _STARTUP = b"\x00\x03\x00\x00user\x00postgres\x00database\x00postgres\x00\x00"
 
 
 class PostgreSQL:
-    """A PostgreSQL server with a folder of its own, which can be killed and started again on its port."""
+    """A PostgreSQL server with a folder of its own, which can be killed and started again on its port.
 
-    def __init__(self, folder: Path) -> None:
+    `options` are settings of its own configuration; without any it does not wait for the disk.
+    """
+
+    def __init__(self, folder: Path, options: tuple[str, ...] = ("fsync=off",)) -> None:
         self.port = free_port()
         self._folder = folder
+        self._options = options
         self._bin = _binaries(folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._user: int | None = None
@@ -65,7 +69,9 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        options = ["-k", str(self._folder), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+        options = ["-k", str(self._folder)]
+        for option in ("listen_addresses=127.0.0.1", *self._options):
+            options += ["-c", option]
         with (self._folder.parent / f"{self._folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port), *options],
@@ -146,13 +152,13 @@ def _binaries(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def postgresql() -> Iterator[PostgreSQL]:
+def postgresql(*options: str) -> Iterator[PostgreSQL]:
     """Run a PostgreSQL server for as long as it is needed."""
     with tempfile.TemporaryDirectory(prefix="voltgate-pg-", ignore_cleanup_errors=True) as name:
         os.chmod(name, 0o755)
         folder = Path(name) / "server"
         folder.mkdir()
-        server = PostgreSQL(folder)
+        server = PostgreSQL(folder, options) if options else PostgreSQL(folder)
         server.start()
         try:
             yield server
