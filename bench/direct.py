@@ -121,7 +121,8 @@ class DirectFleet(Fleet):
             for item in items.split(message.body)[0]:
                 self._known[item.station].take(item.text)
 
-        connection = await AmqpConnection.open(RabbitMQ(host, port), "direct", take, time.monotonic, AmqpCounts())
+        where = RabbitMQ(host, port)
+        connection = await AmqpConnection.open(where, "direct", take, time.monotonic, AmqpCounts(), Resolver())
         queues = Layout().calls
 
         def say(identity: str, message_id: bytes, envelope: bytes) -> None:
