@@ -77,7 +77,8 @@ async def _heard(wire: SoapWire, said: _Said) -> Refused | None:
     """Make a Heartbeat, and judge by its answer."""
     wire.send(encode_call(str(uuid4()), "Heartbeat", b"{}"))
     try:
-        text = await asyncio.wait_for(said.answer, _PATIENCE)
+        async with asyncio.timeout(_PATIENCE):
+            text = await said.answer
     except TimeoutError:
         return _UNKNOWN
     match decode(text):

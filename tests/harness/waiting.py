@@ -16,7 +16,8 @@ T = TypeVar("T")
 async def within(awaitable: Awaitable[T], what: str, seconds: float = DEADLINE) -> T:
     """Await something that must happen; fail with `what` if it takes longer than `seconds`."""
     try:
-        return await asyncio.wait_for(awaitable, seconds)
+        async with asyncio.timeout(seconds):  # `wait_for` forgets that it was cancelled when an answer comes with that
+            return await awaitable
     except TimeoutError:
         raise AssertionError(f"waited {seconds:.0f} s for: {what}") from None
 
