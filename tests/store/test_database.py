@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, text
@@ -34,6 +35,7 @@ from voltgate.relay.records import (
     TransactionRecord,
 )
 from voltgate.store import Database, DatabaseSettings, database
+from voltgate.store import address as address_of_it
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.aging import clocks_agree, purge
 from voltgate.store.audit import AuditQuery, AuditTrail
@@ -68,6 +70,34 @@ async def test_one_that_stands_still_in_the_middle_of_a_write(server: PostgreSQL
             await standing.execute(lock)
     await one.dispose()
     await other.dispose()
+
+
+@pytest.mark.parametrize("is_noticed", [True, False], ids=["closed", "mute"])
+async def test_connections_that_were_lost_are_not_used(
+    server: PostgreSQL, monkeypatch: pytest.MonkeyPatch, is_noticed: bool
+) -> None:
+    """One that was ended is replaced before anybody's question meets that, though nobody heard of its end."""
+    engine = open_engine(read_address(server.url), 5)
+
+    def mute(connection: object) -> bool:
+        raise engine.dialect.loaded_dbapi.Error("no answer")
+
+    async def pid() -> int:
+        async with engine.connect() as connection:
+            return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+    first = await pid()
+    assert await pid() == first
+    if is_noticed:
+        async with engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+        driver.terminate()
+    else:
+        monkeypatch.setattr(engine.dialect, "do_ping", mute)
+        assert await pid() == first  # it was used just now
+        monkeypatch.setattr(address_of_it, "_LONG", 0.0)
+    assert await pid() != first
+    await engine.dispose()
 
 
 async def test_what_was_kept_is_read_again(opened: Open) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Dialect, event, make_url
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+_RESTS = "rests since"
+_LONG = 1.0
+"""Seconds after which a connection that nobody used may have been lost unnoticed. To ask it takes three statements."""
 _DRIVERS = {SQLITE: "sqlite+aiosqlite", POSTGRESQL: "postgresql+asyncpg"}
 
 
@@ -41,13 +48,32 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
     engine = create_async_engine(
         url.set(drivername=_DRIVERS[url.drivername]),
         hide_parameters=True,
-        pool_pre_ping=url.drivername == POSTGRESQL,
         connect_args=connect_args,
     )
+    if url.drivername == POSTGRESQL:
+        event.listen(engine.sync_engine, "checkin", _rest)
+        event.listen(engine.sync_engine, "checkout", partial(_wake, engine.dialect))
     if url.drivername == SQLITE:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _rest(connection: Any, record: ConnectionPoolEntry) -> None:
+    """Remember since when a connection is not used."""
+    record.info[_RESTS] = time.monotonic()
+
+
+def _wake(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, proxy: object) -> None:
+    """Have connections made anew that were lost: whether one is there still that rested for long, it is asked."""
+    lost = connection.driver_connection.is_closed()
+    if not lost and time.monotonic() - record.info.get(_RESTS, math.inf) > _LONG:
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error:
+            lost = True
+    if lost:
+        raise InvalidatePoolError
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
