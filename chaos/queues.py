@@ -130,9 +130,11 @@ class BehindRabbitMQ(Behind):
     def _take_item(self, message: AbstractIncomingMessage, item: dict[str, Any]) -> None:
         """Take an item: no call for which nobody waits any more, and none that the broker brings again."""
         said, answers = item.get("message"), message.reply_to or ""
-        if said is None:
+        if item.get("event") == "disconnected":
             return
         topic = self._topic(int(answers.split(".")[2]), item["station"], item["protocol"], answers)
+        if said is None:  # it says that the station is connected there
+            return
         if said["type"] == 2:
             is_known = topic.keys.get(said["id"]) == item["key"]
             if item["until"] < time.time() or (message.redelivered and is_known):
