@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Gateway, Stage
+from tests.harness import Gateway, Json, Stage, boot_accepted, toml
+from tests.scenarios.test_promises import START
 from tests.servers import PostgreSQL, postgresql
 from tests.store.conftest import emptied
 from voltgate.app.database import upgrade
@@ -42,3 +43,19 @@ async def node(stage: Stage, server: PostgreSQL, rules: list[dict[str, Any]] = C
 async def overtaken(gateway: Gateway) -> float:
     """Return how many records a gateway did not write because another one has the station."""
     return await gateway.metric("voltgate_store_records_overtaken_total")
+
+
+async def is_heard_over_a_reload(stage: Stage, document: Json, consumer: Any) -> None:
+    """See that a consumer's answer to an open call is heard after a reload that changes the backend "bus"."""
+    gateway = await stage.gateway(document)
+    station = await stage.station("CP-1")
+    boot = await station.ask("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+    await consumer.answer(await consumer.expect("BootNotification"), boot_accepted())
+    await station.expect_result(boot)
+    asked = await station.ask("StartTransaction", START)
+    start = await consumer.expect("StartTransaction")
+    document["backends"]["bus"]["permit"] = "full"
+    gateway.reload(toml(document))
+    await consumer.answer(await consumer.expect("BootNotification"), boot_accepted())  # on the other wire
+    await consumer.answer(start, {"transactionId": 7})
+    assert (await station.expect_result(asked)).payload == {"transactionId": 7}

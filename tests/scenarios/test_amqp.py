@@ -15,10 +15,10 @@ import aio_pika
 import pytest
 
 from tests.amqp_ends import Consumer, gateway_of
-from tests.harness import Gateway, Json, Stage, boot_accepted, free_port, toml, until
+from tests.harness import Gateway, Json, Stage, boot_accepted, free_port, until
 from tests.harness.command import VOLTGATE
 from tests.harness.waiting import within
-from tests.scenarios.test_promises import START
+from tests.scenarios.conftest import is_heard_over_a_reload
 from tests.servers import RabbitMQ
 
 
@@ -292,16 +292,4 @@ NOT_ACCEPTED = (
 
 async def test_a_reload_while_a_call_is_open(stage: Stage, rabbit: RabbitMQ, prefix: str, consumer: Consumer) -> None:
     """What a reload changes of the backend gives its stations other wires; the answer to what was open is heard."""
-    document = behind(rabbit, prefix)
-    gateway = await stage.gateway(document)
-    station = await stage.station("CP-1")
-    boot = await station.ask("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
-    await consumer.answer(await consumer.expect("BootNotification"), boot_accepted())
-    await station.expect_result(boot)
-    asked = await station.ask("StartTransaction", START)
-    start = await consumer.expect("StartTransaction")
-    document["backends"]["bus"]["permit"] = "full"
-    gateway.reload(toml(document))
-    await consumer.answer(await consumer.expect("BootNotification"), boot_accepted())  # on the other wire
-    await consumer.answer(start, {"transactionId": 7})
-    assert (await station.expect_result(asked)).payload == {"transactionId": 7}
+    await is_heard_over_a_reload(stage, behind(rabbit, prefix), consumer)

@@ -162,6 +162,23 @@ async def test_a_start_that_is_said_again_while_the_database_is_away(cluster: St
     assert starts == [START]
 
 
+async def shows_its_card(station: ScriptedStation, *links: Link) -> None:
+    """Begin a transaction of 2.x whose card comes with its second event; these backends answer whatever they hear."""
+    for link in links:
+        link.answers("TransactionEvent")
+    await station.call("TransactionEvent", event("Started", 0))
+    await station.call("TransactionEvent", event("Updated", 1, idToken={"idToken": "EMP1", "type": "ISO14443"}))
+
+
+async def ends(station: ScriptedStation, link: Link) -> None:
+    """End that transaction: this backend hears of it, and answers."""
+    asked = await station.ask("TransactionEvent", event("Ended", 2))
+    ended = await link.expect("TransactionEvent")
+    assert ended.payload == event("Ended", 2)
+    await link.answer(ended)
+    await station.expect_result(asked)
+
+
 async def test_an_owner_that_became_known_at_the_other_gateway(cluster: Stage, server: PostgreSQL) -> None:
     """2.x: the late answer to an event from before makes nobody forget whose the transaction is by now."""
     one, other = await two(cluster, server, [{"tokens": ["EMP*"], "answer": "billing"}, {"answer": "main"}])
@@ -174,10 +191,7 @@ async def test_an_owner_that_became_known_at_the_other_gateway(cluster: Stage, s
     await one.logged("station went")
     station = await cluster.station("CP1", "ocpp2.0.1", url=other.url("CP1"), name="second")
     link, at_billing = await newest(main, at_main), await newest(billing, at_billing)
-    link.answers("TransactionEvent")
-    at_billing.answers("TransactionEvent")
-    await station.call("TransactionEvent", event("Started", 0))
-    await station.call("TransactionEvent", event("Updated", 1, idToken={"idToken": "EMP1", "type": "ISO14443"}))
+    await shows_its_card(station, link, at_billing)
     await on_disk(server, "select 1 from transactions where owner = 'billing' and not exists (select 1 from owed)")
     await at_main.answer(started)
     await at_main.closed()
@@ -185,11 +199,7 @@ async def test_an_owner_that_became_known_at_the_other_gateway(cluster: Stage, s
     await station.close()
     station = await cluster.station("CP1", "ocpp2.0.1", url=one.url("CP1"), name="third")
     at_billing = await newest(billing, at_billing)
-    asked = await station.ask("TransactionEvent", event("Ended", 2))
-    ended = await at_billing.expect("TransactionEvent")
-    assert ended.payload == event("Ended", 2)
-    await at_billing.answer(ended)
-    await station.expect_result(asked)
+    await ends(station, at_billing)
 
 
 async def test_an_answer_to_a_session_before_the_one_at_the_other_gateway(cluster: Stage, server: PostgreSQL) -> None:
@@ -202,21 +212,14 @@ async def test_an_answer_to_a_session_before_the_one_at_the_other_gateway(cluste
     started = await at_main.expect("TransactionEvent")
     second = await cluster.station("CP1", "ocpp2.0.1", url=other.url("CP1"), name="second")
     link, at_billing = await newest(main, at_main), await newest(billing, at_billing)
-    link.answers("TransactionEvent")
-    at_billing.answers("TransactionEvent")
-    await second.call("TransactionEvent", event("Started", 0))
-    await second.call("TransactionEvent", event("Updated", 1, idToken={"idToken": "EMP1", "type": "ISO14443"}))
+    await shows_its_card(second, link, at_billing)
     await cluster.station("CP1", "ocpp2.0.1", url=one.url("CP1"), name="third")
     at_billing = await newest(billing, at_billing)
     await at_main.answer(started)
     await at_main.closed()
     fourth = await cluster.station("CP1", "ocpp2.0.1", url=other.url("CP1"), name="fourth")  # all is on disk before
     at_billing = await newest(billing, at_billing)
-    asked = await fourth.ask("TransactionEvent", event("Ended", 2))
-    ended = await at_billing.expect("TransactionEvent")
-    assert ended.payload == event("Ended", 2)
-    await at_billing.answer(ended)
-    await fourth.expect_result(asked)
+    await ends(fourth, at_billing)
 
 
 async def test_a_gateway_that_sees_late_that_its_charger_has_gone(cluster: Stage, server: PostgreSQL) -> None:

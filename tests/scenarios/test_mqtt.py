@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness import Gateway, Json, ScriptedStation, Stage, boot_accepted, free_port, toml, until
 from tests.mqtt_ends import Consumer
-from tests.scenarios.test_promises import START
+from tests.scenarios.conftest import is_heard_over_a_reload
 from tests.servers import Mosquitto, mosquitto
 
 
@@ -304,17 +304,5 @@ async def test_another_prefix_and_the_end(stage: Stage, broker: Mosquitto, prefi
 async def test_a_reload_while_a_call_is_open(stage: Stage, broker: Mosquitto, prefix: str) -> None:
     """What a reload changes of the backend gives its stations other wires; the answer to what was open is heard."""
     consumer = await Consumer.connect(broker, prefix)
-    document = behind(broker, prefix)
-    gateway = await stage.gateway(document)
-    station = await stage.station("CP-1")
-    boot = await station.ask("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
-    await consumer.answer(await consumer.expect("BootNotification"), boot_accepted())
-    await station.expect_result(boot)
-    asked = await station.ask("StartTransaction", START)
-    start = await consumer.expect("StartTransaction")
-    document["backends"]["bus"]["permit"] = "full"
-    gateway.reload(toml(document))
-    await consumer.answer(await consumer.expect("BootNotification"), boot_accepted())  # on the other wire
-    await consumer.answer(start, {"transactionId": 7})
-    assert (await station.expect_result(asked)).payload == {"transactionId": 7}
+    await is_heard_over_a_reload(stage, behind(broker, prefix), consumer)
     await consumer.drop()
