@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -64,17 +64,14 @@ class _Waiting:
 
 
 class Rounds:
-    """Answers calls, many at a time. `begin` starts a task for as long as there is something to answer."""
+    """Answers calls, many at a time: `turn` is to be called again and again."""
 
-    def __init__(
-        self, store: Store, settings: CsmsSettings, begin: Callable[[Coroutine[Any, Any, None]], object]
-    ) -> None:
+    def __init__(self, store: Store, settings: CsmsSettings) -> None:
         self.settings = settings
         self.counts = RoundCounts()
         self._store = store
-        self._begin = begin
         self._waiting: deque[_Waiting] = deque()
-        self._turns = False
+        self._wake = asyncio.Event()
 
     def answer(self, said: Said, entry: Entry, answered: Answered) -> None:
         """Have a call answered in the next round."""
@@ -83,17 +80,15 @@ class Rounds:
             answered(None, [])
             return
         self._waiting.append(_Waiting(said, entry, answered))
-        if not self._turns:
-            self._turns = True
-            self._begin(self._turn())
+        self._wake.set()
 
-    async def _turn(self) -> None:
-        try:
-            while self._waiting:
-                few = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-                await self._round(few)
-        finally:
-            self._turns = False
+    async def turn(self) -> None:
+        """Wait until there is something to answer, and answer it."""
+        await self._wake.wait()
+        while self._waiting:
+            few = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            await self._round(few)
+        self._wake.clear()
 
     async def _round(self, calls: list[_Waiting]) -> None:
         """Answer calls together; one by one if the database does not take what comes of one of them."""
