@@ -81,10 +81,13 @@ class Desk:
         """Return a transaction of the station."""
         return self._found.transactions.get((self.said.station, ref))
 
+    def of_station(self) -> list[Transaction]:
+        """Return the transactions of the station that were read: those that run, and those that were asked for."""
+        return [tx for tx in self._found.transactions.values() if tx.station == self.said.station]
+
     def running(self) -> list[Transaction]:
         """Return the running transactions of the station."""
-        station = self.said.station
-        return [tx for tx in self._found.transactions.values() if tx.station == station and tx.state == "running"]
+        return [tx for tx in self.of_station() if tx.state == "running"]
 
     def reservation(self, number: int) -> Reservation | None:
         """Return a reservation of the station."""

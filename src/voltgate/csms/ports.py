@@ -77,6 +77,10 @@ Decide = Callable[[Found], Iterable[Row]]
 class Store(Protocol):
     """The database."""
 
+    @property
+    def away(self) -> str:
+        """Why nothing can be read or written now; "" if it can."""
+
     async def round(self, needs: Needs, decide: Decide) -> None:
         """Read, decide and write in one transaction; it is on disk when this returns.
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from voltgate.csms.desk import Desk
 from voltgate.csms.model import Token
-from voltgate.csms.moments import written
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
+from voltgate.csms.times import written
 
 NO_AUTHORIZATION = "NoAuthorization"
 """The type of a token of 2.x that stands for none: a station that lets anybody charge (C02)."""

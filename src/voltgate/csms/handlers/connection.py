@@ -10,9 +10,9 @@ from typing import Any
 from voltgate.csms.desk import Desk
 from voltgate.csms.ends import no_longer_charging
 from voltgate.csms.model import StatusChange
-from voltgate.csms.moments import moment, written
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, part_of, text_of, whole_of
+from voltgate.csms.said import Said, part_of, text_of
+from voltgate.csms.times import read_time, written
 
 UNAVAILABLE = "Unavailable"
 
@@ -53,11 +53,42 @@ def _booted(desk: Desk, reason: str) -> dict[str, Any]:
     return {"currentTime": written(said.now), "interval": wait, "status": status}
 
 
+def heartbeat(desk: Desk) -> dict[str, Any]:
+    """Answer a Heartbeat: it says that the station is there, and nothing of its connectors."""
+    return {"currentTime": written(desk.said.now)}
+
+
+def came(desk: Desk) -> dict[str, Any]:
+    """Note that a station is connected; what it had reported before it went counts again until it reports anew."""
+    said, station = desk.said, desk.station
+    station.connected, station.holder, station.since, station.seen = True, said.text("holder"), said.now, said.now
+    station.version = said.version
+    for row in desk.connectors():
+        if row.reported:
+            row.status, row.reported = row.reported, ""
+            desk.put(row)
+    desk.put(station)
+    return {}
+
+
+def went(desk: Desk) -> dict[str, Any]:
+    """Note that a station has gone, and has not come back in time: nobody can charge there."""
+    said, station = desk.said, desk.station
+    if station.holder != said.text("holder") or not station.connected:
+        return {}
+    station.connected, station.since = False, said.now
+    for row in desk.connectors():
+        row.status, row.reported = UNAVAILABLE, row.reported or row.status
+        desk.put(row)
+    desk.put(station)
+    return {}
+
+
 def status_1x(desk: Desk) -> dict[str, Any]:
     """Answer a StatusNotification of 1.x: connector 0 is the station."""
     said = desk.said
     number = said.whole("connectorId") or 0
-    at = moment(said.fields.get("timestamp")) or said.now
+    at = read_time(said.fields.get("timestamp")) or said.now
     _reported(desk, number, min(number, 1), at)
     return {}
 
@@ -65,7 +96,7 @@ def status_1x(desk: Desk) -> dict[str, Any]:
 def status_2x(desk: Desk) -> dict[str, Any]:
     """Answer a StatusNotification of 2.x."""
     said = desk.said
-    at = moment(said.fields.get("timestamp")) or said.now
+    at = read_time(said.fields.get("timestamp")) or said.now
     _reported(desk, said.whole("evseId") or 0, said.whole("connectorId") or 0, at)
     return {}
 
@@ -89,10 +120,3 @@ def _reported(desk: Desk, evse: int, connector: int, at: float) -> None:
     desk.put(row)
     if connector and status == "Available":
         no_longer_charging(desk, evse, at)
-
-
-def heard_of_evse(desk: Desk, evse: object, connector: object) -> None:
-    """Have the connector that an event names."""
-    number = whole_of(evse)
-    if number:
-        desk.put(desk.connector(number, whole_of(connector) or 1))
