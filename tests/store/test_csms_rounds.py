@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, insert, text, update
+from sqlalchemy import URL, QueuePool, insert, text, update
 
 from tests.harness import until
 from tests.servers import PostgreSQL
@@ -30,7 +30,8 @@ from voltgate.csms.model import (
     Variable,
 )
 from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
-from voltgate.store.address import POSTGRESQL, open_engine
+from voltgate.store.address import POSTGRESQL, open_engine, read_address
+from voltgate.store.csms.links import linked
 from voltgate.store.csms.numbers import BLOCK, LARGEST
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tables import numbers
@@ -352,3 +353,27 @@ async def test_postgresql_stands_still(csms: OpenCsms, server: PostgreSQL) -> No
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_those_who_write_to_sqlite_wait_in_line(tmp_path: Path) -> None:
+    """While one writes, the others of the process need no connection that would ask the file again and again."""
+    engine = open_engine(read_address("sqlite:///x.db", tmp_path), 5.0)
+    assert isinstance(engine.pool, QueuePool)
+    done: list[str] = []
+
+    async def begin() -> None:
+        async with engine.begin():
+            done.append("one who writes")
+
+    async def answer() -> None:
+        async with linked(engine, 5.0):
+            done.append("a round")
+
+    async with engine.begin():
+        waiting = [asyncio.ensure_future(each) for each in (begin(), answer(), begin(), answer())]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert engine.pool.checkedout() == 1
+    await asyncio.gather(*waiting)
+    assert done == ["one who writes", "a round"] * 2
+    await engine.dispose()
