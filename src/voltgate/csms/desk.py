@@ -1,0 +1,109 @@
+"""The desk: what a handler has before it while it answers one call, and where it puts what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.csms.ports import Found
+from voltgate.csms.said import Said
+from voltgate.csms.settings import CsmsSettings
+
+
+class Refused(Exception):  # noqa: N818 - what a station is told
+    """A call is answered with a CALLERROR: its code as 1.6 spells it, and a sentence."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.description = description
+
+
+class Command(NamedTuple):
+    """A call that a station is made once what was decided is on disk."""
+
+    action: str
+    payload: dict[str, Any]
+
+
+class Desk:
+    """What was read for a call, and what comes of it. Rows may be changed when they are `put`; the last one counts."""
+
+    __slots__ = ("_found", "_rows", "commands", "said", "settings")
+
+    def __init__(self, said: Said, found: Found, rows: dict[int, Row], settings: CsmsSettings) -> None:
+        self.said = said
+        self.settings = settings
+        self.commands: list[Command] = []
+        """What the station is asked afterwards."""
+        self._found = found
+        self._rows = rows
+
+    @property
+    def station(self) -> Station:
+        """Who calls."""
+        return self._found.stations[self.said.station]
+
+    @property
+    def network(self) -> Network:
+        """The network of the station."""
+        name = self.station.network
+        return self._found.networks.get(name) or Network(name, name)
+
+    def put(self, row: Row) -> None:
+        """Have a row written: one that is new, or that was changed."""
+        self._rows[id(row)] = row
+
+    # What there is.
+
+    def connector(self, evse: int, connector: int) -> Connector:
+        """Return a connector, which is made if it was never heard of; it has to be put."""
+        key = (self.said.station, evse, connector)
+        found = self._found.connectors.get(key)
+        if found is None:
+            found = self._found.connectors[key] = Connector(*key)
+        return found
+
+    def connectors(self) -> Iterator[Connector]:
+        """Yield the connectors of the station, EVSEs and itself included."""
+        return (each for each in list(self._found.connectors.values()) if each.station == self.said.station)
+
+    def token(self, text: str) -> Token | None:
+        """Return a token that is known."""
+        return self._found.tokens.get(text.casefold())
+
+    def used(self, text: str) -> set[tuple[str, str]]:
+        """Return the running transactions of a token, by station and `ref`."""
+        return self._found.used.setdefault(text.casefold(), set())
+
+    def transaction(self, ref: str) -> Transaction | None:
+        """Return a transaction of the station."""
+        return self._found.transactions.get((self.said.station, ref))
+
+    def of_station(self) -> list[Transaction]:
+        """Return the transactions of the station that were read: those that run, and those that were asked for."""
+        return [tx for tx in self._found.transactions.values() if tx.station == self.said.station]
+
+    def running(self) -> list[Transaction]:
+        """Return the running transactions of the station."""
+        return [tx for tx in self.of_station() if tx.state == "running"]
+
+    def reservation(self, number: int) -> Reservation | None:
+        """Return a reservation of the station."""
+        return self._found.reservations.get((self.said.station, number))
+
+    # What is new.
+
+    def begin(self, transaction: Transaction) -> None:
+        """Have a new transaction, which the calls behind this one find."""
+        self._found.transactions[transaction.station, transaction.ref] = transaction
+        self.put(transaction)
+
+    def number(self) -> int:
+        """Return a number that no transaction has."""
+        return self._found.numbers.pop()
+
+    def tell(self, action: str, payload: dict[str, Any]) -> None:
+        """Make the station a call once this one is answered."""
+        self.commands.append(Command(action, payload))

@@ -1,0 +1,1 @@
+"""What is answered to stations: a short function for each action, over values."""

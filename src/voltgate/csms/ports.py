@@ -1,0 +1,91 @@
+"""What the management system needs of its surroundings: stations, and a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.ocpp.messages import Call, Respond
+from voltgate.relay.records import StoreAway
+
+__all__ = ["Decide", "Found", "Needs", "Peer", "Store", "StoreAway", "Unfit"]
+
+
+class Peer(Protocol):
+    """One station's connection."""
+
+    @property
+    def identity(self) -> str:
+        """The station, as the gateway knows it."""
+
+    @property
+    def protocol(self) -> str:
+        """What it speaks, by the name of the sub-protocol: "ocpp1.5" for a SOAP station."""
+
+    def command(self, call: Call, respond: Respond) -> None:
+        """Call the station; the answer comes through `respond`, in any case."""
+
+
+class Unfit(Exception):  # noqa: N818 - it says what the data are
+    """The database does not take what was to be written: to try it again is useless."""
+
+
+@dataclass(slots=True)
+class Needs:
+    """What the calls of a round want to read. Stations are always read, with their connectors."""
+
+    stations: dict[str, str] = field(default_factory=dict)
+    """Identities by key: one that is not there is made."""
+    tokens: set[str] = field(default_factory=set)
+    """Tokens by id."""
+    used: set[str] = field(default_factory=set)
+    """Tokens of which the running transactions are counted."""
+    running: set[str] = field(default_factory=set)
+    """Stations whose running transactions are read."""
+    transactions: set[tuple[str, str]] = field(default_factory=set)
+    """Transactions by station and `ref`, whatever their state."""
+    last: set[tuple[str, int]] = field(default_factory=set)
+    """EVSEs, by station, whose last ended transaction is read."""
+    reservations: set[tuple[str, int]] = field(default_factory=set)
+    """Reservations by station and number."""
+    numbers: int = 0
+    """How many new transactions of 1.x there may be."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What was read: nobody else changes it before the round has written."""
+
+    stations: dict[str, Station] = field(default_factory=dict)
+    networks: dict[str, Network] = field(default_factory=dict)
+    connectors: dict[tuple[str, int, int], Connector] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    used: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    """The running transactions of a token, by station and `ref`."""
+    transactions: dict[tuple[str, str], Transaction] = field(default_factory=dict)
+    reservations: dict[tuple[str, int], Reservation] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    """Numbers that no transaction has."""
+
+
+Decide = Callable[[Found], Iterable[Row]]
+"""Answers the calls of a round, and returns the rows that are new or have changed."""
+
+
+class Store(Protocol):
+    """The database."""
+
+    @property
+    def away(self) -> str:
+        """Why nothing can be read or written now; "" if it can."""
+
+    async def round(self, needs: Needs, decide: Decide) -> None:
+        """Read, decide and write in one transaction; it is on disk when this returns.
+
+        Raise StoreAway, or Unfit for rows that cannot be written: nothing is, then.
+        """
+
+    async def seen(self, stations: dict[str, float]) -> None:
+        """Write down when stations were heard last, by key. Raise StoreAway."""

@@ -1,0 +1,193 @@
+"""The management system: answers the calls of stations, and calls stations, whatever brings the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from voltgate.csms.desk import Command
+from voltgate.csms.handlers import connection
+from voltgate.csms.handlers.tables import entry_of
+from voltgate.csms.ports import Peer, Store, StoreAway
+from voltgate.csms.rounds import Rounds
+from voltgate.csms.said import Said, said_of
+from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.table import Entry
+from voltgate.ocpp.actions import is_transaction, plain_action
+from voltgate.ocpp.errors import spell
+from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.schemas import check
+from voltgate.ocpp.wheel import Wheel
+
+_CAME = Entry(connection.came)
+_WENT = Entry(connection.went)
+_FORGIVEN = frozenset({"PropertyConstraintViolation"})
+"""What stations in the field err in without being misunderstood: texts that are too long, words of their own."""
+
+_AGAIN = 5.0
+"""Seconds after which what could not be written down is tried again."""
+
+log = structlog.get_logger("voltgate.csms")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the management system has done."""
+
+    invalid: int = 0
+    """Calls refused for their payload."""
+    forgiven: int = 0
+    """Calls answered although their payload is not as the schema says."""
+    unknown: int = 0
+    """Calls of actions that stations of the version do not have."""
+    commands: int = 0
+    """Calls made to stations."""
+    failed: int = 0
+    """Calls to stations that they did not take, or that got no answer."""
+
+
+class ManagementSystem:
+    """Serves peers. `fold` gives the key of an identity, `holder` names this process.
+
+    `clock` is that of the wheel, `wall` gives seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: CsmsSettings,
+        wheel: Wheel,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        fold: Callable[[str], str],
+        holder: str,
+    ) -> None:
+        self.counts = Counts()
+        self.rounds = Rounds(store, settings)
+        self.peers: dict[str, Peer] = {}
+        """The connection of each station that is here, by its key."""
+        self._store = store
+        self._wheel = wheel
+        self._clock = clock
+        self._wall = wall
+        self._fold = fold
+        self._holder = holder
+        self._seen: dict[str, float] = {}
+
+    @property
+    def settings(self) -> CsmsSettings:
+        """What it goes by."""
+        return self.rounds.settings
+
+    def follow(self, settings: CsmsSettings) -> None:
+        """Go by other settings from now on."""
+        self.rounds.settings = settings
+
+    @property
+    def away(self) -> str:
+        """Why nobody can be answered now; "" if everybody can."""
+        return self._store.away
+
+    # Stations.
+
+    def serve(self, peer: Peer) -> Handler:
+        """Return what answers a station's calls: it is connected from now on."""
+        key = self._fold(peer.identity)
+        self.peers[key] = peer
+        self._note(key, peer, _CAME)
+        return partial(self._take, key, peer)
+
+    def left(self, peer: Peer) -> None:
+        """Take note that a station's connection has ended."""
+        key = self._fold(peer.identity)
+        if self.peers.get(key) is peer:
+            del self.peers[key]
+            self._wheel.at(self._clock() + self.settings.grace, partial(self._still_away, key, peer))
+
+    def _still_away(self, key: str, peer: Peer, now: float) -> None:
+        if key not in self.peers:
+            self._note(key, peer, _WENT)
+
+    def _note(self, key: str, peer: Peer, entry: Entry) -> None:
+        said = Said(key, peer.identity, peer.protocol, "", "", {"holder": self._holder}, self._wall())
+        self.rounds.answer(said, entry, partial(self._noted, key, peer, entry))
+
+    def _noted(self, key: str, peer: Peer, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
+        """Note it again later if the database was away, and it is true still."""
+        if reply is None:
+            again = self._still_here if entry is _CAME else self._still_away
+            self._wheel.at(self._clock() + _AGAIN, partial(again, key, peer))
+
+    def _still_here(self, key: str, peer: Peer, now: float) -> None:
+        if self.peers.get(key) is peer:
+            self._note(key, peer, _CAME)
+
+    async def write_seen(self) -> None:
+        """Write down which stations were heard since the last time. Raise StoreAway."""
+        seen, self._seen = self._seen, {}
+        try:
+            await self._store.seen(seen)
+        except StoreAway:
+            self._seen = seen | self._seen
+            raise
+
+    # Their calls.
+
+    def _take(self, key: str, peer: Peer, call: Call, respond: Respond) -> None:
+        version, action, now = peer.protocol, plain_action(call.action), self._wall()
+        self._seen[key] = now
+        entry = entry_of(version, action)
+        said = said_of(key, peer.identity, version, action, call, now)
+        refusal = self._objection(said, entry)
+        if refusal is not None or entry is None:
+            respond(refusal or Error(call.id, "NotImplemented", f"Nobody answers {action}"))
+            return
+        self.rounds.answer(said, entry, partial(self._answered, peer, respond))
+
+    def _objection(self, said: Said, entry: Entry | None) -> Error | None:
+        """Return why a call is not answered, as its version says it."""
+        if entry is None:
+            self.counts.unknown += 1
+            what = f"No station of {said.version} calls {said.action[:100]}"
+            return Error(said.id, spell("NotImplemented", modern=said.modern), what)
+        violation = check(said.version, said.action, "request", said.fields)
+        if violation is None:
+            return None
+        lenient = self.settings.validation == "lenient" and violation.code in _FORGIVEN
+        if lenient or is_transaction(said.action):
+            self.counts.forgiven += 1
+            return None
+        self.counts.invalid += 1
+        return Error(said.id, violation.code, violation.description)
+
+    def _answered(self, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+        respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
+        for command in commands:
+            self._tell(peer, command)
+
+    # Calls to them.
+
+    def _tell(self, peer: Peer, command: Command) -> None:
+        """Make a station a call whose answer nobody waits for."""
+
+        def respond(reply: Reply) -> None:
+            if not isinstance(reply, Result):
+                self.counts.failed += 1
+                log.warning(
+                    "a station did not take a call", station=peer.identity, action=command.action, why=repr(reply)
+                )
+
+        self.command(peer, command, respond, self.settings.patience)
+
+    def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
+        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
+        self.counts.commands += 1
+        call = Call(str(uuid4()), command.action, msgspec.json.encode(command.payload))
+        call.at = self._clock()
+        call.deadline = call.at + patience
+        peer.command(call, respond)

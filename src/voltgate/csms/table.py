@@ -1,0 +1,32 @@
+"""The table: who answers which action of which family of versions, and what is read for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from voltgate.csms.desk import Desk
+from voltgate.csms.ports import Needs
+from voltgate.csms.said import Said
+
+Handle: TypeAlias = Callable[[Desk], dict[str, Any]]
+"""Answers a call: returns the payload of its result, or raises Refused. Changes rows only by way of the desk."""
+Need: TypeAlias = Callable[[Said, Needs], None]
+"""Adds what a call wants to read."""
+
+
+def nothing(said: Said, needs: Needs) -> None:
+    """Need nothing but the station."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How one action is answered."""
+
+    handle: Handle
+    needs: Need = nothing
+
+
+Table: TypeAlias = Mapping[str, Entry]
+"""The entries of one family, by action."""

@@ -1,0 +1,36 @@
+"""Timestamps as stations write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+EARLIEST = datetime(2010, 1, 1, tzinfo=UTC).timestamp()
+"""What lies before comes from a clock that was never set: stations write 1970 or the year 1 then."""
+
+_DATE_ONLY = len("2026-01-15")
+_LONGEST = 64
+
+
+def read_time(said: object) -> float | None:
+    """Return a timestamp of a station as seconds since 1970; None if it has none to give.
+
+    Every common form is read: RFC 3339, fractions of any length, with a point or a comma, offsets as `+02`, `+0200` or
+    `+02:00`, a blank before them, no seconds, and no offset, which is UTC (1.6 section 3.15, 2.x Part 2 section 3.1). A
+    date without a time of day tells no moment, and neither does a clock that was never set (`EARLIEST`).
+    """
+    if not isinstance(said, str) or len(said) > _LONGEST:
+        return None
+    text = said.strip()
+    if len(text) <= _DATE_ONLY:
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace("z", "Z"))
+    except ValueError:
+        return None
+    seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    return seconds if seconds >= EARLIEST else None
+
+
+def written(seconds: float) -> str:
+    """Return a time as OCPP has it: UTC, with milliseconds and a Z."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
