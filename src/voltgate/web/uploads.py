@@ -37,9 +37,8 @@ class Uploads:
         self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request. Whatever it was, the connection is closed: its body may not have been read."""
+        """Serve a request. The server closes the connection if its body was not read to the end."""
         response = await self._answer(Request(scope, receive))
-        response.headers["connection"] = "close"
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:

@@ -184,6 +184,7 @@ def test_answers_about_nothing(command: str) -> None:
     [
         ("rest", {}, "There is no command 'rest'; there are reset, unlock"),
         ("unlock", {}, "unlock: Object missing required field `evse`"),
+        ("unlock", {"evse": 0}, "unlock: Expected `int` >= 1 - at `$.evse`"),
         ("reset", {"kind": "gentle"}, "reset: Invalid enum value 'gentle' - at `$.kind`"),
         ("reset", {"typ": "soft"}, "reset: Object contains unknown field `typ`"),
         ("limit", {"limit": -1}, "limit: Expected `float` >= 0.0 - at `$.limit`"),

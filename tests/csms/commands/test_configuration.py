@@ -115,6 +115,17 @@ def test_what_a_1_6_station_does_not_know_is_shown_beside_what_it_knows() -> Non
     assert (outcome.accepted, outcome.status, outcome.info) == (False, "UnknownVariable", "Not B, C")
 
 
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+@pytest.mark.parametrize("command", ["configuration-get", "configuration-set"])
+def test_names_that_are_too_long_are_refused_before_anything_is_sent(version: str, command: str) -> None:
+    """Also if many settings before it would have been told in messages of their own."""
+    names = [*"ABCDEFGHIJKLMNOP", "x" * 51]
+    values = [{"setting": name, "value": "1"} for name in names]
+    said = sent(version, command, **({"values": values} if command.endswith("set") else {"settings": names}))
+    assert "50 characters" in said
+    assert "x" * 51 in said
+
+
 def test_all_settings() -> None:
     """1.x tells all keys at once; 2.x reports them afterwards, under the number of the request."""
     old = Station("ocpp1.6", {"GetConfiguration": {"configurationKey": [{"key": "A", "readonly": True, "value": "1"}]}})

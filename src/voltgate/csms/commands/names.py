@@ -14,6 +14,7 @@ import msgspec
 
 from voltgate.csms.commands.outcome import Fields, number, objects, text
 from voltgate.csms.commands.parameters import Connector, Evse, Name, Parameters, Word, given
+from voltgate.csms.commands.target import Unsupported
 
 _SAME = """
 AdditionalRootCertificateCheck SecurityCtrlr.AdditionalRootCertificateCheck
@@ -83,6 +84,9 @@ _ALSO = {
 
 _LEGACY = "OCPP16LegacyCtrlr"
 """The component of keys that 2.x has no variable for; stations that came from 1.6 use it."""
+
+_LONGEST = 50
+"""Characters of a key, and of each part of a variable's name."""
 
 _TEXT = re.compile(
     r"(?P<component>[^.\[\]@]{1,50})(?:\[(?P<component_instance>[^\[\]]{1,50})\])?"
@@ -158,10 +162,13 @@ def key_of(setting: Setting) -> str | None:
 
 
 def variable_of(setting: Setting) -> Variable:
-    """Return the variable of 2.x for a setting."""
+    """Return the variable of 2.x for a setting. Raise Unsupported for a text that can name none."""
     if not isinstance(setting, str):
         return setting
-    return VARIABLES.get(setting) or parsed(setting) or Variable(component=_LEGACY, variable=setting)
+    variable = VARIABLES.get(setting) or parsed(setting)
+    if variable is None and len(setting) > _LONGEST:
+        raise Unsupported(f"The names of variables have {_LONGEST} characters at most, unlike {setting[:60]!r}")
+    return variable or Variable(component=_LEGACY, variable=setting)
 
 
 def variables_of(setting: Setting) -> list[Variable]:

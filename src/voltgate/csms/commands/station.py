@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from voltgate.csms.commands.asking import FirstKnown, Plan, Step
 from voltgate.csms.commands.outcome import Follow, by_status, following
@@ -43,8 +45,8 @@ def reset(target: Target, wanted: Reset) -> Plan:
 class Unlock(Parameters, frozen=True):
     """Unlock the cable at an EVSE."""
 
-    evse: Evse
-    connector: Connector = 1
+    evse: Annotated[int, msgspec.Meta(ge=1, le=9999)]
+    connector: Annotated[int, msgspec.Meta(ge=1, le=9999)] = 1
 
 
 def unlock(target: Target, wanted: Unlock) -> Plan:
