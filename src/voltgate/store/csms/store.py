@@ -36,6 +36,11 @@ class CsmsStore:
         self._reach = Reach(database.there, database.patience)
         self._numbers: list[int] = []
 
+    @property
+    def away(self) -> str:
+        """Why nothing can be read or written now; "" if it can."""
+        return self._database.state.reason or ""
+
     async def round(self, needs: Needs, decide: Decide) -> None:
         """Read, decide and write in one transaction; it is on disk when this returns.
 
