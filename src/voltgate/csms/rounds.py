@@ -15,8 +15,10 @@ from typing import TypeAlias
 import msgspec
 import structlog
 
+from voltgate.csms.admission import is_forgiven, see_registration, violation_of
 from voltgate.csms.desk import Command, Desk, Refused
-from voltgate.csms.model import Note, Row
+from voltgate.csms.handlers.notes import set_aside
+from voltgate.csms.model import Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
@@ -28,9 +30,6 @@ MOST = 500
 """Calls of one round."""
 WAITING = 20_000
 """Calls that may wait for the next one; more are not answered."""
-
-SET_ASIDE = "SetAside"
-"""The kind of notes that hold what could not be dealt with."""
 
 log = structlog.get_logger("voltgate.csms")
 
@@ -52,6 +51,12 @@ class RoundCounts:
     """Calls that were not answered since too many waited."""
     faults: int = 0
     """Calls that a handler failed at."""
+    refused: int = 0
+    """Calls of stations that are not accepted."""
+    invalid: int = 0
+    """Calls refused for their payload."""
+    forgiven: int = 0
+    """Calls answered although their payload is not as the schema says."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,8 +108,7 @@ class Rounds:
             await self._set_aside(calls[0], problem)
         except StoreAway:
             self.counts.away += len(calls)
-            for each in calls:
-                each.reply = None
+            _forget(calls)
         except asyncio.CancelledError:
             for each in calls:
                 each.answered(None, [])
@@ -112,8 +116,7 @@ class Rounds:
         except Exception:
             self.counts.faults += 1
             log.exception("a fault of Voltgate: calls of stations were not answered", calls=len(calls))
-            for each in calls:
-                each.reply = None
+            _forget(calls)
         for each in calls:
             self.counts.calls += each.reply is not None
             each.answered(each.reply, each.commands or [])
@@ -122,7 +125,7 @@ class Rounds:
         needs = Needs()
         for each in calls:
             needs.stations[each.said.station] = each.said.identity
-            each.entry.needs(each.said, needs)
+            _ask(each, needs)
 
         def decide(found: Found) -> Iterable[Row]:
             rows: dict[int, Row] = {}
@@ -137,6 +140,8 @@ class Rounds:
         said = waiting.said
         desk = Desk(said, found, rows, self.settings)
         try:
+            if said.action:
+                self._admit(desk)
             payload = waiting.entry.handle(desk)
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)
@@ -145,6 +150,22 @@ class Rounds:
         else:
             waiting.reply = Result(said.id, msgspec.json.encode(payload))
         waiting.commands = desk.commands
+
+    def _admit(self, desk: Desk) -> None:
+        """Raise Refused for a call of a station that must not make it, or whose form does not hold."""
+        try:
+            see_registration(desk)
+        except Refused:
+            self.counts.refused += 1
+            raise
+        violation = violation_of(desk)
+        if violation is None:
+            return
+        if is_forgiven(desk, violation):
+            self.counts.forgiven += 1
+            return
+        self.counts.invalid += 1
+        raise Refused(violation.code, violation.description)
 
     async def _set_aside(self, waiting: _Waiting, problem: Exception) -> None:
         """Keep what a station has said as it came, for a person to look at; the station is told that it failed."""
@@ -160,12 +181,24 @@ class Rounds:
         )
         waiting.reply = Error(said.id, "InternalError", "This could not be dealt with")
         waiting.commands = None
-        payload = msgspec.json.encode({"action": said.action, "payload": said.fields})
-        note = Note(said.station, SET_ASIDE, said.now, said.now, said.id, payload)
         try:
-            await self._store.round(Needs(stations={said.station: said.identity}), lambda found: [note])
+            await self._store.round(Needs(stations={said.station: said.identity}), lambda found: [set_aside(said)])
         except (StoreAway, Unfit):
             waiting.reply = None
+
+
+def _ask(waiting: _Waiting, needs: Needs) -> None:
+    """Add what a call wants to read. Raise _Faulty when that fails."""
+    try:
+        waiting.entry.needs(waiting.said, needs)
+    except Exception as error:
+        raise _Faulty(type(error).__name__) from error
+
+
+def _forget(calls: list[_Waiting]) -> None:
+    """Leave calls unanswered: nothing of what was decided is on disk."""
+    for each in calls:
+        each.reply = each.commands = None
 
 
 class _Faulty(Exception):  # noqa: N818
