@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import goes_on
+from voltgate.csms.ends import energy_of, goes_on
 from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.meters import Reading, pack, read_meter_values
 from voltgate.csms.model import MeterValue, Transaction
@@ -82,6 +82,7 @@ def _follow(desk: Desk, tx: Transaction, reading: Reading, energy: float | None,
         tx.soc = soc if soc is not None else tx.soc
     elif tx.estimated and energy is not None and reading.at <= (tx.ended or reading.at):
         tx.meter_stop = energy  # the end was taken from an earlier reading
+        tx.energy = energy_of(tx)
 
 
 def last_register(read: list[Reading]) -> float | None:
