@@ -27,6 +27,7 @@ from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
+from voltgate.config.csms import Csms
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.reference import SECTIONS
@@ -72,6 +73,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     ApiToken: "api.tokens.0",
     Store: "store",
     Cluster: "cluster",
+    Csms: "csms",
     Ledger: "ledger",
     Journal: "journal",
     Claims: "claims",
@@ -133,6 +135,12 @@ def listener(r: Running) -> CarrierListener:
 def soap(r: Running) -> SoapCarrierListener:
     """The listener for SOAP that is open."""
     return next(each for each in r.parts.listeners.listeners() if isinstance(each, SoapCarrierListener))
+
+
+def csms(r: Running) -> Any:
+    """Return what the management system goes by."""
+    assert r.parts.csms is not None
+    return r.parts.csms.settings
 
 
 def backend(r: Running) -> BackendSettings:
@@ -442,6 +450,15 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "patience": Row(3, lambda r: r.parts.database and r.parts.database._settings.patience),
         "keep_days": Row(3, lambda r: r.parts.database and r.parts.database._settings.keep, 3 * _A_DAY),
         "audit_days": Row(3, lambda r: r.parts.database and r.parts.database._settings.keep_audit, 3 * _A_DAY),
+    },
+    Csms: {
+        "interval": Row(60, lambda r: csms(r).interval),
+        "registration": Row("Pending", lambda r: csms(r).registration),
+        "retry": Row(30, lambda r: csms(r).retry),
+        "tokens": Row("any", lambda r: csms(r).tokens),
+        "grace": Row(5, lambda r: csms(r).grace),
+        "validation": Row("strict", lambda r: csms(r).validation),
+        "currency": Row("CHF", lambda r: csms(r).currency),
     },
     Cluster: {"node": Row("north", lambda r: r.active.config.cluster.node)},
     Ledger: {

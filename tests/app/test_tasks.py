@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partialmethod
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,27 @@ from tests.harness.configuration import toml
 from tests.harness.http_client import get
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
-from voltgate.app import composition, process
+from voltgate.app import composition, csms, process
 from voltgate.app import reload as reloading
 from voltgate.app.process import Process, Running
 from voltgate.config import read
+from voltgate.csms.handlers.connection import came
+from voltgate.csms.said import Said
+from voltgate.csms.table import Entry
 from voltgate.store import database
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.issued_tokens import IssuedTokens
 
 GATEWAY, TEST = "the gateway", "the test"
-TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"}
+TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"} | {
+    "csms heard",
+    "csms presence",
+    "csms rounds",
+}
 """The tasks of a running gateway with everything switched on, while nobody asks anything of it."""
+SAID = Said("cp-1", "CP-1", "ocpp1.6", "", "", {"holder": "here"}, 1_780_000_000.0)
+"""Something that the management system has to answer."""
 CALLBACKS = {"deadlines", "callbacks"}
 """What the event loop calls as long as the process lives."""
 
@@ -100,6 +109,8 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(process, "_TEND", 0.05)
     monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
     monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
+    monkeypatch.setattr(csms, "_TEND", 0.05)
+    monkeypatch.setattr(csms, "_LOOK", 0.05)
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
@@ -155,8 +166,9 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
     server = web.server._server.__class__
     served, deadline, callback = Breaks(server.on_tick), Breaks(lambda now: None), Breaks(lambda: None)
     monkeypatch.setattr(server, "on_tick", partialmethod(served))
-    store = parts.database
+    store, system = parts.database, parts.csms
     assert store is not None
+    assert system is not None
     return {
         "register": (breaking(parts.claiming, "tidy"), bool),
         "late pages": (breaking(parts.gateway, "read_again"), bool),
@@ -165,6 +177,9 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "api tokens": (breaking(web.access.issued, "read"), bool),
         "store writing": (breaking(store, "_tend"), store._wake.set),
         "store looking": (breaking(database, "measure_journal"), bool),
+        "csms heard": (breaking(system, "write_seen"), bool),
+        "csms presence": (breaking(parts.carriers.local, "look"), bool),
+        "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),
     }

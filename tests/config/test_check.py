@@ -73,7 +73,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 statoins = ["ws://127.0.0.1:9000"]
 http = 8000
 [backends.billing]
-url = "local:"
+url = "local://here"
 [backends.spare]
 url = "ws://spare.example/{sation}"
 wait = "10s"
@@ -92,7 +92,7 @@ route = "hom"
         (
             "did you mean",
             "must be text",
-            "not available",
+            "in this process",
             "{station}",
             "numbers of seconds",
             "last rule",
@@ -137,7 +137,7 @@ route = "hom"
         (("[backends.main]", '[backends.main]\nclaims = { hosts = ["10.0.0.0/33"] }'), "neither the name of a host"),
         (('answer = "main"', "answer = { main = 1, claimant = 1 }"), "cannot be part of a weighted choice"),
         (('answer = "main"', 'answer = "main", claimed_by = ["other"]'), 'there is no backend "other"'),
-        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "local:"'), "not available in this version"),
+        (('url = "ws://127.0.0.1:9100/{station}"', 'url = "local://here"'), 'is "local:" for the management system'),
         (('url = "ws://127.0.0.1:9100/{station}"', 'url = "ws://{station}.example/"'), "must not take the host"),
         (('match = "*"', 'match = "*"\nidentity = "CP-1"'), "either match"),
         (('match = "*"', 'match = "*"\nauth = "basic"'), "needs password"),
@@ -267,12 +267,28 @@ def test_mistakes_repeat_no_password(tmp_path: Path, change: tuple[str, str]) ->
 
 
 def test_without_a_file_the_defaults_are_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nothing configured it listens on loopback only, and knows no station."""
+    """With nothing configured it listens on loopback only, and is the whole system there."""
     monkeypatch.chdir(tmp_path)
     config = load(None, {"HOME": str(tmp_path)})
     assert [listener.host for listener in config.listen.stations] == ["127.0.0.1"]
     assert config.listen.http_address == ("127.0.0.1", 8000)
-    assert config.unknown.policy == "refuse"
+    assert config.backends["csms"].url == "local:"
+    assert (config.unknown.policy, config.unknown.route, config.csms.tokens) == ("route", "csms", "any")
+
+
+def test_without_a_file_nobody_comes_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has it listen on a network decides on every station, and on every token."""
+    monkeypatch.chdir(tmp_path)
+    config = load(None, {"HOME": str(tmp_path), "VOLTGATE_LISTEN__STATIONS": '["ws://0.0.0.0:9000"]'})
+    assert config.backends["csms"].url == "local:"
+    assert (config.unknown.policy, config.csms.tokens) == ("quarantine", "known")
+
+
+def test_without_a_file_and_without_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing then that the management system could keep anything in."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigErrors, match="needs a database"):
+        load(None, {"HOME": str(tmp_path), "VOLTGATE_STORE__URL": "off"})
 
 
 def test_the_usual_places_are_looked_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

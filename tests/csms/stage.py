@@ -184,7 +184,7 @@ class Stage:
 
     async def _turn(self) -> None:
         while True:
-            await self.csms.rounds.turn()
+            await self.csms.rounds.run()
 
     async def __aenter__(self) -> Stage:
         return self

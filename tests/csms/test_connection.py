@@ -70,7 +70,7 @@ async def test_a_station_that_is_not_accepted_asks_in_vain(version: str, decisio
         for action in ("Authorize", "Heartbeat", "StatusNotification", "DataTransfer"):
             assert (await station.refused(action, minimal(version, action)))[0] == "SecurityError"
         assert stage.rows.all(StatusChange) == []
-        assert stage.csms.rounds.counts.refused == 4
+        assert stage.csms.rounds.counts.barred == 4
 
 
 async def test_a_transaction_of_1x_is_kept_and_not_allowed_before_its_station_is_accepted() -> None:

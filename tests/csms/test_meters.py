@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from importlib.resources import files
 from typing import Any
 
@@ -211,7 +212,7 @@ def test_numbers_in_every_form(value: object, expected: float) -> None:
         ("NaN", "NaN"), ("nan", "nan"), ("inf", "inf"), ("-Infinity", "-Infinity"), ("1,5", "1,5"), ("1_000", "1_000"),
         ("0x10", "0x10"), ("1e999", "1e999"), ("٣", "٣"), ("12900 Wh", "12900 Wh"), ("1" * 400, "1" * 400),
         (10**399, "1" + "0" * 399), (1e300, "1e+300"), ("1e15", "1e15"), (None, ""), (True, "true"),
-        ([1], "[1]"), ({"value": 1}, '{"value":1}'),
+        ("0" * 400 + "5", "0" * 400 + "5"), ([1], "[1]"), ({"value": 1}, '{"value":1}'),
     ],
 )  # fmt: skip
 def test_what_is_no_number_has_no_value_and_costs_no_other(value: object, raw: str) -> None:
@@ -219,6 +220,18 @@ def test_what_is_no_number_has_no_value_and_costs_no_other(value: object, raw: s
     broken, whole = read({"value": value}, {"value": "5"})
     assert (broken.value, broken.raw) == (None, raw)
     assert whole.value == 5.0
+
+
+def test_what_a_station_sends_is_not_remembered_without_bound() -> None:
+    """Its words are looked up, not collected."""
+    tracemalloc.start()
+    for number in range(300):
+        word = f"{number}{'x' * 10_000}"
+        one(value="1", measurand=word, unit=word, context=word, phase=word)
+        one(value="1", measurand=word)
+    left, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert left < 1_000_000
 
 
 OCMF = 'OCMF|{"FV":"1.0","GI":"ABL","RD":[{"RV":2935.6}]}|{"SD":"3045022100 é\\/"}'

@@ -68,6 +68,7 @@ def test_the_contexts_of_a_transaction_are_told_apart() -> None:
     assert (register(said), register(said, BEGIN), register(said, END)) == (12900.0, 0.0, None)
     said = reading(value("0", BEGAN), value("12800"), value("12900", ENDED))
     assert (register(said), register(said, BEGIN), register(said, END)) == (12900.0, 0.0, 12900.0)
+    assert register(reading(value("0", BEGAN), value("12900", {"context": "Trigger"}))) == 12900.0
     assert register(reading(value("5", BEGAN))) == 5.0
     assert register(reading(value("", ENDED), value("5"))) == 5.0
     assert register(reading(value("1", BEGAN, L1), value("2", ENDED, L1))) == 2.0

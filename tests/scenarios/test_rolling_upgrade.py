@@ -13,7 +13,7 @@ import pytest
 from tests.harness import Gateway, ScriptedStation, Stage, until
 from tests.harness.command import VOLTGATE
 from tests.servers import PostgreSQL, postgresql
-from tests.store.expansion import CONTRACTED, EXPANDED, next_version
+from tests.store.expansion import CONTRACTED, EXPANDED, KNOWN, next_version
 
 NEXT = """
 import sys
@@ -85,12 +85,12 @@ async def test_there_and_back(stage: Stage, server: PostgreSQL) -> None:
 
     old, other_old, newer = one_more(), one_more(), one_more()
     newer.command = new
-    assert "revision 0004" in said(tuple(VOLTGATE), "db", "upgrade", "-c", str(old.file))
+    assert f"revision {KNOWN}" in said(tuple(VOLTGATE), "db", "upgrade", "-c", str(old.file))
     await old.start()
     here, there = [await stage.station(name, url=old.url(name)) for name in ("CP1", "CP2")]
     number = await begins(here)
     await newer.start()
-    needed = f"the database has revision 0004 and {EXPANDED} is needed: run `voltgate db upgrade`"
+    needed = f"the database has revision {KNOWN} and {EXPANDED} is needed: run `voltgate db upgrade`"
     assert await store_of(newer) == ("away", needed)
 
     printed = said(new, "db", "upgrade", "-c", str(newer.file))
@@ -126,7 +126,7 @@ async def test_there_and_back(stage: Stage, server: PostgreSQL) -> None:
     await old.start()
     status, reason = await store_of(old)
     assert status == "away"
-    assert "which a newer Voltgate has made, and this one knows 0004" in reason
+    assert f"which a newer Voltgate has made, and this one knows {KNOWN}" in reason
     await old.stop()
 
     def told() -> bool:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from voltgate.store import schema
 
-EXPANDED, CONTRACTED = "0005", "0006"
+KNOWN = schema.wanted()
+"""The newest revision of this version."""
+EXPANDED, CONTRACTED = f"{int(KNOWN) + 1:04}", f"{int(KNOWN) + 2:04}"
 
-_EXPANDS = """
+_EXPANDS = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0005", "0004", None, None
-oldest = "0004"
+revision, down_revision, branch_labels, depends_on = "{EXPANDED}", "{KNOWN}", None, None
+oldest = "{schema._oldest(KNOWN)}"
 
 
 def upgrade():
@@ -34,11 +36,11 @@ def downgrade():
     raise NotImplementedError
 """
 
-_CONTRACTS = """
+_CONTRACTS = f"""
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0006", "0005", None, None
-oldest, contracts = "0005", True
+revision, down_revision, branch_labels, depends_on = "{CONTRACTED}", "{EXPANDED}", None, None
+oldest, contracts = "{EXPANDED}", True
 
 
 def upgrade():
@@ -54,6 +56,6 @@ def next_version(folder: Path) -> Path:
     """Write the scripts of the next version into a folder, beside those that there are; return where."""
     scripts = folder / "migrations"
     shutil.copytree(schema.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "v0005_expands.py").write_text(_EXPANDS)
-    (scripts / "versions" / "v0006_contracts.py").write_text(_CONTRACTS)
+    (scripts / "versions" / f"v{EXPANDED}_expands.py").write_text(_EXPANDS)
+    (scripts / "versions" / f"v{CONTRACTED}_contracts.py").write_text(_CONTRACTS)
     return scripts

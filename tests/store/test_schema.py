@@ -126,7 +126,7 @@ async def test_nobody_is_contracted_away(server: PostgreSQL, scripts: Path) -> N
     with as_next(scripts):
         await heard(5)
         assert await upgrade(address) == EXPANDED, "it can work with that"
-        with pytest.raises(StoreAway, match=r"gateways of another version run .* 0006: gw1 \(0.0.9\)"):
+        with pytest.raises(StoreAway, match=rf"gateways of another version run .* {CONTRACTED}: gw1 \(0.0.9\)"):
             await contract(address)
         assert await revision(address) == EXPANDED
         await heard(3600)

@@ -25,6 +25,7 @@ from voltgate.carriers.amqp.settings import Layout
 from voltgate.carriers.bus import Keep, Surroundings
 from voltgate.carriers.handshake import Admit
 from voltgate.carriers.introduction import Introduction
+from voltgate.carriers.local import LocalCarrier
 from voltgate.carriers.mqtt.carrier import MqttCarrier, MqttDialling
 from voltgate.carriers.mqtt.connection import Broker
 from voltgate.carriers.mqtt.homeassistant import HomeSettings
@@ -77,6 +78,7 @@ class Carriers:
         surroundings = Surroundings(wheel, clock, random.random, listen, self.names, keep)
         self.mqtt = MqttCarrier(surroundings)
         self.amqp = AmqpCarrier(surroundings, time.time)
+        self.local = LocalCarrier(wheel, clock, listen)
         self.counts: dict[str, object] = {
             "station": self.of_stations,
             "backends": self.websocket.counts,
@@ -325,6 +327,13 @@ CARRIERS: Mapping[str, Registration] = {
         dialling=_amqp_dialling,
         dialler=lambda carriers: carriers.amqp,
         brokered=True,
+    ),
+    "local": Registration(
+        schemes=("local",),
+        field="url",
+        written=lambda section: section.local_url,
+        dialling=lambda terms: None,
+        dialler=lambda carriers: carriers.local,
     ),
     "soap": Registration(
         schemes=("http", "https"),

@@ -12,6 +12,7 @@ from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
+from voltgate.app.csms import csms_of, csms_settings
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.draining import Draining
 from voltgate.app.listeners import Listeners
@@ -71,6 +72,8 @@ class Composition:
         self.cluster = self._cluster(config)
         turns = None if self.cluster is None else self.cluster.register
         register = Register(self.database, self.calendar, turns)
+        self.csms = None if self.database is None else csms_of(config, self.database, self.wheel, self.clock)
+        self.carriers.local.answering = self.csms
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
@@ -161,6 +164,8 @@ class Composition:
         self.surroundings.follow(config)
         if self.database is not None:
             self.database.follow(database_settings(config))
+        if self.csms is not None:
+            self.csms.follow(csms_settings(config))
         self.follow_soap(config, soap)
 
     async def rebuild(self) -> None:

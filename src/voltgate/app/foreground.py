@@ -59,6 +59,11 @@ def _announce(running: Running) -> None:
     http = f"; API, health and metrics on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
     OUTPUT.put(f"voltgate {__version__} listens for stations on {where}{http} ({source})")
+    if running.source is None:
+        OUTPUT.put(
+            "Nothing is configured, so this is a management system of its own: any station that comes by loopback may "
+            "charge, with any token. Stations elsewhere cannot reach it: see docs/management.md."
+        )
     if not running.backends:
         OUTPUT.put(
             "No backend is configured, so every station is refused. Write a voltgate.toml: "

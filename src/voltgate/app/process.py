@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import TICK, Composition
+from voltgate.app.csms import look, tend
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
@@ -60,6 +62,8 @@ class Process:
         self._ticking: asyncio.TimerHandle | None = None
         self._tending: list[asyncio.Task[None]] = []
         self._serving: list[asyncio.Task[None]] = []
+        self._answering: list[asyncio.Task[None]] = []
+        """What answers stations in this process; until all that they have said is answered."""
         self._joined: list[asyncio.Task[None]] = []
         """What makes this process a node of a cluster; until it has drained, so that others hear of it meanwhile."""
 
@@ -104,6 +108,12 @@ class Process:
             supervision.repeat("register", self._tend_register),
             supervision.repeat("late pages", self._tend_gateway),
         ]
+        if parts.csms is not None:
+            self._tending += [
+                supervision.repeat("csms heard", partial(tend, parts.csms)),
+                supervision.repeat("csms presence", partial(look, parts.carriers.local)),
+            ]
+            self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
         if parts.cluster is not None:
             self._joined = parts.cluster.begin()
         if self._web is not None:
@@ -120,7 +130,7 @@ class Process:
         await parts.soap.close()
         await parts.dialler.close()
         await parts.carriers.close()
-        await _ended(self._joined)
+        await _ended([*self._answering, *self._joined])
         if parts.cluster is not None and self._joined:
             await parts.cluster.leave()
         if parts.database is not None:

@@ -50,11 +50,16 @@ def pair(
     *,
     schedule: Schedule = _soon,
     clock: Clock = time.monotonic,
+    shared: bool = False,
 ) -> tuple[MemoryWire, MemoryWire]:
-    """Return the two ends of one connection: what is sent by one comes to the receiver of the other."""
+    """Return the two ends of one connection: what is sent by one comes to the receiver of the other.
+
+    `shared`: its carrier says, once for all its stations, that what answers them is there or away.
+    """
     near = MemoryWire(subprotocol, settings, schedule, clock)
     far = MemoryWire(subprotocol, settings, schedule, clock)
     near._far, far._far = far, near
+    near.shared = far.shared = shared
     return near, far
 
 
@@ -68,12 +73,12 @@ class MemoryWire:
 
     __slots__ = (
         "_clock", "_end", "_far", "_inbox", "_is_full", "_is_scheduled", "_pauses", "_receiver", "_schedule",
-        "_settings", "_size", "subprotocol",
+        "_settings", "_size", "shared", "subprotocol",
     )  # fmt: skip
-    shared = False
 
     def __init__(self, subprotocol: str | None, settings: PairSettings, schedule: Schedule, clock: Clock) -> None:
         self.subprotocol = subprotocol
+        self.shared = False
         self._settings = settings
         self._schedule = schedule
         self._clock = clock
@@ -222,8 +227,10 @@ class MemoryCarrier:
         *,
         schedule: Schedule = _soon,
         clock: Clock = time.monotonic,
+        shared: bool = False,
     ) -> None:
         self._serve = serve
+        self._shared = shared
         self._settings = settings
         self._schedule = schedule
         self._clock = clock
@@ -240,7 +247,7 @@ class MemoryCarrier:
         """Open a pair in the first version of the offer, and have its far end served."""
         if not offer:
             return Verdict(None, f"{backend.name} takes no version that the station speaks")
-        near, far = pair(offer[0], self._settings, schedule=self._schedule, clock=self._clock)
+        near, far = pair(offer[0], self._settings, schedule=self._schedule, clock=self._clock, shared=self._shared)
         self._serve(dial_context, far)
         return near
 

@@ -87,7 +87,7 @@ def _unheard(draft: Draft, path: Path, route: Route) -> Iterator[Finding]:
 def _sessions(backend: Backend) -> set[str]:
     """Return the versions of sessions that a backend can have a part in: SOAP is put into words of 1.6."""
     by_soap = backend.soap_address and not _SOAP.isdisjoint(backend.versions)
-    as_it_is = backend.websocket_template or backend.broker_url
+    as_it_is = backend.websocket_template or backend.broker_url or backend.local_url
     return {*(backend.versions if as_it_is else ()), *(["ocpp1.6"] if by_soap else [])}
 
 

@@ -25,6 +25,8 @@ from voltgate.config.values import (
 STATION = "{station}"
 """The placeholder of the identity in a backend's URL."""
 
+LOCAL = "local:"
+"""The URL of the management system in this process."""
 _SECURE = frozenset({"wss", "https", "mqtts", "amqps"})
 _SOAP = ("http", "https")
 _MQTT = ("mqtt", "mqtts")
@@ -100,7 +102,8 @@ class Backend(Section):
         description="`ws://` or `wss://`: OCPP-J. `{station}` stands for the identity, percent-encoded; without it the "
         "identity is appended as the last segment of the path. `http://` or `https://`: OCPP-S (SOAP), the URL of its "
         "service as it is. `mqtt://` or `mqtts://`: a broker of MQTT 5; its path is what topics begin with, else `cs`. "
-        "`amqp://` or `amqps://`: RabbitMQ; its path is the virtual host, else `/`."
+        "`amqp://` or `amqps://`: RabbitMQ; its path is the virtual host, else `/`. `local:`: the management system in "
+        "this process (`[csms]`)."
     )
     soap_url: Text | None = Field(
         default=None,
@@ -229,7 +232,7 @@ class Backend(Section):
     @field_validator("url")
     @classmethod
     def _dials(cls, url: str) -> str:
-        return _broker(dialled(url, ("ws", "wss", *_SOAP, *_MQTT, *_AMQP)))
+        return url if url == LOCAL else _broker(dialled(url, ("ws", "wss", *_SOAP, *_MQTT, *_AMQP)))
 
     @field_validator("prefix")
     @classmethod
@@ -289,6 +292,11 @@ class Backend(Section):
     def amqp_url(self) -> str:
         """The URL of its RabbitMQ; "" if it is behind none."""
         return self.url if self.scheme in _AMQP else ""
+
+    @property
+    def local_url(self) -> str:
+        """The URL of the management system in this process; "" if it is another."""
+        return self.url if self.url == LOCAL else ""
 
     @property
     def vhost(self) -> str:
@@ -358,5 +366,5 @@ def _rabbit(url: str) -> str:
 def _wrong_scheme(scheme: str, schemes: tuple[str, ...]) -> str:
     known = "://, ".join(schemes[:-1]) + f":// or {schemes[-1]}://"
     if scheme == "local":
-        return f"the built-in backend (local:) is not available in this version; use {known}"
+        return 'is "local:" for the management system in this process, with nothing behind it'
     return f'must start with {known}, not "{scheme}://"' if scheme else f"must start with {known}"

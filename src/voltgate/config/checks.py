@@ -213,6 +213,9 @@ def _trust(draft: Draft, path: Path, backend: Backend) -> Iterator[Finding]:
     for name in backend.stand_in.token_groups:
         yield from _exists(draft, (*path, "stand_in", "token_groups"), "token_groups", name)
     if draft.config.store.url == OFF:
+        if backend.local_url:
+            message = 'needs a database: the management system keeps everything there, and store.url is "off"'
+            yield Finding((*path, "url"), message)
         if backend.deliver == "always":
             message = 'needs a database: what a backend is owed must outlive the process, and store.url is "off"'
             yield Finding((*path, "deliver"), message)

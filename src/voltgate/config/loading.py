@@ -22,6 +22,7 @@ from voltgate.config.restart import as_begun
 from voltgate.config.schema import fields_of
 from voltgate.config.sentences import dotted
 from voltgate.config.values import Stamp, Surroundings
+from voltgate.config.whole import complete
 
 NOWHERE = "voltgate"
 """The name in messages if there is no file."""
@@ -125,6 +126,8 @@ class _Reading:
 
     def finish(self, tree: dict[str, Any], begun: Config | None) -> Loaded:
         problems = self._override(tree, self._where.environ)
+        if self._source is None:
+            complete(tree)
         sound, findings = draft(tree, self._where)
         held: list[Finding] = []
         if sound is not None and begun is not None:

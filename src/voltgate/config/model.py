@@ -11,6 +11,7 @@ from voltgate.config.backends import Backend
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claims
 from voltgate.config.cluster import Cluster
+from voltgate.config.csms import Csms
 from voltgate.config.listen import Listen
 from voltgate.config.permits import Permit
 from voltgate.config.routes import Route
@@ -37,6 +38,7 @@ class Config(Section):
     api: Api = Field(default=Api(), description="The API.")
     store: Store = Field(default=Store(), description="The database.")
     cluster: Cluster = Field(default=Cluster(), description="Several gateways on one PostgreSQL.")
+    csms: Csms = Field(default=Csms(), description='The management system, a backend with `url = "local:"`.')
     ledger: Ledger = Field(default=Ledger(), description="Who owns which transaction.")
     journal: Journal = Field(default=Journal(), description="What backends are owed.")
     claims: Claims = Field(default=Claims(), description="Which stations backends say are their own.")

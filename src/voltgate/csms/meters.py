@@ -172,15 +172,13 @@ def _spelled(said: str) -> str:
 
 def _unit(said: dict[str, Any], measurand: str) -> tuple[Unit, object]:
     """Return the unit of a sample, and its multiplier: a power of ten."""
+    named, multiplier = said.get("unit"), None
     modern = said.get("unitOfMeasure")
     if isinstance(modern, dict):
-        return _named_unit(_word(modern.get("unit"), ""), measurand), modern.get("multiplier")
-    return _named_unit(_word(said.get("unit") if modern is None else modern, ""), measurand), None
-
-
-@lru_cache(maxsize=1024)
-def _named_unit(said: str, measurand: str) -> Unit:
-    return unit_of(said) if said else Unit(usual_unit(measurand))
+        named, multiplier = modern.get("unit"), modern.get("multiplier")
+    elif modern is not None:
+        named = modern
+    return unit_of(text) if (text := _text(named)) else usual_unit(measurand[:_LONGEST_WORD]), multiplier
 
 
 def _signed(said: object) -> Signed | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
@@ -23,6 +23,7 @@ from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
+from voltgate.ocpp.counts import FAULTS
 from voltgate.ocpp.errors import spell
 from voltgate.ocpp.messages import Error, Reply, Result
 
@@ -51,8 +52,8 @@ class RoundCounts:
     """Calls that were not answered since too many waited."""
     faults: int = 0
     """Calls that a handler failed at."""
-    refused: int = 0
-    """Calls of stations that are not accepted."""
+    barred: int = 0
+    """Calls of stations that are not accepted, refused."""
     invalid: int = 0
     """Calls refused for their payload."""
     forgiven: int = 0
@@ -65,11 +66,26 @@ class _Waiting:
     entry: Entry
     answered: Answered
     reply: Reply | None = None
-    commands: list[Command] | None = None
+    commands: list[Command] = field(default_factory=list)
+    given: bool = False
+
+    def give(self) -> None:
+        """Give the answer, once; without one there is nothing to ask the station either.
+
+        A fault of whoever gets it costs the others of its round nothing.
+        """
+        if self.given:
+            return
+        self.given = True
+        try:
+            self.answered(self.reply, [] if self.reply is None else self.commands)
+        except Exception:
+            FAULTS.faults += 1
+            log.exception("a fault of Voltgate: an answer could not be given", station=self.said.identity)
 
 
 class Rounds:
-    """Answers calls, many at a time: `turn` is to be called again and again."""
+    """Answers calls, many at a time: `run` is to be called again and again."""
 
     def __init__(self, store: Store, settings: CsmsSettings) -> None:
         self.settings = settings
@@ -87,45 +103,56 @@ class Rounds:
         self._waiting.append(_Waiting(said, entry, answered))
         self._wake.set()
 
-    async def turn(self) -> None:
+    async def run(self) -> None:
         """Wait until there is something to answer, and answer it."""
-        await self._wake.wait()
+        if not self._waiting:
+            self._wake.clear()
+            await self._wake.wait()
+        await self.turn()
+
+    async def turn(self) -> None:
+        """Answer all that waits, in rounds. What was taken up is not answered when that is cancelled, or fails."""
         while self._waiting:
             few = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            await self._round(few)
-        self._wake.clear()
+            try:
+                await self._round(few)
+            finally:
+                for each in few:
+                    each.give()
 
     async def _round(self, calls: list[_Waiting]) -> None:
-        """Answer calls together; one by one if the database does not take what comes of one of them."""
+        """Answer calls together; one by one if one of them cannot be dealt with."""
         self.counts.rounds += 1
         try:
             await self._decide(calls)
         except (Unfit, _Faulty) as problem:
-            if len(calls) > 1:
+            for each in calls:
+                each.reply = None
+            if len(calls) == 1:
+                await self._set_aside(calls[0], problem)
+            else:
                 for each in calls:
                     await self._round([each])
-                return
-            await self._set_aside(calls[0], problem)
         except StoreAway:
             self.counts.away += len(calls)
-            _forget(calls)
-        except asyncio.CancelledError:
             for each in calls:
-                each.answered(None, [])
+                each.reply = None
+        except BaseException:
+            for each in calls:
+                each.reply = None
             raise
-        except Exception:
-            self.counts.faults += 1
-            log.exception("a fault of Voltgate: calls of stations were not answered", calls=len(calls))
-            _forget(calls)
         for each in calls:
-            self.counts.calls += each.reply is not None
-            each.answered(each.reply, each.commands or [])
+            self.counts.calls += each.reply is not None and not each.given
+            each.give()
 
     async def _decide(self, calls: list[_Waiting]) -> None:
         needs = Needs()
         for each in calls:
             needs.stations[each.said.station] = each.said.identity
-            _ask(each, needs)
+            try:
+                each.entry.needs(each.said, needs)
+            except Exception as error:
+                raise _Faulty(type(error).__name__) from error
 
         def decide(found: Found) -> Iterable[Row]:
             rows: dict[int, Row] = {}
@@ -156,7 +183,7 @@ class Rounds:
         try:
             see_registration(desk)
         except Refused:
-            self.counts.refused += 1
+            self.counts.barred += 1
             raise
         violation = violation_of(desk)
         if violation is None:
@@ -180,25 +207,11 @@ class Rounds:
             exc_info=problem.__cause__,
         )
         waiting.reply = Error(said.id, "InternalError", "This could not be dealt with")
-        waiting.commands = None
+        waiting.commands = []
         try:
             await self._store.round(Needs(stations={said.station: said.identity}), lambda found: [set_aside(said)])
         except (StoreAway, Unfit):
             waiting.reply = None
-
-
-def _ask(waiting: _Waiting, needs: Needs) -> None:
-    """Add what a call wants to read. Raise _Faulty when that fails."""
-    try:
-        waiting.entry.needs(waiting.said, needs)
-    except Exception as error:
-        raise _Faulty(type(error).__name__) from error
-
-
-def _forget(calls: list[_Waiting]) -> None:
-    """Leave calls unanswered: nothing of what was decided is on disk."""
-    for each in calls:
-        each.reply = each.commands = None
 
 
 class _Faulty(Exception):  # noqa: N818

@@ -7,6 +7,7 @@ units of measure); the spellings of the field.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -54,12 +55,21 @@ _OF_MEASURANDS = (
 """The base units by the beginnings of measurands, the longer ones first."""
 
 
+_LONGEST = max(map(len, _BY_SPELLING))
+
+
 def unit_of(said: str) -> Unit:
     """Return the unit of a spelling. An unknown one is its own base unit: nobody knows better what it counts."""
     text = said.strip()
+    if len(text) > _LONGEST:
+        return Unit(text)
     return _EXACTLY.get(text) or _BY_SPELLING.get(text.casefold()) or Unit(text)
 
 
-def usual_unit(measurand: str) -> str:
-    """Return the base unit of a value that names no unit: that of its measurand; "" if it has none."""
-    return next((base for beginning, base in _OF_MEASURANDS if measurand.startswith(beginning)), "")
+@lru_cache(maxsize=1024)
+def usual_unit(measurand: str) -> Unit:
+    """Return the unit of a value that names none: the base unit of its measurand; "" if it has none.
+
+    What is asked is remembered, but only so much.
+    """
+    return Unit(next((base for beginning, base in _OF_MEASURANDS if measurand.startswith(beginning)), ""))

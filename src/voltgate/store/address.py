@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Dialect, event, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -56,7 +59,30 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
     if url.drivername == SQLITE:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return TakingTurns(engine.sync_engine)
     return engine
+
+
+class TakingTurns(AsyncEngine):
+    """The engine of SQLite, to which one may write at a time: those of this process wait for each other in line.
+
+    SQLite itself would have them ask again and again, with pauses up to a tenth of a second.
+    """
+
+    def __init__(self, sync_engine: Engine) -> None:
+        super().__init__(sync_engine)
+        self.turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection with a transaction, once it is our turn to write."""
+        async with self.turn, super().begin() as connection:
+            yield connection
+
+
+def turn(engine: AsyncEngine) -> AbstractAsyncContextManager[None]:
+    """Wait for the turn to write, for those who begin without the engine; PostgreSQL has many write."""
+    return engine.turn if isinstance(engine, TakingTurns) else nullcontext()
 
 
 def _rest(connection: Any, record: ConnectionPoolEntry) -> None:

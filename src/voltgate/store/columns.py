@@ -10,6 +10,7 @@ and whoever makes something of the record looks.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Float, Integer, LargeBinary, Text, TypeDecorator
@@ -116,6 +117,17 @@ class Moment(TypeDecorator[float]):
         if value is None or _FIRST <= value <= _LAST:
             return value
         return _FIRST if value < _FIRST else _LAST
+
+
+class Measure(TypeDecorator[float]):
+    """A number that a meter gives; none when it is no number, or larger than any."""
+
+    impl = Float(53)
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """Make a number fit."""
+        return value if value is None or math.isfinite(value) else None
 
 
 def _fit(text: str) -> str:

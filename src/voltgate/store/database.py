@@ -195,6 +195,17 @@ class Database:
         """What speaks to the database, for those who read other things than pages; None before `open`."""
         return self._engine
 
+    def there(self) -> AsyncEngine:
+        """Return what speaks to the database. Raise StoreAway while that is away, or not as this version needs it."""
+        if self._engine is None or self._reason is not None:
+            raise StoreAway(self._reason or "not opened yet")
+        return self._engine
+
+    @property
+    def patience(self) -> float:
+        """How many seconds something may take."""
+        return self._settings.patience
+
     @property
     def state(self) -> State:
         """How the database is now."""
@@ -262,10 +273,9 @@ class Database:
 
     async def read_register(self, rows: Collection[tuple[str, str]] | None = None) -> list[RegisterRecord]:
         """Read what backends and operators have said: these rows, by kind and name, None: all. Raises StoreAway."""
-        if self._engine is None or self._reason is not None:
-            raise StoreAway(self._reason or "not opened yet")
+        engine = self.there()
         try:
-            async with reading(self._engine).connect() as connection:
+            async with reading(engine).connect() as connection:
                 return await read_rows(connection, rows)
         except FAILURES as error:
             raise StoreAway(words(error)) from None

@@ -1,0 +1,57 @@
+"""The management system of a process: what it is handed, and what it goes by."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from voltgate.carriers.local import LocalCarrier
+from voltgate.config import Config
+from voltgate.csms.service import ManagementSystem
+from voltgate.csms.settings import CsmsSettings
+from voltgate.ocpp.wheel import Wheel
+from voltgate.store import Database
+from voltgate.store.csms.store import CsmsStore
+
+_TEND = 30.0
+"""Seconds between two times that it is written down which stations were heard."""
+_LOOK = 1.0
+"""Seconds between two looks whether stations can be answered."""
+
+
+def csms_settings(config: Config) -> CsmsSettings:
+    """Return what the management system goes by."""
+    section = config.csms
+    return CsmsSettings(
+        section.interval,
+        section.registration,
+        section.retry,
+        section.tokens,
+        section.grace,
+        section.validation,
+        section.currency,
+        patience=config.calls.backend,
+    )
+
+
+def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[], float]) -> ManagementSystem:
+    """Return the management system of this process, on the database of the gateway."""
+
+    def fold(identity: str) -> str:
+        return identity if config.directory.case_sensitive else identity.casefold()
+
+    store = CsmsStore(database)
+    return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+
+
+async def look(carrier: LocalCarrier) -> None:
+    """Look now and then whether stations can be answered."""
+    await asyncio.sleep(_LOOK)
+    carrier.look()
+
+
+async def tend(csms: ManagementSystem) -> None:
+    """Write down now and then which stations were heard."""
+    await asyncio.sleep(_TEND)
+    await csms.write_seen()

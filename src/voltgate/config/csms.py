@@ -1,0 +1,42 @@
+"""The management system: what it answers stations with `url = "local:"`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from voltgate.config.values import Seconds, Section, Text
+
+
+class Csms(Section):
+    """What the management system goes by. What a network or a station has of its own comes first: the API says it."""
+
+    interval: int = Field(default=300, ge=1, le=86_400, description="Seconds between the heartbeats of stations.")
+    registration: Literal["Accepted", "Pending", "Rejected"] = Field(
+        default="Accepted",
+        description="What the BootNotification of a station is answered with that nobody has decided on. The gateway "
+        "has let it in already: this is for stations that are to be looked at before they charge.",
+    )
+    retry: int = Field(
+        default=60, ge=1, le=86_400, description="Seconds after which a station that is not Accepted asks again."
+    )
+    tokens: Literal["known", "any"] = Field(
+        default="known",
+        description='Who may charge. `"known"`: tokens that are in the list of tokens; `"any"`: those that are not '
+        "in it, too.",
+    )
+    grace: Seconds = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        description="How long a station may be away before it and its connectors are shown as Unavailable.",
+    )
+    validation: Literal["lenient", "strict"] = Field(
+        default="lenient",
+        description='How payloads are held to the schemas. `"lenient"`: what stations err in without being '
+        'misunderstood is let pass and counted; `"strict"`: it is refused. A transaction message never is.',
+    )
+    currency: Annotated[Text, Field(pattern=r"^[A-Z]{3}$")] = Field(
+        default="EUR", description="The currency of costs (ISO 4217), of networks that have none of their own."
+    )

@@ -1,0 +1,120 @@
+"""Connections that rounds work with: the driver's own, since each call of each station comes this way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+
+import aiosqlite
+import asyncpg
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from voltgate.csms.ports import Unfit
+from voltgate.relay.records import StoreAway
+from voltgate.store.address import POSTGRESQL, turn
+from voltgate.store.failures import FAILURES, is_of_the_data, words
+
+DRIVER_FAILURES = (*FAILURES, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
+"""What is raised for a database that is away, by drivers as well."""
+
+_AGAIN = ("40001", "40P01")
+"""SQLSTATE: two transactions were in each other's way, and one of them was chosen to be repeated."""
+
+
+class Again(Exception):  # noqa: N818 - it says what is to be done
+    """Nothing was written, and the same may be tried again."""
+
+
+class Link(Protocol):
+    """A connection with a transaction. Columns are of the same length."""
+
+    driver: str
+
+    async def read(self, statement: str, *columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """Run a statement on what stands in columns, and return the rows that it gives."""
+
+    async def write(self, statement: str, *columns: Sequence[Any]) -> None:
+        """Run a statement for the rows that stand in columns."""
+
+
+class _PostgreSQL:
+    driver = "postgresql"
+
+    def __init__(self, connection: asyncpg.Connection[asyncpg.Record], patience: float) -> None:
+        self._connection = connection
+        self._begin = f"BEGIN; SET LOCAL statement_timeout = {patience * 1000:.0f}"
+
+    async def read(self, statement: str, *columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        return await self._connection.fetch(statement, *columns)  # type: ignore[no-any-return]
+
+    async def write(self, statement: str, *columns: Sequence[Any]) -> None:
+        await self._connection.execute(statement, *columns)
+
+    async def begin(self) -> None:
+        await self._connection.execute(self._begin)
+
+    async def end(self, word: str) -> None:
+        await self._connection.execute(word)
+
+
+class _SQLite:
+    driver = "sqlite"
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def read(self, statement: str, *columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        values = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+        text = (msgspec.json.encode(values).decode(),) if columns else ()
+        return await self._connection.execute_fetchall(statement, text)  # type: ignore[return-value]
+
+    async def write(self, statement: str, *columns: Sequence[Any]) -> None:
+        await self._connection.executemany(statement, zip(*columns, strict=True))
+
+    async def begin(self) -> None:
+        await self._connection.execute_fetchall("BEGIN IMMEDIATE")
+
+    async def end(self, word: str) -> None:
+        await self._connection.execute_fetchall(word)
+
+
+@asynccontextmanager
+async def linked(engine: AsyncEngine, patience: float) -> AsyncIterator[Link]:
+    """Give a connection with a transaction, which is committed at the end; in SQLite's case with the turn to write.
+
+    Raise StoreAway; Unfit for data that the database does not take; Again. Nothing was written then, but for a
+    database of which nobody heard whether it committed.
+    """
+    try:
+        async with turn(engine), engine.connect() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            link = _PostgreSQL(raw, patience) if engine.dialect.name == POSTGRESQL else _SQLite(raw)
+            try:
+                await link.begin()
+                yield link
+                await link.end("COMMIT")
+            except BaseException as error:
+                if not (_state(error) or isinstance(error, Unfit | sqlite3.Error)):
+                    await connection.invalidate()
+                    raise
+                with suppress(*DRIVER_FAILURES):
+                    await link.end("ROLLBACK")
+                raise
+    except DRIVER_FAILURES as error:
+        raise _outcome(error) from error
+
+
+def _state(error: BaseException) -> str:
+    """Return the SQLSTATE of an error; "" if it has none."""
+    return str(getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
+def _outcome(error: BaseException) -> Exception:
+    if _state(error) in _AGAIN:
+        return Again()
+    if is_of_the_data(error) or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+        return Unfit(words(error))
+    return StoreAway(words(error))

@@ -1,0 +1,148 @@
+"""How rows of the model are written and read: as tuples, a column at a time.
+
+Every call of every station comes this way: what SQLAlchemy's types do for each value is done here for a column at once,
+and a text that is plain, as nearly all are, costs a look. What its types make fit, fits here as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Boolean, Column, Table, TypeDecorator
+from sqlalchemy.dialects import postgresql
+
+from voltgate.csms.model import MeterValue, Note, StatusChange, Transaction
+from voltgate.csms.ports import Unfit
+from voltgate.store.columns import LONGEST, LONGEST_KEY, Document, Key, Words
+from voltgate.store.csms.tables import TABLES
+
+R = TypeVar("R")
+
+Columns = list[list[Any]]
+"""The values of some rows, by column."""
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # the types ask for one, and do not look at it
+
+
+def _digest(*parts: object) -> int:
+    data = "\n".join(map(str, parts)).encode(errors="surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
+
+
+_LONGEST_TOKEN = 80
+
+
+def token_id(token: str) -> str:
+    """Return what a token is looked for by: its beginning, casefolded, which is never too long for a key."""
+    return token.casefold()[:_LONGEST_TOKEN]
+
+
+_COMPUTED: dict[Any, Callable[[Any], tuple[Any, ...]]] = {
+    Transaction: lambda row: (token_id(row.token),),
+    MeterValue: lambda row: (_digest(row.evse, row.data),),
+    StatusChange: lambda row: (
+        _digest(row.evse, row.connector, row.status, row.error_code, row.info, row.vendor_error),
+    ),
+    Note: lambda row: (_digest(row.about, row.data),),
+}
+"""What stands in the columns of the database's own."""
+
+APPENDED = frozenset({StatusChange, MeterValue, Note})
+"""What is never changed: the same again is nothing new."""
+
+
+class Shape(Generic[R]):
+    """The rows of one class."""
+
+    def __init__(self, kind: type[R], table: Table) -> None:
+        self.kind = kind
+        self.table = table
+        self.names = [column.name for column in table.columns]
+        """All columns, in the order in which rows are written."""
+        self.own = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+        """The columns of the model, in the order in which rows are read."""
+        self.keys = [column.name for column in table.primary_key.columns]
+        self._values = attrgetter(*self.own)
+        self._computed = _COMPUTED.get(kind, lambda row: ())
+        self._fitting = [_fitting(column) for column in table.columns]
+        self._given = [_given(table.columns[name]) for name in self.own]
+        self.key = attrgetter(*self.keys) if set(self.keys) <= set(self.own) else id
+
+    def written(self, rows: Iterable[R]) -> Columns:
+        """Return the columns of rows. Raise Unfit when a column cannot hold a value."""
+        values = [self._values(row) + self._computed(row) for row in rows]
+        try:
+            return [fit(column) for fit, column in zip(self._fitting, zip(*values, strict=True), strict=True)]
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise Unfit(f"a row of {self.table.name}: {error}") from error
+
+    def looked_for(self, names: Sequence[str], values: Iterable[Any]) -> Columns:
+        """Return the columns of what is looked for; without what no row can have."""
+        fitting = [self._fitting[self.names.index(name)] for name in names]
+        found: Columns = [[] for _ in names]
+        for value in values:
+            try:
+                fit = [each([one])[0] for each, one in zip(fitting, value if len(names) > 1 else [value], strict=True)]
+            except (ValueError, OverflowError):
+                continue
+            for column, one in zip(found, fit, strict=True):
+                column.append(one)
+        return found if found[0] else []
+
+    def read(self, rows: Sequence[Sequence[Any]]) -> list[R]:
+        """Return what stands in rows of the model's columns."""
+        if not rows:
+            return []
+        columns = [give(column) for give, column in zip(self._given, zip(*rows, strict=True), strict=True)]
+        return [self.kind(*row) for row in zip(*columns, strict=True)]
+
+
+def _fitting(column: Column[Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Return what makes values of a column fit."""
+    kind = column.type
+    if not isinstance(kind, TypeDecorator) or isinstance(kind, Document):
+        return list
+
+    def fit(value: Any) -> Any:
+        return kind.process_bind_param(value, _DIALECT)
+
+    if not isinstance(kind, Words):
+        return lambda values: [fit(value) for value in values]
+    longest = LONGEST_KEY if isinstance(kind, Key) else LONGEST
+
+    def fit_texts(values: Sequence[Any]) -> list[Any]:
+        return [v if v is None or (len(v) <= longest and v.isascii() and "\0" not in v) else fit(v) for v in values]
+
+    return fit_texts
+
+
+def _given(column: Column[Any]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Return what gives values of a column as they were."""
+    kind = column.type
+    if isinstance(kind, Words):
+
+        def texts(values: Sequence[Any]) -> list[Any]:
+            return [
+                v if v is None or (type(v) is str and v.isascii()) else kind.process_result_value(v, _DIALECT)
+                for v in values
+            ]
+
+        return texts
+    if isinstance(kind, Document):
+        data = kind.result_processor(_DIALECT, None)
+        return lambda values: [v if type(v) is bytes else data(v) for v in values]
+    if isinstance(kind, Boolean):
+        return lambda values: [bool(value) for value in values]
+    return lambda values: values
+
+
+_SHAPES: dict[Any, Shape[Any]] = {kind: Shape(kind, table) for kind, table in TABLES.items()}
+
+
+def shape(kind: type[R]) -> Shape[R]:
+    """Return the shape of a class."""
+    return _SHAPES[kind]

@@ -1,0 +1,344 @@
+"""The tables of the management system: one for each class of its model, with the model's own names in their order.
+
+Columns behind those of the model are the database's: they are computed when a row is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table
+
+from voltgate.csms.model import (
+    Connector,
+    MeterValue,
+    Network,
+    Note,
+    Profile,
+    Report,
+    Reservation,
+    Row,
+    SigningRequest,
+    Station,
+    StatusChange,
+    Token,
+    Transaction,
+    Variable,
+)
+from voltgate.store.columns import Document, Key, Measure, Moment, Whole, Words
+from voltgate.store.tables import metadata
+
+
+def _key(name: str) -> Column[str]:
+    """Make a column of text that is part of the primary key."""
+    return Column(name, Key, primary_key=True)
+
+
+def _indexed(name: str) -> Column[str]:
+    """Make a column of text that is part of an index."""
+    return Column(name, Key, nullable=False)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Words, nullable=False)
+
+
+def _number(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, Whole, nullable=nullable)
+
+
+def _number_key(name: str) -> Column[int]:
+    return Column(name, Whole, primary_key=True, autoincrement=False)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[float]:
+    """Make a column of seconds since 1970."""
+    return Column(name, Moment, nullable=nullable)
+
+
+def _measure(name: str) -> Column[float]:
+    return Column(name, Measure)
+
+
+def _digest() -> Column[int]:
+    """Make the column that tells apart what a station has said of one moment: the same again adds nothing."""
+    return Column("digest", BigInteger, primary_key=True, autoincrement=False)
+
+
+networks = Table(
+    "csms_networks",
+    metadata,
+    _key("id"),
+    _text("name"),
+    _text("location"),
+    _number("interval", nullable=True),
+    Column("currency", Words),
+)
+
+stations = Table(
+    "csms_stations",
+    metadata,
+    _key("key"),
+    _text("identity"),
+    _indexed("network"),
+    _text("name"),
+    _text("location"),
+    _text("registration"),
+    _text("told"),
+    _text("validation"),
+    _text("version"),
+    _text("vendor"),
+    _text("model"),
+    _text("serial"),
+    _text("box_serial"),
+    _text("firmware"),
+    _text("iccid"),
+    _text("imsi"),
+    _text("meter_type"),
+    _text("meter_serial"),
+    _text("boot_reason"),
+    _time("booted", nullable=True),
+    Column("connected", Boolean, nullable=False),
+    _text("holder"),
+    _time("since", nullable=True),
+    _time("seen", nullable=True),
+    _text("firmware_status"),
+    _text("log_status"),
+    _number("list_version", nullable=True),
+    Index(None, "network", "key"),
+)
+
+connectors = Table(
+    "csms_connectors",
+    metadata,
+    _key("station"),
+    _number_key("evse"),
+    _number_key("connector"),
+    _text("status"),
+    _text("error_code"),
+    _text("info"),
+    _text("vendor_error"),
+    _time("at", nullable=True),
+    _text("reported"),
+)
+
+status_changes = Table(
+    "csms_status_changes",
+    metadata,
+    _key("station"),
+    _number("evse"),
+    _number("connector"),
+    Column("at", Moment, primary_key=True),
+    _time("received"),
+    _text("status"),
+    _text("error_code"),
+    _text("info"),
+    _text("vendor_error"),
+    _digest(),
+    Index(None, "received"),
+)
+
+tokens = Table(
+    "csms_tokens",
+    metadata,
+    _key("id"),
+    _text("text"),
+    _text("kind"),
+    _indexed("group"),
+    _text("status"),
+    _time("expires", nullable=True),
+    _number("concurrent"),
+    _indexed("network"),
+    _text("holder"),
+    _text("language"),
+    _text("message"),
+    Index(None, "group", "id"),
+    Index(None, "network", "id"),
+)
+
+transactions = Table(
+    "csms_transactions",
+    metadata,
+    _key("station"),
+    _key("ref"),
+    _number("number", nullable=True),
+    _indexed("network"),
+    _text("version"),
+    _number("evse", nullable=True),
+    _number("connector", nullable=True),
+    _text("token"),
+    _text("token_kind"),
+    _text("group"),
+    _text("stop_token"),
+    _time("began", nullable=True),
+    _time("began_received", nullable=True),
+    _time("ended", nullable=True),
+    _time("ended_received", nullable=True),
+    _measure("meter_start"),
+    _measure("meter_stop"),
+    _measure("meter_last"),
+    _time("meter_at", nullable=True),
+    _measure("power"),
+    _measure("soc"),
+    _measure("energy"),
+    _text("state"),
+    _text("charging_state"),
+    _text("reason"),
+    _text("trigger"),
+    _text("estimated"),
+    Column("offline", Boolean, nullable=False),
+    _number("remote_start", nullable=True),
+    _number("reservation", nullable=True),
+    _number("seq"),
+    _text("missing"),
+    _time("heard", nullable=True),
+    _text("begun_by"),
+    _text("currency"),
+    _number("cost", nullable=True),
+    Column("cost_data", Document, nullable=False),
+    _indexed("token_id"),
+    Index(None, "ref"),
+    Index(None, "began", "station", "ref"),
+    Index(None, "station", "began", "ref"),
+    Index(None, "network", "began", "station", "ref"),
+    Index(None, "token_id", "began", "station", "ref"),
+    Index(None, "ended", "station", "ref"),
+    Index(None, "station", "ended", "ref"),
+    Index(None, "station", "evse", "ended"),
+    Index(None, "network", "ended", "station", "ref"),
+    postgresql_with={"fillfactor": 80},
+)
+"""`token_id` is the token casefolded, or the beginning of it. Room is left on each page of PostgreSQL: what meters say
+changes a row often, and in its place as no index knows of it."""
+
+_IS_RUNNING = transactions.c.state == "running"
+_IS_ESTIMATED = transactions.c.estimated != ""
+
+
+def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> None:
+    """Make an index of those few transactions for which a condition holds."""
+    Index(f"ix_csms_transactions_{name}", *columns, postgresql_where=condition, sqlite_where=condition)
+
+
+_few("running", _IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running_station", _IS_RUNNING, transactions.c.station)
+_few("running_token_id", _IS_RUNNING, transactions.c.token_id)
+_few("estimated", _IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
+
+meter_values = Table(
+    "csms_meter_values",
+    metadata,
+    _key("station"),
+    _number("evse"),
+    _key("ref"),
+    Column("at", Moment, primary_key=True),
+    _time("received"),
+    _measure("energy"),
+    _measure("power"),
+    Column("data", Document, nullable=False),
+    _digest(),
+    postgresql_partition_by="RANGE (at)",
+)
+"""On PostgreSQL in partitions of a day, by the station's own time; one takes what is of no day that has one."""
+
+notes = Table(
+    "csms_notes",
+    metadata,
+    _key("station"),
+    _key("kind"),
+    Column("at", Moment, primary_key=True),
+    _time("received"),
+    _text("about"),
+    Column("data", Document, nullable=False),
+    _digest(),
+    Index(None, "received"),
+    Index(None, "station", "received"),
+)
+
+variables = Table(
+    "csms_variables",
+    metadata,
+    _key("station"),
+    _key("component"),
+    _key("variable"),
+    _key("attribute"),
+    Column("value", Words),
+    _text("mutability"),
+    Column("data", Document, nullable=False),
+    _time("at"),
+)
+
+reports = Table(
+    "csms_reports",
+    metadata,
+    _key("station"),
+    _key("kind"),
+    _number_key("request"),
+    _time("received"),
+    _time("at"),
+    _number("seq"),
+    _text("missing"),
+    _number("last", nullable=True),
+    Column("complete", Boolean, nullable=False),
+)
+
+reservations = Table(
+    "csms_reservations",
+    metadata,
+    _key("station"),
+    _number_key("number"),
+    _number("evse", nullable=True),
+    _text("token"),
+    _text("token_kind"),
+    _text("group"),
+    _time("expires"),
+    _time("made"),
+    _text("status"),
+    _text("ref"),
+    Index(None, "made", "station", "number"),
+    Index(None, "station", "made", "number"),
+)
+
+profiles = Table(
+    "csms_profiles",
+    metadata,
+    _key("station"),
+    _number_key("evse"),
+    _number_key("profile"),
+    _key("source"),
+    _text("purpose"),
+    _number("stack_level"),
+    _time("at"),
+    Column("data", Document, nullable=False),
+)
+
+signing_requests = Table(
+    "csms_signing_requests",
+    metadata,
+    _key("station"),
+    _number_key("number"),
+    _text("kind"),
+    _text("csr"),
+    _time("at"),
+    _text("status"),
+    _text("chain"),
+)
+
+numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))
+"""The next number of each kind that no process has had."""
+
+TABLES: dict[type[Row], Table] = {
+    Network: networks,
+    Station: stations,
+    Connector: connectors,
+    StatusChange: status_changes,
+    Token: tokens,
+    Transaction: transactions,
+    MeterValue: meter_values,
+    Note: notes,
+    Variable: variables,
+    Report: reports,
+    Reservation: reservations,
+    Profile: profiles,
+    SigningRequest: signing_requests,
+}
