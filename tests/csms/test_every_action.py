@@ -154,7 +154,7 @@ def can_be_stored(row: Row) -> bool:
             case float():
                 fits = math.isfinite(value)
             case str():
-                fits = name not in KEYS.get(type(row), ()) or len(value.encode()) <= 1000
+                fits = name not in KEYS.get(type(row), ()) or ("\0" not in value and len(value.encode()) <= 1000)
             case bytes():
                 json.loads(value or b"{}")
                 continue

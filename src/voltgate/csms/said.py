@@ -59,8 +59,8 @@ class Said:
 
 _LARGEST = 2**53
 _LONGEST_NUMBER = 50
-_LONGEST_NAME = 250
-"""Characters of what something is known by: no name of OCPP has more than 255."""
+_LONGEST_NAME = 150
+"""Characters of what something is known by, which is part of a key: names of OCPP have 50, two of them here."""
 
 
 def text_of(value: object) -> str:
@@ -91,8 +91,11 @@ def number_of(value: object) -> float | None:
 
 
 def name_of(value: object) -> str:
-    """Return a text that something is known by; one that is too long for a key by its beginning and its digest."""
-    text = text_of(value)
+    """Return a text that something is known by; one that is too long for a key by its beginning and its digest.
+
+    Without NUL, which stations leave behind texts that end before, and no database takes.
+    """
+    text = text_of(value).replace("\0", "")
     if len(text) <= _LONGEST_NAME:
         return text
     return text[:_LONGEST_NAME] + blake2b(text.encode(errors="replace"), digest_size=8).hexdigest()

@@ -16,7 +16,7 @@ from voltgate.csms.handlers.connection import reported
 from voltgate.csms.handlers.notes import keep_note
 from voltgate.csms.model import Profile, Report, Variable
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, objects_of, part_of, text_of, whole_of
+from voltgate.csms.said import Said, name_of, objects_of, part_of, text_of, whole_of
 from voltgate.csms.sequences import Heard
 from voltgate.csms.times import read_time
 
@@ -79,7 +79,7 @@ def _variable(
         said.station,
         component,
         variable,
-        text_of(attribute.get("type")) or "Actual",
+        name_of(attribute.get("type")) or "Actual",
         None if value is None else text_of(value),
         text_of(attribute.get("mutability")) or "ReadWrite",
         msgspec.json.encode(characteristics | flags),
@@ -99,7 +99,7 @@ def profiles(desk: Desk) -> dict[str, Any]:
                     said.station,
                     said.whole("evseId") or 0,
                     number,
-                    said.text("chargingLimitSource"),
+                    name_of(said.fields.get("chargingLimitSource")),
                     text_of(each.get("chargingProfilePurpose")),
                     whole_of(each.get("stackLevel")) or 0,
                     said.now,
