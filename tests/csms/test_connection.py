@@ -193,6 +193,14 @@ async def test_a_clock_that_was_in_the_future() -> None:
         assert stage.statuses() == {(1, 1): "Available"}
 
 
+async def test_a_clock_that_is_ahead_all_the_time_tells_older_from_newer() -> None:
+    async with Stage() as stage:
+        station, ahead = stage.station(), 8 * 3600
+        await station.say("StatusNotification", status("Charging", NOON + ahead))
+        await station.say("StatusNotification", status("Available", NOON + ahead - 60))
+        assert stage.statuses() == {(1, 1): "Charging"}
+
+
 async def test_what_a_station_reported_counts_again_when_it_comes_back() -> None:
     async with Stage() as stage:
         station = stage.station()
