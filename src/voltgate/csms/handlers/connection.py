@@ -11,7 +11,7 @@ from voltgate.csms.desk import Desk, Refused
 from voltgate.csms.ends import no_longer_charging
 from voltgate.csms.model import StatusChange
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, part_of, text_of
+from voltgate.csms.said import Said, name_of, part_of, text_of
 from voltgate.csms.times import is_older, written
 
 UNAVAILABLE = "Unavailable"
@@ -113,7 +113,7 @@ def status_needs(said: Said, needs: Needs) -> None:
 
 def reported(desk: Desk, evse: int, connector: int, at: float, status: str) -> None:
     """Take note of a status, and keep it; one that is older than what is known changes nothing else."""
-    said = desk.said
+    said, status = desk.said, name_of(status)
     row = desk.connector(evse, connector)
     if evse < 0 or connector < 0 or (row.at is None and sum(1 for _ in desk.connectors()) > _MOST):
         raise Refused("PropertyConstraintViolation", f"There is no connector {connector} of EVSE {evse}")
