@@ -46,7 +46,7 @@ async def test_a_report_is_whole_when_all_its_parts_have_come(order: tuple[int, 
         values = {(row.component, row.variable, row.attribute): row.value for row in stage.rows.all(Variable)}
         assert values == {
             ("EVSE@1", "Power", "Actual"): "22",
-            ("Connector#left@1.2", "AvailabilityState", "Actual"): "Available",
+            ("Connector[left]@1:2", "AvailabilityState", "Actual"): "Available",
             ("SecurityCtrlr", "BasicAuthPassword", "Actual"): None,
         }
 

@@ -223,9 +223,9 @@ class Variable:
 
     station: str
     component: str
-    """`Name`, `Name#instance`, with `@evse` or `@evse.connector` behind it."""
+    """`Name`, `Name[instance]`, with `@evse` or `@evse:connector` behind it."""
     variable: str
-    """`Name` or `Name#instance`."""
+    """`Name` or `Name[instance]`."""
     attribute: str
     """Actual, Target, MinSet, MaxSet."""
     value: str | None

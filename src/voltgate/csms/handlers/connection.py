@@ -64,7 +64,10 @@ def heartbeat(desk: Desk) -> dict[str, Any]:
 
 
 def came(desk: Desk) -> dict[str, Any]:
-    """Note that a station is connected; what it had reported before it went counts again until it reports anew."""
+    """Note that a station is connected; what it had reported before it went counts again until it reports anew.
+
+    Return what its last BootNotification was answered with.
+    """
     said, station = desk.said, desk.station
     station.connected, station.holder, station.since, station.seen = True, said.text("holder"), said.now, said.now
     station.version = said.version
@@ -73,7 +76,7 @@ def came(desk: Desk) -> dict[str, Any]:
             row.status, row.reported = row.reported, ""
             desk.put(row)
     desk.put(station)
-    return {}
+    return {"status": station.told}
 
 
 def went(desk: Desk) -> dict[str, Any]:
