@@ -305,6 +305,10 @@ class SigningRequest:
     status: str
     """waiting, signed, refused."""
     chain: str = ""
+    request: int | None = None
+    """The number that the station knows it by (2.1): the certificate goes with it."""
+    root: bytes = b""
+    """The root that it is to be signed under, if the station says it (2.1), as JSON."""
 
 
 Row: TypeAlias = (
