@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.csms.tariffs import Tariff
 from voltgate.ocpp.messages import Call, Respond
 from voltgate.relay.records import StoreAway
 
@@ -43,7 +44,7 @@ class Needs:
     used: set[str] = field(default_factory=set)
     """Tokens of which the running transactions are counted."""
     running: set[str] = field(default_factory=set)
-    """Stations whose running transactions are read."""
+    """Stations whose running transactions are read. Whoever ends one names its station: then tariffs are read, too."""
     transactions: set[tuple[str, str]] = field(default_factory=set)
     """Transactions by station and `ref`, whatever their state."""
     last: set[tuple[str, int]] = field(default_factory=set)
@@ -66,6 +67,7 @@ class Found:
     """The running transactions of a token, by station and `ref`."""
     transactions: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     reservations: dict[tuple[str, int], Reservation] = field(default_factory=dict)
+    tariffs: tuple[Tariff, ...] = ()
     numbers: list[int] = field(default_factory=list)
     """Numbers that no transaction has."""
 

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from voltgate.csms.desk import Command, Desk, Refused
+from voltgate.csms.handlers.billing import bill
 from voltgate.csms.model import Note, Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
@@ -159,7 +160,7 @@ class Rounds:
         said = waiting.said
         desk = Desk(said, found, rows, self.settings)
         try:
-            payload = waiting.entry.handle(desk)
+            payload = bill(desk, waiting.entry.handle(desk))
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)
         except Exception as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from voltgate.csms.costs import rises
 from voltgate.csms.desk import Desk
 from voltgate.csms.handlers.finding import numbered
 from voltgate.csms.meters import Reading, pack, read_meter_values
@@ -65,6 +66,7 @@ def _follow(tx: Transaction, reading: Reading, energy: float | None, watts: floa
         return
     tx.meter_at = reading.at
     if energy is not None:
+        rises(tx, energy, reading.at)
         tx.meter_last = energy
     if tx.state == "ended" and tx.estimated and tx.ended is not None and reading.at > tx.ended:
         resume(tx)

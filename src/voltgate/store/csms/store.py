@@ -16,6 +16,7 @@ from voltgate.store.csms.links import Again, Link, linked
 from voltgate.store.csms.numbers import take_numbers
 from voltgate.store.csms.shapes import shape
 from voltgate.store.csms.speech import writing
+from voltgate.store.csms.tariffs import TariffReader
 from voltgate.store.reach import Reach
 
 __all__ = ["CsmsStore"]
@@ -35,6 +36,7 @@ class CsmsStore:
         self._database = database
         self._reach = Reach(database.there, database.patience)
         self._numbers: list[int] = []
+        self._tariffs = TariffReader()
 
     @property
     def away(self) -> str:
@@ -51,6 +53,8 @@ class CsmsStore:
         async def work(link: Link) -> list[int]:
             found = await find(link, needs)
             found.numbers = left = list(numbers)
+            if needs.running:
+                found.tariffs = await self._tariffs.read(link)
             await write_rows(link, decide(found))
             return left
 
