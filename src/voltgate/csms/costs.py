@@ -62,9 +62,11 @@ def tariff_of(tx: Transaction, tariffs: Iterable[Tariff]) -> Tariff | None:
 
 
 def rises(tx: Transaction, energy: float, at: float) -> None:
-    """Note that a register was read, in Wh: as long as it rises, the vehicle is charging."""
-    before = tx.meter_last if tx.meter_last is not None else tx.meter_start
-    if before is None or energy > before:
+    """Note what the register was read to be, in Wh, in whatever order: as long as it rises, the vehicle is charging."""
+    top = tx.meter_last if tx.meter_last is not None else tx.meter_start
+    if energy == top and tx.charged_until is not None:
+        tx.charged_until = min(tx.charged_until, at)
+    elif (tx.meter_at is None or at >= tx.meter_at) and (top is None or energy > top):
         tx.charged_until = at
 
 
@@ -86,5 +88,6 @@ def _account(tx: Transaction, tariff: Tariff | None, until: float | None, energy
 
 def _idle(tx: Transaction, until: float) -> float:
     """Return for how many seconds the vehicle has not charged any more, as far as the register tells it."""
-    has_risen = tx.meter_stop is not None and tx.meter_last is not None and tx.meter_stop > tx.meter_last
+    stop, last = tx.meter_stop, tx.meter_last
+    has_risen = stop is not None and (stop == tx.meter_start or (last is not None and stop > last))
     return 0.0 if tx.charged_until is None or has_risen else max(0.0, until - tx.charged_until)

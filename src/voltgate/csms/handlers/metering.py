@@ -62,11 +62,12 @@ def _follow(tx: Transaction, reading: Reading, energy: float | None, watts: floa
     """Have a transaction know its latest values, and what it began with."""
     if tx.meter_start is None:
         tx.meter_start = register(reading, BEGIN)
+    if energy is not None:
+        rises(tx, energy, reading.at)
     if tx.meter_at is not None and reading.at < tx.meter_at:
         return
     tx.meter_at = reading.at
     if energy is not None:
-        rises(tx, energy, reading.at)
         tx.meter_last = energy
     if tx.state == "ended" and tx.estimated and tx.ended is not None and reading.at > tx.ended:
         resume(tx)
