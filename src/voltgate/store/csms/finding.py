@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from voltgate.csms.model import Connector, Network, Reservation, Station, Token, Transaction
@@ -38,7 +38,7 @@ def _networks_of(found: Found) -> set[str]:
     return {station.network for station in found.stations.values()}
 
 
-async def find_stations(link: Link, keys: Iterable[str]) -> dict[str, Station]:
+async def find_stations(link: Link, keys: Collection[str]) -> dict[str, Station]:
     """Read stations by key, and lock them in the order of their keys."""
     return {station.key: station for station in await _all(link, Station, ("key",), keys, lock="key")}
 
@@ -74,7 +74,7 @@ async def _find_transactions(link: Link, needs: Needs, found: Found) -> None:
 
 
 async def _all(
-    link: Link, kind: type[R], names: tuple[str, ...], values: Iterable[Any], more: str = "", lock: str = ""
+    link: Link, kind: type[R], names: tuple[str, ...], values: Collection[Any], more: str = "", lock: str = ""
 ) -> list[R]:
     """Return all rows in which columns have one of some values."""
     mine = shape(kind)

@@ -234,6 +234,7 @@ meter_values = Table(
     _measure("power"),
     Column("data", Document, nullable=False),
     _digest(),
+    Index(None, "received"),
     postgresql_partition_by="RANGE (at)",
 )
 """On PostgreSQL in partitions of a day, by the station's own time; one takes what is of no day that has one."""

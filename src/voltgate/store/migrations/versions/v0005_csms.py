@@ -165,6 +165,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.BigInteger, primary_key=True, autoincrement=False),
         postgresql_partition_by="RANGE (at)",
     )
+    op.create_index("ix_csms_meter_values_received", "csms_meter_values", ["received"])
     op.create_table(
         "csms_notes",
         sa.Column("station", sa.Text, primary_key=True),
