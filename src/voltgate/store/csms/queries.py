@@ -270,10 +270,8 @@ class CsmsQueries:
 
     async def _one(self, kind: type[R], **key: Any) -> R | None:
         mine = shape(kind)
-        columns = [mine.table.columns[name] for name in mine.own]
-        this = [mine.table.columns[name] == value for name, value in key.items()]
         async with self._read() as connection:
-            row = (await connection.execute(select(*columns).where(*this))).one_or_none()
+            row = (await connection.execute(select(*mine.columns).filter_by(**key))).one_or_none()
             return mine.kind(*row) if row is not None else None
 
 
@@ -292,7 +290,8 @@ def _transactions(wanted: TransactionFilter) -> tuple[tuple[ColumnElement[bool],
         conditions += (tables.IS_ESTIMATED if wanted.estimated else table.estimated == "",)
     if wanted.text is None:
         return (conditions,)
-    called = table.station == wanted.text.casefold(), table.ref == wanted.text, table.token_id == token_id(wanted.text)
+    called = [table.station == name for name in sorted({wanted.text, wanted.text.casefold()})]
+    called += [table.ref == wanted.text, table.token_id == token_id(wanted.text)]
     return tuple((*conditions, each) for each in called)
 
 

@@ -67,11 +67,12 @@ class Shape(Generic[R]):
         """All columns, in the order in which rows are written."""
         self.own = [field.name for field in fields(kind)]  # type: ignore[arg-type]
         """The columns of the model, in the order in which rows are read."""
+        self.columns = [table.columns[name] for name in self.own]
         self.keys = [column.name for column in table.primary_key.columns]
         self._values = attrgetter(*self.own)
         self._computed = _COMPUTED.get(kind, lambda row: ())
         self._fitting = [_fitting(column) for column in table.columns]
-        self._given = [_given(table.columns[name]) for name in self.own]
+        self._given = [_given(column) for column in self.columns]
         self.key = attrgetter(*self.keys) if set(self.keys) <= set(self.own) else id
 
     def written(self, rows: Iterable[R]) -> Columns:
