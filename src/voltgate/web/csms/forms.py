@@ -55,7 +55,10 @@ class Asked:
 
 
 async def _asked(
-    cursor: Annotated[str | None, Query(max_length=8000, description="The `next` of the part before.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(pattern=r"^[A-Za-z0-9_=-]*$", max_length=4000, description="The `next` of the part before."),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000, description="How many items to give, of JSON.")] = 100,
     form: Annotated[
         Form | None,
