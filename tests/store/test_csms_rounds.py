@@ -20,6 +20,7 @@ from voltgate.csms.model import (
     Network,
     Note,
     Profile,
+    Report,
     Reservation,
     Row,
     SigningRequest,
@@ -47,6 +48,8 @@ ALL: tuple[Row, ...] = (
     TX,
     ENDED,
     Reservation("cp-1", 3, 1, "TaG", "", "", NOW, NOW, "Accepted"),
+    Report("cp-1", "NotifyReport", 9, NOW, NOW, seq=2, missing="1"),
+    SigningRequest("cp-1", 2, "V2GCertificate", "-----BEGIN", NOW, "waiting"),
 )
 OTHERS: tuple[Row, ...] = (
     StatusChange("cp-1", 1, 1, NOW, NOW, ODD),
@@ -54,7 +57,8 @@ OTHERS: tuple[Row, ...] = (
     Note("cp-1", "SecurityEventNotification", NOW, NOW, ODD, b"{}"),
     Variable("cp-1", "Connector@1.1", "Available", "Actual", "true", "ReadOnly", b"{}", NOW),
     Profile("cp-1", 1, 5, "operator", "TxProfile", 0, NOW, b"{}"),
-    SigningRequest("cp-1", 1, "", "-----BEGIN", NOW, "waiting"),
+    Report("cp-1", "NotifyMonitoringReport", 9, NOW, NOW, last=0, complete=True),
+    SigningRequest("cp-1", 1, "", "-----BEGIN", NOW, "signed"),
 )
 NEEDS = Needs(
     stations={"cp-1": "CP-1"},
@@ -64,6 +68,8 @@ NEEDS = Needs(
     transactions={("cp-1", "7"), ("cp-1", "none")},
     last={("cp-1", 1), ("cp-1", 2)},
     reservations={("cp-1", 3), ("cp-1", 4)},
+    reports={("cp-1", "NotifyReport", 9), ("cp-1", "NotifyReport", 8)},
+    signing={"cp-1"},
     numbers=2,
 )
 
@@ -106,6 +112,8 @@ async def test_what_was_written_is_found(csms: OpenCsms) -> None:
         used={"tag": {("cp-1", "7")}, "nobody": set()},
         transactions={("cp-1", "7"): TX, ("cp-1", "6"): ENDED},
         reservations={("cp-1", 3): ALL[6]},
+        reports={("cp-1", "NotifyReport", 9): ALL[7]},
+        signing={("cp-1", 2): ALL[8]},
         numbers=numbers,
     )
     assert len(set(numbers)) == 2
