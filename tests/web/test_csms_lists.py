@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -210,6 +211,27 @@ async def test_what_is_no_question(world: World) -> None:
     assert (await world.get(f"/transactions?cursor={cursor}")).status == 200
     for path in ("/transactions/CP-9/1", "/transactions/CP-9/1/readings", "/transactions/CP-9/1/plot.svg"):
         assert (await world.get(path)).status == 404
+
+
+async def test_what_no_column_can_hold_is_not_there(world: World) -> None:
+    """A name that is too long for the database is refused as such: the database is not away for it."""
+    long = quote("😀" * 255)
+    for path in (
+        f"/id-tokens/{long}",
+        f"/csms/stations/{long}",
+        f"/transactions/{long}/1",
+        f"/transactions/CP-1/{long}",
+        f"/transactions?station={long}",
+        f"/transactions?text={long}",
+        f"/id-tokens?group={long}",
+    ):
+        assert (await world.get(path)).status == 422, path
+    assert (await world.get("/id-tokens/%00%ED%A0%80")).status == 404
+    made = await world.ask("POST", "/id-tokens", json={"token": "😀" * 255})
+    assert made.status == 422
+    taken = await world.take("/id-tokens/import", f"token,group\nA,\n{'😀' * 255},\nB,{'😀' * 255}\n", "text/csv")
+    assert [each["where"] for each in taken.json["errors"]] == ["line 3.token", "line 4.group"]
+    assert (await world.get("/id-tokens")).json["items"] == []
 
 
 async def test_a_long_list_is_streamed_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
