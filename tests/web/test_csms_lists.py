@@ -14,6 +14,8 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from tests.servers import PostgreSQL, postgresql
+from tests.store.conftest import emptied
 from tests.web.world import Answer, Web, serving
 from voltgate.app.database import upgrade
 from voltgate.csms.meters import Reading, Sample, Signed, pack
@@ -109,10 +111,24 @@ class World:
         return await self.ask("POST", path, data=text.encode(), headers={"Content-Type": kind})
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for all tests of a process."""
+    with postgresql() as running:
+        yield running
+
+
+BOTH = pytest.mark.parametrize("world", ["sqlite", "postgresql"], indirect=True)
+"""For a test on each kind of database; the others are on SQLite."""
+
+
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """An API of the management system on SQLite."""
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """An API of the management system."""
     address = read_address("sqlite:///x.db", tmp_path)
+    if getattr(request, "param", "sqlite") == "postgresql":
+        address = read_address(request.getfixturevalue("server").url)
+        await emptied(address)
     await upgrade(address)
     database = Database(address)
     await database.open()
@@ -147,6 +163,7 @@ def tx(number: int, **more: Any) -> Transaction:
     )
 
 
+@BOTH
 async def test_transactions(world: World) -> None:
     """A list goes on where it ended, in either order; each filter leaves what it says; all of it is CSV and lines."""
     await world.write(
@@ -213,6 +230,7 @@ async def test_what_is_no_question(world: World) -> None:
         assert (await world.get(path)).status == 404
 
 
+@BOTH
 async def test_what_no_column_can_hold_is_not_there(world: World) -> None:
     """A name that is too long for the database is refused as such: the database is not away for it."""
     long = quote("😀" * 255)
@@ -354,6 +372,7 @@ async def test_tokens_are_made_changed_and_deleted(world: World) -> None:
         assert (await world.ask(method, "/id-tokens/04%2FAB", json=body)).status == 404
 
 
+@BOTH
 async def test_tokens_are_exported_and_imported(world: World) -> None:
     """What the list gives in any of its forms can be imported again, by hand made lists with fewer columns as well."""
     await world.write(
@@ -444,6 +463,7 @@ async def test_stations_are_imported(world: World) -> None:
     assert world.claims.held() == ["CP-1", "CP-2"]
 
 
+@BOTH
 async def test_networks(world: World) -> None:
     """A network is made once, changed, and deleted when nobody needs it; that of all others stays."""
     assert [each["id"] for each in (await world.get("/networks")).json["items"]] == ["main"]
