@@ -223,9 +223,9 @@ class Variable:
 
     station: str
     component: str
-    """`Name`, `Name#instance`, with `@evse` or `@evse.connector` behind it."""
+    """`Name`, `Name[instance]`, with `@evse` or `@evse:connector` behind it."""
     variable: str
-    """`Name` or `Name#instance`."""
+    """`Name` or `Name[instance]`."""
     attribute: str
     """Actual, Target, MinSet, MaxSet."""
     value: str | None
@@ -305,6 +305,10 @@ class SigningRequest:
     status: str
     """waiting, signed, refused."""
     chain: str = ""
+    request: int | None = None
+    """The number that the station knows it by (2.1): the certificate goes with it."""
+    root: bytes = b""
+    """The root that it is to be signed under, if the station says it (2.1), as JSON."""
 
 
 Row: TypeAlias = (

@@ -331,6 +331,8 @@ signing_requests = Table(
     _time("at"),
     _text("status"),
     _text("chain"),
+    _number("request", nullable=True),
+    Column("root", Document, nullable=False),
 )
 
 numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))

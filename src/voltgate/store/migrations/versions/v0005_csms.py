@@ -244,6 +244,8 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53), nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("request", sa.BigInteger),
+        sa.Column("root", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "csms_numbers",
