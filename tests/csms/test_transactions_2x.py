@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -173,6 +174,15 @@ async def test_it_goes_on_after_it_seemed_to_have_ended(stage: Stage, station: F
     assert other["idTokenInfo"]["status"] == "ConcurrentTx"
 
 
+async def test_it_goes_on_for_who_charges_elsewhere_at_the_same_moment(stage: Stage, station: FakeStation) -> None:
+    """Both events come in one round."""
+    await tell(station, event("Started", 0, 1000, token="ONE"))
+    await station.say("StatusNotification", free(60))
+    goes_on, begins = event("Updated", 90), event("Started", 100, tx="T2", evse={"id": 2}, token="ONE")
+    _, other = await asyncio.gather(*(station.say("TransactionEvent", each) for each in (goes_on, begins)))
+    assert other["idTokenInfo"]["status"] == "ConcurrentTx"
+
+
 async def test_an_event_from_before_does_not_take_an_end_back(stage: Stage, station: FakeStation) -> None:
     await tell(station, event("Started", 0, 1000))
     await station.say("StatusNotification", free(60))
@@ -210,8 +220,8 @@ async def test_a_token_that_charges_elsewhere(stage: Stage, station: FakeStation
     await tell(station, event("Started", 0, 1000, token="ONE"))
     second = event("Started", 60, 1000, tx="T2", evse={"id": 2, "connectorId": 1}, token="one")
     assert (await tell(station, second))["idTokenInfo"]["status"] == "ConcurrentTx"
-    ended = await tell(station, event("Ended", 90, 1300, token="ONE"))  # whoever ends is not told of others
-    assert ended["idTokenInfo"]["status"] == "Accepted"
+    for ends in (event("Updated", 80, token="ONE", trigger="StopAuthorized"), event("Ended", 90, 1300, token="ONE")):
+        assert (await tell(station, ends))["idTokenInfo"]["status"] == "Accepted"  # whoever ends is not told of others
 
 
 async def test_a_token_whose_transaction_never_ended_may_charge_there_again(stage: Stage, station: FakeStation) -> None:
