@@ -163,6 +163,8 @@ class Transaction:
     """Wh, once both ends of the register are known."""
     state: Literal["running", "ended"] = "running"
     charging_state: str = ""
+    charged_until: float | None = None
+    """When its register was last seen to have risen, by the station's time."""
     reason: str = ""
     """Why it ended, in the version's own word."""
     trigger: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -12,14 +12,17 @@ import structlog
 
 from voltgate.csms.desk import Command
 from voltgate.csms.handlers import connection
+from voltgate.csms.handlers.billing import costs_so_far
 from voltgate.csms.handlers.tables import entry_of
-from voltgate.csms.ports import Peer, Store, StoreAway
+from voltgate.csms.model import Row
+from voltgate.csms.ports import Found, Needs, Peer, Store, StoreAway
 from voltgate.csms.registered import Registered
-from voltgate.csms.rounds import Rounds
+from voltgate.csms.rounds import MOST, Rounds
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
 from voltgate.ocpp.actions import BOOT, plain_action
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.wheel import Wheel
@@ -135,6 +138,24 @@ class ManagementSystem:
         except StoreAway:
             self._seen = seen | self._seen
             raise
+
+    async def tell_costs(self) -> None:
+        """Tell stations of 2.x what their running transactions have cost so far, if that is set. Raise StoreAway."""
+        if not self.settings.tell_costs:
+            return
+        here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}
+        keys = sorted(here)
+        for few in (keys[at : at + MOST] for at in range(0, len(keys), MOST)):
+            told: list[tuple[str, Command]] = []
+
+            def look(found: Found, told: list[tuple[str, Command]] = told) -> Iterable[Row]:
+                told[:] = costs_so_far(found, self._wall())
+                return ()
+
+            await self._store.round(Needs({key: here[key] for key in few}, running=set(few)), look)
+            for key, command in told:
+                if key in self.peers:
+                    self._tell(self.peers[key], command)
 
     # Their calls.
 

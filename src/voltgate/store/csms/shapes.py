@@ -119,9 +119,10 @@ def _is_fit(fitting: Sequence[Fit], row: Sequence[Any]) -> bool:
 def _fitting(column: Column[Any]) -> Fit:
     """Return what makes values of a column fit."""
     kind = column.type
-    if not isinstance(kind, TypeDecorator) or isinstance(kind, Document):
+    if isinstance(kind, Document):
+        return lambda values: [v if v is None else _as_data(v) for v in values]
+    if not isinstance(kind, TypeDecorator):
         return list
-
     fit = kind.process_bind_param
     if not isinstance(kind, Words):
         return lambda values: [v if v is None else fit(v, _DIALECT) for v in values]
@@ -134,6 +135,12 @@ def _fitting(column: Column[Any]) -> Fit:
         ]
 
     return fit_texts
+
+
+def _as_data(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"data are bytes, not {type(value).__name__}")
+    return value
 
 
 def _given(column: Column[Any]) -> Callable[[Sequence[Any]], Sequence[Any]]:

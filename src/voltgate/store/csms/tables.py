@@ -184,6 +184,7 @@ transactions = Table(
     _measure("energy"),
     _text("state"),
     _text("charging_state"),
+    _time("charged_until", nullable=True),
     _text("reason"),
     _text("trigger"),
     _text("estimated"),
@@ -329,6 +330,15 @@ signing_requests = Table(
     _number("request", nullable=True),
     Column("root", Document, nullable=False),
 )
+
+tariffs = Table(
+    "csms_tariffs",
+    metadata,
+    _key("name"),
+    _number_key("version"),
+    Column("data", Document, nullable=False),
+)
+"""Each version of each tariff, as JSON; `numbers` counts how often they were changed."""
 
 numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))
 """The next number of each kind that no process has had."""

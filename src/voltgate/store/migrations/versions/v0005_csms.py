@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("energy", sa.Float(53)),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("charging_state", sa.Text, nullable=False),
+        sa.Column("charged_until", sa.Float(53)),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("trigger", sa.Text, nullable=False),
         sa.Column("estimated", sa.Text, nullable=False),
@@ -248,6 +249,12 @@ def upgrade() -> None:
         sa.Column("root", sa.LargeBinary, nullable=False),
     )
     op.create_table(
+        "csms_tariffs",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("data", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
         "csms_numbers",
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("next", sa.BigInteger, nullable=False),
@@ -267,6 +274,7 @@ def downgrade() -> None:
     """Drop them."""
     for name in (
         "csms_numbers",
+        "csms_tariffs",
         "csms_signing_requests",
         "csms_profiles",
         "csms_reservations",
