@@ -84,6 +84,21 @@ async def test_events_in_any_order_come_to_the_same(stage: Stage, station: FakeS
     assert (tx.token, tx.seq, tx.missing, tx.charging_state, tx.power) == ("04AA", 2, "", "", None)
 
 
+@pytest.mark.parametrize("kind", ["Updated", "Ended"])
+async def test_when_it_began_is_not_invented(stage: Stage, station: FakeStation, kind: str) -> None:
+    """Its beginning is lost, or comes later."""
+    await tell(station, event(kind, 60, 1200))
+    assert (stage.one(Transaction).began, stage.one(Transaction).began_received) == (None, NOON)
+    await tell(station, event("Started", 0, 1000))
+    assert stage.one(Transaction).began == NOON
+
+
+async def test_what_was_said_of_it_later_shows_that_it_was_not_over(stage: Stage, station: FakeStation) -> None:
+    await tell(station, event("Started", 0, 1000), event("Updated", 60))
+    await station.say("StatusNotification", free(30))
+    assert stage.one(Transaction).state == "running"
+
+
 async def test_what_is_said_again_changes_nothing(stage: Stage, station: FakeStation) -> None:
     events = [event("Started", 0, 1000), event("Updated", 60, 1200), event("Ended", 120, 1383)]
     await tell(station, *events)
