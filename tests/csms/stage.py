@@ -60,6 +60,18 @@ class Rows:
     def all(self, kind: type) -> list[Any]:
         return list(self.tables.get(kind, {}).values())
 
+    async def holders(self) -> set[str]:
+        return {each.holder for each in self.all(Station) if each.connected}
+
+    async def held_by(self, holder: str) -> list[Station]:
+        return [each for each in self.all(Station) if each.connected and each.holder == holder]
+
+    async def away_since(self, before: float) -> list[Station]:
+        return [each for each in self.all(Station) if not each.connected and each.holder and each.since <= before]
+
+    async def station(self, key: str) -> Station | None:
+        return self.tables.get(Station, {}).get((key,))
+
     async def round(self, needs: Needs, decide: Decide) -> None:
         if self.away:
             raise StoreAway(self.away)
@@ -108,7 +120,9 @@ class Rows:
 class FakeStation:
     """One station's connection. `asked` has what it was called with; it accepts what nobody has told it to refuse."""
 
-    def __init__(self, stage: Stage, identity: str, protocol: str) -> None:
+    def __init__(self, stage: Stage, identity: str, protocol: str, holder: str = "", said_at: float = 0.0) -> None:
+        self.holder = holder
+        self.said_at = said_at
         self.identity = identity
         self.protocol = protocol
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -180,9 +194,9 @@ class Stage:
     def message_id(self) -> str:
         return f"m{next(self._ids)}"
 
-    def station(self, identity: str = "CP-1", protocol: str = "ocpp1.6") -> FakeStation:
-        """Have a station come."""
-        return FakeStation(self, identity, protocol)
+    def station(self, identity: str = "CP-1", protocol: str = "ocpp1.6", holder: str = "") -> FakeStation:
+        """Have a station come, to a gateway of its own if `holder` says so."""
+        return FakeStation(self, identity, protocol, holder, self.now if holder else 0.0)
 
     async def wait(self, seconds: float) -> None:
         """Let time go by, and what is due then be done."""

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 
 from voltgate.csms.desk import Command, Desk, Refused
+from voltgate.csms.handlers.presence import heard
 from voltgate.csms.model import Note, Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
@@ -159,6 +160,8 @@ class Rounds:
         said = waiting.said
         desk = Desk(said, found, rows, self.settings)
         try:
+            if said.action:
+                heard(desk)
             payload = waiting.entry.handle(desk)
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)

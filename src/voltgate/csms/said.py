@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import plain_fields
-from voltgate.ocpp.messages import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +21,10 @@ class Said:
     id: str
     fields: dict[str, Any]
     now: float
+    holder: str = ""
+    """Who holds the connection that it came by; "" if nobody need know."""
+    sent: float = 0.0
+    """When it was sent, by the clock of the holder, in seconds since 1970."""
 
     @property
     def modern(self) -> bool:
@@ -40,11 +42,6 @@ class Said:
     def part(self, name: str) -> dict[str, Any]:
         """Return a field that is an object; `{}` if it is none."""
         return part_of(self.fields.get(name))
-
-
-def said_of(station: str, identity: str, version: str, action: str, call: Call, now: float) -> Said:
-    """Return what a call says."""
-    return Said(station, identity, version, action, call.id, plain_fields(call), now)
 
 
 _LARGEST = 2**53

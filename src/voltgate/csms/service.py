@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 import structlog
 
 from voltgate.csms.desk import Command
-from voltgate.csms.handlers import connection
+from voltgate.csms.handlers.presence import CAME, WENT
 from voltgate.csms.handlers.tables import entry_of
-from voltgate.csms.ports import Peer, Store, StoreAway
+from voltgate.csms.ports import Elsewhere, Peer, Store, StoreAway
 from voltgate.csms.rounds import Rounds
-from voltgate.csms.said import Said, said_of
+from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
 from voltgate.ocpp.actions import is_transaction, plain_action
 from voltgate.ocpp.errors import spell
+from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.schemas import check
+from voltgate.ocpp.silence import gone, timed_out
 from voltgate.ocpp.wheel import Wheel
 
-_CAME = Entry(connection.came)
-_WENT = Entry(connection.went)
 _FORGIVEN = frozenset({"PropertyConstraintViolation"})
 """What stations in the field err in without being misunderstood: texts that are too long, words of their own."""
 
+GRACE = 5.0
+"""Seconds beyond a call's own deadline after which whoever waits for it gives up."""
 _AGAIN = 5.0
 """Seconds after which what could not be written down is tried again."""
 
@@ -70,7 +74,9 @@ class ManagementSystem:
         self.counts = Counts()
         self.rounds = Rounds(store, settings)
         self.peers: dict[str, Peer] = {}
-        """The connection of each station that is here, by its key."""
+        """The connection of each station that this process holds, by its key."""
+        self.elsewhere: Elsewhere | None = None
+        """What calls the others; None: there are none."""
         self._store = store
         self._wheel = wheel
         self._clock = clock
@@ -98,34 +104,42 @@ class ManagementSystem:
     def serve(self, peer: Peer) -> Handler:
         """Return what answers a station's calls: it is connected from now on."""
         key = self._fold(peer.identity)
-        self.peers[key] = peer
-        self._note(key, peer, _CAME)
+        if not peer.holder:
+            self.peers[key] = peer
+        self._note(key, peer, CAME)
         return partial(self._take, key, peer)
 
     def left(self, peer: Peer) -> None:
-        """Take note that a station's connection has ended."""
+        """Take note that a station's connection has ended; it may be one that was never served here."""
         key = self._fold(peer.identity)
-        if self.peers.get(key) is peer:
+        if peer.holder:
+            self._note(key, peer, WENT)
+        elif self.peers.get(key) is peer:
             del self.peers[key]
-            self._wheel.at(self._clock() + self.settings.grace, partial(self._still_away, key, peer))
-
-    def _still_away(self, key: str, peer: Peer, now: float) -> None:
-        if key not in self.peers:
-            self._note(key, peer, _WENT)
+            self._note(key, peer, WENT)
 
     def _note(self, key: str, peer: Peer, entry: Entry) -> None:
-        said = Said(key, peer.identity, peer.protocol, "", "", {"holder": self._holder}, self._wall())
-        self.rounds.answer(said, entry, partial(self._noted, key, peer, entry))
+        said = self._said(key, peer, self._wall())
+        self.rounds.answer(said, entry, partial(self._noted, said, entry))
 
-    def _noted(self, key: str, peer: Peer, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
-        """Note it again later if the database was away, and it is true still."""
+    def _said(
+        self,
+        key: str,
+        peer: Peer,
+        now: float,
+        action: str = "",
+        message_id: str = "",
+        fields: dict[str, Any] | None = None,
+    ) -> Said:
+        """Return what a station says; without an action, what is known of it."""
+        holder, sent = peer.holder or self._holder, peer.said_at or now
+        return Said(key, peer.identity, peer.protocol, action, message_id, fields or {}, now, holder=holder, sent=sent)
+
+    def _noted(self, said: Said, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
+        """Note it again later if the database was away: by its time, it is in order then."""
         if reply is None:
-            again = self._still_here if entry is _CAME else self._still_away
-            self._wheel.at(self._clock() + _AGAIN, partial(again, key, peer))
-
-    def _still_here(self, key: str, peer: Peer, now: float) -> None:
-        if self.peers.get(key) is peer:
-            self._note(key, peer, _CAME)
+            again = partial(self.rounds.answer, said, entry, partial(self._noted, said, entry))
+            self._wheel.at(self._clock() + _AGAIN, lambda now: again())
 
     async def write_seen(self) -> None:
         """Write down which stations were heard since the last time. Raise StoreAway."""
@@ -142,7 +156,7 @@ class ManagementSystem:
         version, action, now = peer.protocol, plain_action(call.action), self._wall()
         self._seen[key] = now
         entry = entry_of(version, action)
-        said = said_of(key, peer.identity, version, action, call, now)
+        said = self._said(key, peer, now, action, call.id, plain_fields(call))
         refusal = self._objection(said, entry)
         if refusal is not None or entry is None:
             respond(refusal or Error(call.id, "NotImplemented", f"Nobody answers {action}"))
@@ -186,8 +200,48 @@ class ManagementSystem:
 
     def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
         """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
+        peer.command(self._made(command, patience), respond)
+
+    def _made(self, command: Command, patience: float) -> Call:
         self.counts.commands += 1
         call = Call(str(uuid4()), command.action, msgspec.json.encode(command.payload))
         call.at = self._clock()
         call.deadline = call.at + patience
-        peer.command(call, respond)
+        return call
+
+    async def call(self, key: str, action: str, payload: dict[str, Any], patience: float) -> Reply:
+        """Call a station, by its key, wherever it is connected; return its answer.
+
+        Unanswered: there is none within `patience` seconds. With an `id` the call was sent, and the station may have
+        done what it says; without one it was not, as to a station that is not connected.
+        """
+        call = self._made(Command(action, payload), patience)
+        if key in self.peers or self.elsewhere is None:
+            reply = await self.call_here(key, call)
+        else:
+            reply = await self.elsewhere.call(key, call, patience)
+        self.counts.failed += not isinstance(reply, Result)
+        return reply
+
+    async def call_here(self, key: str, call: Call) -> Reply:
+        """Make a call to a station whose connection this process holds; return its answer, as `call` does."""
+        peer = self.peers.get(key)
+        if peer is None:
+            return gone("The station is not connected")
+        return await answered(peer.command, call, call.deadline - self._clock())
+
+
+async def answered(command: Handler, call: Call, patience: float) -> Reply:
+    """Make a call, and return what comes of it, `GRACE` seconds after its deadline at last: the wheel stands still."""
+    answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def respond(reply: Reply) -> None:
+        if not answer.done():
+            answer.set_result(reply)
+
+    command(call, respond)
+    try:
+        async with asyncio.timeout(max(patience, 0.0) + GRACE):
+            return await answer
+    except TimeoutError:
+        return timed_out(call, call.id, call.deadline)
