@@ -217,18 +217,20 @@ class ManagementSystem:
         """
         call = self._made(Command(action, payload), patience)
         if key in self.peers or self.elsewhere is None:
-            reply = await self.call_here(key, call)
+            reply = await self.call_within(key, call, patience)
         else:
             reply = await self.elsewhere.call(key, call, patience)
         self.counts.failed += not isinstance(reply, Result)
         return reply
 
-    async def call_here(self, key: str, call: Call) -> Reply:
+    async def call_within(self, key: str, call: Call, patience: float) -> Reply:
         """Make a call to a station whose connection this process holds; return its answer, as `call` does."""
         peer = self.peers.get(key)
         if peer is None:
             return gone("The station is not connected")
-        return await answered(peer.command, call, call.deadline - self._clock())
+        call.at = self._clock()
+        call.deadline = call.at + patience
+        return await answered(peer.command, call, patience)
 
 
 async def answered(command: Handler, call: Call, patience: float) -> Reply:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
@@ -18,6 +18,7 @@ from typing import TypeAlias
 import structlog
 
 from voltgate.carriers.amqp import items
+from voltgate.carriers.amqp.batch import Batch
 from voltgate.carriers.amqp.connection import Connection, Incoming
 from voltgate.carriers.amqp.gateways import Gateways
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
@@ -92,16 +93,6 @@ class NodeSettings:
     name: str = ""
 
 
-class _Batch:
-    """A message of the broker's, until all its calls are dealt with."""
-
-    __slots__ = ("left", "message")
-
-    def __init__(self, message: Incoming) -> None:
-        self.message = message
-        self.left = 0
-
-
 @dataclass(slots=True, eq=False)
 class _Asked:
     """A call that a handler has not answered. `batches` are the messages that it came by: one, unless it came again."""
@@ -111,7 +102,7 @@ class _Asked:
     asked: Asked
     reply_to: str
     raw: bool
-    batches: list[_Batch]
+    batches: list[Batch]
 
 
 class Node:
@@ -199,6 +190,11 @@ class Node:
         """Whether it is connected to the broker."""
         return self._connection is not None
 
+    @property
+    def open_calls(self) -> int:
+        """The number of calls that are not answered yet."""
+        return len(self._open)
+
     async def has_gone(self, queue: str) -> bool:
         """Return whether the gateway of a queue is known to be gone: the queue ends with its connection."""
         connection = self._connection
@@ -215,7 +211,7 @@ class Node:
         self._gateways.hear(message.reply_to or "", self._clock())
         found, odd = items.split(message.body)
         self.counts.unreadable += odd
-        batch = _Batch(message)
+        batch = Batch(message)
         batch.left = 1  # until all are looked at
         for item in found:
             self._guard(item, partial(self._take_item, message.reply_to or "", batch))
@@ -229,7 +225,7 @@ class Node:
             self.counts.faults += 1
             log.exception("a fault of Voltgate: a message could not be taken", station=item.station)
 
-    def _take_item(self, reply_to: str, batch: _Batch, item: Item) -> None:
+    def _take_item(self, reply_to: str, batch: Batch, item: Item) -> None:
         if item.event == DISCONNECTED:
             self._has_left(item, reply_to)
             return
@@ -285,7 +281,7 @@ class Node:
                 station.reply_to = ""  # it has gone from nowhere
             self._left(station if item is None else self._said(station, item))
 
-    def _is_repeated(self, item: Item, reply_to: str, batch: _Batch) -> bool:
+    def _is_repeated(self, item: Item, reply_to: str, batch: Batch) -> bool:
         """Return whether a call has come before; it gets the answer that it had, or will have."""
         given = self._repeats.find(item.key, self._clock())
         asked = self._open.get(item.key)
@@ -301,7 +297,7 @@ class Node:
         self.counts.repeated += 1
         return True
 
-    def _call(self, station: Station, found: Read, item: Item, reply_to: str, batch: _Batch) -> None:
+    def _call(self, station: Station, found: Read, item: Item, reply_to: str, batch: Batch) -> None:
         call = decode(found.text)
         assert isinstance(call, Call)  # noqa: S101 - it was read as one
         call.at = self._clock()
@@ -360,19 +356,19 @@ class Node:
         if obstacle is not None:
             settled(obstacle)
 
-    def _answered(self, batches: list[_Batch], obstacle: Obstacle | None) -> None:
+    def _answered(self, batches: list[Batch], obstacle: Obstacle | None) -> None:
         self.counts.answers_lost += obstacle is not None
         self._all_done(batches)
 
-    def _all_done(self, batches: list[_Batch]) -> None:
+    def _all_done(self, batches: list[Batch]) -> None:
         for batch in batches:
             self._done(batch)
 
-    def _done(self, batch: _Batch) -> None:
+    def _done(self, batch: Batch) -> None:
         """Acknowledge a message when nothing of it is left to do."""
         batch.left -= 1
         if not batch.left and self._connection is not None:
-            task = asyncio.get_running_loop().create_task(_acknowledge(batch.message.ack()))
+            task = asyncio.get_running_loop().create_task(batch.acknowledge())
             self._acks.add(task)
             task.add_done_callback(self._acks.discard)
 
@@ -436,13 +432,6 @@ class Node:
         else:
             self.counts.unreadable += 1
             respond(malformed("The station's answer cannot be read", item.key))
-
-
-async def _acknowledge(ack: Awaitable[None]) -> None:
-    try:
-        await ack
-    except Exception as problem:  # the connection has ended: the message comes again, and is known by then
-        log.debug("a message could not be acknowledged", reason=str(problem))
 
 
 def _refuse(call: Call, respond: Respond) -> None:
