@@ -111,7 +111,7 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
     monkeypatch.setattr(csms, "_TEND", 0.05)
     monkeypatch.setattr(csms, "_LOOK", 0.05)
-    monkeypatch.setattr(csms, "_WATCH", 0.05)
+    monkeypatch.setattr(csms, "_WATCH", 1.0)
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
