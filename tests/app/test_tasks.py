@@ -35,6 +35,7 @@ from voltgate.web.issued_tokens import IssuedTokens
 
 GATEWAY, TEST = "the gateway", "the test"
 TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"} | {
+    "csms costs",
     "csms heard",
     "csms presence",
     "csms rounds",
@@ -179,6 +180,7 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "api tokens": (breaking(web.access.issued, "read"), bool),
         "store writing": (breaking(store, "_tend"), store._wake.set),
         "store looking": (breaking(database, "measure_journal"), bool),
+        "csms costs": (breaking(system, "tell_costs"), bool),
         "csms heard": (breaking(system, "write_seen"), bool),
         "csms presence": (breaking(parts.carriers.local, "look"), bool),
         "csms watch": (breaking(parts.watch, "look"), bool),

@@ -16,16 +16,22 @@ from voltgate.csms.model import (
     MeterValue,
     Network,
     Note,
+    Profile,
+    Report,
     Reservation,
     Row,
+    SigningRequest,
     Station,
     StatusChange,
     Token,
     Transaction,
+    Variable,
 )
 from voltgate.csms.ports import Decide, Found, Needs, StoreAway
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.tariffs import Tariff
+from voltgate.csms.watch import Watch
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.wheel import Wheel
 
@@ -39,8 +45,16 @@ KEYS: dict[type, tuple[str, ...]] = {
     Token: ("id",),
     Transaction: ("station", "ref"),
     Reservation: ("station", "number"),
+    Report: ("station", "kind", "request"),
+    Profile: ("station", "evse", "profile", "source"),
+    SigningRequest: ("station", "number"),
+    Variable: ("station", "component", "variable", "attribute"),
 }
 """What the rows that change are known by; all others are kept as they come."""
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in KEYS.get(type(row)) or row.__dataclass_fields__)
 
 
 @dataclass
@@ -50,12 +64,11 @@ class Rows:
     away: str = ""
     tables: dict[type, dict[tuple[Any, ...], Any]] = field(default_factory=dict)
     rounds: int = 0
+    tariffs: tuple[Tariff, ...] = ()
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
-        names = KEYS.get(type(row)) or tuple(row.__dataclass_fields__)
-        key = tuple(getattr(row, name) for name in names)
-        self.tables.setdefault(type(row), {})[key] = copy.copy(row)
+        self.tables.setdefault(type(row), {})[_key(row)] = copy.copy(row)
 
     def all(self, kind: type) -> list[Any]:
         return list(self.tables.get(kind, {}).values())
@@ -84,7 +97,7 @@ class Rows:
         for key, identity in needs.stations.items():
             if (key,) not in self.tables.get(Station, {}):
                 self.put(Station(key, identity))
-        found = Found(networks={each.id: each for each in self._copies(Network)})
+        found = Found(tariffs=self.tariffs, networks={each.id: each for each in self._copies(Network)})
         found.networks.setdefault(MAIN, Network(MAIN, "Main"))
         found.stations = {each.key: each for each in self._copies(Station) if each.key in needs.stations}
         found.connectors = {
@@ -104,6 +117,12 @@ class Rows:
             for each in self._copies(Reservation)
             if (each.station, each.number) in needs.reservations
         }
+        found.reports = {_key(each): each for each in self._copies(Report) if _key(each) in needs.reports}
+        found.signing = {
+            (each.station, each.number): each
+            for each in self._copies(SigningRequest)
+            if each.station in needs.signing and each.status == "waiting"
+        }
         found.numbers = [next(self._numbers) for _ in range(needs.numbers)]
         return found
 
@@ -115,6 +134,11 @@ class Rows:
             raise StoreAway(self.away)
         for key, at in stations.items():
             self.tables[Station][key,].seen = at
+
+
+async def nobody(holders: set[str]) -> set[str]:
+    """Return none of them: all live."""
+    return set()
 
 
 class FakeStation:
@@ -177,6 +201,7 @@ class Stage:
             str.casefold,
             "here",
         )
+        self.watch = Watch(self.csms.rounds, self.rows, nobody, lambda: self.now)
         self._ids = itertools.count(1)
         self._task = asyncio.get_running_loop().create_task(self._turn())
 
@@ -204,6 +229,16 @@ class Stage:
         self.wheel.tick(self.now - NOON)
         for _ in range(5):
             await asyncio.sleep(0)
+
+    async def look(self, dead: set[str] | None = None) -> None:
+        """Look for stations that stay away, and for those of holders that are dead."""
+
+        async def are_dead(holders: set[str]) -> set[str]:
+            return holders & (dead or set())
+
+        self.watch.dead = are_dead
+        await self.watch.look()
+        await self.wait(0)
 
     def one(self, kind: type) -> Any:
         """Return the only row of a kind."""

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from tests.csms.stage import NOON, FakeStation, Stage
 from voltgate.csms.model import Station
-from voltgate.csms.watch import Watch
 from voltgate.ocpp.messages import Reason, Result, Unanswered
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 FREE, AWAY = {(1, 1): "Available"}, {(1, 1): "Unavailable"}
 
 
-class Holders:
-    """Which holders have died."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.dead: set[str] = set()
-        self.watch = Watch(stage.csms.rounds, stage.rows, self, lambda: stage.now)
-
-    async def __call__(self, holders: set[str]) -> set[str]:
-        return holders & self.dead
-
-
-async def look(stage: Stage, holders: Holders, seconds: float = 0.0) -> None:
+async def look(stage: Stage, seconds: float = 0.0, dead: str = "") -> None:
     """Let time go by, and look twice."""
     await stage.wait(seconds)
     for _ in range(2):
-        await holders.watch.look()
-        await stage.wait(0)
+        await stage.look({dead})
 
 
 async def seen(stage: Stage) -> tuple[bool, str, dict[tuple[int, int], str]]:
@@ -47,13 +34,12 @@ async def reporting(stage: Stage, holder: str = "") -> FakeStation:
 async def test_a_station_that_goes_and_stays_away() -> None:
     """It is not connected at once; what it has is Unavailable after the grace, and as it was when it comes again."""
     async with Stage(grace=60) as stage:
-        holders = Holders(stage)
         station = await reporting(stage)
         assert await seen(stage) == (True, "here", FREE)
         station.leave()
-        await look(stage, holders, 59)
+        await look(stage, 59)
         assert await seen(stage) == (False, "here", FREE)
-        await look(stage, holders, 2)
+        await look(stage, 2)
         assert await seen(stage) == (False, "", AWAY)
         stage.station()
         assert await seen(stage) == (True, "here", FREE)
@@ -62,14 +48,13 @@ async def test_a_station_that_goes_and_stays_away() -> None:
 async def test_one_that_comes_again_in_time() -> None:
     """Nothing is marked, whichever of the two is heard first."""
     async with Stage(grace=60) as stage:
-        holders = Holders(stage)
         old = await reporting(stage, "bus/q")
         await stage.wait(10)
         old.said_at = stage.now
         await stage.wait(1)
         stage.station(holder="bus/q")
         old.leave()  # is heard behind what came after it
-        await look(stage, holders, 100)
+        await look(stage, 100)
         assert await seen(stage) == (True, "bus/q", FREE)
 
 
@@ -116,17 +101,15 @@ async def test_a_clock_that_was_ahead() -> None:
 async def test_a_holder_that_dies() -> None:
     """Its stations are not connected, and Unavailable after the grace; one that came elsewhere in time is not."""
     async with Stage(grace=60) as stage:
-        holders = Holders(stage)
         await reporting(stage, "bus/dying")
-        holders.dead = {"bus/dying"}
-        await holders.watch.look()
+        await stage.look({"bus/dying"})
         assert (await seen(stage))[0] is True  # it may have begun only now
-        await look(stage, holders)
+        await stage.look({"bus/dying"})
         assert await seen(stage) == (False, "bus/dying", FREE)
-        await look(stage, holders, 61)
+        await look(stage, 61)
         assert await seen(stage) == (False, "", AWAY)
         stage.station(holder="bus/other")
-        await look(stage, holders, 61)
+        await look(stage, 61)
         assert await seen(stage) == (True, "bus/other", FREE)
 
 
@@ -135,11 +118,9 @@ async def test_what_a_process_has_left() -> None:
     async with Stage(grace=60) as stage:
         stage.rows.put(Station("cp-1", "CP-1", connected=True, holder="the one before", since=NOON - 5))
         stage.rows.put(Station("cp-2", "CP-2", connected=True, holder="the one before", since=NOON - 5))
-        holders = Holders(stage)
-        holders.dead = {"the one before"}
         stage.station("CP-2")
-        await look(stage, holders)
-        await look(stage, holders, 61)
+        await look(stage, dead="the one before")
+        await look(stage, 61)
         rows = {row.key: (row.connected, row.holder) for row in stage.rows.all(Station)}
         assert rows == {"cp-1": (False, ""), "cp-2": (True, "here")}
 

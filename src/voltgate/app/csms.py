@@ -36,6 +36,8 @@ def csms_settings(config: Config) -> CsmsSettings:
         section.grace,
         section.validation,
         section.currency,
+        (section.cost_vendor, section.cost_message),
+        section.tell_costs,
         patience=config.calls.backend,
     )
 
@@ -48,6 +50,12 @@ def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[]
 
     store = CsmsStore(database)
     return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+
+
+async def tell_costs(csms: ManagementSystem) -> None:
+    """Tell stations what their transactions have cost so far, as often as it is set."""
+    await asyncio.sleep(csms.settings.tell_costs or _TEND)
+    await csms.tell_costs()
 
 
 async def look(carrier: LocalCarrier) -> None:

@@ -12,7 +12,7 @@ from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration, Objection, nothing_against
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import Composition
-from voltgate.app.csms import look, tend, watch
+from voltgate.app.csms import look, tell_costs, tend, watch
 from voltgate.app.life import Life, Running, ended, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
@@ -91,6 +91,7 @@ class Process(Life):
         if parts.csms is not None:
             self._tending += [
                 supervision.repeat("csms heard", partial(tend, parts.csms)),
+                supervision.repeat("csms costs", partial(tell_costs, parts.csms)),
                 supervision.repeat("csms presence", partial(look, parts.carriers.local)),
                 supervision.repeat("csms watch", self._watch),
             ]

@@ -14,6 +14,7 @@ from voltgate.app.composition import Composition
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.worker import Worker
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims
 from voltgate.web.api.resources import routers
@@ -51,6 +52,8 @@ def open_web(
     resources = (claims.router, *routers())
     app = application(collector, readiness, __version__, access.access, access.issued, resources, siblings)
     app.state.queries = parts.queries
+    app.state.tariffs = None if parts.database is None else TariffStore(parts.database)
+    app.state.currency = lambda: active.config.csms.currency
     app.state.claiming = parts.claiming
     app.state.claimants = claimants_of(lambda: active.config)
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.csms.model import (
+    Connector,
+    Network,
+    Report,
+    Reservation,
+    Row,
+    SigningRequest,
+    Station,
+    Token,
+    Transaction,
+)
 from voltgate.csms.ports import Found
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.tariffs import Tariff
 
 
 class Refused(Exception):  # noqa: N818 - what a station is told
@@ -30,13 +41,15 @@ class Command(NamedTuple):
 class Desk:
     """What was read for a call, and what comes of it. Rows may be changed when they are `put`; the last one counts."""
 
-    __slots__ = ("_found", "_rows", "commands", "said", "settings")
+    __slots__ = ("_found", "_rows", "commands", "said", "settings", "transactions")
 
     def __init__(self, said: Said, found: Found, rows: dict[int, Row], settings: CsmsSettings) -> None:
         self.said = said
         self.settings = settings
         self.commands: list[Command] = []
         """What the station is asked afterwards."""
+        self.transactions: list[Transaction] = []
+        """The transactions that were put."""
         self._found = found
         self._rows = rows
 
@@ -53,9 +66,16 @@ class Desk:
 
     def put(self, row: Row) -> None:
         """Have a row written: one that is new, or that was changed."""
+        if type(row) is Transaction and row not in self.transactions:
+            self.transactions.append(row)
         self._rows[id(row)] = row
 
     # What there is.
+
+    @property
+    def tariffs(self) -> tuple[Tariff, ...]:
+        """Return all tariffs."""
+        return self._found.tariffs
 
     def connector(self, evse: int, connector: int) -> Connector:
         """Return a connector, which is made if it was never heard of; it has to be put."""
@@ -93,6 +113,24 @@ class Desk:
         """Return a reservation of the station."""
         return self._found.reservations.get((self.said.station, number))
 
+    def report(self, request: int, at: float) -> Report:
+        """Return the report that this call is a part of, which is made if it was never heard of; it has to be put."""
+        key = (self.said.station, self.said.action, request)
+        found = self._found.reports.get(key)
+        if found is None:
+            found = self._found.reports[key] = Report(*key, self.said.now, at)
+        return found
+
+    def signing(self, kind: str) -> SigningRequest:
+        """Return the request of a kind that waits, which is made if there is none; it has to be put."""
+        station = self.said.station
+        for each in self._found.signing.values():
+            if (each.station, each.kind, each.status) == (station, kind, "waiting"):
+                return each
+        made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
+        self._found.signing[station, made.number] = made
+        return made
+
     # What is new.
 
     def begin(self, transaction: Transaction) -> None:
@@ -101,7 +139,7 @@ class Desk:
         self.put(transaction)
 
     def number(self) -> int:
-        """Return a number that no transaction has."""
+        """Return a number that nothing has."""
         return self._found.numbers.pop()
 
     def tell(self, action: str, payload: dict[str, Any]) -> None:

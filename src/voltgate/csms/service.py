@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,23 +13,22 @@ import msgspec
 import structlog
 
 from voltgate.csms.desk import Command
+from voltgate.csms.handlers.billing import costs_so_far
 from voltgate.csms.handlers.presence import CAME, WENT
 from voltgate.csms.handlers.tables import entry_of
-from voltgate.csms.ports import Elsewhere, Peer, Store, StoreAway
-from voltgate.csms.rounds import Rounds
+from voltgate.csms.model import Row
+from voltgate.csms.ports import Elsewhere, Found, Needs, Peer, Store, StoreAway
+from voltgate.csms.registered import Registered
+from voltgate.csms.rounds import MOST, Rounds
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
-from voltgate.ocpp.actions import is_transaction, plain_action
-from voltgate.ocpp.errors import spell
+from voltgate.ocpp.actions import BOOT, plain_action
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.schemas import check
 from voltgate.ocpp.silence import gone, timed_out
 from voltgate.ocpp.wheel import Wheel
-
-_FORGIVEN = frozenset({"PropertyConstraintViolation"})
-"""What stations in the field err in without being misunderstood: texts that are too long, words of their own."""
 
 GRACE = 5.0
 """Seconds beyond a call's own deadline after which whoever waits for it gives up."""
@@ -43,10 +42,6 @@ log = structlog.get_logger("voltgate.csms")
 class Counts:
     """What the management system has done."""
 
-    invalid: int = 0
-    """Calls refused for their payload."""
-    forgiven: int = 0
-    """Calls answered although their payload is not as the schema says."""
     unknown: int = 0
     """Calls of actions that stations of the version do not have."""
     commands: int = 0
@@ -84,6 +79,8 @@ class ManagementSystem:
         self._fold = fold
         self._holder = holder
         self._seen: dict[str, float] = {}
+        self._registered: dict[str, Registered] = {}
+        """Of each station that this process holds, by its key; what gateways hold they look after themselves."""
 
     @property
     def settings(self) -> CsmsSettings:
@@ -106,6 +103,7 @@ class ManagementSystem:
         key = self._fold(peer.identity)
         if not peer.holder:
             self.peers[key] = peer
+            self._registered[key] = Registered()
         self._note(key, peer, CAME)
         return partial(self._take, key, peer)
 
@@ -116,30 +114,25 @@ class ManagementSystem:
             self._note(key, peer, WENT)
         elif self.peers.get(key) is peer:
             del self.peers[key]
+            del self._registered[key]
             self._note(key, peer, WENT)
 
     def _note(self, key: str, peer: Peer, entry: Entry) -> None:
-        said = self._said(key, peer, self._wall())
-        self.rounds.answer(said, entry, partial(self._noted, said, entry))
+        now = self._wall()
+        sent = peer.said_at or now
+        said = Said(key, peer.identity, peer.protocol, "", "", {}, now, holder=self._holder_of(peer), sent=sent)
+        self.rounds.answer(said, entry, partial(self._noted, said, peer, entry))
 
-    def _said(
-        self,
-        key: str,
-        peer: Peer,
-        now: float,
-        action: str = "",
-        message_id: str = "",
-        fields: dict[str, Any] | None = None,
-    ) -> Said:
-        """Return what a station says; without an action, what is known of it."""
-        holder, sent = peer.holder or self._holder, peer.said_at or now
-        return Said(key, peer.identity, peer.protocol, action, message_id, fields or {}, now, holder=holder, sent=sent)
+    def _holder_of(self, peer: Peer) -> str:
+        return peer.holder or self._holder
 
-    def _noted(self, said: Said, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
+    def _noted(self, said: Said, peer: Peer, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
         """Note it again later if the database was away: by its time, it is in order then."""
         if reply is None:
-            again = partial(self.rounds.answer, said, entry, partial(self._noted, said, entry))
+            again = partial(self.rounds.answer, said, entry, partial(self._noted, said, peer, entry))
             self._wheel.at(self._clock() + _AGAIN, lambda now: again())
+        elif entry is CAME and self.peers.get(said.station) is peer:
+            self._registered[said.station].told(reply)
 
     async def write_seen(self) -> None:
         """Write down which stations were heard since the last time. Raise StoreAway."""
@@ -150,36 +143,43 @@ class ManagementSystem:
             self._seen = seen | self._seen
             raise
 
+    async def tell_costs(self) -> None:
+        """Tell stations of 2.x what their running transactions have cost so far, if that is set. Raise StoreAway."""
+        if not self.settings.tell_costs:
+            return
+        here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}
+        keys = sorted(here)
+        for few in (keys[at : at + MOST] for at in range(0, len(keys), MOST)):
+            told: list[tuple[str, Command]] = []
+
+            def look(found: Found, told: list[tuple[str, Command]] = told) -> Iterable[Row]:
+                told[:] = costs_so_far(found, self._wall())
+                return ()
+
+            await self._store.round(Needs({key: here[key] for key in few}, running=set(few)), look)
+            for key, command in told:
+                if key in self.peers:
+                    self._tell(self.peers[key], command)
+
     # Their calls.
 
     def _take(self, key: str, peer: Peer, call: Call, respond: Respond) -> None:
         version, action, now = peer.protocol, plain_action(call.action), self._wall()
         self._seen[key] = now
         entry = entry_of(version, action)
-        said = self._said(key, peer, now, action, call.id, plain_fields(call))
-        refusal = self._objection(said, entry)
-        if refusal is not None or entry is None:
-            respond(refusal or Error(call.id, "NotImplemented", f"Nobody answers {action}"))
-            return
-        self.rounds.answer(said, entry, partial(self._answered, peer, respond))
-
-    def _objection(self, said: Said, entry: Entry | None) -> Error | None:
-        """Return why a call is not answered, as its version says it."""
         if entry is None:
             self.counts.unknown += 1
-            what = f"No station of {said.version} calls {said.action[:100]}"
-            return Error(said.id, spell("NotImplemented", modern=said.modern), what)
-        violation = check(said.version, said.action, "request", said.fields)
-        if violation is None:
-            return None
-        lenient = self.settings.validation == "lenient" and violation.code in _FORGIVEN
-        if lenient or is_transaction(said.action):
-            self.counts.forgiven += 1
-            return None
-        self.counts.invalid += 1
-        return Error(said.id, violation.code, violation.description)
+            respond(Error(call.id, "NotImplemented", f"No station of {version} calls {action[:100]}"))
+            return
+        requested = self._registered[key].was_asked(action) if key in self._registered else bool(peer.holder)
+        holder, sent = self._holder_of(peer), peer.said_at or now
+        fields = plain_fields(call)
+        said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent)
+        self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 
-    def _answered(self, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+    def _answered(self, said: Said, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+        if said.action == BOOT and self.peers.get(said.station) is peer:
+            self._registered[said.station].told(reply)
         respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
         for command in commands:
             self._tell(peer, command)
@@ -199,8 +199,11 @@ class ManagementSystem:
         self.command(peer, command, respond, self.settings.patience)
 
     def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
-        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
-        peer.command(self._made(command, patience), respond)
+        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds.
+
+        A station is not called with what it must not be asked while it is not accepted.
+        """
+        self._send(self._fold(peer.identity), peer, self._made(command, patience), respond)
 
     def _made(self, command: Command, patience: float) -> Call:
         self.counts.commands += 1
@@ -208,6 +211,14 @@ class ManagementSystem:
         call.at = self._clock()
         call.deadline = call.at + patience
         return call
+
+    def _send(self, key: str, peer: Peer, call: Call, respond: Respond) -> None:
+        registered = self._registered.get(key)
+        refusal = None if registered is None else registered.refusal(call)
+        if refusal is None:
+            peer.command(call, respond)
+        else:
+            respond(refusal)
 
     async def call(self, key: str, action: str, payload: dict[str, Any], patience: float) -> Reply:
         """Call a station, by its key, wherever it is connected; return its answer.
@@ -230,7 +241,7 @@ class ManagementSystem:
             return gone("The station is not connected")
         call.at = self._clock()
         call.deadline = call.at + patience
-        return await answered(peer.command, call, patience)
+        return await answered(partial(self._send, key, peer), call, patience)
 
 
 async def answered(command: Handler, call: Call, patience: float) -> Reply:

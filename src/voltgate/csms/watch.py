@@ -40,14 +40,14 @@ class Watch:
     def __init__(self, rounds: Rounds, connections: Connections, dead: Dead, wall: Callable[[], float]) -> None:
         self._rounds = rounds
         self._connections = connections
-        self._dead = dead
+        self.dead = dead
         self._wall = wall
         self._suspects: set[str] = set()
 
     async def look(self) -> None:
         """Look once. A holder counts as dead that was found so twice. Raise StoreAway."""
         holders = await self._connections.holders()
-        dead = await self._dead(holders)
+        dead = await self.dead(holders)
         for holder in dead & self._suspects:
             for station in await self._connections.held_by(holder):
                 self._note(station, WENT, holder)

@@ -16,10 +16,13 @@ UNAVAILABLE = "Unavailable"
 
 
 def came(desk: Desk) -> dict[str, Any]:
-    """Note that a station is connected; what it had reported before it went counts again until it reports anew."""
+    """Note that a station is connected; what it had reported before it went counts again until it reports anew.
+
+    Return what its last BootNotification was answered with.
+    """
     if not _is_old(desk):
         _is_here(desk)
-    return {}
+    return {"status": desk.station.told}
 
 
 def heard(desk: Desk) -> None:
@@ -56,8 +59,9 @@ def stayed_away(desk: Desk) -> dict[str, Any]:
         return {}
     station.holder = ""
     for row in desk.connectors():
-        row.status, row.reported = UNAVAILABLE, row.reported or row.status
-        desk.put(row)
+        if row.status:
+            row.status, row.reported = UNAVAILABLE, row.reported or row.status
+            desk.put(row)
     desk.put(station)
     return {}
 

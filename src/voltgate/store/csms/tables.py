@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table, literal_column
 
 from voltgate.csms.model import (
     Connector,
@@ -15,6 +15,7 @@ from voltgate.csms.model import (
     Network,
     Note,
     Profile,
+    Report,
     Reservation,
     Row,
     SigningRequest,
@@ -83,6 +84,7 @@ stations = Table(
     _text("name"),
     _text("location"),
     _text("registration"),
+    _text("told"),
     _text("validation"),
     _text("version"),
     _text("vendor"),
@@ -112,12 +114,13 @@ connectors = Table(
     _key("station"),
     _number_key("evse"),
     _number_key("connector"),
-    _text("status"),
+    _indexed("status"),
     _text("error_code"),
     _text("info"),
     _text("vendor_error"),
     _time("at", nullable=True),
     _text("reported"),
+    Index(None, "status", "station", "evse", "connector"),
 )
 
 status_changes = Table(
@@ -181,6 +184,7 @@ transactions = Table(
     _measure("energy"),
     _text("state"),
     _text("charging_state"),
+    _time("charged_until", nullable=True),
     _text("reason"),
     _text("trigger"),
     _text("estimated"),
@@ -189,6 +193,7 @@ transactions = Table(
     _number("reservation", nullable=True),
     _number("seq"),
     _text("missing"),
+    _time("heard", nullable=True),
     _text("begun_by"),
     _text("currency"),
     _number("cost", nullable=True),
@@ -208,8 +213,9 @@ transactions = Table(
 """`token_id` is the token casefolded, or the beginning of it. Room is left on each page of PostgreSQL: what meters say
 changes a row often, and in its place as no index knows of it."""
 
-_IS_RUNNING = transactions.c.state == "running"
-_IS_ESTIMATED = transactions.c.estimated != ""
+IS_RUNNING: ColumnElement[bool] = transactions.c.state == literal_column("'running'")
+IS_ESTIMATED: ColumnElement[bool] = transactions.c.estimated != literal_column("''")
+"""Conditions with an index of their own: it is used where they are spelt in the same way."""
 
 
 def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> None:
@@ -217,10 +223,10 @@ def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> No
     Index(f"ix_csms_transactions_{name}", *columns, postgresql_where=condition, sqlite_where=condition)
 
 
-_few("running", _IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
-_few("running_station", _IS_RUNNING, transactions.c.station)
-_few("running_token_id", _IS_RUNNING, transactions.c.token_id)
-_few("estimated", _IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running", IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running_station", IS_RUNNING, transactions.c.station)
+_few("running_token_id", IS_RUNNING, transactions.c.token_id)
+_few("estimated", IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
 
 meter_values = Table(
     "csms_meter_values",
@@ -234,6 +240,7 @@ meter_values = Table(
     _measure("power"),
     Column("data", Document, nullable=False),
     _digest(),
+    Index(None, "received"),
     postgresql_partition_by="RANGE (at)",
 )
 """On PostgreSQL in partitions of a day, by the station's own time; one takes what is of no day that has one."""
@@ -250,6 +257,7 @@ notes = Table(
     _digest(),
     Index(None, "received"),
     Index(None, "station", "received"),
+    Index(None, "kind", "received"),
 )
 
 variables = Table(
@@ -263,6 +271,20 @@ variables = Table(
     _text("mutability"),
     Column("data", Document, nullable=False),
     _time("at"),
+)
+
+reports = Table(
+    "csms_reports",
+    metadata,
+    _key("station"),
+    _key("kind"),
+    _number_key("request"),
+    _time("received"),
+    _time("at"),
+    _number("seq"),
+    _text("missing"),
+    _number("last", nullable=True),
+    Column("complete", Boolean, nullable=False),
 )
 
 reservations = Table(
@@ -305,7 +327,18 @@ signing_requests = Table(
     _time("at"),
     _text("status"),
     _text("chain"),
+    _number("request", nullable=True),
+    Column("root", Document, nullable=False),
 )
+
+tariffs = Table(
+    "csms_tariffs",
+    metadata,
+    _key("name"),
+    _number_key("version"),
+    Column("data", Document, nullable=False),
+)
+"""Each version of each tariff, as JSON; `numbers` counts how often they were changed."""
 
 numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))
 """The next number of each kind that no process has had."""
@@ -320,6 +353,7 @@ TABLES: dict[type[Row], Table] = {
     MeterValue: meter_values,
     Note: notes,
     Variable: variables,
+    Report: reports,
     Reservation: reservations,
     Profile: profiles,
     SigningRequest: signing_requests,

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
         sa.Column("registration", sa.Text, nullable=False),
+        sa.Column("told", sa.Text, nullable=False),
         sa.Column("validation", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("vendor", sa.Text, nullable=False),
@@ -61,6 +62,11 @@ def upgrade() -> None:
         sa.Column("vendor_error", sa.Text, nullable=False),
         sa.Column("at", sa.Float(53)),
         sa.Column("reported", sa.Text, nullable=False),
+    )
+    op.create_index(
+        "ix_csms_connectors_status_station_evse_connector",
+        "csms_connectors",
+        ["status", "station", "evse", "connector"],
     )
     op.create_table(
         "csms_status_changes",
@@ -118,6 +124,7 @@ def upgrade() -> None:
         sa.Column("energy", sa.Float(53)),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("charging_state", sa.Text, nullable=False),
+        sa.Column("charged_until", sa.Float(53)),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("trigger", sa.Text, nullable=False),
         sa.Column("estimated", sa.Text, nullable=False),
@@ -126,6 +133,7 @@ def upgrade() -> None:
         sa.Column("reservation", sa.BigInteger),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("heard", sa.Float(53)),
         sa.Column("begun_by", sa.Text, nullable=False),
         sa.Column("currency", sa.Text, nullable=False),
         sa.Column("cost", sa.BigInteger),
@@ -165,6 +173,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.BigInteger, primary_key=True, autoincrement=False),
         postgresql_partition_by="RANGE (at)",
     )
+    op.create_index("ix_csms_meter_values_received", "csms_meter_values", ["received"])
     op.create_table(
         "csms_notes",
         sa.Column("station", sa.Text, primary_key=True),
@@ -175,6 +184,7 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("digest", sa.BigInteger, primary_key=True, autoincrement=False),
     )
+    op.create_index("ix_csms_notes_kind_received", "csms_notes", ["kind", "received"])
     op.create_index("ix_csms_notes_received", "csms_notes", ["received"])
     op.create_index("ix_csms_notes_station_received", "csms_notes", ["station", "received"])
     op.create_table(
@@ -187,6 +197,18 @@ def upgrade() -> None:
         sa.Column("mutability", sa.Text, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("at", sa.Float(53), nullable=False),
+    )
+    op.create_table(
+        "csms_reports",
+        sa.Column("station", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("request", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("received", sa.Float(53), nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("last", sa.BigInteger),
+        sa.Column("complete", sa.Boolean, nullable=False),
     )
     op.create_table(
         "csms_reservations",
@@ -223,6 +245,14 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53), nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("request", sa.BigInteger),
+        sa.Column("root", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "csms_tariffs",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("data", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "csms_numbers",
@@ -244,6 +274,7 @@ def downgrade() -> None:
     """Drop them."""
     for name in (
         "csms_numbers",
+        "csms_tariffs",
         "csms_signing_requests",
         "csms_profiles",
         "csms_reservations",
