@@ -93,7 +93,8 @@ def convert(
         list[Path],
         typer.Argument(
             metavar="FILE…",
-            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json.",
+            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json; or .env.backend "
+            "of EVerythingcharge.",
             show_default=False,
         ),
     ],
