@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from voltgate.csms.model import Connector, Network, Reservation, Station, Token, Transaction
@@ -23,7 +23,7 @@ _LAST = (
 
 async def find(link: Link, needs: Needs) -> Found:
     """Return what the calls of a round need. On PostgreSQL stations, and tokens whose use is counted, are locked."""
-    found = Found(stations=await _have_stations(link, needs.stations))
+    found = Found(stations=await have_stations(link, needs.stations))
     found.networks = {row.id: row for row in await _all(link, Network, ("id",), _networks_of(found))}
     for connector in await _all(link, Connector, ("station",), found.stations):
         found.connectors[connector.station, connector.evse, connector.connector] = connector
@@ -38,13 +38,13 @@ def _networks_of(found: Found) -> set[str]:
     return {station.network for station in found.stations.values()}
 
 
-async def find_stations(link: Link, keys: Iterable[str]) -> dict[str, Station]:
+async def find_stations(link: Link, keys: Collection[str]) -> dict[str, Station]:
     """Read stations by key, and lock them in the order of their keys."""
     return {station.key: station for station in await _all(link, Station, ("key",), keys, lock="key")}
 
 
-async def _have_stations(link: Link, wanted: dict[str, str]) -> dict[str, Station]:
-    """Read stations, and make those that are not there, by their identities."""
+async def have_stations(link: Link, wanted: dict[str, str]) -> dict[str, Station]:
+    """Read stations, locked, and make those that are not there; identities are by key."""
     found = await find_stations(link, wanted)
     missing = sorted(wanted.keys() - found.keys())
     if missing:
@@ -74,7 +74,7 @@ async def _find_transactions(link: Link, needs: Needs, found: Found) -> None:
 
 
 async def _all(
-    link: Link, kind: type[R], names: tuple[str, ...], values: Iterable[Any], more: str = "", lock: str = ""
+    link: Link, kind: type[R], names: tuple[str, ...], values: Collection[Any], more: str = "", lock: str = ""
 ) -> list[R]:
     """Return all rows in which columns have one of some values."""
     mine = shape(kind)

@@ -6,7 +6,7 @@ and a text that is plain, as nearly all are, costs a look. What its types make f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from hashlib import blake2b
 from operator import attrgetter
@@ -24,6 +24,8 @@ R = TypeVar("R")
 
 Columns = list[list[Any]]
 """The values of some rows, by column."""
+Fit = Callable[[Sequence[Any]], list[Any]]
+"""Makes values of a column fit. Raises what the types of columns raise."""
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]  # the types ask for one, and do not look at it
 
@@ -65,33 +67,33 @@ class Shape(Generic[R]):
         """All columns, in the order in which rows are written."""
         self.own = [field.name for field in fields(kind)]  # type: ignore[arg-type]
         """The columns of the model, in the order in which rows are read."""
+        self.columns = [table.columns[name] for name in self.own]
         self.keys = [column.name for column in table.primary_key.columns]
         self._values = attrgetter(*self.own)
         self._computed = _COMPUTED.get(kind, lambda row: ())
         self._fitting = [_fitting(column) for column in table.columns]
-        self._given = [_given(table.columns[name]) for name in self.own]
+        self._given = [_given(column) for column in self.columns]
         self.key = attrgetter(*self.keys) if set(self.keys) <= set(self.own) else id
 
     def written(self, rows: Iterable[R]) -> Columns:
         """Return the columns of rows. Raise Unfit when a column cannot hold a value."""
         values = [self._values(row) + self._computed(row) for row in rows]
         try:
-            return [fit(column) for fit, column in zip(self._fitting, zip(*values, strict=True), strict=True)]
+            return _by_column(self._fitting, values)
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise Unfit(f"a row of {self.table.name}: {error}") from error
 
-    def looked_for(self, names: Sequence[str], values: Iterable[Any]) -> Columns:
-        """Return the columns of what is looked for; without what no row can have."""
+    def looked_for(self, names: Sequence[str], values: Collection[Any]) -> Columns:
+        """Return the columns of what is looked for, without what no row can have; [] if that is nothing.
+
+        `values` are values of the one column that is named, or tuples of those of several.
+        """
         fitting = [self._fitting[self.names.index(name)] for name in names]
-        found: Columns = [[] for _ in names]
-        for value in values:
-            try:
-                fit = [each([one])[0] for each, one in zip(fitting, value if len(names) > 1 else [value], strict=True)]
-            except (ValueError, OverflowError):
-                continue
-            for column, one in zip(found, fit, strict=True):
-                column.append(one)
-        return found if found[0] else []
+        rows = list(values) if len(names) > 1 else [(value,) for value in values]
+        try:
+            return _by_column(fitting, rows)
+        except (ValueError, OverflowError):
+            return _by_column(fitting, [row for row in rows if _is_fit(fitting, row)])
 
     def read(self, rows: Sequence[Sequence[Any]]) -> list[R]:
         """Return what stands in rows of the model's columns."""
@@ -101,21 +103,35 @@ class Shape(Generic[R]):
         return [self.kind(*row) for row in zip(*columns, strict=True)]
 
 
-def _fitting(column: Column[Any]) -> Callable[[Sequence[Any]], list[Any]]:
+def _by_column(fitting: Sequence[Fit], rows: Sequence[Sequence[Any]]) -> Columns:
+    """Return the columns of rows, made to fit; [] if there are no rows."""
+    return [fit(column) for fit, column in zip(fitting, zip(*rows, strict=True), strict=bool(rows))]
+
+
+def _is_fit(fitting: Sequence[Fit], row: Sequence[Any]) -> bool:
+    try:
+        _by_column(fitting, [row])
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _fitting(column: Column[Any]) -> Fit:
     """Return what makes values of a column fit."""
     kind = column.type
     if not isinstance(kind, TypeDecorator) or isinstance(kind, Document):
         return list
 
-    def fit(value: Any) -> Any:
-        return kind.process_bind_param(value, _DIALECT)
-
+    fit = kind.process_bind_param
     if not isinstance(kind, Words):
-        return lambda values: [fit(value) for value in values]
+        return lambda values: [v if v is None else fit(v, _DIALECT) for v in values]
     longest = LONGEST_KEY if isinstance(kind, Key) else LONGEST
 
     def fit_texts(values: Sequence[Any]) -> list[Any]:
-        return [v if v is None or (len(v) <= longest and v.isascii() and "\0" not in v) else fit(v) for v in values]
+        return [
+            v if v is None or (len(v) <= longest and v.isascii() and "\0" not in v) else fit(v, _DIALECT)
+            for v in values
+        ]
 
     return fit_texts
 

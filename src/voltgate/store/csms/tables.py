@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table, literal_column
 
 from voltgate.csms.model import (
     Connector,
@@ -112,12 +112,13 @@ connectors = Table(
     _key("station"),
     _number_key("evse"),
     _number_key("connector"),
-    _text("status"),
+    _indexed("status"),
     _text("error_code"),
     _text("info"),
     _text("vendor_error"),
     _time("at", nullable=True),
     _text("reported"),
+    Index(None, "status", "station", "evse", "connector"),
 )
 
 status_changes = Table(
@@ -208,8 +209,9 @@ transactions = Table(
 """`token_id` is the token casefolded, or the beginning of it. Room is left on each page of PostgreSQL: what meters say
 changes a row often, and in its place as no index knows of it."""
 
-_IS_RUNNING = transactions.c.state == "running"
-_IS_ESTIMATED = transactions.c.estimated != ""
+IS_RUNNING: ColumnElement[bool] = transactions.c.state == literal_column("'running'")
+IS_ESTIMATED: ColumnElement[bool] = transactions.c.estimated != literal_column("''")
+"""Conditions with an index of their own: it is used where they are spelt in the same way."""
 
 
 def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> None:
@@ -217,10 +219,10 @@ def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> No
     Index(f"ix_csms_transactions_{name}", *columns, postgresql_where=condition, sqlite_where=condition)
 
 
-_few("running", _IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
-_few("running_station", _IS_RUNNING, transactions.c.station)
-_few("running_token_id", _IS_RUNNING, transactions.c.token_id)
-_few("estimated", _IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running", IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running_station", IS_RUNNING, transactions.c.station)
+_few("running_token_id", IS_RUNNING, transactions.c.token_id)
+_few("estimated", IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
 
 meter_values = Table(
     "csms_meter_values",
@@ -234,6 +236,7 @@ meter_values = Table(
     _measure("power"),
     Column("data", Document, nullable=False),
     _digest(),
+    Index(None, "received"),
     postgresql_partition_by="RANGE (at)",
 )
 """On PostgreSQL in partitions of a day, by the station's own time; one takes what is of no day that has one."""
@@ -250,6 +253,7 @@ notes = Table(
     _digest(),
     Index(None, "received"),
     Index(None, "station", "received"),
+    Index(None, "kind", "received"),
 )
 
 variables = Table(

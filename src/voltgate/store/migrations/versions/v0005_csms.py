@@ -62,6 +62,11 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53)),
         sa.Column("reported", sa.Text, nullable=False),
     )
+    op.create_index(
+        "ix_csms_connectors_status_station_evse_connector",
+        "csms_connectors",
+        ["status", "station", "evse", "connector"],
+    )
     op.create_table(
         "csms_status_changes",
         sa.Column("station", sa.Text, primary_key=True),
@@ -165,6 +170,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.BigInteger, primary_key=True, autoincrement=False),
         postgresql_partition_by="RANGE (at)",
     )
+    op.create_index("ix_csms_meter_values_received", "csms_meter_values", ["received"])
     op.create_table(
         "csms_notes",
         sa.Column("station", sa.Text, primary_key=True),
@@ -175,6 +181,7 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("digest", sa.BigInteger, primary_key=True, autoincrement=False),
     )
+    op.create_index("ix_csms_notes_kind_received", "csms_notes", ["kind", "received"])
     op.create_index("ix_csms_notes_received", "csms_notes", ["received"])
     op.create_index("ix_csms_notes_station_received", "csms_notes", ["station", "received"])
     op.create_table(
