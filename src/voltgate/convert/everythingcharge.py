@@ -204,8 +204,9 @@ def _users() -> Page:
     page.remark(
         f"Different: {', '.join(_SIGNING)} have no counterpart. Who logs in gets a random token for the header "
         "Authorization, of which a digest is kept; it ends twelve hours later (`api.login`), or with a logout. "
-        "Different: there is no first user with a password that is known (DEFAULT_USER_…): VOLTGATE_ADMIN_TOKEN makes users, and who is "
-        "imported chooses a new password. Different: no page of another origin may call the API (ALLOWED_ORIGIN)."
+        "Different: there is no first user with a password that is known (DEFAULT_USER_…): VOLTGATE_ADMIN_TOKEN makes "
+        "users, and who is imported chooses a new password. Different: no page of another origin may call the API "
+        "(ALLOWED_ORIGIN)."
     )
     return page
 
