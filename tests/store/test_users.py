@@ -41,8 +41,9 @@ async def test_what_was_kept_is_read_again(users: Users) -> None:
     assert await users.add(ADA)
     assert await users.read(NOW) == ([ADA, BOB], [])
     other = replace(BOB, roles={}, password="$argon2id$other", invitation="", invited_until=None)
-    assert await users.change(other, ends=False)
-    assert not await users.change(replace(BOB, name="nobody"), ends=True)
+    changes = {"roles": {}, "password": other.password, "invitation": "", "invited_until": None}
+    assert await users.change(BOB.name, **changes)
+    assert not await users.change("nobody", ends=True, person="N.")
     assert await users.remove(ADA.name)
     assert not await users.remove(ADA.name)
     assert await users.read(NOW) == ([other], [])
@@ -66,13 +67,26 @@ async def test_logins_end(users: Users) -> None:
         assert await users.log_in(login)
     assert (await users.read(NOW))[1] == [first, short, of_bob]
     assert (await users.read(NOW + 10))[1] == [first, of_bob]
-    await users.change(ADA, ends=False)
+    await users.change(ADA.name, person="A.")
     await users.log_out("02", ADA.name)
     assert (await users.read(NOW))[1] == [first, of_bob]
-    await users.change(replace(ADA, password="$argon2id$new"), ends=True)
+    await users.change(ADA.name, ends=True, password="$argon2id$new")
     await users.remove(BOB.name)
     assert (await users.read(NOW))[1] == []
     assert not await users.log_in(of_bob), "a login of somebody who is gone"
+
+
+async def test_an_invitation_is_taken_once(users: Users) -> None:
+    """A password is given by an invitation that has not ended, once; whoever was logged in before is not any more."""
+    await users.add(ADA)
+    await users.add(BOB)
+    await users.log_in(LoginRecord("01", BOB.name, NOW, NOW + 60))
+    assert await users.choose("", "$argon2id$new", NOW) is None
+    assert await users.choose(BOB.invitation, "$argon2id$late", NOW + 60) is None
+    taken = await asyncio.gather(*(users.choose(BOB.invitation, f"$argon2id${n}", NOW) for n in range(3)))
+    assert sorted(map(str, taken)) == ["None", "None", "bob"]
+    chosen = replace(BOB, password=f"$argon2id${taken.index('bob')}", invitation="", invited_until=None)
+    assert await users.read(NOW) == ([ADA, chosen], [])
 
 
 async def test_logins_are_bounded(users: Users, reach: Reach) -> None:

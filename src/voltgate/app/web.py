@@ -49,7 +49,9 @@ def open_web(
         inner = application(collector, readiness, __version__)
         within = WebServer(inner, listening_at(worker.socket_of(worker.number)))
     resources = (claims.router, *routers())
-    app = application(collector, readiness, __version__, access.access, access.issued, resources, siblings)
+    app = application(
+        collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
+    )
     app.state.queries = parts.queries
     app.state.claiming = parts.claiming
     app.state.claimants = claimants_of(lambda: active.config)

@@ -73,13 +73,24 @@ class Users:
         async with self._writing(user.name) as connection:
             return await add_user(connection, user)
 
-    async def change(self, user: UserRecord, *, ends: bool) -> bool:
-        """Put a user in place of the one of the same name; return whether there was one. `ends`: end the logins."""
-        async with self._writing(user.name) as connection:
-            found = await connection.execute(update(users).where(users.c.name == user.name).values(_written(user)))
+    async def change(self, name: str, *, ends: bool = False, **values: Any) -> bool:
+        """Change these of a user's values; return whether there is the user. `ends`: end the logins."""
+        async with self._writing(name) as connection:
+            found = await connection.execute(update(users).where(users.c.name == name).values(**_written(values)))
             if ends:
-                await connection.execute(delete(logins).where(logins.c.name == user.name))
+                await connection.execute(delete(logins).where(logins.c.name == name))
             return bool(found.rowcount)
+
+    async def choose(self, invitation: str, password: str, now: float) -> str | None:
+        """Give a password to whom an invitation was made, once; end the logins. Return the name; None: to nobody."""
+        invited = users.c.invitation == invitation, users.c.invited_until > now
+        async with self._writing("") as connection:
+            name = (await connection.execute(select(users.c.name).where(*invited).with_for_update())).scalar()
+            if name is not None:
+                chosen = {"password": password, "invitation": "", "invited_until": None}
+                await connection.execute(update(users).where(users.c.name == name).values(**chosen))
+                await connection.execute(delete(logins).where(logins.c.name == name))
+            return name
 
     async def remove(self, name: str) -> bool:
         """Delete a user with the logins; return whether there was one."""
@@ -119,11 +130,13 @@ async def add_user(connection: AsyncConnection, user: UserRecord) -> bool:
         unless_there = postgresql.insert(users).on_conflict_do_nothing()
     else:
         unless_there = sqlite.insert(users).on_conflict_do_nothing()  # type: ignore[assignment]
-    return bool((await connection.execute(unless_there, _written(user))).rowcount)
+    return bool((await connection.execute(unless_there, _written(asdict(user)))).rowcount)
 
 
-def _written(user: UserRecord) -> dict[str, object]:
-    return asdict(user) | {"roles": msgspec.json.encode(dict(user.roles))}
+def _written(values: dict[str, Any]) -> dict[str, Any]:
+    if "roles" in values:
+        values |= {"roles": msgspec.json.encode(dict(values["roles"]))}
+    return values
 
 
 def _read(row: Row[Any]) -> UserRecord:
