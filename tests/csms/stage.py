@@ -16,12 +16,16 @@ from voltgate.csms.model import (
     MeterValue,
     Network,
     Note,
+    Profile,
+    Report,
     Reservation,
     Row,
+    SigningRequest,
     Station,
     StatusChange,
     Token,
     Transaction,
+    Variable,
 )
 from voltgate.csms.ports import Decide, Found, Needs, StoreAway
 from voltgate.csms.service import ManagementSystem
@@ -39,8 +43,16 @@ KEYS: dict[type, tuple[str, ...]] = {
     Token: ("id",),
     Transaction: ("station", "ref"),
     Reservation: ("station", "number"),
+    Report: ("station", "kind", "request"),
+    Profile: ("station", "evse", "profile", "source"),
+    SigningRequest: ("station", "number"),
+    Variable: ("station", "component", "variable", "attribute"),
 }
 """What the rows that change are known by; all others are kept as they come."""
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in KEYS.get(type(row)) or row.__dataclass_fields__)
 
 
 @dataclass
@@ -53,9 +65,7 @@ class Rows:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
-        names = KEYS.get(type(row)) or tuple(row.__dataclass_fields__)
-        key = tuple(getattr(row, name) for name in names)
-        self.tables.setdefault(type(row), {})[key] = copy.copy(row)
+        self.tables.setdefault(type(row), {})[_key(row)] = copy.copy(row)
 
     def all(self, kind: type) -> list[Any]:
         return list(self.tables.get(kind, {}).values())
@@ -91,6 +101,12 @@ class Rows:
             (each.station, each.number): each
             for each in self._copies(Reservation)
             if (each.station, each.number) in needs.reservations
+        }
+        found.reports = {_key(each): each for each in self._copies(Report) if _key(each) in needs.reports}
+        found.signing = {
+            (each.station, each.number): each
+            for each in self._copies(SigningRequest)
+            if each.station in needs.signing and each.status == "waiting"
         }
         found.numbers = [next(self._numbers) for _ in range(needs.numbers)]
         return found

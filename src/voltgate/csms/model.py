@@ -40,6 +40,8 @@ class Station:
     location: str = ""
     registration: Registration = ""
     """What its BootNotification is answered with; "": as the configuration has it."""
+    told: Registration = ""
+    """What its last BootNotification was answered with; "": none has come."""
     validation: Literal["", "lenient", "strict"] = ""
     """How its payloads are held to the schemas; "": as the configuration has it."""
     version: str = ""
@@ -171,6 +173,8 @@ class Transaction:
     seq: int = -1
     """The highest sequence number that has come (2.x)."""
     missing: str = ""
+    heard: float | None = None
+    """The latest time of an event (2.x): a number that comes again at a later time is another event."""
     begun_by: str = ""
     """The id of the message that began it: a repetition is known by it."""
     currency: str = ""
@@ -192,6 +196,10 @@ class MeterValue:
     energy: float | None
     power: float | None
     data: bytes
+
+
+SET_ASIDE = "SetAside"
+"""The kind of notes that hold what could not be dealt with."""
 
 
 @dataclass(slots=True)
@@ -225,6 +233,28 @@ class Variable:
     data: bytes
     """The characteristics, as JSON."""
     at: float
+
+
+@dataclass(slots=True)
+class Report:
+    """A report that a station makes in parts (2.x), by the number of the request that it answers.
+
+    `seq` is the highest number of a part that has come, `missing` are those below it that have not; `last` is the
+    number of the last part, once that has come. Parts without numbers are counted.
+    """
+
+    station: str
+    kind: str
+    """Its action: "NotifyReport" …"""
+    request: int
+    received: float
+    """When the first part came."""
+    at: float
+    """When it was made, by the station's clock."""
+    seq: int = -1
+    missing: str = ""
+    last: int | None = None
+    complete: bool = False
 
 
 @dataclass(slots=True)
@@ -262,7 +292,10 @@ class Profile:
 
 @dataclass(slots=True)
 class SigningRequest:
-    """A certificate that a station asks for (SignCertificate), with what became of it."""
+    """A certificate that a station asks for (SignCertificate), with what became of it.
+
+    Only one of a kind waits: a station that asks again has made another key.
+    """
 
     station: str
     number: int
@@ -284,6 +317,7 @@ Row: TypeAlias = (
     | MeterValue
     | Note
     | Variable
+    | Report
     | Reservation
     | Profile
     | SigningRequest

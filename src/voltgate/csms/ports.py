@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.csms.model import (
+    Connector,
+    Network,
+    Report,
+    Reservation,
+    Row,
+    SigningRequest,
+    Station,
+    Token,
+    Transaction,
+)
 from voltgate.ocpp.messages import Call, Respond
 from voltgate.relay.records import StoreAway
 
@@ -50,8 +60,12 @@ class Needs:
     """EVSEs, by station, whose last ended transaction is read."""
     reservations: set[tuple[str, int]] = field(default_factory=set)
     """Reservations by station and number."""
+    reports: set[tuple[str, str, int]] = field(default_factory=set)
+    """Reports by station, kind and request."""
+    signing: set[str] = field(default_factory=set)
+    """Stations whose waiting requests for certificates are read."""
     numbers: int = 0
-    """How many new transactions of 1.x there may be."""
+    """How many new numbers are wanted: one for each transaction of 1.x, or request for a certificate, there may be."""
 
 
 @dataclass(slots=True)
@@ -66,8 +80,11 @@ class Found:
     """The running transactions of a token, by station and `ref`."""
     transactions: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     reservations: dict[tuple[str, int], Reservation] = field(default_factory=dict)
+    reports: dict[tuple[str, str, int], Report] = field(default_factory=dict)
+    signing: dict[tuple[str, int], SigningRequest] = field(default_factory=dict)
+    """By station and number."""
     numbers: list[int] = field(default_factory=list)
-    """Numbers that no transaction has."""
+    """Numbers that nothing has."""
 
 
 Decide = Callable[[Found], Iterable[Row]]

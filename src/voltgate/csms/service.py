@@ -15,19 +15,19 @@ from voltgate.csms.handlers import connection
 from voltgate.csms.handlers.tables import entry_of
 from voltgate.csms.ports import Peer, Store, StoreAway
 from voltgate.csms.rounds import Rounds
-from voltgate.csms.said import Said, said_of
+from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
-from voltgate.ocpp.actions import is_transaction, plain_action
-from voltgate.ocpp.errors import spell
+from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.schemas import check
+from voltgate.ocpp.requested import caused_by
 from voltgate.ocpp.wheel import Wheel
 
 _CAME = Entry(connection.came)
 _WENT = Entry(connection.went)
-_FORGIVEN = frozenset({"PropertyConstraintViolation"})
-"""What stations in the field err in without being misunderstood: texts that are too long, words of their own."""
+_MOST_REQUESTED = 64
+"""Kinds of messages that one station is known to have been asked for."""
 
 _AGAIN = 5.0
 """Seconds after which what could not be written down is tried again."""
@@ -39,10 +39,6 @@ log = structlog.get_logger("voltgate.csms")
 class Counts:
     """What the management system has done."""
 
-    invalid: int = 0
-    """Calls refused for their payload."""
-    forgiven: int = 0
-    """Calls answered although their payload is not as the schema says."""
     unknown: int = 0
     """Calls of actions that stations of the version do not have."""
     commands: int = 0
@@ -78,6 +74,8 @@ class ManagementSystem:
         self._fold = fold
         self._holder = holder
         self._seen: dict[str, float] = {}
+        self._requested: dict[str, dict[str, None]] = {}
+        """The actions that stations which are here were asked for, by key."""
 
     @property
     def settings(self) -> CsmsSettings:
@@ -107,6 +105,7 @@ class ManagementSystem:
         key = self._fold(peer.identity)
         if self.peers.get(key) is peer:
             del self.peers[key]
+            self._requested.pop(key, None)
             self._wheel.at(self._clock() + self.settings.grace, partial(self._still_away, key, peer))
 
     def _still_away(self, key: str, peer: Peer, now: float) -> None:
@@ -142,28 +141,13 @@ class ManagementSystem:
         version, action, now = peer.protocol, plain_action(call.action), self._wall()
         self._seen[key] = now
         entry = entry_of(version, action)
-        said = said_of(key, peer.identity, version, action, call, now)
-        refusal = self._objection(said, entry)
-        if refusal is not None or entry is None:
-            respond(refusal or Error(call.id, "NotImplemented", f"Nobody answers {action}"))
-            return
-        self.rounds.answer(said, entry, partial(self._answered, peer, respond))
-
-    def _objection(self, said: Said, entry: Entry | None) -> Error | None:
-        """Return why a call is not answered, as its version says it."""
         if entry is None:
             self.counts.unknown += 1
-            what = f"No station of {said.version} calls {said.action[:100]}"
-            return Error(said.id, spell("NotImplemented", modern=said.modern), what)
-        violation = check(said.version, said.action, "request", said.fields)
-        if violation is None:
-            return None
-        lenient = self.settings.validation == "lenient" and violation.code in _FORGIVEN
-        if lenient or is_transaction(said.action):
-            self.counts.forgiven += 1
-            return None
-        self.counts.invalid += 1
-        return Error(said.id, violation.code, violation.description)
+            respond(Error(call.id, "NotImplemented", f"No station of {version} calls {action[:100]}"))
+            return
+        requested = action in self._requested.get(key, ())
+        said = Said(key, peer.identity, version, action, call.id, plain_fields(call), now, requested)
+        self.rounds.answer(said, entry, partial(self._answered, peer, respond))
 
     def _answered(self, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
         respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
@@ -190,4 +174,15 @@ class ManagementSystem:
         call = Call(str(uuid4()), command.action, msgspec.json.encode(command.payload))
         call.at = self._clock()
         call.deadline = call.at + patience
+        self._note_requested(self._fold(peer.identity), call)
         peer.command(call, respond)
+
+    def _note_requested(self, key: str, call: Call) -> None:
+        """Remember what a station may send since it was asked to, as long as it stays."""
+        caused = caused_by(call)
+        if caused is None or key not in self.peers:
+            return
+        requested = self._requested.setdefault(key, {})
+        requested[caused[0]] = None
+        if len(requested) > _MOST_REQUESTED:
+            del requested[next(iter(requested))]

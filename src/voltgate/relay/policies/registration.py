@@ -14,39 +14,17 @@ from uuid import uuid4
 from voltgate.ocpp.actions import BOOT, is_transaction, plain_action
 from voltgate.ocpp.ids import plain_fields, request_of
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.requested import TRIGGERS, caused_by
 from voltgate.relay.context import Context
 from voltgate.relay.numbers import CALLER, asker_of
 from voltgate.relay.registration import ACCEPTED, PENDING, REJECTED
 
-_MOST_ASKED, _LONGEST = 64, 100
-"""Kinds of messages that a station which is Pending was asked for and may send, and the characters of an action."""
+_MOST_ASKED = 64
+"""Kinds of messages that a station which is Pending was asked for and may send."""
 
-_TRIGGERS = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
 _START_OR_STOP = frozenset(
     {"RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction"}
 )
-_CAUSED = {
-    "CustomerInformation": "NotifyCustomerInformation",
-    "GetBaseReport": "NotifyReport",
-    "GetChargingProfiles": "ReportChargingProfiles",
-    "GetDERControl": "ReportDERControl",
-    "GetDiagnostics": "DiagnosticsStatusNotification",
-    "GetDisplayMessages": "NotifyDisplayMessages",
-    "GetLog": "LogStatusNotification",
-    "GetMonitoringReport": "NotifyMonitoringReport",
-    "GetReport": "NotifyReport",
-    "PublishFirmware": "PublishFirmwareStatusNotification",
-    "SignedUpdateFirmware": "SignedFirmwareStatusNotification",
-    "UpdateFirmware": "FirmwareStatusNotification",
-}
-"""What a station sends because it was asked for something else."""
-_CERTIFICATES = frozenset(
-    """
-    SignChargePointCertificate SignChargingStationCertificate SignCombinedCertificate SignV2G20Certificate
-    SignV2GCertificate
-    """.split()
-)
-"""What a trigger names when it means a SignCertificate."""
 
 
 def let_go(context: Context) -> None:
@@ -151,7 +129,7 @@ def _refused(context: Context, call: Call) -> Unanswered | None:
         why = "its BootNotification was rejected"
     elif status == PENDING and action in _START_OR_STOP:
         why = f"{action} must wait until its BootNotification is accepted, it is pending"
-    elif status == ACCEPTED and action in _TRIGGERS and plain_fields(call).get("requestedMessage") == BOOT:
+    elif status == ACCEPTED and action in TRIGGERS and plain_fields(call).get("requestedMessage") == BOOT:
         why = "an accepted station is not asked for its BootNotification"
     else:
         return None
@@ -173,11 +151,8 @@ def _told_again(context: Context, call: Call, respond: Respond) -> bool:
 
 def _note_asked(asked: dict[tuple[str, int | None], None], call: Call) -> None:
     """Remember what a station that is Pending may send because of a command."""
-    action = plain_action(call.action)
-    if action in _TRIGGERS:
-        named = str(plain_fields(call).get("requestedMessage"))
-        asked["SignCertificate" if named in _CERTIFICATES else named[:_LONGEST], None] = None
-    elif action in _CAUSED:
-        asked[_CAUSED[action], request_of(call)] = None
+    caused = caused_by(call)
+    if caused is not None:
+        asked[caused] = None
     if len(asked) > _MOST_ASKED:
         del asked[next(iter(asked))]

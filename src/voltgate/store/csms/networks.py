@@ -30,7 +30,7 @@ class Networks:
         """Make a network, unless there is one of that id; return whether there was none."""
         return await self._work.create(network)
 
-    async def change(self, name: str, **values: Any) -> Network | None:
+    async def change(self, name: str, /, **values: Any) -> Network | None:
         """Change fields of a network; return it as it is then, None if there is none."""
         return await self._work.change(Network, {"id": name}, values)
 

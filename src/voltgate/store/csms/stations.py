@@ -32,7 +32,7 @@ class Stations:
         """Make a station, unless there is one of that key; return whether there was none."""
         return await self._work.create(station)
 
-    async def change(self, key: str, **values: Any) -> Station | None:
+    async def change(self, key: str, /, **values: Any) -> Station | None:
         """Change an operator's fields of a station; return it as it is then, None if there is none."""
         _see_that_all_are_known(values)
         return await self._work.change(Station, {"key": key}, values)

@@ -15,6 +15,7 @@ from voltgate.csms.model import (
     Network,
     Note,
     Profile,
+    Report,
     Reservation,
     Row,
     SigningRequest,
@@ -83,6 +84,7 @@ stations = Table(
     _text("name"),
     _text("location"),
     _text("registration"),
+    _text("told"),
     _text("validation"),
     _text("version"),
     _text("vendor"),
@@ -190,6 +192,7 @@ transactions = Table(
     _number("reservation", nullable=True),
     _number("seq"),
     _text("missing"),
+    _time("heard", nullable=True),
     _text("begun_by"),
     _text("currency"),
     _number("cost", nullable=True),
@@ -269,6 +272,20 @@ variables = Table(
     _time("at"),
 )
 
+reports = Table(
+    "csms_reports",
+    metadata,
+    _key("station"),
+    _key("kind"),
+    _number_key("request"),
+    _time("received"),
+    _time("at"),
+    _number("seq"),
+    _text("missing"),
+    _number("last", nullable=True),
+    Column("complete", Boolean, nullable=False),
+)
+
 reservations = Table(
     "csms_reservations",
     metadata,
@@ -324,6 +341,7 @@ TABLES: dict[type[Row], Table] = {
     MeterValue: meter_values,
     Note: notes,
     Variable: variables,
+    Report: reports,
     Reservation: reservations,
     Profile: profiles,
     SigningRequest: signing_requests,

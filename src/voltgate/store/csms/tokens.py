@@ -25,7 +25,7 @@ class Tokens:
         """Make a token, unless there is one of that id; return whether there was none."""
         return await self._work.create(token)
 
-    async def change(self, text: str, **values: Any) -> Token | None:
+    async def change(self, text: str, /, **values: Any) -> Token | None:
         """Change fields of a token; return it as it is then, None if there is none."""
         return await self._work.change(Token, {"id": text.casefold()}, values)
 

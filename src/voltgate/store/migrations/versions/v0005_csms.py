@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
         sa.Column("registration", sa.Text, nullable=False),
+        sa.Column("told", sa.Text, nullable=False),
         sa.Column("validation", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("vendor", sa.Text, nullable=False),
@@ -131,6 +132,7 @@ def upgrade() -> None:
         sa.Column("reservation", sa.BigInteger),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("heard", sa.Float(53)),
         sa.Column("begun_by", sa.Text, nullable=False),
         sa.Column("currency", sa.Text, nullable=False),
         sa.Column("cost", sa.BigInteger),
@@ -194,6 +196,18 @@ def upgrade() -> None:
         sa.Column("mutability", sa.Text, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("at", sa.Float(53), nullable=False),
+    )
+    op.create_table(
+        "csms_reports",
+        sa.Column("station", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("request", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("received", sa.Float(53), nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("last", sa.BigInteger),
+        sa.Column("complete", sa.Boolean, nullable=False),
     )
     op.create_table(
         "csms_reservations",
