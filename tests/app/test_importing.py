@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,10 +11,14 @@ from typing import Any
 
 import asyncpg
 import pytest
+from typer.testing import CliRunner
 
-from tests.harness import VOLTGATE, Refused, Stage, free_port, within
+from tests.harness import Refused, Stage, free_port, within
 from tests.servers import PostgreSQL, postgresql
 from tests.web.client import TOKEN, asking
+from voltgate.app.database import upgrade
+from voltgate.cli import app
+from voltgate.store.address import read_address
 
 SCHEMA = """
 CREATE TABLE networks (id varchar PRIMARY KEY, name varchar UNIQUE NOT NULL, location varchar,
@@ -69,6 +71,15 @@ def database(server: PostgreSQL, name: str) -> str:
 
 
 @dataclass
+class Done:
+    """What became of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass
 class Old:
     """A database of EVerythingcharge, and ours beside it."""
 
@@ -81,22 +92,14 @@ class Old:
         """The address of the old one, with a password in it."""
         return database(self.server, "old").replace("postgres@", "postgres:TOP-SECRET@")
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with our configuration."""
-        return subprocess.run(
-            [*VOLTGATE, *words, "-c", str(self.folder / "voltgate.toml")],
-            capture_output=True,
-            timeout=60,
-            text=True,
-            check=False,
-            env=os.environ | {"LC_ALL": "C.UTF-8"},
-        )
-
-    def taken(self, *more: str) -> subprocess.CompletedProcess[str]:
-        """Import."""
-        done = self.run("import", "everythingcharge", self.url, *more)
-        assert "TOP-SECRET" not in done.stdout + done.stderr
-        return done
+    async def taken(self, *more: str, url: str | None = None) -> Done:
+        """Import; nothing of it shows the password."""
+        command = CliRunner().invoke
+        words = ["import", "everythingcharge", url or self.url, "-c", str(self.folder / "voltgate.toml"), *more]
+        done = await asyncio.to_thread(command, app, words)
+        assert "TOP-SECRET" not in done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return Done(done.exit_code, done.stdout, done.stderr)
 
 
 async def _made(server: PostgreSQL) -> None:
@@ -131,7 +134,7 @@ async def old(request: pytest.FixtureRequest, server: PostgreSQL, stage: Stage, 
     gateway = stage.prepare(configuration(ours))
     made = Old(server, gateway.folder, ours)
     if request.param == "postgresql":
-        assert made.run("db", "upgrade").returncode == 0
+        await upgrade(read_address(ours))
     return made
 
 
@@ -140,7 +143,7 @@ async def test_all_is_taken_once(old: Old, stage: Stage) -> None:
 
     Users choose another password with what is printed for them; what cannot be taken is told with the reason.
     """
-    planned = await asyncio.to_thread(old.taken, "--dry-run")
+    planned = await old.taken("--dry-run")
     assert planned.returncode == 1, planned.stderr
     assert planned.stdout.splitlines() == [
         "networks: 2 to be taken, 0 there already",
@@ -148,7 +151,7 @@ async def test_all_is_taken_once(old: Old, stage: Stage) -> None:
         "users: 1 to be taken, 0 there already",
         "to be invited to choose a password: Ada@csms.example",
     ]
-    done = await asyncio.to_thread(old.taken)
+    done = await old.taken()
     assert done.returncode == 1
     assert done.stderr.splitlines() == LEFT
     assert done.stdout.splitlines()[:3] == [
@@ -158,7 +161,7 @@ async def test_all_is_taken_once(old: Old, stage: Stage) -> None:
     ]
     login, invitation = done.stdout.splitlines()[-1].split()
     assert login == "Ada@csms.example"
-    again = await asyncio.to_thread(old.taken)
+    again = await old.taken()
     assert again.stdout.splitlines() == [
         "networks: 0 taken, 2 there already",
         "stations: 0 taken, 3 there already",
@@ -203,7 +206,7 @@ async def test_a_gateway_that_runs_hears_of_it(old: Old, stage: Stage) -> None:
     (gateway,) = stage.gateways
     await gateway.start()
     assert (await stage.refused("CP0001")).status_code == 404
-    await asyncio.to_thread(old.taken)
+    await old.taken()
 
     async def let_in() -> None:
         while True:
@@ -220,17 +223,17 @@ async def test_nothing_is_half_done(old: Old, stage: Stage) -> None:
     """What is in the way of one part is in the way of all: nothing was imported, and that is said."""
     (gateway,) = stage.gateways
     await gateway.start()
-    held = await asyncio.to_thread(old.taken)
+    held = await old.taken()
     assert held.returncode == 2
     assert "another Voltgate has" in held.stderr
     assert held.stderr.rstrip().endswith("nothing was imported")
     await gateway.stop()
     text = gateway.file.read_text()
     gateway.file.write_text(text + "\n[claims]\nmost = 1\n")
-    many = await asyncio.to_thread(old.taken)
+    many = await old.taken()
     assert (many.returncode, "claims.most" in many.stderr) == (2, True), many.stderr
     gateway.file.write_text(text)
-    planned = await asyncio.to_thread(old.taken, "--dry-run")
+    planned = await old.taken("--dry-run")
     assert "stations: 2 to be taken, 0 there already" in planned.stdout
 
 
@@ -244,9 +247,7 @@ async def test_what_is_no_such_database(old: Old) -> None:
         "TOP-SECRET": "the URL is",
     }
     for url, told in wrong.items():
-        done = await asyncio.to_thread(old.run, "import", "everythingcharge", url)
+        done = await old.taken(url=url)
         assert done.returncode == 2, done.stderr
         assert told in done.stderr
-        assert "TOP-SECRET" not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
     assert not (old.folder / "var").exists()
