@@ -472,6 +472,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "grace": Row(5, lambda r: csms(r).grace),
         "validation": Row("strict", lambda r: csms(r).validation),
         "currency": Row("CHF", lambda r: csms(r).currency),
+        "tell_costs": Row(60, lambda r: csms(r).tell_costs),
+        "cost_vendor": Row("org.example", lambda r: csms(r).tell_cost_16[0]),
+        "cost_message": Row("Cost", lambda r: csms(r).tell_cost_16[1]),
     },
     Cluster: {"node": Row("north", lambda r: r.active.config.cluster.node)},
     Ledger: {

@@ -38,6 +38,7 @@ from voltgate.web.user_access import UserAccess
 GATEWAY, TEST = "the gateway", "the test"
 TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"} | {
     "api users",
+    "csms costs",
     "csms heard",
     "csms presence",
     "csms rounds",
@@ -182,6 +183,7 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "api users": (breaking(web.access.users, "read"), bool),
         "store writing": (breaking(store, "_tend"), store._wake.set),
         "store looking": (breaking(database, "measure_journal"), bool),
+        "csms costs": (breaking(system, "tell_costs"), bool),
         "csms heard": (breaking(system, "write_seen"), bool),
         "csms presence": (breaking(parts.carriers.local, "look"), bool),
         "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),

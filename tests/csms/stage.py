@@ -30,6 +30,7 @@ from voltgate.csms.model import (
 from voltgate.csms.ports import Decide, Found, Needs, StoreAway
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.tariffs import Tariff
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.wheel import Wheel
 
@@ -62,6 +63,7 @@ class Rows:
     away: str = ""
     tables: dict[type, dict[tuple[Any, ...], Any]] = field(default_factory=dict)
     rounds: int = 0
+    tariffs: tuple[Tariff, ...] = ()
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
@@ -82,7 +84,7 @@ class Rows:
         for key, identity in needs.stations.items():
             if (key,) not in self.tables.get(Station, {}):
                 self.put(Station(key, identity))
-        found = Found(networks={each.id: each for each in self._copies(Network)})
+        found = Found(tariffs=self.tariffs, networks={each.id: each for each in self._copies(Network)})
         found.networks.setdefault(MAIN, Network(MAIN, "Main"))
         found.stations = {each.key: each for each in self._copies(Station) if each.key in needs.stations}
         found.connectors = {

@@ -225,3 +225,9 @@ async def test_a_token_that_comes_after_the_beginning(stage: Stage, station: Fak
     await tell(station, event("Ended", 60, 1100, token="ONE", trigger="StopAuthorized"))
     tx = stage.one(Transaction)
     assert (tx.token, tx.group, tx.stop_token) == ("04AA", "FAMILY", "ONE")
+
+
+async def test_one_event_from_the_future_is_not_the_last(stage: Stage, station: FakeStation) -> None:
+    await tell(station, event("Started", 0, 1000), event("Updated", 1e9, info={"chargingState": "SuspendedEV"}))
+    await tell(station, event("Updated", 60, seq=2, info={"chargingState": "Charging"}))
+    assert (stage.one(Transaction).charging_state, stage.one(Transaction).heard) == ("Charging", NOON + 60)

@@ -235,8 +235,8 @@ async def test_a_day_of_a_charger_on_node(stage: Stage, version: str) -> None:
         assert process.returncode == 0, out
         assert '"what":"invalid"' not in out, out
         assert out.count('"what":"answered"') == 6, out
-        (transaction,) = (await api.get("/transactions", station="CP1")).gives(200)["items"]
-        assert transaction["token"] == TOKEN
+        (transaction,) = (await api.get("/transactions", station="CP1", token=TOKEN)).gives(200)["items"]
+        assert (transaction["evse"], transaction["version"]) == (1, version)
 
 
 async def test_a_day_of_a_soap_station(stage: Stage) -> None:

@@ -41,6 +41,8 @@ def csms_settings(config: Config) -> CsmsSettings:
         section.grace,
         section.validation,
         section.currency,
+        (section.cost_vendor, section.cost_message),
+        section.tell_costs,
         patience=config.calls.backend,
     )
 
@@ -49,6 +51,12 @@ def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[]
     """Return the management system of this process, on the database of the gateway."""
     store, fold = CsmsStore(database), partial(key_of, lambda: config)
     return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+
+
+async def tell_costs(csms: ManagementSystem) -> None:
+    """Tell stations what their transactions have cost so far, as often as it is set."""
+    await asyncio.sleep(csms.settings.tell_costs or _TEND)
+    await csms.tell_costs()
 
 
 def key_of(config: Callable[[], Config], identity: str) -> str:

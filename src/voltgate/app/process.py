@@ -16,7 +16,7 @@ from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import TICK, Composition
-from voltgate.app.csms import look, tend
+from voltgate.app.csms import look, tell_costs, tend
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
@@ -110,6 +110,7 @@ class Process:
         if parts.csms is not None:
             self._tending += [
                 supervision.repeat("csms heard", partial(tend, parts.csms)),
+                supervision.repeat("csms costs", partial(tell_costs, parts.csms)),
                 supervision.repeat("csms presence", partial(look, parts.carriers.local)),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]

@@ -163,6 +163,8 @@ class Transaction:
     """Wh, once both ends of the register are known."""
     state: Literal["running", "ended"] = "running"
     charging_state: str = ""
+    charged_until: float | None = None
+    """When its register was last seen to have risen, by the station's time."""
     reason: str = ""
     """Why it ended, in the version's own word."""
     trigger: str = ""
@@ -223,9 +225,9 @@ class Variable:
 
     station: str
     component: str
-    """`Name`, `Name#instance`, with `@evse` or `@evse.connector` behind it."""
+    """`Name`, `Name[instance]`, with `@evse` or `@evse:connector` behind it."""
     variable: str
-    """`Name` or `Name#instance`."""
+    """`Name` or `Name[instance]`."""
     attribute: str
     """Actual, Target, MinSet, MaxSet."""
     value: str | None
@@ -305,6 +307,10 @@ class SigningRequest:
     status: str
     """waiting, signed, refused."""
     chain: str = ""
+    request: int | None = None
+    """The number that the station knows it by (2.1): the certificate goes with it."""
+    root: bytes = b""
+    """The root that it is to be signed under, if the station says it (2.1), as JSON."""
 
 
 Row: TypeAlias = (

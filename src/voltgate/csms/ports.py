@@ -17,6 +17,7 @@ from voltgate.csms.model import (
     Token,
     Transaction,
 )
+from voltgate.csms.tariffs import Tariff
 from voltgate.ocpp.messages import Call, Respond
 from voltgate.relay.records import StoreAway
 
@@ -53,7 +54,7 @@ class Needs:
     used: set[str] = field(default_factory=set)
     """Tokens of which the running transactions are counted."""
     running: set[str] = field(default_factory=set)
-    """Stations whose running transactions are read."""
+    """Stations whose running transactions are read. Whoever ends one names its station: then tariffs are read, too."""
     transactions: set[tuple[str, str]] = field(default_factory=set)
     """Transactions by station and `ref`, whatever their state."""
     last: set[tuple[str, int]] = field(default_factory=set)
@@ -83,6 +84,7 @@ class Found:
     reports: dict[tuple[str, str, int], Report] = field(default_factory=dict)
     signing: dict[tuple[str, int], SigningRequest] = field(default_factory=dict)
     """By station and number."""
+    tariffs: tuple[Tariff, ...] = ()
     numbers: list[int] = field(default_factory=list)
     """Numbers that nothing has."""
 

@@ -17,6 +17,7 @@ import structlog
 
 from voltgate.csms.admission import is_forgiven, see_registration, violation_of
 from voltgate.csms.desk import Command, Desk, Refused
+from voltgate.csms.handlers.billing import bill
 from voltgate.csms.handlers.notes import set_aside
 from voltgate.csms.model import Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
@@ -169,7 +170,7 @@ class Rounds:
         try:
             if said.action:
                 self._admit(desk)
-            payload = waiting.entry.handle(desk)
+            payload = bill(desk, waiting.entry.handle(desk))
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)
         except Exception as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -12,22 +12,23 @@ import structlog
 
 from voltgate.csms.desk import Command
 from voltgate.csms.handlers import connection
+from voltgate.csms.handlers.billing import costs_so_far
 from voltgate.csms.handlers.tables import entry_of
-from voltgate.csms.ports import Peer, Store, StoreAway
-from voltgate.csms.rounds import Rounds
+from voltgate.csms.model import Row
+from voltgate.csms.ports import Found, Needs, Peer, Store, StoreAway
+from voltgate.csms.registered import Registered
+from voltgate.csms.rounds import MOST, Rounds
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
-from voltgate.ocpp.actions import plain_action
+from voltgate.ocpp.actions import BOOT, plain_action
+from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.requested import caused_by
 from voltgate.ocpp.wheel import Wheel
 
 _CAME = Entry(connection.came)
 _WENT = Entry(connection.went)
-_MOST_REQUESTED = 64
-"""Kinds of messages that one station is known to have been asked for."""
 
 _AGAIN = 5.0
 """Seconds after which what could not be written down is tried again."""
@@ -74,8 +75,8 @@ class ManagementSystem:
         self._fold = fold
         self._holder = holder
         self._seen: dict[str, float] = {}
-        self._requested: dict[str, dict[str, None]] = {}
-        """The actions that stations which are here were asked for, by key."""
+        self._registered: dict[str, Registered] = {}
+        """Of each station that is here, by its key."""
 
     @property
     def settings(self) -> CsmsSettings:
@@ -97,6 +98,7 @@ class ManagementSystem:
         """Return what answers a station's calls: it is connected from now on."""
         key = self._fold(peer.identity)
         self.peers[key] = peer
+        self._registered[key] = Registered()
         self._note(key, peer, _CAME)
         return partial(self._take, key, peer)
 
@@ -105,7 +107,7 @@ class ManagementSystem:
         key = self._fold(peer.identity)
         if self.peers.get(key) is peer:
             del self.peers[key]
-            self._requested.pop(key, None)
+            del self._registered[key]
             self._wheel.at(self._clock() + self.settings.grace, partial(self._still_away, key, peer))
 
     def _still_away(self, key: str, peer: Peer, now: float) -> None:
@@ -121,6 +123,8 @@ class ManagementSystem:
         if reply is None:
             again = self._still_here if entry is _CAME else self._still_away
             self._wheel.at(self._clock() + _AGAIN, partial(again, key, peer))
+        elif entry is _CAME and self.peers.get(key) is peer:
+            self._registered[key].told(reply)
 
     def _still_here(self, key: str, peer: Peer, now: float) -> None:
         if self.peers.get(key) is peer:
@@ -135,6 +139,24 @@ class ManagementSystem:
             self._seen = seen | self._seen
             raise
 
+    async def tell_costs(self) -> None:
+        """Tell stations of 2.x what their running transactions have cost so far, if that is set. Raise StoreAway."""
+        if not self.settings.tell_costs:
+            return
+        here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}
+        keys = sorted(here)
+        for few in (keys[at : at + MOST] for at in range(0, len(keys), MOST)):
+            told: list[tuple[str, Command]] = []
+
+            def look(found: Found, told: list[tuple[str, Command]] = told) -> Iterable[Row]:
+                told[:] = costs_so_far(found, self._wall())
+                return ()
+
+            await self._store.round(Needs({key: here[key] for key in few}, running=set(few)), look)
+            for key, command in told:
+                if key in self.peers:
+                    self._tell(self.peers[key], command)
+
     # Their calls.
 
     def _take(self, key: str, peer: Peer, call: Call, respond: Respond) -> None:
@@ -145,11 +167,13 @@ class ManagementSystem:
             self.counts.unknown += 1
             respond(Error(call.id, "NotImplemented", f"No station of {version} calls {action[:100]}"))
             return
-        requested = action in self._requested.get(key, ())
+        requested = key in self._registered and self._registered[key].was_asked(action)
         said = Said(key, peer.identity, version, action, call.id, plain_fields(call), now, requested)
-        self.rounds.answer(said, entry, partial(self._answered, peer, respond))
+        self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 
-    def _answered(self, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+    def _answered(self, said: Said, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+        if said.action == BOOT and self.peers.get(said.station) is peer:
+            self._registered[said.station].told(reply)
         respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
         for command in commands:
             self._tell(peer, command)
@@ -169,20 +193,17 @@ class ManagementSystem:
         self.command(peer, command, respond, self.settings.patience)
 
     def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
-        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
+        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds.
+
+        A station is not called with what it must not be asked while it is not accepted.
+        """
         self.counts.commands += 1
         call = Call(str(uuid4()), command.action, msgspec.json.encode(command.payload))
         call.at = self._clock()
         call.deadline = call.at + patience
-        self._note_requested(self._fold(peer.identity), call)
-        peer.command(call, respond)
-
-    def _note_requested(self, key: str, call: Call) -> None:
-        """Remember what a station may send since it was asked to, as long as it stays."""
-        caused = caused_by(call)
-        if caused is None or key not in self.peers:
-            return
-        requested = self._requested.setdefault(key, {})
-        requested[caused[0]] = None
-        if len(requested) > _MOST_REQUESTED:
-            del requested[next(iter(requested))]
+        registered = self._registered.get(self._fold(peer.identity))
+        refusal = None if registered is None else registered.refusal(call)
+        if refusal is None:
+            peer.command(call, respond)
+        else:
+            respond(refusal)

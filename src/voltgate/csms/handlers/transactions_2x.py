@@ -21,7 +21,7 @@ from voltgate.csms.model import Transaction
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said, name_of, text_of, whole_of
 from voltgate.csms.sequences import Heard
-from voltgate.csms.times import read_time
+from voltgate.csms.times import is_older, read_time
 
 DETAILS = "TransactionDetails"
 """The kind of notes that hold what 2.1 adds to events: costs, limits and states that the station computes itself."""
@@ -102,7 +102,7 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
     """Take what a new event says."""
     said, info = desk.said, desk.said.part("transactionInfo")
     is_start, is_end = said.text("eventType") == "Started", said.text("eventType") == "Ended"
-    is_latest = tx.heard is None or at >= tx.heard
+    is_latest = not is_older(at, tx.heard, said.now)
     tx.heard = at if is_latest else tx.heard
     _place(tx, said.part("evse"))
     _bind(desk, tx, text, kind, is_end=is_end)

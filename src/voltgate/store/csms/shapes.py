@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from voltgate.csms.model import MeterValue, Note, StatusChange, Transaction
 from voltgate.csms.ports import Unfit
-from voltgate.store.columns import LONGEST, LONGEST_KEY, Document, Key, Words
+from voltgate.store.columns import LONGEST_LABEL, Document, Words
 from voltgate.store.csms.tables import TABLES
 
 R = TypeVar("R")
@@ -35,12 +35,9 @@ def _digest(*parts: object) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
-_LONGEST_TOKEN = 80
-
-
 def token_id(token: str) -> str:
     """Return what a token is looked for by: its beginning, casefolded, which is never too long for a key."""
-    return token.casefold()[:_LONGEST_TOKEN]
+    return token.casefold()[:LONGEST_LABEL]
 
 
 _COMPUTED: dict[Any, Callable[[Any], tuple[Any, ...]]] = {
@@ -119,13 +116,14 @@ def _is_fit(fitting: Sequence[Fit], row: Sequence[Any]) -> bool:
 def _fitting(column: Column[Any]) -> Fit:
     """Return what makes values of a column fit."""
     kind = column.type
-    if not isinstance(kind, TypeDecorator) or isinstance(kind, Document):
+    if isinstance(kind, Document):
+        return lambda values: [v if v is None else _as_data(v) for v in values]
+    if not isinstance(kind, TypeDecorator):
         return list
-
     fit = kind.process_bind_param
     if not isinstance(kind, Words):
         return lambda values: [v if v is None else fit(v, _DIALECT) for v in values]
-    longest = LONGEST_KEY if isinstance(kind, Key) else LONGEST
+    longest = kind.longest
 
     def fit_texts(values: Sequence[Any]) -> list[Any]:
         return [
@@ -134,6 +132,12 @@ def _fitting(column: Column[Any]) -> Fit:
         ]
 
     return fit_texts
+
+
+def _as_data(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"data are bytes, not {type(value).__name__}")
+    return value
 
 
 def _given(column: Column[Any]) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("energy", sa.Float(53)),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("charging_state", sa.Text, nullable=False),
+        sa.Column("charged_until", sa.Float(53)),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("trigger", sa.Text, nullable=False),
         sa.Column("estimated", sa.Text, nullable=False),
@@ -244,6 +245,14 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53), nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("request", sa.BigInteger),
+        sa.Column("root", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "csms_tariffs",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("data", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "csms_numbers",
@@ -294,6 +303,7 @@ def downgrade() -> None:
         "csms_logins",
         "csms_users",
         "csms_numbers",
+        "csms_tariffs",
         "csms_signing_requests",
         "csms_profiles",
         "csms_reservations",
