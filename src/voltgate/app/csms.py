@@ -69,6 +69,11 @@ def key_of(config: Callable[[], Config], identity: str) -> str:
     return identity if config().directory.case_sensitive else identity.casefold()
 
 
+def backend_of(config: Config) -> str:
+    """Return the name of the backend that the management system is; "": none is."""
+    return next((name for name, section in config.backends.items() if section.url == LOCAL), "")
+
+
 def parts_of(config: Callable[[], Config], database: Database | None, claiming: Claiming) -> CsmsParts | None:
     """Return what the API of the management system works with; None without a database. `config` is in force."""
     if database is None:
@@ -76,9 +81,6 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
 
     def objection(identity: str) -> str | None:
         return unlawful(identity, config().limits.identity_length)
-
-    def backend() -> str:
-        return next((name for name, section in config().backends.items() if section.url == LOCAL), "")
 
     work = Work(database)
     return CsmsParts(
@@ -89,7 +91,7 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
         claiming,
         partial(key_of, config),
         objection,
-        backend,
+        lambda: backend_of(config()),
     )
 
 

@@ -20,7 +20,6 @@ from voltgate.app.web import Web, open_web
 from voltgate.app.worker import Worker
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
-from voltgate.store.notices import TOKENS
 
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
@@ -66,8 +65,8 @@ class Process(Life):
                     await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness, self._worker)
-            if parts.cluster is not None and self._web is not None and self._web.access.issued is not None:
-                parts.cluster.notices.follow(TOKENS, self._web.access.issued)
+            if parts.cluster is not None and self._web is not None:
+                self._web.access.follow(parts.cluster.notices)
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             self._reload.begun.set()
@@ -102,12 +101,14 @@ class Process(Life):
             self._serving = [supervision.keep("http", self._web.server.serve)]
             if self._web.within is not None:
                 self._serving.append(supervision.keep("http for workers", self._web.within.serve))
-            if self._web.access.issued is not None:
-                self._tending.append(supervision.repeat("api tokens", self._web.access.issued.follow))
+            for name, follow in self._web.access.tasks():
+                self._tending.append(supervision.repeat(name, follow))
 
     async def _close(self) -> None:
         await ended([*self._tending, *self._serving])
         parts = self._parts
+        if self._web is not None:
+            self._web.access.close()
         await parts.listeners.close()
         await parts.soap.close()
         await parts.dialler.close()

@@ -51,7 +51,9 @@ def open_web(
         inner = application(collector, readiness, __version__)
         within = WebServer(inner, listening_at(worker.socket_of(worker.number)))
     resources = (claims.router, *routers(), *csms.routers())
-    app = application(collector, readiness, __version__, access.access, access.issued, resources, siblings)
+    app = application(
+        collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
+    )
     app.state.queries = parts.queries
     app.state.tariffs = None if parts.database is None else TariffStore(parts.database)
     app.state.currency = lambda: active.config.csms.currency

@@ -259,8 +259,35 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("next", sa.BigInteger, nullable=False),
     )
+    _users()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE csms_meter_values_rest PARTITION OF csms_meter_values DEFAULT")
+
+
+def _users() -> None:
+    """Make the tables of those who use the API by a name and a password, and of their logins."""
+    op.create_table(
+        "csms_users",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("login", sa.Text, nullable=False),
+        sa.Column("person", sa.Text, nullable=False),
+        sa.Column("roles", sa.LargeBinary, nullable=False),
+        sa.Column("password", sa.Text, nullable=False),
+        sa.Column("invitation", sa.Text, nullable=False),
+        sa.Column("invited_until", sa.Float(53)),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+    )
+    op.create_index("ix_csms_users_invitation", "csms_users", ["invitation"])
+    op.create_table(
+        "csms_logins",
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("until", sa.Float(53), nullable=False),
+    )
+    op.create_index("ix_csms_logins_name", "csms_logins", ["name"])
+    op.create_index("ix_csms_logins_until", "csms_logins", ["until"])
 
 
 def _few(name: str, condition: str, columns: list[str]) -> None:
@@ -273,6 +300,8 @@ def _few(name: str, condition: str, columns: list[str]) -> None:
 def downgrade() -> None:
     """Drop them."""
     for name in (
+        "csms_logins",
+        "csms_users",
         "csms_numbers",
         "csms_tariffs",
         "csms_signing_requests",
