@@ -62,8 +62,7 @@ class Runner:
 
     async def once(self) -> bool:
         """Run one job as far as it can be run now; return whether there was one."""
-        now = self._clock.now()
-        job = await self._jobs.claim(self._owner, now, now + LEASE)
+        job = await self._jobs.claim(self._owner, self._clock.now(), LEASE)
         if job is None:
             return False
         run = _Run(self._jobs, self._tell, self._clock, self._owner, job)
@@ -100,7 +99,7 @@ class _Run:
             await self._clock.sleep(LEASE / 3)
             until = self._clock.now() + LEASE
             try:
-                job = await self._jobs.renew(self._job.id, self._owner, until)
+                job = await self._jobs.renew(self._job.id, self._owner, LEASE)
             except StoreAway:
                 if self._clock.now() >= self._until:
                     raise _LeaseLostError from None
