@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 from voltgate.carriers.local import LocalCarrier
+from voltgate.claiming import Claiming
 from voltgate.config import Config
+from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
 from voltgate.store import Database
+from voltgate.store.csms.networks import Networks
+from voltgate.store.csms.of_stations import StationQueries
+from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tokens import Tokens
+from voltgate.store.csms.work import Work
+from voltgate.web.csms.parts import CsmsParts
 
 _TEND = 30.0
 """Seconds between two times that it is written down which stations were heard."""
@@ -37,12 +47,37 @@ def csms_settings(config: Config) -> CsmsSettings:
 
 def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[], float]) -> ManagementSystem:
     """Return the management system of this process, on the database of the gateway."""
-
-    def fold(identity: str) -> str:
-        return identity if config.directory.case_sensitive else identity.casefold()
-
-    store = CsmsStore(database)
+    store, fold = CsmsStore(database), partial(key_of, lambda: config)
     return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+
+
+def key_of(config: Callable[[], Config], identity: str) -> str:
+    """Return what an identity is compared by."""
+    return identity if config().directory.case_sensitive else identity.casefold()
+
+
+def parts_of(config: Callable[[], Config], database: Database | None, claiming: Claiming) -> CsmsParts | None:
+    """Return what the API of the management system works with; None without a database. `config` is in force."""
+    if database is None:
+        return None
+
+    def objection(identity: str) -> str | None:
+        return unlawful(identity, config().limits.identity_length)
+
+    def backend() -> str:
+        return next((name for name, section in config().backends.items() if section.url == LOCAL), "")
+
+    work = Work(database)
+    return CsmsParts(
+        StationQueries(database),
+        Networks(work),
+        Stations(work),
+        Tokens(work),
+        claiming,
+        partial(key_of, config),
+        objection,
+        backend,
+    )
 
 
 async def look(carrier: LocalCarrier) -> None:
