@@ -12,6 +12,8 @@ from voltgate.csms.commands.table import COMMANDS, WrongParameters, parameters
 
 MOST_STATIONS = 100_000
 """Stations of one job."""
+MOST_OPEN = 1000
+"""Jobs that have not ended."""
 MOST_RATE = 100.0
 """Commands a second of one job at most."""
 MOST_AT_ONCE = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from secrets import randbelow
 from typing import Any, Protocol, TypeAlias
@@ -31,7 +31,7 @@ class Known:
     """What is known of a station that is connected: its version, and the limits that it has told."""
 
     version: str
-    facts: Facts = Facts()
+    facts: Facts = field(default_factory=Facts)
 
 
 Look: TypeAlias = Callable[[str], Awaitable[Known | None]]
