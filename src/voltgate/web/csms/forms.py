@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
@@ -89,6 +89,9 @@ def moment(text: str | None, name: str) -> float | None:
         raise invalid([{"loc": ("query", name), "msg": "is no time: write one like 2026-11-21T07:30:00Z"}]) from None
 
 
+Columns: TypeAlias = dict[str, tuple[str, ...]]
+"""Columns of CSV, each with where its value stands in a model."""
+
 Read: TypeAlias = Callable[[str | None, int], Awaitable[Listed[R]]]
 """Reads a part of a list: what comes after a cursor, and how many at most."""
 Show: TypeAlias = Callable[[Sequence[R]], Awaitable[list[M]]]
@@ -130,39 +133,38 @@ async def _json_lines(parts: AsyncIterator[Sequence[M]]) -> AsyncIterator[str]:
             yield "".join(f"{each.model_dump_json()}\n" for each in few)
 
 
-async def _csv(columns: Sequence[str], parts: AsyncIterator[Sequence[M]]) -> AsyncIterator[str]:
+async def _csv(columns: Columns, parts: AsyncIterator[Sequence[M]]) -> AsyncIterator[str]:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
     async for part in parts:
         async for few in unhurried(part):
-            flat = (dict(_pairs(each.model_dump())) for each in few)
-            writer.writerows([cell(each.get(column)) for column in columns] for each in flat)
+            writer.writerows([_cell_at(each, path) for path in columns.values()] for each in few)
             yield text.getvalue()
             text.seek(0)
             text.truncate()
 
 
-def columns_of(model: type[BaseModel]) -> list[str]:
-    """Return the columns of a model: what stands inside another gets its name before its own."""
-    columns: list[str] = []
+def columns_of(model: type[BaseModel]) -> Columns:
+    """Return the columns of a model: what stands inside another is called by the names of both."""
+    columns: Columns = {}
     for name, described in model.model_fields.items():
         kinds = (described.annotation, *get_args(described.annotation))
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        columns += [name] if inner is None else [f"{name}_{each}" for each in columns_of(inner)]
+        within: Columns = {"": ()} if inner is None else columns_of(inner)
+        columns |= {f"{name}_{each}" if each else name: (name, *path) for each, path in within.items()}
     return columns
 
 
-def _pairs(item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in item.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{name}_{inner}", each) for inner, each in _pairs(value))
-        else:
-            yield name, value
+def _cell_at(item: BaseModel, path: Sequence[str]) -> str:
+    value: Any = item
+    for name in path:
+        value = None if value is None else getattr(value, name)
+    return cell(value)
 
 
 def cell(value: object) -> str:
-    """Return a value as CSV has it: nothing for null, else as JSON has it, texts without quotes."""
+    """Return a value as CSV has it: nothing for null, a text as it is, else what JSON has."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)

@@ -121,6 +121,9 @@ class CsmsStation(BaseModel):
     name: str
     location: str
     registration: Registration
+    told: Literal["", "Accepted", "Pending", "Rejected"] = Field(
+        description="What its last BootNotification was answered with; empty: none has come."
+    )
     validation: Validation
     connected: bool
     version: str = Field(description='What it spoke last: "ocpp1.6".')

@@ -182,11 +182,11 @@ def _row(csms: CsmsParts, wanted: CsmsStationWanted) -> Station:
     return Station(
         csms.key(wanted.identity),
         wanted.identity,
-        wanted.network,
-        wanted.name,
-        wanted.location,
-        wanted.registration,
-        wanted.validation,
+        network=wanted.network,
+        name=wanted.name,
+        location=wanted.location,
+        registration=wanted.registration,
+        validation=wanted.validation,
     )
 
 
