@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import structlog
 
@@ -16,6 +17,7 @@ from voltgate.app.csms import csms_of, csms_settings
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.draining import Draining
 from voltgate.app.listeners import Listeners
+from voltgate.app.operating import operating_of
 from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
@@ -74,6 +76,9 @@ class Composition:
         register = Register(self.database, self.calendar, turns)
         self.csms = None if self.database is None else csms_of(config, self.database, self.wheel, self.clock)
         self.carriers.local.answering = self.csms
+        source = active.loaded.source
+        home = (Path() if source is None else source.parent).absolute()
+        self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
@@ -166,6 +171,8 @@ class Composition:
             self.database.follow(database_settings(config))
         if self.csms is not None:
             self.csms.follow(csms_settings(config))
+        if self.operating is not None:
+            self.operating.follow(config)
         self.follow_soap(config, soap)
 
     async def rebuild(self) -> None:

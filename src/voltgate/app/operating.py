@@ -43,6 +43,11 @@ class Operating:
     wall: Calendar
     config: Callable[[], Config]
 
+    def follow(self, config: Config) -> None:
+        """Go by another configuration."""
+        if self.parts.folder is not None:
+            self.parts.folder.bounds = bounds_of(config)
+
     async def purge(self) -> None:
         """Delete now and then the jobs that ended long ago, by a clock that is steady."""
         if self.wall.is_steady:
@@ -68,9 +73,7 @@ def operating_of(
 
     folder = None
     if section.uploads:
-        days = 86400.0 * section.uploads_days
-        bounds = Bounds(file=section.uploads_size, total=section.uploads_total, keeps=days)
-        folder = Folder(home / section.uploads_folder, time.time, bounds)
+        folder = Folder(home / Path(section.uploads_folder).expanduser(), time.time, bounds_of(config()))
     tickets = None if folder is None else Tickets(folder, lambda: config().csms.uploads)
     operators = Operators(
         partial(call_here, csms),
@@ -83,6 +86,12 @@ def operating_of(
     jobs = JobStore(Work(database))
     runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
     return Operating(OperatingParts(operators, jobs, folder), runner, wall, config)
+
+
+def bounds_of(config: Config) -> Bounds:
+    """Return how much is taken of uploads, and for how long."""
+    section = config.csms
+    return Bounds(file=section.uploads_size, total=section.uploads_total, keeps=section.uploads_keep)
 
 
 def _note(database: Database, told: Told) -> None:

@@ -19,12 +19,13 @@ from voltgate.app.composition import TICK, Composition
 from voltgate.app.csms import look, tend
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
-from voltgate.app.web import Web, open_web
+from voltgate.app.web import Web, open_uploads, open_web
 from voltgate.app.worker import Worker
 from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
 from voltgate.store.notices import TOKENS
+from voltgate.web.server import WebServer
 
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
@@ -57,6 +58,7 @@ class Process:
         self._parts = Composition(self._active)
         self._readiness = Readiness(self._parts, self._active)
         self._web: Web | None = None
+        self._uploads: WebServer | None = None
         self._reload = Reload(self._active, self._parts, lambda: None if self._web is None else self._web.access)
         self._frozen = 1000.0
         self._ticking: asyncio.TimerHandle | None = None
@@ -81,6 +83,7 @@ class Process:
                     await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness, self._worker)
+            self._uploads = open_uploads(self._active, parts, self._worker)
             if parts.cluster is not None and self._web is not None and self._web.access.issued is not None:
                 parts.cluster.notices.follow(TOKENS, self._web.access.issued)
             await parts.listeners.follow(config)
@@ -114,10 +117,17 @@ class Process:
                 supervision.repeat("csms presence", partial(look, parts.carriers.local)),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
+        if parts.operating is not None:
+            self._tending += [
+                supervision.repeat("csms jobs", parts.operating.runner.run),
+                supervision.repeat("csms old jobs", parts.operating.purge),
+            ]
+        if self._uploads is not None:
+            self._serving = [supervision.keep("uploads", self._uploads.serve)]
         if parts.cluster is not None:
             self._joined = parts.cluster.begin()
         if self._web is not None:
-            self._serving = [supervision.keep("http", self._web.server.serve)]
+            self._serving.append(supervision.keep("http", self._web.server.serve))
             if self._web.within is not None:
                 self._serving.append(supervision.keep("http for workers", self._web.within.serve))
             if self._web.access.issued is not None:
@@ -186,6 +196,8 @@ class Process:
             await self._web.server.close()
             if self._web.within is not None:
                 await self._web.within.close()
+        if self._uploads is not None:
+            await self._uploads.close()
 
     def _tick(self) -> None:
         self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from secrets import randbelow
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
+
 from voltgate.csms.commands.limit import FIRST_ID
 from voltgate.csms.commands.outcome import NOT_SENT, Outcome
 from voltgate.csms.commands.parameters import Parameters
+from voltgate.csms.commands.software import Logs
 from voltgate.csms.commands.table import parameters, perform
 from voltgate.csms.commands.target import Facts, Target
 from voltgate.csms.desk import Command
 from voltgate.csms.jobs import Job
 from voltgate.csms.ports import Peer
+from voltgate.csms.uploads import Full, Tickets
 from voltgate.ocpp.messages import Reply, Respond
 from voltgate.ocpp.silence import gone
 
@@ -62,12 +66,14 @@ class Operators:
         wall: Callable[[], float],
         patience: Callable[[], float],
         note: Callable[[Told], None] = lambda _: None,
+        tickets: Tickets | None = None,
     ) -> None:
         self._call = call
         self._look = look
         self._wall = wall
         self._patience = patience
         self._note = note
+        self._tickets = tickets
 
     async def tell(
         self, station: str, name: str, wanted: Parameters, by: str, patience: float | None = None
@@ -85,11 +91,28 @@ class Operators:
             self._note(Told(station, by, name, action, reply))
             return reply
 
+        if isinstance(wanted, Logs) and wanted.location is None and self._tickets is not None:
+            return await _uploading(self._tickets, station, wanted, lambda placed: perform(ask, target, placed))
         return await perform(ask, target, wanted)
 
     async def tell_for(self, station: str, job: Job) -> Outcome:
         """Carry out a job's command at one of its stations. Raise StoreAway."""
         return await self.tell(station, job.command, parameters(job.command, job.fields), job.by)
+
+
+async def _uploading(
+    tickets: Tickets, station: str, wanted: Logs, tell: Callable[[Parameters], Awaitable[Outcome]]
+) -> Outcome:
+    """Have a station upload to an address of ours; the outcome says as `upload` what will have the file."""
+    try:
+        address, upload = await tickets.address(station, wanted.kind)
+    except Full as full:
+        return Outcome(False, NOT_SENT, str(full), sent=False)
+    outcome = await tell(msgspec.structs.replace(wanted, location=address))
+    if outcome.accepted is False:
+        await tickets.take_back(upload)
+        return outcome
+    return replace(outcome, result={**outcome.result, "upload": upload})
 
 
 class Here(Protocol):
