@@ -204,7 +204,7 @@ class _Reload(Reloading):
         parts.csms.follow(csms_settings(config))
         access = self._process.access
         if access is not None:
-            access.change(tokens, config.api.failed_tokens)
+            access.change(tokens, config)
         self._active.take(loaded)
         parts.wanted = wanted
         await self._process.consume(wanted)
