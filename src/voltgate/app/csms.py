@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from voltgate.carriers.local import LocalCarrier
@@ -13,8 +14,10 @@ from voltgate.config import Config
 from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.watch import Watch
 from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
@@ -28,6 +31,8 @@ _TEND = 30.0
 """Seconds between two times that it is written down which stations were heard."""
 _LOOK = 1.0
 """Seconds between two looks whether stations can be answered."""
+_WATCH = 3.0
+"""Seconds between two looks for stations whose gateway has died, or that stay away."""
 
 
 def csms_settings(config: Config) -> CsmsSettings:
@@ -64,6 +69,11 @@ def key_of(config: Callable[[], Config], identity: str) -> str:
     return identity if config().directory.case_sensitive else identity.casefold()
 
 
+def backend_of(config: Config) -> str:
+    """Return the name of the backend that the management system is; "": none is."""
+    return next((name for name, section in config.backends.items() if section.url == LOCAL), "")
+
+
 def parts_of(config: Callable[[], Config], database: Database | None, claiming: Claiming) -> CsmsParts | None:
     """Return what the API of the management system works with; None without a database. `config` is in force."""
     if database is None:
@@ -71,9 +81,6 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
 
     def objection(identity: str) -> str | None:
         return unlawful(identity, config().limits.identity_length)
-
-    def backend() -> str:
-        return next((name for name, section in config().backends.items() if section.url == LOCAL), "")
 
     work = Work(database)
     return CsmsParts(
@@ -84,7 +91,7 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
         claiming,
         partial(key_of, config),
         objection,
-        backend,
+        lambda: backend_of(config()),
     )
 
 
@@ -92,6 +99,14 @@ async def look(carrier: LocalCarrier) -> None:
     """Look now and then whether stations can be answered."""
     await asyncio.sleep(_LOOK)
     carrier.look()
+
+
+async def watch(stations: Watch | None) -> None:
+    """Look now and then for stations that have gone, and nobody said so; not while the database is away."""
+    await asyncio.sleep(_WATCH)
+    if stations is not None:
+        with suppress(StoreAway):
+            await stations.look()
 
 
 async def tend(csms: ManagementSystem) -> None:
