@@ -50,8 +50,8 @@ class Operating:
 
     async def purge(self) -> None:
         """Delete now and then the jobs that ended long ago, by a clock that is steady."""
-        if self.wall.is_steady:
-            await self.parts.jobs.purge(self.wall() - self.config().csms.keep_jobs)
+        oldest = self.wall() - self.config().csms.keep_jobs if self.wall.is_steady else 0.0
+        await self.parts.jobs.purge(oldest)
         await asyncio.sleep(_PURGE)
 
 
@@ -74,7 +74,7 @@ def operating_of(
     folder = None
     if section.uploads:
         folder = Folder(home / Path(section.uploads_folder).expanduser(), time.time, bounds_of(config()))
-    tickets = None if folder is None else Tickets(folder, lambda: config().csms.uploads)
+    tickets = None if folder is None else Tickets(folder, section.uploads)
     operators = Operators(
         partial(call_here, csms),
         look,
