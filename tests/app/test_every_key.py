@@ -50,6 +50,7 @@ from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS
 from voltgate.web.access import AccessToken
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
+from voltgate.web.user_access import UserSettings
 
 Document: TypeAlias = dict[str, Any]
 
@@ -203,6 +204,14 @@ def tokens(r: Running) -> list[AccessToken]:
     access = r.process._reload._access()
     assert access is not None
     return list(access.access.configured)
+
+
+def users(r: Running) -> UserSettings:
+    """What users of the API go by."""
+    access = r.process._reload._access()
+    assert access is not None
+    assert access.users is not None
+    return access.users._settings
 
 
 def failures(r: Running) -> int:
@@ -445,7 +454,11 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "refuse": Row(["HeartbeatInterval"], lambda r: list(permit(r).keys_refuse)),
         "absorb": Row(["HeartbeatInterval"], lambda r: list(permit(r).keys_absorb)),
     },
-    Api: {"failed_tokens": Row(3, failures)},
+    Api: {
+        "failed_tokens": Row(3, failures),
+        "login": Row(60, lambda r: users(r).login),
+        "invitation": Row(120, lambda r: users(r).invitation),
+    },
     ApiToken: {
         "name": Row("otto", lambda r: [each.name for each in tokens(r)], ["otto"]),
         "role": Row("admin", lambda r: [each.role for each in tokens(r)], ["admin"]),
@@ -472,6 +485,9 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "uploads_size": Row(4096, lambda r: operating(r).parts.folder.bounds.file),
         "uploads_total": Row(8192, lambda r: operating(r).parts.folder.bounds.total),
         "uploads_keep": Row(7200, lambda r: operating(r).parts.folder.bounds.keeps),
+        "tell_costs": Row(60, lambda r: csms(r).tell_costs),
+        "cost_vendor": Row("org.example", lambda r: csms(r).tell_cost_16[0]),
+        "cost_message": Row("Cost", lambda r: csms(r).tell_cost_16[1]),
     },
     Cluster: {"node": Row("north", lambda r: r.active.config.cluster.node)},
     Ledger: {

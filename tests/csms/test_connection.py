@@ -11,6 +11,7 @@ from tests.csms.stage import NOON, FakeStation, Note, Stage, StatusChange
 from voltgate.csms.desk import Command
 from voltgate.csms.model import Connector, Network, Station, Token, Transaction
 from voltgate.csms.times import written
+from voltgate.ocpp.messages import Reply, Unanswered
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC-22"}
 BOOT_2X = {"reason": "PowerUp", "chargingStation": {"vendorName": "Acme", "model": "AC-22"}}
@@ -112,6 +113,36 @@ async def test_what_a_pending_station_was_asked_for_is_taken(version: str, comma
         assert (await again.refused(caused, minimal(version, caused)))[0] == "SecurityError"
 
 
+REFUSED = [
+    ("Rejected", Command("Reset", {"type": "Soft"}), "its BootNotification was rejected"),
+    ("Pending", Command("RemoteStartTransaction", {"idTag": "04AA"}), "RemoteStartTransaction must wait"),
+    ("Accepted", Command("TriggerMessage", {"requestedMessage": "BootNotification"}), "an accepted station"),
+]
+
+
+def ask(stage: Stage, station: FakeStation, command: Command) -> str:
+    """Make a station a call, and return why it was not made; "" if it was."""
+    heard: list[Reply] = []
+    stage.csms.command(station, command, heard.append, 30.0)
+    return heard[0].description if isinstance(heard[0], Unanswered) else ""
+
+
+@pytest.mark.parametrize(("decision", "command", "why"), REFUSED)
+async def test_what_a_station_is_not_asked(decision: Any, command: Command, why: str) -> None:
+    """Neither by the connection on which it was told, nor by a later one."""
+    async with Stage(registration=decision) as stage:
+        station = stage.station()
+        await boot(station)
+        assert why in ask(stage, station, command)
+        station.leave()
+        assert stage.csms._registered == {}
+        again = stage.station()
+        await stage.wait(1)
+        assert why in ask(stage, again, command)
+        assert bool(ask(stage, again, Command("ClearCache", {}))) == (decision == "Rejected")
+        assert [action for action, _ in station.asked + again.asked] == ["ClearCache"] * (decision != "Rejected")
+
+
 async def test_a_decision_counts_from_the_next_boot_on() -> None:
     """Until then the station works by what it was told."""
     async with Stage() as stage:
@@ -193,6 +224,14 @@ async def test_a_clock_that_was_in_the_future() -> None:
         assert stage.statuses() == {(1, 1): "Available"}
 
 
+async def test_a_clock_that_is_ahead_all_the_time_tells_older_from_newer() -> None:
+    async with Stage() as stage:
+        station, ahead = stage.station(), 8 * 3600
+        await station.say("StatusNotification", status("Charging", NOON + ahead))
+        await station.say("StatusNotification", status("Available", NOON + ahead - 60))
+        assert stage.statuses() == {(1, 1): "Charging"}
+
+
 async def test_what_a_station_reported_counts_again_when_it_comes_back() -> None:
     async with Stage() as stage:
         station = stage.station()
@@ -201,6 +240,7 @@ async def test_what_a_station_reported_counts_again_when_it_comes_back() -> None
         stage.rows.put(Connector("cp-1", 3, 1))  # of which nothing was heard yet
         station.leave()
         await stage.wait(61)
+        await stage.look()
         assert stage.statuses() == {(1, 1): "Unavailable", (2, 1): "Unavailable", (3, 1): ""}
         await stage.station().say("Heartbeat", {})
         assert stage.statuses() == {(1, 1): "Faulted", (2, 1): "Available", (3, 1): ""}
@@ -214,6 +254,7 @@ async def test_a_station_that_comes_back_in_time_was_never_away() -> None:
         await stage.wait(30)
         await stage.station().say("Heartbeat", {})
         await stage.wait(61)
+        await stage.look()
         assert stage.statuses() == {(1, 1): "Charging"}
         assert stage.one(Station).connected
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.csms.payloads import minimal
+from tests.csms.payloads import full, minimal
 from tests.csms.stage import NOON, FakeStation, Note, Stage
 from voltgate.csms.desk import Desk
 from voltgate.csms.handlers import vendors
@@ -46,7 +46,7 @@ async def test_a_report_is_whole_when_all_its_parts_have_come(order: tuple[int, 
         values = {(row.component, row.variable, row.attribute): row.value for row in stage.rows.all(Variable)}
         assert values == {
             ("EVSE@1", "Power", "Actual"): "22",
-            ("Connector#left@1.2", "AvailabilityState", "Actual"): "Available",
+            ("Connector[left]@1:2", "AvailabilityState", "Actual"): "Available",
             ("SecurityCtrlr", "BasicAuthPassword", "Actual"): None,
         }
 
@@ -127,6 +127,15 @@ async def test_one_request_of_a_kind_waits() -> None:
         assert [(row.csr, row.status) for row in stage.rows.all(SigningRequest)] == [
             ("second", "signed"), ("third", "waiting"), ("fourth", "waiting"),
         ]  # fmt: skip
+
+
+async def test_what_the_certificate_is_to_go_with() -> None:
+    async with Stage() as stage:
+        said = full("ocpp2.1", "SignCertificate") | {"requestId": 7}
+        await stage.station(protocol="ocpp2.1").say("SignCertificate", said)
+        row = stage.one(SigningRequest)
+        assert (row.kind, row.request) == ("V2G20Certificate", 7)
+        assert json.loads(row.root) == said["hashRootCertificate"]
 
 
 async def test_nobody_vouches_for_a_certificate() -> None:

@@ -254,3 +254,19 @@ async def test_booting_does_not_end_a_transaction(stage: Stage) -> None:
     await station.say("BootNotification", {"chargePointVendor": "A", "chargePointModel": "B"})
     await values(station, number, NOON + 60, 1200, 7000)
     assert stage.one(Transaction).state == "running"
+
+
+async def test_one_reading_from_the_future_is_not_the_last(stage: Stage) -> None:
+    """A clock that jumps for a moment: what is read afterwards counts, and the transaction can end."""
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins()))["transactionId"]
+    await values(station, number, NOON + 1e9, 1100, 7000)
+    stage.now += 120
+    await values(station, number, NOON + 60, 1200, 5000)
+    assert (stage.one(Transaction).meter_last, stage.one(Transaction).power) == (1200, 5000)
+    await values(station, number, NOON + 30, 1150, 6000)
+    assert stage.one(Transaction).meter_last == 1200
+    await values(station, number, NOON + 1e9, 1210, 5000)
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 110)}
+    await station.say("StatusNotification", free)
+    assert stage.one(Transaction).estimated == FREE

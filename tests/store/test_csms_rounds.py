@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import URL, insert, text, update
+from sqlalchemy import URL, QueuePool, insert, text, update
 
 from tests.harness import until
 from tests.servers import PostgreSQL
@@ -31,7 +33,8 @@ from voltgate.csms.model import (
     Variable,
 )
 from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
-from voltgate.store.address import POSTGRESQL, open_engine
+from voltgate.store.address import POSTGRESQL, open_engine, read_address
+from voltgate.store.csms.links import linked
 from voltgate.store.csms.numbers import BLOCK, LARGEST
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tables import numbers
@@ -132,9 +135,23 @@ async def test_an_unknown_station_is_made(csms: OpenCsms) -> None:
 async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
     """Of a round with a row that no database takes nothing is written, and the store goes on."""
     store = await csms()
-    for unfit in (Connector("cp-1", 2**70, 1), Connector("x" * 2000, 1, 1), Connector("cp-1", "a", 1)):  # type: ignore[arg-type]
-        with pytest.raises(Unfit):
+    wrong: Any = {"SECRET": 1}
+    name: Any = "SECRET"
+    nothing: Any = None
+    for unfit in (
+        Connector("cp-1", 2**70, 1),
+        Connector("x" * 2000, 1, 1),
+        Connector("cp-1", name, 1),
+        Connector("cp-1", 1, 1, status=wrong),
+        Connector("cp-1", 1, 1, at=wrong),
+        replace(TX, cost_data=wrong),
+        replace(TX, state=nothing, token="SECRET"),
+        replace(TX, cost_data=name),
+        replace(TX, number=name),
+    ):
+        with pytest.raises(Unfit) as caught:
             await write(store, TX, unfit)
+        assert "SECRET" not in str(caught.value)
     found = await write(store, needs=NEEDS)
     assert found.transactions == {}
 
@@ -360,3 +377,47 @@ async def test_postgresql_stands_still(csms: OpenCsms, server: PostgreSQL) -> No
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
+
+
+async def test_those_who_write_to_sqlite_wait_in_line(tmp_path: Path) -> None:
+    """While one writes, the others of the process need no connection that would ask the file again and again."""
+    engine = open_engine(read_address("sqlite:///x.db", tmp_path), 5.0)
+    assert isinstance(engine.pool, QueuePool)
+    done: list[str] = []
+
+    async def begin() -> None:
+        async with engine.begin():
+            done.append("one who writes")
+
+    async def answer() -> None:
+        async with linked(engine, 5.0):
+            done.append("a round")
+
+    async with engine.begin():
+        waiting = [asyncio.ensure_future(each) for each in (begin(), answer(), begin(), answer())]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert engine.pool.checkedout() == 1
+    await asyncio.gather(*waiting)
+    assert done == ["one who writes", "a round"] * 2
+    await engine.dispose()
+
+
+async def test_a_token_that_is_used_at_two_stations_at_once(csms: OpenCsms, address: URL) -> None:
+    """Rounds of two nodes count its running transactions one after the other, though their stations differ."""
+    one = await csms()
+    other = await csms() if address.drivername == POSTGRESQL else one
+    await write(one, *ALL[:4], needs=Needs(stations={f"s{n}": f"S{n}" for n in range(8)}))
+    begun: list[str] = []
+
+    async def begin(store: CsmsStore, station: str) -> None:
+        def decide(found: Found) -> Iterable[Row]:
+            if found.used["tag"]:
+                return []
+            begun.append(station)
+            return [Transaction(station, "1", token="TAG")]
+
+        await store.round(Needs(stations={station: station}, tokens={"tag"}, used={"tag"}), decide)
+
+    await asyncio.gather(*(begin((one, other)[n % 2], f"s{n}") for n in range(8)))
+    assert len(begun) == 1

@@ -31,6 +31,7 @@ LOOKING = [
     ("GET", "/nodes"),
     ("GET", "/events"),
     ("GET", "/audit"),
+    ("GET", "/tariffs"),
 ]
 ACTING = [
     ("DELETE", "/stations/CP1"),
@@ -43,12 +44,15 @@ ACTING = [
     ("DELETE", "/nodes/drain"),
     ("DELETE", "/nodes/n1/drain"),
     ("GET", "/messages"),
+    ("PUT", "/tariffs/a"),
+    ("DELETE", "/tariffs/a"),
 ]
 BODIES = {
     "/stations/CP1/calls": {"action": "Reset"},
     "/waiting/CP1/accept": {"route": "main"},
     "/nodes/drain": {},
     "/nodes/n1/drain": {},
+    "/tariffs/a": {},
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from voltgate.carriers.local import LocalCarrier
@@ -13,8 +14,10 @@ from voltgate.config import Config
 from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.watch import Watch
 from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
@@ -28,6 +31,8 @@ _TEND = 30.0
 """Seconds between two times that it is written down which stations were heard."""
 _LOOK = 1.0
 """Seconds between two looks whether stations can be answered."""
+_WATCH = 3.0
+"""Seconds between two looks for stations whose gateway has died, or that stay away."""
 
 
 def csms_settings(config: Config) -> CsmsSettings:
@@ -41,6 +46,8 @@ def csms_settings(config: Config) -> CsmsSettings:
         section.grace,
         section.validation,
         section.currency,
+        (section.cost_vendor, section.cost_message),
+        section.tell_costs,
         patience=config.calls.backend,
     )
 
@@ -51,9 +58,20 @@ def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[]
     return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
 
 
+async def tell_costs(csms: ManagementSystem) -> None:
+    """Tell stations what their transactions have cost so far, as often as it is set."""
+    await asyncio.sleep(csms.settings.tell_costs or _TEND)
+    await csms.tell_costs()
+
+
 def key_of(config: Callable[[], Config], identity: str) -> str:
     """Return what an identity is compared by."""
     return identity if config().directory.case_sensitive else identity.casefold()
+
+
+def backend_of(config: Config) -> str:
+    """Return the name of the backend that the management system is; "": none is."""
+    return next((name for name, section in config.backends.items() if section.url == LOCAL), "")
 
 
 def parts_of(config: Callable[[], Config], database: Database | None, claiming: Claiming) -> CsmsParts | None:
@@ -64,9 +82,6 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
     def objection(identity: str) -> str | None:
         return unlawful(identity, config().limits.identity_length)
 
-    def backend() -> str:
-        return next((name for name, section in config().backends.items() if section.url == LOCAL), "")
-
     work = Work(database)
     return CsmsParts(
         StationQueries(database),
@@ -76,7 +91,7 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
         claiming,
         partial(key_of, config),
         objection,
-        backend,
+        lambda: backend_of(config()),
     )
 
 
@@ -84,6 +99,14 @@ async def look(carrier: LocalCarrier) -> None:
     """Look now and then whether stations can be answered."""
     await asyncio.sleep(_LOOK)
     carrier.look()
+
+
+async def watch(stations: Watch | None) -> None:
+    """Look now and then for stations that have gone, and nobody said so; not while the database is away."""
+    await asyncio.sleep(_WATCH)
+    if stations is not None:
+        with suppress(StoreAway):
+            await stations.look()
 
 
 async def tend(csms: ManagementSystem) -> None:

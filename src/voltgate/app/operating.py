@@ -11,7 +11,7 @@ from pathlib import Path
 
 from voltgate.config import Config
 from voltgate.csms.job_runner import Runner
-from voltgate.csms.operators import Known, Operators, Told, call_here
+from voltgate.csms.operators import Known, Operators, Told
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.uploads import Bounds, Folder, Tickets
 from voltgate.ocpp.messages import Call, Reason, Unanswered
@@ -76,7 +76,7 @@ def operating_of(
         folder = Folder(home / Path(section.uploads_folder).expanduser(), time.time, bounds_of(config()))
     tickets = None if folder is None else Tickets(folder, section.uploads)
     operators = Operators(
-        partial(call_here, csms),
+        csms.call,
         look,
         time.time,
         lambda: config().calls.backend,

@@ -38,7 +38,22 @@ class Csms(Section):
         'misunderstood is let pass and counted; `"strict"`: it is refused. A transaction message never is.',
     )
     currency: Annotated[Text, Field(pattern=r"^[A-Z]{3}$")] = Field(
-        default="EUR", description="The currency of costs (ISO 4217), of networks that have none of their own."
+        default="EUR", description="The currency of tariffs that are put without one (ISO 4217)."
+    )
+    tell_costs: Seconds = Field(
+        default=0,
+        ge=0,
+        le=86_400,
+        description="How often stations of 2.x are told what their running transactions have cost so far "
+        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event.",
+    )
+    cost_vendor: Annotated[Text, Field(max_length=255)] = Field(
+        default="",
+        description="The vendorId of the DataTransfer that tells a station of 1.6 what a transaction has cost, such as "
+        '`"org.openchargealliance.costmsg"`. `""`: none is told.',
+    )
+    cost_message: Annotated[Text, Field(max_length=50)] = Field(
+        default="FinalCost", description="The messageId of that DataTransfer."
     )
     keep_jobs: Seconds = Field(
         default=90 * 86_400,

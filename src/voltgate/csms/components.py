@@ -1,4 +1,7 @@
-"""Names of the device model (2.x Part 1 section 4): components and variables as one text each."""
+"""Names of the device model (2.x Part 1 section 4): components and variables as one text each.
+
+With a point between them they are what commands call a variable (`commands.names`).
+"""
 
 from __future__ import annotations
 
@@ -8,21 +11,21 @@ _LEVELS = {"ChargingStation": 0, "EVSE": 1, "Connector": 2}
 
 
 def component_name(component: object) -> str:
-    """Return a component as `Name` or `Name#instance`, with `@evse` or `@evse.connector` behind it; "" for none."""
+    """Return a component as `Name` or `Name[instance]`, with `@evse` or `@evse:connector` behind it; "" for none."""
     said = part_of(component)
     name = variable_name(component)
     evse = part_of(said.get("evse"))
     number, connector = whole_of(evse.get("id")), whole_of(evse.get("connectorId"))
     if not name or number is None:
         return name
-    return f"{name}@{number}" if connector is None else f"{name}@{number}.{connector}"
+    return f"{name}@{number}" if connector is None else f"{name}@{number}:{connector}"
 
 
 def variable_name(variable: object) -> str:
-    """Return a variable as `Name` or `Name#instance`; "" for none."""
+    """Return a variable as `Name` or `Name[instance]`; "" for none."""
     said = part_of(variable)
     name, instance = text_of(said.get("name")), text_of(said.get("instance"))
-    return name_of(f"{name}#{instance}" if name and instance else name)
+    return name_of(f"{name}[{instance}]" if name and instance else name)
 
 
 def evse_of(component: object) -> tuple[int, int] | None:

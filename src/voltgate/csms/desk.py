@@ -19,6 +19,7 @@ from voltgate.csms.model import (
 from voltgate.csms.ports import Found
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.tariffs import Tariff
 
 
 class Refused(Exception):  # noqa: N818 - what a station is told
@@ -40,13 +41,15 @@ class Command(NamedTuple):
 class Desk:
     """What was read for a call, and what comes of it. Rows may be changed when they are `put`; the last one counts."""
 
-    __slots__ = ("_found", "_rows", "commands", "said", "settings")
+    __slots__ = ("_found", "_rows", "commands", "said", "settings", "transactions")
 
     def __init__(self, said: Said, found: Found, rows: dict[int, Row], settings: CsmsSettings) -> None:
         self.said = said
         self.settings = settings
         self.commands: list[Command] = []
         """What the station is asked afterwards."""
+        self.transactions: list[Transaction] = []
+        """The transactions that were put."""
         self._found = found
         self._rows = rows
 
@@ -63,9 +66,16 @@ class Desk:
 
     def put(self, row: Row) -> None:
         """Have a row written: one that is new, or that was changed."""
+        if type(row) is Transaction and row not in self.transactions:
+            self.transactions.append(row)
         self._rows[id(row)] = row
 
     # What there is.
+
+    @property
+    def tariffs(self) -> tuple[Tariff, ...]:
+        """Return all tariffs."""
+        return self._found.tariffs
 
     def connector(self, evse: int, connector: int) -> Connector:
         """Return a connector, which is made if it was never heard of; it has to be put."""
@@ -93,7 +103,7 @@ class Desk:
 
     def of_station(self) -> list[Transaction]:
         """Return the transactions of the station that were read: those that run, and those that were asked for."""
-        return [tx for tx in self._found.transactions.values() if tx.station == self.said.station]
+        return self._found.transactions_of(self.said.station)
 
     def running(self) -> list[Transaction]:
         """Return the running transactions of the station."""
@@ -115,7 +125,7 @@ class Desk:
         """Return the request of a kind that waits, which is made if there is none; it has to be put."""
         station = self.said.station
         for each in self._found.signing.values():
-            if (each.station, each.kind, each.status) == (station, kind, "waiting"):
+            if (each.station, each.kind) == (station, kind):
                 return each
         made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
         self._found.signing[station, made.number] = made
@@ -125,7 +135,7 @@ class Desk:
 
     def begin(self, transaction: Transaction) -> None:
         """Have a new transaction, which the calls behind this one find."""
-        self._found.transactions[transaction.station, transaction.ref] = transaction
+        self._found.begin(transaction)
         self.put(transaction)
 
     def number(self) -> int:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from voltgate.csms.desk import Desk
 from voltgate.csms.model import Transaction
+from voltgate.csms.times import AHEAD, is_older
 
 FREE = "the connector was free again"
 ANOTHER = "another transaction began on the connector"
 NO_READING = "its end came without a reading of the register"
 """The station has said the end, but not the register: that is the last one that it had given."""
-
-_AHEAD = 600.0
-"""Seconds by which a time may be later than the message that tells it: clocks differ, those of other zones by more."""
 
 
 def end(desk: Desk, tx: Transaction, at: float, meter_stop: float | None, reason: str, estimated: str = "") -> None:
@@ -89,22 +87,17 @@ def displaced(desk: Desk, begun: Transaction) -> None:
 def _estimate(desk: Desk, tx: Transaction, at: float, why: str) -> None:
     """End a transaction that its station has not ended."""
     began, now = tx.began or 0.0, desk.said.now
-    has_jumped = at > now + _AHEAD and not _was_ahead(tx)
+    has_jumped = at > now + AHEAD and not _was_ahead(tx)
     ended = max(now if has_jumped else at, began)
     end(desk, tx, ended, tx.meter_last if tx.meter_last is not None else tx.meter_start, "", why)
 
 
 def _is_before(desk: Desk, tx: Transaction, at: float) -> bool:
-    """Return whether all that is known of a transaction was before `at`, by the station's own clock.
-
-    A clock that was in the future when the transaction began, and is not any more, has been set: then it was.
-    """
-    if at <= desk.said.now + _AHEAD and _was_ahead(tx):
-        return True
-    return all(known is None or known <= at for known in (tx.began, tx.meter_at))
+    """Return whether all that is known of a transaction was before `at`, by the station's own clock."""
+    return not any(is_older(at, known, desk.said.now) for known in (tx.began, tx.heard, tx.meter_at))
 
 
 def _was_ahead(tx: Transaction) -> bool:
     """Return whether a transaction began, by its station's clock, later than we heard of it."""
     began, received = tx.began, tx.began_received
-    return began is not None and received is not None and began > received + _AHEAD
+    return began is not None and received is not None and began > received + AHEAD

@@ -59,9 +59,12 @@ class Station:
     booted: float | None = None
     connected: bool = False
     holder: str = ""
-    """The process that had its connection last."""
+    """Who has its connection, or had it last: a process, or `BACKEND/QUEUE` of a gateway at a broker.
+
+    "" once it has been marked for having been away.
+    """
     since: float | None = None
-    """When it came, or went, last."""
+    """When it came, or went, last, by the clock of its holder."""
     seen: float | None = None
     """When it was heard last, to within a minute."""
     firmware_status: str = ""
@@ -163,6 +166,8 @@ class Transaction:
     """Wh, once both ends of the register are known."""
     state: Literal["running", "ended"] = "running"
     charging_state: str = ""
+    charged_until: float | None = None
+    """When its register was last seen to have risen, by the station's time."""
     reason: str = ""
     """Why it ended, in the version's own word."""
     trigger: str = ""
@@ -223,9 +228,9 @@ class Variable:
 
     station: str
     component: str
-    """`Name`, `Name#instance`, with `@evse` or `@evse.connector` behind it."""
+    """`Name`, `Name[instance]`, with `@evse` or `@evse:connector` behind it."""
     variable: str
-    """`Name` or `Name#instance`."""
+    """`Name` or `Name[instance]`."""
     attribute: str
     """Actual, Target, MinSet, MaxSet."""
     value: str | None
@@ -305,6 +310,10 @@ class SigningRequest:
     status: str
     """waiting, signed, refused."""
     chain: str = ""
+    request: int | None = None
+    """The number that the station knows it by (2.1): the certificate goes with it."""
+    root: bytes = b""
+    """The root that it is to be signed under, if the station says it (2.1), as JSON."""
 
 
 Row: TypeAlias = (

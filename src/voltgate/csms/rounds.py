@@ -17,7 +17,9 @@ import structlog
 
 from voltgate.csms.admission import is_forgiven, see_registration, violation_of
 from voltgate.csms.desk import Command, Desk, Refused
+from voltgate.csms.handlers.billing import bill
 from voltgate.csms.handlers.notes import set_aside
+from voltgate.csms.handlers.presence import heard
 from voltgate.csms.model import Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
@@ -168,8 +170,9 @@ class Rounds:
         desk = Desk(said, found, rows, self.settings)
         try:
             if said.action:
+                heard(desk)
                 self._admit(desk)
-            payload = waiting.entry.handle(desk)
+            payload = bill(desk, waiting.entry.handle(desk))
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)
         except Exception as error:

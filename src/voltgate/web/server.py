@@ -21,6 +21,7 @@ from voltgate.web.api import install
 from voltgate.web.connections import Connection
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.siblings import Siblings
+from voltgate.web.user_access import UserAccess
 
 Readiness = Callable[[], dict[str, Any]]
 """Returns `{"ready": bool, ...}` with one entry for each part."""
@@ -34,6 +35,7 @@ def application(
     issued_tokens: IssuedTokens | None = None,
     resources: Iterable[APIRouter] = (),
     siblings: Siblings | None = None,
+    users: UserAccess | None = None,
 ) -> FastAPI:
     """Return the web application: health and metrics, and with `access` the API with these resources.
 
@@ -68,7 +70,7 @@ def application(
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     if access is not None:
-        install(app, access, issued_tokens, resources)
+        install(app, access, issued_tokens, resources, users)
     return app
 
 

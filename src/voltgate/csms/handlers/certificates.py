@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
 from voltgate.csms.handlers.notes import keep_note, no_authority
@@ -29,9 +31,12 @@ def sign(desk: Desk) -> dict[str, Any]:
     """Answer a SignCertificate: it is kept for whoever signs it, in place of one of its kind that waits."""
     said = desk.said
     request = desk.signing(said.text("certificateType") or CHARGING_STATION)
+    root = said.fields.get("hashRootCertificate")
     if request.csr != said.text("csr"):
         request.csr, request.at = said.text("csr"), said.now
-        desk.put(request)
+    request.request = said.whole("requestId")
+    request.root = b"" if root is None else msgspec.json.encode(root)
+    desk.put(request)
     return {"status": "Accepted"}
 
 

@@ -11,10 +11,9 @@ from voltgate.csms.desk import Desk, Refused
 from voltgate.csms.ends import no_longer_charging
 from voltgate.csms.model import StatusChange
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, part_of, text_of
-from voltgate.csms.times import written
+from voltgate.csms.said import Said, name_of, part_of, text_of
+from voltgate.csms.times import is_older, written
 
-UNAVAILABLE = "Unavailable"
 _TRIGGERED = "Triggered"
 """The reason of a BootNotification of 2.x that was asked for: nothing has booted."""
 _MOST = 1000
@@ -63,33 +62,6 @@ def heartbeat(desk: Desk) -> dict[str, Any]:
     return {"currentTime": written(desk.said.now)}
 
 
-def came(desk: Desk) -> dict[str, Any]:
-    """Note that a station is connected; what it had reported before it went counts again until it reports anew."""
-    said, station = desk.said, desk.station
-    station.connected, station.holder, station.since, station.seen = True, said.text("holder"), said.now, said.now
-    station.version = said.version
-    for row in desk.connectors():
-        if row.reported:
-            row.status, row.reported = row.reported, ""
-            desk.put(row)
-    desk.put(station)
-    return {}
-
-
-def went(desk: Desk) -> dict[str, Any]:
-    """Note that a station has gone, and has not come back in time: nobody can charge there."""
-    said, station = desk.said, desk.station
-    if station.holder != said.text("holder") or not station.connected:
-        return {}
-    station.connected, station.since = False, said.now
-    for row in desk.connectors():
-        if row.status:
-            row.status, row.reported = UNAVAILABLE, row.reported or row.status
-            desk.put(row)
-    desk.put(station)
-    return {}
-
-
 def status_1x(desk: Desk) -> dict[str, Any]:
     """Answer a StatusNotification of 1.x: connector 0 is the station."""
     said = desk.said
@@ -113,13 +85,13 @@ def status_needs(said: Said, needs: Needs) -> None:
 
 def reported(desk: Desk, evse: int, connector: int, at: float, status: str) -> None:
     """Take note of a status, and keep it; one that is older than what is known changes nothing else."""
-    said = desk.said
+    said, status = desk.said, name_of(status)
     row = desk.connector(evse, connector)
     if evse < 0 or connector < 0 or (row.at is None and sum(1 for _ in desk.connectors()) > _MOST):
         raise Refused("PropertyConstraintViolation", f"There is no connector {connector} of EVSE {evse}")
     error_code, info, vendor_error = said.text("errorCode"), said.text("info"), said.text("vendorErrorCode")
     desk.put(StatusChange(said.station, evse, connector, at, said.now, status, error_code, info, vendor_error))
-    if row.at is not None and at < row.at and _is_by_this_clock(desk, row.at):
+    if is_older(at, row.at, said.now) and not _was_before_boot(desk, row.at):
         return
     row.status, row.error_code, row.info, row.vendor_error, row.at = status, error_code, info, vendor_error, at
     row.reported = ""
@@ -128,9 +100,6 @@ def reported(desk: Desk, evse: int, connector: int, at: float, status: str) -> N
         no_longer_charging(desk, evse, connector, at)
 
 
-def _is_by_this_clock(desk: Desk, at: float) -> bool:
-    """Return whether a time is of the clock that its station has now.
-
-    A clock without a battery begins at the same time again when its station boots; one in the future has been set.
-    """
-    return (desk.station.booted or 0.0) <= at <= desk.said.now
+def _was_before_boot(desk: Desk, at: float | None) -> bool:
+    """Return whether a status is from before its station booted: a clock without a battery begins anew then."""
+    return at is not None and desk.station.booted is not None and at < desk.station.booted

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from voltgate.csms.costs import rises
 from voltgate.csms.desk import Desk
 from voltgate.csms.ends import energy_of, goes_on
 from voltgate.csms.handlers.finding import is_number, the_running
@@ -14,6 +15,7 @@ from voltgate.csms.meters import Reading, pack, read_meter_values
 from voltgate.csms.model import MeterValue, Transaction
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
+from voltgate.csms.times import is_older
 from voltgate.csms.totals import BEGIN, END, charge, power, register
 
 
@@ -70,7 +72,9 @@ def _follow(desk: Desk, tx: Transaction, reading: Reading, energy: float | None,
     """Have a transaction know its latest values, and what it began with."""
     if tx.meter_start is None:
         tx.meter_start = register(reading, BEGIN)
-    if tx.meter_at is not None and reading.at < tx.meter_at:
+    if energy is not None:
+        rises(tx, energy, reading.at)
+    if is_older(reading.at, tx.meter_at, desk.said.now):
         return
     tx.meter_at = reading.at
     if energy is not None:

@@ -12,19 +12,15 @@ from functools import partial
 from uuid import uuid4
 
 from voltgate.ocpp.actions import BOOT, is_transaction, plain_action
-from voltgate.ocpp.ids import plain_fields, request_of
+from voltgate.ocpp.ids import request_of
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.requested import TRIGGERS, caused_by
+from voltgate.ocpp.requested import caused_by, why_not
 from voltgate.relay.context import Context
 from voltgate.relay.numbers import CALLER, asker_of
 from voltgate.relay.registration import ACCEPTED, PENDING, REJECTED
 
 _MOST_ASKED = 64
 """Kinds of messages that a station which is Pending was asked for and may send."""
-
-_START_OR_STOP = frozenset(
-    {"RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction"}
-)
 
 
 def let_go(context: Context) -> None:
@@ -124,16 +120,8 @@ def _object_now(context: Context, call: Call, before: Callable[[], Reply | None]
 
 def _refused(context: Context, call: Call) -> Unanswered | None:
     """Return what is said in the station's place to a command that it must not be sent; None if it may be."""
-    status, action = context.registration.status, plain_action(call.action)
-    if status == REJECTED:
-        why = "its BootNotification was rejected"
-    elif status == PENDING and action in _START_OR_STOP:
-        why = f"{action} must wait until its BootNotification is accepted, it is pending"
-    elif status == ACCEPTED and action in TRIGGERS and plain_fields(call).get("requestedMessage") == BOOT:
-        why = "an accepted station is not asked for its BootNotification"
-    else:
-        return None
-    return Unanswered(Reason.REFUSED, f"The station was not asked: {why}", "SecurityError")
+    why = why_not(context.registration.status, call)
+    return Unanswered(Reason.REFUSED, f"The station was not asked: {why}", "SecurityError") if why else None
 
 
 def _told_again(context: Context, call: Call, respond: Respond) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from voltgate.csms.model import MeterValue, Note, StatusChange, Transaction
 from voltgate.csms.ports import Unfit
-from voltgate.store.columns import LONGEST, LONGEST_KEY, Document, Key, Words
+from voltgate.store.columns import LONGEST_LABEL, Document, Words
 from voltgate.store.csms.tables import TABLES
 
 R = TypeVar("R")
@@ -35,12 +35,9 @@ def _digest(*parts: object) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
-_LONGEST_TOKEN = 80
-
-
 def token_id(token: str) -> str:
     """Return what a token is looked for by: its beginning, casefolded, which is never too long for a key."""
-    return token.casefold()[:_LONGEST_TOKEN]
+    return token.casefold()[:LONGEST_LABEL]
 
 
 _COMPUTED: dict[Any, Callable[[Any], tuple[Any, ...]]] = {
@@ -116,18 +113,30 @@ def _is_fit(fitting: Sequence[Fit], row: Sequence[Any]) -> bool:
     return True
 
 
+def _is_plain(values: Sequence[Any]) -> bool:
+    """Return whether all values are texts that every database takes as they are; looked at as one, for speed."""
+    try:
+        together = "".join(values)
+    except TypeError:
+        return False
+    return together.isascii() and "\0" not in together
+
+
 def _fitting(column: Column[Any]) -> Fit:
     """Return what makes values of a column fit."""
     kind = column.type
-    if not isinstance(kind, TypeDecorator) or isinstance(kind, Document):
+    if isinstance(kind, Document):
+        return lambda values: [v if v is None else _as_data(v) for v in values]
+    if not isinstance(kind, TypeDecorator):
         return list
-
     fit = kind.process_bind_param
     if not isinstance(kind, Words):
         return lambda values: [v if v is None else fit(v, _DIALECT) for v in values]
-    longest = LONGEST_KEY if isinstance(kind, Key) else LONGEST
+    longest = kind.longest
 
     def fit_texts(values: Sequence[Any]) -> list[Any]:
+        if _is_plain(values) and max(map(len, values), default=0) <= longest:
+            return list(values)
         return [
             v if v is None or (len(v) <= longest and v.isascii() and "\0" not in v) else fit(v, _DIALECT)
             for v in values
@@ -136,12 +145,20 @@ def _fitting(column: Column[Any]) -> Fit:
     return fit_texts
 
 
+def _as_data(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"data are bytes, not {type(value).__name__}")
+    return value
+
+
 def _given(column: Column[Any]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """Return what gives values of a column as they were."""
     kind = column.type
     if isinstance(kind, Words):
 
-        def texts(values: Sequence[Any]) -> list[Any]:
+        def texts(values: Sequence[Any]) -> Sequence[Any]:
+            if _is_plain(values):
+                return values
             return [
                 v if v is None or (type(v) is str and v.isascii()) else kind.process_result_value(v, _DIALECT)
                 for v in values

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete
 
-from voltgate.csms.model import Connector, Profile, Reservation, SigningRequest, Station, Variable
+from voltgate.csms.model import Connector, Profile, Report, Reservation, SigningRequest, Station, Variable
 from voltgate.store.csms.finding import have_stations
 from voltgate.store.csms.links import Link
 from voltgate.store.csms.shapes import shape
@@ -65,7 +65,7 @@ class Stations:
         """
         async with self._work.writing() as connection:
             deleted = await connection.execute(delete(shape(Station).table).filter_by(key=key))
-            for kind in (Connector, Variable, Reservation, Profile, SigningRequest):
+            for kind in (Connector, Variable, Report, Reservation, Profile, SigningRequest):
                 await connection.execute(delete(shape(kind).table).filter_by(station=key))
             return deleted.rowcount > 0
 

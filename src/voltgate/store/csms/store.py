@@ -9,6 +9,7 @@ from voltgate.store import Database
 from voltgate.store.csms.finding import find, find_stations
 from voltgate.store.csms.links import Link
 from voltgate.store.csms.numbers import take_numbers
+from voltgate.store.csms.tariffs import TariffReader
 from voltgate.store.csms.work import Work
 from voltgate.store.csms.writing import write_rows
 
@@ -25,6 +26,7 @@ class CsmsStore:
         self._database = database
         self._work = Work(database)
         self._numbers: list[int] = []
+        self._tariffs = TariffReader()
 
     @property
     def away(self) -> str:
@@ -42,6 +44,8 @@ class CsmsStore:
         async def work(link: Link) -> list[int]:
             found = await find(link, needs)
             found.numbers = left = list(numbers)
+            if needs.running:
+                found.tariffs = await self._tariffs.read(link)
             await write_rows(link, decide(found))
             return left
 

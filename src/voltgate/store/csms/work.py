@@ -16,7 +16,7 @@ from voltgate.store.address import POSTGRESQL
 from voltgate.store.csms.links import Again, Link, linked
 from voltgate.store.csms.shapes import shape
 from voltgate.store.database import Database
-from voltgate.store.failures import is_of_the_data, words
+from voltgate.store.failures import is_of_the_data
 from voltgate.store.reach import Reach
 
 R = TypeVar("R")
@@ -54,7 +54,7 @@ class Work:
                 yield connection
             except Exception as error:
                 if is_of_the_data(error):
-                    raise Unfit(words(error)) from error
+                    raise Unfit(f"the database does not take it: {type(error).__name__}") from error
                 raise
 
     async def create(self, row: Any) -> bool:

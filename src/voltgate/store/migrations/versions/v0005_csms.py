@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.Column("energy", sa.Float(53)),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("charging_state", sa.Text, nullable=False),
+        sa.Column("charged_until", sa.Float(53)),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("trigger", sa.Text, nullable=False),
         sa.Column("estimated", sa.Text, nullable=False),
@@ -244,15 +245,50 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53), nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("request", sa.BigInteger),
+        sa.Column("root", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "csms_tariffs",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("data", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "csms_numbers",
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("next", sa.BigInteger, nullable=False),
     )
+    _users()
     _jobs()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE csms_meter_values_rest PARTITION OF csms_meter_values DEFAULT")
+
+
+def _users() -> None:
+    """Make the tables of those who use the API by a name and a password, and of their logins."""
+    op.create_table(
+        "csms_users",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("login", sa.Text, nullable=False),
+        sa.Column("person", sa.Text, nullable=False),
+        sa.Column("roles", sa.LargeBinary, nullable=False),
+        sa.Column("password", sa.Text, nullable=False),
+        sa.Column("invitation", sa.Text, nullable=False),
+        sa.Column("invited_until", sa.Float(53)),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+    )
+    op.create_index("ix_csms_users_invitation", "csms_users", ["invitation"])
+    op.create_table(
+        "csms_logins",
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("until", sa.Float(53), nullable=False),
+    )
+    op.create_index("ix_csms_logins_name", "csms_logins", ["name"])
+    op.create_index("ix_csms_logins_until", "csms_logins", ["until"])
 
 
 def _jobs() -> None:
@@ -299,9 +335,12 @@ def _few(name: str, condition: str, columns: list[str]) -> None:
 def downgrade() -> None:
     """Drop them."""
     for name in (
+        "csms_logins",
+        "csms_users",
         "csms_job_items",
         "csms_jobs",
         "csms_numbers",
+        "csms_tariffs",
         "csms_signing_requests",
         "csms_profiles",
         "csms_reservations",

@@ -13,6 +13,7 @@ from voltgate.web.api.csms import (
     readings,
     reservations,
     stations,
+    tariffs,
     transactions,
     uploads,
 )
@@ -20,6 +21,6 @@ from voltgate.web.api.csms import (
 
 def routers() -> list[APIRouter]:
     """Return the routers; they use the parts in `request.app.state.csms`, and answer 409 where there are none."""
-    about = (networks, stations, about_stations, id_tokens, readings, transactions, reservations)
+    about = (networks, stations, about_stations, id_tokens, readings, transactions, reservations, tariffs)
     resources = (*about, commands, jobs, uploads)
     return [resource.router for resource in resources]

@@ -1,0 +1,118 @@
+"""`/tariffs`: what transactions cost. A tariff that is put anew is a new version; what was priced stays as it was."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from voltgate.csms.tariffs import ZERO, Tariff
+from voltgate.relay.records import StoreAway
+from voltgate.store.csms.tariffs import TariffStore, TooMany
+from voltgate.web.access import Admin, Viewer
+from voltgate.web.paging import AskedPart, Page, cut
+from voltgate.web.problems import Problem, declared
+from voltgate.web.times import stamp
+
+router = APIRouter(tags=["tariffs"])
+
+_LATEST = 1e11
+"""Seconds since 1970 that can still be written as a date."""
+
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The name of the tariff.")]
+Price = Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)]
+
+
+class Prices(BaseModel):
+    """What is charged, in the currency's major unit and without VAT."""
+
+    network: Annotated[str, Field(max_length=255, description='The only network that it is for; "": any.')] = ""
+    group: Annotated[str, Field(max_length=255, description='The only group of tokens that it is for; "": any.')] = ""
+    per_kwh: Price = ZERO
+    per_minute: Annotated[Price, Field(description="From the beginning to the end.")] = ZERO
+    per_session: Price = ZERO
+    per_idle_minute: Annotated[Price, Field(description="Besides, while the vehicle does not charge any more.")] = ZERO
+    free_minutes: Annotated[Price, Field(description="Minutes that cost no time.")] = ZERO
+    vat: Annotated[Price | None, Field(description="Percent; null: no line for it.")] = None
+
+
+class Wanted(Prices):
+    """A tariff to be put. Without `since` it is in force from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$", description="null: that of the configuration.")] = None
+    since: AwareDatetime | None = None
+
+
+class Shown(Prices):
+    """A version of a tariff."""
+
+    name: str
+    version: int
+    currency: str
+    since: str
+
+
+def _store(request: Request) -> TariffStore:
+    store: TariffStore | None = request.app.state.tariffs
+    if store is None:
+        raise Problem(503, "Service Unavailable", 'There is no database to keep tariffs in: store.url is "off".')
+    return store
+
+
+Tariffs = Annotated[TariffStore, Depends(_store)]
+
+
+@router.get("/tariffs", summary="List the tariffs", responses=declared(422, 503))
+async def tariffs(_: Viewer, store: Tariffs, part: AskedPart) -> Page[Shown]:
+    """List all versions of all tariffs, by name and version."""
+    try:
+        return cut([_shown(tariff) for tariff in await store.list()], part)
+    except StoreAway as away:
+        raise _away(away) from None
+
+
+@router.put("/tariffs/{name}", summary="Put a tariff", responses=declared(409, 422, 503))
+async def put(request: Request, name: Name, wanted: Wanted, _: Admin, store: Tariffs) -> Shown:
+    """Add a version of a tariff. It prices transactions that begin from its `since` on, and that end from now on."""
+    prices = {field: getattr(wanted, field) for field in Prices.model_fields}
+    since = time.time() if wanted.since is None else min(max(0.0, wanted.since.timestamp()), _LATEST)
+    tariff = Tariff(name=name, currency=wanted.currency or request.app.state.currency(), since=since, **prices)
+    try:
+        return _shown(await store.put(tariff))
+    except TooMany as error:
+        raise Problem(409, "Conflict", str(error)) from None
+    except StoreAway as away:
+        raise _away(away) from None
+
+
+@router.delete("/tariffs/{name}", status_code=204, summary="Delete a tariff", responses=declared(404, 422, 503))
+async def delete(
+    name: Name,
+    _: Admin,
+    store: Tariffs,
+    version: Annotated[int | None, Query(ge=1, le=2**31, description="Only this version.")] = None,
+) -> Response:
+    """Delete a tariff. What transactions have cost by it stays as it is."""
+    try:
+        found = await store.delete(name, version)
+    except StoreAway as away:
+        raise _away(away) from None
+    if not found:
+        raise Problem(404, "Not Found", f'There is no such tariff "{name}".')
+    return Response(status_code=204)
+
+
+def _shown(tariff: Tariff) -> Shown:
+    prices = {field: getattr(tariff, field) for field in Prices.model_fields}
+    return Shown(
+        name=tariff.name, version=tariff.version, currency=tariff.currency, since=stamp(tariff.since), **prices
+    )
+
+
+def _away(error: StoreAway) -> Problem:
+    return Problem(503, "Service Unavailable", f"Tariffs cannot be read or written: {error}.")
