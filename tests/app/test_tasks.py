@@ -282,6 +282,8 @@ BEGUN = {
     ("web/wide/streams.py", "_run"): "what one reader hears of this node; ends with its stream",
     ("web/wide/streams.py", "heard"): "what one reader hears of all nodes; ends with its stream",
     ("web/wide/subscriptions.py", "_begin"): "ends what is asked for no more; begun again with the next subscription",
+    ("web/api/csms/readings.py", "picture"): "one picture, for who waits for it",
+    ("web/csms/imports.py", "read_items"): "one list, for who waits for it",
     ("web/api/csms/uploads.py", "download"): "one look into the folder, for who waits for it",
     ("web/api/csms/uploads.py", "remove"): "one look into the folder, for who waits for it",
     ("web/api/csms/uploads.py", "uploads"): "one look into the folder, for who waits for it",
