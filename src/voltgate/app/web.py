@@ -60,10 +60,10 @@ def open_web(
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
     app.state.operating = None if parts.operating is None else parts.operating.parts
-    sock, folder = listening(*address, shared=worker is not None), _folder(parts)
-    if folder is None or active.config.listen.uploads_address is not None:
-        return Web(WebServer(app, sock), access, within)
-    return Web(WebServer(Uploads(folder, app), sock), access, within)
+    folder = _folder(parts)
+    if folder is not None and active.config.listen.uploads_address is None:
+        app.add_middleware(Uploads, folder=folder)  # the last one is the first to be asked: bodies of the API are small
+    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
 
 
 def open_uploads(active: ActiveConfiguration, parts: Composition, worker: Worker | None = None) -> WebServer | None:
@@ -71,7 +71,7 @@ def open_uploads(active: ActiveConfiguration, parts: Composition, worker: Worker
     address, folder = active.config.listen.uploads_address, _folder(parts)
     if address is None or folder is None:
         return None
-    return WebServer(Uploads(folder), listening(*address, shared=worker is not None, key="listen.uploads"))
+    return WebServer(Uploads(None, folder), listening(*address, shared=worker is not None, key="listen.uploads"))
 
 
 def _folder(parts: Composition) -> Folder | None:
