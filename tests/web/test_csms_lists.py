@@ -42,6 +42,7 @@ from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.store.csms.work import Work
 from voltgate.web.api import csms
@@ -52,6 +53,7 @@ from voltgate.web.api.csms import (
     readings,
     reservations,
     stations,
+    tariffs,
     transactions,
 )
 from voltgate.web.csms import forms, imports
@@ -149,10 +151,12 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             Networks(work),
             Stations(work),
             Tokens(work),
+            TariffStore(database),
             claims,  # type: ignore[arg-type]
             str.casefold,
             lambda identity: "has a slash" if "/" in identity else None,
             lambda: made.backend,
+            lambda: "EUR",
         )
         yield made
     await database.close()
@@ -546,7 +550,7 @@ BODIES = {
 
 def operations() -> Iterator[tuple[str, str]]:
     """Give every operation on what the management system keeps: its method and a path."""
-    for module in (about_stations, id_tokens, networks, readings, reservations, stations, transactions):
+    for module in (about_stations, id_tokens, networks, readings, reservations, stations, tariffs, transactions):
         for route in module.router.routes:
             path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
             (method,) = route.methods  # type: ignore[attr-defined]
