@@ -232,6 +232,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(2) from None
 
 
+_CHARGING = frozenset({"networks", "id-tokens", "transactions"})
 _CLIENTS = frozenset("stations sessions backends nodes drain undrain claims claim waiting tail events send".split())
 
 
@@ -242,6 +243,10 @@ def _add_commands() -> None:
         from voltgate.client.cli import app as clients  # noqa: PLC0415
 
         app.add_typer(clients)
+    if not arguments or arguments[0] in _CHARGING:
+        from voltgate.client.charging import app as charging  # noqa: PLC0415
+
+        app.add_typer(charging)
     if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
         from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 

@@ -89,7 +89,7 @@ class Answer:
 
 
 async def _json(response: aiohttp.ClientResponse) -> Any:
-    return await response.json(content_type=None) if "json" in response.headers.get("Content-Type", "") else None
+    return await response.json(content_type=None) if response.content_type.endswith("json") else None
 
 
 @contextlib.asynccontextmanager

@@ -6,16 +6,26 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from voltgate.carriers.local import LocalCarrier
+from voltgate.claiming import Claiming
 from voltgate.config import Config
+from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.watch import Watch
+from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
+from voltgate.store.csms.networks import Networks
+from voltgate.store.csms.of_stations import StationQueries
+from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tokens import Tokens
+from voltgate.store.csms.work import Work
+from voltgate.web.csms.parts import CsmsParts
 
 _TEND = 30.0
 """Seconds between two times that it is written down which stations were heard."""
@@ -44,11 +54,7 @@ def csms_settings(config: Config) -> CsmsSettings:
 
 def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[], float]) -> ManagementSystem:
     """Return the management system of this process, on the database of the gateway."""
-
-    def fold(identity: str) -> str:
-        return identity if config.directory.case_sensitive else identity.casefold()
-
-    store = CsmsStore(database)
+    store, fold = CsmsStore(database), partial(key_of, lambda: config)
     return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
 
 
@@ -56,6 +62,40 @@ async def tell_costs(csms: ManagementSystem) -> None:
     """Tell stations what their transactions have cost so far, as often as it is set."""
     await asyncio.sleep(csms.settings.tell_costs or _TEND)
     await csms.tell_costs()
+
+
+def key_of(config: Callable[[], Config], identity: str) -> str:
+    """Return what an identity is compared by."""
+    return identity if config().directory.case_sensitive else identity.casefold()
+
+
+def parts_of(
+    config: Callable[[], Config], database: Database | None, claiming: Claiming | None, name: str = ""
+) -> CsmsParts | None:
+    """Return what the API of the management system works with; None without a database.
+
+    `config` is in force. `name` is that of the backend for which a CSMS node answers, where no gateway is.
+    """
+    if database is None:
+        return None
+
+    def objection(identity: str) -> str | None:
+        return unlawful(identity, config().limits.identity_length)
+
+    def backend() -> str:
+        return name or next((each for each, section in config().backends.items() if section.url == LOCAL), "")
+
+    work = Work(database)
+    return CsmsParts(
+        StationQueries(database),
+        Networks(work),
+        Stations(work),
+        Tokens(work),
+        claiming,
+        partial(key_of, config),
+        objection,
+        backend,
+    )
 
 
 async def look(carrier: LocalCarrier) -> None:

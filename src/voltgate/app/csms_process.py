@@ -78,7 +78,7 @@ def _settings(config: Config, name: str) -> NodeSettings:
     return NodeSettings(how.broker, how.layout, how.patience, retry_of(section), how.raw, name)
 
 
-class CsmsParts:
+class NodeParts:
     """The parts of one CSMS node, wired by hand. Nothing is open and nothing runs yet."""
 
     def __init__(self, active: ActiveConfiguration, named: Sequence[str]) -> None:
@@ -116,7 +116,7 @@ class CsmsProcess(Life):
 
     def __init__(self, loaded: Loaded, named: Sequence[str] = ()) -> None:
         self._active = ActiveConfiguration(loaded, partial(objection, named=named))
-        parts = self._parts = CsmsParts(self._active, named)
+        parts = self._parts = NodeParts(self._active, named)
         self._web: Web | None = None
         reload = _Reload(self._active, parts, self)
         super().__init__(parts.wheel, parts.clock, parts.calendar, parts.supervision, reload)
@@ -188,7 +188,7 @@ class CsmsProcess(Life):
 class _Reload(Reloading):
     """Changes the configuration of a CSMS node."""
 
-    def __init__(self, active: ActiveConfiguration, parts: CsmsParts, process: CsmsProcess) -> None:
+    def __init__(self, active: ActiveConfiguration, parts: NodeParts, process: CsmsProcess) -> None:
         super().__init__(active)
         self._parts = parts
         self._process = process

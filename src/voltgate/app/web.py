@@ -11,12 +11,13 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess
 from voltgate.app.claimants import claimants_of
 from voltgate.app.composition import Composition
+from voltgate.app.csms import parts_of
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.worker import Worker
 from voltgate.store.csms.tariffs import TariffStore
 from voltgate.telemetry.metrics import VoltgateCollector
-from voltgate.web.api import claims
+from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
@@ -49,11 +50,12 @@ def open_web(
         siblings = Siblings(worker.number, range(1, worker.of + 1), worker.socket_of)
         inner = application(collector, readiness, __version__)
         within = WebServer(inner, listening_at(worker.socket_of(worker.number)))
-    resources = (claims.router, *routers())
+    resources = (claims.router, *routers(), *csms.routers())
     app = application(collector, readiness, __version__, access.access, access.issued, resources, siblings)
     app.state.queries = parts.queries
     app.state.tariffs = None if parts.database is None else TariffStore(parts.database)
     app.state.currency = lambda: active.config.csms.currency
     app.state.claiming = parts.claiming
+    app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)

@@ -15,11 +15,11 @@ from voltgate.web.problems import Problem, answer
 MOST = 1 << 20
 """Bytes of a body at most."""
 MOST_OF_A_LIST = 32 << 20
-"""Bytes of a backend's list of stations: 100,000 identities take 3 MB."""
+"""Bytes of a list, of a backend's stations or to be imported: 100,000 identities take 3 MB."""
 PATIENCE = 60.0
 """Seconds that a body may take to arrive."""
 
-_LIST = re.compile(r"/api/v1/backends/[^/]+/stations")
+_LIST = re.compile(r"/api/v1/(backends/[^/]+/stations|id-tokens/import|csms/stations/import)")
 _API = "/api/"
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from voltgate.csms.model import MeterValue, Note, StatusChange, Transaction
 from voltgate.csms.ports import Unfit
-from voltgate.store.columns import LONGEST, LONGEST_KEY, Document, Key, Words
+from voltgate.store.columns import LONGEST_LABEL, Document, Words
 from voltgate.store.csms.tables import TABLES
 
 R = TypeVar("R")
@@ -35,12 +35,9 @@ def _digest(*parts: object) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
-_LONGEST_TOKEN = 80
-
-
 def token_id(token: str) -> str:
     """Return what a token is looked for by: its beginning, casefolded, which is never too long for a key."""
-    return token.casefold()[:_LONGEST_TOKEN]
+    return token.casefold()[:LONGEST_LABEL]
 
 
 _COMPUTED: dict[Any, Callable[[Any], tuple[Any, ...]]] = {
@@ -126,7 +123,7 @@ def _fitting(column: Column[Any]) -> Fit:
     fit = kind.process_bind_param
     if not isinstance(kind, Words):
         return lambda values: [v if v is None else fit(v, _DIALECT) for v in values]
-    longest = LONGEST_KEY if isinstance(kind, Key) else LONGEST
+    longest = kind.longest
 
     def fit_texts(values: Sequence[Any]) -> list[Any]:
         return [

@@ -25,7 +25,7 @@ from voltgate.csms.model import (
     Transaction,
     Variable,
 )
-from voltgate.store.columns import Document, Key, Measure, Moment, Whole, Words
+from voltgate.store.columns import Document, Key, Label, Measure, Moment, Whole, Words
 from voltgate.store.tables import metadata
 
 
@@ -34,9 +34,14 @@ def _key(name: str) -> Column[str]:
     return Column(name, Key, primary_key=True)
 
 
-def _indexed(name: str) -> Column[str]:
-    """Make a column of text that is part of an index."""
+def _reference(name: str) -> Column[str]:
+    """Make a column of text that is the key of something else."""
     return Column(name, Key, nullable=False)
+
+
+def _label(name: str) -> Column[str]:
+    """Make a column of text that is part of an index, and may be cut."""
+    return Column(name, Label, nullable=False)
 
 
 def _text(name: str) -> Column[str]:
@@ -80,7 +85,7 @@ stations = Table(
     metadata,
     _key("key"),
     _text("identity"),
-    _indexed("network"),
+    _reference("network"),
     _text("name"),
     _text("location"),
     _text("registration"),
@@ -114,7 +119,7 @@ connectors = Table(
     _key("station"),
     _number_key("evse"),
     _number_key("connector"),
-    _indexed("status"),
+    _label("status"),
     _text("error_code"),
     _text("info"),
     _text("vendor_error"),
@@ -145,11 +150,11 @@ tokens = Table(
     _key("id"),
     _text("text"),
     _text("kind"),
-    _indexed("group"),
+    _label("group"),
     _text("status"),
     _time("expires", nullable=True),
     _number("concurrent"),
-    _indexed("network"),
+    _reference("network"),
     _text("holder"),
     _text("language"),
     _text("message"),
@@ -163,7 +168,7 @@ transactions = Table(
     _key("station"),
     _key("ref"),
     _number("number", nullable=True),
-    _indexed("network"),
+    _reference("network"),
     _text("version"),
     _number("evse", nullable=True),
     _number("connector", nullable=True),
@@ -198,7 +203,7 @@ transactions = Table(
     _text("currency"),
     _number("cost", nullable=True),
     Column("cost_data", Document, nullable=False),
-    _indexed("token_id"),
+    _label("token_id"),
     Index(None, "ref"),
     Index(None, "began", "station", "ref"),
     Index(None, "station", "began", "ref"),
