@@ -120,7 +120,8 @@ def convert(
         list[Path],
         typer.Argument(
             metavar="FILE…",
-            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json.",
+            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json; or .env.backend "
+            "of EVerythingcharge.",
             show_default=False,
         ),
     ],
@@ -166,6 +167,33 @@ def hash_password() -> None:
 
 
 app.command()(token)
+
+
+importing = typer.Typer(help="Take over what another system has kept.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+@importing.callback()
+def sources() -> None:
+    """Take what stands before the name of a system."""
+
+
+@importing.command()
+def everythingcharge(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="postgresql://user@host/database; its password is best given as PGPASSWORD."
+        ),
+    ],
+    config: ConfigFile = None,
+    role: Annotated[str, typer.Option(help="What users may do: viewer, operator or admin.")] = "operator",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken.")] = False,
+) -> None:
+    """Take over networks, stations and users of EVerythingcharge: those that are not there yet, all or nothing."""
+    from voltgate.app.imported import take_over  # noqa: PLC0415
+
+    raise typer.Exit(take_over(config, url, role, dry_run=dry_run))
 
 
 database = typer.Typer(help="Look after the database.", no_args_is_help=True)

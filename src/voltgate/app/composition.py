@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import structlog
 
@@ -18,6 +19,7 @@ from voltgate.app.draining import Draining
 from voltgate.app.elsewhere import ByPost, by_process
 from voltgate.app.life import TICK
 from voltgate.app.listeners import Listeners
+from voltgate.app.operating import operating_of
 from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
@@ -76,6 +78,9 @@ class Composition:
         self.csms = None if self.database is None else csms_of(config, self.database, self.wheel, self.clock)
         self.carriers.local.answering = self.csms
         self.watch = self._watch(config)
+        source = active.loaded.source
+        home = (Path() if source is None else source.parent).absolute()
+        self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
@@ -178,6 +183,8 @@ class Composition:
             self.database.follow(database_settings(config))
         if self.csms is not None:
             self.csms.follow(csms_settings(config))
+        if self.operating is not None:
+            self.operating.follow(config)
         self.follow_soap(config, soap)
 
     async def rebuild(self) -> None:

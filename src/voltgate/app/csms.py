@@ -69,6 +69,11 @@ def key_of(config: Callable[[], Config], identity: str) -> str:
     return identity if config().directory.case_sensitive else identity.casefold()
 
 
+def backend_of(config: Config) -> str:
+    """Return the name of the backend that the management system is; "": none is."""
+    return next((name for name, section in config.backends.items() if section.url == LOCAL), "")
+
+
 def parts_of(
     config: Callable[[], Config], database: Database | None, claiming: Claiming | None, name: str = ""
 ) -> CsmsParts | None:
@@ -82,9 +87,6 @@ def parts_of(
     def objection(identity: str) -> str | None:
         return unlawful(identity, config().limits.identity_length)
 
-    def backend() -> str:
-        return name or next((each for each, section in config().backends.items() if section.url == LOCAL), "")
-
     work = Work(database)
     return CsmsParts(
         StationQueries(database),
@@ -94,7 +96,7 @@ def parts_of(
         claiming,
         partial(key_of, config),
         objection,
-        backend,
+        lambda: name or backend_of(config()),
     )
 
 

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -20,6 +21,7 @@ from voltgate.app.csms_web import open_csms_web
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.elsewhere import ByQueue, by_queue
 from voltgate.app.life import TICK, Life, Running, ended, freeze
+from voltgate.app.operating import operating_of
 from voltgate.app.reloading import Reloading
 from voltgate.app.web import Web
 from voltgate.carriers.amqp.answering import Node, NodeSettings
@@ -99,6 +101,9 @@ class NodeParts:
         connections = StoredConnections(self.database)
         self.csms.elsewhere = ByQueue(connections, self.nodes)
         self.watch = Watch(self.csms.rounds, connections, by_queue(self.database, lambda: self.nodes), time.time)
+        source = active.loaded.source
+        home = Path() if source is None else source.parent.absolute()
+        self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
         self.state: NodeState = "serving"
 
     def node(self, name: str) -> Node:
@@ -150,6 +155,8 @@ class CsmsProcess(Life):
             if self._web is not None:
                 await self._web.server.close()
             await ended(serving)
+            if self._web is not None:
+                self._web.access.close()
             await ended(answering)
             await parts.database.close()
             self._stop_ticking()
@@ -160,10 +167,12 @@ class CsmsProcess(Life):
             supervision.repeat("csms heard", partial(tend, parts.csms)),
             supervision.repeat("csms watch", partial(watch, parts.watch)),
         ]
+        if parts.operating is not None:
+            tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))
+            tasks.append(supervision.repeat("csms old jobs", parts.operating.purge))
         if web is not None:
             tasks.append(supervision.keep("http", web.server.serve))
-            if web.access.issued is not None:
-                tasks.append(supervision.repeat("api tokens", web.access.issued.follow))
+            tasks += [supervision.repeat(name, follow) for name, follow in web.access.tasks()]
         return tasks
 
     async def consume(self, wanted: Mapping[str, NodeSettings]) -> None:
@@ -202,9 +211,11 @@ class _Reload(Reloading):
         logs.configure(config.log.level, config.log.format)
         parts.database.follow(database_settings(config))
         parts.csms.follow(csms_settings(config))
+        if parts.operating is not None:
+            parts.operating.follow(config)
         access = self._process.access
         if access is not None:
-            access.change(tokens, config.api.failed_tokens)
+            access.change(tokens, config)
         self._active.take(loaded)
         parts.wanted = wanted
         await self._process.consume(wanted)

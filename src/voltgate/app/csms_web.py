@@ -31,9 +31,16 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     collector = VoltgateCollector(_sources(parts))
     resources = csms.routers()
     app = application(
-        collector, lambda: _readiness(active, parts), __version__, access.access, access.issued, resources
+        collector,
+        lambda: _readiness(active, parts),
+        __version__,
+        access.access,
+        access.issued,
+        resources,
+        users=access.users,
     )
     app.state.csms = parts_of(lambda: active.config, parts.database, None, next(iter(parts.wanted)))
+    app.state.operating = None if parts.operating is None else parts.operating.parts
     app.state.tariffs = TariffStore(parts.database)
     app.state.currency = lambda: active.config.csms.currency
     no_gateway.install(app)

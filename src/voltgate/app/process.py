@@ -16,11 +16,11 @@ from voltgate.app.csms import look, tell_costs, tend, watch
 from voltgate.app.life import Life, Running, ended, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
-from voltgate.app.web import Web, open_web
+from voltgate.app.web import Web, open_uploads, open_web
 from voltgate.app.worker import Worker
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
-from voltgate.store.notices import TOKENS
+from voltgate.web.server import WebServer
 
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
@@ -45,6 +45,7 @@ class Process(Life):
         super().__init__(parts.wheel, parts.clock, parts.calendar, parts.supervision, reload)
         self._readiness = Readiness(self._parts, self._active)
         self._web: Web | None = None
+        self._uploads: WebServer | None = None
         self._frozen = 1000.0
         self._tending: list[asyncio.Task[None]] = []
         self._serving: list[asyncio.Task[None]] = []
@@ -66,8 +67,9 @@ class Process(Life):
                     await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness, self._worker)
-            if parts.cluster is not None and self._web is not None and self._web.access.issued is not None:
-                parts.cluster.notices.follow(TOKENS, self._web.access.issued)
+            self._uploads = open_uploads(self._active, parts, self._worker)
+            if parts.cluster is not None and self._web is not None:
+                self._web.access.follow(parts.cluster.notices)
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             self._reload.begun.set()
@@ -96,18 +98,27 @@ class Process(Life):
                 supervision.repeat("csms watch", self._watch),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
+        if parts.operating is not None:
+            self._tending += [
+                supervision.repeat("csms jobs", parts.operating.runner.run),
+                supervision.repeat("csms old jobs", parts.operating.purge),
+            ]
+        if self._uploads is not None:
+            self._serving = [supervision.keep("uploads", self._uploads.serve)]
         if parts.cluster is not None:
             self._joined = parts.cluster.begin()
         if self._web is not None:
-            self._serving = [supervision.keep("http", self._web.server.serve)]
+            self._serving.append(supervision.keep("http", self._web.server.serve))
             if self._web.within is not None:
                 self._serving.append(supervision.keep("http for workers", self._web.within.serve))
-            if self._web.access.issued is not None:
-                self._tending.append(supervision.repeat("api tokens", self._web.access.issued.follow))
+            for name, follow in self._web.access.tasks():
+                self._tending.append(supervision.repeat(name, follow))
 
     async def _close(self) -> None:
         await ended([*self._tending, *self._serving])
         parts = self._parts
+        if self._web is not None:
+            self._web.access.close()
         await parts.listeners.close()
         await parts.soap.close()
         await parts.dialler.close()
@@ -172,6 +183,8 @@ class Process(Life):
             await self._web.server.close()
             if self._web.within is not None:
                 await self._web.within.close()
+        if self._uploads is not None:
+            await self._uploads.close()
 
     def _ticked(self) -> None:
         super()._ticked()

@@ -70,6 +70,6 @@ class Reload(Reloading):
         parts.follow(config, change.soap)
         access = self._access()
         if access is not None:
-            access.change(change.tokens, config.api.failed_tokens)
+            access.change(change.tokens, config)
         self._active.take(change.loaded)
         await parts.gateway.change(change.snapshot)

@@ -102,6 +102,20 @@ class Found:
     tariffs: tuple[Tariff, ...] = ()
     numbers: list[int] = field(default_factory=list)
     """Numbers that nothing has."""
+    _of_station: dict[str, list[Transaction]] | None = field(default=None, compare=False)
+
+    def transactions_of(self, station: str) -> list[Transaction]:
+        """Return the transactions of a station."""
+        if self._of_station is None:
+            self._of_station = {}
+            for tx in self.transactions.values():
+                self._of_station.setdefault(tx.station, []).append(tx)
+        return self._of_station.setdefault(station, [])
+
+    def begin(self, transaction: Transaction) -> None:
+        """Add a transaction that is new."""
+        self.transactions_of(transaction.station).append(transaction)
+        self.transactions[transaction.station, transaction.ref] = transaction
 
 
 Decide = Callable[[Found], Iterable[Row]]
