@@ -196,7 +196,7 @@ async def test_servers_die(network: Network) -> None:
     asked = await station.ask("StartTransaction", start())
     await gateway.logged("carrier down")
     for each in (node, other):
-        assert json.loads((await each.get("/readyz")).body)["ready"] is False
+        await until(lambda each=each: is_unready(each), "it says that it can answer nobody")
     network.server.start()
     number = await begun(asked, station)
     assert await network.transactions() == [("cp-1", number, "running")]
@@ -209,6 +209,11 @@ async def test_servers_die(network: Network) -> None:
     await until(lambda: network.is_connected("cp-1"), "it is connected, at the gateway's new queue")
     for each in (node, other, gateway):
         await each.stop()
+
+
+async def is_unready(node: Gateway) -> bool:
+    """Return whether a node says that it can answer nobody."""
+    return json.loads((await node.get("/readyz")).body)["ready"] is False
 
 
 async def test_nodes_are_replaced_one_by_one(network: Network) -> None:
