@@ -12,7 +12,6 @@ from voltgate.app.gauges import csms_numbers, store_numbers
 from voltgate.app.readiness import configuration_state, store_state, task_states
 from voltgate.app.web import Web
 from voltgate.ocpp.counts import Counts
-from voltgate.store.csms.tariffs import TariffStore
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.api import csms, no_gateway
@@ -41,8 +40,6 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     )
     app.state.csms = parts_of(lambda: active.config, parts.database, None, next(iter(parts.wanted)))
     app.state.operating = None if parts.operating is None else parts.operating.parts
-    app.state.tariffs = TariffStore(parts.database)
-    app.state.currency = lambda: active.config.csms.currency
     no_gateway.install(app)
     return Web(WebServer(app, listening(*address)), access)
 

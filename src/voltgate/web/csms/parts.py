@@ -14,6 +14,7 @@ from voltgate.csms.model import MAIN, Network
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.web.problems import Problem
 
@@ -36,6 +37,7 @@ class CsmsParts:
     networks: Networks
     stations: Stations
     tokens: Tokens
+    tariffs: TariffStore
     claims: Claiming | None
     """What lets stations in; None where no gateway runs."""
     key: Callable[[str], str]
@@ -44,6 +46,8 @@ class CsmsParts:
     """Returns why an identity is none; None if it is one."""
     backend: Callable[[], str]
     """Returns the name of the backend that the management system is; "": none is."""
+    currency: Callable[[], str]
+    """Returns the currency of costs that have no other."""
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DRAWN))
 
     @property
