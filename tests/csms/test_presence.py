@@ -136,17 +136,19 @@ async def test_what_a_process_has_left() -> None:
 
 
 async def test_it_is_noted_when_the_database_is_there_again() -> None:
-    """By its time, so that it does not undo what came after it."""
+    """Coming and going are, each by its time."""
     async with Stage() as stage:
         station = await reporting(stage)
-        stage.rows.away = "gone"
-        station.leave()
-        await stage.wait(1)
-        stage.station()
-        await stage.wait(1)
-        stage.rows.away = ""
-        await stage.wait(10)
-        assert (await seen(stage))[0] is True
+        for is_there in (False, True):
+            stage.rows.away = "gone"
+            if is_there:
+                stage.station()
+            else:
+                station.leave()
+            await stage.wait(1)
+            stage.rows.away = ""
+            await stage.wait(10)
+            assert (await seen(stage))[0] is is_there
 
 
 async def test_a_call_to_a_station() -> None:

@@ -26,6 +26,7 @@ NO_DATABASE = 'The management system has no database, as store.url is "off": giv
 NO_BACKEND = (
     'No backend is the management system: give the configuration one with url = "local:", and a route that it is on.'
 )
+NO_GATEWAY = "This is a CSMS node, where no gateway runs: have a gateway let stations in, or forget them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class CsmsParts:
     stations: Stations
     tokens: Tokens
     tariffs: TariffStore
-    claiming: Claiming
+    claims: Claiming | None
+    """What lets stations in; None where no gateway runs."""
     key: Callable[[str], str]
     """Returns what an identity is compared by."""
     objection: Callable[[str], str | None]
@@ -47,6 +49,13 @@ class CsmsParts:
     currency: Callable[[], str]
     """Returns the currency of costs that have no other."""
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DRAWN))
+
+    @property
+    def claiming(self) -> Claiming:
+        """What lets stations in. Raise Problem 409 where no gateway runs."""
+        if self.claims is None:
+            raise Problem(409, "Conflict", NO_GATEWAY)
+        return self.claims
 
     async def network(self, name: str) -> Network | None:
         """Return a network; that of stations that are in no other is made at the first look."""
