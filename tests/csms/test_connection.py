@@ -135,6 +135,7 @@ async def test_what_a_station_is_not_asked(decision: Any, command: Command, why:
         await boot(station)
         assert why in ask(stage, station, command)
         station.leave()
+        assert stage.csms._registered == {}
         again = stage.station()
         await stage.wait(1)
         assert why in ask(stage, again, command)

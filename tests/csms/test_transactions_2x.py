@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -81,6 +82,21 @@ async def test_events_in_any_order_come_to_the_same(stage: Stage, station: FakeS
     tx = stage.one(Transaction)
     assert (tx.state, tx.began, tx.ended, tx.energy, tx.meter_last) == ("ended", NOON, NOON + 120, 383, 1383)
     assert (tx.token, tx.seq, tx.missing, tx.charging_state, tx.power) == ("04AA", 2, "", "", None)
+
+
+@pytest.mark.parametrize("kind", ["Updated", "Ended"])
+async def test_when_it_began_is_not_invented(stage: Stage, station: FakeStation, kind: str) -> None:
+    """Its beginning is lost, or comes later."""
+    await tell(station, event(kind, 60, 1200))
+    assert (stage.one(Transaction).began, stage.one(Transaction).began_received) == (None, NOON)
+    await tell(station, event("Started", 0, 1000))
+    assert stage.one(Transaction).began == NOON
+
+
+async def test_what_was_said_of_it_later_shows_that_it_was_not_over(stage: Stage, station: FakeStation) -> None:
+    await tell(station, event("Started", 0, 1000), event("Updated", 60))
+    await station.say("StatusNotification", free(30))
+    assert stage.one(Transaction).state == "running"
 
 
 async def test_what_is_said_again_changes_nothing(stage: Stage, station: FakeStation) -> None:
@@ -173,6 +189,15 @@ async def test_it_goes_on_after_it_seemed_to_have_ended(stage: Stage, station: F
     assert other["idTokenInfo"]["status"] == "ConcurrentTx"
 
 
+async def test_it_goes_on_for_who_charges_elsewhere_at_the_same_moment(stage: Stage, station: FakeStation) -> None:
+    """Both events come in one round."""
+    await tell(station, event("Started", 0, 1000, token="ONE"))
+    await station.say("StatusNotification", free(60))
+    goes_on, begins = event("Updated", 90), event("Started", 100, tx="T2", evse={"id": 2}, token="ONE")
+    _, other = await asyncio.gather(*(station.say("TransactionEvent", each) for each in (goes_on, begins)))
+    assert other["idTokenInfo"]["status"] == "ConcurrentTx"
+
+
 async def test_an_event_from_before_does_not_take_an_end_back(stage: Stage, station: FakeStation) -> None:
     await tell(station, event("Started", 0, 1000))
     await station.say("StatusNotification", free(60))
@@ -210,8 +235,8 @@ async def test_a_token_that_charges_elsewhere(stage: Stage, station: FakeStation
     await tell(station, event("Started", 0, 1000, token="ONE"))
     second = event("Started", 60, 1000, tx="T2", evse={"id": 2, "connectorId": 1}, token="one")
     assert (await tell(station, second))["idTokenInfo"]["status"] == "ConcurrentTx"
-    ended = await tell(station, event("Ended", 90, 1300, token="ONE"))  # whoever ends is not told of others
-    assert ended["idTokenInfo"]["status"] == "Accepted"
+    for ends in (event("Updated", 80, token="ONE", trigger="StopAuthorized"), event("Ended", 90, 1300, token="ONE")):
+        assert (await tell(station, ends))["idTokenInfo"]["status"] == "Accepted"  # whoever ends is not told of others
 
 
 async def test_a_token_whose_transaction_never_ended_may_charge_there_again(stage: Stage, station: FakeStation) -> None:

@@ -20,6 +20,8 @@ async def test_a_day(stage: Stage) -> None:
         assert (station["identity"], station["network"], station["connected"]) == ("CP-1", "north", False)
         assert (await api.get("/waiting")).gives(200)["total"] == 0
         (await api.post("/id-tokens", {"token": "04A2B3", "holder": "Ada"})).gives(201)
+        prices = {"currency": "EUR", "per_kwh": "0.40", "since": "2026-11-01T00:00:00Z"}
+        (await api.ask("PUT", "/tariffs/day", prices)).gives(200)
 
         charger = await stage.station("CP-1")
         assert (await charger.boot()).payload["status"] == "Accepted"
@@ -28,16 +30,20 @@ async def test_a_day(stage: Stage) -> None:
         shown = (await api.get(f"/transactions/CP-1/{ref}")).gives(200)
         assert (shown["energy"], shown["seconds"], shown["reason"]) == (11_345, 3600, "Local")
         assert (shown["began"], shown["network"], shown["token"]) == ("2026-11-21T10:00:00.000Z", "north", "04a2b3")
+        cost = {"amount": "4.54", "currency": "EUR"}
+        assert shown["cost"] == cost
+        assert shown["computed_from"]["tariff"]["name"] == "day"
         listed = (await api.get("/transactions", network="north", token="04A2B3")).gives(200)
         assert listed["items"] == [{name: shown[name] for name in listed["items"][0]}]
         assert (listed["next"], listed["total"], listed["more"]) == (None, 1, False)
         totals = (await api.get("/transactions/totals", station="cp-1")).gives(200)["items"]
-        assert [(each["transactions"], each["energy"], each["seconds"]) for each in totals] == [(1, 11_345, 3600)]
+        assert totals == [{"currency": "EUR", "transactions": 1, "energy": 11_345, "seconds": 3600, "cost": cost}]
 
         kind, text = await api.text("/transactions", format="csv")
         assert kind == "text/csv"
         (line,) = csv.DictReader(io.StringIO(text))
         assert (line["station"], line["ref"], float(line["energy"])) == ("CP-1", ref, 11_345)
+        assert (line["cost_amount"], line["cost_currency"]) == ("4.54", "EUR")
         readings = (await api.get(f"/transactions/CP-1/{ref}/readings")).gives(200)["items"]
         assert [each["energy"] for each in readings] == [3836, 6672, 9508]
         assert readings[0]["samples"][1] == {

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
 
+from tests.servers import PostgreSQL, postgresql
+from tests.store.conftest import emptied
 from tests.web.world import Answer, Web, serving
 from voltgate.app.database import upgrade
 from voltgate.csms.meters import Reading, Sample, Signed, pack
@@ -108,10 +111,24 @@ class World:
         return await self.ask("POST", path, data=text.encode(), headers={"Content-Type": kind})
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for all tests of a process."""
+    with postgresql() as running:
+        yield running
+
+
+BOTH = pytest.mark.parametrize("world", ["sqlite", "postgresql"], indirect=True)
+"""For a test on each kind of database; the others are on SQLite."""
+
+
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """An API of the management system on SQLite."""
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """An API of the management system."""
     address = read_address("sqlite:///x.db", tmp_path)
+    if getattr(request, "param", "sqlite") == "postgresql":
+        address = read_address(request.getfixturevalue("server").url)
+        await emptied(address)
     await upgrade(address)
     database = Database(address)
     await database.open()
@@ -146,6 +163,7 @@ def tx(number: int, **more: Any) -> Transaction:
     )
 
 
+@BOTH
 async def test_transactions(world: World) -> None:
     """A list goes on where it ended, in either order; each filter leaves what it says; all of it is CSV and lines."""
     await world.write(
@@ -210,6 +228,28 @@ async def test_what_is_no_question(world: World) -> None:
     assert (await world.get(f"/transactions?cursor={cursor}")).status == 200
     for path in ("/transactions/CP-9/1", "/transactions/CP-9/1/readings", "/transactions/CP-9/1/plot.svg"):
         assert (await world.get(path)).status == 404
+
+
+@BOTH
+async def test_what_no_column_can_hold_is_not_there(world: World) -> None:
+    """A name that is too long for the database is refused as such: the database is not away for it."""
+    long = quote("😀" * 255)
+    for path in (
+        f"/id-tokens/{long}",
+        f"/csms/stations/{long}",
+        f"/transactions/{long}/1",
+        f"/transactions/CP-1/{long}",
+        f"/transactions?station={long}",
+        f"/transactions?text={long}",
+        f"/id-tokens?group={long}",
+    ):
+        assert (await world.get(path)).status == 422, path
+    assert (await world.get("/id-tokens/%00%ED%A0%80")).status == 404
+    made = await world.ask("POST", "/id-tokens", json={"token": "😀" * 255})
+    assert made.status == 422
+    taken = await world.take("/id-tokens/import", f"token,group\nA,\n{'😀' * 255},\nB,{'😀' * 255}\n", "text/csv")
+    assert [each["where"] for each in taken.json["errors"]] == ["line 3.token", "line 4.group"]
+    assert (await world.get("/id-tokens")).json["items"] == []
 
 
 async def test_a_long_list_is_streamed_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,6 +372,7 @@ async def test_tokens_are_made_changed_and_deleted(world: World) -> None:
         assert (await world.ask(method, "/id-tokens/04%2FAB", json=body)).status == 404
 
 
+@BOTH
 async def test_tokens_are_exported_and_imported(world: World) -> None:
     """What the list gives in any of its forms can be imported again, by hand made lists with fewer columns as well."""
     await world.write(
@@ -422,6 +463,7 @@ async def test_stations_are_imported(world: World) -> None:
     assert world.claims.held() == ["CP-1", "CP-2"]
 
 
+@BOTH
 async def test_networks(world: World) -> None:
     """A network is made once, changed, and deleted when nobody needs it; that of all others stays."""
     assert [each["id"] for each in (await world.get("/networks")).json["items"]] == ["main"]
@@ -470,31 +512,39 @@ async def test_stations_are_made_and_deleted(world: World) -> None:
         assert (await world.ask(method, "/csms/stations/CP-1", json={} if method == "PATCH" else None)).status == 404
 
 
+BODIES = {
+    "/networks": {"id": "north"},
+    "/networks/network/stations": {"identity": "CP-1"},
+    "/csms/stations": {"identity": "CP-1"},
+    "/id-tokens": {"token": "A"},
+}
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    """Give every operation of the management system, but those on tariffs: its method and a path."""
+    for router in csms.routers():
+        for route in router.routes:
+            path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
+            if not path.startswith("/tariffs"):
+                (method,) = route.methods  # type: ignore[attr-defined]
+                yield method, path
+
+
 async def test_without_a_management_system(world: World) -> None:
     """Where nothing is the management system, each resource says what to configure."""
-    for routes in csms.routers():
-        for route in routes.routes:
-            path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
-            (method,) = route.methods  # type: ignore[attr-defined]
-            for backend, parts, said in (("", world.web.app.state.csms, 'url = "local:"'), ("csms", None, "store.url")):
-                world.backend = backend
-                before, world.web.app.state.csms = world.web.app.state.csms, parts
-                body = {"identity": "CP-1", "id": "north", "token": "A"} if method == "POST" else {}
-                wanted = {key: body[key] for key in body if key[0] == path.split("/")[-1][0] or key == "identity"}
-                answer = await world.ask(method, path, "admin", json=wanted if method in ("POST", "PATCH") else None)
-                world.web.app.state.csms = before
-                if answer.status != 422:
-                    assert (answer.status, said in answer.json["detail"]) == (409, True), (method, path)
+    there = world.web.app.state.csms
+    for method, path in operations():
+        for parts, backend, said in ((there, "", 'url = "local:"'), (None, "csms", "store.url")):
+            world.web.app.state.csms, world.backend = parts, backend
+            answer = await world.ask(method, path, "admin", json=None if method == "GET" else BODIES.get(path, {}))
+            assert (answer.status, said in answer.json["detail"]) == (409, True), (method, path)
 
 
 async def test_roles(world: World) -> None:
     """A viewer only looks, an operator changes, an administrator deletes networks; a backend sees nothing."""
     world.web.access.failures = 0
-    for routes in csms.routers():
-        for route in routes.routes:
-            path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
-            (method,) = route.methods  # type: ignore[attr-defined]
-            assert (await world.ask(method, path, "backend", json={})).status == 403
-            assert (await world.ask(method, path, "nobody", json={})).status == 401
-            is_barred = (await world.ask(method, path, "viewer", json={})).status == 403
-            assert is_barred is (method != "GET"), (method, path)
+    for method, path in operations():
+        assert (await world.ask(method, path, "backend", json={})).status == 403
+        assert (await world.ask(method, path, "nobody", json={})).status == 401
+        is_barred = (await world.ask(method, path, "viewer", json={})).status == 403
+        assert is_barred is (method != "GET"), (method, path)

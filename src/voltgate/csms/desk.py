@@ -125,7 +125,7 @@ class Desk:
         """Return the request of a kind that waits, which is made if there is none; it has to be put."""
         station = self.said.station
         for each in self._found.signing.values():
-            if (each.station, each.kind, each.status) == (station, kind, "waiting"):
+            if (each.station, each.kind) == (station, kind):
                 return each
         made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
         self._found.signing[station, made.number] = made

@@ -93,14 +93,8 @@ def _estimate(desk: Desk, tx: Transaction, at: float, why: str) -> None:
 
 
 def _is_before(desk: Desk, tx: Transaction, at: float) -> bool:
-    """Return whether all that is known of a transaction was before `at`, by the station's own clock.
-
-    A clock that was in the future when the transaction began, and is not any more, has been set: then it was.
-    """
-    now = desk.said.now
-    if at <= now + AHEAD and _was_ahead(tx):
-        return True
-    return not any(is_older(at, known, now) for known in (tx.began, tx.meter_at))
+    """Return whether all that is known of a transaction was before `at`, by the station's own clock."""
+    return not any(is_older(at, known, desk.said.now) for known in (tx.began, tx.heard, tx.meter_at))
 
 
 def _was_ahead(tx: Transaction) -> bool:

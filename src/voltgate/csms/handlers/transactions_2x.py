@@ -54,7 +54,7 @@ def event(desk: Desk) -> dict[str, Any]:
     said = desk.said
     ref, at = ref_of(said), read_time(said.fields.get("timestamp"))
     when = said.now if at is None else at
-    tx = _heard_of(desk, ref, when) if ref else the_running(desk, whole_of(said.part("evse").get("id")))
+    tx = _heard_of(desk, ref) if ref else the_running(desk, whole_of(said.part("evse").get("id")))
     if tx is None:
         desk.put(set_aside(said))
         hold_to_form(desk)
@@ -69,13 +69,13 @@ def event(desk: Desk) -> dict[str, Any]:
     return {"idTokenInfo": info_2x(desk, text, verdict(desk, text, kind, begins=begins))}
 
 
-def _heard_of(desk: Desk, ref: str, at: float) -> Transaction:
-    """Return the transaction of a name, which begins with whatever was heard of it first."""
+def _heard_of(desk: Desk, ref: str) -> Transaction:
+    """Return the transaction of a name. When it began is not known before its station says so."""
     said, known = desk.said, desk.transaction(ref)
     if known is not None:
         return known
     tx = Transaction(said.station, ref, network=desk.station.network, version=said.version)
-    tx.began, tx.began_received = at, said.now
+    tx.began_received = said.now
     desk.begin(tx)
     return tx
 
@@ -115,8 +115,6 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
     keep(desk, tx.evse or 0, tx.ref, tx, read)
     if is_start:
         _start(desk, tx, at, read)
-    elif tx.began is not None and at < tx.began and "0" in tx.missing.split():
-        tx.began = at
     if not is_end:
         goes_on(desk, tx, at)
     if is_latest and tx.state == "running":

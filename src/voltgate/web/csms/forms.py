@@ -32,7 +32,7 @@ BY_MEDIA_TYPE: dict[str, Form] = {
 STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/jsonl": {}}}}
 """The declaration of an operation whose answer has other forms than JSON."""
 
-_PART = 500
+_PART = 200
 """Rows of one part of a whole list."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 from voltgate.csms.model import Token
+from voltgate.store.columns import LONGEST_KEY
 from voltgate.web.csms.stations import NAME, Words
 from voltgate.web.models import Asked, Time
 from voltgate.web.times import seconds_of, stamp, stamp_or_none
@@ -65,6 +66,11 @@ class IdTokenChange(Asked):
                 raise ValueError("is no time: write one like 2026-12-31T23:59:59Z") from None
         return text
 
+    @field_validator("group")
+    @classmethod
+    def _bounded(cls, text: str) -> str:
+        return _key(text)
+
 
 class IdTokenWanted(IdTokenChange):
     """A token to be made."""
@@ -76,7 +82,14 @@ class IdTokenWanted(IdTokenChange):
     def _sound(cls, text: str) -> str:
         if not text.isprintable() or text != text.strip():
             raise ValueError("has characters that cannot be printed, or begins or ends with a blank")
-        return text
+        return _key(text)
+
+
+def _key(text: str) -> str:
+    """Return a text that is looked for. Raise ValueError for one that the database does not take as a key."""
+    if len(text.casefold().encode(errors="surrogatepass")) > LONGEST_KEY:
+        raise ValueError(f"is longer than {LONGEST_KEY} bytes")
+    return text
 
 
 def token_of(row: Token) -> IdToken:
