@@ -182,6 +182,7 @@ class Charger:
                 "triggerReason": "Authorized",
                 "transactionInfo": info,
                 "evse": {"id": 1},
+                "meterValue": [{"timestamp": self._now(), "sampledValue": [{"value": 100 * charge.mark + seq * seq}]}],
             } | ({"idToken": {"idToken": charge.tag, "type": "ISO14443"}} if seq == card else {}))  # fmt: skip
             if seq == card:
                 charge.bound = time.monotonic()

@@ -10,9 +10,12 @@ BACKENDS = ("billing", "employer")
 """Who answers guests, and who answers the cards that begin with EMP."""
 
 Database = Literal["sqlite", "postgresql"]
-Layout = Literal["one", "copy", "split", "apart", "claims"]
-"""One backend; one and a copy; by card with copies; by card without; whoever claims the station."""
-LAYOUTS: tuple[Layout, ...] = ("one", "copy", "split", "apart", "claims")
+Layout = Literal["one", "copy", "split", "apart", "claims", "local"]
+"""One backend; one and a copy; by card with copies; by card without; whoever claims the station; Voltgate itself."""
+_BEFORE_LOCAL: tuple[Layout, ...] = ("one", "copy", "split", "apart", "claims")
+LAYOUTS: tuple[Layout, ...] = (*_BEFORE_LOCAL, "local")
+_LOCAL = 0.15
+"""The part of the seeds whose stations are answered by Voltgate itself."""
 Broker = Literal["mosquitto", "rabbitmq"]
 BROKERS: tuple[Broker, ...] = ("mosquitto", "rabbitmq")
 
@@ -148,11 +151,13 @@ def draw(
     chance = Random(seed)
     drawn = _variant(chance)
     if variant is None:
-        database, layout, gateways = database or drawn.database, layout or drawn.layout, gateways or drawn.gateways
+        is_local = layout is None and Random(f"{seed} local").random() < _LOCAL
+        layout = "local" if is_local else layout or drawn.layout
+        database, gateways = database or drawn.database, gateways or drawn.gateways
         variant = replace(drawn, database=database, layout=layout, gateways=gateways)
         behind = Random(f"{seed} broker").choice((*BACKENDS, "", "")) if behind is None else behind
         kind: Broker = Random(f"{seed} kind of broker").choice(BROKERS)
-        behind = behind if variant.layout != "one" or behind == "billing" else ""
+        behind = behind if variant.layout not in ("one", "local") or (layout, behind) == ("one", "billing") else ""
         variant = replace(variant, behind=behind, broker=broker or kind)
     if variant.database == "sqlite":
         variant = replace(variant, gateways=1)  # its file belongs to one
@@ -171,7 +176,7 @@ def _variant(chance: Random) -> Variant:
     return Variant(
         database=chance.choice(("sqlite", "postgresql")),
         gateways=2 if chance.random() < 0.5 else 1,  # of those on PostgreSQL
-        layout=chance.choice(LAYOUTS),
+        layout=chance.choice(_BEFORE_LOCAL),
         admit=chance.choice(("gateway", "backend")),
         stand_in=some(0.5),
         always=some(0.8),
@@ -182,6 +187,8 @@ def _variant(chance: Random) -> Variant:
 
 def _fault(at: float, variant: Variant, chance: Random) -> Fault:
     kinds = [_GATEWAY, AROUND, (*REFUSED, "hosts changed"), _BACKEND, _BACKEND, _DATABASE[variant.database], _COMMANDS]
+    if variant.layout == "local":
+        kinds = [_GATEWAY, AROUND, (*REFUSED, "hosts changed"), *[_DATABASE[variant.database]] * 3]
     if variant.layout == "claims":
         kinds.append(("stations moved", "claims limited"))
     if variant.behind:

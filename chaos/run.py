@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.accounts import Kept, judge_accounts, kept
 from chaos.backend import Backend
 from chaos.broker import BehindMosquitto
 from chaos.charger import Address, Charger
@@ -142,13 +143,19 @@ class _Run:
                 each.close()
         for gateway in world.gateways:
             world.books.database += gateway.spells()
-        verdict = self._judge()
+        verdict = self._judge(await kept(world.database.url) if self._is_local else None)
         verdict.error += [f"gateway {gateway.number} has ended by itself" for gateway in fallen]
         log = "\n".join(gateway.log for gateway in world.gateways)
         verdict.error += ["the log of Voltgate shows a fault of its own"] * ("Traceback" in log)
         return Outcome(self._plan, world.books, self._faults.counts, verdict, log)
 
-    def _judge(self) -> Verdict:
+    @property
+    def _is_local(self) -> bool:
+        return self._plan.variant.layout == "local"
+
+    def _judge(self, transactions: list[Kept] | None = None) -> Verdict:
+        if transactions is not None:
+            return judge_accounts(self._world.books, transactions)
         return judge(self._world.books, self._world.shapes, self._plan.variant.attempts)
 
     async def _live(self) -> None:
@@ -184,9 +191,9 @@ class _Run:
         left = -1
         while time.monotonic() < min(began + _DRAIN, moved + _STALLED):
             await asyncio.sleep(1)
-            verdict = self._judge()
+            lost = [] if self._is_local else self._judge().lost
             resting = sum(charger.rests for charger in self._world.chargers)
-            now_left = len(verdict.lost) + len(self._world.chargers) - resting
+            now_left = len(lost) + len(self._world.chargers) - resting
             if not now_left:
                 return
             if now_left != left:

@@ -17,6 +17,7 @@ _SETTLED = 5.0
 """Seconds after which a change is surely in force at every session."""
 QUEUES = 2
 """Queues of calls that a gateway has at each address of a backend behind RabbitMQ."""
+_LOCAL = {"csms": {"url": "local:"}}
 _QUICK = {"retry": {"first": 0.1, "max": 0.5}}
 
 
@@ -32,6 +33,8 @@ class Shape:
 
 def owners(variant: Variant, shape: Shape, station: str, tag: str) -> Owners:
     """Return whose a transaction of that card is that begins now, and who is told of it."""
+    if variant.layout == "local":
+        return Owners(frozenset())
     mine, other = BACKENDS if (shape.routes == 0) else BACKENDS[::-1]
     if variant.layout == "claims":
         claimant = frozenset({"employer" if station in shape.moved else "billing"})
@@ -126,7 +129,8 @@ def configuration(
         "journal": {"rate": 10000, "attempts": variant.attempts},
         "limits": {"handshakes_per_second": 0},
         "permits": {"prober": {"base": "charge", "pass": ["Reset"]}},
-        "backends": {name: _backend(name, variant, shape, ports, gateway) for name in BACKENDS},
+        "backends": {name: _backend(name, variant, shape, ports, gateway) for name in BACKENDS} | _LOCAL,
+        "csms": {"tokens": "any"},
         "stations": [{"match": "*"}],
         "log": {"format": "json"},
     }
@@ -162,6 +166,8 @@ def _routes(variant: Variant, shape: Shape) -> dict[str, Any]:
         if variant.admit == "backend":  # claims are enough
             return {"stations": [{"match": "*", "route": "claimed"}]}
         return {"routes": {"main": {"admit": variant.admit, "rules": rules}}}
+    if variant.layout == "local":
+        return {"routes": {"main": {"admit": variant.admit, "rules": [{"answer": "csms"}]}}}
     tagged, rest = (owners(variant, shape, "", tag) for tag in ("EMP1", "GUEST1"))
     rules = [_rule(rest)]
     if variant.layout in ("split", "apart"):

@@ -74,6 +74,33 @@ def run(
 
 
 @app.command()
+def gateway(config: ConfigFile = None) -> None:
+    """Run the gateway without a management system in its process: `voltgate csms` answers, behind RabbitMQ."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as above
+    from voltgate import app as processes  # noqa: PLC0415
+
+    raise typer.Exit(processes.run_apart(config))
+
+
+@app.command()
+def csms(
+    config: ConfigFile = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Answer for this backend only; may be repeated. Without: for all with an amqp:// address.",
+        ),
+    ] = None,
+) -> None:
+    """Run a node of the management system: it answers stations that gateways send it by RabbitMQ."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as above
+    from voltgate import app as processes  # noqa: PLC0415
+
+    raise typer.Exit(processes.run_csms(config, backend or []))
+
+
+@app.command()
 def check(config: ConfigFile = None) -> None:
     """Read the configuration and report every mistake in it."""
     from voltgate.config import read  # noqa: PLC0415

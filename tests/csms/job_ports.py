@@ -55,7 +55,8 @@ class Time:
 class Database:
     """Jobs in memory. `away` is how many calls of it still fail; `writes` are the sizes of what was written at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = lambda: BEGAN) -> None:
+        self.clock = clock
         self.jobs: dict[str, Job] = {}
         self.rows: dict[tuple[str, str], JobItem] = {}
         self.leases: dict[str, tuple[str, float]] = {}
@@ -77,6 +78,8 @@ class Database:
     async def cancel(self, job: str) -> bool:
         """Cancel a job."""
         await self._answers()
+        if job not in self.jobs or self.jobs[job].ended is not None:
+            return False
         self.jobs[job] = replace(self.jobs[job], cancelled=True)
         return True
 
@@ -85,12 +88,12 @@ class Database:
         await self._answers()
         return Counter(item.state for item in self.rows.values() if item.job == job)
 
-    async def claim(self, owner: str, now: float, until: float) -> Job | None:
+    async def claim(self, owner: str, now: float, seconds: float) -> Job | None:
         """Lease."""
         await self._answers()
         for job in sorted(self.jobs.values(), key=lambda each: each.created):
-            if self.leases.get(job.id, ("", 0.0))[1] <= now and self._is_due(job, now):
-                self.leases[job.id] = (owner, until)
+            if self.leases.get(job.id, ("", 0.0))[1] <= self.clock() and self._is_due(job, now):
+                self.leases[job.id] = (owner, self.clock() + seconds)
                 return job
         return None
 
@@ -102,18 +105,18 @@ class Database:
             if item.job == job.id
         )
 
-    async def renew(self, job: str, owner: str, until: float) -> Job | None:
+    async def renew(self, job: str, owner: str, seconds: float) -> Job | None:
         """Prolong."""
         await self._answers()
-        if self.leases[job][0] != owner:
+        if self.leases.get(job, ("", 0.0))[0] != owner:
             return None
-        self.leases[job] = (owner, until)
+        self.leases[job] = (owner, self.clock() + seconds)
         return self.jobs[job]
 
     async def release(self, job: str, owner: str) -> None:
         """Give back."""
         await self._answers()
-        if self.leases[job][0] == owner:
+        if self.leases.get(job, ("", 0.0))[0] == owner:
             del self.leases[job]
 
     async def items(self, job: str, state: State, until: float, most: int) -> list[JobItem]:
@@ -129,7 +132,13 @@ class Database:
             return None
         self.writes.append(len(items))
         self.rows.update({(item.job, item.station): item for item in items})
-        return self.jobs[items[0].job]
+        job = self.jobs[items[0].job]
+        if not self._is_open(job.id):
+            self.jobs[job.id] = job = replace(job, ended=self.clock())
+        return job
+
+    def _is_open(self, job: str) -> bool:
+        return any(item.state in {"waiting", "sent"} for item in self.rows.values() if item.job == job)
 
     def states(self, job: str = "1") -> dict[str, str]:
         """Return the state of each station of a job."""
@@ -171,7 +180,7 @@ class World:
 
     def __init__(self, takes: float = 1.0) -> None:
         self.time = Time()
-        self.database = Database()
+        self.database = Database(self.time.now)
         self.network = Network(self.time, takes)
 
     async def job(self, stations: Sequence[str], command: str = "clear-cache", **others: object) -> None:

@@ -240,6 +240,7 @@ async def test_what_a_station_reported_counts_again_when_it_comes_back() -> None
         stage.rows.put(Connector("cp-1", 3, 1))  # of which nothing was heard yet
         station.leave()
         await stage.wait(61)
+        await stage.look()
         assert stage.statuses() == {(1, 1): "Unavailable", (2, 1): "Unavailable", (3, 1): ""}
         await stage.station().say("Heartbeat", {})
         assert stage.statuses() == {(1, 1): "Faulted", (2, 1): "Available", (3, 1): ""}
@@ -253,6 +254,7 @@ async def test_a_station_that_comes_back_in_time_was_never_away() -> None:
         await stage.wait(30)
         await stage.station().say("Heartbeat", {})
         await stage.wait(61)
+        await stage.look()
         assert stage.statuses() == {(1, 1): "Charging"}
         assert stage.one(Station).connected
 

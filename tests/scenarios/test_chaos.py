@@ -48,6 +48,13 @@ SHORT = {
         Fault(1.6, "stations moved", "", 0.0, 0.5, 3),
         Fault(2.6, "connections ended", "", 0.0, 0.0, 4),
     ),
+    "answered by Voltgate itself": fixed(
+        Variant("postgresql", gateways=2, layout="local"),
+        Fault(1.0, "gateway killed", "0", 1.5, 0.0, 1),
+        Fault(1.6, "database away", "", 1.0, 0.0, 2),
+        Fault(3.0, "gateway frozen", "1", 0.8, 0.5, 3),
+        Fault(3.4, "stations cut", "", 0.0, 0.5, 4),
+    ),
 }
 
 

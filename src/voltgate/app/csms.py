@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from voltgate.carriers.local import LocalCarrier
@@ -13,8 +14,10 @@ from voltgate.config import Config
 from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.watch import Watch
 from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
@@ -28,6 +31,8 @@ _TEND = 30.0
 """Seconds between two times that it is written down which stations were heard."""
 _LOOK = 1.0
 """Seconds between two looks whether stations can be answered."""
+_WATCH = 3.0
+"""Seconds between two looks for stations whose gateway has died, or that stay away."""
 
 
 def csms_settings(config: Config) -> CsmsSettings:
@@ -94,6 +99,14 @@ async def look(carrier: LocalCarrier) -> None:
     """Look now and then whether stations can be answered."""
     await asyncio.sleep(_LOOK)
     carrier.look()
+
+
+async def watch(stations: Watch | None) -> None:
+    """Look now and then for stations that have gone, and nobody said so; not while the database is away."""
+    await asyncio.sleep(_WATCH)
+    if stations is not None:
+        with suppress(StoreAway):
+            await stations.look()
 
 
 async def tend(csms: ManagementSystem) -> None:

@@ -103,7 +103,7 @@ class Desk:
 
     def of_station(self) -> list[Transaction]:
         """Return the transactions of the station that were read: those that run, and those that were asked for."""
-        return [tx for tx in self._found.transactions.values() if tx.station == self.said.station]
+        return self._found.transactions_of(self.said.station)
 
     def running(self) -> list[Transaction]:
         """Return the running transactions of the station."""
@@ -135,7 +135,7 @@ class Desk:
 
     def begin(self, transaction: Transaction) -> None:
         """Have a new transaction, which the calls behind this one find."""
-        self._found.transactions[transaction.station, transaction.ref] = transaction
+        self._found.begin(transaction)
         self.put(transaction)
 
     def number(self) -> int:

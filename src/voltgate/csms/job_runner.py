@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 from voltgate.csms.commands.outcome import Outcome
@@ -47,25 +48,32 @@ class Runner:
 
     async def run(self) -> None:
         """Run jobs until this is cancelled. What is on its way then is repeated or unknown, as after a crash."""
+        running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._most):
-                group.create_task(self._serve())
-
-    async def _serve(self) -> None:
-        while True:
-            try:
-                found = await self.once()
-            except StoreAway:
-                found = False
-            if not found:
-                await self._clock.sleep(_PAUSE)
+            while True:
+                job = await self._claim() if len(running) < self._most else None
+                if job is None:
+                    await self._clock.sleep(_PAUSE)
+                    continue
+                task = group.create_task(self._run(job))
+                running.add(task)
+                task.add_done_callback(running.discard)
 
     async def once(self) -> bool:
         """Run one job as far as it can be run now; return whether there was one."""
-        now = self._clock.now()
-        job = await self._jobs.claim(self._owner, now, now + LEASE)
-        if job is None:
-            return False
+        job = await self._claim()
+        if job is not None:
+            await self._run(job)
+        return job is not None
+
+    async def _claim(self) -> Job | None:
+        """Return a job that is this node's now; None if there is none, or nobody knows."""
+        with suppress(StoreAway):
+            return await self._jobs.claim(self._owner, self._clock.now(), LEASE)
+        return None
+
+    async def _run(self, job: Job) -> None:
+        """Run a job as far as it can be run now, and give it back; one that is another node's meanwhile is left."""
         run = _Run(self._jobs, self._tell, self._clock, self._owner, job)
         try:
             async with asyncio.TaskGroup() as group:
@@ -73,10 +81,10 @@ class Runner:
                 await run.through(group)
                 renewing.cancel()
         except* _LeaseLostError:
-            pass  # the job is another node's: nothing more is told or written here
+            pass  # nothing more is told or written here
         else:
-            await self._jobs.release(job.id, self._owner)
-        return True
+            with suppress(StoreAway):  # the lease ends by itself
+                await self._jobs.release(job.id, self._owner)
 
 
 class _Run:
@@ -100,7 +108,7 @@ class _Run:
             await self._clock.sleep(LEASE / 3)
             until = self._clock.now() + LEASE
             try:
-                job = await self._jobs.renew(self._job.id, self._owner, until)
+                job = await self._jobs.renew(self._job.id, self._owner, LEASE)
             except StoreAway:
                 if self._clock.now() >= self._until:
                     raise _LeaseLostError from None

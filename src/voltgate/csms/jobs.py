@@ -12,6 +12,8 @@ from voltgate.csms.commands.table import COMMANDS, WrongParameters, parameters
 
 MOST_STATIONS = 100_000
 """Stations of one job."""
+MOST_OPEN = 1000
+"""Jobs that have not ended."""
 MOST_RATE = 100.0
 """Commands a second of one job at most."""
 MOST_AT_ONCE = 500
@@ -34,7 +36,8 @@ class Job:
     """One command for many stations.
 
     `fields`: its parameters as JSON. `rate`: commands a second. `away`: whether a station that is not connected fails
-    at once, or is waited for until `deadline`. Times are seconds since 1970.
+    at once, or is waited for until `deadline`. `ended`: when the last of its stations came to an end. Times are seconds
+    since 1970.
     """
 
     id: str
@@ -47,6 +50,7 @@ class Job:
     at_once: int = 50
     away: Literal["wait", "fail"] = "wait"
     cancelled: bool = False
+    ended: float | None = None
 
     @property
     def repeatable(self) -> bool:
@@ -79,14 +83,16 @@ class Jobs(Protocol):
     async def counts(self, job: str) -> Counter[State]:
         """Return how many items of a job have each state."""
 
-    async def claim(self, owner: str, now: float, until: float) -> Job | None:
+    async def claim(self, owner: str, now: float, seconds: float) -> Job | None:
         """Lease a job that has something to do to `owner`, the one that was created first; None if there is none.
+
+        The lease lasts so many seconds by the clock of the database, which all nodes share.
 
         Something to do is: an item that was sent (its process is dead, as the lease has ended), one that waits and may
         be tried at `now`, or any that waits if the job is cancelled or past its deadline.
         """
 
-    async def renew(self, job: str, owner: str, until: float) -> Job | None:
+    async def renew(self, job: str, owner: str, seconds: float) -> Job | None:
         """Prolong a lease and return the job as it is now; None if the lease is another's."""
 
     async def release(self, job: str, owner: str) -> None:

@@ -59,9 +59,12 @@ class Station:
     booted: float | None = None
     connected: bool = False
     holder: str = ""
-    """The process that had its connection last."""
+    """Who has its connection, or had it last: a process, or `BACKEND/QUEUE` of a gateway at a broker.
+
+    "" once it has been marked for having been away.
+    """
     since: float | None = None
-    """When it came, or went, last."""
+    """When it came, or went, last, by the clock of its holder."""
     seen: float | None = None
     """When it was heard last, to within a minute."""
     firmware_status: str = ""

@@ -18,10 +18,10 @@ from voltgate.csms.model import (
     Transaction,
 )
 from voltgate.csms.tariffs import Tariff
-from voltgate.ocpp.messages import Call, Respond
+from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.records import StoreAway
 
-__all__ = ["Decide", "Found", "Needs", "Peer", "Store", "StoreAway", "Unfit"]
+__all__ = ["Decide", "Elsewhere", "Found", "Needs", "Peer", "Store", "StoreAway", "Unfit"]
 
 
 class Peer(Protocol):
@@ -35,8 +35,23 @@ class Peer(Protocol):
     def protocol(self) -> str:
         """What it speaks, by the name of the sub-protocol: "ocpp1.5" for a SOAP station."""
 
+    @property
+    def holder(self) -> str:
+        """Who holds it, as any node knows that; "" if it is this process, and for as long as the connection lasts."""
+
+    @property
+    def said_at(self) -> float:
+        """When its holder sent what is being dealt with, by its own clock; 0.0 if this process holds it."""
+
     def command(self, call: Call, respond: Respond) -> None:
         """Call the station; the answer comes through `respond`, in any case."""
+
+
+class Elsewhere(Protocol):
+    """Calls stations whose connection this process does not hold."""
+
+    async def call(self, station: str, call: Call, patience: float) -> Reply:
+        """Call a station, by key; return its answer, or why there is none within `patience` seconds."""
 
 
 class Unfit(Exception):  # noqa: N818 - it says what the data are
@@ -87,6 +102,20 @@ class Found:
     tariffs: tuple[Tariff, ...] = ()
     numbers: list[int] = field(default_factory=list)
     """Numbers that nothing has."""
+    _of_station: dict[str, list[Transaction]] | None = field(default=None, compare=False)
+
+    def transactions_of(self, station: str) -> list[Transaction]:
+        """Return the transactions of a station."""
+        if self._of_station is None:
+            self._of_station = {}
+            for tx in self.transactions.values():
+                self._of_station.setdefault(tx.station, []).append(tx)
+        return self._of_station.setdefault(station, [])
+
+    def begin(self, transaction: Transaction) -> None:
+        """Add a transaction that is new."""
+        self.transactions_of(transaction.station).append(transaction)
+        self.transactions[transaction.station, transaction.ref] = transaction
 
 
 Decide = Callable[[Found], Iterable[Row]]

@@ -19,6 +19,7 @@ from voltgate.csms.admission import is_forgiven, see_registration, violation_of
 from voltgate.csms.desk import Command, Desk, Refused
 from voltgate.csms.handlers.billing import bill
 from voltgate.csms.handlers.notes import set_aside
+from voltgate.csms.handlers.presence import heard
 from voltgate.csms.model import Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
@@ -169,6 +170,7 @@ class Rounds:
         desk = Desk(said, found, rows, self.settings)
         try:
             if said.action:
+                heard(desk)
                 self._admit(desk)
             payload = bill(desk, waiting.entry.handle(desk))
         except Refused as refusal:

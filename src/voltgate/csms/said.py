@@ -25,6 +25,10 @@ class Said:
     now: float
     requested: bool = False
     """Whether the station was asked for it, and may say it before it is accepted."""
+    holder: str = ""
+    """Who holds the connection that it came by; "" if nobody need know."""
+    sent: float = 0.0
+    """When it was sent, by the clock of the holder, in seconds since 1970."""
 
     @property
     def modern(self) -> bool:

@@ -6,6 +6,7 @@ it comes from a wire: `<digest>.json` says what was asked for, `.part` is a file
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import threading
@@ -17,6 +18,8 @@ from typing import BinaryIO
 
 import msgspec
 
+PREFIX = "/uploads/"
+"""Stands before the secret in the path of an address."""
 _LONGEST_SECRET = 100
 """Characters of a secret that are looked at; ours have 43."""
 _DIGEST = 64
@@ -209,6 +212,23 @@ class Part:
         """Forget the file."""
         self._file.close()
         self._folder.abandon(self._upload, self._size)
+
+
+class Tickets:
+    """Gives stations addresses to upload to. `url` is what stands before the path of them, as stations reach it."""
+
+    def __init__(self, folder: Folder, url: Callable[[], str]) -> None:
+        self._folder = folder
+        self._url = url
+
+    async def address(self, station: str, about: str) -> tuple[str, str]:
+        """Return an address for one upload of a station, and the upload's id. Raise Full if there are too many."""
+        secret, upload = await asyncio.to_thread(self._folder.ticket, station, about)
+        return f"{self._url().rstrip('/')}{PREFIX}{secret}", upload.id
+
+    async def take_back(self, upload: str) -> None:
+        """Forget an upload that nobody was asked for."""
+        await asyncio.to_thread(self._folder.remove, upload)
 
 
 def _digest(secret: str) -> str:

@@ -12,11 +12,10 @@ from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from voltgate.csms.uploads import Arriving, Folder, Full, NoTicket, Part, Refused, TooLarge
+from voltgate.csms.uploads import PREFIX, Arriving, Folder, Full, NoTicket, Part, Refused, TooLarge
 
-PREFIX = "/uploads/"
 AT_ONCE = 20
 """Uploads that arrive at the same time; more are told to come later."""
 _BLOCK = 1 << 20
@@ -30,16 +29,24 @@ _STATUSES: dict[type[Refused], int] = {
 
 
 class Uploads:
-    """An ASGI application that takes uploads into a folder, within its bounds."""
+    """An ASGI application that takes uploads into a folder, within its bounds.
 
-    def __init__(self, folder: Folder) -> None:
+    What is no upload is for `others`, and found nowhere without them.
+    """
+
+    def __init__(self, folder: Folder, others: ASGIApp | None = None) -> None:
         self._folder = folder
+        self._others = others
         self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. The server closes the connection if its body was not read to the end."""
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
+        answer: ASGIApp = _said(404, "Files are uploaded here, to an address that a station was given")
+        if scope["path"].startswith(PREFIX):
+            answer = await self._answer(Request(scope, receive))
+        elif self._others is not None:
+            answer = self._others
+        await answer(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         if request.method not in {"PUT", "POST"}:

@@ -15,6 +15,7 @@ from tests.csms.commands.test_payloads import REACHED
 from voltgate.csms.commands.outcome import Follow, Outcome
 from voltgate.csms.commands.table import ALL, COMMANDS, WrongParameters, parameters, perform
 from voltgate.ocpp.messages import Error, Reason, Reply, Result, Unanswered
+from voltgate.ocpp.silence import gone
 
 NAMES = (
     "status statusInfo reasonCode configurationKey unknownKey key value readonly getVariableResult setVariableResult "
@@ -69,7 +70,7 @@ def test_an_error_of_the_station_is_a_no(version: str, name: str) -> None:
 @pytest.mark.parametrize(("version", "name"), HAS)
 def test_a_silence_is_neither_yes_nor_no(version: str, name: str) -> None:
     """Nobody knows whether the station did it."""
-    outcome = answered(version, name, Unanswered(Reason.TIMED_OUT, "No answer within 30 s"))
+    outcome = answered(version, name, gone("No answer within 30 s", "7"))
     assert (outcome.accepted, outcome.status, outcome.sent) == (None, "Unanswered", True)
     assert outcome.info.startswith("No answer within 30 s")
 

@@ -20,7 +20,8 @@ from voltgate.csms.commands.names import (
     variable_of,
 )
 from voltgate.csms.commands.target import Facts
-from voltgate.ocpp.messages import Error, Reason, Unanswered
+from voltgate.ocpp.messages import Error
+from voltgate.ocpp.silence import gone
 
 HEARTBEAT = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
 
@@ -199,7 +200,7 @@ def test_long_values_are_refused_before_anything_is_sent() -> None:
     ("reply", "status", "accepted"),
     [
         (Error("1", "InternalError", "Ouch"), "InternalError", False),
-        (Unanswered(Reason.GONE, "Ouch"), "Unanswered", None),
+        (gone("Ouch", "7"), "Unanswered", None),
     ],
 )
 def test_a_silence_in_the_middle_keeps_what_was_told_before(reply: Any, status: str, accepted: bool | None) -> None:

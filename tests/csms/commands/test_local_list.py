@@ -8,7 +8,7 @@ import pytest
 
 from tests.csms.commands.stations import Station, sent
 from voltgate.csms.commands.target import Facts
-from voltgate.ocpp.messages import Reason, Unanswered
+from voltgate.ocpp.silence import gone
 
 TOKENS = [{"token": f"T{number}"} for number in range(5)]
 
@@ -87,9 +87,7 @@ def test_a_part_that_is_refused() -> None:
 
 def test_a_silence_at_the_first_part() -> None:
     """Nobody knows what the station has then."""
-    station = Station(
-        "ocpp1.6", {"SendLocalList": Unanswered(Reason.TIMED_OUT, "No answer")}, facts=Facts(list_items=2)
-    )
+    station = Station("ocpp1.6", {"SendLocalList": gone("No answer", "7")}, facts=Facts(list_items=2))
     outcome = station.told("local-list", version=10, tokens=TOKENS)
     assert (outcome.accepted, outcome.info, outcome.result) == (None, "No answer (message 1 of 3)", {"tokens": 0})
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from voltgate.ocpp.messages import Error, Reason, Reply, Unanswered
+from voltgate.ocpp.messages import Error, Reply, Unanswered
 
 Fields: TypeAlias = dict[str, Any]
 """A payload, parsed."""
 
 _YES = frozenset({"Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked", "Unpublished"})
 """The statuses by which a station says that it does, did or will do as it was told."""
-_NEVER_SENT = frozenset({Reason.OVERLOADED, Reason.REFUSED})
 
 UNSUPPORTED = "Unsupported"
 """The status of a command that the station's version does not have: nothing was sent."""
@@ -76,7 +75,7 @@ def read(reply: Reply, reader: Read) -> Outcome:
     """Return the outcome of one message: an error of the station and a silence are outcomes like any other."""
     match reply:
         case Unanswered():
-            sent = reply.reason not in _NEVER_SENT
+            sent = bool(reply.id)  # the message id that it was sent under
             return Outcome(None if sent else False, UNANSWERED if sent else NOT_SENT, reply.description, sent=sent)
         case Error():
             return Outcome(False, reply.code, reply.description or "The station answered with this error")

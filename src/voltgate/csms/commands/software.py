@@ -93,9 +93,12 @@ def unpublish_firmware(target: Target, wanted: UnpublishFirmware) -> Plan:
 
 
 class Logs(Parameters, frozen=True):
-    """Let the station upload its diagnostics or logs to an address, of a stretch of time if that is given."""
+    """Let the station upload its diagnostics or logs, of a stretch of time if that is given.
 
-    location: Address
+    Without `location` the management system takes the file itself.
+    """
+
+    location: Address | None = None
     kind: Literal["diagnostics", "security", "data-collector"] = "diagnostics"
     since: Time | None = None
     until: Time | None = None
@@ -109,6 +112,8 @@ _LOGS = {"diagnostics": "DiagnosticsLog", "security": "SecurityLog", "data-colle
 
 def logs(target: Target, wanted: Logs) -> Plan:
     """Plan a GetLog, or GetDiagnostics in 1.x; a 1.6 station that does not know that is asked by GetLog."""
+    if wanted.location is None:
+        raise Unsupported("The management system takes no uploads, as csms.uploads is empty; nearest: a location")
     if wanted.kind == "data-collector" and not target.since("ocpp2.1"):
         raise target.lacks("log of a data collector", "diagnostics")
     since = None if wanted.since is None else stamp(wanted.since)

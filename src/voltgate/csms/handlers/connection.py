@@ -14,7 +14,6 @@ from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said, name_of, part_of, text_of
 from voltgate.csms.times import is_older, written
 
-UNAVAILABLE = "Unavailable"
 _TRIGGERED = "Triggered"
 """The reason of a BootNotification of 2.x that was asked for: nothing has booted."""
 _MOST = 1000
@@ -61,36 +60,6 @@ def _booted(desk: Desk, reason: str) -> dict[str, Any]:
 def heartbeat(desk: Desk) -> dict[str, Any]:
     """Answer a Heartbeat: it says that the station is there, and nothing of its connectors."""
     return {"currentTime": written(desk.said.now)}
-
-
-def came(desk: Desk) -> dict[str, Any]:
-    """Note that a station is connected; what it had reported before it went counts again until it reports anew.
-
-    Return what its last BootNotification was answered with.
-    """
-    said, station = desk.said, desk.station
-    station.connected, station.holder, station.since, station.seen = True, said.text("holder"), said.now, said.now
-    station.version = said.version
-    for row in desk.connectors():
-        if row.reported:
-            row.status, row.reported = row.reported, ""
-            desk.put(row)
-    desk.put(station)
-    return {"status": station.told}
-
-
-def went(desk: Desk) -> dict[str, Any]:
-    """Note that a station has gone, and has not come back in time: nobody can charge there."""
-    said, station = desk.said, desk.station
-    if station.holder != said.text("holder") or not station.connected:
-        return {}
-    station.connected, station.since = False, said.now
-    for row in desk.connectors():
-        if row.status:
-            row.status, row.reported = UNAVAILABLE, row.reported or row.status
-            desk.put(row)
-    desk.put(station)
-    return {}
 
 
 def status_1x(desk: Desk) -> dict[str, Any]:

@@ -30,6 +30,12 @@ class StationQueries(CsmsQueries):
             found = await connection.execute(select(table.key, table.identity).where(table.key.in_(keys)))
             return {key: key for key in keys} | {row.key: row.identity for row in found}
 
+    async def known(self, keys: Collection[str]) -> set[str]:
+        """Return which of these keys are those of stations."""
+        table = tables.stations.c
+        async with self._read() as connection:
+            return set((await connection.execute(select(table.key).where(table.key.in_(keys)))).scalars())
+
     async def list_variables(self, station: str, after: str | None = None, limit: int = 100) -> Listed[Variable]:
         """Return the variables of a station, by component."""
         table = tables.variables.c

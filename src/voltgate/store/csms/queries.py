@@ -123,6 +123,7 @@ class NoteFilter:
     kind: str | None = None
     since: float | None = None
     until: float | None = None
+    about: str | None = None
 
 
 class CsmsQueries:
@@ -252,7 +253,7 @@ class CsmsQueries:
     async def list_notes(self, wanted: NoteFilter, after: str | None = None, limit: int = 100) -> Listed[Note]:
         """Return notes, those that came last first."""
         table = tables.notes.c
-        conditions = _equal({table.station: wanted.station, table.kind: wanted.kind})
+        conditions = _equal({table.station: wanted.station, table.kind: wanted.kind, table.about: wanted.about})
         conditions += _between(table.received, wanted.since, wanted.until)
         order = Order((table.received, table.station, table.kind, table.at, table.digest), backwards=True)
         return await self._part(Listing(shape(Note), order, (conditions,)), after, limit)

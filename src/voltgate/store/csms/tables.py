@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table, literal_column
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Float, Index, Table, literal_column
 
 from voltgate.csms.model import (
     Connector,
@@ -347,6 +347,41 @@ tariffs = Table(
 
 numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))
 """The next number of each kind that no process has had."""
+
+jobs = Table(
+    "csms_jobs",
+    metadata,
+    _key("id"),
+    _text("command"),
+    Column("fields", Document, nullable=False),
+    _time("created"),
+    _time("deadline"),
+    _text("by"),
+    _measure("rate"),
+    _number("at_once"),
+    _text("away"),
+    Column("cancelled", Boolean, nullable=False),
+    _time("ended", nullable=True),
+    _text("owner"),
+    Column("until", Float(53), nullable=False),
+    Index(None, "created", "id"),
+    Index(None, "ended", "created", "id"),
+)
+"""`owner` is the process that tells the stations of a job, `until` some time by the database's clock."""
+
+job_items = Table(
+    "csms_job_items",
+    metadata,
+    _key("job"),
+    _key("station"),
+    _label("state"),
+    Column("outcome", Document, nullable=False),
+    _time("at"),
+    _time("again"),
+    _number("tries"),
+    Index(None, "job", "state", "at", "station"),
+    Index(None, "job", "state", "again"),
+)
 
 TABLES: dict[type[Row], Table] = {
     Network: networks,

@@ -260,6 +260,7 @@ def upgrade() -> None:
         sa.Column("next", sa.BigInteger, nullable=False),
     )
     _users()
+    _jobs()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE csms_meter_values_rest PARTITION OF csms_meter_values DEFAULT")
 
@@ -290,6 +291,40 @@ def _users() -> None:
     op.create_index("ix_csms_logins_until", "csms_logins", ["until"])
 
 
+def _jobs() -> None:
+    """Make what is kept of jobs: one command for many stations."""
+    op.create_table(
+        "csms_jobs",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("command", sa.Text, nullable=False),
+        sa.Column("fields", sa.LargeBinary, nullable=False),
+        sa.Column("created", sa.Float(53), nullable=False),
+        sa.Column("deadline", sa.Float(53), nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("rate", sa.Float(53)),
+        sa.Column("at_once", sa.BigInteger, nullable=False),
+        sa.Column("away", sa.Text, nullable=False),
+        sa.Column("cancelled", sa.Boolean, nullable=False),
+        sa.Column("ended", sa.Float(53)),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("until", sa.Float(53), nullable=False),
+    )
+    op.create_index("ix_csms_jobs_created_id", "csms_jobs", ["created", "id"])
+    op.create_index("ix_csms_jobs_ended_created_id", "csms_jobs", ["ended", "created", "id"])
+    op.create_table(
+        "csms_job_items",
+        sa.Column("job", sa.Text, primary_key=True),
+        sa.Column("station", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("outcome", sa.LargeBinary, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("again", sa.Float(53), nullable=False),
+        sa.Column("tries", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_csms_job_items_job_state_again", "csms_job_items", ["job", "state", "again"])
+    op.create_index("ix_csms_job_items_job_state_at_station", "csms_job_items", ["job", "state", "at", "station"])
+
+
 def _few(name: str, condition: str, columns: list[str]) -> None:
     """Make an index of those transactions for which a condition holds."""
     where = sa.text(condition)
@@ -302,6 +337,8 @@ def downgrade() -> None:
     for name in (
         "csms_logins",
         "csms_users",
+        "csms_job_items",
+        "csms_jobs",
         "csms_numbers",
         "csms_tariffs",
         "csms_signing_requests",

@@ -94,12 +94,15 @@ async def notes(
     identity: Identity,
     asked: AskedList,
     kind: Annotated[str | None, Query(max_length=100, description="An action: SecurityEventNotification …")] = None,
+    about: Annotated[
+        str | None, Query(max_length=100, description="What it belongs to: the `request` of a command, for one.")
+    ] = None,
     since: Since = None,
     until: Until = None,
 ) -> object:
     """List what a station has told that is kept as it came: security events, reports, what was set aside and so on."""
     key = (await found(csms, identity)).key
-    wanted = NoteFilter(key, kind, moment(since, "since"), moment(until, "until"))
+    wanted = NoteFilter(key, kind, moment(since, "since"), moment(until, "until"), about)
 
     def read(after: str | None, limit: int) -> Awaitable[Listed[Any]]:
         return csms.queries.list_notes(wanted, after, limit)
