@@ -241,7 +241,6 @@ async def test_what_no_column_can_hold_is_not_there(world: World) -> None:
         f"/transactions/CP-1/{long}",
         f"/transactions?station={long}",
         f"/transactions?text={long}",
-        f"/id-tokens?group={long}",
     ):
         assert (await world.get(path)).status == 422, path
     assert (await world.get("/id-tokens/%00%ED%A0%80")).status == 404
@@ -278,6 +277,22 @@ async def test_a_long_list_is_streamed_in_parts(world: World, monkeypatch: pytes
         "5",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("*/*", "json"),
+        ("text/html, application/json;q=0.9, text/csv", "json"),
+        ("text/csv;charset=utf-8", "csv"),
+        ("TEXT/CSV, application/json", "csv"),
+        ("application/x-ndjson", "jsonl"),
+        ("", "json"),
+    ],
+)
+def test_what_is_accepted(header: str, form: str) -> None:
+    """Of the forms that there are the one that is named first is given; JSON where none is."""
+    assert forms.accepted(header) == form
 
 
 async def test_readings(world: World) -> None:
@@ -454,7 +469,7 @@ async def test_stations_are_imported(world: World) -> None:
     assert (await world.take("/csms/stations/import", exported.content.decode(), "text/csv")).json == {"items": 2}
     assert (await world.get("/csms/stations")).json["items"] == found
     wrong = await world.take("/csms/stations/import", "identity,network\nCP-3,south\na/b,north\ncp-3,\n", "text/csv")
-    assert [each["where"] for each in wrong.json["errors"]] == ["line 3.identity", "line 4.identity", "line 2.network"]
+    assert [each["where"] for each in wrong.json["errors"]] == ["line 2.network", "line 3.identity", "line 4.identity"]
     await world.claims.amend("billing", ["CP-8"], [], "me", None)
     held = await world.take("/csms/stations/import", "identity\nCP-7\nCP-8\n", "text/csv")
     assert (held.status, held.json["claims"]) == (409, {"billing": ["CP-8"]})

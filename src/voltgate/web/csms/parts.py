@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from voltgate.web.networks import Reach, reach_of
 from voltgate.web.problems import Problem
 
 EVERYWHERE = Reach(Caller("", "viewer"), None)
+_PART = 1000
 _DRAWN = 2
 """Pictures that are drawn at a time."""
 
@@ -57,6 +58,18 @@ class CsmsParts:
             row = Network(MAIN, "Main")
             await self.networks.create(row)
         return row
+
+    async def unknown(self, networks: Collection[str]) -> set[str]:
+        """Return which of some networks are none."""
+        left, after = set(networks), None
+        await self.network(MAIN)
+        while left:
+            part = await self.queries.list_networks(after, _PART)
+            left -= {row.id for row in part.rows}
+            after = part.after
+            if after is None:
+                break
+        return left
 
 
 async def _parts(request: Request) -> CsmsParts:
