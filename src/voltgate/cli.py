@@ -74,6 +74,33 @@ def run(
 
 
 @app.command()
+def gateway(config: ConfigFile = None) -> None:
+    """Run the gateway without a management system in its process: `voltgate csms` answers, behind RabbitMQ."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as above
+    from voltgate import app as processes  # noqa: PLC0415
+
+    raise typer.Exit(processes.run_apart(config))
+
+
+@app.command()
+def csms(
+    config: ConfigFile = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Answer for this backend only; may be repeated. Without: for all with an amqp:// address.",
+        ),
+    ] = None,
+) -> None:
+    """Run a node of the management system: it answers stations that gateways send it by RabbitMQ."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as above
+    from voltgate import app as processes  # noqa: PLC0415
+
+    raise typer.Exit(processes.run_csms(config, backend or []))
+
+
+@app.command()
 def check(config: ConfigFile = None) -> None:
     """Read the configuration and report every mistake in it."""
     from voltgate.config import read  # noqa: PLC0415
@@ -93,7 +120,8 @@ def convert(
         list[Path],
         typer.Argument(
             metavar="FILE…",
-            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json.",
+            help="ocpp-2w-proxy.ini; or config.json of OCPP-Proxy-Alert, and its clientIdToHuman.json; or .env.backend "
+            "of EVerythingcharge.",
             show_default=False,
         ),
     ],
@@ -139,6 +167,33 @@ def hash_password() -> None:
 
 
 app.command()(token)
+
+
+importing = typer.Typer(help="Take over what another system has kept.", no_args_is_help=True)
+app.add_typer(importing, name="import")
+
+
+@importing.callback()
+def sources() -> None:
+    """Take what stands before the name of a system."""
+
+
+@importing.command()
+def everythingcharge(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="postgresql://user@host/database; its password is best given as PGPASSWORD."
+        ),
+    ],
+    config: ConfigFile = None,
+    role: Annotated[str, typer.Option(help="What users may do: viewer, operator or admin.")] = "operator",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken.")] = False,
+) -> None:
+    """Take over networks, stations and users of EVerythingcharge: those that are not there yet, all or nothing."""
+    from voltgate.app.imported import take_over  # noqa: PLC0415
+
+    raise typer.Exit(take_over(config, url, role, dry_run=dry_run))
 
 
 database = typer.Typer(help="Look after the database.", no_args_is_help=True)
@@ -205,6 +260,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
         raise typer.Exit(2) from None
 
 
+_CHARGING = frozenset({"networks", "id-tokens", "transactions"})
 _CLIENTS = frozenset("stations sessions backends nodes drain undrain claims claim waiting tail events send".split())
 
 
@@ -215,6 +271,10 @@ def _add_commands() -> None:
         from voltgate.client.cli import app as clients  # noqa: PLC0415
 
         app.add_typer(clients)
+    if not arguments or arguments[0] in _CHARGING:
+        from voltgate.client.charging import app as charging  # noqa: PLC0415
+
+        app.add_typer(charging)
     if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
         from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 

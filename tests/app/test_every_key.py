@@ -50,6 +50,7 @@ from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS
 from voltgate.web.access import AccessToken
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
+from voltgate.web.user_access import UserSettings
 
 Document: TypeAlias = dict[str, Any]
 
@@ -197,6 +198,14 @@ def tokens(r: Running) -> list[AccessToken]:
     access = r.process._reload._access()
     assert access is not None
     return list(access.access.configured)
+
+
+def users(r: Running) -> UserSettings:
+    """What users of the API go by."""
+    access = r.process._reload._access()
+    assert access is not None
+    assert access.users is not None
+    return access.users._settings
 
 
 def failures(r: Running) -> int:
@@ -438,7 +447,11 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "refuse": Row(["HeartbeatInterval"], lambda r: list(permit(r).keys_refuse)),
         "absorb": Row(["HeartbeatInterval"], lambda r: list(permit(r).keys_absorb)),
     },
-    Api: {"failed_tokens": Row(3, failures)},
+    Api: {
+        "failed_tokens": Row(3, failures),
+        "login": Row(60, lambda r: users(r).login),
+        "invitation": Row(120, lambda r: users(r).invitation),
+    },
     ApiToken: {
         "name": Row("otto", lambda r: [each.name for each in tokens(r)], ["otto"]),
         "role": Row("admin", lambda r: [each.role for each in tokens(r)], ["admin"]),

@@ -18,7 +18,7 @@ from tests.harness.configuration import toml
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
 from tests.keypair import write_pair
-from voltgate.app import reload
+from voltgate.app import reload, reloading
 from voltgate.app.build import build
 from voltgate.app.process import Process
 from voltgate.config import read
@@ -98,9 +98,10 @@ async def test_a_fault_in_a_change_is_said_and_ends_nothing(
 ) -> None:
     """It counts as one of the task, is not met again until a file changes, and the next change is taken."""
     first, second = free_port(), free_port()
-    monkeypatch.setattr(reload, "_LOOK_AT_FILES", 0.01)
+    module = {"read": reloading, "build": reload}[where]
+    monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.01)
     async with running(tmp_path, document(f"ws://127.0.0.1:{first}")) as gateway:
-        supervision = gateway.parts.supervision = Supervision(shortest=0.0)
+        supervision = gateway.process._supervision = Supervision(shortest=0.0)
         asked, called = asyncio.Event(), list[int]()
         watching = gateway.process.begin_watching(asked)
 
@@ -108,7 +109,7 @@ async def test_a_fault_in_a_change_is_said_and_ends_nothing(
             called.append(1)
             raise UnicodeError("label empty or too long")
 
-        monkeypatch.setattr(reload, where, fails)
+        monkeypatch.setattr(module, where, fails)
         gateway.file.write_text(gateway.file.read_text() + "\n")
         await until(lambda: supervision.tasks["configuration"].faults, "the fault is counted")
         assert gateway.active.problems == (
@@ -118,7 +119,7 @@ async def test_a_fault_in_a_change_is_said_and_ends_nothing(
         monkeypatch.setattr(gateway.active, "files_changed", looks)
         await until(lambda: looks.taken > 2, "the files are looked at")
         assert called == [1]
-        monkeypatch.setattr(reload, where, {"read": read, "build": build}[where])
+        monkeypatch.setattr(module, where, {"read": read, "build": build}[where])
         gateway.file.write_text(gateway.file.read_text().replace(str(first), str(second)))
         await until(lambda: gateway.active.changes, "the next change is taken")
         assert gateway.active.problems == ()

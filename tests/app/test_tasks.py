@@ -22,24 +22,26 @@ from tests.harness.configuration import toml
 from tests.harness.http_client import get
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
-from voltgate.app import composition, csms, process
-from voltgate.app import reload as reloading
+from voltgate.app import composition, csms, process, reloading
 from voltgate.app.process import Process, Running
 from voltgate.config import read
-from voltgate.csms.handlers.connection import came
+from voltgate.csms.handlers.presence import came
 from voltgate.csms.said import Said
 from voltgate.csms.table import Entry
 from voltgate.store import database
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.issued_tokens import IssuedTokens
+from voltgate.web.user_access import UserAccess
 
 GATEWAY, TEST = "the gateway", "the test"
 TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store writing", "store looking"} | {
+    "api users",
     "csms costs",
     "csms heard",
     "csms presence",
     "csms rounds",
+    "csms watch",
 }
 """The tasks of a running gateway with everything switched on, while nobody asks anything of it."""
 SAID = Said("cp-1", "CP-1", "ocpp1.6", "", "", {"holder": "here"}, 1_780_000_000.0)
@@ -107,11 +109,13 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     now, made = [100.0], list[Process]()
     monkeypatch.setattr(composition, "Supervision", lambda clock: Supervision(lambda: now[0], shortest=0.01))
     monkeypatch.setattr(IssuedTokens.follow, "__defaults__", (0.05,))
+    monkeypatch.setattr(UserAccess.follow, "__defaults__", (0.05,))
     monkeypatch.setattr(process, "_TEND", 0.05)
     monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
     monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
     monkeypatch.setattr(csms, "_TEND", 0.05)
     monkeypatch.setattr(csms, "_LOOK", 0.05)
+    monkeypatch.setattr(csms, "_WATCH", 1.0)
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
@@ -122,7 +126,8 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         "soap": [f"http://127.0.0.1:{free_port()}"],
         "http": f"127.0.0.1:{http}",
     }
-    file.write_text(toml({"listen": listen, "shutdown": {"grace": 0, "spread": 0}}))
+    own = {"url": "local:"}
+    file.write_text(toml({"listen": listen, "backends": {"own": own}, "shutdown": {"grace": 0, "spread": 0}}))
     stop, reload, ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def begun(_: Running) -> None:
@@ -140,9 +145,10 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def named() -> set[str]:
-    """Return the names of the tasks of this loop, but for the test's own."""
+    """Return the names of the tasks of this loop, but for the test's own, and those that give a connection back."""
     here = asyncio.current_task()
-    return {task.get_name() for task in asyncio.all_tasks() if task is not here} - {GATEWAY}
+    tasks = [task for task in asyncio.all_tasks() if task is not here]
+    return {task.get_name() for task in tasks if "AsyncConnection.close" not in repr(task.get_coro())} - {GATEWAY}
 
 
 async def test_each_of_them_is_named(running: Instance) -> None:
@@ -176,11 +182,13 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "configuration": (breaking(running.process._reload, "change"), running.reload.set),
         "http": (served, bool),
         "api tokens": (breaking(web.access.issued, "read"), bool),
+        "api users": (breaking(web.access.users, "read"), bool),
         "store writing": (breaking(store, "_tend"), store._wake.set),
         "store looking": (breaking(database, "measure_journal"), bool),
         "csms costs": (breaking(system, "tell_costs"), bool),
         "csms heard": (breaking(system, "write_seen"), bool),
         "csms presence": (breaking(parts.carriers.local, "look"), bool),
+        "csms watch": (breaking(parts.watch, "look"), bool),
         "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),
@@ -228,8 +236,8 @@ BEGUN = {
     ("app/supervisor.py", "_hand_on"): "two seconds to the end of workers that do not hear the second signal",
     ("app/supervisor.py", "_longest_end"): "one look at the configuration, at the end; without it the last one counts",
     ("app/supervisor.py", "run"): "one task for each worker: a fault ends all, and the workers see that it has ended",
-    ("app/process.py", "_tick"): "the ticks: supervised as deadlines",
-    ("app/reload.py", "_change"): "one look at the configuration: what it raises ends that change",
+    ("app/life.py", "_tick"): "the ticks: supervised as deadlines",
+    ("app/reloading.py", "_change"): "one look at the configuration: what it raises ends that change",
     ("carriers/amqp/answering.py", "_done"): "one acknowledgement, which may fail: the message comes again",
     ("carriers/amqp/publisher.py", "put"): "what waits for one queue; a fault ends the connection, which is made again",
     ("carriers/memory.py", "__call__"): "one station's calls to a backend in this process; ends with its link",

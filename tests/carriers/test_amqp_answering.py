@@ -27,6 +27,7 @@ class Answers:
     def __init__(self) -> None:
         self.stations: list[Station] = []
         self.left: list[str] = []
+        self.away = ""
         self.calls: deque[tuple[Call, Respond]] = deque()
 
     def serve(self, station: Station) -> Handler:
@@ -120,7 +121,13 @@ async def begin(rabbit: RabbitMQ, prefix: str) -> AsyncIterator[Begin]:
         settings = NodeSettings(Broker("127.0.0.1", rabbit.port), Layout(prefix, 1), **more)
         wheel = Wheel(time.monotonic())
         node = Node(
-            settings, answers.serve, wheel, time.monotonic, time.time, lambda each: answers.left.append(each.identity)
+            settings,
+            answers.serve,
+            wheel,
+            time.monotonic,
+            time.time,
+            lambda each: answers.left.append(each.identity),
+            away=lambda: answers.away,
         )
         there = asyncio.Event()
         running.append(asyncio.create_task(node.run(there.set)))
@@ -280,3 +287,51 @@ async def test_a_station_that_moves(begin: Begin, gateway: Gateway, rabbit: Rabb
     await gateway.send(went)
     await until(lambda: "CP-1" not in node.stations, "it has gone")
     await newer.connection.close()
+
+
+async def test_a_node_that_cannot_answer(begin: Begin, gateway: Gateway) -> None:
+    """It leaves the queues: what it has not answered is brought to another node, or to it when it can again."""
+    answers = Answers()
+    node, _ = await begin(answers)
+    await gateway.send(call("a", action="StartTransaction"), call("b", "CP-2"))
+    start, beats = await answers.next("StartTransaction"), await answers.next()
+    answers.away = "the database is away"
+    start(Unanswered(Reason.GONE, "it cannot be kept"))
+    await until(lambda: not node.is_connected, "it leaves")
+    beats(Unanswered(Reason.GONE, "it cannot be kept"))
+    other = Answers()
+    _, running = await begin(other)
+    respond, _ = await other.next("StartTransaction"), await other.next()
+    respond(Result("", b'{"transactionId":7}'))
+    assert (await gateway.answer("a"))["response"] == {"transactionId": 7}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    answers.away = ""
+    (await answers.next("StartTransaction"))(Result("", b'{"transactionId":7}'))  # it does not know of the other one
+    assert (await gateway.answer("a"))["response"] == {"transactionId": 7}
+    (await answers.next())(beat("2"))
+    assert (await gateway.answer("b"))["response"] == {"currentTime": "2"}
+
+
+async def test_a_station_that_only_others_have_heard(begin: Begin, gateway: Gateway) -> None:
+    """It is called at the queue of its gateway; that it has gone is taken note of; and so is the end of the gateway."""
+    answers = Answers()
+    node, _ = await begin(answers, name="bus")
+    station = node.at("CP-7", "ocpp1.6", gateway.own.name)
+    assert station.holder == f"bus/{gateway.own.name}"
+    heard: list[Any] = []
+    station.command(Call("1", "Reset", b"{}"), heard.append)
+    item, message = await gateway.next()
+    assert message.reply_to
+    error = {"type": 4, "id": item["message"]["id"], "error_code": "InternalError", "error_description": "no"}
+    away = {"station": "CP-7", "protocol": "ocpp1.6", "key": item["key"], "message": error, "event": "disconnected"}
+    await gateway.send(away, queue=message.reply_to)
+    await until(lambda: heard, "that it is not there")
+    assert isinstance(heard[0], Unanswered)
+    assert (heard[0].reason, heard[0].id) == (Reason.GONE, "")
+    assert answers.left == ["CP-7"]
+    await gateway.send({"station": "CP-8", "protocol": "ocpp1.6", "event": "disconnected"})
+    await until(lambda: answers.left == ["CP-7", "CP-8"], "that another has gone")
+    assert not answers.stations
+    assert not await node.has_gone(gateway.own.name)
+    assert await node.has_gone("no.such.queue")

@@ -112,7 +112,7 @@ def begun(past: Past | None = None, *, keys: str = "k") -> tuple[Bus, Station]:
     """Return a bus whose wire has been started, and the relay's end of it."""
     bus = Bus(past, keys=keys)
     station = Station(bus)
-    assert bus.items()[-1] == (QUEUE, {"station": "CP-1", "protocol": "ocpp1.6", "event": "connected"})
+    assert bus.items()[-1] == (QUEUE, {"station": "CP-1", "protocol": "ocpp1.6", "until": 1030.0, "event": "connected"})
     return bus, station
 
 
@@ -231,7 +231,7 @@ def test_a_station_that_goes() -> None:
     bus, station = begun()
     bus.says("a", [2, "r", "Reset", {}])
     bus.wire.close(1000, "")
-    gone = (QUEUE, {"station": "CP-1", "protocol": "ocpp1.6", "event": "disconnected"})
+    gone = (QUEUE, {"station": "CP-1", "protocol": "ocpp1.6", "until": 1030.0, "event": "disconnected"})
     assert bus.items() == [refused("a", "r", "InternalError", "The station has gone"), gone]
     bus.wire.send(b'[2,"1","Heartbeat",{}]')
     bus.wire.close(1000, "")

@@ -33,6 +33,15 @@ JSON = """\
 }
 """
 
+ENV = """\
+WS_SERVER_PORT=3000
+HTTP_SERVER_PORT=8000
+DB_NAME=csms
+DB_HOST=db
+DB_USER=csms
+HEARTBEAT_INTERVAL=60
+"""
+
 
 def problems(folder: Path, name: str, text: str | bytes, *more: tuple[str, str]) -> list[str]:
     """List what is wrong, without the folder."""
@@ -120,6 +129,29 @@ def test_a_mistake_in_config_json(tmp_path: Path, change: tuple[str, str], told:
     assert found[0].startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("3000", "http"), ".env.backend:1: WS_SERVER_PORT: must be a port"),
+        (("8000", "3000"), ".env.backend:2: HTTP_SERVER_PORT: is the port of the stations as well"),
+        (("DB_NAME=csms\n", ""), ".env.backend: DB_NAME: is missing"),
+        (("DB_HOST=db", "DB_HOST="), ".env.backend:4: DB_HOST: is missing"),
+        (("DB_HOST=db", "DB_HOST=$HOST/x"), ".env.backend:4: DB_HOST: is no host"),
+        (("60", "a minute"), ".env.backend:6: HEARTBEAT_INTERVAL: must be a number of seconds"),
+        (("60", "86401"), ".env.backend:6: HEARTBEAT_INTERVAL: must be a number of seconds from 1 to 86400"),
+        (("60", "60\nRESPONSE_TIMEOUT=0"), ".env.backend:7: RESPONSE_TIMEOUT: must be a number of seconds"),
+        (("60", "60\nRABBITMQ_PORT=amqp"), ".env.backend:7: RABBITMQ_PORT: must be a port"),
+        (("60", "60\nand so on"), ".env.backend:7: is not NAME=value"),
+    ],
+)
+def test_a_mistake_in_the_variables(tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    """What is wrong in a file of variables is told with the file, the line and the name."""
+    text = ENV.replace(*change)
+    assert text != ENV
+    (found,) = problems(tmp_path, ".env.backend", text)
+    assert found.startswith(told)
+
+
 def test_every_mistake_at_once(tmp_path: Path) -> None:
     """All that is wrong is told in one run, in the order of the file."""
     text = INI.replace("8321", "x").replace("ws://two", "ftp://two").replace("addr = 0.0.0.0\n", "")
@@ -152,6 +184,7 @@ def test_a_mistake_in_the_names(tmp_path: Path, text: str, told: str) -> None:
         ("package.json", '{"name": "ocpp", "version": [1]}'),
         ("other.ini", "[section]\nkey = value\n"),
         ("empty", ""),
+        (".env", "DATABASE_URL=postgresql://db/app\n"),
     ],
 )
 def test_an_unknown_format(tmp_path: Path, name: str, text: str) -> None:
@@ -166,6 +199,8 @@ def test_the_format_is_told_by_the_content(tmp_path: Path) -> None:
         file = tmp_path / f"settings{number}"
         file.write_text(text, "utf-8")
         assert "[backends.primary]" in convert([file])
+    (tmp_path / "backend").write_text(ENV)
+    assert 'url = "local:"' in convert([tmp_path / "backend"])
 
 
 def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
@@ -173,6 +208,7 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     names = ("names.json", '{"CP1": "North"}')
     assert "write config.json before it" in problems(tmp_path, *names, ("config.json", JSON))[0]
     assert "proxy.ini comes alone" in problems(tmp_path, "proxy.ini", INI, names)[0]
+    assert ".env comes alone" in problems(tmp_path, ".env", ENV, names)[0]
     assert "is one too many" in problems(tmp_path, "config.json", JSON, names, ("more.json", "{}"))[0]
 
 

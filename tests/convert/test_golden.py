@@ -18,8 +18,10 @@ CASES = {
     "single": ("single.ini",),
     "two": ("two.json", "two.names.json"),
     "one": ("one.json",),
+    "management": ("management.env",),
 }
-PASSWORD = {"PRIMARY_PASSWORD": "from the environment"}
+PROXIES = [case for case in CASES if case != "management"]
+PASSWORD = {"PRIMARY_PASSWORD": "from the environment", "DB_PASSWORD": "from there, too"}
 
 
 def converted(case: str) -> str:
@@ -52,7 +54,7 @@ def test_what_is_printed(case: str) -> None:
     assert converted(case) == (GOLDEN / f"{case}.toml").read_text()
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", PROXIES)
 def test_it_is_loaded(case: str, tmp_path: Path) -> None:
     """Whatever was converted is a good configuration, without a warning."""
     config = loaded(case, tmp_path)
@@ -127,7 +129,34 @@ def test_a_proxy_with_alerts(tmp_path: Path) -> None:
     assert config.log.level == "warning"
 
 
-@pytest.mark.parametrize("case", ["mirror", "two", "one"])
+def test_a_management_system(tmp_path: Path) -> None:
+    """Of EVerythingcharge the ports, the database server and the times are found again, before our own system."""
+    config = loaded("management", tmp_path)
+    (listener,) = config.listen.stations
+    assert (listener.host, listener.port, listener.prefix) == ("0.0.0.0", 3000, "")
+    assert config.listen.http_address == ("127.0.0.1", 8000)
+    assert config.store.url == "postgresql://csms%40old@127.0.0.1:5433/voltgate"
+    assert config.store.password is not None
+    assert config.store.password.get_secret_value() == PASSWORD["DB_PASSWORD"]
+    assert [backend.local_url for backend in config.backends.values()] == ["local:"]
+    assert (config.csms.interval, config.calls.station) == (90, 45)
+    assert (config.unknown.policy, config.directory.case_sensitive) == ("quarantine", True)
+
+
+def test_its_api_server_may_stay(tmp_path: Path) -> None:
+    """The backend that stands in a remark puts Voltgate in the place of the workers alone."""
+    text = converted("management")
+    start = text.index("#   [backends.csms]")
+    backend = [line.removeprefix("#   ") for line in text[start:].splitlines() if line.startswith("#   ")]
+    kept = text[: text.index("[store]")] + text[text.index("[routes.main]") : text.index("[csms]")]
+    file = tmp_path / "voltgate.toml"
+    file.write_text("\n".join([kept, *backend, "[[stations]]", 'match = "*"']))
+    found = read(file, {"RABBITMQ_PASS": "secret"})
+    assert found.warnings == ()
+    assert found.config.backends["csms"].layout == "everythingcharge"
+
+
+@pytest.mark.parametrize("case", ["mirror", "two", "one", "management"])
 def test_no_secret_is_printed(case: str) -> None:
     """Passwords and keys of the old files are not repeated, wherever they stood."""
     given = "".join((GOLDEN / name).read_text() for name in CASES[case])

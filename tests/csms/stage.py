@@ -16,17 +16,22 @@ from voltgate.csms.model import (
     MeterValue,
     Network,
     Note,
+    Profile,
+    Report,
     Reservation,
     Row,
+    SigningRequest,
     Station,
     StatusChange,
     Token,
     Transaction,
+    Variable,
 )
 from voltgate.csms.ports import Decide, Found, Needs, StoreAway
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.tariffs import Tariff
+from voltgate.csms.watch import Watch
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.wheel import Wheel
 
@@ -40,8 +45,16 @@ KEYS: dict[type, tuple[str, ...]] = {
     Token: ("id",),
     Transaction: ("station", "ref"),
     Reservation: ("station", "number"),
+    Report: ("station", "kind", "request"),
+    Profile: ("station", "evse", "profile", "source"),
+    SigningRequest: ("station", "number"),
+    Variable: ("station", "component", "variable", "attribute"),
 }
 """What the rows that change are known by; all others are kept as they come."""
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(getattr(row, name) for name in KEYS.get(type(row)) or row.__dataclass_fields__)
 
 
 @dataclass
@@ -55,12 +68,22 @@ class Rows:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
-        names = KEYS.get(type(row)) or tuple(row.__dataclass_fields__)
-        key = tuple(getattr(row, name) for name in names)
-        self.tables.setdefault(type(row), {})[key] = copy.copy(row)
+        self.tables.setdefault(type(row), {})[_key(row)] = copy.copy(row)
 
     def all(self, kind: type) -> list[Any]:
         return list(self.tables.get(kind, {}).values())
+
+    async def holders(self) -> set[str]:
+        return {each.holder for each in self.all(Station) if each.connected}
+
+    async def held_by(self, holder: str) -> list[Station]:
+        return [each for each in self.all(Station) if each.connected and each.holder == holder]
+
+    async def away_since(self, before: float) -> list[Station]:
+        return [each for each in self.all(Station) if not each.connected and each.holder and each.since <= before]
+
+    async def station(self, key: str) -> Station | None:
+        return self.tables.get(Station, {}).get((key,))
 
     async def round(self, needs: Needs, decide: Decide) -> None:
         if self.away:
@@ -94,6 +117,12 @@ class Rows:
             for each in self._copies(Reservation)
             if (each.station, each.number) in needs.reservations
         }
+        found.reports = {_key(each): each for each in self._copies(Report) if _key(each) in needs.reports}
+        found.signing = {
+            (each.station, each.number): each
+            for each in self._copies(SigningRequest)
+            if each.station in needs.signing and each.status == "waiting"
+        }
         found.numbers = [next(self._numbers) for _ in range(needs.numbers)]
         return found
 
@@ -107,10 +136,17 @@ class Rows:
             self.tables[Station][key,].seen = at
 
 
+async def nobody(holders: set[str]) -> set[str]:
+    """Return none of them: all live."""
+    return set()
+
+
 class FakeStation:
     """One station's connection. `asked` has what it was called with; it accepts what nobody has told it to refuse."""
 
-    def __init__(self, stage: Stage, identity: str, protocol: str) -> None:
+    def __init__(self, stage: Stage, identity: str, protocol: str, holder: str = "", said_at: float = 0.0) -> None:
+        self.holder = holder
+        self.said_at = said_at
         self.identity = identity
         self.protocol = protocol
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -165,6 +201,7 @@ class Stage:
             str.casefold,
             "here",
         )
+        self.watch = Watch(self.csms.rounds, self.rows, nobody, lambda: self.now)
         self._ids = itertools.count(1)
         self._task = asyncio.get_running_loop().create_task(self._turn())
 
@@ -182,9 +219,9 @@ class Stage:
     def message_id(self) -> str:
         return f"m{next(self._ids)}"
 
-    def station(self, identity: str = "CP-1", protocol: str = "ocpp1.6") -> FakeStation:
-        """Have a station come."""
-        return FakeStation(self, identity, protocol)
+    def station(self, identity: str = "CP-1", protocol: str = "ocpp1.6", holder: str = "") -> FakeStation:
+        """Have a station come, to a gateway of its own if `holder` says so."""
+        return FakeStation(self, identity, protocol, holder, self.now if holder else 0.0)
 
     async def wait(self, seconds: float) -> None:
         """Let time go by, and what is due then be done."""
@@ -192,6 +229,16 @@ class Stage:
         self.wheel.tick(self.now - NOON)
         for _ in range(5):
             await asyncio.sleep(0)
+
+    async def look(self, dead: set[str] | None = None) -> None:
+        """Look for stations that stay away, and for those of holders that are dead."""
+
+        async def are_dead(holders: set[str]) -> set[str]:
+            return holders & (dead or set())
+
+        self.watch.dead = are_dead
+        await self.watch.look()
+        await self.wait(0)
 
     def one(self, kind: type) -> Any:
         """Return the only row of a kind."""

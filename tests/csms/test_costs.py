@@ -89,6 +89,7 @@ async def test_a_real_end_replaces_the_cost_of_an_estimate(stage: Stage) -> None
     station = stage.station()
     number = await begin(station)
     await read(station, number, NOON + 600, 6000)
+    await stage.wait(900)
     free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 900)}
     await station.say("StatusNotification", free)
     tx = stage.one(Transaction)

@@ -131,6 +131,8 @@ class Peer:
 
     identity: str
     protocol: str
+    holder: str = ""
+    said_at: float = 0.0
 
     def command(self, call: Call, respond: Respond) -> None:
         respond(Result(call.id, b"{}"))

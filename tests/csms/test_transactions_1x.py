@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.csms.stage import NOON, FakeStation, Stage
-from voltgate.csms.ends import ANOTHER, FREE
+from voltgate.csms.ends import ANOTHER, FREE, NO_READING
 from voltgate.csms.model import MeterValue, Token, Transaction
 from voltgate.csms.times import written
 
@@ -128,3 +128,145 @@ async def test_an_end_that_was_concluded_is_taken_back(stage: Stage) -> None:
     assert stage.one(Transaction).state == "ended"
     await values(station, number, NOON + 120, 1300, 5000)
     assert (stage.one(Transaction).state, stage.one(Transaction).energy) == ("running", None)
+
+
+async def test_a_token_whose_transaction_never_ended_may_charge_there_again(stage: Stage) -> None:
+    stage.rows.put(Token("one", "ONE", concurrent=1))
+    station = stage.station()
+    await station.say("StartTransaction", begins(token="ONE"))
+    elsewhere = await station.say("StartTransaction", begins(token="one", connector=2))
+    assert elsewhere["idTagInfo"]["status"] == "ConcurrentTx"
+    await station.say("StopTransaction", ends(elsewhere["transactionId"], NOON + 1, 1000))
+    again = await station.say("StartTransaction", begins(NOON + 60, token="ONE"))
+    assert again["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_who_asks_or_ends_is_not_told_of_other_transactions(stage: Stage) -> None:
+    """ConcurrentTx is for StartTransaction only (1.6 section 7.2)."""
+    stage.rows.put(Token("one", "ONE", concurrent=1))
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins(connector=2)))["transactionId"]
+    await station.say("StartTransaction", begins(token="ONE"))
+    assert (await station.say("Authorize", {"idTag": "ONE"}))["idTagInfo"]["status"] == "Accepted"
+    stopped = await station.say("StopTransaction", ends(number, NOON + 60, 1100, idTag="ONE"))
+    assert stopped["idTagInfo"]["status"] == "Accepted"
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -1, 0, "lost", 4711])
+async def test_values_of_a_number_that_nobody_knows_are_of_what_runs(stage: Stage, number: int) -> None:
+    station = stage.station()
+    await station.say("StartTransaction", begins())
+    await station.say("StartTransaction", begins(connector=2))
+    await values(station, number, NOON + 60, 1200, 7000)
+    assert [tx.meter_last for tx in stage.rows.all(Transaction)] == [1200, None]
+    assert stage.one(MeterValue).ref == stage.rows.all(Transaction)[0].ref
+
+
+async def test_an_end_whose_register_stands_among_its_values(stage: Stage) -> None:
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins()))["transactionId"]
+    sampled = [{"value": "1400", "context": "Transaction.End"}, {"value": "1000", "context": "Transaction.Begin"}]
+    said = ends(number, NOON + 60, 0, transactionData=[{"timestamp": written(NOON + 60), "sampledValue": sampled}])
+    del said["meterStop"]
+    await station.say("StopTransaction", said)
+    assert (stage.one(Transaction).energy, stage.one(Transaction).estimated) == (400, "")
+
+
+async def test_an_end_without_a_register(stage: Stage) -> None:
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins()))["transactionId"]
+    await values(station, number, NOON + 30, 1300, 7000)
+    said = ends(number, NOON + 60, 0)
+    del said["meterStop"]
+    await station.say("StopTransaction", said)
+    assert (stage.one(Transaction).energy, stage.one(Transaction).estimated) == (300, NO_READING)
+    await values(station, number, NOON + 59, 1302, 0)  # it was kept
+    assert stage.one(Transaction).energy == 302
+    await values(station, number, NOON + 61, 1310, 0)  # what some stations say behind the end
+    assert (stage.one(Transaction).state, stage.one(Transaction).energy) == ("ended", 302)
+    await station.say("StopTransaction", ends(number, NOON + 60, 1305))
+    assert (stage.one(Transaction).energy, stage.one(Transaction).estimated) == (305, "")
+
+
+@pytest.mark.parametrize("meter", [1000.5, "1000.5", " 1000.5"])
+async def test_registers_that_are_no_whole_numbers(stage: Stage, meter: object) -> None:
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins() | {"meterStart": meter}))["transactionId"]
+    await station.say("StopTransaction", ends(number, NOON + 60, 0) | {"meterStop": "1500.75"})
+    assert stage.one(Transaction).energy == 500.25
+
+
+async def test_a_clock_that_was_ahead_and_has_been_set(stage: Stage) -> None:
+    """Its transaction began at a time that has not come yet."""
+    station = stage.station()
+    await station.say("StartTransaction", begins(NOON + 8 * 3600))
+    stage.now += 3600
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(stage.now)}
+    await station.say("StatusNotification", free)
+    assert stage.one(Transaction).estimated == FREE
+
+
+async def test_a_clock_that_is_ahead_all_the_time(stage: Stage) -> None:
+    """It writes local time as if it were UTC: what it says of durations is right all the same."""
+    station, ahead = stage.station(), 8 * 3600
+    await station.say("StartTransaction", begins(NOON + ahead))
+    late = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + ahead - 60)}
+    await station.say("StatusNotification", late)
+    assert stage.one(Transaction).state == "running"
+    stage.now += 3600
+    await station.say("StatusNotification", late | {"timestamp": written(NOON + ahead + 3600)})
+    assert (stage.one(Transaction).estimated, stage.one(Transaction).ended) == (FREE, NOON + ahead + 3600)
+
+
+async def test_a_clock_that_jumps_ahead_ends_nothing_in_the_future(stage: Stage) -> None:
+    station = stage.station()
+    await station.say("StartTransaction", begins())
+    stage.now += 3600
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": "2099-01-01T00:00:00Z"}
+    await station.say("StatusNotification", free)
+    assert stage.one(Transaction).ended == NOON + 3600
+
+
+async def test_a_beginning_that_was_kept_and_comes_after_the_next(stage: Stage) -> None:
+    station = stage.station()
+    await station.say("StartTransaction", begins(NOON + 600, meter=2000))
+    stage.now += 700
+    late = await station.say("StartTransaction", begins(NOON))
+    second, first = stage.rows.all(Transaction)
+    assert (first.number, first.estimated, first.ended) == (late["transactionId"], ANOTHER, NOON + 600)
+    assert second.state == "running"
+    await station.say("StopTransaction", ends(late["transactionId"], NOON + 500, 1900))
+    assert stage.rows.all(Transaction)[1].energy == 900
+
+
+async def test_a_beginning_without_a_connector_ends_nothing(stage: Stage) -> None:
+    station = stage.station()
+    for meter in (1000, 2000):
+        said = begins(meter=meter)
+        del said["connectorId"]
+        await station.say("StartTransaction", said)
+    assert [tx.state for tx in stage.rows.all(Transaction)] == ["running", "running"]
+
+
+async def test_booting_does_not_end_a_transaction(stage: Stage) -> None:
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins()))["transactionId"]
+    await station.say("BootNotification", {"chargePointVendor": "A", "chargePointModel": "B"})
+    await values(station, number, NOON + 60, 1200, 7000)
+    assert stage.one(Transaction).state == "running"
+
+
+async def test_one_reading_from_the_future_is_not_the_last(stage: Stage) -> None:
+    """A clock that jumps for a moment: what is read afterwards counts, and the transaction can end."""
+    station = stage.station()
+    number = (await station.say("StartTransaction", begins()))["transactionId"]
+    await values(station, number, NOON + 1e9, 1100, 7000)
+    stage.now += 120
+    await values(station, number, NOON + 60, 1200, 5000)
+    assert (stage.one(Transaction).meter_last, stage.one(Transaction).power) == (1200, 5000)
+    await values(station, number, NOON + 30, 1150, 6000)
+    assert stage.one(Transaction).meter_last == 1200
+    await values(station, number, NOON + 1e9, 1210, 5000)
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 110)}
+    await station.say("StatusNotification", free)
+    assert stage.one(Transaction).estimated == FREE

@@ -19,7 +19,7 @@ from tests.harness.waiting import DEADLINE, until
 
 
 class Gateway:
-    """`voltgate run -c FILE`, with more `options` if wanted, as a child process."""
+    """`voltgate run -c FILE`, or what `does` says, with more `options` if wanted, as a child process."""
 
     def __init__(self, folder: Path, configuration: str, stations_port: int, http_port: int) -> None:
         self.folder = folder
@@ -29,6 +29,7 @@ class Gateway:
         self.address = ("127.0.0.1", stations_port)
         self._log_file = folder / "voltgate.log"
         self.command: tuple[str, ...] = tuple(VOLTGATE)
+        self.does = "run"
         self.options: tuple[str, ...] = ()
         self._process: Child | None = None
         self.file.write_text(configuration)
@@ -56,7 +57,7 @@ class Gateway:
 
     async def launch(self, *, environment: Mapping[str, str] | None = None, output: int | None = None) -> None:
         """Start the process without waiting until it is ready; what it prints goes to `output` instead of its log."""
-        arguments, around = ["run", "-c", str(self.file), *self.options], {**os.environ, **(environment or {})}
+        arguments, around = [self.does, "-c", str(self.file), *self.options], {**os.environ, **(environment or {})}
         if output is None and self.command == tuple(VOLTGATE):
             self._process = Offspring(arguments, self.folder, self._log_file, around)
             return

@@ -85,6 +85,8 @@ async def test_a_partition_a_day(opened: Open) -> None:
         "rest: 2",
     ]
     await write(store, *said(NOW, NOW + 9))
+    await Aging(database, Calendar(lambda: NOW + 11 * DAY, lambda: 0.0)).tend(KEEP)
+    assert (await days(database))[0] == "20270114: 0", "a calendar that is not believed has nothing dropped"
     later = Calendar(lambda: NOW + 11 * DAY, lambda: 0.0, steady=0.0)
     await Aging(database, later).tend(KEEP)
     assert (await days(database))[:3] == ["20270116: 1", "20270117: 0", "20270118: 0"]

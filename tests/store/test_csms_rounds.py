@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import URL, QueuePool, insert, text, update
 
-from tests.store.conftest import NOW, Open
+from tests.harness import until
+from tests.servers import PostgreSQL
+from tests.store.conftest import NOW, SHARED, Open
 from voltgate.csms.model import (
     Connector,
     MeterValue,
     Network,
     Note,
     Profile,
+    Report,
     Reservation,
     Row,
     SigningRequest,
@@ -23,7 +33,11 @@ from voltgate.csms.model import (
     Variable,
 )
 from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
+from voltgate.store.address import POSTGRESQL, open_engine, read_address
+from voltgate.store.csms.links import linked
+from voltgate.store.csms.numbers import BLOCK, LARGEST
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tables import numbers
 
 ODD = "a\0b\ud800\ufdd0é" + "x" * 20
 """A text that no database takes as it is."""
@@ -37,6 +51,8 @@ ALL: tuple[Row, ...] = (
     TX,
     ENDED,
     Reservation("cp-1", 3, 1, "TaG", "", "", NOW, NOW, "Accepted"),
+    Report("cp-1", "NotifyReport", 9, NOW, NOW, seq=2, missing="1"),
+    SigningRequest("cp-1", 2, "V2GCertificate", "-----BEGIN", NOW, "waiting"),
 )
 OTHERS: tuple[Row, ...] = (
     StatusChange("cp-1", 1, 1, NOW, NOW, ODD),
@@ -44,7 +60,8 @@ OTHERS: tuple[Row, ...] = (
     Note("cp-1", "SecurityEventNotification", NOW, NOW, ODD, b"{}"),
     Variable("cp-1", "Connector@1.1", "Available", "Actual", "true", "ReadOnly", b"{}", NOW),
     Profile("cp-1", 1, 5, "operator", "TxProfile", 0, NOW, b"{}"),
-    SigningRequest("cp-1", 1, "", "-----BEGIN", NOW, "waiting"),
+    Report("cp-1", "NotifyMonitoringReport", 9, NOW, NOW, last=0, complete=True),
+    SigningRequest("cp-1", 1, "", "-----BEGIN", NOW, "signed"),
 )
 NEEDS = Needs(
     stations={"cp-1": "CP-1"},
@@ -54,6 +71,8 @@ NEEDS = Needs(
     transactions={("cp-1", "7"), ("cp-1", "none")},
     last={("cp-1", 1), ("cp-1", 2)},
     reservations={("cp-1", 3), ("cp-1", 4)},
+    reports={("cp-1", "NotifyReport", 9), ("cp-1", "NotifyReport", 8)},
+    signing={"cp-1"},
     numbers=2,
 )
 
@@ -96,6 +115,8 @@ async def test_what_was_written_is_found(csms: OpenCsms) -> None:
         used={"tag": {("cp-1", "7")}, "nobody": set()},
         transactions={("cp-1", "7"): TX, ("cp-1", "6"): ENDED},
         reservations={("cp-1", 3): ALL[6]},
+        reports={("cp-1", "NotifyReport", 9): ALL[7]},
+        signing={("cp-1", 2): ALL[8]},
         numbers=numbers,
     )
     assert len(set(numbers)) == 2
@@ -114,9 +135,23 @@ async def test_an_unknown_station_is_made(csms: OpenCsms) -> None:
 async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
     """Of a round with a row that no database takes nothing is written, and the store goes on."""
     store = await csms()
-    for unfit in (Connector("cp-1", 2**70, 1), Connector("x" * 2000, 1, 1), Connector("cp-1", "a", 1)):  # type: ignore[arg-type]
-        with pytest.raises(Unfit):
+    wrong: Any = {"SECRET": 1}
+    name: Any = "SECRET"
+    nothing: Any = None
+    for unfit in (
+        Connector("cp-1", 2**70, 1),
+        Connector("x" * 2000, 1, 1),
+        Connector("cp-1", name, 1),
+        Connector("cp-1", 1, 1, status=wrong),
+        Connector("cp-1", 1, 1, at=wrong),
+        replace(TX, cost_data=wrong),
+        replace(TX, state=nothing, token="SECRET"),
+        replace(TX, cost_data=name),
+        replace(TX, number=name),
+    ):
+        with pytest.raises(Unfit) as caught:
             await write(store, TX, unfit)
+        assert "SECRET" not in str(caught.value)
     found = await write(store, needs=NEEDS)
     assert found.transactions == {}
 
@@ -138,3 +173,251 @@ async def test_before_it_is_there(opened: Open) -> None:
     database._reason = "gone"
     with pytest.raises(StoreAway, match="gone"):
         await write(CsmsStore(database))
+
+
+async def counting(store: CsmsStore, times: int) -> None:
+    """Raise what the meter shows of a transaction by one, again and again: each round needs what the last one wrote."""
+
+    def decide(found: Found) -> Iterable[Row]:
+        tx = found.transactions["cp-1", "7"]
+        tx.meter_last = (tx.meter_last or 0.0) + 1
+        return [tx]
+
+    for _ in range(times):
+        await store.round(Needs(stations={"cp-1": "CP-1"}, transactions={("cp-1", "7")}), decide)
+
+
+async def test_rounds_at_once(csms: OpenCsms, address: URL) -> None:
+    """Rounds of several nodes on one station wait for each other: what each finds is what the last one has written.
+
+    SQLite has one node, of which several rounds may run at once.
+    """
+    one = await csms()
+    stores = [one, await csms() if address.drivername == POSTGRESQL else one]
+    await write(one, TX)
+    await asyncio.gather(*(counting(stores[n % 2], 10) for n in range(4)))
+    found = await write(one, needs=NEEDS)
+    assert found.transactions["cp-1", "7"].meter_last == 40
+
+
+async def test_numbers_are_given_once(csms: OpenCsms, address: URL) -> None:
+    """No two transactions get the same number, whichever node and round they come to; what is left is used later."""
+    one = await csms()
+    stores = [one, await csms() if address.drivername == POSTGRESQL else one]
+    given: list[int] = []
+
+    def two(found: Found) -> Iterable[Row]:
+        given.extend((found.numbers.pop(), found.numbers.pop()))
+        return []
+
+    await asyncio.gather(*(stores[n % 2].round(Needs(numbers=5), two) for n in range(40)))
+    assert len(set(given)) == 80
+
+
+async def test_numbers_begin_again(opened: Open) -> None:
+    """They stay within 32 bits, and begin where an import has said."""
+    database = await opened()
+    async with database.there().begin() as connection:
+        await connection.execute(insert(numbers).values(name="transactions", next=500))
+    store = CsmsStore(database)
+    assert await write_numbers(store, 2) == [500, 501]
+    async with database.there().begin() as connection:
+        await connection.execute(update(numbers).values(next=LARGEST - BLOCK))
+    store = CsmsStore(database)
+    assert (await write_numbers(store, BLOCK))[-1] == LARGEST - 1
+    assert await write_numbers(store, 1) == [1]
+
+
+async def write_numbers(store: CsmsStore, many: int) -> list[int]:
+    """Use numbers, and return them in the order in which they were used."""
+    given: list[int] = []
+
+    def use(found: Found) -> Iterable[Row]:
+        given.extend(found.numbers.pop() for _ in range(many))
+        return []
+
+    await store.round(Needs(numbers=many), use)
+    return given
+
+
+async def test_a_large_round(csms: OpenCsms) -> None:
+    """A thousand stations, each with a transaction and its meter values, are one commit; the last of a key counts."""
+    store = await csms()
+    keys = [f"cp-{n}" for n in range(1000)]
+    needs = Needs(
+        stations={key: key.upper() for key in keys}, transactions={(key, "1") for key in keys}, running=set(keys)
+    )
+    rows: list[Row] = []
+    for n, key in enumerate(keys):
+        rows += [Transaction(key, "1", number=n), Transaction(key, "1", number=n + 1)]
+        rows += [MeterValue(key, 1, "1", NOW, NOW, float(n), None, b"[]")] * 2
+    await write(store, *rows, needs=needs)
+    found = await write(store, needs=needs)
+    assert [found.transactions[key, "1"].number for key in keys] == list(range(1, 1001))
+    assert len(found.stations) == 1000
+
+
+async def test_keys_that_no_row_has(csms: OpenCsms) -> None:
+    """What is looked for may be anything that a station can write; what no row can be called is not found."""
+    store = await csms()
+    long = "x" * 5000
+    needs = Needs(
+        stations={"cp-1": "CP-1"},
+        tokens={long, ODD},
+        used={long, ODD},
+        transactions={("cp-1", long), ("cp-1", ODD)},
+        reservations={("cp-1", 2**70), ("cp-1", 3)},
+        last={("cp-1", 2**70)},
+    )
+    await write(store, Transaction("cp-1", ODD, token=ODD), Token(ODD, ODD), ALL[6])
+    found = await write(store, needs=needs)
+    assert found.transactions.keys() == {("cp-1", ODD)}
+    assert found.tokens.keys() == {ODD}
+    assert found.used == {long: set(), ODD: {("cp-1", ODD)}}
+    assert found.reservations.keys() == {("cp-1", 3)}
+
+
+async def test_a_decision_that_fails(csms: OpenCsms) -> None:
+    """What a handler raises comes out as it is; nothing is written, and the next round has its turn."""
+    store = await csms()
+
+    def fail(found: Found) -> Iterable[Row]:
+        yield TX
+        raise KeyError("a fault")
+
+    with pytest.raises(KeyError, match="a fault"):
+        await store.round(Needs(stations={"cp-1": "CP-1"}), fail)
+    assert (await write(store, needs=NEEDS)).transactions == {}
+
+
+@SHARED
+async def test_a_station_that_another_node_holds(csms: OpenCsms, address: URL) -> None:
+    """A round waits its patience for it, and no longer: nothing is written then, and the next one is right again."""
+    store = await csms(patience=0.3)
+    await write(store)
+    other = open_engine(address, 30)
+    async with other.connect() as connection:
+        await connection.execute(text("SELECT * FROM csms_stations FOR UPDATE"))
+        with pytest.raises(StoreAway, match="in time"):
+            await write(store, TX)
+    await other.dispose()
+    assert (await write(store, needs=NEEDS)).transactions == {}
+
+
+@SHARED
+async def test_two_that_wait_for_each_other(csms: OpenCsms, address: URL) -> None:
+    """PostgreSQL ends one of two that wait for each other; if that is the round, it is done again, and succeeds."""
+    store = await csms()
+    needs = Needs(stations={"a": "A", "b": "B"})
+    await write(store, needs=needs)
+    other = open_engine(address, 30)
+    hold = "SELECT * FROM csms_stations WHERE key = '{}' FOR UPDATE"
+    async with other.connect() as crossing, other.connect() as looking:
+        await crossing.execute(text("SET deadlock_timeout = '20s'"))  # so that the round finds it out
+        await crossing.execute(text(hold.format("b")))
+        round_of_both = asyncio.ensure_future(write(store, TX, needs=needs))
+
+        async def waits() -> bool:
+            locks = await looking.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            return bool(locks.scalar())
+
+        await until(waits, "the round has one of them, and waits for the other")
+        await crossing.execute(text(hold.format("a")))
+        await crossing.rollback()
+        await round_of_both
+    await other.dispose()
+    assert (await write(store, needs=NEEDS)).transactions["cp-1", "7"] == TX
+
+
+@SHARED
+@pytest.mark.parametrize("moment", ["before it decides", "before it commits"])
+async def test_postgresql_dies_in_a_round(csms: OpenCsms, address: URL, server: PostgreSQL, moment: str) -> None:
+    """Nothing of the round is written, the caller hears that the database is away, and it works when that is back."""
+    store = await csms(patience=2)
+    await write(store)
+
+    def killing(rows: Iterable[Row]) -> Iterator[Row]:
+        if moment == "before it decides":
+            server.kill()
+        yield from rows
+        server.kill() if moment == "before it commits" else None
+
+    try:
+        with pytest.raises(StoreAway):
+            await store.round(Needs(stations={"cp-1": "CP-1"}), lambda found: killing([TX, *OTHERS]))
+    finally:
+        server.start()
+
+    async def works() -> bool:
+        try:
+            return (await write(store, needs=NEEDS)).transactions == {}
+        except StoreAway:
+            return False
+
+    await until(works, "the store works again")
+
+
+@SHARED
+async def test_postgresql_stands_still(csms: OpenCsms, server: PostgreSQL) -> None:
+    """A round waits no longer than its patience for a server that does not answer, and for its end hardly longer."""
+    store = await csms(patience=0.5)
+    await write(store)
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    stopped = [server.pid, *map(int, children.read_text().split())]
+
+    def stop(found: Found) -> Iterable[Row]:
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        return [TX]
+
+    try:
+        async with asyncio.timeout(20):
+            with pytest.raises(StoreAway, match="in time"):
+                await store.round(Needs(stations={"cp-1": "CP-1"}), stop)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_those_who_write_to_sqlite_wait_in_line(tmp_path: Path) -> None:
+    """While one writes, the others of the process need no connection that would ask the file again and again."""
+    engine = open_engine(read_address("sqlite:///x.db", tmp_path), 5.0)
+    assert isinstance(engine.pool, QueuePool)
+    done: list[str] = []
+
+    async def begin() -> None:
+        async with engine.begin():
+            done.append("one who writes")
+
+    async def answer() -> None:
+        async with linked(engine, 5.0):
+            done.append("a round")
+
+    async with engine.begin():
+        waiting = [asyncio.ensure_future(each) for each in (begin(), answer(), begin(), answer())]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert engine.pool.checkedout() == 1
+    await asyncio.gather(*waiting)
+    assert done == ["one who writes", "a round"] * 2
+    await engine.dispose()
+
+
+async def test_a_token_that_is_used_at_two_stations_at_once(csms: OpenCsms, address: URL) -> None:
+    """Rounds of two nodes count its running transactions one after the other, though their stations differ."""
+    one = await csms()
+    other = await csms() if address.drivername == POSTGRESQL else one
+    await write(one, *ALL[:4], needs=Needs(stations={f"s{n}": f"S{n}" for n in range(8)}))
+    begun: list[str] = []
+
+    async def begin(store: CsmsStore, station: str) -> None:
+        def decide(found: Found) -> Iterable[Row]:
+            if found.used["tag"]:
+                return []
+            begun.append(station)
+            return [Transaction(station, "1", token="TAG")]
+
+        await store.round(Needs(stations={station: station}, tokens={"tag"}, used={"tag"}), decide)
+
+    await asyncio.gather(*(begin((one, other)[n % 2], f"s{n}") for n in range(8)))
+    assert len(begun) == 1

@@ -118,6 +118,13 @@ class Api:
         """DELETE."""
         return await self.ask("DELETE", path)
 
+    async def text(self, path: str, accept: str = "*/*", **query: Any) -> tuple[str, str]:
+        """GET what is no JSON: its media type, and what it says."""
+        asked = self._session.get(self._root + path, params=query, headers={"Accept": accept})
+        async with await within(asked, f"{path} is answered") as response:
+            assert response.status == 200, await response.text()
+            return response.content_type, await response.text()
+
     @asynccontextmanager
     async def stream(self, path: str, last: str | None = None, **query: Any) -> AsyncIterator[Stream]:
         """Open a stream; `last` is the Last-Event-ID."""

@@ -69,7 +69,13 @@ class Attack:
 
 def _about_somebody(case: Case, number: int) -> Case:
     """Let every other request be about somebody who is there; no station is waited for long."""
-    there = {"identity": _station(case.path), "name": "main" if "/routes/" in case.path else "billing"}
+    there = {
+        "identity": _station(case.path),
+        "name": "main" if "/routes/" in case.path else "billing",
+        "network": "main",
+        "station": "CP1",
+        "token": "04A2",
+    }
     if number % 2:
         for name in set(there) & set(case.path_parameters or ()):
             case.path_parameters[name] = there[name]
@@ -108,6 +114,8 @@ async def test_whatever_is_sent_is_answered_as_declared(stage: Stage, role: str 
     ]
     configuration = stage.configuration(api={"tokens": people, "failed_tokens": 0}, unknown={"policy": "quarantine"})
     configuration["backends"]["billing"]["claims"] = {"token": tokens["backend"]}
+    configuration["backends"]["csms"] = {"url": "local:"}
+    configuration["routes"]["main"]["rules"] = [{"answer": "billing", "copy": ["csms"]}]
     configuration["stations"] = [{"match": "CP*", "route": "main"}]
     gateway = await stage.gateway(configuration)
     for identity in ("CP1", "CP2"):

@@ -16,6 +16,8 @@ from voltgate.web.access import Access, AccessToken, Role
 from voltgate.web.bearer import digest_of, fresh
 from voltgate.web.issued_tokens import IssuedTokens, Table
 from voltgate.web.server import WebServer, application, listening
+from voltgate.web.user_access import Table as UserTable
+from voltgate.web.user_access import UserAccess
 
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin", "backend")
 
@@ -57,6 +59,7 @@ class Web:
     tokens: dict[str, str]
     """The token of each role."""
     clock: Clock
+    users: UserAccess | None = None
     url: str = ""
     http: aiohttp.ClientSession = field(init=False)
 
@@ -89,24 +92,33 @@ class Answer:
 
 
 async def _json(response: aiohttp.ClientResponse) -> Any:
-    return await response.json(content_type=None) if "json" in response.headers.get("Content-Type", "") else None
+    return await response.json(content_type=None) if response.content_type.endswith("json") else None
 
 
 @contextlib.asynccontextmanager
-async def serving(table: Table | None = None, resources: Iterable[APIRouter] = ()) -> AsyncIterator[Web]:
+async def serving(
+    table: Table | None = None, resources: Iterable[APIRouter] = (), users: UserTable | None = None
+) -> AsyncIterator[Web]:
     """Serve an application on a free port."""
     known, clock = known_tokens(), Clock()
-    access = Access(known.values(), 10, clock)
+
+    def wall() -> float:
+        return 1_800_000_000.25 + clock()
+
+    access = Access(known.values(), 10, clock, wall)
+    people = None if users is None else UserAccess(access, users, None, None, clock, wall)
     made = None if table is None else IssuedTokens(access, table, lambda: 1_800_000_000.25)
-    app = application(NoMetrics(), lambda: {"ready": True}, "1.2.3", access, made, resources)
+    app = application(NoMetrics(), lambda: {"ready": True}, "1.2.3", access, made, resources, None, people)
     server = WebServer(app, listening("127.0.0.1", 0))
-    web = Web(app, access, {token.role: text for text, token in known.items()}, clock)
+    web = Web(app, access, {token.role: text for text, token in known.items()}, clock, people)
     web.url = f"http://127.0.0.1:{server.port}"
     task = asyncio.ensure_future(server.serve())
     try:
         async with aiohttp.ClientSession() as web.http:
             yield web
     finally:
+        if people is not None:
+            people.close()
         await server.close()
         async with asyncio.timeout(30):
             await task

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from voltgate.config import Config, Loaded
 from voltgate.config.values import Stamp, stamp
 
+Objection: TypeAlias = Callable[[Loaded], str | None]
+
+
+def nothing_against(loaded: Loaded) -> str | None:
+    """Return None: any configuration will do."""
+    return None
+
 
 class ActiveConfiguration:
-    """The configuration that the process goes by. `changes` counts those after the first."""
+    """The configuration that the process goes by. `changes` counts those after the first.
 
-    def __init__(self, loaded: Loaded) -> None:
+    `objection` says why a configuration is none for a process of this kind; None if it is one.
+    """
+
+    def __init__(self, loaded: Loaded, objection: Objection = nothing_against) -> None:
         self.loaded = loaded
+        self.objection = objection
         self.problems: tuple[str, ...] = ()
         """What was wrong with the last configuration, which was not taken; empty once another has been."""
         self.changes = 0

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import structlog
 
 from voltgate.app.database import address_of
+from voltgate.cluster.notices import Notices
 from voltgate.config import Config, Loaded
 from voltgate.store import Database
 from voltgate.store.address import SQLITE
 from voltgate.store.api_tokens import ApiTokens
+from voltgate.store.notices import TOKENS, USERS
+from voltgate.store.reach import Reach
+from voltgate.store.users import Users
 from voltgate.web.access import Access, AccessToken
 from voltgate.web.bearer import digest_of
 from voltgate.web.first_token import NAME, first_token
 from voltgate.web.issued_tokens import IssuedTokens
+from voltgate.web.user_access import UserAccess, UserSettings
 
 ADMIN = "admin"
 """The name of the caller with `admin_token`, or with the first token."""
@@ -30,13 +35,42 @@ class ApiAccess:
         config = loaded.config
         self.access = Access(configured_tokens(loaded), config.api.failed_tokens)
         self.issued: IssuedTokens | None = None
+        self.users: UserAccess | None = None
         if database is not None and database.engine is not None:
             self.issued = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience, database.node))
+            reach = Reach(database.there, config.store.patience)
+            self.users = UserAccess(self.access, Users(reach, database.node), user_settings(config))
 
-    def change(self, tokens: list[AccessToken], failures: int) -> None:
-        """Go by the tokens of another configuration, and by how often one that is not known may be tried a minute."""
-        self.access.failures = failures
+    def change(self, tokens: list[AccessToken], config: Config) -> None:
+        """Go by another configuration, of which these are the tokens."""
+        self.access.failures = config.api.failed_tokens
         self.access.replace(tokens)
+        if self.users is not None:
+            self.users.change_settings(user_settings(config))
+
+    def follow(self, notices: Notices) -> None:
+        """Hear what other gateways have changed."""
+        if self.issued is not None:
+            notices.follow(TOKENS, self.issued)
+        if self.users is not None:
+            notices.follow(USERS, self.users)
+
+    def tasks(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Yield what is to be done again and again, by name: read what others have changed."""
+        if self.issued is not None:
+            yield "api tokens", self.issued.follow
+        if self.users is not None:
+            yield "api users", self.users.follow
+
+    def close(self) -> None:
+        """Verify no more passwords."""
+        if self.users is not None:
+            self.users.close()
+
+
+def user_settings(config: Config) -> UserSettings:
+    """Return what users go by."""
+    return UserSettings(config.api.login, config.api.invitation, config.api.failed_tokens)
 
 
 def configured_tokens(loaded: Loaded) -> list[AccessToken]:

@@ -286,7 +286,7 @@ def _backend(
         when_down=section.when_down,
         wait=section.wait,
         then=section.then,
-        retry=_retry(section),
+        retry=retry_of(section),
         replay_boot=section.replay_boot,
         window=section.window or (1 if section.broker_url else config.calls.backend_window),
         waiting=section.copy_waiting,
@@ -304,6 +304,7 @@ def _backend(
     return old if old.settings == settings else Backend(settings, old.calls, old.commands, old.counts)
 
 
-def _retry(section: BackendSection) -> Retry:
+def retry_of(section: BackendSection) -> Retry:
+    """Return when a backend is dialled again."""
     retry = section.retry
     return Retry(retry.first, retry.factor, retry.max, retry.jitter, retry.tries or None, tuple(retry.schedule or ()))

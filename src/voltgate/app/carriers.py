@@ -230,8 +230,7 @@ def endpoints_of(section: BackendSection, config: Config, told: Address) -> tupl
 
     Raise OSError for certificate files that cannot be read.
     """
-    files = tuple(map(_version_of, (section.ca, section.certificate, section.key)))
-    terms = _Terms(section, config, files, _context(section) if section.secure else None)
+    terms = _terms(section, config)
     urls = (
         (name, each, _allowed(section, getattr(told, each.field), each.written(section)))
         for name, each in CARRIERS.items()
@@ -241,6 +240,16 @@ def endpoints_of(section: BackendSection, config: Config, told: Address) -> tupl
         for name, each, url in urls
         if url
     )
+
+
+def _terms(section: BackendSection, config: Config) -> _Terms:
+    files = tuple(map(_version_of, (section.ca, section.certificate, section.key)))
+    return _Terms(section, config, files, _context(section) if section.secure else None)
+
+
+def rabbitmq_of(section: BackendSection, config: Config) -> AmqpDialling:
+    """Return how a backend behind RabbitMQ is reached, from either side. Raise OSError for certificate files."""
+    return _amqp_dialling(_terms(section, config))
 
 
 def _allowed(section: BackendSection, told: str, written: str) -> str:

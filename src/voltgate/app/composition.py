@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import structlog
 
@@ -15,7 +16,10 @@ from voltgate.app.cluster import Cluster
 from voltgate.app.csms import csms_of, csms_settings
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.draining import Draining
+from voltgate.app.elsewhere import ByPost, by_process
+from voltgate.app.life import TICK
 from voltgate.app.listeners import Listeners
+from voltgate.app.operating import operating_of
 from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
@@ -23,6 +27,7 @@ from voltgate.claiming import Claiming
 from voltgate.cluster.ports import NodeState
 from voltgate.coming import alone
 from voltgate.config import Config
+from voltgate.csms.watch import Watch
 from voltgate.dialler import Dialler
 from voltgate.directory.register import Register
 from voltgate.gateway import Gateway
@@ -37,15 +42,13 @@ from voltgate.relay.records import Nowhere
 from voltgate.relay.tap import Taps
 from voltgate.soap_gateway import SoapGateway
 from voltgate.soap_station import SoapSettings
+from voltgate.store.csms.connections import StoredConnections
 from voltgate.store.notices import REGISTER
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.event_log import EventLog
 from voltgate.web.queries import Queries
 from voltgate.web.wide.answering import join
-
-TICK = 0.1
-"""Seconds between ticks of the wheel."""
 
 log = structlog.get_logger("voltgate")
 
@@ -74,6 +77,10 @@ class Composition:
         register = Register(self.database, self.calendar, turns)
         self.csms = None if self.database is None else csms_of(config, self.database, self.wheel, self.clock)
         self.carriers.local.answering = self.csms
+        self.watch = self._watch(config)
+        source = active.loaded.source
+        home = (Path() if source is None else source.parent).absolute()
+        self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
@@ -127,6 +134,16 @@ class Composition:
         if self.cluster is not None:
             join(self.queries, self.cluster.post)
 
+    def _watch(self, config: Config) -> Watch | None:
+        """Return what looks after stations that this process has not heard go; have those of other nodes called."""
+        csms, database = self.csms, self.database
+        if csms is None or database is None:
+            return None
+        connections = StoredConnections(database)
+        if self.cluster is not None:
+            csms.elsewhere = ByPost(csms, connections, self.cluster.post)
+        return Watch(csms.rounds, connections, by_process(database), time.time)
+
     def _lost(self, station: str) -> None:
         """Let a station go that another gateway has taken."""
         self.gateway.lost(station)
@@ -166,6 +183,8 @@ class Composition:
             self.database.follow(database_settings(config))
         if self.csms is not None:
             self.csms.follow(csms_settings(config))
+        if self.operating is not None:
+            self.operating.follow(config)
         self.follow_soap(config, soap)
 
     async def rebuild(self) -> None:

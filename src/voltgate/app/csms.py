@@ -5,19 +5,34 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from voltgate.carriers.local import LocalCarrier
+from voltgate.claiming import Claiming
 from voltgate.config import Config
+from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.watch import Watch
+from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
+from voltgate.store.csms.networks import Networks
+from voltgate.store.csms.of_stations import StationQueries
+from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tokens import Tokens
+from voltgate.store.csms.work import Work
+from voltgate.web.csms.parts import CsmsParts
 
 _TEND = 30.0
 """Seconds between two times that it is written down which stations were heard."""
 _LOOK = 1.0
 """Seconds between two looks whether stations can be answered."""
+_WATCH = 3.0
+"""Seconds between two looks for stations whose gateway has died, or that stay away."""
 
 
 def csms_settings(config: Config) -> CsmsSettings:
@@ -39,11 +54,7 @@ def csms_settings(config: Config) -> CsmsSettings:
 
 def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[], float]) -> ManagementSystem:
     """Return the management system of this process, on the database of the gateway."""
-
-    def fold(identity: str) -> str:
-        return identity if config.directory.case_sensitive else identity.casefold()
-
-    store = CsmsStore(database)
+    store, fold = CsmsStore(database), partial(key_of, lambda: config)
     return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
 
 
@@ -53,10 +64,49 @@ async def tell_costs(csms: ManagementSystem) -> None:
     await csms.tell_costs()
 
 
+def key_of(config: Callable[[], Config], identity: str) -> str:
+    """Return what an identity is compared by."""
+    return identity if config().directory.case_sensitive else identity.casefold()
+
+
+def backend_of(config: Config) -> str:
+    """Return the name of the backend that the management system is; "": none is."""
+    return next((name for name, section in config.backends.items() if section.url == LOCAL), "")
+
+
+def parts_of(config: Callable[[], Config], database: Database | None, claiming: Claiming) -> CsmsParts | None:
+    """Return what the API of the management system works with; None without a database. `config` is in force."""
+    if database is None:
+        return None
+
+    def objection(identity: str) -> str | None:
+        return unlawful(identity, config().limits.identity_length)
+
+    work = Work(database)
+    return CsmsParts(
+        StationQueries(database),
+        Networks(work),
+        Stations(work),
+        Tokens(work),
+        claiming,
+        partial(key_of, config),
+        objection,
+        lambda: backend_of(config()),
+    )
+
+
 async def look(carrier: LocalCarrier) -> None:
     """Look now and then whether stations can be answered."""
     await asyncio.sleep(_LOOK)
     carrier.look()
+
+
+async def watch(stations: Watch | None) -> None:
+    """Look now and then for stations that have gone, and nobody said so; not while the database is away."""
+    await asyncio.sleep(_WATCH)
+    if stations is not None:
+        with suppress(StoreAway):
+            await stations.look()
 
 
 async def tend(csms: ManagementSystem) -> None:

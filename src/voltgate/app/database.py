@@ -61,13 +61,14 @@ def database_settings(config: Config) -> DatabaseSettings:
     )
 
 
-def _is_missing(address: URL) -> bool:
+def is_missing(address: URL) -> bool:
+    """Return whether a database is a file that is not there."""
     return address.drivername == SQLITE and not Path(str(address.database)).exists()
 
 
 async def revision(address: URL) -> str | None:
     """Return the revision of a database; None if it is empty. Raises SQLAlchemyError and OSError."""
-    if _is_missing(address):
+    if is_missing(address):
         return None
     engine = open_engine(address, 5.0)
     try:

@@ -1,4 +1,4 @@
-"""A gateway in the foreground: its signals, what it prints, and how many files it may open."""
+"""A process in the foreground: its signals, what it prints, and how many files it may open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import contextlib
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +17,9 @@ import structlog
 import uvloop
 
 from voltgate import __version__
-from voltgate.app.process import Running, serve
+from voltgate.app import csms_process
+from voltgate.app.life import Life, Running, run_through
+from voltgate.app.process import Process
 from voltgate.app.worker import READY, Worker
 from voltgate.config import Loaded, read
 from voltgate.telemetry import logs
@@ -30,6 +33,51 @@ def run(path: Path | None, worker: Worker | None = None) -> int:
 
     Without `path` the usual files are looked for. `worker` says which of several it is. Returns the exit code.
     """
+    loaded = _begin(path, worker)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        make = partial(Process, loaded, worker)
+        runner.run(_foreground(make) if worker is None else _work(make, worker))
+    return 0
+
+
+def run_apart(path: Path | None) -> int:
+    """Run a gateway as `run` does, if it leaves the management system to other processes."""
+    loaded = _begin(path)
+    if (objection := has_local(loaded)) is not None:
+        return _refuse(objection)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_foreground(partial(Process, loaded, objection=has_local)))
+    return 0
+
+
+def run_csms(path: Path | None, backends: Sequence[str]) -> int:
+    """Run a CSMS node in the foreground, as `run` does: for these backends, or for all that it can answer for."""
+    loaded = _begin(path)
+    if (objection := csms_process.objection(loaded, backends)) is not None:
+        return _refuse(objection)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_foreground(partial(csms_process.CsmsProcess, loaded, backends)))
+    return 0
+
+
+def has_local(loaded: Loaded) -> str | None:
+    """Return why a configuration is none for a gateway that has no management system in its process."""
+    names = [name for name, backend in loaded.config.backends.items() if backend.local_url]
+    if not names:
+        return None
+    return (
+        f'backend "{names[0]}" has url = "local:", the management system in the process of the gateway: '
+        "give it the url of the RabbitMQ whose queues `voltgate csms` consumes, or use `voltgate run`"
+    )
+
+
+def _refuse(objection: str) -> int:
+    ERRORS.put(f"voltgate: {objection}")
+    return 1
+
+
+def _begin(path: Path | None, worker: Worker | None = None) -> Loaded:
+    """Read the configuration, and log from now on as it says. Raises ConfigErrors and OSError."""
     loaded = read(path, os.environ)
     logs.name_worker(0 if worker is None else worker.number)
     logs.configure(loaded.config.log.level, loaded.config.log.format)
@@ -37,27 +85,29 @@ def run(path: Path | None, worker: Worker | None = None) -> int:
     for warning in loaded.warnings:
         log.warning("configuration", problem=str(warning))
     _raise_file_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_foreground(loaded) if worker is None else _work(loaded, worker))
-    return 0
+    return loaded
 
 
-async def _foreground(loaded: Loaded) -> None:
+async def _foreground(make: Callable[[], Life]) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     with _signals(stop, reload):
-        await serve(loaded, _announce, stop, reload)
+        await run_through(make(), _announce, stop, reload)
 
 
-async def _work(loaded: Loaded, worker: Worker) -> None:
+async def _work(make: Callable[[], Life], worker: Worker) -> None:
     stop, reload = asyncio.Event(), asyncio.Event()
     with _signals(stop, reload), worker.attached(stop, reload, _leave) as supervisor:
-        await serve(loaded, lambda running: supervisor.sendall(READY), stop, reload, worker)
+        await run_through(make(), lambda running: supervisor.sendall(READY), stop, reload)
 
 
 def _announce(running: Running) -> None:
     where = ", ".join(url for urls in running.listeners.values() for url in urls)
     http = f"; API, health and metrics on {running.http}" if running.http else ""
     source = f"by {running.source}" if running.source else "without a configuration file"
+    if running.consumes:
+        consumed = ", ".join(running.consumes)
+        OUTPUT.put(f"voltgate {__version__} answers stations by RabbitMQ, for the backends {consumed}{http} ({source})")
+        return
     OUTPUT.put(f"voltgate {__version__} listens for stations on {where}{http} ({source})")
     if running.source is None:
         OUTPUT.put(

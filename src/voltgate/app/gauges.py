@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 
 from voltgate.app.composition import Composition
+from voltgate.csms.service import ManagementSystem
 from voltgate.gates import Gates
 from voltgate.relay.session import Session
 from voltgate.store import Database
@@ -23,7 +25,7 @@ def sources_of(parts: Composition) -> Sources:
         lambda: _gauges(parts),
         parts.carriers.counts,
         parts.event_counts,
-        lambda: _store_numbers(parts.database),
+        lambda: store_numbers(parts.database),
         lambda: {name: len(each) for name, each in register.claims.holdings.items()},
         lambda: {
             "stations": len(soap),
@@ -36,7 +38,14 @@ def sources_of(parts: Composition) -> Sources:
         lambda: parts.carriers.names.away,
         parts.supervision,
         lambda: {} if parts.cluster is None else parts.cluster.numbers,
+        lambda: {} if parts.csms is None else csms_numbers(parts.csms),
     )
+
+
+def csms_numbers(csms: ManagementSystem) -> Mapping[str, float]:
+    """Return what is counted of the management system, for /metrics."""
+    counts = {**asdict(csms.rounds.counts), **asdict(csms.counts)}
+    return {"up": float(not csms.away), **{f"{name}_total": number for name, number in counts.items()}}
 
 
 def _gauges(parts: Composition) -> Gauges:
@@ -80,7 +89,8 @@ def _dials(backend: str, unanswered: int, gates: Iterable[Gates]) -> Dials:
     return Dials(backend, unanswered, numbers)
 
 
-def _store_numbers(database: Database | None) -> Mapping[str, float]:
+def store_numbers(database: Database | None) -> Mapping[str, float]:
+    """Return what is counted of a database, for /metrics."""
     if database is None:
         return {}
     state = database.state

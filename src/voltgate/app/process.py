@@ -1,30 +1,26 @@
-"""The process: opens what listens, ticks the wheel, changes its configuration, drains and ends."""
+"""The process of a gateway: opens what listens, drains and ends."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import structlog
 
 from voltgate import __version__
-from voltgate.app.active import ActiveConfiguration
+from voltgate.app.active import ActiveConfiguration, Objection, nothing_against
 from voltgate.app.carriers import CARRIERS
-from voltgate.app.composition import TICK, Composition
-from voltgate.app.csms import look, tell_costs, tend
+from voltgate.app.composition import Composition
+from voltgate.app.csms import look, tell_costs, tend, watch
+from voltgate.app.life import Life, Running, ended, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
-from voltgate.app.web import Web, open_web
+from voltgate.app.web import Web, open_uploads, open_web
 from voltgate.app.worker import Worker
-from voltgate.carriers.websocket import tls
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
-from voltgate.store.notices import TOKENS
+from voltgate.web.server import WebServer
 
 _TEND = 5.0
 """Seconds between two looks at what has expired."""
@@ -38,28 +34,19 @@ _GROWTH = 1.25
 log = structlog.get_logger("voltgate")
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Where a running gateway listens, for its starter. `listeners` are URLs for stations, by carrier."""
-
-    listeners: Mapping[str, tuple[str, ...]]
-    http: str | None
-    source: Path | None
-    backends: tuple[str, ...]
-
-
-class Process:
+class Process(Life):
     """One gateway process, from its configuration to its end."""
 
-    def __init__(self, loaded: Loaded, worker: Worker | None = None) -> None:
+    def __init__(self, loaded: Loaded, worker: Worker | None = None, objection: Objection = nothing_against) -> None:
         self._worker = worker
-        self._active = ActiveConfiguration(loaded)
-        self._parts = Composition(self._active)
+        self._active = ActiveConfiguration(loaded, objection)
+        parts = self._parts = Composition(self._active)
+        reload = Reload(self._active, parts, lambda: None if self._web is None else self._web.access)
+        super().__init__(parts.wheel, parts.clock, parts.calendar, parts.supervision, reload)
         self._readiness = Readiness(self._parts, self._active)
         self._web: Web | None = None
-        self._reload = Reload(self._active, self._parts, lambda: None if self._web is None else self._web.access)
+        self._uploads: WebServer | None = None
         self._frozen = 1000.0
-        self._ticking: asyncio.TimerHandle | None = None
         self._tending: list[asyncio.Task[None]] = []
         self._serving: list[asyncio.Task[None]] = []
         self._answering: list[asyncio.Task[None]] = []
@@ -72,8 +59,7 @@ class Process:
     async def live(self, ready: Callable[[Running], None], stop: asyncio.Event) -> None:
         """Listen until `stop` is set, then drain. Raise OSError when an address cannot be listened on."""
         config, parts = self._active.config, self._parts
-        asyncio.get_running_loop().set_exception_handler(self._unhandled)
-        self._tick()
+        self._start_ticking()
         try:
             if parts.database is not None:
                 await parts.database.open()
@@ -81,8 +67,9 @@ class Process:
                     await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness, self._worker)
-            if parts.cluster is not None and self._web is not None and self._web.access.issued is not None:
-                parts.cluster.notices.follow(TOKENS, self._web.access.issued)
+            self._uploads = open_uploads(self._active, parts, self._worker)
+            if parts.cluster is not None and self._web is not None:
+                self._web.access.follow(parts.cluster.notices)
             await parts.listeners.follow(config)
             parts.follow_soap(config)
             self._reload.begun.set()
@@ -96,11 +83,6 @@ class Process:
         finally:
             await self._close()
 
-    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Take what reaches the event loop itself."""
-        if not tls.is_hang_up(context):
-            self._parts.supervision.of_the_loop(loop, context)
-
     def _begin(self) -> None:
         """Begin what lives as long as the process. The writing of the database has begun, and the ticks have."""
         parts, supervision = self._parts, self._parts.supervision
@@ -113,32 +95,41 @@ class Process:
                 supervision.repeat("csms heard", partial(tend, parts.csms)),
                 supervision.repeat("csms costs", partial(tell_costs, parts.csms)),
                 supervision.repeat("csms presence", partial(look, parts.carriers.local)),
+                supervision.repeat("csms watch", self._watch),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
+        if parts.operating is not None:
+            self._tending += [
+                supervision.repeat("csms jobs", parts.operating.runner.run),
+                supervision.repeat("csms old jobs", parts.operating.purge),
+            ]
+        if self._uploads is not None:
+            self._serving = [supervision.keep("uploads", self._uploads.serve)]
         if parts.cluster is not None:
             self._joined = parts.cluster.begin()
         if self._web is not None:
-            self._serving = [supervision.keep("http", self._web.server.serve)]
+            self._serving.append(supervision.keep("http", self._web.server.serve))
             if self._web.within is not None:
                 self._serving.append(supervision.keep("http for workers", self._web.within.serve))
-            if self._web.access.issued is not None:
-                self._tending.append(supervision.repeat("api tokens", self._web.access.issued.follow))
+            for name, follow in self._web.access.tasks():
+                self._tending.append(supervision.repeat(name, follow))
 
     async def _close(self) -> None:
-        await _ended([*self._tending, *self._serving])
+        await ended([*self._tending, *self._serving])
         parts = self._parts
+        if self._web is not None:
+            self._web.access.close()
         await parts.listeners.close()
         await parts.soap.close()
         await parts.dialler.close()
         await parts.carriers.close()
-        await _ended([*self._answering, *self._joined])
+        await ended([*self._answering, *self._joined])
         if parts.cluster is not None and self._joined:
             await parts.cluster.leave()
         if parts.database is not None:
             await parts.database.close()
         parts.surroundings.close()
-        if self._ticking is not None:
-            self._ticking.cancel()
+        self._stop_ticking()
 
     async def _read_register(self) -> None:
         """Read what backends and operators have said, if the database is there."""
@@ -164,6 +155,11 @@ class Process:
         await asyncio.sleep(_READ_AGAIN)
         await self._parts.gateway.read_again()
 
+    async def _watch(self) -> None:
+        """Look after stations of the management system that nobody heard go, if it answers any here."""
+        here = any(backend.local_url for backend in self._active.config.backends.values())
+        await watch(self._parts.watch if here else None)
+
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._active.config
         http = None if self._web is None else f"http://{config.listen.http}"
@@ -178,7 +174,7 @@ class Process:
         parts = self._parts
         parts.draining.announce()
         await asyncio.sleep(self._active.config.ahead)
-        await _ended(self._tending)
+        await ended(self._tending)
         await parts.listeners.stop_accepting()
         await parts.draining.finish()
         await parts.listeners.emptied(timeout=2.0)
@@ -187,27 +183,17 @@ class Process:
             await self._web.server.close()
             if self._web.within is not None:
                 await self._web.within.close()
+        if self._uploads is not None:
+            await self._uploads.close()
 
-    def _tick(self) -> None:
-        self._ticking = asyncio.get_running_loop().call_later(TICK, self._tick)
-        self._parts.calendar()  # so that no jump goes unnoticed
-        with self._parts.supervision.watching("deadlines"):
-            self._parts.wheel.tick(self._parts.clock())
-            if len(self._parts.gateway.sessions) > self._frozen:
-                self._freeze()
+    def _ticked(self) -> None:
+        super()._ticked()
+        if len(self._parts.gateway.sessions) > self._frozen:
+            self._freeze()
 
     def _freeze(self) -> None:
-        """Keep the collector from walking over every session again and again: a full collection stops the loop."""
-        gc.set_threshold(100_000, 50, 1000)
-        gc.collect()
-        gc.freeze()
+        freeze()
         self._frozen = max(1000.0, len(self._parts.gateway.sessions) * _GROWTH)
-
-    # Change.
-
-    def begin_watching(self, asked: asyncio.Event) -> asyncio.Task[None]:
-        """Begin the task that changes the configuration."""
-        return self._parts.supervision.keep("configuration", lambda: self._reload.watch(asked))
 
 
 async def serve(
@@ -218,16 +204,4 @@ async def serve(
     worker: Worker | None = None,
 ) -> None:
     """Run a gateway in this loop until `stop` is set; `reload` makes it read its configuration again."""
-    process = Process(loaded, worker)
-    watching = process.begin_watching(reload)
-    try:
-        await process.live(ready, stop)
-    finally:
-        await _ended([watching])
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    """End tasks, and wait until they have ended."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await run_through(Process(loaded, worker), ready, stop, reload)

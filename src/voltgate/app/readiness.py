@@ -32,20 +32,25 @@ class Readiness:
             "backends": {
                 name: {"legs": backend.legs, "up": backend.up} for name, backend in gateway.snapshot.backends.items()
             },
-            "store": _store_state(self._parts.database),
+            "store": store_state(self._parts.database),
             "cluster": {"status": "off"} if self._parts.cluster is None else self._parts.cluster.state,
-            "tasks": _task_states(self._parts.supervision),
+            "tasks": task_states(self._parts.supervision),
             "clock": {"steady": self._parts.calendar.is_steady, "jumps": self._parts.calendar.jumps},
-            "configuration": {
-                "file": str(active.loaded.source) if active.loaded.source else None,
-                "changes": active.changes,
-                "problems": list(active.problems),
-                "warnings": [str(warning) for warning in active.loaded.warnings],
-            },
+            "configuration": configuration_state(active),
         }
 
 
-def _task_states(supervision: Supervision) -> dict[str, Any]:
+def configuration_state(active: ActiveConfiguration) -> dict[str, Any]:
+    """Return which configuration is in force, and what was wrong with the last one."""
+    return {
+        "file": str(active.loaded.source) if active.loaded.source else None,
+        "changes": active.changes,
+        "problems": list(active.problems),
+        "warnings": [str(warning) for warning in active.loaded.warnings],
+    }
+
+
+def task_states(supervision: Supervision) -> dict[str, Any]:
     """Return how the tasks of the process are. None decides on readiness: each goes on by itself."""
     return {
         name: {"status": "failing", "faults": task.faults, "since": stamp(task.since), "problem": task.problem}
@@ -55,7 +60,7 @@ def _task_states(supervision: Supervision) -> dict[str, Any]:
     }
 
 
-def _store_state(database: Database | None) -> dict[str, Any]:
+def store_state(database: Database | None) -> dict[str, Any]:
     """Return how the database is. It does not decide on readiness: stations of one backend are answered without it."""
     if database is None:
         return {"status": "off"}

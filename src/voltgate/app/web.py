@@ -11,15 +11,18 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess
 from voltgate.app.claimants import claimants_of
 from voltgate.app.composition import Composition
+from voltgate.app.csms import parts_of
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.worker import Worker
+from voltgate.csms.uploads import Folder
 from voltgate.store.csms.tariffs import TariffStore
 from voltgate.telemetry.metrics import VoltgateCollector
-from voltgate.web.api import claims
+from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
+from voltgate.web.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,30 @@ def open_web(
         siblings = Siblings(worker.number, range(1, worker.of + 1), worker.socket_of)
         inner = application(collector, readiness, __version__)
         within = WebServer(inner, listening_at(worker.socket_of(worker.number)))
-    resources = (claims.router, *routers())
-    app = application(collector, readiness, __version__, access.access, access.issued, resources, siblings)
+    resources = (claims.router, *routers(), *csms.routers())
+    app = application(
+        collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
+    )
     app.state.queries = parts.queries
     app.state.tariffs = None if parts.database is None else TariffStore(parts.database)
     app.state.currency = lambda: active.config.csms.currency
     app.state.claiming = parts.claiming
+    app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
-    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
+    app.state.operating = None if parts.operating is None else parts.operating.parts
+    sock, folder = listening(*address, shared=worker is not None), _folder(parts)
+    if folder is None or active.config.listen.uploads_address is not None:
+        return Web(WebServer(app, sock), access, within)
+    return Web(WebServer(Uploads(folder, app), sock), access, within)
+
+
+def open_uploads(active: ActiveConfiguration, parts: Composition, worker: Worker | None = None) -> WebServer | None:
+    """Listen for uploads of stations; None where they have no address of their own. Raise OSError."""
+    address, folder = active.config.listen.uploads_address, _folder(parts)
+    if address is None or folder is None:
+        return None
+    return WebServer(Uploads(folder), listening(*address, shared=worker is not None, key="listen.uploads"))
+
+
+def _folder(parts: Composition) -> Folder | None:
+    return None if parts.operating is None else parts.operating.parts.folder

@@ -47,6 +47,9 @@ class LocalPeer:
     call is then for the gateway to decide.
     """
 
+    holder = ""
+    said_at = 0.0
+
     def __init__(
         self,
         context: DialContext,

@@ -96,6 +96,23 @@ class Api:
         """Make a request and return the JSON of the answer, None without a body. `wait` is in seconds."""
         return _read(self._answer(method, resource, body, query, wait))
 
+    def cursor_items(self, resource: str, limit: int, **query: Any) -> Json:
+        """Return a list that goes on by cursor, read in as many parts as `limit` needs, as if it were one part."""
+        items: list[Any] = []
+        cursor: str | None = None
+        while True:
+            part = self.get(resource, cursor=cursor, limit=min(PAGE, limit - len(items)), **query)
+            if not {"items", "next", "total", "more"} <= part.keys():
+                raise _stranger(self.url)
+            items += part["items"]
+            cursor = part["next"]
+            if cursor is None or len(items) >= limit:
+                return {**part, "items": items}
+
+    def send(self, resource: str, data: bytes, media_type: str) -> Any:
+        """Post a list as it is, and return the JSON of the answer."""
+        return _read(self._send("POST", resource, data, {"content-type": media_type}, {}, LONG))
+
     def text(self, resource: str, **query: Any) -> Iterator[str]:
         """Yield a text, piece by piece as it is received."""
         try:
@@ -136,13 +153,19 @@ class Api:
         return OutOfReach(f"the connection to {self.url} broke ({_message(reason)}): try again")
 
     def _answer(self, method: str, resource: str, body: object, query: Json | None, wait: float) -> httpx2.Response:
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        return self._send(method, resource, data, None if body is None else _JSON, query or {}, wait)
+
+    def _send(
+        self, method: str, resource: str, data: bytes | None, headers: dict[str, str] | None, query: Json, wait: float
+    ) -> httpx2.Response:
         try:
             return self.http.request(
                 method,
                 resource,
-                content=None if body is None else json.dumps(body, separators=(",", ":")),
-                headers=None if body is None else _JSON,
-                params=_given(query or {}),
+                content=data,
+                headers=headers,
+                params=_given(query),
                 timeout=httpx2.Timeout(wait, connect=CONNECT),
             )
         except httpx2.RequestError as error:

@@ -43,7 +43,7 @@ Sort = Annotated[str | None, typer.Option(metavar="KEY", help="identity, since o
 
 
 @contextlib.contextmanager
-def _asking(url: str | None, token_file: Path | None, config: Path | None) -> Iterator[Api]:
+def asking(url: str | None, token_file: Path | None, config: Path | None) -> Iterator[Api]:
     """Yield the API; every failure ends in a sentence on standard error and an exit code."""
     from voltgate.client.api import connect  # noqa: PLC0415 - `voltgate --help` needs no HTTP client
     from voltgate.client.api_url import api_url_of  # noqa: PLC0415
@@ -93,7 +93,7 @@ def stations(
     config: ConfigFile = None,
 ) -> None:
     """List stations, or show one."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import views  # noqa: PLC0415
 
         if identity is not None:
@@ -118,7 +118,7 @@ def sessions(
     config: ConfigFile = None,
 ) -> None:
     """List the sessions of connected stations, or show one."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import views  # noqa: PLC0415
 
         if identity is not None:
@@ -137,7 +137,7 @@ def backends(
     config: ConfigFile = None,
 ) -> None:
     """List backends and how they are, or show one."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import views  # noqa: PLC0415
 
         if name is not None:
@@ -154,7 +154,7 @@ def nodes(
     config: ConfigFile = None,
 ) -> None:
     """List the gateways of the cluster, the one that is asked first."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client.nodes import list_nodes  # noqa: PLC0415
 
         list_nodes(api, as_json)
@@ -176,7 +176,7 @@ def drain(
     config: ConfigFile = None,
 ) -> None:
     """Have a gateway hand its stations over to the others of its cluster; it takes no new ones."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import nodes as cluster  # noqa: PLC0415
 
         cluster.drain(api, node, spread, as_json)
@@ -194,7 +194,7 @@ def undrain(
     config: ConfigFile = None,
 ) -> None:
     """Have a gateway that drains take stations again."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import nodes as cluster  # noqa: PLC0415
 
         cluster.undrain(api, node, as_json)
@@ -218,7 +218,7 @@ def claims(
     """List which backend claims which station."""
     if hosts and (as_json or station is not None or contested):
         raise typer.BadParameter("goes with --backend only", param_hint="--hosts")
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         if hosts:
             from voltgate.client.claim import print_hosts  # noqa: PLC0415
 
@@ -269,7 +269,7 @@ def claim(
     moves = url is not None or soap_url is not None or ip is not None or ip_from_ssh
     if hosts is not None and (moves or add or remove):
         raise typer.BadParameter("says itself where backends are, and is a whole list", param_hint="--hosts")
-    with _asking(api_url, token_file, config) as api:
+    with asking(api_url, token_file, config) as api:
         from voltgate.client import claim as claiming  # noqa: PLC0415
 
         if hosts is not None:
@@ -303,7 +303,7 @@ def waiting(
     if (accept is None) != (route is None):
         raise typer.BadParameter("letting a station in takes both", param_hint="--accept, --route")
     _one_of("what becomes of a station", {"--accept": accept is not None, "--dismiss": dismiss is not None})
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import views  # noqa: PLC0415
 
         if accept is not None and route is not None:
@@ -324,7 +324,7 @@ def tail(
     config: ConfigFile = None,
 ) -> None:
     """Show live messages of stations and backends, each with its answer and latency, until Ctrl-C."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client.live import tail as follow  # noqa: PLC0415
 
         follow(api, station, full, as_json)
@@ -341,7 +341,7 @@ def events(
     config: ConfigFile = None,
 ) -> None:
     """Show events as they happen, until Ctrl-C; none is missed while the connection is away for a while."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client.live import events as follow  # noqa: PLC0415
 
         follow(api, station, kind or [], after, as_json)
@@ -362,7 +362,7 @@ def send(
     config: ConfigFile = None,
 ) -> None:
     """Make an OCPP call to a station, and print what it really answers."""
-    with _asking(url, token_file, config) as api:
+    with asking(url, token_file, config) as api:
         from voltgate.client import send as sending  # noqa: PLC0415
 
         text = sending.read_payload(sys.stdin.buffer) if payload == "-" else payload

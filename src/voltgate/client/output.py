@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -47,12 +47,38 @@ def print_page(page: Json, columns: Sequence[Column], noun: str, as_json: bool) 
         remark(f"{offset + 1:,} to {upto:,} of {counted(total, noun)}{more}")
 
 
+def print_part(part: Json, columns: Sequence[Column], noun: str, as_json: bool) -> None:
+    """Print a list that goes on by cursor, and how much of the list it is."""
+    if as_json:
+        print_json(part)
+        return
+    items, total = part["items"], part["total"]
+    if not items:
+        remark(f"no {noun}s")
+        return
+    show(columns, items)
+    if len(items) < total or part["more"]:
+        of = f"more than {total:,}" if part["more"] else f"{total:,}"
+        remark(f"the first {len(items):,} of {of} {noun}s; --limit shows more")
+
+
 def print_facts(facts: Mapping[str, str | None]) -> None:
     """Print the fields of one item, a line each; empty ones are left out."""
     present = {name: value for name, value in facts.items() if value}
     width = max(map(len, present), default=0)
     for name, value in present.items():
         typer.echo(f"{name.ljust(width)}  {value}")
+
+
+def facts(columns: Sequence[Column], item: Json) -> dict[str, str | None]:
+    """Return the fields of one item, as a table would show them."""
+    return {column.heading: column.write(item.get(column.key)) for column in columns}
+
+
+def print_text(pieces: Iterable[str]) -> None:
+    """Print a text as it comes."""
+    for piece in pieces:
+        typer.echo(piece, nl=False)
 
 
 def tally(counts: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from voltgate.client.api import Api, path
-from voltgate.client.output import Json, print_facts, print_json, print_page, tally, warn_of_missing
+from voltgate.client.output import Json, facts, print_facts, print_json, print_page, tally, warn_of_missing
 from voltgate.client.table import Column, show
 from voltgate.client.terminal_text import counted, moment, word
 
@@ -122,7 +122,7 @@ def show_station(api: Api, identity: str, as_json: bool) -> None:
         return
     station, session = _without_own_name(station), station.get("session") or {}
     more = {key: word(station.get(key)) for key in ("tags", "carrier")} | {"left out": word(session.get("left_out"))}
-    print_facts(_facts(STATION, station) | more)
+    print_facts(facts(STATION, station) | more)
     print_inside(session)
 
 
@@ -137,7 +137,7 @@ def show_session(api: Api, identity: str, as_json: bool) -> None:
     if as_json:
         print_json(session)
         return
-    print_facts(_facts(SESSION[:-2], session) | {"busy": word(session.get("busy"))})
+    print_facts(facts(SESSION[:-2], session) | {"busy": word(session.get("busy"))})
     print_inside(session)
 
 
@@ -171,7 +171,7 @@ def show_backend(api: Api, name: str, as_json: bool) -> None:
     for counter, what in (("given_up", "message"), ("left_out", "session")):
         number = backend.get(counter)
         counted_[counter.replace("_", " ")] = counted(number, what) if number else ""
-    print_facts(_facts(BACKEND, backend) | counted_)
+    print_facts(facts(BACKEND, backend) | counted_)
 
 
 def list_claims(api: Api, offset: int, limit: int, as_json: bool, **query: Any) -> None:
@@ -200,7 +200,3 @@ def dismiss(api: Api, identity: str, as_json: bool) -> None:
         print_json({"dismissed": identity})
     else:
         typer.echo(f"{word(identity)} is off the list until it comes again")
-
-
-def _facts(columns: tuple[Column, ...], item: Json) -> dict[str, str | None]:
-    return {column.heading: column.write(item.get(column.key)) for column in columns}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from voltgate.config.values import Section, Text
+from voltgate.config.values import Seconds, Section, Text
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -43,10 +43,22 @@ class Api(Section):
     tokens: Annotated[tuple[ApiToken, ...], Field(strict=False)] = Field(
         default=(), description="Who is let in, besides `admin_token`, backends and the tokens made through the API."
     )
+    login: Seconds = Field(
+        default=43_200,
+        ge=60,
+        le=2_592_000,
+        description="How long somebody is logged in who gave a name and a password (`POST /api/v1/login`).",
+    )
+    invitation: Seconds = Field(
+        default=604_800,
+        ge=60,
+        le=31_536_000,
+        description="How long somebody may take to choose a password who was made a user, or has lost it.",
+    )
     failed_tokens: int = Field(
         default=10,
         ge=0,
         le=100_000,
-        description="Times a minute that one unknown token may be tried from one address; then 429 with Retry-After. "
-        "Ten times as many tries are allowed for one address. 0: no limit.",
+        description="Times a minute that one unknown token, or a wrong password of one user, may be tried from one "
+        "address; then 429 with Retry-After. Ten times as many tries are allowed for one address. 0: no limit.",
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from voltgate.config.values import Seconds, Section, Text
+from voltgate.config.values import RESTART, Seconds, Section, Size, Text, split_url
 
 
 class Csms(Section):
@@ -55,3 +55,36 @@ class Csms(Section):
     cost_message: Annotated[Text, Field(max_length=50)] = Field(
         default="FinalCost", description="The messageId of that DataTransfer."
     )
+    keep_jobs: Seconds = Field(
+        default=90 * 86_400,
+        ge=3600,
+        le=3650 * 86_400,
+        description="How long jobs that have ended are kept, with what each station said.",
+    )
+    uploads: Text = Field(
+        default="",
+        description="The URL by which stations reach this gateway to upload diagnostics and logs to, as "
+        '`"https://gateway.example"`: they are given addresses below `/uploads/` there, each good for one file. '
+        '`""`: no uploads are taken. They are taken at `listen.uploads`.',
+        json_schema_extra=RESTART,
+    )
+    uploads_folder: Annotated[Text, Field(min_length=1)] = Field(
+        default="var/uploads",
+        description="Where uploads are kept (relative to the folder of this file; it is made). Gateways of a cluster "
+        "share one.",
+        json_schema_extra=RESTART,
+    )
+    uploads_size: Size = Field(default=256 << 20, ge=1 << 10, le=1 << 40, description="The largest upload.")
+    uploads_total: Size = Field(default=4 << 30, ge=1 << 10, le=1 << 50, description="What all uploads may have.")
+    uploads_keep: Seconds = Field(
+        default=30 * 86_400, ge=3600, le=3650 * 86_400, description="How long an upload is kept."
+    )
+
+    @field_validator("uploads")
+    @classmethod
+    def _reached(cls, url: str) -> str:
+        if url:
+            parts = split_url(url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+                raise ValueError('is a URL like "https://gateway.example", without a query, or ""')
+        return url

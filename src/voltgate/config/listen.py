@@ -154,13 +154,19 @@ class Listen(Section):
         "The API asks for a token; health and metrics do not: keep it on a private address.",
         json_schema_extra=RESTART,
     )
+    uploads: Text = Field(
+        default=HTTP_OFF,
+        description="Address and port where stations upload to, by plain HTTP, and nothing else is served; a proxy "
+        'before it speaks TLS. `"off"`: uploads are taken at `http`, below `/uploads/`. Counts with `csms.uploads`.',
+        json_schema_extra=RESTART,
+    )
     reuse_port: bool = Field(
         default=False,
         description="Let several gateway processes share the same ports (SO_REUSEPORT).",
         json_schema_extra=RESTART,
     )
 
-    @field_validator("http")
+    @field_validator("http", "uploads")
     @classmethod
     def _address(cls, text: str) -> str:
         if text != HTTP_OFF:
@@ -171,6 +177,11 @@ class Listen(Section):
     def http_address(self) -> tuple[str, int] | None:
         """Host and port of the HTTP listener; None if it is off."""
         return None if self.http == HTTP_OFF else _host_and_port(self.http)
+
+    @property
+    def uploads_address(self) -> tuple[str, int] | None:
+        """Host and port of the listener for uploads; None if it is off."""
+        return None if self.uploads == HTTP_OFF else _host_and_port(self.uploads)
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

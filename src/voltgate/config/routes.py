@@ -92,7 +92,8 @@ class Rule(TokenKeys):
         "that accepts it owns the session.",
     )
     authorize_on: Annotated[tuple[Refusal, ...], Field(strict=False)] = Field(
-        default=("Invalid",), description="Answers after which the next is asked."
+        default=("Invalid", "Unknown"),
+        description="Answers after which the next is asked: 2.x has two words for a token that is not known.",
     )
     authorize_silence: bool = Field(default=False, description="Whether the next is asked when one does not answer.")
     authorize_within: Seconds = Field(default=10, ge=0.1, le=300, description="Time for all of them together.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from voltgate.config import ConfigErrors
+from voltgate.convert.env import read_env
+from voltgate.convert.everythingcharge import MARKS, convert_everythingcharge, is_everythingcharge
 from voltgate.convert.ini import read_ini
 from voltgate.convert.json_text import read_json
 from voltgate.convert.keys import Keys, refused
@@ -15,7 +18,8 @@ from voltgate.convert.two_way import convert_two_way
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that are read: names for some hundred thousand chargers fit."""
 
-_KNOWN = "known are ocpp-2w-proxy.ini of ocpp-2w-proxy, and config.json of OCPP-Proxy-Alert"
+_KNOWN = "known are ocpp-2w-proxy.ini, config.json of OCPP-Proxy-Alert, and .env.backend of EVerythingcharge"
+_VARIABLES = re.compile(rf"^\s*(export\s+)?({'|'.join(MARKS)})\s*=", re.MULTILINE)
 
 
 def convert(files: Sequence[Path]) -> str:
@@ -24,6 +28,8 @@ def convert(files: Sequence[Path]) -> str:
     text = _text(first)
     if _is_json(first, text):
         return _from_json(read_json(str(first), text), more)
+    if _is_env(first, text):
+        return _from_env(read_env(str(first), text), more)
     return _from_ini(first, text, more)
 
 
@@ -47,6 +53,11 @@ def _is_json(file: Path, text: str) -> bool:
     return file.suffix == ".json" or (file.suffix != ".ini" and text.lstrip().startswith("{"))
 
 
+def _is_env(file: Path, text: str) -> bool:
+    """Return whether a file sets environment variables: by its name, else by what it sets."""
+    return ".env" in (file.name[:4], file.suffix) or (file.suffix != ".ini" and _VARIABLES.search(text) is not None)
+
+
 def _from_json(keys: Keys, more: Sequence[Path]) -> str:
     if not keys.within("proxy") and not keys.within("primaryUrl"):
         if is_names(keys):
@@ -56,6 +67,14 @@ def _from_json(keys: Keys, more: Sequence[Path]) -> str:
         raise refused(str(more[1]), None, "", "is one too many: config.json, then clientIdToHuman.json")
     names = read_json(str(more[0]), _text(more[0])) if more else None
     return convert_proxy_alert(keys, names)
+
+
+def _from_env(keys: Keys, more: Sequence[Path]) -> str:
+    if not is_everythingcharge(keys):
+        raise refused(keys.file, None, "", f"is in no format that can be converted: {_KNOWN}")
+    if more:
+        raise refused(str(more[0]), None, "", f"is one too many: {keys.name} comes alone")
+    return convert_everythingcharge(keys)
 
 
 def _from_ini(file: Path, text: str, more: Sequence[Path]) -> str:

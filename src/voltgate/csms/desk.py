@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.csms.model import (
+    Connector,
+    Network,
+    Report,
+    Reservation,
+    Row,
+    SigningRequest,
+    Station,
+    Token,
+    Transaction,
+)
 from voltgate.csms.ports import Found
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
@@ -103,6 +113,24 @@ class Desk:
         """Return a reservation of the station."""
         return self._found.reservations.get((self.said.station, number))
 
+    def report(self, request: int, at: float) -> Report:
+        """Return the report that this call is a part of, which is made if it was never heard of; it has to be put."""
+        key = (self.said.station, self.said.action, request)
+        found = self._found.reports.get(key)
+        if found is None:
+            found = self._found.reports[key] = Report(*key, self.said.now, at)
+        return found
+
+    def signing(self, kind: str) -> SigningRequest:
+        """Return the request of a kind that waits, which is made if there is none; it has to be put."""
+        station = self.said.station
+        for each in self._found.signing.values():
+            if (each.station, each.kind) == (station, kind):
+                return each
+        made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
+        self._found.signing[station, made.number] = made
+        return made
+
     # What is new.
 
     def begin(self, transaction: Transaction) -> None:
@@ -111,7 +139,7 @@ class Desk:
         self.put(transaction)
 
     def number(self) -> int:
-        """Return a number that no transaction has."""
+        """Return a number that nothing has."""
         return self._found.numbers.pop()
 
     def tell(self, action: str, payload: dict[str, Any]) -> None:

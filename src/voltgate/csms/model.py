@@ -40,6 +40,8 @@ class Station:
     location: str = ""
     registration: Registration = ""
     """What its BootNotification is answered with; "": as the configuration has it."""
+    told: Registration = ""
+    """What its last BootNotification was answered with; "": none has come."""
     validation: Literal["", "lenient", "strict"] = ""
     """How its payloads are held to the schemas; "": as the configuration has it."""
     version: str = ""
@@ -57,9 +59,12 @@ class Station:
     booted: float | None = None
     connected: bool = False
     holder: str = ""
-    """The process that had its connection last."""
+    """Who has its connection, or had it last: a process, or `BACKEND/QUEUE` of a gateway at a broker.
+
+    "" once it has been marked for having been away.
+    """
     since: float | None = None
-    """When it came, or went, last."""
+    """When it came, or went, last, by the clock of its holder."""
     seen: float | None = None
     """When it was heard last, to within a minute."""
     firmware_status: str = ""
@@ -173,6 +178,8 @@ class Transaction:
     seq: int = -1
     """The highest sequence number that has come (2.x)."""
     missing: str = ""
+    heard: float | None = None
+    """The latest time of an event (2.x): a number that comes again at a later time is another event."""
     begun_by: str = ""
     """The id of the message that began it: a repetition is known by it."""
     currency: str = ""
@@ -196,6 +203,10 @@ class MeterValue:
     data: bytes
 
 
+SET_ASIDE = "SetAside"
+"""The kind of notes that hold what could not be dealt with."""
+
+
 @dataclass(slots=True)
 class Note:
     """Something that a station has said and that is kept as it came: security events, reports, firmware, logs.
@@ -217,9 +228,9 @@ class Variable:
 
     station: str
     component: str
-    """`Name`, `Name#instance`, with `@evse` or `@evse.connector` behind it."""
+    """`Name`, `Name[instance]`, with `@evse` or `@evse:connector` behind it."""
     variable: str
-    """`Name` or `Name#instance`."""
+    """`Name` or `Name[instance]`."""
     attribute: str
     """Actual, Target, MinSet, MaxSet."""
     value: str | None
@@ -227,6 +238,28 @@ class Variable:
     data: bytes
     """The characteristics, as JSON."""
     at: float
+
+
+@dataclass(slots=True)
+class Report:
+    """A report that a station makes in parts (2.x), by the number of the request that it answers.
+
+    `seq` is the highest number of a part that has come, `missing` are those below it that have not; `last` is the
+    number of the last part, once that has come. Parts without numbers are counted.
+    """
+
+    station: str
+    kind: str
+    """Its action: "NotifyReport" …"""
+    request: int
+    received: float
+    """When the first part came."""
+    at: float
+    """When it was made, by the station's clock."""
+    seq: int = -1
+    missing: str = ""
+    last: int | None = None
+    complete: bool = False
 
 
 @dataclass(slots=True)
@@ -264,7 +297,10 @@ class Profile:
 
 @dataclass(slots=True)
 class SigningRequest:
-    """A certificate that a station asks for (SignCertificate), with what became of it."""
+    """A certificate that a station asks for (SignCertificate), with what became of it.
+
+    Only one of a kind waits: a station that asks again has made another key.
+    """
 
     station: str
     number: int
@@ -274,6 +310,10 @@ class SigningRequest:
     status: str
     """waiting, signed, refused."""
     chain: str = ""
+    request: int | None = None
+    """The number that the station knows it by (2.1): the certificate goes with it."""
+    root: bytes = b""
+    """The root that it is to be signed under, if the station says it (2.1), as JSON."""
 
 
 Row: TypeAlias = (
@@ -286,6 +326,7 @@ Row: TypeAlias = (
     | MeterValue
     | Note
     | Variable
+    | Report
     | Reservation
     | Profile
     | SigningRequest

@@ -6,12 +6,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from voltgate.csms.model import Connector, Network, Reservation, Row, Station, Token, Transaction
+from voltgate.csms.model import (
+    Connector,
+    Network,
+    Report,
+    Reservation,
+    Row,
+    SigningRequest,
+    Station,
+    Token,
+    Transaction,
+)
 from voltgate.csms.tariffs import Tariff
-from voltgate.ocpp.messages import Call, Respond
+from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.records import StoreAway
 
-__all__ = ["Decide", "Found", "Needs", "Peer", "Store", "StoreAway", "Unfit"]
+__all__ = ["Decide", "Elsewhere", "Found", "Needs", "Peer", "Store", "StoreAway", "Unfit"]
 
 
 class Peer(Protocol):
@@ -25,8 +35,23 @@ class Peer(Protocol):
     def protocol(self) -> str:
         """What it speaks, by the name of the sub-protocol: "ocpp1.5" for a SOAP station."""
 
+    @property
+    def holder(self) -> str:
+        """Who holds it, as any node knows that; "" if it is this process, and for as long as the connection lasts."""
+
+    @property
+    def said_at(self) -> float:
+        """When its holder sent what is being dealt with, by its own clock; 0.0 if this process holds it."""
+
     def command(self, call: Call, respond: Respond) -> None:
         """Call the station; the answer comes through `respond`, in any case."""
+
+
+class Elsewhere(Protocol):
+    """Calls stations whose connection this process does not hold."""
+
+    async def call(self, station: str, call: Call, patience: float) -> Reply:
+        """Call a station, by key; return its answer, or why there is none within `patience` seconds."""
 
 
 class Unfit(Exception):  # noqa: N818 - it says what the data are
@@ -51,8 +76,12 @@ class Needs:
     """EVSEs, by station, whose last ended transaction is read."""
     reservations: set[tuple[str, int]] = field(default_factory=set)
     """Reservations by station and number."""
+    reports: set[tuple[str, str, int]] = field(default_factory=set)
+    """Reports by station, kind and request."""
+    signing: set[str] = field(default_factory=set)
+    """Stations whose waiting requests for certificates are read."""
     numbers: int = 0
-    """How many new transactions of 1.x there may be."""
+    """How many new numbers are wanted: one for each transaction of 1.x, or request for a certificate, there may be."""
 
 
 @dataclass(slots=True)
@@ -67,9 +96,12 @@ class Found:
     """The running transactions of a token, by station and `ref`."""
     transactions: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     reservations: dict[tuple[str, int], Reservation] = field(default_factory=dict)
+    reports: dict[tuple[str, str, int], Report] = field(default_factory=dict)
+    signing: dict[tuple[str, int], SigningRequest] = field(default_factory=dict)
+    """By station and number."""
     tariffs: tuple[Tariff, ...] = ()
     numbers: list[int] = field(default_factory=list)
-    """Numbers that no transaction has."""
+    """Numbers that nothing has."""
     _of_station: dict[str, list[Transaction]] | None = field(default=None, compare=False)
 
     def transactions_of(self, station: str) -> list[Transaction]:

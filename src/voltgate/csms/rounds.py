@@ -15,9 +15,12 @@ from typing import TypeAlias
 import msgspec
 import structlog
 
+from voltgate.csms.admission import is_forgiven, see_registration, violation_of
 from voltgate.csms.desk import Command, Desk, Refused
 from voltgate.csms.handlers.billing import bill
-from voltgate.csms.model import Note, Row
+from voltgate.csms.handlers.notes import set_aside
+from voltgate.csms.handlers.presence import heard
+from voltgate.csms.model import Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
@@ -30,9 +33,6 @@ MOST = 500
 """Calls of one round."""
 WAITING = 20_000
 """Calls that may wait for the next one; more are not answered."""
-
-SET_ASIDE = "SetAside"
-"""The kind of notes that hold what could not be dealt with."""
 
 log = structlog.get_logger("voltgate.csms")
 
@@ -54,6 +54,12 @@ class RoundCounts:
     """Calls that were not answered since too many waited."""
     faults: int = 0
     """Calls that a handler failed at."""
+    barred: int = 0
+    """Calls of stations that are not accepted, refused."""
+    invalid: int = 0
+    """Calls refused for their payload."""
+    forgiven: int = 0
+    """Calls answered although their payload is not as the schema says."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,12 +72,15 @@ class _Waiting:
     given: bool = False
 
     def give(self) -> None:
-        """Give the answer, once. A fault of whoever gets it costs the others of its round nothing."""
+        """Give the answer, once; without one there is nothing to ask the station either.
+
+        A fault of whoever gets it costs the others of its round nothing.
+        """
         if self.given:
             return
         self.given = True
         try:
-            self.answered(self.reply, self.commands)
+            self.answered(self.reply, [] if self.reply is None else self.commands)
         except Exception:
             FAULTS.faults += 1
             log.exception("a fault of Voltgate: an answer could not be given", station=self.said.identity)
@@ -160,6 +169,9 @@ class Rounds:
         said = waiting.said
         desk = Desk(said, found, rows, self.settings)
         try:
+            if said.action:
+                heard(desk)
+                self._admit(desk)
             payload = bill(desk, waiting.entry.handle(desk))
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)
@@ -168,6 +180,22 @@ class Rounds:
         else:
             waiting.reply = Result(said.id, msgspec.json.encode(payload))
         waiting.commands = desk.commands
+
+    def _admit(self, desk: Desk) -> None:
+        """Raise Refused for a call of a station that must not make it, or whose form does not hold."""
+        try:
+            see_registration(desk)
+        except Refused:
+            self.counts.barred += 1
+            raise
+        violation = violation_of(desk)
+        if violation is None:
+            return
+        if is_forgiven(desk, violation):
+            self.counts.forgiven += 1
+            return
+        self.counts.invalid += 1
+        raise Refused(violation.code, violation.description)
 
     async def _set_aside(self, waiting: _Waiting, problem: Exception) -> None:
         """Keep what a station has said as it came, for a person to look at; the station is told that it failed."""
@@ -183,10 +211,8 @@ class Rounds:
         )
         waiting.reply = Error(said.id, "InternalError", "This could not be dealt with")
         waiting.commands = []
-        payload = msgspec.json.encode({"action": said.action, "payload": said.fields})
-        note = Note(said.station, SET_ASIDE, said.now, said.now, said.id, payload)
         try:
-            await self._store.round(Needs(stations={said.station: said.identity}), lambda found: [note])
+            await self._store.round(Needs(stations={said.station: said.identity}), lambda found: [set_aside(said)])
         except (StoreAway, Unfit):
             waiting.reply = None
 

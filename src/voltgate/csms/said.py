@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
+from voltgate.csms.times import read_time
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import plain_fields
-from voltgate.ocpp.messages import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,12 @@ class Said:
     id: str
     fields: dict[str, Any]
     now: float
+    requested: bool = False
+    """Whether the station was asked for it, and may say it before it is accepted."""
+    holder: str = ""
+    """Who holds the connection that it came by; "" if nobody need know."""
+    sent: float = 0.0
+    """When it was sent, by the clock of the holder, in seconds since 1970."""
 
     @property
     def modern(self) -> bool:
@@ -37,17 +43,28 @@ class Said:
         """Return a field that is a whole number, also one that is written as a text; None if it is none."""
         return whole_of(self.fields.get(name))
 
+    def number(self, name: str) -> float | None:
+        """Return a field that is a number, also one that is written as a text; None if it is none."""
+        return number_of(self.fields.get(name))
+
+    def at(self, name: str) -> float:
+        """Return a field that is a time; when the call came, if the station does not say it or has no clock."""
+        at = read_time(self.fields.get(name))
+        return self.now if at is None else at
+
+    def objects(self, name: str) -> list[dict[str, Any]]:
+        """Return the objects in a field that is a list."""
+        return objects_of(self.fields.get(name))
+
     def part(self, name: str) -> dict[str, Any]:
         """Return a field that is an object; `{}` if it is none."""
         return part_of(self.fields.get(name))
 
 
-def said_of(station: str, identity: str, version: str, action: str, call: Call, now: float) -> Said:
-    """Return what a call says."""
-    return Said(station, identity, version, action, call.id, plain_fields(call), now)
-
-
 _LARGEST = 2**53
+_LONGEST_NUMBER = 50
+_LONGEST_NAME = 150
+"""Characters of what something is known by, which is part of a key: names of OCPP have 50, two of them here."""
 
 
 def text_of(value: object) -> str:
@@ -64,6 +81,33 @@ def whole_of(value: object) -> int | None:
     if isinstance(value, float):
         value = int(value) if abs(value) < _LARGEST and value.is_integer() else None
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST else None
+
+
+def number_of(value: object) -> float | None:
+    """Return a finite number, also one written as a text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value[:_LONGEST_NUMBER] if isinstance(value, str) else value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) <= _LARGEST else None
+
+
+def name_of(value: object) -> str:
+    """Return a text that something is known by; one that is too long for a key by its beginning and its digest.
+
+    Without NUL, which stations leave behind texts that end before, and no database takes.
+    """
+    text = text_of(value).replace("\0", "")
+    if len(text) <= _LONGEST_NAME:
+        return text
+    return text[:_LONGEST_NAME] + blake2b(text.encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def objects_of(value: object) -> list[dict[str, Any]]:
+    """Return the objects in a list; `[]` for anything else."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def part_of(value: object) -> dict[str, Any]:

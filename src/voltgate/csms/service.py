@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 import structlog
 
 from voltgate.csms.desk import Command
-from voltgate.csms.handlers import connection
 from voltgate.csms.handlers.billing import costs_so_far
+from voltgate.csms.handlers.presence import CAME, WENT
 from voltgate.csms.handlers.tables import entry_of
 from voltgate.csms.model import Row
-from voltgate.csms.ports import Found, Needs, Peer, Store, StoreAway
+from voltgate.csms.ports import Elsewhere, Found, Needs, Peer, Store, StoreAway
+from voltgate.csms.registered import Registered
 from voltgate.csms.rounds import MOST, Rounds
-from voltgate.csms.said import Said, said_of
+from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.table import Entry
-from voltgate.ocpp.actions import is_transaction, plain_action
+from voltgate.ocpp.actions import BOOT, plain_action
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.errors import spell
+from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
-from voltgate.ocpp.schemas import check
+from voltgate.ocpp.silence import gone, timed_out
 from voltgate.ocpp.wheel import Wheel
 
-_CAME = Entry(connection.came)
-_WENT = Entry(connection.went)
-_FORGIVEN = frozenset({"PropertyConstraintViolation"})
-"""What stations in the field err in without being misunderstood: texts that are too long, words of their own."""
-
+GRACE = 5.0
+"""Seconds beyond a call's own deadline after which whoever waits for it gives up."""
 _AGAIN = 5.0
 """Seconds after which what could not be written down is tried again."""
 
@@ -42,10 +42,6 @@ log = structlog.get_logger("voltgate.csms")
 class Counts:
     """What the management system has done."""
 
-    invalid: int = 0
-    """Calls refused for their payload."""
-    forgiven: int = 0
-    """Calls answered although their payload is not as the schema says."""
     unknown: int = 0
     """Calls of actions that stations of the version do not have."""
     commands: int = 0
@@ -73,7 +69,9 @@ class ManagementSystem:
         self.counts = Counts()
         self.rounds = Rounds(store, settings)
         self.peers: dict[str, Peer] = {}
-        """The connection of each station that is here, by its key."""
+        """The connection of each station that this process holds, by its key."""
+        self.elsewhere: Elsewhere | None = None
+        """What calls the others; None: there are none."""
         self._store = store
         self._wheel = wheel
         self._clock = clock
@@ -81,6 +79,8 @@ class ManagementSystem:
         self._fold = fold
         self._holder = holder
         self._seen: dict[str, float] = {}
+        self._registered: dict[str, Registered] = {}
+        """Of each station that this process holds, by its key; what gateways hold they look after themselves."""
 
     @property
     def settings(self) -> CsmsSettings:
@@ -101,34 +101,38 @@ class ManagementSystem:
     def serve(self, peer: Peer) -> Handler:
         """Return what answers a station's calls: it is connected from now on."""
         key = self._fold(peer.identity)
-        self.peers[key] = peer
-        self._note(key, peer, _CAME)
+        if not peer.holder:
+            self.peers[key] = peer
+            self._registered[key] = Registered()
+        self._note(key, peer, CAME)
         return partial(self._take, key, peer)
 
     def left(self, peer: Peer) -> None:
-        """Take note that a station's connection has ended."""
+        """Take note that a station's connection has ended; it may be one that was never served here."""
         key = self._fold(peer.identity)
-        if self.peers.get(key) is peer:
+        if peer.holder:
+            self._note(key, peer, WENT)
+        elif self.peers.get(key) is peer:
             del self.peers[key]
-            self._wheel.at(self._clock() + self.settings.grace, partial(self._still_away, key, peer))
-
-    def _still_away(self, key: str, peer: Peer, now: float) -> None:
-        if key not in self.peers:
-            self._note(key, peer, _WENT)
+            del self._registered[key]
+            self._note(key, peer, WENT)
 
     def _note(self, key: str, peer: Peer, entry: Entry) -> None:
-        said = Said(key, peer.identity, peer.protocol, "", "", {"holder": self._holder}, self._wall())
-        self.rounds.answer(said, entry, partial(self._noted, key, peer, entry))
+        now = self._wall()
+        sent = peer.said_at or now
+        said = Said(key, peer.identity, peer.protocol, "", "", {}, now, holder=self._holder_of(peer), sent=sent)
+        self.rounds.answer(said, entry, partial(self._noted, said, peer, entry))
 
-    def _noted(self, key: str, peer: Peer, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
-        """Note it again later if the database was away, and it is true still."""
+    def _holder_of(self, peer: Peer) -> str:
+        return peer.holder or self._holder
+
+    def _noted(self, said: Said, peer: Peer, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
+        """Note it again later if the database was away: by its time, it is in order then."""
         if reply is None:
-            again = self._still_here if entry is _CAME else self._still_away
-            self._wheel.at(self._clock() + _AGAIN, partial(again, key, peer))
-
-    def _still_here(self, key: str, peer: Peer, now: float) -> None:
-        if self.peers.get(key) is peer:
-            self._note(key, peer, _CAME)
+            again = partial(self.rounds.answer, said, entry, partial(self._noted, said, peer, entry))
+            self._wheel.at(self._clock() + _AGAIN, lambda now: again())
+        elif entry is CAME and self.peers.get(said.station) is peer:
+            self._registered[said.station].told(reply)
 
     async def write_seen(self) -> None:
         """Write down which stations were heard since the last time. Raise StoreAway."""
@@ -163,30 +167,19 @@ class ManagementSystem:
         version, action, now = peer.protocol, plain_action(call.action), self._wall()
         self._seen[key] = now
         entry = entry_of(version, action)
-        said = said_of(key, peer.identity, version, action, call, now)
-        refusal = self._objection(said, entry)
-        if refusal is not None or entry is None:
-            respond(refusal or Error(call.id, "NotImplemented", f"Nobody answers {action}"))
-            return
-        self.rounds.answer(said, entry, partial(self._answered, peer, respond))
-
-    def _objection(self, said: Said, entry: Entry | None) -> Error | None:
-        """Return why a call is not answered, as its version says it."""
         if entry is None:
             self.counts.unknown += 1
-            what = f"No station of {said.version} calls {said.action[:100]}"
-            return Error(said.id, spell("NotImplemented", modern=said.modern), what)
-        violation = check(said.version, said.action, "request", said.fields)
-        if violation is None:
-            return None
-        lenient = self.settings.validation == "lenient" and violation.code in _FORGIVEN
-        if lenient or is_transaction(said.action):
-            self.counts.forgiven += 1
-            return None
-        self.counts.invalid += 1
-        return Error(said.id, violation.code, violation.description)
+            respond(Error(call.id, "NotImplemented", f"No station of {version} calls {action[:100]}"))
+            return
+        requested = self._registered[key].was_asked(action) if key in self._registered else bool(peer.holder)
+        holder, sent = self._holder_of(peer), peer.said_at or now
+        fields = plain_fields(call)
+        said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent)
+        self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 
-    def _answered(self, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+    def _answered(self, said: Said, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
+        if said.action == BOOT and self.peers.get(said.station) is peer:
+            self._registered[said.station].told(reply)
         respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
         for command in commands:
             self._tell(peer, command)
@@ -206,9 +199,62 @@ class ManagementSystem:
         self.command(peer, command, respond, self.settings.patience)
 
     def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
-        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
+        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds.
+
+        A station is not called with what it must not be asked while it is not accepted.
+        """
+        self._send(self._fold(peer.identity), peer, self._made(command, patience), respond)
+
+    def _made(self, command: Command, patience: float) -> Call:
         self.counts.commands += 1
         call = Call(str(uuid4()), command.action, msgspec.json.encode(command.payload))
         call.at = self._clock()
         call.deadline = call.at + patience
-        peer.command(call, respond)
+        return call
+
+    def _send(self, key: str, peer: Peer, call: Call, respond: Respond) -> None:
+        registered = self._registered.get(key)
+        refusal = None if registered is None else registered.refusal(call)
+        if refusal is None:
+            peer.command(call, respond)
+        else:
+            respond(refusal)
+
+    async def call(self, key: str, action: str, payload: dict[str, Any], patience: float) -> Reply:
+        """Call a station, by its key, wherever it is connected; return its answer.
+
+        Unanswered: there is none within `patience` seconds. With an `id` the call was sent, and the station may have
+        done what it says; without one it was not, as to a station that is not connected.
+        """
+        call = self._made(Command(action, payload), patience)
+        if key in self.peers or self.elsewhere is None:
+            reply = await self.call_within(key, call, patience)
+        else:
+            reply = await self.elsewhere.call(key, call, patience)
+        self.counts.failed += not isinstance(reply, Result)
+        return reply
+
+    async def call_within(self, key: str, call: Call, patience: float) -> Reply:
+        """Make a call to a station whose connection this process holds; return its answer, as `call` does."""
+        peer = self.peers.get(key)
+        if peer is None:
+            return gone("The station is not connected")
+        call.at = self._clock()
+        call.deadline = call.at + patience
+        return await answered(partial(self._send, key, peer), call, patience)
+
+
+async def answered(command: Handler, call: Call, patience: float) -> Reply:
+    """Make a call, and return what comes of it, `GRACE` seconds after its deadline at last: the wheel stands still."""
+    answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def respond(reply: Reply) -> None:
+        if not answer.done():
+            answer.set_result(reply)
+
+    command(call, respond)
+    try:
+        async with asyncio.timeout(max(patience, 0.0) + GRACE):
+            return await answer
+    except TimeoutError:
+        return timed_out(call, call.id, call.deadline)

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC).timestamp()
 """What lies before comes from a clock that was never set: stations write 1970 or the year 1 then."""
 
+AHEAD = 600.0
+"""Seconds by which a time may be later than the message that tells it: clocks differ, those of other zones by more."""
+
 _DATE_ONLY = len("2026-01-15")
 _LONGEST = 64
 
@@ -29,6 +32,14 @@ def read_time(said: object) -> float | None:
         return None
     seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     return seconds if seconds >= EARLIEST else None
+
+
+def is_older(at: float, known: float | None, now: float) -> bool:
+    """Return whether a time is before one that is known, by the clock of their station.
+
+    A clock that was ahead and is not any more has been set: what it tells is newer.
+    """
+    return known is not None and at < known and not at <= now + AHEAD < known
 
 
 def written(seconds: float) -> str:

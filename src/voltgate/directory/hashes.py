@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
+from typing import ParamSpec, TypeVar
 
 import argon2
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 HASH = "$argon2"
 """The prefix of every hash."""
@@ -49,16 +54,23 @@ class Hashes:
         """
         if any(self._known(self._digest(stored, reading)) for reading in readings):
             return True
+        right = await self._done(first_right, stored, readings)
+        if right is not None:
+            self._remember(self._digest(stored, right))
+        return right is not None
+
+    async def make(self, password: str) -> str:
+        """Return a hash of a password. Raises Busy."""
+        return await self._done(hashed, password)
+
+    async def _done(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
         if self._closed or self._under_way >= self._waiting:
             raise Busy
         self._under_way += 1
         try:
-            right = await asyncio.wrap_future(self._pool.submit(first_right, stored, readings))
+            return await asyncio.wrap_future(self._pool.submit(work, *args, **more))
         finally:
-            self._under_way -= 1  # a cancelled one leaves the pool's queue, unless it is being verified
-        if right is not None:
-            self._remember(self._digest(stored, right))
-        return right is not None
+            self._under_way -= 1  # a cancelled one leaves the pool's queue, unless it is being worked on
 
     def close(self) -> None:
         """Stop verifying."""

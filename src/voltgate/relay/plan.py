@@ -14,7 +14,7 @@ class Chain:
     """
 
     backends: tuple[str, ...]
-    on: frozenset[str] = frozenset({"Invalid"})
+    on: frozenset[str] = frozenset({"Invalid", "Unknown"})
     silence: bool = False
     within: float = 10.0
 

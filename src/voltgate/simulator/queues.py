@@ -60,7 +60,8 @@ async def consume(
         return wire.take
 
     def left(station: Station) -> None:
-        wires.pop(station).end("the station has gone")
+        if station in wires:  # else it was heard by another node
+            wires.pop(station).end("the station has gone")
 
     node = Node(settings, serve, simulated.wheel, simulated.clock.now, time.time, left, random.random)
     async with asyncio.TaskGroup() as tasks:

@@ -24,6 +24,8 @@ LONGEST_KEY = 1000
 """Bytes of a text that is indexed: two of them fit into a row of an index of PostgreSQL."""
 LONGEST = 10_000
 """Characters of any other text."""
+LONGEST_LABEL = 80
+"""Characters of a text that is indexed and may be cut: in no spelling it has more bytes than a key."""
 _MARK = "\ufdd0"
 """Begins a text that is kept in another spelling. It is no character, so that nothing else begins so."""
 _FIRST, _LAST = 0.0, 1e12
@@ -37,12 +39,13 @@ class Words(TypeDecorator[str]):
 
     impl = Text
     cache_ok = True
+    longest = LONGEST
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Make a text fit."""
-        if value is None or (value.isascii() and "\0" not in value and len(value) <= LONGEST):
+        if value is None or (value.isascii() and "\0" not in value and len(value) <= self.longest):
             return value
-        return _fit(value[:LONGEST])
+        return _fit(value[: self.longest])
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Give the text as it was."""
@@ -51,15 +54,24 @@ class Words(TypeDecorator[str]):
         return value if value is None or not value.startswith(_MARK) else _as_it_was(value)
 
 
+class Label(Words):
+    """A text that is part of an index, and of no key: what is too long is cut."""
+
+    impl = Text
+    cache_ok = True
+    longest = LONGEST_LABEL
+
+
 class Key(Words):
     """A text that is part of a key, or of an index. Raises ValueError when it is too long: it cannot be cut."""
 
     impl = Text
     cache_ok = True
+    longest = LONGEST_KEY
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Make a text fit."""
-        if value is None or (value.isascii() and "\0" not in value and len(value) <= LONGEST_KEY):
+        if value is None or (value.isascii() and "\0" not in value and len(value) <= self.longest):
             return value
         fit = _fit(value)
         if len(fit.encode()) > LONGEST_KEY:

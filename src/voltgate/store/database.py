@@ -202,6 +202,11 @@ class Database:
         return self._engine
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes may work with it."""
+        return self._url.drivername == POSTGRESQL
+
+    @property
     def patience(self) -> float:
         """How many seconds something may take."""
         return self._settings.patience

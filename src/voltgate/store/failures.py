@@ -21,7 +21,7 @@ _OF_THE_DATA = ("22", "23", "54")
 
 def is_of_the_data(error: BaseException) -> bool:
     """Return whether a write failed because of what was to be written: to try it again is useless."""
-    driver = getattr(error, "orig", None)
+    driver = getattr(error, "orig", None) or error
     state = getattr(driver, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_OF_THE_DATA)

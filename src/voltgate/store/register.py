@@ -74,14 +74,15 @@ class SharedRegister:
         try:
             async with self._reach.hold() as connection:
                 async with self._reach.in_time(_WAIT + 1):
-                    await _take_turn(connection)
+                    await take_turn(connection)
                 await self._catch_up()
                 yield SharedTurn(self._reach, self._node, connection, self._unsure)
         finally:
             self._here.release()
 
 
-async def _take_turn(connection: AsyncConnection) -> None:
+async def take_turn(connection: AsyncConnection) -> None:
+    """Wait until no other gateway changes the register; none does until the transaction ends. Raises StoreAway."""
     await connection.execute(text(f"SET LOCAL lock_timeout = {_WAIT * 1000:.0f}"))
     await connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE * 1000:.0f}"))
     try:

@@ -124,6 +124,35 @@ api_tokens = Table(
     Column("by", Words, nullable=False),
 )
 
+users = Table(
+    "csms_users",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("login", Words, nullable=False),
+    Column("person", Words, nullable=False),
+    Column("roles", Document, nullable=False),
+    Column("password", Words, nullable=False),
+    Column("invitation", Key, nullable=False),
+    _time("invited_until", nullable=True),
+    _time("at"),
+    Column("by", Words, nullable=False),
+    Index(None, "invitation"),
+)
+"""Who may use the API by a name and a password. `name` is the login casefolded, `password` an argon2 hash ("": none
+was chosen yet), `roles` JSON, `invitation` the digest of what lets a password be chosen, in hexadecimal digits."""
+
+logins = Table(
+    "csms_logins",
+    metadata,
+    Column("digest", Key, primary_key=True),
+    Column("name", Key, nullable=False),
+    _time("at"),
+    _time("until"),
+    Index(None, "name"),
+    Index(None, "until"),
+)
+"""Who is logged in: the digest of his token, in hexadecimal digits, and when it ends."""
+
 leases = Table(
     "leases",
     metadata,

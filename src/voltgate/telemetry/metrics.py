@@ -40,10 +40,11 @@ class Dials:
 class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
-    `links` holds counters of the carrier, by side; `store`, `soap` and `cluster` return the numbers of the database, of
-    SOAP and of the cluster by name; `claims` the length of each backend's list; `lost_lines` the lines of the log that
-    were lost, by reason; `listener_faults` how many times each listener failed; `dials` those to each backend; `names`
-    returns how many hosts of backends cannot be looked up; `supervision` knows the tasks of the process.
+    `links` holds counters of the carrier, by side; `store`, `soap`, `cluster` and `csms` return the numbers of the
+    database, of SOAP, of the cluster and of the management system by name; `claims` the length of each backend's list;
+    `lost_lines` the lines of the log that were lost, by reason; `listener_faults` how many times each listener failed;
+    `dials` those to each backend; `names` returns how many hosts of backends cannot be looked up; `supervision` knows
+    the tasks of the process.
     """
 
     backends: Callable[[], Iterable[Backend]]
@@ -61,6 +62,7 @@ class Sources:
     names: Callable[[], int]
     supervision: Supervision
     cluster: Callable[[], Mapping[str, float]] = dict
+    csms: Callable[[], Mapping[str, float]] = dict
 
 
 class VoltgateCollector(Collector):
@@ -89,6 +91,8 @@ class VoltgateCollector(Collector):
             yield GaugeMetricFamily(f"voltgate_soap_{name}", "SOAP: " + name.replace("_", " "), value)
         for name, value in self._sources.cluster().items():
             yield GaugeMetricFamily(f"voltgate_cluster_{name}", "The cluster: " + name.replace("_", " "), value)
+        for name, value in self._sources.csms().items():
+            yield GaugeMetricFamily(f"voltgate_csms_{name}", "The management system: " + name.replace("_", " "), value)
         claims = GaugeMetricFamily("voltgate_claims", "Stations that a backend claims", labels=["backend"])
         for backend, number in self._sources.claims().items():
             claims.add_metric([backend], number)

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypeAlias
 
@@ -17,54 +18,87 @@ from voltgate.directory.throttle import Throttle
 from voltgate.web.bearer import digest_of
 from voltgate.web.problems import Problem
 
-Role: TypeAlias = Literal["viewer", "operator", "admin", "backend"]
+Role: TypeAlias = Literal["viewer", "operator", "admin", "member", "backend"]
+"""A member is a user who has a role in named networks only; a backend has its claims."""
 PersonRole: TypeAlias = Literal["viewer", "operator", "admin"]
 """The roles of operators of the gateway; each includes the ones before it."""
 
 _RANK = {"viewer": 1, "operator": 2, "admin": 3}
 _READING = frozenset({"GET", "HEAD"})
+_LOOK = 3600.0
+"""Seconds between two looks whether a token has ended."""
+
+
+ALL = "*"
+"""Stands for all networks, and for what belongs to none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller of the API. `backend` is the one that a token of the role "backend" belongs to."""
+    """A caller of the API. `backend` is the one that a token of the role "backend" belongs to.
+
+    `login` is that of a user who has logged in, `networks` are the user's roles in single networks; `role` is the one
+    in all of them.
+    """
 
     name: str
     role: Role
     backend: str | None = None
+    login: str | None = None
+    networks: tuple[tuple[str, PersonRole], ...] = ()
 
     @property
     def rank(self) -> int:
-        """The level of the role: 3 for an admin, 0 for a backend."""
-        return _RANK.get(self.role, 0)
+        """The level of the role: 3 for an admin, 0 for a backend or a member."""
+        return rank_of(self.role)
+
+
+def rank_of(role: str) -> int:
+    """Return the level of a role: whoever has a higher one may do all that those below may."""
+    return _RANK.get(role, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An accepted token: its digest and its caller."""
+    """An accepted token: its digest and its caller. It ends at `until`, in seconds since 1970."""
 
     name: str
     role: Role
     digest: bytes = field(repr=False)
     backend: str | None = None
+    login: str | None = None
+    networks: tuple[tuple[str, PersonRole], ...] = ()
+    until: float = math.inf
+
+    @property
+    def caller(self) -> Caller:
+        """Whoever carries it."""
+        return Caller(self.name, self.role, self.backend, self.login, self.networks)
 
 
 class Access:
     """Authenticates callers by the digests of their tokens, and limits failed attempts.
 
-    There are two lists, which change independently: the tokens of the configuration, and those issued through the API.
-    A digest on both is the configuration's. `failures` are allowed a minute to one token from one address; ten times as
-    many to one address (0: no limit). A caller that succeeded from an address is not limited by others there.
+    There are three lists, which change independently: the tokens of the configuration, those issued through the API,
+    and those of users who have logged in. A digest on several is the configuration's. `failures` are allowed a minute
+    to one token from one address; ten times as many to one address (0: no limit). A caller that succeeded from an
+    address is not limited by others there.
     """
 
-    __slots__ = ("_callers", "_changed", "_clock", "_configured", "_issued", "_throttle")
+    __slots__ = ("_changed", "_clock", "_configured", "_issued", "_logins", "_throttle", "_tokens", "_wall")
 
     def __init__(
-        self, tokens: Iterable[AccessToken] = (), failures: int = 10, clock: Callable[[], float] = time.monotonic
+        self,
+        tokens: Iterable[AccessToken] = (),
+        failures: int = 10,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._throttle = Throttle(failures)
         self._clock = clock
+        self._wall = wall
         self._issued: tuple[AccessToken, ...] = ()
+        self._logins: tuple[AccessToken, ...] = ()
         self._changed = asyncio.Event()
         self.replace(tokens)
 
@@ -78,9 +112,13 @@ class Access:
         self._issued = tuple(tokens)
         self._index()
 
+    def replace_logins(self, tokens: Iterable[AccessToken]) -> None:
+        """Replace the tokens of users who have logged in."""
+        self._logins = tuple(tokens)
+        self._index()
+
     def _index(self) -> None:
-        tokens = (*self._issued, *self._configured)
-        self._callers = {token.digest: Caller(token.name, token.role, token.backend) for token in tokens}
+        self._tokens = {token.digest: token for token in (*self._logins, *self._issued, *self._configured)}
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -109,17 +147,26 @@ class Access:
         if wait > 0:
             raise _too_many(wait)
         counted = self._throttle.begin(digest.hex(), address, now)
-        found = self._callers.get(digest)
+        found = self._tokens.get(digest)
         if found is None:
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)
-        return found
+        if self._wall() >= found.until:
+            raise _unauthorized("The login has ended: log in again.")
+        return found.caller
 
     async def withdrawn(self, connection: HTTPConnection) -> None:
         """Wait until the token that a connection was let in with is gone, or is not what it was: of this role."""
-        caller, digest = connection.state.caller, digest_of(_carried(connection) or b"")
-        while self._callers.get(digest) == caller:
-            await self._changed.wait()
+        caller, digest = connection.state.caller, carried_digest(connection)
+        while (token := self._tokens.get(digest)) is not None and token.caller == caller and token.until > self._wall():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(token.until - self._wall(), _LOOK)):
+                    await self._changed.wait()
+
+
+def carried_digest(connection: HTTPConnection) -> bytes:
+    """Return the digest of the token that a request carries."""
+    return digest_of(_carried(connection) or b"")
 
 
 def _carried(connection: HTTPConnection) -> bytes | None:
@@ -141,12 +188,13 @@ def _too_many(wait: float) -> Problem:
 
 # Authorization.
 
-_bearer = HTTPBearer(
+bearer = HTTPBearer(
     auto_error=False,
     scheme_name="token",
-    description="A token of the configuration (`voltgate token`), of `POST /api/v1/tokens`, or of a backend.",
+    description="A token of the configuration (`voltgate token`), of `POST /api/v1/tokens`, of `POST /api/v1/login`, "
+    "or of a backend.",
 )
-_Shown = Annotated[object, Security(_bearer)]
+_Shown = Annotated[object, Security(bearer)]
 """Declares the security of an operation in the OpenAPI document."""
 
 
@@ -165,12 +213,12 @@ async def any_caller(request: Request, _: _Shown) -> Caller:
 
 
 def _at_least(role: PersonRole) -> Callable[[Request, object], Awaitable[Caller]]:
-    shown = Security(_bearer, scopes=[role])  # the document names the role (OpenAPI 3.1, security requirement object)
+    shown = Security(bearer, scopes=[role])  # the document names the role (OpenAPI 3.1, security requirement object)
 
     async def admitted(request: Request, _: object = shown) -> Caller:
         caller = caller_of(request)
         if caller.rank < _RANK[role]:
-            raise _forbidden(caller, f'This takes the role "{role}".')
+            raise forbidden(caller, f'This takes the role "{role}".')
         return caller
 
     return admitted
@@ -186,12 +234,17 @@ async def claimant(request: Request, _: _Shown) -> Caller:
     caller = caller_of(request)
     role: Role = "operator" if request.method in _READING else "admin"
     if caller.rank < _RANK[role] and (caller.backend is None or caller.backend != request.path_params["name"]):
-        raise _forbidden(caller, f'This takes the backend\'s own token, or the role "{role}".')
+        raise forbidden(caller, f'This takes the backend\'s own token, or the role "{role}".')
     return caller
 
 
-def _forbidden(caller: Caller, detail: str) -> Problem:
-    return Problem(403, "Forbidden", f'{detail} The token "{caller.name}" has "{caller.role}".')
+def forbidden(caller: Caller, detail: str) -> Problem:
+    """Return the problem of somebody whose role does not suffice."""
+    return Problem(403, "Forbidden", f'{detail} {_who(caller)} has "{caller.role}".')
+
+
+def _who(caller: Caller) -> str:
+    return f'The token "{caller.name}"' if caller.login is None else f'The user "{caller.login}"'
 
 
 AnyCaller = Annotated[Caller, Depends(any_caller)]

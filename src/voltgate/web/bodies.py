@@ -15,16 +15,23 @@ from voltgate.web.problems import Problem, answer
 MOST = 1 << 20
 """Bytes of a body at most."""
 MOST_OF_A_LIST = 32 << 20
-"""Bytes of a backend's list of stations: 100,000 identities take 3 MB."""
+"""Bytes of a list, of a backend's stations or to be imported: 100,000 identities take 3 MB."""
+MOST_OF_A_LOGIN = 8 << 10
+"""Bytes of what somebody sends who is not known yet."""
+OPEN = frozenset({"/api/v1/login", "/api/v1/password"})
+"""The operations that take no token."""
 PATIENCE = 60.0
 """Seconds that a body may take to arrive."""
 
-_LIST = re.compile(r"/api/v1/backends/[^/]+/stations")
+_LIST = re.compile(r"/api/v1/(backends/[^/]+/stations|id-tokens/import|csms/stations/import)")
 _API = "/api/"
 
 
 class Bodies:
-    """ASGI middleware that accepts a body only from authenticated callers, within bounds, before any of it is read."""
+    """ASGI middleware that accepts a body only from authenticated callers, within bounds, before any of it is read.
+
+    Those who log in are not authenticated yet: what they send is small.
+    """
 
     def __init__(self, app: ASGIApp, access: Access, patience: float = PATIENCE) -> None:
         self._app = app
@@ -43,9 +50,9 @@ class Bodies:
     def _bounded(self, connection: HTTPConnection, receive: Receive) -> Receive:
         """Return the bounded `receive` of a request. Raises Problem if its body is not accepted."""
         path = connection.url.path
-        if path.startswith(_API):
+        if path.startswith(_API) and path not in OPEN:
             connection.state.caller = self._access.caller(connection)
-        most = MOST_OF_A_LIST if _LIST.fullmatch(path) else MOST
+        most = MOST_OF_A_LOGIN if path in OPEN else MOST_OF_A_LIST if _LIST.fullmatch(path) else MOST
         length = connection.headers.get("content-length", "0")
         if int(length) > most:
             raise Problem(413, "Content Too Large", _limit(most))
@@ -86,4 +93,4 @@ def _has_body(connection: HTTPConnection) -> bool:
 
 
 def _limit(most: int) -> str:
-    return f"A body may have {most >> 20} MiB here."
+    return f"A body may have {f'{most >> 20} MiB' if most >= 1 << 20 else f'{most >> 10} KiB'} here."

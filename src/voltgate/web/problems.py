@@ -13,6 +13,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from voltgate.csms.ports import StoreAway, Unfit
+
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 100
 """Mistakes of one request that are listed: else a wrong list of 100,000 would be answered by a longer one."""
@@ -62,6 +64,10 @@ class Problem(Exception):  # noqa: N818 - the term of RFC 9457
         self.more = more
 
 
+class Unfinished(Exception):  # noqa: N818 - what becomes of the answer
+    """An answer that has begun cannot be finished: its connection is broken off, so that nobody takes it for whole."""
+
+
 def document(problem: Problem, path: str) -> dict[str, Any]:
     """Return the members of the document of a problem at `path`."""
     members: dict[str, Any] = {"type": "about:blank", "title": problem.title, "status": problem.status}
@@ -91,6 +97,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_framework)
+    app.add_exception_handler(StoreAway, _of_store)
+    app.add_exception_handler(Unfit, _of_data)
     app.add_middleware(_Faults)
 
 
@@ -111,6 +119,15 @@ async def _of_framework(request: Request, error: Exception) -> Response:
     return answer(Problem(error.status_code, title, detail, headers=error.headers), request.url.path)
 
 
+async def _of_store(request: Request, error: Exception) -> Response:
+    away = Problem(503, title_of(503), f"Nothing was changed: {error}.", headers={"Retry-After": "5"})
+    return answer(away, request.url.path)
+
+
+async def _of_data(request: Request, error: Exception) -> Response:
+    return answer(invalid([{"loc": ("request",), "msg": f"is nothing that can be kept: {error}"}]), request.url.path)
+
+
 class _Faults:
     """ASGI middleware that answers unexpected exceptions with a bare 500; the log has the details."""
 
@@ -127,6 +144,9 @@ class _Faults:
 
         try:
             await self._app(scope, receive, noting)
+        except Unfinished as error:
+            log.warning("an answer of the API ends before its end", path=scope.get("path"), reason=str(error))
+            raise ConnectionAbortedError("the answer cannot be finished") from None
         except Exception as error:
             log.exception("a fault of Voltgate: a request failed", method=scope.get("method"), path=scope.get("path"))
             if begun:

@@ -14,12 +14,14 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
+from starlette.types import ASGIApp
 
 from voltgate.web.access import Access
 from voltgate.web.api import install
 from voltgate.web.connections import Connection
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.siblings import Siblings
+from voltgate.web.user_access import UserAccess
 
 Readiness = Callable[[], dict[str, Any]]
 """Returns `{"ready": bool, ...}` with one entry for each part."""
@@ -33,6 +35,7 @@ def application(
     issued_tokens: IssuedTokens | None = None,
     resources: Iterable[APIRouter] = (),
     siblings: Siblings | None = None,
+    users: UserAccess | None = None,
 ) -> FastAPI:
     """Return the web application: health and metrics, and with `access` the API with these resources.
 
@@ -67,7 +70,7 @@ def application(
         return Response(page, media_type=CONTENT_TYPE_LATEST)
 
     if access is not None:
-        install(app, access, issued_tokens, resources)
+        install(app, access, issued_tokens, resources, users)
     return app
 
 
@@ -80,8 +83,8 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Listen at an address; `shared` with other workers. Raise OSError if it cannot be had."""
+def listening(host: str, port: int, *, shared: bool = False, key: str = "listen.http") -> socket.socket:
+    """Listen at an address, which `key` names; `shared` with other workers. Raise OSError if it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio looks for it
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -91,7 +94,7 @@ def listening(host: str, port: int, *, shared: bool = False) -> socket.socket:
         sock.listen(128)  # now, so that two processes cannot both believe that they have the port
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"cannot listen on {host}:{port} (listen.http): {error.strerror}") from error
+        raise OSError(error.errno, f"cannot listen on {host}:{port} ({key}): {error.strerror}") from error
     return sock
 
 
@@ -111,7 +114,7 @@ def listening_at(path: Path) -> socket.socket:
 class WebServer:
     """Serves a web application on a socket that listens, until it is closed."""
 
-    def __init__(self, app: FastAPI, sock: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
         self._socket = sock
         self._config = uvicorn.Config(
             app,

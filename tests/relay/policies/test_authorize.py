@@ -50,6 +50,17 @@ def test_the_second_accepts_and_owns_the_session() -> None:
     assert stage.store.of(InvitationRecord) == []
 
 
+@pytest.mark.parametrize("status", ["Invalid", "Unknown"])
+def test_a_token_that_is_not_known(status: str) -> None:
+    """2.x has two words for it: after either the next is asked."""
+    stage = asking("ocpp2.0.1")
+    request = {"idToken": {"idToken": "77", "type": "ISO14443"}}
+    stage.station.sends(2, "1", "Authorize", request)
+    stage["a"].gets([2, "1", "Authorize", request])
+    stage["a"].sends(3, "1", {"idTokenInfo": {"status": status}})
+    stage["b"].gets([2, "1", "Authorize", request])
+
+
 @pytest.mark.parametrize("status", ["Accepted", "Blocked", "Expired", "ConcurrentTx"])
 def test_an_answer_that_counts(status: str) -> None:
     """Whoever knows the token has the last word: Blocked, Expired and ConcurrentTx are not asked further."""

@@ -1,15 +1,16 @@
 """The carrier turned round: a node that takes stations' calls from the queues and has a handler answer them.
 
 Any number of nodes may do so: each message goes to one of them. It is acknowledged when the answers to all its calls
-are on their way, which is when the broker has confirmed them; a node that dies before leaves it to another. What comes
-again is recognised by its key, and gets the same answer.
+are on their way, which is when the broker has confirmed them; a node that dies before leaves it to another, and so does
+one that cannot answer anybody now. What comes again is recognised by its key, and gets the same answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
@@ -17,7 +18,9 @@ from typing import TypeAlias
 import structlog
 
 from voltgate.carriers.amqp import items
+from voltgate.carriers.amqp.batch import Batch
 from voltgate.carriers.amqp.connection import Connection, Incoming
+from voltgate.carriers.amqp.gateways import Gateways
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.repeats import Repeats
@@ -29,6 +32,7 @@ from voltgate.ocpp.counts import FAULTS
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode
 from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered, unheard
+from voltgate.ocpp.silence import gone, malformed, timed_out
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.backend import Retry
 
@@ -44,7 +48,7 @@ log = structlog.get_logger(__name__)
 class Station:
     """A station as a node knows it: `command` is a handler that calls it, wherever it is."""
 
-    __slots__ = ("_node", "handler", "identity", "protocol", "raw", "reply_to")
+    __slots__ = ("_node", "handler", "identity", "protocol", "raw", "reply_to", "said_at")
 
     def __init__(self, node: Node, identity: str, protocol: str) -> None:
         self._node = node
@@ -52,8 +56,15 @@ class Station:
         self.protocol = protocol
         self.reply_to = ""
         """The queue of the gateway where it was heard last."""
-        self.raw = False
+        self.said_at = 0.0
+        """When its gateway sent what is being dealt with, in seconds since 1970, by that gateway's clock."""
+        self.raw = node.settings.raw
         self.handler: Handler = _refuse
+
+    @property
+    def holder(self) -> str:
+        """The gateway where it was heard last, as any node knows it: `NAME/QUEUE`."""
+        return f"{self._node.settings.name}/{self.reply_to}"
 
     def command(self, call: Call, respond: Respond) -> None:
         """Call the station. It is Unanswered at once when its gateway is gone, and at the call's deadline at last."""
@@ -63,27 +74,23 @@ class Station:
 Serve: TypeAlias = Callable[[Station], Handler]
 """Returns what answers a station's calls; called when the station is heard for the first time, or connects."""
 Left: TypeAlias = Callable[[Station], None]
-"""Takes note that a station has gone."""
+"""Takes note that a station has gone from the gateway of its `reply_to`; it may be that only other nodes heard it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a node goes by. `patience` is how long a call may take, in seconds, either way."""
+    """What a node goes by. `patience` is how long a call may take, in seconds, either way.
+
+    `raw`: stations that were not heard yet are called with frames of OCPP-J in place of envelopes. `name` is what all
+    nodes call this broker and its queues.
+    """
 
     broker: Broker
     layout: Layout = Layout()  # noqa: RUF009 - frozen
     patience: float = 30.0
     retry: Retry = field(default_factory=lambda: Retry(longest=10.0))
-
-
-class _Batch:
-    """A message of the broker's, until all its calls are dealt with."""
-
-    __slots__ = ("left", "message")
-
-    def __init__(self, message: Incoming) -> None:
-        self.message = message
-        self.left = 0
+    raw: bool = False
+    name: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,11 +102,14 @@ class _Asked:
     asked: Asked
     reply_to: str
     raw: bool
-    batches: list[_Batch]
+    batches: list[Batch]
 
 
 class Node:
-    """Answers stations by way of RabbitMQ. `run` keeps it connected; `serve` and `left` are told of stations."""
+    """Answers stations by way of RabbitMQ. `run` keeps it connected; `serve` and `left` are told of stations.
+
+    `away` says why nobody can be answered now, "" if everybody can: meanwhile it leaves the queues to other nodes.
+    """
 
     def __init__(
         self,
@@ -110,6 +120,7 @@ class Node:
         wall: Callable[[], float],
         left: Left = lambda station: None,
         draw: Callable[[], float] = lambda: 0.0,
+        away: Callable[[], str] = lambda: "",
     ) -> None:
         self.settings = settings
         self.counts = AmqpCounts()
@@ -121,6 +132,8 @@ class Node:
         self._clock = clock
         self._wall = wall
         self._draw = draw
+        self._away = away
+        self._gateways = Gateways()
         self._names = Resolver()
         self._connection: Connection | None = None
         self._open: dict[str, _Asked] = {}
@@ -137,11 +150,13 @@ class Node:
     def _failed(self, why: str, failures: int) -> float:
         settings = self.settings.retry
         retry = settings.delay(failures, self._draw) or settings.longest
-        log.warning("broker away", reason=why, retry=round(retry, 1))
+        log.warning("no stations are answered", prefix=self.settings.layout.prefix, reason=why, retry=round(retry, 1))
         return retry
 
     async def _one_stay(self, connected: Callable[[], None]) -> str:
         settings, calls = self.settings, self.settings.layout.calls
+        while self._away():  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(_LOOK)
         name = f"{settings.layout.prefix}.node"
         take, names = self._take_reply, self._names
         connection = await Connection.open(settings.broker, name, take, self._clock, self.counts, names)
@@ -153,6 +168,8 @@ class Node:
             while not connection.lost.done():
                 if connection.is_stuck(self._clock()) and not connection.is_blocked:
                     raise Away(f"no confirmation within {settings.broker.patience:g} s")
+                if why := self._away():
+                    return why
                 await asyncio.wait([connection.lost], timeout=_LOOK)
             return connection.lost.result()
         finally:
@@ -165,17 +182,36 @@ class Node:
         """Go on with what was begun; the broker brings its messages again, to us or to another."""
         for asked in self._open.values():
             asked.batches.clear()
-        commands, self._commands = self._commands, {}
-        for respond in commands.values():
-            respond(Unanswered(Reason.GONE, "The broker was lost: whether the station did this is not known"))
+        for key in list(self._commands):
+            self._end_command(key, gone("The broker was lost: whether the station did this is not known", key))
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is connected to the broker."""
+        return self._connection is not None
+
+    @property
+    def open_calls(self) -> int:
+        """The number of calls that are not answered yet."""
+        return len(self._open)
+
+    async def has_gone(self, queue: str) -> bool:
+        """Return whether the gateway of a queue is known to be gone: the queue ends with its connection."""
+        connection = self._connection
+        if connection is None or self._gateways.is_there(queue, self._clock()):
+            return False
+        with contextlib.suppress(Away):
+            return await connection.consumers(queue) is None
+        return False
 
     # Calls of stations.
 
     def _take(self, message: Incoming) -> None:
         """Take a message with calls of stations."""
+        self._gateways.hear(message.reply_to or "", self._clock())
         found, odd = items.split(message.body)
         self.counts.unreadable += odd
-        batch = _Batch(message)
+        batch = Batch(message)
         batch.left = 1  # until all are looked at
         for item in found:
             self._guard(item, partial(self._take_item, message.reply_to or "", batch))
@@ -189,9 +225,9 @@ class Node:
             self.counts.faults += 1
             log.exception("a fault of Voltgate: a message could not be taken", station=item.station)
 
-    def _take_item(self, reply_to: str, batch: _Batch, item: Item) -> None:
+    def _take_item(self, reply_to: str, batch: Batch, item: Item) -> None:
         if item.event == DISCONNECTED:
-            self._forget(item.station, reply_to)
+            self._has_left(item, reply_to)
             return
         station = self._station(item, reply_to)
         if item.event == CONNECTED or not item.text:
@@ -210,22 +246,42 @@ class Node:
         station = self.stations.get(item.station)
         if station is None or item.event == CONNECTED or (item.protocol and station.protocol != item.protocol):
             if station is not None:
-                self._forget(item.station, station.reply_to)
+                self._forget(item.station, station.reply_to, item)
             elif len(self.stations) >= _MOST_STATIONS:
                 self._forget(next(iter(self.stations)), None)
-            station = self.stations[item.station] = Station(self, item.station, item.protocol)
+            station = self.stations[item.station] = self._said(self.at(item.station, item.protocol, reply_to), item)
             station.handler = self._serve(station)
+        station.reply_to = reply_to
+        return self._said(station, item)
+
+    def at(self, identity: str, protocol: str, reply_to: str) -> Station:
+        """Return a station at the gateway of a queue, whether it was heard here or not."""
+        station = Station(self, identity, protocol)
         station.reply_to = reply_to
         return station
 
-    def _forget(self, identity: str, reply_to: str | None) -> None:
+    def _said(self, station: Station, item: Item) -> Station:
+        """Return a station, with when its gateway sent this."""
+        station.said_at = min(item.until - self.settings.patience, self._wall())
+        return station
+
+    def _has_left(self, item: Item, reply_to: str) -> None:
+        """Take note that a station has gone from a gateway, whoever has heard it there."""
+        if item.station in self.stations:
+            self._forget(item.station, reply_to, item)
+        else:
+            self._left(self._said(self.at(item.station, item.protocol, reply_to), item))
+
+    def _forget(self, identity: str, reply_to: str | None, item: Item | None = None) -> None:
         """Forget a station that has gone from a gateway, unless it is at another one now."""
         station = self.stations.get(identity)
         if station is not None and (reply_to is None or station.reply_to == reply_to):
             del self.stations[identity]
-            self._left(station)
+            if reply_to is None:
+                station.reply_to = ""  # it has gone from nowhere
+            self._left(station if item is None else self._said(station, item))
 
-    def _is_repeated(self, item: Item, reply_to: str, batch: _Batch) -> bool:
+    def _is_repeated(self, item: Item, reply_to: str, batch: Batch) -> bool:
         """Return whether a call has come before; it gets the answer that it had, or will have."""
         given = self._repeats.find(item.key, self._clock())
         asked = self._open.get(item.key)
@@ -241,7 +297,7 @@ class Node:
         self.counts.repeated += 1
         return True
 
-    def _call(self, station: Station, found: Read, item: Item, reply_to: str, batch: _Batch) -> None:
+    def _call(self, station: Station, found: Read, item: Item, reply_to: str, batch: Batch) -> None:
         call = decode(found.text)
         assert isinstance(call, Call)  # noqa: S101 - it was read as one
         call.at = self._clock()
@@ -267,6 +323,10 @@ class Node:
             return
         del self._open[key]
         batches, call = asked.batches, asked.call
+        if isinstance(reply, Unanswered) and reply.reason is Reason.GONE:
+            if batches and self._connection is not None:  # what is not answered is brought to another, or here again
+                self._connection.lose(reply.description)
+            return
         if isinstance(reply, Unanswered) and is_transaction(call.action):
             self._all_done(batches)  # nobody makes up an answer to what somebody is paid by: the station sends it again
             return
@@ -296,19 +356,19 @@ class Node:
         if obstacle is not None:
             settled(obstacle)
 
-    def _answered(self, batches: list[_Batch], obstacle: Obstacle | None) -> None:
+    def _answered(self, batches: list[Batch], obstacle: Obstacle | None) -> None:
         self.counts.answers_lost += obstacle is not None
         self._all_done(batches)
 
-    def _all_done(self, batches: list[_Batch]) -> None:
+    def _all_done(self, batches: list[Batch]) -> None:
         for batch in batches:
             self._done(batch)
 
-    def _done(self, batch: _Batch) -> None:
+    def _done(self, batch: Batch) -> None:
         """Acknowledge a message when nothing of it is left to do."""
         batch.left -= 1
         if not batch.left and self._connection is not None:
-            task = asyncio.get_running_loop().create_task(_acknowledge(batch.message.ack()))
+            task = asyncio.get_running_loop().create_task(batch.acknowledge())
             self._acks.add(task)
             task.add_done_callback(self._acks.discard)
 
@@ -320,7 +380,7 @@ class Node:
         now, wall = self._clock(), self._wall()
         deadline = min(call.deadline, now + self.settings.patience)
         if connection is None or not station.reply_to or connection.is_blocked:
-            respond(Unanswered(Reason.GONE, "The station cannot be reached now"))
+            respond(gone("The station cannot be reached now"))
             return
         if len(self._commands) >= _MOST_COMMANDS:
             respond(Unanswered(Reason.OVERLOADED, "Too many calls wait for stations"))
@@ -328,7 +388,7 @@ class Node:
         key = secrets.token_hex(16)
         if call.kind != SEND:
             self._commands[key] = respond
-            self._wheel.at(deadline, partial(self._end_command, key, Reason.TIMED_OUT, "No answer in time"))
+            self._wheel.at(deadline, lambda now: self._end_command(key, timed_out(call, key, now)))
         sent = Call(key, call.action, call.payload, kind=call.kind)  # other nodes may use the same ids
         written = items.written(sent, items.frame(sent, key), None, raw=station.raw)
         head = items.head(station.identity, station.protocol)
@@ -343,12 +403,12 @@ class Node:
         if obstacle is Obstacle.UNROUTABLE and station.reply_to == queue:
             station.reply_to = ""
         if obstacle is not None:
-            self._end_command(key, Reason.GONE, f"The station's gateway: {obstacle.value}", self._clock())
+            self._end_command(key, gone(f"The station's gateway: {obstacle.value}"))
 
-    def _end_command(self, key: str, reason: Reason, why: str, now: float) -> None:
+    def _end_command(self, key: str, reply: Unanswered) -> None:
         respond = self._commands.pop(key, None)
         if respond is not None:
-            respond(Unanswered(reason, why))
+            respond(reply)
 
     def _take_reply(self, message: Incoming) -> None:
         """Take a message with stations' answers to commands."""
@@ -359,24 +419,19 @@ class Node:
 
     def _take_answer(self, reply_to: str, item: Item) -> None:
         if item.event == DISCONNECTED:  # another node was told, or nobody
-            self._forget(item.station, reply_to)
+            self._has_left(item, reply_to)
         respond = self._commands.pop(item.key, None)
         read = items.read(item.text)
         reply = decode(read.text) if isinstance(read, Read) else None
         if respond is None:
             self.counts.strays += 1
+        elif item.event == DISCONNECTED:
+            respond(gone("The station is not connected"))
         elif isinstance(reply, Result | Error):
             respond(reply)
         else:
             self.counts.unreadable += 1
-            respond(Unanswered(Reason.MALFORMED, "The station's answer cannot be read"))
-
-
-async def _acknowledge(ack: Awaitable[None]) -> None:
-    try:
-        await ack
-    except Exception as problem:  # the connection has ended: the message comes again, and is known by then
-        log.debug("a message could not be acknowledged", reason=str(problem))
+            respond(malformed("The station's answer cannot be read", item.key))
 
 
 def _refuse(call: Call, respond: Respond) -> None:

@@ -60,9 +60,9 @@ def message_item(head: bytes, key: str, message: bytes, until: float, event: str
     return b'%b,"key":%b,"until":%.3f,"message":%b%b}' % (head, quote(key), until, message, happened)
 
 
-def event_item(head: bytes, event: str) -> bytes:
+def event_item(head: bytes, event: str, until: float) -> bytes:
     """Return an item that says what became of a station."""
-    return b'%b,"event":%b}' % (head, quote(event))
+    return b'%b,"until":%.3f,"event":%b}' % (head, until, quote(event))
 
 
 def join(items: Iterable[bytes]) -> bytes:

@@ -77,8 +77,9 @@ class AmqpWire(BusWire[str, Past]):
 
     def _tell(self, event: str) -> None:
         """Say what became of the station."""
-        expires = self._post.clock() + self._post.patience
-        self._post.put(self._queue, Outgoing(items.event_item(self._head, event), expires))
+        post = self._post
+        item = items.event_item(self._head, event, post.wall() + post.patience)
+        post.put(self._queue, Outgoing(item, post.clock() + post.patience))
 
     # What the relay says.
 

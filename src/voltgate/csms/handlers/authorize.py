@@ -1,14 +1,15 @@
 """Who may charge: Authorize, and the tokens of the messages that begin a transaction.
 
-Source: 1.6 sections 4.1 and 7.4; 2.0.1 Part 2, C01 to C07, AuthorizationStatusEnumType.
+Source: 1.6 sections 4.1 and 7.2; 2.0.1 Part 2, C01 to C07, AuthorizationStatusEnumType.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from voltgate.csms.admission import is_accepted
 from voltgate.csms.desk import Desk
-from voltgate.csms.model import Token
+from voltgate.csms.model import Token, Transaction
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
 from voltgate.csms.times import written
@@ -17,26 +18,42 @@ NO_AUTHORIZATION = "NoAuthorization"
 """The type of a token of 2.x that stands for none: a station that lets anybody charge (C02)."""
 
 
-def verdict(desk: Desk, text: str, kind: str, *, running: tuple[str, str] | None = None) -> str:
-    """Return what a token is answered: Accepted, Blocked, Expired, Invalid, ConcurrentTx.
+_LONGEST_GROUP_1X = 20
+"""Characters of a token of 1.x."""
+_LONGEST_LANGUAGE = 8
+_LONGEST_GROUP = {"ocpp2.1": 255}
+_LONGEST_TEXT = {"ocpp2.1": 1024}
+"""Where 2.1 has room for more than 2.0.1."""
 
-    `running` is the transaction that it is asked for, which does not count against it.
+
+def verdict(desk: Desk, text: str, kind: str, *, begins: Transaction | None = None) -> str:
+    """Return what a token is answered, as the version of the station has it.
+
+    `begins` is the transaction that it is asked for. Only then other transactions count: somebody who ends one, or a
+    station that asks what it may remember, is not told of them (1.6 section 7.2; 2.x AuthorizationStatusEnumType).
     """
+    modern = desk.said.modern
+    if not is_accepted(desk):
+        return "Invalid"
     if kind == NO_AUTHORIZATION and not text:
         return "Accepted"
     token = desk.token(text)
+    if token is None and desk.settings.tokens == "any" and text:
+        return "Accepted"
     if token is None:
-        return "Accepted" if desk.settings.tokens == "any" and text else "Invalid"
+        return "Unknown" if modern else "Invalid"
     if token.status != "Accepted":
         return token.status
-    if token.kind and kind and token.kind != kind:
+    if token.kind and kind and token.kind.casefold() != kind.casefold():
         return "Invalid"
     if token.expires is not None and token.expires <= desk.said.now:
         return "Expired"
     if token.network and token.network != desk.station.network:
-        return "NotAtThisLocation" if desk.said.modern else "Invalid"
-    others = desk.used(text) - {running}
-    return "ConcurrentTx" if token.concurrent and len(others) >= token.concurrent else "Accepted"
+        return "NotAtThisLocation" if modern else "Invalid"
+    if begins is None or not token.concurrent:
+        return "Accepted"
+    others = desk.used(text) - {(begins.station, begins.ref)}
+    return "ConcurrentTx" if len(others) >= token.concurrent else "Accepted"
 
 
 def info_1x(desk: Desk, text: str, status: str) -> dict[str, Any]:
@@ -45,7 +62,7 @@ def info_1x(desk: Desk, text: str, status: str) -> dict[str, Any]:
     token = desk.token(text)
     if token is not None:
         info |= _expiry(token, "expiryDate")
-        if token.group:
+        if 0 < len(token.group) <= _LONGEST_GROUP_1X:  # one that is cut would be another
             info["parentIdTag"] = token.group
     return info
 
@@ -57,12 +74,14 @@ def info_2x(desk: Desk, text: str, status: str) -> dict[str, Any]:
     if token is None:
         return info
     info |= _expiry(token, "cacheExpiryDateTime")
-    if token.group:
+    version, language = desk.said.version, token.language[:_LONGEST_LANGUAGE]
+    if 0 < len(token.group) <= _LONGEST_GROUP.get(version, 36):
         info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
-    if token.language:
-        info["language1"] = token.language
+    if language:
+        info["language1"] = language
     if token.message:
-        info["personalMessage"] = {"format": "UTF8", "language": token.language or "en", "content": token.message}
+        content = token.message[: _LONGEST_TEXT.get(version, 512)]
+        info["personalMessage"] = {"format": "UTF8", "language": language or "en", "content": content}
     return info
 
 
@@ -77,9 +96,16 @@ def authorize_1x(desk: Desk) -> dict[str, Any]:
 
 
 def authorize_2x(desk: Desk) -> dict[str, Any]:
-    """Answer an Authorize of 2.x."""
+    """Answer an Authorize of 2.x.
+
+    A contract certificate (C07) can be judged by nobody here: it is not accepted, and neither is who shows it.
+    """
     text, kind = token_of_2x(desk.said)
-    return {"idTokenInfo": info_2x(desk, text, verdict(desk, text, kind))}
+    status = verdict(desk, text, kind)
+    if not any(desk.said.fields.get(name) for name in ("certificate", "iso15118CertificateHashData")):
+        return {"idTokenInfo": info_2x(desk, text, status)}
+    info = info_2x(desk, text, "Invalid" if status == "Accepted" else status)
+    return {"idTokenInfo": info, "certificateStatus": "NoCertificateAvailable"}
 
 
 def token_of_2x(said: Said) -> tuple[str, str]:
@@ -102,4 +128,3 @@ def needs_2x(said: Said, needs: Needs) -> None:
 def _needs(text: str, needs: Needs) -> None:
     if text:
         needs.tokens.add(text.casefold())
-        needs.used.add(text.casefold())

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from voltgate.csms.desk import Desk
+from voltgate.csms.desk import Desk, Refused
 from voltgate.csms.ends import no_longer_charging
 from voltgate.csms.model import StatusChange
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, part_of, text_of
-from voltgate.csms.times import read_time, written
+from voltgate.csms.said import Said, name_of, part_of, text_of
+from voltgate.csms.times import is_older, written
 
-UNAVAILABLE = "Unavailable"
+_TRIGGERED = "Triggered"
+"""The reason of a BootNotification of 2.x that was asked for: nothing has booted."""
+_MOST = 1000
+"""Connectors of one station, EVSEs included."""
 
 
 def boot_1x(desk: Desk) -> dict[str, Any]:
@@ -44,13 +47,14 @@ def boot_2x(desk: Desk) -> dict[str, Any]:
 
 def _booted(desk: Desk, reason: str) -> dict[str, Any]:
     said, station, settings = desk.said, desk.station, desk.settings
-    station.boot_reason, station.booted, station.seen = reason, said.now, said.now
-    station.version = said.version
+    if reason != _TRIGGERED or station.booted is None:
+        station.boot_reason, station.booted = reason, said.now
+    station.version, station.seen = said.version, said.now
+    station.told = station.registration or settings.registration
     desk.put(station)
-    status = station.registration or settings.registration
     interval = desk.network.interval or settings.interval
-    wait = interval if status == "Accepted" else settings.retry
-    return {"currentTime": written(said.now), "interval": wait, "status": status}
+    wait = interval if station.told == "Accepted" else settings.retry
+    return {"currentTime": written(said.now), "interval": max(1, wait), "status": station.told}
 
 
 def heartbeat(desk: Desk) -> dict[str, Any]:
@@ -58,46 +62,19 @@ def heartbeat(desk: Desk) -> dict[str, Any]:
     return {"currentTime": written(desk.said.now)}
 
 
-def came(desk: Desk) -> dict[str, Any]:
-    """Note that a station is connected; what it had reported before it went counts again until it reports anew."""
-    said, station = desk.said, desk.station
-    station.connected, station.holder, station.since, station.seen = True, said.text("holder"), said.now, said.now
-    station.version = said.version
-    for row in desk.connectors():
-        if row.reported:
-            row.status, row.reported = row.reported, ""
-            desk.put(row)
-    desk.put(station)
-    return {}
-
-
-def went(desk: Desk) -> dict[str, Any]:
-    """Note that a station has gone, and has not come back in time: nobody can charge there."""
-    said, station = desk.said, desk.station
-    if station.holder != said.text("holder") or not station.connected:
-        return {}
-    station.connected, station.since = False, said.now
-    for row in desk.connectors():
-        row.status, row.reported = UNAVAILABLE, row.reported or row.status
-        desk.put(row)
-    desk.put(station)
-    return {}
-
-
 def status_1x(desk: Desk) -> dict[str, Any]:
     """Answer a StatusNotification of 1.x: connector 0 is the station."""
     said = desk.said
     number = said.whole("connectorId") or 0
-    at = read_time(said.fields.get("timestamp")) or said.now
-    _reported(desk, number, min(number, 1), at)
+    reported(desk, number, min(number, 1), said.at("timestamp"), said.text("status"))
     return {}
 
 
 def status_2x(desk: Desk) -> dict[str, Any]:
     """Answer a StatusNotification of 2.x."""
     said = desk.said
-    at = read_time(said.fields.get("timestamp")) or said.now
-    _reported(desk, said.whole("evseId") or 0, said.whole("connectorId") or 0, at)
+    evse, connector = said.whole("evseId") or 0, said.whole("connectorId") or 0
+    reported(desk, evse, connector, said.at("timestamp"), said.text("connectorStatus"))
     return {}
 
 
@@ -106,17 +83,23 @@ def status_needs(said: Said, needs: Needs) -> None:
     needs.running.add(said.station)
 
 
-def _reported(desk: Desk, evse: int, connector: int, at: float) -> None:
+def reported(desk: Desk, evse: int, connector: int, at: float, status: str) -> None:
     """Take note of a status, and keep it; one that is older than what is known changes nothing else."""
-    said = desk.said
-    status = said.text("status") or said.text("connectorStatus")
+    said, status = desk.said, name_of(status)
     row = desk.connector(evse, connector)
+    if evse < 0 or connector < 0 or (row.at is None and sum(1 for _ in desk.connectors()) > _MOST):
+        raise Refused("PropertyConstraintViolation", f"There is no connector {connector} of EVSE {evse}")
     error_code, info, vendor_error = said.text("errorCode"), said.text("info"), said.text("vendorErrorCode")
     desk.put(StatusChange(said.station, evse, connector, at, said.now, status, error_code, info, vendor_error))
-    if row.at is not None and at < row.at <= said.now:
+    if is_older(at, row.at, said.now) and not _was_before_boot(desk, row.at):
         return
     row.status, row.error_code, row.info, row.vendor_error, row.at = status, error_code, info, vendor_error, at
     row.reported = ""
     desk.put(row)
     if connector and status == "Available":
-        no_longer_charging(desk, evse, at)
+        no_longer_charging(desk, evse, connector, at)
+
+
+def _was_before_boot(desk: Desk, at: float | None) -> bool:
+    """Return whether a status is from before its station booted: a clock without a battery begins anew then."""
+    return at is not None and desk.station.booted is not None and at < desk.station.booted

@@ -1,23 +1,27 @@
-"""Finding the transaction that a message of 1.x is about."""
+"""Finding the transaction that a message is about."""
 
 from __future__ import annotations
 
 from voltgate.csms.desk import Desk
 from voltgate.csms.model import Transaction
 
+LARGEST = 2**31 - 1
+"""A transactionId of 1.x: stations that say more have lost it (Alfen says 2**63 - 1)."""
 
-def numbered(desk: Desk, number: int, connector: int | None = None, token: str = "") -> Transaction | None:
-    """Return the transaction of a number.
 
-    A station that never got a number, since it began offline, says 0 or -1: then it is the one that runs, if there is
-    only one that it can be.
+def is_number(number: int | None) -> bool:
+    """Return whether a transactionId of 1.x may be one that was given."""
+    return number is not None and 0 < number <= LARGEST
+
+
+def the_running(desk: Desk, evse: int | None = None, token: str = "") -> Transaction | None:
+    """Return the transaction that runs at a station, on an EVSE and by a token if these are said, if it is only one.
+
+    It is meant by stations that do not know its name: they began it offline, or have lost it.
     """
-    found = desk.transaction(str(number))
-    if found is not None or number > 0:
-        return found
     may = [
         tx
         for tx in desk.running()
-        if (connector is None or tx.evse == connector) and (not token or tx.token.casefold() == token.casefold())
+        if (evse is None or tx.evse == evse) and (not token or tx.token.casefold() == token.casefold())
     ]
     return may[0] if len(may) == 1 else None

@@ -9,29 +9,39 @@ from typing import Any
 
 from voltgate.csms.costs import rises
 from voltgate.csms.desk import Desk
-from voltgate.csms.handlers.finding import numbered
+from voltgate.csms.ends import energy_of, goes_on
+from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.meters import Reading, pack, read_meter_values
 from voltgate.csms.model import MeterValue, Transaction
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
-from voltgate.csms.totals import BEGIN, charge, power, register
+from voltgate.csms.times import is_older
+from voltgate.csms.totals import BEGIN, END, charge, power, register
 
 
 def values_1x(desk: Desk) -> dict[str, Any]:
     """Answer a MeterValues of 1.x."""
     said = desk.said
+    tx = _transaction_of(desk)
     number = said.whole("transactionId")
-    tx = None if number is None else numbered(desk, number, said.whole("connectorId"))
-    ref = tx.ref if tx is not None else str(number or "")
+    ref = tx.ref if tx is not None else str(number) if is_number(number) else ""
     keep(desk, said.whole("connectorId") or 0, ref, tx, readings(said, "meterValue"))
     return {}
 
 
+def _transaction_of(desk: Desk) -> Transaction | None:
+    """Return the transaction that values are of: one that nobody knows is the one that runs on the connector."""
+    said = desk.said
+    if said.fields.get("transactionId") is None:
+        return None
+    evse = said.whole("connectorId")
+    return desk.transaction(str(said.whole("transactionId"))) or (the_running(desk, evse) if evse != 0 else None)
+
+
 def needs_1x(said: Said, needs: Needs) -> None:
-    """Read the transaction."""
-    number = said.whole("transactionId")
-    if number is not None:
-        needs.transactions.add((said.station, str(number)))
+    """Read the transaction, and what runs."""
+    if said.fields.get("transactionId") is not None:
+        needs.transactions.add((said.station, str(said.whole("transactionId"))))
         needs.running.add(said.station)
 
 
@@ -53,32 +63,50 @@ def keep(desk: Desk, evse: int, ref: str, tx: Transaction | None, read: list[Rea
         energy, now = register(each), power(each)
         desk.put(MeterValue(said.station, evse, ref, each.at, said.now, energy, now, pack(each)))
         if tx is not None:
-            _follow(tx, each, energy, now)
+            _follow(desk, tx, each, energy, now)
     if tx is not None and read:
         desk.put(tx)
 
 
-def _follow(tx: Transaction, reading: Reading, energy: float | None, watts: float | None) -> None:
+def _follow(desk: Desk, tx: Transaction, reading: Reading, energy: float | None, watts: float | None) -> None:
     """Have a transaction know its latest values, and what it began with."""
     if tx.meter_start is None:
         tx.meter_start = register(reading, BEGIN)
     if energy is not None:
         rises(tx, energy, reading.at)
-    if tx.meter_at is not None and reading.at < tx.meter_at:
+    if is_older(reading.at, tx.meter_at, desk.said.now):
         return
     tx.meter_at = reading.at
     if energy is not None:
         tx.meter_last = energy
-    if tx.state == "ended" and tx.estimated and tx.ended is not None and reading.at > tx.ended:
-        resume(tx)
+    goes_on(desk, tx, reading.at)
     if tx.state == "running":
         tx.power = watts if watts is not None else tx.power
         soc = charge(reading)
         tx.soc = soc if soc is not None else tx.soc
+    elif tx.estimated and energy is not None and reading.at <= (tx.ended or reading.at):
+        tx.meter_stop = energy  # the end was taken from an earlier reading
+        tx.energy = energy_of(tx)
 
 
-def resume(tx: Transaction) -> None:
-    """Take back an end that was concluded: its station says more of it."""
-    tx.state, tx.ended, tx.ended_received, tx.estimated = "running", None, None, ""
-    tx.meter_stop = tx.energy = tx.cost = None
-    tx.cost_data = b""
+def last_register(read: list[Reading]) -> float | None:
+    """Return the register at the end of what was read: that of the end of the transaction, or else the latest."""
+    ends = [energy for each in read if (energy := register(each, END)) is not None]
+    known = _registers(read, but=BEGIN)
+    return ends[-1] if ends else max(known)[1] if known else None
+
+
+def first_register(read: list[Reading]) -> float | None:
+    """Return the register at the beginning of what was read: that of the beginning, or else the earliest."""
+    begins = [energy for each in read if (energy := register(each, BEGIN)) is not None]
+    known = _registers(read, but=END)
+    return begins[0] if begins else min(known)[1] if known else None
+
+
+def _registers(read: list[Reading], but: str) -> list[tuple[float, float]]:
+    """Return registers with their times, without those of the context `but`."""
+    others = [
+        Reading(each.at, tuple(sample for sample in each.samples if sample.context != but), each.at_is_ours)
+        for each in read
+    ]
+    return [(each.at, energy) for each in others if (energy := register(each)) is not None]

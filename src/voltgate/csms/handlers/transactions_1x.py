@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end
+from voltgate.csms.ends import displaced, end_as_said, is_over
 from voltgate.csms.handlers.authorize import info_1x, verdict
-from voltgate.csms.handlers.finding import numbered
-from voltgate.csms.handlers.metering import keep, readings
+from voltgate.csms.handlers.finding import is_number, the_running
+from voltgate.csms.handlers.metering import keep, last_register, readings
+from voltgate.csms.handlers.notes import set_aside
 from voltgate.csms.model import Transaction
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
@@ -40,9 +42,13 @@ def start(desk: Desk) -> dict[str, Any]:
     """Answer a StartTransaction."""
     said = desk.said
     token = said.text("idTag")
+    if not any(name in said.fields for name in ("connectorId", "idTag", "meterStart")):
+        desk.put(set_aside(said))
+        hold_to_form(desk)
     tx = _begun_before(desk) or _begin(desk, token)
-    status = verdict(desk, token, "", running=(tx.station, tx.ref))
-    desk.used(token).add((tx.station, tx.ref))
+    status = verdict(desk, token, "", begins=tx)
+    if tx.state == "running":
+        desk.used(token).add((tx.station, tx.ref))
     return {"idTagInfo": info_1x(desk, token, status), "transactionId": tx.number}
 
 
@@ -54,7 +60,7 @@ def _begun_before(desk: Desk) -> Transaction | None:
     """
     said = desk.said
     evse, token = said.whole("connectorId"), said.text("idTag")
-    meter, at = said.whole("meterStart"), read_time(said.fields.get("timestamp"))
+    meter, at = said.number("meterStart"), read_time(said.fields.get("timestamp"))
     for tx in desk.of_station():
         same = (tx.evse, tx.token, tx.meter_start) == (evse, token, meter) and (at is None or tx.began == at)
         if same and tx.number is not None and (tx.begun_by == said.id or (tx.state == "running" and at is not None)):
@@ -66,7 +72,6 @@ def _begin(desk: Desk, token: str) -> Transaction:
     said, number = desk.said, desk.number()
     at = read_time(said.fields.get("timestamp"))
     began, evse = said.now if at is None else at, said.whole("connectorId")
-    meter = said.whole("meterStart")
     known = desk.token(token)
     tx = Transaction(
         said.station,
@@ -80,13 +85,13 @@ def _begin(desk: Desk, token: str) -> Transaction:
         group="" if known is None else known.group,
         began=began,
         began_received=said.now,
-        meter_start=None if meter is None else float(meter),
+        meter_start=said.number("meterStart"),
         offline=said.now - began > LATE,
         reservation=said.whole("reservationId"),
         begun_by=said.id,
     )
-    displaced(desk, evse, began, tx.ref)
     desk.begin(tx)
+    displaced(desk, tx)
     use_reservation(desk, tx)
     return tx
 
@@ -100,38 +105,57 @@ def use_reservation(desk: Desk, tx: Transaction) -> None:
 
 
 def stop_needs(said: Said, needs: Needs) -> None:
-    """Read the transaction, and the token that ended it."""
+    """Read the transaction, what runs, and the token that ended it; have a number."""
     needs.running.add(said.station)
-    needs.transactions.add((said.station, str(said.whole("transactionId") or 0)))
+    needs.transactions.add((said.station, str(said.whole("transactionId"))))
     needs.numbers += 1
     token = said.text("idTag").casefold()
     if token:
         needs.tokens.add(token)
-        needs.used.add(token)
 
 
 def stop(desk: Desk) -> dict[str, Any]:
-    """Answer a StopTransaction."""
+    """Answer a StopTransaction, never with an error: there are stations that boot again and again then (Metron)."""
     said = desk.said
-    number, token = said.whole("transactionId") or 0, said.text("idTag")
-    at = read_time(said.fields.get("timestamp"))
-    tx = numbered(desk, number, token=token) or _unheard_of(desk, number, token)
-    keep(desk, tx.evse or 0, tx.ref, tx, readings(said, "transactionData"))
-    if tx.state == "running" or tx.estimated:
-        meter = said.whole("meterStop")
+    token = said.text("idTag")
+    tx = _ended(desk, token)
+    if tx is None:
+        desk.put(set_aside(said))
+    else:
+        _end(desk, tx, token)
+    return {"idTagInfo": info_1x(desk, token, verdict(desk, token, ""))} if token else {}
+
+
+def _ended(desk: Desk, token: str) -> Transaction | None:
+    """Return the transaction that is said to have ended; None if it is none that can be told from others.
+
+    A station that never got a number, since it began offline, says 0 or -1: then it is the one that runs, if there is
+    only one that it can be.
+    """
+    said, number = desk.said, desk.said.whole("transactionId")
+    known = desk.transaction(str(number)) if is_number(number) else the_running(desk, token=token)
+    if known is not None:
+        return known
+    if not is_number(number) and "meterStop" not in said.fields:
+        return None
+    return _unheard_of(desk, number if number is not None and is_number(number) else desk.number(), token)
+
+
+def _end(desk: Desk, tx: Transaction, token: str) -> None:
+    said = desk.said
+    read = readings(said, "transactionData")
+    keep(desk, tx.evse or 0, tx.ref, tx, read)
+    meter = said.number("meterStop")
+    meter = last_register(read) if meter is None else meter
+    if not is_over(tx) or (tx.estimated and meter is not None):
         tx.stop_token = token
-        desk.used(tx.token).discard((tx.station, tx.ref))
-        end(desk, tx, said.now if at is None else at, None if meter is None else float(meter), said.text("reason"))
-    if not token:
-        return {}
-    return {"idTagInfo": info_1x(desk, token, verdict(desk, token, "", running=(tx.station, tx.ref)))}
+        end_as_said(desk, tx, said.at("timestamp"), meter, said.text("reason"))
 
 
 def _unheard_of(desk: Desk, number: int, token: str) -> Transaction:
     """Return a transaction of which only the end is known: begun at another system, or before this one was there."""
     said = desk.said
-    mine = number if number > 0 else desk.number()
-    tx = Transaction(said.station, str(mine), mine, desk.station.network, said.version, token=token)
+    tx = Transaction(said.station, str(number), number, desk.station.network, said.version, token=token)
     tx.began_received = said.now
     desk.begin(tx)
     return tx

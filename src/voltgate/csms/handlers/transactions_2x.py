@@ -8,20 +8,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end
+from voltgate.csms.ends import displaced, end_as_said, energy_of, goes_on, is_over
 from voltgate.csms.handlers.authorize import info_2x, token_of_2x, verdict
-from voltgate.csms.handlers.metering import keep, readings
+from voltgate.csms.handlers.finding import the_running
+from voltgate.csms.handlers.metering import first_register, keep, last_register, readings
+from voltgate.csms.handlers.notes import keep_note, set_aside
 from voltgate.csms.handlers.transactions_1x import use_reservation
+from voltgate.csms.meters import Reading
 from voltgate.csms.model import Transaction
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, text_of, whole_of
-from voltgate.csms.times import read_time
-from voltgate.csms.totals import register
+from voltgate.csms.said import Said, name_of, text_of, whole_of
+from voltgate.csms.sequences import Heard
+from voltgate.csms.times import is_older, read_time
 
-_MOST_MISSING = 500
-"""Sequence numbers that are remembered as missing."""
-NO_READING = "its end came without a reading of the register"
+DETAILS = "TransactionDetails"
+"""The kind of notes that hold what 2.1 adds to events: costs, limits and states that the station computes itself."""
+_DETAILS = ("costDetails", "preconditioningStatus", "evseSleep")
+_DETAILS_OF_INFO = ("tariffId", "transactionLimit", "operationMode")
+_ENDS = frozenset({"StopAuthorized", "Deauthorized", "RemoteStop"})
+"""Triggers of events whose token is that of somebody who ends the transaction."""
 
 
 def needs(said: Said, needs: Needs) -> None:
@@ -39,54 +46,66 @@ def needs(said: Said, needs: Needs) -> None:
 
 def ref_of(said: Said) -> str:
     """Return the transactionId."""
-    return text_of(said.part("transactionInfo").get("transactionId"))
+    return name_of(said.part("transactionInfo").get("transactionId"))
 
 
 def event(desk: Desk) -> dict[str, Any]:
     """Answer a TransactionEvent."""
     said = desk.said
-    at = read_time(said.fields.get("timestamp"))
+    ref, at = ref_of(said), read_time(said.fields.get("timestamp"))
     when = said.now if at is None else at
-    tx = desk.transaction(ref_of(said)) or _heard_of(desk, when)
+    tx = _heard_of(desk, ref) if ref else the_running(desk, whole_of(said.part("evse").get("id")))
+    if tx is None:
+        desk.put(set_aside(said))
+        hold_to_form(desk)
+        return {}
     text, kind = token_of_2x(said)
-    if _is_new(tx, said.whole("seqNo")):
+    if _is_new(desk, tx, said.whole("seqNo"), at):
         _take(desk, tx, when, text, kind)
         desk.put(tx)
     if not text and not kind:
         return {}
-    status = verdict(desk, text, kind, running=(tx.station, tx.ref))
-    return {"idTokenInfo": info_2x(desk, text, status)}
+    begins = tx if tx.state == "running" and said.text("triggerReason") not in _ENDS else None
+    return {"idTokenInfo": info_2x(desk, text, verdict(desk, text, kind, begins=begins))}
 
 
-def _heard_of(desk: Desk, at: float) -> Transaction:
-    said = desk.said
-    tx = Transaction(said.station, ref_of(said), network=desk.station.network, version=said.version)
-    tx.began, tx.began_received = at, said.now
+def _heard_of(desk: Desk, ref: str) -> Transaction:
+    """Return the transaction of a name. When it began is not known before its station says so."""
+    said, known = desk.said, desk.transaction(ref)
+    if known is not None:
+        return known
+    tx = Transaction(said.station, ref, network=desk.station.network, version=said.version)
+    tx.began_received = said.now
     desk.begin(tx)
     return tx
 
 
-def _is_new(tx: Transaction, seq: int | None) -> bool:
-    """Note that an event has come; return whether it had not come before."""
-    if seq is None:
-        return True
-    missing = {int(each) for each in tx.missing.split()}
-    if seq <= tx.seq and seq not in missing:
-        return False
-    missing.discard(seq)
-    missing.update(range(max(tx.seq + 1, seq - _MOST_MISSING), seq))
-    tx.missing = " ".join(map(str, sorted(missing)[:_MOST_MISSING]))
-    return True
+def _is_new(desk: Desk, tx: Transaction, seq: int | None, at: float | None) -> bool:
+    """Note that an event has come; return whether it had not come before.
+
+    A number that has come counts again at a later time: stations begin to count anew when they boot in a transaction.
+    """
+    is_later = at is not None and (tx.heard is None or at > tx.heard)
+    heard = Heard(tx.seq, tx.missing)
+    if seq is None or seq < 0:
+        is_new = is_later or at is None or desk.said.text("eventType") != "Ended" or not is_over(tx)
+    elif heard.has(seq):
+        is_new = is_later
+        tx.seq, tx.missing = (seq, "") if is_later else (tx.seq, tx.missing)
+    else:
+        is_new, heard = True, heard.plus(seq)
+        tx.seq, tx.missing = heard.highest, heard.missing
+    return is_new
 
 
 def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
     """Take what a new event says."""
     said, info = desk.said, desk.said.part("transactionInfo")
-    kind_of_event, seq = said.text("eventType"), said.whole("seqNo")
-    is_latest = seq is None or seq > tx.seq
-    tx.seq = max(tx.seq, -1 if seq is None else seq)
-    _place(desk, tx, said.part("evse"))
-    _bind(desk, tx, text, kind, is_end=kind_of_event == "Ended")
+    is_start, is_end = said.text("eventType") == "Started", said.text("eventType") == "Ended"
+    is_latest = not is_older(at, tx.heard, said.now)
+    tx.heard = at if is_latest else tx.heard
+    _place(tx, said.part("evse"))
+    _bind(desk, tx, text, kind, is_end=is_end)
     tx.offline = tx.offline or said.fields.get("offline") is True
     tx.remote_start = whole_of(info.get("remoteStartId")) if tx.remote_start is None else tx.remote_start
     if tx.reservation is None and said.whole("reservationId") is not None:
@@ -94,21 +113,37 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
         use_reservation(desk, tx)
     read = readings(said, "meterValue")
     keep(desk, tx.evse or 0, tx.ref, tx, read)
-    registers = [energy for each in read if (energy := register(each)) is not None]
-    if kind_of_event == "Started":
-        tx.began, tx.trigger = at, said.text("triggerReason")
-        if registers and tx.meter_start is None:
-            tx.meter_start = registers[0]
-        displaced(desk, tx.evse, at, tx.ref)
-    elif tx.began is not None and at < tx.began and "0" in tx.missing.split():
-        tx.began = at
+    if is_start:
+        _start(desk, tx, at, read)
+    if not is_end:
+        goes_on(desk, tx, at)
     if is_latest and tx.state == "running":
         tx.charging_state = text_of(info.get("chargingState")) or tx.charging_state
-    if kind_of_event == "Ended":
-        _end(desk, tx, at, registers, text_of(info.get("stoppedReason")))
+    if is_end:
+        end_as_said(desk, tx, at, last_register(read), text_of(info.get("stoppedReason")))
+    if tx.state == "ended":
+        tx.energy = energy_of(tx)
+    _keep_details(desk, tx, info)
 
 
-def _place(desk: Desk, tx: Transaction, evse: dict[str, Any]) -> None:
+def _start(desk: Desk, tx: Transaction, at: float, read: list[Reading]) -> None:
+    tx.began, tx.trigger = at, desk.said.text("triggerReason")
+    register = first_register(read)
+    if register is not None:
+        tx.meter_start = register
+    displaced(desk, tx)
+
+
+def _keep_details(desk: Desk, tx: Transaction, info: dict[str, Any]) -> None:
+    """Keep what 2.1 has besides, as it came."""
+    fields = desk.said.fields
+    details = {name: fields[name] for name in _DETAILS if name in fields}
+    details |= {name: info[name] for name in _DETAILS_OF_INFO if name in info}
+    if details:
+        keep_note(desk, tx.ref, desk.said.at("timestamp"), DETAILS, details)
+
+
+def _place(tx: Transaction, evse: dict[str, Any]) -> None:
     number, connector = whole_of(evse.get("id")), whole_of(evse.get("connectorId"))
     if number is not None:
         tx.evse = number
@@ -124,14 +159,5 @@ def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_end: bool) ->
     if not tx.token and not (is_end and tx.token_kind):
         known = desk.token(text)
         tx.token, tx.token_kind, tx.group = text, kind, "" if known is None else known.group
-    if not is_end and tx.state == "running":
+    if tx.state == "running" and text == tx.token:
         desk.used(text).add((tx.station, tx.ref))
-
-
-def _end(desk: Desk, tx: Transaction, at: float, registers: list[float], reason: str) -> None:
-    """End it; without a reading the last one that the station has given stands for it, and that is said."""
-    desk.used(tx.token).discard((tx.station, tx.ref))
-    if registers:
-        end(desk, tx, at, registers[-1], reason)
-    else:
-        end(desk, tx, at, tx.meter_last, reason, NO_READING if tx.meter_last is not None else "")

@@ -12,41 +12,15 @@ from functools import partial
 from uuid import uuid4
 
 from voltgate.ocpp.actions import BOOT, is_transaction, plain_action
-from voltgate.ocpp.ids import plain_fields, request_of
+from voltgate.ocpp.ids import request_of
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.requested import caused_by, why_not
 from voltgate.relay.context import Context
 from voltgate.relay.numbers import CALLER, asker_of
 from voltgate.relay.registration import ACCEPTED, PENDING, REJECTED
 
-_MOST_ASKED, _LONGEST = 64, 100
-"""Kinds of messages that a station which is Pending was asked for and may send, and the characters of an action."""
-
-_TRIGGERS = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
-_START_OR_STOP = frozenset(
-    {"RemoteStartTransaction", "RemoteStopTransaction", "RequestStartTransaction", "RequestStopTransaction"}
-)
-_CAUSED = {
-    "CustomerInformation": "NotifyCustomerInformation",
-    "GetBaseReport": "NotifyReport",
-    "GetChargingProfiles": "ReportChargingProfiles",
-    "GetDERControl": "ReportDERControl",
-    "GetDiagnostics": "DiagnosticsStatusNotification",
-    "GetDisplayMessages": "NotifyDisplayMessages",
-    "GetLog": "LogStatusNotification",
-    "GetMonitoringReport": "NotifyMonitoringReport",
-    "GetReport": "NotifyReport",
-    "PublishFirmware": "PublishFirmwareStatusNotification",
-    "SignedUpdateFirmware": "SignedFirmwareStatusNotification",
-    "UpdateFirmware": "FirmwareStatusNotification",
-}
-"""What a station sends because it was asked for something else."""
-_CERTIFICATES = frozenset(
-    """
-    SignChargePointCertificate SignChargingStationCertificate SignCombinedCertificate SignV2G20Certificate
-    SignV2GCertificate
-    """.split()
-)
-"""What a trigger names when it means a SignCertificate."""
+_MOST_ASKED = 64
+"""Kinds of messages that a station which is Pending was asked for and may send."""
 
 
 def let_go(context: Context) -> None:
@@ -146,16 +120,8 @@ def _object_now(context: Context, call: Call, before: Callable[[], Reply | None]
 
 def _refused(context: Context, call: Call) -> Unanswered | None:
     """Return what is said in the station's place to a command that it must not be sent; None if it may be."""
-    status, action = context.registration.status, plain_action(call.action)
-    if status == REJECTED:
-        why = "its BootNotification was rejected"
-    elif status == PENDING and action in _START_OR_STOP:
-        why = f"{action} must wait until its BootNotification is accepted, it is pending"
-    elif status == ACCEPTED and action in _TRIGGERS and plain_fields(call).get("requestedMessage") == BOOT:
-        why = "an accepted station is not asked for its BootNotification"
-    else:
-        return None
-    return Unanswered(Reason.REFUSED, f"The station was not asked: {why}", "SecurityError")
+    why = why_not(context.registration.status, call)
+    return Unanswered(Reason.REFUSED, f"The station was not asked: {why}", "SecurityError") if why else None
 
 
 def _told_again(context: Context, call: Call, respond: Respond) -> bool:
@@ -173,11 +139,8 @@ def _told_again(context: Context, call: Call, respond: Respond) -> bool:
 
 def _note_asked(asked: dict[tuple[str, int | None], None], call: Call) -> None:
     """Remember what a station that is Pending may send because of a command."""
-    action = plain_action(call.action)
-    if action in _TRIGGERS:
-        named = str(plain_fields(call).get("requestedMessage"))
-        asked["SignCertificate" if named in _CERTIFICATES else named[:_LONGEST], None] = None
-    elif action in _CAUSED:
-        asked[_CAUSED[action], request_of(call)] = None
+    caused = caused_by(call)
+    if caused is not None:
+        asked[caused] = None
     if len(asked) > _MOST_ASKED:
         del asked[next(iter(asked))]

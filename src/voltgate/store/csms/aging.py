@@ -63,10 +63,9 @@ class Aging:
         now = self._wall()
         if shared:
             await self._tend_partitions(now, now - keep.meter_values if self._wall.is_steady else None)
-        if self._wall.is_steady:
-            await self._delete(_REST if shared else meter_values.name, now - keep.meter_values)
-            await self._delete(status_changes.name, now - keep.history)
-            await self._delete(notes.name, now - keep.history)
+        await self._delete(_REST if shared else meter_values.name, now - keep.meter_values)
+        await self._delete(status_changes.name, now - keep.history)
+        await self._delete(notes.name, now - keep.history)
 
     async def _tend_partitions(self, now: float, old: float | None) -> None:
         """Make the partitions of the days to come, and drop those that ended before a time, if one is given.

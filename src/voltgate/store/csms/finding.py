@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from voltgate.csms.model import Connector, Network, Reservation, Station, Token, Transaction
+from voltgate.csms.model import (
+    Connector,
+    Network,
+    Report,
+    Reservation,
+    SigningRequest,
+    Station,
+    Token,
+    Transaction,
+)
 from voltgate.csms.ports import Found, Needs
 from voltgate.store.address import POSTGRESQL
 from voltgate.store.csms.links import Link
@@ -15,6 +24,7 @@ from voltgate.store.csms.speech import reading, writing
 R = TypeVar("R")
 
 _RUNNING = "t.state = 'running'"
+_WAITING = "t.status = 'waiting'"
 _LAST = (
     "t.ref = (SELECT ref FROM csms_transactions WHERE station = wanted.station AND evse = wanted.evse"
     " AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1)"
@@ -23,7 +33,7 @@ _LAST = (
 
 async def find(link: Link, needs: Needs) -> Found:
     """Return what the calls of a round need. On PostgreSQL stations, and tokens whose use is counted, are locked."""
-    found = Found(stations=await _have_stations(link, needs.stations))
+    found = Found(stations=await have_stations(link, needs.stations))
     found.networks = {row.id: row for row in await _all(link, Network, ("id",), _networks_of(found))}
     for connector in await _all(link, Connector, ("station",), found.stations):
         found.connectors[connector.station, connector.evse, connector.connector] = connector
@@ -31,6 +41,10 @@ async def find(link: Link, needs: Needs) -> Found:
     await _find_transactions(link, needs, found)
     for row in await _all(link, Reservation, ("station", "number"), needs.reservations):
         found.reservations[row.station, row.number] = row
+    for report in await _all(link, Report, ("station", "kind", "request"), needs.reports):
+        found.reports[report.station, report.kind, report.request] = report
+    for request in await _all(link, SigningRequest, ("station",), needs.signing, _WAITING):
+        found.signing[request.station, request.number] = request
     return found
 
 
@@ -43,8 +57,8 @@ async def find_stations(link: Link, keys: Collection[str]) -> dict[str, Station]
     return {station.key: station for station in await _all(link, Station, ("key",), keys, lock="key")}
 
 
-async def _have_stations(link: Link, wanted: dict[str, str]) -> dict[str, Station]:
-    """Read stations, and make those that are not there, by their identities."""
+async def have_stations(link: Link, wanted: dict[str, str]) -> dict[str, Station]:
+    """Read stations, locked, and make those that are not there; identities are by key."""
     found = await find_stations(link, wanted)
     missing = sorted(wanted.keys() - found.keys())
     if missing:

@@ -116,5 +116,5 @@ def _outcome(error: BaseException) -> Exception:
     if _state(error) in _AGAIN:
         return Again()
     if is_of_the_data(error) or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
-        return Unfit(words(error))
+        return Unfit(f"the database does not take it: {type(error).__name__}")  # its words have values in them
     return StoreAway(words(error))

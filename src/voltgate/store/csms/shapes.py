@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql
 
 from voltgate.csms.model import MeterValue, Note, StatusChange, Transaction
 from voltgate.csms.ports import Unfit
-from voltgate.store.columns import LONGEST, LONGEST_KEY, Document, Key, Words
+from voltgate.store.columns import LONGEST_LABEL, Document, Words
 from voltgate.store.csms.tables import TABLES
 
 R = TypeVar("R")
@@ -35,12 +35,9 @@ def _digest(*parts: object) -> int:
     return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
-_LONGEST_TOKEN = 80
-
-
 def token_id(token: str) -> str:
     """Return what a token is looked for by: its beginning, casefolded, which is never too long for a key."""
-    return token.casefold()[:_LONGEST_TOKEN]
+    return token.casefold()[:LONGEST_LABEL]
 
 
 _COMPUTED: dict[Any, Callable[[Any], tuple[Any, ...]]] = {
@@ -67,11 +64,12 @@ class Shape(Generic[R]):
         """All columns, in the order in which rows are written."""
         self.own = [field.name for field in fields(kind)]  # type: ignore[arg-type]
         """The columns of the model, in the order in which rows are read."""
+        self.columns = [table.columns[name] for name in self.own]
         self.keys = [column.name for column in table.primary_key.columns]
         self._values = attrgetter(*self.own)
         self._computed = _COMPUTED.get(kind, lambda row: ())
         self._fitting = [_fitting(column) for column in table.columns]
-        self._given = [_given(table.columns[name]) for name in self.own]
+        self._given = [_given(column) for column in self.columns]
         self.key = attrgetter(*self.keys) if set(self.keys) <= set(self.own) else id
 
     def written(self, rows: Iterable[R]) -> Columns:
@@ -127,13 +125,14 @@ def _is_plain(values: Sequence[Any]) -> bool:
 def _fitting(column: Column[Any]) -> Fit:
     """Return what makes values of a column fit."""
     kind = column.type
-    if not isinstance(kind, TypeDecorator) or isinstance(kind, Document):
+    if isinstance(kind, Document):
+        return lambda values: [v if v is None else _as_data(v) for v in values]
+    if not isinstance(kind, TypeDecorator):
         return list
-
     fit = kind.process_bind_param
     if not isinstance(kind, Words):
         return lambda values: [v if v is None else fit(v, _DIALECT) for v in values]
-    longest = LONGEST_KEY if isinstance(kind, Key) else LONGEST
+    longest = kind.longest
 
     def fit_texts(values: Sequence[Any]) -> list[Any]:
         if _is_plain(values) and max(map(len, values), default=0) <= longest:
@@ -144,6 +143,12 @@ def _fitting(column: Column[Any]) -> Fit:
         ]
 
     return fit_texts
+
+
+def _as_data(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"data are bytes, not {type(value).__name__}")
+    return value
 
 
 def _given(column: Column[Any]) -> Callable[[Sequence[Any]], Sequence[Any]]:

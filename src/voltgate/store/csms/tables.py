@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Table
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Float, Index, Table, literal_column
 
 from voltgate.csms.model import (
     Connector,
@@ -15,6 +15,7 @@ from voltgate.csms.model import (
     Network,
     Note,
     Profile,
+    Report,
     Reservation,
     Row,
     SigningRequest,
@@ -24,7 +25,7 @@ from voltgate.csms.model import (
     Transaction,
     Variable,
 )
-from voltgate.store.columns import Document, Key, Measure, Moment, Whole, Words
+from voltgate.store.columns import Document, Key, Label, Measure, Moment, Whole, Words
 from voltgate.store.tables import metadata
 
 
@@ -33,9 +34,14 @@ def _key(name: str) -> Column[str]:
     return Column(name, Key, primary_key=True)
 
 
-def _indexed(name: str) -> Column[str]:
-    """Make a column of text that is part of an index."""
+def _reference(name: str) -> Column[str]:
+    """Make a column of text that is the key of something else."""
     return Column(name, Key, nullable=False)
+
+
+def _label(name: str) -> Column[str]:
+    """Make a column of text that is part of an index, and may be cut."""
+    return Column(name, Label, nullable=False)
 
 
 def _text(name: str) -> Column[str]:
@@ -79,10 +85,11 @@ stations = Table(
     metadata,
     _key("key"),
     _text("identity"),
-    _indexed("network"),
+    _reference("network"),
     _text("name"),
     _text("location"),
     _text("registration"),
+    _text("told"),
     _text("validation"),
     _text("version"),
     _text("vendor"),
@@ -112,12 +119,13 @@ connectors = Table(
     _key("station"),
     _number_key("evse"),
     _number_key("connector"),
-    _text("status"),
+    _label("status"),
     _text("error_code"),
     _text("info"),
     _text("vendor_error"),
     _time("at", nullable=True),
     _text("reported"),
+    Index(None, "status", "station", "evse", "connector"),
 )
 
 status_changes = Table(
@@ -142,11 +150,11 @@ tokens = Table(
     _key("id"),
     _text("text"),
     _text("kind"),
-    _indexed("group"),
+    _label("group"),
     _text("status"),
     _time("expires", nullable=True),
     _number("concurrent"),
-    _indexed("network"),
+    _reference("network"),
     _text("holder"),
     _text("language"),
     _text("message"),
@@ -160,7 +168,7 @@ transactions = Table(
     _key("station"),
     _key("ref"),
     _number("number", nullable=True),
-    _indexed("network"),
+    _reference("network"),
     _text("version"),
     _number("evse", nullable=True),
     _number("connector", nullable=True),
@@ -190,11 +198,12 @@ transactions = Table(
     _number("reservation", nullable=True),
     _number("seq"),
     _text("missing"),
+    _time("heard", nullable=True),
     _text("begun_by"),
     _text("currency"),
     _number("cost", nullable=True),
     Column("cost_data", Document, nullable=False),
-    _indexed("token_id"),
+    _label("token_id"),
     Index(None, "ref"),
     Index(None, "began", "station", "ref"),
     Index(None, "station", "began", "ref"),
@@ -209,8 +218,9 @@ transactions = Table(
 """`token_id` is the token casefolded, or the beginning of it. Room is left on each page of PostgreSQL: what meters say
 changes a row often, and in its place as no index knows of it."""
 
-_IS_RUNNING = transactions.c.state == "running"
-_IS_ESTIMATED = transactions.c.estimated != ""
+IS_RUNNING: ColumnElement[bool] = transactions.c.state == literal_column("'running'")
+IS_ESTIMATED: ColumnElement[bool] = transactions.c.estimated != literal_column("''")
+"""Conditions with an index of their own: it is used where they are spelt in the same way."""
 
 
 def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> None:
@@ -218,10 +228,10 @@ def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> No
     Index(f"ix_csms_transactions_{name}", *columns, postgresql_where=condition, sqlite_where=condition)
 
 
-_few("running", _IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
-_few("running_station", _IS_RUNNING, transactions.c.station)
-_few("running_token_id", _IS_RUNNING, transactions.c.token_id)
-_few("estimated", _IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running", IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running_station", IS_RUNNING, transactions.c.station)
+_few("running_token_id", IS_RUNNING, transactions.c.token_id)
+_few("estimated", IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
 
 meter_values = Table(
     "csms_meter_values",
@@ -252,6 +262,7 @@ notes = Table(
     _digest(),
     Index(None, "received"),
     Index(None, "station", "received"),
+    Index(None, "kind", "received"),
 )
 
 variables = Table(
@@ -265,6 +276,20 @@ variables = Table(
     _text("mutability"),
     Column("data", Document, nullable=False),
     _time("at"),
+)
+
+reports = Table(
+    "csms_reports",
+    metadata,
+    _key("station"),
+    _key("kind"),
+    _number_key("request"),
+    _time("received"),
+    _time("at"),
+    _number("seq"),
+    _text("missing"),
+    _number("last", nullable=True),
+    Column("complete", Boolean, nullable=False),
 )
 
 reservations = Table(
@@ -307,6 +332,8 @@ signing_requests = Table(
     _time("at"),
     _text("status"),
     _text("chain"),
+    _number("request", nullable=True),
+    Column("root", Document, nullable=False),
 )
 
 tariffs = Table(
@@ -321,6 +348,41 @@ tariffs = Table(
 numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))
 """The next number of each kind that no process has had."""
 
+jobs = Table(
+    "csms_jobs",
+    metadata,
+    _key("id"),
+    _text("command"),
+    Column("fields", Document, nullable=False),
+    _time("created"),
+    _time("deadline"),
+    _text("by"),
+    _measure("rate"),
+    _number("at_once"),
+    _text("away"),
+    Column("cancelled", Boolean, nullable=False),
+    _time("ended", nullable=True),
+    _text("owner"),
+    Column("until", Float(53), nullable=False),
+    Index(None, "created", "id"),
+    Index(None, "ended", "created", "id"),
+)
+"""`owner` is the process that tells the stations of a job, `until` some time by the database's clock."""
+
+job_items = Table(
+    "csms_job_items",
+    metadata,
+    _key("job"),
+    _key("station"),
+    _label("state"),
+    Column("outcome", Document, nullable=False),
+    _time("at"),
+    _time("again"),
+    _number("tries"),
+    Index(None, "job", "state", "at", "station"),
+    Index(None, "job", "state", "again"),
+)
+
 TABLES: dict[type[Row], Table] = {
     Network: networks,
     Station: stations,
@@ -331,6 +393,7 @@ TABLES: dict[type[Row], Table] = {
     MeterValue: meter_values,
     Note: notes,
     Variable: variables,
+    Report: reports,
     Reservation: reservations,
     Profile: profiles,
     SigningRequest: signing_requests,

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 
 from voltgate.web import docs, problems
 from voltgate.web.access import Access, any_caller
-from voltgate.web.api import me, tokens
+from voltgate.web.api import me, tokens, users
 from voltgate.web.bodies import Bodies
 from voltgate.web.issued_tokens import IssuedTokens
+from voltgate.web.user_access import UserAccess
 
 ROOT = "/api/v1"
 
@@ -20,21 +21,37 @@ ROOT = "/api/v1"
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
     """Return the router of all resources under one root, which needs a token everywhere."""
     router = APIRouter(prefix=ROOT, dependencies=[Depends(any_caller), Depends(known_parameters_only)])
-    for resource in (me.router, tokens.router, *resources):
+    for resource in (me.router, tokens.router, users.router, *resources):
         router.include_router(resource)
     return router
 
 
+def open_api() -> APIRouter:
+    """Return the router of what takes no token: it is where users get one."""
+    router = APIRouter(prefix=ROOT, dependencies=[Depends(known_parameters_only)])
+    router.include_router(users.open_router)
+    return router
+
+
 def install(
-    app: FastAPI, access: Access, issued_tokens: IssuedTokens | None = None, resources: Iterable[APIRouter] = ()
+    app: FastAPI,
+    access: Access,
+    issued_tokens: IssuedTokens | None = None,
+    resources: Iterable[APIRouter] = (),
+    users: UserAccess | None = None,
 ) -> None:
-    """Add the API to an application. Sets `access` and `issued_tokens` of `app.state`, which the routers use."""
+    """Add the API to an application.
+
+    Sets `access`, `issued_tokens` and `users` of `app.state`, which the routers use.
+    """
     app.state.access = access
     app.state.issued_tokens = issued_tokens
+    app.state.users = users
     app.add_middleware(Bodies, access=access)
     problems.install(app)
     docs.install(app)
     app.include_router(api(resources))
+    app.include_router(open_api())
 
 
 async def known_parameters_only(request: Request) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from voltgate.web.access import AnyCaller, Role
+from voltgate.web.access import AnyCaller, PersonRole, Role
 
 router = APIRouter(tags=["tokens"])
 
@@ -16,9 +16,17 @@ class Me(BaseModel):
     name: str
     role: Role
     backend: str | None
+    login: str | None = Field(description="The user's, for one who has logged in.")
+    networks: dict[str, PersonRole] = Field(description="The user's roles in single networks.")
 
 
 @router.get("/me", summary="Say who I am")
 async def me(caller: AnyCaller) -> Me:
     """Say whose token this is, and what role it has."""
-    return Me(name=caller.name, role=caller.role, backend=caller.backend)
+    return Me(
+        name=caller.name,
+        role=caller.role,
+        backend=caller.backend,
+        login=caller.login,
+        networks=dict(caller.networks),
+    )

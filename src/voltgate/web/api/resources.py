@@ -5,10 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from voltgate.web.api import audit, backends, calls, events, messages, nodes, routes, sessions, stations, waiting
-from voltgate.web.api.csms import tariffs
 
 
 def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
-    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, messages, audit, tariffs)
+    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, messages, audit)
     return [resource.router for resource in resources]

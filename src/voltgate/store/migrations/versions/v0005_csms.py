@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
         sa.Column("registration", sa.Text, nullable=False),
+        sa.Column("told", sa.Text, nullable=False),
         sa.Column("validation", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("vendor", sa.Text, nullable=False),
@@ -61,6 +62,11 @@ def upgrade() -> None:
         sa.Column("vendor_error", sa.Text, nullable=False),
         sa.Column("at", sa.Float(53)),
         sa.Column("reported", sa.Text, nullable=False),
+    )
+    op.create_index(
+        "ix_csms_connectors_status_station_evse_connector",
+        "csms_connectors",
+        ["status", "station", "evse", "connector"],
     )
     op.create_table(
         "csms_status_changes",
@@ -127,6 +133,7 @@ def upgrade() -> None:
         sa.Column("reservation", sa.BigInteger),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("heard", sa.Float(53)),
         sa.Column("begun_by", sa.Text, nullable=False),
         sa.Column("currency", sa.Text, nullable=False),
         sa.Column("cost", sa.BigInteger),
@@ -177,6 +184,7 @@ def upgrade() -> None:
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("digest", sa.BigInteger, primary_key=True, autoincrement=False),
     )
+    op.create_index("ix_csms_notes_kind_received", "csms_notes", ["kind", "received"])
     op.create_index("ix_csms_notes_received", "csms_notes", ["received"])
     op.create_index("ix_csms_notes_station_received", "csms_notes", ["station", "received"])
     op.create_table(
@@ -189,6 +197,18 @@ def upgrade() -> None:
         sa.Column("mutability", sa.Text, nullable=False),
         sa.Column("data", sa.LargeBinary, nullable=False),
         sa.Column("at", sa.Float(53), nullable=False),
+    )
+    op.create_table(
+        "csms_reports",
+        sa.Column("station", sa.Text, primary_key=True),
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("request", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("received", sa.Float(53), nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("missing", sa.Text, nullable=False),
+        sa.Column("last", sa.BigInteger),
+        sa.Column("complete", sa.Boolean, nullable=False),
     )
     op.create_table(
         "csms_reservations",
@@ -225,6 +245,8 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(53), nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("request", sa.BigInteger),
+        sa.Column("root", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "csms_tariffs",
@@ -237,8 +259,70 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("next", sa.BigInteger, nullable=False),
     )
+    _users()
+    _jobs()
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE TABLE csms_meter_values_rest PARTITION OF csms_meter_values DEFAULT")
+
+
+def _users() -> None:
+    """Make the tables of those who use the API by a name and a password, and of their logins."""
+    op.create_table(
+        "csms_users",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("login", sa.Text, nullable=False),
+        sa.Column("person", sa.Text, nullable=False),
+        sa.Column("roles", sa.LargeBinary, nullable=False),
+        sa.Column("password", sa.Text, nullable=False),
+        sa.Column("invitation", sa.Text, nullable=False),
+        sa.Column("invited_until", sa.Float(53)),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+    )
+    op.create_index("ix_csms_users_invitation", "csms_users", ["invitation"])
+    op.create_table(
+        "csms_logins",
+        sa.Column("digest", sa.Text, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("until", sa.Float(53), nullable=False),
+    )
+    op.create_index("ix_csms_logins_name", "csms_logins", ["name"])
+    op.create_index("ix_csms_logins_until", "csms_logins", ["until"])
+
+
+def _jobs() -> None:
+    """Make what is kept of jobs: one command for many stations."""
+    op.create_table(
+        "csms_jobs",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("command", sa.Text, nullable=False),
+        sa.Column("fields", sa.LargeBinary, nullable=False),
+        sa.Column("created", sa.Float(53), nullable=False),
+        sa.Column("deadline", sa.Float(53), nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("rate", sa.Float(53)),
+        sa.Column("at_once", sa.BigInteger, nullable=False),
+        sa.Column("away", sa.Text, nullable=False),
+        sa.Column("cancelled", sa.Boolean, nullable=False),
+        sa.Column("ended", sa.Float(53)),
+        sa.Column("owner", sa.Text, nullable=False),
+        sa.Column("until", sa.Float(53), nullable=False),
+    )
+    op.create_index("ix_csms_jobs_created_id", "csms_jobs", ["created", "id"])
+    op.create_index("ix_csms_jobs_ended_created_id", "csms_jobs", ["ended", "created", "id"])
+    op.create_table(
+        "csms_job_items",
+        sa.Column("job", sa.Text, primary_key=True),
+        sa.Column("station", sa.Text, primary_key=True),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("outcome", sa.LargeBinary, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("again", sa.Float(53), nullable=False),
+        sa.Column("tries", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_csms_job_items_job_state_again", "csms_job_items", ["job", "state", "again"])
+    op.create_index("ix_csms_job_items_job_state_at_station", "csms_job_items", ["job", "state", "at", "station"])
 
 
 def _few(name: str, condition: str, columns: list[str]) -> None:
@@ -251,6 +335,10 @@ def _few(name: str, condition: str, columns: list[str]) -> None:
 def downgrade() -> None:
     """Drop them."""
     for name in (
+        "csms_logins",
+        "csms_users",
+        "csms_job_items",
+        "csms_jobs",
         "csms_numbers",
         "csms_tariffs",
         "csms_signing_requests",

@@ -1,0 +1,104 @@
+"""What operators tell stations, as a process is made of it: commands, jobs, and the uploads that these ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from voltgate.config import Config
+from voltgate.csms.job_runner import Runner
+from voltgate.csms.operators import Known, Operators, Told, call_here
+from voltgate.csms.service import ManagementSystem
+from voltgate.csms.uploads import Bounds, Folder, Tickets
+from voltgate.ocpp.messages import Call, Reason, Unanswered
+from voltgate.relay import audit
+from voltgate.relay.calendar import Calendar
+from voltgate.store import Database
+from voltgate.store.csms.jobs import JobStore
+from voltgate.store.csms.of_stations import StationQueries
+from voltgate.store.csms.work import Work
+from voltgate.web.csms.operating import OperatingParts
+
+_PURGE = 3600.0
+"""Seconds between two looks at what has become too old."""
+
+
+class _Clock:
+    """The time of this process."""
+
+    now = staticmethod(time.time)
+    sleep = staticmethod(asyncio.sleep)
+
+
+@dataclass(frozen=True, slots=True)
+class Operating:
+    """What tells stations: what the API works with, and what runs jobs."""
+
+    parts: OperatingParts
+    runner: Runner
+    wall: Calendar
+    config: Callable[[], Config]
+
+    def follow(self, config: Config) -> None:
+        """Go by another configuration."""
+        if self.parts.folder is not None:
+            self.parts.folder.bounds = bounds_of(config)
+
+    async def purge(self) -> None:
+        """Delete now and then the jobs that ended long ago, by a clock that is steady."""
+        if self.wall.is_steady:
+            await self.parts.jobs.purge(self.wall() - self.config().csms.keep_jobs)
+        await asyncio.sleep(_PURGE)
+
+
+def operating_of(
+    config: Callable[[], Config], csms: ManagementSystem | None, database: Database | None, wall: Calendar, home: Path
+) -> Operating | None:
+    """Return what tells stations; None without a database. `config` is in force, `home` the folder of its file."""
+    if csms is None or database is None:
+        return None
+    queries, section = StationQueries(database), config().csms
+
+    async def look(station: str) -> Known | None:
+        """Return what is known of a station that is connected, to whatever node."""
+        peer = csms.peers.get(station)
+        if peer is not None:
+            return Known(peer.protocol)
+        row = await queries.station(station)
+        return Known(row.version) if row is not None and row.connected and row.version else None
+
+    folder = None
+    if section.uploads:
+        folder = Folder(home / Path(section.uploads_folder).expanduser(), time.time, bounds_of(config()))
+    tickets = None if folder is None else Tickets(folder, lambda: config().csms.uploads)
+    operators = Operators(
+        partial(call_here, csms),
+        look,
+        time.time,
+        lambda: config().calls.backend,
+        partial(_note, database),
+        tickets,
+    )
+    jobs = JobStore(Work(database))
+    runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
+    return Operating(OperatingParts(operators, jobs, folder), runner, wall, config)
+
+
+def bounds_of(config: Config) -> Bounds:
+    """Return how much is taken of uploads, and for how long."""
+    section = config.csms
+    return Bounds(file=section.uploads_size, total=section.uploads_total, keeps=section.uploads_keep)
+
+
+def _note(database: Database, told: Told) -> None:
+    """Write a line of the audit trail: who had a station told what, and what became of it."""
+    reply = told.reply
+    outcome = "undelivered" if isinstance(reply, Unanswered) else "passed"
+    if isinstance(reply, Unanswered) and reply.reason is Reason.REFUSED:
+        outcome = "refused"
+    call = Call(reply.id, told.action, b"")
+    database.put(audit.line(told.station, time.time(), told.by, call, outcome, reply, f"command {told.command}"))

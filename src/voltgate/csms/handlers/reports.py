@@ -1,0 +1,122 @@
+"""Reports, which stations make in parts: the device model, monitors, messages, charging profiles, DER controls.
+
+What a part says counts when it comes: parts may come in any order and more than once, and one that never comes takes
+nothing from the others. Source: 2.x Part 2, B07, B08, N02, N07 to N09, O03, K09, R04.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from voltgate.csms.components import component_name, evse_of, variable_name
+from voltgate.csms.desk import Desk
+from voltgate.csms.handlers.connection import reported
+from voltgate.csms.handlers.notes import keep_note
+from voltgate.csms.model import Profile, Report, Variable
+from voltgate.csms.ports import Needs
+from voltgate.csms.said import Said, name_of, objects_of, part_of, text_of, whole_of
+from voltgate.csms.sequences import Heard
+from voltgate.csms.times import read_time
+
+AVAILABILITY = "AvailabilityState"
+"""The variable in which stations of 2.x report the status of a connector, an EVSE or themselves (G01)."""
+
+
+def needs(said: Said, needs: Needs) -> None:
+    """Read the report that this is a part of."""
+    needs.reports.add((said.station, said.action, said.whole("requestId") or 0))
+
+
+def event_needs(said: Said, needs: Needs) -> None:
+    """Read what runs: a connector that is free again ends it."""
+    needs.running.add(said.station)
+
+
+def _take_part(desk: Desk) -> Report:
+    """Note that a part of a report has come."""
+    said = desk.said
+    at, seq = said.at("generatedAt"), said.whole("seqNo")
+    report = desk.report(said.whole("requestId") or 0, at)
+    if report.complete and at > report.at:  # another report, by the same number
+        report.received, report.seq, report.missing, report.last, report.complete = said.now, -1, "", None, False
+    number = report.seq + 1 if seq is None or seq < 0 else seq
+    heard = Heard(report.seq, report.missing).plus(number)
+    report.seq, report.missing, report.at = heard.highest, heard.missing, max(report.at, at)
+    if said.fields.get("tbc") is not True:
+        report.last = number
+    report.complete = report.last == report.seq and not report.missing
+    desk.put(report)
+    return report
+
+
+def noted_part(desk: Desk) -> dict[str, Any]:
+    """Answer a part of a report that is kept as it came."""
+    _take_part(desk)
+    keep_note(desk, str(desk.said.whole("requestId") or 0), desk.said.at("generatedAt"))
+    return {}
+
+
+def variables(desk: Desk) -> dict[str, Any]:
+    """Answer a NotifyReport."""
+    said, at = desk.said, desk.said.at("generatedAt")
+    _take_part(desk)
+    for each in said.objects("reportData"):
+        component, variable = component_name(each.get("component")), variable_name(each.get("variable"))
+        characteristics = part_of(each.get("variableCharacteristics"))
+        for attribute in objects_of(each.get("variableAttribute")) if component and variable else ():
+            desk.put(_variable(said, component, variable, attribute, characteristics, at))
+    return {}
+
+
+def _variable(
+    said: Said, component: str, variable: str, attribute: dict[str, Any], characteristics: dict[str, Any], at: float
+) -> Variable:
+    value = attribute.get("value")
+    flags = {name: attribute[name] for name in ("persistent", "constant") if name in attribute}
+    return Variable(
+        said.station,
+        component,
+        variable,
+        name_of(attribute.get("type")) or "Actual",
+        None if value is None else text_of(value),
+        text_of(attribute.get("mutability")) or "ReadWrite",
+        msgspec.json.encode(characteristics | flags),
+        at,
+    )
+
+
+def profiles(desk: Desk) -> dict[str, Any]:
+    """Answer a ReportChargingProfiles."""
+    said = desk.said
+    _take_part(desk)
+    for each in said.objects("chargingProfile"):
+        number = whole_of(each.get("id"))
+        if number is not None:
+            desk.put(
+                Profile(
+                    said.station,
+                    said.whole("evseId") or 0,
+                    number,
+                    name_of(said.fields.get("chargingLimitSource")),
+                    text_of(each.get("chargingProfilePurpose")),
+                    whole_of(each.get("stackLevel")) or 0,
+                    said.now,
+                    msgspec.json.encode(each),
+                )
+            )
+    return {}
+
+
+def events(desk: Desk) -> dict[str, Any]:
+    """Answer a NotifyEvent: kept, and a status that it tells counts as one."""
+    said = desk.said
+    keep_note(desk, at=said.at("generatedAt"))
+    for each in said.objects("eventData"):
+        place = evse_of(each.get("component"))
+        status = text_of(each.get("actualValue"))
+        if place is not None and status and variable_name(each.get("variable")) == AVAILABILITY:
+            at = read_time(each.get("timestamp"))
+            reported(desk, *place, said.now if at is None else at, status)
+    return {}

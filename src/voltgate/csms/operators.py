@@ -1,0 +1,141 @@
+"""What operators tell stations: a command to one that is connected, by an API call or a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from secrets import randbelow
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from voltgate.csms.commands.limit import FIRST_ID
+from voltgate.csms.commands.outcome import NOT_SENT, Outcome
+from voltgate.csms.commands.parameters import Parameters
+from voltgate.csms.commands.software import Logs
+from voltgate.csms.commands.table import parameters, perform
+from voltgate.csms.commands.target import Facts, Target
+from voltgate.csms.desk import Command
+from voltgate.csms.jobs import Job
+from voltgate.csms.ports import Peer
+from voltgate.csms.uploads import Full, Tickets
+from voltgate.ocpp.messages import Reply, Respond
+from voltgate.ocpp.silence import gone
+
+AWAY = "The station is not connected"
+
+CallStation: TypeAlias = Callable[[str, str, dict[str, Any], float], Awaitable[Reply]]
+"""Calls a station, by key: action, payload, and how many seconds it may take; returns its answer, in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a station that is connected: its version, and the limits that it has told."""
+
+    version: str
+    facts: Facts = field(default_factory=Facts)
+
+
+Look: TypeAlias = Callable[[str], Awaitable[Known | None]]
+"""Returns what is known of a station, by key; None: it is not connected. Raises StoreAway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message to a station, for the audit trail: by whose order, for which command, and what came of it."""
+
+    station: str
+    by: str
+    command: str
+    action: str
+    reply: Reply
+
+
+class Operators:
+    """Tells stations what operators want. `patience` is for a message whose sender does not say how long it may take.
+
+    `note` hears of each message when its answer is there.
+    """
+
+    def __init__(
+        self,
+        call: CallStation,
+        look: Look,
+        wall: Callable[[], float],
+        patience: Callable[[], float],
+        note: Callable[[Told], None] = lambda _: None,
+        tickets: Tickets | None = None,
+    ) -> None:
+        self._call = call
+        self._look = look
+        self._wall = wall
+        self._patience = patience
+        self._note = note
+        self._tickets = tickets
+
+    async def tell(
+        self, station: str, name: str, wanted: Parameters, by: str, patience: float | None = None
+    ) -> Outcome:
+        """Carry out a command at a station, by its key; each message of it has the same patience. Raise StoreAway."""
+        known = await self._look(station)
+        if known is None:
+            return Outcome(False, NOT_SENT, AWAY, sent=False)
+        now = datetime.fromtimestamp(self._wall(), UTC)
+        target = Target(known.version, 1 + randbelow(FIRST_ID - 1), now, facts=known.facts)
+        seconds = self._patience() if patience is None else patience
+
+        async def ask(action: str, payload: dict[str, Any]) -> Reply:
+            reply = await self._call(station, action, payload, seconds)
+            self._note(Told(station, by, name, action, reply))
+            return reply
+
+        if isinstance(wanted, Logs) and wanted.location is None and self._tickets is not None:
+            return await _uploading(self._tickets, station, wanted, lambda placed: perform(ask, target, placed))
+        return await perform(ask, target, wanted)
+
+    async def tell_for(self, station: str, job: Job) -> Outcome:
+        """Carry out a job's command at one of its stations. Raise StoreAway."""
+        return await self.tell(station, job.command, parameters(job.command, job.fields), job.by)
+
+
+async def _uploading(
+    tickets: Tickets, station: str, wanted: Logs, tell: Callable[[Parameters], Awaitable[Outcome]]
+) -> Outcome:
+    """Have a station upload to an address of ours; the outcome says as `upload` what will have the file."""
+    try:
+        address, upload = await tickets.address(station, wanted.kind)
+    except Full as full:
+        return Outcome(False, NOT_SENT, str(full), sent=False)
+    outcome = await tell(msgspec.structs.replace(wanted, location=address))
+    if outcome.accepted is False:
+        await tickets.take_back(upload)
+        return outcome
+    return replace(outcome, result={**outcome.result, "upload": upload})
+
+
+class Here(Protocol):
+    """The stations that are connected to this process. `service.ManagementSystem` is one."""
+
+    @property
+    def peers(self) -> Mapping[str, Peer]:
+        """The connection of each station that is here, by its key."""
+
+    def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
+        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
+
+
+async def call_here(system: Here, station: str, action: str, payload: dict[str, Any], patience: float) -> Reply:
+    """Call a station that is connected to this process; any other one is answered for as one that is away."""
+    peer = system.peers.get(station)
+    if peer is None:
+        return gone(AWAY)
+    answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def respond(reply: Reply) -> None:
+        if not answered.done():  # whoever asked may have gone
+            answered.set_result(reply)
+
+    system.command(peer, Command(action, payload), respond, patience)
+    return await answered

@@ -1,0 +1,77 @@
+"""What the resources of the management system work with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from voltgate.claiming import Claiming
+from voltgate.csms.model import MAIN, Network
+from voltgate.store.csms.networks import Networks
+from voltgate.store.csms.of_stations import StationQueries
+from voltgate.store.csms.stations import Stations
+from voltgate.store.csms.tokens import Tokens
+from voltgate.web.problems import Problem
+
+_PART = 1000
+_DRAWN = 2
+"""Pictures that are drawn at a time."""
+
+NO_DATABASE = 'The management system has no database, as store.url is "off": give it one.'
+NO_BACKEND = (
+    'No backend is the management system: give the configuration one with url = "local:", and a route that it is on.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CsmsParts:
+    """The parts of a process that has a management system, or that stands beside one on the same database."""
+
+    queries: StationQueries
+    networks: Networks
+    stations: Stations
+    tokens: Tokens
+    claiming: Claiming
+    key: Callable[[str], str]
+    """Returns what an identity is compared by."""
+    objection: Callable[[str], str | None]
+    """Returns why an identity is none; None if it is one."""
+    backend: Callable[[], str]
+    """Returns the name of the backend that the management system is; "": none is."""
+    drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DRAWN))
+
+    async def network(self, name: str) -> Network | None:
+        """Return a network; that of stations that are in no other is made at the first look."""
+        row = await self.queries.network(name)
+        if row is None and name == MAIN:
+            row = Network(MAIN, "Main")
+            await self.networks.create(row)
+        return row
+
+    async def unknown(self, networks: Collection[str]) -> set[str]:
+        """Return which of some networks are none."""
+        left, after = set(networks), None
+        await self.network(MAIN)
+        while left:
+            part = await self.queries.list_networks(after, _PART)
+            left -= {row.id for row in part.rows}
+            after = part.after
+            if after is None:
+                break
+        return left
+
+
+async def _parts(request: Request) -> CsmsParts:
+    parts: CsmsParts | None = getattr(request.app.state, "csms", None)
+    if parts is None:
+        raise Problem(409, "Conflict", NO_DATABASE)
+    if not parts.backend():
+        raise Problem(409, "Conflict", NO_BACKEND)
+    return parts
+
+
+Csms = Annotated[CsmsParts, Depends(_parts)]

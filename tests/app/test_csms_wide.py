@@ -1,0 +1,89 @@
+"""The management system in each gateway of a cluster: a station is called from any of them, as by its own backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.running import Running, running
+from tests.harness import Stage, free_port, until
+from tests.servers import PostgreSQL, postgresql
+from tests.store.conftest import emptied
+from voltgate.app.database import upgrade
+from voltgate.ocpp.messages import Error, Reason, Result, Unanswered
+from voltgate.store.address import read_address
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for these tests."""
+    with postgresql() as started:
+        yield started
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, server: PostgreSQL) -> AsyncIterator[list[Running]]:
+    """Two gateways of one cluster, each with the management system, which may not ask for everything."""
+    await emptied(read_address(server.url))
+    await upgrade(read_address(server.url))
+    async with AsyncExitStack() as stack:
+        gateways = []
+        for name in ("a", "b"):
+            document: dict[str, Any] = {
+                "listen": {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{free_port()}"},
+                "store": {"url": server.url},
+                "cluster": {"node": name},
+                "backends": {"own": {"url": "local:", "permit": "some"}},
+                "permits": {"some": {"base": "full", "not_supported": ["UnlockConnector"]}},
+                "routes": {"main": {"rules": [{"answer": "own"}]}},
+                "stations": [{"match": "*", "route": "main"}],
+                "shutdown": {"ahead": 0, "grace": 0, "spread": 0},
+            }
+            folder = tmp_path / name
+            folder.mkdir()
+            gateways.append(await stack.enter_async_context(running(folder, document)))
+        yield gateways
+
+
+async def test_a_station_of_another_gateway(pair: list[Running], stage: Stage) -> None:
+    """It is called by the gateway that holds it, within the permit of its backend; what it answers comes back."""
+    here, there = pair
+    url = f"{there.parts.listeners.addresses()['websocket'][0]}/CP-1"
+    station = await stage.station("CP-1", url=url)
+    station.answers("Reset", {"status": "Accepted"})
+    await station.call("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+    csms, other = here.parts.csms, there.parts.csms
+    assert csms is not None
+    assert other is not None
+    call = csms.call
+
+    reply = await call("cp-1", "Reset", {"type": "Soft"}, 10)
+    assert isinstance(reply, Result)
+    assert reply.fields == {"status": "Accepted"}
+    refused = await call("cp-1", "UnlockConnector", {"connectorId": 1}, 10)
+    assert isinstance(refused, Result)
+    assert refused.fields == {"status": "NotSupported"}
+    assert not station.unread
+    asking = asyncio.create_task(call("cp-1", "ClearCache", {}, 10))
+    await station.fail(await station.expect("ClearCache"), "NotSupported", "no", {"more": 1})
+    error = await asking
+    assert isinstance(error, Error)
+    assert not isinstance(error, Unanswered)
+    assert (error.code, error.description, bytes(error.details)) == ("NotSupported", "no", b'{"more":1}')
+    silent = await call("cp-1", "ClearCache", {}, 0.3)
+    assert isinstance(silent, Error)
+
+    nobody = await call("cp-2", "Reset", {"type": "Soft"}, 10)
+    assert isinstance(nobody, Unanswered)
+    assert (nobody.reason, nobody.id) == (Reason.GONE, "")
+    await station.close()
+    await until(lambda: "cp-1" not in other.peers, "it has gone")
+    gone = await call("cp-1", "Reset", {"type": "Soft"}, 10)
+    assert isinstance(gone, Unanswered)
+    assert (gone.reason, gone.id) == (Reason.GONE, "")
+    await stage.drop()

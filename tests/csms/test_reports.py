@@ -1,0 +1,196 @@
+"""What stations report in parts, and what is kept for whoever asked for it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+
+from tests.csms.payloads import full, minimal
+from tests.csms.stage import NOON, FakeStation, Note, Stage
+from voltgate.csms.desk import Desk
+from voltgate.csms.handlers import vendors
+from voltgate.csms.model import Profile, Report, Reservation, SigningRequest, Station, Variable
+from voltgate.csms.times import written
+
+
+def item(component: str, variable: str, value: str | None, **more: Any) -> dict[str, Any]:
+    attribute = {"value": value, "mutability": "ReadOnly"}
+    return {
+        "component": {"name": component, **more},
+        "variable": {"name": variable},
+        "variableAttribute": [{name: each for name, each in attribute.items() if each is not None}],
+    }
+
+
+def part(seq: int, *items: dict[str, Any], tbc: bool = True, request: int = 7, at: float = NOON) -> dict[str, Any]:
+    return {"requestId": request, "generatedAt": written(at), "seqNo": seq, "tbc": tbc, "reportData": list(items)}
+
+
+PARTS = [
+    part(0, item("EVSE", "Power", "22", evse={"id": 1})),
+    part(1, item("Connector", "AvailabilityState", "Available", evse={"id": 1, "connectorId": 2}, instance="left")),
+    part(2, item("SecurityCtrlr", "BasicAuthPassword", None), tbc=False),
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_a_report_is_whole_when_all_its_parts_have_come(order: tuple[int, ...]) -> None:
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        for count, number in enumerate((*order[:2], order[0], order[2]), 1):  # one of them comes twice
+            assert await station.say("NotifyReport", PARTS[number]) == {}
+            assert stage.one(Report).complete == (count == 4)
+        values = {(row.component, row.variable, row.attribute): row.value for row in stage.rows.all(Variable)}
+        assert values == {
+            ("EVSE@1", "Power", "Actual"): "22",
+            ("Connector[left]@1:2", "AvailabilityState", "Actual"): "Available",
+            ("SecurityCtrlr", "BasicAuthPassword", "Actual"): None,
+        }
+
+
+async def test_a_part_of_a_whole_report_that_comes_again_changes_nothing() -> None:
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        for each in (*PARTS, PARTS[0]):
+            await station.say("NotifyReport", each)
+        assert stage.one(Report).complete
+
+
+async def test_another_report_by_the_same_number() -> None:
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        for each in PARTS:
+            await station.say("NotifyReport", each)
+        await station.say("NotifyReport", part(0, item("EVSE", "Power", "11", evse={"id": 1}), at=NOON + 60))
+        assert (stage.one(Report).complete, stage.one(Report).seq) == (False, 0)
+
+
+async def test_what_is_known_of_a_variable() -> None:
+    async with Stage() as stage:
+        characteristics = {"unit": "W", "dataType": "decimal", "supportsMonitoring": False}
+        said = item("EVSE", "Power", "22") | {"variableCharacteristics": characteristics}
+        said["variableAttribute"][0] |= {"type": "MaxSet", "persistent": True}
+        await stage.station(protocol="ocpp2.0.1").say("NotifyReport", part(0, said))
+        row = stage.one(Variable)
+        assert (row.attribute, row.mutability, row.at) == ("MaxSet", "ReadOnly", NOON)
+        assert json.loads(row.data) == characteristics | {"persistent": True}
+
+
+@pytest.mark.parametrize("action", ["NotifyDisplayMessages", "ReportDERControl"])
+async def test_parts_without_numbers_end_with_the_last(action: str) -> None:
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.1")
+        await station.say(action, minimal("ocpp2.1", action) | {"tbc": True})
+        assert not stage.one(Report).complete
+        await station.say(action, minimal("ocpp2.1", action))
+        assert (stage.one(Report).complete, stage.one(Report).seq) == (True, 1)
+        assert {note.about for note in stage.rows.all(Note)} == {"1"}
+
+
+async def test_charging_profiles() -> None:
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        said = minimal("ocpp2.0.1", "ReportChargingProfiles") | {"evseId": 2}
+        await station.say("ReportChargingProfiles", said)
+        row = stage.one(Profile)
+        assert (row.evse, row.profile, row.source, row.purpose, row.stack_level) == (
+            2, 1, "EMS", "ChargingStationExternalConstraints", 1,
+        )  # fmt: skip
+        assert json.loads(row.data) == said["chargingProfile"][0]
+
+
+# Certificates.
+
+
+async def sign(station: FakeStation, csr: str, kind: str = "V2GCertificate") -> None:
+    assert await station.say("SignCertificate", {"csr": csr, "certificateType": kind}) == {"status": "Accepted"}
+
+
+async def test_one_request_of_a_kind_waits() -> None:
+    """A station that gets no certificate asks again, with another key or the same."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        await sign(station, "first")
+        first = stage.one(SigningRequest)
+        stage.now += 60
+        await sign(station, "first")
+        assert stage.one(SigningRequest) == first
+        await sign(station, "second")
+        assert (stage.one(SigningRequest).csr, stage.one(SigningRequest).number) == ("second", first.number)
+        await sign(station, "third", "ChargingStationCertificate")
+        row = stage.rows.all(SigningRequest)[0]
+        row.status = "signed"
+        await sign(station, "fourth")
+        assert [(row.csr, row.status) for row in stage.rows.all(SigningRequest)] == [
+            ("second", "signed"), ("third", "waiting"), ("fourth", "waiting"),
+        ]  # fmt: skip
+
+
+async def test_what_the_certificate_is_to_go_with() -> None:
+    async with Stage() as stage:
+        said = full("ocpp2.1", "SignCertificate") | {"requestId": 7}
+        await stage.station(protocol="ocpp2.1").say("SignCertificate", said)
+        row = stage.one(SigningRequest)
+        assert (row.kind, row.request) == ("V2G20Certificate", 7)
+        assert json.loads(row.root) == said["hashRootCertificate"]
+
+
+async def test_nobody_vouches_for_a_certificate() -> None:
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.1")
+        asked = minimal("ocpp2.1", "GetCertificateChainStatus")
+        (answer,) = (await station.say("GetCertificateChainStatus", asked))["certificateStatus"]
+        assert answer["status"] == "Failed"
+        assert answer["certificateHashData"] == asked["certificateStatusRequests"][0]["certificateHashData"]
+
+
+# The rest.
+
+
+async def test_how_far_a_station_is() -> None:
+    async with Stage() as stage:
+        station = stage.station()
+        await station.say("SignedFirmwareStatusNotification", {"status": "Downloading", "requestId": 12})
+        await station.say("DiagnosticsStatusNotification", {"status": "Uploaded"})
+        row = stage.one(Station)
+        assert (row.firmware_status, row.log_status) == ("Downloading", "Uploaded")
+        assert [(note.kind, note.about) for note in stage.rows.all(Note)] == [
+            ("SignedFirmwareStatusNotification", "12"), ("DiagnosticsStatusNotification", ""),
+        ]  # fmt: skip
+
+
+async def test_a_security_event_is_kept_with_its_own_time() -> None:
+    async with Stage() as stage:
+        said = {"type": "TamperDetectionActivated", "timestamp": written(NOON - 60)}
+        await stage.station().say("SecurityEventNotification", said)
+        note = stage.one(Note)
+        assert (note.about, note.at, note.received) == ("TamperDetectionActivated", NOON - 60, NOON)
+
+
+@pytest.mark.parametrize(("before", "after"), [("Accepted", "Expired"), ("Used", "Used")])
+async def test_a_reservation_that_is_over(before: str, after: str) -> None:
+    async with Stage() as stage:
+        stage.rows.put(Reservation("cp-1", 5, 1, "04AA", "", "", NOON, NOON - 60, before))
+        station = stage.station(protocol="ocpp2.0.1")
+        said = {"reservationId": 5, "reservationUpdateStatus": "Expired"}
+        assert await station.say("ReservationStatusUpdate", said) == {}
+        assert await station.say("ReservationStatusUpdate", said | {"reservationId": 6}) == {}
+        assert stage.one(Reservation).status == after
+
+
+@pytest.mark.parametrize(("version", "data"), [("ocpp1.6", '{"total":3}'), ("ocpp2.0.1", {"total": 3})])
+async def test_what_vendors_add(monkeypatch: pytest.MonkeyPatch, version: str, data: object) -> None:
+    def hook(desk: Desk, message: str, said: Any) -> dict[str, Any] | None:
+        return {"status": "Accepted", "data": {"total": len(said)}} if message == "count" else None
+
+    monkeypatch.setitem(vendors.HOOKS, "com.acme", hook)
+    async with Stage() as stage:
+        station = stage.station(protocol=version)
+        said = {"vendorId": "com.Acme", "messageId": "count", "data": "abc"}
+        assert await station.say("DataTransfer", said) == {"status": "Accepted", "data": data}
+        assert await station.say("DataTransfer", {"vendorId": "com.acme"}) == {"status": "UnknownMessageId"}
+        assert await station.say("DataTransfer", said | {"vendorId": "other"}) == {"status": "UnknownVendorId"}
+        assert len(stage.rows.all(Note)) == 3
