@@ -20,7 +20,6 @@ from pathlib import Path
 
 import msgspec
 from sqlalchemy import insert
-from voltgate.store.csms.queries import CsmsQueries, TransactionFilter
 
 from voltgate.app.database import upgrade
 from voltgate.csms.model import Transaction
@@ -32,6 +31,7 @@ from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result
 from voltgate.ocpp.wheel import Wheel
 from voltgate.store import Database
 from voltgate.store.address import read_address
+from voltgate.store.csms.queries import CsmsQueries, TransactionFilter
 from voltgate.store.csms.shapes import shape
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tariffs import TariffStore
@@ -55,9 +55,11 @@ CYCLE = (
 
 
 class Station:
-    """A station in memory; `identity`, `protocol` and `command` are what a peer has."""
+    """A station in memory; its public names but `said`, `failed`, `next` and `heard` are what a peer has."""
 
     protocol = "ocpp1.6"
+    holder = ""
+    said_at = 0.0
 
     def __init__(self, number: int, csms: ManagementSystem) -> None:
         self.identity = f"CP-{number:05}"
