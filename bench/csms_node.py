@@ -51,9 +51,11 @@ CYCLE = (
 
 
 class Station:
-    """A station in memory; `identity`, `protocol` and `command` are what a peer has."""
+    """A station in memory: a peer."""
 
     protocol = "ocpp1.6"
+    holder = ""
+    said_at = 0.0
 
     def __init__(self, number: int, csms: ManagementSystem) -> None:
         self.identity = f"CP-{number:05}"

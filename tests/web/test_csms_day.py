@@ -11,7 +11,10 @@ from tests.web.csms import charge_16, management, seen
 
 
 async def test_a_day(stage: Stage) -> None:
-    """A network, a station and a token are made; somebody charges; list, picture, CSV and totals agree to the Wh."""
+    """A network, a station and a token are made; somebody charges; list, picture, CSV and totals agree to the Wh.
+
+    The station is deleted while it is connected: it has to go, and what was charged there is kept.
+    """
     async with management(stage) as (api, _):
         await stage.refused("CP-1")
         made = (await api.post("/networks", {"id": "north", "name": "North", "currency": "EUR"})).gives(201)
@@ -65,3 +68,9 @@ async def test_a_day(stage: Stage) -> None:
         whole = await seen(api, "/csms/stations/CP-1", connected=True)
         assert (whole["vendor"], whole["model"], whole["version"]) == ("Finch", "Sparrow", "ocpp1.6")
         assert (await api.get("/networks/north")).gives(200)["connected"] == 1
+
+        (await api.delete("/csms/stations/CP-1")).gives(204)
+        await charger.closed()
+        await stage.refused("CP-1")
+        (await api.get("/csms/stations/CP-1")).gives(404)
+        assert (await api.get(f"/transactions/CP-1/{ref}")).gives(200)["energy"] == 11_345

@@ -42,6 +42,7 @@ from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.store.csms.work import Work
 from voltgate.web.api import csms
@@ -140,10 +141,12 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             Networks(work),
             Stations(work),
             Tokens(work),
+            TariffStore(database),
             claims,  # type: ignore[arg-type]
             str.casefold,
             lambda identity: "has a slash" if "/" in identity else None,
             lambda: made.backend,
+            lambda: "EUR",
         )
         yield made
     await database.close()
@@ -241,7 +244,6 @@ async def test_what_no_column_can_hold_is_not_there(world: World) -> None:
         f"/transactions/CP-1/{long}",
         f"/transactions?station={long}",
         f"/transactions?text={long}",
-        f"/id-tokens?group={long}",
     ):
         assert (await world.get(path)).status == 422, path
     assert (await world.get("/id-tokens/%00%ED%A0%80")).status == 404
@@ -278,6 +280,22 @@ async def test_a_long_list_is_streamed_in_parts(world: World, monkeypatch: pytes
         "5",
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("*/*", "json"),
+        ("text/html, application/json;q=0.9, text/csv", "json"),
+        ("text/csv;charset=utf-8", "csv"),
+        ("TEXT/CSV, application/json", "csv"),
+        ("application/x-ndjson", "jsonl"),
+        ("", "json"),
+    ],
+)
+def test_what_is_accepted(header: str, form: str) -> None:
+    """Of the forms that there are the one that is named first is given; JSON where none is."""
+    assert forms.accepted(header) == form
 
 
 async def test_readings(world: World) -> None:
@@ -454,7 +472,7 @@ async def test_stations_are_imported(world: World) -> None:
     assert (await world.take("/csms/stations/import", exported.content.decode(), "text/csv")).json == {"items": 2}
     assert (await world.get("/csms/stations")).json["items"] == found
     wrong = await world.take("/csms/stations/import", "identity,network\nCP-3,south\na/b,north\ncp-3,\n", "text/csv")
-    assert [each["where"] for each in wrong.json["errors"]] == ["line 3.identity", "line 4.identity", "line 2.network"]
+    assert [each["where"] for each in wrong.json["errors"]] == ["line 2.network", "line 3.identity", "line 4.identity"]
     await world.claims.amend("billing", ["CP-8"], [], "me", None)
     held = await world.take("/csms/stations/import", "identity\nCP-7\nCP-8\n", "text/csv")
     assert (held.status, held.json["claims"]) == (409, {"billing": ["CP-8"]})
@@ -521,13 +539,12 @@ BODIES = {
 
 
 def operations() -> Iterator[tuple[str, str]]:
-    """Give every operation of the management system, but those on tariffs: its method and a path."""
+    """Give every operation of the management system: its method and a path."""
     for router in csms.routers():
         for route in router.routes:
             path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
-            if not path.startswith("/tariffs"):
-                (method,) = route.methods  # type: ignore[attr-defined]
-                yield method, path
+            (method,) = route.methods  # type: ignore[attr-defined]
+            yield method, path
 
 
 async def test_without_a_management_system(world: World) -> None:

@@ -16,7 +16,6 @@ from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.worker import Worker
 from voltgate.csms.uploads import Folder
-from voltgate.store.csms.tariffs import TariffStore
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
@@ -57,8 +56,6 @@ def open_web(
         collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
     )
     app.state.queries = parts.queries
-    app.state.tariffs = None if parts.database is None else TariffStore(parts.database)
-    app.state.currency = lambda: active.config.csms.currency
     app.state.claiming = parts.claiming
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -14,9 +14,11 @@ from voltgate.csms.model import MAIN, Network
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.web.problems import Problem
 
+_PART = 1000
 _DRAWN = 2
 """Pictures that are drawn at a time."""
 
@@ -34,6 +36,7 @@ class CsmsParts:
     networks: Networks
     stations: Stations
     tokens: Tokens
+    tariffs: TariffStore
     claiming: Claiming
     key: Callable[[str], str]
     """Returns what an identity is compared by."""
@@ -41,6 +44,8 @@ class CsmsParts:
     """Returns why an identity is none; None if it is one."""
     backend: Callable[[], str]
     """Returns the name of the backend that the management system is; "": none is."""
+    currency: Callable[[], str]
+    """Returns the currency of costs that have no other."""
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DRAWN))
 
     async def network(self, name: str) -> Network | None:
@@ -50,6 +55,18 @@ class CsmsParts:
             row = Network(MAIN, "Main")
             await self.networks.create(row)
         return row
+
+    async def unknown(self, networks: Collection[str]) -> set[str]:
+        """Return which of some networks are none."""
+        left, after = set(networks), None
+        await self.network(MAIN)
+        while left:
+            part = await self.queries.list_networks(after, _PART)
+            left -= {row.id for row in part.rows}
+            after = part.after
+            if after is None:
+                break
+        return left
 
 
 async def _parts(request: Request) -> CsmsParts:

@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from voltgate.csms.model import Token
+from voltgate.directory.slices import unhurried
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import TokenFilter
 from voltgate.web.access import Operator, Viewer
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
-from voltgate.web.csms.imports import BODY, Imported, begun, read_items
+from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
 from voltgate.web.csms.parts import Csms
 from voltgate.web.csms.stations import NAME
 from voltgate.web.csms.tokens import IdToken, IdTokenChange, IdTokenWanted, Status, changes_of, row_of, token_of
@@ -66,19 +67,19 @@ async def take(csms: Csms, _: Operator, request: Request) -> Imported:
 
     A list is what the list of tokens gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
+    items = await read_items(request, IdTokenWanted, IdToken)
+    nowhere = await csms.unknown({wanted.network for _, wanted in items} - {""})
     rows: dict[str, Token] = {}
     places: dict[str, str] = {}
-    mistakes = []
-    known = {""}
-    for place, wanted in await read_items(request, IdTokenWanted, IdToken):
-        row = row_of(wanted)
-        if row.id in rows:
-            mistakes.append({"loc": (place, "token"), "msg": f"is the same as in {places[row.id]}"})
-        if wanted.network not in known and await csms.network(wanted.network) is None:
-            mistakes.append({"loc": (place, "network"), "msg": "there is no such network"})
-        else:
-            known.add(wanted.network)
-        rows[row.id], places[row.id] = row, place
+    mistakes: list[Mistake] = []
+    async for few in unhurried(items):
+        for place, wanted in few:
+            row = row_of(wanted)
+            if row.id in rows:
+                mistakes.append({"loc": (place, "token"), "msg": f"is the same as in {places[row.id]}"})
+            if wanted.network in nowhere:
+                mistakes.append({"loc": (place, "network"), "msg": "there is no such network"})
+            rows[row.id], places[row.id] = row, place
     if mistakes:
         raise invalid(mistakes)
     with begun():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from voltgate.csms.model import Station
 from voltgate.directory.register import TooMany
+from voltgate.directory.slices import unhurried
 from voltgate.store.csms.queries import StationFilter, TransactionFilter
 from voltgate.store.csms.stations import OPERATORS
 from voltgate.web.access import Operator, Viewer
@@ -26,7 +27,7 @@ from voltgate.web.csms.stations import (
     station_in_full,
     station_of,
 )
-from voltgate.web.problems import Problem, declared, invalid
+from voltgate.web.problems import MOST_ERRORS, Problem, declared, invalid
 
 router = APIRouter(tags=["management system: stations"])
 
@@ -70,11 +71,11 @@ async def make(csms: CsmsParts, wanted: CsmsStationWanted, by: str) -> CsmsStati
     objection = csms.objection(wanted.identity)
     if objection is not None:
         raise invalid([{"loc": ("body", "identity"), "msg": objection}])
-    await _networks_there(csms, {wanted.network}, ("body", "network"))
+    await _see_network(csms, wanted.network)
     row = _row(csms, wanted)
     if await csms.queries.station(row.key) is not None:
         raise _is_there(wanted.identity)
-    _let_in(csms, [row])
+    await _let_in(csms, [row])
     if not await csms.stations.create(row):
         raise _is_there(wanted.identity)
     await _claim(csms, [row], by)
@@ -93,7 +94,7 @@ async def station(csms: Csms, _: Viewer, identity: Identity) -> CsmsStationInFul
 async def change(csms: Csms, _: Operator, identity: Identity, change: CsmsStationChange) -> CsmsStationInFull:
     """Change what is named of a station. Another registration is what its next BootNotification is answered with."""
     if "network" in change.model_fields_set:
-        await _networks_there(csms, {change.network}, ("body", "network"))
+        await _see_network(csms, change.network)
     row = await csms.stations.change(csms.key(identity), **change.model_dump(exclude_unset=True))
     if row is None:
         raise unknown()
@@ -129,29 +130,28 @@ async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
     A list is what the list of stations gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
     items = await read_items(request, CsmsStationWanted, CsmsStation)
+    nowhere = await csms.unknown({wanted.network for _, wanted in items})
     rows: list[Station] = []
     places: dict[str, str] = {}
     mistakes: list[Mistake] = []
-    for place, wanted in items:
-        objection = csms.objection(wanted.identity)
-        key = csms.key(wanted.identity)
-        if objection is not None:
-            mistakes.append({"loc": (place, "identity"), "msg": objection})
-        elif key in places:
-            mistakes.append({"loc": (place, "identity"), "msg": f"is the same as in {places[key]}"})
-        else:
-            places[key] = place
-            rows.append(_row(csms, wanted))
-    there = await _known_networks(csms, {wanted.network for _, wanted in items})
-    mistakes += [
-        {"loc": (place, "network"), "msg": "there is no such network"}
-        for place, wanted in items
-        if wanted.network not in there
-    ]
+    async for few in unhurried(items):
+        for place, wanted in few:
+            row = _row(csms, wanted)
+            objection = csms.objection(wanted.identity)
+            if row.key in places:
+                objection = f"is the same as in {places[row.key]}"
+            if objection is not None:
+                mistakes.append({"loc": (place, "identity"), "msg": objection})
+            if wanted.network in nowhere:
+                mistakes.append({"loc": (place, "network"), "msg": "there is no such network"})
+            rows.append(row)
+            places[row.key] = place
     if mistakes:
         raise invalid(mistakes)
-    _let_in(csms, rows)
-    fields = {row.key: {name: getattr(row, name) for name in OPERATORS} for row in rows}
+    await _let_in(csms, rows)
+    fields: dict[str, dict[str, Any]] = {}
+    async for few_rows in unhurried(rows):
+        fields |= {row.key: {name: getattr(row, name) for name in OPERATORS} for row in few_rows}
     with begun():
         await csms.stations.put({row.key: row.identity for row in rows}, fields)
         await _claim(csms, rows, caller.name)
@@ -194,30 +194,34 @@ async def _in_full(csms: CsmsParts, row: Station) -> CsmsStationInFull:
     return station_in_full(row, await csms.queries.connectors_of([row.key]))
 
 
-async def _known_networks(csms: CsmsParts, names: Collection[str]) -> set[str]:
-    return {name for name in names if await csms.network(name) is not None}
+async def _see_network(csms: CsmsParts, name: str) -> None:
+    """Raise Problem 422 for a network that is none."""
+    if await csms.network(name) is None:
+        raise invalid([{"loc": ("body", "network"), "msg": "there is no such network"}])
 
 
-async def _networks_there(csms: CsmsParts, names: Collection[str], where: tuple[Any, ...]) -> None:
-    if len(await _known_networks(csms, names)) < len(names):
-        raise invalid([{"loc": where, "msg": "there is no such network"}])
-
-
-def _let_in(csms: CsmsParts, rows: Sequence[Station]) -> None:
+async def _let_in(csms: CsmsParts, rows: Sequence[Station]) -> None:
     """See that stations may be claimed for the management system. Raise Problem 409 that names who has them."""
     register, backend = csms.claiming.register, csms.backend()
     others: dict[str, list[str]] = {}
     new = 0
-    for row in rows:
-        claims = {name for _, name in register.standing(row.key)}
-        new += backend not in claims
-        for name in sorted(claims - {backend}):
-            others.setdefault(name, []).append(row.identity)
+    async for few in unhurried(rows):
+        for row in few:
+            claims = {name for _, name in register.standing(row.key)}
+            new += backend not in claims
+            for name in sorted(claims - {backend}):
+                others.setdefault(name, []).append(row.identity)
     if others:
         told = "; ".join(f"{name} claims {_some(stations)}" for name, stations in sorted(others.items()))
-        raise Problem(409, "Conflict", f"Nothing was changed, as others have these stations: {told}.", claims=others)
+        raise Problem(
+            409, "Conflict", f"Nothing was changed, as others have these stations: {told}.", claims=_first(others)
+        )
     if len(register.claims) + new > register.most:
         raise _too_many(register.most)
+
+
+def _first(others: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    return {name: stations[:MOST_ERRORS] for name, stations in others.items()}
 
 
 def _some(stations: Sequence[str]) -> str:
