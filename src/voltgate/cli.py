@@ -261,6 +261,9 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
 
 
 _CHARGING = frozenset({"networks", "id-tokens", "transactions"})
+_OPERATING = frozenset(
+    "reset start stop unlock availability limit trigger firmware logs configuration command jobs".split()
+)
 _CLIENTS = frozenset("stations sessions backends nodes drain undrain claims claim waiting tail events send".split())
 
 
@@ -275,6 +278,10 @@ def _add_commands() -> None:
         from voltgate.client.charging import app as charging  # noqa: PLC0415
 
         app.add_typer(charging)
+    if not arguments or arguments[0] in _OPERATING:
+        from voltgate.client.operating import app as operating  # noqa: PLC0415
+
+        app.add_typer(operating)
     if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
         from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 

@@ -22,7 +22,7 @@ Text = Annotated[str | None, typer.Option(metavar="TEXT", help="Only those that 
 Format = Annotated[str | None, typer.Option("--format", metavar="FORM", help="csv, json or jsonl; else as FILE ends.")]
 
 
-def _list_unless_told(context: typer.Context) -> None:
+def list_unless_told(context: typer.Context) -> None:
     """Do what the command `list` of a group does, unless one of its commands was named."""
     if context.invoked_subcommand is None:
         command = context.command.commands["list"]  # type: ignore[attr-defined]
@@ -36,7 +36,7 @@ def _list_unless_told(context: typer.Context) -> None:
 @networks.callback()
 def all_networks(context: typer.Context) -> None:
     """List charging networks, or sites; make and delete one."""
-    _list_unless_told(context)
+    list_unless_told(context)
 
 
 @networks.command("list")
@@ -128,7 +128,7 @@ def add_station(
 @id_tokens.callback()
 def all_tokens(context: typer.Context) -> None:
     """List, add, block, import and export what people charge by: RFID cards and others."""
-    _list_unless_told(context)
+    list_unless_told(context)
 
 
 @id_tokens.command("list")

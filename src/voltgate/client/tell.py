@@ -1,0 +1,100 @@
+"""What the commands for stations do: tell one station, or make a job for many, and say what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from voltgate.client.api import Api, path
+from voltgate.client.failure import Refused
+from voltgate.client.identities import read_list, read_text
+from voltgate.client.output import Json, print_json, remark
+from voltgate.client.terminal_text import clean, counted
+
+_MARGIN = 15.0
+"""Seconds that the gateway may take in addition to the station."""
+_MESSAGES = 10
+"""Messages of one command that are waited for."""
+_FLAGS = {"true": True, "false": False}
+
+
+def tell(api: Api, command: str, station: str, fields: Json, timeout: float, as_json: bool) -> None:
+    """Tell a station, and print what it answered. Raise Refused if it does not do it, or nobody knows."""
+    where = path("csms", "stations", station, "commands", command) + f"?timeout={timeout}"
+    answer: Json = api.ask("POST", where, fields, wait=timeout * _MESSAGES + _MARGIN)
+    if as_json:
+        print_json(answer)
+    said = f": {answer['status']}" if answer.get("status") else ""
+    info = f" ({answer['info']})" if answer.get("info") else ""
+    if not answer.get("accepted"):
+        raise Refused(clean(f"{answer.get('station')} refused {command}{said}{info}"))
+    if as_json:
+        return
+    typer.echo(clean(f"{answer.get('station')} accepted {command}{said}{info}"))
+    if answer.get("result"):
+        typer.echo(json.dumps(answer["result"], indent=2))
+    if (follow := answer.get("follow")) is not None:
+        number = f", request {follow['request']}" if follow.get("request") is not None else ""
+        remark(clean(f"it will send {', '.join(follow['actions'])}{number}"))
+
+
+def make_job(api: Api, command: str, wanted: Json, as_json: bool) -> None:
+    """Make a job, and print how to follow it."""
+    job: Json = api.ask("POST", "jobs", {"command": command, **wanted})
+    if as_json:
+        print_json(job)
+        return
+    made = clean(str(job["id"]))
+    typer.echo(made)
+    remark(f"{command} for {counted(job['stations'], 'station')}: voltgate jobs show {made}")
+
+
+def stations_of(on: str | None, file: str | None) -> Json:
+    """Return which stations a job is for: a filter like "network=north,connected=true", "all", or a list in a file."""
+    if file is not None:
+        text = read_text(sys.stdin.buffer, "stdin") if file == "-" else _text(Path(file))
+        return {"stations": read_list(text, file)}
+    words = [] if on is None or on == "all" else on.split(",")
+    pairs = [word.partition("=") for word in words]
+    if not all(name and equal for name, equal, _ in pairs):
+        raise Refused('--on is "all", or a filter like network=north,version=ocpp1.6,connected=true')
+    return {"filter": {name.strip(): _FLAGS.get(value, value) for name, _, value in pairs}}
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as opened:
+        return read_text(opened, str(file))
+
+
+def fields_of(api: Api, command: str, words: Sequence[str]) -> Json:
+    """Return the parameters that words "key=value" say, of the types that the command's schema says. Raise Refused."""
+    known = {each["name"]: each for each in api.get("commands")["items"]}
+    if command not in known:
+        raise Refused(f"there is no command {clean(command)}; there are {', '.join(known)}")
+    kinds = known[command]["parameters"]["properties"]
+    fields: Json = {}
+    for each in words:
+        name, equal, value = each.partition("=")
+        if not equal or name not in kinds:
+            raise Refused(f'"{clean(each)}" is no parameter of {command}: it has {", ".join(kinds) or "none"}')
+        fields[name] = value if _is_text(kinds[name]) else _read(value)
+    return fields
+
+
+def _is_text(schema: Json) -> bool:
+    """Return whether a schema takes texts."""
+    if "anyOf" in schema:
+        return any(map(_is_text, schema["anyOf"]))
+    return schema.get("type") == "string" or any(isinstance(each, str) for each in schema.get("enum", ()))
+
+
+def _read(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
