@@ -20,6 +20,7 @@ from voltgate.relay import audit
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
+from voltgate.store.csms.aging import Aging, Keep
 from voltgate.store.csms.jobs import JobStore
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.work import Work
@@ -42,6 +43,7 @@ class Operating:
 
     parts: OperatingParts
     runner: Runner
+    aging: Aging
     wall: Calendar
     config: Callable[[], Config]
 
@@ -51,9 +53,11 @@ class Operating:
             self.parts.folder.bounds = bounds_of(config)
 
     async def purge(self) -> None:
-        """Delete now and then the jobs that ended long ago, by a clock that is steady."""
-        oldest = self.wall() - self.config().csms.keep_jobs if self.wall.is_steady else 0.0
+        """Delete now and then what is older than it is kept, by a clock that is steady; have room for what comes."""
+        section = self.config().csms
+        oldest = self.wall() - section.keep_jobs if self.wall.is_steady else 0.0
         with suppress(StoreAway):  # it comes again
+            await self.aging.tend(Keep(section.keep_meter_values, section.keep_history))
             await self.parts.jobs.purge(oldest)
         await asyncio.sleep(_PURGE)
 
@@ -88,7 +92,7 @@ def operating_of(
     )
     jobs = JobStore(Work(database))
     runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
-    return Operating(OperatingParts(operators, jobs, folder), runner, wall, config)
+    return Operating(OperatingParts(operators, jobs, folder), runner, Aging(database, wall), wall, config)
 
 
 def bounds_of(config: Config) -> Bounds:
