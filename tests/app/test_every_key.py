@@ -108,6 +108,7 @@ def base() -> Document:
             "http": HTTP,
         },
         "store": {"url": "sqlite:///voltgate.db"},
+        "csms": {"uploads": "https://uploads.example"},
         "backends": {"main": main, "other": {"url": "ws://other.example/"}},
         "routes": {
             "main": {"rules": [{"answer": "other", "tokens": ["04B*"], "token_groups": ["fleet"]}, {"answer": "main"}]},
@@ -142,6 +143,11 @@ def csms(r: Running) -> Any:
     """Return what the management system goes by."""
     assert r.parts.csms is not None
     return r.parts.csms.settings
+
+
+def operating(r: Running) -> Any:
+    """Return what tells stations what operators want."""
+    return r.parts.operating
 
 
 def backend(r: Running) -> BackendSettings:
@@ -299,6 +305,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     },
     Listen: {
         "http": Row(MOVED, lambda r: r.process._web and f"127.0.0.1:{r.process._web.server.port}"),
+        "uploads": Row(MOVED, lambda r: r.process._uploads),
         "reuse_port": Row(True, lambda r: listener(r).settings.reuse_port),
     },
     Listener: listening(listener, "wss")
@@ -472,6 +479,12 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "grace": Row(5, lambda r: csms(r).grace),
         "validation": Row("strict", lambda r: csms(r).validation),
         "currency": Row("CHF", lambda r: csms(r).currency),
+        "keep_jobs": Row(7200, lambda r: operating(r).config().csms.keep_jobs),
+        "uploads": Row("https://b.example", lambda r: operating(r).parts.operators._tickets.url),
+        "uploads_folder": Row("var/others", lambda r: operating(r).parts.folder._path.name),
+        "uploads_size": Row(4096, lambda r: operating(r).parts.folder.bounds.file),
+        "uploads_total": Row(8192, lambda r: operating(r).parts.folder.bounds.total),
+        "uploads_keep": Row(7200, lambda r: operating(r).parts.folder.bounds.keeps),
         "tell_costs": Row(60, lambda r: csms(r).tell_costs),
         "cost_vendor": Row("org.example", lambda r: csms(r).tell_cost_16[0]),
         "cost_message": Row("Cost", lambda r: csms(r).tell_cost_16[1]),

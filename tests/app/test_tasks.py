@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial, partialmethod
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from tests.harness.configuration import toml
 from tests.harness.http_client import get
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
-from voltgate.app import composition, csms, process, reloading
+from voltgate.app import composition, csms, operating, process, reloading
 from voltgate.app.process import Process, Running
 from voltgate.config import read
+from voltgate.csms import job_runner
 from voltgate.csms.handlers.presence import came
 from voltgate.csms.said import Said
 from voltgate.csms.table import Entry
@@ -41,6 +42,9 @@ TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store
     "csms heard",
     "csms presence",
     "csms rounds",
+    "csms jobs",
+    "csms old jobs",
+    "uploads",
     "csms watch",
 }
 """The tasks of a running gateway with everything switched on, while nobody asks anything of it."""
@@ -115,6 +119,8 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
     monkeypatch.setattr(csms, "_TEND", 0.05)
     monkeypatch.setattr(csms, "_LOOK", 0.05)
+    monkeypatch.setattr(operating, "_PURGE", 0.05)
+    monkeypatch.setattr(job_runner, "_PAUSE", 0.05)
     monkeypatch.setattr(csms, "_WATCH", 1.0)
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
@@ -125,9 +131,11 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         "stations": [f"ws://127.0.0.1:{free_port()}"],
         "soap": [f"http://127.0.0.1:{free_port()}"],
         "http": f"127.0.0.1:{http}",
+        "uploads": f"127.0.0.1:{free_port()}",
     }
-    own = {"url": "local:"}
-    file.write_text(toml({"listen": listen, "backends": {"own": own}, "shutdown": {"grace": 0, "spread": 0}}))
+    csms_section, own = {"uploads": "http://gateway.example"}, {"url": "local:"}
+    parts = {"listen": listen, "csms": csms_section, "backends": {"own": own}, "shutdown": {"grace": 0, "spread": 0}}
+    file.write_text(toml(parts))
     stop, reload, ready = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def begun(_: Running) -> None:
@@ -171,11 +179,19 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         return breaks
 
     server = web.server._server.__class__
-    served, deadline, callback = Breaks(server.on_tick), Breaks(lambda now: None), Breaks(lambda: None)
-    monkeypatch.setattr(server, "on_tick", partialmethod(served))
+    served, uploaded = Breaks(server.on_tick), Breaks(server.on_tick)
+    deadline, callback = Breaks(lambda now: None), Breaks(lambda: None)
+    uploads = running.process._uploads
+    assert uploads is not None
+
+    def tick(self: Any, counter: int) -> Any:
+        return (uploaded if self is uploads._server else served)(self, counter)
+
+    monkeypatch.setattr(server, "on_tick", tick)
     store, system = parts.database, parts.csms
     assert store is not None
     assert system is not None
+    assert parts.operating is not None
     return {
         "register": (breaking(parts.claiming, "tidy"), bool),
         "late pages": (breaking(parts.gateway, "read_again"), bool),
@@ -190,6 +206,9 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "csms presence": (breaking(parts.carriers.local, "look"), bool),
         "csms watch": (breaking(parts.watch, "look"), bool),
         "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),
+        "csms jobs": (breaking(parts.operating.parts.jobs, "claim"), bool),
+        "csms old jobs": (breaking(parts.operating.parts.jobs, "purge"), bool),
+        "uploads": (uploaded, bool),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),
     }
@@ -247,6 +266,11 @@ BEGUN = {
     ("carriers/websocket/resolver.py", "_question"): "one look-up, which its askers bound",
     ("cluster/post.py", "_begin_answer"): "one answer to another node, within its asker's patience",
     ("dialler.py", "start"): "one dial, within its time; a fault fails the leg, which is dialled again",
+    ("csms/job_runner.py", "_batch"): "one command of a job: what it raises is its outcome",
+    ("csms/job_runner.py", "_run"): "keeps the lease of one job; ends with it",
+    ("csms/job_runner.py", "run"): "one job; a fault ends all, and the supervised task begins them again",
+    ("csms/uploads.py", "address"): "one file of the folder, for who waits for it",
+    ("csms/uploads.py", "take_back"): "one file of the folder, for who waits for it",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
     ("leaving.py", "let_all_go"): "the farewell to one station, within the grace",
     ("soap_gateway.py", "_spawn"): "one exchange with a station",
@@ -258,6 +282,13 @@ BEGUN = {
     ("web/wide/streams.py", "_run"): "what one reader hears of this node; ends with its stream",
     ("web/wide/streams.py", "heard"): "what one reader hears of all nodes; ends with its stream",
     ("web/wide/subscriptions.py", "_begin"): "ends what is asked for no more; begun again with the next subscription",
+    ("web/api/csms/readings.py", "picture"): "one picture, for who waits for it",
+    ("web/csms/imports.py", "read_items"): "one list, for who waits for it",
+    ("web/api/csms/uploads.py", "download"): "one look into the folder, for who waits for it",
+    ("web/api/csms/uploads.py", "remove"): "one look into the folder, for who waits for it",
+    ("web/api/csms/uploads.py", "uploads"): "one look into the folder, for who waits for it",
+    ("web/uploads.py", "_finished"): "the end of one upload, for who waits for it",
+    ("web/uploads.py", "_take"): "one upload's bytes, for who waits for it",
     ("web/stream.py", "__call__"): "one reader of a stream; ends with its connection",
 }
 """Where tasks, timers and threads are begun, and why each of them is supervised or need not be: it ends by itself."""

@@ -45,6 +45,16 @@ async def test_a_station_that_goes_and_stays_away() -> None:
         assert await seen(stage) == (True, "here", FREE)
 
 
+async def test_one_that_was_deleted_while_it_was_here() -> None:
+    """That it goes then, and stays away, does not bring it back."""
+    async with Stage(grace=60) as stage:
+        station = await reporting(stage)
+        stage.rows.tables[Station].clear()
+        station.leave()
+        await look(stage, 100)
+        assert stage.rows.all(Station) == []
+
+
 async def test_one_that_comes_again_in_time() -> None:
     """Nothing is marked, whichever of the two is heard first."""
     async with Stage(grace=60) as stage:

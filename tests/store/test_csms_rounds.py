@@ -133,6 +133,14 @@ async def test_an_unknown_station_is_made(csms: OpenCsms) -> None:
     assert again.stations == {"b": Station("b", "B")}
 
 
+async def test_a_station_that_is_only_spoken_of_is_not_made(csms: OpenCsms) -> None:
+    """What is read if it is there is found, and nobody comes back by it who was deleted."""
+    store = await csms()
+    await write(store, needs=Needs(stations={"a": "A"}))
+    found = await write(store, needs=Needs(there={"a", "b"}))
+    assert found.stations == {"a": Station("a", "A")}
+
+
 async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
     """Of a round with a row that no database takes nothing is written, and the store goes on."""
     store = await csms()

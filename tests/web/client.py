@@ -125,6 +125,12 @@ class Api:
             assert response.status == 200, await response.text()
             return response.content_type, await response.text()
 
+    async def data(self, path: str) -> bytes:
+        """GET a file."""
+        async with await within(self._session.get(self._root + path), f"{path} is answered") as response:
+            assert response.status == 200, await response.text()
+            return await response.read()
+
     @asynccontextmanager
     async def stream(self, path: str, last: str | None = None, **query: Any) -> AsyncIterator[Stream]:
         """Open a stream; `last` is the Last-Event-ID."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
+
+import aiohttp
 
 from tests.harness import Stage, free_port, until
 from tests.simulator.world import STILL, Running, running
@@ -54,7 +57,7 @@ DAILY: tuple[tuple[str, dict[str, Any], dict[str, str | None]], ...] = (
     ("availability", {"operative": False, "evse": 1}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
     ("clear-cache", {}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
     ("unlock", {"evse": 1, "connector": 1}, {"A": "Unlocked", "B": "Unlocked", "S": "Unlocked"}),
-    ("trigger", {"message": "heartbeat"}, {"A": "Accepted", "B": "Accepted", "S": None}),
+    ("trigger", {"message": "Heartbeat"}, {"A": "Accepted", "B": "Accepted", "S": None}),
     ("limit", {"limit": 16, "evse": 1}, {"A": "Accepted", "B": "Accepted", "S": None}),
     ("local-list-version", {}, {"A": "", "B": "", "S": ""}),
     ("firmware", {"location": "https://files.example/1.bin"}, {"A": "", "B": "Accepted", "S": ""}),
@@ -62,6 +65,8 @@ DAILY: tuple[tuple[str, dict[str, Any], dict[str, str | None]], ...] = (
     ("reset", {}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
 )
 """Commands of a day, and what a station of each version answers; None: its version does not have that."""
+NOT_SUPPORTED = (False, "NotSupported")
+"""What the gateway says for a SOAP station, which it carries as one of 1.6."""
 
 
 async def test_the_commands_of_a_day(stage: Stage) -> None:
@@ -70,15 +75,16 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
         for command, fields, answers in DAILY:
             for station, status in answers.items():
                 got, body = await tell(api, station, command, **fields)
-                print("DBG", command, station, got, body)
-                if status is None:
-                    assert (got, body["code"]) == (422, "Unsupported"), (command, station, body)
-                else:
-                    assert got == 200, (command, station, body)
-                    assert (body["accepted"], body["status"]) == (True, status), (command, station, body)
-        trail = (await api.get("/audit", limit=1000)).gives(200)["items"]
-        orders = [line for line in trail if line["backend"] == "api:admin"]
-        assert [line["action"] for line in orders if line["station"] == "a00001"][::-1] == [
+                assert got == 200, (command, station, body)
+                told = (body["accepted"], body["status"])
+                assert told == ((True, status) if status is not None else NOT_SUPPORTED), (command, station, body)
+
+        async def trail() -> Any:
+            lines = (await api.get("/audit", station="A00001", backend="api:admin", limit=1000)).gives(200)["items"]
+            return lines if len(lines) == len(DAILY) else None
+
+        orders = await until(trail, "all that the station was told is on record")
+        assert [line["action"] for line in reversed(orders)] == [
             "ChangeAvailability",
             "ClearCache",
             "UnlockConnector",
@@ -89,5 +95,98 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
             "RemoteStartTransaction",
             "Reset",
         ]
-        order = orders[0]
-        assert (order["detail"], order["outcome"], order["answer"]) == ("command reset", "passed", "Accepted")
+        assert (orders[0]["detail"], orders[0]["outcome"], orders[0]["answer"]) == (
+            "command reset",
+            "passed",
+            "Accepted",
+        )
+
+
+async def test_commands_that_are_not_told(stage: Stage) -> None:
+    """Who is unknown, away or silent, and what is wrong, is told apart; a mistake is told with its place."""
+    async with management(stage) as (api, _):
+        (await api.post("/csms/stations", {"identity": "CP-1"})).gives(201)
+        where = "/csms/stations/CP-1/commands"
+        (await api.post(f"{where}/rest", {})).gives(404)
+        (await api.post("/csms/stations/CP-2/commands/reset", {})).gives(404)
+        assert "not connected" in (await api.post(f"{where}/reset", {})).gives(409)["detail"]
+        wrong = {"values": [{"setting": "a", "value": "b"}, {"setting": "a", "value": 7}]}
+        mistakes = (await api.post(f"{where}/configuration-set", wrong)).gives(422)["errors"]
+        assert mistakes == [{"where": "body.values[1].value", "problem": "Expected `str`, got `int`"}]
+
+        charger = await stage.station("CP-1")
+        await charger.boot()
+        refused = (await api.post(f"{where}/report", {})).gives(422)
+        assert (refused["code"], "configuration-get" in refused["detail"]) == ("Unsupported", True)
+        silent = (await api.post(f"{where}/reset?timeout=0.5", {})).gives(504)
+        assert silent["sent"] is True
+        assert (await charger.expect("Reset")).payload == {"type": "Soft"}
+        described = (await api.get("/commands")).gives(200)["items"]
+        assert {"reset", "logs", "limit"} <= {each["name"] for each in described}
+        reset = next(each for each in described if each["name"] == "reset")
+        assert reset["parameters"]["properties"]["kind"]["default"] == "soft"
+
+
+async def test_a_job_for_many_stations(stage: Stage) -> None:
+    """Through a crash in its middle nobody is told twice; those that are away wait until it is cancelled."""
+    async with management(stage) as (api, gateway), contextlib.AsyncExitStack() as stack:
+        names = [f"A{number:05}" for number in range(1, 41)] + [f"Z{number}" for number in range(10)]
+        (await api.post("/csms/stations/import", [{"identity": name} for name in names])).gives(200)
+        here = Plan(gateway.url("").rstrip("/"), 40, ("ocpp1.6",), STILL, SETTINGS, "A", duration=None)
+        run = await stack.enter_async_context(running(here))
+        chargers = run.fleet.chargers
+        await run.until(lambda: all(charger.online for charger in chargers))
+        (await api.post("/jobs", {"command": "unlock", "stations": ["A00001", "B7"]})).gives(422)
+        (await api.post("/jobs", {"command": "unlock", "filter": {"network": "none"}})).gives(422)
+        order = {"command": "unlock", "parameters": {"evse": 1, "connector": 1}, "rate": 20, "filter": {}}
+        job = (await api.post("/jobs", order)).gives(201)
+        assert (job["stations"], job["state"], job["by"]) == (50, "running", "api:admin")
+
+        async def counts(what: Callable[[dict[str, int]], bool], why: str) -> dict[str, int]:
+            async def found() -> Any:
+                shown = (await api.get(f"/jobs/{job['id']}")).gives(200)["counts"]
+                return shown if what(shown) else None
+
+            return await until(found, why)  # type: ignore[no-any-return]
+
+        await counts(lambda now: now.get("done", 0) >= 10, "some have been told")
+        await gateway.kill()
+        await gateway.start()
+        await counts(lambda now: now.get("done", 0) + now.get("unknown", 0) + now.get("waiting", 0) == 50, "it goes on")
+        await run.until(lambda: all(charger.online for charger in chargers))
+        assert (await api.get("/jobs", ended=False)).gives(200)["total"] == 1
+        (await api.delete(f"/jobs/{job['id']}")).gives(200)
+        over = await counts(lambda now: not {"waiting", "sent"} & now.keys(), "it has ended")
+        assert over["cancelled"] >= 10
+        assert run.tally.commands["UnlockConnector"] <= over["done"] + over.get("unknown", 0)
+        assert (await api.get(f"/jobs/{job['id']}")).gives(200)["state"] == "cancelled"
+        (await api.delete(f"/jobs/{job['id']}")).gives(409)
+        done = (await api.get(f"/jobs/{job['id']}/items", state="done", limit=1000)).gives(200)["items"]
+        assert {each["status"] for each in done} == {"Unlocked"}
+        assert len({each["station"] for each in done}) == over["done"]
+
+
+async def test_a_station_uploads_its_log(stage: Stage) -> None:
+    """It is given an address of the gateway's own, brings the file there, and an operator downloads what it brought."""
+    port = free_port()
+    listen, csms = {"uploads": f"127.0.0.1:{port}"}, {"uploads": f"http://127.0.0.1:{port}"}
+    async with management(stage, listen=listen, csms=csms) as (api, _):
+        (await api.post("/csms/stations", {"identity": "CP-1"})).gives(201)
+        charger = await stage.station("CP-1")
+        await charger.boot()
+        telling = asyncio.ensure_future(api.post("/csms/stations/CP-1/commands/logs", {}))
+        asked = await charger.expect("GetDiagnostics")
+        await charger.answer(asked, {"fileName": "diag.zip"})
+        told = (await telling).gives(200)
+        assert told["result"]["file"] == "diag.zip"
+        address, body = asked.payload["location"], b"\x00\xff" * 100_000
+        async with aiohttp.ClientSession() as http:
+            assert (await http.get(f"http://127.0.0.1:{port}/api/v1/stations")).status == 404
+            assert (await http.put(f"{address}/diag.zip", data=body)).status == 201
+            assert (await http.put(f"{address}/diag.zip", data=body)).status == 404
+            (upload,) = (await api.get("/csms/stations/CP-1/uploads")).gives(200)["items"]
+            assert (upload["id"], upload["size"], upload["about"]) == (told["result"]["upload"], 200_000, "diagnostics")
+            path = f"/csms/stations/CP-1/uploads/{upload['id']}"
+            assert await api.data(path) == body
+        (await api.delete(path)).gives(204)
+        (await api.get(path)).gives(404)

@@ -31,7 +31,6 @@ LOOKING = [
     ("GET", "/nodes"),
     ("GET", "/events"),
     ("GET", "/audit"),
-    ("GET", "/tariffs"),
 ]
 ACTING = [
     ("DELETE", "/stations/CP1"),
@@ -44,15 +43,12 @@ ACTING = [
     ("DELETE", "/nodes/drain"),
     ("DELETE", "/nodes/n1/drain"),
     ("GET", "/messages"),
-    ("PUT", "/tariffs/a"),
-    ("DELETE", "/tariffs/a"),
 ]
 BODIES = {
     "/stations/CP1/calls": {"action": "Reset"},
     "/waiting/CP1/accept": {"route": "main"},
     "/nodes/drain": {},
     "/nodes/n1/drain": {},
-    "/tariffs/a": {},
 }
 
 

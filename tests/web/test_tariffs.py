@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from tests.harness import Stage
 from tests.web.client import api_of
+from tests.web.csms import management
 
 
 async def test_a_tariff_is_put_anew(stage: Stage) -> None:
     """Each time is a version of its own; prices are texts, so that none loses a digit."""
-    await stage.backend("main")
-    async with api_of(stage, store=None, csms={"currency": "CHF"}) as (api, _):
+    async with management(stage, csms={"currency": "CHF"}) as (api, _):
         assert (await api.get("/tariffs")).gives(200) == {"items": [], "total": 0, "offset": 0, "limit": 100}
         wanted = {"per_kwh": "0.405", "vat": 8.1, "since": "2026-01-01T00:00:00+01:00"}
         made = (await api.ask("PUT", "/tariffs/day", wanted)).gives(200)
@@ -38,10 +38,10 @@ async def test_a_tariff_is_put_anew(stage: Stage) -> None:
 
 async def test_what_is_no_tariff(stage: Stage) -> None:
     """A mistake is named; without a database there is nowhere to keep a tariff."""
-    await stage.backend("main")
-    async with api_of(stage, store=None) as (api, _):
+    async with management(stage) as (api, _):
         for wrong in ({"per_kwh": -1}, {"currency": "euro"}, {"vat": "1e9"}, {"per_minute": "0.0000001"}, {"tea": 1}):
             problem = (await api.ask("PUT", "/tariffs/day", wrong)).gives(422)
             assert problem["errors"][0]["where"] == f"body.{next(iter(wrong))}"
+    await stage.backend("main")
     async with api_of(stage) as (api, _):
-        (await api.get("/tariffs")).gives(503)
+        (await api.get("/tariffs")).gives(409)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from fastapi import FastAPI
 from yarl import URL
 
 from tests.harness import within
@@ -62,9 +61,7 @@ async def site(tmp_path: Path, bounds: Bounds | None = None) -> AsyncIterator[Si
     """Serve a folder."""
     clock = Time()
     folder = Folder(tmp_path / "uploads", clock, bounds)
-    app = FastAPI()
-    app.mount("/uploads", Uploads(folder))
-    server = WebServer(app, listening("127.0.0.1", 0))
+    server = WebServer(Uploads(None, folder), listening("127.0.0.1", 0))
     serving = asyncio.ensure_future(server.serve())
     try:
         async with aiohttp.ClientSession() as session:

@@ -23,6 +23,7 @@ from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.store.csms.work import Work
 from voltgate.web.csms.parts import CsmsParts
@@ -88,10 +89,12 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
         Networks(work),
         Stations(work),
         Tokens(work),
+        TariffStore(database),
         claiming,
         partial(key_of, config),
         objection,
         lambda: backend_of(config()),
+        lambda: config().csms.currency,
     )
 
 

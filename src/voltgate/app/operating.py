@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from voltgate.config import Config
 from voltgate.csms.job_runner import Runner
-from voltgate.csms.operators import Known, Operators, Told, call_here
+from voltgate.csms.operators import Known, Operators, Told
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.uploads import Bounds, Folder, Tickets
 from voltgate.ocpp.messages import Call, Reason, Unanswered
 from voltgate.relay import audit
 from voltgate.relay.calendar import Calendar
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.csms.jobs import JobStore
 from voltgate.store.csms.of_stations import StationQueries
@@ -50,8 +52,9 @@ class Operating:
 
     async def purge(self) -> None:
         """Delete now and then the jobs that ended long ago, by a clock that is steady."""
-        if self.wall.is_steady:
-            await self.parts.jobs.purge(self.wall() - self.config().csms.keep_jobs)
+        oldest = self.wall() - self.config().csms.keep_jobs if self.wall.is_steady else 0.0
+        with suppress(StoreAway):  # it comes again
+            await self.parts.jobs.purge(oldest)
         await asyncio.sleep(_PURGE)
 
 
@@ -74,9 +77,9 @@ def operating_of(
     folder = None
     if section.uploads:
         folder = Folder(home / Path(section.uploads_folder).expanduser(), time.time, bounds_of(config()))
-    tickets = None if folder is None else Tickets(folder, lambda: config().csms.uploads)
+    tickets = None if folder is None else Tickets(folder, section.uploads)
     operators = Operators(
-        partial(call_here, csms),
+        csms.call,
         look,
         time.time,
         lambda: config().calls.backend,

@@ -16,7 +16,6 @@ from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.worker import Worker
 from voltgate.csms.uploads import Folder
-from voltgate.store.csms.tariffs import TariffStore
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
@@ -57,16 +56,14 @@ def open_web(
         collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
     )
     app.state.queries = parts.queries
-    app.state.tariffs = None if parts.database is None else TariffStore(parts.database)
-    app.state.currency = lambda: active.config.csms.currency
     app.state.claiming = parts.claiming
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
     app.state.operating = None if parts.operating is None else parts.operating.parts
-    sock, folder = listening(*address, shared=worker is not None), _folder(parts)
-    if folder is None or active.config.listen.uploads_address is not None:
-        return Web(WebServer(app, sock), access, within)
-    return Web(WebServer(Uploads(folder, app), sock), access, within)
+    folder = _folder(parts)
+    if folder is not None and active.config.listen.uploads_address is None:
+        app.add_middleware(Uploads, folder=folder)  # the last one is the first to be asked: bodies of the API are small
+    return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
 
 
 def open_uploads(active: ActiveConfiguration, parts: Composition, worker: Worker | None = None) -> WebServer | None:
@@ -74,7 +71,7 @@ def open_uploads(active: ActiveConfiguration, parts: Composition, worker: Worker
     address, folder = active.config.listen.uploads_address, _folder(parts)
     if address is None or folder is None:
         return None
-    return WebServer(Uploads(folder), listening(*address, shared=worker is not None, key="listen.uploads"))
+    return WebServer(Uploads(None, folder), listening(*address, shared=worker is not None, key="listen.uploads"))
 
 
 def _folder(parts: Composition) -> Folder | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from secrets import randbelow
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,12 +16,9 @@ from voltgate.csms.commands.parameters import Parameters
 from voltgate.csms.commands.software import Logs
 from voltgate.csms.commands.table import parameters, perform
 from voltgate.csms.commands.target import Facts, Target
-from voltgate.csms.desk import Command
 from voltgate.csms.jobs import Job
-from voltgate.csms.ports import Peer
 from voltgate.csms.uploads import Full, Tickets
-from voltgate.ocpp.messages import Reply, Respond
-from voltgate.ocpp.silence import gone
+from voltgate.ocpp.messages import Reply
 
 AWAY = "The station is not connected"
 
@@ -113,29 +109,3 @@ async def _uploading(
         await tickets.take_back(upload)
         return outcome
     return replace(outcome, result={**outcome.result, "upload": upload})
-
-
-class Here(Protocol):
-    """The stations that are connected to this process. `service.ManagementSystem` is one."""
-
-    @property
-    def peers(self) -> Mapping[str, Peer]:
-        """The connection of each station that is here, by its key."""
-
-    def command(self, peer: Peer, command: Command, respond: Respond, patience: float) -> None:
-        """Call a station; `respond` hears its answer, or why there is none within `patience` seconds."""
-
-
-async def call_here(system: Here, station: str, action: str, payload: dict[str, Any], patience: float) -> Reply:
-    """Call a station that is connected to this process; any other one is answered for as one that is away."""
-    peer = system.peers.get(station)
-    if peer is None:
-        return gone(AWAY)
-    answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-    def respond(reply: Reply) -> None:
-        if not answered.done():  # whoever asked may have gone
-            answered.set_result(reply)
-
-    system.command(peer, Command(action, payload), respond, patience)
-    return await answered

@@ -217,14 +217,14 @@ class Part:
 class Tickets:
     """Gives stations addresses to upload to. `url` is what stands before the path of them, as stations reach it."""
 
-    def __init__(self, folder: Folder, url: Callable[[], str]) -> None:
+    def __init__(self, folder: Folder, url: str) -> None:
         self._folder = folder
-        self._url = url
+        self.url = url
 
     async def address(self, station: str, about: str) -> tuple[str, str]:
         """Return an address for one upload of a station, and the upload's id. Raise Full if there are too many."""
         secret, upload = await asyncio.to_thread(self._folder.ticket, station, about)
-        return f"{self._url().rstrip('/')}{PREFIX}{secret}", upload.id
+        return f"{self.url.rstrip('/')}{PREFIX}{secret}", upload.id
 
     async def take_back(self, upload: str) -> None:
         """Forget an upload that nobody was asked for."""

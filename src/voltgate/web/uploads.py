@@ -34,7 +34,7 @@ class Uploads:
     What is no upload is for `others`, and found nowhere without them.
     """
 
-    def __init__(self, folder: Folder, others: ASGIApp | None = None) -> None:
+    def __init__(self, others: ASGIApp | None, folder: Folder) -> None:
         self._folder = folder
         self._others = others
         self._arriving = 0

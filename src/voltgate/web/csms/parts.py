@@ -14,6 +14,7 @@ from voltgate.csms.model import MAIN, Network
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
+from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.web.problems import Problem
 
@@ -35,6 +36,7 @@ class CsmsParts:
     networks: Networks
     stations: Stations
     tokens: Tokens
+    tariffs: TariffStore
     claiming: Claiming
     key: Callable[[str], str]
     """Returns what an identity is compared by."""
@@ -42,6 +44,8 @@ class CsmsParts:
     """Returns why an identity is none; None if it is one."""
     backend: Callable[[], str]
     """Returns the name of the backend that the management system is; "": none is."""
+    currency: Callable[[], str]
+    """Returns the currency of costs that have no other."""
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DRAWN))
 
     async def network(self, name: str) -> Network | None:

@@ -6,13 +6,13 @@ import time
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from voltgate.csms.tariffs import ZERO, Tariff
-from voltgate.relay.records import StoreAway
-from voltgate.store.csms.tariffs import TariffStore, TooMany
+from voltgate.store.csms.tariffs import TooMany
 from voltgate.web.access import Admin, Viewer
+from voltgate.web.csms.parts import Csms
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -57,52 +57,33 @@ class Shown(Prices):
     since: str
 
 
-def _store(request: Request) -> TariffStore:
-    store: TariffStore | None = request.app.state.tariffs
-    if store is None:
-        raise Problem(503, "Service Unavailable", 'There is no database to keep tariffs in: store.url is "off".')
-    return store
-
-
-Tariffs = Annotated[TariffStore, Depends(_store)]
-
-
-@router.get("/tariffs", summary="List the tariffs", responses=declared(422, 503))
-async def tariffs(_: Viewer, store: Tariffs, part: AskedPart) -> Page[Shown]:
+@router.get("/tariffs", summary="List the tariffs", responses=declared(409, 422, 503))
+async def tariffs(csms: Csms, _: Viewer, part: AskedPart) -> Page[Shown]:
     """List all versions of all tariffs, by name and version."""
-    try:
-        return cut([_shown(tariff) for tariff in await store.list()], part)
-    except StoreAway as away:
-        raise _away(away) from None
+    return cut([_shown(tariff) for tariff in await csms.tariffs.list()], part)
 
 
 @router.put("/tariffs/{name}", summary="Put a tariff", responses=declared(409, 422, 503))
-async def put(request: Request, name: Name, wanted: Wanted, _: Admin, store: Tariffs) -> Shown:
+async def put(csms: Csms, name: Name, wanted: Wanted, _: Admin) -> Shown:
     """Add a version of a tariff. It prices transactions that begin from its `since` on, and that end from now on."""
     prices = {field: getattr(wanted, field) for field in Prices.model_fields}
     since = time.time() if wanted.since is None else min(max(0.0, wanted.since.timestamp()), _LATEST)
-    tariff = Tariff(name=name, currency=wanted.currency or request.app.state.currency(), since=since, **prices)
+    tariff = Tariff(name=name, currency=wanted.currency or csms.currency(), since=since, **prices)
     try:
-        return _shown(await store.put(tariff))
+        return _shown(await csms.tariffs.put(tariff))
     except TooMany as error:
         raise Problem(409, "Conflict", str(error)) from None
-    except StoreAway as away:
-        raise _away(away) from None
 
 
-@router.delete("/tariffs/{name}", status_code=204, summary="Delete a tariff", responses=declared(404, 422, 503))
+@router.delete("/tariffs/{name}", status_code=204, summary="Delete a tariff", responses=declared(404, 409, 422, 503))
 async def delete(
+    csms: Csms,
     name: Name,
     _: Admin,
-    store: Tariffs,
     version: Annotated[int | None, Query(ge=1, le=2**31, description="Only this version.")] = None,
 ) -> Response:
     """Delete a tariff. What transactions have cost by it stays as it is."""
-    try:
-        found = await store.delete(name, version)
-    except StoreAway as away:
-        raise _away(away) from None
-    if not found:
+    if not await csms.tariffs.delete(name, version):
         raise Problem(404, "Not Found", f'There is no such tariff "{name}".')
     return Response(status_code=204)
 
@@ -112,7 +93,3 @@ def _shown(tariff: Tariff) -> Shown:
     return Shown(
         name=tariff.name, version=tariff.version, currency=tariff.currency, since=stamp(tariff.since), **prices
     )
-
-
-def _away(error: StoreAway) -> Problem:
-    return Problem(503, "Service Unavailable", f"Tariffs cannot be read or written: {error}.")
