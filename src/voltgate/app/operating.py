@@ -21,6 +21,7 @@ from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.csms.jobs import JobStore
+from voltgate.store.csms.limits import Limits
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.work import Work
 from voltgate.web.csms.operating import OperatingParts
@@ -64,15 +65,16 @@ def operating_of(
     """Return what tells stations; None without a database. `config` is in force, `home` the folder of its file."""
     if csms is None or database is None:
         return None
-    queries, section = StationQueries(database), config().csms
+    queries, section, work = StationQueries(database), config().csms, Work(database)
+    limits = Limits(work)
 
     async def look(station: str) -> Known | None:
         """Return what is known of a station that is connected, to whatever node."""
-        peer = csms.peers.get(station)
-        if peer is not None:
-            return Known(peer.protocol)
-        row = await queries.station(station)
-        return Known(row.version) if row is not None and row.connected and row.version else None
+        peer, row = csms.peers.get(station), None
+        if peer is None:
+            row = await queries.station(station)
+        version = peer.protocol if peer is not None else row.version if row is not None and row.connected else ""
+        return Known(version, await limits.of(station)) if version else None
 
     folder = None
     if section.uploads:
@@ -85,8 +87,9 @@ def operating_of(
         lambda: config().calls.backend,
         partial(_note, database),
         tickets,
+        limits.keep,
     )
-    jobs = JobStore(Work(database))
+    jobs = JobStore(work)
     runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
     return Operating(OperatingParts(operators, jobs, folder), runner, wall, config)
 
