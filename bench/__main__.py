@@ -19,6 +19,7 @@ from bench.claims import claims
 from bench.collection import full_collection
 from bench.commands import commands
 from bench.contenders import CONTENDERS
+from bench.csms import csms
 from bench.installs import node_modules, prepare
 from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go_first
 from bench.many import many
@@ -52,7 +53,7 @@ FEW = ("nginx", "haproxy", "naive", "node", "voltgate")
 """Who is measured idle and arriving: a second backend or a check of payloads is no matter there."""
 PACED = ("none", *FEW)
 BROKERS = ("mqtt", "amqp", "many")
-CLUSTER = ("commands", "pair", "records")
+CLUSTER = ("commands", "pair", "records", "csms")
 KNOWN = ("load", "pace", "ws", "wss", "soap", *BROKERS, *CLUSTER, "claims", "pages", "outage", "gc", "profile")
 BROKER_ROUNDS = 3
 NEEDS = {
@@ -69,6 +70,7 @@ OURS = {
     "commands": (commands, 1),
     "pair": (pair, BROKER_ROUNDS),
     "records": (records, 1),
+    "csms": (csms, BROKER_ROUNDS),
 }
 """Measurements of Voltgate alone, and their rounds at most."""
 ALLOWED = 330.0

@@ -15,12 +15,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import insert
 
 from voltgate.app.database import upgrade
+from voltgate.csms.model import Transaction
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.tariffs import Tariff
@@ -29,6 +31,8 @@ from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result
 from voltgate.ocpp.wheel import Wheel
 from voltgate.store import Database
 from voltgate.store.address import read_address
+from voltgate.store.csms.queries import CsmsQueries, TransactionFilter
+from voltgate.store.csms.shapes import shape
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tariffs import TariffStore
 
@@ -180,16 +184,13 @@ async def paced(stations: list[Station], seconds: float, rate: float) -> dict[st
     return {"paced": told / seconds, "p50": p50 * 1e3, "p99": p99 * 1e3, "missed": float(missed)}
 
 
-async def measure(
-    url: str, folder: Path, seconds: float, then: Callable[[], Awaitable[None]] | None = None
-) -> dict[str, float]:
+async def measure(url: str, folder: Path, seconds: float) -> dict[str, float]:
     """Measure one node on a database."""
     address = read_address(url, folder)
     await upgrade(address)
     database = Database(address)
     await database.open()
-    prices = {"per_kwh": msgspec.convert("0.4", type(Tariff(name="", currency="EUR").per_kwh))}
-    await TariffStore(database).put(Tariff(name="all", currency="EUR", **prices))  # type: ignore[arg-type]
+    await TariffStore(database).put(Tariff(name="all", currency="EUR", per_kwh=Decimal("0.4")))
     settings = CsmsSettings(tokens="any")
     csms = ManagementSystem(
         CsmsStore(database), settings, Wheel(0.0), time.monotonic, time.time, str.casefold, database.node
@@ -210,10 +211,67 @@ async def measure(
     figures |= await paced(stations, seconds, figures["rate"] / 2)
     figures["failed"] = float(sum(each.failed for each in stations))
     answering.cancel()
+    await asyncio.gather(answering, return_exceptions=True)
     await database.close()
     return figures
 
 
+async def lists(url: str, folder: Path, rows: int) -> dict[str, float]:
+    """Measure the lists of transactions that people look at, of a database that has many."""
+    address = read_address(url, folder)
+    await upgrade(address)
+    database = Database(address)
+    await database.open()
+    for at in range(0, rows, 10_000):
+        many = [_ended(number) for number in range(at, at + 10_000)]
+        mine = shape(Transaction)
+        async with database.there().begin() as connection:
+            values = [dict(zip(mine.names, row, strict=True)) for row in zip(*mine.written(many), strict=True)]
+            await connection.execute(insert(mine.table), values)
+    queries = CsmsQueries(database)
+    kinds = {
+        "all": TransactionFilter(),
+        "station": TransactionFilter(station="cp-00077"),
+        "token": TransactionFilter(token="TAG77"),
+        "days": TransactionFilter(began_from=_FIRST + rows * 30, began_to=_FIRST + rows * 30 + 86_400),
+        "running": TransactionFilter(state="running"),
+    }
+    figures: dict[str, float] = {"rows": float(rows)}
+    for name, wanted in kinds.items():
+        took: list[float] = []
+        after: str | None = None
+        for _ in range(60):
+            began = time.monotonic()
+            found = await queries.list_transactions(wanted, after=after)
+            took.append(time.monotonic() - began)
+            after = found.after
+        figures[f"{name} p95"] = sorted(took)[int(len(took) * 0.95)] * 1e3
+    await database.close()
+    return figures
+
+
+_FIRST = 1_700_000_000.0
+
+
+def _ended(number: int) -> Transaction:
+    began, station = _FIRST + number * 60, f"cp-{number % 1000:05}"
+    running = number % 10_000 == 9999
+    tx = Transaction(station, str(number + 1), number + 1, version="ocpp1.6", evse=1, connector=1)
+    tx.token, tx.began, tx.began_received, tx.meter_start = f"TAG{number % 5000}", began, began, number * 10.0
+    if not running:
+        tx.state, tx.ended, tx.ended_received, tx.energy = "ended", began + 3000, began + 3000, 11_000.0
+        tx.meter_stop, tx.currency, tx.cost, tx.cost_data = number * 10.0 + 11_000, "EUR", 523, b"{}" * 200
+    return tx
+
+
+def main() -> dict[str, float]:
+    """Measure what the arguments ask for: what, URL, folder, core, and seconds or rows."""
+    what, url, folder, core, much = sys.argv[1:]
+    os.sched_setaffinity(0, {int(core)})
+    if what == "lists":
+        return asyncio.run(lists(url, Path(folder), int(much)))
+    return asyncio.run(measure(url, Path(folder), float(much)))
+
+
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {int(sys.argv[4])})
-    print(json.dumps(asyncio.run(measure(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])))))
+    print(json.dumps(main()))

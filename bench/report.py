@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import amqp, commands, many, mqtt, outage, pages, pair, records
+from bench import amqp, commands, csms, many, mqtt, outage, pages, pair, records
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -218,6 +218,7 @@ def tables(results: Results, run: Run) -> str:
         *commands.section(results),
         *pair.section(results),
         *records.section(results),
+        *csms.section(results),
         *_claims(results),
         *_pages(results),
         *_outage(results),

@@ -99,11 +99,12 @@ class Rows:
                 self.put(Station(key, identity))
         found = Found(tariffs=self.tariffs, networks={each.id: each for each in self._copies(Network)})
         found.networks.setdefault(MAIN, Network(MAIN, "Main"))
-        found.stations = {each.key: each for each in self._copies(Station) if each.key in needs.stations}
+        wanted = needs.stations.keys() | needs.there
+        found.stations = {each.key: each for each in self._copies(Station) if each.key in wanted}
         found.connectors = {
             (each.station, each.evse, each.connector): each
             for each in self._copies(Connector)
-            if each.station in needs.stations
+            if each.station in wanted
         }
         found.tokens = {each.id: each for each in self._copies(Token) if each.id in needs.tokens}
         for tx in self._copies(Transaction):

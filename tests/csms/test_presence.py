@@ -45,6 +45,16 @@ async def test_a_station_that_goes_and_stays_away() -> None:
         assert await seen(stage) == (True, "here", FREE)
 
 
+async def test_one_that_was_deleted_while_it_was_here() -> None:
+    """That it goes then, and stays away, does not bring it back."""
+    async with Stage(grace=60) as stage:
+        station = await reporting(stage)
+        stage.rows.tables[Station].clear()
+        station.leave()
+        await look(stage, 100)
+        assert stage.rows.all(Station) == []
+
+
 async def test_one_that_comes_again_in_time() -> None:
     """Nothing is marked, whichever of the two is heard first."""
     async with Stage(grace=60) as stage:
@@ -126,17 +136,19 @@ async def test_what_a_process_has_left() -> None:
 
 
 async def test_it_is_noted_when_the_database_is_there_again() -> None:
-    """By its time, so that it does not undo what came after it."""
+    """Coming and going are, each by its time."""
     async with Stage() as stage:
         station = await reporting(stage)
-        stage.rows.away = "gone"
-        station.leave()
-        await stage.wait(1)
-        stage.station()
-        await stage.wait(1)
-        stage.rows.away = ""
-        await stage.wait(10)
-        assert (await seen(stage))[0] is True
+        for is_there in (False, True):
+            stage.rows.away = "gone"
+            if is_there:
+                stage.station()
+            else:
+                station.leave()
+            await stage.wait(1)
+            stage.rows.away = ""
+            await stage.wait(10)
+            assert (await seen(stage))[0] is is_there
 
 
 async def test_a_call_to_a_station() -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from tests.harness import Gateway, Json, ScriptedStation, Stage, free_port, toml, until
 from tests.harness.command import VOLTGATE
+from tests.harness.http_client import get
 from tests.scenarios.test_amqp import behind
 from tests.servers import PostgreSQL, RabbitMQ
 from tests.store.conftest import emptied
@@ -30,6 +31,7 @@ from voltgate.store import schema
 from voltgate.store.address import open_engine, read_address
 
 SOON = {"first": 0.05, "max": 0.2}
+TOKEN = "a-token-of-some-length"
 BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 
@@ -194,7 +196,7 @@ async def test_servers_die(network: Network) -> None:
     asked = await station.ask("StartTransaction", start())
     await gateway.logged("carrier down")
     for each in (node, other):
-        assert json.loads((await each.get("/readyz")).body)["ready"] is False
+        await until(lambda each=each: is_unready(each), "it says that it can answer nobody")
     network.server.start()
     number = await begun(asked, station)
     assert await network.transactions() == [("cp-1", number, "running")]
@@ -207,6 +209,11 @@ async def test_servers_die(network: Network) -> None:
     await until(lambda: network.is_connected("cp-1"), "it is connected, at the gateway's new queue")
     for each in (node, other, gateway):
         await each.stop()
+
+
+async def is_unready(node: Gateway) -> bool:
+    """Return whether a node says that it can answer nobody."""
+    return json.loads((await node.get("/readyz")).body)["ready"] is False
 
 
 async def test_nodes_are_replaced_one_by_one(network: Network) -> None:
@@ -252,6 +259,7 @@ async def test_gateways_that_die_and_commands(network: Network) -> None:
         assert isinstance(nobody, Unanswered)
         assert (nobody.reason, nobody.id) == (Reason.GONE, "")
 
+        await is_shown(process)
         asking = asyncio.create_task(call("cp-1", "ClearCache", {}, 60))
         asked = await station.expect("ClearCache")
     lost = await asking  # whoever asked has gone; the station does not notice
@@ -276,12 +284,24 @@ async def test_gateways_that_die_and_commands(network: Network) -> None:
     await node.stop()
 
 
+async def is_shown(process: csms_process.CsmsProcess) -> None:
+    """See what the API of a node has, and that it says what it has not."""
+    address, bearer = process._active.config.listen.http_address, {"Authorization": f"Bearer {TOKEN}"}
+    assert address is not None
+    shown = await get(address[1], "/api/v1/csms/stations/CP-1", headers=bearer)
+    assert json.loads(shown.body)["connected"] is True
+    nothing = await get(address[1], "/api/v1/backends?sort=name", headers=bearer)
+    assert (nothing.status, "ask a gateway" in nothing.body) == (404, True)
+    assert (await get(address[1], "/api/v1/backends")).status == 401
+    assert "voltgate_csms_up 1.0" in (await get(address[1], "/metrics")).body
+
+
 @asynccontextmanager
 async def at_hand(network: Network) -> AsyncIterator[csms_process.CsmsProcess]:
     """Run a CSMS node in this process."""
     file = network.stage.folder / "at-hand.toml"
     file.write_text(toml({**network.document(), "listen": {"http": f"127.0.0.1:{free_port()}"}}))
-    process = csms_process.CsmsProcess(read(file, {"VOLTGATE_ADMIN_TOKEN": "a-token-of-some-length"}))
+    process = csms_process.CsmsProcess(read(file, {"VOLTGATE_ADMIN_TOKEN": TOKEN}))
     stop, ready = asyncio.Event(), asyncio.Event()
     living = asyncio.create_task(life.run_through(process, lambda _: ready.set(), stop, asyncio.Event()))
     await until(ready.is_set, "it has begun")
@@ -316,8 +336,6 @@ async def test_an_older_database(network: Network) -> None:
     asked = await station.ask("BootNotification", BOOT)
     await upgrade(read_address(network.server.url))
     assert (await station.expect_result(asked)).payload["status"] == "Accepted"
-    problem = await node.get("/api/v1/backends")
-    assert problem.status == 401
     await node.stop()
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import URL, QueuePool, insert, text, update
 
@@ -130,6 +131,14 @@ async def test_an_unknown_station_is_made(csms: OpenCsms) -> None:
     assert found.stations == {"a": Station("a", "A"), "b": Station("b", "B")}
     again = await write(store, needs=Needs(stations={"b": "other"}))
     assert again.stations == {"b": Station("b", "B")}
+
+
+async def test_a_station_that_is_only_spoken_of_is_not_made(csms: OpenCsms) -> None:
+    """What is read if it is there is found, and nobody comes back by it who was deleted."""
+    store = await csms()
+    await write(store, needs=Needs(stations={"a": "A"}))
+    found = await write(store, needs=Needs(there={"a", "b"}))
+    assert found.stations == {"a": Station("a", "A")}
 
 
 async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
@@ -401,6 +410,15 @@ async def test_those_who_write_to_sqlite_wait_in_line(tmp_path: Path) -> None:
     await asyncio.gather(*waiting)
     assert done == ["one who writes", "a round"] * 2
     await engine.dispose()
+
+
+async def test_a_driver_that_has_lost_its_way(opened: Open) -> None:
+    """A connection that was cut in mid-sentence may raise what names no state: it is thrown away, and nobody waits."""
+    database = await opened()
+    with pytest.raises(StoreAway, match="cannot switch"):
+        async with linked(database.there(), 5.0):
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+    await write(CsmsStore(database), *ALL)
 
 
 async def test_a_token_that_is_used_at_two_stations_at_once(csms: OpenCsms, address: URL) -> None:

@@ -46,6 +46,16 @@ from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.store.csms.work import Work
 from voltgate.web.api import csms
+from voltgate.web.api.csms import (
+    about_stations,
+    id_tokens,
+    networks,
+    readings,
+    reservations,
+    stations,
+    tariffs,
+    transactions,
+)
 from voltgate.web.csms import forms, imports
 from voltgate.web.csms.parts import CsmsParts
 
@@ -539,9 +549,9 @@ BODIES = {
 
 
 def operations() -> Iterator[tuple[str, str]]:
-    """Give every operation of the management system: its method and a path."""
-    for router in csms.routers():
-        for route in router.routes:
+    """Give every operation on what the management system keeps: its method and a path."""
+    for module in (about_stations, id_tokens, networks, readings, reservations, stations, tariffs, transactions):
+        for route in module.router.routes:
             path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
             (method,) = route.methods  # type: ignore[attr-defined]
             yield method, path

@@ -75,8 +75,13 @@ def backend_of(config: Config) -> str:
     return next((name for name, section in config.backends.items() if section.url == LOCAL), "")
 
 
-def parts_of(config: Callable[[], Config], database: Database | None, claiming: Claiming) -> CsmsParts | None:
-    """Return what the API of the management system works with; None without a database. `config` is in force."""
+def parts_of(
+    config: Callable[[], Config], database: Database | None, claiming: Claiming | None, name: str = ""
+) -> CsmsParts | None:
+    """Return what the API of the management system works with; None without a database.
+
+    `config` is in force. `name` is that of the backend for which a CSMS node answers, where no gateway is.
+    """
     if database is None:
         return None
 
@@ -93,7 +98,7 @@ def parts_of(config: Callable[[], Config], database: Database | None, claiming: 
         claiming,
         partial(key_of, config),
         objection,
-        lambda: backend_of(config()),
+        lambda: name or backend_of(config()),
         lambda: config().csms.currency,
     )
 

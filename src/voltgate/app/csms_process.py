@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -20,6 +21,7 @@ from voltgate.app.csms_web import open_csms_web
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.elsewhere import ByQueue, by_queue
 from voltgate.app.life import TICK, Life, Running, ended, freeze
+from voltgate.app.operating import operating_of
 from voltgate.app.reloading import Reloading
 from voltgate.app.web import Web
 from voltgate.carriers.amqp.answering import Node, NodeSettings
@@ -78,7 +80,7 @@ def _settings(config: Config, name: str) -> NodeSettings:
     return NodeSettings(how.broker, how.layout, how.patience, retry_of(section), how.raw, name)
 
 
-class CsmsParts:
+class NodeParts:
     """The parts of one CSMS node, wired by hand. Nothing is open and nothing runs yet."""
 
     def __init__(self, active: ActiveConfiguration, named: Sequence[str]) -> None:
@@ -99,6 +101,9 @@ class CsmsParts:
         connections = StoredConnections(self.database)
         self.csms.elsewhere = ByQueue(connections, self.nodes)
         self.watch = Watch(self.csms.rounds, connections, by_queue(self.database, lambda: self.nodes), time.time)
+        source = active.loaded.source
+        home = Path() if source is None else source.parent.absolute()
+        self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
         self.state: NodeState = "serving"
 
     def node(self, name: str) -> Node:
@@ -116,7 +121,7 @@ class CsmsProcess(Life):
 
     def __init__(self, loaded: Loaded, named: Sequence[str] = ()) -> None:
         self._active = ActiveConfiguration(loaded, partial(objection, named=named))
-        parts = self._parts = CsmsParts(self._active, named)
+        parts = self._parts = NodeParts(self._active, named)
         self._web: Web | None = None
         reload = _Reload(self._active, parts, self)
         super().__init__(parts.wheel, parts.clock, parts.calendar, parts.supervision, reload)
@@ -150,6 +155,8 @@ class CsmsProcess(Life):
             if self._web is not None:
                 await self._web.server.close()
             await ended(serving)
+            if self._web is not None:
+                self._web.access.close()
             await ended(answering)
             await parts.database.close()
             self._stop_ticking()
@@ -160,10 +167,12 @@ class CsmsProcess(Life):
             supervision.repeat("csms heard", partial(tend, parts.csms)),
             supervision.repeat("csms watch", partial(watch, parts.watch)),
         ]
+        if parts.operating is not None:
+            tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))
+            tasks.append(supervision.repeat("csms old jobs", parts.operating.purge))
         if web is not None:
             tasks.append(supervision.keep("http", web.server.serve))
-            if web.access.issued is not None:
-                tasks.append(supervision.repeat("api tokens", web.access.issued.follow))
+            tasks += [supervision.repeat(name, follow) for name, follow in web.access.tasks()]
         return tasks
 
     async def consume(self, wanted: Mapping[str, NodeSettings]) -> None:
@@ -188,7 +197,7 @@ class CsmsProcess(Life):
 class _Reload(Reloading):
     """Changes the configuration of a CSMS node."""
 
-    def __init__(self, active: ActiveConfiguration, parts: CsmsParts, process: CsmsProcess) -> None:
+    def __init__(self, active: ActiveConfiguration, parts: NodeParts, process: CsmsProcess) -> None:
         super().__init__(active)
         self._parts = parts
         self._process = process
@@ -202,6 +211,8 @@ class _Reload(Reloading):
         logs.configure(config.log.level, config.log.format)
         parts.database.follow(database_settings(config))
         parts.csms.follow(csms_settings(config))
+        if parts.operating is not None:
+            parts.operating.follow(config)
         access = self._process.access
         if access is not None:
             access.change(tokens, config)

@@ -7,32 +7,44 @@ from typing import TYPE_CHECKING, Any
 from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess
+from voltgate.app.csms import parts_of
 from voltgate.app.gauges import csms_numbers, store_numbers
 from voltgate.app.readiness import configuration_state, store_state, task_states
 from voltgate.app.web import Web
 from voltgate.ocpp.counts import Counts
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
-from voltgate.web.api import no_gateway
+from voltgate.web.api import csms, no_gateway
 from voltgate.web.server import WebServer, application, listening
 
 if TYPE_CHECKING:
-    from voltgate.app.csms_process import CsmsParts
+    from voltgate.app.csms_process import NodeParts
 
 
-def open_csms_web(active: ActiveConfiguration, parts: CsmsParts) -> Web | None:
+def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     """Listen for HTTP; None where the configuration has no address. Raise OSError for one that cannot be had."""
     address = active.config.listen.http_address
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
     collector = VoltgateCollector(_sources(parts))
-    app = application(collector, lambda: _readiness(active, parts), __version__, access.access, access.issued)
+    resources = csms.routers()
+    app = application(
+        collector,
+        lambda: _readiness(active, parts),
+        __version__,
+        access.access,
+        access.issued,
+        resources,
+        users=access.users,
+    )
+    app.state.csms = parts_of(lambda: active.config, parts.database, None, next(iter(parts.wanted)))
+    app.state.operating = None if parts.operating is None else parts.operating.parts
     no_gateway.install(app)
     return Web(WebServer(app, listening(*address)), access)
 
 
-def _readiness(active: ActiveConfiguration, parts: CsmsParts) -> dict[str, Any]:
+def _readiness(active: ActiveConfiguration, parts: NodeParts) -> dict[str, Any]:
     """Return the body of `/readyz`: it is ready when it takes calls of each of its backends and can answer them."""
     nodes, calendar = parts.nodes, parts.calendar
     connected = bool(nodes) and all(node.is_connected for node in nodes.values())
@@ -47,7 +59,7 @@ def _readiness(active: ActiveConfiguration, parts: CsmsParts) -> dict[str, Any]:
     }
 
 
-def _sources(parts: CsmsParts) -> Sources:
+def _sources(parts: NodeParts) -> Sources:
     """Return the sources of a node's metrics: those of a gateway's are empty."""
     return Sources(
         backends=list,
@@ -71,7 +83,7 @@ def _sources(parts: CsmsParts) -> Sources:
 class _Links(dict[str, object]):
     """What befell the connections to brokers, by backend: nodes come and go with the configuration."""
 
-    def __init__(self, parts: CsmsParts) -> None:
+    def __init__(self, parts: NodeParts) -> None:
         super().__init__()
         self._parts = parts
 
@@ -80,7 +92,7 @@ class _Links(dict[str, object]):
         return {name: node.counts for name, node in self._parts.nodes.items()}.items()
 
 
-def _gauges(parts: CsmsParts) -> Gauges:
+def _gauges(parts: NodeParts) -> Gauges:
     nodes = parts.nodes.values()
     stations, open_calls = sum(len(node.stations) for node in nodes), sum(node.open_calls for node in nodes)
     return Gauges(stations, 0, 0, open_calls, len(parts.wheel), parts.calendar.is_steady, parts.calendar.jumps)

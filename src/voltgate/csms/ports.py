@@ -64,6 +64,8 @@ class Needs:
 
     stations: dict[str, str] = field(default_factory=dict)
     """Identities by key: one that is not there is made."""
+    there: set[str] = field(default_factory=set)
+    """Keys of stations that are read if they are there."""
     tokens: set[str] = field(default_factory=set)
     """Tokens by id."""
     used: set[str] = field(default_factory=set)

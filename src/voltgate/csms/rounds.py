@@ -150,7 +150,10 @@ class Rounds:
     async def _decide(self, calls: list[_Waiting]) -> None:
         needs = Needs()
         for each in calls:
-            needs.stations[each.said.station] = each.said.identity
+            if each.entry.makes:
+                needs.stations[each.said.station] = each.said.identity
+            else:
+                needs.there.add(each.said.station)
             try:
                 each.entry.needs(each.said, needs)
             except Exception as error:
@@ -167,6 +170,9 @@ class Rounds:
     def _handle(self, waiting: _Waiting, found: Found, rows: dict[int, Row]) -> None:
         """Answer one call. Raise _Faulty when its handler fails: it may have left rows half changed."""
         said = waiting.said
+        if said.station not in found.stations:
+            waiting.reply = Result(said.id, b"{}")
+            return
         desk = Desk(said, found, rows, self.settings)
         try:
             if said.action:

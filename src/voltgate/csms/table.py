@@ -26,6 +26,8 @@ class Entry:
 
     handle: Handle
     needs: Need = nothing
+    makes: bool = True
+    """Whether a station that is not there is made: not for what is only said of it, as it may have been deleted."""
 
 
 Table: TypeAlias = Mapping[str, Entry]

@@ -278,7 +278,8 @@ class ChargingSession2x(ChargingSession):
         self._open_record(now)
         if self.record is not None:
             self.record.name = self.transaction
-        self._event("Started", trigger, now, state="Charging" if card else "EVConnected", card=card)
+        state = "Charging" if card else "EVConnected"
+        self._event("Started", trigger, now, state=state, card=card, reading="Transaction.Begin")
 
     def sample(self, now: float, context: str = "Trigger") -> None:
         """Send a TransactionEvent with a meter reading."""

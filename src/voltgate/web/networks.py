@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 
 from voltgate.web.access import Caller, PersonRole, bearer, caller_of, forbidden, rank_of
-from voltgate.web.problems import Problem
+from voltgate.web.problems import Problem, invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,20 @@ class Reach:
         """Return whether a network is among them; "" is what belongs to none."""
         return self.networks is None or network in self.networks
 
-    def need(self, network: str, what: str) -> None:
-        """Raise Problem 404 unless a network is among them: what others have is not there for this caller."""
-        if not self.has(network):
-            raise Problem(404, "Not Found", f"There is no such {what}.")
+    def only(self, network: str | None) -> str | None:
+        """Return the network whose items a list is to have, None: of all. Raise Problem: 404, or 422 for no choice.
+
+        Who sees one network gets its items; who sees several names one of them.
+        """
+        if self.networks is None:
+            return network
+        if network is None and len(self.networks) == 1:
+            return next(iter(self.networks))
+        if network is None:
+            raise invalid([{"loc": ("query", "network"), "msg": f"is one of {', '.join(sorted(self.networks))}"}])
+        if network not in self.networks:
+            raise Problem(404, "Not Found", f'There is no network "{network}".')
+        return network
 
 
 def reach_of(caller: Caller, role: PersonRole) -> Reach:

@@ -72,4 +72,4 @@ def _is_old(desk: Desk) -> bool:
     return desk.said.sent < since <= desk.said.now
 
 
-CAME, WENT, STAYED_AWAY = Entry(came), Entry(went), Entry(stayed_away)
+CAME, WENT, STAYED_AWAY = Entry(came), Entry(went, makes=False), Entry(stayed_away, makes=False)

@@ -33,7 +33,7 @@ _LAST = (
 
 async def find(link: Link, needs: Needs) -> Found:
     """Return what the calls of a round need. On PostgreSQL stations, and tokens whose use is counted, are locked."""
-    found = Found(stations=await have_stations(link, needs.stations))
+    found = Found(stations=await have_stations(link, needs.stations, needs.there))
     found.networks = {row.id: row for row in await _all(link, Network, ("id",), _networks_of(found))}
     for connector in await _all(link, Connector, ("station",), found.stations):
         found.connectors[connector.station, connector.evse, connector.connector] = connector
@@ -57,9 +57,9 @@ async def find_stations(link: Link, keys: Collection[str]) -> dict[str, Station]
     return {station.key: station for station in await _all(link, Station, ("key",), keys, lock="key")}
 
 
-async def have_stations(link: Link, wanted: dict[str, str]) -> dict[str, Station]:
-    """Read stations, locked, and make those that are not there; identities are by key."""
-    found = await find_stations(link, wanted)
+async def have_stations(link: Link, wanted: dict[str, str], there: Collection[str] = ()) -> dict[str, Station]:
+    """Read stations, locked, and make those of `wanted` that are not there; identities are by key."""
+    found = await find_stations(link, wanted.keys() | there)
     missing = sorted(wanted.keys() - found.keys())
     if missing:
         made = shape(Station).written([Station(key, wanted[key]) for key in missing])

@@ -17,8 +17,14 @@ from voltgate.relay.records import StoreAway
 from voltgate.store.address import POSTGRESQL, turn
 from voltgate.store.failures import FAILURES, is_of_the_data, words
 
-DRIVER_FAILURES = (*FAILURES, asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error)
-"""What is raised for a database that is away, by drivers as well."""
+DRIVER_FAILURES = (
+    *FAILURES,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    sqlite3.Error,
+)
+"""What is raised for a database that is away, by drivers as well: asyncpg calls it internal when it is cut off."""
 
 _AGAIN = ("40001", "40P01")
 """SQLSTATE: two transactions were in each other's way, and one of them was chosen to be repeated."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,8 +16,11 @@ from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
+from voltgate.web.access import Caller, PersonRole, caller_of
+from voltgate.web.networks import Reach, reach_of
 from voltgate.web.problems import Problem
 
+EVERYWHERE = Reach(Caller("", "viewer"), None)
 _PART = 1000
 _DRAWN = 2
 """Pictures that are drawn at a time."""
@@ -26,6 +29,7 @@ NO_DATABASE = 'The management system has no database, as store.url is "off": giv
 NO_BACKEND = (
     'No backend is the management system: give the configuration one with url = "local:", and a route that it is on.'
 )
+NO_GATEWAY = "This is a CSMS node, where no gateway runs: have a gateway let stations in, or forget them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class CsmsParts:
     stations: Stations
     tokens: Tokens
     tariffs: TariffStore
-    claiming: Claiming
+    claims: Claiming | None
+    """What lets stations in; None where no gateway runs."""
     key: Callable[[str], str]
     """Returns what an identity is compared by."""
     objection: Callable[[str], str | None]
@@ -46,10 +51,21 @@ class CsmsParts:
     """Returns the name of the backend that the management system is; "": none is."""
     currency: Callable[[], str]
     """Returns the currency of costs that have no other."""
+    reach: Reach = EVERYWHERE
+    """The networks that the caller of a request looks at, or acts on: the others are not there."""
     drawing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_DRAWN))
+
+    @property
+    def claiming(self) -> Claiming:
+        """What lets stations in. Raise Problem 409 where no gateway runs."""
+        if self.claims is None:
+            raise Problem(409, "Conflict", NO_GATEWAY)
+        return self.claims
 
     async def network(self, name: str) -> Network | None:
         """Return a network; that of stations that are in no other is made at the first look."""
+        if not self.reach.has(name):
+            return None
         row = await self.queries.network(name)
         if row is None and name == MAIN:
             row = Network(MAIN, "Main")
@@ -75,7 +91,8 @@ async def _parts(request: Request) -> CsmsParts:
         raise Problem(409, "Conflict", NO_DATABASE)
     if not parts.backend():
         raise Problem(409, "Conflict", NO_BACKEND)
-    return parts
+    role: PersonRole = "viewer" if request.method in ("GET", "HEAD") else "operator"
+    return replace(parts, reach=reach_of(caller_of(request), role))
 
 
 Csms = Annotated[CsmsParts, Depends(_parts)]

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import ConnectorFilter, NoteFilter
-from voltgate.web.access import Viewer
 from voltgate.web.api.csms.stations import found
 from voltgate.web.api.dependencies import Identity
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given, moment
@@ -28,6 +27,7 @@ from voltgate.web.csms.stations import (
     status_of,
     variable_of,
 )
+from voltgate.web.networks import ViewerReach
 from voltgate.web.problems import declared
 
 router = APIRouter(tags=["management system: stations"])
@@ -55,7 +55,7 @@ def _with(show: Callable[[Any], Any]) -> Callable[[Sequence[Any]], Awaitable[lis
 )
 async def connectors(
     csms: Csms,
-    _: Viewer,
+    _: ViewerReach,
     identity: Identity,
     asked: AskedList,
     status: Annotated[str | None, Query(max_length=100)] = None,
@@ -75,7 +75,7 @@ async def connectors(
     response_model=CsmsPage[StatusReported],
     responses=_RESPONSES,
 )
-async def history(csms: Csms, _: Viewer, identity: Identity, asked: AskedList, evse: Evse = None) -> object:
+async def history(csms: Csms, _: ViewerReach, identity: Identity, asked: AskedList, evse: Evse = None) -> object:
     """List the status notifications of a station, the newest first."""
     key = (await found(csms, identity)).key
 
@@ -90,7 +90,7 @@ async def history(csms: Csms, _: Viewer, identity: Identity, asked: AskedList, e
 )
 async def notes(
     csms: Csms,
-    _: Viewer,
+    _: ViewerReach,
     identity: Identity,
     asked: AskedList,
     kind: Annotated[str | None, Query(max_length=100, description="An action: SecurityEventNotification …")] = None,
@@ -116,7 +116,7 @@ async def notes(
     response_model=CsmsPage[CsmsVariable],
     responses=_RESPONSES,
 )
-async def variables(csms: Csms, _: Viewer, identity: Identity, asked: AskedList) -> object:
+async def variables(csms: Csms, _: ViewerReach, identity: Identity, asked: AskedList) -> object:
     """List the variables of a station's device model (2.x), or its configuration keys (1.x), as it last told them."""
     key = (await found(csms, identity)).key
 
@@ -132,7 +132,7 @@ async def variables(csms: Csms, _: Viewer, identity: Identity, asked: AskedList)
     response_model=CsmsPage[CsmsProfile],
     responses=_RESPONSES,
 )
-async def profiles(csms: Csms, _: Viewer, identity: Identity, asked: AskedList) -> object:
+async def profiles(csms: Csms, _: ViewerReach, identity: Identity, asked: AskedList) -> object:
     """List the charging profiles that a station has, as far as that is known."""
     key = (await found(csms, identity)).key
 
@@ -148,7 +148,7 @@ async def profiles(csms: Csms, _: Viewer, identity: Identity, asked: AskedList) 
     response_model=CsmsPage[CertificateAsked],
     responses=_RESPONSES,
 )
-async def certificates(csms: Csms, _: Viewer, identity: Identity, asked: AskedList) -> object:
+async def certificates(csms: Csms, _: ViewerReach, identity: Identity, asked: AskedList) -> object:
     """List the signing requests of a station, the newest first, with what became of each."""
     key = (await found(csms, identity)).key
 

@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from voltgate.csms.model import MAIN, Network
+from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.networks import InUse
 from voltgate.store.csms.queries import StationFilter
-from voltgate.web.access import Admin, Operator, Viewer
+from voltgate.web.access import Admin, Operator
 from voltgate.web.api.csms.stations import make
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.parts import Csms, CsmsParts
@@ -26,6 +27,7 @@ from voltgate.web.csms.stations import (
     network_of,
     station_of,
 )
+from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.problems import Problem, declared
 
 router = APIRouter(tags=["networks"])
@@ -39,7 +41,7 @@ Name = Annotated[str, Path(pattern=NAME)]
     response_model=CsmsPage[CsmsNetwork],
     responses=declared(409, 503) | STREAMED,
 )
-async def networks(csms: Csms, _: Viewer, asked: AskedList) -> object:
+async def networks(csms: Csms, reach: ViewerReach, asked: AskedList) -> object:
     """List the networks, each with how many stations it has."""
     await csms.network(MAIN)
 
@@ -47,7 +49,12 @@ async def networks(csms: Csms, _: Viewer, asked: AskedList) -> object:
         counted = await csms.queries.count_stations()
         return [network_of(row, counted.get(row.id, (0, 0))) for row in rows]
 
-    return await given(CsmsNetwork, csms.queries.list_networks, show, asked)
+    async def read_own(after: str | None, limit: int) -> Listed[Network]:
+        rows = [row for name in sorted(reach.networks or ()) if (row := await csms.network(name)) is not None]
+        return Listed(rows, None, len(rows), False)
+
+    read = csms.queries.list_networks if reach.networks is None else read_own
+    return await given(CsmsNetwork, read, show, asked)
 
 
 @router.post("/networks", summary="Make a network", status_code=201, responses=declared(409, 503))
@@ -60,7 +67,7 @@ async def make_network(csms: Csms, _: Operator, wanted: NetworkWanted) -> CsmsNe
 
 
 @router.get("/networks/{network}", summary="Show a network", responses=declared(404, 409, 503))
-async def network(csms: Csms, _: Viewer, network: Name) -> CsmsNetwork:
+async def network(csms: Csms, _: ViewerReach, network: Name) -> CsmsNetwork:
     """Show one network."""
     return await _shown(csms, await found(csms, network))
 
@@ -94,7 +101,7 @@ async def remove(csms: Csms, _: Admin, network: Name) -> None:
     response_model=CsmsPage[CsmsStation],
     responses=declared(404, 409, 503) | STREAMED,
 )
-async def stations(csms: Csms, _: Viewer, network: Name, asked: AskedList) -> object:
+async def stations(csms: Csms, _: ViewerReach, network: Name, asked: AskedList) -> object:
     """List the stations of a network. `/csms/stations` has filters."""
     await found(csms, network)
 
@@ -111,10 +118,10 @@ async def stations(csms: Csms, _: Viewer, network: Name, asked: AskedList) -> ob
     status_code=201,
     responses=declared(404, 409, 503),
 )
-async def make_station(csms: Csms, caller: Operator, network: Name, wanted: StationOfNetwork) -> CsmsStationInFull:
+async def make_station(csms: Csms, reach: OperatorReach, network: Name, wanted: StationOfNetwork) -> CsmsStationInFull:
     """Make a station in a network, and let it in: it is claimed for the management system."""
     await found(csms, network)
-    return await make(csms, CsmsStationWanted(network=network, **wanted.model_dump()), caller.name)
+    return await make(csms, CsmsStationWanted(network=network, **wanted.model_dump()), reach.caller.name)
 
 
 async def found(csms: CsmsParts, name: str) -> Network:

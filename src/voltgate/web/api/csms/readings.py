@@ -10,11 +10,11 @@ from fastapi import APIRouter, Response
 from voltgate.csms.model import MeterValue, Transaction
 from voltgate.csms.plots import plot
 from voltgate.store.csms.listing import Listed
-from voltgate.web.access import Viewer
 from voltgate.web.api.csms.transactions import Ref, Station, found
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.transactions import Reading, SampleLine, reading_of, sample_lines
+from voltgate.web.networks import ViewerReach
 from voltgate.web.problems import declared
 
 router = APIRouter(tags=["transactions"])
@@ -37,7 +37,7 @@ Point = tuple[float, float | None, float | None]
     response_model=CsmsPage[Reading],
     responses=declared(404, 409, 503) | STREAMED,
 )
-async def readings(csms: Csms, _: Viewer, station: Station, ref: Ref, asked: AskedList) -> object:
+async def readings(csms: Csms, _: ViewerReach, station: Station, ref: Ref, asked: AskedList) -> object:
     """List the meter values of a transaction in the order of time; signed values as they came.
 
     CSV has a line for each value; JSON and JSON lines have all values of a moment together.
@@ -64,7 +64,7 @@ async def readings(csms: Csms, _: Viewer, station: Station, ref: Ref, asked: Ask
     response_class=Response,
     responses=declared(404, 409, 503) | {200: {"content": {_SVG: {}}}},
 )
-async def picture(csms: Csms, _: Viewer, station: Station, ref: Ref) -> Response:
+async def picture(csms: Csms, _: ViewerReach, station: Station, ref: Ref) -> Response:
     """Draw the energy and the power of a transaction over time."""
     row = await found(csms, station, ref)
     async with csms.drawing:

@@ -12,7 +12,7 @@ from voltgate.directory.register import TooMany
 from voltgate.directory.slices import unhurried
 from voltgate.store.csms.queries import StationFilter, TransactionFilter
 from voltgate.store.csms.stations import OPERATORS
-from voltgate.web.access import Operator, Viewer
+from voltgate.web.access import Operator
 from voltgate.web.api.dependencies import Identity
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
@@ -27,6 +27,7 @@ from voltgate.web.csms.stations import (
     station_in_full,
     station_of,
 )
+from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.problems import MOST_ERRORS, Problem, declared, invalid
 
 router = APIRouter(tags=["management system: stations"])
@@ -43,7 +44,7 @@ _NAMED = 3
 )
 async def stations(
     csms: Csms,
-    _: Viewer,
+    _: ViewerReach,
     asked: AskedList,
     network: Annotated[str | None, Query(pattern=NAME)] = None,
     connected: bool | None = None,
@@ -52,7 +53,7 @@ async def stations(
     text: Annotated[str | None, Query(max_length=100, description="Part of its name, place, vendor …")] = None,
 ) -> object:
     """List the stations of the management system, by identity."""
-    wanted = StationFilter(network, connected, registration, version, text)
+    wanted = StationFilter(csms.reach.only(network), connected, registration, version, text)
     return await given(CsmsStation, lambda after, limit: csms.queries.list_stations(wanted, after, limit), _show, asked)
 
 
@@ -61,9 +62,9 @@ async def _show(rows: Sequence[Station]) -> list[CsmsStation]:
 
 
 @router.post("/csms/stations", summary="Make a station", status_code=201, responses=declared(409, 503))
-async def make_station(csms: Csms, caller: Operator, wanted: CsmsStationWanted) -> CsmsStationInFull:
+async def make_station(csms: Csms, reach: OperatorReach, wanted: CsmsStationWanted) -> CsmsStationInFull:
     """Make a station, and let it in: it is claimed for the management system."""
-    return await make(csms, wanted, caller.name)
+    return await make(csms, wanted, reach.caller.name)
 
 
 async def make(csms: CsmsParts, wanted: CsmsStationWanted, by: str) -> CsmsStationInFull:
@@ -85,17 +86,18 @@ async def make(csms: CsmsParts, wanted: CsmsStationWanted, by: str) -> CsmsStati
 @router.get(
     "/csms/stations/{identity}", summary="Show a station of the management system", responses=declared(404, 409, 503)
 )
-async def station(csms: Csms, _: Viewer, identity: Identity) -> CsmsStationInFull:
+async def station(csms: Csms, _: ViewerReach, identity: Identity) -> CsmsStationInFull:
     """Show all that is known of a station: what it said at its boot, its connectors, and when it was heard."""
     return await _in_full(csms, await found(csms, identity))
 
 
 @router.patch("/csms/stations/{identity}", summary="Change a station", responses=declared(404, 409, 503))
-async def change(csms: Csms, _: Operator, identity: Identity, change: CsmsStationChange) -> CsmsStationInFull:
+async def change(csms: Csms, _: OperatorReach, identity: Identity, change: CsmsStationChange) -> CsmsStationInFull:
     """Change what is named of a station. Another registration is what its next BootNotification is answered with."""
     if "network" in change.model_fields_set:
         await _see_network(csms, change.network)
-    row = await csms.stations.change(csms.key(identity), **change.model_dump(exclude_unset=True))
+    key = (await found(csms, identity)).key
+    row = await csms.stations.change(key, **change.model_dump(exclude_unset=True))
     if row is None:
         raise unknown()
     return await _in_full(csms, row)
@@ -107,7 +109,7 @@ async def change(csms: Csms, _: Operator, identity: Identity, change: CsmsStatio
     status_code=204,
     responses=declared(404, 409, 503),
 )
-async def remove(csms: Csms, caller: Operator, identity: Identity) -> None:
+async def remove(csms: Csms, reach: OperatorReach, identity: Identity) -> None:
     """Delete a station that charges nobody, and take its claim back; its transactions are kept.
 
     One that the configuration lets in, or that was accepted from the waiting room, is there again when it comes again.
@@ -117,7 +119,7 @@ async def remove(csms: Csms, caller: Operator, identity: Identity) -> None:
     if running.rows:
         detail = f"Its transaction {running.rows[0].ref} runs: stop it, and delete the station when it has ended."
         raise Problem(409, "Conflict", detail)
-    await csms.claiming.amend(csms.backend(), [], [row.identity], caller.name, None)
+    await csms.claiming.amend(csms.backend(), [], [row.identity], reach.caller.name, None)
     await csms.stations.delete(row.key)
 
 
@@ -164,7 +166,7 @@ async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
 async def found(csms: CsmsParts, identity: str) -> Station:
     """Find a station. Raise Problem 404."""
     row = await csms.queries.station(csms.key(identity))
-    if row is None:
+    if row is None or not csms.reach.has(row.network):
         raise unknown()
     return row
 

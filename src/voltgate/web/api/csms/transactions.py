@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Path, Query
 from voltgate.csms.model import Transaction
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import TransactionFilter
-from voltgate.web.access import Viewer
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given, moment
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import NAME
@@ -22,6 +21,7 @@ from voltgate.web.csms.transactions import (
     transaction_in_full,
     transaction_of,
 )
+from voltgate.web.networks import ViewerReach
 from voltgate.web.problems import Problem, declared
 
 router = APIRouter(tags=["transactions"])
@@ -48,7 +48,7 @@ async def _filter(
 ) -> TransactionFilter:
     return TransactionFilter(
         None if station is None else csms.key(station),
-        network,
+        csms.reach.only(network),
         token,
         evse,
         state,
@@ -71,7 +71,7 @@ Wanted = Annotated[TransactionFilter, Depends(_filter)]
     responses=declared(409, 503) | STREAMED,
 )
 async def transactions(
-    csms: Csms, _: Viewer, wanted: Wanted, asked: AskedList, sort: Annotated[Sort, Query()] = "-began"
+    csms: Csms, _: ViewerReach, wanted: Wanted, asked: AskedList, sort: Annotated[Sort, Query()] = "-began"
 ) -> object:
     """List transactions, the newest first. A time is from `…_from` on, and before `…_to`."""
     column: Literal["began", "ended"] = "began" if "began" in sort else "ended"
@@ -87,13 +87,13 @@ async def transactions(
 
 
 @router.get("/transactions/totals", summary="Add transactions up", responses=declared(409, 503))
-async def totals(csms: Csms, _: Viewer, wanted: Wanted) -> CsmsTotals:
+async def totals(csms: Csms, _: ViewerReach, wanted: Wanted) -> CsmsTotals:
     """Add up energy, time and cost of the transactions that match, by currency."""
     return CsmsTotals(items=list(map(total_of, await csms.queries.total_transactions(wanted))))
 
 
 @router.get("/transactions/{station}/{ref:path}", summary="Show a transaction", responses=declared(404, 409, 503))
-async def transaction(csms: Csms, _: Viewer, station: Station, ref: Ref) -> CsmsTransactionInFull:
+async def transaction(csms: Csms, _: ViewerReach, station: Station, ref: Ref) -> CsmsTransactionInFull:
     """Show a transaction, with what its cost was computed from."""
     return await in_full(csms, station, ref)
 
@@ -107,6 +107,6 @@ async def in_full(csms: CsmsParts, station: str, ref: str) -> CsmsTransactionInF
 async def found(csms: CsmsParts, station: str, ref: str) -> Transaction:
     """Find a transaction. Raise Problem 404."""
     row = await csms.queries.transaction(csms.key(station), ref)
-    if row is None:
+    if row is None or not csms.reach.has(row.network):
         raise Problem(404, "Not Found", "There is no such transaction of this station.")
     return row
