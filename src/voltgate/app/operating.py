@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from fastapi import FastAPI
+
 from voltgate.config import Config
 from voltgate.csms.job_runner import Runner
 from voltgate.csms.operators import Known, Operators, Told
@@ -25,6 +27,8 @@ from voltgate.store.csms.limits import Limits
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.work import Work
 from voltgate.web.csms.operating import OperatingParts
+from voltgate.web.server import WebServer, listening
+from voltgate.web.uploads import Uploads
 
 _PURGE = 3600.0
 """Seconds between two looks at what has become too old."""
@@ -45,6 +49,18 @@ class Operating:
     runner: Runner
     wall: Calendar
     config: Callable[[], Config]
+
+    def add_uploads(self, app: FastAPI) -> None:
+        """Have an application take uploads, unless these have a listener of their own."""
+        if self.parts.folder is not None and self.config().listen.uploads_address is None:
+            app.add_middleware(Uploads, folder=self.parts.folder)  # the last one is asked first: bodies may be large
+
+    def listen(self, *, shared: bool = False) -> WebServer | None:
+        """Listen for uploads of stations; None where they have no address of their own. Raise OSError."""
+        address, folder = self.config().listen.uploads_address, self.parts.folder
+        if address is None or folder is None:
+            return None
+        return WebServer(Uploads(None, folder), listening(*address, shared=shared, key="listen.uploads"))
 
     def follow(self, config: Config) -> None:
         """Go by another configuration."""
