@@ -78,6 +78,14 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
                 assert got == 200, (command, station, body)
                 told = (body["accepted"], body["status"])
                 assert told == ((True, status) if status is not None else NOT_SUPPORTED), (command, station, body)
+                if (command, station) == ("firmware", "B"):
+                    request = body["follow"]["request"]
+
+        async def heard() -> Any:
+            return (await api.get("/csms/stations/B00001/notes", about=request)).gives(200)["items"]
+
+        notes = await until(heard, "what the firmware came to is found by the number of the request")
+        assert {each["kind"] for each in notes} == {"FirmwareStatusNotification"}
 
         async def trail() -> Any:
             lines = (await api.get("/audit", station="A00001", backend="api:admin", limit=1000)).gives(200)["items"]
@@ -138,6 +146,10 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
         await run.until(lambda: all(charger.online for charger in chargers))
         (await api.post("/jobs", {"command": "unlock", "stations": ["A00001", "B7"]})).gives(422)
         (await api.post("/jobs", {"command": "unlock", "filter": {"network": "none"}})).gives(422)
+        (await api.post("/jobs", {"command": "clear-cache", "stations": ["Z1"], "filter": {}})).gives(422)
+        at_once = {"command": "clear-cache", "stations": ["Z1", "z1", "A00001"], "away": "fail"}
+        quick = (await api.post("/jobs", at_once)).gives(201)
+        assert quick["stations"] == 2
         order = {"command": "unlock", "parameters": {"evse": 1, "connector": 1}, "rate": 20, "filter": {}}
         job = (await api.post("/jobs", order)).gives(201)
         assert (job["stations"], job["state"], job["by"]) == (50, "running", "api:admin")
@@ -150,6 +162,11 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
             return await until(found, why)  # type: ignore[no-any-return]
 
         await counts(lambda now: now.get("done", 0) >= 10, "some have been told")
+        items = (await api.get(f"/jobs/{quick['id']}/items")).gives(200)["items"]
+        assert [(each["station"], each["state"], each["status"]) for each in items] == [
+            ("A00001", "done", "Accepted"),
+            ("Z1", "failed", "NotSent"),
+        ]
         await gateway.kill()
         await gateway.start()
         await counts(lambda now: now.get("done", 0) + now.get("unknown", 0) + now.get("waiting", 0) == 50, "it goes on")
