@@ -108,6 +108,7 @@ def operating_of(
         partial(_note, database),
         tickets,
         limits.keep,
+        csms.record,
     )
     jobs = JobStore(work)
     runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
