@@ -120,8 +120,9 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
         goes_on(desk, tx, at)
     if is_latest and tx.state == "running":
         tx.charging_state = text_of(info.get("chargingState")) or tx.charging_state
-    if is_end:
-        end_as_said(desk, tx, at, last_register(read), text_of(info.get("stoppedReason")))
+    register = last_register(read) if is_end else None
+    if is_end and (register is not None or not is_over(tx)):  # said again with less, it was that end
+        end_as_said(desk, tx, at, register, text_of(info.get("stoppedReason")))
     if tx.state == "ended":
         tx.energy = energy_of(tx)
     _keep_details(desk, tx, info)
