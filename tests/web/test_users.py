@@ -267,6 +267,27 @@ async def test_what_others_have_written(company: Company) -> None:
     assert (await company.log_in("ada", "of another gateway")).status == 200
 
 
+async def test_strangers_do_not_have_the_table_read_at_will(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invitation that nobody knows may be of another gateway; the table is read once a second for such."""
+    users = company.web.users
+    assert users is not None
+    reads = 0
+    read = users._table.read
+
+    async def counted(now: float) -> Any:
+        nonlocal reads
+        reads += 1
+        return await read(now)
+
+    monkeypatch.setattr(users._table, "read", counted)
+    for _ in range(5):
+        assert await company.choose("vg_nobody") == 404
+    assert reads == 1
+    company.web.clock.now += 1.0
+    assert await company.choose("vg_nobody") == 404
+    assert reads == 2
+
+
 async def test_they_are_read_again_and_again(company: Company) -> None:
     """Users that another gateway has made, which cannot say so, are found after a while."""
     users = company.web.users

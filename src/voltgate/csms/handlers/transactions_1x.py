@@ -10,7 +10,7 @@ from typing import Any
 
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end_as_said, is_over
+from voltgate.csms.ends import crowded, displaced, end_as_said, is_over
 from voltgate.csms.handlers.authorize import info_1x, verdict
 from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.handlers.metering import keep, last_register, readings
@@ -95,6 +95,7 @@ def _begin(desk: Desk, token: str) -> Transaction:
     )
     desk.begin(tx)
     displaced(desk, tx)
+    crowded(desk, tx)
     use_reservation(desk, tx)
     return tx
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end_as_said, energy_of, goes_on, is_over
+from voltgate.csms.ends import crowded, displaced, end_as_said, energy_of, goes_on, is_over
 from voltgate.csms.handlers.authorize import info_2x, token_of_2x, verdict
 from voltgate.csms.handlers.finding import the_running
 from voltgate.csms.handlers.metering import first_register, keep, last_register, readings
@@ -77,6 +77,7 @@ def _heard_of(desk: Desk, ref: str) -> Transaction:
     tx = Transaction(said.station, ref, network=desk.station.network, version=said.version)
     tx.began_received = said.now
     desk.begin(tx)
+    crowded(desk, tx)
     return tx
 
 
