@@ -45,6 +45,24 @@ async def test_a_station_that_goes_and_stays_away() -> None:
         assert await seen(stage) == (True, "here", FREE)
 
 
+async def test_one_that_comes_and_goes_again_while_it_is_looked_for() -> None:
+    """What was found out before it came counts no more: its grace begins anew."""
+    async with Stage(grace=60) as stage:
+        (await reporting(stage)).leave()
+        await stage.wait(61)
+        (found,) = await stage.rows.away_since(stage.now - 60)
+
+        async def found_before(before: float) -> list[Station]:
+            return [found]
+
+        stage.rows.away_since = found_before  # type: ignore[method-assign]
+        stage.station().leave()
+        await look(stage)
+        assert await seen(stage) == (False, "here", FREE)
+        await look(stage, 61)
+        assert await seen(stage) == (False, "", AWAY)
+
+
 async def test_one_that_was_deleted_while_it_was_here() -> None:
     """That it goes then, and stays away, does not bring it back."""
     async with Stage(grace=60) as stage:
