@@ -155,7 +155,10 @@ class ManagementSystem:
             raise
 
     async def tell_costs(self) -> None:
-        """Tell stations of 2.x what their running transactions have cost so far, if that is set. Raise StoreAway."""
+        """Tell the stations of 2.x that this process holds what they have charged for so far, if that is set.
+
+        Raise StoreAway.
+        """
         if not self.settings.tell_costs:
             return
         here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}

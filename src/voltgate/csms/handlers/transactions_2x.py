@@ -35,13 +35,8 @@ def needs(said: Said, needs: Needs) -> None:
     """Read the transaction, what runs, the token and the reservation."""
     needs.transactions.add((said.station, ref_of(said)))
     needs.running.add(said.station)
-    token = token_of_2x(said)[0].casefold()
-    if token:
-        needs.tokens.add(token)
-        needs.used.add(token)
-    reservation = said.whole("reservationId")
-    if reservation is not None:
-        needs.reservations.add((said.station, reservation))
+    needs.token(token_of_2x(said)[0], used=True)
+    needs.reservation(said.station, said.whole("reservationId"))
 
 
 def ref_of(said: Said) -> str:
