@@ -226,3 +226,16 @@ async def test_a_user_of_one_network(stage: Stage) -> None:
             assert [each["ref"] for each in items] == [ref]
             (await sue.get(f"/transactions/CP-south/{ref}")).gives(200)
             (await sue.ask("PATCH", "/csms/stations/CP-south", {"name": "Mine"})).gives(403)
+
+
+async def test_stations_that_may_not_be_claimed(stage: Stage) -> None:
+    """What the configuration lets the management system claim bounds what stations are made, also by a list."""
+    backends = {"csms": {"url": "local:", "claims": {"stations": ["CP-*"]}}}
+    async with management(stage, backends=backends) as (api, _):
+        (await api.post("/csms/stations", {"identity": "cp-1"})).gives(201)
+        mistake = (await api.post("/csms/stations", {"identity": "XX-1"})).gives(422)["errors"][0]
+        assert "backends.csms.claims.stations" in mistake["problem"]
+        both = [{"identity": "CP-2"}, {"identity": "XX-1"}]
+        (mistake,) = (await api.post("/csms/stations/import", both)).gives(422)["errors"]
+        assert mistake["where"] == "items[1].identity"
+        assert [each["identity"] for each in (await api.get("/csms/stations")).gives(200)["items"]] == ["cp-1"]
