@@ -184,7 +184,7 @@ async def test_transactions(world: World) -> None:
     await world.write(
         StationRow("cp-1", "CP-1", network="north"),
         *(tx(number) for number in range(5)),
-        tx(5, ended=None, state="running", energy=None, cost=None, estimated="", missing="3,4"),
+        tx(5, ended=None, state="running", energy=None, cost=None, missing="3,4", cost_data=b'{"tariff": null}'),
         tx(6, estimated="the connector was free again", currency="JPY", cost_data=b'{"tariff": "night"}'),
     )
     every = await world.items("/transactions")
@@ -222,7 +222,7 @@ async def test_transactions(world: World) -> None:
         ("JPY", 1, 1000.5, {"amount": "123", "currency": "JPY"}),
     ]
     whole = (await world.get("/transactions/cp-1/5")).json
-    assert (whole["missing"], whole["number"], whole["computed_from"]) == (["3", "4"], 5, None)
+    assert (whole["missing"], whole["number"], whole["computed_from"]) == (["3", "4"], 5, None), "it has no cost"
     assert (await world.get("/transactions/cp-0/6")).json["computed_from"] == {"tariff": "night"}
 
 
