@@ -27,6 +27,9 @@ async def test_users_come_and_go(stage: Stage) -> None:
         assert changed.out == "nora@x.example is operator\n"
         again = (await voltgate("users", "invite", "nora@x.example")).out.strip()
         (await api.post("/password", chosen | {"invitation": again})).gives(204)
+        (await api.post("/login", {"login": "nora@x.example", "password": "wrong"})).gives(401)
+    page = await voltgate.gateway.get("/metrics")
+    assert 'voltgate_logins_failed_total{reason="wrong"} 1.0' in page.body
     assert (await voltgate("users", "remove", "ada")).out == "ada is not let in any more\n"
     assert [each["roles"] for each in (await voltgate("users", "list", "--json")).json["items"]] == [{"*": "operator"}]
     for wrong in (("add", "eve"), ("add", "eve", "--network", "north"), ("remove", "ada"), ("add", "nora@x.example")):
