@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from voltgate.app.claimants import claimants_of
 from voltgate.carriers.local import LocalCarrier
 from voltgate.claiming import Claiming
 from voltgate.config import Config
@@ -85,10 +86,17 @@ def parts_of(
     if database is None:
         return None
 
-    def objection(identity: str) -> str | None:
-        return unlawful(identity, config().limits.identity_length)
+    def backend() -> str:
+        return name or backend_of(config())
 
-    work = Work(database)
+    def objection(identity: str) -> str | None:
+        told = unlawful(identity, config().limits.identity_length)
+        claimant = None if told else claimants(backend())
+        if claimant is not None and not claimant.may_claim(identity):
+            told = f"is none of those that the management system may have: see backends.{backend()}.claims.stations"
+        return told
+
+    claimants, work = claimants_of(config), Work(database)
     return CsmsParts(
         StationQueries(database),
         Networks(work),
@@ -98,7 +106,7 @@ def parts_of(
         claiming,
         partial(key_of, config),
         objection,
-        lambda: name or backend_of(config()),
+        backend,
         lambda: config().csms.currency,
     )
 

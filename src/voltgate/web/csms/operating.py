@@ -18,10 +18,10 @@ from voltgate.csms.jobs import LONGEST, MOST_AT_ONCE, MOST_RATE, MOST_STATIONS, 
 from voltgate.csms.operators import Operators
 from voltgate.csms.uploads import Folder, Upload
 from voltgate.store.csms.jobs import JobStore
-from voltgate.web.access import Caller, rank_of
 from voltgate.web.csms.parts import Csms
 from voltgate.web.csms.stations import NAME, Registration
 from voltgate.web.models import Asked, Time
+from voltgate.web.networks import Reach, reach_of
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.times import stamp
 
@@ -214,7 +214,7 @@ class JobItemShown(BaseModel):
     tries: int
 
 
-def job_shown(job: Job, counts: Counter[State], caller: Caller) -> JobShown:
+def job_shown(job: Job, counts: Counter[State], reach: Reach) -> JobShown:
     """Show a job to a caller."""
     state: JobState = "cancelled" if job.cancelled else "ended"
     if job.ended is None:
@@ -222,7 +222,7 @@ def job_shown(job: Job, counts: Counter[State], caller: Caller) -> JobShown:
     return JobShown(
         id=job.id,
         command=job.command,
-        parameters=job.fields if _sees_all(caller) else None,
+        parameters=job.fields if _sees_all(reach) else None,
         by=job.by,
         created=stamp(job.created),
         deadline=stamp(job.deadline),
@@ -236,7 +236,7 @@ def job_shown(job: Job, counts: Counter[State], caller: Caller) -> JobShown:
     )
 
 
-def item_shown(item: JobItem, identity: str, caller: Caller) -> JobItemShown:
+def item_shown(item: JobItem, identity: str, reach: Reach) -> JobItemShown:
     """Show a station of a job to a caller."""
     outcome = item.outcome
     return JobItemShown(
@@ -245,16 +245,17 @@ def item_shown(item: JobItem, identity: str, caller: Caller) -> JobItemShown:
         accepted=None if outcome is None else outcome.accepted,
         status="" if outcome is None else outcome.status,
         info="" if outcome is None else outcome.info,
-        result=None if not _sees_all(caller) else {} if outcome is None else outcome.result,
+        result=None if not _sees_all(reach) else {} if outcome is None else outcome.result,
         follow=_following(outcome),
         at=stamp(item.at) if item.at else None,
         tries=item.tries,
     )
 
 
-def _sees_all(caller: Caller) -> bool:
-    """Return whether a caller could have told stations the same."""
-    return caller.rank >= rank_of("operator")
+def _sees_all(reach: Reach) -> bool:
+    """Return whether a caller could have told the stations that it sees the same."""
+    told = reach_of(reach.caller, "operator").networks
+    return told is None or (reach.networks is not None and reach.networks <= told)
 
 
 # Uploads.
