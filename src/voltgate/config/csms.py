@@ -61,6 +61,15 @@ class Csms(Section):
         le=3650 * 86_400,
         description="How long jobs that have ended are kept, with what each station said.",
     )
+    keep_meter_values: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=400,
+        description="For how many days meter values are kept. What a transaction took, and cost, stays with it.",
+    )
+    keep_history: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=400,
+        description="For how many days it is kept how the status of connectors has changed, and what stations have "
+        "reported that is kept as it came.",
+    )
     uploads: Text = Field(
         default="",
         description="The URL by which stations reach this gateway to upload diagnostics and logs to, as "
