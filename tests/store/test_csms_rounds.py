@@ -237,6 +237,18 @@ async def test_numbers_begin_again(opened: Open) -> None:
     assert await write_numbers(store, 1) == [1]
 
 
+async def test_numbers_that_another_system_gave(opened: Open) -> None:
+    """A transaction of which only the end came is not written over: its number is given to nobody, at any node."""
+    database = await opened()
+    store = CsmsStore(database)
+    await write(store, *(replace(ENDED, ref=str(number), number=number) for number in (1, 3, BLOCK + 1)))
+    assert await write_numbers(store, 1) == [2]
+    await write(CsmsStore(database), *(replace(ENDED, ref=str(number), number=number) for number in (4, 5, 7)))
+    assert await write_numbers(store, 2) == [6, 8]
+    await write_numbers(store, BLOCK - 8)
+    assert await write_numbers(store, 1) == [BLOCK + 2]
+
+
 async def write_numbers(store: CsmsStore, many: int) -> list[int]:
     """Use numbers, and return them in the order in which they were used."""
     given: list[int] = []
