@@ -22,7 +22,7 @@ from tests.harness.configuration import toml
 from tests.harness.http_client import get
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
-from voltgate.app import aging, composition, csms, operating, process, reloading
+from voltgate.app import composition, csms, operating, process, reloading
 from voltgate.app.process import Process, Running
 from voltgate.config import read
 from voltgate.csms import job_runner
@@ -44,7 +44,6 @@ TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store
     "csms rounds",
     "csms jobs",
     "csms old jobs",
-    "csms aging",
     "uploads",
     "csms watch",
 }
@@ -121,7 +120,6 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(csms, "_TEND", 0.05)
     monkeypatch.setattr(csms, "_LOOK", 0.05)
     monkeypatch.setattr(operating, "_PURGE", 0.05)
-    monkeypatch.setattr(aging, "_HOURLY", 0.05)
     monkeypatch.setattr(job_runner, "_PAUSE", 0.05)
     monkeypatch.setattr(csms, "_WATCH", 1.0)
     monkeypatch.setattr(database, "_LOOK", 0.5)
@@ -194,7 +192,6 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
     assert store is not None
     assert system is not None
     assert parts.operating is not None
-    assert parts.aging is not None
     return {
         "register": (breaking(parts.claiming, "tidy"), bool),
         "late pages": (breaking(parts.gateway, "read_again"), bool),
@@ -211,7 +208,6 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),
         "csms jobs": (breaking(parts.operating.parts.jobs, "claim"), bool),
         "csms old jobs": (breaking(parts.operating.parts.jobs, "purge"), bool),
-        "csms aging": (breaking(parts.aging.aging, "tend"), bool),
         "uploads": (uploaded, bool),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),

@@ -9,7 +9,6 @@ from pathlib import Path
 import structlog
 
 from voltgate.app.active import ActiveConfiguration
-from voltgate.app.aging import tending_of
 from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
@@ -82,8 +81,6 @@ class Composition:
         source = active.loaded.source
         home = (Path() if source is None else source.parent).absolute()
         self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
-        database = self.database
-        self.aging = None if database is None else tending_of(lambda: active.config, database, self.calendar)
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)

@@ -13,7 +13,6 @@ import structlog
 
 from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration
-from voltgate.app.aging import tending_of
 from voltgate.app.api_access import ApiAccess, configured_tokens
 from voltgate.app.build import retry_of
 from voltgate.app.carriers import rabbitmq_of
@@ -106,7 +105,6 @@ class NodeParts:
         source = active.loaded.source
         home = Path() if source is None else source.parent.absolute()
         self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
-        self.aging = tending_of(lambda: active.config, self.database, self.calendar)
         self.state: NodeState = "serving"
 
     def node(self, name: str) -> Node:
@@ -172,7 +170,6 @@ class CsmsProcess(Life):
         tasks = [
             supervision.repeat("csms heard", partial(tend, parts.csms)),
             supervision.repeat("csms watch", partial(watch, parts.watch)),
-            supervision.repeat("csms aging", parts.aging.look),
         ]
         if parts.operating is not None:
             tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))

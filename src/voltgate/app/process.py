@@ -98,8 +98,6 @@ class Process(Life):
                 supervision.repeat("csms watch", self._watch),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
-        if parts.aging is not None:
-            self._tending.append(supervision.repeat("csms aging", parts.aging.look))
         if parts.operating is not None:
             self._tending += [
                 supervision.repeat("csms jobs", parts.operating.runner.run),

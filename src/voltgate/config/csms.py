@@ -61,14 +61,17 @@ class Csms(Section):
         le=3650 * 86_400,
         description="How long jobs that have ended are kept, with what each station said.",
     )
-    keep_meter_values: Annotated[int, Field(ge=1, le=3650)] = Field(
-        default=400,
-        description="For how many days meter values are kept. What a transaction took, and cost, stays with it.",
+    keep_meter_values: Seconds = Field(
+        default=400 * 86_400,
+        ge=86_400,
+        le=36_500 * 86_400,
+        description="How long meter values are kept; what a transaction comes to is kept with it for good.",
     )
-    keep_history: Annotated[int, Field(ge=1, le=3650)] = Field(
-        default=400,
-        description="For how many days it is kept how the status of connectors has changed, and what stations have "
-        "reported that is kept as it came.",
+    keep_history: Seconds = Field(
+        default=400 * 86_400,
+        ge=86_400,
+        le=36_500 * 86_400,
+        description="How long it is kept what connectors reported, and what else stations said (notes).",
     )
     uploads: Text = Field(
         default="",

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import case, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.store.address import SQLITE
-from voltgate.store.csms.links import Link
-from voltgate.store.csms.speech import wanted
-from voltgate.store.csms.tables import numbers, transactions
+from voltgate.store.csms.tables import numbers
 
 BLOCK = 1000
 """How many are taken at least."""
@@ -32,13 +28,3 @@ async def take_numbers(engine: AsyncEngine, many: int) -> list[int]:
     async with engine.begin() as connection:
         end = (await connection.execute(taking.returning(numbers.c.next))).scalar_one()
     return list(range(end - 1, end - many - 1, -1))
-
-
-async def unused(link: Link, some: Sequence[int]) -> list[int]:
-    """Return those of some numbers that no transaction has, by whichever system it was given."""
-    if not some:
-        return []
-    refs = wanted(link.driver, transactions, ("ref",))
-    statement = f"SELECT t.ref FROM {refs} CROSS JOIN {transactions.name} AS t WHERE t.ref = wanted.ref"  # noqa: S608
-    used = {ref for (ref,) in await link.read(statement, [str(number) for number in some])}
-    return [number for number in some if str(number) not in used]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import islice
 
 from voltgate.csms.ports import Decide, Needs
 from voltgate.store import Database
-from voltgate.store.csms.finding import find, find_stations
+from voltgate.store.csms.finding import find, find_stations, unused
 from voltgate.store.csms.links import Link
-from voltgate.store.csms.numbers import take_numbers, unused
+from voltgate.store.csms.numbers import take_numbers
 from voltgate.store.csms.tariffs import TariffReader
 from voltgate.store.csms.work import Work
 from voltgate.store.csms.writing import write_rows
@@ -41,32 +40,37 @@ class CsmsStore:
         rows that cannot be written: nothing is, then.
         """
         while not await self._round(needs, decide):
-            pass  # with other numbers: those that transactions have are gone
+            pass  # with other numbers
 
     async def _round(self, needs: Needs, decide: Decide) -> bool:
-        """Do it with some numbers; return whether enough of them were such that no transaction has."""
+        """Return whether it was done: not if a transaction has one of the numbers, since its station brought it."""
         numbers = await self._take(needs.numbers)
 
-        async def work(link: Link) -> tuple[list[int], bool]:
+        async def work(link: Link) -> list[int] | None:
             found = await find(link, needs)
             found.numbers = left = await unused(link, numbers)
-            if len(left) < needs.numbers:
-                return left, False
+            if len(left) < len(numbers):
+                return None
             if needs.running:
                 found.tariffs = await self._tariffs.read(link)
             await write_rows(link, decide(found))
-            return left, True
+            return left
 
-        left, is_done = await self._work.transact(work)
+        left = await self._work.transact(work)
+        if left is None:
+            mine, self._numbers = self._numbers + numbers, []
+            left = await self._work.transact(lambda link: unused(link, mine))
+            self._numbers += left
+            return False
         self._numbers += left
-        return is_done
+        return True
 
     async def _take(self, many: int) -> list[int]:
         """Take numbers out of those of this process; what fails may have used them, and does not give them back."""
-        while len(self._numbers) < many:
+        if len(self._numbers) < many:
             async with self._work.reach.in_time():
                 more = await take_numbers(self._database.there(), many)
-            self._numbers = await self._work.transact(partial(unused, some=more)) + self._numbers
+            self._numbers = more + self._numbers
         at = len(self._numbers) - many
         taken, self._numbers = self._numbers[at:], self._numbers[:at]
         return taken
