@@ -172,7 +172,7 @@ async def test_what_is_older_than_what_is_kept(opened: Open) -> None:
     """A report that comes late does not take the place of a newer one; one of the same time does."""
     database = await opened()
     store = CsmsStore(database)
-    variable, profile = OTHERS[3], OTHERS[4]
+    variable, profile = OTHERS[4], OTHERS[5]
     assert isinstance(variable, Variable)
     assert isinstance(profile, Profile)
     for at, word in ((NOW, "first"), (NOW + 9, "newer"), (NOW + 9, "same"), (NOW + 8, "late")):
