@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from tests.csms.stage import FakeStation, Stage
 from tests.keypair import Authority as Pair
 from voltgate.csms.model import SigningRequest, Station
+from voltgate.csms.ports import StoreAway
 from voltgate.csms.signing import Authority
 
 
@@ -135,5 +136,22 @@ async def test_a_station_that_is_not_accepted_meanwhile(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             await stage.csms.signer.run()
             assert station.asked == [], "that was the first one"
+            await stage.csms.signer.run()
+        assert [action for action, _ in station.asked] == ["CertificateSigned"]
+
+
+async def test_a_database_that_is_away(tmp_path: Path) -> None:
+    """The station gets its certificate once that it was signed is on disk."""
+    async with Stage() as stage:
+        stage.now = time.time()
+        stage.csms.signer.authority = authority(tmp_path)
+        station = stage.station()
+        await station.say("SignCertificate", {"csr": csr()})
+        stage.rows.away = "it is away"
+        with pytest.raises(StoreAway):
+            await stage.csms.signer.run()
+        assert station.asked == []
+        stage.rows.away = ""
+        async with asyncio.timeout(30):
             await stage.csms.signer.run()
         assert [action for action, _ in station.asked] == ["CertificateSigned"]

@@ -20,7 +20,7 @@ import structlog
 from voltgate.csms.desk import Command
 from voltgate.csms.handlers.certificates import CHARGING_STATION
 from voltgate.csms.model import Row, SigningRequest
-from voltgate.csms.ports import Found, Needs, Store
+from voltgate.csms.ports import Found, Needs, Store, StoreAway
 from voltgate.csms.said import Said
 
 WAITING = 1000
@@ -147,13 +147,18 @@ class Signer:
         self._wake.set()
 
     async def run(self) -> None:
-        """Wait for a request, and sign it; raise StoreAway when that cannot be kept."""
+        """Wait for a request, and sign it; raise StoreAway when that cannot be kept now: it is signed again."""
         while not self._asked:
             self._wake.clear()
             await self._wake.wait()
         asked, authority = self._asked.popleft(), self.authority
-        if authority is not None:
+        if authority is None:
+            return
+        try:
             await self._sign(asked, authority)
+        except StoreAway:
+            self._asked.appendleft(asked)
+            raise
 
     async def _sign(self, asked: Asked, authority: Authority) -> None:
         said = asked.said
