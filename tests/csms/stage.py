@@ -68,6 +68,9 @@ class Rows:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
+        kept = self.tables.get(type(row), {}).get(_key(row))
+        if isinstance(row, Variable | Profile) and kept is not None and kept.at > row.at:
+            return
         self.tables.setdefault(type(row), {})[_key(row)] = copy.copy(row)
 
     def all(self, kind: type) -> list[Any]:

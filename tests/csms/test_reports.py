@@ -36,6 +36,47 @@ PARTS = [
 ]
 
 
+async def report(station: FakeStation, at: float, value: str) -> None:
+    await station.say("NotifyReport", part(0, item("EVSE", "Power", value), tbc=False, at=at))
+
+
+async def test_a_report_that_is_older_than_another() -> None:
+    """It comes late, and changes nothing."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        await report(station, NOON - 60, "22")
+        await report(station, NOON - 90, "11")
+        assert (stage.one(Variable).value, stage.one(Variable).at) == ("22", NOON - 60)
+
+
+@pytest.mark.parametrize("wrong", [NOON + 9e6, NOON - 9e6])
+async def test_a_clock_that_is_wrong_keeps_no_report_away(wrong: float) -> None:
+    """A report from the future, or from before its station booted, is as old as its arrival."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        await station.say("BootNotification", full("ocpp2.0.1", "BootNotification") | {"reason": "PowerUp"})
+        await report(station, NOON, "22")
+        stage.now += 60
+        await report(station, wrong, "11")
+        assert (stage.one(Variable).value, stage.one(Variable).at) == ("11", NOON + 60)
+        stage.now += 60
+        await report(station, NOON + 90, "7")
+        assert stage.one(Variable).value == "7"
+
+
+async def test_profiles_that_come_late() -> None:
+    """A report of profiles has no time of its own: when the gateway sent it is what counts."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1", holder="gateway")
+        said = full("ocpp2.0.1", "ReportChargingProfiles")
+        await station.say("ReportChargingProfiles", said)
+        station.said_at -= 30
+        await station.say(
+            "ReportChargingProfiles", said | {"chargingProfile": [said["chargingProfile"][0] | {"stackLevel": 9}]}
+        )
+        assert stage.one(Profile).stack_level != 9
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 async def test_a_report_is_whole_when_all_its_parts_have_come(order: tuple[int, ...]) -> None:
     async with Stage() as stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -114,6 +115,15 @@ async def test_an_end_without_a_beginning_is_kept(stage: Stage) -> None:
     }
     tx = stage.one(Transaction)
     assert (tx.ref, tx.state, tx.meter_stop, tx.energy, tx.began) == ("4711", "ended", 900, None, None)
+
+
+async def test_a_number_is_of_one_transaction(stage: Stage) -> None:
+    """An end that another system gave the number of, and a beginning right behind it: two transactions."""
+    station = stage.station()
+    said = (("StopTransaction", ends(2, NOON, 900)), ("StartTransaction", begins()))
+    _, started = await asyncio.gather(*(station.say(*each) for each in said))
+    assert started["transactionId"] == 1
+    assert [(tx.number, tx.state) for tx in stage.rows.all(Transaction)] == [(2, "ended"), (1, "running")]
 
 
 async def test_a_station_that_never_got_a_number(stage: Stage) -> None:

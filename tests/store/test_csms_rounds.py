@@ -168,6 +168,21 @@ async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
     assert found.transactions == {}
 
 
+async def test_what_is_older_than_what_is_kept(opened: Open) -> None:
+    """A report that comes late does not take the place of a newer one; one of the same time does."""
+    database = await opened()
+    store = CsmsStore(database)
+    variable, profile = OTHERS[4], OTHERS[5]
+    assert isinstance(variable, Variable)
+    assert isinstance(profile, Profile)
+    for at, word in ((NOW, "first"), (NOW + 9, "newer"), (NOW + 9, "same"), (NOW + 8, "late")):
+        await write(store, replace(variable, at=at, value=word), replace(profile, at=at, purpose=word))
+    async with database.there().connect() as connection:
+        for column, table in (("value", "csms_variables"), ("purpose", "csms_profiles")):
+            rows = await connection.execute(text(f"SELECT {column}, at FROM {table}"))
+            assert [tuple(row) for row in rows] == [("same", NOW + 9)]
+
+
 async def test_seen(csms: OpenCsms) -> None:
     """It is written down for those that are there, and never goes back."""
     store = await csms()

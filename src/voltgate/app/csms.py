@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 from voltgate.app.claimants import claimants_of
 from voltgate.carriers.local import LocalCarrier
@@ -15,6 +16,7 @@ from voltgate.config import Config
 from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.signing import Authority
 from voltgate.csms.watch import Watch
 from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
@@ -57,7 +59,17 @@ def csms_settings(config: Config) -> CsmsSettings:
 def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[], float]) -> ManagementSystem:
     """Return the management system of this process, on the database of the gateway."""
     store, fold = CsmsStore(database), partial(key_of, lambda: config)
-    return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+    csms = ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+    csms.signer.authority = authority_of(config)
+    return csms
+
+
+def authority_of(config: Config) -> Authority | None:
+    """Return who signs the certificates of stations; None if nobody does."""
+    section = config.csms.authority
+    if section is None:
+        return None
+    return Authority(Path(section.certificate), Path(section.key), section.days, section.organization)
 
 
 async def tell_costs(csms: ManagementSystem) -> None:

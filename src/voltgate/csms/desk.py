@@ -154,6 +154,11 @@ class Desk:
         """Return a number that nothing has."""
         return self._found.numbers.pop()
 
+    def withhold(self, number: int) -> None:
+        """Have a number given to nobody: there is a transaction that has it from another system."""
+        if number in self._found.numbers:
+            self._found.numbers.remove(number)
+
     def tell(self, action: str, payload: dict[str, Any]) -> None:
         """Make the station a call once this one is answered."""
         self.commands.append(Command(action, payload))

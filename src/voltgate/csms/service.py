@@ -22,6 +22,7 @@ from voltgate.csms.registered import Registered
 from voltgate.csms.rounds import MOST, Rounds
 from voltgate.csms.said import Said, fields_of
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.signing import Asked, Signer
 from voltgate.csms.table import Entry
 from voltgate.ocpp.actions import BOOT, plain_action
 from voltgate.ocpp.dialect import is_modern
@@ -69,6 +70,7 @@ class ManagementSystem:
         self.rounds = Rounds(store, settings)
         self.peers: dict[str, Peer] = {}
         """The connection of each station that this process holds, by its key."""
+        self.signer = Signer(store, fold, wall)
         self.elsewhere: Elsewhere | None = None
         """What calls the others; None: there are none."""
         self._store = store
@@ -197,6 +199,8 @@ class ManagementSystem:
         respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
         for command in commands:
             self._tell(peer, command)
+        if said.action == "SignCertificate" and isinstance(reply, Result):
+            self.signer.ask(Asked(said, partial(self._tell, peer)))
 
     # Calls to them.
 

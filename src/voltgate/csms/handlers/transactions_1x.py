@@ -172,6 +172,7 @@ def _meter_stop(desk: Desk, read: list[Reading]) -> float | None:
 def _unheard_of(desk: Desk, number: int, token: str) -> Transaction:
     """Return a transaction of which only the end is known: begun at another system, or before this one was there."""
     said = desk.said
+    desk.withhold(number)
     tx = Transaction(said.station, str(number), number, desk.station.network, said.version, token=token)
     tx.began_received = said.now
     desk.begin(tx)
