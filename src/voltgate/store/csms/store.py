@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from voltgate.csms.ports import Decide, Needs
+from voltgate.csms.ports import Decide, Found, Needs
 from voltgate.store import Database
 from voltgate.store.csms.finding import find, find_stations
 from voltgate.store.csms.links import Link
@@ -41,11 +41,15 @@ class CsmsStore:
         """
         numbers = await self._take(needs.numbers)
 
-        async def work(link: Link) -> list[int]:
+        async def read(link: Link) -> Found:
             found = await find(link, needs)
-            found.numbers = left = list(numbers)
             if needs.running:
                 found.tariffs = await self._tariffs.read(link)
+            return found
+
+        async def work(link: Link) -> list[int]:
+            found = await link.together(read)
+            found.numbers = left = list(numbers)
             await write_rows(link, decide(found))
             return left
 
