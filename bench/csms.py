@@ -92,7 +92,7 @@ def section(results: Results) -> list[str]:
         micros = median(f"{name} micros")
         found = [median(f"{name} {figure}") for figure in ("rate", "paced", "p50", "p99")]
         rows.append([title, number(micros, 1), number(1e6 / micros), *(number(value) for value in found)])
-        kinds = ("all", "station", "token", "days", "running")
+        kinds = ("all", "station", "token", "days", "running", "running by end")
         lists.append([title, *(number(median(f"{name} list {kind} p95"), 1) for kind in kinds)])
     return [
         "## The management system",
@@ -103,6 +103,6 @@ def section(results: Results) -> list[str]:
         "that at half of these.",
         table(["", "µs a call", "a core carries", "calls/s", "paced at", "p50 ms", "p99 ms"], rows),
         f"The list of transactions, a hundred a part, {ROWS:,} in the database, p95 in ms:",
-        table(["", "all", "of a station", "of a token", "of a day", "running"], lists),
+        table(["", "all", "of a station", "of a token", "of a day", "running", "running by end"], lists),
         f"`voltgate run` with nothing configured has {number(median('megabytes'))} MB.",
     ]
