@@ -15,6 +15,7 @@ from tests.app.running import Running, running
 from tests.harness import Stage, free_port, until
 from tests.servers import PostgreSQL, postgresql
 from tests.store.conftest import emptied
+from tests.store.test_csms_aging import days
 from voltgate.app.database import upgrade
 from voltgate.csms.commands.table import parameters
 from voltgate.csms.jobs import Job
@@ -90,6 +91,18 @@ async def test_a_station_of_another_gateway(pair: list[Running], stage: Stage) -
     assert isinstance(gone, Unanswered)
     assert (gone.reason, gone.id) == (Reason.GONE, "")
     await stage.drop()
+
+
+async def test_days_of_meter_values(pair: list[Running]) -> None:
+    """Gateways that run make partitions for the days to come, whichever looks first."""
+    database = pair[0].parts.database
+    assert database is not None
+    made = list[str]()
+    async with asyncio.timeout(10):
+        while len(made) < 6:
+            await asyncio.sleep(0.05)
+            made = await days(database)
+    assert made[-1].startswith("rest: ")
 
 
 async def test_operators_at_any_gateway(pair: list[Running], stage: Stage) -> None:

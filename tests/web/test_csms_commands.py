@@ -61,6 +61,11 @@ DAILY: tuple[tuple[str, dict[str, Any], dict[str, str | None]], ...] = (
     ("limit", {"limit": 16, "evse": 1}, {"A": "Accepted", "B": "Accepted", "S": None}),
     ("local-list-version", {}, {"A": "", "B": "", "S": ""}),
     ("firmware", {"location": "https://files.example/1.bin"}, {"A": "", "B": "Accepted", "S": ""}),
+    (
+        "reserve",
+        {"token": "04A2", "evse": 2, "expires": "2035-01-01T00:00:00Z"},
+        {"A": "Accepted", "B": "Accepted", "S": "Accepted"},
+    ),
     ("start", {"token": "04A2", "evse": 2}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
     ("reset", {}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
 )
@@ -100,6 +105,7 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
             "SetChargingProfile",
             "GetLocalListVersion",
             "UpdateFirmware",
+            "ReserveNow",
             "RemoteStartTransaction",
             "Reset",
         ]
@@ -108,6 +114,10 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
             "passed",
             "Accepted",
         )
+        reserved = (await api.get("/reservations")).gives(200)["items"]
+        assert {each["station"] for each in reserved} == {"A00001", "B00001", "S00001"}
+        assert {(each["token"], each["evse"]) for each in reserved} == {("04A2", 2)}
+        assert (await api.get("/csms/stations/A00001")).gives(200)["list_version"] == 0
 
 
 async def test_commands_that_are_not_told(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -182,7 +182,7 @@ async def test_transactions(world: World) -> None:
     await world.write(
         StationRow("cp-1", "CP-1", network="north"),
         *(tx(number) for number in range(5)),
-        tx(5, ended=None, state="running", energy=None, cost=None, estimated="", missing="3,4"),
+        tx(5, ended=None, state="running", energy=None, cost=None, estimated="", missing="3 4"),
         tx(6, estimated="the connector was free again", currency="JPY", cost_data=b'{"tariff": "night"}'),
     )
     every = await world.items("/transactions")
@@ -222,6 +222,16 @@ async def test_transactions(world: World) -> None:
     whole = (await world.get("/transactions/cp-1/5")).json
     assert (whole["missing"], whole["number"], whole["computed_from"]) == (["3", "4"], 5, None)
     assert (await world.get("/transactions/cp-0/6")).json["computed_from"] == {"tariff": "night"}
+
+
+async def test_a_row_with_a_time_that_no_calendar_has_keeps_nobody_from_the_others(world: World) -> None:
+    """It is written as the end of all time, in every form of the list."""
+    spoilt = replace(tx(2), began=1e12, ended=-5.0)
+    await world.write(tx(1), spoilt)
+    times = {each["ref"]: (each["began"], each["ended"]) for each in await world.items("/transactions")}
+    assert times["2"] == ("9999-12-31T23:59:59.000Z", "1970-01-01T00:00:00.000Z")
+    assert {line["ref"] for line in await world.table("/transactions")} == {"1", "2"}
+    assert (await world.get("/transactions/cp-0/2")).status == 200
 
 
 async def test_what_is_no_question(world: World) -> None:

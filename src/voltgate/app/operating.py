@@ -22,6 +22,7 @@ from voltgate.relay import audit
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
+from voltgate.store.csms.aging import Aging, Keep
 from voltgate.store.csms.jobs import JobStore
 from voltgate.store.csms.limits import Limits
 from voltgate.store.csms.of_stations import StationQueries
@@ -47,6 +48,7 @@ class Operating:
 
     parts: OperatingParts
     runner: Runner
+    aging: Aging
     wall: Calendar
     config: Callable[[], Config]
 
@@ -68,9 +70,11 @@ class Operating:
             self.parts.folder.bounds = bounds_of(config)
 
     async def purge(self) -> None:
-        """Delete now and then the jobs that ended long ago, by a clock that is steady."""
-        oldest = self.wall() - self.config().csms.keep_jobs if self.wall.is_steady else 0.0
+        """Delete now and then what is older than it is kept, by a clock that is steady; have room for what comes."""
+        section = self.config().csms
+        oldest = self.wall() - section.keep_jobs if self.wall.is_steady else 0.0
         with suppress(StoreAway):  # it comes again
+            await self.aging.tend(Keep(section.keep_meter_values, section.keep_history))
             await self.parts.jobs.purge(oldest)
         await asyncio.sleep(_PURGE)
 
@@ -104,10 +108,11 @@ def operating_of(
         partial(_note, database),
         tickets,
         limits.keep,
+        csms.record,
     )
     jobs = JobStore(work)
     runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
-    return Operating(OperatingParts(operators, jobs, folder), runner, wall, config)
+    return Operating(OperatingParts(operators, jobs, folder), runner, Aging(database, wall), wall, config)
 
 
 def bounds_of(config: Config) -> Bounds:

@@ -123,13 +123,16 @@ class Desk:
 
     def signing(self, kind: str) -> SigningRequest:
         """Return the request of a kind that waits, which is made if there is none; it has to be put."""
-        station = self.said.station
-        for each in self._found.signing.values():
-            if (each.station, each.kind) == (station, kind):
-                return each
-        made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
-        self._found.signing[station, made.number] = made
-        return made
+        found = self.waiting(kind)
+        if found is None:
+            found = SigningRequest(self.said.station, self.number(), kind, "", self.said.now, "waiting")
+            self._found.signing[found.station, found.number] = found
+        return found
+
+    def waiting(self, kind: str) -> SigningRequest | None:
+        """Return the request of a kind that waits to be signed."""
+        of = self.said.station, kind
+        return next((each for each in self._found.signing.values() if (each.station, each.kind) == of), None)
 
     # What is new.
 

@@ -18,10 +18,12 @@ from voltgate.csms.commands.parameters import Parameters
 from voltgate.csms.commands.software import Logs
 from voltgate.csms.commands.table import parameters, perform
 from voltgate.csms.commands.target import Facts, Target
+from voltgate.csms.handlers.told import answered, asked
 from voltgate.csms.jobs import Job
 from voltgate.csms.limits import told as settings_told
 from voltgate.csms.model import Variable
 from voltgate.csms.ports import StoreAway, Unfit
+from voltgate.csms.table import Entry
 from voltgate.csms.uploads import Full, Tickets
 from voltgate.ocpp.messages import Reply
 
@@ -59,7 +61,8 @@ class Told:
 class Operators:
     """Tells stations what operators want. `patience` is for a message whose sender does not say how long it may take.
 
-    `note` hears of each message when its answer is there, `keep` gets the settings that stations tell.
+    `note` hears of each message when its answer is there, `keep` gets the settings that stations tell. `record` has
+    written down what comes of a command, by the key of its station; it raises StoreAway.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Operators:
         note: Callable[[Told], None] = lambda _: None,
         tickets: Tickets | None = None,
         keep: Callable[[Sequence[Variable]], Awaitable[None]] | None = None,
+        record: Callable[[str, Entry], Awaitable[None]] | None = None,
     ) -> None:
         self._call = call
         self._look = look
@@ -79,6 +83,7 @@ class Operators:
         self._note = note
         self._tickets = tickets
         self._keep = keep
+        self._record = record
 
     async def tell(
         self, station: str, name: str, wanted: Parameters, by: str, patience: float | None = None
@@ -89,9 +94,11 @@ class Operators:
             return Outcome(False, NOT_SENT, AWAY, sent=False)
         now = datetime.fromtimestamp(self._wall(), UTC)
         target = Target(known.version, 1 + randbelow(FIRST_ID - 1), now, facts=known.facts)
+        number = getattr(wanted, "id", 0) or target.number
         seconds = self._patience() if patience is None else patience
 
         async def ask(action: str, payload: dict[str, Any]) -> Reply:
+            await self._write(station, asked(wanted, number))
             reply = await self._call(station, action, payload, seconds)
             self._note(Told(station, by, name, action, reply))
             return reply
@@ -101,7 +108,15 @@ class Operators:
         outcome = await perform(ask, target, wanted)
         if isinstance(wanted, GetConfiguration) and wanted.attribute == "Actual" and self._keep is not None:
             await self._learn(station, outcome)
+        try:
+            await self._write(station, answered(wanted, number, outcome))
+        except StoreAway as error:
+            log.warning("what a station answered is not kept", station=station, command=name, reason=str(error))
         return outcome
+
+    async def _write(self, station: str, entry: Entry | None) -> None:
+        if entry is not None and self._record is not None:
+            await self._record(station, entry)
 
     async def _learn(self, station: str, outcome: Outcome) -> None:
         """Keep the settings that a station told: its limits are among them. The operator has them in any case."""

@@ -156,7 +156,7 @@ def transaction_in_full(row: Transaction, identity: str) -> CsmsTransactionInFul
         trigger=row.trigger,
         remote_start=row.remote_start,
         reservation=row.reservation,
-        missing=row.missing.split(",") if row.missing else [],
+        missing=row.missing.split(),
         computed_from=document(row.cost_data),
     )
 
