@@ -14,6 +14,7 @@ import structlog
 
 from voltgate.csms.desk import Command
 from voltgate.csms.handlers.billing import costs_so_far
+from voltgate.csms.handlers.connection import current_time
 from voltgate.csms.handlers.presence import CAME, WENT
 from voltgate.csms.handlers.tables import entry_of
 from voltgate.csms.model import Row
@@ -187,9 +188,13 @@ class ManagementSystem:
             self.counts.unknown += 1
             respond(Error(call.id, "NotImplemented", f"No station of {version} calls {action[:100]}"))
             return
-        requested = self._registered[key].was_asked(action) if key in self._registered else bool(peer.holder)
+        fields, registered = fields_of(call), self._registered.get(key)
+        if action == "Heartbeat" and not fields and registered and registered.is_accepted and not self.away:
+            self.rounds.counts.calls += 1
+            respond(Result(call.id, msgspec.json.encode(current_time(now))))
+            return
+        requested = registered.was_asked(action) if registered else bool(peer.holder)
         holder, sent = self._holder_of(peer), peer.said_at or now
-        fields = fields_of(call)
         said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent)
         self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 
