@@ -55,7 +55,7 @@ CYCLE = (
 
 
 class Station:
-    """A station in memory: a peer."""
+    """A station in memory; its public names but `said`, `failed`, `next` and `heard` are what a peer has."""
 
     protocol = "ocpp1.6"
     holder = ""

@@ -480,6 +480,8 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "validation": Row("strict", lambda r: csms(r).validation),
         "currency": Row("CHF", lambda r: csms(r).currency),
         "keep_jobs": Row(7200, lambda r: operating(r).config().csms.keep_jobs),
+        "keep_meter_values": Row(2 * _A_DAY, lambda r: operating(r).config().csms.keep_meter_values),
+        "keep_history": Row(3 * _A_DAY, lambda r: operating(r).config().csms.keep_history),
         "uploads": Row("https://b.example", lambda r: operating(r).parts.operators._tickets.url),
         "uploads_folder": Row("var/others", lambda r: operating(r).parts.folder._path.name),
         "uploads_size": Row(4096, lambda r: operating(r).parts.folder.bounds.file),

@@ -111,6 +111,7 @@ class Rows:
             if tx.state == "running" and tx.token.casefold() in needs.used:
                 found.used.setdefault(tx.token.casefold(), set()).add((tx.station, tx.ref))
             asked = (tx.station, tx.ref) in needs.transactions or (tx.station, tx.evse) in needs.last
+            asked = asked or (tx.station, tx.ended) in needs.ended
             if asked or (tx.state == "running" and tx.station in needs.running):
                 found.transactions[tx.station, tx.ref] = tx
         found.reservations = {

@@ -67,6 +67,19 @@ async def test_a_start_that_is_said_again_has_the_same_number(stage: Stage) -> N
     assert other["transactionId"] != first["transactionId"]
 
 
+async def test_a_station_without_a_clock_that_counts_its_messages_anew(stage: Stage) -> None:
+    """Each day it boots, and says the same with the same id: it is another transaction."""
+    station, numbers = stage.station(), []
+    for _ in range(2):
+        for _ in range(2):  # the answer was lost
+            answer = await station.say("StartTransaction", begins(meter=0) | {"timestamp": "1970-01-01T00:00:09Z"}, "4")
+        numbers.append(answer["transactionId"])
+        await station.say("StopTransaction", ends(numbers[-1], 0, 5000), "5")
+        await stage.wait(86400)
+    assert [(tx.number, tx.energy) for tx in stage.rows.all(Transaction)] == [(each, 5000) for each in numbers]
+    assert len(set(numbers)) == 2
+
+
 async def test_an_end_that_is_said_again_changes_nothing(stage: Stage) -> None:
     station = stage.station()
     number = (await station.say("StartTransaction", begins()))["transactionId"]
@@ -90,6 +103,23 @@ async def test_a_station_that_never_got_a_number(stage: Stage) -> None:
     await station.say("StartTransaction", begins())
     await station.say("StopTransaction", ends(-1, NOON + 60, 1500))
     assert stage.one(Transaction).energy == 500
+
+
+@pytest.mark.parametrize("meter", [1500, None])
+async def test_an_end_without_a_number_that_is_said_again_ends_nothing_else(stage: Stage, meter: int | None) -> None:
+    """Its answer was lost: meanwhile another transaction runs, or none."""
+    station = stage.station()
+    await station.say("StartTransaction", begins())
+    said = ends(-1, NOON + 60, 1500) | {"meterStop": meter}
+    for _ in range(2):
+        await station.say("StopTransaction", said)
+    assert stage.one(Transaction).ended == NOON + 60
+    other = await station.say("StartTransaction", begins(at=NOON + 90))
+    await station.say("StopTransaction", said)
+    assert [tx.state for tx in stage.rows.all(Transaction)] == ["ended", "running"]
+    await station.say("StopTransaction", ends(-1, NOON + 120, 1600))
+    assert stage.rows.all(Transaction)[1].number == other["transactionId"]
+    assert stage.rows.all(Transaction)[1].ended == NOON + 120
 
 
 @pytest.mark.parametrize(("token", "status"), [("04AA", "Accepted"), ("FFFF", "Invalid")])

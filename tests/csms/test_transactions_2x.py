@@ -85,6 +85,21 @@ async def test_events_in_any_order_come_to_the_same(stage: Stage, station: FakeS
 
 
 @pytest.mark.parametrize("kind", ["Updated", "Ended"])
+async def test_whoever_ends_it_is_not_charged_for_who_began_it(stage: Stage, station: FakeStation, kind: str) -> None:
+    """The event of the end comes first, with the token of a guard: it stands there until another comes."""
+    guard = event(kind, 120, 1383, token="ONE", trigger="StopAuthorized")
+    await tell(station, guard)
+    assert (stage.one(Transaction).token, stage.one(Transaction).stop_token) == ("ONE", "ONE")
+    await tell(station, event("Started", 0, 1000, token="04AA"))
+    tx = stage.one(Transaction)
+    assert (tx.token, tx.group, tx.stop_token) == ("04AA", "FAMILY", "ONE")
+    await tell(station, event("Ended", 180, 1400, token="ONE", seq=3, trigger="StopAuthorized"))
+    assert (stage.one(Transaction).token, stage.one(Transaction).stop_token) == ("04AA", "ONE")
+    answer = await tell(station, event("Started", 300, 1400, tx="T2", token="ONE"))
+    assert answer["idTokenInfo"]["status"] == "Accepted"
+
+
+@pytest.mark.parametrize("kind", ["Updated", "Ended"])
 async def test_when_it_began_is_not_invented(stage: Stage, station: FakeStation, kind: str) -> None:
     """Its beginning is lost, or comes later."""
     await tell(station, event(kind, 60, 1200))

@@ -44,6 +44,7 @@ ODD = "a\0b\ud800\ufdd0é" + "x" * 20
 """A text that no database takes as it is."""
 TX = Transaction("cp-1", "7", number=7, evse=1, connector=1, token="TaG", began=NOW - 10, offline=True, reason=ODD)
 ENDED = Transaction("cp-1", "6", number=6, evse=1, ended=NOW - 20, state="ended", cost_data=b"{}")
+BEFORE = Transaction("cp-1", "5", number=5, evse=2, ended=NOW - 15.125, state="ended")
 ALL: tuple[Row, ...] = (
     Network("main", ODD, interval=60),
     Station("cp-1", "CP-1", connected=True, name=ODD, seen=NOW),
@@ -56,6 +57,7 @@ ALL: tuple[Row, ...] = (
     SigningRequest("cp-1", 2, "V2GCertificate", "-----BEGIN", NOW, "waiting"),
 )
 OTHERS: tuple[Row, ...] = (
+    BEFORE,
     StatusChange("cp-1", 1, 1, NOW, NOW, ODD),
     MeterValue("cp-1", 1, "7", NOW, NOW, 12.5, float("nan"), b"[]"),
     Note("cp-1", "SecurityEventNotification", NOW, NOW, ODD, b"{}"),
@@ -71,6 +73,7 @@ NEEDS = Needs(
     running={"cp-1"},
     transactions={("cp-1", "7"), ("cp-1", "none")},
     last={("cp-1", 1), ("cp-1", 2)},
+    ended={("cp-1", NOW - 15.125), ("cp-1", NOW)},
     reservations={("cp-1", 3), ("cp-1", 4)},
     reports={("cp-1", "NotifyReport", 9), ("cp-1", "NotifyReport", 8)},
     signing={"cp-1"},
@@ -114,7 +117,7 @@ async def test_what_was_written_is_found(csms: OpenCsms) -> None:
         connectors={("cp-1", 1, 1): ALL[2]},
         tokens={"tag": ALL[3]},
         used={"tag": {("cp-1", "7")}, "nobody": set()},
-        transactions={("cp-1", "7"): TX, ("cp-1", "6"): ENDED},
+        transactions={("cp-1", "7"): TX, ("cp-1", "6"): ENDED, ("cp-1", "5"): BEFORE},
         reservations={("cp-1", 3): ALL[6]},
         reports={("cp-1", "NotifyReport", 9): ALL[7]},
         signing={("cp-1", 2): ALL[8]},
@@ -235,6 +238,15 @@ async def test_numbers_begin_again(opened: Open) -> None:
     store = CsmsStore(database)
     assert (await write_numbers(store, BLOCK))[-1] == LARGEST - 1
     assert await write_numbers(store, 1) == [1]
+
+
+async def test_numbers_that_stations_brought_are_not_given_again(csms: OpenCsms) -> None:
+    """A station whose transaction began at another system has its number: another one of ours would take its place."""
+    store = await csms()
+    brought = (Transaction("cp-1", str(n), number=n, state="ended") for n in (2, 3, 5, 1001, 1002, 1003))
+    await write(store, *brought, needs=Needs(stations={"cp-1": "CP-1"}, numbers=1))
+    assert [await write_numbers(store, many) for many in (1, 2, 1)] == [[1], [4, 6], [7]]
+    assert await write_numbers(store, 995) == [*range(8, 1001), 1004, 1005]
 
 
 async def write_numbers(store: CsmsStore, many: int) -> list[int]:

@@ -61,6 +61,18 @@ class Csms(Section):
         le=3650 * 86_400,
         description="How long jobs that have ended are kept, with what each station said.",
     )
+    keep_meter_values: Seconds = Field(
+        default=400 * 86_400,
+        ge=86_400,
+        le=36_500 * 86_400,
+        description="How long meter values are kept; what a transaction comes to is kept with it for good.",
+    )
+    keep_history: Seconds = Field(
+        default=400 * 86_400,
+        ge=86_400,
+        le=36_500 * 86_400,
+        description="How long it is kept what connectors reported, and what else stations said (notes).",
+    )
     uploads: Text = Field(
         default="",
         description="The URL by which stations reach this gateway to upload diagnostics and logs to, as "

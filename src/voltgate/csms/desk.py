@@ -129,16 +129,19 @@ class Desk:
 
         Raise Refused for more kinds than there are.
         """
-        station = self.said.station
-        waiting = [each for each in self._found.signing.values() if each.station == station]
-        for each in waiting:
-            if each.kind == kind:
-                return each
-        if len(waiting) >= _MOST_SIGNING:
-            raise Refused("PropertyConstraintViolation", "There are not so many kinds of certificates")
-        made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
-        self._found.signing[station, made.number] = made
-        return made
+        found = self.waiting(kind)
+        if found is None:
+            station = self.said.station
+            if sum(each.station == station for each in self._found.signing.values()) >= _MOST_SIGNING:
+                raise Refused("PropertyConstraintViolation", "There are not so many kinds of certificates")
+            found = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
+            self._found.signing[station, found.number] = found
+        return found
+
+    def waiting(self, kind: str) -> SigningRequest | None:
+        """Return the request of a kind that waits to be signed."""
+        of = self.said.station, kind
+        return next((each for each in self._found.signing.values() if (each.station, each.kind) == of), None)
 
     # What is new.
 

@@ -76,6 +76,8 @@ class Needs:
     """Transactions by station and `ref`, whatever their state."""
     last: set[tuple[str, int]] = field(default_factory=set)
     """EVSEs, by station, whose last ended transaction is read."""
+    ended: set[tuple[str, float]] = field(default_factory=set)
+    """Transactions by station and when they ended, by its clock."""
     reservations: set[tuple[str, int]] = field(default_factory=set)
     """Reservations by station and number."""
     reports: set[tuple[str, str, int]] = field(default_factory=set)

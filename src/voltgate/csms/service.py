@@ -134,6 +134,18 @@ class ManagementSystem:
         elif entry is CAME and self.peers.get(said.station) is peer:
             self._registered[said.station].told(reply)
 
+    async def record(self, key: str, entry: Entry) -> None:
+        """Have a round write down something about a station, by its key. Raise StoreAway if it did not."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def answered(reply: Reply | None, commands: list[Command]) -> None:
+            if not done.done():
+                done.set_result(isinstance(reply, Result))
+
+        self.rounds.answer(Said(key, key, "", "", "", {}, self._wall()), entry, answered)
+        if not await done:
+            raise StoreAway("the management system cannot keep this now")
+
     async def write_seen(self) -> None:
         """Write down which stations were heard since the last time. Raise StoreAway."""
         seen, self._seen = self._seen, {}

@@ -103,10 +103,11 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
     """Take what a new event says."""
     said, info = desk.said, desk.said.part("transactionInfo")
     is_start, is_end = said.text("eventType") == "Started", said.text("eventType") == "Ended"
+    is_of_end = is_end or said.text("triggerReason") in _ENDS
     is_latest = not is_older(at, tx.heard, said.now)
     tx.heard = at if is_latest else tx.heard
     _place(tx, said.part("evse"))
-    _bind(desk, tx, text, kind, is_end=is_end)
+    _bind(desk, tx, text, kind, is_of_end=is_of_end)
     tx.offline = tx.offline or said.fields.get("offline") is True
     tx.remote_start = whole_of(info.get("remoteStartId")) if tx.remote_start is None else tx.remote_start
     if tx.reservation is None and said.whole("reservationId") is not None:
@@ -128,6 +129,8 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
 
 
 def _start(desk: Desk, tx: Transaction, at: float, read: list[Reading]) -> None:
+    if tx.began != at:
+        tx.cost_data = b""  # an end that came before its beginning was priced by another day's tariff
     tx.began, tx.trigger = at, desk.said.text("triggerReason")
     register = first_register(read)
     if register is not None:
@@ -151,14 +154,20 @@ def _place(tx: Transaction, evse: dict[str, Any]) -> None:
         tx.connector = tx.connector if connector is None else connector
 
 
-def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_end: bool) -> None:
-    """Note whose transaction it is: the first token is its, that of its end may be another."""
+def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_of_end: bool) -> None:
+    """Note whose transaction it is: the first token is its, that of its end may be another.
+
+    The token of the end stands for it only until another one comes, as the events before the end may come after it.
+    """
     if not text and not kind:
         return
-    if is_end:
+    is_free = not tx.token or (tx.token == tx.stop_token != text and not is_of_end)
+    if is_of_end:
         tx.stop_token = text
-    if not tx.token and not (is_end and tx.token_kind):
+    if is_free and not (is_of_end and tx.token_kind):
         known = desk.token(text)
+        desk.used(tx.token).discard((tx.station, tx.ref))
         tx.token, tx.token_kind, tx.group = text, kind, "" if known is None else known.group
+        tx.cost_data = b""  # the tariff is that of its group
     if tx.state == "running" and text == tx.token:
         desk.used(text).add((tx.station, tx.ref))
