@@ -43,7 +43,7 @@ TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store
     "csms presence",
     "csms rounds",
     "csms jobs",
-    "csms old jobs",
+    "csms old rows",
     "uploads",
     "csms watch",
 }
@@ -207,7 +207,7 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "csms watch": (breaking(parts.watch, "look"), bool),
         "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),
         "csms jobs": (breaking(parts.operating.parts.jobs, "claim"), bool),
-        "csms old jobs": (breaking(parts.operating.parts.jobs, "purge"), bool),
+        "csms old rows": (breaking(parts.operating.parts.jobs, "purge"), bool),
         "uploads": (uploaded, bool),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),

@@ -150,6 +150,23 @@ async def test_a_reading_from_before_the_end_that_comes_late_counts(stage: Stage
     assert (tx.state, tx.ended, tx.energy, tx.estimated) == ("ended", NOON + 120, 380, NO_READING)
 
 
+async def test_an_end_that_is_said_again_later_with_less(stage: Stage, station: FakeStation) -> None:
+    """A station that writes another time on what it sends again: the parking is not longer for that."""
+    await tell(station, event("Started", 0, 1000, token="04AA"), event("Ended", 120, 1383), event("Ended", 900))
+    tx = stage.one(Transaction)
+    assert (tx.ended, tx.energy, tx.estimated) == (NOON + 120, 383, "")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+async def test_an_end_without_a_reading_in_any_order(stage: Stage, station: FakeStation, order: list[int]) -> None:
+    events = [event("Started", 0, 1000, token="04AA"), event("Updated", 60, 1200), event("Ended", 120)]
+    await tell(station, *[events[index] for index in order])
+    tx = stage.one(Transaction)
+    assert (tx.energy, tx.meter_stop, tx.estimated, tx.ended) == (200, 1200, NO_READING, NOON + 120)
+    await tell(station, event("Ended", 120, 1383, seq=3))
+    assert (stage.one(Transaction).energy, stage.one(Transaction).estimated) == (383, "")
+
+
 async def test_the_end_is_read_from_what_is_of_the_end(stage: Stage, station: FakeStation) -> None:
     values = [reading(120, 1500, "Transaction.End"), reading(60, 1200), reading(0, 1000, "Transaction.Begin")]
     await tell(station, event("Ended", 120, meterValue=values, seq=0))

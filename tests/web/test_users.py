@@ -18,7 +18,7 @@ from voltgate.directory.hashes import hashed
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.reach import Reach
 from voltgate.store.users import Users
-from voltgate.web.networks import AdminReach, OperatorReach, ViewerReach
+from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.networks import Reach as InNetworks
 
 PASSWORD = "correct horse battery"
@@ -38,12 +38,6 @@ async def by_viewers(reach: ViewerReach) -> list[str] | None:
 @router.get("/seen/by/operators")
 async def by_operators(reach: OperatorReach) -> list[str] | None:
     """Show in which networks an operator acts."""
-    return shown(reach)
-
-
-@router.get("/seen/by/admins")
-async def by_admins(reach: AdminReach) -> list[str] | None:
-    """Show in which networks an admin decides."""
     return shown(reach)
 
 
@@ -178,14 +172,14 @@ async def test_a_user_sees_some_networks(company: Company) -> None:
     nowhere = await company.token("none", {"west": "viewer"})
 
     async def seen(token: str) -> list[Any]:
-        answers = [await company.ask("GET", f"/seen/by/{whom}", token) for whom in ("viewers", "operators", "admins")]
+        answers = [await company.ask("GET", f"/seen/by/{whom}", token) for whom in ("viewers", "operators")]
         return [answer.json if answer.status == 200 else answer.status for answer in answers]
 
-    assert await seen(both) == [["north", "south"], ["south"], 403]
-    assert await seen(everywhere) == [None, ["north"], ["north"]]
-    assert await seen(nowhere) == [["west"], 403, 403]
-    assert await seen("viewer") == [None, 403, 403]
-    assert await seen("backend") == [403, 403, 403]
+    assert await seen(both) == [["north", "south"], ["south"]]
+    assert await seen(everywhere) == [None, ["north"]]
+    assert await seen(nowhere) == [["west"], 403]
+    assert await seen("viewer") == [None, 403]
+    assert await seen("backend") == [403, 403]
     assert (await company.ask("GET", "/of/north", both)).status == 200
     hidden = await company.ask("GET", "/of/east", both)
     assert (hidden.status, hidden.json["detail"]) == (404, 'There is no network "east".')

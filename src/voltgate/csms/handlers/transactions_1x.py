@@ -30,13 +30,8 @@ def start_needs(said: Said, needs: Needs) -> None:
     needs.running.add(said.station)
     needs.last.add((said.station, said.whole("connectorId") or 0))
     needs.numbers += 1
-    token = said.text("idTag").casefold()
-    if token:
-        needs.tokens.add(token)
-        needs.used.add(token)
-    reservation = said.whole("reservationId")
-    if reservation is not None:
-        needs.reservations.add((said.station, reservation))
+    needs.token(said.text("idTag"), used=True)
+    needs.reservation(said.station, said.whole("reservationId"))
 
 
 def start(desk: Desk) -> dict[str, Any]:
@@ -117,9 +112,7 @@ def stop_needs(said: Said, needs: Needs) -> None:
     elif at is not None:
         needs.ended.add((said.station, at))
     needs.numbers += 1
-    token = said.text("idTag").casefold()
-    if token:
-        needs.tokens.add(token)
+    needs.token(said.text("idTag"))
 
 
 def stop(desk: Desk) -> dict[str, Any]:
