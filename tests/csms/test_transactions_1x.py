@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.csms.stage import NOON, FakeStation, Stage
 from voltgate.csms.ends import ANOTHER, FREE, NO_READING
 from voltgate.csms.model import MeterValue, Token, Transaction
 from voltgate.csms.times import written
+from voltgate.ocpp.messages import Error, Result
 
 
 @pytest.fixture
@@ -89,6 +92,22 @@ async def test_an_end_that_is_said_again_changes_nothing(stage: Stage) -> None:
     assert stage.one(Transaction).ended_received == NOON
 
 
+@pytest.mark.parametrize("odd", [b"1e999", b'"\\ud83d"', b'[1e999, "\\ud83d"]'])
+async def test_what_no_reader_holds_makes_nothing_else_unreadable(stage: Stage, odd: bytes) -> None:
+    station = stage.station()
+    for action, said in (("StartTransaction", begins()), ("StopTransaction", ends(1, NOON + 60, 1500))):
+        text = json.dumps(said | {"vendor": 0}).encode().replace(b'"vendor": 0', b'"vendor": ' + odd)
+        assert isinstance(await station.call_with(action, text), Result)
+    assert stage.one(Transaction).energy == 500
+
+
+@pytest.mark.parametrize("text", [b"[", b"[1e999]", b"[" * 100_000, b'{"transactionId": ' + b"9" * 5000 + b"}"])
+async def test_what_nobody_can_read_is_set_aside(stage: Stage, text: bytes) -> None:
+    station = stage.station()
+    assert isinstance(await station.call_with("StopTransaction", text), Result)
+    assert isinstance(await station.call_with("StartTransaction", text), Error)
+
+
 async def test_an_end_without_a_beginning_is_kept(stage: Stage) -> None:
     station = stage.station()
     assert await station.say("StopTransaction", ends(4711, NOON, 900, idTag="04AA")) == {
@@ -96,6 +115,15 @@ async def test_an_end_without_a_beginning_is_kept(stage: Stage) -> None:
     }
     tx = stage.one(Transaction)
     assert (tx.ref, tx.state, tx.meter_stop, tx.energy, tx.began) == ("4711", "ended", 900, None, None)
+
+
+async def test_a_number_is_of_one_transaction(stage: Stage) -> None:
+    """An end that another system gave the number of, and a beginning right behind it: two transactions."""
+    station = stage.station()
+    said = (("StopTransaction", ends(2, NOON, 900)), ("StartTransaction", begins()))
+    _, started = await asyncio.gather(*(station.say(*each) for each in said))
+    assert started["transactionId"] == 1
+    assert [(tx.number, tx.state) for tx in stage.rows.all(Transaction)] == [(2, "ended"), (1, "running")]
 
 
 async def test_a_station_that_never_got_a_number(stage: Stage) -> None:

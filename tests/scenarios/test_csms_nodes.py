@@ -97,6 +97,11 @@ class Network:
         """Return whether the database says so."""
         return bool(await self.rows(f"SELECT 1 FROM csms_stations WHERE connected AND key = '{station}'"))
 
+    async def is_ready_for_tomorrow(self) -> bool:
+        """Return whether there are partitions for the meter values of yesterday, today and three days to come."""
+        names = "SELECT 1 FROM pg_class WHERE relname ~ '^csms_meter_values_2[0-9]{7}$' AND relkind = 'r'"
+        return len(await self.rows(names)) >= 5
+
 
 @pytest.fixture
 async def network(stage: Stage, server: PostgreSQL, rabbit: RabbitMQ, prefix: str) -> Network:
@@ -260,6 +265,7 @@ async def test_gateways_that_die_and_commands(network: Network) -> None:
         assert (nobody.reason, nobody.id) == (Reason.GONE, "")
 
         await is_shown(process)
+        await until(network.is_ready_for_tomorrow, "there is room for the meter values of the days to come")
         asking = asyncio.create_task(call("cp-1", "ClearCache", {}, 60))
         asked = await station.expect("ClearCache")
     lost = await asking  # whoever asked has gone; the station does not notice

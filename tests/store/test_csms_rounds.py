@@ -8,8 +8,10 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import aiosqlite
 import asyncpg
 import pytest
 from sqlalchemy import URL, QueuePool, insert, text, update
@@ -17,6 +19,7 @@ from sqlalchemy import URL, QueuePool, insert, text, update
 from tests.harness import until
 from tests.servers import PostgreSQL
 from tests.store.conftest import NOW, SHARED, Open
+from voltgate.app.database import upgrade
 from voltgate.csms.model import (
     Connector,
     MeterValue,
@@ -35,7 +38,7 @@ from voltgate.csms.model import (
 )
 from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
 from voltgate.store.address import POSTGRESQL, open_engine, read_address
-from voltgate.store.csms.links import linked
+from voltgate.store.csms.links import Link, linked
 from voltgate.store.csms.numbers import BLOCK, LARGEST
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tables import numbers
@@ -166,6 +169,21 @@ async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
         assert "SECRET" not in str(caught.value)
     found = await write(store, needs=NEEDS)
     assert found.transactions == {}
+
+
+async def test_what_is_older_than_what_is_kept(opened: Open) -> None:
+    """A report that comes late does not take the place of a newer one; one of the same time does."""
+    database = await opened()
+    store = CsmsStore(database)
+    variable, profile = OTHERS[4], OTHERS[5]
+    assert isinstance(variable, Variable)
+    assert isinstance(profile, Profile)
+    for at, word in ((NOW, "first"), (NOW + 9, "newer"), (NOW + 9, "same"), (NOW + 8, "late")):
+        await write(store, replace(variable, at=at, value=word), replace(profile, at=at, purpose=word))
+    async with database.there().connect() as connection:
+        for column, table in (("value", "csms_variables"), ("purpose", "csms_profiles")):
+            rows = await connection.execute(text(f"SELECT {column}, at FROM {table}"))
+            assert [tuple(row) for row in rows] == [("same", NOW + 9)]
 
 
 async def test_seen(csms: OpenCsms) -> None:
@@ -421,6 +439,42 @@ async def test_those_who_write_to_sqlite_wait_in_line(tmp_path: Path) -> None:
         assert engine.pool.checkedout() == 1
     await asyncio.gather(*waiting)
     assert done == ["one who writes", "a round"] * 2
+    await engine.dispose()
+
+
+async def test_a_round_goes_to_the_thread_of_sqlite_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once to read all, once to write all: each way costs more than what is done there, on a machine that is busy."""
+    address = read_address("sqlite:///x.db", tmp_path)
+    await upgrade(address)
+    engine = open_engine(address, 5.0)
+    alone: Any = SimpleNamespace(there=lambda: engine, patience=5.0)  # a database for which nothing else works
+    store = CsmsStore(alone)
+    await write(store, *ALL, needs=NEEDS)
+    ways: list[Any] = []
+    go = aiosqlite.Connection._execute
+
+    def going(connection: aiosqlite.Connection, what: Any, *more: Any) -> Any:
+        ways.append(what)
+        return go(connection, what, *more)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", going)
+    await write(store, *ALL, *OTHERS, needs=NEEDS)
+    assert len(ways) == 2
+    await engine.dispose()
+
+
+async def test_work_that_waits_for_something_else(tmp_path: Path) -> None:
+    """In the thread of SQLite nothing else comes about; whoever writes such work is told."""
+    engine = open_engine(read_address("sqlite:///x.db", tmp_path), 5.0)
+
+    never = asyncio.get_running_loop().create_future()
+
+    async def wait(link: Link) -> None:
+        await never
+
+    with pytest.raises(RuntimeError, match="a fault of Voltgate"):
+        async with linked(engine, 5.0) as link:
+            await link.together(wait)
     await engine.dispose()
 
 

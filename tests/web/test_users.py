@@ -163,6 +163,7 @@ async def test_passwords_are_tried_a_few_times(company: Company) -> None:
     assert (await company.log_in("ada")).status == 200
     company.web.clock.now += 30
     assert (await company.log_in("bob", "wrong password")).status == 401
+    assert users.failures == {"wrong": 3, "too often": 1}
 
 
 async def test_a_user_sees_some_networks(company: Company) -> None:
@@ -259,6 +260,27 @@ async def test_what_others_have_written(company: Company) -> None:
     await users.missed()
     assert (await company.ask("GET", "/me", token)).status == 401
     assert (await company.log_in("ada", "of another gateway")).status == 200
+
+
+async def test_strangers_do_not_have_the_table_read_at_will(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invitation that nobody knows may be of another gateway; the table is read once a second for such."""
+    users = company.web.users
+    assert users is not None
+    reads = 0
+    read = users._table.read
+
+    async def counted(now: float) -> Any:
+        nonlocal reads
+        reads += 1
+        return await read(now)
+
+    monkeypatch.setattr(users._table, "read", counted)
+    for _ in range(5):
+        assert await company.choose("vg_nobody") == 404
+    assert reads == 1
+    company.web.clock.now += 1.0
+    assert await company.choose("vg_nobody") == 404
+    assert reads == 2
 
 
 async def test_they_are_read_again_and_again(company: Company) -> None:

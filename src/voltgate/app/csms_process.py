@@ -16,7 +16,7 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess, configured_tokens
 from voltgate.app.build import retry_of
 from voltgate.app.carriers import rabbitmq_of
-from voltgate.app.csms import csms_of, csms_settings, tend, watch
+from voltgate.app.csms import authority_of, csms_of, csms_settings, tend, watch
 from voltgate.app.csms_web import open_csms_web
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.elsewhere import ByQueue, by_queue
@@ -35,7 +35,6 @@ from voltgate.store.csms.connections import StoredConnections
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.server import WebServer
-
 
 log = structlog.get_logger("voltgate")
 
@@ -168,6 +167,7 @@ class CsmsProcess(Life):
         tasks = [
             supervision.repeat("csms heard", partial(tend, parts.csms)),
             supervision.repeat("csms watch", partial(watch, parts.watch)),
+            supervision.repeat("csms certificates", parts.csms.signer.run),
         ]
         if parts.operating is not None:
             tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))
@@ -215,6 +215,7 @@ class _Reload(Reloading):
         logs.configure(config.log.level, config.log.format)
         parts.database.follow(database_settings(config))
         parts.csms.follow(csms_settings(config))
+        parts.csms.signer.authority = authority_of(config)
         if parts.operating is not None:
             parts.operating.follow(config)
         access = self._process.access

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +32,8 @@ from voltgate.web.uploads import Uploads
 
 _PURGE = 3600.0
 """Seconds between two looks at what has become too old."""
+_AGAIN = 10.0
+"""Seconds until the next one, when the database was away."""
 
 
 class _Clock:
@@ -73,10 +74,13 @@ class Operating:
         """Delete now and then what is older than it is kept, by a clock that is steady; have room for what comes."""
         section = self.config().csms
         oldest = self.wall() - section.keep_jobs if self.wall.is_steady else 0.0
-        with suppress(StoreAway):  # it comes again
+        try:
             await self.aging.tend(Keep(section.keep_meter_values, section.keep_history))
             await self.parts.jobs.purge(oldest)
-        await asyncio.sleep(_PURGE)
+        except StoreAway:
+            await asyncio.sleep(_AGAIN)
+        else:
+            await asyncio.sleep(_PURGE)
 
 
 def operating_of(

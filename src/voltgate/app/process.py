@@ -96,6 +96,7 @@ class Process(Life):
                 supervision.repeat("csms costs", partial(tell_costs, parts.csms)),
                 supervision.repeat("csms presence", partial(look, parts.carriers.local)),
                 supervision.repeat("csms watch", self._watch),
+                supervision.repeat("csms certificates", parts.csms.signer.run),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
         if parts.operating is not None:

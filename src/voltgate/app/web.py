@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client.registry import Collector
 
@@ -42,7 +42,8 @@ def open_web(
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    collector: Collector = VoltgateCollector(sources_of(parts))
+    failures = {} if access.users is None else access.users.failures
+    collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=failures))
     siblings, within = None, None
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)

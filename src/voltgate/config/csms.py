@@ -6,7 +6,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from voltgate.config.values import RESTART, Seconds, Section, Size, Text, split_url
+from voltgate.config.values import RESTART, FilePath, Seconds, Section, Size, Text, split_url
+
+
+class CsmsAuthority(Section):
+    """Who signs the certificates that stations ask for."""
+
+    certificate: FilePath = Field(
+        description="PEM file: the certificate of the authority, followed by those above it. Read for each request."
+    )
+    key: FilePath = Field(description="PEM file: its private key, without a passphrase. Read for each request.")
+    days: int = Field(
+        default=365,
+        ge=1,
+        le=3650,
+        description="For how many days a certificate holds; never longer than that of the authority.",
+    )
+    organization: Text = Field(
+        default="",
+        description="The organization that a station's request must name (2.0.1 A00.FR.510: that of the operator). "
+        '`""`: any.',
+    )
 
 
 class Csms(Section):
@@ -61,6 +81,11 @@ class Csms(Section):
         ge=3600,
         le=3650 * 86_400,
         description="How long jobs that have ended are kept, with what each station said.",
+    )
+    authority: CsmsAuthority | None = Field(
+        default=None,
+        description="Who signs what stations ask for by SignCertificate, where the common name is the identity of the "
+        "station. What it does not sign, and all without it, waits for an operator.",
     )
     keep_meter_values: Seconds = Field(
         default=400 * 86_400,

@@ -148,6 +148,8 @@ class Store(Protocol):
     async def round(self, needs: Needs, decide: Decide) -> None:
         """Read, decide and write in one transaction; it is on disk when this returns.
 
+        Variables and profiles that are older than those that are kept are not written.
+
         Raise StoreAway, or Unfit for rows that cannot be written: nothing is, then.
         """
 

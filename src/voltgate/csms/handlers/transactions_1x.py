@@ -10,7 +10,7 @@ from typing import Any
 
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end_as_said, is_over
+from voltgate.csms.ends import crowded, displaced, end_as_said, is_over
 from voltgate.csms.handlers.authorize import info_1x, verdict
 from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.handlers.metering import keep, last_register, readings
@@ -90,6 +90,7 @@ def _begin(desk: Desk, token: str) -> Transaction:
     )
     desk.begin(tx)
     displaced(desk, tx)
+    crowded(desk, tx)
     use_reservation(desk, tx)
     return tx
 
@@ -171,6 +172,7 @@ def _meter_stop(desk: Desk, read: list[Reading]) -> float | None:
 def _unheard_of(desk: Desk, number: int, token: str) -> Transaction:
     """Return a transaction of which only the end is known: begun at another system, or before this one was there."""
     said = desk.said
+    desk.withhold(number)
     tx = Transaction(said.station, str(number), number, desk.station.network, said.version, token=token)
     tx.began_received = said.now
     desk.begin(tx)

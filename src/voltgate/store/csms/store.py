@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from voltgate.csms.ports import Decide, Needs
+from voltgate.csms.ports import Decide, Found, Needs
 from voltgate.store import Database
 from voltgate.store.csms.finding import find, find_stations, unused
 from voltgate.store.csms.links import Link
@@ -46,15 +46,19 @@ class CsmsStore:
         """Return whether it was done: not if a transaction has one of the numbers, since its station brought it."""
         numbers = await self._take(needs.numbers)
 
-        async def work(link: Link) -> list[int] | None:
+        async def read(link: Link) -> Found:
             found = await find(link, needs)
-            found.numbers = left = await unused(link, numbers)
-            if len(left) < len(numbers):
-                return None
+            found.numbers = await unused(link, numbers)
             if needs.running:
                 found.tariffs = await self._tariffs.read(link)
+            return found
+
+        async def work(link: Link) -> list[int] | None:
+            found = await link.together(read)
+            if len(found.numbers) < len(numbers):
+                return None
             await write_rows(link, decide(found))
-            return left
+            return found.numbers
 
         left = await self._work.transact(work)
         if left is None:

@@ -12,7 +12,6 @@ from voltgate.directory.register import TooMany
 from voltgate.directory.slices import unhurried
 from voltgate.store.csms.queries import StationFilter, TransactionFilter
 from voltgate.store.csms.stations import OPERATORS
-from voltgate.web.access import Operator
 from voltgate.web.api.dependencies import Identity
 from voltgate.web.csms.forms import STREAMED, Asked, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
@@ -130,13 +129,14 @@ async def remove(csms: Csms, reach: OperatorReach, identity: Identity) -> None:
 @router.post(
     "/csms/stations/import", summary="Import stations", responses=declared(409, 413, 415, 503), openapi_extra=BODY
 )
-async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
+async def take(csms: Csms, reach: OperatorReach, request: Request) -> Imported:
     """Make the stations of a list, or change those that are there: all of them, or none when there is a mistake.
 
     A list is what the list of stations gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
     items = await read_items(request, CsmsStationWanted, CsmsStation)
     nowhere = await csms.unknown({wanted.network for _, wanted in items})
+    foreign = await csms.foreign(Station, {csms.key(wanted.identity) for _, wanted in items})
     rows: list[Station] = []
     places: dict[str, str] = {}
     mistakes: list[Mistake] = []
@@ -146,6 +146,8 @@ async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
             objection = csms.objection(wanted.identity)
             if row.key in places:
                 objection = f"is the same as in {places[row.key]}"
+            if row.key in foreign:
+                objection = "is there already, in another network"
             if objection is not None:
                 mistakes.append({"loc": (place, "identity"), "msg": objection})
             if wanted.network in nowhere:
@@ -160,7 +162,7 @@ async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
         fields |= {row.key: {name: getattr(row, name) for name in OPERATORS} for row in few_rows}
     with begun():
         await csms.stations.put({row.key: row.identity for row in rows}, fields)
-        await _claim(csms, rows, caller.name)
+        await _claim(csms, rows, reach.caller.name)
     return Imported(items=len(rows))
 
 
