@@ -36,9 +36,6 @@ from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.server import WebServer
 
-_LAST_ANSWERS = 5.0
-"""Seconds that the last round, and the HTTP server, may take to end."""
-
 log = structlog.get_logger("voltgate")
 
 
