@@ -179,8 +179,12 @@ class FakeStation:
 
     async def call(self, action: str, payload: dict[str, Any], message_id: str = "") -> Reply:
         """Make a call, and return what it is answered."""
+        return await self.call_with(action, json.dumps(payload).encode(), message_id)
+
+    async def call_with(self, action: str, payload: bytes, message_id: str = "") -> Reply:
+        """Make a call with a payload as it is written, and return what it is answered."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        call = Call(message_id or self._stage.message_id(), action, json.dumps(payload).encode())
+        call = Call(message_id or self._stage.message_id(), action, payload)
         self._handler(call, answer.set_result)
         async with asyncio.timeout(5):
             return await answer

@@ -150,6 +150,20 @@ async def sign(station: FakeStation, csr: str, kind: str = "V2GCertificate") -> 
     assert await station.say("SignCertificate", {"csr": csr, "certificateType": kind}) == {"status": "Accepted"}
 
 
+async def test_requests_of_kinds_that_ocpp_does_not_have_are_bounded() -> None:
+    """A vendor's own kinds are taken, but each is a row that every further request of the station reads."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        for number in range(10):
+            await sign(station, "csr", f"Kind{number}")
+        assert await station.refused("SignCertificate", {"csr": "csr", "certificateType": "Kind10"}) == (
+            "PropertyConstraintViolation",
+            "There are not so many kinds of certificates",
+        )
+        await sign(station, "another", "Kind9")
+        assert len(stage.rows.all(SigningRequest)) == 10
+
+
 async def test_one_request_of_a_kind_waits() -> None:
     """A station that gets no certificate asks again, with another key or the same."""
     async with Stage() as stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.csms.stage import NOON, FakeStation, Stage
 from voltgate.csms.ends import ANOTHER, FREE, NO_READING
 from voltgate.csms.model import MeterValue, Token, Transaction
 from voltgate.csms.times import written
+from voltgate.ocpp.messages import Error, Result
 
 
 @pytest.fixture
@@ -88,6 +90,22 @@ async def test_an_end_that_is_said_again_changes_nothing(stage: Stage) -> None:
     await stage.wait(500)
     await station.say("StopTransaction", ends(number, NOON + 60, 1100))
     assert stage.one(Transaction).ended_received == NOON
+
+
+@pytest.mark.parametrize("odd", [b"1e999", b'"\\ud83d"', b'[1e999, "\\ud83d"]'])
+async def test_what_no_reader_holds_makes_nothing_else_unreadable(stage: Stage, odd: bytes) -> None:
+    station = stage.station()
+    for action, said in (("StartTransaction", begins()), ("StopTransaction", ends(1, NOON + 60, 1500))):
+        text = json.dumps(said | {"vendor": 0}).encode().replace(b'"vendor": 0', b'"vendor": ' + odd)
+        assert isinstance(await station.call_with(action, text), Result)
+    assert stage.one(Transaction).energy == 500
+
+
+@pytest.mark.parametrize("text", [b"[", b"[1e999]", b"[" * 100_000, b'{"transactionId": ' + b"9" * 5000 + b"}"])
+async def test_what_nobody_can_read_is_set_aside(stage: Stage, text: bytes) -> None:
+    station = stage.station()
+    assert isinstance(await station.call_with("StopTransaction", text), Result)
+    assert isinstance(await station.call_with("StartTransaction", text), Error)
 
 
 async def test_an_end_without_a_beginning_is_kept(stage: Stage) -> None:

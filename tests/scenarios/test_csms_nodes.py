@@ -345,30 +345,41 @@ async def test_an_older_database(network: Network) -> None:
     await node.stop()
 
 
+REFUSED: Json = {
+    "listen": {"stations": ["ws://127.0.0.1:1"]},
+    "backends": {"bus": {"url": "amqp://127.0.0.1:1"}},
+    "routes": {"main": {"rules": [{"answer": "bus"}]}},
+    "stations": [{"match": "*", "route": "main"}],
+    "store": {"url": "postgresql://postgres@127.0.0.1:1/postgres"},
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "changes", "sentence"),
+    [
+        ((), {"store": {"url": "sqlite:///x.db"}}, "needs a database that it shares"),
+        ((), {"backends": {"bus": {"url": "ws://127.0.0.1:1"}}}, 'needs a backend with url = "amqp://host:5672"'),
+        (("buss",), {}, 'there is no backend "buss"'),
+    ],
+)
+def test_what_is_none_for_a_node(named: tuple[str, ...], changes: Json, sentence: str, tmp_path: Any) -> None:
+    """The sentence says what to do."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(toml(REFUSED | changes))
+    assert sentence in str(csms_process.objection(read(file, {}), named))
+
+
 @pytest.mark.parametrize(
     ("command", "changes", "sentence"),
     [
-        (("csms",), {"store": {"url": "sqlite:///x.db"}}, "needs a database that it shares"),
-        (
-            ("csms",),
-            {"backends": {"bus": {"url": "ws://127.0.0.1:1"}}},
-            'needs a backend with url = "amqp://host:5672"',
-        ),
         (("csms", "--backend", "buss"), {}, 'there is no backend "buss"'),
         (("gateway",), {"backends": {"bus": {"url": "local:"}}}, "the management system in the process of the gateway"),
     ],
 )
 def test_what_is_refused(command: tuple[str, ...], changes: Json, sentence: str, tmp_path: Any) -> None:
     """A configuration that is none for such a process is refused with a sentence that says what to do."""
-    document: Json = {
-        "listen": {"stations": ["ws://127.0.0.1:1"]},
-        "backends": {"bus": {"url": "amqp://127.0.0.1:1"}},
-        "routes": {"main": {"rules": [{"answer": "bus"}]}},
-        "stations": [{"match": "*", "route": "main"}],
-        "store": {"url": "postgresql://postgres@127.0.0.1:1/postgres"},
-    }
     file = tmp_path / "voltgate.toml"
-    file.write_text(toml(document | changes))
+    file.write_text(toml(REFUSED | changes))
     arguments = [*VOLTGATE, command[0], "-c", str(file), *command[1:]]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1

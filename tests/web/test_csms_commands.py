@@ -12,7 +12,7 @@ import aiohttp
 
 from tests.harness import Stage, free_port, until
 from tests.simulator.world import STILL, Running, running
-from tests.web.client import Api
+from tests.web.client import Api, asking
 from tests.web.csms import management
 from voltgate.simulator.fleet import Plan
 from voltgate.simulator.profile import StationSettings
@@ -191,6 +191,25 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
         done = (await api.get(f"/jobs/{job['id']}/items", state="done", limit=1000)).gives(200)["items"]
         assert {each["status"] for each in done} == {"Unlocked"}
         assert len({each["station"] for each in done}) == over["done"]
+
+
+async def test_a_viewer_sees_no_passwords_that_stations_are_told(stage: Stage) -> None:
+    """What a job has set, and what stations said of it, is for those who could have set it."""
+    async with management(stage) as (api, gateway):
+        (await api.post("/csms/stations", {"identity": "CP-1"})).gives(201)
+        token = (await api.post("/tokens", {"name": "screen", "role": "viewer"})).gives(201)["token"]
+        order = {
+            "command": "configuration-set",
+            "parameters": {"values": [{"setting": "AuthorizationKey", "value": "s3cret"}]},
+            "stations": ["CP-1"],
+        }
+        job = (await api.post("/jobs", order)).gives(201)["id"]
+        assert (await api.get(f"/jobs/{job}")).gives(200)["parameters"] == order["parameters"]
+        assert (await api.get(f"/jobs/{job}/items")).gives(200)["items"][0]["result"] == {}
+        async with asking(gateway.http_port, token) as viewer:
+            assert (await viewer.get(f"/jobs/{job}")).gives(200)["parameters"] is None
+            assert (await viewer.get("/jobs")).gives(200)["items"][0]["parameters"] is None
+            assert (await viewer.get(f"/jobs/{job}/items")).gives(200)["items"][0]["result"] is None
 
 
 async def test_a_station_uploads_its_log(stage: Stage) -> None:

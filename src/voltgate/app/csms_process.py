@@ -174,7 +174,7 @@ class CsmsProcess(Life):
         ]
         if parts.operating is not None:
             tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))
-            tasks.append(supervision.repeat("csms old jobs", parts.operating.purge))
+            tasks.append(supervision.repeat("csms old rows", parts.operating.purge))
         if uploads is not None:
             tasks.append(supervision.keep("uploads", uploads.serve))
         if web is not None:

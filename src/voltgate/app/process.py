@@ -102,7 +102,7 @@ class Process(Life):
         if parts.operating is not None:
             self._tending += [
                 supervision.repeat("csms jobs", parts.operating.runner.run),
-                supervision.repeat("csms old jobs", parts.operating.purge),
+                supervision.repeat("csms old rows", parts.operating.purge),
             ]
         if self._uploads is not None:
             self._serving = [supervision.keep("uploads", self._uploads.serve)]

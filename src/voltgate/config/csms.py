@@ -65,7 +65,8 @@ class Csms(Section):
         ge=0,
         le=86_400,
         description="How often stations of 2.x are told what their running transactions have cost so far "
-        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event.",
+        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event. "
+        "Stations that CSMS nodes answer are told the end only.",
     )
     cost_vendor: Annotated[Text, Field(max_length=255)] = Field(
         default="",

@@ -87,6 +87,18 @@ class Needs:
     numbers: int = 0
     """How many new numbers are wanted: one for each transaction of 1.x, or request for a certificate, there may be."""
 
+    def token(self, text: str, *, used: bool = False) -> None:
+        """Want a token, if there is one; with its running transactions, if they count."""
+        if text:
+            self.tokens.add(text.casefold())
+        if text and used:
+            self.used.add(text.casefold())
+
+    def reservation(self, station: str, number: int | None) -> None:
+        """Want a reservation, if there is one."""
+        if number is not None:
+            self.reservations.add((station, number))
+
 
 @dataclass(slots=True)
 class Found:

@@ -20,13 +20,12 @@ from voltgate.csms.model import Row
 from voltgate.csms.ports import Elsewhere, Found, Needs, Peer, Store, StoreAway
 from voltgate.csms.registered import Registered
 from voltgate.csms.rounds import MOST, Rounds
-from voltgate.csms.said import Said
+from voltgate.csms.said import Said, fields_of
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.signing import Asked, Signer
 from voltgate.csms.table import Entry
 from voltgate.ocpp.actions import BOOT, plain_action
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.silence import gone, timed_out
 from voltgate.ocpp.wheel import Wheel
@@ -158,7 +157,10 @@ class ManagementSystem:
             raise
 
     async def tell_costs(self) -> None:
-        """Tell stations of 2.x what their running transactions have cost so far, if that is set. Raise StoreAway."""
+        """Tell the stations of 2.x that this process holds what they have charged for so far, if that is set.
+
+        Raise StoreAway.
+        """
         if not self.settings.tell_costs:
             return
         here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}
@@ -187,7 +189,7 @@ class ManagementSystem:
             return
         requested = self._registered[key].was_asked(action) if key in self._registered else bool(peer.holder)
         holder, sent = self._holder_of(peer), peer.said_at or now
-        fields = plain_fields(call)
+        fields = fields_of(call)
         said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent)
         self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 

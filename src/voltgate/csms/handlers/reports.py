@@ -29,11 +29,6 @@ def needs(said: Said, needs: Needs) -> None:
     needs.reports.add((said.station, said.action, said.whole("requestId") or 0))
 
 
-def event_needs(said: Said, needs: Needs) -> None:
-    """Read what runs: a connector that is free again ends it."""
-    needs.running.add(said.station)
-
-
 def _take_part(desk: Desk) -> Report:
     """Note that a part of a report has come."""
     said = desk.said

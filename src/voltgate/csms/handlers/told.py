@@ -54,7 +54,7 @@ def _reservation(number: int, was: str, becomes: str) -> Entry:
     """Return what gives a reservation another status; not one that the station has said more of meanwhile."""
 
     def needs(said: Said, needs: Needs) -> None:
-        needs.reservations.add((said.station, number))
+        needs.reservation(said.station, number)
 
     def become(desk: Desk) -> dict[str, Any]:
         row = desk.reservation(number)

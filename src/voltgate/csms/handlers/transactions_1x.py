@@ -10,7 +10,7 @@ from typing import Any
 
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end_as_said, is_over
+from voltgate.csms.ends import crowded, displaced, end_as_said, is_over
 from voltgate.csms.handlers.authorize import info_1x, verdict
 from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.handlers.metering import keep, last_register, readings
@@ -30,13 +30,8 @@ def start_needs(said: Said, needs: Needs) -> None:
     needs.running.add(said.station)
     needs.last.add((said.station, said.whole("connectorId") or 0))
     needs.numbers += 1
-    token = said.text("idTag").casefold()
-    if token:
-        needs.tokens.add(token)
-        needs.used.add(token)
-    reservation = said.whole("reservationId")
-    if reservation is not None:
-        needs.reservations.add((said.station, reservation))
+    needs.token(said.text("idTag"), used=True)
+    needs.reservation(said.station, said.whole("reservationId"))
 
 
 def start(desk: Desk) -> dict[str, Any]:
@@ -95,6 +90,7 @@ def _begin(desk: Desk, token: str) -> Transaction:
     )
     desk.begin(tx)
     displaced(desk, tx)
+    crowded(desk, tx)
     use_reservation(desk, tx)
     return tx
 
@@ -116,9 +112,7 @@ def stop_needs(said: Said, needs: Needs) -> None:
     elif at is not None:
         needs.ended.add((said.station, at))
     needs.numbers += 1
-    token = said.text("idTag").casefold()
-    if token:
-        needs.tokens.add(token)
+    needs.token(said.text("idTag"))
 
 
 def stop(desk: Desk) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end_as_said, energy_of, goes_on, is_over
+from voltgate.csms.ends import crowded, displaced, end_as_said, energy_of, goes_on, is_over
 from voltgate.csms.handlers.authorize import info_2x, token_of_2x, verdict
 from voltgate.csms.handlers.finding import the_running
 from voltgate.csms.handlers.metering import first_register, keep, last_register, readings
@@ -35,13 +35,8 @@ def needs(said: Said, needs: Needs) -> None:
     """Read the transaction, what runs, the token and the reservation."""
     needs.transactions.add((said.station, ref_of(said)))
     needs.running.add(said.station)
-    token = token_of_2x(said)[0].casefold()
-    if token:
-        needs.tokens.add(token)
-        needs.used.add(token)
-    reservation = said.whole("reservationId")
-    if reservation is not None:
-        needs.reservations.add((said.station, reservation))
+    needs.token(token_of_2x(said)[0], used=True)
+    needs.reservation(said.station, said.whole("reservationId"))
 
 
 def ref_of(said: Said) -> str:
@@ -77,6 +72,7 @@ def _heard_of(desk: Desk, ref: str) -> Transaction:
     tx = Transaction(said.station, ref, network=desk.station.network, version=said.version)
     tx.began_received = said.now
     desk.begin(tx)
+    crowded(desk, tx)
     return tx
 
 
@@ -120,8 +116,9 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
         goes_on(desk, tx, at)
     if is_latest and tx.state == "running":
         tx.charging_state = text_of(info.get("chargingState")) or tx.charging_state
-    if is_end:
-        end_as_said(desk, tx, at, last_register(read), text_of(info.get("stoppedReason")))
+    register = last_register(read) if is_end else None
+    if is_end and (register is not None or not is_over(tx)):  # said again with less, it was that end
+        end_as_said(desk, tx, at, register, text_of(info.get("stoppedReason")))
     if tx.state == "ended":
         tx.energy = energy_of(tx)
     _keep_details(desk, tx, info)

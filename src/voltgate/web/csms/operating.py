@@ -18,6 +18,7 @@ from voltgate.csms.jobs import LONGEST, MOST_AT_ONCE, MOST_RATE, MOST_STATIONS, 
 from voltgate.csms.operators import Operators
 from voltgate.csms.uploads import Folder, Upload
 from voltgate.store.csms.jobs import JobStore
+from voltgate.web.access import Caller, rank_of
 from voltgate.web.csms.parts import Csms
 from voltgate.web.csms.stations import NAME, Registration
 from voltgate.web.models import Asked, Time
@@ -186,7 +187,7 @@ class JobShown(BaseModel):
 
     id: str
     command: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] | None = Field(description="null for a viewer: there may be passwords in them.")
     by: str
     created: Time
     deadline: Time
@@ -207,21 +208,21 @@ class JobItemShown(BaseModel):
     accepted: bool | None = Field(description="Whether the station does as it was told; null: nobody knows.")
     status: str
     info: str
-    result: dict[str, Any]
+    result: dict[str, Any] | None = Field(description="null for a viewer: there may be passwords in it.")
     follow: Following | None = Field(description="What the station sends later about it.")
     at: Time | None = Field(description="When its state changed last.")
     tries: int
 
 
-def job_shown(job: Job, counts: Counter[State]) -> JobShown:
-    """Show a job."""
+def job_shown(job: Job, counts: Counter[State], caller: Caller) -> JobShown:
+    """Show a job to a caller."""
     state: JobState = "cancelled" if job.cancelled else "ended"
     if job.ended is None:
         state = "cancelling" if job.cancelled else "running"
     return JobShown(
         id=job.id,
         command=job.command,
-        parameters=job.fields,
+        parameters=job.fields if _sees_all(caller) else None,
         by=job.by,
         created=stamp(job.created),
         deadline=stamp(job.deadline),
@@ -235,8 +236,8 @@ def job_shown(job: Job, counts: Counter[State]) -> JobShown:
     )
 
 
-def item_shown(item: JobItem, identity: str) -> JobItemShown:
-    """Show a station of a job."""
+def item_shown(item: JobItem, identity: str, caller: Caller) -> JobItemShown:
+    """Show a station of a job to a caller."""
     outcome = item.outcome
     return JobItemShown(
         station=identity,
@@ -244,11 +245,16 @@ def item_shown(item: JobItem, identity: str) -> JobItemShown:
         accepted=None if outcome is None else outcome.accepted,
         status="" if outcome is None else outcome.status,
         info="" if outcome is None else outcome.info,
-        result={} if outcome is None else outcome.result,
+        result=None if not _sees_all(caller) else {} if outcome is None else outcome.result,
         follow=_following(outcome),
         at=stamp(item.at) if item.at else None,
         tries=item.tries,
     )
+
+
+def _sees_all(caller: Caller) -> bool:
+    """Return whether a caller could have told stations the same."""
+    return caller.rank >= rank_of("operator")
 
 
 # Uploads.

@@ -13,7 +13,7 @@ from voltgate.csms.commands.table import COMMANDS, WrongParameters
 from voltgate.csms.jobs import MOST_OPEN, MOST_STATIONS, Job, JobItem, State
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import StationFilter
-from voltgate.web.access import Operator, Viewer
+from voltgate.web.access import Caller, Operator, Viewer
 from voltgate.web.api.csms.commands import CALLER
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.operating import (
@@ -66,13 +66,13 @@ async def make(csms: Csms, operating: Operating, caller: Operator, wanted: JobWa
         await operating.jobs.create(job, stations)
     except WrongParameters as error:
         raise invalid([{"loc": ("body",), "msg": str(error)}]) from None
-    return await _shown(operating, job)
+    return await _shown(operating, job, caller)
 
 
 @router.get("/jobs", summary="List jobs", response_model=CsmsPage[JobShown], responses=declared(409, 503) | STREAMED)
 async def jobs(
     operating: Operating,
-    _: Viewer,
+    caller: Viewer,
     asked: AskedList,
     ended: Annotated[bool | None, Query(description="Only those that have ended, or have not.")] = None,
 ) -> object:
@@ -83,15 +83,15 @@ async def jobs(
 
     async def show(rows: Sequence[Job]) -> list[JobShown]:
         counts = await operating.jobs.counts_of([job.id for job in rows])
-        return [job_shown(job, counts[job.id]) for job in rows]
+        return [job_shown(job, counts[job.id], caller) for job in rows]
 
     return await given(JobShown, read, show, asked)
 
 
 @router.get("/jobs/{job}", summary="Show a job", responses=declared(404, 409, 503))
-async def job(operating: Operating, _: Viewer, job: Id) -> JobShown:
+async def job(operating: Operating, caller: Viewer, job: Id) -> JobShown:
     """Show a job, with how many of its stations have come how far."""
-    return await _shown(operating, await _found(operating, job))
+    return await _shown(operating, await _found(operating, job), caller)
 
 
 @router.get(
@@ -101,7 +101,7 @@ async def job(operating: Operating, _: Viewer, job: Id) -> JobShown:
     responses=declared(404, 409, 503) | STREAMED,
 )
 async def items(
-    csms: Csms, operating: Operating, _: Viewer, job: Id, asked: AskedList, state: State | None = None
+    csms: Csms, operating: Operating, caller: Viewer, job: Id, asked: AskedList, state: State | None = None
 ) -> object:
     """List the stations of a job, and what each of them said.
 
@@ -116,18 +116,18 @@ async def items(
         names: dict[str, str] = {}
         for start in range(0, len(rows), _PART):
             names |= await csms.queries.identities([item.station for item in rows[start : start + _PART]])
-        return [item_shown(item, names[item.station]) for item in rows]
+        return [item_shown(item, names[item.station], caller) for item in rows]
 
     return await given(JobItemShown, read, show, asked)
 
 
 @router.delete("/jobs/{job}", summary="Cancel a job", responses=declared(404, 409, 503))
-async def cancel(operating: Operating, _: Operator, job: Id) -> JobShown:
+async def cancel(operating: Operating, caller: Operator, job: Id) -> JobShown:
     """Tell no more stations. What is on its way ends as it ends; the job and its results are kept."""
     known = await _found(operating, job)
     if not await operating.jobs.cancel(known.id):
         raise Problem(409, "Conflict", "The job has ended: there is nothing to cancel.")
-    return await _shown(operating, await _found(operating, job))
+    return await _shown(operating, await _found(operating, job), caller)
 
 
 async def _found(operating: OperatingParts, job: str) -> Job:
@@ -137,8 +137,8 @@ async def _found(operating: OperatingParts, job: str) -> Job:
     return found
 
 
-async def _shown(operating: OperatingParts, job: Job) -> JobShown:
-    return job_shown(job, await operating.jobs.counts(job.id))
+async def _shown(operating: OperatingParts, job: Job, caller: Caller) -> JobShown:
+    return job_shown(job, await operating.jobs.counts(job.id), caller)
 
 
 async def _stations(csms: CsmsParts, wanted: JobWanted) -> list[str]:

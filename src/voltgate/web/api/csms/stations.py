@@ -14,7 +14,7 @@ from voltgate.store.csms.queries import StationFilter, TransactionFilter
 from voltgate.store.csms.stations import OPERATORS
 from voltgate.web.access import Operator
 from voltgate.web.api.dependencies import Identity
-from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
+from voltgate.web.csms.forms import STREAMED, Asked, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import (
@@ -53,12 +53,16 @@ async def stations(
     text: Annotated[str | None, Query(max_length=100, description="Part of its name, place, vendor …")] = None,
 ) -> object:
     """List the stations of the management system, by identity."""
-    wanted = StationFilter(csms.reach.only(network), connected, registration, version, text)
-    return await given(CsmsStation, lambda after, limit: csms.queries.list_stations(wanted, after, limit), _show, asked)
+    return await listed(csms, StationFilter(csms.reach.only(network), connected, registration, version, text), asked)
 
 
-async def _show(rows: Sequence[Station]) -> list[CsmsStation]:
-    return list(map(station_of, rows))
+async def listed(csms: CsmsParts, wanted: StationFilter, asked: Asked) -> object:
+    """Return a part of the list of stations, or all of it as a stream."""
+
+    async def show(rows: Sequence[Station]) -> list[CsmsStation]:
+        return list(map(station_of, rows))
+
+    return await given(CsmsStation, lambda after, limit: csms.queries.list_stations(wanted, after, limit), show, asked)
 
 
 @router.post("/csms/stations", summary="Make a station", status_code=201, responses=declared(409, 503))
