@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from voltgate.client.api import Api
 
 app = typer.Typer(add_completion=False)
-configuration = typer.Typer(add_completion=False, no_args_is_help=True)
+configuration = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Read the settings of a station, or change them."
+)
 jobs = typer.Typer(add_completion=False, invoke_without_command=True)
 app.add_typer(configuration, name="configuration")
 app.add_typer(jobs, name="jobs")
@@ -132,7 +134,7 @@ def start(
 
 @telling("stop")
 def stop(
-    transaction: Annotated[str, typer.Option(help="As the station knows it; a number in 1.x.", show_default=False)],
+    transaction: Annotated[str, typer.Option(help="As `voltgate transactions` lists it.", show_default=False)],
 ) -> Fields:
     """End a transaction."""
     return {"transaction": transaction}
