@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from voltgate.client.charging import list_unless_told
+from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 from voltgate.client.output import Json
 
@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
 configuration = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Read the settings of a station, or change them."
 )
-jobs = typer.Typer(add_completion=False, invoke_without_command=True)
+jobs = typer.Typer(add_completion=False, cls=Listing)
 app.add_typer(configuration, name="configuration")
 app.add_typer(jobs, name="jobs")
 
@@ -248,9 +248,8 @@ def any_command(
 
 
 @jobs.callback()
-def all_jobs(context: typer.Context) -> None:
+def all_jobs() -> None:
     """List jobs, show one, or cancel it. Any command for stations makes one, with --on or --stations."""
-    list_unless_told(context)
 
 
 @jobs.command("list")
