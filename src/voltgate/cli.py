@@ -282,6 +282,10 @@ def _add_commands() -> None:
         from voltgate.client.operating import app as operating  # noqa: PLC0415
 
         app.add_typer(operating)
+    if not arguments or arguments[0] == "users":
+        from voltgate.client.people import app as people  # noqa: PLC0415
+
+        app.add_typer(people)
     if not arguments or arguments[0] in {"simulate", "demo", "backend"}:
         from voltgate.simulator.cli import app as simulator  # noqa: PLC0415
 

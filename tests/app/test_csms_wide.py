@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,7 +15,10 @@ from tests.app.running import Running, running
 from tests.harness import Stage, free_port, until
 from tests.servers import PostgreSQL, postgresql
 from tests.store.conftest import emptied
+from tests.store.test_csms_aging import days
 from voltgate.app.database import upgrade
+from voltgate.csms.commands.table import parameters
+from voltgate.csms.jobs import Job
 from voltgate.ocpp.messages import Error, Reason, Result, Unanswered
 from voltgate.store.address import read_address
 
@@ -86,4 +90,42 @@ async def test_a_station_of_another_gateway(pair: list[Running], stage: Stage) -
     gone = await call("cp-1", "Reset", {"type": "Soft"}, 10)
     assert isinstance(gone, Unanswered)
     assert (gone.reason, gone.id) == (Reason.GONE, "")
+    await stage.drop()
+
+
+async def test_days_of_meter_values(pair: list[Running]) -> None:
+    """Gateways that run make partitions for the days to come, whichever looks first."""
+    database = pair[0].parts.database
+    assert database is not None
+    made = list[str]()
+    async with asyncio.timeout(10):
+        while len(made) < 6:
+            await asyncio.sleep(0.05)
+            made = await days(database)
+    assert made[-1].startswith("rest: ")
+
+
+async def test_operators_at_any_gateway(pair: list[Running], stage: Stage) -> None:
+    """They tell a station of another gateway; a job reaches the stations of both, whichever of them runs it."""
+    stations = []
+    for number, gateway in enumerate(pair):
+        url = f"{gateway.parts.listeners.addresses()['websocket'][0]}/CP-{number}"
+        station = await stage.station(f"CP-{number}", url=url)
+        station.answers("Reset", {"status": "Accepted"})
+        station.answers("ClearCache", {"status": "Accepted"})
+        await station.call("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+        stations.append(station)
+    operating = pair[0].parts.operating
+    assert operating is not None
+    told = await operating.parts.operators.tell("cp-1", "reset", parameters("reset", {}), "api:anna")
+    assert (told.accepted, told.status) == (True, "Accepted")
+    jobs, now = operating.parts.jobs, time.time()
+    await jobs.create(Job("1", "clear-cache", {}, now, now + 60), ["cp-0", "cp-1"])
+
+    async def ended() -> bool:
+        job = await jobs.job("1")
+        return job is not None and job.ended is not None
+
+    await until(ended, "the job has ended")
+    assert await jobs.counts("1") == {"done": 2}
     await stage.drop()

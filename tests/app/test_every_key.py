@@ -27,7 +27,7 @@ from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
-from voltgate.config.csms import Csms
+from voltgate.config.csms import Csms, CsmsAuthority
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.reference import SECTIONS
@@ -75,6 +75,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     Store: "store",
     Cluster: "cluster",
     Csms: "csms",
+    CsmsAuthority: "csms.authority",
     Ledger: "ledger",
     Journal: "journal",
     Claims: "claims",
@@ -108,7 +109,7 @@ def base() -> Document:
             "http": HTTP,
         },
         "store": {"url": "sqlite:///voltgate.db"},
-        "csms": {"uploads": "https://uploads.example"},
+        "csms": {"uploads": "https://uploads.example", "authority": pair},
         "backends": {"main": main, "other": {"url": "ws://other.example/"}},
         "routes": {
             "main": {"rules": [{"answer": "other", "tokens": ["04B*"], "token_groups": ["fleet"]}, {"answer": "main"}]},
@@ -143,6 +144,12 @@ def csms(r: Running) -> Any:
     """Return what the management system goes by."""
     assert r.parts.csms is not None
     return r.parts.csms.settings
+
+
+def authority(r: Running) -> Any:
+    """Return who signs certificates of stations."""
+    assert r.parts.csms is not None
+    return r.parts.csms.signer.authority
 
 
 def operating(r: Running) -> Any:
@@ -480,6 +487,8 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "validation": Row("strict", lambda r: csms(r).validation),
         "currency": Row("CHF", lambda r: csms(r).currency),
         "keep_jobs": Row(7200, lambda r: operating(r).config().csms.keep_jobs),
+        "keep_meter_values": Row(2 * _A_DAY, lambda r: operating(r).config().csms.keep_meter_values),
+        "keep_history": Row(3 * _A_DAY, lambda r: operating(r).config().csms.keep_history),
         "uploads": Row("https://b.example", lambda r: operating(r).parts.operators._tickets.url),
         "uploads_folder": Row("var/others", lambda r: operating(r).parts.folder._path.name),
         "uploads_size": Row(4096, lambda r: operating(r).parts.folder.bounds.file),
@@ -488,6 +497,12 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "tell_costs": Row(60, lambda r: csms(r).tell_costs),
         "cost_vendor": Row("org.example", lambda r: csms(r).tell_cost_16[0]),
         "cost_message": Row("Cost", lambda r: csms(r).tell_cost_16[1]),
+    },
+    CsmsAuthority: {
+        "certificate": Row("a2.pem", lambda r: authority(r).certificate.name),
+        "key": Row("a2.key", lambda r: authority(r).key.name),
+        "days": Row(30, lambda r: authority(r).days),
+        "organization": Row("Example", lambda r: authority(r).organization),
     },
     Cluster: {"node": Row("north", lambda r: r.active.config.cluster.node)},
     Ledger: {
@@ -654,6 +669,7 @@ async def test_every_key_is_taken_or_named(
         write_pair(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
     for name in "ab":
         shutil.copy(tmp_path / f"{name}.key", tmp_path / f"{name}2.key")
+    shutil.copy(tmp_path / "a.pem", tmp_path / "a2.pem")
     (tmp_path / "list.txt").write_text("04E1\n")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "a.pem"))  # the system's are many, and read for each backend
     ports = {name: free_port() for name in ("http", "stations", "soap", "moved")}

@@ -28,6 +28,7 @@ from voltgate.config import read
 from voltgate.csms import job_runner
 from voltgate.csms.handlers.presence import came
 from voltgate.csms.said import Said
+from voltgate.csms.signing import Asked, Authority, Signer
 from voltgate.csms.table import Entry
 from voltgate.store import database
 from voltgate.telemetry import logs
@@ -43,7 +44,8 @@ TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store
     "csms presence",
     "csms rounds",
     "csms jobs",
-    "csms old jobs",
+    "csms old rows",
+    "csms certificates",
     "uploads",
     "csms watch",
 }
@@ -168,6 +170,11 @@ async def test_each_of_them_is_named(running: Instance) -> None:
     assert set(await running.tasks()) == TASKS | CALLBACKS
 
 
+def _have_signed(signer: Signer) -> None:
+    signer.authority = Authority(Path("none"), Path("none"))
+    signer.ask(Asked(SAID, print))
+
+
 def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[Breaks, Callable[[], object]]]:
     """Return for each task what can be made to fail in it, and what makes it run into that."""
     parts, web, loop = running.process._parts, running.process._web, asyncio.get_running_loop()
@@ -207,7 +214,8 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "csms watch": (breaking(parts.watch, "look"), bool),
         "csms rounds": (breaking(system.rounds, "_round"), partial(system.rounds.answer, SAID, Entry(came), print)),
         "csms jobs": (breaking(parts.operating.parts.jobs, "claim"), bool),
-        "csms old jobs": (breaking(parts.operating.parts.jobs, "purge"), bool),
+        "csms old rows": (breaking(parts.operating.parts.jobs, "purge"), bool),
+        "csms certificates": (breaking(system.signer, "_sign"), partial(_have_signed, system.signer)),
         "uploads": (uploaded, bool),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),
@@ -269,6 +277,7 @@ BEGUN = {
     ("csms/job_runner.py", "_batch"): "one command of a job: what it raises is its outcome",
     ("csms/job_runner.py", "_run"): "keeps the lease of one job; ends with it",
     ("csms/job_runner.py", "run"): "one job; a fault ends all, and the supervised task begins them again",
+    ("csms/signing.py", "_sign"): "one request of a station; a fault is one of the supervised task",
     ("csms/uploads.py", "address"): "one file of the folder, for who waits for it",
     ("csms/uploads.py", "take_back"): "one file of the folder, for who waits for it",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",

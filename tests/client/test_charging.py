@@ -44,7 +44,9 @@ async def test_a_site_is_run(stage: Stage) -> None:
     (row,) = csv.DictReader(io.StringIO((await voltgate("transactions", "CP-1", "--csv")).out))
     assert (row["ref"], float(row["energy"])) == (ref, 11_345)
     assert "11.345" in (await voltgate("transactions", "--totals")).out
-    assert re.search(r"^kWh +11\.345$", (await voltgate("transactions", "CP-1", ref)).out, re.MULTILINE)
+    one = (await voltgate("transactions", "CP-1", ref)).out
+    assert re.search(r"^kWh +11\.345$", one, re.MULTILINE)
+    assert "computed from" not in one, "there is no tariff"
     assert len((await voltgate("transactions", "CP-1", ref, "--csv")).out.splitlines()) == 1 + 6
     assert (await voltgate("transactions", "CP-1", ref, "--plot", "one.svg")).code == 0
     assert (folder / "one.svg").read_text().startswith("<svg")

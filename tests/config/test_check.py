@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.keypair import write_pair
 from voltgate.config import ConfigErrors, load, read
 from voltgate.config.lines import locate
 
@@ -204,6 +205,18 @@ def test_each_mistake_has_its_sentence(tmp_path: Path, change: tuple[str, str], 
     found = problems(tmp_path, text)
     assert any(words in line for line in found), found
     assert all(line.split(":")[0].isdecimal() for line in found), found
+
+
+def test_the_files_of_the_authority(tmp_path: Path) -> None:
+    """They are loaded as they will be: what is missing, or does not fit, is said before a station asks."""
+    authority = GOOD + '[csms.authority]\ncertificate = "a.pem"\nkey = "b.key"\n'
+    (missing,) = problems(tmp_path, authority)
+    assert "csms.authority.certificate" in missing
+    for name in "ab":
+        write_pair(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+    (wrong,) = problems(tmp_path, authority)
+    assert "does not belong to the certificate" in wrong
+    assert not [each for each in warnings(tmp_path, authority.replace("b.key", "a.key")) if "authority" in each]
 
 
 @pytest.mark.parametrize(

@@ -192,9 +192,9 @@ class World:
         """Return the runner of a node."""
         return Runner(self.database, tell or self.network.tell, self.time, owner, most=2)
 
-    async def run(self, seconds: float = 4000.0) -> None:
+    async def run(self, seconds: float = 4000.0, runner: Runner | None = None) -> None:
         """Let one node run for a while."""
-        running = asyncio.ensure_future(self.runner().run())
+        running = asyncio.ensure_future((runner or self.runner()).run())
         await self.time.until(at=BEGAN + seconds)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -68,6 +68,9 @@ class Rows:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
+        kept = self.tables.get(type(row), {}).get(_key(row))
+        if isinstance(row, Variable | Profile) and kept is not None and kept.at > row.at:
+            return
         self.tables.setdefault(type(row), {})[_key(row)] = copy.copy(row)
 
     def all(self, kind: type) -> list[Any]:
@@ -111,6 +114,7 @@ class Rows:
             if tx.state == "running" and tx.token.casefold() in needs.used:
                 found.used.setdefault(tx.token.casefold(), set()).add((tx.station, tx.ref))
             asked = (tx.station, tx.ref) in needs.transactions or (tx.station, tx.evse) in needs.last
+            asked = asked or (tx.station, tx.ended) in needs.ended
             if asked or (tx.state == "running" and tx.station in needs.running):
                 found.transactions[tx.station, tx.ref] = tx
         found.reservations = {
@@ -175,8 +179,12 @@ class FakeStation:
 
     async def call(self, action: str, payload: dict[str, Any], message_id: str = "") -> Reply:
         """Make a call, and return what it is answered."""
+        return await self.call_with(action, json.dumps(payload).encode(), message_id)
+
+    async def call_with(self, action: str, payload: bytes, message_id: str = "") -> Reply:
+        """Make a call with a payload as it is written, and return what it is answered."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        call = Call(message_id or self._stage.message_id(), action, json.dumps(payload).encode())
+        call = Call(message_id or self._stage.message_id(), action, payload)
         self._handler(call, answer.set_result)
         async with asyncio.timeout(5):
             return await answer

@@ -159,6 +159,24 @@ async def test_a_decision_counts_from_the_next_boot_on() -> None:
         await station.say("Heartbeat", {})
 
 
+@pytest.mark.parametrize("boots", [True, False])
+async def test_a_heartbeat_of_a_station_that_is_accepted_waits_for_no_round(boots: bool) -> None:
+    """It is what stations say most, and nothing of it need be on disk at once: `seen` is written down in time."""
+    async with Stage() as stage:
+        station = stage.station()
+        await (boot(station) if boots else station.say("Heartbeat", {}))
+        rounds, calls = stage.rows.rounds, stage.csms.rounds.counts.calls
+        await stage.wait(30)
+        assert await station.say("Heartbeat", {}) == {"currentTime": written(NOON + 30)}
+        assert (stage.rows.rounds, stage.csms.rounds.counts.calls) == (rounds, calls + 1)
+        await stage.csms.write_seen()
+        assert stage.one(Station).seen == NOON + 30
+        code, _ = await station.refused("Heartbeat", {"status": 5})
+        assert code == "OccurenceConstraintViolation"
+        stage.rows.away = "gone"
+        assert isinstance(await station.call("Heartbeat", {}), Unanswered)
+
+
 async def test_a_station_that_does_not_boot_here_works() -> None:
     """Many only boot when they were switched on, not when they come again."""
     async with Stage(registration="Pending") as stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -179,3 +180,21 @@ async def test_events_out_of_order_cost_the_same(stage: Stage) -> None:
         await station.say("TransactionEvent", each)
     tx = stage.one(Transaction)
     assert (tx.energy, tx.began, tx.ended, tx.cost) == (10_000, NOON, NOON + 1800, 607)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_events_out_of_order_go_by_the_same_tariff(stage: Stage, order: tuple[int, ...]) -> None:
+    """The tariff is that of the beginning and of the group, also when the end comes first and says neither."""
+    family = Tariff(name="family", currency="EUR", group="FAMILY", per_kwh=Decimal("0.10"))
+    dearer = Tariff(name="family", version=2, currency="EUR", group="FAMILY", per_kwh=Decimal("0.90"), since=NOON + 100)
+    stage.rows.tariffs = (TARIFF, family, dearer)
+    station = stage.station(protocol="ocpp2.0.1")
+    said = [
+        event("Started", 0, NOON, 1000) | {"idToken": {"idToken": "04AA", "type": "ISO14443"}},
+        event("Updated", 1, NOON + 600, 6000),
+        event("Ended", 2, NOON + 1800, 11_000),
+    ]
+    await stage.wait(7200)
+    for each in order:
+        await station.say("TransactionEvent", said[each])
+    assert (account(stage).tariff, stage.one(Transaction).cost) == (family, 100)

@@ -10,6 +10,8 @@ import pytest
 from tests.csms.job_ports import AWAY, BEGAN, YES, World
 from voltgate.csms.commands.outcome import Outcome
 from voltgate.csms.commands.table import COMMANDS, WrongParameters
+from voltgate.csms.jobs import Job
+from voltgate.relay.records import StoreAway
 
 STATIONS = [f"s{number:03}" for number in range(20)]
 NO = Outcome(False, "Rejected")
@@ -70,6 +72,21 @@ async def test_a_station_that_is_away_is_waited_for() -> None:
     assert world.database.states() == {"s": "done"}
     assert world.database.rows["1", "s"].tries == 3
     assert [at >= 30 * number for number, (at, _) in enumerate(world.network.heard)] == [True, True, True]
+
+
+async def test_a_station_that_nobody_could_look_up_is_waited_for() -> None:
+    """The database was away when it was looked for: nothing was sent, and it is tried again."""
+    world, tries = World(), list[str]()
+
+    async def tell(station: str, job: Job) -> Outcome:
+        tries.append(station)
+        if len(tries) == 1:
+            raise StoreAway("gone")
+        return YES
+
+    await world.job(["s"])
+    await world.run(200, world.runner(tell=tell))
+    assert (world.database.states(), tries) == ({"s": "done"}, ["s", "s"])
 
 
 async def test_a_station_that_is_away_until_the_deadline_fails() -> None:

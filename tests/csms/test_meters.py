@@ -125,6 +125,8 @@ def test_units_become_base_units_to_the_last_digit(value: str, unit: str, expect
         ({"multiplier": None}, 129.0),
         ({"multiplier": 400}, None),
         ({"multiplier": 1.5}, None),
+        ({"multiplier": 3.0}, 129_000.0),
+        ({"unit": "kWh", "multiplier": 0.0}, 129_000.0),
         ({"multiplier": True}, None),
         ({"multiplier": "many"}, None),
         ({"multiplier": [3]}, None),

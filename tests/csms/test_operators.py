@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from tests.csms.job_ports import BEGAN
+from tests.harness.waiting import until
 from voltgate.csms.commands.limit import FIRST_ID
 from voltgate.csms.commands.outcome import Outcome
 from voltgate.csms.commands.table import parameters
@@ -14,6 +16,7 @@ from voltgate.csms.commands.target import Facts
 from voltgate.csms.desk import Command
 from voltgate.csms.jobs import Job
 from voltgate.csms.operators import Known, Operators, Told
+from voltgate.csms.uploads import Bounds, Folder, Tickets
 from voltgate.ocpp.messages import Reply, Result
 from voltgate.ocpp.silence import gone
 
@@ -99,3 +102,38 @@ async def test_who_asked_for_what_is_noted() -> None:
     system.answers[0].set_result(answer)
     assert (await telling).accepted is False
     assert notes == [Told("a", "anna", "reset", "Reset", answer)]
+
+
+async def logs(system: System, tickets: Tickets | None) -> asyncio.Task[Outcome]:
+    """Have a station upload its log to wherever files are taken; it has been told when this returns."""
+
+    async def look(station: str) -> Known:
+        return Known("ocpp2.0.1")
+
+    operators = Operators(system.call, look, lambda: BEGAN, lambda: 30.0, tickets=tickets)
+    telling = asyncio.ensure_future(operators.tell("a", "logs", parameters("logs", {}), "anna"))
+    await until(lambda: telling.done() or system.answers, "the station is told, or nobody is")
+    return telling
+
+
+async def test_an_upload_to_the_management_system(tmp_path: Path) -> None:
+    """The station is given an address of its own; the outcome names the upload, one that was refused leaves none."""
+    folder = Folder(tmp_path, lambda: BEGAN, Bounds(tickets=1))
+    tickets = Tickets(folder, "https://gateway.example/")
+    for status, uploads in (("Rejected", 0), ("Accepted", 1)):
+        system = System()
+        telling = await logs(system, tickets)
+        assert system.told[0][1].payload["log"]["remoteLocation"].startswith("https://gateway.example/uploads/")
+        system.answers[0].set_result(Result("1", b'{"status":"%b"}' % status.encode()))
+        outcome = await telling
+        assert outcome.accepted is (status == "Accepted")
+        named = [outcome.result["upload"]] if uploads else []
+        assert [each.id for each in folder.uploads()] == named
+    full = await (await logs(System(), tickets))
+    assert (full.status, full.sent, full.info) == ("NotSent", False, "There are 1 uploads: remove some")
+
+
+async def test_uploads_that_are_not_taken() -> None:
+    """Nothing is sent, and the operator reads what to set."""
+    outcome = await (await logs(System(), None))
+    assert (outcome.status, outcome.sent, "csms.uploads" in outcome.info) == ("Unsupported", False, True)

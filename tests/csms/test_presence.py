@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from tests.csms.stage import NOON, FakeStation, Stage
+from voltgate.csms import service
 from voltgate.csms.model import Station
 from voltgate.ocpp.messages import Reason, Result, Unanswered
 
@@ -43,6 +48,24 @@ async def test_a_station_that_goes_and_stays_away() -> None:
         assert await seen(stage) == (False, "", AWAY)
         stage.station()
         assert await seen(stage) == (True, "here", FREE)
+
+
+async def test_one_that_comes_and_goes_again_while_it_is_looked_for() -> None:
+    """What was found out before it came counts no more: its grace begins anew."""
+    async with Stage(grace=60) as stage:
+        (await reporting(stage)).leave()
+        await stage.wait(61)
+        (found,) = await stage.rows.away_since(stage.now - 60)
+
+        async def found_before(before: float) -> list[Station]:
+            return [found]
+
+        stage.rows.away_since = found_before  # type: ignore[method-assign]
+        stage.station().leave()
+        await look(stage)
+        assert await seen(stage) == (False, "here", FREE)
+        await look(stage, 61)
+        assert await seen(stage) == (False, "", AWAY)
 
 
 async def test_one_that_was_deleted_while_it_was_here() -> None:
@@ -149,6 +172,31 @@ async def test_it_is_noted_when_the_database_is_there_again() -> None:
             stage.rows.away = ""
             await stage.wait(10)
             assert (await seen(stage))[0] is is_there
+
+
+async def test_an_older_connection_that_ends() -> None:
+    """A station that has come again is there, and can be called, though its older connection ends only now."""
+    async with Stage() as stage:
+        older = await reporting(stage)
+        await stage.wait(1)
+        newer = stage.station()
+        older.leave()
+        assert (await seen(stage))[0] is True
+        assert isinstance(await stage.csms.call("cp-1", "Reset", {"type": "Soft"}, 30), Result)
+        assert (older.asked, newer.asked) == ([], [("Reset", {"type": "Soft"})])
+        newer.leave()
+        assert (await seen(stage))[0] is False
+
+
+async def test_a_call_that_nobody_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for it hears soon after its deadline that there is no answer, though no clock has ended it."""
+    monkeypatch.setattr(service, "GRACE", 0.01)
+    async with Stage() as stage:
+        monkeypatch.setattr(stage.station(), "command", lambda call, respond: None)
+        async with asyncio.timeout(5):
+            reply = await stage.csms.call("cp-1", "Reset", {"type": "Soft"}, 0.01)
+        assert isinstance(reply, Unanswered)
+        assert (reply.reason, bool(reply.id)) == (Reason.TIMED_OUT, True)
 
 
 async def test_a_call_to_a_station() -> None:

@@ -36,6 +36,47 @@ PARTS = [
 ]
 
 
+async def report(station: FakeStation, at: float, value: str) -> None:
+    await station.say("NotifyReport", part(0, item("EVSE", "Power", value), tbc=False, at=at))
+
+
+async def test_a_report_that_is_older_than_another() -> None:
+    """It comes late, and changes nothing."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        await report(station, NOON - 60, "22")
+        await report(station, NOON - 90, "11")
+        assert (stage.one(Variable).value, stage.one(Variable).at) == ("22", NOON - 60)
+
+
+@pytest.mark.parametrize("wrong", [NOON + 9e6, NOON - 9e6])
+async def test_a_clock_that_is_wrong_keeps_no_report_away(wrong: float) -> None:
+    """A report from the future, or from before its station booted, is as old as its arrival."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        await station.say("BootNotification", full("ocpp2.0.1", "BootNotification") | {"reason": "PowerUp"})
+        await report(station, NOON, "22")
+        stage.now += 60
+        await report(station, wrong, "11")
+        assert (stage.one(Variable).value, stage.one(Variable).at) == ("11", NOON + 60)
+        stage.now += 60
+        await report(station, NOON + 90, "7")
+        assert stage.one(Variable).value == "7"
+
+
+async def test_profiles_that_come_late() -> None:
+    """A report of profiles has no time of its own: when the gateway sent it is what counts."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1", holder="gateway")
+        said = full("ocpp2.0.1", "ReportChargingProfiles")
+        await station.say("ReportChargingProfiles", said)
+        station.said_at -= 30
+        await station.say(
+            "ReportChargingProfiles", said | {"chargingProfile": [said["chargingProfile"][0] | {"stackLevel": 9}]}
+        )
+        assert stage.one(Profile).stack_level != 9
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 async def test_a_report_is_whole_when_all_its_parts_have_come(order: tuple[int, ...]) -> None:
     async with Stage() as stage:
@@ -107,6 +148,20 @@ async def test_charging_profiles() -> None:
 
 async def sign(station: FakeStation, csr: str, kind: str = "V2GCertificate") -> None:
     assert await station.say("SignCertificate", {"csr": csr, "certificateType": kind}) == {"status": "Accepted"}
+
+
+async def test_requests_of_kinds_that_ocpp_does_not_have_are_bounded() -> None:
+    """A vendor's own kinds are taken, but each is a row that every further request of the station reads."""
+    async with Stage() as stage:
+        station = stage.station(protocol="ocpp2.0.1")
+        for number in range(10):
+            await sign(station, "csr", f"Kind{number}")
+        assert await station.refused("SignCertificate", {"csr": "csr", "certificateType": "Kind10"}) == (
+            "PropertyConstraintViolation",
+            "There are not so many kinds of certificates",
+        )
+        await sign(station, "another", "Kind9")
+        assert len(stage.rows.all(SigningRequest)) == 10
 
 
 async def test_one_request_of_a_kind_waits() -> None:

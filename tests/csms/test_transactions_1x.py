@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.csms.stage import NOON, FakeStation, Stage
 from voltgate.csms.ends import ANOTHER, FREE, NO_READING
 from voltgate.csms.model import MeterValue, Token, Transaction
 from voltgate.csms.times import written
+from voltgate.ocpp.messages import Error, Result
 
 
 @pytest.fixture
@@ -67,6 +70,19 @@ async def test_a_start_that_is_said_again_has_the_same_number(stage: Stage) -> N
     assert other["transactionId"] != first["transactionId"]
 
 
+async def test_a_station_without_a_clock_that_counts_its_messages_anew(stage: Stage) -> None:
+    """Each day it boots, and says the same with the same id: it is another transaction."""
+    station, numbers = stage.station(), []
+    for _ in range(2):
+        for _ in range(2):  # the answer was lost
+            answer = await station.say("StartTransaction", begins(meter=0) | {"timestamp": "1970-01-01T00:00:09Z"}, "4")
+        numbers.append(answer["transactionId"])
+        await station.say("StopTransaction", ends(numbers[-1], 0, 5000), "5")
+        await stage.wait(86400)
+    assert [(tx.number, tx.energy) for tx in stage.rows.all(Transaction)] == [(each, 5000) for each in numbers]
+    assert len(set(numbers)) == 2
+
+
 async def test_an_end_that_is_said_again_changes_nothing(stage: Stage) -> None:
     station = stage.station()
     number = (await station.say("StartTransaction", begins()))["transactionId"]
@@ -74,6 +90,22 @@ async def test_an_end_that_is_said_again_changes_nothing(stage: Stage) -> None:
     await stage.wait(500)
     await station.say("StopTransaction", ends(number, NOON + 60, 1100))
     assert stage.one(Transaction).ended_received == NOON
+
+
+@pytest.mark.parametrize("odd", [b"1e999", b'"\\ud83d"', b'[1e999, "\\ud83d"]'])
+async def test_what_no_reader_holds_makes_nothing_else_unreadable(stage: Stage, odd: bytes) -> None:
+    station = stage.station()
+    for action, said in (("StartTransaction", begins()), ("StopTransaction", ends(1, NOON + 60, 1500))):
+        text = json.dumps(said | {"vendor": 0}).encode().replace(b'"vendor": 0', b'"vendor": ' + odd)
+        assert isinstance(await station.call_with(action, text), Result)
+    assert stage.one(Transaction).energy == 500
+
+
+@pytest.mark.parametrize("text", [b"[", b"[1e999]", b"[" * 100_000, b'{"transactionId": ' + b"9" * 5000 + b"}"])
+async def test_what_nobody_can_read_is_set_aside(stage: Stage, text: bytes) -> None:
+    station = stage.station()
+    assert isinstance(await station.call_with("StopTransaction", text), Result)
+    assert isinstance(await station.call_with("StartTransaction", text), Error)
 
 
 async def test_an_end_without_a_beginning_is_kept(stage: Stage) -> None:
@@ -85,11 +117,37 @@ async def test_an_end_without_a_beginning_is_kept(stage: Stage) -> None:
     assert (tx.ref, tx.state, tx.meter_stop, tx.energy, tx.began) == ("4711", "ended", 900, None, None)
 
 
+async def test_a_number_is_of_one_transaction(stage: Stage) -> None:
+    """An end that another system gave the number of, and a beginning right behind it: two transactions."""
+    station = stage.station()
+    said = (("StopTransaction", ends(2, NOON, 900)), ("StartTransaction", begins()))
+    _, started = await asyncio.gather(*(station.say(*each) for each in said))
+    assert started["transactionId"] == 1
+    assert [(tx.number, tx.state) for tx in stage.rows.all(Transaction)] == [(2, "ended"), (1, "running")]
+
+
 async def test_a_station_that_never_got_a_number(stage: Stage) -> None:
     station = stage.station()
     await station.say("StartTransaction", begins())
     await station.say("StopTransaction", ends(-1, NOON + 60, 1500))
     assert stage.one(Transaction).energy == 500
+
+
+@pytest.mark.parametrize("meter", [1500, None])
+async def test_an_end_without_a_number_that_is_said_again_ends_nothing_else(stage: Stage, meter: int | None) -> None:
+    """Its answer was lost: meanwhile another transaction runs, or none."""
+    station = stage.station()
+    await station.say("StartTransaction", begins())
+    said = ends(-1, NOON + 60, 1500) | {"meterStop": meter}
+    for _ in range(2):
+        await station.say("StopTransaction", said)
+    assert stage.one(Transaction).ended == NOON + 60
+    other = await station.say("StartTransaction", begins(at=NOON + 90))
+    await station.say("StopTransaction", said)
+    assert [tx.state for tx in stage.rows.all(Transaction)] == ["ended", "running"]
+    await station.say("StopTransaction", ends(-1, NOON + 120, 1600))
+    assert stage.rows.all(Transaction)[1].number == other["transactionId"]
+    assert stage.rows.all(Transaction)[1].ended == NOON + 120
 
 
 @pytest.mark.parametrize(("token", "status"), [("04AA", "Accepted"), ("FFFF", "Invalid")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.csms.stage import NOON, FakeStation, Note, Stage
-from voltgate.csms.ends import ANOTHER, FREE, NO_READING
+from voltgate.csms.ends import ANOTHER, CROWDED, FREE, NO_READING
 from voltgate.csms.model import Token, Transaction
 from voltgate.csms.times import written
 
@@ -85,6 +85,21 @@ async def test_events_in_any_order_come_to_the_same(stage: Stage, station: FakeS
 
 
 @pytest.mark.parametrize("kind", ["Updated", "Ended"])
+async def test_whoever_ends_it_is_not_charged_for_who_began_it(stage: Stage, station: FakeStation, kind: str) -> None:
+    """The event of the end comes first, with the token of a guard: it stands there until another comes."""
+    guard = event(kind, 120, 1383, token="ONE", trigger="StopAuthorized")
+    await tell(station, guard)
+    assert (stage.one(Transaction).token, stage.one(Transaction).stop_token) == ("ONE", "ONE")
+    await tell(station, event("Started", 0, 1000, token="04AA"))
+    tx = stage.one(Transaction)
+    assert (tx.token, tx.group, tx.stop_token) == ("04AA", "FAMILY", "ONE")
+    await tell(station, event("Ended", 180, 1400, token="ONE", seq=3, trigger="StopAuthorized"))
+    assert (stage.one(Transaction).token, stage.one(Transaction).stop_token) == ("04AA", "ONE")
+    answer = await tell(station, event("Started", 300, 1400, tx="T2", token="ONE"))
+    assert answer["idTokenInfo"]["status"] == "Accepted"
+
+
+@pytest.mark.parametrize("kind", ["Updated", "Ended"])
 async def test_when_it_began_is_not_invented(stage: Stage, station: FakeStation, kind: str) -> None:
     """Its beginning is lost, or comes later."""
     await tell(station, event(kind, 60, 1200))
@@ -133,6 +148,23 @@ async def test_a_reading_from_before_the_end_that_comes_late_counts(stage: Stage
     await tell(station, event("Started", 0, 1000), event("Ended", 120, seq=3), event("Updated", 119, 1380))
     tx = stage.one(Transaction)
     assert (tx.state, tx.ended, tx.energy, tx.estimated) == ("ended", NOON + 120, 380, NO_READING)
+
+
+async def test_an_end_that_is_said_again_later_with_less(stage: Stage, station: FakeStation) -> None:
+    """A station that writes another time on what it sends again: the parking is not longer for that."""
+    await tell(station, event("Started", 0, 1000, token="04AA"), event("Ended", 120, 1383), event("Ended", 900))
+    tx = stage.one(Transaction)
+    assert (tx.ended, tx.energy, tx.estimated) == (NOON + 120, 383, "")
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1)])
+async def test_an_end_without_a_reading_in_any_order(stage: Stage, station: FakeStation, order: list[int]) -> None:
+    events = [event("Started", 0, 1000, token="04AA"), event("Updated", 60, 1200), event("Ended", 120)]
+    await tell(station, *[events[index] for index in order])
+    tx = stage.one(Transaction)
+    assert (tx.energy, tx.meter_stop, tx.estimated, tx.ended) == (200, 1200, NO_READING, NOON + 120)
+    await tell(station, event("Ended", 120, 1383, seq=3))
+    assert (stage.one(Transaction).energy, stage.one(Transaction).estimated) == (383, "")
 
 
 async def test_the_end_is_read_from_what_is_of_the_end(stage: Stage, station: FakeStation) -> None:
@@ -217,6 +249,21 @@ async def test_a_beginning_that_comes_after_that_of_the_next(stage: Stage, stati
 async def test_nothing_ends_what_may_be_elsewhere(stage: Stage, station: FakeStation) -> None:
     await tell(station, event("Started", 0, 1000, evse=None), event("Started", 60, 0, tx="T2", evse=None))
     assert [tx.state for tx in stage.rows.all(Transaction)] == ["running", "running"]
+
+
+async def test_no_more_transactions_run_at_a_station_than_it_can_have(
+    stage: Stage, station: FakeStation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its calls reads all that runs, and others wait for it: what has run longest ends, until more is heard."""
+    monkeypatch.setattr("voltgate.csms.ends.MOST", 3)
+    for number in range(5):
+        stage.now += 1
+        await tell(station, event("Updated", number, 1000 + number, tx=f"T{number}", evse=None))
+    ended = [(tx.ref, tx.estimated, tx.meter_stop) for tx in stage.rows.all(Transaction) if tx.state == "ended"]
+    assert ended == [("T0", CROWDED, 1000), ("T1", CROWDED, 1001)]
+    await tell(station, event("Updated", 600, 1500, tx="T0", evse=None, seq=7))
+    ended = [(tx.ref, tx.estimated) for tx in stage.rows.all(Transaction) if tx.state == "ended"]
+    assert ended == [("T1", CROWDED), ("T2", CROWDED)]
 
 
 async def test_what_21_adds_is_kept(stage: Stage) -> None:

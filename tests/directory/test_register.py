@@ -93,9 +93,11 @@ def following(
     most: int = 1000,
     case_sensitive: bool = False,
     known: Iterable[str] = BACKENDS,
+    lasting: Iterable[str] = (),
 ) -> Register:
     """Let a register go by a configuration."""
-    register.follow((lambda text: text) if case_sensitive else str.casefold, known, conflict, expire, most)
+    key = (lambda text: text) if case_sensitive else str.casefold
+    register.follow(key, known, conflict, expire, most, lasting)
     return register
 
 
@@ -292,6 +294,19 @@ async def test_claims_expire() -> None:
     clock.now += 99
     assert await tidied(register) == []
     assert register.holder("cp2") == "a"
+
+
+async def test_claims_of_the_management_system_last() -> None:
+    """A backend that nobody renews claims for keeps them, in its place, while those of others expire."""
+    clock = Clock()
+    register = await opened(Disk(), clock, expire=100, lasting=["a"])
+    await register.amend("a", ["CP1"], [], "anna")
+    await register.amend("b", ["CP1", "CP2"], [], "billing")
+    clock.now += 1000
+    assert [register.holder("cp1"), register.holder("cp2")] == ["a", ""]
+    (change,) = await tidied(register)
+    assert (change.backend, change.keys) == ("b", {"cp1", "cp2"})
+    assert (await register.amend("a", ["CP1"], [], "bob")).added == 0
 
 
 async def test_a_claim_that_has_expired_is_made_anew() -> None:

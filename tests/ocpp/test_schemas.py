@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -84,8 +85,8 @@ def test_values_are_checked(field: str, value: object, code: str) -> None:
 
 
 def test_a_long_sentence_is_cut() -> None:
-    """An error description has at most 255 characters, however many fields are unknown."""
-    violation = check("ocpp1.6", "Heartbeat", "request", {f"field-{n}": n for n in range(200)})
+    """An error description has at most 255 characters, however long the name of an unknown field is."""
+    violation = check("ocpp1.6", "Heartbeat", "request", {"field" * 200: 1})
     assert violation is not None
     assert len(violation.description) == 255
 
@@ -134,6 +135,16 @@ def test_only_the_data_of_the_ocpp_package_is_used() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_payload_costs_no_more_for_its_many_errors() -> None:
+    """A message of a megabyte has tens of thousands: only the first one is told, and looked for."""
+    payload = {"evseId": 1, "meterValue": [{"sampledValue": [number]} for number in range(40_000)]}
+    begun = time.process_time()
+    violation = check("ocpp2.0.1", "MeterValues", "request", payload)
+    assert time.process_time() - begun < 0.3
+    assert violation is not None
+    assert (violation.code, violation.path) == ("OccurrenceConstraintViolation", "/meterValue/0")
 
 
 def test_a_payload_that_is_nested_too_deeply() -> None:

@@ -97,6 +97,11 @@ class Network:
         """Return whether the database says so."""
         return bool(await self.rows(f"SELECT 1 FROM csms_stations WHERE connected AND key = '{station}'"))
 
+    async def is_ready_for_tomorrow(self) -> bool:
+        """Return whether there are partitions for the meter values of yesterday, today and three days to come."""
+        names = "SELECT 1 FROM pg_class WHERE relname ~ '^csms_meter_values_2[0-9]{7}$' AND relkind = 'r'"
+        return len(await self.rows(names)) >= 5
+
 
 @pytest.fixture
 async def network(stage: Stage, server: PostgreSQL, rabbit: RabbitMQ, prefix: str) -> Network:
@@ -260,6 +265,7 @@ async def test_gateways_that_die_and_commands(network: Network) -> None:
         assert (nobody.reason, nobody.id) == (Reason.GONE, "")
 
         await is_shown(process)
+        await until(network.is_ready_for_tomorrow, "there is room for the meter values of the days to come")
         asking = asyncio.create_task(call("cp-1", "ClearCache", {}, 60))
         asked = await station.expect("ClearCache")
     lost = await asking  # whoever asked has gone; the station does not notice
@@ -339,30 +345,41 @@ async def test_an_older_database(network: Network) -> None:
     await node.stop()
 
 
+REFUSED: Json = {
+    "listen": {"stations": ["ws://127.0.0.1:1"]},
+    "backends": {"bus": {"url": "amqp://127.0.0.1:1"}},
+    "routes": {"main": {"rules": [{"answer": "bus"}]}},
+    "stations": [{"match": "*", "route": "main"}],
+    "store": {"url": "postgresql://postgres@127.0.0.1:1/postgres"},
+}
+
+
+@pytest.mark.parametrize(
+    ("named", "changes", "sentence"),
+    [
+        ((), {"store": {"url": "sqlite:///x.db"}}, "needs a database that it shares"),
+        ((), {"backends": {"bus": {"url": "ws://127.0.0.1:1"}}}, 'needs a backend with url = "amqp://host:5672"'),
+        (("buss",), {}, 'there is no backend "buss"'),
+    ],
+)
+def test_what_is_none_for_a_node(named: tuple[str, ...], changes: Json, sentence: str, tmp_path: Any) -> None:
+    """The sentence says what to do."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text(toml(REFUSED | changes))
+    assert sentence in str(csms_process.objection(read(file, {}), named))
+
+
 @pytest.mark.parametrize(
     ("command", "changes", "sentence"),
     [
-        (("csms",), {"store": {"url": "sqlite:///x.db"}}, "needs a database that it shares"),
-        (
-            ("csms",),
-            {"backends": {"bus": {"url": "ws://127.0.0.1:1"}}},
-            'needs a backend with url = "amqp://host:5672"',
-        ),
         (("csms", "--backend", "buss"), {}, 'there is no backend "buss"'),
         (("gateway",), {"backends": {"bus": {"url": "local:"}}}, "the management system in the process of the gateway"),
     ],
 )
 def test_what_is_refused(command: tuple[str, ...], changes: Json, sentence: str, tmp_path: Any) -> None:
     """A configuration that is none for such a process is refused with a sentence that says what to do."""
-    document: Json = {
-        "listen": {"stations": ["ws://127.0.0.1:1"]},
-        "backends": {"bus": {"url": "amqp://127.0.0.1:1"}},
-        "routes": {"main": {"rules": [{"answer": "bus"}]}},
-        "stations": [{"match": "*", "route": "main"}],
-        "store": {"url": "postgresql://postgres@127.0.0.1:1/postgres"},
-    }
     file = tmp_path / "voltgate.toml"
-    file.write_text(toml(document | changes))
+    file.write_text(toml(REFUSED | changes))
     arguments = [*VOLTGATE, command[0], "-c", str(file), *command[1:]]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1

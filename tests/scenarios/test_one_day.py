@@ -454,6 +454,28 @@ async def test_unknown_stations(stage: Stage) -> None:
     await stage.meet("STRANGER")
 
 
+async def test_a_web_page_is_no_station_that_anybody_knows(stage: Stage) -> None:
+    """A browser on the gateway's machine lets every page connect: where any station may come, pages from elsewhere not.
+
+    What a proxy passes on, and a station that is known, may have the header.
+    """
+    await stage.backend("main")
+    stranger = {"policy": "route", "route": "main"}
+    await stage.gateway(stations=[{"match": "CP*", "route": "main"}], unknown=stranger)
+    for origin in (
+        "http://evil.example",
+        "https://evil.example:9000",
+        "null",
+        "http://[",
+        "http://127.0.0.1.evil.example",
+    ):
+        assert (await stage.refused("STRANGER", headers={"Origin": origin})).status_code == 403, origin
+    for number, origin in enumerate(("http://localhost:3000", "http://127.0.0.1:9000", "http://[::1]")):
+        await stage.station(f"STRANGER{number}", headers={"Origin": origin})
+    await stage.station("STRANGER", headers={"Origin": "http://a.example", "X-Forwarded-For": "192.0.2.7"})
+    await stage.station("CP1", headers={"Origin": "http://a.example"})
+
+
 async def test_credentials_go_to_the_answering_backend_only(stage: Stage) -> None:
     """Authorization and User-Agent are the answering backend's to see, copies do not get them; all know the address."""
     await stage.backend("main")

@@ -15,8 +15,10 @@ from tests.store.conftest import NOW, Open
 from voltgate.csms.commands.outcome import Follow, Outcome
 from voltgate.csms.commands.table import WrongParameters
 from voltgate.csms.jobs import Job, JobItem, Jobs, State, told
+from voltgate.csms.model import Station
 from voltgate.csms.ports import Unfit
 from voltgate.store.csms.jobs import JobStore
+from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.work import Work
 
 JOB = Job("1", "data-transfer", {"vendor": "ü", "data": "a\0"}, NOW, NOW + 3600, by="anna", rate=2.5, at_once=7)
@@ -225,6 +227,26 @@ async def test_lists(on_disk: OnDisk) -> None:
     with pytest.raises(ValueError, match="no cursor"):
         await kept.list_jobs("x")
     assert await kept.counts_of(["0", "1"]) == {"0": {"done": 3}, "1": {"waiting": 3}}
+
+
+async def test_jobs_of_some_networks(opened: Open) -> None:
+    """They are those of which all stations are in these networks now; one that is deleted is in none."""
+    work = Work(await opened())
+    kept, stations = JobStore(work), Stations(work)
+    for key, network in {"n": "north", "s": "south"}.items():
+        await stations.create(Station(key, key, network=network))
+    for number, of in enumerate((["n"], ["n", "s"], ["s"], ["n", "gone"])):
+        await kept.create(replace(JOB, id=str(number), created=NOW + number), of)
+
+    async def seen(*networks: str) -> list[str]:
+        rows = (await kept.list_jobs(networks=networks)).rows
+        assert rows == [job for number in "3210" if (job := await kept.job(number, networks)) is not None]
+        return [job.id for job in rows]
+
+    assert await seen("north") == ["0"]
+    assert await seen("north", "south") == ["2", "1", "0"]
+    assert await seen("east") == await seen() == []
+    assert (await kept.list_jobs()).total == 4
 
 
 async def test_what_is_old_is_deleted(on_disk: OnDisk) -> None:

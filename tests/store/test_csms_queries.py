@@ -266,6 +266,7 @@ SORTED: list[tuple[TransactionSort, TransactionFilter, str]] = [
     ("ended", TransactionFilter(network="n7", state="ended"), "network_ended"),
     ("ended", TransactionFilter(network="n7", ended_from=NOW + 5000), "network_ended"),
     ("ended", TransactionFilter(ended_to=NOW + 9000), "ended"),
+    ("ended", TransactionFilter(state="running"), "running"),
 ]
 """Each sort with each common filter, and how the name of the index goes on that there is for it."""
 

@@ -8,8 +8,10 @@ import signal
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import aiosqlite
 import asyncpg
 import pytest
 from sqlalchemy import URL, QueuePool, insert, text, update
@@ -17,6 +19,7 @@ from sqlalchemy import URL, QueuePool, insert, text, update
 from tests.harness import until
 from tests.servers import PostgreSQL
 from tests.store.conftest import NOW, SHARED, Open
+from voltgate.app.database import upgrade
 from voltgate.csms.model import (
     Connector,
     MeterValue,
@@ -35,7 +38,7 @@ from voltgate.csms.model import (
 )
 from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
 from voltgate.store.address import POSTGRESQL, open_engine, read_address
-from voltgate.store.csms.links import linked
+from voltgate.store.csms.links import Link, linked
 from voltgate.store.csms.numbers import BLOCK, LARGEST
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tables import numbers
@@ -44,6 +47,7 @@ ODD = "a\0b\ud800\ufdd0é" + "x" * 20
 """A text that no database takes as it is."""
 TX = Transaction("cp-1", "7", number=7, evse=1, connector=1, token="TaG", began=NOW - 10, offline=True, reason=ODD)
 ENDED = Transaction("cp-1", "6", number=6, evse=1, ended=NOW - 20, state="ended", cost_data=b"{}")
+BEFORE = Transaction("cp-1", "5", number=5, evse=2, ended=NOW - 15.125, state="ended")
 ALL: tuple[Row, ...] = (
     Network("main", ODD, interval=60),
     Station("cp-1", "CP-1", connected=True, name=ODD, seen=NOW),
@@ -56,6 +60,7 @@ ALL: tuple[Row, ...] = (
     SigningRequest("cp-1", 2, "V2GCertificate", "-----BEGIN", NOW, "waiting"),
 )
 OTHERS: tuple[Row, ...] = (
+    BEFORE,
     StatusChange("cp-1", 1, 1, NOW, NOW, ODD),
     MeterValue("cp-1", 1, "7", NOW, NOW, 12.5, float("nan"), b"[]"),
     Note("cp-1", "SecurityEventNotification", NOW, NOW, ODD, b"{}"),
@@ -71,6 +76,7 @@ NEEDS = Needs(
     running={"cp-1"},
     transactions={("cp-1", "7"), ("cp-1", "none")},
     last={("cp-1", 1), ("cp-1", 2)},
+    ended={("cp-1", NOW - 15.125), ("cp-1", NOW)},
     reservations={("cp-1", 3), ("cp-1", 4)},
     reports={("cp-1", "NotifyReport", 9), ("cp-1", "NotifyReport", 8)},
     signing={"cp-1"},
@@ -114,7 +120,7 @@ async def test_what_was_written_is_found(csms: OpenCsms) -> None:
         connectors={("cp-1", 1, 1): ALL[2]},
         tokens={"tag": ALL[3]},
         used={"tag": {("cp-1", "7")}, "nobody": set()},
-        transactions={("cp-1", "7"): TX, ("cp-1", "6"): ENDED},
+        transactions={("cp-1", "7"): TX, ("cp-1", "6"): ENDED, ("cp-1", "5"): BEFORE},
         reservations={("cp-1", 3): ALL[6]},
         reports={("cp-1", "NotifyReport", 9): ALL[7]},
         signing={("cp-1", 2): ALL[8]},
@@ -163,6 +169,21 @@ async def test_unfit_rows_leave_nothing(csms: OpenCsms) -> None:
         assert "SECRET" not in str(caught.value)
     found = await write(store, needs=NEEDS)
     assert found.transactions == {}
+
+
+async def test_what_is_older_than_what_is_kept(opened: Open) -> None:
+    """A report that comes late does not take the place of a newer one; one of the same time does."""
+    database = await opened()
+    store = CsmsStore(database)
+    variable, profile = OTHERS[4], OTHERS[5]
+    assert isinstance(variable, Variable)
+    assert isinstance(profile, Profile)
+    for at, word in ((NOW, "first"), (NOW + 9, "newer"), (NOW + 9, "same"), (NOW + 8, "late")):
+        await write(store, replace(variable, at=at, value=word), replace(profile, at=at, purpose=word))
+    async with database.there().connect() as connection:
+        for column, table in (("value", "csms_variables"), ("purpose", "csms_profiles")):
+            rows = await connection.execute(text(f"SELECT {column}, at FROM {table}"))
+            assert [tuple(row) for row in rows] == [("same", NOW + 9)]
 
 
 async def test_seen(csms: OpenCsms) -> None:
@@ -235,6 +256,15 @@ async def test_numbers_begin_again(opened: Open) -> None:
     store = CsmsStore(database)
     assert (await write_numbers(store, BLOCK))[-1] == LARGEST - 1
     assert await write_numbers(store, 1) == [1]
+
+
+async def test_numbers_that_stations_brought_are_not_given_again(csms: OpenCsms) -> None:
+    """A station whose transaction began at another system has its number: another one of ours would take its place."""
+    store = await csms()
+    brought = (Transaction("cp-1", str(n), number=n, state="ended") for n in (2, 3, 5, 1001, 1002, 1003))
+    await write(store, *brought, needs=Needs(stations={"cp-1": "CP-1"}, numbers=1))
+    assert [await write_numbers(store, many) for many in (1, 2, 1)] == [[1], [4, 6], [7]]
+    assert await write_numbers(store, 995) == [*range(8, 1001), 1004, 1005]
 
 
 async def write_numbers(store: CsmsStore, many: int) -> list[int]:
@@ -409,6 +439,42 @@ async def test_those_who_write_to_sqlite_wait_in_line(tmp_path: Path) -> None:
         assert engine.pool.checkedout() == 1
     await asyncio.gather(*waiting)
     assert done == ["one who writes", "a round"] * 2
+    await engine.dispose()
+
+
+async def test_a_round_goes_to_the_thread_of_sqlite_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once to read all, once to write all: each way costs more than what is done there, on a machine that is busy."""
+    address = read_address("sqlite:///x.db", tmp_path)
+    await upgrade(address)
+    engine = open_engine(address, 5.0)
+    alone: Any = SimpleNamespace(there=lambda: engine, patience=5.0)  # a database for which nothing else works
+    store = CsmsStore(alone)
+    await write(store, *ALL, needs=NEEDS)
+    ways: list[Any] = []
+    go = aiosqlite.Connection._execute
+
+    def going(connection: aiosqlite.Connection, what: Any, *more: Any) -> Any:
+        ways.append(what)
+        return go(connection, what, *more)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", going)
+    await write(store, *ALL, *OTHERS, needs=NEEDS)
+    assert len(ways) == 2
+    await engine.dispose()
+
+
+async def test_work_that_waits_for_something_else(tmp_path: Path) -> None:
+    """In the thread of SQLite nothing else comes about; whoever writes such work is told."""
+    engine = open_engine(read_address("sqlite:///x.db", tmp_path), 5.0)
+
+    never = asyncio.get_running_loop().create_future()
+
+    async def wait(link: Link) -> None:
+        await never
+
+    with pytest.raises(RuntimeError, match="a fault of Voltgate"):
+        async with linked(engine, 5.0) as link:
+            await link.together(wait)
     await engine.dispose()
 
 

@@ -42,6 +42,13 @@ async def opened(tmp_path: Path) -> AsyncIterator[Open]:
         await store.close()
 
 
+async def test_the_folder_is_its_owners(opened: Open, tmp_path: Path) -> None:
+    """Cards, people and what stations were told stand in the database: nobody else on the machine reads them."""
+    await upgrade(read_address("sqlite:///var/x.db", tmp_path))
+    await opened()
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+
+
 async def test_another_gateway_on_the_file(opened: Open, tmp_path: Path) -> None:
     """It is told what to do, writes and reads nothing, and has lost nothing when the file is its own."""
     one, other = await opened(), await opened()

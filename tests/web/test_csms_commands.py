@@ -12,7 +12,7 @@ import aiohttp
 
 from tests.harness import Stage, free_port, until
 from tests.simulator.world import STILL, Running, running
-from tests.web.client import Api
+from tests.web.client import Api, asking
 from tests.web.csms import management
 from voltgate.simulator.fleet import Plan
 from voltgate.simulator.profile import StationSettings
@@ -61,6 +61,11 @@ DAILY: tuple[tuple[str, dict[str, Any], dict[str, str | None]], ...] = (
     ("limit", {"limit": 16, "evse": 1}, {"A": "Accepted", "B": "Accepted", "S": None}),
     ("local-list-version", {}, {"A": "", "B": "", "S": ""}),
     ("firmware", {"location": "https://files.example/1.bin"}, {"A": "", "B": "Accepted", "S": ""}),
+    (
+        "reserve",
+        {"token": "04A2", "evse": 2, "expires": "2035-01-01T00:00:00Z"},
+        {"A": "Accepted", "B": "Accepted", "S": "Accepted"},
+    ),
     ("start", {"token": "04A2", "evse": 2}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
     ("reset", {}, {"A": "Accepted", "B": "Accepted", "S": "Accepted"}),
 )
@@ -78,6 +83,14 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
                 assert got == 200, (command, station, body)
                 told = (body["accepted"], body["status"])
                 assert told == ((True, status) if status is not None else NOT_SUPPORTED), (command, station, body)
+                if (command, station) == ("firmware", "B"):
+                    request = body["follow"]["request"]
+
+        async def heard() -> Any:
+            return (await api.get("/csms/stations/B00001/notes", about=request)).gives(200)["items"]
+
+        notes = await until(heard, "what the firmware came to is found by the number of the request")
+        assert {each["kind"] for each in notes} == {"FirmwareStatusNotification"}
 
         async def trail() -> Any:
             lines = (await api.get("/audit", station="A00001", backend="api:admin", limit=1000)).gives(200)["items"]
@@ -92,6 +105,7 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
             "SetChargingProfile",
             "GetLocalListVersion",
             "UpdateFirmware",
+            "ReserveNow",
             "RemoteStartTransaction",
             "Reset",
         ]
@@ -100,6 +114,10 @@ async def test_the_commands_of_a_day(stage: Stage) -> None:
             "passed",
             "Accepted",
         )
+        reserved = (await api.get("/reservations")).gives(200)["items"]
+        assert {each["station"] for each in reserved} == {"A00001", "B00001", "S00001"}
+        assert {(each["token"], each["evse"]) for each in reserved} == {("04A2", 2)}
+        assert (await api.get("/csms/stations/A00001")).gives(200)["list_version"] == 0
 
 
 async def test_commands_that_are_not_told(stage: Stage) -> None:
@@ -138,6 +156,10 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
         await run.until(lambda: all(charger.online for charger in chargers))
         (await api.post("/jobs", {"command": "unlock", "stations": ["A00001", "B7"]})).gives(422)
         (await api.post("/jobs", {"command": "unlock", "filter": {"network": "none"}})).gives(422)
+        (await api.post("/jobs", {"command": "clear-cache", "stations": ["Z1"], "filter": {}})).gives(422)
+        at_once = {"command": "clear-cache", "stations": ["Z1", "z1", "A00001"], "away": "fail"}
+        quick = (await api.post("/jobs", at_once)).gives(201)
+        assert quick["stations"] == 2
         order = {"command": "unlock", "parameters": {"evse": 1, "connector": 1}, "rate": 20, "filter": {}}
         job = (await api.post("/jobs", order)).gives(201)
         assert (job["stations"], job["state"], job["by"]) == (50, "running", "api:admin")
@@ -150,6 +172,11 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
             return await until(found, why)  # type: ignore[no-any-return]
 
         await counts(lambda now: now.get("done", 0) >= 10, "some have been told")
+        items = (await api.get(f"/jobs/{quick['id']}/items")).gives(200)["items"]
+        assert [(each["station"], each["state"], each["status"]) for each in items] == [
+            ("A00001", "done", "Accepted"),
+            ("Z1", "failed", "NotSent"),
+        ]
         await gateway.kill()
         await gateway.start()
         await counts(lambda now: now.get("done", 0) + now.get("unknown", 0) + now.get("waiting", 0) == 50, "it goes on")
@@ -164,6 +191,25 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
         done = (await api.get(f"/jobs/{job['id']}/items", state="done", limit=1000)).gives(200)["items"]
         assert {each["status"] for each in done} == {"Unlocked"}
         assert len({each["station"] for each in done}) == over["done"]
+
+
+async def test_a_viewer_sees_no_passwords_that_stations_are_told(stage: Stage) -> None:
+    """What a job has set, and what stations said of it, is for those who could have set it."""
+    async with management(stage) as (api, gateway):
+        (await api.post("/csms/stations", {"identity": "CP-1"})).gives(201)
+        token = (await api.post("/tokens", {"name": "screen", "role": "viewer"})).gives(201)["token"]
+        order = {
+            "command": "configuration-set",
+            "parameters": {"values": [{"setting": "AuthorizationKey", "value": "s3cret"}]},
+            "stations": ["CP-1"],
+        }
+        job = (await api.post("/jobs", order)).gives(201)["id"]
+        assert (await api.get(f"/jobs/{job}")).gives(200)["parameters"] == order["parameters"]
+        assert (await api.get(f"/jobs/{job}/items")).gives(200)["items"][0]["result"] == {}
+        async with asking(gateway.http_port, token) as viewer:
+            assert (await viewer.get(f"/jobs/{job}")).gives(200)["parameters"] is None
+            assert (await viewer.get("/jobs")).gives(200)["items"][0]["parameters"] is None
+            assert (await viewer.get(f"/jobs/{job}/items")).gives(200)["items"][0]["result"] is None
 
 
 async def test_a_station_uploads_its_log(stage: Stage) -> None:

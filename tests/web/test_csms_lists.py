@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,6 +45,7 @@ from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tariffs import TariffStore
 from voltgate.store.csms.tokens import Tokens
 from voltgate.store.csms.work import Work
+from voltgate.web.access import AccessToken
 from voltgate.web.api import csms
 from voltgate.web.api.csms import (
     about_stations,
@@ -56,6 +57,7 @@ from voltgate.web.api.csms import (
     tariffs,
     transactions,
 )
+from voltgate.web.bearer import digest_of
 from voltgate.web.csms import forms, imports
 from voltgate.web.csms.parts import CsmsParts
 
@@ -182,7 +184,7 @@ async def test_transactions(world: World) -> None:
     await world.write(
         StationRow("cp-1", "CP-1", network="north"),
         *(tx(number) for number in range(5)),
-        tx(5, ended=None, state="running", energy=None, cost=None, estimated="", missing="3,4"),
+        tx(5, ended=None, state="running", energy=None, cost=None, missing="3 4", cost_data=b'{"tariff": null}'),
         tx(6, estimated="the connector was free again", currency="JPY", cost_data=b'{"tariff": "night"}'),
     )
     every = await world.items("/transactions")
@@ -220,8 +222,18 @@ async def test_transactions(world: World) -> None:
         ("JPY", 1, 1000.5, {"amount": "123", "currency": "JPY"}),
     ]
     whole = (await world.get("/transactions/cp-1/5")).json
-    assert (whole["missing"], whole["number"], whole["computed_from"]) == (["3", "4"], 5, None)
+    assert (whole["missing"], whole["number"], whole["computed_from"]) == (["3", "4"], 5, None), "it has no cost"
     assert (await world.get("/transactions/cp-0/6")).json["computed_from"] == {"tariff": "night"}
+
+
+async def test_a_row_with_a_time_that_no_calendar_has_keeps_nobody_from_the_others(world: World) -> None:
+    """It is written as the end of all time, in every form of the list."""
+    spoilt = replace(tx(2), began=1e12, ended=-5.0)
+    await world.write(tx(1), spoilt)
+    times = {each["ref"]: (each["began"], each["ended"]) for each in await world.items("/transactions")}
+    assert times["2"] == ("9999-12-31T23:59:59.000Z", "1970-01-01T00:00:00.000Z")
+    assert {line["ref"] for line in await world.table("/transactions")} == {"1", "2"}
+    assert (await world.get("/transactions/cp-0/2")).status == 200
 
 
 async def test_what_is_no_question(world: World) -> None:
@@ -558,6 +570,19 @@ def operations() -> Iterator[tuple[str, str]]:
             path = route.path.replace("{", "").replace("}", "").replace(":path", "")  # type: ignore[attr-defined]
             (method,) = route.methods  # type: ignore[attr-defined]
             yield method, path
+
+
+async def test_reservations_of_a_network(world: World) -> None:
+    """They are those of the stations that are in it now; who has a role in one network alone sees no others."""
+    rows = [Reservation(key, 1, None, "A", "", "", TEN, TEN, "Accepted") for key in ("cp-n", "cp-s", "cp-gone")]
+    await world.write(StationRow("cp-n", "CP-N", network="north"), StationRow("cp-s", "CP-S", network="south"), *rows)
+    world.web.access.replace_issued([AccessToken("nora", "member", digest_of("n"), networks=(("north", "viewer"),))])
+    assert len((await world.get("/reservations")).json["items"]) == 3
+    for role, query in (("viewer", {"network": "north"}), ("n", {}), ("n", {"network": "north"})):
+        found = (await world.get("/reservations", role, params=query)).json["items"]
+        assert [each["station"] for each in found] == ["CP-N"], role
+    assert (await world.get("/reservations", "n", params={"station": "CP-S"})).json["items"] == []
+    assert (await world.get("/reservations", "n", params={"network": "south"})).status == 404
 
 
 async def test_without_a_management_system(world: World) -> None:

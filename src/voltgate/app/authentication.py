@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from urllib.parse import urlsplit
 
 from voltgate.carriers.handshake import Handshake, Refused
+from voltgate.carriers.websocket.origin import address_of
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.config import Config
@@ -15,6 +17,7 @@ from voltgate.directory.passwords import Denied, Passwords
 from voltgate.directory.stations import Station
 from voltgate.directory.throttle import Throttle
 
+_A_PAGE = Refused(403, "A web page that is not of this machine may come as no station that nobody has made known")
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="voltgate"')
 
 
@@ -36,6 +39,8 @@ class Authentication:
 
     async def check(self, station: Station, handshake: Handshake) -> Refused | None:
         """Return why a station is refused; None if it is admitted."""
+        if station.source == "stranger" and _is_a_page(handshake):
+            return _A_PAGE
         certificate = handshake.certificate
         shown = Shown(handshake.secure, certificate.name, certificate.organizations, certificate.fingerprint)
         denied = await self._passwords.check(
@@ -46,6 +51,31 @@ class Authentication:
     def close(self) -> None:
         """Stop checking."""
         self._passwords.close()
+
+
+def _is_a_page(handshake: Handshake) -> bool:
+    """Return whether a web page asks, in a browser on this machine: "by loopback" is then not "from here".
+
+    Browsers let every page open websockets to every address, and say in Origin where the page is from. What a proxy on
+    this machine passes on is not looked at: stations may send the header too.
+    """
+    said = {name.lower(): value for name, value in handshake.headers}
+    return (
+        "origin" in said and "x-forwarded-for" not in said and _is_here(handshake.peer) and not _is_own(said["origin"])
+    )
+
+
+def _is_own(origin: str) -> bool:
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        return False
+    return host == "localhost" or _is_here(host)
+
+
+def _is_here(address: str) -> bool:
+    known = address_of(address)
+    return known is not None and known.is_loopback
 
 
 def _refused(denied: Denied) -> Refused:

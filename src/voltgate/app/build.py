@@ -43,7 +43,8 @@ class Surroundings:
         """Go by a configuration, once all of it has been taken."""
         claims = config.claims
         fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
-        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most)
+        lasting = [name for name, section in config.backends.items() if section.local_url]
+        self.register.follow(fold, config.backends, claims.conflict, claims.expire, claims.most, lasting)
         self.authentication.follow(config)
         self.room.trim(config.unknown.remembered if config.unknown.policy == "quarantine" else 0)
 

@@ -13,7 +13,7 @@ from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
-from voltgate.app.csms import csms_of, csms_settings
+from voltgate.app.csms import authority_of, csms_of, csms_settings
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.draining import Draining
 from voltgate.app.elsewhere import ByPost, by_process
@@ -183,6 +183,7 @@ class Composition:
             self.database.follow(database_settings(config))
         if self.csms is not None:
             self.csms.follow(csms_settings(config))
+            self.csms.signer.authority = authority_of(config)
         if self.operating is not None:
             self.operating.follow(config)
         self.follow_soap(config, soap)

@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
+from voltgate.app.claimants import claimants_of
 from voltgate.carriers.local import LocalCarrier
 from voltgate.claiming import Claiming
 from voltgate.config import Config
 from voltgate.config.backends import LOCAL
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.signing import Authority
 from voltgate.csms.watch import Watch
 from voltgate.directory.stations import unlawful
 from voltgate.ocpp.wheel import Wheel
@@ -56,7 +59,17 @@ def csms_settings(config: Config) -> CsmsSettings:
 def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[], float]) -> ManagementSystem:
     """Return the management system of this process, on the database of the gateway."""
     store, fold = CsmsStore(database), partial(key_of, lambda: config)
-    return ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+    csms = ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
+    csms.signer.authority = authority_of(config)
+    return csms
+
+
+def authority_of(config: Config) -> Authority | None:
+    """Return who signs the certificates of stations; None if nobody does."""
+    section = config.csms.authority
+    if section is None:
+        return None
+    return Authority(Path(section.certificate), Path(section.key), section.days, section.organization)
 
 
 async def tell_costs(csms: ManagementSystem) -> None:
@@ -85,10 +98,17 @@ def parts_of(
     if database is None:
         return None
 
-    def objection(identity: str) -> str | None:
-        return unlawful(identity, config().limits.identity_length)
+    def backend() -> str:
+        return name or backend_of(config())
 
-    work = Work(database)
+    def objection(identity: str) -> str | None:
+        told = unlawful(identity, config().limits.identity_length)
+        claimant = None if told else claimants(backend())
+        if claimant is not None and not claimant.may_claim(identity):
+            told = f"is none of those that the management system may have: see backends.{backend()}.claims.stations"
+        return told
+
+    claimants, work = claimants_of(config), Work(database)
     return CsmsParts(
         StationQueries(database),
         Networks(work),
@@ -98,7 +118,7 @@ def parts_of(
         claiming,
         partial(key_of, config),
         objection,
-        lambda: name or backend_of(config()),
+        backend,
         lambda: config().csms.currency,
     )
 

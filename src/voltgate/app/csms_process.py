@@ -16,7 +16,7 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess, configured_tokens
 from voltgate.app.build import retry_of
 from voltgate.app.carriers import rabbitmq_of
-from voltgate.app.csms import csms_of, csms_settings, tend, watch
+from voltgate.app.csms import authority_of, csms_of, csms_settings, tend, watch
 from voltgate.app.csms_web import open_csms_web
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.elsewhere import ByQueue, by_queue
@@ -34,6 +34,7 @@ from voltgate.relay.calendar import Calendar
 from voltgate.store.csms.connections import StoredConnections
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
+from voltgate.web.server import WebServer
 
 _LAST_ANSWERS = 5.0
 """Seconds that the last round, and the HTTP server, may take to end."""
@@ -138,11 +139,13 @@ class CsmsProcess(Life):
         parts = self._parts
         answering: list[asyncio.Task[None]] = []
         serving: list[asyncio.Task[None]] = []
+        uploads: WebServer | None = None
         try:
             await parts.database.open()
             self._web = open_csms_web(self._active, parts)
+            uploads = None if parts.operating is None else parts.operating.listen()
             answering = [parts.supervision.repeat("csms rounds", parts.csms.rounds.run)]
-            serving = self._serve(self._web)
+            serving = self._serve(self._web, uploads)
             await self.consume(parts.wanted)
             self._reload.begun.set()
             freeze()
@@ -152,8 +155,9 @@ class CsmsProcess(Life):
             log.info("stopping")
         finally:
             await self.consume({})
-            if self._web is not None:
-                await self._web.server.close()
+            for server in (None if self._web is None else self._web.server, uploads):
+                if server is not None:
+                    await server.close()
             await ended(serving)
             if self._web is not None:
                 self._web.access.close()
@@ -161,15 +165,18 @@ class CsmsProcess(Life):
             await parts.database.close()
             self._stop_ticking()
 
-    def _serve(self, web: Web | None) -> list[asyncio.Task[None]]:
+    def _serve(self, web: Web | None, uploads: WebServer | None) -> list[asyncio.Task[None]]:
         parts, supervision = self._parts, self._parts.supervision
         tasks = [
             supervision.repeat("csms heard", partial(tend, parts.csms)),
             supervision.repeat("csms watch", partial(watch, parts.watch)),
+            supervision.repeat("csms certificates", parts.csms.signer.run),
         ]
         if parts.operating is not None:
             tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))
-            tasks.append(supervision.repeat("csms old jobs", parts.operating.purge))
+            tasks.append(supervision.repeat("csms old rows", parts.operating.purge))
+        if uploads is not None:
+            tasks.append(supervision.keep("uploads", uploads.serve))
         if web is not None:
             tasks.append(supervision.keep("http", web.server.serve))
             tasks += [supervision.repeat(name, follow) for name, follow in web.access.tasks()]
@@ -211,6 +218,7 @@ class _Reload(Reloading):
         logs.configure(config.log.level, config.log.format)
         parts.database.follow(database_settings(config))
         parts.csms.follow(csms_settings(config))
+        parts.csms.signer.authority = authority_of(config)
         if parts.operating is not None:
             parts.operating.follow(config)
         access = self._process.access

@@ -41,6 +41,8 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     app.state.csms = parts_of(lambda: active.config, parts.database, None, next(iter(parts.wanted)))
     app.state.operating = None if parts.operating is None else parts.operating.parts
     no_gateway.install(app)
+    if parts.operating is not None:
+        parts.operating.add_uploads(app)
     return Web(WebServer(app, listening(*address)), access)
 
 

@@ -92,7 +92,7 @@ async def contract(address: URL) -> str:
 
 async def _bring(address: URL, target: str) -> str:
     if address.drivername == SQLITE:
-        Path(str(address.database)).parent.mkdir(parents=True, exist_ok=True)
+        Path(str(address.database)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_engine(address, 30.0)
     try:
         found = await schema.current(engine)

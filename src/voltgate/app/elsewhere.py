@@ -121,7 +121,7 @@ class ByQueue:
 def by_process(database: Database) -> Dead:
     """Return what tells which gateways have ended: all but this one where the database is its own."""
     shared = database.is_shared
-    reach = Reach(lambda: database.engine if database.state.reason is None else None, database.patience)
+    reach = Reach(database.there, database.patience)
     table = NodeTable(reach, database.node, "", __version__)
 
     async def dead(holders: set[str]) -> set[str]:

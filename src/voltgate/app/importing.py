@@ -102,7 +102,8 @@ async def _take(connection: AsyncConnection, config: Config, backend: str, old: 
     await within.begin()
     register = Register(None, Calendar(time.time, time.monotonic), within)
     claims = config.claims
-    register.follow(partial(key_of, lambda: config), config.backends, claims.conflict, claims.expire, claims.most)
+    key = partial(key_of, lambda: config)
+    register.follow(key, config.backends, claims.conflict, claims.expire, claims.most, [backend])
     await register.load(within.read_register)
     taken = taken_over(old, await _here(connection, config, backend, register), role, now, now + config.api.invitation)
     for row in (*taken.networks, *taken.stations, *taken.connectors):

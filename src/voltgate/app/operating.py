@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from fastapi import FastAPI
 
 from voltgate.config import Config
 from voltgate.csms.job_runner import Runner
@@ -20,13 +21,19 @@ from voltgate.relay import audit
 from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
+from voltgate.store.csms.aging import Aging, Keep
 from voltgate.store.csms.jobs import JobStore
+from voltgate.store.csms.limits import Limits
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.work import Work
 from voltgate.web.csms.operating import OperatingParts
+from voltgate.web.server import WebServer, listening
+from voltgate.web.uploads import Uploads
 
 _PURGE = 3600.0
 """Seconds between two looks at what has become too old."""
+_AGAIN = 10.0
+"""Seconds until the next one, when the database was away."""
 
 
 class _Clock:
@@ -42,8 +49,21 @@ class Operating:
 
     parts: OperatingParts
     runner: Runner
+    aging: Aging
     wall: Calendar
     config: Callable[[], Config]
+
+    def add_uploads(self, app: FastAPI) -> None:
+        """Have an application take uploads, unless these have a listener of their own."""
+        if self.parts.folder is not None and self.config().listen.uploads_address is None:
+            app.add_middleware(Uploads, folder=self.parts.folder)  # the last one is asked first: bodies may be large
+
+    def listen(self, *, shared: bool = False) -> WebServer | None:
+        """Listen for uploads of stations; None where they have no address of their own. Raise OSError."""
+        address, folder = self.config().listen.uploads_address, self.parts.folder
+        if address is None or folder is None:
+            return None
+        return WebServer(Uploads(None, folder), listening(*address, shared=shared, key="listen.uploads"))
 
     def follow(self, config: Config) -> None:
         """Go by another configuration."""
@@ -51,11 +71,16 @@ class Operating:
             self.parts.folder.bounds = bounds_of(config)
 
     async def purge(self) -> None:
-        """Delete now and then the jobs that ended long ago, by a clock that is steady."""
-        oldest = self.wall() - self.config().csms.keep_jobs if self.wall.is_steady else 0.0
-        with suppress(StoreAway):  # it comes again
+        """Delete now and then what is older than it is kept, by a clock that is steady; have room for what comes."""
+        section = self.config().csms
+        oldest = self.wall() - section.keep_jobs if self.wall.is_steady else 0.0
+        try:
+            await self.aging.tend(Keep(section.keep_meter_values, section.keep_history))
             await self.parts.jobs.purge(oldest)
-        await asyncio.sleep(_PURGE)
+        except StoreAway:
+            await asyncio.sleep(_AGAIN)
+        else:
+            await asyncio.sleep(_PURGE)
 
 
 def operating_of(
@@ -64,15 +89,16 @@ def operating_of(
     """Return what tells stations; None without a database. `config` is in force, `home` the folder of its file."""
     if csms is None or database is None:
         return None
-    queries, section = StationQueries(database), config().csms
+    queries, section, work = StationQueries(database), config().csms, Work(database)
+    limits = Limits(work)
 
     async def look(station: str) -> Known | None:
         """Return what is known of a station that is connected, to whatever node."""
-        peer = csms.peers.get(station)
-        if peer is not None:
-            return Known(peer.protocol)
-        row = await queries.station(station)
-        return Known(row.version) if row is not None and row.connected and row.version else None
+        peer, row = csms.peers.get(station), None
+        if peer is None:
+            row = await queries.station(station)
+        version = peer.protocol if peer is not None else row.version if row is not None and row.connected else ""
+        return Known(version, await limits.of(station)) if version else None
 
     folder = None
     if section.uploads:
@@ -85,10 +111,12 @@ def operating_of(
         lambda: config().calls.backend,
         partial(_note, database),
         tickets,
+        limits.keep,
+        csms.record,
     )
-    jobs = JobStore(Work(database))
+    jobs = JobStore(work)
     runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
-    return Operating(OperatingParts(operators, jobs, folder), runner, wall, config)
+    return Operating(OperatingParts(operators, jobs, folder), runner, Aging(database, wall), wall, config)
 
 
 def bounds_of(config: Config) -> Bounds:

@@ -16,7 +16,7 @@ from voltgate.app.csms import look, tell_costs, tend, watch
 from voltgate.app.life import Life, Running, ended, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
-from voltgate.app.web import Web, open_uploads, open_web
+from voltgate.app.web import Web, open_web
 from voltgate.app.worker import Worker
 from voltgate.config import Loaded
 from voltgate.relay.records import StoreAway
@@ -67,7 +67,7 @@ class Process(Life):
                     await parts.cluster.join()
                 await self._read_register()
             self._web = open_web(self._active, parts, self._readiness, self._worker)
-            self._uploads = open_uploads(self._active, parts, self._worker)
+            self._uploads = None if parts.operating is None else parts.operating.listen(shared=self._worker is not None)
             if parts.cluster is not None and self._web is not None:
                 self._web.access.follow(parts.cluster.notices)
             await parts.listeners.follow(config)
@@ -96,12 +96,13 @@ class Process(Life):
                 supervision.repeat("csms costs", partial(tell_costs, parts.csms)),
                 supervision.repeat("csms presence", partial(look, parts.carriers.local)),
                 supervision.repeat("csms watch", self._watch),
+                supervision.repeat("csms certificates", parts.csms.signer.run),
             ]
             self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
         if parts.operating is not None:
             self._tending += [
                 supervision.repeat("csms jobs", parts.operating.runner.run),
-                supervision.repeat("csms old jobs", parts.operating.purge),
+                supervision.repeat("csms old rows", parts.operating.purge),
             ]
         if self._uploads is not None:
             self._serving = [supervision.keep("uploads", self._uploads.serve)]

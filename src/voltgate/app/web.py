@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client.registry import Collector
 
@@ -15,13 +15,11 @@ from voltgate.app.csms import parts_of
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
 from voltgate.app.worker import Worker
-from voltgate.csms.uploads import Folder
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
-from voltgate.web.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,8 @@ def open_web(
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    collector: Collector = VoltgateCollector(sources_of(parts))
+    failures = {} if access.users is None else access.users.failures
+    collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=failures))
     siblings, within = None, None
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)
@@ -60,19 +59,6 @@ def open_web(
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
     app.state.operating = None if parts.operating is None else parts.operating.parts
-    folder = _folder(parts)
-    if folder is not None and active.config.listen.uploads_address is None:
-        app.add_middleware(Uploads, folder=folder)  # the last one is the first to be asked: bodies of the API are small
+    if parts.operating is not None:
+        parts.operating.add_uploads(app)
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
-
-
-def open_uploads(active: ActiveConfiguration, parts: Composition, worker: Worker | None = None) -> WebServer | None:
-    """Listen for uploads of stations; None where they have no address of their own. Raise OSError."""
-    address, folder = active.config.listen.uploads_address, _folder(parts)
-    if address is None or folder is None:
-        return None
-    return WebServer(Uploads(None, folder), listening(*address, shared=worker is not None, key="listen.uploads"))
-
-
-def _folder(parts: Composition) -> Folder | None:
-    return None if parts.operating is None else parts.operating.parts.folder

@@ -67,6 +67,8 @@ def _all(draft: Draft) -> Iterator[Finding]:
     yield from _stations(draft)
     yield from _unknown(draft)
     yield from _unused(draft)
+    if (authority := draft.config.csms.authority) is not None:
+        yield from _pair(("csms", "authority"), authority.certificate, authority.key)
     yield from _api(draft)
 
 

@@ -6,7 +6,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from voltgate.config.values import RESTART, Seconds, Section, Size, Text, split_url
+from voltgate.config.values import RESTART, FilePath, Seconds, Section, Size, Text, split_url
+
+
+class CsmsAuthority(Section):
+    """Who signs the certificates that stations ask for."""
+
+    certificate: FilePath = Field(
+        description="PEM file: the certificate of the authority, followed by those above it. Read for each request."
+    )
+    key: FilePath = Field(description="PEM file: its private key, without a passphrase. Read for each request.")
+    days: int = Field(
+        default=365,
+        ge=1,
+        le=3650,
+        description="For how many days a certificate holds; never longer than that of the authority.",
+    )
+    organization: Text = Field(
+        default="",
+        description="The organization that a station's request must name (2.0.1 A00.FR.510: that of the operator). "
+        '`""`: any.',
+    )
 
 
 class Csms(Section):
@@ -45,7 +65,8 @@ class Csms(Section):
         ge=0,
         le=86_400,
         description="How often stations of 2.x are told what their running transactions have cost so far "
-        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event.",
+        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event. "
+        "Stations that CSMS nodes answer are told the end only.",
     )
     cost_vendor: Annotated[Text, Field(max_length=255)] = Field(
         default="",
@@ -60,6 +81,23 @@ class Csms(Section):
         ge=3600,
         le=3650 * 86_400,
         description="How long jobs that have ended are kept, with what each station said.",
+    )
+    authority: CsmsAuthority | None = Field(
+        default=None,
+        description="Who signs what stations ask for by SignCertificate, where the common name is the identity of the "
+        "station. What it does not sign, and all without it, waits for an operator.",
+    )
+    keep_meter_values: Seconds = Field(
+        default=400 * 86_400,
+        ge=86_400,
+        le=36_500 * 86_400,
+        description="How long meter values are kept; what a transaction comes to is kept with it for good.",
+    )
+    keep_history: Seconds = Field(
+        default=400 * 86_400,
+        ge=86_400,
+        le=36_500 * 86_400,
+        description="How long it is kept what connectors reported, and what else stations said (notes).",
     )
     uploads: Text = Field(
         default="",

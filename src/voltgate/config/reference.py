@@ -16,7 +16,7 @@ from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
 from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
-from voltgate.config.csms import Csms
+from voltgate.config.csms import Csms, CsmsAuthority
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.restart import takes_restart
@@ -46,6 +46,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[store]", Store, "The database."),
     ("[cluster]", Cluster, "Several gateways on one PostgreSQL are a cluster: nothing else makes them one."),
     ("[csms]", Csms, 'The management system: a backend with `url = "local:"`.'),
+    ("[csms.authority]", CsmsAuthority, "Signs the certificates of stations: who has its key is let in as any."),
     ("[ledger]", Ledger, "Who owns which transaction."),
     ("[journal]", Journal, "What backends are owed."),
     ("[claims]", Claims, "What holds for the claims of all backends."),

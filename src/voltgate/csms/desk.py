@@ -21,6 +21,9 @@ from voltgate.csms.said import Said
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.tariffs import Tariff
 
+_MOST_SIGNING = 10
+"""Requests for certificates of one station that wait, each of another kind: OCPP has three."""
+
 
 class Refused(Exception):  # noqa: N818 - what a station is told
     """A call is answered with a CALLERROR: its code as 1.6 spells it, and a sentence."""
@@ -66,7 +69,7 @@ class Desk:
 
     def put(self, row: Row) -> None:
         """Have a row written: one that is new, or that was changed."""
-        if type(row) is Transaction and row not in self.transactions:
+        if type(row) is Transaction and not any(row is each for each in self.transactions):
             self.transactions.append(row)
         self._rows[id(row)] = row
 
@@ -122,14 +125,23 @@ class Desk:
         return found
 
     def signing(self, kind: str) -> SigningRequest:
-        """Return the request of a kind that waits, which is made if there is none; it has to be put."""
-        station = self.said.station
-        for each in self._found.signing.values():
-            if (each.station, each.kind) == (station, kind):
-                return each
-        made = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
-        self._found.signing[station, made.number] = made
-        return made
+        """Return the request of a kind that waits, which is made if there is none; it has to be put.
+
+        Raise Refused for more kinds than there are.
+        """
+        found = self.waiting(kind)
+        if found is None:
+            station = self.said.station
+            if sum(each.station == station for each in self._found.signing.values()) >= _MOST_SIGNING:
+                raise Refused("PropertyConstraintViolation", "There are not so many kinds of certificates")
+            found = SigningRequest(station, self.number(), kind, "", self.said.now, "waiting")
+            self._found.signing[station, found.number] = found
+        return found
+
+    def waiting(self, kind: str) -> SigningRequest | None:
+        """Return the request of a kind that waits to be signed."""
+        of = self.said.station, kind
+        return next((each for each in self._found.signing.values() if (each.station, each.kind) == of), None)
 
     # What is new.
 
@@ -141,6 +153,11 @@ class Desk:
     def number(self) -> int:
         """Return a number that nothing has."""
         return self._found.numbers.pop()
+
+    def withhold(self, number: int) -> None:
+        """Have a number given to nobody: there is a transaction that has it from another system."""
+        if number in self._found.numbers:
+            self._found.numbers.remove(number)
 
     def tell(self, action: str, payload: dict[str, Any]) -> None:
         """Make the station a call once this one is answered."""

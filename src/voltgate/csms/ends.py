@@ -14,8 +14,11 @@ from voltgate.csms.times import AHEAD, is_older
 
 FREE = "the connector was free again"
 ANOTHER = "another transaction began on the connector"
+CROWDED = "more transactions ran than a station can have"
 NO_READING = "its end came without a reading of the register"
 """The station has said the end, but not the register: that is the last one that it had given."""
+MOST = 1000
+"""Transactions that run at one station: each of its calls reads them all, and whoever is answered with it waits."""
 
 
 def end(desk: Desk, tx: Transaction, at: float, meter_stop: float | None, reason: str, estimated: str = "") -> None:
@@ -45,7 +48,7 @@ def energy_of(tx: Transaction) -> float | None:
 
 def is_over(tx: Transaction) -> bool:
     """Return whether the station itself has said that a transaction has ended."""
-    return tx.state == "ended" and tx.estimated not in (FREE, ANOTHER)
+    return tx.state == "ended" and tx.estimated not in (FREE, ANOTHER, CROWDED)
 
 
 def goes_on(desk: Desk, tx: Transaction, at: float) -> None:
@@ -57,6 +60,15 @@ def goes_on(desk: Desk, tx: Transaction, at: float) -> None:
     tx.cost_data = b""
     desk.used(tx.token).add((tx.station, tx.ref))
     desk.put(tx)
+    crowded(desk, tx)
+
+
+def crowded(desk: Desk, tx: Transaction) -> None:
+    """End what has run longest, when one more runs at a station than it can have."""
+    running = [each for each in desk.running() if each is not tx]
+    if len(running) >= MOST:
+        oldest = min(running, key=lambda each: each.began_received or 0.0)
+        _estimate(desk, oldest, desk.said.now, CROWDED)
 
 
 def no_longer_charging(desk: Desk, evse: int, connector: int, at: float) -> None:

@@ -7,12 +7,19 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
-from voltgate.csms.commands.outcome import Outcome
+import structlog
+
+from voltgate.csms.commands.outcome import NOT_SENT, Outcome
 from voltgate.csms.jobs import UNKNOWN, Job, JobItem, Jobs, State, ended, given_up, survived, told
+from voltgate.ocpp.counts import FAULTS
 from voltgate.relay.records import StoreAway
 
+log = structlog.get_logger("voltgate.csms")
+
 Tell: TypeAlias = Callable[[str, Job], Awaitable[Outcome]]
-"""Commands a station, by key. One that is not connected is an outcome with the status NOT_SENT, and is no error."""
+"""Commands a station, by key. One that is not connected is an outcome with the status NOT_SENT, and is no error.
+
+Raises StoreAway before anything is sent."""
 
 LEASE = 30.0
 """Seconds after which another node may go on with the jobs of one that is silent."""
@@ -176,7 +183,11 @@ class _Run:
     async def _one(self, item: JobItem) -> None:
         try:
             outcome = await self._tell(item.station, self._job)
+        except StoreAway as away:
+            outcome = Outcome(False, NOT_SENT, f"The database is away: {away}", sent=False)
         except Exception as error:
+            FAULTS.faults += 1
+            log.exception("a fault of Voltgate: a command of a job failed", station=item.station, job=item.job)
             outcome = Outcome(None, UNKNOWN, f"A fault of the management system: {type(error).__name__}: {error}")
         self._unwritten.append(ended(self._job, item, outcome, self._clock.now()))
         await self._write()

@@ -207,6 +207,8 @@ def _value(raw: str, unit: Unit, multiplier: object) -> float | None:
 
 def _exponent(said: object) -> int | None:
     """Return a multiplier; None for what is none, as without it nobody knows the value."""
+    if isinstance(said, float) and said.is_integer():
+        said = int(said)  # 3.0 is a whole number of JSON
     try:
         exponent = int(_text(said) or "0")
     except ValueError:

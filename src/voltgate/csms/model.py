@@ -275,20 +275,20 @@ class Reservation:
     expires: float
     made: float
     status: str
-    """Waiting, Accepted, or the station's word for why not; Used, Cancelled, Expired, Removed."""
+    """Waiting, Accepted, or why not: the station's word, or NotSent; Used, Cancelled, or what it reports (2.x)."""
     ref: str = ""
     """The transaction that used it."""
 
 
 @dataclass(slots=True)
 class Profile:
-    """A charging profile that a station has, as it or its operator has said."""
+    """A charging profile that a station has reported."""
 
     station: str
     evse: int
     profile: int
     source: str
-    """"operator", or the charging limit source that the station reports."""
+    """The charging limit source."""
     purpose: str
     stack_level: int
     at: float
@@ -308,7 +308,7 @@ class SigningRequest:
     csr: str
     at: float
     status: str
-    """waiting, signed, refused."""
+    """waiting, signed."""
     chain: str = ""
     request: int | None = None
     """The number that the station knows it by (2.1): the certificate goes with it."""

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from secrets import randbelow
 from typing import Any, TypeAlias
 
 import msgspec
+import structlog
 
+from voltgate.csms.commands.configuration import GetConfiguration
 from voltgate.csms.commands.limit import FIRST_ID
 from voltgate.csms.commands.outcome import NOT_SENT, Outcome
 from voltgate.csms.commands.parameters import Parameters
 from voltgate.csms.commands.software import Logs
 from voltgate.csms.commands.table import parameters, perform
 from voltgate.csms.commands.target import Facts, Target
+from voltgate.csms.handlers.told import answered, asked
 from voltgate.csms.jobs import Job
+from voltgate.csms.limits import told as settings_told
+from voltgate.csms.model import Variable
+from voltgate.csms.ports import StoreAway, Unfit
+from voltgate.csms.table import Entry
 from voltgate.csms.uploads import Full, Tickets
 from voltgate.ocpp.messages import Reply
+
+log = structlog.get_logger("voltgate.csms")
 
 AWAY = "The station is not connected"
 
@@ -52,7 +61,8 @@ class Told:
 class Operators:
     """Tells stations what operators want. `patience` is for a message whose sender does not say how long it may take.
 
-    `note` hears of each message when its answer is there.
+    `note` hears of each message when its answer is there, `keep` gets the settings that stations tell. `record` has
+    written down what comes of a command, by the key of its station; it raises StoreAway.
     """
 
     def __init__(
@@ -63,6 +73,8 @@ class Operators:
         patience: Callable[[], float],
         note: Callable[[Told], None] = lambda _: None,
         tickets: Tickets | None = None,
+        keep: Callable[[Sequence[Variable]], Awaitable[None]] | None = None,
+        record: Callable[[str, Entry], Awaitable[None]] | None = None,
     ) -> None:
         self._call = call
         self._look = look
@@ -70,6 +82,8 @@ class Operators:
         self._patience = patience
         self._note = note
         self._tickets = tickets
+        self._keep = keep
+        self._record = record
 
     async def tell(
         self, station: str, name: str, wanted: Parameters, by: str, patience: float | None = None
@@ -80,16 +94,37 @@ class Operators:
             return Outcome(False, NOT_SENT, AWAY, sent=False)
         now = datetime.fromtimestamp(self._wall(), UTC)
         target = Target(known.version, 1 + randbelow(FIRST_ID - 1), now, facts=known.facts)
+        number = getattr(wanted, "id", 0) or target.number
         seconds = self._patience() if patience is None else patience
 
         async def ask(action: str, payload: dict[str, Any]) -> Reply:
+            await self._write(station, asked(wanted, number))
             reply = await self._call(station, action, payload, seconds)
             self._note(Told(station, by, name, action, reply))
             return reply
 
         if isinstance(wanted, Logs) and wanted.location is None and self._tickets is not None:
             return await _uploading(self._tickets, station, wanted, lambda placed: perform(ask, target, placed))
-        return await perform(ask, target, wanted)
+        outcome = await perform(ask, target, wanted)
+        if isinstance(wanted, GetConfiguration) and wanted.attribute == "Actual" and self._keep is not None:
+            await self._learn(station, outcome)
+        try:
+            await self._write(station, answered(wanted, number, outcome))
+        except StoreAway as error:
+            log.warning("what a station answered is not kept", station=station, command=name, reason=str(error))
+        return outcome
+
+    async def _write(self, station: str, entry: Entry | None) -> None:
+        if entry is not None and self._record is not None:
+            await self._record(station, entry)
+
+    async def _learn(self, station: str, outcome: Outcome) -> None:
+        """Keep the settings that a station told: its limits are among them. The operator has them in any case."""
+        assert self._keep is not None  # noqa: S101
+        try:
+            await self._keep(settings_told(station, outcome, self._wall()))
+        except (StoreAway, Unfit) as error:
+            log.warning("what a station told of its settings is not kept", station=station, reason=str(error))
 
     async def tell_for(self, station: str, job: Job) -> Outcome:
         """Carry out a job's command at one of its stations. Raise StoreAway."""

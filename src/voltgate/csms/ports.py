@@ -76,6 +76,8 @@ class Needs:
     """Transactions by station and `ref`, whatever their state."""
     last: set[tuple[str, int]] = field(default_factory=set)
     """EVSEs, by station, whose last ended transaction is read."""
+    ended: set[tuple[str, float]] = field(default_factory=set)
+    """Transactions by station and when they ended, by its clock."""
     reservations: set[tuple[str, int]] = field(default_factory=set)
     """Reservations by station and number."""
     reports: set[tuple[str, str, int]] = field(default_factory=set)
@@ -84,6 +86,18 @@ class Needs:
     """Stations whose waiting requests for certificates are read."""
     numbers: int = 0
     """How many new numbers are wanted: one for each transaction of 1.x, or request for a certificate, there may be."""
+
+    def token(self, text: str, *, used: bool = False) -> None:
+        """Want a token, if there is one; with its running transactions, if they count."""
+        if text:
+            self.tokens.add(text.casefold())
+        if text and used:
+            self.used.add(text.casefold())
+
+    def reservation(self, station: str, number: int | None) -> None:
+        """Want a reservation, if there is one."""
+        if number is not None:
+            self.reservations.add((station, number))
 
 
 @dataclass(slots=True)
@@ -133,6 +147,8 @@ class Store(Protocol):
 
     async def round(self, needs: Needs, decide: Decide) -> None:
         """Read, decide and write in one transaction; it is on disk when this returns.
+
+        Variables and profiles that are older than those that are kept are not written.
 
         Raise StoreAway, or Unfit for rows that cannot be written: nothing is, then.
         """

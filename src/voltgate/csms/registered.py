@@ -15,13 +15,18 @@ class Registered:
     __slots__ = ("_asked", "_status")
 
     def __init__(self) -> None:
-        self._status = ""
+        self._status: str | None = None
         self._asked: dict[str, None] = {}
 
     def told(self, reply: Reply | None) -> None:
         """Take note of what its BootNotification was answered with."""
         if isinstance(reply, Result):
             self._status = str(reply.fields.get("status", ""))
+
+    @property
+    def is_accepted(self) -> bool:
+        """Return whether it is known that the station may work: it was told so, or has never asked."""
+        return self._status in ("", "Accepted")
 
     def was_asked(self, action: str) -> bool:
         """Return whether it was asked for something, which it may say before it is accepted."""
@@ -32,7 +37,7 @@ class Registered:
 
         None if it may be: what it sends because of that may come then.
         """
-        why = why_not(self._status, call)
+        why = why_not(self._status or "", call)
         if why:
             return Unanswered(Reason.REFUSED, f"The station was not asked: {why}", "SecurityError")
         caused = caused_by(call)

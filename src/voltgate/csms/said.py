@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 from voltgate.csms.times import read_time
+from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.ids import plain_fields
+from voltgate.ocpp.messages import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,27 @@ class Said:
     def part(self, name: str) -> dict[str, Any]:
         """Return a field that is an object; `{}` if it is none."""
         return part_of(self.fields.get(name))
+
+
+def fields_of(call: Call) -> dict[str, Any]:
+    """Return what a call says.
+
+    A number that nobody can hold, or half a character, makes nothing else of a transaction message unreadable.
+    """
+    fields = plain_fields(call)
+    if fields or not is_transaction(call.action):
+        return fields
+    try:
+        said = json.loads(bytes(call.payload), parse_float=_finite)
+        whole = json.dumps(said, ensure_ascii=False).encode(errors="replace")
+        return part_of(json.loads(whole))
+    except (ValueError, RecursionError):
+        return fields
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 _LARGEST = 2**53

@@ -14,18 +14,19 @@ import structlog
 
 from voltgate.csms.desk import Command
 from voltgate.csms.handlers.billing import costs_so_far
+from voltgate.csms.handlers.connection import current_time
 from voltgate.csms.handlers.presence import CAME, WENT
 from voltgate.csms.handlers.tables import entry_of
 from voltgate.csms.model import Row
 from voltgate.csms.ports import Elsewhere, Found, Needs, Peer, Store, StoreAway
 from voltgate.csms.registered import Registered
 from voltgate.csms.rounds import MOST, Rounds
-from voltgate.csms.said import Said
+from voltgate.csms.said import Said, fields_of
 from voltgate.csms.settings import CsmsSettings
+from voltgate.csms.signing import Asked, Signer
 from voltgate.csms.table import Entry
 from voltgate.ocpp.actions import BOOT, plain_action
 from voltgate.ocpp.dialect import is_modern
-from voltgate.ocpp.ids import plain_fields
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.silence import gone, timed_out
 from voltgate.ocpp.wheel import Wheel
@@ -70,6 +71,7 @@ class ManagementSystem:
         self.rounds = Rounds(store, settings)
         self.peers: dict[str, Peer] = {}
         """The connection of each station that this process holds, by its key."""
+        self.signer = Signer(store, fold, wall)
         self.elsewhere: Elsewhere | None = None
         """What calls the others; None: there are none."""
         self._store = store
@@ -134,6 +136,18 @@ class ManagementSystem:
         elif entry is CAME and self.peers.get(said.station) is peer:
             self._registered[said.station].told(reply)
 
+    async def record(self, key: str, entry: Entry) -> None:
+        """Have a round write down something about a station, by its key. Raise StoreAway if it did not."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def answered(reply: Reply | None, commands: list[Command]) -> None:
+            if not done.done():
+                done.set_result(isinstance(reply, Result))
+
+        self.rounds.answer(Said(key, key, "", "", "", {}, self._wall()), entry, answered)
+        if not await done:
+            raise StoreAway("the management system cannot keep this now")
+
     async def write_seen(self) -> None:
         """Write down which stations were heard since the last time. Raise StoreAway."""
         seen, self._seen = self._seen, {}
@@ -144,7 +158,10 @@ class ManagementSystem:
             raise
 
     async def tell_costs(self) -> None:
-        """Tell stations of 2.x what their running transactions have cost so far, if that is set. Raise StoreAway."""
+        """Tell the stations of 2.x that this process holds what they have charged for so far, if that is set.
+
+        Raise StoreAway.
+        """
         if not self.settings.tell_costs:
             return
         here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}
@@ -171,9 +188,13 @@ class ManagementSystem:
             self.counts.unknown += 1
             respond(Error(call.id, "NotImplemented", f"No station of {version} calls {action[:100]}"))
             return
-        requested = self._registered[key].was_asked(action) if key in self._registered else bool(peer.holder)
+        fields, registered = fields_of(call), self._registered.get(key)
+        if action == "Heartbeat" and not fields and registered and registered.is_accepted and not self.away:
+            self.rounds.counts.calls += 1
+            respond(Result(call.id, msgspec.json.encode(current_time(now))))
+            return
+        requested = registered.was_asked(action) if registered else bool(peer.holder)
         holder, sent = self._holder_of(peer), peer.said_at or now
-        fields = plain_fields(call)
         said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent)
         self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 
@@ -183,6 +204,8 @@ class ManagementSystem:
         respond(reply or Unanswered(Reason.GONE, "The management system cannot keep this now"))
         for command in commands:
             self._tell(peer, command)
+        if said.action == "SignCertificate" and isinstance(reply, Result):
+            self.signer.ask(Asked(said, partial(self._tell, peer)))
 
     # Calls to them.
 

@@ -126,15 +126,13 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
-def to_json(value: Tariff | Cost) -> bytes:
-    """Return a tariff or a cost as JSON; amounts are texts, so that none loses a digit."""
-    return msgspec.json.encode(value)
+def to_json(tariff: Tariff) -> bytes:
+    """Return a tariff as JSON; amounts are texts, so that none loses a digit."""
+    return msgspec.json.encode(tariff)
 
 
 tariff_of = msgspec.json.Decoder(Tariff).decode
 """Return the tariff of its JSON. Raise msgspec.ValidationError, which says what is wrong and where."""
-cost_of = msgspec.json.Decoder(Cost).decode
-"""Return the cost of its JSON. Raise msgspec.ValidationError, which says what is wrong and where."""
 
 
 def _is_sound(number: Decimal) -> bool:

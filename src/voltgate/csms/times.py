@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC).timestamp()
 """What lies before comes from a clock that was never set: stations write 1970 or the year 1 then."""
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""What lies behind cannot be written in every zone, and is no time of a station either."""
 
 AHEAD = 600.0
 """Seconds by which a time may be later than the message that tells it: clocks differ, those of other zones by more."""
@@ -19,7 +21,8 @@ def read_time(said: object) -> float | None:
 
     Every common form is read: RFC 3339, fractions of any length, with a point or a comma, offsets as `+02`, `+0200` or
     `+02:00`, a blank before them, no seconds, and no offset, which is UTC (1.6 section 3.15, 2.x Part 2 section 3.1). A
-    date without a time of day tells no moment, and neither does a clock that was never set (`EARLIEST`).
+    date without a time of day tells no moment, and neither does a clock that was never set (`EARLIEST`) or is past all
+    calendars (`LATEST`).
     """
     if not isinstance(said, str) or len(said) > _LONGEST:
         return None
@@ -31,7 +34,7 @@ def read_time(said: object) -> float | None:
     except ValueError:
         return None
     seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    return seconds if seconds >= EARLIEST else None
+    return seconds if EARLIEST <= seconds < LATEST else None
 
 
 def is_older(at: float, known: float | None, now: float) -> bool:

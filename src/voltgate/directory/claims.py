@@ -72,13 +72,15 @@ class Claims:
     """The claims of all backends, and how conflicts are resolved.
 
     `conflict`: the first to claim a station keeps it, the newest claim gets it, or neither. A claim that was not
-    renewed for `expire` seconds is void (0: it never expires). `known` are the backends that exist.
+    renewed for `expire` seconds is void (0: it never expires). `known` are the backends that exist; claims of the
+    `lasting` ones never expire: nobody renews them.
     """
 
     conflict: Conflict = "first"
     expire: float = 0.0
     known: frozenset[str] = frozenset()
     holdings: dict[str, Holding] = field(default_factory=dict)
+    lasting: frozenset[str] = frozenset()
 
     def of(self, backend: str) -> Holding:
         """Return the claims of a backend."""
@@ -96,8 +98,13 @@ class Claims:
         return found
 
     def _stands(self, holding: Holding, claim: Claim, is_over: IsOver) -> bool:
-        lives = not self.expire or not is_over(holding.renewed(claim), self.expire)
-        return lives and holding.backend in self.known
+        return holding.backend in self.known and not self.has_expired(holding, claim, is_over)
+
+    def has_expired(self, holding: Holding, claim: Claim, is_over: IsOver) -> bool:
+        """Return whether a claim of a list was not renewed for too long."""
+        if not self.expire or holding.backend in self.lasting:
+            return False
+        return is_over(holding.renewed(claim), self.expire)
 
     def holder(self, key: str, is_over: IsOver) -> str:
         """Return the backend that holds a station; "" if none does."""

@@ -114,11 +114,21 @@ class Register:
         """Whether claims stand in other rows than this process would write: then single rows say nothing."""
 
     def follow(
-        self, key: Callable[[str], str], known: Iterable[str], conflict: Conflict, expire: float, most: int
+        self,
+        key: Callable[[str], str],
+        known: Iterable[str],
+        conflict: Conflict,
+        expire: float,
+        most: int,
+        lasting: Iterable[str] = (),
     ) -> None:
-        """Apply a configuration: how identities are compared, which backends exist, how conflicts are resolved."""
+        """Apply a configuration: how identities are compared, which backends exist, how conflicts are resolved.
+
+        Claims of the `lasting` backends never expire.
+        """
         self._key, self.most = key, most
-        self.claims = replace(self.claims, conflict=conflict, expire=expire, known=frozenset(known))
+        there, kept = frozenset(known), frozenset(lasting)
+        self.claims = replace(self.claims, conflict=conflict, expire=expire, known=there, lasting=kept)
 
     def holder(self, key: str) -> str:
         """Return the backend that holds a station; "" if none does."""
@@ -331,8 +341,7 @@ class Register:
         return parts
 
     def _has_expired(self, holding: Holding, claim: Claim) -> bool:
-        expire = self.claims.expire
-        return expire > 0 and self._wall.is_over(holding.renewed(claim), expire)
+        return self.claims.has_expired(holding, claim, self._wall.is_over)
 
     # Accepted stations.
 

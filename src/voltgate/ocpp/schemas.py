@@ -77,7 +77,9 @@ def knows(version: str, action: str) -> bool:
 def _violation(validator: jsonschema_rs.Validator, payload: dict[str, Any], version: str) -> Violation:
     modern = version.removeprefix("ocpp").startswith("2")
     try:
-        error = next(iter(validator.iter_errors(payload)))
+        validator.validate(payload)  # up to the first error: all of them cost whoever waits as much as is sent
+    except jsonschema_rs.ValidationError as first:
+        error = first
     except ValueError:  # its own limit, which is lower than that of the decoder
         return Violation(spell("FormatViolation", modern=modern), "The payload is nested too deeply")
     path = "".join(f"/{part}" for part in error.instance_path)

@@ -46,12 +46,16 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
     locked by a process that stands still in the middle of a transaction.
     """
     connect_args: dict[str, Any] = {"timeout": busy}
+    more: dict[str, Any] = {}
     if url.drivername == POSTGRESQL:
         connect_args["server_settings"] = {"idle_in_transaction_session_timeout": f"{busy * 1000:.0f}"}
+    else:
+        more["pool_reset_on_return"] = None  # whoever has begun ends it; to ask once more is a way to a thread
     engine = create_async_engine(
         url.set(drivername=_DRIVERS[url.drivername]),
         hide_parameters=True,
         connect_args=connect_args,
+        **more,
     )
     if url.drivername == POSTGRESQL:
         event.listen(engine.sync_engine, "checkin", _rest)

@@ -26,14 +26,14 @@ class FileLock:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Take it, unless it is held already; the folder is made.
+        """Take it, unless it is held already; the folder is made, for its owner alone: what people do stands in it.
 
         Raises StoreAway while another process has it, and OSError.
         """
         if self._descriptor is not None:
             return
         file = Path(f"{os.path.realpath(self._database)}-lock")  # whatever name it goes by
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = self._opened(file)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -63,6 +63,7 @@ class Sources:
     supervision: Supervision
     cluster: Callable[[], Mapping[str, float]] = dict
     csms: Callable[[], Mapping[str, float]] = dict
+    failed_logins: Mapping[str, int] = field(default_factory=dict)
 
 
 class VoltgateCollector(Collector):
@@ -80,6 +81,8 @@ class VoltgateCollector(Collector):
         yield from _trust(backends)
         yield from self._comings()
         yield _counter("voltgate_log_lines_lost", "Lines of the log that were lost", "reason", self._sources.lost_lines)
+        passwords = "Passwords of users of the API that were wrong, or tried too often to be looked at"
+        yield _counter("voltgate_logins_failed", passwords, "reason", self._sources.failed_logins)
         faults = "Listeners to events and messages that failed: faults of Voltgate's own"
         yield _counter("voltgate_listener_faults", faults, "listener", self._sources.listener_faults)
         yield from _dials(self._sources.dials())

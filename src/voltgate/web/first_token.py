@@ -22,7 +22,7 @@ def first_token(folder: Path) -> str:
     """
     file = folder / NAME
     if not os.path.lexists(file):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(file)
     return _read(file)
 

@@ -61,8 +61,6 @@ def _in_some(role: PersonRole) -> Callable[[Request, object], Awaitable[Reach]]:
 
 viewer_in_some = _in_some("viewer")
 operator_in_some = _in_some("operator")
-admin_in_some = _in_some("admin")
 
 ViewerReach = Annotated[Reach, Depends(viewer_in_some)]
 OperatorReach = Annotated[Reach, Depends(operator_in_some)]
-AdminReach = Annotated[Reach, Depends(admin_in_some)]

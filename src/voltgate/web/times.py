@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+
 
 def stamp(seconds: float) -> str:
-    """Return seconds since 1970 as RFC 3339 in UTC, with milliseconds."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return seconds since 1970 as RFC 3339 in UTC, with milliseconds.
+
+    What no calendar has is written as the first or the last second that there is: a row that somebody's clock has
+    spoilt keeps nobody from those beside it.
+    """
+    return (
+        datetime.fromtimestamp(min(max(seconds, 0.0), _LAST), UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def stamp_or_none(seconds: float | None) -> str | None:

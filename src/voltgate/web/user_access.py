@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ MOST = 2000
 """Users at most."""
 _READ_EVERY = 10.0
 """Seconds between two looks at what others have changed."""
+_LATELY = 1.0
+"""Seconds between two of them for the sake of invitations that nobody knows."""
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$Y2hhcmdpbmdzdGF0aW9ucw$0W0V7o3rLkqCkq3x5o9J7vY2m1Xh8Qf6b4T0nZc5sUE"
 """The hash that the password of a user is compared with who is not there: it takes as long as that of another."""
 
@@ -108,7 +111,10 @@ class UserAccess:
         self._owners: dict[bytes, str] = {}
         """Whose the token of a login is, by its digest."""
         self._changing = asyncio.Lock()
+        self._read_at = -math.inf
         self._away = False
+        self.failures = {"wrong": 0, "too often": 0}
+        """Passwords that were wrong, and those that were not looked at for that, since the start."""
 
     def change_settings(self, settings: UserSettings) -> None:
         """Go by other settings from now on; logins last as long as they were made for."""
@@ -133,12 +139,22 @@ class UserAccess:
     async def read(self) -> None:
         """Read them again. Raises StoreAway; then the former ones stay valid."""
         async with self._changing:
-            users, logins = await self._table.read(self._wall())
-            self._users = {user.name: user for user in users}
-            known = [login for login in logins if login.name in self._users]
-            tokens = [_token(self._users[login.name], login) for login in known]
-            self._owners = {token.digest: login.name for token, login in zip(tokens, known, strict=True)}
-            self._access.replace_logins(tokens)
+            await self._read()
+
+    async def _read_lately(self) -> None:
+        """Read them again unless that has just been done: strangers may ask for it as often as they like."""
+        async with self._changing:
+            if self._clock() - self._read_at >= _LATELY:
+                await self._read()
+
+    async def _read(self) -> None:
+        users, logins = await self._table.read(self._wall())
+        self._read_at = self._clock()
+        self._users = {user.name: user for user in users}
+        known = [login for login in logins if login.name in self._users]
+        tokens = [_token(self._users[login.name], login) for login in known]
+        self._owners = {token.digest: login.name for token, login in zip(tokens, known, strict=True)}
+        self._access.replace_logins(tokens)
 
     async def heard(self, told: Sequence[Any]) -> None:
         """Read them again, because another gateway has changed some. Raises StoreAway."""
@@ -177,6 +193,7 @@ class UserAccess:
         name, now = login.casefold(), self._clock()
         wait = self._throttle.wait(name, address, now)
         if wait > 0:
+            self.failures["too often"] += 1
             raise TooOften(wait)
         counted = self._throttle.begin(name, address, now)
         user = self._users.get(name)
@@ -191,6 +208,7 @@ class UserAccess:
             right = False
         user = self._users.get(name)  # another password may have been chosen meanwhile
         if not right or user is None or user.password != stored:
+            self.failures["wrong"] += 1
             raise Wrong
         self._throttle.succeeded(counted, self._clock())
         return user
@@ -214,7 +232,7 @@ class UserAccess:
         """Choose a password by an invitation; return whether it is one. Raises Busy."""
         digest = digest_of(invitation).hex()
         if not any(user.invitation == digest for user in self._users.values()):
-            await self.read()  # it may have been made elsewhere just now
+            await self._read_lately()  # it may have been made elsewhere just now
             if not any(user.invitation == digest for user in self._users.values()):
                 return False
         name = await self._table.choose(digest, await self._hashes.make(password), self._wall())

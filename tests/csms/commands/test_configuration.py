@@ -14,7 +14,6 @@ from voltgate.csms.commands.names import (
     Item,
     Variable,
     item_of_key,
-    items_of_report,
     key_of,
     parsed,
     variable_of,
@@ -233,17 +232,3 @@ def test_facts_of_a_station() -> None:
     assert facts_of(items) == Facts(20, None, 30, 0, frozenset({"A", "W"}))
     odd = Item(name="DeviceDataCtrlr.ItemsPerMessage[SetVariables]", value="many")
     assert facts_of([odd, Item(name="x", key="SendLocalListMaxLength", value="7", attribute="Target")]) == Facts()
-
-
-def test_a_report_reads_as_settings() -> None:
-    """What a NotifyReport tells of a variable is one item for each of its attributes."""
-    attributes = [
-        {"value": "60", "mutability": "ReadWrite"},
-        {"type": "MaxSet", "value": "99", "mutability": "ReadOnly"},
-    ]
-    report = {"reportData": [{**HEARTBEAT, "variableAttribute": attributes}, {"component": 5}]}
-    items = items_of_report(report)
-    assert [(each.key, each.attribute, each.value, each.readonly) for each in items] == [
-        ("HeartbeatInterval", "Actual", "60", False),
-        ("HeartbeatInterval", "MaxSet", "99", True),
-    ]

@@ -147,7 +147,7 @@ class SignedCertificate(Parameters, frozen=True):
     id: Id | None = None
 
 
-_KINDS = {"station": "ChargingStationCertificate", "v2g": "V2GCertificate", "v2g-20": "V2G20Certificate"}
+KINDS = {"station": "ChargingStationCertificate", "v2g": "V2GCertificate", "v2g-20": "V2G20Certificate"}
 
 
 def signed_certificate(target: Target, wanted: SignedCertificate) -> Plan:
@@ -161,6 +161,6 @@ def signed_certificate(target: Target, wanted: SignedCertificate) -> Plan:
     if wanted.kind == "v2g-20" and not newest:
         raise target.lacks("certificate of the kind v2g-20", "v2g")
     payload = given(
-        certificateChain=wanted.chain, certificateType=_KINDS[wanted.kind], requestId=wanted.id if newest else None
+        certificateChain=wanted.chain, certificateType=KINDS[wanted.kind], requestId=wanted.id if newest else None
     )
     return Step("CertificateSigned", payload)

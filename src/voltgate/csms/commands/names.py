@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
-from voltgate.csms.commands.outcome import Fields, number, objects, text
+from voltgate.csms.commands.outcome import Fields, number, text
 from voltgate.csms.commands.parameters import Connector, Evse, Name, Parameters, Word, given
 from voltgate.csms.commands.target import Unsupported
 
@@ -218,22 +218,3 @@ def variable_from(fields: Fields) -> Variable:
         evse=number(evse, "id") or 0,
         connector=number(evse, "connectorId") or 0,
     )
-
-
-def items_of_report(fields: Fields) -> list[Item]:
-    """Return what one NotifyReport tells, one item for each attribute (2.x Part 2 section 2.53)."""
-    items = []
-    for data in objects(fields, "reportData"):
-        variable = variable_from(data)
-        for attribute in objects(data, "variableAttribute"):
-            mutability, value = text(attribute, "mutability"), attribute.get("value")
-            items.append(
-                item_of_variable(
-                    variable,
-                    attribute=text(attribute, "type") or "Actual",
-                    value=value if isinstance(value, str) else None,
-                    readonly=mutability == "ReadOnly" if mutability else None,
-                    status="Accepted",
-                )
-            )
-    return items

@@ -34,15 +34,6 @@ ALL = ("ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 """The versions that commands are planned for. 2.0, which nobody uses, is planned as 2.0.1."""
 SINCE_15, SINCE_16, SINCE_201 = ALL[1:], ALL[2:], ALL[3:]
 
-BY_GENERIC_CALL_ONLY = frozenset(
-    """
-    AFRRSignal AdjustPeriodicEventStream ChangeTransactionTariff ClearDERControl ClearTariffs GetDERControl
-    GetPeriodicEventStream GetTariffs NotifyAllowedEnergyTransfer NotifyWebPaymentStarted RequestBatterySwap
-    SetDERControl SetDefaultTariff UpdateDynamicSchedule UsePriorityCharging
-    """.split()
-)
-"""Actions of a backend that no command here reaches: all are new in 2.1, and nobody needs them daily."""
-
 
 class WrongParameters(ValueError):  # noqa: N818 - what an operator is told
     """The parameters are not those of the command. The text says where and what is wrong."""

@@ -117,14 +117,9 @@ def token_of_2x(said: Said) -> tuple[str, str]:
 
 def needs_1x(said: Said, needs: Needs) -> None:
     """Read the token."""
-    _needs(said.text("idTag"), needs)
+    needs.token(said.text("idTag"))
 
 
 def needs_2x(said: Said, needs: Needs) -> None:
     """Read the token."""
-    _needs(token_of_2x(said)[0], needs)
-
-
-def _needs(text: str, needs: Needs) -> None:
-    if text:
-        needs.tokens.add(text.casefold())
+    needs.token(token_of_2x(said)[0])

@@ -1,6 +1,6 @@
 """Certificates: what a station wants signed, and what it wants to know of others' certificates.
 
-No authority is configured, so that nobody here can say anything of a certificate: a station is told that, in the words
+Nobody here can say anything of the certificates of others: a station is told that, in the words
 that the specification has for it. Source: 1.6 security whitepaper; 2.x Part 2, A02, A03, M01, M02, M06.
 """
 

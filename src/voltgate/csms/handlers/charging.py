@@ -28,9 +28,7 @@ def pull_update(desk: Desk) -> dict[str, Any]:
 
 def reservation_needs(said: Said, needs: Needs) -> None:
     """Read the reservation."""
-    number = said.whole("reservationId")
-    if number is not None:
-        needs.reservations.add((said.station, number))
+    needs.reservation(said.station, said.whole("reservationId"))
 
 
 def reservation_status(desk: Desk) -> dict[str, Any]:

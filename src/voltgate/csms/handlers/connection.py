@@ -59,7 +59,12 @@ def _booted(desk: Desk, reason: str) -> dict[str, Any]:
 
 def heartbeat(desk: Desk) -> dict[str, Any]:
     """Answer a Heartbeat: it says that the station is there, and nothing of its connectors."""
-    return {"currentTime": written(desk.said.now)}
+    return current_time(desk.said.now)
+
+
+def current_time(now: float) -> dict[str, Any]:
+    """Return what a Heartbeat is answered with: nothing of it need be read."""
+    return {"currentTime": written(now)}
 
 
 def status_1x(desk: Desk) -> dict[str, Any]:

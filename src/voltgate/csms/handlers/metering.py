@@ -9,7 +9,7 @@ from typing import Any
 
 from voltgate.csms.costs import rises
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import energy_of, goes_on
+from voltgate.csms.ends import NO_READING, energy_of, goes_on
 from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.meters import Reading, pack, read_meter_values
 from voltgate.csms.model import MeterValue, Transaction
@@ -84,8 +84,8 @@ def _follow(desk: Desk, tx: Transaction, reading: Reading, energy: float | None,
         tx.power = watts if watts is not None else tx.power
         soc = charge(reading)
         tx.soc = soc if soc is not None else tx.soc
-    elif tx.estimated and energy is not None and reading.at <= (tx.ended or reading.at):
-        tx.meter_stop = energy  # the end was taken from an earlier reading
+    elif (tx.estimated or tx.meter_stop is None) and energy is not None and reading.at <= (tx.ended or reading.at):
+        tx.meter_stop, tx.estimated = energy, tx.estimated or NO_READING  # the end came from an earlier one, or none
         tx.energy = energy_of(tx)
 
 

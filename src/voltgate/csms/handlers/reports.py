@@ -29,11 +29,6 @@ def needs(said: Said, needs: Needs) -> None:
     needs.reports.add((said.station, said.action, said.whole("requestId") or 0))
 
 
-def event_needs(said: Said, needs: Needs) -> None:
-    """Read what runs: a connector that is free again ends it."""
-    needs.running.add(said.station)
-
-
 def _take_part(desk: Desk) -> Report:
     """Note that a part of a report has come."""
     said = desk.said
@@ -59,8 +54,10 @@ def noted_part(desk: Desk) -> dict[str, Any]:
 
 
 def variables(desk: Desk) -> dict[str, Any]:
-    """Answer a NotifyReport."""
+    """Answer a NotifyReport. What of it is older than what is kept counts no more."""
     said, at = desk.said, desk.said.at("generatedAt")
+    if not (desk.station.booted or 0.0) <= at <= said.now:
+        at = said.now  # its clock is wrong, and nothing may seem old for that
     _take_part(desk)
     for each in said.objects("reportData"):
         component, variable = component_name(each.get("component")), variable_name(each.get("variable"))
@@ -88,7 +85,7 @@ def _variable(
 
 
 def profiles(desk: Desk) -> dict[str, Any]:
-    """Answer a ReportChargingProfiles."""
+    """Answer a ReportChargingProfiles, which does not say when it was made: it is as old as its sending is."""
     said = desk.said
     _take_part(desk)
     for each in said.objects("chargingProfile"):
@@ -102,7 +99,7 @@ def profiles(desk: Desk) -> dict[str, Any]:
                     name_of(said.fields.get("chargingLimitSource")),
                     text_of(each.get("chargingProfilePurpose")),
                     whole_of(each.get("stackLevel")) or 0,
-                    said.now,
+                    said.sent or said.now,
                     msgspec.json.encode(each),
                 )
             )

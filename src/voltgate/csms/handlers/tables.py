@@ -58,7 +58,7 @@ _OF_2X: Table = {
     "NotifyDisplayMessages": Entry(reports.noted_part, reports.needs),
     "NotifyEVChargingNeeds": Entry(charging.needs_of_vehicle),
     "NotifyEVChargingSchedule": noted("evseId", status="Accepted"),
-    "NotifyEvent": Entry(reports.events, reports.event_needs),
+    "NotifyEvent": Entry(reports.events, connection.status_needs),
     "NotifyMonitoringReport": Entry(reports.noted_part, reports.needs),
     "NotifyPeriodicEventStream": noted("id", "basetime"),
     "NotifyPriorityCharging": noted("transactionId"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from voltgate.csms.admission import hold_to_form
 from voltgate.csms.desk import Desk
-from voltgate.csms.ends import displaced, end_as_said, energy_of, goes_on, is_over
+from voltgate.csms.ends import crowded, displaced, end_as_said, energy_of, goes_on, is_over
 from voltgate.csms.handlers.authorize import info_2x, token_of_2x, verdict
 from voltgate.csms.handlers.finding import the_running
 from voltgate.csms.handlers.metering import first_register, keep, last_register, readings
@@ -35,13 +35,8 @@ def needs(said: Said, needs: Needs) -> None:
     """Read the transaction, what runs, the token and the reservation."""
     needs.transactions.add((said.station, ref_of(said)))
     needs.running.add(said.station)
-    token = token_of_2x(said)[0].casefold()
-    if token:
-        needs.tokens.add(token)
-        needs.used.add(token)
-    reservation = said.whole("reservationId")
-    if reservation is not None:
-        needs.reservations.add((said.station, reservation))
+    needs.token(token_of_2x(said)[0], used=True)
+    needs.reservation(said.station, said.whole("reservationId"))
 
 
 def ref_of(said: Said) -> str:
@@ -77,6 +72,7 @@ def _heard_of(desk: Desk, ref: str) -> Transaction:
     tx = Transaction(said.station, ref, network=desk.station.network, version=said.version)
     tx.began_received = said.now
     desk.begin(tx)
+    crowded(desk, tx)
     return tx
 
 
@@ -102,10 +98,11 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
     """Take what a new event says."""
     said, info = desk.said, desk.said.part("transactionInfo")
     is_start, is_end = said.text("eventType") == "Started", said.text("eventType") == "Ended"
+    is_of_end = is_end or said.text("triggerReason") in _ENDS
     is_latest = not is_older(at, tx.heard, said.now)
     tx.heard = at if is_latest else tx.heard
     _place(tx, said.part("evse"))
-    _bind(desk, tx, text, kind, is_end=is_end)
+    _bind(desk, tx, text, kind, is_of_end=is_of_end)
     tx.offline = tx.offline or said.fields.get("offline") is True
     tx.remote_start = whole_of(info.get("remoteStartId")) if tx.remote_start is None else tx.remote_start
     if tx.reservation is None and said.whole("reservationId") is not None:
@@ -119,14 +116,17 @@ def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
         goes_on(desk, tx, at)
     if is_latest and tx.state == "running":
         tx.charging_state = text_of(info.get("chargingState")) or tx.charging_state
-    if is_end:
-        end_as_said(desk, tx, at, last_register(read), text_of(info.get("stoppedReason")))
+    register = last_register(read) if is_end else None
+    if is_end and (register is not None or not is_over(tx)):  # said again with less, it was that end
+        end_as_said(desk, tx, at, register, text_of(info.get("stoppedReason")))
     if tx.state == "ended":
         tx.energy = energy_of(tx)
     _keep_details(desk, tx, info)
 
 
 def _start(desk: Desk, tx: Transaction, at: float, read: list[Reading]) -> None:
+    if tx.began != at:
+        tx.cost_data = b""  # an end that came before its beginning was priced by another day's tariff
     tx.began, tx.trigger = at, desk.said.text("triggerReason")
     register = first_register(read)
     if register is not None:
@@ -150,14 +150,20 @@ def _place(tx: Transaction, evse: dict[str, Any]) -> None:
         tx.connector = tx.connector if connector is None else connector
 
 
-def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_end: bool) -> None:
-    """Note whose transaction it is: the first token is its, that of its end may be another."""
+def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_of_end: bool) -> None:
+    """Note whose transaction it is: the first token is its, that of its end may be another.
+
+    The token of the end stands for it only until another one comes, as the events before the end may come after it.
+    """
     if not text and not kind:
         return
-    if is_end:
+    is_free = not tx.token or (tx.token == tx.stop_token != text and not is_of_end)
+    if is_of_end:
         tx.stop_token = text
-    if not tx.token and not (is_end and tx.token_kind):
+    if is_free and not (is_of_end and tx.token_kind):
         known = desk.token(text)
+        desk.used(tx.token).discard((tx.station, tx.ref))
         tx.token, tx.token_kind, tx.group = text, kind, "" if known is None else known.group
+        tx.cost_data = b""  # the tariff is that of its group
     if tx.state == "running" and text == tx.token:
         desk.used(text).add((tx.station, tx.ref))

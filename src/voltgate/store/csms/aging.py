@@ -44,8 +44,8 @@ _REST = f"{meter_values.name}_rest"
 class Keep:
     """For how many seconds things are kept."""
 
-    meter_values: float = 400.0 * _A_DAY
-    history: float = 400.0 * _A_DAY
+    meter_values: float
+    history: float
     """Status changes and notes."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, not_, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from voltgate.csms.model import Station
 from voltgate.store import Database
@@ -21,10 +20,7 @@ class StoredConnections:
     """Reads by way of a `database` that was opened. Everything raises StoreAway."""
 
     def __init__(self, database: Database) -> None:
-        def engine() -> AsyncEngine | None:
-            return database.engine if database.state.reason is None else None
-
-        self._reach = Reach(engine, database.patience)
+        self._reach = Reach(database.there, database.patience)
 
     async def holders(self) -> set[str]:
         """Return who holds connected stations."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from voltgate.csms.model import (
@@ -83,8 +83,15 @@ async def _find_transactions(link: Link, needs: Needs, found: Found) -> None:
     rows = await _all(link, Transaction, ("station",), needs.running, _RUNNING)
     rows += await _all(link, Transaction, ("station", "ref"), needs.transactions)
     rows += await _all(link, Transaction, ("station", "evse"), needs.last, _LAST)
+    rows += await _all(link, Transaction, ("station", "ended"), needs.ended)
     for row in rows:
         found.transactions.setdefault((row.station, row.ref), row)
+
+
+async def unused(link: Link, numbers: Sequence[int]) -> list[int]:
+    """Return those of some numbers that no transaction is called by: stations bring some from where they were."""
+    used = {row.ref for row in await _all(link, Transaction, ("ref",), [str(number) for number in numbers])}
+    return [number for number in numbers if str(number) not in used]
 
 
 async def _all(

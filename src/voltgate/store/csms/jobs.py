@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from voltgate.store.csms.links import Link
 from voltgate.store.csms.listing import Listed, Listing, Order
 from voltgate.store.csms.shapes import Shape
 from voltgate.store.csms.speech import writing
-from voltgate.store.csms.tables import job_items, jobs
+from voltgate.store.csms.tables import job_items, jobs, stations
 from voltgate.store.csms.work import Work
 from voltgate.store.leases import clock_of
 
@@ -63,7 +63,7 @@ class ItemRow:
 
 
 _JOB, _ITEM = Shape(JobRow, jobs), Shape(ItemRow, job_items)
-_J, _I = jobs.c, job_items.c
+_J, _I, _S = jobs.c, job_items.c, stations.c
 
 
 class JobStore:
@@ -151,10 +151,11 @@ class JobStore:
 
     # For the API.
 
-    async def job(self, job: str) -> Job | None:
-        """Return a job; None if there is none."""
+    async def job(self, job: str, networks: Collection[str] | None = None) -> Job | None:
+        """Return a job; None if there is none, or it has a station that is in none of these networks (None: any)."""
+        wanted = select(*_JOB.columns).where(_J.id == job, *_all_in(networks))
         async with self._work.reach.read() as connection:
-            return _read((await connection.execute(select(*_JOB.columns).where(_J.id == job))).one_or_none())
+            return _read((await connection.execute(wanted)).one_or_none())
 
     async def counts_of(self, ids: Sequence[str]) -> dict[str, Counter[State]]:
         """Return how many items of each job have each state."""
@@ -165,9 +166,20 @@ class JobStore:
                 counted[job][state] = count
         return counted
 
-    async def list_jobs(self, after: str | None = None, limit: int = 100, ended: bool | None = None) -> Listed[Job]:
-        """Return jobs, the last one first. Raise ValueError for a cursor that is none."""
-        which = [] if ended is None else [_J.ended.is_not(None) if ended else _J.ended.is_(None)]
+    async def list_jobs(
+        self,
+        after: str | None = None,
+        limit: int = 100,
+        ended: bool | None = None,
+        networks: Collection[str] | None = None,
+    ) -> Listed[Job]:
+        """Return jobs whose stations are all in these networks (None: any), the last one first.
+
+        Raise ValueError for a cursor that is none.
+        """
+        which = list(_all_in(networks))
+        if ended is not None:
+            which.append(_J.ended.is_not(None) if ended else _J.ended.is_(None))
         listing = Listing(_JOB, Order((_J.created, _J.id), backwards=True), (which,))
         async with self._work.reach.read() as connection:
             part = await listing.part(connection, after, limit)
@@ -227,6 +239,14 @@ def _bound(item: JobItem) -> dict[str, Any]:
 def _some(state: State, *more: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that a job has items in a state."""
     return exists().where(_I.job == _J.id, _I.state == state, *more)
+
+
+def _all_in(networks: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that all stations of a job are in these networks now; one that is deleted is in none."""
+    if networks is None:
+        return ()
+    own = select(_S.key).where(_S.network.in_(networks))
+    return (~exists().where(_I.job == _J.id, _I.station.not_in(own)),)
 
 
 def _is_due(now: float) -> ColumnElement[bool]:

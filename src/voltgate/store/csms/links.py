@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import aiosqlite
 import asyncpg
@@ -16,6 +16,8 @@ from voltgate.csms.ports import Unfit
 from voltgate.relay.records import StoreAway
 from voltgate.store.address import POSTGRESQL, turn
 from voltgate.store.failures import FAILURES, is_of_the_data, words
+
+T = TypeVar("T")
 
 DRIVER_FAILURES = (
     *FAILURES,
@@ -43,7 +45,13 @@ class Link(Protocol):
         """Run a statement on what stands in columns, and return the rows that it gives."""
 
     async def write(self, statement: str, *columns: Sequence[Any]) -> None:
-        """Run a statement for the rows that stand in columns."""
+        """Run a statement for the rows that stand in columns: before whatever is read next, or the end."""
+
+    async def together(self, work: Work[T]) -> T:
+        """Do what reads and writes several times, and waits for nothing else: it may run in another thread."""
+
+
+Work: TypeAlias = Callable[[Link], Coroutine[Any, Any, T]]
 
 
 class _PostgreSQL:
@@ -59,32 +67,85 @@ class _PostgreSQL:
     async def write(self, statement: str, *columns: Sequence[Any]) -> None:
         await self._connection.execute(statement, *columns)
 
+    async def together(self, work: Work[T]) -> T:
+        return await work(self)
+
     async def begin(self) -> None:
         await self._connection.execute(self._begin)
 
-    async def end(self, word: str) -> None:
-        await self._connection.execute(word)
+    async def commit(self) -> None:
+        await self._connection.execute("COMMIT")
+
+    async def roll_back(self) -> None:
+        await self._connection.execute("ROLLBACK")
 
 
-class _SQLite:
+class _InThread:
+    """SQLite in the thread of a connection: what is awaited has happened already."""
+
     driver = "sqlite"
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     async def read(self, statement: str, *columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
         values = columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
         text = (msgspec.json.encode(values).decode(),) if columns else ()
-        return await self._connection.execute_fetchall(statement, text)  # type: ignore[return-value]
+        return self._connection.execute(statement, text).fetchall()
 
     async def write(self, statement: str, *columns: Sequence[Any]) -> None:
-        await self._connection.executemany(statement, zip(*columns, strict=True))
+        self._connection.executemany(statement, zip(*columns, strict=True))
+
+    async def together(self, work: Work[T]) -> T:
+        return await work(self)
+
+
+class _SQLite:
+    """SQLite from the loop: each way to the thread waits for the other's turn, so what can wait goes with the next."""
+
+    driver = "sqlite"
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._first: list[Work[Any]] = []
+
+    async def read(self, statement: str, *columns: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        return await self.together(lambda link: link.read(statement, *columns))
+
+    async def write(self, statement: str, *columns: Sequence[Any]) -> None:
+        self._first.append(lambda link: link.write(statement, *columns))
+
+    async def together(self, work: Work[T]) -> T:
+        first, self._first = self._first, []
+        return await self._connection._execute(_run, self._connection._conn, first, work)  # type: ignore[no-any-return, no-untyped-call]
 
     async def begin(self) -> None:
-        await self._connection.execute_fetchall("BEGIN IMMEDIATE")
+        self._first.append(lambda link: link.read("BEGIN IMMEDIATE"))
 
-    async def end(self, word: str) -> None:
-        await self._connection.execute_fetchall(word)
+    async def commit(self) -> None:
+        await self.read("COMMIT")
+
+    async def roll_back(self) -> None:
+        self._first.clear()
+        await self.read("ROLLBACK")
+
+
+def _run(connection: sqlite3.Connection, first: Sequence[Work[Any]], work: Work[T]) -> T:
+    """Do some work in the thread of a connection, which waits for nothing."""
+
+    async def do() -> T:
+        link = _InThread(connection)
+        for each in first:
+            await each(link)
+        return await work(link)
+
+    coroutine = do()
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError("a fault of Voltgate: work with the database waits for something else")
 
 
 @asynccontextmanager
@@ -101,13 +162,13 @@ async def linked(engine: AsyncEngine, patience: float) -> AsyncIterator[Link]:
             try:
                 await link.begin()
                 yield link
-                await link.end("COMMIT")
+                await link.commit()
             except BaseException as error:
                 if not (_state(error) or isinstance(error, Unfit | sqlite3.Error)):
                     await connection.invalidate()
                     raise
                 with suppress(*DRIVER_FAILURES):
-                    await link.end("ROLLBACK")
+                    await link.roll_back()
                 raise
     except DRIVER_FAILURES as error:
         raise _outcome(error) from error

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voltgate.csms.model import Profile, SigningRequest, Variable
+from voltgate.csms.model import Profile, SigningRequest, Station, Token, Variable
 from voltgate.csms.ports import Unfit
 from voltgate.store.csms import tables
 from voltgate.store.csms.listing import Listed, Listing, Order
 from voltgate.store.csms.queries import CsmsQueries
 from voltgate.store.csms.shapes import shape
 from voltgate.store.failures import is_of_the_data, words
+
+_KEYS = {Station: tables.stations.c.key, Token: tables.tokens.c.id}
 
 
 class StationQueries(CsmsQueries):
@@ -30,11 +32,12 @@ class StationQueries(CsmsQueries):
             found = await connection.execute(select(table.key, table.identity).where(table.key.in_(keys)))
             return {key: key for key in keys} | {row.key: row.identity for row in found}
 
-    async def known(self, keys: Collection[str]) -> set[str]:
-        """Return which of these keys are those of stations."""
-        table = tables.stations.c
+    async def networks_of(self, kind: type[Station | Token], keys: Collection[str]) -> dict[str, str]:
+        """Return the networks of the stations or tokens with these keys that are there."""
+        key, network = _KEYS[kind], shape(kind).table.c.network
         async with self._read() as connection:
-            return set((await connection.execute(select(table.key).where(table.key.in_(keys)))).scalars())
+            found = await connection.execute(select(key, network).where(key.in_(keys)))
+            return dict(found.tuples().all())
 
     async def list_variables(self, station: str, after: str | None = None, limit: int = 100) -> Listed[Variable]:
         """Return the variables of a station, by component."""

@@ -109,10 +109,11 @@ class TokenFilter:
 
 @dataclass(frozen=True, slots=True)
 class ReservationFilter:
-    """Which reservations are asked for; None: any."""
+    """Which reservations are asked for; None: any. `network` is the one that the station is in now."""
 
     station: str | None = None
     status: str | None = None
+    network: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +248,9 @@ class CsmsQueries:
         """Return reservations, the newest first."""
         table = tables.reservations.c
         conditions = _equal({table.station: wanted.station, table.status: wanted.status})
+        if wanted.network is not None:
+            own = tables.stations.c
+            conditions += (table.station.in_(select(own.key).where(own.network == wanted.network)),)
         order = Order((table.made, table.station, table.number), backwards=True)
         return await self._part(Listing(shape(Reservation), order, (conditions,)), after, limit)
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Boolean, Column, Table, TypeDecorator
 from sqlalchemy.dialects import postgresql
 
-from voltgate.csms.model import MeterValue, Note, StatusChange, Transaction
+from voltgate.csms.model import MeterValue, Note, Profile, StatusChange, Transaction, Variable
 from voltgate.csms.ports import Unfit
 from voltgate.store.columns import LONGEST_LABEL, Document, Words
 from voltgate.store.csms.tables import TABLES
@@ -52,6 +52,8 @@ _COMPUTED: dict[Any, Callable[[Any], tuple[Any, ...]]] = {
 
 APPENDED = frozenset({StatusChange, MeterValue, Note})
 """What is never changed: the same again is nothing new."""
+DATED = frozenset({Variable, Profile})
+"""What stations report again and again: what is older, by its `at`, takes the place of nothing."""
 
 
 class Shape(Generic[R]):

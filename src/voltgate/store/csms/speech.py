@@ -13,7 +13,7 @@ from sqlalchemy import Column, Dialect, Table
 from sqlalchemy.dialects import postgresql
 
 from voltgate.store.address import POSTGRESQL
-from voltgate.store.csms.shapes import APPENDED, Shape
+from voltgate.store.csms.shapes import APPENDED, DATED, Shape
 
 _POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -58,7 +58,10 @@ def reading(driver: str, mine: Shape[Any], names: tuple[str, ...], more: str = "
 
 @cache
 def writing(driver: str, mine: Shape[Any], *, anew: bool = False) -> str:
-    """Return what keeps rows in place of those with the same keys; `anew`: only where there is none."""
+    """Return what keeps rows in place of those with the same keys; `anew`: only where there is none.
+
+    What has a date stays where it is the newer.
+    """
     into = f"INSERT INTO {mine.table.name} ({listed(mine.names)})"
     if driver == POSTGRESQL:
         rows = f"SELECT * FROM unnest({_arrays(mine.table, mine.names)})"  # noqa: S608
@@ -67,4 +70,6 @@ def writing(driver: str, mine: Shape[Any], *, anew: bool = False) -> str:
     others = [quoted(name) for name in mine.names if name not in mine.keys]
     changes = ", ".join(f"{name} = excluded.{name}" for name in others)
     then = "NOTHING" if anew or mine.kind in APPENDED else f"UPDATE SET {changes}"
+    if mine.kind in DATED:
+        then += f" WHERE {mine.table.name}.at <= excluded.at"
     return f"{into} {rows} ON CONFLICT ({listed(mine.keys)}) DO {then}"

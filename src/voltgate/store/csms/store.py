@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import islice
 
-from voltgate.csms.ports import Decide, Needs
+from voltgate.csms.ports import Decide, Found, Needs
 from voltgate.store import Database
-from voltgate.store.csms.finding import find, find_stations
+from voltgate.store.csms.finding import find, find_stations, unused
 from voltgate.store.csms.links import Link
 from voltgate.store.csms.numbers import take_numbers
 from voltgate.store.csms.tariffs import TariffReader
@@ -39,18 +39,35 @@ class CsmsStore:
         `decide` is called again, with what is read anew, when another node was in the way. Raise StoreAway; Unfit for
         rows that cannot be written: nothing is, then.
         """
+        while not await self._round(needs, decide):
+            pass  # with other numbers
+
+    async def _round(self, needs: Needs, decide: Decide) -> bool:
+        """Return whether it was done: not if a transaction has one of the numbers, since its station brought it."""
         numbers = await self._take(needs.numbers)
 
-        async def work(link: Link) -> list[int]:
+        async def read(link: Link) -> Found:
             found = await find(link, needs)
-            found.numbers = left = list(numbers)
+            found.numbers = await unused(link, numbers)
             if needs.running:
                 found.tariffs = await self._tariffs.read(link)
+            return found
+
+        async def work(link: Link) -> list[int] | None:
+            found = await link.together(read)
+            if len(found.numbers) < len(numbers):
+                return None
             await write_rows(link, decide(found))
-            return left
+            return found.numbers
 
         left = await self._work.transact(work)
+        if left is None:
+            mine, self._numbers = self._numbers + numbers, []
+            left = await self._work.transact(lambda link: unused(link, mine))
+            self._numbers += left
+            return False
         self._numbers += left
+        return True
 
     async def _take(self, many: int) -> list[int]:
         """Take numbers out of those of this process; what fails may have used them, and does not give them back."""

@@ -229,6 +229,7 @@ def _few(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> No
 
 
 _few("running", IS_RUNNING, transactions.c.began, transactions.c.station, transactions.c.ref)
+_few("running_ended", IS_RUNNING, transactions.c.ended, transactions.c.station, transactions.c.ref)
 _few("running_station", IS_RUNNING, transactions.c.station)
 _few("running_token_id", IS_RUNNING, transactions.c.token_id)
 _few("estimated", IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)

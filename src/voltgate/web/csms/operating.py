@@ -21,6 +21,7 @@ from voltgate.store.csms.jobs import JobStore
 from voltgate.web.csms.parts import Csms
 from voltgate.web.csms.stations import NAME, Registration
 from voltgate.web.models import Asked, Time
+from voltgate.web.networks import Reach, reach_of
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.times import stamp
 
@@ -186,7 +187,7 @@ class JobShown(BaseModel):
 
     id: str
     command: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] | None = Field(description="null for a viewer: there may be passwords in them.")
     by: str
     created: Time
     deadline: Time
@@ -207,21 +208,21 @@ class JobItemShown(BaseModel):
     accepted: bool | None = Field(description="Whether the station does as it was told; null: nobody knows.")
     status: str
     info: str
-    result: dict[str, Any]
+    result: dict[str, Any] | None = Field(description="null for a viewer: there may be passwords in it.")
     follow: Following | None = Field(description="What the station sends later about it.")
     at: Time | None = Field(description="When its state changed last.")
     tries: int
 
 
-def job_shown(job: Job, counts: Counter[State]) -> JobShown:
-    """Show a job."""
+def job_shown(job: Job, counts: Counter[State], reach: Reach) -> JobShown:
+    """Show a job to a caller."""
     state: JobState = "cancelled" if job.cancelled else "ended"
     if job.ended is None:
         state = "cancelling" if job.cancelled else "running"
     return JobShown(
         id=job.id,
         command=job.command,
-        parameters=job.fields,
+        parameters=job.fields if _sees_all(reach) else None,
         by=job.by,
         created=stamp(job.created),
         deadline=stamp(job.deadline),
@@ -235,8 +236,8 @@ def job_shown(job: Job, counts: Counter[State]) -> JobShown:
     )
 
 
-def item_shown(item: JobItem, identity: str) -> JobItemShown:
-    """Show a station of a job."""
+def item_shown(item: JobItem, identity: str, reach: Reach) -> JobItemShown:
+    """Show a station of a job to a caller."""
     outcome = item.outcome
     return JobItemShown(
         station=identity,
@@ -244,11 +245,17 @@ def item_shown(item: JobItem, identity: str) -> JobItemShown:
         accepted=None if outcome is None else outcome.accepted,
         status="" if outcome is None else outcome.status,
         info="" if outcome is None else outcome.info,
-        result={} if outcome is None else outcome.result,
+        result=None if not _sees_all(reach) else {} if outcome is None else outcome.result,
         follow=_following(outcome),
         at=stamp(item.at) if item.at else None,
         tries=item.tries,
     )
+
+
+def _sees_all(reach: Reach) -> bool:
+    """Return whether a caller could have told the stations that it sees the same."""
+    told = reach_of(reach.caller, "operator").networks
+    return told is None or (reach.networks is not None and reach.networks <= told)
 
 
 # Uploads.

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from voltgate.claiming import Claiming
-from voltgate.csms.model import MAIN, Network
+from voltgate.csms.model import MAIN, Network, Station, Token
 from voltgate.store.csms.networks import Networks
 from voltgate.store.csms.of_stations import StationQueries
 from voltgate.store.csms.stations import Stations
@@ -82,7 +82,26 @@ class CsmsParts:
             after = part.after
             if after is None:
                 break
-        return left
+        return left | {name for name in networks if not self.reach.has(name)}
+
+    async def known(self, kind: type[Station | Token], keys: Collection[str]) -> set[str]:
+        """Return which of these keys are those of stations, or of tokens, in the networks."""
+        found = await self._networks_of(kind, keys)
+        return {key for key, network in found.items() if self.reach.has(network)}
+
+    async def foreign(self, kind: type[Station | Token], keys: Collection[str]) -> set[str]:
+        """Return which of these keys are those of stations, or of tokens, in other networks."""
+        if self.reach.networks is None:
+            return set()
+        found = await self._networks_of(kind, keys)
+        return {key for key, network in found.items() if not self.reach.has(network)}
+
+    async def _networks_of(self, kind: type[Station | Token], keys: Collection[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        asked = list(keys)
+        for start in range(0, len(asked), _PART):
+            found |= await self.queries.networks_of(kind, asked[start : start + _PART])
+        return found
 
 
 async def _parts(request: Request) -> CsmsParts:

@@ -236,11 +236,11 @@ class CsmsVariable(BaseModel):
 
 
 class CsmsProfile(BaseModel):
-    """A charging profile that a station has, as it or its operator has said."""
+    """A charging profile that a station has reported."""
 
     evse: int
     profile: int
-    source: str = Field(description='"operator", or the charging limit source that the station reports.')
+    source: str = Field(description="The charging limit source.")
     purpose: str
     stack_level: int
     at: Time
@@ -254,7 +254,7 @@ class CertificateAsked(BaseModel):
     kind: str
     csr: str
     at: Time
-    status: str = Field(description="waiting, signed, refused.")
+    status: str = Field(description="waiting, signed.")
     chain: str
 
 
@@ -269,7 +269,7 @@ class CsmsReservation(BaseModel):
     group: str
     expires: Time
     made: Time
-    status: str = Field(description="Waiting, Accepted, or why not in the station's word; Used, Cancelled, Expired …")
+    status: str = Field(description="Waiting, Accepted, or why not in the station's word; Used, Cancelled …")
     ref: str = Field(description="The transaction that used it.")
 
 

@@ -67,7 +67,7 @@ class CsmsTransactionInFull(CsmsTransaction):
     remote_start: int | None = Field(description="The remote start that it came from.")
     reservation: int | None
     missing: list[str] = Field(description="2.x: sequence numbers of events that have not come.")
-    computed_from: Any = Field(description="What the cost was computed from.")
+    computed_from: Any = Field(description="What the cost was computed from; null: there is no cost.")
 
 
 class CsmsTotal(BaseModel):
@@ -156,8 +156,8 @@ def transaction_in_full(row: Transaction, identity: str) -> CsmsTransactionInFul
         trigger=row.trigger,
         remote_start=row.remote_start,
         reservation=row.reservation,
-        missing=row.missing.split(",") if row.missing else [],
-        computed_from=document(row.cost_data),
+        missing=row.missing.split(),
+        computed_from=None if row.cost is None else document(row.cost_data),
     )
 
 

@@ -152,6 +152,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_csms_transactions_ref", "csms_transactions", ["ref"])
     _few("running", "state = 'running'", ["began", "station", "ref"])
+    _few("running_ended", "state = 'running'", ["ended", "station", "ref"])
     _few("running_station", "state = 'running'", ["station"])
     _few("running_token_id", "state = 'running'", ["token_id"])
     op.create_index("ix_csms_transactions_station_began_ref", "csms_transactions", ["station", "began", "ref"])

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 
 from voltgate.csms.commands.table import COMMANDS
-from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.csms.stations import found
 from voltgate.web.api.dependencies import Identity
 from voltgate.web.csms.operating import (
@@ -22,6 +21,7 @@ from voltgate.web.csms.operating import (
     read_parameters,
 )
 from voltgate.web.csms.parts import Csms
+from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.problems import Problem, declared
 
 router = APIRouter(tags=["management system: commands"])
@@ -37,7 +37,7 @@ class Commands(BaseModel):
 
 
 @router.get("/commands", summary="List the commands for stations")
-async def commands(_: Viewer) -> Commands:
+async def commands(_: ViewerReach) -> Commands:
     """List the commands that stations can be told, with their parameters; they are the same for every version."""
     return Commands(items=[described(spec) for spec in COMMANDS.values()])
 
@@ -51,7 +51,7 @@ async def commands(_: Viewer) -> Commands:
 async def tell(
     csms: Csms,
     operating: Operating,
-    caller: Operator,
+    reach: OperatorReach,
     identity: Identity,
     command: Annotated[str, Path(max_length=50, description="The name of a command.", examples=["reset"])],
     request: Request,
@@ -68,7 +68,7 @@ async def tell(
         raise Problem(404, "Not Found", f"There is no such command; there are {', '.join(COMMANDS)}.")
     wanted = read_parameters(command, _fields(await request.body()), "body")
     row = await found(csms, identity)
-    outcome = await operating.operators.tell(row.key, command, wanted, CALLER + caller.name, timeout)
+    outcome = await operating.operators.tell(row.key, command, wanted, CALLER + reach.caller.name, timeout)
     return answered(row.identity, command, outcome)
 
 

@@ -11,15 +11,17 @@ from voltgate.csms.model import Token
 from voltgate.directory.slices import unhurried
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import TokenFilter
-from voltgate.web.access import Operator, Viewer
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
-from voltgate.web.csms.parts import Csms
+from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import NAME
 from voltgate.web.csms.tokens import IdToken, IdTokenChange, IdTokenWanted, Status, changes_of, row_of, token_of
+from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.problems import Problem, declared, invalid
 
 router = APIRouter(tags=["id tokens"])
+
+_FOREIGN = "is there already, in another network"
 
 Text = Annotated[str, Path(min_length=1, max_length=255)]
 
@@ -29,7 +31,7 @@ Text = Annotated[str, Path(min_length=1, max_length=255)]
 )
 async def tokens(
     csms: Csms,
-    _: Viewer,
+    _: ViewerReach,
     asked: AskedList,
     group: Annotated[str | None, Query(max_length=255)] = None,
     network: Annotated[str | None, Query(pattern=NAME, description="Only those that are for this one.")] = None,
@@ -37,7 +39,7 @@ async def tokens(
     text: Annotated[str | None, Query(max_length=255, description="Part of the token, or of its holder.")] = None,
 ) -> object:
     """List the tokens that somebody has made known, by token."""
-    wanted = TokenFilter(group, network, status, text)
+    wanted = TokenFilter(group, csms.reach.only(network), status, text)
 
     def read(after: str | None, limit: int) -> Awaitable[Listed[Token]]:
         return csms.queries.list_tokens(wanted, after, limit)
@@ -49,9 +51,9 @@ async def tokens(
 
 
 @router.post("/id-tokens", summary="Make an id token", status_code=201, responses=declared(409, 503))
-async def make(csms: Csms, _: Operator, wanted: IdTokenWanted) -> IdToken:
+async def make(csms: Csms, _: OperatorReach, wanted: IdTokenWanted) -> IdToken:
     """Make a token known: whoever has it may charge."""
-    await _see_network(csms, wanted)
+    await _see_network(csms, wanted.network)
     row = row_of(wanted)
     if not await csms.tokens.create(row):
         detail = f'There is a token "{wanted.token}" already: PATCH changes it, and so does a list that is imported.'
@@ -62,13 +64,14 @@ async def make(csms: Csms, _: Operator, wanted: IdTokenWanted) -> IdToken:
 @router.post(
     "/id-tokens/import", summary="Import id tokens", responses=declared(409, 413, 415, 503), openapi_extra=BODY
 )
-async def take(csms: Csms, _: Operator, request: Request) -> Imported:
+async def take(csms: Csms, _: OperatorReach, request: Request) -> Imported:
     """Make the tokens of a list, in place of those that are there: all of them, or none when there is a mistake.
 
     A list is what the list of tokens gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
     items = await read_items(request, IdTokenWanted, IdToken)
-    nowhere = await csms.unknown({wanted.network for _, wanted in items} - {""})
+    nowhere = await csms.unknown({wanted.network for _, wanted in items} - ({""} if csms.reach.has("") else set()))
+    foreign = await csms.foreign(Token, {wanted.token.casefold() for _, wanted in items})
     rows: dict[str, Token] = {}
     places: dict[str, str] = {}
     mistakes: list[Mistake] = []
@@ -77,8 +80,10 @@ async def take(csms: Csms, _: Operator, request: Request) -> Imported:
             row = row_of(wanted)
             if row.id in rows:
                 mistakes.append({"loc": (place, "token"), "msg": f"is the same as in {places[row.id]}"})
+            if row.id in foreign:
+                mistakes.append({"loc": (place, "token"), "msg": _FOREIGN})
             if wanted.network in nowhere:
-                mistakes.append({"loc": (place, "network"), "msg": "there is no such network"})
+                mistakes.append({"loc": (place, "network"), "msg": _nowhere(csms, wanted.network)})
             rows[row.id], places[row.id] = row, place
     if mistakes:
         raise invalid(mistakes)
@@ -88,18 +93,17 @@ async def take(csms: Csms, _: Operator, request: Request) -> Imported:
 
 
 @router.get("/id-tokens/{token:path}", summary="Show an id token", responses=declared(404, 409, 503))
-async def token(csms: Csms, _: Viewer, token: Text) -> IdToken:
+async def token(csms: Csms, _: ViewerReach, token: Text) -> IdToken:
     """Show one token, however it is written."""
-    row = await csms.queries.token(token)
-    if row is None:
-        raise _unknown()
-    return token_of(row)
+    return token_of(await found(csms, token))
 
 
 @router.patch("/id-tokens/{token:path}", summary="Change an id token", responses=declared(404, 409, 503))
-async def change(csms: Csms, _: Operator, token: Text, change: IdTokenChange) -> IdToken:
+async def change(csms: Csms, _: OperatorReach, token: Text, change: IdTokenChange) -> IdToken:
     """Change what is named of a token: `{"status": "Blocked"}` keeps its holder from charging."""
-    await _see_network(csms, change)
+    await found(csms, token)
+    if "network" in change.model_fields_set:
+        await _see_network(csms, change.network)
     row = await csms.tokens.change(token, **changes_of(change))
     if row is None:
         raise _unknown()
@@ -109,17 +113,32 @@ async def change(csms: Csms, _: Operator, token: Text, change: IdTokenChange) ->
 @router.delete(
     "/id-tokens/{token:path}", summary="Delete an id token", status_code=204, responses=declared(404, 409, 503)
 )
-async def remove(csms: Csms, _: Operator, token: Text) -> None:
+async def remove(csms: Csms, _: OperatorReach, token: Text) -> None:
     """Delete a token; transactions keep what they were begun with."""
+    await found(csms, token)
     if not await csms.tokens.delete(token):
         raise _unknown()
+
+
+async def found(csms: CsmsParts, text: str) -> Token:
+    """Find a token. Raise Problem 404."""
+    row = await csms.queries.token(text)
+    if row is None or not csms.reach.has(row.network):
+        raise _unknown()
+    return row
 
 
 def _unknown() -> Problem:
     return Problem(404, "Not Found", "Nobody knows this token.")
 
 
-async def _see_network(csms: Csms, change: IdTokenChange) -> None:
-    """Raise Problem 422 for a network that is none."""
-    if change.network and await csms.network(change.network) is None:
-        raise invalid([{"loc": ("body", "network"), "msg": "there is no such network"}])
+async def _see_network(csms: CsmsParts, name: str) -> None:
+    """Raise Problem 422 for a network that is none; "" are all, for those who may give tokens for all."""
+    if not csms.reach.has(name) or (name and await csms.network(name) is None):
+        raise invalid([{"loc": ("body", "network"), "msg": _nowhere(csms, name)}])
+
+
+def _nowhere(csms: CsmsParts, name: str) -> str:
+    if name or csms.reach.networks is None:
+        return "there is no such network"
+    return f"is one of {', '.join(sorted(csms.reach.networks))}: a token of all networks takes a role in all of them"

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Path, Query
 
 from voltgate.csms.commands.table import COMMANDS, WrongParameters
 from voltgate.csms.jobs import MOST_OPEN, MOST_STATIONS, Job, JobItem, State
+from voltgate.csms.model import Station
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import StationFilter
-from voltgate.web.access import Operator, Viewer
 from voltgate.web.api.csms.commands import CALLER
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.operating import (
@@ -27,6 +27,7 @@ from voltgate.web.csms.operating import (
     read_parameters,
 )
 from voltgate.web.csms.parts import Csms, CsmsParts
+from voltgate.web.networks import OperatorReach, Reach, ViewerReach
 from voltgate.web.problems import Problem, declared, invalid
 
 router = APIRouter(tags=["management system: jobs"])
@@ -38,7 +39,7 @@ Id = Annotated[str, Path(max_length=64, description="The job's id.")]
 
 
 @router.post("/jobs", summary="Make a job", status_code=201, responses=declared(409, 413, 503))
-async def make(csms: Csms, operating: Operating, caller: Operator, wanted: JobWanted) -> JobShown:
+async def make(csms: Csms, operating: Operating, reach: OperatorReach, wanted: JobWanted) -> JobShown:
     """Have many stations carry out a command: as many a second as the job says, and through restarts.
 
     A station that is not connected is told when it comes, until the job's time is over.
@@ -57,7 +58,7 @@ async def make(csms: Csms, operating: Operating, caller: Operator, wanted: JobWa
         wanted.parameters,
         now,
         now + wanted.seconds,
-        CALLER + caller.name,
+        CALLER + reach.caller.name,
         wanted.rate,
         wanted.at_once,
         wanted.away,
@@ -66,32 +67,33 @@ async def make(csms: Csms, operating: Operating, caller: Operator, wanted: JobWa
         await operating.jobs.create(job, stations)
     except WrongParameters as error:
         raise invalid([{"loc": ("body",), "msg": str(error)}]) from None
-    return await _shown(operating, job)
+    return await _shown(operating, job, reach)
 
 
 @router.get("/jobs", summary="List jobs", response_model=CsmsPage[JobShown], responses=declared(409, 503) | STREAMED)
 async def jobs(
+    csms: Csms,
     operating: Operating,
-    _: Viewer,
+    reach: ViewerReach,
     asked: AskedList,
     ended: Annotated[bool | None, Query(description="Only those that have ended, or have not.")] = None,
 ) -> object:
-    """List jobs, the last one first."""
+    """List jobs, the last one first: those of which all stations are in networks that the caller sees."""
 
     def read(after: str | None, limit: int) -> Awaitable[Listed[Job]]:
-        return operating.jobs.list_jobs(after, limit, ended)
+        return operating.jobs.list_jobs(after, limit, ended, csms.reach.networks)
 
     async def show(rows: Sequence[Job]) -> list[JobShown]:
         counts = await operating.jobs.counts_of([job.id for job in rows])
-        return [job_shown(job, counts[job.id]) for job in rows]
+        return [job_shown(job, counts[job.id], reach) for job in rows]
 
     return await given(JobShown, read, show, asked)
 
 
 @router.get("/jobs/{job}", summary="Show a job", responses=declared(404, 409, 503))
-async def job(operating: Operating, _: Viewer, job: Id) -> JobShown:
+async def job(csms: Csms, operating: Operating, reach: ViewerReach, job: Id) -> JobShown:
     """Show a job, with how many of its stations have come how far."""
-    return await _shown(operating, await _found(operating, job))
+    return await _shown(operating, await _found(csms, operating, job), reach)
 
 
 @router.get(
@@ -101,13 +103,13 @@ async def job(operating: Operating, _: Viewer, job: Id) -> JobShown:
     responses=declared(404, 409, 503) | STREAMED,
 )
 async def items(
-    csms: Csms, operating: Operating, _: Viewer, job: Id, asked: AskedList, state: State | None = None
+    csms: Csms, operating: Operating, reach: ViewerReach, job: Id, asked: AskedList, state: State | None = None
 ) -> object:
     """List the stations of a job, and what each of them said.
 
     What a station sends later about the command is among its notes: those with the `request` of `follow` as `about`.
     """
-    known = await _found(operating, job)
+    known = await _found(csms, operating, job)
 
     def read(after: str | None, limit: int) -> Awaitable[Listed[JobItem]]:
         return operating.jobs.list_items(known.id, after, limit, state)
@@ -116,29 +118,29 @@ async def items(
         names: dict[str, str] = {}
         for start in range(0, len(rows), _PART):
             names |= await csms.queries.identities([item.station for item in rows[start : start + _PART]])
-        return [item_shown(item, names[item.station]) for item in rows]
+        return [item_shown(item, names[item.station], reach) for item in rows]
 
     return await given(JobItemShown, read, show, asked)
 
 
 @router.delete("/jobs/{job}", summary="Cancel a job", responses=declared(404, 409, 503))
-async def cancel(operating: Operating, _: Operator, job: Id) -> JobShown:
+async def cancel(csms: Csms, operating: Operating, reach: OperatorReach, job: Id) -> JobShown:
     """Tell no more stations. What is on its way ends as it ends; the job and its results are kept."""
-    known = await _found(operating, job)
+    known = await _found(csms, operating, job)
     if not await operating.jobs.cancel(known.id):
         raise Problem(409, "Conflict", "The job has ended: there is nothing to cancel.")
-    return await _shown(operating, await _found(operating, job))
+    return await _shown(operating, await _found(csms, operating, job), reach)
 
 
-async def _found(operating: OperatingParts, job: str) -> Job:
-    found = await operating.jobs.job(job)
+async def _found(csms: CsmsParts, operating: OperatingParts, job: str) -> Job:
+    found = await operating.jobs.job(job, csms.reach.networks)
     if found is None:
         raise Problem(404, "Not Found", "There is no such job.")
     return found
 
 
-async def _shown(operating: OperatingParts, job: Job) -> JobShown:
-    return job_shown(job, await operating.jobs.counts(job.id))
+async def _shown(operating: OperatingParts, job: Job, reach: Reach) -> JobShown:
+    return job_shown(job, await operating.jobs.counts(job.id), reach)
 
 
 async def _stations(csms: CsmsParts, wanted: JobWanted) -> list[str]:
@@ -155,20 +157,18 @@ async def _stations(csms: CsmsParts, wanted: JobWanted) -> list[str]:
 
 async def _listed(csms: CsmsParts, identities: Sequence[str]) -> list[str]:
     places = {csms.key(identity): number for number, identity in reversed(list(enumerate(identities)))}
-    keys, known = list(places), set[str]()
-    for start in range(0, len(keys), _PART):
-        known |= await csms.queries.known(keys[start : start + _PART])
+    known = await csms.known(Station, places)
     unknown = sorted(number for key, number in places.items() if key not in known)
     if unknown:
         what = "the management system does not know this station"
         raise invalid([{"loc": ("body", "stations", number), "msg": what} for number in unknown])
-    return keys
+    return list(places)
 
 
 async def _filtered(csms: CsmsParts, wanted: JobWanted) -> list[str]:
     assert wanted.filter is not None  # noqa: S101 - else there is a list
     by = wanted.filter
-    which = StationFilter(by.network, by.connected, by.registration, by.version, by.text)
+    which = StationFilter(by.network, by.connected, by.registration, by.version, by.text, csms.reach.networks)
     found: list[str] = []
     after: str | None = None
     while len(found) <= MOST_STATIONS:

@@ -12,7 +12,7 @@ from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.networks import InUse
 from voltgate.store.csms.queries import StationFilter
 from voltgate.web.access import Admin, Operator
-from voltgate.web.api.csms.stations import make
+from voltgate.web.api.csms.stations import listed, make
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import (
@@ -25,7 +25,6 @@ from voltgate.web.csms.stations import (
     NetworkWanted,
     StationOfNetwork,
     network_of,
-    station_of,
 )
 from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.problems import Problem, declared
@@ -104,12 +103,7 @@ async def remove(csms: Csms, _: Admin, network: Name) -> None:
 async def stations(csms: Csms, _: ViewerReach, network: Name, asked: AskedList) -> object:
     """List the stations of a network. `/csms/stations` has filters."""
     await found(csms, network)
-
-    async def show(rows: Sequence[object]) -> list[CsmsStation]:
-        return [station_of(row) for row in rows]  # type: ignore[arg-type]
-
-    wanted = StationFilter(network=network)
-    return await given(CsmsStation, lambda after, limit: csms.queries.list_stations(wanted, after, limit), show, asked)
+    return await listed(csms, StationFilter(network=network), asked)
 
 
 @router.post(

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Query
 from voltgate.csms.model import Reservation
 from voltgate.store.csms.listing import Listed
 from voltgate.store.csms.queries import ReservationFilter
-from voltgate.web.access import Viewer
 from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
 from voltgate.web.csms.parts import Csms
-from voltgate.web.csms.stations import CsmsReservation, reservation_of
+from voltgate.web.csms.stations import NAME, CsmsReservation, reservation_of
+from voltgate.web.networks import ViewerReach
 from voltgate.web.problems import declared
 
 router = APIRouter(tags=["reservations"])
@@ -27,13 +27,14 @@ router = APIRouter(tags=["reservations"])
 )
 async def reservations(
     csms: Csms,
-    _: Viewer,
+    _: ViewerReach,
     asked: AskedList,
     station: Annotated[str | None, Query(max_length=255)] = None,
+    network: Annotated[str | None, Query(pattern=NAME, description="The one that the station is in.")] = None,
     status: Annotated[str | None, Query(max_length=100, description="Accepted, Used, Cancelled, Expired …")] = None,
 ) -> object:
     """List reservations, the newest first."""
-    wanted = ReservationFilter(None if station is None else csms.key(station), status)
+    wanted = ReservationFilter(None if station is None else csms.key(station), status, csms.reach.only(network))
 
     def read(after: str | None, limit: int) -> Awaitable[Listed[Reservation]]:
         return csms.queries.list_reservations(wanted, after, limit)

@@ -13,9 +13,8 @@ from voltgate.directory.register import TooMany
 from voltgate.directory.slices import unhurried
 from voltgate.store.csms.queries import StationFilter, TransactionFilter
 from voltgate.store.csms.stations import OPERATORS
-from voltgate.web.access import Operator
 from voltgate.web.api.dependencies import Identity
-from voltgate.web.csms.forms import STREAMED, AskedList, CsmsPage, given
+from voltgate.web.csms.forms import STREAMED, Asked, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import (
@@ -54,12 +53,16 @@ async def stations(
     text: Annotated[str | None, Query(max_length=100, description="Part of its name, place, vendor …")] = None,
 ) -> object:
     """List the stations of the management system, by identity."""
-    wanted = StationFilter(csms.reach.only(network), connected, registration, version, text)
-    return await given(CsmsStation, lambda after, limit: csms.queries.list_stations(wanted, after, limit), _show, asked)
+    return await listed(csms, StationFilter(csms.reach.only(network), connected, registration, version, text), asked)
 
 
-async def _show(rows: Sequence[Station]) -> list[CsmsStation]:
-    return list(map(station_of, rows))
+async def listed(csms: CsmsParts, wanted: StationFilter, asked: Asked) -> object:
+    """Return a part of the list of stations, or all of it as a stream."""
+
+    async def show(rows: Sequence[Station]) -> list[CsmsStation]:
+        return list(map(station_of, rows))
+
+    return await given(CsmsStation, lambda after, limit: csms.queries.list_stations(wanted, after, limit), show, asked)
 
 
 @router.post("/csms/stations", summary="Make a station", status_code=201, responses=declared(409, 503))
@@ -127,13 +130,14 @@ async def remove(csms: Csms, reach: OperatorReach, identity: Identity) -> None:
 @router.post(
     "/csms/stations/import", summary="Import stations", responses=declared(409, 413, 415, 503), openapi_extra=BODY
 )
-async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
+async def take(csms: Csms, reach: OperatorReach, request: Request) -> Imported:
     """Make the stations of a list, or change those that are there: all of them, or none when there is a mistake.
 
     A list is what the list of stations gives, in any of its forms: JSON, JSON lines, or CSV with a line of names.
     """
     items = await read_items(request, CsmsStationWanted, CsmsStation)
     nowhere = await csms.unknown({wanted.network for _, wanted in items})
+    foreign = await csms.foreign(Station, {csms.key(wanted.identity) for _, wanted in items})
     rows: list[Station] = []
     places: dict[str, str] = {}
     mistakes: list[Mistake] = []
@@ -143,6 +147,8 @@ async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
             objection = csms.objection(wanted.identity)
             if row.key in places:
                 objection = f"is the same as in {places[row.key]}"
+            if row.key in foreign:
+                objection = "is there already, in another network"
             if objection is not None:
                 mistakes.append({"loc": (place, "identity"), "msg": objection})
             if wanted.network in nowhere:
@@ -157,7 +163,7 @@ async def take(csms: Csms, caller: Operator, request: Request) -> Imported:
         fields |= {row.key: {name: getattr(row, name) for name in OPERATORS} for row in few_rows}
     with begun():
         await csms.stations.put({row.key: row.identity for row in rows}, fields)
-        await _claim(csms, rows, caller.name)
+        await _claim(csms, rows, reach.caller.name)
     return Imported(items=len(rows))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
@@ -10,11 +11,11 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from voltgate.csms.uploads import Folder, Upload
-from voltgate.web.access import Operator
 from voltgate.web.api.csms.stations import found
 from voltgate.web.api.dependencies import Identity
 from voltgate.web.csms.operating import Operating, OperatingParts, UploadShown, upload_shown
 from voltgate.web.csms.parts import Csms
+from voltgate.web.networks import OperatorReach
 from voltgate.web.problems import Problem, declared
 
 router = APIRouter(tags=["management system: commands"])
@@ -31,9 +32,9 @@ class Uploads(BaseModel):
 
 
 @router.get(_ROOT, summary="List a station's uploads", responses=declared(404, 409, 503))
-async def uploads(csms: Csms, operating: Operating, _: Operator, identity: Identity) -> Uploads:
+async def uploads(csms: Csms, operating: Operating, reach: OperatorReach, identity: Identity) -> Uploads:
     """List the files that a station was asked for, and those that have come: logs and diagnostics."""
-    folder, row = _folder(operating), await found(csms, identity)
+    folder, row = _folder(operating), await found(replace(csms, reach=reach), identity)
     those = await asyncio.to_thread(_of, folder, row.key)
     return Uploads(items=[upload_shown(each) for each in sorted(those, key=lambda each: each.asked, reverse=True)])
 
@@ -44,9 +45,9 @@ async def uploads(csms: Csms, operating: Operating, _: Operator, identity: Ident
     response_class=FileResponse,
     responses=declared(404, 409, 503) | {200: {"content": {"application/octet-stream": {}}}},
 )
-async def download(csms: Csms, operating: Operating, _: Operator, identity: Identity, upload: Id) -> Response:
+async def download(csms: Csms, operating: Operating, reach: OperatorReach, identity: Identity, upload: Id) -> Response:
     """Download a file as it came. What it holds is the station's: it is never shown by a browser."""
-    folder, row = _folder(operating), await found(csms, identity)
+    folder, row = _folder(operating), await found(replace(csms, reach=reach), identity)
     known = next((each for each in await asyncio.to_thread(_of, folder, row.key) if each.id == upload), None)
     path = None if known is None else folder.whole(known.id)
     if known is None or path is None:
@@ -57,9 +58,9 @@ async def download(csms: Csms, operating: Operating, _: Operator, identity: Iden
 
 
 @router.delete(f"{_ROOT}/{{upload}}", summary="Delete an upload", status_code=204, responses=declared(404, 409, 503))
-async def remove(csms: Csms, operating: Operating, _: Operator, identity: Identity, upload: Id) -> None:
+async def remove(csms: Csms, operating: Operating, reach: OperatorReach, identity: Identity, upload: Id) -> None:
     """Delete a file; one that has not come is not taken any more."""
-    folder, row = _folder(operating), await found(csms, identity)
+    folder, row = _folder(operating), await found(replace(csms, reach=reach), identity)
     known = [each for each in await asyncio.to_thread(_of, folder, row.key) if each.id == upload]
     if not known or not await asyncio.to_thread(folder.remove, upload):
         raise Problem(404, "Not Found", "There is no such upload.")
