@@ -63,7 +63,7 @@ def test_parts_of_a_list_are_one(voltgate: Typist, api: Counterpart) -> None:
         {"items": items[2:], "next": "def", "total": 10_000, "more": True},
     ]
     api.says("GET id-tokens", *parts)
-    said = voltgate("id-tokens", "list", "--limit", "3", "--status", "Accepted")
+    said = voltgate("id-tokens", "--limit", "3", "--status", "Accepted")
     assert [line.split()[0] for line in said.out.splitlines()[1:]] == ["T0", "T1", "T2"]
     assert said.err == "the first 3 of more than 10,000 tokens; --limit shows more\n"
     assert [(each.query.get("cursor"), each.query["limit"]) for each in api.asked] == [(None, "3"), ("abc", "1")]

@@ -87,6 +87,22 @@ def test_what_is_printed(api: Counterpart, voltgate: Terminal) -> None:
     assert voltgate("logs", "CP1").code == 1
 
 
+def test_settings_are_a_table(api: Counterpart) -> None:
+    """What a station has set is a row for each setting; a setting that it refuses is shown with the rest."""
+    item = {"name": "A", "key": "A", "variable": {"component": "C"}, "value": "1", "readonly": True, "info": ""}
+    got = answer("configuration-get", result={"items": [item | {"status": "Accepted"}]})
+    api.says(f"POST {WHERE}/configuration-get", got)
+    lines = typed(api, "configuration get CP1").stdout.splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        ["setting", "value", "read", "only", "status"],
+        ["A", "1", "yes", "Accepted"],
+    ]
+    items = [{"name": "A", "status": "Accepted"}, {"name": "B", "status": "Rejected"}]
+    api.says(f"POST {WHERE}/configuration-set", answer("configuration-set", accepted=False, result={"items": items}))
+    ended = typed(api, "configuration set CP1 A=1 B=2")
+    assert [line.split() for line in ended.stdout.splitlines()[1:]] == [["A", "Accepted"], ["B", "Rejected"]]
+
+
 WRONG = [
     ("reset", "name a station"),
     ("reset CP1 --on all", "name a station"),

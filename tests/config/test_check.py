@@ -67,6 +67,13 @@ def test_examples_run_as_they_are(example: Path, tmp_path: Path) -> None:
     assert loaded.config.routes or any(backend.claims.token for backend in loaded.config.backends.values())
 
 
+def test_a_management_system_that_no_rule_names(tmp_path: Path) -> None:
+    """Stations come to it all the same, if they are made in it; the warning says so."""
+    text = '[backends.csms]\nurl = "local:"\n'
+    said = "1: backends.csms: no rule names this backend: only claims lead to it, as of stations that are made in it"
+    assert warnings(tmp_path, text) == [said]
+
+
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     """Unknown keys, wrong types, names that lead nowhere: one run, in the order of the file."""
     text = """\

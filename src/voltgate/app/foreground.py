@@ -22,6 +22,7 @@ from voltgate.app.life import Life, Running, run_through
 from voltgate.app.process import Process
 from voltgate.app.worker import READY, Worker
 from voltgate.config import Loaded, read
+from voltgate.config.whole import CSMS
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS, OUTPUT
 
@@ -100,6 +101,20 @@ async def _work(make: Callable[[], Life], worker: Worker) -> None:
         await run_through(make(), lambda running: supervisor.sendall(READY), stop, reload)
 
 
+_WHOLE = {
+    "route": (
+        "Nothing is configured, so this is a management system of its own: any station that comes by loopback may "
+        "charge, with any token. Stations elsewhere cannot reach it: see docs/management.md."
+    ),
+    "quarantine": (
+        "Only addresses are configured, so this is a management system of its own: a station waits until it is let in "
+        "(`voltgate waiting`, `voltgate networks station`), and charges with a token that is known "
+        "(`voltgate id-tokens add`). See docs/management.md."
+    ),
+}
+"""What is said where there is no file, by what becomes of stations that nobody knows."""
+
+
 def _announce(running: Running) -> None:
     where = ", ".join(url for urls in running.listeners.values() for url in urls)
     http = f"; API, health and metrics on {running.http}" if running.http else ""
@@ -109,11 +124,8 @@ def _announce(running: Running) -> None:
         OUTPUT.put(f"voltgate {__version__} answers stations by RabbitMQ, for the backends {consumed}{http} ({source})")
         return
     OUTPUT.put(f"voltgate {__version__} listens for stations on {where}{http} ({source})")
-    if running.source is None:
-        OUTPUT.put(
-            "Nothing is configured, so this is a management system of its own: any station that comes by loopback may "
-            "charge, with any token. Stations elsewhere cannot reach it: see docs/management.md."
-        )
+    if running.source is None and running.backends == (CSMS,) and running.unknown in _WHOLE:
+        OUTPUT.put(_WHOLE[running.unknown])
     if not running.backends:
         OUTPUT.put(
             "No backend is configured, so every station is refused. Write a voltgate.toml: "

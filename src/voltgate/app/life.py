@@ -24,7 +24,7 @@ TICK = 0.1
 class Running:
     """Where a running process listens, for its starter. `listeners` are URLs for stations, by carrier.
 
-    `consumes` names the backends whose queues a CSMS node consumes.
+    `consumes` names the backends whose queues a CSMS node consumes; `unknown` is what becomes of stations nobody knows.
     """
 
     listeners: Mapping[str, tuple[str, ...]]
@@ -32,6 +32,7 @@ class Running:
     source: Path | None
     backends: tuple[str, ...]
     consumes: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 class Life(ABC):

@@ -165,7 +165,7 @@ class Process(Life):
         config = self._active.config
         http = None if self._web is None else f"http://{config.listen.http}"
         listeners, source = self._parts.listeners.addresses(), self._active.loaded.source
-        running = Running(listeners, http, source, tuple(config.backends))
+        running = Running(listeners, http, source, tuple(config.backends), unknown=config.unknown.policy)
         by_key = {CARRIERS[carrier].key: urls for carrier, urls in listeners.items()}
         log.info("listening", **by_key, http=http, version=__version__)
         ready(running)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 
+
+class Listing(TyperGroup):
+    """A group whose command `list` is meant where none is named, with or without options of its own."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `list` before what begins with an option."""
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(add_completion=False)
-networks = typer.Typer(add_completion=False, invoke_without_command=True)
-id_tokens = typer.Typer(add_completion=False, invoke_without_command=True)
+networks = typer.Typer(add_completion=False, cls=Listing)
+id_tokens = typer.Typer(add_completion=False, cls=Listing)
 app.add_typer(networks, name="networks")
 app.add_typer(id_tokens, name="id-tokens")
 
@@ -22,21 +34,12 @@ Text = Annotated[str | None, typer.Option(metavar="TEXT", help="Only those that 
 Format = Annotated[str | None, typer.Option("--format", metavar="FORM", help="csv, json or jsonl; else as FILE ends.")]
 
 
-def list_unless_told(context: typer.Context) -> None:
-    """Do what the command `list` of a group does, unless one of its commands was named."""
-    if context.invoked_subcommand is None:
-        command = context.command.commands["list"]  # type: ignore[attr-defined]
-        with command.make_context("list", [], context) as inner:
-            command.invoke(inner)
-
-
 # Networks.
 
 
 @networks.callback()
-def all_networks(context: typer.Context) -> None:
+def all_networks() -> None:
     """List charging networks, or sites; make and delete one."""
-    list_unless_told(context)
 
 
 @networks.command("list")
@@ -126,9 +129,8 @@ def add_station(
 
 
 @id_tokens.callback()
-def all_tokens(context: typer.Context) -> None:
+def all_tokens() -> None:
     """List, add, block, import and export what people charge by: RFID cards and others."""
-    list_unless_told(context)
 
 
 @id_tokens.command("list")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from voltgate.client.charging import list_unless_told
+from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
 from voltgate.client.output import Json
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from voltgate.client.api import Api
 
 app = typer.Typer(add_completion=False)
-configuration = typer.Typer(add_completion=False, no_args_is_help=True)
-jobs = typer.Typer(add_completion=False, invoke_without_command=True)
+configuration = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Read the settings of a station, or change them."
+)
+jobs = typer.Typer(add_completion=False, cls=Listing)
 app.add_typer(configuration, name="configuration")
 app.add_typer(jobs, name="jobs")
 
@@ -132,7 +134,7 @@ def start(
 
 @telling("stop")
 def stop(
-    transaction: Annotated[str, typer.Option(help="As the station knows it; a number in 1.x.", show_default=False)],
+    transaction: Annotated[str, typer.Option(help="As `voltgate transactions` lists it.", show_default=False)],
 ) -> Fields:
     """End a transaction."""
     return {"transaction": transaction}
@@ -246,9 +248,8 @@ def any_command(
 
 
 @jobs.callback()
-def all_jobs(context: typer.Context) -> None:
+def all_jobs() -> None:
     """List jobs, show one, or cancel it. Any command for stations makes one, with --on or --stations."""
-    list_unless_told(context)
 
 
 @jobs.command("list")

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from voltgate.client.charging import list_unless_told
+from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, Offset, TokenFile, Url, asking
 
 app = typer.Typer(add_completion=False)
-users = typer.Typer(add_completion=False, invoke_without_command=True)
+users = typer.Typer(add_completion=False, cls=Listing)
 app.add_typer(users, name="users")
 
 Login = Annotated[str, typer.Argument(metavar="USER", help="A name, or an address of e-mail.", show_default=False)]
@@ -25,9 +25,8 @@ Networks = Annotated[
 
 
 @users.callback()
-def all_users(context: typer.Context) -> None:
+def all_users() -> None:
     """List users; make, change, invite and delete one."""
-    list_unless_told(context)
 
 
 @users.command("list")

@@ -14,12 +14,19 @@ from voltgate.client.api import Api, path
 from voltgate.client.failure import Refused
 from voltgate.client.identities import read_list, read_text
 from voltgate.client.output import Json, print_json, remark
+from voltgate.client.table import Column, show
 from voltgate.client.terminal_text import clean, counted
 
 _MARGIN = 15.0
 """Seconds that the gateway may take in addition to the station."""
 _MESSAGES = 10
 """Messages of one command that are waited for."""
+_NAME, _STATUS = Column("setting", "name"), Column("status", "status")
+_SETTINGS = {
+    "configuration-get": (_NAME, Column("value", "value"), Column("read only", "readonly"), _STATUS),
+    "configuration-set": (_NAME, _STATUS, Column("info", "info")),
+}
+"""The commands whose result is a list of settings, and how that is shown."""
 _FLAGS = {"true": True, "false": False}
 
 
@@ -27,8 +34,11 @@ def tell(api: Api, command: str, station: str, fields: Json, timeout: float, as_
     """Tell a station, and print what it answered. Raise Refused if it does not do it, or nobody knows."""
     where = path("csms", "stations", station, "commands", command) + f"?timeout={timeout}"
     answer: Json = api.ask("POST", where, fields, wait=timeout * _MESSAGES + _MARGIN)
+    result, table = answer.get("result"), _SETTINGS.get(command)
     if as_json:
         print_json(answer)
+    elif result and table and not answer.get("accepted"):
+        show(table, result.get("items") or [])
     said = f": {answer['status']}" if answer.get("status") else ""
     info = f" ({answer['info']})" if answer.get("info") else ""
     if not answer.get("accepted"):
@@ -36,8 +46,10 @@ def tell(api: Api, command: str, station: str, fields: Json, timeout: float, as_
     if as_json:
         return
     typer.echo(clean(f"{answer.get('station')} accepted {command}{said}{info}"))
-    if answer.get("result"):
-        typer.echo(json.dumps(answer["result"], indent=2))
+    if result and table:
+        show(table, result.get("items") or [])
+    elif result:
+        typer.echo(json.dumps(result, indent=2))
     if (follow := answer.get("follow")) is not None:
         number = f", request {follow['request']}" if follow.get("request") is not None else ""
         remark(clean(f"it will send {', '.join(follow['actions'])}{number}"))

@@ -434,7 +434,9 @@ def _unused(draft: Draft) -> Iterator[Finding]:
     used = {name for rule in rules for name in (*rule.answer.backends, *rule.copies, *rule.authorize)}
     for name in config.backends:
         if name not in used and CLAIMANT not in used and not draft.written(("backends", name, "claims")):
-            yield Finding(("backends", name), "no rule names this backend: only claims lead to it", warning=True)
+            made = ", as of stations that are made in it" if config.backends[name].local_url else ""
+            message = f"no rule names this backend: only claims lead to it{made}"
+            yield Finding(("backends", name), message, warning=True)
     taken = {entry.route for entry in config.stations} | {config.unknown.route, CLAIMED}
     for name in config.routes:
         if name not in taken and len(config.routes) > 1:

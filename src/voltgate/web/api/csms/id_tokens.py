@@ -56,7 +56,7 @@ async def make(csms: Csms, _: OperatorReach, wanted: IdTokenWanted) -> IdToken:
     await _see_network(csms, wanted.network)
     row = row_of(wanted)
     if not await csms.tokens.create(row):
-        detail = f'There is a token "{wanted.token}" already: PATCH changes it.'
+        detail = f'There is a token "{wanted.token}" already: PATCH changes it, and so does a list that is imported.'
         raise Problem(409, "Conflict", detail)
     return token_of(row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 
@@ -179,11 +180,13 @@ async def found(csms: CsmsParts, identity: str) -> Station:
 
 def unknown() -> Problem:
     """Return the problem of a station that is not there."""
-    return Problem(404, "Not Found", "The management system does not know this station.")
+    detail = "The management system does not know this station: one is known when it came, or was made in a network."
+    return Problem(404, "Not Found", detail)
 
 
 def _is_there(identity: str) -> Problem:
-    return Problem(409, "Conflict", f'There is a station "{identity}" already: PATCH changes it.')
+    detail = f'There is a station "{identity}" already: PATCH /csms/stations/{quote(identity, safe="")} changes it.'
+    return Problem(409, "Conflict", detail)
 
 
 def _row(csms: CsmsParts, wanted: CsmsStationWanted) -> Station:
