@@ -19,6 +19,7 @@ from voltgate.csms.times import written
 VENDOR = ("org.openchargealliance.costmsg", "FinalCost")
 TARIFF = Tariff(
     name="day",
+    since=NOON - 86400,
     currency="EUR",
     per_kwh=Decimal("0.40"),
     per_minute=Decimal("0.02"),
@@ -198,3 +199,22 @@ async def test_events_out_of_order_go_by_the_same_tariff(stage: Stage, order: tu
     for each in order:
         await station.say("TransactionEvent", said[each])
     assert (account(stage).tariff, stage.one(Transaction).cost) == (family, 100)
+
+
+async def test_a_clock_that_was_set_in_between_costs_nobody_years(stage: Stage) -> None:
+    """It began in 2020 by a clock that nobody had set, and ended today: how long it took is not known."""
+    station, year_2020 = stage.station(), NOON - 6 * 365 * 86400
+    number = await begin(station, year_2020)
+    await stage.wait(3600)
+    await end(station, number, NOON + 3600, 11_000)
+    assert (account(stage).seconds, account(stage).unknown, account(stage).energy) == (0, ("time",), 10_000)
+    assert stage.one(Transaction).cost == 536  # (4.00 + 0.50) * 1.19, by the tariff of today
+
+
+async def test_a_clock_that_is_wrong_all_the_time_tells_how_long_it_took(stage: Stage) -> None:
+    station, year_2020 = stage.station(), NOON - 6 * 365 * 86400
+    number = await begin(station, year_2020)
+    await stage.wait(3600)
+    await end(station, number, year_2020 + 3600, 11_000)
+    assert (account(stage).seconds, account(stage).unknown) == (3600, ())
+    assert stage.one(Transaction).cost == 678

@@ -16,6 +16,9 @@ from voltgate.csms.ends import energy_of
 from voltgate.csms.model import Transaction
 from voltgate.csms.tariffs import Cost, Tariff, cost, in_force, minor_digits
 
+_KEPT = 31 * 86400.0
+"""Seconds for which a station may have kept what it says: what lies further back is told by a clock that is wrong."""
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A cost, and what it was computed from.
@@ -57,7 +60,9 @@ def so_far(tx: Transaction, tariffs: Iterable[Tariff], now: float) -> Cost | Non
 
 def tariff_of(tx: Transaction, tariffs: Iterable[Tariff]) -> Tariff | None:
     """Return the tariff for a transaction: the one that is in force where and when it begins."""
-    began = tx.began if tx.began is not None else tx.began_received
+    began, received = tx.began, tx.began_received
+    if began is None or (received is not None and received - began > _KEPT):
+        began = received
     return in_force(tariffs, tx.network, tx.group, began or 0.0)
 
 
@@ -78,12 +83,20 @@ def major(amount: int, currency: str) -> float:
 def _account(tx: Transaction, tariff: Tariff | None, until: float | None, energy: float | None) -> Account:
     if tariff is None:
         return Account(tariff=None)
-    seconds = None if tx.began is None or until is None else max(0.0, until - tx.began)
+    seconds = _seconds(tx, until)
     idle = 0.0 if seconds is None or until is None else min(seconds, _idle(tx, until))
     unknown = [name for name, known in (("energy", energy), ("time", seconds)) if known is None]
     energy, seconds = energy or 0.0, seconds or 0.0
     total = cost(tariff, energy, seconds, idle)
     return Account(tariff=tariff, cost=total, energy=energy, seconds=seconds, idle=idle, unknown=tuple(unknown))
+
+
+def _seconds(tx: Transaction, until: float | None) -> float | None:
+    """Return how long a transaction has taken; None if its clock was set meanwhile, by more than a station can keep."""
+    if tx.began is None or until is None:
+        return None
+    heard = (tx.ended_received or until) - (tx.began_received or tx.began)
+    return None if until - tx.began > max(heard, 0.0) + _KEPT else max(0.0, until - tx.began)
 
 
 def _idle(tx: Transaction, until: float) -> float:
