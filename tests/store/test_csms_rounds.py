@@ -505,3 +505,16 @@ async def test_a_token_that_is_used_at_two_stations_at_once(csms: OpenCsms, addr
 
     await asyncio.gather(*(begin((one, other)[n % 2], f"s{n}") for n in range(8)))
     assert len(begun) == 1
+
+
+async def test_a_transaction_that_was_cut_off_keeps_nobody_from_writing(tmp_path: Path) -> None:
+    """Whoever gives a connection back in the middle of a transaction has ended it."""
+    engine = open_engine(read_address("sqlite:///x.db", tmp_path), 0.2)
+    async with engine.connect() as connection:
+        raw = await connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        await raw.driver_connection.execute("BEGIN IMMEDIATE")
+        await raw.driver_connection.execute("CREATE TABLE half (done)")
+    async with engine.begin() as connection:
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")).scalar() == 0
+    await engine.dispose()

@@ -102,7 +102,7 @@ async def test_a_file_of_two_names(opened: Open, tmp_path: Path) -> None:
 async def test_a_database_that_is_no_file(opened: Open, tmp_path: Path) -> None:
     """What is in memory is nobody else's."""
     stores = [await opened("sqlite:///:memory:") for _ in range(2)]
-    assert [store.state.reason for store in stores] == [None, None]
+    await until(lambda: [store.state.reason for store in stores] == [None, None], "both are there")
     assert list(tmp_path.iterdir()) == []
 
 

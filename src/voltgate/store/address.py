@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Dialect, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _RESTS = "rests since"
@@ -50,7 +50,7 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
     if url.drivername == POSTGRESQL:
         connect_args["server_settings"] = {"idle_in_transaction_session_timeout": f"{busy * 1000:.0f}"}
     else:
-        more["pool_reset_on_return"] = None  # whoever has begun ends it; to ask once more is a way to a thread
+        more["pool_reset_on_return"] = None  # see _end_sqlite
     engine = create_async_engine(
         url.set(drivername=_DRIVERS[url.drivername]),
         hide_parameters=True,
@@ -63,6 +63,7 @@ def open_engine(url: URL, busy: float) -> AsyncEngine:
     if url.drivername == SQLITE:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        event.listen(engine.sync_engine, "reset", _end_sqlite)
         return TakingTurns(engine.sync_engine)
     return engine
 
@@ -130,3 +131,12 @@ def _begin_sqlite(connection: Connection) -> None:
     """Take the right to write at once: to ask for it later fails when somebody else has written meanwhile."""
     if not connection.get_execution_options().get("reading"):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _end_sqlite(connection: Any, record: ConnectionPoolEntry, state: PoolResetState) -> None:
+    """Leave no transaction open that was cut off before its end: nobody else could write.
+
+    The pool itself would ask for the end of any, and each question is a way to the thread of the connection.
+    """
+    if not state.terminate_only and connection.driver_connection.in_transaction:
+        connection.rollback()
