@@ -10,6 +10,7 @@ import pytest
 from tests.csms.job_ports import AWAY, BEGAN, YES, World
 from voltgate.csms.commands.outcome import Outcome
 from voltgate.csms.commands.table import COMMANDS, WrongParameters
+from voltgate.csms.job_runner import Runner
 from voltgate.csms.jobs import Job
 from voltgate.relay.records import StoreAway
 
@@ -276,3 +277,14 @@ async def test_jobs_that_cannot_be(others: dict[str, Any], sentence: str) -> Non
     with pytest.raises(WrongParameters) as caught:
         await World().job(**{"stations": ["s"], **others})
     assert str(caught.value).startswith(sentence)
+
+
+async def test_a_process_that_reaches_no_station_leaves_jobs_to_others() -> None:
+    """A gateway beside nodes of the management system has their database, and none of their stations."""
+    world = World()
+    await world.job(STATIONS)
+    gateway = Runner(world.database, world.network.tell, world.time, "gateway", reaches=lambda: False)
+    await world.run(100, gateway)
+    assert set(world.database.states().values()) == {"waiting"}
+    await world.run(200)
+    assert set(world.database.states().values()) == {"done"}

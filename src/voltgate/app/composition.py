@@ -13,7 +13,7 @@ from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
-from voltgate.app.csms import authority_of, csms_of, csms_settings
+from voltgate.app.csms import authority_of, backend_of, csms_of, csms_settings
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.draining import Draining
 from voltgate.app.elsewhere import ByPost, by_process
@@ -80,7 +80,14 @@ class Composition:
         self.watch = self._watch(config)
         source = active.loaded.source
         home = (Path() if source is None else source.parent).absolute()
-        self.operating = operating_of(lambda: active.config, self.csms, self.database, self.calendar, home)
+        self.operating = operating_of(
+            lambda: active.config,
+            self.csms,
+            self.database,
+            self.calendar,
+            home,
+            lambda: bool(backend_of(active.config)),
+        )
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)

@@ -84,9 +84,17 @@ class Operating:
 
 
 def operating_of(
-    config: Callable[[], Config], csms: ManagementSystem | None, database: Database | None, wall: Calendar, home: Path
+    config: Callable[[], Config],
+    csms: ManagementSystem | None,
+    database: Database | None,
+    wall: Calendar,
+    home: Path,
+    reaches: Callable[[], bool] = lambda: True,
 ) -> Operating | None:
-    """Return what tells stations; None without a database. `config` is in force, `home` the folder of its file."""
+    """Return what tells stations; None without a database. `config` is in force, `home` the folder of its file.
+
+    `reaches` says whether this process reaches stations of the management system.
+    """
     if csms is None or database is None:
         return None
     queries, section, work = StationQueries(database), config().csms, Work(database)
@@ -115,7 +123,7 @@ def operating_of(
         csms.record,
     )
     jobs = JobStore(work)
-    runner = Runner(jobs, operators.tell_for, _Clock(), database.node)
+    runner = Runner(jobs, operators.tell_for, _Clock(), database.node, reaches=reaches)
     return Operating(OperatingParts(operators, jobs, folder), runner, Aging(database, wall), wall, config)
 
 

@@ -12,7 +12,7 @@ from voltgate import __version__
 from voltgate.app.active import ActiveConfiguration, Objection, nothing_against
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import Composition
-from voltgate.app.csms import look, tell_costs, tend, watch
+from voltgate.app.csms import backend_of, look, tell_costs, tend, watch
 from voltgate.app.life import Life, Running, ended, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
@@ -158,8 +158,7 @@ class Process(Life):
 
     async def _watch(self) -> None:
         """Look after stations of the management system that nobody heard go, if it answers any here."""
-        here = any(backend.local_url for backend in self._active.config.backends.values())
-        await watch(self._parts.watch if here else None)
+        await watch(self._parts.watch if backend_of(self._active.config) else None)
 
     def _say_ready(self, ready: Callable[[Running], None]) -> None:
         config = self._active.config

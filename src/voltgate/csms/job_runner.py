@@ -44,14 +44,26 @@ class _LeaseLostError(Exception):
 
 
 class Runner:
-    """Runs the jobs of a network, some at once; any number of nodes may have one."""
+    """Runs the jobs of a network, some at once; any number of nodes may have one.
 
-    def __init__(self, jobs: Jobs, tell: Tell, clock: Clock, owner: str, most: int = 4) -> None:
+    `reaches` says whether this process reaches stations now: one that does not leaves jobs to others.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        tell: Tell,
+        clock: Clock,
+        owner: str,
+        most: int = 4,
+        reaches: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._jobs = jobs
         self._tell = tell
         self._clock = clock
         self._owner = owner
         self._most = most
+        self._reaches = reaches
 
     async def run(self) -> None:
         """Run jobs until this is cancelled. What is on its way then is repeated or unknown, as after a crash."""
@@ -75,6 +87,8 @@ class Runner:
 
     async def _claim(self) -> Job | None:
         """Return a job that is this node's now; None if there is none, or nobody knows."""
+        if not self._reaches():
+            return None
         with suppress(StoreAway):
             return await self._jobs.claim(self._owner, self._clock.now(), LEASE)
         return None
