@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -12,6 +11,7 @@ from voltgate.relay.records import StoreAway
 from voltgate.web.access import Access, Admin, PersonRole, Role
 from voltgate.web.issued_tokens import MOST, IssuedTokens
 from voltgate.web.problems import Problem, declared
+from voltgate.web.times import stamp
 
 router = APIRouter(tags=["tokens"])
 
@@ -125,16 +125,12 @@ def _all(request: Request) -> list[Token]:
                 "role": record.role,
                 "backend": None,
                 "source": "api",
-                "at": _written(record.at),
+                "at": stamp(record.at),
                 "by": record.by,
             }
         )
         for record in records
     ]
-
-
-def _written(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _away(error: StoreAway) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -63,10 +64,7 @@ async def connectors(
     """List the connectors and EVSEs of a station, and itself, with what they reported last."""
     wanted = ConnectorFilter((await found(csms, identity)).key, status)
 
-    def read(after: str | None, limit: int) -> Awaitable[Listed[Any]]:
-        return csms.queries.list_connectors(wanted, after, limit)
-
-    return await given(CsmsConnector, read, _with(connector_of), asked)
+    return await given(CsmsConnector, partial(csms.queries.list_connectors, wanted), _with(connector_of), asked)
 
 
 @router.get(
@@ -104,10 +102,7 @@ async def notes(
     key = (await found(csms, identity)).key
     wanted = NoteFilter(key, kind, moment(since, "since"), moment(until, "until"), about)
 
-    def read(after: str | None, limit: int) -> Awaitable[Listed[Any]]:
-        return csms.queries.list_notes(wanted, after, limit)
-
-    return await given(NoteTaken, read, _with(note_of), asked)
+    return await given(NoteTaken, partial(csms.queries.list_notes, wanted), _with(note_of), asked)
 
 
 @router.get(
@@ -120,10 +115,7 @@ async def variables(csms: Csms, _: ViewerReach, identity: Identity, asked: Asked
     """List the variables of a station's device model (2.x), or its configuration keys (1.x), as it last told them."""
     key = (await found(csms, identity)).key
 
-    def read(after: str | None, limit: int) -> Awaitable[Listed[Any]]:
-        return csms.queries.list_variables(key, after, limit)
-
-    return await given(CsmsVariable, read, _with(variable_of), asked)
+    return await given(CsmsVariable, partial(csms.queries.list_variables, key), _with(variable_of), asked)
 
 
 @router.get(
@@ -136,10 +128,7 @@ async def profiles(csms: Csms, _: ViewerReach, identity: Identity, asked: AskedL
     """List the charging profiles that a station has, as far as that is known."""
     key = (await found(csms, identity)).key
 
-    def read(after: str | None, limit: int) -> Awaitable[Listed[Any]]:
-        return csms.queries.list_profiles(key, after, limit)
-
-    return await given(CsmsProfile, read, _with(profile_of), asked)
+    return await given(CsmsProfile, partial(csms.queries.list_profiles, key), _with(profile_of), asked)
 
 
 @router.get(
@@ -152,7 +141,4 @@ async def certificates(csms: Csms, _: ViewerReach, identity: Identity, asked: As
     """List the signing requests of a station, the newest first, with what became of each."""
     key = (await found(csms, identity)).key
 
-    def read(after: str | None, limit: int) -> Awaitable[Listed[Any]]:
-        return csms.queries.list_signing_requests(key, after, limit)
-
-    return await given(CertificateAsked, read, _with(certificate_of), asked)
+    return await given(CertificateAsked, partial(csms.queries.list_signing_requests, key), _with(certificate_of), asked)
