@@ -8,35 +8,36 @@ the work, which is making payloads and counting answers, is in the figures.
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import math
 import os
 import random
+import statistics
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import msgspec
-from sqlalchemy import insert
 
 from voltgate.app.database import upgrade
-from voltgate.csms.model import Transaction
+from voltgate.app.life import freeze
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.tariffs import Tariff
-from voltgate.csms.times import written
 from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result
+from voltgate.ocpp.times import stamp
 from voltgate.ocpp.wheel import Wheel
 from voltgate.store import Database
 from voltgate.store.address import read_address
-from voltgate.store.csms.queries import CsmsQueries, TransactionFilter, TransactionSort
-from voltgate.store.csms.shapes import shape
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tariffs import TariffStore
 
 STATIONS = 500
+LARGEST = 6
+"""Stations that say the largest message that they may: meter values, by turns of a transaction that runs and ends."""
+_BYTES = 1 << 20
 CYCLE = (
     "Start",
     "Values",
@@ -55,7 +56,7 @@ CYCLE = (
 
 
 class Station:
-    """A station in memory; its public names but `said`, `failed`, `next` and `heard` are what a peer has."""
+    """A station in memory; `identity`, `protocol`, `holder`, `said_at` and `command` are what a peer has."""
 
     protocol = "ocpp1.6"
     holder = ""
@@ -69,6 +70,10 @@ class Station:
         self._register = 1000 * number
         self._handler: Handler = csms.serve(self)
 
+    def hold(self) -> Callable[[], None]:
+        """Return what does nothing: nobody keeps anything until it is written down."""
+        return lambda: None
+
     def command(self, call: Call, respond: Respond) -> None:
         """Take a call of the management system."""
         respond(Result(call.id, b'{"status":"Accepted"}'))
@@ -80,6 +85,20 @@ class Station:
         self.said += 1
         self._handler(Call(f"{self.identity}-{self.said:023}", action, msgspec.json.encode(payload)), respond)
 
+    def largest(self, *, is_end: bool) -> Call:
+        """Return the largest message that there may be: the meter values of many hours."""
+        name, (action, payload) = ("transactionData", self._stop()) if is_end else ("meterValue", self._values())
+        entry = self._values()[1]["meterValue"][0]
+        many = _BYTES // (len(msgspec.json.encode(entry)) + 1) - 2
+        at = time.time() - many
+        payload[name] = [entry | {"timestamp": stamp(at + number)} for number in range(many)]
+        self.said += 1
+        return Call(f"{self.identity}-{self.said:023}", action, msgspec.json.encode(payload))
+
+    def say(self, call: Call, respond: Respond) -> None:
+        """Make a call."""
+        self._handler(call, respond)
+
     def heard(self, reply: Reply) -> None:
         """Take an answer."""
         if not isinstance(reply, Result):
@@ -87,15 +106,15 @@ class Station:
         elif b"transactionId" in reply.payload:
             self._number = reply.fields["transactionId"]
 
-    def _start(self) -> tuple[str, object]:
+    def _start(self) -> tuple[str, dict[str, Any]]:
         return "StartTransaction", {
             "connectorId": 1,
             "idTag": f"TAG{self.identity}",
             "meterStart": self._register,
-            "timestamp": written(time.time()),
+            "timestamp": stamp(time.time()),
         }
 
-    def _values(self) -> tuple[str, object]:
+    def _values(self) -> tuple[str, dict[str, Any]]:
         self._register += 100
         said = [
             (str(self._register), "Energy.Active.Import.Register", "Wh"),
@@ -103,24 +122,24 @@ class Station:
             ("41", "SoC", "Percent"),
         ]
         samples = [{"value": value, "measurand": name, "unit": unit} for value, name, unit in said]
-        entry = {"timestamp": written(time.time()), "sampledValue": samples}
+        entry = {"timestamp": stamp(time.time()), "sampledValue": samples}
         return "MeterValues", {"connectorId": 1, "transactionId": self._number, "meterValue": [entry]}
 
-    def _beat(self) -> tuple[str, object]:
+    def _beat(self) -> tuple[str, dict[str, Any]]:
         return "Heartbeat", {}
 
-    def _status(self) -> tuple[str, object]:
+    def _status(self) -> tuple[str, dict[str, Any]]:
         said = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
-        return "StatusNotification", said | {"timestamp": written(time.time())}
+        return "StatusNotification", said | {"timestamp": stamp(time.time())}
 
-    def _authorize(self) -> tuple[str, object]:
+    def _authorize(self) -> tuple[str, dict[str, Any]]:
         return "Authorize", {"idTag": f"TAG{self.identity}"}
 
-    def _stop(self) -> tuple[str, object]:
+    def _stop(self) -> tuple[str, dict[str, Any]]:
         return "StopTransaction", {
             "transactionId": self._number,
             "meterStop": self._register,
-            "timestamp": written(time.time()),
+            "timestamp": stamp(time.time()),
             "reason": "Local",
         }
 
@@ -184,9 +203,9 @@ async def paced(stations: list[Station], seconds: float, rate: float) -> dict[st
     return {"paced": told / seconds, "p50": p50 * 1e3, "p99": p99 * 1e3, "missed": float(missed)}
 
 
-async def measure(url: str, folder: Path, seconds: float) -> dict[str, float]:
+async def measure(url: str, seconds: float) -> dict[str, float]:
     """Measure one node on a database."""
-    address = read_address(url, folder)
+    address = read_address(url)
     await upgrade(address)
     database = Database(address)
     await database.open()
@@ -196,19 +215,19 @@ async def measure(url: str, folder: Path, seconds: float) -> dict[str, float]:
         CsmsStore(database), settings, Wheel(0.0), time.monotonic, time.time, str.casefold, database.node
     )
 
-    async def answer() -> None:
+    async def repeat(work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await csms.rounds.run()
+            await work()
 
-    answering = asyncio.ensure_future(answer())
+    answering = asyncio.gather(*(repeat(work) for _, work in csms.rounds.tasks()))
     stations = [Station(number, csms) for number in range(STATIONS)]
     for number, station in enumerate(stations):
         station.said = number % len(CYCLE)
     await closed(stations, seconds / 4)
-    gc.collect()
-    gc.freeze()
+    freeze()
     figures = await closed(stations, seconds)
     figures |= await paced(stations, seconds, figures["rate"] / 2)
+    figures["held"] = await held(stations) * 1e3
     figures["failed"] = float(sum(each.failed for each in stations))
     answering.cancel()
     await asyncio.gather(answering, return_exceptions=True)
@@ -216,62 +235,32 @@ async def measure(url: str, folder: Path, seconds: float) -> dict[str, float]:
     return figures
 
 
-async def lists(url: str, folder: Path, rows: int) -> dict[str, float]:
-    """Measure the lists of transactions that people look at, of a database that has many."""
-    address = read_address(url, folder)
-    await upgrade(address)
-    database = Database(address)
-    await database.open()
-    for at in range(0, rows, 10_000):
-        many = [_ended(number) for number in range(at, at + 10_000)]
-        mine = shape(Transaction)
-        async with database.there().begin() as connection:
-            values = [dict(zip(mine.names, row, strict=True)) for row in zip(*mine.written(many), strict=True)]
-            await connection.execute(insert(mine.table), values)
-    queries = CsmsQueries(database)
-    kinds: dict[str, tuple[TransactionFilter, TransactionSort]] = {
-        "all": (TransactionFilter(), "began"),
-        "station": (TransactionFilter(station="old-00077"), "began"),
-        "token": (TransactionFilter(token="TAG77"), "began"),
-        "days": (TransactionFilter(began_from=_FIRST + rows * 30, began_to=_FIRST + rows * 30 + 86_400), "began"),
-        "running": (TransactionFilter(state="running"), "began"),
-        "running by end": (TransactionFilter(state="running"), "ended"),
-    }
-    figures: dict[str, float] = {"rows": float(rows)}
-    for name, (wanted, sort) in kinds.items():
-        took: list[float] = []
-        after: str | None = None
-        for _ in range(60):
-            began = time.monotonic()
-            found = await queries.list_transactions(wanted, sort, after)
-            took.append(time.monotonic() - began)
-            after = found.after
-        figures[f"{name} p95"] = sorted(took)[int(len(took) * 0.95)] * 1e3
-    await database.close()
-    return figures
+async def held(stations: list[Station]) -> float:
+    """Return how many seconds of CPU time the largest message keeps the loop from everything else: its longest stretch.
 
-
-_FIRST = 1_700_000_000.0
-
-
-def _ended(number: int) -> Transaction:
-    began, station = _FIRST + number * 60, f"old-{number % 1000:05}"  # none of those that were measured before
-    running = number % 10_000 == 9999
-    tx = Transaction(station, str(number + 1), number + 1, version="ocpp1.6", evse=1, connector=1)
-    tx.token, tx.began, tx.began_received, tx.meter_start = f"TAG{number % 5000}", began, began, number * 10.0
-    if not running:
-        tx.state, tx.ended, tx.ended_received, tx.energy = "ended", began + 3000, began + 3000, 11_000.0
-        tx.meter_stop, tx.currency, tx.cost, tx.cost_data = number * 10.0 + 11_000, "EUR", 523, b"{}" * 200
-    return tx
+    It is the median of some messages, by turns of a transaction that goes on and of one that ends.
+    """
+    longest: list[float] = []
+    for number, station in enumerate(stations[:LARGEST]):
+        answers: list[Reply] = []
+        call = station.largest(is_end=number % 2 > 0)
+        began = time.thread_time()
+        station.say(call, answers.append)
+        stretches = [time.thread_time() - began]
+        while not answers:
+            began = time.thread_time()
+            await asyncio.sleep(0)
+            stretches.append(time.thread_time() - began)
+        station.heard(answers[0])
+        longest.append(max(stretches))
+    return statistics.median(longest)
 
 
 def main() -> dict[str, float]:
-    """Measure what the arguments ask for: what, URL, folder, core, and seconds or rows."""
-    what, url, folder, core, much = sys.argv[1:]
+    """Measure what the arguments ask for: URL, core, seconds."""
+    url, core, seconds = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
-    if what == "lists":
-        return asyncio.run(lists(url, Path(folder), int(much)))
-    return asyncio.run(measure(url, Path(folder), float(much)))
+    return asyncio.run(measure(url, float(seconds)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import resource
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +184,6 @@ def describe() -> dict[str, str]:
     return {
         "processor": f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores",
         "memory": f"{memory:.0f} GiB",
-        "Python": f"{platform.python_version()} of {sys.base_prefix}, {platform.python_compiler()}",
+        "Python": f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}",
         "system": f"{platform.freedesktop_os_release().get('PRETTY_NAME', 'Linux')}, Linux {platform.release()}",
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import amqp, commands, csms, many, mqtt, outage, pages, pair, records
+from bench import alerts, amqp, commands, csms, many, mqtt, outage, pages, pair, records
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -107,6 +108,8 @@ def aims(results: Results) -> list[Aim]:
         ("SOAP calls ÷ nginx, which passes the bytes", 0.25, results.ratio("soap", "voltgate", "nginx", "capacity"), 2),
         ("stations accepted a second a core, ws", 3000, results.median("ws", "voltgate", "accepted"), 0),
         ("stations accepted a second a core, wss", 1000, results.median("wss", "voltgate", "accepted"), 0),
+        ("station messages a second of a node, SQLite", 5000, results.median("csms", "voltgate", "sqlite rate"), 0),
+        ("the same on PostgreSQL", 5000, results.median("csms", "voltgate", "postgresql rate"), 0),
         ("calls of two gateways ÷ of one", 1.8, _times(results, "plain"), 2),
         ("the same with a journalled copy", 1.8, _times(results, "journal"), 2),
     )
@@ -129,6 +132,10 @@ def aims(results: Results) -> list[Aim]:
             1,
         ),
         ("MB for 1,000,000 claims", 500, results.median("claims", "voltgate", "megabytes"), 0),
+        ("MB of `voltgate run` with nothing configured", 150, results.median("csms", "voltgate", "megabytes"), 0),
+        ("ms of CPU for which a message of 1 MiB keeps the loop from all others", 50, csms.longest(results, "held"), 0),
+        ("p95 of a list of 1,000,000 transactions, ms", 100, csms.longest(results, *csms.PARTS), 0),
+        ("p95 of their totals, ms", 100, csms.longest(results, *csms.SUMS), 0),
     )
     found = [_aim(what, wanted, value, digits, above=True) for what, wanted, value, digits in at_least]
     found += [_aim(what, wanted, value, digits, above=False) for what, wanted, value, digits in at_most]
@@ -212,13 +219,7 @@ def tables(results: Results, run: Run) -> str:
         "for each CPU second of the proxy, the dial of their backend included. The wss certificate is P-256.",
         idle(results, proxies),
         *_soap(results),
-        *mqtt.section(results),
-        *amqp.section(results),
-        *many.section(results),
-        *commands.section(results),
-        *pair.section(results),
-        *records.section(results),
-        *csms.section(results),
+        *itertools.chain(*_of_voltgate_alone(results)),
         *_claims(results),
         *_pages(results),
         *_outage(results),
@@ -227,6 +228,29 @@ def tables(results: Results, run: Run) -> str:
         *_remarks(results),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _of_voltgate_alone(results: Results) -> list[list[str]]:
+    """Write the sections of what nobody else does; those that were not measured are empty."""
+    return [module.section(results) for module in (mqtt, amqp, many, commands, pair, records, csms, alerts)]
+
+
+def renewed(page: str, results: Results, run: Run) -> str:
+    """Write docs/benchmarks.md anew where a run has measured what nobody else does; all else stays as it is.
+
+    A section ends with when and where it was measured, as the rest of the page is of other runs.
+    """
+    where = ", ".join(run.machine.values())
+    for head, *rest in filter(None, _of_voltgate_alone(results)):
+        told = f"Measured by `python -m bench{run.options}` on {run.date} with {run.versions['voltgate']}: {where}."
+        section = "\n\n".join([head, *rest, told])
+        before, found, behind = page.partition(f"{head}\n")
+        if not found:
+            before, found, behind = page.partition("## Method\n")
+            behind = f"\n{found}{behind}"
+        _, following, after = behind.partition("\n## ")
+        page = f"{before}{section}\n{following}{after}"
+    return page
 
 
 def _soap(results: Results) -> list[str]:
