@@ -13,7 +13,8 @@ from uuid import uuid4
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage
 
-from tests.harness import Json, until
+from tests.harness import Json, free_port, until
+from tests.servers import RabbitMQ
 
 CALLS: Any = {
     "x-queue-type": "quorum",
@@ -172,3 +173,14 @@ def deletion(queue: str) -> str:
         f'case rabbit_amqqueue:lookup(rabbit_misc:r(<<"/">>, queue, <<"{queue}">>)) of '
         '{ok, Queue} -> rabbit_amqqueue:delete(Queue, false, false, <<"test">>); _ -> ok end.'
     )
+
+
+def behind(rabbit: RabbitMQ, prefix: str, **changes: Any) -> Json:
+    """Return a configuration with one backend, which is behind RabbitMQ."""
+    return {
+        "listen": {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{free_port()}"},
+        "backends": {"bus": {"url": rabbit.url, "prefix": prefix} | changes},
+        "routes": {"main": {"rules": [{"answer": "bus"}]}},
+        "stations": [{"match": "*", "route": "main"}],
+        "shutdown": {"grace": 2, "spread": 0},
+    }

@@ -4,7 +4,9 @@ import asyncio
 import cProfile
 import json
 import math
+import platform
 import pstats
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -19,7 +21,7 @@ from bench.contenders import CONTENDERS, Manner, Place, free_ports, settings
 from bench.frames import BY_SIZE, ID_AT, ID_END, KINDS, LARGE, MIDDLE, PATTERN, SMALL, Kind, Mint, Reader, head
 from bench.generator import Fleet
 from bench.handshake import Offer, welcome
-from bench.machine import Failure, Spent, Usage, usage
+from bench.machine import Failure, Spent, Usage, describe, usage
 from bench.phases import Sample
 from bench.profiling import libraries, shares
 from bench.results import Results
@@ -245,6 +247,12 @@ def found(**faults: int) -> Results:
 
 def verdicts(results: Results) -> dict[str, bool | None]:
     return {aim.what: aim.met for aim in report.aims(results)}
+
+
+def test_the_machine_is_described_without_its_folders() -> None:
+    """What is published tells what machine it was, not where things are on it."""
+    assert describe()["Python"].startswith(f"{platform.python_implementation()} {platform.python_version()}, ")
+    assert not [said for said in describe().values() if sys.base_prefix in said]
 
 
 def test_aims_are_judged_by_what_was_found() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -558,8 +559,9 @@ async def test_a_first_backend_that_hangs_keeps_no_newcomer_out() -> None:
         newcomers = await asyncio.gather(*(here.comes(f"CP-1{number}", within=SOON) for number in range(20)))
         assert not [newcomer for newcomer in newcomers if isinstance(newcomer, Refused)]
         assert not probing.done()
-        assert {event.reason for event in here.events if isinstance(event, LegDown)} == {
-            "no answer within 1 s",
+        reasons = {event.reason for event in here.events if isinstance(event, LegDown)}
+        assert {re.sub(r"within [\d.]+ s", "within …", reason) for reason in reasons} == {
+            "no answer within …",
             "first hangs: 3 dials in a row had no answer",
         }
         probing.cancel()

@@ -29,6 +29,7 @@ LAYERS = (
     ("web",),
     ("app",),
     ("convert",),
+    ("replay",),
     ("client",),
     ("cli",),
 )
@@ -49,9 +50,9 @@ ONLY = {"gateway": {"carriers": frozenset({"carriers.handshake"})}}
 """Modules of a part that are all that another may know of it: the gateway works with any carrier."""
 
 INSIDE = (
-    ("admission", "events", "notifier", "records", "registration", "tokens", "wire"),
-    ("audit", "calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "transaction"),
-    ("ledger", "rule"),
+    ("admission", "events", "learnt", "notifier", "rate", "records", "registration", "tallies", "tokens", "wire"),
+    ("audit", "calendar", "invitation", "journal", "numbers", "permit", "plan", "stand_in", "tracing", "transaction"),
+    ("event_list", "ledger", "rule", "start"),
     ("context", "route"),
     ("asked", "numbering", "policy", "written"),
     ("attention",),
@@ -84,6 +85,8 @@ POLICIES = frozenset(
         "numbering",
         "policy",
         "registration",
+        "learnt",
+        "start",
         "written",
     }
 )

@@ -261,6 +261,7 @@ def _with_database(config: Path | None, do: Callable[[URL], Coroutine[None, None
 
 
 _CHARGING = frozenset({"networks", "id-tokens", "transactions"})
+_MANAGING = frozenset({"csms-stations", "reservations", "commands", "tariffs"})
 _OPERATING = frozenset(
     "reset start stop unlock availability limit trigger firmware logs configuration command jobs".split()
 )
@@ -278,10 +279,30 @@ def _add_commands() -> None:
         from voltgate.client.charging import app as charging  # noqa: PLC0415
 
         app.add_typer(charging)
+    if not arguments or arguments[0] in _MANAGING:
+        from voltgate.client.managing import app as managing  # noqa: PLC0415
+
+        app.add_typer(managing)
     if not arguments or arguments[0] in _OPERATING:
         from voltgate.client.operating import app as operating  # noqa: PLC0415
 
         app.add_typer(operating)
+    if not arguments or arguments[0] in {"log", "record"}:
+        from voltgate.client.history import app as history  # noqa: PLC0415
+
+        app.add_typer(history)
+    if not arguments or arguments[0] == "alerts":
+        from voltgate.client.alerting import app as alerting  # noqa: PLC0415
+
+        app.add_typer(alerting)
+    if not arguments or arguments[0] == "explain":
+        from voltgate.client.explaining import app as explaining  # noqa: PLC0415
+
+        app.add_typer(explaining)
+    if not arguments or arguments[0] == "replay":
+        from voltgate.client.replaying import app as replaying  # noqa: PLC0415
+
+        app.add_typer(replaying)
     if not arguments or arguments[0] == "users":
         from voltgate.client.people import app as people  # noqa: PLC0415
 

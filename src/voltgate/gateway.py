@@ -28,7 +28,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.directory.stations import Station
 from voltgate.directory.waiting import WaitingRoom
 from voltgate.leaving import LET_GO, let_all_go
-from voltgate.ocpp.close_codes import GOING_AWAY, POLICY, PROTOCOL_ERROR
+from voltgate.ocpp.close_codes import ELSEWHERE, GOING_AWAY, POLICY, PROTOCOL_ERROR, REPLACED
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
 from voltgate.relay.events import BackendLeftOut, StationCame, StationRefused
@@ -36,14 +36,14 @@ from voltgate.relay.ledger import Ledger
 from voltgate.relay.ports import Ports
 from voltgate.relay.records import Page, Pages, StoreAway
 from voltgate.relay.route import Route
-from voltgate.relay.session import REPLACED, Session
+from voltgate.relay.session import Session
 from voltgate.relay.wire import Receiver, Wire
 from voltgate.snapshot import Snapshot
 from voltgate.versions import Choice, arrears, carrier_of, is_understood, plans_of, version_of
 
 _DRAINING = Refused(503, LET_GO, RETRY_AFTER)
 _BLIND = Refused(503, "The database is away: nobody knows who owns what runs at this station", RETRY_AFTER)
-_ELSEWHERE = Refused(503, "This station is connected to another gateway by now", RETRY_AFTER)
+_ELSEWHERE = Refused(503, ELSEWHERE, RETRY_AFTER)
 _LOOK_LATER = 0.5
 """Seconds between two looks at stations that are to move when no transaction runs."""
 

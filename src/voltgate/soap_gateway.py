@@ -22,7 +22,7 @@ from voltgate.carriers.soap.wire import SoapWire
 from voltgate.carriers.websocket.limits import Census
 from voltgate.dialler import Dialler
 from voltgate.gateway import Gateway
-from voltgate.ocpp.close_codes import GOING_AWAY
+from voltgate.ocpp.close_codes import GOING_AWAY, WAS_SILENT
 from voltgate.ocpp.soap.envelope import BadEnvelope, Envelope, parse
 from voltgate.ocpp.soap.faults import fault
 from voltgate.ocpp.soap.template import template
@@ -282,7 +282,7 @@ class SoapGateway:
             if quiet >= self.settings.silence and not station.session.busy:
                 self._gone(key, station)
                 station.session.lost(GOING_AWAY, f"It said nothing for {quiet:.0f} s")
-                station.wire.close(GOING_AWAY, "The station was silent")
+                station.wire.close(GOING_AWAY, WAS_SILENT)
             else:
                 self._wheel.at(now + min(60.0, self.settings.silence / 4), look)
 

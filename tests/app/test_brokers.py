@@ -25,7 +25,8 @@ async def test_a_broker_that_is_back_is_dialled_again(tmp_path: Path) -> None:
         assert gates.newcomers.hangs
         gateway.parts.happened(CarrierUp("bus", first=False))
         assert not gates.newcomers.hangs
-        assert gateway.parts.event_counts == {"CarrierDown": 1, "CarrierUp": 1}
+        counted = {name: number for name, number in gateway.parts.event_counts.items() if number}
+        assert counted == {"CarrierDown": 1, "CarrierUp": 1}
 
 
 def test_a_broker_and_a_soap_url() -> None:

@@ -17,9 +17,11 @@ from tests.servers import PostgreSQL, postgresql
 from tests.store.conftest import emptied
 from tests.store.test_csms_aging import days
 from voltgate.app.database import upgrade
+from voltgate.app.elsewhere import by_process
 from voltgate.csms.commands.table import parameters
 from voltgate.csms.jobs import Job
 from voltgate.ocpp.messages import Error, Reason, Result, Unanswered
+from voltgate.store import Database
 from voltgate.store.address import read_address
 
 
@@ -91,6 +93,18 @@ async def test_a_station_of_another_gateway(pair: list[Running], stage: Stage) -
     assert isinstance(gone, Unanswered)
     assert (gone.reason, gone.id) == (Reason.GONE, "")
     await stage.drop()
+
+
+async def test_who_has_ended(pair: list[Running], server: PostgreSQL, tmp_path: Path) -> None:
+    """Not whoever asks, though it was not heard of for long, nor who is alive, nor a queue, which others know of."""
+    living = [each.parts.database.node for each in pair if each.parts.database is not None]
+    silent = Database(read_address(server.url))
+    await silent.open()
+    holders = {*living, silent.node, "former", "bus/queue"}
+    assert await by_process(silent)(holders) == {"former"}
+    await silent.close()
+    alone = Database(read_address("sqlite:///alone.db", tmp_path))
+    assert await by_process(alone)({alone.node, "former", "bus/queue"}) == {"former", "bus/queue"}
 
 
 async def test_days_of_meter_values(pair: list[Running]) -> None:

@@ -7,6 +7,7 @@ import ipaddress
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,8 @@ from tests.harness.ports import free_port
 from tests.keypair import write_pair
 from voltgate.carriers.soap.listener import SoapListener as SoapCarrierListener
 from voltgate.carriers.websocket.listener import Listener as CarrierListener
-from voltgate.config import Config
+from voltgate.config import Config, alert_channels
+from voltgate.config.alerts import AlertRule, Alerts, AlertTemplate, Mute
 from voltgate.config.api import Api, ApiToken
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
@@ -29,6 +31,7 @@ from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms, CsmsAuthority
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
+from voltgate.config.messages import Messages
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.reference import SECTIONS
 from voltgate.config.restart import takes_restart
@@ -38,6 +41,7 @@ from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
+from voltgate.config.traces import Traces
 from voltgate.directory.stations import Station
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.ids import Token
@@ -48,6 +52,7 @@ from voltgate.relay.ports import SessionSettings
 from voltgate.relay.rule import Rule as RelayRule
 from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS
+from voltgate.telemetry.messages.recorder import Recorder
 from voltgate.web.access import AccessToken
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
 from voltgate.web.user_access import UserSettings
@@ -79,6 +84,16 @@ PLACES: Mapping[type[BaseModel], str] = {
     Ledger: "ledger",
     Journal: "journal",
     Claims: "claims",
+    Alerts: "alerts",
+    alert_channels.Channel: "alerts.channels.post",
+    alert_channels.Mail: "alerts.channels.post.mail",
+    alert_channels.MailAuth: "alerts.channels.post.mail.auth",
+    alert_channels.Pushover: "alerts.channels.phone.pushover",
+    alert_channels.Webhook: "alerts.channels.hook.webhook",
+    alert_channels.Apprise: "alerts.channels.others.apprise",
+    AlertRule: "alerts.rules.0",
+    AlertTemplate: "alerts.templates.stationSilent",
+    Mute: "alerts.mute.0",
     Soap: "soap",
     Unknown: "unknown",
     Directory: "directory",
@@ -87,6 +102,8 @@ PLACES: Mapping[type[BaseModel], str] = {
     Limits: "limits",
     Shutdown: "shutdown",
     Log: "log",
+    Messages: "messages",
+    Traces: "traces",
 }
 """Where each section of the reference stands in the configuration of this test."""
 
@@ -101,6 +118,7 @@ def base() -> Document:
     pair = {"certificate": "a.pem", "key": "a.key"}
     more = [{"certificate": "b.pem", "key": "b.key"}]
     main = {"url": "wss://main.example/{station}", "soap_url": "https://main.example/soap", "permit": "mine"}
+    login = {"user": "us", "pass": "secret"}
     token = {"name": "anna", "role": "viewer", "hash": "sha256:" + "00" * 32}
     return {
         "listen": {
@@ -119,6 +137,17 @@ def base() -> Document:
         "token_groups": {"fleet": {"tokens": ["04A1"]}},
         "permits": {"mine": {"base": "observe"}},
         "api": {"tokens": [token]},
+        "alerts": {
+            "channels": {
+                "post": {"mail": {"from": "a@x.example", "to": ["b@x.example"], "host": "127.0.0.1", "auth": login}},
+                "phone": {"pushover": {"user": "u" * 30, "token": "t" * 30}},
+                "hook": {"webhook": {"url": "https://hooks.example/1"}},
+                "others": {"apprise": {"urls": ["json://localhost/"]}},
+            },
+            "rules": [{"events": ["*"], "channels": ["post", "phone", "hook", "others"]}],
+            "templates": {"stationSilent": {"text": "{name} is silent"}},
+            "mute": [{"hours": "22:00-06:00"}],
+        },
     }
 
 
@@ -155,6 +184,11 @@ def authority(r: Running) -> Any:
 def operating(r: Running) -> Any:
     """Return what tells stations what operators want."""
     return r.parts.operating
+
+
+def recorder(r: Running) -> Recorder:
+    """Return what writes messages down."""
+    return r.parts.messages.recorder
 
 
 def backend(r: Running) -> BackendSettings:
@@ -211,6 +245,31 @@ def tokens(r: Running) -> list[AccessToken]:
     access = r.process._reload._access()
     assert access is not None
     return list(access.access.configured)
+
+
+def channel(r: Running, name: str) -> Any:
+    """Return what a channel of alerts goes by."""
+    return r.parts.alerting.channels[name].settings  # type: ignore[attr-defined]
+
+
+def template(r: Running) -> Any:
+    """Return how messages about a silent station are written."""
+    return r.parts.alerting.author.templates["stationSilent"]
+
+
+def told(r: Running) -> Any:
+    """Return the first rule of alerts."""
+    return r.parts.alerting.engine.rules.all[0]
+
+
+def muted(r: Running) -> Any:
+    """Return the first time at which alerts are muted."""
+    return r.parts.alerting.engine.rules.mutes[0]
+
+
+def bounds(r: Running) -> Any:
+    """Return what bounds a channel of alerts."""
+    return r.parts.alerting.policies["post"]
 
 
 def users(r: Running) -> UserSettings:
@@ -299,6 +358,7 @@ BROKER = {"backends.main.url": "mqtt://main.example"}
 RABBITMQ = {"backends.main.url": "amqp://main.example"}
 HOME = {**BROKER, "backends.main.homeassistant": True}
 CLIENT = {"backends.main.certificate": "a.pem", "backends.main.key": "a.key"}
+NO_HOST = {"alerts.channels.post.mail.host": None}
 _NETWORK = ipaddress.ip_network("10.0.0.0/8")
 _A_DAY = 86400.0
 
@@ -489,6 +549,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "keep_jobs": Row(7200, lambda r: operating(r).config().csms.keep_jobs),
         "keep_meter_values": Row(2 * _A_DAY, lambda r: operating(r).config().csms.keep_meter_values),
         "keep_history": Row(3 * _A_DAY, lambda r: operating(r).config().csms.keep_history),
+        "keep_rows": Row(500, lambda r: csms(r).keep_rows),
         "uploads": Row("https://b.example", lambda r: operating(r).parts.operators._tickets.url),
         "uploads_folder": Row("var/others", lambda r: operating(r).parts.folder._path.name),
         "uploads_size": Row(4096, lambda r: operating(r).parts.folder.bounds.file),
@@ -524,6 +585,87 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "expire": Row(9, lambda r: r.parts.surroundings.register.claims.expire),
         "running": Row("wait", lambda r: r.parts.gateway.snapshot.running),
         "most": Row(5, lambda r: r.parts.surroundings.register.most),
+    },
+    Alerts: {
+        "names": Row("names.json", lambda r: r.parts.alerting.names and r.parts.alerting.names.name),
+        "timezone": Row("Europe/Berlin", lambda r: str(r.parts.alerting.author.zone)),
+        "keep_days": Row(3, lambda r: r.parts.alerting.keep / _A_DAY),
+    },
+    alert_channels.Channel: {
+        "rate": Row(5, lambda r: bounds(r).rate),
+        "digest": Row(60, lambda r: bounds(r).digest),
+        "give_up": Row(60, lambda r: bounds(r).give_up),
+    },
+    alert_channels.Mail: {
+        "from": Row("c@x.example", lambda r: channel(r, "post").sender),
+        "to": Row(["d@x.example"], lambda r: list(channel(r, "post").to)),
+        "service": Row("Gmail", lambda r: channel(r, "post").host, "smtp.gmail.com", together=NO_HOST),
+        "host": Row("mail.example", lambda r: channel(r, "post").host),
+        "port": Row(2525, lambda r: channel(r, "post").port),
+        "secure": Row(True, lambda r: (channel(r, "post").secure, channel(r, "post").port), (True, 465)),
+        "starttls": Row("offered", lambda r: channel(r, "post").starttls),
+        "ca": Row("a.pem", lambda r: channel(r, "post").ca and Path(channel(r, "post").ca).name),
+        "sendmail": Row(
+            sys.executable,
+            lambda r: channel(r, "post").sendmail,
+            together=NO_HOST | {"alerts.channels.post.mail.auth": None},
+        ),
+        "timeout": Row(3, lambda r: channel(r, "post").timeout),
+    },
+    alert_channels.MailAuth: {
+        "user": Row("me", lambda r: channel(r, "post").username),
+        "pass": Row("other", lambda r: channel(r, "post").password),
+    },
+    alert_channels.Pushover: {
+        "user": Row("v" * 30, lambda r: channel(r, "phone").user),
+        "token": Row("v" * 30, lambda r: channel(r, "phone").token),
+        "endpoint": Row("http://localhost/push", lambda r: channel(r, "phone").endpoint),
+        "device": Row("mine", lambda r: channel(r, "phone").device),
+        "priority": Row(-1, lambda r: channel(r, "phone").priority),
+        "urgent": Row(2, lambda r: channel(r, "phone").urgent),
+        "repeat": Row(90, lambda r: channel(r, "phone").repeat),
+        "expire": Row(90, lambda r: channel(r, "phone").expire),
+        "sound": Row("siren", lambda r: channel(r, "phone").sound),
+        "url": Row("https://ops.example/", lambda r: channel(r, "phone").url),
+        "timeout": Row(3, lambda r: channel(r, "phone").timeout),
+    },
+    alert_channels.Webhook: {
+        "url": Row("https://hooks.example/2", lambda r: channel(r, "hook").url),
+        "secret": Row("secret", lambda r: channel(r, "hook").secret),
+        "headers": Row({"X-Key": "1"}, lambda r: dict(channel(r, "hook").headers)),
+        "ca": Row("a.pem", lambda r: channel(r, "hook").ca and Path(channel(r, "hook").ca).name),
+        "timeout": Row(3, lambda r: channel(r, "hook").timeout),
+    },
+    alert_channels.Apprise: {
+        "urls": Row(["json://127.0.0.1/"], lambda r: list(channel(r, "others").urls)),
+        "timeout": Row(3, lambda r: channel(r, "others").timeout),
+    },
+    AlertRule: {
+        "name": Row("all", lambda r: told(r).name),
+        "events": Row(["con*"], lambda r: {name[:3] for name in told(r).events}, {"con"}),
+        "stations": Row(["CP*"], lambda r: list(told(r).whom.stations), ["cp*"]),
+        "tags": Row(["north"], lambda r: list(told(r).whom.tags)),
+        "backends": Row(["main"], lambda r: list(told(r).whom.backends)),
+        "hours": Row("08:00-18:00", lambda r: (told(r).hours.begin, told(r).hours.end), (480, 1080)),
+        "days": Row(["mon"], lambda r: set(told(r).hours.days), {0}),
+        "severity": Row("error", lambda r: told(r).severity),
+        "channels": Row(["post"], lambda r: list(told(r).channels)),
+        "hold": Row(0, lambda r: told(r).hold),
+        "group": Row(0, lambda r: told(r).group),
+        "recovery": Row(False, lambda r: told(r).recovery),
+    },
+    AlertTemplate: {
+        "subject": Row("{name}", lambda r: template(r).subject),
+        "text": Row("{title}", lambda r: template(r).text),
+        "html": Row("<b>{title}</b>", lambda r: template(r).html),
+    },
+    Mute: {
+        "events": Row(["con*"], lambda r: list(muted(r).events)),
+        "stations": Row(["CP*"], lambda r: list(muted(r).whom.stations), ["cp*"]),
+        "backends": Row(["main"], lambda r: list(muted(r).whom.backends)),
+        "hours": Row("08:00-18:00", lambda r: (muted(r).hours.begin, muted(r).hours.end), (480, 1080)),
+        "days": Row(["mon"], lambda r: set(muted(r).hours.days), {0}),
+        "reason": Row("at work", lambda r: muted(r).reason),
     },
     Soap: {
         "callback": Row("https://here.example", lambda r: r.parts.carriers.soap.callbacks.base),
@@ -607,6 +749,19 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "level": Row("error", lambda r: structlog.get_logger().is_enabled_for(logging.INFO), False),
         "format": Row("human", lambda r: line_of("a line").startswith("{"), False),
     },
+    Messages: {
+        "stations": Row(["CP*"], lambda r: recorder(r).recordings[0].stations, ("cp*",)),
+        "routes": Row(["main"], lambda r: recorder(r).recordings[0].routes, ("main",)),
+        "folder": Row("var/others", lambda r: Path(recorder(r).settings.folder).name),
+        "bytes": Row(32 << 20, lambda r: recorder(r).settings.most_bytes),
+        "days": Row(2, lambda r: recorder(r).settings.most_seconds, 2 * _A_DAY),
+        "mask": Row("none", lambda r: recorder(r).settings.mask, False),
+    },
+    Traces: {
+        "endpoint": Row("http://127.0.0.1:4318/v1/traces", lambda r: r.active.config.traces.endpoint),
+        "share": Row(0.5, lambda r: r.active.config.traces.share),
+        "name": Row("gates", lambda r: r.active.config.traces.name),
+    },
 }
 
 
@@ -661,6 +816,7 @@ def _filled(value: Any, ports: Mapping[str, int]) -> Any:
             return value
 
 
+@pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # Apprise, in Python 3.11 and 3.12
 async def test_every_key_is_taken_or_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -671,6 +827,7 @@ async def test_every_key_is_taken_or_named(
         shutil.copy(tmp_path / f"{name}.key", tmp_path / f"{name}2.key")
     shutil.copy(tmp_path / "a.pem", tmp_path / "a2.pem")
     (tmp_path / "list.txt").write_text("04E1\n")
+    (tmp_path / "names.json").write_text('{"CP1": "North"}')
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "a.pem"))  # the system's are many, and read for each backend
     ports = {name: free_port() for name in ("http", "stations", "soap", "moved")}
     before = changed(base(), ports, {})

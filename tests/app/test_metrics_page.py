@@ -28,7 +28,12 @@ async def test_the_page_names_the_metrics_that_there_are(tmp_path: Path) -> None
     http = free_port()
     listen = {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": f"127.0.0.1:{http}"}
     with postgresql() as server:
-        document = {"listen": listen, "store": {"url": server.url}, "shutdown": {"grace": 0, "spread": 0}}
+        document = {
+            "listen": listen,
+            "store": {"url": server.url},
+            "shutdown": {"grace": 0, "spread": 0},
+            "traces": {"endpoint": f"http://127.0.0.1:{free_port()}/v1/traces"},
+        }
         async with running(tmp_path, document):
             body = (await get(http, "/metrics")).body + await page_of_workers(tmp_path)
     families = set(re.findall(r"^# TYPE (\w+)", body, re.MULTILINE))

@@ -22,7 +22,8 @@ from tests.harness.configuration import toml
 from tests.harness.http_client import get
 from tests.harness.ports import free_port
 from tests.harness.waiting import until, within
-from voltgate.app import composition, csms, operating, process, reloading
+from voltgate.alerts import sender
+from voltgate.app import alerting, composition, csms, monitoring, operating, process, reloading
 from voltgate.app.process import Process, Running
 from voltgate.config import read
 from voltgate.csms import job_runner
@@ -32,7 +33,9 @@ from voltgate.csms.signing import Asked, Authority, Signer
 from voltgate.csms.table import Entry
 from voltgate.store import database
 from voltgate.telemetry import logs
+from voltgate.telemetry.messages.recorder import Recording
 from voltgate.telemetry.supervision import Supervision
+from voltgate.web import message_log
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.user_access import UserAccess
 
@@ -48,6 +51,14 @@ TASKS = {"register", "late pages", "configuration", "http", "api tokens", "store
     "csms certificates",
     "uploads",
     "csms watch",
+    "monitoring",
+    "monitoring of the rest",
+    "message log entries",
+    "message log writer",
+    "recording",
+    "alerts",
+    "alerts sending",
+    "alerts upkeep",
 }
 """The tasks of a running gateway with everything switched on, while nobody asks anything of it."""
 SAID = Said("cp-1", "CP-1", "ocpp1.6", "", "", {"holder": "here"}, 1_780_000_000.0)
@@ -118,12 +129,19 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(UserAccess.follow, "__defaults__", (0.05,))
     monkeypatch.setattr(process, "_TEND", 0.05)
     monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
+    monkeypatch.setattr(monitoring, "_SOON", 0.05)
+    monkeypatch.setattr(monitoring, "_SELDOM", 0.05)
+    monkeypatch.setattr(monitoring, "EVERY", 0.0)
+    monkeypatch.setattr(alerting, "_TICK", 0.05)
+    monkeypatch.setattr(alerting, "_UPKEEP", 0.05)
+    monkeypatch.setattr(sender, "_LOOK", 0.05)
     monkeypatch.setattr(reloading, "_LOOK_AT_FILES", 0.05)
     monkeypatch.setattr(csms, "_TEND", 0.05)
     monkeypatch.setattr(csms, "_LOOK", 0.05)
     monkeypatch.setattr(operating, "_PURGE", 0.05)
     monkeypatch.setattr(job_runner, "_PAUSE", 0.05)
     monkeypatch.setattr(csms, "_WATCH", 1.0)
+    monkeypatch.setattr(message_log, "_LOOK", 0.05)
     monkeypatch.setattr(database, "_LOOK", 0.5)
     monkeypatch.setattr(Process, "_freeze", lambda self: None)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
@@ -199,9 +217,15 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
     assert store is not None
     assert system is not None
     assert parts.operating is not None
+    recorder = parts.messages.recorder
     return {
         "register": (breaking(parts.claiming, "tidy"), bool),
         "late pages": (breaking(parts.gateway, "read_again"), bool),
+        "monitoring": (breaking(parts.monitoring._rates, "look"), bool),
+        "monitoring of the rest": (breaking(parts.monitoring._lengths, "end_round"), bool),
+        "alerts": (breaking(parts.alerting, "_follow_names"), bool),
+        "alerts sending": (breaking(parts.alerting.sender, "_claim"), bool),
+        "alerts upkeep": (breaking(parts.alerting, "keep_up"), bool),
         "configuration": (breaking(running.process._reload, "change"), running.reload.set),
         "http": (served, bool),
         "api tokens": (breaking(web.access.issued, "read"), bool),
@@ -217,6 +241,9 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
         "csms old rows": (breaking(parts.operating.parts.jobs, "purge"), bool),
         "csms certificates": (breaking(system.signer, "_sign"), partial(_have_signed, system.signer)),
         "uploads": (uploaded, bool),
+        "message log entries": (breaking(recorder, "flush"), partial(setattr, recorder, "asked", Recording(("x",)))),
+        "message log writer": (breaking(recorder, "_listen"), recorder._is_wanted.set),
+        "recording": (breaking(parts.messages, "_look"), partial(setattr, parts.messages, "_seen", None)),
         "deadlines": (deadline, lambda: parts.wheel.at(0.0, deadline)),
         "callbacks": (callback, lambda: loop.call_soon(callback)),
     }
@@ -224,12 +251,13 @@ def breakable(running: Instance, monkeypatch: pytest.MonkeyPatch) -> dict[str, t
 
 async def test_each_of_them_is_killed_and_goes_on(running: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of any is shown, without what it says, and counted; its work is done again, and it is shown as well."""
-    broken = breakable(running, monkeypatch)
+    broken, supervision = breakable(running, monkeypatch), running.process._parts.supervision
     assert set(broken) == TASKS | CALLBACKS
     for name, (breaks, poke) in broken.items():
         breaks.fails = True
         poke()
         await until(lambda breaks=breaks: not breaks.fails, f"{name} fails")
+        await until(lambda name=name: supervision.fails(name), f"{name} has let go of what it held")
         state = await running.tasks()
         assert {each: state[each]["status"] for each in state} == {
             each: "failing" if each == name else "ok" for each in broken
@@ -260,9 +288,20 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
     "start_soon",
 }
 BEGUN = {
+    ("alerts/channels/apprise_channel.py", "send"): "one message, which is tried again",
+    ("alerts/channels/http.py", "_context"): "the authorities to trust, for one message",
+    ("alerts/channels/mail.py", "_context"): "the authorities to trust, for one message",
     ("app/supervisor.py", "_hand_on"): "two seconds to the end of workers that do not hear the second signal",
     ("app/supervisor.py", "_longest_end"): "one look at the configuration, at the end; without it the last one counts",
     ("app/supervisor.py", "run"): "one task for each worker: a fault ends all, and the workers see that it has ended",
+    ("app/monitoring.py", "look_around"): "one look at disks and certificates, within its time",
+    (
+        "alerts/sender.py",
+        "run",
+    ): "one message, or what says that some are being sent; a fault ends all, and they go again",
+    ("app/alerting.py", "_follow_names"): "one look at the file of names",
+    ("store/alerts.py", "_tell_group"): "one message is written, for who waits for it",
+    ("store/alerts.py", "_digest"): "one digest is written, for who waits for it",
     ("app/life.py", "_tick"): "the ticks: supervised as deadlines",
     ("app/reloading.py", "_change"): "one look at the configuration: what it raises ends that change",
     ("carriers/amqp/answering.py", "_done"): "one acknowledgement, which may fail: the message comes again",
@@ -282,10 +321,17 @@ BEGUN = {
     ("csms/uploads.py", "take_back"): "one file of the folder, for who waits for it",
     ("directory/hashes.py", "__init__"): "threads that verify passwords; what is raised there its asker gets",
     ("leaving.py", "let_all_go"): "the farewell to one station, within the grace",
+    ("replay/playing.py", "_link"): "of a command: what one link hears; a fault ends the replay",
+    ("replay/playing.py", "_over"): "of a command: its end, or a signal",
+    ("replay/playing.py", "as_stations"): "of a command: one station; a fault ends the replay",
+    ("replay/playing.py", "meet"): "of a command: what one station is asked; a fault ends its link",
     ("soap_gateway.py", "_spawn"): "one exchange with a station",
     ("store/once.py", "__init__"): "the patience of one caller",
+    ("store/csms/store.py", "_apart"): "what is decided in one round, for who waits for it",
     ("telemetry/lines.py", "_start"): "the thread that writes the log: what it cannot write is lost, and it goes on",
     ("telemetry/supervision.py", "_begin"): "every task that is supervised",
+    ("telemetry/traces.py", "__init__"): "the thread that sends spans; what is raised there its asker gets",
+    ("telemetry/traces.py", "_flush"): "one export, for the supervised task",
     ("web/connections.py", "_look"): "the patience with one connection",
     ("web/wide/streams.py", "_look"): "one node that a reader follows: its fault ends the stream of that reader",
     ("web/wide/streams.py", "_run"): "what one reader hears of this node; ends with its stream",
@@ -294,10 +340,14 @@ BEGUN = {
     ("web/api/csms/readings.py", "picture"): "one picture, for who waits for it",
     ("web/csms/imports.py", "read_items"): "one list, for who waits for it",
     ("web/api/csms/uploads.py", "download"): "one look into the folder, for who waits for it",
+    ("web/api/csms/stations.py", "remove"): "one look into the folder, for who waits for it",
     ("web/api/csms/uploads.py", "remove"): "one look into the folder, for who waits for it",
     ("web/api/csms/uploads.py", "uploads"): "one look into the folder, for who waits for it",
     ("web/uploads.py", "_finished"): "the end of one upload, for who waits for it",
     ("web/uploads.py", "_take"): "one upload's bytes, for who waits for it",
+    ("web/message_log.py", "__init__"): "threads that search the message log: what is raised there its asker gets",
+    ("web/message_log.py", "ask"): "one note in the folder of the log, for who waits for it",
+    ("web/message_log.py", "find"): "one search, for who waits for it",
     ("web/stream.py", "__call__"): "one reader of a stream; ends with its connection",
 }
 """Where tasks, timers and threads are begun, and why each of them is supervised or need not be: it ends by itself."""

@@ -15,8 +15,9 @@ from aio_pika.abc import AbstractIncomingMessage
 
 from tests.harness import Json, until
 from tests.servers import RabbitMQ
-from voltgate.carriers.amqp.answering import MOST_MESSAGES, Node, NodeSettings, Station
-from voltgate.carriers.amqp.settings import Broker, Layout
+from voltgate.carriers.amqp import answering
+from voltgate.carriers.amqp.answering import MOST_MESSAGES, Node, Station
+from voltgate.carriers.amqp.settings import Broker, Layout, NodeSettings
 from voltgate.ocpp.messages import Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.wheel import Wheel
 
@@ -29,10 +30,14 @@ class Answers:
         self.left: list[str] = []
         self.away = ""
         self.calls: deque[tuple[Call, Respond]] = deque()
+        self.unkept: list[Callable[[], None]] | None = None
+        """What is to be called when it is on record that stations have come or gone; None: it is at once."""
 
     def serve(self, station: Station) -> Handler:
         """Begin with a station."""
         self.stations.append(station)
+        if self.unkept is not None:
+            self.unkept.append(station.hold())
         return self._take
 
     def _take(self, call: Call, respond: Respond) -> None:
@@ -269,6 +274,38 @@ async def test_commands(begin: Begin, gateway: Gateway, prefix: str) -> None:
     assert "cannot be reached" in heard.pop().description
 
 
+async def test_more_commands_than_may_wait(begin: Begin, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one beyond is not sent; an answer, and a deadline, makes room for another."""
+    monkeypatch.setattr(answering, "_MOST_COMMANDS", 2)
+    answers = Answers()
+    await begin(answers)
+    await gateway.send({"station": "CP-1", "protocol": "ocpp1.6", "event": "connected"})
+    await until(lambda: answers.stations, "it has heard the station")
+    heard: list[Any] = []
+
+    def command(patience: float = 30.0) -> None:
+        asked = Call("x", "Reset", b"{}")
+        asked.deadline = time.monotonic() + patience
+        answers.stations[0].command(asked, heard.append)
+
+    command()
+    command(patience=0.3)
+    command()
+    assert (heard[0].reason, heard[0].id) == (Reason.OVERLOADED, "")
+    item, message = await gateway.next()
+    await gateway.next()
+    await until(lambda: len(heard) == 2, "the second one is over")
+    assert heard[1].reason is Reason.TIMED_OUT
+    command()
+    await gateway.next()
+    reply = {"type": 3, "id": item["message"]["id"], "response": {}}
+    await gateway.send({"station": "CP-1", "key": item["key"], "message": reply}, queue=message.reply_to or "")
+    await until(lambda: len(heard) == 3, "the first one is answered")
+    command()
+    await gateway.next()
+    assert len(heard) == 3
+
+
 async def test_a_station_that_moves(begin: Begin, gateway: Gateway, rabbit: RabbitMQ, prefix: str) -> None:
     """It is gone when the gateway where it was heard last says so, and not when an older one does."""
     answers = Answers()
@@ -311,6 +348,27 @@ async def test_a_node_that_cannot_answer(begin: Begin, gateway: Gateway) -> None
     assert (await gateway.answer("a"))["response"] == {"transactionId": 7}
     (await answers.next())(beat("2"))
     assert (await gateway.answer("b"))["response"] == {"currentTime": "2"}
+
+
+async def test_a_node_that_dies_before_it_has_written_down_who_came(begin: Begin, gateway: Gateway) -> None:
+    """Another one hears of it: the broker has the message until it is on record."""
+    answers, other = Answers(), Answers()
+    answers.unkept = []
+    _, running = await begin(answers)
+    await gateway.send({"station": "CP-1", "protocol": "ocpp1.6", "event": "connected"})
+    await gateway.send({"station": "CP-2", "protocol": "ocpp1.6", "event": "connected"})
+    await until(lambda: len(answers.unkept or ()) == 2, "it has heard both")
+    answers.unkept[0]()
+    await gateway.send(call("a"))
+    (await answers.next())(beat())
+    await gateway.answer("a")  # the first one is acknowledged by now
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await begin(other)
+    await until(lambda: other.stations, "another one hears of it")
+    await gateway.send(call("b"))
+    await other.next()
+    assert [each.identity for each in other.stations] == ["CP-2", "CP-1"]
 
 
 async def test_a_station_that_only_others_have_heard(begin: Begin, gateway: Gateway) -> None:

@@ -10,11 +10,14 @@ import msgspec
 
 from tests.carriers.relay_end import RelayEnd
 from voltgate.carriers.amqp.items import Item
-from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
+from voltgate.carriers.amqp.past import Past
+from voltgate.carriers.amqp.publisher import Obstacle, Outgoing, context_of
 from voltgate.carriers.amqp.settings import AmqpCounts
-from voltgate.carriers.amqp.wire import AmqpWire, Past
+from voltgate.carriers.amqp.told import ToldWire
+from voltgate.carriers.amqp.wire import AmqpWire
 from voltgate.carriers.bus_wire import MOST_HELD, BusWire
 from voltgate.relay.carrier import Verdict
+from voltgate.relay.tracing import RUNNING
 from voltgate.relay.wire import Receiver
 
 Ts = TypeVarTuple("Ts")
@@ -36,7 +39,8 @@ class Bus:
         self.later: list[Callable[[], None]] = []
         self._keys = keys
         self._minted = 0
-        self.wire = AmqpWire(self, "CP-1", "ocpp1.6", QUEUE, past or Past())
+        self.told: dict[str, ToldWire] = {}
+        self.wire = AmqpWire(self, "CP-1", "ocpp1.6", QUEUE, past or Past(), self.told)
 
     def clock(self) -> float:
         """Return the time of the test."""
@@ -133,13 +137,25 @@ def test_the_key_of_a_call() -> None:
     assert once_more.keys('[2,"1","Authorize",{}]', other) == ["n1", "n2"]
 
 
+def test_a_call_that_is_traced() -> None:
+    """The trace that it belongs to goes with it, in a header of a message that holds nothing else."""
+    bus, _ = begun()
+    RUNNING.context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    bus.wire.send(b'[2,"1","Heartbeat",{}]')
+    RUNNING.context = None
+    bus.wire.send(b'[2,"2","Heartbeat",{}]')
+    traced, plain = (outgoing for _, outgoing in bus.sent[-2:])
+    assert context_of([traced]) == {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    assert context_of([plain]) == context_of([traced, plain]) == {}
+
+
 def test_the_key_of_what_somebody_is_paid_by() -> None:
     """It is the same through any gateway, under the same id; other words, ids or stations make another."""
     first, second = begun()[0], begun(keys="n")[0]
     (key,) = first.keys(START)
     assert second.keys(START, START) == [key, key]
     others = second.keys(START.replace('"A"', '"B"'), START.replace('"1"', '"2"'))
-    second.wire = AmqpWire(second, "CP-2", "ocpp1.6", QUEUE, Past())
+    second.wire = AmqpWire(second, "CP-2", "ocpp1.6", QUEUE, Past(), second.told)
     others += second.keys(START)
     assert len({key, *others}) == 4
 
@@ -252,3 +268,53 @@ def test_a_call_that_is_not_taken() -> None:
     bus.later.pop()()
     assert station.ending == (1006, "too many messages wait for the broker")
     station.gets()
+
+
+GONE = (QUEUE, {"station": "CP-1", "protocol": "ocpp1.6", "until": 1030.0, "event": "disconnected"})
+
+
+def look(bus: Bus, times: int) -> list[tuple[str, Any]]:
+    """Look so often who is there; return what was said."""
+    for _ in range(times):
+        for wire in list(bus.told.values()):
+            wire.looked(is_news=False)
+    return bus.items()
+
+
+def test_a_station_that_goes_while_its_wire_is_lost() -> None:
+    """That it has gone is said when it has not come again for a while, until the broker has it, and no more."""
+    bus, _ = begun()
+    bus.wire.lose("nobody consumes the queue")
+    assert look(bus, AmqpWire.RETURNS - 1) == []
+    bus.obstacle = Obstacle.FULL
+    assert look(bus, 1) == []
+    bus.obstacle = None
+    for later in bus.later:
+        later()
+    assert look(bus, AmqpWire.RETURNS - 1) == []
+    for wire in list(bus.told.values()):
+        wire.looked(is_news=False)
+    outgoing = bus.sent[0][1]
+    assert bus.items() == [GONE]
+    assert outgoing.expires == 3600.0  # whoever answers next needs to know
+    outgoing.settled(None)
+    assert look(bus, 2 * AmqpWire.RETURNS) == []
+
+
+def test_a_station_that_comes_again_in_time() -> None:
+    """It is not said to have gone."""
+    bus, _ = begun()
+    bus.wire.lose("full")
+    look(bus, AmqpWire.RETURNS - 1)
+    bus.wire = AmqpWire(bus, "CP-1", "ocpp1.6", QUEUE, Past(apart=True), bus.told)
+    Station(bus)
+    bus.items()
+    assert look(bus, 2 * AmqpWire.RETURNS) == []
+
+
+def test_a_station_whose_coming_is_not_taken() -> None:
+    """It is without its backend, and comes again: else nobody would know of it before it says something."""
+    bus = Bus()
+    station = Station(bus)
+    bus.sent[0][1].settled(Obstacle.FULL)
+    assert station.ending == (1006, f"{QUEUE}: the queue takes no more")

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from voltgate.carriers.amqp.everythingcharge import RETURNS, Everythingcharge, WorkerWire
+from voltgate.carriers.amqp.everythingcharge import Everythingcharge, WorkerWire
+from voltgate.carriers.amqp.past import Past
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.settings import AmqpCounts
-from voltgate.carriers.amqp.wire import Past
 
 CAME, WENT = ("connections", "new_connections"), ("connections", "lost_connections")
+RETURNS = WorkerWire.RETURNS
 
 
 class Bus:

@@ -12,11 +12,12 @@ from tests.carriers.relay_end import RelayEnd
 from voltgate.carriers.bus_wire import MOST_HELD, BusWire
 from voltgate.carriers.mqtt.calls import Answered, Given, Open, Past
 from voltgate.carriers.mqtt.connection import Publication
-from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, TOO_LARGE
+from voltgate.carriers.mqtt.packets import NO_SUBSCRIBERS, TOO_LARGE, read_properties
 from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Obstacle, Topics
 from voltgate.ocpp.envelope import Asked
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.carrier import Verdict
+from voltgate.relay.tracing import RUNNING
 from voltgate.relay.wire import Receiver
 
 TOPICS = Topics.of("cs", "ocpp1.6", "CP-1")
@@ -126,6 +127,21 @@ def test_the_station_comes_first() -> None:
     broker.gets(BEAT)
     broker.says({"type": 3, "id": "b", "response": {"currentTime": "t"}})
     station.gets([3, "b", {"currentTime": "t"}], [2, "1", "Reset", {}], [2, "2", "Reset", {}])
+
+
+def test_a_call_that_is_traced() -> None:
+    """The trace that it belongs to is a user property of the message; the next message has none."""
+    broker = Broker()
+    station = Station(broker)
+    RUNNING.context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    station.sends(2, "b", "Heartbeat", {})
+    RUNNING.context = None
+    station.sends(2, "c", "Heartbeat", {})
+    traced, plain = broker.sent
+    assert read_properties(traced.properties, 0)[1] == len(traced.properties)
+    said = b"\x26\x00\x0btraceparent\x00\x3700-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert traced.properties.endswith(said)
+    assert b"\x26\x00\x0btraceparent" not in plain.properties
 
 
 def test_a_call_waits_for_nothing_that_came_after_it() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from tests.client.counterpart import Counterpart, Terminal, problem
 from tests.client.test_real import terminal
 from tests.harness import Stage
 from tests.web.csms import LOCAL
+from voltgate.client.api import Api
 from voltgate.client.operating import app
 
 WHERE = "csms/stations/CP1/commands"
@@ -21,7 +23,7 @@ COMMANDS = {
             "parameters": {
                 "properties": {"token": {"type": "string"}, "evse": {"type": "integer"}, "kind": {"enum": ["a"]}}
             },
-        }
+        },
     ]
 }
 
@@ -72,13 +74,32 @@ def test_what_is_asked(api: Counterpart) -> None:
         assert api.asked[-1].json == fields
 
 
+def test_the_gateway_has_time_to_answer(api: Counterpart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command may be ten messages, each of which the station has so long for; and then the answer is on its way."""
+    waits: list[float] = []
+    ask = Api.ask
+
+    def noted(self: Api, *given: Any, wait: float = 0.0) -> Any:
+        waits.append(wait)
+        return ask(self, *given, wait=wait)
+
+    monkeypatch.setattr(Api, "ask", noted)
+    api.says(f"POST {WHERE}/reset", answer("reset"))
+    assert typed(api, "reset CP1 --timeout 20").exit_code == 0
+    assert waits == [215.0]
+
+
 def test_what_is_printed(api: Counterpart, voltgate: Terminal) -> None:
     """The result as JSON, and what the station will send; a refusal and a silence end with 1."""
     follow = {"actions": ["LogStatusNotification"], "request": 7}
     api.says(f"POST {WHERE}/logs", answer("logs", result={"file": "x\x1b"}, follow=follow))
     ended = voltgate("logs", "CP1")
     assert json.loads(ended.out.partition("\n")[2]) == {"file": "x\x1b"}
-    assert ended.err == "it will send LogStatusNotification, request 7\n"
+    assert ended.err == "it will send LogStatusNotification, request 7: voltgate csms-stations notes CP1 --about 7\n"
+    following = {"actions": ["NotifyReport"], "request": 8}
+    api.says(f"POST {WHERE}/configuration-get", answer("configuration-get", follow=following))
+    said = typed(api, "configuration get CP1").stderr
+    assert said == "it will send NotifyReport: voltgate csms-stations variables CP1\n"
     assert voltgate("logs", "CP1", "--json").json["follow"] == follow
     api.says(f"POST {WHERE}/logs", answer("logs", accepted=False, status="Rejected"))
     ended = voltgate("logs", "CP1")
@@ -94,8 +115,8 @@ def test_settings_are_a_table(api: Counterpart) -> None:
     api.says(f"POST {WHERE}/configuration-get", got)
     lines = typed(api, "configuration get CP1").stdout.splitlines()
     assert [line.split() for line in lines[1:]] == [
-        ["setting", "value", "read", "only", "status"],
-        ["A", "1", "yes", "Accepted"],
+        ["setting", "value", "read", "only"],
+        ["A", "1", "yes"],
     ]
     items = [{"name": "A", "status": "Accepted"}, {"name": "B", "status": "Rejected"}]
     api.says(f"POST {WHERE}/configuration-set", answer("configuration-set", accepted=False, result={"items": items}))
@@ -109,9 +130,10 @@ WRONG = [
     ("limit CP1", "say how much"),
     ("limit CP1 -A 1 -W 1", "say how much"),
     ("configuration set CP1 A", "name settings with their values"),
-    ("command rest CP1", "there is no command rest"),
+    ("command rest CP1", "there is no command rest: `voltgate commands` lists them"),
     ("command reserve CP1 x=1", "it has token, evse, kind"),
     ("reset --on north", "--on is"),
+    ("reset --stations nofile", "nofile cannot be read: No such file or directory"),
 ]
 """What is typed, and what is said of it."""
 

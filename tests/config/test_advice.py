@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.test_check import EXAMPLES, warnings
+from tests.config.test_check import EXAMPLES, SECRETS, warnings
 from voltgate.config import read
 
 GATE = 'write admit = "gateway" in this route'
@@ -135,7 +135,7 @@ def test_a_weighted_choice_gives_a_station_to_one_of_them(tmp_path: Path, text: 
 def test_the_examples_need_none(example: Path) -> None:
     """Whoever begins with an example is not warned."""
     if example.stem != "tls":  # its files are made by a command that stands in it
-        assert read(example, {"CSMS_PASSWORD": "x"}).warnings == ()
+        assert read(example, SECRETS).warnings == ()
 
 
 OLD, NEW = 'versions = ["ocpp1.5", "ocpp1.6"]', 'versions = ["ocpp2.0.1"]'

@@ -16,6 +16,14 @@ from voltgate.config import ConfigErrors, load, read
 from voltgate.config.lines import locate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SECRETS = {
+    "CSMS_PASSWORD": "secret",
+    "SMTP_PASSWORD": "secret",
+    "HOOK_SECRET": "secret",
+    "PUSHOVER_USER": "u" * 30,
+    "PUSHOVER_TOKEN": "t" * 30,
+}
+"""What the examples take from the environment."""
 VOLTGATE = Path(sys.executable).parent / "voltgate"
 
 GOOD = """\
@@ -62,7 +70,7 @@ def test_examples_run_as_they_are(example: Path, tmp_path: Path) -> None:
         lines = example.read_text().splitlines()
         command = " ".join(line.lstrip("# ").rstrip("\\") for line in lines[1:3])
         subprocess.run(command, shell=True, cwd=folder, check=True, capture_output=True)
-    loaded = read(copy, {"CSMS_PASSWORD": "secret"})
+    loaded = read(copy, SECRETS)
     assert loaded.warnings == ()
     assert loaded.config.routes or any(backend.claims.token for backend in loaded.config.backends.values())
 

@@ -21,7 +21,13 @@ CASES = {
     "management": ("management.env",),
 }
 PROXIES = [case for case in CASES if case != "management"]
-PASSWORD = {"PRIMARY_PASSWORD": "from the environment", "DB_PASSWORD": "from there, too"}
+PASSWORD = {
+    "PRIMARY_PASSWORD": "from the environment",
+    "DB_PASSWORD": "from there, too",
+    "SMTP_PASSWORD": "and this",
+    "PUSHOVER_USER": "u" * 30,
+    "PUSHOVER_TOKEN": "t" * 30,
+}
 
 
 def converted(case: str) -> str:
@@ -127,6 +133,23 @@ def test_a_proxy_with_alerts(tmp_path: Path) -> None:
     ]
     assert config.limits.identity_length == len(config.stations[2].identity or "")
     assert config.log.level == "warning"
+
+
+def test_its_alerts(tmp_path: Path) -> None:
+    """What was told is told, at once and each by itself, by the same ways; secrets come from the environment."""
+    alerts = loaded("two", tmp_path).alerts
+    (rule,) = alerts.rules
+    assert rule.events == ("cpStatusFaulted", "conStopTransaction")
+    assert rule.channels == tuple(alerts.channels) == ("email", "pushover")
+    assert (rule.hold, rule.group, rule.recovery, rule.severity) == (0, 0, False, "info")
+    mail, pushover = alerts.channels["email"].mail, alerts.channels["pushover"].pushover
+    assert mail is not None
+    assert mail.auth is not None
+    assert pushover is not None
+    assert (mail.sender, mail.to, mail.server.host) == ("alerts@example.com", ("ops@example.com",), "smtp.gmail.com")
+    assert (mail.auth.user, mail.auth.password.get_secret_value()) == ("smtp-user", "and this")
+    assert (pushover.user.get_secret_value(), pushover.token.get_secret_value()) == ("u" * 30, "t" * 30)
+    assert {channel.rate for channel in alerts.channels.values()} == {0}
 
 
 def test_a_management_system(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voltgate.config import ConfigErrors
 from voltgate.convert import convert
 from voltgate.convert.toml import Page
 
@@ -41,7 +42,7 @@ def test_values_come_back_as_they_were(values: dict[str, Any], remark: str, note
 
 
 SECRET = "Zx9-kept-to-yourself"
-KEYS = st.sampled_from(["email", "pushover", "auth", "pass", "token", "to", "url", "headers", "transporter", "x"])
+KEYS = st.sampled_from("email pushover auth pass userKey token to url headers sendmail tls transporter x".split())
 SECRETS = st.recursive(
     st.just(SECRET), lambda inner: st.dictionaries(KEYS, inner, max_size=3) | st.lists(inner, max_size=2)
 )
@@ -60,16 +61,34 @@ def _without_shown(channel: dict[str, Any], way: tuple[str, ...] = ()) -> dict[s
 @given(st.dictionaries(KEYS, SECRETS, max_size=4), st.dictionaries(KEYS, SECRETS, max_size=4), SECRETS)
 def test_nothing_that_may_be_secret_is_shown(email: dict[str, Any], pushover: dict[str, Any], other: Any) -> None:
     """Wherever a secret stands among the alerts or beside them, it is not printed."""
+    mail = {"host": "smtp.example.com", **_without_shown({"transporter": email})["transporter"]}
     document = {
         "proxy": {"host": "0.0.0.0", "port": 9000, "secret": other},
         "primaryUrl": f"ws://user:{SECRET}@one.example/",
-        "notify": {"email": _without_shown(email), "pushover": pushover, "other": other},
+        "notify": {
+            "cpStatusFaulted": True,
+            "email": {**_without_shown(email), "from": "a@example.com", "to": "b@example.com", "transporter": mail},
+            "pushover": pushover,
+            "other": other,
+        },
         "email": email,
         "other": other,
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.json"
         file.write_text(json.dumps(document))
-        text = convert([file])
+        text, refused = _converted(file)
     assert SECRET not in text
-    assert tomllib.loads(text)["listen"] == {"stations": ["ws://0.0.0.0:9000"]}
+    if refused:
+        return
+    read = tomllib.loads(text)
+    assert read["listen"] == {"stations": ["ws://0.0.0.0:9000"]}
+    assert read["alerts"]["channels"]["email"]["mail"]["host"] == "smtp.example.com"
+
+
+def _converted(file: Path) -> tuple[str, bool]:
+    """Give the text of a converted file, or of what is wrong with it, and whether it is the latter."""
+    try:
+        return convert([file]), False
+    except ConfigErrors as errors:
+        return str(errors), True

@@ -6,7 +6,7 @@ import asyncio
 import copy
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,10 @@ class Rows:
     away: str = ""
     tables: dict[type, dict[tuple[Any, ...], Any]] = field(default_factory=dict)
     rounds: int = 0
+    at_once: int = 1
     tariffs: tuple[Tariff, ...] = ()
+    dropped: int = 0
+    """Rows that each round says it had to drop."""
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def put(self, row: Row) -> None:
@@ -88,13 +91,14 @@ class Rows:
     async def station(self, key: str) -> Station | None:
         return self.tables.get(Station, {}).get((key,))
 
-    async def round(self, needs: Needs, decide: Decide) -> None:
+    async def round(self, needs: Needs, decide: Decide) -> int:
         if self.away:
             raise StoreAway(self.away)
         self.rounds += 1
         await asyncio.sleep(0)
         for row in decide(self._found(needs)):
             self.put(row)
+        return self.dropped
 
     def _found(self, needs: Needs) -> Found:
         for key, identity in needs.stations.items():
@@ -114,7 +118,7 @@ class Rows:
             if tx.state == "running" and tx.token.casefold() in needs.used:
                 found.used.setdefault(tx.token.casefold(), set()).add((tx.station, tx.ref))
             asked = (tx.station, tx.ref) in needs.transactions or (tx.station, tx.evse) in needs.last
-            asked = asked or (tx.station, tx.ended) in needs.ended
+            asked = asked or (tx.station, tx.ended) in needs.ended or (tx.station, tx.called) in needs.called
             if asked or (tx.state == "running" and tx.station in needs.running):
                 found.transactions[tx.station, tx.ref] = tx
         found.reservations = {
@@ -123,6 +127,11 @@ class Rows:
             if (each.station, each.number) in needs.reservations
         }
         found.reports = {_key(each): each for each in self._copies(Report) if _key(each) in needs.reports}
+        found.profiles = {
+            _key(each): each  # type: ignore[misc]
+            for each in self._copies(Profile)
+            if each.station in needs.profiles and not each.cleared
+        }
         found.signing = {
             (each.station, each.number): each
             for each in self._copies(SigningRequest)
@@ -134,11 +143,12 @@ class Rows:
     def _copies(self, kind: type) -> Iterable[Any]:
         return [copy.copy(row) for row in self.all(kind)]
 
-    async def seen(self, stations: dict[str, float]) -> None:
+    async def seen(self, stations: dict[str, float]) -> list[str]:
         if self.away:
             raise StoreAway(self.away)
         for key, at in stations.items():
             self.tables[Station][key,].seen = at
+        return [key for key in stations if not self.tables[Station][key,].connected]
 
 
 async def nobody(holders: set[str]) -> set[str]:
@@ -156,8 +166,16 @@ class FakeStation:
         self.protocol = protocol
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.replies: dict[str, dict[str, Any] | Error] = {}
+        self.kept = 0
+        """How often it was written down that it has come, or gone."""
         self._stage = stage
         self._handler: Handler = stage.csms.serve(self)
+
+    def hold(self) -> Callable[[], None]:
+        def keep() -> None:
+            self.kept += 1
+
+        return keep
 
     def command(self, call: Call, respond: Respond) -> None:
         self.asked.append((call.action, call.fields))
@@ -197,9 +215,9 @@ class FakeStation:
 class Stage:
     """The management system with its clock in hand."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, rows: Rows | None = None, **settings: Any) -> None:
         self.now = NOON
-        self.rows = Rows()
+        self.rows = Rows() if rows is None else rows
         self.wheel = Wheel(0.0)
         self.csms = ManagementSystem(
             self.rows,
@@ -212,18 +230,19 @@ class Stage:
         )
         self.watch = Watch(self.csms.rounds, self.rows, nobody, lambda: self.now)
         self._ids = itertools.count(1)
-        self._task = asyncio.get_running_loop().create_task(self._turn())
+        self._tasks = [asyncio.ensure_future(self._repeat(work)) for _, work in self.csms.rounds.tasks()]
 
-    async def _turn(self) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self.csms.rounds.run()
+            await work()
 
     async def __aenter__(self) -> Stage:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def message_id(self) -> str:
         return f"m{next(self._ids)}"

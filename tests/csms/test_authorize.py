@@ -8,8 +8,8 @@ import pytest
 
 from tests.csms.stage import NOON, Stage
 from voltgate.csms.model import Station, Token
-from voltgate.csms.times import written
 from voltgate.ocpp.schemas import check
+from voltgate.ocpp.times import stamp
 
 TOKENS = [
     Token("04aa", "04AA", group="FAMILY", expires=NOON + 3600),
@@ -74,11 +74,11 @@ async def test_kinds_of_tokens(text: str, kind: str, status: str) -> None:
 
 async def test_what_is_known_of_a_token_is_told() -> None:
     assert (await authorize("ocpp1.6", "04AA"))["idTagInfo"] == {
-        "status": "Accepted", "expiryDate": written(NOON + 3600), "parentIdTag": "FAMILY",
+        "status": "Accepted", "expiryDate": stamp(NOON + 3600), "parentIdTag": "FAMILY",
     }  # fmt: skip
     assert (await authorize("ocpp2.0.1", "04AA"))["idTokenInfo"] == {
         "status": "Accepted",
-        "cacheExpiryDateTime": written(NOON + 3600),
+        "cacheExpiryDateTime": stamp(NOON + 3600),
         "groupIdToken": {"idToken": "FAMILY", "type": "Central"},
     }
 

@@ -8,17 +8,18 @@ import pytest
 
 from tests.csms.payloads import minimal
 from tests.csms.stage import NOON, FakeStation, Note, Stage, StatusChange
-from voltgate.csms.desk import Command
+from voltgate.csms.handling import Command
 from voltgate.csms.model import Connector, Network, Station, Token, Transaction
-from voltgate.csms.times import written
+from voltgate.csms.ports import StoreAway
 from voltgate.ocpp.messages import Reply, Unanswered
+from voltgate.ocpp.times import stamp
 
 BOOT = {"chargePointVendor": "Acme", "chargePointModel": "AC-22"}
 BOOT_2X = {"reason": "PowerUp", "chargingStation": {"vendorName": "Acme", "model": "AC-22"}}
 
 
 def status(word: str, at: float = NOON, connector: int = 1, error: str = "NoError") -> dict[str, Any]:
-    return {"connectorId": connector, "status": word, "errorCode": error, "timestamp": written(at)}
+    return {"connectorId": connector, "status": word, "errorCode": error, "timestamp": stamp(at)}
 
 
 async def boot(station: FakeStation) -> str:
@@ -33,7 +34,7 @@ async def test_all_that_a_boot_says_is_kept() -> None:
     async with Stage() as stage:
         more = {"chargePointSerialNumber": "S", "chargeBoxSerialNumber": "B", "meterSerialNumber": "M", "iccid": "I"}
         answer = await stage.station().say("BootNotification", BOOT | more)
-        assert answer == {"currentTime": written(NOON), "interval": 300, "status": "Accepted"}
+        assert answer == {"currentTime": stamp(NOON), "interval": 300, "status": "Accepted"}
         row = stage.one(Station)
         assert (row.vendor, row.model, row.serial, row.box_serial, row.meter_serial, row.iccid) == (
             "Acme", "AC-22", "S", "B", "M", "I",
@@ -167,7 +168,7 @@ async def test_a_heartbeat_of_a_station_that_is_accepted_waits_for_no_round(boot
         await (boot(station) if boots else station.say("Heartbeat", {}))
         rounds, calls = stage.rows.rounds, stage.csms.rounds.counts.calls
         await stage.wait(30)
-        assert await station.say("Heartbeat", {}) == {"currentTime": written(NOON + 30)}
+        assert await station.say("Heartbeat", {}) == {"currentTime": stamp(NOON + 30)}
         assert (stage.rows.rounds, stage.csms.rounds.counts.calls) == (rounds, calls + 1)
         await stage.csms.write_seen()
         assert stage.one(Station).seen == NOON + 30
@@ -175,6 +176,29 @@ async def test_a_heartbeat_of_a_station_that_is_accepted_waits_for_no_round(boot
         assert code == "OccurenceConstraintViolation"
         stage.rows.away = "gone"
         assert isinstance(await station.call("Heartbeat", {}), Unanswered)
+
+
+async def test_what_is_heard_while_the_database_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a station was heard last is written down once the database is back, and the latest time counts."""
+    async with Stage() as stage:
+        station, other = stage.station(), stage.station("CP-2")
+        await boot(station)
+        await boot(other)
+
+        async def go_away(stations: dict[str, float]) -> None:
+            assert stations.keys() == {"cp-1", "cp-2"}
+            await stage.wait(30)
+            await station.say("Heartbeat", {})
+            raise StoreAway("gone")
+
+        monkeypatch.setattr(stage.rows, "seen", go_away)
+        with pytest.raises(StoreAway):
+            await stage.csms.write_seen()
+        monkeypatch.undo()
+        for row in stage.rows.all(Station):
+            row.seen = None
+        await stage.csms.write_seen()
+        assert {row.key: row.seen for row in stage.rows.all(Station)} == {"cp-1": NOON + 30, "cp-2": NOON}
 
 
 async def test_a_station_that_does_not_boot_here_works() -> None:

@@ -13,8 +13,9 @@ import pytest
 from tests.csms.stage import NOON, FakeStation, Stage
 from voltgate.csms.costs import Account, account_of
 from voltgate.csms.model import Token, Transaction
+from voltgate.csms.ports import Decide, Needs
 from voltgate.csms.tariffs import Tariff
-from voltgate.csms.times import written
+from voltgate.ocpp.times import stamp
 
 VENDOR = ("org.openchargealliance.costmsg", "FinalCost")
 TARIFF = Tariff(
@@ -38,19 +39,19 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 async def begin(station: FakeStation, at: float = NOON, meter: int | None = 1000) -> int:
-    said = {"connectorId": 1, "idTag": "04AA", "timestamp": written(at)} | (
+    said = {"connectorId": 1, "idTag": "04AA", "timestamp": stamp(at)} | (
         {} if meter is None else {"meterStart": meter}
     )
     return int((await station.say("StartTransaction", said))["transactionId"])
 
 
 async def end(station: FakeStation, number: int, at: float, meter: int | None) -> None:
-    said = {"transactionId": number, "timestamp": written(at), "reason": "Local"}
+    said = {"transactionId": number, "timestamp": stamp(at), "reason": "Local"}
     await station.say("StopTransaction", said | ({} if meter is None else {"meterStop": meter}))
 
 
 async def read(station: FakeStation, number: int, at: float, meter: int) -> None:
-    value = {"timestamp": written(at), "sampledValue": [{"value": str(meter)}]}
+    value = {"timestamp": stamp(at), "sampledValue": [{"value": str(meter)}]}
     await station.say("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [value]})
 
 
@@ -92,7 +93,7 @@ async def test_a_real_end_replaces_the_cost_of_an_estimate(stage: Stage) -> None
     number = await begin(station)
     await read(station, number, NOON + 600, 6000)
     await stage.wait(900)
-    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 900)}
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(NOON + 900)}
     await station.say("StatusNotification", free)
     tx = stage.one(Transaction)
     assert (tx.estimated != "", account(stage).energy, account(stage).idle) == (True, 5000, 300)
@@ -146,11 +147,11 @@ def event(kind: str, seq: int, at: float, meter: int, ref: str = "tx-1") -> dict
     return {
         "eventType": kind,
         "seqNo": seq,
-        "timestamp": written(at),
+        "timestamp": stamp(at),
         "triggerReason": "CablePluggedIn",
         "transactionInfo": {"transactionId": ref},
         "evse": {"id": 1, "connectorId": 1},
-        "meterValue": [{"timestamp": written(at), "sampledValue": [{"value": meter, "context": context}]}],
+        "meterValue": [{"timestamp": stamp(at), "sampledValue": [{"value": meter, "context": context}]}],
     }
 
 
@@ -160,12 +161,12 @@ async def test_stations_of_2_are_told(stage: Stage) -> None:
     assert await station.say("TransactionEvent", event("Started", 0, NOON, 1000)) == {}
     assert await station.say("TransactionEvent", event("Updated", 1, NOON + 600, 6000)) == {}
     stage.now += 1200
-    await stage.csms.tell_costs()
+    await stage.csms.tell_costs(stage.csms.peers)
     assert station.asked == [("CostUpdated", {"transactionId": "tx-1", "totalCost": 4.64})]
     for _ in range(2):
         answer = await station.say("TransactionEvent", event("Ended", 2, NOON + 1800, 11_000))
         assert answer == {"totalCost": 6.07}
-    await stage.csms.tell_costs()
+    await stage.csms.tell_costs(stage.csms.peers)
     assert len(station.asked) == 1
 
 
@@ -198,6 +199,36 @@ async def test_events_out_of_order_go_by_the_same_tariff(stage: Stage, order: tu
     await stage.wait(7200)
     for each in order:
         await station.say("TransactionEvent", said[each])
+    assert (account(stage).tariff, stage.one(Transaction).cost) == (family, 100)
+
+
+async def test_a_station_that_goes_before_it_is_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cost was being read when it went: the others are told."""
+    station, other = (stage.station(name, protocol="ocpp2.1") for name in ("CP-1", "CP-2"))
+    for each in (station, other):
+        await each.say("TransactionEvent", event("Started", 0, NOON, 1000))
+        await each.say("TransactionEvent", event("Updated", 1, NOON + 600, 6000))
+    read = stage.rows.round
+
+    async def leave(needs: Needs, decide: Decide) -> None:
+        await read(needs, decide)
+        station.leave()
+
+    monkeypatch.setattr(stage.rows, "round", leave)
+    await stage.csms.tell_costs(stage.csms.peers)
+    assert [len(each.asked) for each in (station, other)] == [0, 1]
+
+
+async def test_who_has_charged_is_said_after_the_end(stage: Stage) -> None:
+    """What was priced for anybody is priced for the group of the token, whose tariff it is from then on."""
+    family = Tariff(name="family", currency="EUR", group="FAMILY", per_kwh=Decimal("0.10"))
+    stage.rows.tariffs = (TARIFF, family)
+    station = stage.station(protocol="ocpp2.0.1")
+    await station.say("TransactionEvent", event("Started", 0, NOON, 1000))
+    await station.say("TransactionEvent", event("Ended", 2, NOON + 1800, 11_000))
+    assert account(stage).tariff == TARIFF
+    late = event("Updated", 1, NOON + 5, 1000) | {"idToken": {"idToken": "04AA", "type": "ISO14443"}}
+    await station.say("TransactionEvent", late)
     assert (account(stage).tariff, stage.one(Transaction).cost) == (family, 100)
 
 

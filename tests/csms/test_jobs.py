@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.csms.job_ports import AWAY, BEGAN, YES, World
@@ -12,6 +13,7 @@ from voltgate.csms.commands.outcome import Outcome
 from voltgate.csms.commands.table import COMMANDS, WrongParameters
 from voltgate.csms.job_runner import Runner
 from voltgate.csms.jobs import Job
+from voltgate.csms.kept import MOST_KEPT, MOST_TEXT
 from voltgate.relay.records import StoreAway
 
 STATIONS = [f"s{number:03}" for number in range(20)]
@@ -34,6 +36,40 @@ async def test_each_station_has_its_own_result() -> None:
     assert (fault.status, fault.info) == ("Unknown", "A fault of the management system: KeyError: 'oops'")
     assert await world.database.counts("1") == {"done": 1, "failed": 1, "unanswered": 2}
     assert world.database.leases == {}
+
+
+async def test_what_is_kept_of_a_result_is_bounded() -> None:
+    """A station with a megabyte of settings, told by a job for 100,000, does not fill the disk: what is cut is said."""
+    items = [{"name": f"Key{number:05}", "value": "x" * 100} for number in range(10_000)]
+    large = Outcome(True, "Accepted", "All", {"unknown": ["A"], "items": items, "more": {"x": "y" * 40_000}})
+    talker = Outcome(False, "S" * 2000, "ä" * 2000)
+    world = World()
+    world.network.says = {"large": large, "talker": talker, "small": YES}
+    await world.job(["large", "talker", "small"], "configuration-get")
+    await world.run(100)
+    kept = {each.station: each.outcome for each in world.database.rows.values()}
+    assert kept["small"] == YES
+    for outcome in kept.values():
+        assert outcome is not None
+        assert len(msgspec.json.encode(outcome)) <= MOST_KEPT + 2 * MOST_TEXT * 2 + 500
+    some = kept["large"]
+    assert some is not None
+    told = some.result["items"]
+    assert (some.accepted, some.status, some.result["unknown"], "more" in some.result) == (
+        True,
+        "Accepted",
+        ["A"],
+        False,
+    )
+    assert told == items[: len(told)]
+    assert len(told) > 200
+    assert some.info == (
+        f"All. Of this result {len(msgspec.json.encode(some.result)):,} of "
+        f"{len(msgspec.json.encode(large.result)):,} bytes are kept: more, {10_000 - len(told):,} of items are left out"
+    )
+    cut = kept["talker"]
+    assert cut is not None
+    assert (cut.status, cut.info) == ("S" * MOST_TEXT + "…", "ä" * MOST_TEXT + "…")
 
 
 async def test_the_rate_is_bounded() -> None:
@@ -157,8 +193,10 @@ async def crashed(command: str, **fields: Any) -> World:
     await world.job(["a", "b"], command, fields=fields, rate=0.1)
     first = asyncio.ensure_future(world.runner("A").run())
     await world.time.until(at=BEGAN + 5)
+    world.database.away = 1000  # nothing more is written
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+    world.database.away = 0
     assert world.database.states() == {"a": "sent", "b": "waiting"}
     world.network.takes = 1.0
     second = asyncio.ensure_future(world.runner("B").run())
@@ -185,6 +223,54 @@ async def test_what_must_not_happen_twice_is_unknown_after_a_crash(command: str,
     outcome = world.database.rows["1", "a"].outcome
     assert outcome is not None
     assert (outcome.accepted, outcome.status) == (None, "Unknown")
+
+
+async def test_a_runner_that_ends_waits_for_those_that_it_told() -> None:
+    """A reset that is on its way has its answer; the rest is another node's at once, and nobody is told twice."""
+    world = World(takes=20.0)
+    await world.job(STATIONS, "reset", rate=0.5)
+    first = world.runner("A")
+    running = asyncio.ensure_future(first.run())
+    await world.time.until(at=BEGAN + 5)
+    first.stop()
+    told = len(world.network.heard)
+    await world.time.until(running)
+    assert list(world.database.states().values()).count("done") == told == 3
+    assert (world.database.leases, world.time.now() < BEGAN + 25) == ({}, True)
+    await world.run(200, world.runner("B"))
+    assert set(world.database.states().values()) == {"done"}
+    assert sorted(station for _, station in world.network.heard) == STATIONS
+
+
+async def test_a_runner_that_cannot_wait_gives_its_jobs_back() -> None:
+    """What is not answered in time is not known; the rest of the job is another node's at once."""
+    world = World(takes=500.0)
+    await world.job(STATIONS, "reset", rate=0.5)
+    first = world.runner("A")
+    running = asyncio.ensure_future(first.run())
+    await world.time.until(at=BEGAN + 5)
+    first.stop()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    world.network.takes = 1.0
+    await world.run(6, world.runner("B"))
+    states = list(world.database.states().values())
+    assert (states[:3], states.count("waiting")) == (["unknown"] * 3, len(STATIONS) - 4)
+
+
+async def test_a_runner_without_jobs_ends_at_once() -> None:
+    """Nobody waits for it, nor for the next station of a job that tells one each minute."""
+    world = World()
+    for stations in ([], STATIONS):
+        if stations:
+            await world.job(stations, rate=1 / 60)
+        runner = world.runner()
+        running = asyncio.ensure_future(runner.run())
+        await world.time.until(at=world.time.now() + 3)
+        began = world.time.now()
+        runner.stop()
+        await world.time.until(running)
+        assert (running.result(), world.time.now()) == (None, began)
 
 
 def test_commands_that_must_not_happen_twice() -> None:
@@ -247,6 +333,27 @@ async def test_a_database_that_is_away_for_a_while() -> None:
     assert len(world.network.heard) == len(STATIONS)
 
 
+async def test_a_lease_that_was_prolonged_outlasts_a_moment_without_a_database() -> None:
+    """It ends so long after it was prolonged last, and not after it was had."""
+    world = World()
+    await world.job(STATIONS, rate=0.1)
+    running = asyncio.ensure_future(world.runner("A").once())
+    await world.time.until(at=BEGAN + 65)
+    world.database.away = 3
+    await world.time.until(at=BEGAN + 300)
+    assert running.done()
+    assert len(world.network.heard) == len(STATIONS)
+
+
+async def test_a_node_runs_some_jobs_at_once() -> None:
+    """The others wait, for a place or for another node."""
+    world = World(takes=60.0)
+    for number in ("1", "2", "3"):
+        await world.job([f"s{number}"], id=number)
+    await world.run(50)
+    assert [station for _, station in world.network.heard] == ["s1", "s2"]
+
+
 async def test_a_database_that_stays_away_ends_the_lease() -> None:
     """Another node may have the job by then: this one stops telling stations."""
     world = World()
@@ -264,6 +371,11 @@ async def test_a_database_that_stays_away_ends_the_lease() -> None:
     [
         ({"command": "rest"}, "There is no command 'rest'"),
         ({"fields": {"x": 1}}, "clear-cache: Object contains unknown field `x`"),
+        (
+            {"command": "data-transfer", "fields": {"vendor": "v", "data": "x" * (1 << 20)}},
+            "The parameters of a job take 1 MiB at most",
+        ),
+        ({"command": "data-transfer", "fields": {"vendor": "v", "data": "\ud800"}}, "The parameters have half a"),
         ({"stations": []}, "A job is for 1 to 100,000 stations"),
         ({"rate": 0.0}, "A job may send up to 100 commands a second"),
         ({"rate": float("nan")}, "A job may send up to 100 commands a second"),

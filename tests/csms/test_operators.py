@@ -13,7 +13,7 @@ from voltgate.csms.commands.limit import FIRST_ID
 from voltgate.csms.commands.outcome import Outcome
 from voltgate.csms.commands.table import parameters
 from voltgate.csms.commands.target import Facts
-from voltgate.csms.desk import Command
+from voltgate.csms.handling import Command
 from voltgate.csms.jobs import Job
 from voltgate.csms.operators import Known, Operators, Told
 from voltgate.csms.uploads import Bounds, Folder, Tickets

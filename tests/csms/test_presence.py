@@ -42,8 +42,11 @@ async def test_a_station_that_goes_and_stays_away() -> None:
         station = await reporting(stage)
         assert await seen(stage) == (True, "here", FREE)
         station.leave()
+        await stage.wait(0)
+        rounds = stage.rows.rounds
         await look(stage, 59)
         assert await seen(stage) == (False, "here", FREE)
+        assert stage.rows.rounds == rounds  # nobody is asked about those whose grace lasts
         await look(stage, 2)
         assert await seen(stage) == (False, "", AWAY)
         stage.station()
@@ -102,6 +105,36 @@ async def test_one_that_has_moved() -> None:
         old.said_at = stage.now
         old.leave()
         assert await seen(stage) == (True, "bus/new", FREE)
+
+
+async def test_one_whose_process_was_taken_for_dead() -> None:
+    """It says nothing but heartbeats, which its process answers alone: it is there again, and as it was."""
+    async with Stage(grace=60) as stage:
+        station = await reporting(stage)
+        await look(stage, dead="here")
+        await look(stage, 61)
+        assert await seen(stage) == (False, "", AWAY)
+        await station.say("Heartbeat", {})
+        await stage.csms.write_seen()
+        assert await seen(stage) == (True, "here", FREE)
+        station.leave()
+        await stage.csms.write_seen()
+        assert (await seen(stage))[0] is False
+
+
+async def test_what_is_not_written_down_yet() -> None:
+    """Whoever brought that a station has come or gone is told when it is on record, and not before."""
+    async with Stage() as stage:
+        station = await reporting(stage, "bus/q")
+        assert station.kept == 1
+        stage.rows.away = "the database is away"
+        station.leave()
+        await stage.wait(4)
+        assert station.kept == 1
+        stage.rows.away = ""
+        await stage.wait(10)
+        assert station.kept == 2
+        assert (await seen(stage))[0] is False
 
 
 async def test_one_whose_coming_was_not_heard() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from tests.csms.payloads import full, minimal
 from tests.csms.stage import NOON, FakeStation, Note, Stage
-from voltgate.csms.desk import Desk
 from voltgate.csms.handlers import vendors
+from voltgate.csms.handling import Handling
 from voltgate.csms.model import Profile, Report, Reservation, SigningRequest, Station, Variable
-from voltgate.csms.times import written
+from voltgate.ocpp.times import stamp
 
 
 def item(component: str, variable: str, value: str | None, **more: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def item(component: str, variable: str, value: str | None, **more: Any) -> dict[
 
 
 def part(seq: int, *items: dict[str, Any], tbc: bool = True, request: int = 7, at: float = NOON) -> dict[str, Any]:
-    return {"requestId": request, "generatedAt": written(at), "seqNo": seq, "tbc": tbc, "reportData": list(items)}
+    return {"requestId": request, "generatedAt": stamp(at), "seqNo": seq, "tbc": tbc, "reportData": list(items)}
 
 
 PARTS = [
@@ -219,7 +219,7 @@ async def test_how_far_a_station_is() -> None:
 
 async def test_a_security_event_is_kept_with_its_own_time() -> None:
     async with Stage() as stage:
-        said = {"type": "TamperDetectionActivated", "timestamp": written(NOON - 60)}
+        said = {"type": "TamperDetectionActivated", "timestamp": stamp(NOON - 60)}
         await stage.station().say("SecurityEventNotification", said)
         note = stage.one(Note)
         assert (note.about, note.at, note.received) == ("TamperDetectionActivated", NOON - 60, NOON)
@@ -238,7 +238,7 @@ async def test_a_reservation_that_is_over(before: str, after: str) -> None:
 
 @pytest.mark.parametrize(("version", "data"), [("ocpp1.6", '{"total":3}'), ("ocpp2.0.1", {"total": 3})])
 async def test_what_vendors_add(monkeypatch: pytest.MonkeyPatch, version: str, data: object) -> None:
-    def hook(desk: Desk, message: str, said: Any) -> dict[str, Any] | None:
+    def hook(handling: Handling, message: str, said: Any) -> dict[str, Any] | None:
         return {"status": "Accepted", "data": {"total": len(said)}} if message == "count" else None
 
     monkeypatch.setitem(vendors.HOOKS, "com.acme", hook)

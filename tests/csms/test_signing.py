@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.csms.stage import FakeStation, Stage
 from tests.keypair import Authority as Pair
+from voltgate.csms import signing
 from voltgate.csms.model import SigningRequest, Station
 from voltgate.csms.ports import StoreAway
 from voltgate.csms.signing import Authority
@@ -155,3 +156,16 @@ async def test_a_database_that_is_away(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             await stage.csms.signer.run()
         assert [action for action, _ in station.asked] == ["CertificateSigned"]
+
+
+async def test_more_requests_than_may_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those beyond wait for an operator, and are counted."""
+    monkeypatch.setattr(signing, "WAITING", 1)
+    async with Stage() as stage:
+        stage.csms.signer.authority = authority(tmp_path)
+        for name in ("CP-1", "CP-2"):
+            said = {"csr": csr(name)}
+            assert await stage.station(name).say("SignCertificate", said) == {"status": "Accepted"}
+        assert [each.said.identity for each in stage.csms.signer._asked] == ["CP-1"]
+        assert stage.csms.signer.unsigned == 1
+        assert {row.status for row in stage.rows.all(SigningRequest)} == {"waiting"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -27,8 +28,8 @@ from voltgate.csms.model import Transaction
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.settings import CsmsSettings
 from voltgate.csms.tariffs import Tariff
-from voltgate.csms.times import written
 from voltgate.ocpp.messages import Call, Error, Handler, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.times import stamp
 from voltgate.ocpp.wheel import Wheel
 from voltgate.store import Database, DatabaseSettings, database
 from voltgate.store.address import read_address
@@ -94,12 +95,12 @@ class System:
             str.casefold,
             "here",
         )
-        self._rounds = asyncio.ensure_future(self._answer())
+        self._rounds = asyncio.gather(*(self._repeat(work) for _, work in self.csms.rounds.tasks()))
         self.up.set()
 
-    async def _answer(self) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self.csms.rounds.run()
+            await work()
 
     async def call(self, charger: Charger, call: Call) -> Reply | None:
         """Make a call, and return what it is answered; None if it is not, since the connection was lost."""
@@ -133,6 +134,9 @@ class Peer:
     protocol: str
     holder: str = ""
     said_at: float = 0.0
+
+    def hold(self) -> Callable[[], None]:
+        return lambda: None
 
     def command(self, call: Call, respond: Respond) -> None:
         respond(Result(call.id, b"{}"))
@@ -173,14 +177,14 @@ class Charger:
             session.stop = register + chance.randrange(5000) * grows
 
     async def _tell_16(self, session: Session) -> None:
-        begun = {"connectorId": 1, "idTag": "TAG", "meterStart": session.start, "timestamp": written(session.began)}
+        begun = {"connectorId": 1, "idTag": "TAG", "meterStart": session.start, "timestamp": stamp(session.began)}
         number = (await self._say("StartTransaction", begun))["transactionId"]
         session.ref = str(number)
         for at, register in session.readings:
-            value = {"timestamp": written(at), "sampledValue": [{"value": f"{register / 1000:.3f}", "unit": "kWh"}]}
+            value = {"timestamp": stamp(at), "sampledValue": [{"value": f"{register / 1000:.3f}", "unit": "kWh"}]}
             await self._say("MeterValues", {"connectorId": 1, "transactionId": number, "meterValue": [value]})
         if session.stop is not None:
-            over = {"transactionId": number, "meterStop": session.stop, "timestamp": written(session.ended)}
+            over = {"transactionId": number, "meterStop": session.stop, "timestamp": stamp(session.ended)}
             await self._say("StopTransaction", over)
 
     async def _tell_2x(self, session: Session) -> None:
@@ -199,12 +203,12 @@ class Charger:
         return {
             "eventType": kind,
             "seqNo": number,
-            "timestamp": written(at),
+            "timestamp": stamp(at),
             "triggerReason": "MeterValuePeriodic",
             "transactionInfo": {"transactionId": ref},
             "evse": {"id": 1, "connectorId": 1},
             "idToken": {"idToken": "TAG", "type": "ISO14443"},
-            "meterValue": [{"timestamp": written(at), "sampledValue": [{"value": register, "context": context}]}],
+            "meterValue": [{"timestamp": stamp(at), "sampledValue": [{"value": register, "context": context}]}],
         }
 
     async def _say(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pytest
 from tests.csms.stage import NOON, FakeStation, Stage
 from voltgate.csms.ends import ANOTHER, FREE, NO_READING
 from voltgate.csms.model import MeterValue, Token, Transaction
-from voltgate.csms.times import written
 from voltgate.ocpp.messages import Error, Result
+from voltgate.ocpp.times import stamp
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 def begins(at: float = NOON, *, connector: int = 1, token: str = "04AA", meter: int = 1000) -> dict[str, Any]:
-    return {"connectorId": connector, "idTag": token, "meterStart": meter, "timestamp": written(at)}
+    return {"connectorId": connector, "idTag": token, "meterStart": meter, "timestamp": stamp(at)}
 
 
 def ends(number: int, at: float, meter: int, **more: Any) -> dict[str, Any]:
-    return {"transactionId": number, "meterStop": meter, "timestamp": written(at), "reason": "Local", **more}
+    return {"transactionId": number, "meterStop": meter, "timestamp": stamp(at), "reason": "Local", **more}
 
 
 async def values(station: FakeStation, number: int, at: float, wh: int, watts: int) -> None:
@@ -39,7 +39,7 @@ async def values(station: FakeStation, number: int, at: float, wh: int, watts: i
     said = {
         "connectorId": 1,
         "transactionId": number,
-        "meterValue": [{"timestamp": written(at), "sampledValue": sampled}],
+        "meterValue": [{"timestamp": stamp(at), "sampledValue": sampled}],
     }
     assert await station.say("MeterValues", said) == {}
 
@@ -126,6 +126,19 @@ async def test_a_number_is_of_one_transaction(stage: Stage) -> None:
     assert [(tx.number, tx.state) for tx in stage.rows.all(Transaction)] == [(2, "ended"), (1, "running")]
 
 
+async def test_a_number_of_another_system_that_another_station_has_from_here(stage: Stage) -> None:
+    """Each station has its own transaction 1: the end of one is not that of the other."""
+    here, there = stage.station("CP-1"), stage.station("CP-2")
+    assert (await here.say("StartTransaction", begins()))["transactionId"] == 1
+    await values(there, 1, NOON + 30, 400, 7000)
+    await there.say("StopTransaction", ends(1, NOON + 60, 900))
+    assert [(tx.station, tx.state, tx.energy) for tx in stage.rows.all(Transaction)] == [
+        ("cp-1", "running", None), ("cp-2", "ended", None),
+    ]  # fmt: skip
+    await there.say("StopTransaction", ends(1, NOON + 90, 5000))  # the end that was said first is its end
+    assert stage.rows.all(Transaction)[1].meter_stop == 900
+
+
 async def test_a_station_that_never_got_a_number(stage: Stage) -> None:
     station = stage.station()
     await station.say("StartTransaction", begins())
@@ -161,7 +174,7 @@ async def test_a_transaction_that_never_ended(stage: Stage) -> None:
     station = stage.station()
     number = (await station.say("StartTransaction", begins()))["transactionId"]
     await values(station, number, NOON + 60, 1200, 7000)
-    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 600)}
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(NOON + 600)}
     await station.say("StatusNotification", free)
     tx = stage.one(Transaction)
     assert (tx.state, tx.estimated, tx.energy, tx.ended) == ("ended", FREE, 200, NOON + 600)
@@ -181,7 +194,7 @@ async def test_another_begins_where_one_never_ended(stage: Stage) -> None:
 async def test_an_end_that_was_concluded_is_taken_back(stage: Stage) -> None:
     station = stage.station()
     number = (await station.say("StartTransaction", begins()))["transactionId"]
-    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 60)}
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(NOON + 60)}
     await station.say("StatusNotification", free)
     assert stage.one(Transaction).state == "ended"
     await values(station, number, NOON + 120, 1300, 5000)
@@ -197,6 +210,14 @@ async def test_a_token_whose_transaction_never_ended_may_charge_there_again(stag
     await station.say("StopTransaction", ends(elsewhere["transactionId"], NOON + 1, 1000))
     again = await station.say("StartTransaction", begins(NOON + 60, token="ONE"))
     assert again["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_a_token_that_charges_elsewhere_from_the_same_moment(stage: Stage) -> None:
+    """Two stations say so in one round: one of them is told."""
+    stage.rows.put(Token("one", "ONE", concurrent=1))
+    stations = stage.station(), stage.station("CP-2")
+    told = await asyncio.gather(*(each.say("StartTransaction", begins(token="ONE")) for each in stations))
+    assert [each["idTagInfo"]["status"] for each in told] == ["Accepted", "ConcurrentTx"]
 
 
 async def test_who_asks_or_ends_is_not_told_of_other_transactions(stage: Stage) -> None:
@@ -224,7 +245,7 @@ async def test_an_end_whose_register_stands_among_its_values(stage: Stage) -> No
     station = stage.station()
     number = (await station.say("StartTransaction", begins()))["transactionId"]
     sampled = [{"value": "1400", "context": "Transaction.End"}, {"value": "1000", "context": "Transaction.Begin"}]
-    said = ends(number, NOON + 60, 0, transactionData=[{"timestamp": written(NOON + 60), "sampledValue": sampled}])
+    said = ends(number, NOON + 60, 0, transactionData=[{"timestamp": stamp(NOON + 60), "sampledValue": sampled}])
     del said["meterStop"]
     await station.say("StopTransaction", said)
     assert (stage.one(Transaction).energy, stage.one(Transaction).estimated) == (400, "")
@@ -259,7 +280,7 @@ async def test_a_clock_that_was_ahead_and_has_been_set(stage: Stage) -> None:
     station = stage.station()
     await station.say("StartTransaction", begins(NOON + 8 * 3600))
     stage.now += 3600
-    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(stage.now)}
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(stage.now)}
     await station.say("StatusNotification", free)
     assert stage.one(Transaction).estimated == FREE
 
@@ -268,11 +289,11 @@ async def test_a_clock_that_is_ahead_all_the_time(stage: Stage) -> None:
     """It writes local time as if it were UTC: what it says of durations is right all the same."""
     station, ahead = stage.station(), 8 * 3600
     await station.say("StartTransaction", begins(NOON + ahead))
-    late = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + ahead - 60)}
+    late = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(NOON + ahead - 60)}
     await station.say("StatusNotification", late)
     assert stage.one(Transaction).state == "running"
     stage.now += 3600
-    await station.say("StatusNotification", late | {"timestamp": written(NOON + ahead + 3600)})
+    await station.say("StatusNotification", late | {"timestamp": stamp(NOON + ahead + 3600)})
     assert (stage.one(Transaction).estimated, stage.one(Transaction).ended) == (FREE, NOON + ahead + 3600)
 
 
@@ -325,6 +346,6 @@ async def test_one_reading_from_the_future_is_not_the_last(stage: Stage) -> None
     await values(station, number, NOON + 30, 1150, 6000)
     assert stage.one(Transaction).meter_last == 1200
     await values(station, number, NOON + 1e9, 1210, 5000)
-    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": written(NOON + 110)}
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": stamp(NOON + 110)}
     await station.say("StatusNotification", free)
     assert stage.one(Transaction).estimated == FREE

@@ -12,7 +12,7 @@ import pytest
 from tests.csms.stage import NOON, FakeStation, Note, Stage
 from voltgate.csms.ends import ANOTHER, CROWDED, FREE, NO_READING
 from voltgate.csms.model import Token, Transaction
-from voltgate.csms.times import written
+from voltgate.ocpp.times import stamp
 
 SEQ = {"Started": 0, "Updated": 1, "Ended": 2}
 
@@ -34,7 +34,7 @@ def event(kind: str, at: float, wh: float | None = None, *, tx: str = "T1", **mo
     """Return an event `at` seconds after noon, with a reading if there is one. `token` is its idToken."""
     said: dict[str, Any] = {
         "eventType": kind,
-        "timestamp": written(NOON + at),
+        "timestamp": stamp(NOON + at),
         "triggerReason": more.pop("trigger", "Trigger"),
         "seqNo": more.pop("seq", SEQ[kind]),
         "transactionInfo": {"transactionId": tx, **more.pop("info", {})},
@@ -48,12 +48,12 @@ def event(kind: str, at: float, wh: float | None = None, *, tx: str = "T1", **mo
 
 
 def reading(at: float, wh: float, context: str = "Sample.Periodic") -> dict[str, Any]:
-    return {"timestamp": written(NOON + at), "sampledValue": [{"value": wh, "context": context}]}
+    return {"timestamp": stamp(NOON + at), "sampledValue": [{"value": wh, "context": context}]}
 
 
 def free(at: float, evse: int = 1, connector: int = 1) -> dict[str, Any]:
     status = {"connectorStatus": "Available", "evseId": evse, "connectorId": connector}
-    return {"timestamp": written(NOON + at), **status}
+    return {"timestamp": stamp(NOON + at), **status}
 
 
 async def tell(station: FakeStation, *events: dict[str, Any]) -> dict[str, Any]:
@@ -275,6 +275,13 @@ async def test_what_21_adds_is_kept(stage: Stage) -> None:
     assert json.loads(note.data) == {"costDetails": costs, "transactionLimit": {"maxCost": 10}}
 
 
+async def test_what_was_offline_for_a_while(stage: Stage, station: FakeStation) -> None:
+    """The transaction was, whatever its later events say."""
+    await tell(station, event("Started", 0, 1000, offline=True))
+    await tell(station, event("Updated", 90, 1100, offline=False), event("Ended", 100, 1200))
+    assert stage.one(Transaction).offline is True
+
+
 # Tokens.
 
 
@@ -284,6 +291,29 @@ async def test_a_token_that_charges_elsewhere(stage: Stage, station: FakeStation
     assert (await tell(station, second))["idTokenInfo"]["status"] == "ConcurrentTx"
     for ends in (event("Updated", 80, token="ONE", trigger="StopAuthorized"), event("Ended", 90, 1300, token="ONE")):
         assert (await tell(station, ends))["idTokenInfo"]["status"] == "Accepted"  # whoever ends is not told of others
+
+
+async def test_a_token_that_charges_elsewhere_from_the_same_moment(stage: Stage, station: FakeStation) -> None:
+    """Two stations say so in one round: one of them is told."""
+    other = stage.station("CP-2", protocol="ocpp2.0.1")
+    begins = [event("Started", 0, 1000, tx=tx, token="ONE") for tx in ("T1", "T2")]
+    told = await asyncio.gather(
+        *(each.say("TransactionEvent", begun) for each, begun in zip((station, other), begins, strict=True))
+    )
+    assert [each["idTokenInfo"]["status"] for each in told] == ["Accepted", "ConcurrentTx"]
+
+
+async def test_a_token_that_only_ended_it_charges_elsewhere_at_the_same_moment(
+    stage: Stage, station: FakeStation
+) -> None:
+    """It was taken for that of the transaction, until an earlier event says whose it is."""
+    await tell(station, event("Started", 0, 1000), event("Updated", 90, trigger="StopAuthorized", token="ONE"))
+    earlier = event("Updated", 10, seq=7, trigger="Authorized", token="04AA")
+    begins = event("Started", 100, 1000, tx="T2", token="ONE")
+    other = stage.station("CP-2", protocol="ocpp2.0.1")
+    said = ((station, earlier), (other, begins))
+    told = await asyncio.gather(*(each.say("TransactionEvent", event) for each, event in said))
+    assert [each["idTokenInfo"]["status"] for each in told] == ["Accepted", "Accepted"]
 
 
 async def test_a_token_whose_transaction_never_ended_may_charge_there_again(stage: Stage, station: FakeStation) -> None:

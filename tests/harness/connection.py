@@ -152,7 +152,7 @@ class Connection:
     def hear(self) -> None:
         """Resume reading."""
         self._hears.set()
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, AttributeError):  # one of TLS that is lost has no transport below
             self._writer.transport.resume_reading()  # type: ignore[attr-defined]
 
     async def drop(self) -> None:

@@ -66,7 +66,8 @@ class Message:
 
 def compact(*parts: Any) -> str:
     """Return a message as compact JSON."""
-    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()  # half a surrogate pair has no other spelling
 
 
 Answering = Callable[[Message], Any] | Json | None

@@ -254,6 +254,40 @@ def test_a_malformed_frame_tells_what_it_still_can(frame: bytes, complaint: Malf
 
 
 @pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"cut\uD83D", "cut\ufffd"),
+        (rb"\ude00\ud83d", "\ufffd\ufffd"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\ud83d\u0041", "\ufffdA"),
+        (rb"\\ud83d\\\ud83d\n", "\\ud83d\\\ufffd\n"),
+        (rb"\u00e9\ud83d\u0000", "é\ufffd\0"),
+    ],
+)
+def test_half_a_surrogate_pair(said: bytes, read: str) -> None:
+    """It is JSON, and no text: U+FFFD is read in its place. What a transaction message has said goes on as it came."""
+    frame = b'[2,"7","StopTransaction",{"transactionId":5,"idTag":"%b"}]' % said
+    stop = call(decode(frame))
+    assert (stop.id, stop.fields) == ("7", {"transactionId": 5, "idTag": read})
+    assert stop.text == frame
+    assert json.loads(bytes(stop.payload)) == stop.fields
+    command = call(decode(b'[2,"7","ChangeConfiguration",{"key":"%b","value":""}]' % said))
+    assert command.fields["key"] == read
+    assert json.loads(command.text or b"")[3] == command.fields
+    result = decode(b'[3,"7",{"status":"%b"}]' % said)
+    assert isinstance(result, Result)
+    assert result.fields == {"status": read}
+
+
+@pytest.mark.timeout(20)
+def test_many_halves_cost_nothing() -> None:
+    """A frame of a million halves is read as fast as any, and one that never ends is refused as fast."""
+    for text in (rb"\ud800", rb"\\", rb"\n", rb"\ud83d\ude00", rb"\u", b"\\"):
+        decode(b'[2,"7","StopTransaction",{"a":"\\ud800%b"}]' % (text * 1_000_000))
+
+
+@pytest.mark.parametrize(
     ("frame", "unknown"),
     [
         (b'[9,"1","X",{}]', UnknownType(9, "1")),

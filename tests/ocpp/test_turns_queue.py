@@ -73,7 +73,7 @@ def test_nothing_overtakes_what_waits() -> None:
 
 def test_turns_observe_nothing_unless_told_to() -> None:
     """Metrics are somebody else's."""
-    turns = Turns(Line().turns._dialect, lambda call, respond: None, "x", Bounds(), Wheel(0.0), Counts())
+    turns = Turns(Line().turns.dialect, lambda call, respond: None, "x", Bounds(), Wheel(0.0), Counts())
     line, heard = Line(), Heard()
     turns.connect(line.wire)
     turns.ask(Call("1", "Reset", b"{}"), heard.append)

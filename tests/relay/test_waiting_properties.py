@@ -16,9 +16,9 @@ from voltgate.ocpp.counts import FAULTS
 from voltgate.ocpp.messages import Call, Reason, Reply, Unanswered
 from voltgate.relay.asked import Asked
 from voltgate.relay.backend import Retry
-from voltgate.relay.events import Tallies
 from voltgate.relay.leg import Leg
 from voltgate.relay.plan import Plan
+from voltgate.relay.tallies import Tallies
 
 PATIENCES = st.sampled_from([0.05, 1.0, 5.0, 30.0])
 BABBLE = [b"", b"pong", b"{oops", b"[3", b"[4,null]", b'[9,"1"]', b'[2,"7","X",[]]', b'[5,"1","X","",{}]']

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.harness import Gateway, Json, Stage, boot_accepted, toml
+from tests.scenarios.csms_network import Network
 from tests.scenarios.test_promises import START
-from tests.servers import PostgreSQL, postgresql
+from tests.servers import PostgreSQL, RabbitMQ, postgresql
 from tests.store.conftest import emptied
 from voltgate.app.database import upgrade
 from voltgate.store.address import read_address
@@ -32,6 +33,14 @@ async def cluster(stage: Stage, server: PostgreSQL) -> Stage:
     await stage.backend("main")
     await stage.backend("billing")
     return stage
+
+
+@pytest.fixture
+async def network(stage: Stage, server: PostgreSQL, rabbit: RabbitMQ, prefix: str) -> Network:
+    """One whose database is empty, and in which nothing runs yet."""
+    await emptied(read_address(server.url))
+    await upgrade(read_address(server.url))
+    return Network(stage, server, rabbit, prefix)
 
 
 async def node(stage: Stage, server: PostgreSQL, rules: list[dict[str, Any]] = COPY, **more: Any) -> Gateway:

@@ -11,29 +11,23 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from tests.harness import Gateway, Json, ScriptedStation, Stage, free_port, toml, until
+from tests.harness import Gateway, Json, ScriptedStation, free_port, toml, until
 from tests.harness.command import VOLTGATE
 from tests.harness.http_client import get
-from tests.scenarios.test_amqp import behind
-from tests.servers import PostgreSQL, RabbitMQ
+from tests.scenarios.csms_network import BOOT, STATUS, TOKEN, Network
 from tests.store.conftest import emptied
+from tests.web.client import asking
 from voltgate.app import csms_process, life
 from voltgate.app.database import upgrade
 from voltgate.config import read
 from voltgate.ocpp.messages import Reason, Reply, Result, Unanswered
 from voltgate.store import schema
 from voltgate.store.address import open_engine, read_address
-
-SOON = {"first": 0.05, "max": 0.2}
-TOKEN = "a-token-of-some-length"
-BOOT = {"chargePointVendor": "v", "chargePointModel": "m"}
-STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 
 
 def start(second: int = 0, meter: int = 0) -> Json:
@@ -44,71 +38,6 @@ def start(second: int = 0, meter: int = 0) -> Json:
 def stop(number: int, meter: int = 9) -> Json:
     """Return what a StopTransaction says."""
     return {"transactionId": number, "meterStop": meter, "timestamp": "2026-01-01T01:00:00Z"}
-
-
-@dataclass
-class Network:
-    """A gateway and CSMS nodes, with what stands between them."""
-
-    stage: Stage
-    server: PostgreSQL
-    rabbit: RabbitMQ
-    prefix: str
-    csms: Json = field(default_factory=dict)
-
-    def document(self) -> Json:
-        """Return the configuration that all of them share, but for their ports."""
-        bus = {"wait": 60, "retry": SOON}
-        document = behind(self.rabbit, self.prefix, **bus)
-        document["routes"]["main"]["admit"] = "gateway"
-        settings = {"tokens": "any"} | self.csms
-        return {**document, "store": {"url": self.server.url, "patience": 10}, "csms": settings}
-
-    async def gateway(self) -> Gateway:
-        """Start a gateway."""
-        gateway = self.stage.prepare(self.document())
-        gateway.does = "gateway"
-        await gateway.start()
-        return gateway
-
-    async def node(self) -> Gateway:
-        """Start a CSMS node."""
-        node = self.stage.prepare(self.document())
-        node.does = "csms"
-        await node.start()
-        return node
-
-    async def rows(self, statement: str) -> list[Any]:
-        """Ask the database."""
-        engine = open_engine(read_address(self.server.url), 5)
-        try:
-            async with engine.begin() as connection:
-                done = await connection.execute(text(statement))
-                return list(done.all()) if done.returns_rows else []
-        finally:
-            await engine.dispose()
-
-    async def transactions(self) -> list[tuple[str, int, str]]:
-        """Return station, number and state of all of them."""
-        rows = await self.rows("SELECT station, number, state FROM csms_transactions ORDER BY station, number")
-        return [tuple(row) for row in rows]
-
-    async def is_connected(self, station: str) -> bool:
-        """Return whether the database says so."""
-        return bool(await self.rows(f"SELECT 1 FROM csms_stations WHERE connected AND key = '{station}'"))
-
-    async def is_ready_for_tomorrow(self) -> bool:
-        """Return whether there are partitions for the meter values of yesterday, today and three days to come."""
-        names = "SELECT 1 FROM pg_class WHERE relname ~ '^csms_meter_values_2[0-9]{7}$' AND relkind = 'r'"
-        return len(await self.rows(names)) >= 5
-
-
-@pytest.fixture
-async def network(stage: Stage, server: PostgreSQL, rabbit: RabbitMQ, prefix: str) -> Network:
-    """One whose database is empty, and in which nothing runs yet."""
-    await emptied(read_address(server.url))
-    await upgrade(read_address(server.url))
-    return Network(stage, server, rabbit, prefix)
 
 
 async def begun(asked: str, station: ScriptedStation) -> int:
@@ -248,7 +177,10 @@ async def test_nodes_are_replaced_one_by_one(network: Network) -> None:
 
 
 async def test_gateways_that_die_and_commands(network: Network) -> None:
-    """Any node reaches a station, also one that never heard it; and marks those of a gateway that says nothing."""
+    """Any node reaches a station, also one that never heard it; and marks those of a gateway that says nothing.
+
+    One that is stopped waits for those that its jobs have told.
+    """
     network.csms = {"grace": 1}
     one, two = await network.gateway(), await network.gateway()
     node = await network.node()
@@ -266,14 +198,25 @@ async def test_gateways_that_die_and_commands(network: Network) -> None:
 
         await is_shown(process)
         await until(network.is_ready_for_tomorrow, "there is room for the meter values of the days to come")
-        asking = asyncio.create_task(call("cp-1", "ClearCache", {}, 60))
+        clearing = asyncio.create_task(call("cp-1", "ClearCache", {}, 60))
         asked = await station.expect("ClearCache")
-    lost = await asking  # whoever asked has gone; the station does not notice
+    lost = await clearing  # whoever asked has gone; the station does not notice
     assert isinstance(lost, Unanswered)
     assert lost.id
     await station.answer(asked, {"status": "Accepted"})
     assert (await station.call("Heartbeat")).kind == 3
 
+    async with asking(node.http_port, TOKEN) as api:
+        order = {"command": "unlock", "parameters": {"evse": 1}, "stations": ["CP-1"]}
+        (await api.post("/jobs", order)).gives(201)
+    asked = await station.expect("UnlockConnector")
+    stopping = asyncio.create_task(node.stop())
+    await until(lambda: is_unready(node), "it ends")
+    await station.answer(asked, {"status": "Unlocked"})
+    await stopping
+    assert [tuple(row) for row in await network.rows("SELECT state FROM csms_job_items")] == [("done",)]
+
+    node = await network.node()
     await one.kill()
 
     async def is_marked() -> bool:
@@ -299,7 +242,11 @@ async def is_shown(process: csms_process.CsmsProcess) -> None:
     nothing = await get(address[1], "/api/v1/backends?sort=name", headers=bearer)
     assert (nothing.status, "ask a gateway" in nothing.body) == (404, True)
     assert (await get(address[1], "/api/v1/backends")).status == 401
-    assert "voltgate_csms_up 1.0" in (await get(address[1], "/metrics")).body
+    wrong = {"Authorization": "Bearer of-somebody-else"}
+    assert (await get(address[1], "/api/v1/csms/stations/CP-1", headers=wrong)).status == 401
+    page = (await get(address[1], "/metrics")).body
+    assert "voltgate_csms_up 1.0" in page
+    assert 'voltgate_logins_failed_total{reason="unknown token"} 1.0' in page
 
 
 @asynccontextmanager

@@ -57,7 +57,8 @@ async def test_who_only_looks_at_a_tls_port_is_counted_and_makes_no_noise(stage:
     document["listen"]["stations"].append({"url": f"wss://127.0.0.1:{ports[0]}", **pair})
     document["listen"]["soap"] = [{"url": f"https://127.0.0.1:{ports[1]}", **pair}]
     gateway = await stage.gateway(document)
-    beginning = '"listening"', "listens for stations"  # each is written by a thread of its own
+    # each is written by a thread of its own; the certificate of the test is valid for a day
+    beginning = '"listening"', "listens for stations", "certificate is about to expire"
     await until(lambda: all(said in gateway.log for said in beginning), "all of the beginning is said")
     before = gateway.log
     probes = [await _probes(port) for port in ports]

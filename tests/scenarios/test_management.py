@@ -54,6 +54,11 @@ async def shown(api: Api, identity: str) -> Any:
     return (await api.get(f"/csms/stations/{identity}")).gives(200)
 
 
+async def states(api: Api, job: str) -> dict[str, str]:
+    """Return the state of each station of a job."""
+    return {each["station"]: each["state"] for each in (await api.get(f"/jobs/{job}/items")).gives(200)["items"]}
+
+
 async def statuses(api: Api, identity: str) -> dict[tuple[int, int], str]:
     """Return the status of each of a station's connectors, by EVSE and connector."""
     found = (await shown(api, identity))["connectors"]
@@ -140,7 +145,10 @@ async def test_a_version_without_its_options(stage: Stage) -> None:
 
 
 async def test_commands(stage: Stage) -> None:
-    """A command reaches the station, one at a time, and its own answer comes back; after a restart as before it."""
+    """A command reaches the station, one at a time, and its own answer comes back; after a restart as before it.
+
+    A job waits at a planned end for those that it has told; the others are told by the next process.
+    """
     async with management(stage) as (api, gateway):
         await known(api, "CP0001")
         station = await stage.station("CP0001")
@@ -159,9 +167,20 @@ async def test_commands(stage: Stage) -> None:
         answers = [(await within(each, "an answer")).gives(200)["result"]["status"] for each in (first, second)]
         assert sorted(answers) == ["Accepted", "Rejected"]
 
-        await gateway.stop()
+        await known(api, "CP0002")
+        await (second_one := await stage.station("CP0002")).boot()
+        order = {"command": "reset", "stations": ["CP0001", "CP0002"], "rate": 0.01}
+        job = (await api.post("/jobs", order)).gives(201)["id"]
+        asked = await station.expect("Reset")
+        stopping = asyncio.ensure_future(gateway.stop())
+        await second_one.closed()  # nobody waits for an answer of it
+        await station.answer(asked, {"status": "Accepted"})
+        await stopping
         await gateway.start()
+        assert await states(api, job) == {"CP0001": "done", "CP0002": "waiting"}, "what was told is known"
+        second_one = await stage.station("CP0002")
         back = await stage.station("CP0001")
+        await second_one.answer(await second_one.expect("Reset"), {"status": "Accepted"})
         asking_again = asyncio.ensure_future(
             api.post("/stations/CP0001/calls", {"action": "Reset", "payload": {"type": "Soft"}})
         )

@@ -11,11 +11,18 @@ import pytest
 from tests.harness import Gateway, Stage
 from tests.scenarios.test_database import SPLIT, _upgraded
 from tests.servers import postgresql
+from tests.web.client import TOKEN as ADMIN
+from tests.web.client import asking
 
 START = {"connectorId": 1, "idTag": "EMP1", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
 STARTED = {"transactionId": 5, "idTagInfo": {"status": "Accepted"}}
-ODD: tuple[dict[str, Any], ...] = ({"connectorId": 2**63}, {"connectorId": 3_000_000_000}, {"idTag": "EMP1\0"})
-"""What chargers send: the last was seen in the field."""
+ODD: tuple[dict[str, Any], ...] = (
+    {"connectorId": 2**63},
+    {"connectorId": 3_000_000_000},
+    {"idTag": "EMP1\0"},
+    {"idTag": "EMP\ud83d"},  # half of a character, where the station has cut the text
+)
+"""What chargers send: a NUL was seen in the field."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -49,7 +56,7 @@ async def test_what_a_charger_sends(stage: Stage, store: dict[str, Any]) -> None
         await link.answer(call, STARTED | {"transactionId": theirs})
         numbers.append((await station.expect_result(asked)).payload["transactionId"])
         copy = await told.expect("StartTransaction")
-        assert copy.payload == START | odd
+        assert copy.payload == json.loads(json.dumps(START | odd).replace("\\ud83d", "\\ufffd"))  # it was on disk
         await told.answer(copy, STARTED | {"transactionId": 100 + theirs})
     asked = await other.ask("StartTransaction", START)
     second = await employer.station("CP2")
@@ -98,4 +105,37 @@ async def test_what_a_backend_sends(stage: Stage, store: dict[str, Any]) -> None
     assert (await second.expect_result(asked)).payload == {"status": "Accepted"}
     said = await store_of(gateway)
     assert (said["status"], said["unwritable_records"], said["faults"]) == ("ok", 0, 0)
+    await gateway.stop()
+
+
+async def test_what_the_management_system_is_told(stage: Stage, store: dict[str, Any]) -> None:
+    """Whatever stands in the texts of transaction messages, they are answered and priced by what they say."""
+    gateway = await stage.gateway(
+        backends={"csms": {"url": "local:"}},
+        csms={"tokens": "any"},
+        routes={"main": {"rules": [{"answer": "csms"}]}},
+        store=store,
+        admin_token=ADMIN,
+    )
+    station, modern = await stage.station("CP1"), await stage.station("CP2", "ocpp2.0.1")
+    odd, at = "\ude00\0\ud83d", "2026-01-01T10:00:00Z"
+    token = f"EMP{odd}"
+    started = (await station.call("StartTransaction", START | {"idTag": token})).payload
+    assert started["idTagInfo"] == {"status": "Accepted"}
+    number = started["transactionId"]
+    sample = {"timestamp": at, "sampledValue": [{"value": "400", "unit": "Wh", "format": odd}]}
+    said = {"connectorId": 1, "transactionId": number, "meterValue": [sample]}
+    assert (await station.call("MeterValues", said)).payload == {}
+    stop = {"transactionId": number, "idTag": token, "meterStop": 900, "timestamp": at, "reason": odd}
+    assert (await station.call("StopTransaction", stop)).payload == {"idTagInfo": {"status": "Accepted"}}
+    event = {"timestamp": at, "seqNo": 0, "transactionInfo": {"transactionId": f"tx{odd}"}, "evse": {"id": 1}}
+    for each in ({"eventType": "Started", "triggerReason": odd}, {"eventType": "Ended", "seqNo": 1}):
+        asked = event | each | {"idToken": {"idToken": token, "type": "Central"}}
+        assert (await modern.call("TransactionEvent", asked)).payload["idTokenInfo"] == {"status": "Accepted"}
+    async with asking(gateway.http_port) as api:
+        kept = {each["station"]: each for each in (await api.get("/transactions")).gives(200)["items"]}
+    old, new = kept["CP1"], kept["CP2"]
+    written = "EMP\ufffd\0\ufffd"
+    assert (old["energy"], old["state"], old["token"]) == (900, "ended", written)
+    assert (new["state"], new["token"]) == ("ended", written)
     await gateway.stop()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.harness import Gateway, Stage, toml, until
 from tests.servers import PostgreSQL, postgresql
+from tests.web.client import TOKEN, asking
 from voltgate.app.database import upgrade
 from voltgate.store.address import read_address
 
@@ -193,3 +194,29 @@ async def test_one_worker_is_the_plain_process(stage: Stage) -> None:
     await gateway.start()
     assert psutil.Process(gateway.pid).children() == []
     assert "worker" not in await page(gateway, "/readyz")
+
+
+async def test_each_worker_has_a_log_of_its_own(stage: Stage, server: PostgreSQL) -> None:
+    """What was said at any worker is one list, whichever is asked; recording is asked for at all of them."""
+    main = await stage.backend("main")
+    main.answers("Heartbeat", BEAT)
+    gateway = await several(stage, server, 2, admin_token=TOKEN)
+    async with asking(gateway.http_port) as api:
+
+        async def is_recorded() -> bool:
+            shown = (await api.ask("PUT", "/messages/recording", {"stations": ["*"]})).gives(200)
+            return (len(shown["logs"]), shown["missing"]) == (2, [])
+
+        await until(is_recorded, "both know of each other")
+        names = {f"CP{number}" for number in range(16)}
+        for name in names:
+            await (await stage.station(name)).call("Heartbeat")
+
+        async def everything() -> Any:
+            items = (await api.log(action="Heartbeat", limit=1000))["items"]
+            return items if len(items) == 2 * len(names) else None
+
+        items = await until(everything, "all that was said is there")
+    assert {each["station"] for each in items} == names
+    assert len({each["node"] for each in items}) == 2
+    assert sorted(each.name for each in (gateway.folder / "var" / "messages").iterdir()) == ["worker-1", "worker-2"]

@@ -10,10 +10,10 @@ import pytest
 
 from tests.store.conftest import NOW, Open
 from tests.store.test_csms_rounds import write
-from voltgate.csms.model import Connector, Network, Row, Station, Token, Transaction
+from voltgate.csms.model import Connector, MeterValue, Network, Note, Row, Station, Token, Transaction
 from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
 from voltgate.store.csms.networks import InUse, Networks
-from voltgate.store.csms.queries import CsmsQueries, TokenFilter, TransactionFilter
+from voltgate.store.csms.queries import CsmsQueries, NoteFilter, TokenFilter, TransactionFilter
 from voltgate.store.csms.stations import Stations
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tokens import Tokens
@@ -63,7 +63,9 @@ async def test_stations(opened: Open) -> None:
     """An operator's fields are changed, of one or of many; with a station goes what it has, not what it has done."""
     database = await opened()
     stations, queries = Stations(Work(database)), CsmsQueries(database)
-    await write(CsmsStore(database), Connector("cp-1", 1, 1), Transaction("cp-1", "7"))
+    notes = [Note("cp-1", "DataTransfer", float(n), float(n), "", b"{}") for n in range(1200)]
+    values = [MeterValue(key, 1, ref, 1.0, 1.0, 1.0, 1.0, b"") for key in ("cp-1", "cp-2") for ref in ("7", "8", "")]
+    await write(CsmsStore(database), Connector("cp-1", 1, 1), Transaction("cp-1", "7"), *notes, *values)
     assert not await stations.create(Station("cp-1", "CP-1"))
     with pytest.raises(ValueError, match="not an operator's to change: seen"):
         await stations.change("cp-1", seen=5.0)
@@ -78,6 +80,9 @@ async def test_stations(opened: Open) -> None:
     assert await stations.delete("cp-1")
     assert not await stations.delete("cp-1")
     assert await queries.connectors_of(["cp-1"]) == []
+    assert (await queries.list_notes(NoteFilter(station="cp-1"))).total == 0
+    assert [(await queries.list_meter_values("cp-1", ref)).total for ref in ("7", "8", "")] == [1, 0, 0]
+    assert [(await queries.list_meter_values("cp-2", ref)).total for ref in ("7", "8", "")] == [1, 1, 1]
     assert (await queries.list_transactions(TransactionFilter(station="cp-1"))).total == 1
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import func, select
+
 from tests.csms.job_ports import BEGAN
 from tests.store.conftest import Open
 from tests.store.test_csms_rounds import write
@@ -12,8 +14,10 @@ from voltgate.csms.commands.target import Facts
 from voltgate.csms.model import Variable
 from voltgate.csms.operators import Known, Operators
 from voltgate.ocpp.messages import Reply, Result
+from voltgate.store.csms.bounds import Bounds
 from voltgate.store.csms.limits import Limits
 from voltgate.store.csms.store import CsmsStore
+from voltgate.store.csms.tables import variables
 from voltgate.store.csms.work import Work
 
 
@@ -66,3 +70,14 @@ async def test_what_cannot_be_kept_is_answered_all_the_same(opened: Open) -> Non
     answer = b'{"configurationKey":[{"key":"%b","readonly":true,"value":"7"}]}' % (b"x" * 2000)
     assert (await asked(limits, "ocpp1.6", answer, [])).accepted
     assert await limits.of("a") == Facts()
+
+
+async def test_settings_that_are_made_up_are_bounded(opened: Open) -> None:
+    """A station of 1.x that has other keys each time that it is asked has no more rows than one that reports them."""
+    work = Work(await opened())
+    limits = Limits(work, Bounds(lambda: 5))
+    for time in range(3):
+        keys = b",".join(b'{"key":"K%d-%d","readonly":true}' % (time, number) for number in range(4))
+        assert (await asked(limits, "ocpp1.6", b'{"configurationKey":[%b]}' % keys, [])).accepted
+    async with work.reach.read() as connection:
+        assert (await connection.execute(select(func.count()).select_from(variables))).scalar_one() == 5

@@ -162,6 +162,21 @@ async def test_the_other_lists(opened: Open) -> None:
     assert await through(of(queries.list_stations, StationFilter(text="v_3"))) == stations[3:4]
     assert await through(of(queries.list_stations, StationFilter(text="_"))) == stations
     assert await through(of(queries.list_stations, StationFilter(networks=["n1"]))) == stations[1::2]
+    for glob, keys in {
+        "*": 5,
+        "s?": 5,
+        "s3": 1,
+        "S*": 0,
+        "s": 0,
+        "*4": 1,
+        "s.*": 0,
+        "s[0-9]": 0,
+        "s_": 0,
+        "%": 0,
+    }.items():
+        matching = StationFilter(match=glob, networks=["n0", "n1"])
+        assert len(await through(of(queries.list_stations, matching))) == keys, glob
+    assert await queries.keys_of_stations(StationFilter(match="s*"), 3) == ["s0", "s1", "s2"]
     assert await queries.count_stations() == {"main": (1, 1), "n0": (3, 2), "n1": (2, 1)}
     assert await queries.station("s1") == stations[1]
     assert await queries.station("none") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,8 +41,10 @@ from voltgate.csms.ports import Found, Needs, StoreAway, Unfit
 from voltgate.store.address import POSTGRESQL, open_engine, read_address
 from voltgate.store.csms.links import Link, linked
 from voltgate.store.csms.numbers import BLOCK, LARGEST
+from voltgate.store.csms.queries import CsmsQueries, NoteFilter
 from voltgate.store.csms.store import CsmsStore
 from voltgate.store.csms.tables import numbers
+from voltgate.store.csms.writing import writes
 
 ODD = "a\0b\ud800\ufdd0é" + "x" * 20
 """A text that no database takes as it is."""
@@ -58,6 +61,7 @@ ALL: tuple[Row, ...] = (
     Reservation("cp-1", 3, 1, "TaG", "", "", NOW, NOW, "Accepted"),
     Report("cp-1", "NotifyReport", 9, NOW, NOW, seq=2, missing="1"),
     SigningRequest("cp-1", 2, "V2GCertificate", "-----BEGIN", NOW, "waiting"),
+    Profile("cp-1", 1, 5, "CSO", "TxProfile", 0, NOW, b"{}", "operator"),
 )
 OTHERS: tuple[Row, ...] = (
     BEFORE,
@@ -65,7 +69,7 @@ OTHERS: tuple[Row, ...] = (
     MeterValue("cp-1", 1, "7", NOW, NOW, 12.5, float("nan"), b"[]"),
     Note("cp-1", "SecurityEventNotification", NOW, NOW, ODD, b"{}"),
     Variable("cp-1", "Connector@1.1", "Available", "Actual", "true", "ReadOnly", b"{}", NOW),
-    Profile("cp-1", 1, 5, "operator", "TxProfile", 0, NOW, b"{}"),
+    Profile("cp-1", 1, 6, "CSO", "TxProfile", 0, NOW, b"{}", "operator", cleared=True),
     Report("cp-1", "NotifyMonitoringReport", 9, NOW, NOW, last=0, complete=True),
     SigningRequest("cp-1", 1, "", "-----BEGIN", NOW, "signed"),
 )
@@ -80,8 +84,12 @@ NEEDS = Needs(
     reservations={("cp-1", 3), ("cp-1", 4)},
     reports={("cp-1", "NotifyReport", 9), ("cp-1", "NotifyReport", 8)},
     signing={"cp-1"},
+    profiles={"cp-1"},
     numbers=2,
 )
+
+AGAIN = [replace(ENDED, ref=f"6~{nth}", called="6", nth=nth, ended=NOW - 20 + nth) for nth in range(2, 12)]
+"""Transactions of an id that the station uses again and again."""
 
 OpenCsms = Callable[..., Awaitable[CsmsStore]]
 
@@ -124,10 +132,20 @@ async def test_what_was_written_is_found(csms: OpenCsms) -> None:
         reservations={("cp-1", 3): ALL[6]},
         reports={("cp-1", "NotifyReport", 9): ALL[7]},
         signing={("cp-1", 2): ALL[8]},
+        profiles={("cp-1", 1, 5, "CSO"): ALL[9]},
         numbers=numbers,
     )
     assert len(set(numbers)) == 2
     assert min(numbers) > 0
+
+
+async def test_the_newest_transactions_of_an_id_are_found(csms: OpenCsms) -> None:
+    """With the first, which has the id for its name; those between are too old for anything to come of them."""
+    store = await csms()
+    await write(store, ENDED, *AGAIN, replace(AGAIN[0], station="cp-2"), replace(AGAIN[0], ref="8~2", called="8"))
+    needs = Needs(stations={"cp-1": "CP-1"}, transactions={("cp-1", "6")}, called={("cp-1", "6"), ("cp-1", "9")})
+    found = (await write(store, needs=needs)).transactions
+    assert found == {(tx.station, tx.ref): tx for tx in (ENDED, *AGAIN[-5:])}
 
 
 async def test_an_unknown_station_is_made(csms: OpenCsms) -> None:
@@ -187,11 +205,11 @@ async def test_what_is_older_than_what_is_kept(opened: Open) -> None:
 
 
 async def test_seen(csms: OpenCsms) -> None:
-    """It is written down for those that are there, and never goes back."""
+    """It is written down for those that are there, and never goes back. Those that are taken for gone are told."""
     store = await csms()
-    await write(store, needs=Needs(stations={"a": "A", "b": "B"}))
-    await store.seen({"a": NOW, "none": NOW})
-    await store.seen({"a": NOW - 5, "b": NOW - 5})
+    await write(store, Station("a", "A", connected=True), needs=Needs(stations={"b": "B"}))
+    assert await store.seen({"a": NOW, "none": NOW}) == []
+    assert await store.seen({"a": NOW - 5, "b": NOW - 5}) == ["b"]
     found = await write(store, needs=Needs(stations={"a": "A", "b": "B"}))
     assert [found.stations[key].seen for key in "ab"] == [NOW, NOW - 5]
 
@@ -518,3 +536,45 @@ async def test_a_transaction_that_was_cut_off_keeps_nobody_from_writing(tmp_path
     async with engine.begin() as connection:
         assert (await connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")).scalar() == 0
     await engine.dispose()
+
+
+@pytest.mark.parametrize(("size", "is_apart"), [(1 << 16, False), ((1 << 16) + 1, True)])
+async def test_on_much_is_decided_in_a_thread(opened: Open, size: int, is_apart: bool) -> None:
+    """The loop goes on meanwhile; what is said of a small round is not worth the way there."""
+    threads: list[int] = []
+
+    def decide(found: Found) -> Iterable[Row]:
+        threads.append(threading.get_ident())
+        return [Note("cp-1", "Large", NOW, NOW, "", b"{}")]
+
+    database = await opened()
+    await CsmsStore(database).round(Needs({"cp-1": "CP-1"}, size=size), decide)
+    assert (threads != [threading.get_ident()]) is is_apart
+    assert len((await CsmsQueries(database).list_notes(NoteFilter())).rows) == 1
+
+
+async def test_what_is_decided_in_a_thread_is_decided_to_its_end(opened: Open) -> None:
+    """Whoever gives up waits for it: else it would go on to change what nobody expects to be changed any more."""
+    begun, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def decide(found: Found) -> Iterable[Row]:
+        begun.set()
+        assert may_end.wait(10)
+        ended.set()
+        return ()
+
+    store = CsmsStore(await opened())
+    deciding = asyncio.ensure_future(store.round(Needs({"cp-1": "CP-1"}, size=1 << 20), decide))
+    await until(begun.is_set, "it is being decided")
+    deciding.cancel()
+    asyncio.get_running_loop().call_later(0.2, may_end.set)
+    with pytest.raises(asyncio.CancelledError):
+        await deciding
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("driver", ["sqlite", "postgresql"])
+def test_many_rows_are_written_with_several_statements(driver: str) -> None:
+    changes = [StatusChange("cp-1", 1, 1, NOW + at, NOW, "Available") for at in range(2500)]
+    rows = [len(columns[0]) for _, columns in writes(driver, [*changes, ENDED])]
+    assert rows == [1000, 1000, 500, 1]

@@ -35,6 +35,29 @@ async def test_rounds_have_them_at_once(opened: Open) -> None:
     assert (await write(rounds, needs=RUNNING)).tariffs == ()
 
 
+async def test_each_has_versions_of_its_own(opened: Open) -> None:
+    """One is not counted on since there is another one."""
+    store = TariffStore(await opened())
+    night = Tariff(name="night", currency="EUR")
+    made = [await store.put(each) for each in (night, night, DAY, night, DAY)]
+    assert [each.version for each in made] == [1, 2, 1, 3, 2]
+
+
+async def test_rounds_read_them_when_one_has_changed(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be a thousand of them, and rounds that bill are many."""
+    database = await opened()
+    rounds, store = CsmsStore(database), TariffStore(database)
+    await store.put(DAY)
+    read: list[bytes] = []
+    monkeypatch.setattr(tariffs, "tariff_of", lambda data: read.append(data) or DAY)
+    for _ in range(3):
+        assert (await write(rounds, needs=RUNNING)).tariffs == (DAY,)
+    assert len(read) == 1
+    await store.put(DAY)
+    assert (await write(rounds, needs=RUNNING)).tariffs == (DAY, DAY)
+    assert len(read) == 3
+
+
 async def test_there_are_not_too_many(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds have all of them at hand."""
     monkeypatch.setattr(tariffs, "MOST", 2)

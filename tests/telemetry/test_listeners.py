@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.composition import Composition
 from voltgate.app.gauges import sources_of
 from voltgate.config import read
+from voltgate.relay.event_list import EVENTS, NAMES
 from voltgate.relay.events import Event, StationAccepted
 from voltgate.telemetry import logs
 from voltgate.telemetry.metrics import VoltgateCollector
+from voltgate.web.event_log import KINDS
 
 EVENT = StationAccepted("CP1", "home", "somebody")
 
@@ -39,7 +42,7 @@ def test_listeners_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(logs, "write", fails)
     parts.happened(EVENT)
     assert [logged.event for logged in parts.events.after(0).events] == [EVENT]
-    assert parts.event_counts == {"StationAccepted": 4}
+    assert parts.event_counts["StationAccepted"] == 4
     assert reported == [f"a fault of Voltgate: a listener failed: {name}" for name in ("event log", "log")]
     counted = [
         (sample.labels["listener"], sample.value)
@@ -48,3 +51,29 @@ def test_listeners_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         if sample.name == "voltgate_listener_faults_total"
     ]
     assert counted == [("event log", 3), ("log", 1)]
+
+
+def test_all_tell_of_the_same_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each event of the list is a line of the log, a number of the metrics, and an item of the API, with its fields."""
+    file = tmp_path / "voltgate.toml"
+    file.write_text('[store]\nurl = "off"\n')
+    parts = Composition(ActiveConfiguration(read(file, {})))
+    lines: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(logs.log, "log", lambda level, line, **more: lines.append((line, more)))
+    made = [event(*("Local" for _ in fields(event))) for event in EVENTS]
+    for each in made:
+        parts.happened(each)
+    assert parts.notifier.faults == {}
+    shown = [logged.document for logged in parts.events.after(0).events]
+    for event, (line, more), document in zip(EVENTS, lines, shown, strict=True):
+        assert line == EVENTS[event].line
+        assert list(more) == [field.name for field in fields(event)]
+        assert document["kind"] == NAMES[event]
+        assert document.keys() >= more.keys()
+    counted = {
+        sample.labels["event"]: sample.value
+        for family in VoltgateCollector(sources_of(parts)).collect()
+        for sample in family.samples
+        if sample.name == "voltgate_events_total"
+    }
+    assert counted == dict.fromkeys(KINDS, 1) == dict.fromkeys(NAMES.values(), 1)

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -100,7 +101,9 @@ class Api:
     async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Answer:
         """Ask for something; None in `query` is left out, True and False are written as JSON writes them."""
         asked = {name: json.dumps(v) if isinstance(v, bool) else v for name, v in query.items() if v is not None}
-        request = self._session.request(method, self._root + path, json=body, params=asked)
+        data = None if body is None else BytesIO(json.dumps(body).encode())  # however large
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        request = self._session.request(method, self._root + path, data=data, headers=headers, params=asked)
         async with await within(request, f"{method} {path} is answered") as response:
             text = await response.text()
             whole = json.loads(text) if text else None
@@ -120,10 +123,15 @@ class Api:
 
     async def text(self, path: str, accept: str = "*/*", **query: Any) -> tuple[str, str]:
         """GET what is no JSON: its media type, and what it says."""
-        asked = self._session.get(self._root + path, params=query, headers={"Accept": accept})
+        given = {name: value for name, value in query.items() if value is not None}
+        asked = self._session.get(self._root + path, params=given, headers={"Accept": accept})
         async with await within(asked, f"{path} is answered") as response:
             assert response.status == 200, await response.text()
             return response.content_type, await response.text()
+
+    async def log(self, **query: Any) -> Any:
+        """GET a part of the message log."""
+        return json.loads((await self.text("/messages", "application/json", **query))[1])
 
     async def data(self, path: str) -> bytes:
         """GET a file."""

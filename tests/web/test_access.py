@@ -205,6 +205,7 @@ async def test_who_tries_again_and_again_is_held_back(web: Web) -> None:
     assert wait == 6
     web.clock.now += wait
     assert (await web.get("/api/v1/me", "wrong")).status == 401
+    assert web.access.refused == {"wrong": 0, "unknown token": 11, "too often": 2}
 
 
 async def test_guessing_is_held_back_and_callers_are_not(web: Web) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.harness import Stage, free_port, until
 from tests.simulator.world import STILL, Running, running
 from tests.web.client import Api, asking
 from tests.web.csms import management
+from voltgate.csms.commands.outcome import Outcome
 from voltgate.simulator.fleet import Plan
 from voltgate.simulator.profile import StationSettings
 from voltgate.simulator.soap_transport import INNER_VERSION, SoapSettings
+from voltgate.web.csms.operating import answered
+from voltgate.web.problems import Problem
 
 SETTINGS = StationSettings(history=1000).impatient()
 NAMES = {"A": "ocpp1.6", "B": "ocpp2.0.1", "S": "ocpp1.5"}
@@ -193,6 +199,39 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
         assert len({each["station"] for each in done}) == over["done"]
 
 
+async def test_a_job_for_100000_stations(stage: Stage) -> None:
+    """As many as there may be, by a filter; a list may have more than a megabyte. One station more is refused."""
+    async with management(stage) as (api, gateway):
+        await api.get("/csms/stations")
+        with contextlib.closing(sqlite3.connect(gateway.folder / "var" / "voltgate.db")) as database, database:
+            needed = [column[1] for column in database.execute("PRAGMA table_info(csms_stations)") if column[3]]
+            made = dict.fromkeys(needed, "''") | {"key": "'charger-of-a-car-park-' || n", "identity": "'X' || n"}
+            made |= {"network": "'main'", "connected": "0"}
+            numbers = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100001)"
+            values = f"SELECT {', '.join(made.values())} FROM numbers"
+            database.execute(f"INSERT INTO csms_stations ({', '.join(made)}) {numbers} {values}")
+        before = most_memory(gateway.pid)
+        order = {"command": "clear-cache", "seconds": 1}
+        refused = (await api.post("/jobs", order | {"filter": {}})).gives(422)
+        assert "more than 100,000 stations are like that" in str(refused["errors"])
+        by_glob = {"filter": {"match": "Charger-*", "connected": False, "text": "park"}}
+        assert (await api.post("/jobs", order | by_glob)).gives(422) == refused
+        some = (await api.post("/jobs", order | {"filter": {"match": "*-1000?"}})).gives(201)
+        assert some["stations"] == 10
+        (await api.delete("/csms/stations/charger-of-a-car-park-7")).gives(204)
+        all_of_them = (await api.post("/jobs", order | {"filter": {"match": "CHARGER-*"}})).gives(201)
+        assert all_of_them["stations"] == 100_000
+        listed = [f"charger-of-a-car-park-{number}" for number in range(10, 40_010)]
+        assert (await api.post("/jobs", order | {"stations": listed})).gives(201)["stations"] == 40_000
+        assert most_memory(gateway.pid) - before < 150 << 20
+
+
+def most_memory(pid: int) -> int:
+    """Return how many bytes a process has had at most."""
+    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) << 10
+
+
 async def test_a_viewer_sees_no_passwords_that_stations_are_told(stage: Stage) -> None:
     """What a job has set, and what stations said of it, is for those who could have set it."""
     async with management(stage) as (api, gateway):
@@ -236,3 +275,10 @@ async def test_a_station_uploads_its_log(stage: Stage) -> None:
             assert await api.data(path) == body
         (await api.delete(path)).gives(204)
         (await api.get(path)).gives(404)
+
+
+def test_an_answer_that_says_nothing() -> None:
+    """Whether the station does it nobody knows, as if it had been silent."""
+    with pytest.raises(Problem) as raised:
+        answered("CP-1", "reset", Outcome(None, "", "The station answered without a status"))
+    assert (raised.value.status, raised.value.detail) == (504, "The station answered without a status.")

@@ -364,7 +364,8 @@ async def test_what_stands_about_a_station(world: World) -> None:
         Note("cp-1", "SecurityEventNotification", TEN, TEN, "", b'{"type": "Tamper"}'),
         Note("cp-1", "set aside", TEN + 1, TEN + 1, "", b"no JSON"),
         Variable("cp-1", "Connector@1.1", "Available", "Actual", "true", "ReadOnly", b"{}", TEN),
-        Profile("cp-1", 1, 5, "operator", "TxProfile", 0, TEN, b'{"id": 5}'),
+        Profile("cp-1", 1, 5, "CSO", "TxProfile", 0, TEN, b'{"id": 5}', "operator"),
+        Profile("cp-1", 1, 6, "CSO", "TxProfile", 0, TEN, b'{"id": 6}', "operator", cleared=True),
         SigningRequest("cp-1", 1, "", "-----BEGIN", TEN, "waiting"),
         Reservation("cp-1", 3, 1, "Tag", "", "", TEN, TEN, "Accepted"),
     )
@@ -378,7 +379,9 @@ async def test_what_stands_about_a_station(world: World) -> None:
     assert [each["data"] for each in await world.items(f"{root}/notes")] == ["no JSON", {"type": "Tamper"}]
     assert len(await world.items(f"{root}/notes", kind="set aside", since="2026-11-21", until="2026-11-22")) == 1
     assert [each["value"] for each in await world.items(f"{root}/variables")] == ["true"]
-    assert [each["data"] for each in await world.items(f"{root}/profiles")] == [{"id": 5}]
+    assert [(each["data"], each["origin"]) for each in await world.items(f"{root}/profiles")] == [
+        ({"id": 5}, "operator")
+    ]
     assert [each["status"] for each in await world.items(f"{root}/certificates")] == ["waiting"]
     assert [each["station"] for each in await world.items("/reservations", station="CP-1")] == ["CP-1"]
     assert (await world.table(f"{root}/notes"))[1]["data"] == '{"type": "Tamper"}'
@@ -583,6 +586,31 @@ async def test_reservations_of_a_network(world: World) -> None:
         assert [each["station"] for each in found] == ["CP-N"], role
     assert (await world.get("/reservations", "n", params={"station": "CP-S"})).json["items"] == []
     assert (await world.get("/reservations", "n", params={"network": "south"})).status == 404
+
+
+@BOTH
+async def test_a_clock_that_was_set_back(world: World) -> None:
+    """What ended before it began has taken no time that anybody knows: it takes none from the others."""
+    await world.write(*(Transaction("cp-1", n, began=TEN, ended=TEN + at) for n, at in (("1", 60), ("2", -3600))))
+    assert [each["seconds"] for each in await world.items("/transactions", sort="-ended")] == [60, 0]
+    assert [each["seconds"] for each in (await world.get("/transactions/totals")).json["items"]] == [60]
+
+
+@BOTH
+async def test_reservations_that_have_expired(world: World) -> None:
+    """Stations of 1.x never say so: what nobody has used by then is shown, and found, as Expired."""
+    rows = [
+        Reservation("cp-1", number, None, "A", "", "", expires, TEN, status)
+        for number, (status, expires) in enumerate(
+            [("Accepted", 4e9), ("Accepted", 1.0), ("Waiting", 1.0), ("Used", 1.0), ("Occupied", 1.0), ("Expired", 4e9)]
+        )
+    ]
+    await world.write(*rows)
+    shown = {each["number"]: each["status"] for each in await world.items("/reservations")}
+    assert shown == {0: "Accepted", 1: "Expired", 2: "Expired", 3: "Used", 4: "Occupied", 5: "Expired"}
+    for status in {*shown.values(), "Waiting"}:
+        found = await world.items("/reservations", status=status)
+        assert [each["number"] for each in found] == sorted((n for n in shown if shown[n] == status), reverse=True)
 
 
 async def test_without_a_management_system(world: World) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.harness import Gateway, ScriptedStation, Stage, free_port
+from tests.harness import Gateway, ScriptedStation, Stage, free_port, until
 from tests.web.client import Api, asking
 from tests.web.csms import charge_16, management
 
@@ -90,6 +90,8 @@ IN_SOUTH: dict[tuple[str, str], tuple[int, Any]] = {
     ("get", "/jobs/{job}"): (404, None),
     ("get", "/jobs/{job}/items"): (404, None),
     ("delete", "/jobs/{job}"): (404, None),
+    ("get", "/messages"): (422, None),
+    ("get", "/alerts"): (200, None),
 }
 """What is open to users of single networks: what each answers one of the north who names something of the south.
 
@@ -138,6 +140,28 @@ class Anything(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return "a"
+
+
+async def test_messages_of_the_own_network(stage: Stage) -> None:
+    """An operator of a network looks up what its stations said; those of others are not there, and no list is."""
+    async with towns(stage) as (api, gateway, _):
+        wanted = (await api.ask("PUT", "/messages/recording", {"stations": ["*"]})).gives(200)
+        assert wanted["asked"]["stations"] == ["*"]
+        beating = await stage.station("CP-north")
+        await beating.boot()
+        async with asking(gateway.http_port, await login(api, "nora", {"north": "operator"})) as nora:
+            await until(lambda: _said(nora), "what the station of the north said")
+            (await nora.get("/messages", station="CP-south")).gives(404)
+            (await nora.get("/messages", station="CP-nowhere")).gives(404)
+            (await nora.get("/messages/recording")).gives(403)
+        async with asking(gateway.http_port, await login(api, "vic", {"north": "viewer"})) as vic:
+            (await vic.get("/messages", station="CP-north")).gives(403)
+
+
+async def _said(user: Api) -> list[Any]:
+    items: list[Any] = (await user.log(station="cp-north"))["items"]
+    assert {each["station"] for each in items} <= {"CP-north"}
+    return items
 
 
 async def test_what_is_of_the_own_network(stage: Stage) -> None:
@@ -226,6 +250,82 @@ async def test_a_user_of_one_network(stage: Stage) -> None:
             assert [each["ref"] for each in items] == [ref]
             (await sue.get(f"/transactions/CP-south/{ref}")).gives(200)
             (await sue.ask("PATCH", "/csms/stations/CP-south", {"name": "Mine"})).gives(403)
+
+
+ABOUT = ("connectors", "history", "notes", "variables", "profiles", "certificates", "uploads")
+"""What there is of a station, beside its transactions."""
+
+
+async def counts(api: Api, station: str) -> dict[str, int]:
+    """Return how much of each kind a caller sees of a station."""
+    found = {kind: (await api.get(f"/csms/stations/{station}/{kind}")).gives(200)["items"] for kind in ABOUT}
+    found["jobs"] = (await api.get("/jobs")).gives(200)["items"]
+    found["transactions"] = (await api.get("/transactions", station=station)).gives(200)["items"]
+    return {kind: len(items) for kind, items in found.items() if items}
+
+
+async def live(api: Api, station: ScriptedStation) -> str:
+    """Have a station tell and be told one thing of each kind, and somebody charge; return the transaction's name."""
+    free = {"connectorId": 1, "status": "Available", "errorCode": "NoError", "timestamp": "2026-11-21T08:00:00Z"}
+    await station.call("StatusNotification", free)
+    await station.call("DataTransfer", {"vendorId": "finch", "data": "secret"})
+    await station.call("SignCertificate", {"csr": "-----BEGIN"})
+    loose = {"timestamp": "2026-11-21T08:00:00Z", "sampledValue": [{"value": "1"}]}
+    await station.call("MeterValues", {"connectorId": 1, "transactionId": 4711, "meterValue": [loose]})
+    await order(api, station, "logs", {"fileName": "diag.zip"})
+    keys = [{"key": "HeartbeatInterval", "readonly": False, "value": "60"}]
+    await order(api, station, "configuration-get", {"configurationKey": keys, "unknownKey": []})
+    job = {"command": "reset", "stations": [station.name], "rate": 0.01, "seconds": 60}
+    telling = asyncio.ensure_future(api.post("/jobs", job))
+    await station.answer(await station.next(), {"status": "Accepted"})
+    (await telling).gives(201)
+    return await charge_16(station, TOKENS["north"], 0, 1000)
+
+
+ALL_OF_IT = {"connectors": 1, "history": 1, "notes": 1, "variables": 1, "certificates": 1, "uploads": 1, "jobs": 1}
+
+
+async def test_a_station_that_is_made_anew_in_another_network(stage: Stage) -> None:
+    """With a station goes all that it has told and was told; its transactions stay with their network."""
+    async with towns(stage) as (api, gateway, stations):
+        ref = await live(api, stations["north"])
+        async with (
+            asking(gateway.http_port, await login(api, "nora", {"north": "operator"})) as nora,
+            asking(gateway.http_port, await login(api, "sue", {"south": "operator"})) as sue,
+        ):
+            assert await counts(nora, "CP-north") == ALL_OF_IT | {"transactions": 1}
+            (await nora.delete("/csms/stations/CP-north")).gives(204)
+            (await sue.post("/networks/south/stations", {"identity": "CP-north"})).gives(201)
+            assert await counts(sue, "CP-north") == {}
+            (await sue.get(f"/transactions/CP-north/{ref}")).gives(404)
+            assert (await nora.get(f"/transactions/CP-north/{ref}")).gives(200)["energy"] == 1000
+            assert len((await nora.get(f"/transactions/CP-north/{ref}/readings")).gives(200)["items"]) == 3
+            station = await stage.station("CP-north")
+            await station.call("StopTransaction", {"transactionId": 4711, "meterStop": 9, "timestamp": NINE})
+            assert (await sue.get("/transactions/CP-north/4711/readings")).gives(200)["items"] == []
+
+
+NINE = "2026-11-21T09:00:00Z"
+
+
+async def test_a_station_that_is_moved_to_another_network(stage: Stage) -> None:
+    """What it is and has told goes with it; what was charged before stays with the network that it was charged in."""
+    async with towns(stage) as (api, gateway, stations):
+        ref = await live(api, stations["north"])
+        (await api.ask("PATCH", "/csms/stations/CP-north", {"network": "south"})).gives(200)
+        later = await charge_16(stations["north"], TOKENS["south"], 1000, 3000, begin=50_000)
+        async with (
+            asking(gateway.http_port, await login(api, "nora", {"north": "operator"})) as nora,
+            asking(gateway.http_port, await login(api, "sue", {"south": "operator"})) as sue,
+        ):
+            assert await counts(sue, "CP-north") == ALL_OF_IT | {"transactions": 1}
+            for user, own, other in ((nora, ref, later), (sue, later, ref)):
+                assert [each["ref"] for each in (await user.get("/transactions")).gives(200)["items"]] == [own]
+                (await user.get(f"/transactions/CP-north/{own}/readings")).gives(200)
+                (await user.get(f"/transactions/CP-north/{other}")).gives(404)
+            (await nora.get("/csms/stations/CP-north/notes")).gives(404)
+            totals = (await nora.get("/transactions/totals")).gives(200)["items"]
+            assert [each["energy"] for each in totals] == [1000]
 
 
 async def test_stations_that_may_not_be_claimed(stage: Stage) -> None:

@@ -31,6 +31,12 @@ LOOKING = [
     ("GET", "/nodes"),
     ("GET", "/events"),
     ("GET", "/audit"),
+    ("GET", "/messages/recording"),
+    ("GET", "/alerts"),
+    ("GET", "/alerts/deliveries"),
+    ("GET", "/alerts/channels"),
+    ("GET", "/alerts/rules"),
+    ("GET", "/alerts/mutes"),
 ]
 ACTING = [
     ("DELETE", "/stations/CP1"),
@@ -43,18 +49,24 @@ ACTING = [
     ("DELETE", "/nodes/drain"),
     ("DELETE", "/nodes/n1/drain"),
     ("GET", "/messages"),
+    ("PUT", "/messages/recording"),
+    ("POST", "/alerts/channels/a/test"),
+    ("POST", "/alerts/mutes"),
+    ("DELETE", "/alerts/mutes/m1"),
 ]
 BODIES = {
     "/stations/CP1/calls": {"action": "Reset"},
     "/waiting/CP1/accept": {"route": "main"},
     "/nodes/drain": {},
     "/nodes/n1/drain": {},
+    "/messages/recording": {},
+    "/alerts/mutes": {},
 }
 
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """An API in front of no gateway at all: nobody who is turned away comes as far as the desk."""
+    """An API in front of no gateway at all: nobody who is turned away comes as far as that."""
     app = FastAPI()
     app.state.queries = SimpleNamespace(others=None)
     roles: tuple[Role, ...] = ("viewer", "backend")
@@ -94,6 +106,7 @@ def test_every_resource_is_looked_at() -> None:
     known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in (*LOOKING, *ACTING)}
     known = {(method, path.replace("/n1/", "/{node}/")) for method, path in known}
     known = {(method, path.replace("/a", "/{name}") if path.endswith("/a") else path) for method, path in known}
+    known = {(method, path.replace("/m1", "/{id}").replace("/a/test", "/{name}/test")) for method, path in known}
     there = {
         (method, route.path)  # type: ignore[attr-defined]
         for router in routers()

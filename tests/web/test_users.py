@@ -163,7 +163,7 @@ async def test_passwords_are_tried_a_few_times(company: Company) -> None:
     assert (await company.log_in("ada")).status == 200
     company.web.clock.now += 30
     assert (await company.log_in("bob", "wrong password")).status == 401
-    assert users.failures == {"wrong": 3, "too often": 1}
+    assert company.web.access.refused == {"wrong": 3, "unknown token": 0, "too often": 1}
 
 
 async def test_a_user_sees_some_networks(company: Company) -> None:

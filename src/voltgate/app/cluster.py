@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voltgate import __version__
 from voltgate.cluster.notices import Notices
-from voltgate.cluster.ports import NodeState
+from voltgate.cluster.ports import Node, NodeState
 from voltgate.cluster.post import LetterPost
 from voltgate.cluster.takeover import LetGo, Takeover
 from voltgate.config import Config
@@ -58,15 +58,15 @@ class Cluster:
         heard = {EVERYBODY: self.notices.wake, channel_of(node): self.post.wake}
         self._listening = Listening(engine, heard, self._beat)
         self._load = Load()
-        self._alive = 0
+        self.nodes: list[Node] = []
+        """The nodes that were known at the last beat."""
 
     async def _beat(self, connection: AsyncConnection) -> None:
         """Say that this node lives, and look which others do."""
         state, stations = self._now()
         await self._table.beat(connection, Status(state, stations, self._load()))
-        nodes = await self._table.read_with(connection)
-        self._alive = sum(node.alive for node in nodes)
-        self.post.saw(nodes)
+        self.nodes = await self._table.read_with(connection)
+        self.post.saw(self.nodes)
 
     # Life.
 
@@ -92,6 +92,10 @@ class Cluster:
             await self._table.leave()
 
     # What is shown.
+
+    @property
+    def _alive(self) -> int:
+        return sum(node.alive for node in self.nodes)
 
     @property
     def state(self) -> dict[str, Any]:

@@ -8,21 +8,26 @@ from pathlib import Path
 
 import structlog
 
+from voltgate.app import messages
 from voltgate.app.active import ActiveConfiguration
+from voltgate.app.alerting import Alerting, identify_by
 from voltgate.app.authentication import Authentication
 from voltgate.app.build import Surroundings, build
 from voltgate.app.carriers import Carriers
 from voltgate.app.cluster import Cluster
 from voltgate.app.csms import authority_of, backend_of, csms_of, csms_settings
-from voltgate.app.database import database_of, database_settings
+from voltgate.app.database import database_of, database_settings, folder_of
 from voltgate.app.draining import Draining
 from voltgate.app.elsewhere import ByPost, by_process
 from voltgate.app.life import TICK
 from voltgate.app.listeners import Listeners
+from voltgate.app.messages import message_log_of
+from voltgate.app.monitoring import Monitoring
 from voltgate.app.operating import operating_of
 from voltgate.app.register import RegisterFollower
 from voltgate.app.rules import rules_of
 from voltgate.app.soap import soap_settings
+from voltgate.app.traces import traces_of
 from voltgate.claiming import Claiming
 from voltgate.cluster.ports import NodeState
 from voltgate.coming import alone
@@ -35,6 +40,7 @@ from voltgate.ocpp import schemas
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.calendar import Calendar
+from voltgate.relay.event_list import NAMES
 from voltgate.relay.events import CarrierUp, Event
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.ports import Ports
@@ -56,10 +62,11 @@ log = structlog.get_logger("voltgate")
 class Composition:
     """The parts of one gateway process, wired by hand. Nothing is open and nothing runs yet.
 
-    Raises OSError when a file that the configuration names cannot be read.
+    `part` tells it from others on the same ports. Raises OSError when a file that the configuration names cannot be
+    read.
     """
 
-    def __init__(self, active: ActiveConfiguration) -> None:
+    def __init__(self, active: ActiveConfiguration, part: str = "") -> None:
         schemas.load()
         config = active.config
         self._active = active
@@ -88,14 +95,34 @@ class Composition:
             home,
             lambda: bool(backend_of(active.config)),
         )
+        self.monitoring = Monitoring(
+            lambda: active.config,
+            lambda: self.gateway,
+            self.database,
+            self.cluster,
+            folder_of(active.loaded),
+            self.happened,
+            self.clock,
+            time.time,
+        )
+        self.alerting = Alerting(
+            config,
+            self.database,
+            self.calendar,
+            identify_by(lambda: self.gateway.snapshot.directory),
+            self.supervision,
+        )
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)
         self.surroundings.follow(config)
         self.events = EventLog()
-        self.event_counts: dict[str, int] = {}
-        """How many events there were, by the name of their type."""
+        self.event_counts = dict.fromkeys(NAMES.values(), 0)
+        """How many events there were, by their names."""
         self.notifier = Notifier(self.clock, logs.write_fault)
         taps = Taps(self.notifier)
+        self.messages = message_log_of(config, home, part, lambda: self.gateway, self.clock)
+        taps.recorder = self.messages.recorder
+        self.traces = traces_of(config, taps)
         nowhere = Nowhere()
         store, pages = (nowhere, nowhere) if self.database is None else (self.database, self.database.pages)
         ports = Ports(
@@ -137,6 +164,7 @@ class Composition:
             self.draining,
             self.clock,
             rules=rules_of(lambda: active.config),
+            messages=self.messages,
         )
         if self.cluster is not None:
             join(self.queries, self.cluster.post)
@@ -171,12 +199,14 @@ class Composition:
 
     def happened(self, event: Event) -> None:
         """Count an event, keep it for the API, and log it; have the dialler know of a connection that is there."""
-        name = type(event).__name__
-        self.event_counts[name] = self.event_counts.get(name, 0) + 1
+        self.event_counts[NAMES[type(event)]] += 1
         if isinstance(event, CarrierUp):
             self.dialler.answers(event.backend)
         self.notifier.notify("event log", self.events.note, event)
         self.notifier.notify("log", logs.write, event)
+        self.notifier.notify("monitoring", self.monitoring.note, event)
+        self.notifier.notify("message log", self.messages.recorder.note, event)
+        self.notifier.notify("alerts", self.alerting.note, event)
 
     def follow_soap(self, config: Config, settings: SoapSettings | None = None) -> None:
         """Hand SOAP its settings, which are made of the configuration unless they are there, and its URL."""
@@ -186,6 +216,7 @@ class Composition:
     def follow(self, config: Config, soap: SoapSettings) -> None:
         """Go by another configuration, once all of it has been taken; `soap` is what it says to SOAP."""
         self.surroundings.follow(config)
+        self.alerting.follow(config)
         if self.database is not None:
             self.database.follow(database_settings(config))
         if self.csms is not None:
@@ -194,6 +225,7 @@ class Composition:
         if self.operating is not None:
             self.operating.follow(config)
         self.follow_soap(config, soap)
+        messages.follow(self.messages, config)
 
     async def rebuild(self) -> None:
         """Build the snapshot again, of the same configuration and of what the register holds now."""

@@ -52,6 +52,7 @@ def csms_settings(config: Config) -> CsmsSettings:
         section.currency,
         (section.cost_vendor, section.cost_message),
         section.tell_costs,
+        section.keep_rows,
         patience=config.calls.backend,
     )
 
@@ -61,6 +62,7 @@ def csms_of(config: Config, database: Database, wheel: Wheel, clock: Callable[[]
     store, fold = CsmsStore(database), partial(key_of, lambda: config)
     csms = ManagementSystem(store, csms_settings(config), wheel, clock, time.time, fold, database.node)
     csms.signer.authority = authority_of(config)
+    store.bounds.most = lambda: csms.settings.keep_rows
     return csms
 
 
@@ -73,9 +75,9 @@ def authority_of(config: Config) -> Authority | None:
 
 
 async def tell_costs(csms: ManagementSystem) -> None:
-    """Tell stations what their transactions have cost so far, as often as it is set."""
+    """Tell the stations of this process what their transactions have cost so far, as often as it is set."""
     await asyncio.sleep(csms.settings.tell_costs or _TEND)
-    await csms.tell_costs()
+    await csms.tell_costs(csms.peers)
 
 
 def key_of(config: Callable[[], Config], identity: str) -> str:

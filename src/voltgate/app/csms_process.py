@@ -16,15 +16,17 @@ from voltgate.app.active import ActiveConfiguration
 from voltgate.app.api_access import ApiAccess, configured_tokens
 from voltgate.app.build import retry_of
 from voltgate.app.carriers import rabbitmq_of
+from voltgate.app.costs import Costs
 from voltgate.app.csms import authority_of, csms_of, csms_settings, tend, watch
 from voltgate.app.csms_web import open_csms_web
 from voltgate.app.database import database_of, database_settings
 from voltgate.app.elsewhere import ByQueue, by_queue
-from voltgate.app.life import TICK, Life, Running, ended, freeze
+from voltgate.app.life import TICK, Life, Running, ended, finished, freeze
 from voltgate.app.operating import operating_of
 from voltgate.app.reloading import Reloading
 from voltgate.app.web import Web
-from voltgate.carriers.amqp.answering import Node, NodeSettings
+from voltgate.carriers.amqp.answering import Node
+from voltgate.carriers.amqp.settings import NodeSettings
 from voltgate.cluster.ports import NodeState
 from voltgate.config import Config, Loaded
 from voltgate.csms.watch import Watch
@@ -32,6 +34,7 @@ from voltgate.ocpp import schemas
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.calendar import Calendar
 from voltgate.store.csms.connections import StoredConnections
+from voltgate.store.csms.rota import Rota
 from voltgate.telemetry import logs
 from voltgate.telemetry.supervision import Supervision
 from voltgate.web.server import WebServer
@@ -98,6 +101,7 @@ class NodeParts:
         self.wanted = node_settings(config, named)
         connections = StoredConnections(self.database)
         self.csms.elsewhere = ByQueue(connections, self.nodes)
+        self.costs = Costs(self.csms, connections, Rota(self.database), self.nodes)
         self.watch = Watch(self.csms.rounds, connections, by_queue(self.database, lambda: self.nodes), time.time)
         source = active.loaded.source
         home = Path() if source is None else source.parent.absolute()
@@ -136,13 +140,16 @@ class CsmsProcess(Life):
         parts = self._parts
         answering: list[asyncio.Task[None]] = []
         serving: list[asyncio.Task[None]] = []
+        telling: list[asyncio.Task[None]] = []
         uploads: WebServer | None = None
         try:
             await parts.database.open()
             self._web = open_csms_web(self._active, parts)
             uploads = None if parts.operating is None else parts.operating.listen()
-            answering = [parts.supervision.repeat("csms rounds", parts.csms.rounds.run)]
+            answering = [parts.supervision.repeat(name, work) for name, work in parts.csms.rounds.tasks()]
             serving = self._serve(self._web, uploads)
+            if parts.operating is not None:
+                telling = [parts.supervision.keep("csms jobs", parts.operating.runner.run)]
             await self.consume(parts.wanted)
             self._reload.begun.set()
             freeze()
@@ -150,7 +157,11 @@ class CsmsProcess(Life):
             await stop.wait()
             parts.state = "stopping"
             log.info("stopping")
+            if parts.operating is not None:
+                parts.operating.runner.stop()
+            await finished(telling, self._active.config.shutdown.grace)
         finally:
+            await ended(telling)
             await self.consume({})
             for server in (None if self._web is None else self._web.server, uploads):
                 if server is not None:
@@ -166,11 +177,11 @@ class CsmsProcess(Life):
         parts, supervision = self._parts, self._parts.supervision
         tasks = [
             supervision.repeat("csms heard", partial(tend, parts.csms)),
+            supervision.repeat("csms costs", parts.costs.look),
             supervision.repeat("csms watch", partial(watch, parts.watch)),
             supervision.repeat("csms certificates", parts.csms.signer.run),
         ]
         if parts.operating is not None:
-            tasks.append(supervision.repeat("csms jobs", parts.operating.runner.run))
             tasks.append(supervision.repeat("csms old rows", parts.operating.purge))
         if uploads is not None:
             tasks.append(supervision.keep("uploads", uploads.serve))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from voltgate import __version__
@@ -27,7 +28,7 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    collector = VoltgateCollector(_sources(parts))
+    collector = VoltgateCollector(_sources(parts, access.access.refused))
     resources = csms.routers()
     app = application(
         collector,
@@ -61,7 +62,7 @@ def _readiness(active: ActiveConfiguration, parts: NodeParts) -> dict[str, Any]:
     }
 
 
-def _sources(parts: NodeParts) -> Sources:
+def _sources(parts: NodeParts, refused: Mapping[str, int]) -> Sources:
     """Return the sources of a node's metrics: those of a gateway's are empty."""
     return Sources(
         backends=list,
@@ -79,6 +80,7 @@ def _sources(parts: NodeParts) -> Sources:
         names=lambda: 0,
         supervision=parts.supervision,
         csms=lambda: csms_numbers(parts.csms),
+        failed_logins=refused,
     )
 
 

@@ -35,6 +35,13 @@ def address_of(loaded: Loaded) -> URL | None:
     return address
 
 
+def folder_of(loaded: Loaded) -> Path | None:
+    """Return the folder of the database, if it is a file here."""
+    address = address_of(loaded)
+    is_file = address is not None and address.drivername == SQLITE and address.database
+    return Path(str(is_file)).parent if is_file else None
+
+
 def database_of(
     loaded: Loaded, supervision: Supervision, calendar: Calendar, lost: Callable[[str], None]
 ) -> Database | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
+from voltgate.app.alerting import Alerting
 from voltgate.app.composition import Composition
 from voltgate.csms.service import ManagementSystem
 from voltgate.gates import Gates
@@ -39,7 +40,26 @@ def sources_of(parts: Composition) -> Sources:
         parts.supervision,
         lambda: {} if parts.cluster is None else parts.cluster.numbers,
         lambda: {} if parts.csms is None else csms_numbers(parts.csms),
+        lambda: parts.messages.recorder.counts.numbers,
+        traces=lambda: {} if parts.traces is None else parts.traces.numbers,
+        alerts=lambda: alert_numbers(parts.alerting),
+        alert_messages=lambda: asdict(parts.alerting.counts),
     )
+
+
+def alert_numbers(alerting: Alerting) -> Mapping[str, float]:
+    """Return what is counted of alerts, for /metrics. What is kept was counted within the last minute."""
+    engine, kept = alerting.engine, alerting.numbers
+    return {
+        "rules": len(engine.rules.all),
+        "noted_total": engine.noted,
+        "dropped_total": engine.dropped,
+        "unwritten": len(engine),
+        "held": kept.get("held", 0),
+        "open": kept.get("open", 0),
+        "muted": kept.get("muted", 0),
+        "messages_waiting": kept.get("due", 0) + kept.get("digest", 0),
+    }
 
 
 def csms_numbers(csms: ManagementSystem) -> Mapping[str, float]:

@@ -104,6 +104,13 @@ async def ended(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def finished(tasks: list[asyncio.Task[None]], grace: float) -> None:
+    """Wait until tasks that were told to end have ended; end those that have not after `grace` seconds."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=grace)
+    await ended(tasks)
+
+
 def freeze() -> None:
     """Keep the collector from walking over all that lives again and again: a full collection stops the loop."""
     gc.set_threshold(100_000, 50, 1000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from voltgate.config import Config
 from voltgate.csms.job_runner import Runner
+from voltgate.csms.model import Variable
 from voltgate.csms.operators import Known, Operators, Told
 from voltgate.csms.service import ManagementSystem
 from voltgate.csms.uploads import Bounds, Folder, Tickets
@@ -22,6 +23,7 @@ from voltgate.relay.calendar import Calendar
 from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.csms.aging import Aging, Keep
+from voltgate.store.csms.bounds import Bounds as RowBounds
 from voltgate.store.csms.jobs import JobStore
 from voltgate.store.csms.limits import Limits
 from voltgate.store.csms.of_stations import StationQueries
@@ -98,7 +100,7 @@ def operating_of(
     if csms is None or database is None:
         return None
     queries, section, work = StationQueries(database), config().csms, Work(database)
-    limits = Limits(work)
+    limits = Limits(work, RowBounds(lambda: csms.settings.keep_rows))
 
     async def look(station: str) -> Known | None:
         """Return what is known of a station that is connected, to whatever node."""
@@ -107,6 +109,9 @@ def operating_of(
             row = await queries.station(station)
         version = peer.protocol if peer is not None else row.version if row is not None and row.connected else ""
         return Known(version, await limits.of(station)) if version else None
+
+    async def keep(rows: Sequence[Variable]) -> None:
+        csms.rounds.counts.trimmed += await limits.keep(rows)
 
     folder = None
     if section.uploads:
@@ -119,7 +124,7 @@ def operating_of(
         lambda: config().calls.backend,
         partial(_note, database),
         tickets,
-        limits.keep,
+        keep,
         csms.record,
     )
     jobs = JobStore(work)

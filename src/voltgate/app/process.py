@@ -13,7 +13,7 @@ from voltgate.app.active import ActiveConfiguration, Objection, nothing_against
 from voltgate.app.carriers import CARRIERS
 from voltgate.app.composition import Composition
 from voltgate.app.csms import backend_of, look, tell_costs, tend, watch
-from voltgate.app.life import Life, Running, ended, freeze, run_through
+from voltgate.app.life import Life, Running, ended, finished, freeze, run_through
 from voltgate.app.readiness import Readiness
 from voltgate.app.reload import Reload
 from voltgate.app.web import Web, open_web
@@ -40,7 +40,7 @@ class Process(Life):
     def __init__(self, loaded: Loaded, worker: Worker | None = None, objection: Objection = nothing_against) -> None:
         self._worker = worker
         self._active = ActiveConfiguration(loaded, objection)
-        parts = self._parts = Composition(self._active)
+        parts = self._parts = Composition(self._active, "" if worker is None else f"worker-{worker.name}")
         reload = Reload(self._active, parts, lambda: None if self._web is None else self._web.access)
         super().__init__(parts.wheel, parts.clock, parts.calendar, parts.supervision, reload)
         self._readiness = Readiness(self._parts, self._active)
@@ -49,8 +49,14 @@ class Process(Life):
         self._frozen = 1000.0
         self._tending: list[asyncio.Task[None]] = []
         self._serving: list[asyncio.Task[None]] = []
+        self._telling: list[asyncio.Task[None]] = []
+        """What runs jobs; until the stations that they told have answered."""
         self._answering: list[asyncio.Task[None]] = []
         """What answers stations in this process; until all that they have said is answered."""
+        self._recording: list[asyncio.Task[None]] = []
+        """What hands messages to their writer, and hears of it; until the last one has been said."""
+        self._alerting: list[asyncio.Task[None]] = []
+        """What tells people; until the database is closed, as what the last stations did is to be told."""
         self._joined: list[asyncio.Task[None]] = []
         """What makes this process a node of a cluster; until it has drained, so that others hear of it meanwhile."""
 
@@ -89,7 +95,15 @@ class Process(Life):
         self._tending = [
             supervision.repeat("register", self._tend_register),
             supervision.repeat("late pages", self._tend_gateway),
+            supervision.repeat("monitoring", parts.monitoring.look),
+            supervision.repeat("monitoring of the rest", parts.monitoring.look_around),
+            supervision.repeat("recording", parts.messages.tend),
         ]
+        recorder = parts.messages.recorder
+        self._recording = [supervision.repeat(f"message log {what}", work) for what, work in recorder.work]
+        if parts.traces is not None:
+            self._recording.append(supervision.repeat("traces", parts.traces.run))
+        self._alerting = [supervision.repeat(name, work) for name, work in parts.alerting.tasks()]
         if parts.csms is not None:
             self._tending += [
                 supervision.repeat("csms heard", partial(tend, parts.csms)),
@@ -98,12 +112,10 @@ class Process(Life):
                 supervision.repeat("csms watch", self._watch),
                 supervision.repeat("csms certificates", parts.csms.signer.run),
             ]
-            self._answering = [supervision.repeat("csms rounds", parts.csms.rounds.run)]
+            self._answering = [supervision.repeat(name, work) for name, work in parts.csms.rounds.tasks()]
         if parts.operating is not None:
-            self._tending += [
-                supervision.repeat("csms jobs", parts.operating.runner.run),
-                supervision.repeat("csms old rows", parts.operating.purge),
-            ]
+            self._telling = [supervision.keep("csms jobs", parts.operating.runner.run)]
+            self._tending.append(supervision.repeat("csms old rows", parts.operating.purge))
         if self._uploads is not None:
             self._serving = [supervision.keep("uploads", self._uploads.serve)]
         if parts.cluster is not None:
@@ -116,7 +128,7 @@ class Process(Life):
                 self._tending.append(supervision.repeat(name, follow))
 
     async def _close(self) -> None:
-        await ended([*self._tending, *self._serving])
+        await ended([*self._tending, *self._telling, *self._serving])
         parts = self._parts
         if self._web is not None:
             self._web.access.close()
@@ -124,7 +136,12 @@ class Process(Life):
         await parts.soap.close()
         await parts.dialler.close()
         await parts.carriers.close()
-        await ended([*self._answering, *self._joined])
+        await parts.messages.recorder.close()
+        await ended([*self._answering, *self._joined, *self._alerting, *self._recording])
+        if parts.traces is not None:
+            await parts.traces.close()
+        parts.messages.close()
+        await parts.alerting.close()
         if parts.cluster is not None and self._joined:
             await parts.cluster.leave()
         if parts.database is not None:
@@ -172,11 +189,14 @@ class Process(Life):
     async def _drain(self) -> None:
         """Say that this gateway goes, then accept nobody else, and let the stations go one after the other."""
         parts = self._parts
+        config = self._active.config
         parts.draining.announce()
-        await asyncio.sleep(self._active.config.ahead)
+        if parts.operating is not None:
+            parts.operating.runner.stop()
+        await asyncio.sleep(config.ahead)
         await ended(self._tending)
         await parts.listeners.stop_accepting()
-        await parts.draining.finish()
+        await asyncio.gather(parts.draining.finish(), finished(self._telling, config.shutdown.grace))
         await parts.listeners.emptied(timeout=2.0)
         parts.queries.close()
         if self._web is not None:

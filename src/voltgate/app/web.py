@@ -42,8 +42,7 @@ def open_web(
     if address is None:
         return None
     access = ApiAccess(active.loaded, parts.database)
-    failures = {} if access.users is None else access.users.failures
-    collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=failures))
+    collector: Collector = VoltgateCollector(replace(sources_of(parts), failed_logins=access.access.refused))
     siblings, within = None, None
     if worker is not None:
         collector = Labelled(collector, worker.number, worker.restarts)
@@ -56,6 +55,7 @@ def open_web(
     )
     app.state.queries = parts.queries
     app.state.claiming = parts.claiming
+    app.state.alerting = parts.alerting
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
     app.state.operating = None if parts.operating is None else parts.operating.parts

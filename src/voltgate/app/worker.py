@@ -62,9 +62,12 @@ class Worker:
         `reload` is set when it wants that, and `leave` is called when it cannot wait.
         """
         loop, link = asyncio.get_running_loop(), socket.socket(fileno=self.link)
+        is_alone = False
 
         def heard() -> None:
+            nonlocal is_alone
             said = link.recv(16)
+            is_alone = not said
             if RELOAD in said:
                 reload.set()
             if STOP in said or not said:
@@ -81,10 +84,11 @@ class Worker:
         finally:
             loop.remove_reader(link)
             link.close()
-            self._tidy()
+            self.socket_of(self.number).unlink(missing_ok=True)
+            if is_alone:
+                self._tidy()
 
     def _tidy(self) -> None:
-        """Remove what nobody else would, where the supervisor was killed."""
-        self.socket_of(self.number).unlink(missing_ok=True)
+        """Remove what nobody else would, as the supervisor was killed; before that, others may yet begin."""
         with contextlib.suppress(OSError):  # others are still there
             Path(self.folder).rmdir()

@@ -71,6 +71,10 @@ class LocalPeer:
     def __repr__(self) -> str:
         return f"LocalPeer({self.identity!r}, {self.protocol})"
 
+    def hold(self) -> Callable[[], None]:
+        """Return what does nothing: it ends with this process, which others notice."""
+        return lambda: None
+
     def command(self, call: Call, respond: Respond) -> None:
         """Call the station when its turn comes; the answer, or why there is none, comes through `respond`."""
         self._turns.ask(call, respond)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -20,6 +20,7 @@ from voltgate.client.terminal_text import clean
 from voltgate.client.token_file import is_here, token_for
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 _JSON = {"content-type": "application/json"}
 
@@ -115,14 +116,11 @@ class Api:
 
     def text(self, resource: str, **query: Any) -> Iterator[str]:
         """Yield a text, piece by piece as it is received."""
-        try:
-            with self.http.stream("GET", resource, params=_given(query), timeout=LONG) as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise refusal(answer)
-                yield from answer.iter_text()
-        except httpx2.RequestError as error:
-            raise self.out_of_reach(error) from None
+        yield from self._stream(resource, query, httpx2.Response.iter_text)
+
+    def data(self, resource: str) -> Iterator[bytes]:
+        """Yield a file, piece by piece as it is received."""
+        yield from self._stream(resource, {}, httpx2.Response.iter_bytes)
 
     def items(self, resource: str, offset: int, limit: int, **query: Any) -> Json:
         """Return a list, read in as many pages as `limit` needs: {"items", "total", "offset", "limit"}.
@@ -152,9 +150,20 @@ class Api:
             return OutOfReach(f"{self.url} did not answer in time: what was asked may have been done all the same")
         return OutOfReach(f"the connection to {self.url} broke ({_message(reason)}): try again")
 
+    def _stream(self, resource: str, query: Json, pieces: Callable[[httpx2.Response], Iterator[T]]) -> Iterator[T]:
+        try:
+            with self.http.stream("GET", resource, params=_given(query), timeout=LONG) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise refusal(answer)
+                yield from pieces(answer)
+        except httpx2.RequestError as error:
+            raise self.out_of_reach(error) from None
+
     def _answer(self, method: str, resource: str, body: object, query: Json | None, wait: float) -> httpx2.Response:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        return self._send(method, resource, data, None if body is None else _JSON, query or {}, wait)
+        headers = {"accept": "application/json"} | ({} if body is None else _JSON)
+        return self._send(method, resource, data, headers, query or {}, wait)
 
     def _send(
         self, method: str, resource: str, data: bytes | None, headers: dict[str, str] | None, query: Json, wait: float

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
+from voltgate.client.commands import changed, command
+
+if TYPE_CHECKING:
+    from voltgate.client.api import Api
 
 
 class Listing(TyperGroup):
@@ -90,6 +94,23 @@ def add_network(
         from voltgate.client import networks as client  # noqa: PLC0415
 
         client.add_network(api, wanted, as_json)
+
+
+@command(networks, "change")
+def change_network(
+    api: Api,
+    as_json: bool,
+    network: Name,
+    name: Annotated[str | None, typer.Option(help="Its name, for people.")] = None,
+    location: Annotated[str | None, typer.Option(help="Where it is.")] = None,
+    interval: Annotated[int | None, typer.Option(metavar="SECONDS", min=1, help="Between its heartbeats.")] = None,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of its costs: EUR, CHF …")] = None,
+) -> None:
+    """Change what is named of a network."""
+    from voltgate.client import networks as client  # noqa: PLC0415
+
+    change = changed(name=name, location=location, interval=interval, currency=currency)
+    client.change_network(api, network, change, as_json)
 
 
 @networks.command("remove")
@@ -183,6 +204,27 @@ def add_token(
         client.add_token(api, wanted, as_json)
 
 
+@command(id_tokens, "change")
+def change_token(
+    api: Api,
+    as_json: bool,
+    token: Token,
+    kind: Annotated[str | None, typer.Option("--type", help="The type of 2.x: ISO14443, eMAID …")] = None,
+    group: Annotated[str | None, typer.Option(help="The group that it is of.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="TIME", help="RFC 3339, or a day; '': never.")] = None,
+    concurrent: Annotated[int | None, typer.Option(min=0, help="Transactions at once; 0: any number.")] = None,
+    network: Annotated[str | None, typer.Option(metavar="NETWORK", help="The only one; '': any.")] = None,
+    holder: Annotated[str | None, typer.Option(help="Whose it is.")] = None,
+) -> None:
+    """Change what is named of a token."""
+    from voltgate.client import id_tokens as client  # noqa: PLC0415
+
+    change = changed(type=kind, group=group, expires=expires, concurrent=concurrent, network=network, holder=holder)
+    if expires == "":
+        change["expires"] = None
+    client.change_token(api, token, change, as_json)
+
+
 @id_tokens.command("block")
 def block_token(
     token: Token,
@@ -225,9 +267,9 @@ def import_tokens(
 ) -> None:
     """Make the tokens of a list, in place of those that are there: all, or none when there is a mistake."""
     with asking(url, token_file, config) as api:
-        from voltgate.client import id_tokens as client  # noqa: PLC0415
+        from voltgate.client.imports import import_list  # noqa: PLC0415
 
-        client.import_tokens(api, file, form, as_json)
+        import_list(api, "id-tokens/import", "token", file, form, as_json)
 
 
 @id_tokens.command("export")

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-import typer
-
 from voltgate.client.api import Api, path
-from voltgate.client.failure import Refused
-from voltgate.client.identities import read_text
-from voltgate.client.output import Json, print_json, print_part
+from voltgate.client.output import Json, now, print_part, report
 from voltgate.client.table import Column
-from voltgate.client.terminal_text import clean, counted, moment, word
+from voltgate.client.terminal_text import moment, word
 
 TOKEN = (
     Column("token", "token"),
@@ -25,8 +19,6 @@ TOKEN = (
     Column("expires", "expires", moment),
     Column("at once", "concurrent", lambda number: word(number or None), number=True),
 )
-FORMS = {"csv": "text/csv", "json": "application/json", "jsonl": "application/jsonl"}
-"""The media types of lists, by how the names of their files end."""
 
 
 def list_tokens(api: Api, limit: int, as_json: bool, **query: Any) -> None:
@@ -37,42 +29,22 @@ def list_tokens(api: Api, limit: int, as_json: bool, **query: Any) -> None:
 def add_token(api: Api, wanted: Json, as_json: bool) -> None:
     """Make a token known."""
     made = api.ask("POST", "id-tokens", wanted)
-    _report(made, f"{word(made.get('token'))} may charge", as_json)
+    report(made, f"{word(made.get('token'))} may charge", as_json)
+
+
+def change_token(api: Api, token: str, change: Json, as_json: bool) -> None:
+    """Change what is named of a token."""
+    changed: Json = api.ask("PATCH", path("id-tokens", token), change)
+    report(changed, f"{word(changed.get('token'))} has {now(changed, change)}", as_json)
 
 
 def block_token(api: Api, token: str, as_json: bool, *, blocked: bool) -> None:
     """Block a token, or let it charge again."""
     changed = api.ask("PATCH", path("id-tokens", token), {"status": "Blocked" if blocked else "Accepted"})
-    _report(changed, f"{word(changed.get('token'))} {'is blocked' if blocked else 'may charge'}", as_json)
+    report(changed, f"{word(changed.get('token'))} {'is blocked' if blocked else 'may charge'}", as_json)
 
 
 def remove_token(api: Api, token: str, as_json: bool) -> None:
     """Delete a token."""
     api.ask("DELETE", path("id-tokens", token))
-    _report({"removed": token}, f"{word(token)} is not known any more", as_json)
-
-
-def import_tokens(api: Api, file: str, form: str | None, as_json: bool) -> None:
-    """Import the tokens of a file, or of standard input. Raises Refused."""
-    media_type = FORMS.get(form or Path(file).suffix.removeprefix(".").lower())
-    if media_type is None:
-        raise Refused(f"what form {clean(file)} has is not known: say so by --format, as {', '.join(FORMS)}")
-    taken = api.send("id-tokens/import", _text_of(file).encode(), media_type)
-    _report(taken, f"{counted(taken.get('items') or 0, 'token')} imported", as_json)
-
-
-def _text_of(file: str) -> str:
-    if file == "-":
-        return read_text(sys.stdin.buffer, "standard input")
-    try:
-        with Path(file).open("rb") as data:
-            return read_text(data, file)
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}") from None
-
-
-def _report(document: Json, sentence: str, as_json: bool) -> None:
-    if as_json:
-        print_json(document)
-    else:
-        typer.echo(sentence)
+    report({"removed": token}, f"{word(token)} is not known any more", as_json)

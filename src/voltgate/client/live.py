@@ -54,7 +54,7 @@ def message_line(message: Mapping[str, Any], longest: int | None) -> str:
         clock(message.get("at")),
         word(message.get("station")),
         _arrow(message),
-        f"{word(message.get('action'))} {_cut(message.get('payload'), longest)}",
+        f"{word(message.get('action'))} {cut(message.get('payload'), longest)}",
         _outcome(message, longest),
         _milliseconds(message.get("latency_ms")),
         _behalf(message),
@@ -78,11 +78,12 @@ def _outcome(message: Mapping[str, Any], longest: int | None) -> str:
     if outcome is None:
         return ""
     if outcome == "result":
-        return f"⇒ {_cut(reply, longest)}"
-    return f"⇒ {word(outcome)} {_cut(reply, longest)}".rstrip() if reply else f"⇒ {word(outcome)}"
+        return f"⇒ {cut(reply, longest)}"
+    return f"⇒ {word(outcome)} {cut(reply, longest)}".rstrip() if reply else f"⇒ {word(outcome)}"
 
 
-def _cut(value: object, longest: int | None) -> str:
+def cut(value: object, longest: int | None) -> str:
+    """Return JSON on one line, as far as `longest`."""
     text = clean(compact(value))
     return text if longest is None or len(text) <= longest else f"{text[:longest]}…"
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from voltgate.client.api import Api, path
-from voltgate.client.output import Json, facts, print_facts, print_json, print_part
+from voltgate.client.output import Json, facts, now, print_facts, print_json, print_part, report
 from voltgate.client.table import Column
 from voltgate.client.terminal_text import word
 
@@ -37,23 +35,22 @@ def show_network(api: Api, network: str, as_json: bool) -> None:
 def add_network(api: Api, wanted: Json, as_json: bool) -> None:
     """Make a network."""
     made = api.ask("POST", "networks", wanted)
-    _report(made, f"there is a network {word(made.get('id'))}", as_json)
+    report(made, f"there is a network {word(made.get('id'))}", as_json)
+
+
+def change_network(api: Api, network: str, change: Json, as_json: bool) -> None:
+    """Change what is named of a network."""
+    changed: Json = api.ask("PATCH", path("networks", network), change)
+    report(changed, f"{word(changed.get('id'))} has {now(changed, change)}", as_json)
 
 
 def remove_network(api: Api, network: str, as_json: bool) -> None:
     """Delete a network."""
     api.ask("DELETE", path("networks", network))
-    _report({"removed": network}, f"there is no network {word(network)} any more", as_json)
+    report({"removed": network}, f"there is no network {word(network)} any more", as_json)
 
 
 def add_station(api: Api, network: str, wanted: Json, as_json: bool) -> None:
     """Make a station in a network."""
     made = api.ask("POST", path("networks", network, "stations"), wanted)
-    _report(made, f"{word(made.get('identity'))} is let in, in the network {word(network)}", as_json)
-
-
-def _report(document: Json, sentence: str, as_json: bool) -> None:
-    if as_json:
-        print_json(document)
-    else:
-        typer.echo(sentence)
+    report(made, f"{word(made.get('identity'))} is let in, in the network {word(network)}", as_json)

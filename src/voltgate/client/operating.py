@@ -233,7 +233,7 @@ def any_command(
 ) -> Fields:
     """Tell a station anything that there is a command for, as clear-cache, reserve, or certificate-install.
 
-    The API's `/commands` lists them, with their parameters; a value is JSON, or a text.
+    `voltgate commands` lists them, with their parameters; a value is JSON, or a text.
     """
 
     def read(api: Api) -> Json:

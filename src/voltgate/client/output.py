@@ -19,6 +19,20 @@ def print_json(document: object) -> None:
     typer.echo(json.dumps(document, separators=(",", ":")))
 
 
+def report(document: Json, sentence: str, as_json: bool) -> None:
+    """Print what was done: a sentence, or what the API answered."""
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(sentence)
+
+
+def now(document: Json, change: Iterable[str]) -> str:
+    """Return what has changed, as it is now: "name North, no location"."""
+    values = {name: word(document.get(name)) for name in change}
+    return ", ".join(f"{name} {value}" if value else f"no {name}" for name, value in values.items())
+
+
 def remark(text: str) -> None:
     """Print a remark for a person, on standard error."""
     typer.echo(text, err=True)

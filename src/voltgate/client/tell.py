@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from voltgate.client.api import Api, path
 from voltgate.client.failure import Refused
-from voltgate.client.identities import read_list, read_text
+from voltgate.client.identities import read_list
+from voltgate.client.imports import text_of
 from voltgate.client.output import Json, print_json, remark
 from voltgate.client.table import Column, show
-from voltgate.client.terminal_text import clean, counted
+from voltgate.client.terminal_text import clean, counted, word
 
 _MARGIN = 15.0
 """Seconds that the gateway may take in addition to the station."""
 _MESSAGES = 10
 """Messages of one command that are waited for."""
 _NAME, _STATUS = Column("setting", "name"), Column("status", "status")
+_PROBLEM = Column("status", "status", lambda status: "" if status == "Accepted" else word(status))
 _SETTINGS = {
-    "configuration-get": (_NAME, Column("value", "value"), Column("read only", "readonly"), _STATUS),
+    "configuration-get": (_NAME, Column("value", "value"), Column("read only", "readonly"), _PROBLEM),
     "configuration-set": (_NAME, _STATUS, Column("info", "info")),
 }
 """The commands whose result is a list of settings, and how that is shown."""
+_SHOWN_BY = {
+    "NotifyReport": "csms-stations variables",
+    "ReportChargingProfiles": "csms-stations profiles",
+    "StartTransaction": "transactions",
+    "TransactionEvent": "transactions",
+}
+"""The commands that show what stations send; all else is among their notes."""
 _FLAGS = {"true": True, "false": False}
 
 
@@ -51,8 +58,15 @@ def tell(api: Api, command: str, station: str, fields: Json, timeout: float, as_
     elif result:
         typer.echo(json.dumps(result, indent=2))
     if (follow := answer.get("follow")) is not None:
-        number = f", request {follow['request']}" if follow.get("request") is not None else ""
-        remark(clean(f"it will send {', '.join(follow['actions'])}{number}"))
+        remark(clean(f"it will send {', '.join(follow['actions'])}{_where(str(answer.get('station')), follow)}"))
+
+
+def _where(station: str, follow: Json) -> str:
+    """Return where that will be seen."""
+    action, request = next(iter(follow["actions"]), ""), follow.get("request")
+    if action in _SHOWN_BY:
+        return f": voltgate {_SHOWN_BY[action]} {station}"
+    return "" if request is None else f", request {request}: voltgate csms-stations notes {station} --about {request}"
 
 
 def make_job(api: Api, command: str, wanted: Json, as_json: bool) -> None:
@@ -69,8 +83,7 @@ def make_job(api: Api, command: str, wanted: Json, as_json: bool) -> None:
 def stations_of(on: str | None, file: str | None) -> Json:
     """Return which stations a job is for: a filter like "network=north,connected=true", "all", or a list in a file."""
     if file is not None:
-        text = read_text(sys.stdin.buffer, "stdin") if file == "-" else _text(Path(file))
-        return {"stations": read_list(text, file)}
+        return {"stations": read_list(text_of(file), file)}
     words = [] if on is None or on == "all" else on.split(",")
     pairs = [word.partition("=") for word in words]
     if not all(name and equal for name, equal, _ in pairs):
@@ -78,16 +91,11 @@ def stations_of(on: str | None, file: str | None) -> Json:
     return {"filter": {name.strip(): _FLAGS.get(value, value) for name, _, value in pairs}}
 
 
-def _text(file: Path) -> str:
-    with file.open("rb") as opened:
-        return read_text(opened, str(file))
-
-
 def fields_of(api: Api, command: str, words: Sequence[str]) -> Json:
     """Return the parameters that words "key=value" say, of the types that the command's schema says. Raise Refused."""
     known = {each["name"]: each for each in api.get("commands")["items"]}
     if command not in known:
-        raise Refused(f"there is no command {clean(command)}; there are {', '.join(known)}")
+        raise Refused(f"there is no command {clean(command)}: `voltgate commands` lists them")
     kinds = known[command]["parameters"]["properties"]
     fields: Json = {}
     for each in words:

@@ -8,7 +8,7 @@ import typer
 
 from voltgate.client.api import Api, path
 from voltgate.client.failure import Refused
-from voltgate.client.output import Json, print_json, print_page, remark
+from voltgate.client.output import Json, print_json, print_page, remark, report
 from voltgate.client.table import Column
 from voltgate.client.terminal_text import clean, moment, word
 
@@ -60,7 +60,7 @@ def add_user(api: Api, login: str, person: str, roles: dict[str, str], as_json: 
 def change_user(api: Api, login: str, roles: dict[str, str], as_json: bool) -> None:
     """Give a user these roles in place of the former ones."""
     changed = api.ask("PATCH", path("users", login), {"roles": roles})
-    _report(changed, f"{word(changed.get('login'))} is {roles_in(changed.get('roles'))}", as_json)
+    report(changed, f"{word(changed.get('login'))} is {roles_in(changed.get('roles'))}", as_json)
 
 
 def invite_user(api: Api, login: str, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def invite_user(api: Api, login: str, as_json: bool) -> None:
 def remove_user(api: Api, login: str, as_json: bool) -> None:
     """Delete a user."""
     api.ask("DELETE", path("users", login))
-    _report({"removed": login}, f"{word(login)} is not let in any more", as_json)
+    report({"removed": login}, f"{word(login)} is not let in any more", as_json)
 
 
 def _invited(made: Json, as_json: bool) -> None:
@@ -83,10 +83,3 @@ def _invited(made: Json, as_json: bool) -> None:
     remark(f"The invitation by which {who} chooses a password (POST /api/v1/password), until {moment(made['until'])};")
     remark("it cannot be shown again:")
     typer.echo(word(made.get("invitation")))
-
-
-def _report(document: Json, sentence: str, as_json: bool) -> None:
-    if as_json:
-        print_json(document)
-    else:
-        typer.echo(sentence)

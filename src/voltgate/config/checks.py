@@ -11,6 +11,7 @@ from pathlib import Path as File
 from pydantic import SecretStr
 
 from voltgate.config.advice import CLAIMANT, advise
+from voltgate.config.alert_checks import check_alerts
 from voltgate.config.backends import STATION, Backend
 from voltgate.config.claims import SHORTEST_TOKEN
 from voltgate.config.draft import Draft, Finding
@@ -60,6 +61,8 @@ def _all(draft: Draft) -> Iterator[Finding]:
         yield from _trust(draft, ("backends", name), backend)
     for name, route in draft.config.routes.items():
         yield from _route(draft, ("routes", name), route)
+    for number, route_name in enumerate(draft.config.messages.routes):
+        yield from _exists(draft, ("messages", "routes", number), "routes", route_name)
     for name, group in draft.config.token_groups.items():
         yield from _group(("token_groups", name), group)
     for name, permit in draft.config.permits.items():
@@ -70,6 +73,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
     if (authority := draft.config.csms.authority) is not None:
         yield from _pair(("csms", "authority"), authority.certificate, authority.key)
     yield from _api(draft)
+    yield from check_alerts(draft)
 
 
 # Listeners.

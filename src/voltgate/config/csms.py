@@ -65,8 +65,7 @@ class Csms(Section):
         ge=0,
         le=86_400,
         description="How often stations of 2.x are told what their running transactions have cost so far "
-        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event. "
-        "Stations that CSMS nodes answer are told the end only.",
+        "(CostUpdated). 0: never. What a transaction has cost in the end stands in the answer to its last event.",
     )
     cost_vendor: Annotated[Text, Field(max_length=255)] = Field(
         default="",
@@ -98,6 +97,15 @@ class Csms(Section):
         ge=86_400,
         le=36_500 * 86_400,
         description="How long it is kept what connectors reported, and what else stations said (notes).",
+    )
+    keep_rows: int = Field(
+        default=20_000,
+        ge=100,
+        le=10_000_000,
+        description="How many rows of each kind are kept of what a station tells: variables, charging profiles, "
+        "reports, requests for certificates, statuses of connectors, and notes of each action (1,000 connectors at "
+        "most). What it told first goes first, and is counted (`voltgate_csms_trimmed_total`). Transactions are not "
+        "bounded, nor are their meter values.",
     )
     uploads: Text = Field(
         default="",

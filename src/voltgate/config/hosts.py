@@ -43,6 +43,11 @@ def _is_address(host: str) -> bool:
     return True
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, as it calls itself: nothing goes over a network to it."""
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
 def overlap(first: str, second: str, *, mapped: bool = False) -> bool:
     """Return whether two hosts of this machine have an address in common, wildcards being all of their family.
 

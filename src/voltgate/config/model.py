@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from voltgate.config.alerts import Alerts
 from voltgate.config.api import Api
 from voltgate.config.backends import Backend
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
@@ -13,15 +14,15 @@ from voltgate.config.claims import Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms
 from voltgate.config.listen import Listen
+from voltgate.config.messages import Messages
 from voltgate.config.permits import Permit
 from voltgate.config.routes import Route
 from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
-from voltgate.config.values import Secret, Section
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+from voltgate.config.traces import Traces
+from voltgate.config.values import Name, Secret, Section
 
 
 class Config(Section):
@@ -42,6 +43,7 @@ class Config(Section):
     ledger: Ledger = Field(default=Ledger(), description="Who owns which transaction.")
     journal: Journal = Field(default=Journal(), description="What backends are owed.")
     claims: Claims = Field(default=Claims(), description="Which stations backends say are their own.")
+    alerts: Alerts = Field(default=Alerts(), description="What people are told.")
     soap: Soap = Field(default=Soap(), description="Stations that speak SOAP.")
     unknown: Unknown = Field(default=Unknown(), description="What becomes of stations that no entry matches.")
     directory: Directory = Field(default=Directory(), description="How identities are compared.")
@@ -50,6 +52,8 @@ class Config(Section):
     limits: Limits = Field(default=Limits(), description="What stations may use.")
     shutdown: Shutdown = Field(default=Shutdown(), description="How the gateway goes.")
     log: Log = Field(default=Log(), description="What is logged.")
+    messages: Messages = Field(default=Messages(), description="Which messages are written down.")
+    traces: Traces = Field(default=Traces(), description="Which calls are traced, and where spans go.")
     admin_token: Secret | None = Field(
         default=None,
         description="The first administrator's bearer token for the API, of at least 16 characters. Give it as "

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from voltgate.config.alert_channels import Apprise, Channel, Mail, MailAuth, Pushover, Webhook
+from voltgate.config.alerts import AlertRule, Alerts, AlertTemplate, Mute
 from voltgate.config.api import Api, ApiToken
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
@@ -18,6 +20,7 @@ from voltgate.config.claims import Claimant, Claims
 from voltgate.config.cluster import Cluster
 from voltgate.config.csms import Csms, CsmsAuthority
 from voltgate.config.listen import KeyPair, Listen, Listener, SoapListener
+from voltgate.config.messages import Messages
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.restart import takes_restart
 from voltgate.config.routes import Route, Rule
@@ -25,6 +28,7 @@ from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
 from voltgate.config.tokens import TokenGroup
+from voltgate.config.traces import Traces
 
 SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[listen]", Listen, "Where Voltgate listens."),
@@ -50,6 +54,16 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[ledger]", Ledger, "Who owns which transaction."),
     ("[journal]", Journal, "What backends are owed."),
     ("[claims]", Claims, "What holds for the claims of all backends."),
+    ("[alerts]", Alerts, "What people are told of what happens to stations and backends: `docs/alerts.md`."),
+    ("[alerts.channels.NAME]", Channel, "A way to people. It has one of the four tables."),
+    ("`mail` of a channel", Mail, "By a mail server, or by a program of this machine."),
+    ("`auth` of `mail`", MailAuth, "By what we prove to the server who we are."),
+    ("`pushover` of a channel", Pushover, "Messages on phones, by https://pushover.net."),
+    ("`webhook` of a channel", Webhook, "A POST of JSON, signed as https://www.standardwebhooks.com has it."),
+    ("`apprise` of a channel", Apprise, "A hundred other services; an extra: `pip install voltgate[apprise]`."),
+    ("[[alerts.rules]]", AlertRule, "What is told to whom. Each rule that matches tells."),
+    ("[alerts.templates.EVENT]", AlertTemplate, "How messages of an event are written; `default` is for all others."),
+    ("[[alerts.mute]]", Mute, "When something is not told. What endangers people is told all the same."),
     ("[soap]", Soap, "Stations that speak SOAP (OCPP-S)."),
     ("[unknown]", Unknown, "What becomes of stations that no entry matches."),
     ("[directory]", Directory, "How identities are compared."),
@@ -58,6 +72,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("[limits]", Limits, "What stations may use. Each limit ends in a clear refusal."),
     ("[shutdown]", Shutdown, "How the gateway goes."),
     ("[log]", Log, "What is logged."),
+    ("[messages]", Messages, "The message log: which messages of stations and backends are written down."),
+    ("[traces]", Traces, "Traces by OpenTelemetry: a span for each call on each hop."),
 )
 
 _INTRODUCTION = """\

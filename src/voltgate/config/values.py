@@ -178,6 +178,7 @@ def is_header_name(name: str) -> bool:
     return _HEADER_NAME.fullmatch(name) is not None
 
 
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Text: TypeAlias = Annotated[str, BeforeValidator(from_elsewhere)]
 Secret: TypeAlias = Annotated[SecretStr, BeforeValidator(from_elsewhere)]
 Size: TypeAlias = Annotated[int, BeforeValidator(size), Field(json_schema_extra={"unit": "bytes"})]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voltgate.config.bounds import Limits
-from voltgate.convert.alerts import alerts
+from voltgate.convert.alerts import OldAlerts, read_alerts, write_alerts
 from voltgate.convert.head import ROUTE, address, http_listener, identity_comparison, leftovers, title, unknown_stations
 from voltgate.convert.keys import Keys
 from voltgate.convert.toml import Page, Value
@@ -38,6 +38,7 @@ class ProxyAlert:
     primary: Upstream | None
     secondary: Upstream | None
     level: str
+    alerts: OldAlerts | None
 
 
 def convert_proxy_alert(keys: Keys, humans: Keys | None) -> str:
@@ -47,7 +48,7 @@ def convert_proxy_alert(keys: Keys, humans: Keys | None) -> str:
     keys.settle()
     if humans is not None:
         humans.settle()
-    return _written(old, keys, names)
+    return _written(old, keys, names, humans.name if humans is not None else "")
 
 
 def is_names(keys: Keys) -> bool:
@@ -66,6 +67,7 @@ def _read(keys: Keys) -> ProxyAlert:
         _upstream(keys, "primaryUrl", needed=True),
         _upstream(keys, "secondaryUrl", needed=False),
         keys.word("logLevel", among=_LEVELS),
+        read_alerts(keys),
     )
 
 
@@ -96,11 +98,9 @@ def _names(humans: Keys) -> dict[str, str]:
 # Writing.
 
 
-def _written(old: ProxyAlert, keys: Keys, chargers: Mapping[str, str]) -> str:
+def _written(old: ProxyAlert, keys: Keys, chargers: Mapping[str, str], named_in: str) -> str:
     page = Page()
     title(page, keys.name, ORIGIN)
-    wanted = Page()
-    alerts(wanted, keys)
     leftovers(page, keys.unused())
     _listen(page, old)
     _backends(page, old)
@@ -109,7 +109,7 @@ def _written(old: ProxyAlert, keys: Keys, chargers: Mapping[str, str]) -> str:
     identity_comparison(page)
     unknown_stations(page, listed=bool(chargers))
     _rest(page, old, chargers)
-    page.append(wanted)
+    write_alerts(page, old.alerts, names=named_in)
     return page.text()
 
 

@@ -42,9 +42,9 @@ class Page:
         """Begin a table."""
         self._lines += ["", f"[{'.'.join(map(bare, way))}]"]
 
-    def entry(self, name: str) -> None:
+    def entry(self, *way: str) -> None:
         """Begin the next table of an array of tables."""
-        self._lines += ["", f"[[{bare(name)}]]"]
+        self._lines += ["", f"[[{'.'.join(map(bare, way))}]]"]
 
     def key(self, name: str, given: Value, note: str = "") -> None:
         """Write a key with its value, and a comment after it."""

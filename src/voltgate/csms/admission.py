@@ -6,7 +6,7 @@ CALLERRORs. Source: 1.6 section 4.2; 2.x Part 2, B01 to B03.
 
 from __future__ import annotations
 
-from voltgate.csms.desk import Desk, Refused
+from voltgate.csms.handling import Handling, Refused
 from voltgate.ocpp.actions import BOOT, is_transaction
 from voltgate.ocpp.schemas import Violation, check
 
@@ -14,35 +14,35 @@ _FORGIVEN = frozenset({"PropertyConstraintViolation"})
 """What stations in the field err in without being misunderstood: texts that are too long, words of their own."""
 
 
-def is_accepted(desk: Desk) -> bool:
+def is_accepted(handling: Handling) -> bool:
     """Return whether a station may work: it was told so, or has never asked."""
-    return desk.station.told in ("", "Accepted")
+    return handling.station.told in ("", "Accepted")
 
 
-def see_registration(desk: Desk) -> None:
+def see_registration(handling: Handling) -> None:
     """Raise Refused for what a station must not say before its BootNotification is accepted."""
-    said = desk.said
-    if is_accepted(desk) or said.action == BOOT or is_transaction(said.action):
+    said = handling.said
+    if is_accepted(handling) or said.action == BOOT or is_transaction(said.action):
         return
-    if not (desk.station.told == "Pending" and said.requested):
+    if not (handling.station.told == "Pending" and said.requested):
         raise Refused("SecurityError", "The BootNotification is not accepted yet")
 
 
-def violation_of(desk: Desk) -> Violation | None:
+def violation_of(handling: Handling) -> Violation | None:
     """Return what is wrong with the form of a call; None if nothing is."""
-    return check(desk.said.version, desk.said.action, "request", desk.said.fields)
+    return check(handling.said.version, handling.said.action, "request", handling.said.fields)
 
 
-def is_forgiven(desk: Desk, violation: Violation) -> bool:
+def is_forgiven(handling: Handling, violation: Violation) -> bool:
     """Return whether a call is answered although its form does not hold."""
-    if is_transaction(desk.said.action):
+    if is_transaction(handling.said.action):
         return True
-    validation = desk.station.validation or desk.settings.validation
+    validation = handling.station.validation or handling.settings.validation
     return validation == "lenient" and violation.code in _FORGIVEN
 
 
-def hold_to_form(desk: Desk) -> None:
+def hold_to_form(handling: Handling) -> None:
     """Raise Refused for a call whose form does not hold: the answer repeats it, or nothing can be made of it."""
-    violation = violation_of(desk)
+    violation = violation_of(handling)
     if violation is not None:
         raise Refused(violation.code, violation.description)

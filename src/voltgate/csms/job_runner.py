@@ -39,6 +39,33 @@ class Clock(Protocol):
         """Wait."""
 
 
+class Stop:
+    """Whether a runner ends. Whoever sleeps by it wakes then."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.is_set = False
+        self._clock = clock
+        self._pauses: set[asyncio.Timeout] = set()
+
+    def set(self) -> None:
+        """Have the runner end."""
+        self.is_set = True
+        while self._pauses:
+            self._pauses.pop().reschedule(0.0)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; not after this is set."""
+        if self.is_set:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as pause:
+                self._pauses.add(pause)
+                try:
+                    await self._clock.sleep(seconds)
+                finally:
+                    self._pauses.discard(pause)
+
+
 class _LeaseLostError(Exception):
     """Another node has the job."""
 
@@ -64,15 +91,20 @@ class Runner:
         self._owner = owner
         self._most = most
         self._reaches = reaches
+        self._stop = Stop(clock)
+
+    def stop(self) -> None:
+        """Tell no more stations: `run` returns when those that were told have answered."""
+        self._stop.set()
 
     async def run(self) -> None:
-        """Run jobs until this is cancelled. What is on its way then is repeated or unknown, as after a crash."""
+        """Run jobs until `stop` is called. When this is cancelled, what is on its way is repeated or unknown."""
         running: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as group:
-            while True:
+            while not self._stop.is_set:
                 job = await self._claim() if len(running) < self._most else None
                 if job is None:
-                    await self._clock.sleep(_PAUSE)
+                    await self._stop.sleep(_PAUSE)
                     continue
                 task = group.create_task(self._run(job))
                 running.add(task)
@@ -95,28 +127,31 @@ class Runner:
 
     async def _run(self, job: Job) -> None:
         """Run a job as far as it can be run now, and give it back; one that is another node's meanwhile is left."""
-        run = _Run(self._jobs, self._tell, self._clock, self._owner, job)
+        run = _Run(self._jobs, self._tell, self._clock, self._owner, job, self._stop)
+        held = True
         try:
             async with asyncio.TaskGroup() as group:
                 renewing = group.create_task(run.hold())
                 await run.through(group)
                 renewing.cancel()
         except* _LeaseLostError:
-            pass  # nothing more is told or written here
-        else:
-            with suppress(StoreAway):  # the lease ends by itself
-                await self._jobs.release(job.id, self._owner)
+            held = False  # nothing more is told or written here
+        finally:
+            if held:
+                with suppress(StoreAway):  # the lease ends by itself
+                    await self._jobs.release(job.id, self._owner)
 
 
 class _Run:
     """One job while this node has it."""
 
-    def __init__(self, jobs: Jobs, tell: Tell, clock: Clock, owner: str, job: Job) -> None:
+    def __init__(self, jobs: Jobs, tell: Tell, clock: Clock, owner: str, job: Job, stop: Stop) -> None:
         self._jobs = jobs
         self._tell = tell
         self._clock = clock
         self._owner = owner
         self._job = job
+        self._stop = stop
         self._until = clock.now() + LEASE
         self._next = 0.0
         self._open: set[asyncio.Task[None]] = set()
@@ -141,7 +176,7 @@ class _Run:
     async def through(self, group: asyncio.TaskGroup) -> None:
         """Tell every station that may be told now, and wait for what they say."""
         await self._all("sent", survived)
-        while not self._over:
+        while not self._ends:
             items = await self._items("waiting", self._clock.now())
             if items:
                 await self._batch(group, items)
@@ -151,11 +186,17 @@ class _Run:
                 return
         if self._open:
             await asyncio.wait(self._open)
-        await self._all("waiting", given_up)
+        if self._over:
+            await self._all("waiting", given_up)
 
     @property
     def _over(self) -> bool:
         return self._job.cancelled or self._clock.now() >= self._job.deadline
+
+    @property
+    def _ends(self) -> bool:
+        """Whether no more stations are told here: the job is over, or another process goes on with it."""
+        return self._over or self._stop.is_set
 
     async def _all(self, state: State, move: Callable[[Job, JobItem, float], JobItem]) -> None:
         """Move all items out of a state."""
@@ -178,7 +219,7 @@ class _Run:
             while len(self._open) >= self._job.at_once:
                 await asyncio.wait(self._open, return_when=asyncio.FIRST_COMPLETED)
             await self._pace()
-            if self._over:
+            if self._ends:
                 return
             sent = told(item, self._clock.now())
             self._unwritten.append(sent)
@@ -192,7 +233,7 @@ class _Run:
         at = max(now, self._next)
         self._next = at + 1 / self._job.rate
         if at > now:
-            await self._clock.sleep(at - now)
+            await self._stop.sleep(at - now)
 
     async def _one(self, item: JobItem) -> None:
         try:

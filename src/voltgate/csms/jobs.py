@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
+import msgspec
+
 from voltgate.csms.commands.outcome import NOT_SENT, Outcome
 from voltgate.csms.commands.table import COMMANDS, WrongParameters, parameters
+from voltgate.csms.kept import kept
 
 MOST_STATIONS = 100_000
 """Stations of one job."""
+MOST_FIELDS = 1 << 20
+"""Bytes of the parameters of one job, as JSON."""
 MOST_OPEN = 1000
 """Jobs that have not ended."""
 MOST_RATE = 100.0
@@ -24,11 +29,11 @@ AGAIN = 30.0
 """Seconds until a station that was away is tried again."""
 
 UNKNOWN = "Unknown"
-"""The status of a command that was on its way when the process that had sent it died."""
+"""The status of a command that was on its way when the process that had sent it ended."""
 
 State: TypeAlias = Literal["waiting", "sent", "done", "failed", "unanswered", "unknown", "cancelled"]
 """`waiting` and `sent` are to come; the others are ends. `unanswered`: the station was told and said nothing of use;
-`unknown`: it may have been told, by a process that died then."""
+`unknown`: it may have been told, by a process that ended then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,12 @@ class Jobs(Protocol):
 def checked(job: Job, stations: Sequence[str]) -> Job:
     """Return the job. Raise WrongParameters for a command, parameters or bounds that it cannot have."""
     parameters(job.command, job.fields)
+    try:
+        size = len(msgspec.json.encode(job.fields))
+    except UnicodeEncodeError:
+        raise WrongParameters("The parameters have half a surrogate pair: no text has that") from None
+    if size > MOST_FIELDS:
+        raise WrongParameters(f"The parameters of a job take {MOST_FIELDS >> 20} MiB at most")
     if not 1 <= len(stations) <= MOST_STATIONS:
         raise WrongParameters(f"A job is for 1 to {MOST_STATIONS:,} stations, and these are {len(stations):,}")
     if not 0 < job.rate <= MOST_RATE:
@@ -121,6 +132,7 @@ def checked(job: Job, stations: Sequence[str]) -> Job:
 
 def ended(job: Job, item: JobItem, outcome: Outcome, now: float) -> JobItem:
     """Return the item of a station that was told. One that heard nothing is told later, if the job waits for it."""
+    outcome = kept(outcome)
     if outcome.status == NOT_SENT:
         waits = job.away == "wait" and not job.cancelled
         return _moved(item, "waiting" if waits else "failed", outcome, now, now + AGAIN)
@@ -130,10 +142,10 @@ def ended(job: Job, item: JobItem, outcome: Outcome, now: float) -> JobItem:
 
 
 def survived(job: Job, item: JobItem, now: float) -> JobItem:
-    """Return an item that was sent by a process that died: told again only if that does no harm."""
+    """Return an item that was sent by a process that has ended: told again only if that does no harm."""
     if job.repeatable:
         return _moved(item, "waiting", item.outcome, now)
-    info = "The process that told the station died then: whether the station did it is not known"
+    info = "The process that told the station ended before the answer came: whether the station did it is not known"
     return _moved(item, "unknown", Outcome(None, UNKNOWN, info), now)
 
 

@@ -134,9 +134,10 @@ class Token:
 class Transaction:
     """A transaction, from whatever was heard of it first.
 
-    `ref` is its name: the transactionId of 2.x, the decimal of `number` in 1.x. `began` and `ended` are the station's
-    times, `began_received` and `ended_received` are ours. `estimated` says why an end that the station has not said is
-    taken for one; "" for an end that it has said. `missing` are the sequence numbers of 2.x that have not come.
+    `ref` is its name here: the transactionId of 2.x, the decimal of `number` in 1.x. `began` and `ended` are the
+    station's times, `began_received` and `ended_received` are ours. `estimated` says why an end that the station has
+    not said is taken for one; "" for an end that it has said. `missing` are the sequence numbers of 2.x that have not
+    come.
     """
 
     station: str
@@ -187,6 +188,15 @@ class Transaction:
     """In the currency's minor unit."""
     cost_data: bytes = b""
     """What the cost was computed from, as JSON."""
+    called: str = ""
+    """What its station calls it, where that is not its `ref`: a station of 2.x may use a transactionId again."""
+    nth: int = 1
+    """Which one of those that its station calls so."""
+
+    @property
+    def transaction_id(self) -> str:
+        """What its station calls it."""
+        return self.called or self.ref
 
 
 @dataclass(slots=True)
@@ -262,6 +272,11 @@ class Report:
     complete: bool = False
 
 
+OPEN = ("Waiting", "Accepted")
+"""What a reservation is that may still be used, until its time is over."""
+EXPIRED = "Expired"
+
+
 @dataclass(slots=True)
 class Reservation:
     """A reservation, with what became of it. The number is the one that the station knows it by."""
@@ -279,10 +294,18 @@ class Reservation:
     ref: str = ""
     """The transaction that used it."""
 
+    def status_at(self, now: float) -> str:
+        """Return what has become of it by a time: stations of 1.x do not say that one has expired."""
+        return EXPIRED if self.status in OPEN and self.expires <= now else self.status
+
+
+OPERATOR = "operator"
+"""The origin of what an operator has set, and its station has accepted."""
+
 
 @dataclass(slots=True)
 class Profile:
-    """A charging profile that a station has reported."""
+    """A charging profile that a station has reported, or has accepted from an operator."""
 
     station: str
     evse: int
@@ -292,7 +315,11 @@ class Profile:
     purpose: str
     stack_level: int
     at: float
+    """When that was said, or that it is there no more."""
     data: bytes
+    origin: str = "station"
+    cleared: bool = False
+    """Whether it is there no more."""
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from voltgate.csms.commands.parameters import Parameters
 from voltgate.csms.commands.software import Logs
 from voltgate.csms.commands.table import parameters, perform
 from voltgate.csms.commands.target import Facts, Target
+from voltgate.csms.handlers import profiles
 from voltgate.csms.handlers.told import answered, asked
 from voltgate.csms.jobs import Job
 from voltgate.csms.limits import told as settings_told
@@ -73,7 +74,7 @@ class Operators:
         patience: Callable[[], float],
         note: Callable[[Told], None] = lambda _: None,
         tickets: Tickets | None = None,
-        keep: Callable[[Sequence[Variable]], Awaitable[None]] | None = None,
+        keep: Callable[[Sequence[Variable]], Awaitable[object]] | None = None,
         record: Callable[[str, Entry], Awaitable[None]] | None = None,
     ) -> None:
         self._call = call
@@ -101,6 +102,7 @@ class Operators:
             await self._write(station, asked(wanted, number))
             reply = await self._call(station, action, payload, seconds)
             self._note(Told(station, by, name, action, reply))
+            await self._write_late(station, name, profiles.answered(action, payload, reply))
             return reply
 
         if isinstance(wanted, Logs) and wanted.location is None and self._tickets is not None:
@@ -108,11 +110,15 @@ class Operators:
         outcome = await perform(ask, target, wanted)
         if isinstance(wanted, GetConfiguration) and wanted.attribute == "Actual" and self._keep is not None:
             await self._learn(station, outcome)
+        await self._write_late(station, name, answered(wanted, number, outcome))
+        return outcome
+
+    async def _write_late(self, station: str, name: str, entry: Entry | None) -> None:
+        """Write what comes of an answer: the operator has it in any case."""
         try:
-            await self._write(station, answered(wanted, number, outcome))
+            await self._write(station, entry)
         except StoreAway as error:
             log.warning("what a station answered is not kept", station=station, command=name, reason=str(error))
-        return outcome
 
     async def _write(self, station: str, entry: Entry | None) -> None:
         if entry is not None and self._record is not None:

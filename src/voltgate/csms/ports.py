@@ -9,6 +9,7 @@ from typing import Protocol
 from voltgate.csms.model import (
     Connector,
     Network,
+    Profile,
     Report,
     Reservation,
     Row,
@@ -43,6 +44,9 @@ class Peer(Protocol):
     def said_at(self) -> float:
         """When its holder sent what is being dealt with, by its own clock; 0.0 if this process holds it."""
 
+    def hold(self) -> Callable[[], None]:
+        """Return what is to be called when it is on record what its holder says of it: until then that may be lost."""
+
     def command(self, call: Call, respond: Respond) -> None:
         """Call the station; the answer comes through `respond`, in any case."""
 
@@ -74,6 +78,8 @@ class Needs:
     """Stations whose running transactions are read. Whoever ends one names its station: then tariffs are read, too."""
     transactions: set[tuple[str, str]] = field(default_factory=set)
     """Transactions by station and `ref`, whatever their state."""
+    called: set[tuple[str, str]] = field(default_factory=set)
+    """Transactions by station and what it calls them, where that is not their `ref`: the newest ones."""
     last: set[tuple[str, int]] = field(default_factory=set)
     """EVSEs, by station, whose last ended transaction is read."""
     ended: set[tuple[str, float]] = field(default_factory=set)
@@ -82,8 +88,12 @@ class Needs:
     """Reservations by station and number."""
     reports: set[tuple[str, str, int]] = field(default_factory=set)
     """Reports by station, kind and request."""
+    profiles: set[str] = field(default_factory=set)
+    """Stations whose charging profiles are read."""
     signing: set[str] = field(default_factory=set)
     """Stations whose waiting requests for certificates are read."""
+    size: int = 0
+    """The bytes of the calls: it takes long to decide on many."""
     numbers: int = 0
     """How many new numbers are wanted: one for each transaction of 1.x, or request for a certificate, there may be."""
 
@@ -113,6 +123,8 @@ class Found:
     transactions: dict[tuple[str, str], Transaction] = field(default_factory=dict)
     reservations: dict[tuple[str, int], Reservation] = field(default_factory=dict)
     reports: dict[tuple[str, str, int], Report] = field(default_factory=dict)
+    profiles: dict[tuple[str, int, int, str], Profile] = field(default_factory=dict)
+    """By station, EVSE, number and source; none that was cleared."""
     signing: dict[tuple[str, int], SigningRequest] = field(default_factory=dict)
     """By station and number."""
     tariffs: tuple[Tariff, ...] = ()
@@ -135,7 +147,7 @@ class Found:
 
 
 Decide = Callable[[Found], Iterable[Row]]
-"""Answers the calls of a round, and returns the rows that are new or have changed."""
+"""Answers the calls of a round, and returns the rows that are new or have changed. It may be called in a thread."""
 
 
 class Store(Protocol):
@@ -145,13 +157,19 @@ class Store(Protocol):
     def away(self) -> str:
         """Why nothing can be read or written now; "" if it can."""
 
-    async def round(self, needs: Needs, decide: Decide) -> None:
+    @property
+    def at_once(self) -> int:
+        """How many rounds are worth doing at a time, of different stations."""
+
+    async def round(self, needs: Needs, decide: Decide) -> int:
         """Read, decide and write in one transaction; it is on disk when this returns.
+
+        Return how many rows were dropped, since their stations have told more than is kept of a station.
 
         Variables and profiles that are older than those that are kept are not written.
 
         Raise StoreAway, or Unfit for rows that cannot be written: nothing is, then.
         """
 
-    async def seen(self, stations: dict[str, float]) -> None:
-        """Write down when stations were heard last, by key. Raise StoreAway."""
+    async def seen(self, stations: dict[str, float]) -> list[str]:
+        """Write down when stations were heard last, by key; return those that are taken for gone. Raise StoreAway."""

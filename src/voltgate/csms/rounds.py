@@ -2,24 +2,29 @@
 
 What comes while a round runs is the next one: alone, a call waits for nobody; under load the cost of a commit is shared
 by all that came meanwhile. An answer goes out when what it promises is on disk.
+
+A database that several may write to at once is given several rounds at once, as by several nodes: while it works for
+one, this process decides on another. A station is always in the same line of rounds, so that its calls stay in order.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
+from zlib import crc32
 
 import msgspec
 import structlog
 
 from voltgate.csms.admission import is_forgiven, see_registration, violation_of
-from voltgate.csms.desk import Command, Desk, Refused
 from voltgate.csms.handlers.billing import bill
 from voltgate.csms.handlers.notes import set_aside
 from voltgate.csms.handlers.presence import heard
+from voltgate.csms.handling import Command, Handling, Refused
 from voltgate.csms.model import Row
 from voltgate.csms.ports import Found, Needs, Store, StoreAway, Unfit
 from voltgate.csms.said import Said
@@ -31,8 +36,10 @@ from voltgate.ocpp.messages import Error, Reply, Result
 
 MOST = 500
 """Calls of one round."""
+MOST_BYTES = 1 << 18
+"""Bytes of the calls of one round, but that one call may have more: whoever is answered with it waits for it."""
 WAITING = 20_000
-"""Calls that may wait for the next one; more are not answered."""
+"""Calls that may wait for the next one of a line; more are not answered."""
 
 log = structlog.get_logger("voltgate.csms")
 
@@ -60,6 +67,10 @@ class RoundCounts:
     """Calls refused for their payload."""
     forgiven: int = 0
     """Calls answered although their payload is not as the schema says."""
+    dropped: int = 0
+    """Meter values that were not kept, as a message had too many."""
+    trimmed: int = 0
+    """Rows that were deleted since a station has told more than is kept of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -86,36 +97,48 @@ class _Waiting:
             log.exception("a fault of Voltgate: an answer could not be given", station=self.said.identity)
 
 
+@dataclass(slots=True)
+class _Line:
+    """Calls that wait for one round after another."""
+
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Rounds:
-    """Answers calls, many at a time: `run` is to be called again and again."""
+    """Answers calls, many at a time: each of `tasks` is to be done again and again."""
 
     def __init__(self, store: Store, settings: CsmsSettings) -> None:
         self.settings = settings
         self.counts = RoundCounts()
         self._store = store
-        self._waiting: deque[_Waiting] = deque()
-        self._wake = asyncio.Event()
+        self._lines = [_Line() for _ in range(store.at_once)]
 
     def answer(self, said: Said, entry: Entry, answered: Answered) -> None:
         """Have a call answered in the next round."""
-        if len(self._waiting) >= WAITING:
+        line = self._lines[crc32(said.station.encode(errors="replace")) % len(self._lines)]
+        if len(line.waiting) >= WAITING:
             self.counts.overflow += 1
             answered(None, [])
             return
-        self._waiting.append(_Waiting(said, entry, answered))
-        self._wake.set()
+        line.waiting.append(_Waiting(said, entry, answered))
+        line.wake.set()
 
-    async def run(self) -> None:
-        """Wait until there is something to answer, and answer it."""
-        if not self._waiting:
-            self._wake.clear()
-            await self._wake.wait()
-        await self.turn()
+    def tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Return what is to be done again and again, each thing by itself, with its name."""
+        names = ["csms rounds", *(f"csms rounds {number}" for number in range(2, len(self._lines) + 1))]
+        return [(name, partial(self._run, line)) for name, line in zip(names, self._lines, strict=True)]
 
-    async def turn(self) -> None:
-        """Answer all that waits, in rounds. What was taken up is not answered when that is cancelled, or fails."""
-        while self._waiting:
-            few = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+    async def _run(self, line: _Line) -> None:
+        """Wait until there is something to answer, and answer all that waits, in rounds.
+
+        What was taken up is not answered when that is cancelled, or fails.
+        """
+        if not line.waiting:
+            line.wake.clear()
+            await line.wake.wait()
+        while line.waiting:
+            few = _next(line.waiting)
             try:
                 await self._round(few)
             finally:
@@ -150,6 +173,7 @@ class Rounds:
     async def _decide(self, calls: list[_Waiting]) -> None:
         needs = Needs()
         for each in calls:
+            needs.size += each.said.size
             if each.entry.makes:
                 needs.stations[each.said.station] = each.said.identity
             else:
@@ -165,7 +189,7 @@ class Rounds:
                 self._handle(each, found, rows)
             return rows.values()
 
-        await self._store.round(needs, decide)
+        self.counts.trimmed += await self._store.round(needs, decide)
 
     def _handle(self, waiting: _Waiting, found: Found, rows: dict[int, Row]) -> None:
         """Answer one call. Raise _Faulty when its handler fails: it may have left rows half changed."""
@@ -173,31 +197,34 @@ class Rounds:
         if said.station not in found.stations:
             waiting.reply = Result(said.id, b"{}")
             return
-        desk = Desk(said, found, rows, self.settings)
+        handling = Handling(said, found, rows, self.settings)
         try:
             if said.action:
-                heard(desk)
-                self._admit(desk)
-            payload = bill(desk, waiting.entry.handle(desk))
+                heard(handling)
+                self._admit(handling)
+            payload = bill(handling, waiting.entry.handle(handling))
         except Refused as refusal:
             waiting.reply = Error(said.id, spell(refusal.code, modern=said.modern), refusal.description)
         except Exception as error:
             raise _Faulty(type(error).__name__) from error
         else:
             waiting.reply = Result(said.id, msgspec.json.encode(payload))
-        waiting.commands = desk.commands
+        waiting.commands = handling.commands
+        if handling.dropped:
+            self.counts.dropped += handling.dropped
+            log.warning("not all meter values of a message were kept", station=said.identity, dropped=handling.dropped)
 
-    def _admit(self, desk: Desk) -> None:
+    def _admit(self, handling: Handling) -> None:
         """Raise Refused for a call of a station that must not make it, or whose form does not hold."""
         try:
-            see_registration(desk)
+            see_registration(handling)
         except Refused:
             self.counts.barred += 1
             raise
-        violation = violation_of(desk)
+        violation = violation_of(handling)
         if violation is None:
             return
-        if is_forgiven(desk, violation):
+        if is_forgiven(handling, violation):
             self.counts.forgiven += 1
             return
         self.counts.invalid += 1
@@ -221,6 +248,17 @@ class Rounds:
             await self._store.round(Needs(stations={said.station: said.identity}), lambda found: [set_aside(said)])
         except (StoreAway, Unfit):
             waiting.reply = None
+
+
+def _next(waiting: deque[_Waiting]) -> list[_Waiting]:
+    """Take the calls of the next round: the first one, and those behind it that are not too many or too much."""
+    few, size = [waiting.popleft()], 0
+    while waiting and len(few) < MOST:
+        size += few[-1].said.size
+        if size + waiting[0].said.size > MOST_BYTES:
+            break
+        few.append(waiting.popleft())
+    return few
 
 
 class _Faulty(Exception):  # noqa: N818

@@ -34,6 +34,8 @@ class Said:
     """Who holds the connection that it came by; "" if nobody need know."""
     sent: float = 0.0
     """When it was sent, by the clock of the holder, in seconds since 1970."""
+    size: int = 0
+    """The bytes that it came as."""
 
     @property
     def modern(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,11 +12,11 @@ from uuid import uuid4
 import msgspec
 import structlog
 
-from voltgate.csms.desk import Command
 from voltgate.csms.handlers.billing import costs_so_far
 from voltgate.csms.handlers.connection import current_time
 from voltgate.csms.handlers.presence import CAME, WENT
 from voltgate.csms.handlers.tables import entry_of
+from voltgate.csms.handling import Command
 from voltgate.csms.model import Row
 from voltgate.csms.ports import Elsewhere, Found, Needs, Peer, Store, StoreAway
 from voltgate.csms.registered import Registered
@@ -35,6 +35,8 @@ GRACE = 5.0
 """Seconds beyond a call's own deadline after which whoever waits for it gives up."""
 _AGAIN = 5.0
 """Seconds after which what could not be written down is tried again."""
+_TELLING = 1000
+"""Stations that are told at a time what they have charged for so far."""
 
 log = structlog.get_logger("voltgate.csms")
 
@@ -81,6 +83,7 @@ class ManagementSystem:
         self._fold = fold
         self._holder = holder
         self._seen: dict[str, float] = {}
+        self._telling = asyncio.Semaphore(_TELLING)
         self._registered: dict[str, Registered] = {}
         """Of each station that this process holds, by its key; what gateways hold they look after themselves."""
 
@@ -123,17 +126,29 @@ class ManagementSystem:
         now = self._wall()
         sent = peer.said_at or now
         said = Said(key, peer.identity, peer.protocol, "", "", {}, now, holder=self._holder_of(peer), sent=sent)
-        self.rounds.answer(said, entry, partial(self._noted, said, peer, entry))
+        self._write_down(said, peer, entry, peer.hold())
+
+    def _write_down(self, said: Said, peer: Peer, entry: Entry, kept: Callable[[], None]) -> None:
+        self.rounds.answer(said, entry, partial(self._noted, said, peer, entry, kept))
 
     def _holder_of(self, peer: Peer) -> str:
         return peer.holder or self._holder
 
-    def _noted(self, said: Said, peer: Peer, entry: Entry, reply: Reply | None, commands: list[Command]) -> None:
+    def _noted(
+        self,
+        said: Said,
+        peer: Peer,
+        entry: Entry,
+        kept: Callable[[], None],
+        reply: Reply | None,
+        commands: list[Command],
+    ) -> None:
         """Note it again later if the database was away: by its time, it is in order then."""
         if reply is None:
-            again = partial(self.rounds.answer, said, entry, partial(self._noted, said, peer, entry))
-            self._wheel.at(self._clock() + _AGAIN, lambda now: again())
-        elif entry is CAME and self.peers.get(said.station) is peer:
+            self._wheel.at(self._clock() + _AGAIN, lambda now: self._write_down(said, peer, entry, kept))
+            return
+        kept()
+        if entry is CAME and self.peers.get(said.station) is peer:
             self._registered[said.station].told(reply)
 
     async def record(self, key: str, entry: Entry) -> None:
@@ -149,34 +164,41 @@ class ManagementSystem:
             raise StoreAway("the management system cannot keep this now")
 
     async def write_seen(self) -> None:
-        """Write down which stations were heard since the last time. Raise StoreAway."""
+        """Write down which stations were heard since the last time. Raise StoreAway.
+
+        One that is heard here, and is taken for gone, is connected after all: others may have thought us dead.
+        """
         seen, self._seen = self._seen, {}
         try:
-            await self._store.seen(seen)
+            gone = await self._store.seen(seen)
         except StoreAway:
             self._seen = seen | self._seen
             raise
+        for key in gone:
+            if key in self.peers:
+                self._note(key, self.peers[key], CAME)
 
-    async def tell_costs(self) -> None:
-        """Tell the stations of 2.x that this process holds what they have charged for so far, if that is set.
+    async def tell_costs(self, peers: Mapping[str, Peer]) -> None:
+        """Tell those of some stations that speak 2.x what they have charged for so far, if that is set.
 
-        Raise StoreAway.
+        `peers` are the stations by key; some are asked at a time. Raise StoreAway.
         """
-        if not self.settings.tell_costs:
-            return
-        here = {key: peer.identity for key, peer in self.peers.items() if is_modern(peer.protocol)}
-        keys = sorted(here)
-        for few in (keys[at : at + MOST] for at in range(0, len(keys), MOST)):
+        modern = sorted(key for key, peer in peers.items() if self.settings.tell_costs and is_modern(peer.protocol))
+        for few in (modern[at : at + MOST] for at in range(0, len(modern), MOST)):
             told: list[tuple[str, Command]] = []
 
             def look(found: Found, told: list[tuple[str, Command]] = told) -> Iterable[Row]:
                 told[:] = costs_so_far(found, self._wall())
                 return ()
 
-            await self._store.round(Needs({key: here[key] for key in few}, running=set(few)), look)
+            await self._store.round(Needs(there=set(few), running=set(few)), look)
             for key, command in told:
-                if key in self.peers:
-                    self._tell(self.peers[key], command)
+                await self._telling.acquire()
+                peer = peers.get(key)
+                if peer is None:  # it has gone meanwhile
+                    self._telling.release()
+                else:
+                    self._tell(peer, command, self._telling.release)
 
     # Their calls.
 
@@ -195,7 +217,7 @@ class ManagementSystem:
             return
         requested = registered.was_asked(action) if registered else bool(peer.holder)
         holder, sent = self._holder_of(peer), peer.said_at or now
-        said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent)
+        said = Said(key, peer.identity, version, action, call.id, fields, now, requested, holder, sent, call.size)
         self.rounds.answer(said, entry, partial(self._answered, said, peer, respond))
 
     def _answered(self, said: Said, peer: Peer, respond: Respond, reply: Reply | None, commands: list[Command]) -> None:
@@ -209,10 +231,11 @@ class ManagementSystem:
 
     # Calls to them.
 
-    def _tell(self, peer: Peer, command: Command) -> None:
-        """Make a station a call whose answer nobody waits for."""
+    def _tell(self, peer: Peer, command: Command, answered: Callable[[], None] = lambda: None) -> None:
+        """Make a station a call of which nobody needs to know what it answers, but for when it has."""
 
         def respond(reply: Reply) -> None:
+            answered()
             if not isinstance(reply, Result):
                 self.counts.failed += 1
                 log.warning(

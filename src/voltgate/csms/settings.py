@@ -26,5 +26,7 @@ class CsmsSettings:
     """Vendor and message id of the DataTransfer that tells a 1.6 station what a transaction has cost; "": none."""
     tell_costs: float = 0.0
     """Between two times that stations of 2.x are told what running transactions have cost so far; 0: never."""
+    keep_rows: int = 20_000
+    """Rows of each kind that are kept of what a station tells."""
     patience: float = 30.0
     """How long a call may take, either way."""

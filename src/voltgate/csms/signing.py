@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from voltgate.csms.desk import Command
 from voltgate.csms.handlers.certificates import CHARGING_STATION
+from voltgate.csms.handling import Command
 from voltgate.csms.model import Row, SigningRequest
 from voltgate.csms.ports import Found, Needs, Store, StoreAway
 from voltgate.csms.said import Said

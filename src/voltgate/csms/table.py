@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from voltgate.csms.desk import Desk
+from voltgate.csms.handling import Handling
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
 
-Handle: TypeAlias = Callable[[Desk], dict[str, Any]]
-"""Answers a call: returns the payload of its result, or raises Refused. Changes rows only by way of the desk."""
+Handle: TypeAlias = Callable[[Handling], dict[str, Any]]
+"""Answers a call: returns the payload of its result, or raises Refused. Changes rows only by way of the handling."""
 Need: TypeAlias = Callable[[Said, Needs], None]
 """Adds what a call wants to read."""
 

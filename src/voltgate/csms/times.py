@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from voltgate.ocpp.times import seconds_of
+
 EARLIEST = datetime(2010, 1, 1, tzinfo=UTC).timestamp()
 """What lies before comes from a clock that was never set: stations write 1970 or the year 1 then."""
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -30,10 +32,9 @@ def read_time(said: object) -> float | None:
     if len(text) <= _DATE_ONLY:
         return None
     try:
-        at = datetime.fromisoformat(text.replace("z", "Z"))
+        seconds = seconds_of(text.replace("z", "Z"))
     except ValueError:
         return None
-    seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     return seconds if EARLIEST <= seconds < LATEST else None
 
 
@@ -43,8 +44,3 @@ def is_older(at: float, known: float | None, now: float) -> bool:
     A clock that was ahead and is not any more has been set: what it tells is newer.
     """
     return known is not None and at < known and not at <= now + AHEAD < known
-
-
-def written(seconds: float) -> str:
-    """Return a time as OCPP has it: UTC, with milliseconds and a Z."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -133,6 +133,12 @@ class Folder:
             self._at(upload, suffix).unlink(missing_ok=True)
         return there
 
+    def remove_all(self, station: str) -> None:
+        """Forget all uploads of a station, by its key: also what it was asked for and has not brought."""
+        for upload in list(self.uploads()):
+            if upload.station == station:
+                self.remove(upload.id)
+
     def take(self, count: int) -> None:
         """Count bytes that are about to be written. Raise Full if the folder has no room for them."""
         with self._changing:

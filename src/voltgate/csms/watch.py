@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from voltgate.csms.desk import Command
 from voltgate.csms.handlers.presence import STAYED_AWAY, WENT
+from voltgate.csms.handling import Command
 from voltgate.csms.model import Station
 from voltgate.csms.rounds import Rounds
 from voltgate.csms.said import Said

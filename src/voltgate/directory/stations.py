@@ -123,13 +123,13 @@ class Directory:
 
     __slots__ = (
         "_aliases",
-        "_case_sensitive",
         "_default",
         "_exact",
         "_longest",
         "_nameless",
         "_patterns",
         "_unknown",
+        "case_sensitive",
         "register",
     )
 
@@ -152,7 +152,7 @@ class Directory:
         self.register = register or Register()
         self._nameless = nameless or Entry("", match="*")
         self._default = default
-        self._case_sensitive = case_sensitive
+        self.case_sensitive = case_sensitive
         self._longest = longest
         self._unknown = unknown
         self._exact: dict[str, Entry] = {}
@@ -171,7 +171,7 @@ class Directory:
 
     def key(self, identity: str) -> str:
         """Return what identities are compared by (2.x: identifierString is case-insensitive)."""
-        return identity if self._case_sensitive else identity.casefold()
+        return identity if self.case_sensitive else identity.casefold()
 
     def find(self, identity: str, target: str = "") -> Station | None:
         """Return the station of an identity, or of a raw request target that is an alias; None: unknown or invalid."""

@@ -62,7 +62,7 @@ def objection(dialect: Dialect, frame: Malformed | UnknownType) -> bytes | None:
         case UnknownType():
             if dialect.unknown_message_type != "answer":
                 return None
-            code, description = "MessageTypeNotSupported", f"Message type {frame.kind} is unknown"
+            code, description = "MessageTypeNotSupported", frame.description
         case Malformed(kind=2, id=str()):
             code, description = frame.code, frame.description
         case Malformed(kind=3 | 4 | 5 | 6):

@@ -28,3 +28,11 @@ INTERNAL = 1011
 """A fault of the endpoint itself."""
 TRY_AGAIN = 1013
 """The endpoint cannot serve the peer now: it may come again later (IANA's registry)."""
+
+NO_SIGN_OF_LIFE, READS_NOTHING, WAS_SILENT = "no sign of life", "read nothing", "The station was silent"
+SILENT = (NO_SIGN_OF_LIFE, READS_NOTHING, WAS_SILENT)
+"""How the reason begins for which a connection is ended on which nothing is heard of the other side any more."""
+
+REPLACED, ELSEWHERE = "Replaced by a new connection", "This station is connected to another gateway by now"
+GOES_ON = (REPLACED, ELSEWHERE)
+"""The reasons for which a connection is ended of a station that has a newer one."""

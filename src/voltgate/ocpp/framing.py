@@ -2,7 +2,8 @@
 
 What is decoded keeps its bytes; `with_id` changes nothing but the message id. Codes of errors are spelt as 2.x does.
 Source: OCPP-J 1.6 section 4.2; OCPP 2.1 Part 4 sections 4.2 and 7.1. What stations really send: lbbrhzn/ocpp#176,
-#466, steve#66, evcc#3685 (BOM, NUL bytes, empty frames, "pong", truncated JSON).
+#466, steve#66, evcc#3685 (BOM, NUL bytes, empty frames, "pong", truncated JSON). Half a surrogate pair, as it is left
+where a text is cut, is JSON but no text (RFC 8259 section 8.2): it is read as U+FFFD.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.errors import LONGEST_DESCRIPTION
 from voltgate.ocpp.messages import CALL, ERROR, RESULT, RESULT_ERROR, SEND, UNREADABLE, Call, Error, Result
 
@@ -24,6 +26,9 @@ _PADDING = b" \t\r\n\x00"
 _HEAD = re.compile(rb'\s*\[\s*(-?\d{1,9})\s*,\s*("(?:[^"\\\x00-\x1f]++|\\.)*+"|-?\d++)')
 """Possessive: an id that never ends must not be tried in every division, which takes exponential time."""
 _is_integer = re.compile(rb"-?\d+").fullmatch
+_PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF = re.compile(rb"((?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|%b)++)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}" % _PAIR)
+"""All that is whole, as one group; or, without a group, the escape of half a surrogate pair."""
 
 _decode_call = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw]).decode
 _decode_result = msgspec.json.Decoder(tuple[int, str, msgspec.Raw]).decode
@@ -57,6 +62,11 @@ class UnknownType:
     kind: int
     id: str | None
 
+    @property
+    def description(self) -> str:
+        """What is wrong with it."""
+        return f"Message type {self.kind} is unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -89,7 +99,7 @@ def _decode_carefully(text: bytes) -> Message:
     try:
         parts = _decode_parts(clean)
     except UNREADABLE:
-        return _unreadable(clean)
+        return _decode_halves(clean)
     kind = _integer(parts[0]) if parts else None
     if kind is None:
         return Malformed(None, None, "RpcFrameworkError", "The message type is not a number")
@@ -101,6 +111,21 @@ def _decode_carefully(text: bytes) -> Message:
     if not bytes(parts[1]).startswith(b'"'):  # a number where a string belongs: mended, or the asker may not know it
         clean = with_id(clean, message_id)
     return _message(kind, message_id, parts, clean)
+
+
+def _decode_halves(text: bytes) -> Message:
+    """Read a message with halves of surrogate pairs as if U+FFFD stood there. In its id they are not read.
+
+    A transaction message goes on as it came. All else goes on as it was read here, so that no permit reads one text and
+    a station another.
+    """
+    malformed, whole = _unreadable(text), _HALF.sub(lambda found: found[1] or rb"\ufffd", text)
+    if malformed.id is None or whole == text:
+        return malformed
+    message = _decode_carefully(whole)
+    if isinstance(message, Call) and is_transaction(message.action):
+        message.text = text
+    return message
 
 
 def _message(kind: int, message_id: str, parts: list[msgspec.Raw], text: bytes) -> Message:

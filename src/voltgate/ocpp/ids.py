@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -161,6 +162,17 @@ def integer(value: Any) -> int | None:
         value = int(value)
     is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
     return value if is_number else None
+
+
+def decimal(value: Any) -> float | None:
+    """Return a number that a station has sent, also as text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if isfinite(found) else None
 
 
 def _inner(fields: Mapping[str, Any], *path: str) -> Any:

@@ -49,10 +49,13 @@ class Call:
     can be sent on verbatim), `payload` the JSON of the payload. `at` and `deadline` are seconds on the clock of the
     event loop; a hop may only shorten the deadline. `asker` identifies who made the call: turns are shared fairly
     between askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that
-    the call gets instead, None if it may still be sent.
+    the call gets instead, None if it may still be sent. `original` is the call as it arrived, if this is made of it.
     """
 
-    __slots__ = ("_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "objection", "payload", "text")
+    __slots__ = (
+        "_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "objection", "original", "payload",
+        "text",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Call:
         self.deadline = FOREVER
         self.asker: object = None
         self.objection: Callable[[], Reply | None] | None = None
+        self.original: Call | None = None
         self._fields: dict[str, Any] | None = None
 
     @property
@@ -90,7 +94,7 @@ class Call:
         """Return the same call, of the same asker and with the same deadline, with another payload."""
         call = Call(self.id, self.action, payload, None, self.kind)
         call.at, call.deadline, call.asker = self.at, self.deadline, self.asker
-        call.objection = self.objection
+        call.objection, call.original = self.objection, self.original or self
         return call
 
     def __repr__(self) -> str:
@@ -98,9 +102,9 @@ class Call:
 
 
 class Result:
-    """A CALLRESULT. `id` is the message id it arrived under; `text` and `frame` are as in `Call`."""
+    """A CALLRESULT. `id` is the message id it arrived under; `text`, `frame` and `original` are as in `Call`."""
 
-    __slots__ = ("frame", "id", "origin", "payload", "text")
+    __slots__ = ("frame", "id", "origin", "original", "payload", "text")
 
     def __init__(self, id: str, payload: bytes | msgspec.Raw, text: bytes | None = None) -> None:  # noqa: A002
         self.id = id
@@ -108,6 +112,7 @@ class Result:
         self.text = text
         self.frame: bytes | None = None
         self.origin: Origin | None = None
+        self.original: Result | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -117,7 +122,7 @@ class Result:
     def with_payload(self, payload: bytes | msgspec.Raw) -> Result:
         """Return the same result with another payload: a complaint about it goes where it came from."""
         result = Result(self.id, payload)
-        result.origin = self.origin
+        result.origin, result.original = self.origin, self.original or self
         return result
 
     def __repr__(self) -> str:

@@ -45,6 +45,16 @@ class Feeder(Protocol):
         """Send what may be sent: a call has ended, or the write buffer has drained."""
 
 
+class Listener(Protocol):
+    """Hears what passes on one connection."""
+
+    def ended(self, call: Call, reply: Reply | None, now: float) -> None:
+        """Hear of a call of ours that ended, or of a SEND that goes out (no reply)."""
+
+    def malformed(self, text: bytes, why: str) -> None:
+        """Hear a frame that is no message, and why it is none."""
+
+
 Observe: TypeAlias = Callable[[Call, Reply, float], None]
 """Told of each call of ours that ended, with the time: for metrics."""
 

@@ -19,7 +19,7 @@ from voltgate.ocpp.fair_queue import FairQueue
 from voltgate.ocpp.framing import LONGEST_ID, Complaint, Malformed, Noise, UnknownType, decode, encode_call, with_id
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Error, Handler, Reply, Respond, Result, unheard
 from voltgate.ocpp.silence import expired, gone, malformed, overloaded, timed_out
-from voltgate.ocpp.turn_ports import Bounds, Feeder, Left, Observe, Send, unobserved
+from voltgate.ocpp.turn_ports import Bounds, Feeder, Left, Listener, Observe, Send, unobserved
 from voltgate.ocpp.wheel import Wheel
 
 _REMEMBERED_UNANSWERED = 32
@@ -38,9 +38,9 @@ class Turns:
     """
 
     __slots__ = (
-        "_bounds", "_choked", "_counts", "_dialect", "_first", "_full", "_given", "_handler",
-        "_has_send", "_observe", "_open", "_unanswered", "_waiting", "_watched", "_wheel", "_wire", "feeder", "name",
-        "owed", "stay",
+        "_bounds", "_choked", "_counts", "_first", "_given", "_handler",
+        "_has_send", "_observe", "_open", "_unanswered", "_waiting", "_watched", "_wheel", "_wire", "dialect", "feeder",
+        "full", "listener", "name", "owed", "stay",
     )  # fmt: skip
 
     def __init__(
@@ -53,7 +53,8 @@ class Turns:
         counts: Counts,
         observe: Observe = unobserved,
     ) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
+        """How this side speaks."""
         self._has_send = dialect.has_send
         self._handler = handler
         self.name = name
@@ -62,7 +63,7 @@ class Turns:
         self._counts = counts
         self._observe = observe
         self._wire: Send | None = None
-        self._full = False
+        self.full = False
         self._first: str | None = None
         self._choked = False  # by a full buffer, or held
         self._open: dict[str, tuple[Call, Respond]] = {}
@@ -74,13 +75,10 @@ class Turns:
         """Calls of the other side on this connection that are not answered yet."""
         self.feeder: Feeder | None = None
         """Pumped when another call may be sent; None while nothing waits with it."""
+        self.listener: Listener | None = None
+        """Hears what passes; None: nobody does."""
         self.stay = 0
         """The number of the connection: an answer belongs to the one its call came by."""
-
-    @property
-    def dialect(self) -> Dialect:
-        """How this side speaks."""
-        return self._dialect
 
     def use(self, handler: Handler) -> None:
         """Hand the other side's calls to another handler from now on."""
@@ -93,7 +91,7 @@ class Turns:
         self._wire = wire
         self.stay, self.owed = self.stay + 1, 0
         self._unanswered = self._given = self._first = None
-        self._full = self._choked = False
+        self.full = self._choked = False
 
     def hold(self) -> None:
         """Send nothing more before `go_on`; the one call that is open, if any, is the first on this connection."""
@@ -103,7 +101,7 @@ class Turns:
     def go_on(self, now: float) -> None:
         """Send the rest."""
         self._first = None
-        self._choked = self._full
+        self._choked = self.full
         self._pump(now)
 
     def disconnect(self, now: float) -> list[Left]:
@@ -112,7 +110,7 @@ class Turns:
         A first call is not among them: the next connection has its own.
         """
         self._wire = None
-        self._full = False
+        self.full = False
         self.stay, self.owed = self.stay + 1, 0
         left, self._open = self._open, {}
         self._refuse_waiting("The connection was lost", now)
@@ -125,19 +123,14 @@ class Turns:
         self.stay, self.owed = self.stay + 1, 0
         left, self._open = self._open, {}
         for message_id, (call, respond) in left.items():
-            self._tell(call, respond, gone(description, message_id), now)
+            self.tell(call, respond, gone(description, message_id), now)
         self._refuse_waiting(description, now)
 
     def choke(self, now: float, *, choked: bool) -> None:
         """Hold back calls while the connection's write buffer is full."""
-        self._full = choked
+        self.full = choked
         self._choked = choked or self._first is not None
         self._pump(now)
-
-    @property
-    def full(self) -> bool:
-        """Whether the connection's write buffer is full."""
-        return self._full
 
     @property
     def open_calls(self) -> int:
@@ -181,7 +174,7 @@ class Turns:
         if self.offer(call, respond):
             return
         if self._wire is None:
-            self._tell(call, respond, gone("The connection has ended"), call.at)
+            self.tell(call, respond, gone("The connection has ended"), call.at)
         else:
             self._wait(_Waiting(call, respond))
 
@@ -192,6 +185,8 @@ class Turns:
 
     def _put(self, wire: Send, call: Call, respond: Respond, message_id: str) -> None:
         if call.kind == SEND:
+            if self.listener is not None:
+                self.listener.ended(call, None, call.at)
             wire.send(call.text or encode_call(call.id, call.action, call.payload, SEND), call.frame)
             return
         if message_id in self._open or len(message_id) > LONGEST_ID or self._remembered(message_id, call.asker):
@@ -220,7 +215,7 @@ class Turns:
             self._waiting = FairQueue(self._bounds.waiting, self._bounds.waiting_bytes)
         if not self._waiting.add(entry):
             self._counts.overloaded += 1
-            self._tell(call, entry.respond, overloaded(), call.at)
+            self.tell(call, entry.respond, overloaded(), call.at)
             self._waiting = self._waiting or None
         elif call.deadline < self._watched:
             self._watch(call.deadline)
@@ -231,7 +226,7 @@ class Turns:
             call, respond = self._waiting.pop()
             instead = call.objection() if call.objection is not None and call.deadline > now else None
             if instead is not None or call.deadline <= now:
-                self._tell(call, respond, instead or expired(), now)
+                self.tell(call, respond, instead or expired(), now)
             else:
                 self._put(self._wire, call, respond, call.id)
         if not self._waiting:
@@ -242,7 +237,7 @@ class Turns:
     def _refuse_waiting(self, description: str, now: float) -> None:
         waiting, self._waiting = self._waiting, None
         for entry in waiting or ():
-            self._tell(entry.call, entry.respond, gone(description), now)
+            self.tell(entry.call, entry.respond, gone(description), now)
 
     # Time.
 
@@ -259,7 +254,7 @@ class Turns:
             self._time_out(message_id, now)
         if self._waiting is not None:
             for entry in self._waiting.take(lambda entry: entry.call.deadline <= now):
-                self._tell(entry.call, entry.respond, expired(), now)
+                self.tell(entry.call, entry.respond, expired(), now)
         self._pump(now)
         next_deadline = min(self._deadlines(), default=FOREVER)
         if next_deadline < self._watched:
@@ -275,14 +270,17 @@ class Turns:
         elif len(self._unanswered) >= _REMEMBERED_UNANSWERED:
             del self._unanswered[next(iter(self._unanswered))]
         self._unanswered[message_id] = call.asker
-        self._tell(call, respond, timed_out(call, message_id, now), now)
+        self.tell(call, respond, timed_out(call, message_id, now), now)
 
     def _deadlines(self) -> Iterator[float]:
         yield from (call.deadline for call, _ in self._open.values())
         yield from (entry.call.deadline for entry in self._waiting or ())
 
-    def _tell(self, call: Call, respond: Respond, reply: Reply, now: float) -> None:
+    def tell(self, call: Call, respond: Respond, reply: Reply, now: float) -> None:
+        """End a call."""
         self._observe(call, reply, now)
+        if self.listener is not None:
+            self.listener.ended(call, reply, now)
         respond(reply)
 
     # What arrives.
@@ -296,13 +294,13 @@ class Turns:
         elif kind is Call:
             self._take(message, text, frame, now, until)  # type: ignore[arg-type]
         else:
-            self._odd(message, now)  # type: ignore[arg-type]
+            self._odd(message, text, now)  # type: ignore[arg-type]
 
     def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
         """End a call that the carrier knows to get no answer; `sent` says whether it has gone out."""
         asked = self._open.pop(message_id, None)
         if asked is not None:
-            self._tell(*asked, gone(description, message_id if sent else ""), now)
+            self.tell(*asked, gone(description, message_id if sent else ""), now)
             self._pump(now)
 
     def take_carried(self, call: CarriedCall, now: float) -> None:
@@ -325,7 +323,7 @@ class Turns:
         elif self._has_send:
             self._handler(call, unheard)
         else:
-            self._odd(UnknownType(SEND, call.id), now)
+            self._odd(UnknownType(SEND, call.id), text, now)
 
     def _settle(self, reply: Reply, text: bytes, frame: bytes | None, now: float) -> None:
         asked = self._open.pop(reply.id, None)
@@ -337,6 +335,8 @@ class Turns:
         reply.origin = self
         call, respond = asked
         self._observe(call, reply, now)
+        if self.listener is not None:
+            self.listener.ended(call, reply, now)
         respond(reply)
         if self._waiting is not None or self.feeder is not None:
             self._pump(now)
@@ -347,7 +347,9 @@ class Turns:
         else:
             self._counts.unknown += 1
 
-    def _odd(self, message: Complaint | Malformed | UnknownType | Noise, now: float) -> None:
+    def _odd(self, message: Complaint | Malformed | UnknownType | Noise, text: bytes, now: float) -> None:
+        if self.listener is not None and isinstance(message, Malformed | UnknownType):
+            self.listener.malformed(text, message.description)
         match message:
             case Complaint():
                 self._complained(message)
@@ -372,7 +374,7 @@ class Turns:
         self._settle(malformed(description, message_id), b"", None, now)
 
     def _object(self, frame: Malformed | UnknownType) -> None:
-        text = objection(self._dialect, frame)
+        text = objection(self.dialect, frame)
         if text is not None and self._wire is not None:
             self._wire.send(text)
 
@@ -388,11 +390,11 @@ class Turns:
         if self._has_send and reply.origin is not None:
             self._given = self._given or Given()
             self._given.remember(message_id, reply.origin, reply.id)
-        if reply.text is None or (type(reply) is Error and is_misspelt(self._dialect, reply)):
+        if reply.text is None or (type(reply) is Error and is_misspelt(self.dialect, reply)):
             if isinstance(reply, CarriedResult):
                 reply.carry(wire, message_id)
             else:
-                wire.send(encoded(self._dialect, message_id, reply))
+                wire.send(encoded(self.dialect, message_id, reply))
         elif reply.id == message_id:
             wire.send(reply.text, reply.frame)
         else:

@@ -12,6 +12,7 @@ from typing import Protocol
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.families import may_be_of
 from voltgate.ocpp.messages import Call, Handler, Reason, Reply, Respond, Result, Unanswered
+from voltgate.ocpp.turn_ports import Listener
 from voltgate.relay import numbering
 from voltgate.relay.asked import Asked
 from voltgate.relay.carrier import DialContext
@@ -38,6 +39,9 @@ class Stay(Protocol):
     @property
     def ledger(self) -> Ledger:
         """What is kept of the station."""
+
+    def listener(self, leg: Leg) -> Listener | None:
+        """Return who hears what a backend is asked; None if nobody does."""
 
 
 class Arrears:
@@ -117,6 +121,10 @@ class Arrears:
 
     def resume(self) -> None:
         """Do nothing: nothing was paused."""
+
+    def listener(self, leg: Leg) -> Listener | None:
+        """Return who hears what the backend is asked; None if nobody does."""
+        return self._session.listener(leg)
 
     # What the backend asks.
 

@@ -11,12 +11,13 @@ from urllib.parse import quote, unquote
 from voltgate.ocpp.actions import ACTIONS, TRANSACTION_ACTIONS, plain_action
 from voltgate.ocpp.counts import Counts
 from voltgate.ocpp.dialect import SUBPROTOCOLS, Dialect
+from voltgate.ocpp.messages import Call, Reply
 from voltgate.ocpp.turn_ports import Bounds
 from voltgate.relay.admission import Admission
-from voltgate.relay.events import OTHER, Tallies
 from voltgate.relay.permit import Permit
 from voltgate.relay.policy import Wrap
 from voltgate.relay.stand_in import StandIn
+from voltgate.relay.tallies import OTHER, Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +192,9 @@ class Backend:
     def drop_copy(self, reason: str) -> None:
         """Count a copy that it was not told of."""
         self.copies_dropped[reason] = self.copies_dropped.get(reason, 0) + 1
+
+
+def observe(call: Call, reply: Reply, now: float) -> None:
+    """Count a backend's call to a station for its backend: it is the asker."""
+    if isinstance(call.asker, Backend):
+        call.asker.commands.observe(call, reply, now)

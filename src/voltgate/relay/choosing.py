@@ -8,11 +8,12 @@ from typing import Protocol
 from voltgate.ocpp.close_codes import TRY_AGAIN
 from voltgate.ocpp.ids import Token, connector_of
 from voltgate.ocpp.messages import Call, Respond
-from voltgate.relay.context import Chosen, Context, Start
+from voltgate.relay.context import Context
 from voltgate.relay.failover import pick
 from voltgate.relay.leg import Leg
 from voltgate.relay.plan import Plan
 from voltgate.relay.policy import Policies
+from voltgate.relay.start import Chosen, Start
 
 _MOST_WAITING = 16
 """Events of one transaction that wait while a chain of backends is asked whose it is."""
@@ -56,6 +57,7 @@ class Choosing:
         invitation = context.ledger.invited(token, connector) if token is not None else None
         chosen = partial(self._chosen, start.key, then)
         if invitation is not None and invitation.backend in context.legs:
+            context.decided(start.call, "invitation")
             chosen(plan.owned_by(invitation.backend))
         elif plan.chain is not None and token is not None:
             context.policies.chain(context, plan, token, chosen)
@@ -77,6 +79,8 @@ class Choosing:
             return  # that the station has gone is no backend's word about the token
         if start.owner is not None and start.owner in context.legs:
             plan = plan.owned_by(start.owner)
+            context.decided(start.call, "owner")
+        context.decided(start.call, "authorize", plan)
         leg = pick(context.legs, plan.answer)
         if leg is None:
             context.unroutable(start.call, start.respond)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from voltgate.ocpp.ids import Token
 from voltgate.ocpp.messages import Call, Reply, Respond
 from voltgate.relay.events import Event
+from voltgate.relay.learnt import Learnt
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.plan import Plan
 from voltgate.relay.registration import Registration
+from voltgate.relay.start import Chosen, Start
 from voltgate.relay.transaction import Transaction
 
 
@@ -37,6 +38,10 @@ class Context(Protocol):
     @property
     def registration(self) -> Registration:
         """Whether the station is accepted."""
+
+    @property
+    def learnt(self) -> Learnt:
+        """What the station has said of itself since it is connected."""
 
     def plan(self, call: Call, owner: str | None = None) -> Plan:
         """Return the plan that the rules have for a call; with `owner`, if that backend is here, the plan it owns."""
@@ -82,6 +87,9 @@ class Context(Protocol):
     def when_written(self, backend: str | None, then: Callable[[bool], None]) -> None:
         """Call `then` once all that was entered is on disk (False: it cannot be); that backend's calls wait for it."""
 
+    def decided(self, call: Call, why: str, plan: Plan | None = None) -> None:
+        """Let whoever listens know why a call goes where it goes: `why`, or the rule that the plan is of."""
+
     def emit(self, event: Event) -> None:
         """Report an event."""
 
@@ -91,19 +99,6 @@ class Context(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Let the station go."""
 
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The call that something begins with. `key` tells a repeated one; `owner` owns it if that backend is here."""
-
-    key: str
-    call: Call
-    respond: Respond
-    owner: str | None = None
-
-
-Chosen: TypeAlias = Callable[[str, Plan, Call, Respond], None]
-"""Gets the owner, its plan, and the start as the station said it last."""
 
 Finish: TypeAlias = Callable[[Context, Transaction, Respond, Reply], None]
 """What is learnt from the owner's answer before the station gets it."""

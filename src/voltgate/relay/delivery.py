@@ -444,7 +444,7 @@ class Delivery:
 def _again(call: Call, message_id: str, now: float, deadline: float) -> Call:
     """Return the call that is sent: a copy with a deadline of its own, under the id that the message always had."""
     again = Call(message_id, call.action, call.payload, call.text)
-    again.frame = call.frame
+    again.frame, again.original = call.frame, call.original or call
     again.at = now
     again.deadline = deadline
     return again

@@ -17,10 +17,11 @@ from voltgate.relay import numbering
 from voltgate.relay.asked import Asked
 from voltgate.relay.attention import looked_at
 from voltgate.relay.choosing import Choosing
-from voltgate.relay.context import Chosen, Finish, Start
+from voltgate.relay.context import Finish
 from voltgate.relay.delivery import Item
 from voltgate.relay.events import Event, GivenUp
 from voltgate.relay.failover import pick
+from voltgate.relay.learnt import Learnt
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.numbers import asker_of
@@ -29,6 +30,7 @@ from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
 from voltgate.relay.route import Plans
 from voltgate.relay.seams import DispatcherHost
+from voltgate.relay.start import Chosen, Start
 from voltgate.relay.transaction import Transaction, digest, said
 from voltgate.relay.written import answer_when_written
 
@@ -37,7 +39,8 @@ class Dispatcher:
     """One session's use of its ledger and its legs. `plans` are those of the station's route."""
 
     __slots__ = (
-        "_choosing", "_host", "asking", "ledger", "legs", "plans", "policies", "registration", "station", "version",
+        "_choosing", "_host", "asking", "learnt", "ledger", "legs", "plans", "policies", "registration", "station",
+        "version",
     )  # fmt: skip
 
     def __init__(self, host: DispatcherHost[Leg], ledger: Ledger, policies: Policies, legs: dict[str, Leg]) -> None:
@@ -50,6 +53,7 @@ class Dispatcher:
         self.legs = legs
         self.plans = Plans(())
         self.registration = Registration(ledger.fact("registration"), host.settings.registration, host.registered)
+        self.learnt = Learnt()
         self._choosing: Choosing | None = None
         self.asking: dict[tuple[str, str, bytes], tuple[Leg, Asked]] = {}
         """The transaction messages that a backend is being asked, by its name and what they say."""
@@ -88,6 +92,7 @@ class Dispatcher:
     ) -> None:
         """Have a backend of the plan answer, and tell the others; with `write` the reply waits for the disk."""
         answer = None if tx is None else tx.answer_to(call)
+        self.decided(call, "ledger" if answer is not None else "owner", plan if answer is None else None)
         if answer is not None:
             answer_when_written(self, None, respond, Result(call.id, answer))
             return
@@ -158,6 +163,11 @@ class Dispatcher:
             return
         leg.hold_back()
         self.ledger.store.after(partial(_let_pass, leg, then), self.ledger.station)
+
+    def decided(self, call: Call, why: str, plan: Plan | None = None) -> None:
+        """Let whoever listens know why a call goes where it goes: `why`, or the rule that the plan is of."""
+        if self._host.tap is not None:
+            self._host.tap.decided(call, why, plan)
 
     def emit(self, event: Event) -> None:
         """Report an event."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from voltgate.ocpp.actions import ACTIONS, plain_action
-from voltgate.ocpp.carried import CarriedResult
-from voltgate.ocpp.messages import Call, Reply, Result, Unanswered
+from voltgate.ocpp.close_codes import GOES_ON, SILENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +33,23 @@ class StationRefused:
 
 @dataclass(frozen=True, slots=True)
 class StationWent:
-    """A session has ended. `by` is who ended it."""
+    """A station has gone: its session has ended. `by` is who ended it."""
 
     station: str
     code: int
     reason: str
     by: str
     seconds: float
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was let go because nothing was heard of it any more."""
+        return self.reason.startswith(SILENT)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it was let go only because it has a newer connection, here or to another gateway."""
+        return self.reason in GOES_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,211 @@ class StationAccepted:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class StationBooted:
+    """A station has started, or says so. `reason` is its own word (2.x BootReason); "" in 1.x, which has none."""
+
+    station: str
+    vendor: str
+    model: str
+    firmware: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationRestarting:
+    """A station starts again and again: so many times within so many seconds."""
+
+    station: str
+    boots: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StationSteady:
+    """A station that started again and again has not done so for a while."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """A connector, or a station as a whole, has another status, or another error.
+
+    `connector` is 0 and `evse` None for the station itself; `evse` is None in 1.x. `status` is in the words of 1.6
+    whatever the station speaks: what others call Occupied is Preparing, Charging, SuspendedEV, SuspendedEVSE or
+    Finishing by what is known of the transaction; "" while none is known. `error_code` is in the words of 1.6 too:
+    NoError if there is none; `vendor_error_code` and `info` are the station's own.
+    """
+
+    station: str
+    evse: int | None
+    connector: int | None
+    status: str
+    error_code: str
+    info: str
+    vendor_error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnded:
+    """A station has said the end of a transaction, whatever is answered. `transaction` is the station's id of it.
+
+    `owner` is "" and `connector` None for a transaction that is not known. `reason` is the station's word; Local if it
+    names none. `energy_wh` and `seconds` are None where the beginning is not known.
+    """
+
+    station: str
+    transaction: str
+    owner: str
+    connector: int | None
+    reason: str
+    energy_wh: float | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionLong:
+    """A transaction runs for an unusually long time: for `seconds` by now."""
+
+    station: str
+    transaction: str
+    owner: str
+    connector: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWrong:
+    """The clock of a station is wrong by so many seconds: more than 0 is ahead of ours."""
+
+    station: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRight:
+    """The clock of a station that was wrong is right again."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackendAway:
+    """A backend cannot be reached for any station. `stations` are those that are connected and wait for it."""
+
+    backend: str
+    reason: str
+    stations: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendBack:
+    """A backend that was away is reached again, after so many seconds."""
+
+    backend: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BackendFailing:
+    """A backend answers many calls with an error, or not at all: `errors` of the last `calls`."""
+
+    backend: str
+    errors: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSound:
+    """A backend that failed answers again as it should: `errors` of the last `calls` failed."""
+
+    backend: str
+    errors: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalGrowing:
+    """A backend is owed many messages, of which the oldest has waited for so many seconds."""
+
+    backend: str
+    owed: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class JournalShrunk:
+    """A backend that was owed many messages is owed few."""
+
+    backend: str
+    owed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateExpiring:
+    """A certificate ends soon, or has ended. `name` says whose it is, `at` its end (ISO 8601), `days` until then."""
+
+    name: str
+    at: str
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRenewed:
+    """A certificate that was about to end was replaced. `at` is the end of the new one."""
+
+    name: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFilling:
+    """A file system on which Voltgate writes is nearly full. `free` and `total` are bytes."""
+
+    path: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFreed:
+    """A file system that was nearly full has space again."""
+
+    path: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseAway:
+    """The database cannot be written."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseBack:
+    """The database is written again, after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLost:
+    """A node of the cluster has not been heard of for `seconds`, and has not said farewell."""
+
+    node: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBack:
+    """A node of the cluster that was lost is heard of again."""
+
+    node: str
+
+
 Event: TypeAlias = (
     StationCame
     | StationRefused
@@ -186,61 +398,27 @@ Event: TypeAlias = (
     | ClaimContested
     | BackendMoved
     | StationAccepted
+    | StationBooted
+    | StationRestarting
+    | StationSteady
+    | StatusChanged
+    | TransactionEnded
+    | TransactionLong
+    | ClockWrong
+    | ClockRight
+    | BackendAway
+    | BackendBack
+    | BackendFailing
+    | BackendSound
+    | JournalGrowing
+    | JournalShrunk
+    | CertificateExpiring
+    | CertificateRenewed
+    | DiskFilling
+    | DiskFreed
+    | DatabaseAway
+    | DatabaseBack
+    | NodeLost
+    | NodeBack
 )
 Listen: TypeAlias = Callable[[Event], None]
-
-BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper bounds of the latency histogram, in seconds."""
-
-OTHER = "other"
-"""The label of every action that is in no version of OCPP: the wire must not make labels."""
-
-
-class Tally:
-    """How the calls of one action ended, and how long they took."""
-
-    __slots__ = ("buckets", "errors", "results", "seconds", "unanswered")
-
-    def __init__(self) -> None:
-        self.results = 0
-        self.errors = 0
-        self.unanswered: dict[str, int] = {}
-        self.seconds = 0.0
-        self.buckets = [0] * (len(BUCKETS) + 1)
-
-    @property
-    def count(self) -> int:
-        """The number of calls that ended."""
-        return sum(self.buckets)
-
-
-class Tallies:
-    """One tally for each action: the calls in one direction between one backend and its stations."""
-
-    __slots__ = ("_by_action", "by_label")
-
-    def __init__(self) -> None:
-        self.by_label: dict[str, Tally] = {}
-        self._by_action: dict[str, Tally] = {}
-
-    def observe(self, call: Call, reply: Reply, now: float) -> None:
-        """Count a call that ended."""
-        tally = self._by_action.get(call.action) or self._tally(call.action)
-        if type(reply) is Result or isinstance(reply, CarriedResult):
-            tally.results += 1
-        elif isinstance(reply, Unanswered):
-            reason = reply.reason.value
-            tally.unanswered[reason] = tally.unanswered.get(reason, 0) + 1
-        else:
-            tally.errors += 1
-        took = now - call.at
-        tally.seconds += took
-        tally.buckets[bisect_left(BUCKETS, took)] += 1
-
-    def _tally(self, action: str) -> Tally:
-        label = plain_action(action)
-        known = label in ACTIONS
-        tally = self.by_label.setdefault(label if known else OTHER, Tally())
-        if known:
-            self._by_action[action] = tally
-        return tally

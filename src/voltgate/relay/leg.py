@@ -50,9 +50,7 @@ class Leg:
         self._waiting: Waiting | None = None
         self._watched = FOREVER
         self._held: HeldBack | None = None
-        self._permitted: Handler | None = None
-        self._from_backend = host.from_backend(self)
-        self._to_backend = host.to_backend(self)
+        self.rewrap()
         self.retired = False
         """Whether it only waits for answers: it is dialled no more, and delivers nothing more that is owed."""
         backend.legs += 1
@@ -89,7 +87,8 @@ class Leg:
 
     def rewrap(self) -> None:
         """Go by what stands on the arrows from now on."""
-        self._permitted = None
+        self._permitted: Handler | None = None
+        self.turns.listener = self.host.listener(self)
         self._from_backend = self.host.from_backend(self)
         self._to_backend = self.host.to_backend(self)
 
@@ -296,9 +295,7 @@ class Leg:
             self._feed()
             return
         for each in left:
-            reply = gone("The connection was lost", each.id)
-            self.backend.calls.observe(each.call, reply, now)
-            each.respond(reply)
+            self.turns.tell(each.call, each.respond, gone("The connection was lost", each.id), now)
 
     def stays_away(self) -> None:
         """Do without the link: what waits goes elsewhere, waits on, or is refused."""

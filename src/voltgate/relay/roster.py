@@ -10,6 +10,7 @@ from voltgate.ocpp.close_codes import GOING_AWAY
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import FOREVER, Call, Respond
 from voltgate.ocpp.silence import gone
+from voltgate.ocpp.turn_ports import Listener
 from voltgate.relay.arrears import Arrears
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialContext
@@ -56,6 +57,9 @@ class RosterHost(Protocol):
 
     def new_leg(self, backend: Backend) -> Leg:
         """Make a leg."""
+
+    def listener(self, leg: Leg) -> Listener | None:
+        """Return who hears what a backend is asked; None if nobody does."""
 
     def end(self, code: int, reason: str) -> None:
         """Let the station go."""

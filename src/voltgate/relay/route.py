@@ -17,8 +17,8 @@ class Plans:
     """The plans of one station on one route: what is left of the rules when the station is known."""
 
     __slots__ = (
-        "_by_action", "_rules", "answering", "answers", "backends", "depends", "eager", "failovers", "left_out",
-        "transparent",
+        "_by_action", "_places", "_rules", "answering", "answers", "backends", "depends", "eager", "failovers",
+        "left_out", "transparent",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +35,7 @@ class Plans:
         """The backends that the rules name and the station has to do without."""
         self._by_action: dict[str, Plan] = {}
         plans = [plan for _, _, plan in self._rules]
+        self._places = {id(plan): n for n, _, plan in self._rules}
         self.backends = tuple(dict.fromkeys(name for plan in plans for name in plan.named))
         """Every backend that some call may need, in the order of the rules."""
         self.eager = tuple(dict.fromkeys(name for plan in plans for name in plan.needed))
@@ -74,6 +75,10 @@ class Plans:
             if action in ACTIONS:  # the wire must not fill memory
                 self._by_action[action] = plan
         return plan
+
+    def place(self, plan: Plan) -> int | None:
+        """Return the place of the rule that a plan is of; None if it is of none of these."""
+        return self._places.get(id(plan))
 
     @property
     def first(self) -> Plan:

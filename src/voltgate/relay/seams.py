@@ -6,10 +6,12 @@ from typing import Protocol, TypeVar
 
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import Call, Handler, Reply, Respond
+from voltgate.ocpp.turn_ports import Listener
 from voltgate.relay.asked import Asked
 from voltgate.relay.delivery import Item
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.tap import SessionTap
 
 LegT_contra = TypeVar("LegT_contra", contravariant=True)
 """A leg."""
@@ -100,6 +102,9 @@ class LegHost(Protocol[LegT_contra]):
     def is_answering(self, leg: LegT_contra) -> bool:
         """Return whether some call of the station is answered by this backend."""
 
+    def listener(self, leg: LegT_contra) -> Listener | None:
+        """Return who hears what a backend is asked; None if nobody does."""
+
     def from_backend(self, leg: LegT_contra) -> Handler | None:
         """Return what stands before the calls of a backend; None if nothing does."""
 
@@ -122,6 +127,7 @@ class DispatcherHost(Protocol[LegT_contra]):
     ports: Ports
     settings: SessionSettings
     ended: bool
+    tap: SessionTap | None
 
     @property
     def identity(self) -> str:

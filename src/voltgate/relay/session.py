@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from voltgate.ocpp.carried import CarriedCall
-from voltgate.ocpp.close_codes import GOING_AWAY, POLICY
+from voltgate.ocpp.close_codes import GOING_AWAY, REPLACED
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import FOREVER, SEND, Call, Handler, Reply, Respond, Unanswered
-from voltgate.ocpp.turn_ports import Bounds
+from voltgate.ocpp.turn_ports import Bounds, Listener
 from voltgate.ocpp.turns import Turns
 from voltgate.relay.asked import Asked
-from voltgate.relay.backend import Backend
+from voltgate.relay.backend import Backend, observe
 from voltgate.relay.carrier import DialContext, DialledWire
 from voltgate.relay.default_permit import default_permit
 from voltgate.relay.dispatcher import Dispatcher
@@ -23,13 +23,11 @@ from voltgate.relay.leg import Leg
 from voltgate.relay.policies.table import policies_for
 from voltgate.relay.policy import wrapped
 from voltgate.relay.ports import Ports, SessionSettings
+from voltgate.relay.rate import Rate
 from voltgate.relay.roster import Roster
 from voltgate.relay.route import Plans
 from voltgate.relay.tap import SessionTap
 from voltgate.relay.wire import Wire
-
-REPLACED = "Replaced by a new connection"
-"""Why a session ends whose station has connected again."""
 
 
 class Session:
@@ -41,7 +39,7 @@ class Session:
     __slots__ = (
         "_frequent", "_on_end", "_rate", "_to_station", "_wire", "boot", "connected_at", "dial_context", "dialect",
         "dialling_paused", "dispatched", "dispatcher", "ended", "identity", "key", "legs", "plans", "ports",
-        "received", "roster", "route", "settings", "station_full", "tap", "turns",
+        "received", "roster", "route", "settings", "station_full", "tap", "turns", "unanswered",
     )  # fmt: skip
 
     def __init__(
@@ -81,12 +79,14 @@ class Session:
         self.tap: SessionTap | None = None
         self._on_end = on_end
         self._wire: Wire | None = None
-        self._rate = 0.0
+        self._rate = Rate(settings.messages_per_second, settings.burst, self.end)
         self._to_station: Handler | None = None
         bounds = Bounds(settings.window, settings.waiting, settings.waiting_bytes, settings.backend_patience)
-        self.turns = Turns(dialect, self.from_station, self, bounds, ports.wheel, ports.counts, self.observe)
+        self.turns = Turns(dialect, self.from_station, self, bounds, ports.wheel, ports.counts, observe)
         self.received = self._metered if settings.messages_per_second else self.turns.receive
         """Takes one message of the station: bound once, a call less for each message."""
+        self.unanswered = self.turns.unanswered
+        """Ends a call to a station that cannot be reached, or said nothing that is an answer."""
         self.look_for_taps()
         self._listen()
 
@@ -136,39 +136,36 @@ class Session:
         wrap = policies.permits(permit, leg.backend.refuse)
         return wrapped(context, (wrap,), partial(policies.command, context))
 
+    def listener(self, leg: Leg) -> Listener | None:
+        """Return who hears what a backend is asked; None if nobody does."""
+        return None if self.tap is None else self.tap.at(leg.name)
+
     def to_backend(self, leg: Leg) -> Handler | None:
         """Return what stands before the calls to a backend; None if nothing does."""
-        tapped = () if self.tap is None else (self.tap.to_backend(leg.name),)
         learns = () if leg.backend.settings.stood_in is None else (self.dispatcher.policies.learns(leg.name),)
-        wraps = (*learns, *leg.backend.settings.to_backend, *tapped)
+        wraps = (*learns, *leg.backend.settings.to_backend)
         return wrapped(self.dispatcher, wraps, leg.turns.ask) if wraps else None
 
     def to_station(self, call: Call, respond: Respond) -> None:
         """Send a call to the station in its turn."""
         if self._to_station is None:
-            tapped = () if self.tap is None else (self.tap.to_station,)
             commands = self.dispatcher.policies.commands
-            self._to_station = wrapped(self.dispatcher, (commands, *self.settings.to_station, *tapped), self.turns.ask)
+            self._to_station = wrapped(self.dispatcher, (commands, *self.settings.to_station), self.turns.ask)
         self._to_station(call, respond)
 
     def command(self, call: Call, respond: Respond) -> None:
         """Ask the station on behalf of somebody who is no backend; what becomes of it is in the station's numbers."""
         self.dispatcher.policies.command(self.dispatcher, call, respond)
 
-    @staticmethod
-    def observe(call: Call, reply: Reply, now: float) -> None:
-        """Count a backend's call for its backend: it is the asker."""
-        if isinstance(call.asker, Backend):
-            call.asker.commands.observe(call, reply, now)
-
     def look_for_taps(self) -> None:
         """Let a tap stand on the four arrows if somebody listens to this station, else none."""
-        if self.ports.taps.concern(self.key) is (self.tap is None):
-            self.tap = SessionTap(self) if self.tap is None else None
+        before, self.tap = self.tap, self.ports.taps.of(self)
+        if self.tap is not before:
             self._rewrap()
 
     def _listen(self) -> None:
         """Have the station's calls pass what stands before them now."""
+        self.turns.listener = None if self.tap is None else self.tap.at("")
         tapped = () if self.tap is None else (self.tap.from_station,)
         gate = (self.dispatcher.policies.gate,) if self.dispatcher.registration.gated else ()
         self.turns.use(wrapped(self.dispatcher, (*tapped, *gate, *self.settings.from_station), self.from_station))
@@ -250,28 +247,13 @@ class Session:
 
     def _metered(self, text: bytes, frame: bytes | None, now: float, until: float = FOREVER) -> None:
         """Take one message of a station whose rate is limited."""
-        limit = self.settings.messages_per_second
-        if self._flooding(now, limit):
-            self.end(POLICY, f"More than {limit:g} messages a second")
-        else:
+        if self._rate.allows(now):
             self.turns.receive(text, frame, now, until)
 
     def take(self, call: CarriedCall, now: float) -> None:
         """Take one call of the station that did not come as text."""
-        limit = self.settings.messages_per_second
-        if limit and self._flooding(now, limit):
-            self.end(POLICY, f"More than {limit:g} messages a second")
-        else:
+        if self._rate.allows(now):
             self.turns.take_carried(call, now)
-
-    def unanswered(self, message_id: str, description: str, now: float, *, sent: bool) -> None:
-        """End a call to a station that cannot be reached, or said nothing that is an answer."""
-        self.turns.unanswered(message_id, description, now, sent=sent)
-
-    def _flooding(self, now: float, limit: float) -> bool:
-        """Count a message against the rate: a leaky bucket in one number, the time at which it is empty."""
-        self._rate = max(self._rate, now) + 1 / limit
-        return self._rate - now > (self.settings.burst + 0.5) / limit  # half a message for rounding
 
     def lost(self, code: int, reason: str) -> None:
         """Take note that the station's socket has ended."""
@@ -301,6 +283,7 @@ class Session:
         moved = bool(self.route) and (plans is not self.plans)
         self.plans, self.route = plans, route
         self.dispatcher.plans = plans
+        self.look_for_taps()
         if moved:
             self.boot = self.boot_for(back=True)
         left = self.roster.follow(plans, known)

@@ -37,8 +37,9 @@ class Transaction:
     `answered` holds the payloads of its owner's last answers, `answers` are those that may own it while nobody took it
     yet. `heard_at` is when the station last spoke of it, in seconds since 1970, give or take an hour. `over`: the
     station has said its end, whatever came of that. `failed`: the last that came of it is that its start was answered
-    with an error (2.x). `started` is when that was, by the station's own clock, as it wrote it (2.x). `number` is the
-    one that the station will know it by, whichever process answers its start; 0 where the backend's own will do (1.6).
+    with an error (2.x). `started` is when that was, by the station's own clock, as it wrote it; `meter` what its meter
+    showed then, in Wh. `number` is the one that the station will know it by, whichever process answers its start; 0
+    where the backend's own will do (1.6).
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Transaction:
         "heard_at",
         "id",
         "key",
+        "meter",
         "number",
         "numbers",
         "over",
@@ -79,6 +81,7 @@ class Transaction:
         self.token = ""
         self.connector: int | None = None
         self.number = 0
+        self.meter: float | None = None
         self.numbers: dict[str, int] = {}
         self.reply: bytes | None = None
         self.bound = True
@@ -172,6 +175,7 @@ class Transaction:
             "over": self.over,
             "failed": self.failed,
             "started": self.started,
+            "meter": self.meter,
         }
         return TransactionRecord(
             self.station,
@@ -209,6 +213,7 @@ def read_transaction(record: TransactionRecord) -> Transaction:
     tx.answered = data.get("answered", {})
     tx.heard_at = data.get("heard_at", record.began)
     tx.over, tx.failed, tx.started = data.get("over", False), data.get("failed", False), data.get("started", "")
+    tx.meter = data.get("meter")
     return tx
 
 
@@ -229,6 +234,7 @@ _SHAPE: dict[str, Any] = {
     "over": bool,
     "failed": bool,
     "started": str,
+    "meter": (int, float, _NONE),
 }
 _COLUMNS = {
     "id": str,

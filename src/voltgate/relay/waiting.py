@@ -157,11 +157,12 @@ class Waiting:
 
     def _end(self, entry: Entry | Left, reply: Unanswered) -> None:
         line = self._line
-        line.backend.calls.observe(entry.call, reply, line.now())
         match entry:
             case Asked():
+                line.backend.calls.observe(entry.call, reply, line.now())
                 line.settled(entry, reply)
             case Left():
-                entry.respond(reply)
+                line.turns.tell(entry.call, entry.respond, reply, line.now())
             case _:
+                line.backend.calls.observe(entry.call, reply, line.now())
                 line.told(reply)

@@ -16,7 +16,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from voltgate.carriers.amqp.answering import NodeSettings
+from voltgate.carriers.amqp.settings import NodeSettings
 from voltgate.ocpp.soap.names import VERSIONS as SOAP_VERSIONS
 from voltgate.ocpp.wheel import Wheel
 from voltgate.simulator.backend import VERSIONS, SimulatedBackend, open_listener

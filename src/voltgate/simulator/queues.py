@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from voltgate.carriers.amqp.answering import Node, NodeSettings, Station
+from voltgate.carriers.amqp.answering import Node, Station
 from voltgate.carriers.amqp.items import frame
-from voltgate.carriers.amqp.settings import Broker, Layout
+from voltgate.carriers.amqp.settings import Broker, Layout, NodeSettings
 from voltgate.ocpp.close_codes import NO_CLOSE
 from voltgate.ocpp.framing import decode
 from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reply, Respond, Result, unheard

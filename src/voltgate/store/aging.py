@@ -36,6 +36,17 @@ async def measure_journal(engine: AsyncEngine) -> tuple[int, float]:
     return int(row[0]), float(row[1]) if isinstance(row[1], float | int) else 0.0  # a text, if no row has a time
 
 
+async def owed_by_backend(engine: AsyncEngine, now: float) -> dict[str, tuple[int, float]]:
+    """Return how many messages each backend is owed, and for how many seconds the oldest of them."""
+    each = (
+        select(owed.c.backend, func.count(), func.min(owed.c.at)).where(owed.c.backend != "").group_by(owed.c.backend)
+    )
+    async with reading(engine).connect() as connection:
+        rows = (await connection.execute(each)).all()
+    ages = {name: now - at if isinstance(at, float | int) else 0.0 for name, _, at in rows}
+    return {str(name): (int(messages), max(0.0, ages[name])) for name, messages, _ in rows}
+
+
 async def clocks_agree(engine: AsyncEngine, now: float) -> bool:
     """Return whether the database's own clock shows what ours does: other gateways work with it as well.
 

@@ -27,20 +27,20 @@ class Reach:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection to read with."""
-        async with self.in_time(), reading(self._there()).connect() as connection:
+        async with self.in_time(), reading(self.there()).connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection with a transaction, which is committed at the end."""
-        async with self.in_time(), self._there().begin() as connection:
+        async with self.in_time(), self.there().begin() as connection:
             yield connection
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for longer; each thing must be done `in_time`. What is not committed is rolled back."""
         async with self.in_time():
-            connection = await self._there().connect()
+            connection = await self.there().connect()
         try:
             yield connection
         finally:
@@ -55,7 +55,8 @@ class Reach:
             async with asyncio.timeout(max(self._patience, seconds)):
                 yield
 
-    def _there(self) -> AsyncEngine:
+    def there(self) -> AsyncEngine:
+        """Return what opens connections. Raise StoreAway."""
         engine = self.engine()
         if engine is None:
             raise StoreAway("the database is away")

@@ -14,25 +14,8 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import structlog
 
-from voltgate.relay.events import (
-    BackendLeftOut,
-    BackendMoved,
-    CarrierDown,
-    CarrierUp,
-    ClaimContested,
-    ClaimsChanged,
-    CommandRefused,
-    Event,
-    GivenUp,
-    LegDown,
-    LegUp,
-    StationAccepted,
-    StationCame,
-    StationMoved,
-    StationRefused,
-    StationWent,
-    TransactionBegan,
-)
+from voltgate.relay.event_list import EVENTS, Severity, severity_of
+from voltgate.relay.events import Event
 from voltgate.telemetry.lines import ERRORS
 
 log = structlog.get_logger("voltgate")
@@ -170,32 +153,20 @@ def _json(value: Any, **_: Any) -> str:
     return _encode(value).decode()
 
 
-_LINES: dict[type[Event], tuple[int, str]] = {
-    StationCame: (logging.INFO, "station came"),
-    StationRefused: (logging.INFO, "station refused"),
-    StationWent: (logging.INFO, "station went"),
-    StationMoved: (logging.INFO, "station moved"),
-    StationAccepted: (logging.INFO, "station accepted"),
-    BackendLeftOut: (logging.INFO, "backend left out: it does not take this version"),
-    LegUp: (logging.INFO, "backend linked"),
-    LegDown: (logging.WARNING, "backend away"),
-    CarrierUp: (logging.INFO, "carrier up"),
-    CarrierDown: (logging.WARNING, "carrier down"),
-    TransactionBegan: (logging.INFO, "transaction began"),
-    GivenUp: (logging.ERROR, "message given up"),
-    CommandRefused: (logging.WARNING, "command refused"),
-    ClaimsChanged: (logging.INFO, "claims changed"),
-    ClaimContested: (logging.WARNING, "station claimed by several backends"),
-    BackendMoved: (logging.INFO, "backend moved"),
+_LEVELS: dict[Severity, int] = {
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "danger": logging.CRITICAL,
 }
-"""The level and the message of each event; the rest of the line are the event's fields."""
 
 
 def write(event: Event) -> None:
-    """Log an event."""
-    level, message = _LINES[type(event)]
+    """Log an event by the list of events; the rest of the line are its fields."""
+    level = _LEVELS[severity_of(event)]
     if level >= _Threshold.level:
-        log.log(level, message, **{field: _short(getattr(event, field)) for field in event.__slots__})
+        fields = {field: _short(getattr(event, field)) for field in event.__slots__}
+        log.log(level, EVENTS[type(event)].line, **fields)
 
 
 def write_fault(listener: str, fault: Exception, times: int) -> None:

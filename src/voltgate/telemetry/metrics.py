@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from voltgate.ocpp.counts import FAULTS, Counts
 from voltgate.relay.backend import Backend
-from voltgate.relay.events import BUCKETS, Tallies
+from voltgate.relay.tallies import BUCKETS, Tallies
 from voltgate.telemetry.supervision import Supervision
 
 
@@ -40,10 +40,13 @@ class Dials:
 class Sources:
     """The sources of the numbers; callables are called at each scrape.
 
-    `links` holds counters of the carrier, by side; `store`, `soap`, `cluster` and `csms` return the numbers of the
-    database, of SOAP, of the cluster and of the management system by name; `claims` the length of each backend's list;
+    `links` holds counters of the carrier, by side; `store`, `soap`, `cluster`, `csms`, `messages` and `traces` return
+    the numbers of the database, of SOAP, of the cluster, of the management system, of the message log and of spans by
+    name;
+    `claims` the length of each backend's list;
     `lost_lines` the lines of the log that were lost, by reason; `listener_faults` how many times each listener failed;
-    `dials` those to each backend; `names` returns how many hosts of backends cannot be looked up; `supervision` knows
+    `alerts` returns the numbers of alerts, `alert_messages` those of each outcome by channel; `dials` are those to each
+    backend; `names` returns how many hosts of backends cannot be looked up; `supervision` knows
     the tasks of the process.
     """
 
@@ -63,7 +66,11 @@ class Sources:
     supervision: Supervision
     cluster: Callable[[], Mapping[str, float]] = dict
     csms: Callable[[], Mapping[str, float]] = dict
+    messages: Callable[[], Mapping[str, float]] = dict
+    traces: Callable[[], Mapping[str, float]] = dict
     failed_logins: Mapping[str, int] = field(default_factory=dict)
+    alerts: Callable[[], Mapping[str, float]] = dict
+    alert_messages: Callable[[], Mapping[str, Mapping[str, int]]] = dict
 
 
 class VoltgateCollector(Collector):
@@ -81,8 +88,8 @@ class VoltgateCollector(Collector):
         yield from _trust(backends)
         yield from self._comings()
         yield _counter("voltgate_log_lines_lost", "Lines of the log that were lost", "reason", self._sources.lost_lines)
-        passwords = "Passwords of users of the API that were wrong, or tried too often to be looked at"
-        yield _counter("voltgate_logins_failed", passwords, "reason", self._sources.failed_logins)
+        refused = "Callers of the API who were not let in: for a wrong password, an unknown token, or too many of these"
+        yield _counter("voltgate_logins_failed", refused, "reason", self._sources.failed_logins)
         faults = "Listeners to events and messages that failed: faults of Voltgate's own"
         yield _counter("voltgate_listener_faults", faults, "listener", self._sources.listener_faults)
         yield from _dials(self._sources.dials())
@@ -96,6 +103,13 @@ class VoltgateCollector(Collector):
             yield GaugeMetricFamily(f"voltgate_cluster_{name}", "The cluster: " + name.replace("_", " "), value)
         for name, value in self._sources.csms().items():
             yield GaugeMetricFamily(f"voltgate_csms_{name}", "The management system: " + name.replace("_", " "), value)
+        for name, value in self._sources.traces().items():
+            yield GaugeMetricFamily(f"voltgate_traces_{name}", "Spans: " + name.replace("_", " "), value)
+        for name, value in self._sources.messages().items():
+            yield GaugeMetricFamily(f"voltgate_messages_{name}", "The message log: " + name.replace("_", " "), value)
+        for name, value in self._sources.alerts().items():
+            yield GaugeMetricFamily(f"voltgate_alerts_{name}", "Alerts: " + name.replace("_", " "), value)
+        yield _messages(self._sources.alert_messages())
         claims = GaugeMetricFamily("voltgate_claims", "Stations that a backend claims", labels=["backend"])
         for backend, number in self._sources.claims().items():
             claims.add_metric([backend], number)
@@ -156,6 +170,18 @@ def _counter(name: str, text: str, label: str, numbers: Mapping[str, int]) -> Co
     family = CounterMetricFamily(name, text, labels=[label])
     for value, number in numbers.items():
         family.add_metric([value], number)
+    return family
+
+
+def _messages(by_outcome: Mapping[str, Mapping[str, int]]) -> CounterMetricFamily:
+    family = CounterMetricFamily(
+        "voltgate_alert_messages",
+        "Messages to people: sent, tries that failed, given up",
+        labels=["channel", "outcome"],
+    )
+    for outcome, by_channel in by_outcome.items():
+        for channel, number in by_channel.items():
+            family.add_metric([channel, outcome], number)
     return family
 
 

@@ -85,7 +85,7 @@ class Access:
     address is not limited by others there.
     """
 
-    __slots__ = ("_changed", "_clock", "_configured", "_issued", "_logins", "_throttle", "_tokens", "_wall")
+    __slots__ = ("_changed", "_clock", "_configured", "_issued", "_logins", "_throttle", "_tokens", "_wall", "refused")
 
     def __init__(
         self,
@@ -94,6 +94,8 @@ class Access:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        self.refused = {"wrong": 0, "unknown token": 0, "too often": 0}
+        """How often somebody was not let in, since the start: "wrong" are passwords, "too often" is either."""
         self._throttle = Throttle(failures)
         self._clock = clock
         self._wall = wall
@@ -145,10 +147,12 @@ class Access:
         address = connection.client.host if connection.client is not None else ""
         wait = self._throttle.wait(digest.hex(), address, now)
         if wait > 0:
+            self.refused["too often"] += 1
             raise _too_many(wait)
         counted = self._throttle.begin(digest.hex(), address, now)
         found = self._tokens.get(digest)
         if found is None:
+            self.refused["unknown token"] += 1
             raise _unauthorized("The bearer token is not known.")
         self._throttle.succeeded(counted, now)
         if self._wall() >= found.until:

@@ -15,7 +15,7 @@ from voltgate.web.problems import Problem, answer
 MOST = 1 << 20
 """Bytes of a body at most."""
 MOST_OF_A_LIST = 32 << 20
-"""Bytes of a list, of a backend's stations or to be imported: 100,000 identities take 3 MB."""
+"""Bytes of a list, of a backend's stations, of a job's, or to be imported: 100,000 identities take 3 MB."""
 MOST_OF_A_LOGIN = 8 << 10
 """Bytes of what somebody sends who is not known yet."""
 OPEN = frozenset({"/api/v1/login", "/api/v1/password"})
@@ -23,7 +23,7 @@ OPEN = frozenset({"/api/v1/login", "/api/v1/password"})
 PATIENCE = 60.0
 """Seconds that a body may take to arrive."""
 
-_LIST = re.compile(r"/api/v1/(backends/[^/]+/stations|id-tokens/import|csms/stations/import)")
+_LIST = re.compile(r"/api/v1/(backends/[^/]+/stations|id-tokens/import|csms/stations/import|jobs)")
 _API = "/api/"
 
 

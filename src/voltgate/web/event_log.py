@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, get_args
+from typing import Any
 
+from voltgate.relay.event_list import NAMES
 from voltgate.relay.events import Event
 from voltgate.web.times import stamp
 from voltgate.web.urls import shown
@@ -17,7 +18,7 @@ MOST = 10_000
 _AT_ONCE = 100
 """Events that one read returns: the event loop runs between two reads."""
 
-KINDS = frozenset(kind.__name__ for kind in get_args(Event))
+KINDS = frozenset(NAMES.values())
 """The kinds of events."""
 
 
@@ -32,7 +33,7 @@ class LoggedEvent:
     @property
     def kind(self) -> str:
         """The kind of the event."""
-        return type(self.event).__name__
+        return NAMES[type(self.event)]
 
     @property
     def document(self) -> dict[str, Any]:

@@ -233,3 +233,89 @@ class Drain(Asked):
         float | None,
         Field(ge=0, le=86400, allow_inf_nan=False, description="Seconds over which they go; null: as configured."),
     ] = None
+
+
+# The message log.
+
+
+class LoggedMessage(BaseModel):
+    """A record of the message log: a call on one leg, and what came of it; or something that was no message."""
+
+    id: str
+    at: Time
+    kind: Literal["call", "send", "malformed", "refused", "lost"] = Field(
+        description="`malformed`: a frame that is no message; `refused`: a handshake; `lost` says how many records "
+        "are missing before it."
+    )
+    station: str
+    leg: str | None = Field(description='"station", or the backend\'s name.')
+    direction: Literal["from_station", "to_backend", "from_backend", "to_station"] | None
+    action: str | None
+    message_id: str | None
+    payload: Any = Field(description="As it was said on this leg; of what is no message, its beginning as text.")
+    outcome: Literal["result", "error", "unanswered"] | None
+    reply: Any = Field(description="The payload of the answer; of an error its code, description and details.")
+    latency_ms: float | None
+    backend: str | None = Field(description="Who asked or answered; null: Voltgate itself.")
+    route: str | None = Field(description="The route that the station was on, for its own calls.")
+    rule: int | None = Field(description="The place of the rule that decided, from 0; null: none did.")
+    decided: str | None = Field(
+        description="What decided who answers a call of the station: `rule`, `owner` (of the transaction, or of a "
+        "number), `invitation`, `authorize`, `ledger`, `stand-in`, `gateway`, or `nobody`."
+    )
+    changed: str | None = Field(description="What was changed on the way, and why.")
+    call: str | None = Field(description="Ties the records of one call on its several legs together.")
+    description: str | None = Field(description="What is wrong with what is no message.")
+    node: str | None = Field(default=None, description="The gateway that recorded it. Only in a cluster.")
+
+
+class MessagePage(BaseModel):
+    """A part of the message log, the newest first."""
+
+    items: list[LoggedMessage]
+    next: str | None = Field(description="The cursor of the part behind; null: there is nothing more.")
+    searched_to: Time | None = Field(
+        description="How far back this part has looked: a long search for a text takes several."
+    )
+    missing: Missing = []
+
+
+class Recording(BaseModel):
+    """Which stations are recorded."""
+
+    stations: list[str] = Field(description="Globs of identities.")
+    routes: list[str]
+    until: Time | None
+
+
+class RecordingAsked(Asked):
+    """Which stations are to be recorded, besides those of the configuration; nothing: none any more."""
+
+    stations: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=255)]], Field(max_length=1000, description="Globs.")
+    ] = []
+    routes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)] = []
+    hours: Annotated[float, Field(gt=0, le=8760)] | None = Field(
+        default=None, description="How long; null: until something else is asked."
+    )
+
+
+class LogState(BaseModel):
+    """How the log of one gateway is, since that began: entries, and bytes."""
+
+    node: str | None
+    recorded: int
+    written: int
+    dropped: int = Field(description="Entries that nobody could write down in time, or at all.")
+    bytes: int
+    segments: int
+    problem: str | None
+
+
+class Recordings(BaseModel):
+    """What is recorded, and how the log is."""
+
+    configured: Recording
+    asked: Recording = Field(description="What was asked for at run time.")
+    logs: list[LogState]
+    missing: Missing = []

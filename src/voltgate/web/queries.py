@@ -16,10 +16,10 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.dialect import SUBPROTOCOLS
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import Backend
-from voltgate.relay.events import Tallies
 from voltgate.relay.leg import Leg
 from voltgate.relay.records import StoreAway
 from voltgate.relay.session import Session
+from voltgate.relay.tallies import Tallies
 from voltgate.relay.tap import Taps
 from voltgate.relay.transaction import Transaction
 from voltgate.relay.uplink import State
@@ -30,6 +30,7 @@ from voltgate.versions import version_of
 from voltgate.web import models
 from voltgate.web.choice import Choice, Filter, SessionFilter, SessionSort, StationSort, session_rank
 from voltgate.web.event_log import EventLog
+from voltgate.web.message_log import MessageLog
 from voltgate.web.origin import address_of, carrier_of
 from voltgate.web.paging import Page, Part, Sorter, page_of
 from voltgate.web.problems import Problem, invalid
@@ -93,6 +94,8 @@ class Queries:
     streams: Streams = field(default_factory=Streams)
     trail: AuditTrail = field(default_factory=AuditTrail)
     tails: set[Tail] = field(default_factory=set)
+    messages: MessageLog | None = None
+    """What is recorded, and what was; None: there is no log."""
     others: Others | None = None
     """The other nodes of the cluster; None: this gateway is alone."""
     subscriptions: Subscriptions | None = None

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from voltgate.ocpp import times
+from voltgate.ocpp.times import stamp
 
-_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-
-
-def stamp(seconds: float) -> str:
-    """Return seconds since 1970 as RFC 3339 in UTC, with milliseconds.
-
-    What no calendar has is written as the first or the last second that there is: a row that somebody's clock has
-    spoilt keeps nobody from those beside it.
-    """
-    return (
-        datetime.fromtimestamp(min(max(seconds, 0.0), _LAST), UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+__all__ = ["milliseconds", "seconds_of", "stamp", "stamp_or_none"]
 
 
 def stamp_or_none(seconds: float | None) -> str | None:
@@ -30,8 +18,7 @@ def seconds_of(text: str) -> float:
 
     A time without an offset is in UTC; a blank stands for the "+" of one, as URLs have it. Raise ValueError.
     """
-    at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-    seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    seconds = times.seconds_of(text.replace(" ", "+") if "T" in text else text)
     if seconds < 0:
         raise ValueError("before 1970")
     return seconds

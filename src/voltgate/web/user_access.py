@@ -113,8 +113,6 @@ class UserAccess:
         self._changing = asyncio.Lock()
         self._read_at = -math.inf
         self._away = False
-        self.failures = {"wrong": 0, "too often": 0}
-        """Passwords that were wrong, and those that were not looked at for that, since the start."""
 
     def change_settings(self, settings: UserSettings) -> None:
         """Go by other settings from now on; logins last as long as they were made for."""
@@ -193,7 +191,7 @@ class UserAccess:
         name, now = login.casefold(), self._clock()
         wait = self._throttle.wait(name, address, now)
         if wait > 0:
-            self.failures["too often"] += 1
+            self._access.refused["too often"] += 1
             raise TooOften(wait)
         counted = self._throttle.begin(name, address, now)
         user = self._users.get(name)
@@ -208,7 +206,7 @@ class UserAccess:
             right = False
         user = self._users.get(name)  # another password may have been chosen meanwhile
         if not right or user is None or user.password != stored:
-            self.failures["wrong"] += 1
+            self._access.refused["wrong"] += 1
             raise Wrong
         self._throttle.succeeded(counted, self._clock())
         return user

@@ -145,6 +145,7 @@ def test_what_was_never_sent_is_told_apart(version: str, name: str) -> None:
         ),
         ("ocpp2.1", "local-list-version", {}, {"versionNumber": 4}, Outcome(True, result={"version": 4})),
         ("ocpp1.5", "local-list-version", {}, {"listVersion": 0}, Outcome(True, result={"version": 0})),
+        ("ocpp1.6", "local-list-version", {}, {"listVersion": "7"}, Outcome(True, result={"version": 7})),  # a text
         (
             "ocpp2.0.1",
             "transaction-status",

@@ -6,6 +6,7 @@ import pytest
 
 from tests.relay.calls import BOOT
 from tests.relay.stage import Stage, one
+from voltgate.relay.events import StationBooted
 from voltgate.relay.records import FactRecord
 
 TIME = b'"currentTime":"2027-01-15T08:00:00Z"'
@@ -87,3 +88,32 @@ def test_a_signed_boot() -> None:
     stage.station.gets([3, "b", {"status": "Accepted", "interval": 60}], [2, "r", "Reset", {"type": "Immediate"}])
     assert [fact.name for fact in stage.store.of(FactRecord)] == ["registration"]
     assert stage.session.boot is None
+
+
+# What is told of it.
+
+
+@pytest.mark.parametrize(
+    ("version", "payload", "told"),
+    [
+        (
+            "ocpp1.6",
+            b'{"chargePointVendor":"Acme","chargePointModel":"X1","firmwareVersion":"1.2"}',
+            ("Acme", "X1", "1.2", ""),
+        ),
+        (
+            "ocpp2.0.1",
+            b'{"reason":"Watchdog","chargingStation":{"vendorName":"Acme","model":"X1"}}',
+            ("Acme", "X1", "", "Watchdog"),
+        ),
+        ("ocpp2.0.1", b'{"reason":7,"chargingStation":[]}', ("", "", "", "")),
+        ("ocpp1.6", b"{}", ("", "", "", "")),
+    ],
+)
+def test_a_boot_is_told(version: str, payload: bytes, told: tuple[str, ...]) -> None:
+    """What has started, and why if it says so; each time that it says so."""
+    stage = Stage(one("a"), version=version)
+    stage.up("a")
+    for number in (b"1", b"2"):
+        stage.station.sends(b'[2,"' + number + b'","BootNotification",' + payload + b"]")
+    assert stage.happened(StationBooted) == [StationBooted("CP-1", *told)] * 2

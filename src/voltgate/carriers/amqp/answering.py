@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
@@ -24,7 +24,7 @@ from voltgate.carriers.amqp.gateways import Gateways
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.repeats import Repeats
-from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
+from voltgate.carriers.amqp.settings import AmqpCounts, NodeSettings
 from voltgate.carriers.bus import Away, stay_connected
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.actions import is_transaction
@@ -34,7 +34,6 @@ from voltgate.ocpp.framing import Complaint, decode
 from voltgate.ocpp.messages import SEND, Call, Error, Handler, Reason, Reply, Respond, Result, Unanswered, unheard
 from voltgate.ocpp.silence import gone, malformed, timed_out
 from voltgate.ocpp.wheel import Wheel
-from voltgate.relay.backend import Retry
 
 _LOOK = 1.0
 MOST_MESSAGES = 20
@@ -66,6 +65,10 @@ class Station:
         """The gateway where it was heard last, as any node knows it: `NAME/QUEUE`."""
         return f"{self._node.settings.name}/{self.reply_to}"
 
+    def hold(self) -> Callable[[], None]:
+        """Keep the message that says this of it with the broker, until what this returns is called."""
+        return self._node.hold()
+
     def command(self, call: Call, respond: Respond) -> None:
         """Call the station. It is Unanswered at once when its gateway is gone, and at the call's deadline at last."""
         self._node.command(self, call, respond)
@@ -75,22 +78,6 @@ Serve: TypeAlias = Callable[[Station], Handler]
 """Returns what answers a station's calls; called when the station is heard for the first time, or connects."""
 Left: TypeAlias = Callable[[Station], None]
 """Takes note that a station has gone from the gateway of its `reply_to`; it may be that only other nodes heard it."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """What a node goes by. `patience` is how long a call may take, in seconds, either way.
-
-    `raw`: stations that were not heard yet are called with frames of OCPP-J in place of envelopes. `name` is what all
-    nodes call this broker and its queues.
-    """
-
-    broker: Broker
-    layout: Layout = Layout()  # noqa: RUF009 - frozen
-    patience: float = 30.0
-    retry: Retry = field(default_factory=lambda: Retry(longest=10.0))
-    raw: bool = False
-    name: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -140,6 +127,7 @@ class Node:
         self._repeats = Repeats()
         self._commands: dict[str, Respond] = {}
         self._acks: set[asyncio.Task[None]] = set()
+        self._taking: Batch | None = None
 
     # Life.
 
@@ -213,9 +201,19 @@ class Node:
         self.counts.unreadable += odd
         batch = Batch(message)
         batch.left = 1  # until all are looked at
+        self._taking = batch
         for item in found:
             self._guard(item, partial(self._take_item, message.reply_to or "", batch))
+        self._taking = None
         self._done(batch)
+
+    def hold(self) -> Callable[[], None]:
+        """Keep the message that is being taken with the broker, until what this returns is called, once."""
+        batch = self._taking
+        if batch is None:
+            return lambda: None
+        batch.left += 1
+        return partial(self._done, batch)
 
     def _guard(self, item: Item, take: Callable[[Item], None]) -> None:
         """Take an item; a fault of ours in it must not keep the others."""

@@ -8,10 +8,10 @@ import secrets
 from collections.abc import Callable
 
 from voltgate.carriers.amqp.connection import Connection, Incoming
+from voltgate.carriers.amqp.past import Past
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.settings import AmqpCounts
 from voltgate.carriers.amqp.shape import BusSettings
-from voltgate.carriers.amqp.wire import Past
 from voltgate.carriers.bus import Away, Bus, Surroundings
 from voltgate.carriers.bus_wire import BusWire
 from voltgate.relay.carrier import Verdict

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from voltgate.carriers.amqp.bus import AmqpBus
 from voltgate.carriers.amqp.everythingcharge import Everythingcharge
 from voltgate.carriers.amqp.native import Native
+from voltgate.carriers.amqp.past import Past
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker, Layout
 from voltgate.carriers.amqp.shape import BusSettings
-from voltgate.carriers.amqp.wire import Past
 from voltgate.carriers.bus import Buses, Surroundings
 from voltgate.carriers.bus_wire import BusWire
 from voltgate.relay.backend import Backend, Endpoint

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from voltgate.carriers.amqp.connection import Connection, Incoming
 from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED
+from voltgate.carriers.amqp.past import Past
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.shape import Carrying
-from voltgate.carriers.amqp.wire import Past
-from voltgate.carriers.bus_wire import BusWire
+from voltgate.carriers.amqp.told import ToldWire
 from voltgate.ocpp.close_codes import NORMAL
 from voltgate.ocpp.framing import decode
 from voltgate.ocpp.messages import Call
@@ -27,8 +27,6 @@ FORCE_CLOSE = "force_close"
 _TOLD = {CONNECTED: "new_connections", DISCONNECTED: "lost_connections"}
 """The routing keys by which the API hears who has come and who has gone."""
 _MOST_BEFORE = 64
-RETURNS = 30
-"""Looks at the API, of which there is one each second, within which a station comes again whose wire was lost."""
 UNKNOWN = "the API does not know this station"
 
 
@@ -36,7 +34,7 @@ UNKNOWN = "the API does not know this station"
 class Told:
     """What the API was told: the last wire of each station that it takes for connected. `servers` is how many it is."""
 
-    wires: dict[str, WorkerWire] = field(default_factory=dict)
+    wires: dict[str, ToldWire] = field(default_factory=dict)
     servers: int = 0
 
 
@@ -78,30 +76,20 @@ class Everythingcharge:
             bus.guard(wire, wire.take, message.body)
 
 
-class WorkerWire(BusWire[str, Past]):
-    """A station's wire. The API hears that it has gone however that came about."""
+class WorkerWire(ToldWire):
+    """A station's wire."""
 
-    __slots__ = ("_before", "_looks", "_told")
-    _post: Carrying
+    __slots__ = ("_before",)
 
     def __init__(
-        self, post: Carrying, identity: str, protocol: str, told: dict[str, WorkerWire], *, shared: bool
+        self, post: Carrying, identity: str, protocol: str, told: dict[str, ToldWire], *, shared: bool
     ) -> None:
-        super().__init__(post, identity, protocol, shared=shared)
-        self._told = told
-        self._looks = 0
+        super().__init__(post, identity, protocol, told, shared=shared)
         self._before: list[bytes] | None = []
         """What the station says before the API has been told of it, which takes nothing from strangers."""
 
-    def _begin(self) -> None:
-        """Have the API know of the station: a restarted one too."""
-        self._told[self.identity] = self
-        self._tell(CONNECTED, self._announced)
-
-    def _tell(self, event: str, settled: Callable[[Obstacle | None], None]) -> None:
-        obstacle = self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
-        if obstacle is not None:
-            self._post.soon(lambda: settled(obstacle))
+    def _say(self, event: str, settled: Callable[[Obstacle | None], None]) -> Obstacle | None:
+        return self._put(CONNECTIONS, _TOLD[event], b"[]", settled)
 
     def _announced(self, obstacle: Obstacle | None) -> None:
         """Go on: the broker has given the API the station's name, and gives it what follows later."""
@@ -153,30 +141,9 @@ class WorkerWire(BusWire[str, Past]):
             self._bring(text)
 
     def close(self, code: int, reason: str) -> None:
-        """End, and have the API know that the station has gone, unless it has come again."""
-        if self._is_over:
-            return
-        if self._post.forget(self, self.end()) and self._receiver is not None:
-            self._tell_gone()
-
-    def looked(self, *, is_news: bool) -> None:
-        """Take note that the API is there. `is_news`: another server of it has come, or gone, which one nobody knows.
-
-        A station that is here is told of again then; one that has gone, when it has not come again after so many looks.
-        """
-        if self._is_over:
-            self._looks += 1
-            if self._looks % RETURNS == 0:
-                self._tell_gone()
-        elif is_news:
-            self._tell(CONNECTED, self._announced)
-
-    def _tell_gone(self) -> None:
-        self._tell(DISCONNECTED, self._gone_settled)
-
-    def _gone_settled(self, obstacle: Obstacle | None) -> None:
-        if obstacle is None and self._told.get(self.identity) is self:
-            del self._told[self.identity]
+        """End."""
+        if not self._is_over:
+            self._leave()
 
     def _past(self) -> Past:
         return Past()

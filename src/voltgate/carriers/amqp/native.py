@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.connection import Connection, Incoming
 from voltgate.carriers.amqp.items import DISCONNECTED, Item
+from voltgate.carriers.amqp.past import Past
 from voltgate.carriers.amqp.publisher import Outgoing
 from voltgate.carriers.amqp.settings import Layout
 from voltgate.carriers.amqp.shape import Carrying
-from voltgate.carriers.amqp.wire import AmqpWire, Past
+from voltgate.carriers.amqp.told import ToldWire
+from voltgate.carriers.amqp.wire import AmqpWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Native:
     """The shape of that layout."""
 
     layout: Layout
+    told: dict[str, ToldWire] = field(default_factory=dict, compare=False, repr=False)
+    """The last wire of each station that nodes take for connected, at the queue of the connection that is there."""
 
     @property
     def own(self) -> str:
@@ -27,6 +31,7 @@ class Native:
 
     async def prepare(self, connection: Connection) -> None:
         """Declare the queues of calls that are not there. Raise Away."""
+        self.told.clear()  # the queue that they were at has ended
         for queue in self.layout.calls:
             await connection.see_to(queue)
 
@@ -35,12 +40,14 @@ class Native:
         for queue in self.layout.calls:
             if not await connection.see_to(queue):
                 return f"nobody consumes {queue}"
+        for wire in list(self.told.values()):
+            wire.looked(is_news=False)
         return ""
 
     def wire(self, bus: Carrying, identity: str, protocol: str, past: Past) -> AmqpWire:
         """Return a wire for a station, whose calls are all in one queue."""
         calls = self.layout.calls
-        return AmqpWire(bus, identity, protocol, calls[zlib.crc32(identity.encode()) % len(calls)], past)
+        return AmqpWire(bus, identity, protocol, calls[zlib.crc32(identity.encode()) % len(calls)], past, self.told)
 
     def take(self, bus: Carrying, message: Incoming) -> None:
         """Take a message with answers and calls for stations."""

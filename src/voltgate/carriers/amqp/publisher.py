@@ -18,6 +18,7 @@ import structlog
 
 from voltgate.carriers.amqp import items
 from voltgate.carriers.amqp.settings import AmqpCounts
+from voltgate.relay.tracing import NAME, RUNNING
 
 if TYPE_CHECKING:
     from aio_pika.abc import AbstractChannel
@@ -50,7 +51,8 @@ class Outgoing:
     """An item on its way, which nobody needs any more at `expires`, by the clock.
 
     `settled` is told what became of it: None when the broker has it, else why not; never when the connection is lost.
-    With an `exchange` it goes there, under this `key`, in a message of its own, with these `headers`.
+    What has another `key` goes in another message. With an `exchange` it goes there, under this key, in a message of
+    its own, with these `headers`.
     """
 
     item: bytes
@@ -59,6 +61,8 @@ class Outgoing:
     exchange: str = ""
     key: str = ""
     headers: Mapping[str, str] | None = None
+    context: str | None = field(default_factory=lambda: RUNNING.context)
+    """The trace that it belongs to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -175,7 +179,7 @@ class Publisher:
         message = Message(
             first.item if alone else items.join([outgoing.item for outgoing in batch]),
             content_type="text/plain" if alone else "application/json",
-            headers=dict(first.headers or {}),
+            headers={**(first.headers or {}), **context_of(batch)},
             reply_to=None if alone else self._reply_to,
             delivery_mode=DeliveryMode.PERSISTENT,
             expiration=max(max(outgoing.expires for outgoing in batch) - self._clock(), _SHORTEST),
@@ -190,6 +194,12 @@ class Publisher:
             self._counts.refused += len(batch)
             return Obstacle.FULL
         return None
+
+
+def context_of(batch: list[Outgoing]) -> dict[str, str]:
+    """Return the header of a message that holds one call that is traced; several calls have none in common."""
+    context = batch[0].context if len(batch) == 1 else None
+    return {} if context is None else {NAME: context}
 
 
 def _reason(fault: Exception) -> str:

@@ -6,6 +6,7 @@ import ssl as tls
 from dataclasses import dataclass, field
 
 from voltgate.carriers.bus import BusCounts
+from voltgate.relay.backend import Retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,22 @@ class Layout:
     def calls(self) -> tuple[str, ...]:
         """The names of the queues of calls, in their order."""
         return tuple(f"{self.prefix}.calls.{number}" for number in range(self.queues))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node goes by. `patience` is how long a call may take, in seconds, either way.
+
+    `raw`: stations that were not heard yet are called with frames of OCPP-J in place of envelopes. `name` is what all
+    nodes call this broker and its queues.
+    """
+
+    broker: Broker
+    layout: Layout = Layout()
+    patience: float = 30.0
+    retry: Retry = field(default_factory=lambda: Retry(longest=10.0))
+    raw: bool = False
+    name: str = ""
 
 
 @dataclass(slots=True)

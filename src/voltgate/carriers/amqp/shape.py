@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVarTuple
 
 from voltgate.carriers.amqp.connection import Connection, Incoming
+from voltgate.carriers.amqp.past import Past
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
 from voltgate.carriers.amqp.settings import AmqpCounts, Broker
-from voltgate.carriers.amqp.wire import Past
 from voltgate.carriers.bus_wire import BusWire, Post
 from voltgate.relay.backend import Retry
 from voltgate.relay.carrier import Verdict

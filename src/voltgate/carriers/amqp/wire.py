@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from voltgate.carriers import bus_wire
 from voltgate.carriers.amqp import items
-from voltgate.carriers.amqp.items import CONNECTED, DISCONNECTED, Item
+from voltgate.carriers.amqp.items import DISCONNECTED, Item
+from voltgate.carriers.amqp.past import Open, Past, Sent
 from voltgate.carriers.amqp.publisher import Obstacle, Outgoing
-from voltgate.carriers.bus_wire import GONE, UNKNOWN_OUTCOME, BusWire
+from voltgate.carriers.amqp.told import KEPT, ToldWire
+from voltgate.carriers.bus_wire import GONE, UNKNOWN_OUTCOME
 from voltgate.ocpp.actions import is_transaction
 from voltgate.ocpp.envelope import Asked, Read, Unreadable
 from voltgate.ocpp.framing import Complaint, decode
@@ -28,40 +28,16 @@ _MOST_ASKED = 64
 """Calls of a station whose answers are recognised, at least."""
 
 
-class Sent(NamedTuple):
-    """A call of the station that was sent: its own words, and the key under which it is known to whoever answers."""
-
-    text: bytes
-    key: str
-
-
-class Open(NamedTuple):
-    """A call for the station that is not answered yet: by whom it was made, and under which key."""
-
-    asked: Asked
-    key: str
-    reply_to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Past(bus_wire.Past):
-    """What a station's next wire has to know of the one that was lost."""
-
-    sent: dict[str, Sent] = field(default_factory=dict)
-    open: dict[str, Open] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.apart or self.sent or self.open)
-
-
-class AmqpWire(BusWire[str, Past]):
+class AmqpWire(ToldWire):
     """A station's wire, whose calls go to `queue`. `past` is what was left by a wire that was lost."""
 
     __slots__ = ("_head", "_open", "_queue", "_sent", "_was_sent")
-    _post: Carrying
+    RETURNS = 5
 
-    def __init__(self, post: Carrying, identity: str, protocol: str, queue: str, past: Past) -> None:
-        super().__init__(post, identity, protocol, shared=not past.apart)
+    def __init__(
+        self, post: Carrying, identity: str, protocol: str, queue: str, past: Past, told: dict[str, ToldWire]
+    ) -> None:
+        super().__init__(post, identity, protocol, told, shared=not past.apart)
         self._queue = queue
         self._head = items.head(identity, protocol)
         self._sent: dict[str, Sent] = {}
@@ -72,14 +48,15 @@ class AmqpWire(BusWire[str, Past]):
         for message_id, call in past.open.items():
             self._send_error(message_id, "InternalError", UNKNOWN_OUTCOME, call)
 
-    def _begin(self) -> None:
-        self._tell(CONNECTED)
-
-    def _tell(self, event: str) -> None:
-        """Say what became of the station."""
+    def _say(self, event: str, settled: Callable[[Obstacle | None], None]) -> Obstacle | None:
         post = self._post
         item = items.event_item(self._head, event, post.wall() + post.patience)
-        post.put(self._queue, Outgoing(item, post.clock() + post.patience))
+        if event == DISCONNECTED:
+            return post.put(self._queue, Outgoing(item, post.clock() + KEPT, settled, key=event))
+        return post.put(self._queue, Outgoing(item, post.clock() + post.patience, settled))
+
+    def _announced(self, obstacle: Obstacle | None) -> None:
+        self._call_settled(obstacle)
 
     # What the relay says.
 
@@ -134,9 +111,7 @@ class AmqpWire(BusWire[str, Past]):
         left, self._open = self._open, {}
         for message_id, call in left.items():
             self._send_error(message_id, "InternalError", reason or GONE, call)
-        self.end()
-        if self._post.forget(self, Past()) and self._receiver is not None:
-            self._tell(DISCONNECTED)
+        self._leave()
 
     # What the other side says.
 

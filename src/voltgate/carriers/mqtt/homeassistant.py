@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ from voltgate.carriers.mqtt.device import Device
 from voltgate.carriers.mqtt.packets import Published
 from voltgate.carriers.mqtt.wire import MqttCounts, MqttWire, Obstacle, Topics
 from voltgate.ocpp.messages import Call, Result
+from voltgate.ocpp.times import stamp
 
 _MOST_STATIONS = 1_000
 """Stations of one connection that Home Assistant is shown: it is for homes, not for networks."""
@@ -136,7 +137,7 @@ class Shown:
         """Return the result of a call that nobody has read, if this backend is only ever told."""
         if not self._home.settings.is_alone:
             return None
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = stamp(time.time(), "seconds")
         return msgspec.json.encode(self.device.answer(call, now))
 
     def _try(self, step: Callable[[], None]) -> None:

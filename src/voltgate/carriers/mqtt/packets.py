@@ -102,6 +102,11 @@ def complete(body: bytes) -> bytes:
     return varint(len(body)) + body
 
 
+def user_property(name: str, value: str) -> bytes:
+    """Write a user property (section 3.3.2.3.7)."""
+    return b"\x26" + field(name.encode()) + field(value.encode())
+
+
 @dataclass(frozen=True, slots=True)
 class Will:
     """A message that the broker publishes, and keeps for a day, when the connection has ended otherwise than well."""

@@ -27,6 +27,7 @@ from voltgate.ocpp.framing import Complaint, decode, encode_call, encode_error, 
 from voltgate.ocpp.messages import CALL, ERROR, RESULT, SEND, Call, Error, Result
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.carrier import Verdict
+from voltgate.relay.tracing import NAME, RUNNING
 
 
 @dataclass(slots=True)
@@ -298,6 +299,9 @@ class MqttWire(BusWire[bytes, Past]):
     ) -> Obstacle | None:
         """Publish a message; one that answers a call carries the call's own correlation data."""
         data = self._plain + b"\x09" + packets.field(_trace() if correlation is None else correlation)
+        context = RUNNING.context
+        if context is not None:
+            data += packets.user_property(NAME, context)
         properties = packets.complete(data)
         now, answers = self._post.clock(), settled is None
         message = Publication(self._field, properties, payload, now, settled, answers=answers, instead=instead)

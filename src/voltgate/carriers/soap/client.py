@@ -13,11 +13,12 @@ from typing import TypeAlias
 import httptools
 
 from voltgate.carriers.soap.coding import Misencoded, decoded
-from voltgate.carriers.soap.target import Target, head_of
+from voltgate.carriers.soap.target import LENGTH, Target, head_of
 from voltgate.carriers.websocket.http_head import Headers
 from voltgate.carriers.websocket.reaching import Attempt
 from voltgate.carriers.websocket.resolver import Resolver
 from voltgate.ocpp.soap.names import Edition
+from voltgate.relay.tracing import NAME, RUNNING
 
 _AT_ONCE = 256
 """Connections to one server; more posts wait for their turn."""
@@ -282,6 +283,9 @@ class Client:
         head = to.http_head.get((action, edition, headers))
         if head is None:
             head = to.http_head[action, edition, headers] = head_of(to, edition, action, headers, self._agent)
+        context = RUNNING.context
+        if context is not None:
+            head = b"%s%s: %s\r\n%s" % (head[: -len(LENGTH)], NAME.encode(), context.encode(), LENGTH)
         request = b"%s%d\r\n\r\n%s" % (head, len(body), body)
         deadline = self._clock() + patience
         server = self._server(to)

@@ -44,6 +44,10 @@ def target(url: str, context: ssl.SSLContext | None = None, backend: str = "") -
     return Target(url, parts.hostname, port, path, parts.netloc.rpartition("@")[2], secure, server)
 
 
+LENGTH = b"Content-Length: "
+"""What a head ends with."""
+
+
 def head_of(to: Target, edition: Edition, action: str, headers: Headers, agent: str) -> bytes:
     """Write the head of a request as far as the length of its body."""
     kind = CONTENT_TYPES[edition]
@@ -56,7 +60,7 @@ def head_of(to: Target, edition: Edition, action: str, headers: Headers, agent: 
         "Accept-Encoding: gzip, deflate",
         *(() if named else (f"User-Agent: {agent}",)),
         *(f"{name}: {value}" for name, value in headers),
-        "Content-Length: ",
+        LENGTH.decode(),
     ]
     return "\r\n".join(lines).encode("latin-1", "replace")
 

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -36,6 +35,7 @@ from voltgate.ocpp.soap.faults import error_of, fault, fault_of
 from voltgate.ocpp.soap.names import ANONYMOUS, Edition, Service, Version
 from voltgate.ocpp.soap.operations import has
 from voltgate.ocpp.soap.template import Match, Template, template
+from voltgate.ocpp.times import stamp
 from voltgate.relay.wire import Receiver
 
 _MOST_KNOWN = 64
@@ -196,8 +196,7 @@ class SoapWire(WholeWire):
             self.take(envelope, raw, answered)
 
     def _assumed(self) -> Assumed:
-        now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return Assumed(self._occupied, now, self._settings.interval)
+        return Assumed(self._occupied, stamp(time.time()), self._settings.interval)
 
     def _occupied(self, connector: object) -> str:
         """Return the status of 1.6 for a connector that is Occupied, as 1.2 and 1.5 say."""

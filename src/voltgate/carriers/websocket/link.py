@@ -402,11 +402,11 @@ class Link(asyncio.Protocol):
         patience = settings.ping * settings.misses
         if self._full and now - self._full > patience:
             self._counts.stalled += 1
-            return self.abort(f"read nothing for {now - self._full:.0f} s")
+            return self.abort(f"{close_codes.READS_NOTHING} for {now - self._full:.0f} s")
         self._misses = 0 if self._pauses or self.heard >= self._visited else self._misses + 1
         if self._misses >= settings.misses:
             self._counts.silent += 1
-            return self.abort(f"no sign of life for {now - self.heard:.0f} s")
+            return self.abort(f"{close_codes.NO_SIGN_OF_LIFE} for {now - self.heard:.0f} s")
         if not self._full:
             self._write(frames.build(frames.PING, b"", self._masks))
         self._visited = now

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from voltgate.csms.said import objects_of, part_of, text_of, whole_of
 from voltgate.ocpp.messages import Error, Reply, Unanswered
 
 Fields: TypeAlias = dict[str, Any]
@@ -89,24 +90,21 @@ def is_foreign(outcome: Outcome) -> bool:
 
 
 def text(fields: object, name: str) -> str:
-    """Return a field that is text; "" if it is missing or something else."""
-    found = fields.get(name) if isinstance(fields, dict) else None
-    return found if isinstance(found, str) else ""
+    """Return a field that is a text, or a number in its place; "" if it is missing or something else."""
+    return text_of(part_of(fields).get(name))
 
 
 def number(fields: object, name: str) -> int | None:
-    """Return a field that is a whole number; None if it is missing or something else."""
-    found = fields.get(name) if isinstance(fields, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    """Return a field that is a whole number, also one that is written as a text; None if it is missing or none."""
+    return whole_of(part_of(fields).get(name))
 
 
 def objects(fields: object, name: str) -> list[Fields]:
     """Return the objects of a list; none if there is no such list."""
-    found = fields.get(name) if isinstance(fields, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return objects_of(part_of(fields).get(name))
 
 
 def status_info(fields: object, name: str = "statusInfo") -> str:
     """Return the reason that 2.x stations give beside a status, as one sentence."""
-    said = fields.get(name) if isinstance(fields, dict) else None
+    said = part_of(fields).get(name)
     return ": ".join(filter(None, (text(said, "reasonCode"), text(said, "additionalInfo"))))

@@ -113,7 +113,7 @@ _LOGS = {"diagnostics": "DiagnosticsLog", "security": "SecurityLog", "data-colle
 def logs(target: Target, wanted: Logs) -> Plan:
     """Plan a GetLog, or GetDiagnostics in 1.x; a 1.6 station that does not know that is asked by GetLog."""
     if wanted.location is None:
-        raise Unsupported("The management system takes no uploads, as csms.uploads is empty; nearest: a location")
+        raise Unsupported("The management system takes no uploads, as csms.uploads is empty: name a location")
     if wanted.kind == "data-collector" and not target.since("ocpp2.1"):
         raise target.lacks("log of a data collector", "diagnostics")
     since = None if wanted.since is None else stamp(wanted.since)

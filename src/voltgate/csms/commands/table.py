@@ -6,6 +6,7 @@ is not here is reached by a generic call of any action.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ class Spec:
     @property
     def description(self) -> str:
         """What it does, for people."""
-        return (self.parameters.__doc__ or "").strip()
+        return inspect.cleandoc(self.parameters.__doc__ or "")
 
 
 _MAKER = "configuration-set with a key of the maker's"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
+from voltgate.ocpp import times
 from voltgate.ocpp.dialect import SUBPROTOCOLS, is_modern
 
 
@@ -77,11 +78,11 @@ class Target:
 
 
 def stamp(at: datetime) -> str:
-    """Return a time as messages have it: RFC 3339 in UTC, with milliseconds."""
-    try:
-        return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except OverflowError:
-        raise Unsupported("A time must lie in the years from 1 to 9999") from None
+    """Return a time as messages have it. Raise Unsupported for one that a message cannot have."""
+    seconds = at.timestamp()
+    if not times.FIRST <= seconds <= times.LAST:
+        raise Unsupported("A time must lie in the years from 1970 to 9999")
+    return times.stamp(seconds)
 
 
 def old_connector(target: Target, evse: int, connector: int) -> int:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from voltgate.csms.admission import is_accepted
-from voltgate.csms.desk import Desk
+from voltgate.csms.handling import Handling
 from voltgate.csms.model import Token, Transaction
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
-from voltgate.csms.times import written
+from voltgate.ocpp.times import stamp
 
 NO_AUTHORIZATION = "NoAuthorization"
 """The type of a token of 2.x that stands for none: a station that lets anybody charge (C02)."""
@@ -26,19 +26,19 @@ _LONGEST_TEXT = {"ocpp2.1": 1024}
 """Where 2.1 has room for more than 2.0.1."""
 
 
-def verdict(desk: Desk, text: str, kind: str, *, begins: Transaction | None = None) -> str:
+def verdict(handling: Handling, text: str, kind: str, *, begins: Transaction | None = None) -> str:
     """Return what a token is answered, as the version of the station has it.
 
     `begins` is the transaction that it is asked for. Only then other transactions count: somebody who ends one, or a
     station that asks what it may remember, is not told of them (1.6 section 7.2; 2.x AuthorizationStatusEnumType).
     """
-    modern = desk.said.modern
-    if not is_accepted(desk):
+    modern = handling.said.modern
+    if not is_accepted(handling):
         return "Invalid"
     if kind == NO_AUTHORIZATION and not text:
         return "Accepted"
-    token = desk.token(text)
-    if token is None and desk.settings.tokens == "any" and text:
+    token = handling.token(text)
+    if token is None and handling.settings.tokens == "any" and text:
         return "Accepted"
     if token is None:
         return "Unknown" if modern else "Invalid"
@@ -46,20 +46,20 @@ def verdict(desk: Desk, text: str, kind: str, *, begins: Transaction | None = No
         return token.status
     if token.kind and kind and token.kind.casefold() != kind.casefold():
         return "Invalid"
-    if token.expires is not None and token.expires <= desk.said.now:
+    if token.expires is not None and token.expires <= handling.said.now:
         return "Expired"
-    if token.network and token.network != desk.station.network:
+    if token.network and token.network != handling.station.network:
         return "NotAtThisLocation" if modern else "Invalid"
     if begins is None or not token.concurrent:
         return "Accepted"
-    others = desk.used(text) - {(begins.station, begins.ref)}
+    others = handling.used(text) - {(begins.station, begins.ref)}
     return "ConcurrentTx" if len(others) >= token.concurrent else "Accepted"
 
 
-def info_1x(desk: Desk, text: str, status: str) -> dict[str, Any]:
+def info_1x(handling: Handling, text: str, status: str) -> dict[str, Any]:
     """Return an idTagInfo."""
     info: dict[str, Any] = {"status": status}
-    token = desk.token(text)
+    token = handling.token(text)
     if token is not None:
         info |= _expiry(token, "expiryDate")
         if 0 < len(token.group) <= _LONGEST_GROUP_1X:  # one that is cut would be another
@@ -67,14 +67,14 @@ def info_1x(desk: Desk, text: str, status: str) -> dict[str, Any]:
     return info
 
 
-def info_2x(desk: Desk, text: str, status: str) -> dict[str, Any]:
+def info_2x(handling: Handling, text: str, status: str) -> dict[str, Any]:
     """Return an idTokenInfo."""
     info: dict[str, Any] = {"status": status}
-    token = desk.token(text)
+    token = handling.token(text)
     if token is None:
         return info
     info |= _expiry(token, "cacheExpiryDateTime")
-    version, language = desk.said.version, token.language[:_LONGEST_LANGUAGE]
+    version, language = handling.said.version, token.language[:_LONGEST_LANGUAGE]
     if 0 < len(token.group) <= _LONGEST_GROUP.get(version, 36):
         info["groupIdToken"] = {"idToken": token.group, "type": "Central"}
     if language:
@@ -86,25 +86,25 @@ def info_2x(desk: Desk, text: str, status: str) -> dict[str, Any]:
 
 
 def _expiry(token: Token, name: str) -> dict[str, str]:
-    return {} if token.expires is None else {name: written(token.expires)}
+    return {} if token.expires is None else {name: stamp(token.expires)}
 
 
-def authorize_1x(desk: Desk) -> dict[str, Any]:
+def authorize_1x(handling: Handling) -> dict[str, Any]:
     """Answer an Authorize of 1.x."""
-    text = desk.said.text("idTag")
-    return {"idTagInfo": info_1x(desk, text, verdict(desk, text, ""))}
+    text = handling.said.text("idTag")
+    return {"idTagInfo": info_1x(handling, text, verdict(handling, text, ""))}
 
 
-def authorize_2x(desk: Desk) -> dict[str, Any]:
+def authorize_2x(handling: Handling) -> dict[str, Any]:
     """Answer an Authorize of 2.x.
 
     A contract certificate (C07) can be judged by nobody here: it is not accepted, and neither is who shows it.
     """
-    text, kind = token_of_2x(desk.said)
-    status = verdict(desk, text, kind)
-    if not any(desk.said.fields.get(name) for name in ("certificate", "iso15118CertificateHashData")):
-        return {"idTokenInfo": info_2x(desk, text, status)}
-    info = info_2x(desk, text, "Invalid" if status == "Accepted" else status)
+    text, kind = token_of_2x(handling.said)
+    status = verdict(handling, text, kind)
+    if not any(handling.said.fields.get(name) for name in ("certificate", "iso15118CertificateHashData")):
+        return {"idTokenInfo": info_2x(handling, text, status)}
+    info = info_2x(handling, text, "Invalid" if status == "Accepted" else status)
     return {"idTokenInfo": info, "certificateStatus": "NoCertificateAvailable"}
 
 

@@ -11,40 +11,38 @@ from typing import Any
 import msgspec
 
 from voltgate.csms.costs import major, settle, so_far
-from voltgate.csms.desk import Command, Desk
-from voltgate.csms.handlers.transactions_2x import ref_of
+from voltgate.csms.handling import Command, Handling
 from voltgate.csms.model import Transaction
 from voltgate.csms.ports import Found
 from voltgate.ocpp.dialect import is_modern
 
 
-def bill(desk: Desk, answer: dict[str, Any]) -> dict[str, Any]:
+def bill(handling: Handling, answer: dict[str, Any]) -> dict[str, Any]:
     """Have all transactions that a call has changed know their cost; return its answer, which may tell one."""
-    for tx in desk.transactions:
-        settle(tx, desk.tariffs)
-    if desk.said.action == "TransactionEvent":
-        return answer | _total(desk)
-    if desk.said.action == "StopTransaction" and desk.said.version == "ocpp1.6":
-        _tell_16(desk)
+    for tx in handling.transactions:
+        settle(tx, handling.tariffs)
+    if handling.said.action == "TransactionEvent":
+        return answer | _total(handling)
+    if handling.said.action == "StopTransaction" and handling.said.version == "ocpp1.6":
+        _tell_16(handling)
     return answer
 
 
-def _total(desk: Desk) -> dict[str, Any]:
+def _total(handling: Handling) -> dict[str, Any]:
     """Return the cost for the answer to the event that ends a transaction, also when it comes again."""
-    ended = desk.said.text("eventType") == "Ended"
-    tx = desk.transaction(ref_of(desk.said)) if ended else None
+    tx = handling.about if handling.said.text("eventType") == "Ended" else None
     return {} if tx is None or tx.cost is None else {"totalCost": major(tx.cost, tx.currency)}
 
 
-def _tell_16(desk: Desk) -> None:
-    vendor, message = desk.settings.tell_cost_16
-    for tx in desk.transactions if vendor else ():
+def _tell_16(handling: Handling) -> None:
+    vendor, message = handling.settings.tell_cost_16
+    for tx in handling.transactions if vendor else ():
         if tx.cost is None or tx.state != "ended" or tx.number is None:
             continue
         amount = major(tx.cost, tx.currency)
         text = {"transactionId": tx.number, "cost": amount, "priceText": f"{amount} {tx.currency}"}
         told: dict[str, Any] = {"vendorId": vendor, "data": msgspec.json.encode(text).decode()}
-        desk.tell("DataTransfer", told | ({"messageId": message} if message else {}))
+        handling.tell("DataTransfer", told | ({"messageId": message} if message else {}))
 
 
 def costs_so_far(found: Found, now: float) -> list[tuple[str, Command]]:
@@ -57,4 +55,4 @@ def _so_far(tx: Transaction, found: Found, now: float) -> Command | None:
     cost = so_far(tx, found.tariffs, now)
     if cost is None:
         return None
-    return Command("CostUpdated", {"totalCost": major(cost.total, cost.currency), "transactionId": tx.ref})
+    return Command("CostUpdated", {"totalCost": major(cost.total, cost.currency), "transactionId": tx.transaction_id})

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from voltgate.csms.admission import hold_to_form
-from voltgate.csms.desk import Desk
 from voltgate.csms.handlers.notes import keep_note, no_authority
+from voltgate.csms.handling import Handling
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
-from voltgate.csms.times import written
+from voltgate.ocpp.times import stamp
 
 CHARGING_STATION = "ChargingStationCertificate"
 """The kind that is meant where none is named."""
@@ -27,37 +27,37 @@ def signing_needs(said: Said, needs: Needs) -> None:
     needs.numbers += 1
 
 
-def sign(desk: Desk) -> dict[str, Any]:
+def sign(handling: Handling) -> dict[str, Any]:
     """Answer a SignCertificate: it is kept for whoever signs it, in place of one of its kind that waits."""
-    said = desk.said
-    request = desk.signing(said.text("certificateType") or CHARGING_STATION)
+    said = handling.said
+    request = handling.signing(said.text("certificateType") or CHARGING_STATION)
     root = said.fields.get("hashRootCertificate")
     if request.csr != said.text("csr"):
         request.csr, request.at = said.text("csr"), said.now
     request.request = said.whole("requestId")
     request.root = b"" if root is None else msgspec.json.encode(root)
-    desk.put(request)
+    handling.put(request)
     return {"status": "Accepted"}
 
 
-def contract(desk: Desk) -> dict[str, Any]:
+def contract(handling: Handling) -> dict[str, Any]:
     """Answer a Get15118EVCertificate."""
-    keep_note(desk)
+    keep_note(handling)
     return no_authority(exiResponse="")
 
 
-def status(desk: Desk) -> dict[str, Any]:
+def status(handling: Handling) -> dict[str, Any]:
     """Answer a GetCertificateStatus."""
     return no_authority()
 
 
-def chain_status(desk: Desk) -> dict[str, Any]:
+def chain_status(handling: Handling) -> dict[str, Any]:
     """Answer a GetCertificateChainStatus."""
-    hold_to_form(desk)
-    asked = desk.said.objects("certificateStatusRequests")
-    return {"certificateStatus": [_unknown(each, desk.said.now) for each in asked]}
+    hold_to_form(handling)
+    asked = handling.said.objects("certificateStatusRequests")
+    return {"certificateStatus": [_unknown(each, handling.said.now) for each in asked]}
 
 
 def _unknown(asked: dict[str, Any], now: float) -> dict[str, Any]:
     same = {name: asked[name] for name in ("certificateHashData", "source")}
-    return same | {"status": "Failed", "nextUpdate": written(now)}
+    return same | {"status": "Failed", "nextUpdate": stamp(now)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voltgate.csms.desk import Desk
+from voltgate.csms.handling import Handling
 from voltgate.csms.model import Transaction
 
 LARGEST = 2**31 - 1
@@ -14,14 +14,14 @@ def is_number(number: int | None) -> bool:
     return number is not None and 0 < number <= LARGEST
 
 
-def the_running(desk: Desk, evse: int | None = None, token: str = "") -> Transaction | None:
+def the_running(handling: Handling, evse: int | None = None, token: str = "") -> Transaction | None:
     """Return the transaction that runs at a station, on an EVSE and by a token if these are said, if it is only one.
 
     It is meant by stations that do not know its name: they began it offline, or have lost it.
     """
     may = [
         tx
-        for tx in desk.running()
+        for tx in handling.running()
         if (evse is None or tx.evse == evse) and (not token or tx.token.casefold() == token.casefold())
     ]
     return may[0] if len(may) == 1 else None

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from voltgate.csms.costs import rises
-from voltgate.csms.desk import Desk
 from voltgate.csms.ends import NO_READING, energy_of, goes_on
 from voltgate.csms.handlers.finding import is_number, the_running
+from voltgate.csms.handling import Handling
 from voltgate.csms.meters import Reading, pack, read_meter_values
 from voltgate.csms.model import MeterValue, Transaction
 from voltgate.csms.ports import Needs
@@ -18,24 +20,29 @@ from voltgate.csms.said import Said
 from voltgate.csms.times import is_older
 from voltgate.csms.totals import BEGIN, END, charge, power, register
 
+MOST_VALUES = 15_000
+"""Values of one message that are kept: 1 MiB has no more of such as say what they are."""
 
-def values_1x(desk: Desk) -> dict[str, Any]:
+
+def values_1x(handling: Handling) -> dict[str, Any]:
     """Answer a MeterValues of 1.x."""
-    said = desk.said
-    tx = _transaction_of(desk)
+    said = handling.said
+    tx = _transaction_of(handling)
     number = said.whole("transactionId")
     ref = tx.ref if tx is not None else str(number) if is_number(number) else ""
-    keep(desk, said.whole("connectorId") or 0, ref, tx, readings(said, "meterValue"))
+    keep(handling, said.whole("connectorId") or 0, ref, tx, readings(said, "meterValue"))
     return {}
 
 
-def _transaction_of(desk: Desk) -> Transaction | None:
+def _transaction_of(handling: Handling) -> Transaction | None:
     """Return the transaction that values are of: one that nobody knows is the one that runs on the connector."""
-    said = desk.said
+    said = handling.said
     if said.fields.get("transactionId") is None:
         return None
     evse = said.whole("connectorId")
-    return desk.transaction(str(said.whole("transactionId"))) or (the_running(desk, evse) if evse != 0 else None)
+    return handling.transaction(str(said.whole("transactionId"))) or (
+        the_running(handling, evse) if evse != 0 else None
+    )
 
 
 def needs_1x(said: Said, needs: Needs) -> None:
@@ -45,9 +52,9 @@ def needs_1x(said: Said, needs: Needs) -> None:
         needs.running.add(said.station)
 
 
-def values_2x(desk: Desk) -> dict[str, Any]:
+def values_2x(handling: Handling) -> dict[str, Any]:
     """Answer a MeterValues of 2.x: those of transactions come with their events."""
-    keep(desk, desk.said.whole("evseId") or 0, "", None, readings(desk.said, "meterValue"))
+    keep(handling, handling.said.whole("evseId") or 0, "", None, readings(handling.said, "meterValue"))
     return {}
 
 
@@ -56,30 +63,53 @@ def readings(said: Said, name: str) -> list[Reading]:
     return read_meter_values(said.fields.get(name), said.now)
 
 
-def keep(desk: Desk, evse: int, ref: str, tx: Transaction | None, read: list[Reading]) -> None:
-    """Keep meter values, and have their transaction follow them."""
-    said = desk.said
-    for each in read:
+def keep(handling: Handling, evse: int, ref: str, tx: Transaction | None, read: list[Reading]) -> None:
+    """Keep meter values, the most telling ones if there are too many, and have their transaction follow all of them."""
+    said, kept = handling.said, most_telling(read, MOST_VALUES)
+    handling.dropped += sum(len(each.samples) for each in read) - sum(len(each.samples) for each in kept.values())
+    for at, each in enumerate(read):
         energy, now = register(each), power(each)
-        desk.put(MeterValue(said.station, evse, ref, each.at, said.now, energy, now, pack(each)))
+        if at in kept:
+            handling.put(MeterValue(said.station, evse, ref, each.at, said.now, energy, now, pack(kept[at])))
         if tx is not None:
-            _follow(desk, tx, each, energy, now)
+            _follow(handling, tx, each, energy, now)
     if tx is not None and read:
-        desk.put(tx)
+        handling.put(tx)
 
 
-def _follow(desk: Desk, tx: Transaction, reading: Reading, energy: float | None, watts: float | None) -> None:
+def most_telling(read: list[Reading], most: int) -> dict[int, Reading]:
+    """Return the readings that are kept, by their places, with `most` samples at most.
+
+    Where there are more, those of the beginning and of the end of a transaction come first, the others in their order.
+    """
+    if sum(len(each.samples) for each in read) <= most:
+        return dict(enumerate(read))
+    kept: dict[int, Reading] = {}
+    for at in sorted(range(len(read)), key=lambda at: not _is_of_an_end(read[at])):
+        each = read[at]
+        kept[at] = each if len(each.samples) <= most else msgspec.structs.replace(each, samples=each.samples[:most])
+        most -= len(kept[at].samples)
+        if not most:
+            break
+    return kept
+
+
+def _is_of_an_end(reading: Reading) -> bool:
+    return any(sample.context in (BEGIN, END) for sample in reading.samples)
+
+
+def _follow(handling: Handling, tx: Transaction, reading: Reading, energy: float | None, watts: float | None) -> None:
     """Have a transaction know its latest values, and what it began with."""
     if tx.meter_start is None:
         tx.meter_start = register(reading, BEGIN)
     if energy is not None:
         rises(tx, energy, reading.at)
-    if is_older(reading.at, tx.meter_at, desk.said.now):
+    if is_older(reading.at, tx.meter_at, handling.said.now):
         return
     tx.meter_at = reading.at
     if energy is not None:
         tx.meter_last = energy
-    goes_on(desk, tx, reading.at)
+    goes_on(handling, tx, reading.at)
     if tx.state == "running":
         tx.power = watts if watts is not None else tx.power
         soc = charge(reading)

@@ -7,17 +7,19 @@ from typing import Any
 
 import msgspec
 
-from voltgate.csms.desk import Desk
+from voltgate.csms.handling import Handling
 from voltgate.csms.model import SET_ASIDE, Note
 from voltgate.csms.said import Said, name_of
 from voltgate.csms.table import Entry
 
 
-def keep_note(desk: Desk, about: str = "", at: float | None = None, kind: str = "", data: object = None) -> None:
+def keep_note(
+    handling: Handling, about: str = "", at: float | None = None, kind: str = "", data: object = None
+) -> None:
     """Keep what a call says, or `data` of it. `about` is the request or the object that it belongs to."""
-    said = desk.said
+    said = handling.said
     payload = msgspec.json.encode(said.fields if data is None else data)
-    desk.put(Note(said.station, kind or said.action, said.now if at is None else at, said.now, about, payload))
+    handling.put(Note(said.station, kind or said.action, said.now if at is None else at, said.now, about, payload))
 
 
 def set_aside(said: Said) -> Note:
@@ -34,9 +36,9 @@ def noted(about: str = "", at: str = "", **answer: Any) -> Entry:
     return Entry(partial(_note, about, at, answer))
 
 
-def _note(about: str, at: str, answer: dict[str, Any], desk: Desk) -> dict[str, Any]:
-    said = desk.said
-    keep_note(desk, name_of(said.fields.get(about)), said.at(at))
+def _note(about: str, at: str, answer: dict[str, Any], handling: Handling) -> dict[str, Any]:
+    said = handling.said
+    keep_note(handling, name_of(said.fields.get(about)), said.at(at))
     return answer
 
 

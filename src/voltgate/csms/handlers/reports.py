@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from voltgate.csms.components import component_name, evse_of, variable_name
-from voltgate.csms.desk import Desk
 from voltgate.csms.handlers.connection import reported
 from voltgate.csms.handlers.notes import keep_note
+from voltgate.csms.handling import Handling
 from voltgate.csms.model import Profile, Report, Variable
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said, name_of, objects_of, part_of, text_of, whole_of
@@ -29,11 +29,11 @@ def needs(said: Said, needs: Needs) -> None:
     needs.reports.add((said.station, said.action, said.whole("requestId") or 0))
 
 
-def _take_part(desk: Desk) -> Report:
+def _take_part(handling: Handling) -> Report:
     """Note that a part of a report has come."""
-    said = desk.said
+    said = handling.said
     at, seq = said.at("generatedAt"), said.whole("seqNo")
-    report = desk.report(said.whole("requestId") or 0, at)
+    report = handling.report(said.whole("requestId") or 0, at)
     if report.complete and at > report.at:  # another report, by the same number
         report.received, report.seq, report.missing, report.last, report.complete = said.now, -1, "", None, False
     number = report.seq + 1 if seq is None or seq < 0 else seq
@@ -42,28 +42,28 @@ def _take_part(desk: Desk) -> Report:
     if said.fields.get("tbc") is not True:
         report.last = number
     report.complete = report.last == report.seq and not report.missing
-    desk.put(report)
+    handling.put(report)
     return report
 
 
-def noted_part(desk: Desk) -> dict[str, Any]:
+def noted_part(handling: Handling) -> dict[str, Any]:
     """Answer a part of a report that is kept as it came."""
-    _take_part(desk)
-    keep_note(desk, str(desk.said.whole("requestId") or 0), desk.said.at("generatedAt"))
+    _take_part(handling)
+    keep_note(handling, str(handling.said.whole("requestId") or 0), handling.said.at("generatedAt"))
     return {}
 
 
-def variables(desk: Desk) -> dict[str, Any]:
+def variables(handling: Handling) -> dict[str, Any]:
     """Answer a NotifyReport. What of it is older than what is kept counts no more."""
-    said, at = desk.said, desk.said.at("generatedAt")
-    if not (desk.station.booted or 0.0) <= at <= said.now:
+    said, at = handling.said, handling.said.at("generatedAt")
+    if not (handling.station.booted or 0.0) <= at <= said.now:
         at = said.now  # its clock is wrong, and nothing may seem old for that
-    _take_part(desk)
+    _take_part(handling)
     for each in said.objects("reportData"):
         component, variable = component_name(each.get("component")), variable_name(each.get("variable"))
         characteristics = part_of(each.get("variableCharacteristics"))
         for attribute in objects_of(each.get("variableAttribute")) if component and variable else ():
-            desk.put(_variable(said, component, variable, attribute, characteristics, at))
+            handling.put(_variable(said, component, variable, attribute, characteristics, at))
     return {}
 
 
@@ -84,14 +84,14 @@ def _variable(
     )
 
 
-def profiles(desk: Desk) -> dict[str, Any]:
+def profiles(handling: Handling) -> dict[str, Any]:
     """Answer a ReportChargingProfiles, which does not say when it was made: it is as old as its sending is."""
-    said = desk.said
-    _take_part(desk)
+    said = handling.said
+    _take_part(handling)
     for each in said.objects("chargingProfile"):
         number = whole_of(each.get("id"))
         if number is not None:
-            desk.put(
+            handling.put(
                 Profile(
                     said.station,
                     said.whole("evseId") or 0,
@@ -106,14 +106,14 @@ def profiles(desk: Desk) -> dict[str, Any]:
     return {}
 
 
-def events(desk: Desk) -> dict[str, Any]:
+def events(handling: Handling) -> dict[str, Any]:
     """Answer a NotifyEvent: kept, and a status that it tells counts as one."""
-    said = desk.said
-    keep_note(desk, at=said.at("generatedAt"))
+    said = handling.said
+    keep_note(handling, at=said.at("generatedAt"))
     for each in said.objects("eventData"):
         place = evse_of(each.get("component"))
         status = text_of(each.get("actualValue"))
         if place is not None and status and variable_name(each.get("variable")) == AVAILABILITY:
             at = read_time(each.get("timestamp"))
-            reported(desk, *place, said.now if at is None else at, status)
+            reported(handling, *place, said.now if at is None else at, status)
     return {}

@@ -13,7 +13,7 @@ from voltgate.csms.commands.charging import CancelReservation, Reserve
 from voltgate.csms.commands.local_list import LocalList, LocalListVersion
 from voltgate.csms.commands.outcome import Outcome
 from voltgate.csms.commands.parameters import Parameters
-from voltgate.csms.desk import Desk
+from voltgate.csms.handling import Handling
 from voltgate.csms.model import Reservation
 from voltgate.csms.ports import Needs
 from voltgate.csms.said import Said
@@ -43,10 +43,10 @@ def answered(wanted: Parameters, number: int, outcome: Outcome) -> Entry | None:
     return None
 
 
-def _reserve(wanted: Reserve, number: int, desk: Desk) -> dict[str, Any]:
-    key, now, expires = desk.said.station, desk.said.now, wanted.expires.timestamp()
+def _reserve(wanted: Reserve, number: int, handling: Handling) -> dict[str, Any]:
+    key, now, expires = handling.said.station, handling.said.now, wanted.expires.timestamp()
     evse = wanted.evse or None
-    desk.put(Reservation(key, number, evse, wanted.token, wanted.kind, wanted.group, expires, now, WAITING))
+    handling.put(Reservation(key, number, evse, wanted.token, wanted.kind, wanted.group, expires, now, WAITING))
     return {}
 
 
@@ -56,11 +56,11 @@ def _reservation(number: int, was: str, becomes: str) -> Entry:
     def needs(said: Said, needs: Needs) -> None:
         needs.reservation(said.station, number)
 
-    def become(desk: Desk) -> dict[str, Any]:
-        row = desk.reservation(number)
+    def become(handling: Handling) -> dict[str, Any]:
+        row = handling.reservation(number)
         if row is not None and row.status in (was, WAITING):
             row.status = becomes
-            desk.put(row)
+            handling.put(row)
         return {}
 
     return Entry(become, needs, makes=False)
@@ -70,15 +70,15 @@ def _signing(said: Said, needs: Needs) -> None:
     needs.signing.add(said.station)
 
 
-def _sign(wanted: SignedCertificate, desk: Desk) -> dict[str, Any]:
-    request = desk.waiting(KINDS[wanted.kind])
+def _sign(wanted: SignedCertificate, handling: Handling) -> dict[str, Any]:
+    request = handling.waiting(KINDS[wanted.kind])
     if request is not None:
         request.status, request.chain = "signed", wanted.chain
-        desk.put(request)
+        handling.put(request)
     return {}
 
 
-def _list(version: int, desk: Desk) -> dict[str, Any]:
-    desk.station.list_version = version
-    desk.put(desk.station)
+def _list(version: int, handling: Handling) -> dict[str, Any]:
+    handling.station.list_version = version
+    handling.put(handling.station)
     return {}

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from voltgate.csms.admission import hold_to_form
-from voltgate.csms.desk import Desk
 from voltgate.csms.ends import crowded, displaced, end_as_said, is_over
 from voltgate.csms.handlers.authorize import info_1x, verdict
 from voltgate.csms.handlers.finding import is_number, the_running
 from voltgate.csms.handlers.metering import keep, last_register, readings
 from voltgate.csms.handlers.notes import set_aside
+from voltgate.csms.handling import Handling
 from voltgate.csms.meters import Reading
 from voltgate.csms.model import Transaction
 from voltgate.csms.ports import Needs
@@ -34,31 +34,31 @@ def start_needs(said: Said, needs: Needs) -> None:
     needs.reservation(said.station, said.whole("reservationId"))
 
 
-def start(desk: Desk) -> dict[str, Any]:
+def start(handling: Handling) -> dict[str, Any]:
     """Answer a StartTransaction."""
-    said = desk.said
+    said = handling.said
     token = said.text("idTag")
     if not any(name in said.fields for name in ("connectorId", "idTag", "meterStart")):
-        desk.put(set_aside(said))
-        hold_to_form(desk)
-    tx = _begun_before(desk) or _begin(desk, token)
-    status = verdict(desk, token, "", begins=tx)
+        handling.put(set_aside(said))
+        hold_to_form(handling)
+    tx = _begun_before(handling) or _begin(handling, token)
+    status = verdict(handling, token, "", begins=tx)
     if tx.state == "running":
-        desk.used(token).add((tx.station, tx.ref))
-    return {"idTagInfo": info_1x(desk, token, status), "transactionId": tx.number}
+        handling.used(token).add((tx.station, tx.ref))
+    return {"idTagInfo": info_1x(handling, token, status), "transactionId": tx.number}
 
 
-def _begun_before(desk: Desk) -> Transaction | None:
+def _begun_before(handling: Handling) -> Transaction | None:
     """Return the transaction of which this is a repetition.
 
     A repetition says all the same. Of one that has ended it must also be the same message: there are stations whose
     clock stands still and whose register does. Those that have no clock at all may count their messages anew each day:
     what they have ended is over.
     """
-    said = desk.said
+    said = handling.said
     evse, token = said.whole("connectorId"), said.text("idTag")
     meter, at = said.number("meterStart"), read_time(said.fields.get("timestamp"))
-    for tx in desk.of_station():
+    for tx in handling.of_station():
         same = (tx.evse, tx.token, tx.meter_start) == (evse, token, meter) and (at is None or tx.began == at)
         is_repeated = tx.begun_by == said.id and (at is not None or not is_over(tx))
         if same and tx.number is not None and (is_repeated or (tx.state == "running" and at is not None)):
@@ -66,16 +66,16 @@ def _begun_before(desk: Desk) -> Transaction | None:
     return None
 
 
-def _begin(desk: Desk, token: str) -> Transaction:
-    said, number = desk.said, desk.number()
+def _begin(handling: Handling, token: str) -> Transaction:
+    said, number = handling.said, handling.number()
     at = read_time(said.fields.get("timestamp"))
     began, evse = said.now if at is None else at, said.whole("connectorId")
-    known = desk.token(token)
+    known = handling.token(token)
     tx = Transaction(
         said.station,
         str(number),
         number,
-        desk.station.network,
+        handling.station.network,
         said.version,
         evse,
         1 if evse else None,
@@ -88,24 +88,25 @@ def _begin(desk: Desk, token: str) -> Transaction:
         reservation=said.whole("reservationId"),
         begun_by=said.id,
     )
-    desk.begin(tx)
-    displaced(desk, tx)
-    crowded(desk, tx)
-    use_reservation(desk, tx)
+    handling.begin(tx)
+    displaced(handling, tx)
+    crowded(handling, tx)
+    use_reservation(handling, tx)
     return tx
 
 
-def use_reservation(desk: Desk, tx: Transaction) -> None:
+def use_reservation(handling: Handling, tx: Transaction) -> None:
     """Note that a reservation was used."""
-    reservation = None if tx.reservation is None else desk.reservation(tx.reservation)
+    reservation = None if tx.reservation is None else handling.reservation(tx.reservation)
     if reservation is not None:
         reservation.status, reservation.ref = "Used", tx.ref
-        desk.put(reservation)
+        handling.put(reservation)
 
 
 def stop_needs(said: Said, needs: Needs) -> None:
-    """Read the transaction, what runs, and the token that ended it; have a number."""
+    """Read the transaction, what runs, the profiles that end with it, and the token that ended it; have a number."""
     needs.running.add(said.station)
+    needs.profiles.add(said.station)
     number, at = said.whole("transactionId"), read_time(said.fields.get("timestamp"))
     if is_number(number):
         needs.transactions.add((said.station, str(number)))
@@ -115,65 +116,68 @@ def stop_needs(said: Said, needs: Needs) -> None:
     needs.token(said.text("idTag"))
 
 
-def stop(desk: Desk) -> dict[str, Any]:
+def stop(handling: Handling) -> dict[str, Any]:
     """Answer a StopTransaction, never with an error: there are stations that boot again and again then (Metron)."""
-    said = desk.said
+    said = handling.said
     token = said.text("idTag")
-    tx = _ended(desk, token)
+    tx = _ended(handling, token)
     if tx is None:
-        desk.put(set_aside(said))
+        handling.put(set_aside(said))
     else:
-        _end(desk, tx, token)
-    return {"idTagInfo": info_1x(desk, token, verdict(desk, token, ""))} if token else {}
+        _end(handling, tx, token)
+    return {"idTagInfo": info_1x(handling, token, verdict(handling, token, ""))} if token else {}
 
 
-def _ended(desk: Desk, token: str) -> Transaction | None:
+def _ended(handling: Handling, token: str) -> Transaction | None:
     """Return the transaction that is said to have ended; None if it is none that can be told from others.
 
     A station that never got a number, since it began offline, says 0 or -1: then it is the one that runs, if there is
     only one that it can be.
     """
-    said, number = desk.said, desk.said.whole("transactionId")
+    said, number = handling.said, handling.said.whole("transactionId")
     if is_number(number):
-        known = desk.transaction(str(number))
+        known = handling.transaction(str(number))
     else:
-        known = _ended_before(desk, token) or the_running(desk, token=token)
+        known = _ended_before(handling, token) or the_running(handling, token=token)
     if known is not None:
         return known
     if not is_number(number) and "meterStop" not in said.fields:
         return None
-    return _unheard_of(desk, number if number is not None and is_number(number) else desk.number(), token)
+    return _unheard_of(handling, number if number is not None and is_number(number) else handling.number(), token)
 
 
-def _ended_before(desk: Desk, token: str) -> Transaction | None:
+def _ended_before(handling: Handling, token: str) -> Transaction | None:
     """Return the transaction of whose end, told without a number, this is a repetition."""
-    at, meter = read_time(desk.said.fields.get("timestamp")), _meter_stop(desk, readings(desk.said, "transactionData"))
-    for tx in desk.of_station() if at is not None else ():
+    at, meter = (
+        read_time(handling.said.fields.get("timestamp")),
+        _meter_stop(handling, readings(handling.said, "transactionData")),
+    )
+    for tx in handling.of_station() if at is not None else ():
         if is_over(tx) and (tx.ended, tx.stop_token) == (at, token) and meter in (None, tx.meter_stop):
             return tx
     return None
 
 
-def _end(desk: Desk, tx: Transaction, token: str) -> None:
-    said = desk.said
+def _end(handling: Handling, tx: Transaction, token: str) -> None:
+    said = handling.said
     read = readings(said, "transactionData")
-    keep(desk, tx.evse or 0, tx.ref, tx, read)
-    meter = _meter_stop(desk, read)
+    keep(handling, tx.evse or 0, tx.ref, tx, read)
+    meter = _meter_stop(handling, read)
     if not is_over(tx) or (tx.estimated and meter is not None):
         tx.stop_token = token
-        end_as_said(desk, tx, said.at("timestamp"), meter, said.text("reason"))
+        end_as_said(handling, tx, said.at("timestamp"), meter, said.text("reason"))
 
 
-def _meter_stop(desk: Desk, read: list[Reading]) -> float | None:
-    meter = desk.said.number("meterStop")
+def _meter_stop(handling: Handling, read: list[Reading]) -> float | None:
+    meter = handling.said.number("meterStop")
     return last_register(read) if meter is None else meter
 
 
-def _unheard_of(desk: Desk, number: int, token: str) -> Transaction:
+def _unheard_of(handling: Handling, number: int, token: str) -> Transaction:
     """Return a transaction of which only the end is known: begun at another system, or before this one was there."""
-    said = desk.said
-    desk.withhold(number)
-    tx = Transaction(said.station, str(number), number, desk.station.network, said.version, token=token)
+    said = handling.said
+    handling.withhold(number)
+    tx = Transaction(said.station, str(number), number, handling.station.network, said.version, token=token)
     tx.began_received = said.now
-    desk.begin(tx)
+    handling.begin(tx)
     return tx

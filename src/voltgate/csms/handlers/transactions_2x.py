@@ -9,17 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from voltgate.csms.admission import hold_to_form
-from voltgate.csms.desk import Desk
-from voltgate.csms.ends import crowded, displaced, end_as_said, energy_of, goes_on, is_over
+from voltgate.csms.ends import displaced, end_as_said, energy_of, goes_on, is_over
 from voltgate.csms.handlers.authorize import info_2x, token_of_2x, verdict
+from voltgate.csms.handlers.events import is_told_before, named, needs_named, transaction_id
 from voltgate.csms.handlers.finding import the_running
 from voltgate.csms.handlers.metering import first_register, keep, last_register, readings
 from voltgate.csms.handlers.notes import keep_note, set_aside
 from voltgate.csms.handlers.transactions_1x import use_reservation
+from voltgate.csms.handling import Handling
 from voltgate.csms.meters import Reading
 from voltgate.csms.model import Transaction
 from voltgate.csms.ports import Needs
-from voltgate.csms.said import Said, name_of, text_of, whole_of
+from voltgate.csms.said import Said, text_of, whole_of
 from voltgate.csms.sequences import Heard
 from voltgate.csms.times import is_older, read_time
 
@@ -32,59 +33,47 @@ _ENDS = frozenset({"StopAuthorized", "Deauthorized", "RemoteStop"})
 
 
 def needs(said: Said, needs: Needs) -> None:
-    """Read the transaction, what runs, the token and the reservation."""
-    needs.transactions.add((said.station, ref_of(said)))
+    """Read the transactions of its id, what runs, the token and the reservation; the profiles that end with it."""
+    needs_named(said, needs)
+    if said.text("eventType") == "Ended":
+        needs.profiles.add(said.station)
     needs.running.add(said.station)
     needs.token(token_of_2x(said)[0], used=True)
     needs.reservation(said.station, said.whole("reservationId"))
 
 
-def ref_of(said: Said) -> str:
-    """Return the transactionId."""
-    return name_of(said.part("transactionInfo").get("transactionId"))
-
-
-def event(desk: Desk) -> dict[str, Any]:
+def event(handling: Handling) -> dict[str, Any]:
     """Answer a TransactionEvent."""
-    said = desk.said
-    ref, at = ref_of(said), read_time(said.fields.get("timestamp"))
+    said = handling.said
+    name, at = transaction_id(said), read_time(said.fields.get("timestamp"))
     when = said.now if at is None else at
-    tx = _heard_of(desk, ref) if ref else the_running(desk, whole_of(said.part("evse").get("id")))
+    tx = handling.about = (
+        named(handling, name) if name else the_running(handling, whole_of(said.part("evse").get("id")))
+    )
     if tx is None:
-        desk.put(set_aside(said))
-        hold_to_form(desk)
+        handling.put(set_aside(said))
+        hold_to_form(handling)
         return {}
     text, kind = token_of_2x(said)
-    if _is_new(desk, tx, said.whole("seqNo"), at):
-        _take(desk, tx, when, text, kind)
-        desk.put(tx)
+    if _is_new(handling, tx, said.whole("seqNo"), at):
+        _take(handling, tx, when, text, kind)
+        handling.put(tx)
     if not text and not kind:
         return {}
     begins = tx if tx.state == "running" and said.text("triggerReason") not in _ENDS else None
-    return {"idTokenInfo": info_2x(desk, text, verdict(desk, text, kind, begins=begins))}
+    return {"idTokenInfo": info_2x(handling, text, verdict(handling, text, kind, begins=begins))}
 
 
-def _heard_of(desk: Desk, ref: str) -> Transaction:
-    """Return the transaction of a name. When it began is not known before its station says so."""
-    said, known = desk.said, desk.transaction(ref)
-    if known is not None:
-        return known
-    tx = Transaction(said.station, ref, network=desk.station.network, version=said.version)
-    tx.began_received = said.now
-    desk.begin(tx)
-    crowded(desk, tx)
-    return tx
-
-
-def _is_new(desk: Desk, tx: Transaction, seq: int | None, at: float | None) -> bool:
+def _is_new(handling: Handling, tx: Transaction, seq: int | None, at: float | None) -> bool:
     """Note that an event has come; return whether it had not come before.
 
     A number that has come counts again at a later time: stations begin to count anew when they boot in a transaction.
     """
     is_later = at is not None and (tx.heard is None or at > tx.heard)
+    is_later = is_later and not is_told_before(handling, tx)
     heard = Heard(tx.seq, tx.missing)
     if seq is None or seq < 0:
-        is_new = is_later or at is None or desk.said.text("eventType") != "Ended" or not is_over(tx)
+        is_new = is_later or at is None or handling.said.text("eventType") != "Ended" or not is_over(tx)
     elif heard.has(seq):
         is_new = is_later
         tx.seq, tx.missing = (seq, "") if is_later else (tx.seq, tx.missing)
@@ -94,53 +83,53 @@ def _is_new(desk: Desk, tx: Transaction, seq: int | None, at: float | None) -> b
     return is_new
 
 
-def _take(desk: Desk, tx: Transaction, at: float, text: str, kind: str) -> None:
+def _take(handling: Handling, tx: Transaction, at: float, text: str, kind: str) -> None:
     """Take what a new event says."""
-    said, info = desk.said, desk.said.part("transactionInfo")
+    said, info = handling.said, handling.said.part("transactionInfo")
     is_start, is_end = said.text("eventType") == "Started", said.text("eventType") == "Ended"
     is_of_end = is_end or said.text("triggerReason") in _ENDS
     is_latest = not is_older(at, tx.heard, said.now)
     tx.heard = at if is_latest else tx.heard
     _place(tx, said.part("evse"))
-    _bind(desk, tx, text, kind, is_of_end=is_of_end)
+    _bind(handling, tx, text, kind, is_of_end=is_of_end)
     tx.offline = tx.offline or said.fields.get("offline") is True
     tx.remote_start = whole_of(info.get("remoteStartId")) if tx.remote_start is None else tx.remote_start
     if tx.reservation is None and said.whole("reservationId") is not None:
         tx.reservation = said.whole("reservationId")
-        use_reservation(desk, tx)
+        use_reservation(handling, tx)
     read = readings(said, "meterValue")
-    keep(desk, tx.evse or 0, tx.ref, tx, read)
+    keep(handling, tx.evse or 0, tx.ref, tx, read)
     if is_start:
-        _start(desk, tx, at, read)
+        _start(handling, tx, at, read)
     if not is_end:
-        goes_on(desk, tx, at)
+        goes_on(handling, tx, at)
     if is_latest and tx.state == "running":
         tx.charging_state = text_of(info.get("chargingState")) or tx.charging_state
     register = last_register(read) if is_end else None
     if is_end and (register is not None or not is_over(tx)):  # said again with less, it was that end
-        end_as_said(desk, tx, at, register, text_of(info.get("stoppedReason")))
+        end_as_said(handling, tx, at, register, text_of(info.get("stoppedReason")))
     if tx.state == "ended":
         tx.energy = energy_of(tx)
-    _keep_details(desk, tx, info)
+    _keep_details(handling, tx, info)
 
 
-def _start(desk: Desk, tx: Transaction, at: float, read: list[Reading]) -> None:
+def _start(handling: Handling, tx: Transaction, at: float, read: list[Reading]) -> None:
     if tx.began != at:
         tx.cost_data = b""  # an end that came before its beginning was priced by another day's tariff
-    tx.began, tx.trigger = at, desk.said.text("triggerReason")
+    tx.began, tx.trigger, tx.begun_by = at, handling.said.text("triggerReason"), handling.said.id
     register = first_register(read)
     if register is not None:
         tx.meter_start = register
-    displaced(desk, tx)
+    displaced(handling, tx)
 
 
-def _keep_details(desk: Desk, tx: Transaction, info: dict[str, Any]) -> None:
+def _keep_details(handling: Handling, tx: Transaction, info: dict[str, Any]) -> None:
     """Keep what 2.1 has besides, as it came."""
-    fields = desk.said.fields
+    fields = handling.said.fields
     details = {name: fields[name] for name in _DETAILS if name in fields}
     details |= {name: info[name] for name in _DETAILS_OF_INFO if name in info}
     if details:
-        keep_note(desk, tx.ref, desk.said.at("timestamp"), DETAILS, details)
+        keep_note(handling, tx.ref, handling.said.at("timestamp"), DETAILS, details)
 
 
 def _place(tx: Transaction, evse: dict[str, Any]) -> None:
@@ -150,7 +139,7 @@ def _place(tx: Transaction, evse: dict[str, Any]) -> None:
         tx.connector = tx.connector if connector is None else connector
 
 
-def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_of_end: bool) -> None:
+def _bind(handling: Handling, tx: Transaction, text: str, kind: str, *, is_of_end: bool) -> None:
     """Note whose transaction it is: the first token is its, that of its end may be another.
 
     The token of the end stands for it only until another one comes, as the events before the end may come after it.
@@ -161,9 +150,9 @@ def _bind(desk: Desk, tx: Transaction, text: str, kind: str, *, is_of_end: bool)
     if is_of_end:
         tx.stop_token = text
     if is_free and not (is_of_end and tx.token_kind):
-        known = desk.token(text)
-        desk.used(tx.token).discard((tx.station, tx.ref))
+        known = handling.token(text)
+        handling.used(tx.token).discard((tx.station, tx.ref))
         tx.token, tx.token_kind, tx.group = text, kind, "" if known is None else known.group
         tx.cost_data = b""  # the tariff is that of its group
     if tx.state == "running" and text == tx.token:
-        desk.used(text).add((tx.station, tx.ref))
+        handling.used(text).add((tx.station, tx.ref))

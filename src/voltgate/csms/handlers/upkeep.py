@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from voltgate.csms.desk import Desk
 from voltgate.csms.handlers.notes import keep_note
+from voltgate.csms.handling import Handling
 from voltgate.csms.said import name_of
 
 
-def firmware_status(desk: Desk) -> dict[str, Any]:
+def firmware_status(handling: Handling) -> dict[str, Any]:
     """Answer a FirmwareStatusNotification, signed firmware or not."""
-    desk.station.firmware_status = desk.said.text("status")
-    return _keep(desk)
+    handling.station.firmware_status = handling.said.text("status")
+    return _keep(handling)
 
 
-def log_status(desk: Desk) -> dict[str, Any]:
+def log_status(handling: Handling) -> dict[str, Any]:
     """Answer a LogStatusNotification or a DiagnosticsStatusNotification."""
-    desk.station.log_status = desk.said.text("status")
-    return _keep(desk)
+    handling.station.log_status = handling.said.text("status")
+    return _keep(handling)
 
 
-def _keep(desk: Desk) -> dict[str, Any]:
-    desk.put(desk.station)
-    keep_note(desk, name_of(desk.said.fields.get("requestId")))
+def _keep(handling: Handling) -> dict[str, Any]:
+    handling.put(handling.station)
+    keep_note(handling, name_of(handling.said.fields.get("requestId")))
     return {}

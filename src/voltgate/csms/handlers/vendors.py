@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from voltgate.csms.desk import Desk
 from voltgate.csms.handlers.notes import keep_note
+from voltgate.csms.handling import Handling
 from voltgate.csms.said import name_of
 
-Hook: TypeAlias = Callable[[Desk, str, Any], dict[str, Any] | None]
+Hook: TypeAlias = Callable[[Handling, str, Any], dict[str, Any] | None]
 """Answers what a vendor's stations say, by message id ("": none) and data, with the payload of a result.
 
 `{"status": "Accepted", "data": …}`; None: the message id is not known.
@@ -24,15 +24,15 @@ HOOKS: dict[str, Hook] = {}
 """The hook of each vendor, by its vendorId casefolded."""
 
 
-def data_transfer(desk: Desk) -> dict[str, Any]:
+def data_transfer(handling: Handling) -> dict[str, Any]:
     """Answer a DataTransfer, which is kept."""
-    said = desk.said
+    said = handling.said
     vendor = said.text("vendorId")
-    keep_note(desk, name_of(vendor))
+    keep_note(handling, name_of(vendor))
     hook = HOOKS.get(vendor.casefold())
     if hook is None:
         return {"status": "UnknownVendorId"}
-    answer = hook(desk, said.text("messageId"), said.fields.get("data"))
+    answer = hook(handling, said.text("messageId"), said.fields.get("data"))
     if answer is None:
         return {"status": "UnknownMessageId"}
     data = answer.get("data")

@@ -21,9 +21,12 @@ def authorize(context: Context, call: Call, respond: Respond) -> None:
     token = token_of(context.version, call)
     invitation = context.ledger.invited(token) if token is not None and not context.single else None
     plan = context.plan(call, None if invitation is None else invitation.backend)
+    if plan.owned:
+        context.decided(call, "invitation")
     if plan.chain is None or token is None:
         context.answer(plan, call, respond)
     else:
+        context.decided(call, "authorize")
         Inquiry(context, plan, token, call).begin(partial(_authorized, context, plan, token, call, respond))
 
 
@@ -103,7 +106,7 @@ class Inquiry:
         asked = question(self._context.version, self._token)
         if self._call is not None:
             asked = Call(self._call.id, AUTHORIZE, self._call.payload, self._call.text)
-            asked.frame = self._call.frame
+            asked.frame, asked.original = self._call.frame, self._call
         asked.at = now
         asked.asker = self
         asked.deadline = now + (self._until - now) / (len(self._left) + 1)

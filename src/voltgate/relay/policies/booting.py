@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import partial
 
 from voltgate.ocpp.actions import BOOT
-from voltgate.ocpp.ids import integer, with_fields
+from voltgate.ocpp.dialect import is_modern
+from voltgate.ocpp.ids import integer, plain_fields, with_fields
 from voltgate.ocpp.messages import Call, Reply, Respond, Result
 from voltgate.relay.context import Context
+from voltgate.relay.events import StationBooted
 from voltgate.relay.numbers import LARGEST
 from voltgate.relay.policies.registration import enforced, let_go
 from voltgate.relay.registration import STATUSES
@@ -18,6 +20,13 @@ from voltgate.relay.registration import STATUSES
 INTERVAL = 300
 """Seconds between heartbeats, or before the next BootNotification, when no backend named any that can be used."""
 _INTERVAL = ("interval",)
+_NAMES = (
+    ("chargePointVendor", "chargePointModel", "firmwareVersion"),
+    ("vendorName", "model", "firmwareVersion"),
+)
+"""What a station of 1.x, and of 2.x, calls its vendor, its model and its firmware."""
+_LONGEST = 100
+"""Characters of what a station says of itself, as far as it is told."""
 
 
 def boot(context: Context, call: Call, respond: Respond) -> None:
@@ -30,7 +39,16 @@ def boot(context: Context, call: Call, respond: Respond) -> None:
         registration.changed(bytes(call.payload))
     else:
         registration.changed()  # a signed one cannot be told again under this name
+    _tell(context, call)
     context.answer(context.plan(call), call, partial(_booted, context, call, respond))
+
+
+def _tell(context: Context, call: Call) -> None:
+    fields = plain_fields(call)
+    station = fields.get("chargingStation", fields)
+    said = [(station if isinstance(station, dict) else {}).get(name) for name in _NAMES[is_modern(context.version)]]
+    texts = [text[:_LONGEST] if isinstance(text, str) else "" for text in (*said, fields.get("reason"))]
+    context.emit(StationBooted(context.station, *texts))
 
 
 def _booted(context: Context, call: Call, respond: Respond, reply: Reply) -> None:

@@ -6,7 +6,6 @@ transaction messages later (2.0.1 Part 4 section 6, errata 2025-02).
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -16,6 +15,7 @@ from voltgate.ocpp.dialect import is_modern
 from voltgate.ocpp.ids import Token, compact, plain_fields, token_of
 from voltgate.ocpp.messages import Call, Handler, Reply, Respond, Result, Unanswered
 from voltgate.ocpp.schemas import check
+from voltgate.ocpp.times import stamp
 from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.policies.authorize import status_of
@@ -95,6 +95,7 @@ def stand_in(
     if fields is None:
         return False
     reply = Result(call.id, compact(fields))
+    context.decided(call, "stand-in")
     if is_transaction(call.action) or _is_news(context.version, call):
         _owe(context, backend, call, tx, reply, respond)
     else:
@@ -106,7 +107,7 @@ def _fields(
     context: Context, backend: str, how: StandIn, call: Call, tx: Transaction | None, before: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Return what a backend would most likely have answered; None if nobody but itself can know."""
-    now = datetime.fromtimestamp(context.ledger.wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = stamp(context.ledger.wall(), "seconds")
     match plain_action(call.action):
         case "BootNotification":
             return {"currentTime": now, "interval": before["interval"], "status": "Accepted"}

@@ -9,9 +9,11 @@ from voltgate.relay.policies import (
     booting,
     by_number,
     commands,
+    faults,
     offline,
     permits,
     registration,
+    statuses,
     transactions_2x,
     transactions_16,
 )
@@ -23,16 +25,18 @@ _BOTH: dict[str, Policy] = {
     "ReservationStatusUpdate": by_number.reservation,
     **dict.fromkeys(by_number.REPORTS, by_number.report),
     **dict.fromkeys(by_number.OF_CONNECTORS, by_number.of_connector),
+    "StatusNotification": statuses.status,
 }
 
 _ACTIONS_16 = _BOTH | {
-    "StartTransaction": transactions_16.start,
-    "StopTransaction": transactions_16.stop,
+    "StartTransaction": statuses.start,
+    "StopTransaction": statuses.stop,
     "MeterValues": transactions_16.meter_values,
 }
 
 _ACTIONS_2X = _BOTH | {
-    "TransactionEvent": transactions_2x.event,
+    "NotifyEvent": faults.notify_event,
+    "TransactionEvent": statuses.transaction_event,
     "MeterValues": transactions_2x.meter_values,
 }
 
@@ -40,7 +44,7 @@ _ACTIONS_2X = _BOTH | {
 def _policies(by_action: dict[str, Policy]) -> Policies:
     return Policies(
         by_action,
-        frozenset({"MeterValues", "StatusNotification"}),
+        frozenset({"MeterValues"}),
         authorize.ask_chain,
         offline.stand_in,
         offline.learns,

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from functools import partial
 
-from voltgate.ocpp.ids import compact, connector_of, integer, token_of, with_fields
+from voltgate.ocpp.ids import compact, connector_of, decimal, integer, token_of, with_fields
 from voltgate.ocpp.messages import Call, Error, Reply, Respond, Result
-from voltgate.relay.context import Context, Start
+from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.plan import Plan
 from voltgate.relay.policies.authorize import status_of
+from voltgate.relay.policies.ends import tell_end
+from voltgate.relay.start import Start
 from voltgate.relay.transaction import Transaction, digest
 from voltgate.relay.written import answer_when_written
 
 _NUMBER = ("transactionId",)
+_LONGEST = 100
+"""Characters of a time, as far as it is kept."""
 
 
 # The start.
@@ -33,10 +37,12 @@ def start(context: Context, call: Call, respond: Respond) -> None:
         reserved = None if context.single else ledger.numbers.inward("reservation", reservation)
         beginning = Start(key, call, respond, None if reserved is None else reserved[0])
         context.choose(beginning, token_of(context.version, call), partial(_begin, context, key))
-    elif tx.reply is not None and context.single and not tx.renumbered:
-        respond(Result(call.id, tx.reply))
     elif tx.reply is not None:
-        answer_when_written(context, None, respond, Result(call.id, tx.reply))
+        context.decided(call, "ledger")
+        if context.single and not tx.renumbered:
+            respond(Result(call.id, tx.reply))
+        else:
+            answer_when_written(context, None, respond, Result(call.id, tx.reply))
     else:
         ledger.hear(tx)
         _ask(context, tx, call, respond)
@@ -48,6 +54,8 @@ def _begin(context: Context, key: str, owner: str, plan: Plan, call: Call, respo
     ledger.clear(connector)
     tx = ledger.begin(owner, plan.copy)
     tx.key, tx.token, tx.connector, tx.answers = key, token.text if token else "", connector, plan.answer
+    at = call.fields.get("timestamp")
+    tx.meter, tx.started = decimal(call.fields.get("meterStart")), at[:_LONGEST] if isinstance(at, str) else ""
     if not context.single:
         tx.number = ledger.mint()  # on record before it is used: the start may be said again to another process
     invitation = ledger.invited(token, connector)
@@ -68,7 +76,8 @@ def _started(context: Context, tx: Transaction, respond: Respond, reply: Reply) 
         respond(reply)
         return
     ledger = context.ledger
-    number = theirs if context.single and not _is_taken(context, tx, theirs) else tx.number or ledger.mint()
+    single = context.single
+    number = theirs if single and not _is_taken(context, tx, theirs) else tx.number or ledger.mint()
     tx.numbers[tx.owner] = theirs
     tx.id = str(number)
     if number != theirs:
@@ -76,7 +85,7 @@ def _started(context: Context, tx: Transaction, respond: Respond, reply: Reply) 
     tx.reply, tx.failed = bytes(reply.payload), status_of(reply) not in (None, "Accepted")
     ledger.keep(tx)
     context.emit(TransactionBegan(context.station, tx.id, tx.owner, tx.connector))
-    if number == theirs and context.single:
+    if number == theirs and single:
         respond(reply)
     else:
         answer_when_written(context, tx.owner, respond, reply)
@@ -94,6 +103,7 @@ def stop(context: Context, call: Call, respond: Respond) -> None:
     """Tell the owner that its transaction has ended: by its number, whatever card stopped it."""
     number = integer(call.fields.get("transactionId"))
     tx = context.ledger.find(str(number)) or _pending(context, call, number) or _stopped_before(context, call)
+    tell_end(context, tx, call)
     if tx is not None:
         context.ledger.hear(tx, over=True)
         context.answer(context.plan_of(tx, call), call, respond, tx, _stopped)

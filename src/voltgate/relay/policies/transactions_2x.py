@@ -11,10 +11,12 @@ from functools import partial
 
 from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of, transaction_of
 from voltgate.ocpp.messages import FOREVER, Call, Error, Reply, Respond, Result
-from voltgate.relay.context import Context, Start
+from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
 from voltgate.relay.journal import UNKNOWN
 from voltgate.relay.plan import Plan
+from voltgate.relay.policies.ends import register_at_start, tell_end
+from voltgate.relay.start import Start
 from voltgate.relay.transaction import MOST_KEPT, Transaction, said
 
 
@@ -60,6 +62,7 @@ def _begin(context: Context, name: str, call: Call, owner: str, plan: Plan) -> T
         context.ledger.clear(connector)
     tx = context.ledger.begin(owner, plan.copy)
     tx.id, tx.answers, tx.connector, tx.started = name, plan.answer, connector, _started_at(call)
+    tx.meter = register_at_start(call)
     context.emit(TransactionBegan(context.station, name, owner, tx.connector))
     return tx
 
@@ -112,6 +115,8 @@ def _hand_over(context: Context, tx: Transaction, plan: Plan, owner: str) -> Non
 def _relay(context: Context, tx: Transaction, call: Call, respond: Respond, *, write: bool = False) -> None:
     kind = plain_fields(call).get("eventType")
     finish = _began if kind == "Started" else _ended if kind == "Ended" else None
+    if kind == "Ended":
+        tell_end(context, tx, call)
     context.ledger.hear(tx, over=kind == "Ended")
     if write:
         context.ledger.keep(tx)

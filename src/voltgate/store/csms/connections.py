@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, not_, select
 from voltgate.csms.model import Station
 from voltgate.store import Database
 from voltgate.store.csms.shapes import shape
-from voltgate.store.csms.tables import stations
+from voltgate.store.csms.tables import IS_RUNNING, stations, transactions
 from voltgate.store.reach import Reach
 
 __all__ = ["StoredConnections"]
@@ -36,6 +36,12 @@ class StoredConnections:
         """Return stations that went before a time, and are not marked yet, some at a time."""
         is_away = and_(not_(stations.c.connected), stations.c.holder != "")
         return await self._stations(and_(is_away, stations.c.since <= before))
+
+    async def charging(self, holders: str, after: str) -> list[Station]:
+        """Return stations with transactions that run, whose holder's name begins so: some at a time, `after` a key."""
+        is_theirs = and_(stations.c.connected, stations.c.holder.startswith(holders, autoescape=True))
+        is_charging = stations.c.key.in_(select(transactions.c.station).where(IS_RUNNING))
+        return await self._stations(and_(stations.c.key > after, is_theirs, is_charging))
 
     async def station(self, key: str) -> Station | None:
         """Return a station."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from voltgate.csms.model import (
     Connector,
     Network,
+    Profile,
     Report,
     Reservation,
     SigningRequest,
@@ -29,6 +30,11 @@ _LAST = (
     "t.ref = (SELECT ref FROM csms_transactions WHERE station = wanted.station AND evse = wanted.evse"
     " AND ended IS NOT NULL ORDER BY ended DESC LIMIT 1)"
 )
+_NEWEST = (
+    "t.called != '' AND t.nth > (SELECT max(nth) - 5 FROM csms_transactions"
+    " WHERE called = wanted.called AND station = wanted.station AND called != '')"
+)
+"""The last few transactions of an id: events of those before do not come any more."""
 
 
 async def find(link: Link, needs: Needs) -> Found:
@@ -43,6 +49,8 @@ async def find(link: Link, needs: Needs) -> Found:
         found.reservations[row.station, row.number] = row
     for report in await _all(link, Report, ("station", "kind", "request"), needs.reports):
         found.reports[report.station, report.kind, report.request] = report
+    for profile in await _all(link, Profile, ("station",), needs.profiles, "NOT t.cleared"):
+        found.profiles[profile.station, profile.evse, profile.profile, profile.source] = profile
     for request in await _all(link, SigningRequest, ("station",), needs.signing, _WAITING):
         found.signing[request.station, request.number] = request
     return found
@@ -82,6 +90,7 @@ async def _find_tokens(link: Link, needs: Needs, found: Found) -> None:
 async def _find_transactions(link: Link, needs: Needs, found: Found) -> None:
     rows = await _all(link, Transaction, ("station",), needs.running, _RUNNING)
     rows += await _all(link, Transaction, ("station", "ref"), needs.transactions)
+    rows += await _all(link, Transaction, ("station", "called"), needs.called, _NEWEST)
     rows += await _all(link, Transaction, ("station", "evse"), needs.last, _LAST)
     rows += await _all(link, Transaction, ("station", "ended"), needs.ended)
     for row in rows:

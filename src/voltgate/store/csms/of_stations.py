@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-from sqlalchemy import select
+from sqlalchemy import not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voltgate.csms.model import Profile, SigningRequest, Station, Token, Variable
@@ -46,10 +46,12 @@ class StationQueries(CsmsQueries):
         return await self._part(Listing(shape(Variable), order, ((table.station == station,),)), after, limit)
 
     async def list_profiles(self, station: str, after: str | None = None, limit: int = 100) -> Listed[Profile]:
-        """Return the charging profiles of a station, by EVSE."""
+        """Return the charging profiles that a station has, by EVSE."""
         table = tables.profiles.c
         order = Order((table.evse, table.profile, table.source))
-        return await self._part(Listing(shape(Profile), order, ((table.station == station,),)), after, limit)
+        return await self._part(
+            Listing(shape(Profile), order, ((table.station == station, not_(table.cleared)),)), after, limit
+        )
 
     async def list_signing_requests(
         self, station: str, after: str | None = None, limit: int = 100

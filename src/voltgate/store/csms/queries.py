@@ -7,15 +7,18 @@ not answer in time, and ValueError for a cursor that is none.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Column, ColumnElement, and_, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, and_, case, func, not_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from voltgate.csms.model import (
+    EXPIRED,
+    OPEN,
     Connector,
     MeterValue,
     Network,
@@ -26,6 +29,7 @@ from voltgate.csms.model import (
     Token,
     Transaction,
 )
+from voltgate.store.address import SQLITE
 from voltgate.store.csms import tables
 from voltgate.store.csms.listing import Listed, Listing, Order
 from voltgate.store.csms.shapes import shape, token_id
@@ -74,12 +78,16 @@ class Total:
     cost: int
     """In the currency's minor unit."""
     seconds: float
-    """From the beginning to the end, of those that have both."""
+    """From the beginning to the end, of those that have both; nothing for a clock that was set back meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class StationFilter:
-    """Which stations are asked for; None: any. `text` is part of what the station is called or is."""
+    """Which stations are asked for; None: any.
+
+    `text` is part of what the station is called or is. `match` is what its key looks like: `*` in it stands for any
+    characters, `?` for one.
+    """
 
     network: str | None = None
     connected: bool | None = None
@@ -87,6 +95,7 @@ class StationFilter:
     version: str | None = None
     text: str | None = None
     networks: Collection[str] | None = None
+    match: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +118,15 @@ class TokenFilter:
 
 @dataclass(frozen=True, slots=True)
 class ReservationFilter:
-    """Which reservations are asked for; None: any. `network` is the one that the station is in now."""
+    """Which reservations are asked for; None: any. `network` is the one that the station is in now.
+
+    `status` is what has become of them by the time `now`.
+    """
 
     station: str | None = None
     status: str | None = None
     network: str | None = None
+    now: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +165,8 @@ class CsmsQueries:
     async def total_transactions(self, wanted: TransactionFilter) -> list[Total]:
         """Return what transactions come to, by currency."""
         table = tables.transactions.c
-        sums = func.sum(table.energy), func.sum(table.cost), func.sum(table.ended - table.began)
+        seconds = case((table.ended > table.began, table.ended - table.began))
+        sums = func.sum(table.energy), func.sum(table.cost), func.sum(seconds)
         groups = or_(*(and_(true(), *group) for group in _transactions(wanted)))
         asked = select(table.currency, func.count(), *sums).where(groups).group_by(table.currency)
         async with self._read() as connection:
@@ -174,16 +188,15 @@ class CsmsQueries:
 
     async def list_stations(self, wanted: StationFilter, after: str | None = None, limit: int = 100) -> Listed[Station]:
         """Return stations, by their keys."""
-        table = tables.stations.c
-        equal = {
-            table.network: wanted.network,
-            table.connected: wanted.connected,
-            table.registration: wanted.registration,
-            table.version: wanted.version,
-        }
-        conditions = _equal(equal) + _within(table.network, wanted.networks)
-        conditions += _has(wanted.text, table.key, table.name, table.location, table.vendor, table.model, table.serial)
-        return await self._part(Listing(shape(Station), Order((table.key,)), (conditions,)), after, limit)
+        listing = Listing(shape(Station), Order((tables.stations.c.key,)), (self._stations(wanted),))
+        return await self._part(listing, after, limit)
+
+    async def keys_of_stations(self, wanted: StationFilter, most: int) -> list[str]:
+        """Return the keys of so many stations at most, in order."""
+        key = tables.stations.c.key
+        async with self._read() as connection:
+            these = select(key).where(*self._stations(wanted)).order_by(key).limit(most)
+            return list((await connection.execute(these)).scalars())
 
     async def station(self, key: str) -> Station | None:
         """Return a station."""
@@ -247,7 +260,11 @@ class CsmsQueries:
     ) -> Listed[Reservation]:
         """Return reservations, the newest first."""
         table = tables.reservations.c
-        conditions = _equal({table.station: wanted.station, table.status: wanted.status})
+        conditions = _equal({table.station: wanted.station})
+        if wanted.status is not None:
+            is_over = and_(table.status.in_(OPEN), table.expires <= wanted.now)
+            is_so = table.status == wanted.status
+            conditions += (or_(is_so, is_over) if wanted.status == EXPIRED else and_(is_so, not_(is_over)),)
         if wanted.network is not None:
             own = tables.stations.c
             conditions += (table.station.in_(select(own.key).where(own.network == wanted.network)),)
@@ -263,6 +280,20 @@ class CsmsQueries:
         return await self._part(Listing(shape(Note), order, (conditions,)), after, limit)
 
     # How.
+
+    def _stations(self, wanted: StationFilter) -> tuple[ColumnElement[bool], ...]:
+        """Return the conditions of stations. Raise StoreAway."""
+        table = tables.stations.c
+        equal = {
+            table.network: wanted.network,
+            table.connected: wanted.connected,
+            table.registration: wanted.registration,
+            table.version: wanted.version,
+        }
+        conditions = _equal(equal) + _within(table.network, wanted.networks)
+        conditions += _like(wanted.match, table.key, self._reach.there().dialect.name)
+        named = (table.key, table.name, table.location, table.vendor, table.model, table.serial)
+        return conditions + _has(wanted.text, *named)
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[AsyncConnection]:
@@ -296,7 +327,11 @@ def _transactions(wanted: TransactionFilter) -> tuple[tuple[ColumnElement[bool],
     if wanted.text is None:
         return (conditions,)
     called = [table.station == name for name in sorted({wanted.text, wanted.text.casefold()})]
-    called += [table.ref == wanted.text, table.token_id == token_id(wanted.text)]
+    called += [
+        table.ref == wanted.text,
+        and_(tables.IS_CALLED, table.called == wanted.text),
+        table.token_id == token_id(wanted.text),
+    ]
     return tuple((*conditions, each) for each in called)
 
 
@@ -319,3 +354,13 @@ def _has(part: str | None, *columns: Column[Any]) -> tuple[ColumnElement[bool], 
     if part is None:
         return ()
     return (or_(*(func.lower(column).contains(part.lower(), autoescape=True) for column in columns)),)
+
+
+def _like(glob: str | None, column: Column[Any], dialect: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that a text looks like that, as a whole. Case counts, which it does not in SQLite's LIKE."""
+    if glob is None:
+        return ()
+    if dialect == SQLITE:
+        return (column.op("GLOB", is_comparison=True)(glob.replace("[", "[[]")),)
+    plain = re.sub(r"[%_\\]", r"\\\g<0>", glob)
+    return (column.like(plain.replace("*", "%").replace("?", "_"), escape="\\"),)

@@ -6,12 +6,24 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, exists, not_, select, tuple_, update
 
-from voltgate.csms.model import Connector, Profile, Report, Reservation, SigningRequest, Station, Variable
+from voltgate.csms.model import (
+    Connector,
+    MeterValue,
+    Note,
+    Profile,
+    Report,
+    Reservation,
+    SigningRequest,
+    Station,
+    StatusChange,
+    Variable,
+)
 from voltgate.store.csms.finding import have_stations
 from voltgate.store.csms.links import Link
 from voltgate.store.csms.shapes import shape
+from voltgate.store.csms.tables import job_items, transactions
 from voltgate.store.csms.work import Work
 from voltgate.store.csms.writing import write_rows
 
@@ -19,7 +31,21 @@ OPERATORS = frozenset({"network", "name", "location", "registration", "validatio
 """The fields that are an operator's to change; a station says the others of itself."""
 
 _AT_ONCE = 500
-"""Stations that are written with one commit."""
+"""Rows that are written, or deleted, with one commit."""
+_TOLD = (
+    Connector,
+    MeterValue,
+    Note,
+    Profile,
+    Report,
+    Reservation,
+    SigningRequest,
+    StatusChange,
+    Variable,
+)
+"""What goes with a station."""
+_DELETED = "/deleted"
+"""Stands behind the key of a station that was deleted: no identity has a slash."""
 
 
 class Stations:
@@ -59,15 +85,39 @@ class Stations:
         return done
 
     async def delete(self, key: str) -> bool:
-        """Delete a station and what it has, but for its transactions, meter values, statuses and notes.
+        """Delete a station and all that it has told and was told, but for its transactions with their meter values.
 
-        Return whether it was there. One that connects again is made again.
+        Whoever makes a station of that key finds none of it, in whatever network. What it was told by jobs stays, as of
+        a station that nobody can make. Return whether it was there. One that connects again is made again.
         """
+        for kind in _TOLD:
+            await self._delete_some(kind, key)
         async with self._work.writing() as connection:
             deleted = await connection.execute(delete(shape(Station).table).filter_by(key=key))
-            for kind in (Connector, Variable, Report, Reservation, Profile, SigningRequest):
-                await connection.execute(delete(shape(kind).table).filter_by(station=key))
+            for kind in _TOLD:
+                await connection.execute(delete(shape(kind).table).where(*_of(kind, key)))
+            named = job_items.c.station
+            await connection.execute(update(job_items).where(named == key).values(station=key + _DELETED))
             return deleted.rowcount > 0
+
+    async def _delete_some(self, kind: type[Any], key: str) -> None:
+        """Delete what is there of a kind, a little at a time: a year of notes keeps nobody waiting."""
+        table = shape(kind).table
+        names = list(table.primary_key.columns)
+        these = delete(table).where(tuple_(*names).in_(select(*names).where(*_of(kind, key)).limit(_AT_ONCE)))
+        while True:
+            async with self._work.writing() as connection:
+                if (await connection.execute(these)).rowcount < _AT_ONCE:
+                    return
+
+
+def _of(kind: type[Any], key: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of what is deleted with a station: of meter values, those of no transaction."""
+    table = shape(kind).table.c
+    if kind is not MeterValue:
+        return (table.station == key,)
+    kept = exists().where(transactions.c.station == key, transactions.c.ref == table.ref)
+    return table.station == key, not_(kept)
 
 
 def _see_that_all_are_known(values: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Float, Index, Table, literal_column
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Float, Index, Table, false, literal_column
 
 from voltgate.csms.model import (
     Connector,
@@ -203,6 +203,8 @@ transactions = Table(
     _text("currency"),
     _number("cost", nullable=True),
     Column("cost_data", Document, nullable=False),
+    Column("called", Key, nullable=False, server_default=""),
+    Column("nth", Whole, nullable=False, server_default="1"),
     _label("token_id"),
     Index(None, "ref"),
     Index(None, "began", "station", "ref"),
@@ -219,6 +221,7 @@ transactions = Table(
 changes a row often, and in its place as no index knows of it."""
 
 IS_RUNNING: ColumnElement[bool] = transactions.c.state == literal_column("'running'")
+IS_CALLED: ColumnElement[bool] = transactions.c.called != literal_column("''")
 IS_ESTIMATED: ColumnElement[bool] = transactions.c.estimated != literal_column("''")
 """Conditions with an index of their own: it is used where they are spelt in the same way."""
 
@@ -232,6 +235,7 @@ _few("running", IS_RUNNING, transactions.c.began, transactions.c.station, transa
 _few("running_ended", IS_RUNNING, transactions.c.ended, transactions.c.station, transactions.c.ref)
 _few("running_station", IS_RUNNING, transactions.c.station)
 _few("running_token_id", IS_RUNNING, transactions.c.token_id)
+_few("called", IS_CALLED, transactions.c.called, transactions.c.station, transactions.c.nth)
 _few("estimated", IS_ESTIMATED, transactions.c.began, transactions.c.station, transactions.c.ref)
 
 meter_values = Table(
@@ -321,6 +325,8 @@ profiles = Table(
     _number("stack_level"),
     _time("at"),
     Column("data", Document, nullable=False),
+    Column("origin", Words, nullable=False, server_default="station"),
+    Column("cleared", Boolean, nullable=False, server_default=false()),
 )
 
 signing_requests = Table(
@@ -347,7 +353,7 @@ tariffs = Table(
 """Each version of each tariff, as JSON; `numbers` counts how often they were changed."""
 
 numbers = Table("csms_numbers", metadata, _key("name"), _number("next"))
-"""The next number of each kind that no process has had."""
+"""The next number of each kind that no process has had; and of each duty of the `rota` when it was done last."""
 
 jobs = Table(
     "csms_jobs",

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from voltgate.web.api import audit, backends, calls, events, messages, nodes, routes, sessions, stations, waiting
+from voltgate.web.api import (
+    alerts,
+    audit,
+    backends,
+    calls,
+    events,
+    messages,
+    nodes,
+    routes,
+    sessions,
+    stations,
+    waiting,
+)
 
 
 def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
-    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, messages, audit)
+    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, messages, audit, alerts)
     return [resource.router for resource in resources]

@@ -19,7 +19,7 @@ from voltgate.csms.operators import Operators
 from voltgate.csms.uploads import Folder, Upload
 from voltgate.store.csms.jobs import JobStore
 from voltgate.web.csms.parts import Csms
-from voltgate.web.csms.stations import NAME, Registration
+from voltgate.web.csms.stations import MATCH, NAME, Registration
 from voltgate.web.models import Asked, Time
 from voltgate.web.networks import Reach, reach_of
 from voltgate.web.problems import Problem, invalid
@@ -40,7 +40,14 @@ async def _parts(request: Request, _: Csms) -> OperatingParts:
     return parts
 
 
+async def _uploads(request: Request) -> Folder | None:
+    parts: OperatingParts | None = getattr(request.app.state, "operating", None)
+    return None if parts is None else parts.folder
+
+
 Operating = Annotated[OperatingParts, Depends(_parts)]
+Uploads = Annotated[Folder | None, Depends(_uploads)]
+"""The folder of uploads; None if none are taken."""
 
 
 # Commands.
@@ -154,6 +161,7 @@ def _following(outcome: Outcome | None) -> Following | None:
 class StationsWanted(Asked):
     """Which stations a job is for: those for which all of this holds."""
 
+    match: Annotated[str | None, Field(max_length=255, description=MATCH)] = None
     network: Annotated[str | None, Field(pattern=NAME)] = None
     connected: bool | None = None
     registration: Registration | None = None

@@ -23,6 +23,7 @@ from voltgate.web.models import Asked, Time
 from voltgate.web.times import stamp, stamp_or_none
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+MATCH = "What its identity looks like: `*` stands for anything, `?` for one character."
 NetworkId = Annotated[str, Field(pattern=NAME, description="What the network is called in paths and filters.")]
 Words = Annotated[str, Field(max_length=1000)]
 Registration = Annotated[
@@ -236,14 +237,15 @@ class CsmsVariable(BaseModel):
 
 
 class CsmsProfile(BaseModel):
-    """A charging profile that a station has reported."""
+    """A charging profile that a station has, as far as that is known."""
 
     evse: int
     profile: int
     source: str = Field(description="The charging limit source.")
     purpose: str
     stack_level: int
-    at: Time
+    at: Time = Field(description="When the station has reported it, or accepted it.")
+    origin: str = Field(description="operator: set from here; station: reported.")
     data: Any
 
 
@@ -269,7 +271,7 @@ class CsmsReservation(BaseModel):
     group: str
     expires: Time
     made: Time
-    status: str = Field(description="Waiting, Accepted, or why not in the station's word; Used, Cancelled …")
+    status: str = Field(description="Waiting, Accepted, or why not in the station's word; Used, Cancelled, Expired …")
     ref: str = Field(description="The transaction that used it.")
 
 
@@ -316,6 +318,7 @@ def profile_of(row: Profile) -> CsmsProfile:
         purpose=row.purpose,
         stack_level=row.stack_level,
         at=stamp(row.at),
+        origin=row.origin,
         data=document(row.data),
     )
 
@@ -327,8 +330,8 @@ def certificate_of(row: SigningRequest) -> CertificateAsked:
     )
 
 
-def reservation_of(row: Reservation, identity: str) -> CsmsReservation:
-    """Return a reservation."""
+def reservation_of(row: Reservation, identity: str, now: float) -> CsmsReservation:
+    """Return a reservation, with what has become of it by now."""
     return CsmsReservation(
         station=identity,
         number=row.number,
@@ -338,6 +341,6 @@ def reservation_of(row: Reservation, identity: str) -> CsmsReservation:
         group=row.group,
         expires=stamp(row.expires),
         made=stamp(row.made),
-        status=row.status,
+        status=row.status_at(now),
         ref=row.ref,
     )

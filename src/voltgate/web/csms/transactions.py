@@ -30,7 +30,11 @@ class CsmsTransaction(BaseModel):
     """A transaction, as its station told it. Energy is in Wh, power in W; null is what is not known."""
 
     station: str
-    ref: str = Field(description="Its name at the station: the transactionId of 2.x, the number of 1.x.")
+    ref: str = Field(
+        description="Its name here: the `transaction_id`; with its number behind it, `T1~2`, where a station of 2.x has"
+        " used that again."
+    )
+    transaction_id: str = Field(description="Its name at the station: the transactionId of 2.x, the number of 1.x.")
     network: str
     version: str
     evse: int | None = Field(description="1.x: the connector.")
@@ -43,7 +47,7 @@ class CsmsTransaction(BaseModel):
     charging_state: str
     began: Time | None = Field(description="By the station's clock.")
     ended: Time | None
-    seconds: float | None = Field(description="From the beginning to the end.")
+    seconds: float | None = Field(description="From the beginning to the end; 0 if its clock was set back meanwhile.")
     meter_start: float | None
     meter_stop: float | None
     meter_last: float | None = Field(description="The latest value of the register.")
@@ -165,6 +169,7 @@ def _shown(row: Transaction, identity: str) -> dict[str, Any]:
     return {
         "station": identity,
         "ref": row.ref,
+        "transaction_id": row.transaction_id,
         "network": row.network,
         "version": row.version,
         "evse": row.evse,
@@ -177,7 +182,7 @@ def _shown(row: Transaction, identity: str) -> dict[str, Any]:
         "charging_state": row.charging_state,
         "began": stamp_or_none(row.began),
         "ended": stamp_or_none(row.ended),
-        "seconds": None if row.began is None or row.ended is None else round(row.ended - row.began, 3),
+        "seconds": None if row.began is None or row.ended is None else round(max(0.0, row.ended - row.began), 3),
         "meter_start": row.meter_start,
         "meter_stop": row.meter_stop,
         "meter_last": row.meter_last,

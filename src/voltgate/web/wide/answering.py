@@ -14,7 +14,7 @@ from voltgate.web import models
 from voltgate.web.problems import Problem
 from voltgate.web.queries import Queries
 from voltgate.web.tail import Tail
-from voltgate.web.wide import one_station
+from voltgate.web.wide import history, one_station
 from voltgate.web.wide.nodes import retire
 from voltgate.web.wide.others import Others, declined_by, not_here
 from voltgate.web.wide.rows import SessionsWanted, StationsWanted
@@ -73,6 +73,9 @@ class _Answers:
             "disconnect": self._disconnect,
             "messages": lambda body: messages_here(queries, body),
             "events": lambda body: events_here(queries, body),
+            "history": lambda body: history.history_here(queries, body),
+            "recording": lambda body: history.recording_here(queries, body),
+            "record": lambda body: history.record_here(queries, body),
             "drain": self._drain,
             "undrain": self._undrain,
         }

@@ -20,7 +20,7 @@ from voltgate.web.csms.operating import (
     described,
     read_parameters,
 )
-from voltgate.web.csms.parts import Csms
+from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.networks import OperatorReach, ViewerReach
 from voltgate.web.problems import Problem, declared
 
@@ -28,6 +28,7 @@ router = APIRouter(tags=["management system: commands"])
 
 CALLER = "api:"
 """Stands before the name of a caller of the API in the audit trail."""
+_LONGEST_REF = 255
 
 
 class Commands(BaseModel):
@@ -66,10 +67,22 @@ async def tell(
     """
     if command not in COMMANDS:
         raise Problem(404, "Not Found", f"There is no such command; there are {', '.join(COMMANDS)}.")
-    wanted = read_parameters(command, _fields(await request.body()), "body")
     row = await found(csms, identity)
+    fields = await _as_spelt(csms, row.key, _fields(await request.body()))
+    wanted = read_parameters(command, fields, "body")
     outcome = await operating.operators.tell(row.key, command, wanted, CALLER + reach.caller.name, timeout)
     return answered(row.identity, command, outcome)
+
+
+async def _as_spelt(csms: CsmsParts, station: str, fields: Any) -> Any:
+    """Return parameters that name a transaction as its station does; they may name it by its `ref`."""
+    if not isinstance(fields, dict):
+        return fields
+    profile, ref = fields.get("profile"), fields.get("transaction")
+    if isinstance(profile, dict):
+        fields = fields | {"profile": await _as_spelt(csms, station, profile)}
+    row = await csms.queries.transaction(station, ref) if isinstance(ref, str) and len(ref) <= _LONGEST_REF else None
+    return fields if row is None else fields | {"transaction": row.transaction_id}
 
 
 def _fields(body: bytes) -> Any:

@@ -168,13 +168,6 @@ async def _listed(csms: CsmsParts, identities: Sequence[str]) -> list[str]:
 async def _filtered(csms: CsmsParts, wanted: JobWanted) -> list[str]:
     assert wanted.filter is not None  # noqa: S101 - else there is a list
     by = wanted.filter
-    which = StationFilter(by.network, by.connected, by.registration, by.version, by.text, csms.reach.networks)
-    found: list[str] = []
-    after: str | None = None
-    while len(found) <= MOST_STATIONS:
-        part = await csms.queries.list_stations(which, after, 1000)
-        found += [row.key for row in part.rows]
-        after = part.after
-        if after is None:
-            break
-    return found
+    match = None if by.match is None else csms.key(by.match)
+    which = StationFilter(by.network, by.connected, by.registration, by.version, by.text, csms.reach.networks, match)
+    return await csms.queries.keys_of_stations(which, MOST_STATIONS + 1)

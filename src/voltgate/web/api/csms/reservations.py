@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Sequence
 from typing import Annotated
 
@@ -34,13 +35,14 @@ async def reservations(
     status: Annotated[str | None, Query(max_length=100, description="Accepted, Used, Cancelled, Expired …")] = None,
 ) -> object:
     """List reservations, the newest first."""
-    wanted = ReservationFilter(None if station is None else csms.key(station), status, csms.reach.only(network))
+    now, key = time.time(), None if station is None else csms.key(station)
+    wanted = ReservationFilter(key, status, csms.reach.only(network), now)
 
     def read(after: str | None, limit: int) -> Awaitable[Listed[Reservation]]:
         return csms.queries.list_reservations(wanted, after, limit)
 
     async def show(rows: Sequence[Reservation]) -> list[CsmsReservation]:
         identities = await csms.queries.identities({row.station for row in rows})
-        return [reservation_of(row, identities[row.station]) for row in rows]
+        return [reservation_of(row, identities[row.station], now) for row in rows]
 
     return await given(CsmsReservation, read, show, asked)

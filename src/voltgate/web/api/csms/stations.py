@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -16,8 +17,10 @@ from voltgate.store.csms.stations import OPERATORS
 from voltgate.web.api.dependencies import Identity
 from voltgate.web.csms.forms import STREAMED, Asked, AskedList, CsmsPage, given
 from voltgate.web.csms.imports import BODY, Imported, Mistake, begun, read_items
+from voltgate.web.csms.operating import Uploads
 from voltgate.web.csms.parts import Csms, CsmsParts
 from voltgate.web.csms.stations import (
+    MATCH,
     NAME,
     CsmsStation,
     CsmsStationChange,
@@ -46,6 +49,7 @@ async def stations(
     csms: Csms,
     _: ViewerReach,
     asked: AskedList,
+    match: Annotated[str | None, Query(max_length=255, description=MATCH)] = None,
     network: Annotated[str | None, Query(pattern=NAME)] = None,
     connected: bool | None = None,
     registration: Annotated[Registration | None, Query()] = None,
@@ -53,7 +57,9 @@ async def stations(
     text: Annotated[str | None, Query(max_length=100, description="Part of its name, place, vendor …")] = None,
 ) -> object:
     """List the stations of the management system, by identity."""
-    return await listed(csms, StationFilter(csms.reach.only(network), connected, registration, version, text), asked)
+    looks = None if match is None else csms.key(match)
+    only = csms.reach.only(network)
+    return await listed(csms, StationFilter(only, connected, registration, version, text, match=looks), asked)
 
 
 async def listed(csms: CsmsParts, wanted: StationFilter, asked: Asked) -> object:
@@ -113,8 +119,10 @@ async def change(csms: Csms, _: OperatorReach, identity: Identity, change: CsmsS
     status_code=204,
     responses=declared(404, 409, 503),
 )
-async def remove(csms: Csms, reach: OperatorReach, identity: Identity) -> None:
-    """Delete a station that charges nobody, and take its claim back; its transactions are kept.
+async def remove(csms: Csms, uploads: Uploads, reach: OperatorReach, identity: Identity) -> None:
+    """Delete a station that charges nobody, with all that it has told, and take its claim back.
+
+    Its transactions are kept, in the networks that they were charged in.
 
     One that the configuration lets in, or that was accepted from the waiting room, is there again when it comes again.
     """
@@ -125,6 +133,8 @@ async def remove(csms: Csms, reach: OperatorReach, identity: Identity) -> None:
         raise Problem(409, "Conflict", detail)
     await csms.claiming.amend(csms.backend(), [], [row.identity], reach.caller.name, None)
     await csms.stations.delete(row.key)
+    if uploads is not None:
+        await asyncio.to_thread(uploads.remove_all, row.key)
 
 
 @router.post(

@@ -29,7 +29,7 @@ router = APIRouter(tags=["transactions"])
 Sort: TypeAlias = Literal["began", "-began", "ended", "-ended"]
 When = Annotated[str | None, Query(max_length=40, description="RFC 3339, or a day: 2026-11-21.")]
 Station = Annotated[str, Path(min_length=1, max_length=255, description="The station's identity.")]
-Ref = Annotated[str, Path(min_length=1, max_length=255, description="What the station calls it.")]
+Ref = Annotated[str, Path(min_length=1, max_length=255, description="Its `ref` in the list.")]
 
 
 async def _filter(

@@ -1,4 +1,4 @@
-"""The desk: what a handler has before it while it answers one call, and where it puts what has changed."""
+"""One call being handled: what a handler may read meanwhile, and where it puts what has changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from voltgate.csms.model import (
     Connector,
     Network,
+    Profile,
     Report,
     Reservation,
     Row,
@@ -41,18 +42,22 @@ class Command(NamedTuple):
     payload: dict[str, Any]
 
 
-class Desk:
+class Handling:
     """What was read for a call, and what comes of it. Rows may be changed when they are `put`; the last one counts."""
 
-    __slots__ = ("_found", "_rows", "commands", "said", "settings", "transactions")
+    __slots__ = ("_found", "_rows", "about", "commands", "dropped", "said", "settings", "transactions")
 
     def __init__(self, said: Said, found: Found, rows: dict[int, Row], settings: CsmsSettings) -> None:
         self.said = said
         self.settings = settings
         self.commands: list[Command] = []
         """What the station is asked afterwards."""
+        self.dropped = 0
+        """Meter values that are not kept, as they are too many."""
         self.transactions: list[Transaction] = []
         """The transactions that were put."""
+        self.about: Transaction | None = None
+        """The transaction that the call is about, whether that changes or not."""
         self._found = found
         self._rows = rows
 
@@ -116,6 +121,12 @@ class Desk:
         """Return a reservation of the station."""
         return self._found.reservations.get((self.said.station, number))
 
+    def profiles(self) -> list[Profile]:
+        """Return the charging profiles of the station that are there, if they were read."""
+        return [
+            each for each in self._found.profiles.values() if (each.station, each.cleared) == (self.said.station, False)
+        ]
+
     def report(self, request: int, at: float) -> Report:
         """Return the report that this call is a part of, which is made if it was never heard of; it has to be put."""
         key = (self.said.station, self.said.action, request)
@@ -149,6 +160,16 @@ class Desk:
         """Have a new transaction, which the calls behind this one find."""
         self._found.begin(transaction)
         self.put(transaction)
+
+    def keep_profile(self, row: Profile) -> None:
+        """Have a charging profile, which the calls behind this one find."""
+        self._found.profiles[row.station, row.evse, row.profile, row.source] = row
+        self.put(row)
+
+    def clear_profile(self, row: Profile) -> None:
+        """Note that a charging profile is there no more; a report that was sent before does not bring it back."""
+        row.cleared, row.at = True, self.said.now
+        self.put(row)
 
     def number(self) -> int:
         """Return a number that nothing has."""

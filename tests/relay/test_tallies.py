@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voltgate.ocpp.messages import Call, Error, Reason, Result, Unanswered
-from voltgate.relay.events import BUCKETS, OTHER, Tallies
+from voltgate.relay.tallies import BUCKETS, OTHER, Tallies
 
 
 def ended(action: str, at: float = 0.0) -> Call:

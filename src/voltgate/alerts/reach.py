@@ -1,0 +1,102 @@
+"""Backends that cannot be reached for any station, and those that answer many calls with errors."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from voltgate.relay.backend import Backend
+from voltgate.relay.events import (
+    BackendAway,
+    BackendBack,
+    BackendFailing,
+    BackendSound,
+    CarrierDown,
+    CarrierUp,
+    Event,
+    LegDown,
+    LegUp,
+)
+
+AWAY = 5.0
+"""Seconds for which no link is open before a backend is away: a single one that is lost may come back at once."""
+CALLS, FAILING, SOUND = 20, 0.5, 0.25
+"""A backend fails when so many calls ended in a window, and this share of them badly; it is sound below another."""
+WINDOW, EVERY = 6, 10.0
+"""Looks in a window, and seconds between two."""
+
+
+@dataclass(slots=True)
+class _Failure:
+    reason: str
+    since: float
+    told: bool = False
+
+
+class Reach:
+    """Knows which backends are away: the last that was heard of a link is that it failed, and none is open."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, _Failure] = {}
+
+    def note(self, event: LegUp | LegDown | CarrierUp | CarrierDown, now: float) -> None:
+        """Take note of a link that came, or that failed."""
+        failure = self._failures.get(event.backend)
+        if isinstance(event, LegUp | CarrierUp):
+            if failure is not None and not failure.told:
+                del self._failures[event.backend]
+        elif failure is None:
+            self._failures[event.backend] = _Failure(event.reason, now)
+        else:
+            failure.reason = event.reason
+
+    def look(self, backends: Mapping[str, Backend], now: float) -> Iterator[Event]:
+        """Yield which backends are away by now, and which are back."""
+        for name, failure in list(self._failures.items()):
+            backend = backends.get(name)
+            if backend is None or backend.up:
+                del self._failures[name]
+                if failure.told:
+                    yield BackendBack(name, now - failure.since)
+            elif not failure.told and now - failure.since >= AWAY:
+                failure.told = True
+                yield BackendAway(name, failure.reason, backend.legs)
+
+
+class ErrorRates:
+    """Knows which backends answer many calls badly: by an error, or not in time."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, deque[tuple[int, int]]] = {}
+        self._failing: set[str] = set()
+
+    def look(self, backends: Iterable[Backend]) -> Iterator[Event]:
+        """Yield what has changed since the last look, EVERY seconds ago."""
+        seen = {backend.name: _ended(backend) for backend in backends}
+        for name in [name for name in self._looks if name not in seen]:
+            del self._looks[name]
+            self._failing.discard(name)
+        for name, (errors, calls) in seen.items():
+            looks = self._looks.setdefault(name, deque(maxlen=WINDOW))
+            if looks and calls < looks[-1][1]:  # it was configured anew, and counts from 0
+                looks.clear()
+            before = looks[0] if looks else (0, 0)
+            looks.append((errors, calls))
+            yield from self._judge(name, errors - before[0], calls - before[1])
+
+    def _judge(self, name: str, errors: int, calls: int) -> Iterator[Event]:
+        if calls >= CALLS and errors >= calls * FAILING and name not in self._failing:
+            self._failing.add(name)
+            yield BackendFailing(name, errors, calls)
+        elif name in self._failing and calls >= CALLS and errors < calls * SOUND:
+            self._failing.discard(name)
+            yield BackendSound(name, errors, calls)
+
+
+def _ended(backend: Backend) -> tuple[int, int]:
+    """Return how many calls ended badly, and how many ended. What found no link tells of its absence, not of errors."""
+    tallies = backend.calls.by_label.values()
+    unanswered = sum(each.unanswered.get(reason, 0) for each in tallies for reason in ("timed out", "malformed"))
+    errors = sum(each.errors for each in tallies) + unanswered
+    return errors, errors + sum(each.results for each in tallies)

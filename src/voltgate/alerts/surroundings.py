@@ -1,0 +1,118 @@
+"""What a gateway cannot do without: its database, its disk, its certificates, the other nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from voltgate.alerts.catalogue import REMINDERS
+from voltgate.relay.events import (
+    CertificateExpiring,
+    CertificateRenewed,
+    DatabaseAway,
+    DatabaseBack,
+    DiskFilling,
+    DiskFreed,
+    Event,
+    JournalGrowing,
+    JournalShrunk,
+    NodeBack,
+    NodeLost,
+)
+
+FULL_SHARE, FULL_BYTES = 0.1, 5 << 30
+"""A disk is nearly full when less than this share and fewer bytes are free."""
+LEAST_BYTES = 256 << 20
+"""It is as well when fewer bytes than that are free."""
+OWED, OWED_FOR = 1000, 3600.0
+"""A journal grows when a backend is owed so many messages, or one for so many seconds."""
+_DAY = 86400.0
+
+
+class DatabaseWatch:
+    """Tells when the database goes and comes."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def look(self, reason: str | None, now: float) -> Iterator[Event]:
+        """Yield what has changed; `reason` is why it is away, None if it is not."""
+        if reason is not None and self._since is None:
+            self._since = now
+            yield DatabaseAway(reason)
+        elif reason is None and self._since is not None:
+            seconds, self._since = now - self._since, None
+            yield DatabaseBack(seconds)
+
+
+class DiskWatch:
+    """Tells of file systems that are nearly full."""
+
+    def __init__(self) -> None:
+        self._full: set[str] = set()
+
+    def look(self, path: str, free: int, total: int) -> Iterator[Event]:
+        """Yield what has changed of one. It has space again once there is a tenth more than it takes to be full."""
+        bound = max(LEAST_BYTES, min(int(total * FULL_SHARE), FULL_BYTES))
+        if path not in self._full and free < bound:
+            self._full.add(path)
+            yield DiskFilling(path, free, total)
+        elif path in self._full and free > bound * 1.1:
+            self._full.discard(path)
+            yield DiskFreed(path, free, total)
+
+
+class JournalWatch:
+    """Tells of backends that are owed much."""
+
+    def __init__(self) -> None:
+        self._growing: set[str] = set()
+
+    def look(self, owed: Mapping[str, tuple[int, float]]) -> Iterator[Event]:
+        """Yield what has changed; `owed` is how many messages each backend is owed, and the oldest for how long."""
+        for name in self._growing.difference(owed):
+            self._growing = self._growing - {name}
+            yield JournalShrunk(name, 0)
+        for name, (messages, seconds) in owed.items():
+            if name not in self._growing and (messages >= OWED or seconds >= OWED_FOR):
+                self._growing.add(name)
+                yield JournalGrowing(name, messages, seconds)
+            elif name in self._growing and messages < OWED / 2 and seconds < OWED_FOR / 2:
+                self._growing.discard(name)
+                yield JournalShrunk(name, messages)
+
+
+class CertificateWatch:
+    """Tells of certificates that end soon: at each of the REMINDERS once."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[datetime, int]] = {}
+
+    def look(self, name: str, end: datetime, now: datetime) -> Iterator[Event]:
+        """Yield what has changed of one that lasts until `end`."""
+        days = (end - now).total_seconds() / _DAY
+        due = [day for day in REMINDERS if days <= day]
+        told = self._told.get(name)
+        if due and (told is None or told != (end, due[-1])):
+            self._told[name] = (end, due[-1])
+            yield CertificateExpiring(name, end.isoformat(), days)
+        elif not due and told is not None:
+            del self._told[name]
+            yield CertificateRenewed(name, end.isoformat())
+
+
+class NodeWatch:
+    """Tells of nodes of the cluster that are gone without a farewell: who says one takes its name out of the list."""
+
+    def __init__(self) -> None:
+        self._lost: set[str] = set()
+
+    def look(self, alive: Mapping[str, bool], silence: Mapping[str, float]) -> Iterator[Event]:
+        """Yield what has changed; `alive` says it of each node, `silence` for how many seconds it was not heard of."""
+        for name in [name for name, lives in alive.items() if not lives and name not in self._lost]:
+            self._lost.add(name)
+            yield NodeLost(name, silence[name])
+        for name in [name for name in self._lost if alive.get(name)]:
+            self._lost.discard(name)
+            yield NodeBack(name)
+        self._lost &= set(alive)

@@ -1,0 +1,149 @@
+"""Monitoring: what no message tells of is looked at now and then, and told as events."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from voltgate.alerts.lengths import Lengths
+from voltgate.alerts.reach import EVERY, ErrorRates, Reach
+from voltgate.alerts.restarts import Restarts
+from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWatch, JournalWatch, NodeWatch
+from voltgate.app.cluster import Cluster
+from voltgate.config import Config
+from voltgate.directory.slices import unhurried
+from voltgate.gateway import Gateway
+from voltgate.relay.events import CarrierDown, CarrierUp, Event, LegDown, LegUp, Listen, StationBooted
+from voltgate.store import Database
+from voltgate.store.aging import owed_by_backend
+from voltgate.store.failures import FAILURES
+
+_SOON, _SELDOM = 1.0, 60.0
+"""Seconds between two looks at what costs nothing, and at what lies on disk or is many."""
+_PATIENCE = 20.0
+"""Seconds that a look at disk or database may take."""
+
+
+class Monitoring:
+    """Looks after one process. `config` returns its configuration, `folder` that of the database, if it has a file."""
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        gateway: Callable[[], Gateway],
+        database: Database | None,
+        cluster: Cluster | None,
+        folder: Path | None,
+        listen: Listen,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._config, self._gateway, self._database, self._cluster = config, gateway, database, cluster
+        self._folder, self._listen, self._clock, self._wall = folder, listen, clock, wall
+        self._reach, self._rates, self._restarts, self._lengths = Reach(), ErrorRates(), Restarts(), Lengths()
+        self._databases, self._disks, self._journal = DatabaseWatch(), DiskWatch(), JournalWatch()
+        self._certificates, self._nodes = CertificateWatch(), NodeWatch()
+        self._rated_at = 0.0
+
+    def note(self, event: Event) -> None:
+        """Take note of an event that others may follow from."""
+        if isinstance(event, LegUp | LegDown | CarrierUp | CarrierDown):
+            self._reach.note(event, self._clock())
+        elif isinstance(event, StationBooted):
+            self._tell(self._restarts.note(event, self._clock()))
+
+    def _tell(self, events: Iterator[Event]) -> None:
+        for event in events:
+            self._listen(event)
+
+    # What costs nothing.
+
+    async def look(self) -> None:
+        """Look at what is in memory."""
+        await asyncio.sleep(_SOON)
+        now, backends = self._clock(), self._gateway().snapshot.backends
+        self._tell(self._reach.look(backends, now))
+        self._tell(self._restarts.look(now))
+        if self._database is not None:
+            self._tell(self._databases.look(self._database.state.reason, now))
+        if self._cluster is not None:
+            self._tell(self._look_at_nodes(self._cluster))
+        if now - self._rated_at >= EVERY:
+            self._rated_at = now
+            self._tell(self._rates.look(backends.values()))
+
+    def _look_at_nodes(self, cluster: Cluster) -> Iterator[Event]:
+        latest = max((node.seen for node in cluster.nodes), default=0.0)
+        last = {node.name: node.seen for node in sorted(cluster.nodes, key=lambda node: node.seen)}
+        alive = {name: any(n.alive for n in cluster.nodes if n.name == name) for name in last}
+        return self._nodes.look(alive, {name: latest - seen for name, seen in last.items()})
+
+    # What lies on disk, or is many.
+
+    async def look_around(self) -> None:
+        """Look at transactions, at the journal, at disks and at certificates."""
+        async for few in unhurried(list(self._gateway().sessions.values())):
+            for session in few:
+                running = session.ledger.counting() if session.ledger.running else ()
+                self._tell(self._lengths.look(session.identity, running, self._wall()))
+        self._lengths.end_round()
+        await self._look_at_journal()
+        async with asyncio.timeout(_PATIENCE):
+            found = await asyncio.to_thread(_on_disk, self._folder, tuple(certificates(self._config())))
+        disks, ends = found
+        for path, free, total in disks:
+            self._tell(self._disks.look(path, free, total))
+        now = datetime.fromtimestamp(self._wall(), UTC)
+        for name, end in ends:
+            self._tell(self._certificates.look(name, end, now))
+        await asyncio.sleep(_SELDOM)
+
+    async def _look_at_journal(self) -> None:
+        if self._database is None or self._database.engine is None or self._database.state.reason is not None:
+            return
+        with suppress(*FAILURES):
+            async with asyncio.timeout(_PATIENCE):
+                self._tell(self._journal.look(await owed_by_backend(self._database.engine, self._wall())))
+
+
+def certificates(config: Config) -> Iterator[tuple[Path, bool]]:
+    """Yield the files of certificates that a configuration names, and whether each is a list of authorities."""
+    for listener in (*config.listen.stations, *config.listen.soap):
+        yield from ((pair.certificate, False) for pair in listener.pairs)
+    for listener in config.listen.stations:
+        if listener.client_authority is not None:
+            yield listener.client_authority, True
+    for backend in config.backends.values():
+        if backend.certificate is not None:
+            yield backend.certificate, False
+        if backend.ca is not None:
+            yield backend.ca, True
+    if config.csms.authority is not None:
+        yield config.csms.authority.certificate, False
+
+
+def _on_disk(
+    folder: Path | None, files: Iterable[tuple[Path, bool]]
+) -> tuple[list[tuple[str, int, int]], list[tuple[str, datetime]]]:
+    """Return the space of the file system of a folder, and when certificates end. What cannot be read is left out."""
+    disks, ends = [], []
+    with suppress(OSError):
+        if folder is not None:
+            usage = shutil.disk_usage(folder)
+            disks.append((str(folder), usage.free, usage.total))
+    for file, are_authorities in dict.fromkeys(files):
+        with suppress(OSError, ValueError):
+            ends.append((str(file), end_of(file.read_bytes(), are_authorities=are_authorities)))
+    return disks, ends
+
+
+def end_of(pem: bytes, *, are_authorities: bool) -> datetime:
+    """Return when the first certificate of a chain ends; of authorities, the last of them. Raise ValueError."""
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - it is large, and few need it
+
+    ends = [each.not_valid_after_utc for each in load_pem_x509_certificates(pem)]
+    return max(ends) if are_authorities else min(ends)

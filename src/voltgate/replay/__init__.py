@@ -1,0 +1,1 @@
+"""Replay: what was recorded of stations, as a file; played again, as the station or as its backend; and compared."""

@@ -1,0 +1,160 @@
+"""What a running gateway looks at by itself, and tells as events."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from tests.app.running import Running, running
+from tests.harness.ports import free_port
+from tests.harness.waiting import until
+from voltgate.app import monitoring
+from voltgate.app.monitoring import end_of
+from voltgate.cluster.ports import Node
+from voltgate.relay.events import (
+    BackendAway,
+    BackendBack,
+    CertificateExpiring,
+    DatabaseAway,
+    DatabaseBack,
+    DiskFilling,
+    Event,
+    JournalGrowing,
+    LegDown,
+    LegUp,
+    NodeLost,
+    StationBooted,
+    StationRestarting,
+    TransactionLong,
+)
+from voltgate.relay.records import OwedRecord, Page
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look all the time."""
+    monkeypatch.setattr(monitoring, "_SOON", 0.01)
+    monkeypatch.setattr(monitoring, "_SELDOM", 0.01)
+
+
+def document(**more: Any) -> dict[str, Any]:
+    """Write a configuration."""
+    listen = {"stations": [f"ws://127.0.0.1:{free_port()}"], "http": "off"}
+    return {"listen": listen, "store": {"url": "sqlite:///x.db"}} | more
+
+
+def told(gateway: Running, kind: type[Event]) -> list[Any]:
+    """Give the events of a kind that a gateway has told."""
+    log = gateway.parts.events
+    return [logged.event for logged in log.after(log.beginning).events if isinstance(logged.event, kind)]
+
+
+def pair(folder: Path, days: float) -> tuple[str, str]:
+    """Write a certificate that ends in so many days, with its key; return their paths."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(7).not_valid_before(now - timedelta(days=99))
+    certificate = builder.not_valid_after(now + timedelta(days=days)).sign(key, SHA256())
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+async def test_what_lies_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is nearly full, and a certificate that ends soon, are told of once each, by their paths."""
+    usage = SimpleNamespace(total=100 << 30, free=1 << 30)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    certificate, key = pair(tmp_path, 5)
+    secure = {"url": f"wss://127.0.0.1:{free_port()}", "certificate": certificate, "key": key}
+    async with running(tmp_path, document(listen={"stations": [secure], "http": "off"})) as gateway:
+        await until(lambda: told(gateway, CertificateExpiring), "the certificate is told of")
+        assert told(gateway, DiskFilling) == [DiskFilling(str(tmp_path), 1 << 30, 100 << 30)]
+        (expiring,) = told(gateway, CertificateExpiring)
+        assert (expiring.name, round(expiring.days)) == (certificate, 5)
+
+
+def test_chains_and_authorities(tmp_path: Path) -> None:
+    """Of a chain the first that ends counts; of authorities the last, as each of them may be enough."""
+    short = Path(pair(tmp_path, 5)[0]).read_bytes()
+    long = Path(pair(tmp_path, 50)[0]).read_bytes()
+    assert end_of(short + long, are_authorities=False) < end_of(short + long, are_authorities=True)
+    with pytest.raises(ValueError, match="PEM"):
+        end_of(b"no certificate", are_authorities=True)
+
+
+async def test_a_backend_and_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that no link of any station reaches, and a database that is away, are told of when they go and come."""
+    monkeypatch.setattr("voltgate.alerts.reach.AWAY", 0.0)
+    async with running(tmp_path, document(backends={"main": {"url": "ws://127.0.0.1:1"}})) as gateway:
+        parts, store = gateway.parts, gateway.parts.database
+        assert store is not None
+        parts.happened(LegDown("CP1", "main", "refused", 5.0))
+        await until(lambda: told(gateway, BackendAway), "the backend is away")
+        parts.gateway.snapshot.backends["main"].up = 1
+        parts.happened(LegUp("CP1", "main", first=False))
+        await until(lambda: told(gateway, BackendBack), "the backend is back")
+        store._reason = "disk I/O error"
+        await until(lambda: told(gateway, DatabaseAway), "the database is away")
+        store._reason = None
+        await until(lambda: told(gateway, DatabaseBack), "the database is back")
+        assert [len(told(gateway, kind)) for kind in (BackendAway, BackendBack, DatabaseAway)] == [1, 1, 1]
+
+
+async def test_a_station_that_boots_and_boots(tmp_path: Path) -> None:
+    """Its boots are events, from which another one follows."""
+    async with running(tmp_path, document()) as gateway:
+        for _ in range(6):
+            gateway.parts.happened(StationBooted("CP1", "", "", "", ""))
+        (restarting,) = told(gateway, StationRestarting)
+        assert (restarting.station, restarting.boots) == ("CP1", 5)
+
+
+async def test_what_a_backend_is_owed(tmp_path: Path) -> None:
+    """An old message in the journal is told of, whichever station it is of."""
+    async with running(tmp_path, document()) as gateway:
+        store = gateway.parts.database
+        assert store is not None
+        at = time.time() - 7200
+        store.put(OwedRecord("cp-1", 1, "main", at, "StopTransaction", "m1", b"{}", ""))
+        await until(lambda: told(gateway, JournalGrowing), "the journal is told of")
+        (growing,) = told(gateway, JournalGrowing)
+        assert (growing.backend, growing.owed, round(growing.seconds / 60)) == ("main", 1, 120)
+
+
+async def test_a_long_transaction(tmp_path: Path) -> None:
+    """A transaction of a connected station that runs for more than a day is told of."""
+    async with running(tmp_path, document()) as gateway:
+        parts = gateway.parts
+        ledger = parts.gateway._ports.ledger("cp-1", Page("cp-1"))
+        tx = ledger.begin("main", ())
+        tx.id, tx.began = "7", tx.began - 90_000
+        parts.gateway.sessions["cp-1"] = SimpleNamespace(identity="CP1", ledger=ledger)  # type: ignore[assignment]
+        await until(lambda: told(gateway, TransactionLong), "the transaction is told of")
+        del parts.gateway.sessions["cp-1"]
+        (long,) = told(gateway, TransactionLong)
+        assert (long.station, long.transaction, round(long.seconds / 1000)) == ("CP1", "7", 90)
+
+
+async def test_a_node_that_is_lost(tmp_path: Path) -> None:
+    """A node that has been silent is told of by its name."""
+
+    def node(name: str, seen: float, *, alive: bool) -> Node:
+        return Node(name, name, "1", "serving", 0.0, seen, 0, 0.0, alive)
+
+    async with running(tmp_path, document()) as gateway:
+        nodes = [node("a", 100.0, alive=True), node("b", 80.0, alive=False)]
+        gateway.parts.monitoring._cluster = SimpleNamespace(nodes=nodes)  # type: ignore[assignment]
+        await until(lambda: told(gateway, NodeLost), "the node is told of")
+        assert told(gateway, NodeLost) == [NodeLost("b", 20.0)]

@@ -1,0 +1,518 @@
+"""Alerts in the database: what is told, when, and once; on each kind of database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import URL
+
+from tests.store.alert_stage import Clock, Node, rule, status
+from tests.store.conftest import NOW, SHARED
+from voltgate.alerts.catalogue import ALERTS
+from voltgate.alerts.deciding import REPEATS
+from voltgate.alerts.records import Policy, StoredMute
+from voltgate.alerts.rules import Hours, Mute, Rule, Whom
+from voltgate.app.database import upgrade
+from voltgate.relay.events import (
+    BackendAway,
+    BackendBack,
+    CertificateExpiring,
+    ClockRight,
+    ClockWrong,
+    CommandRefused,
+    Event,
+    StationCame,
+    StationRefused,
+    StationWent,
+    TransactionEnded,
+)
+from voltgate.store.address import open_engine
+from voltgate.store.alerts import AlertStore
+from voltgate.store.alerts_here import AlertsHere
+from voltgate.store.reach import Reach
+
+FAULTED, FINE = status("Faulted", "ConnectorLockFailure"), status("Available")
+OTHERWISE, DANGER = status("Faulted", "WeakSignal"), status("Faulted", "GroundFailure")
+LOCKED = "alert: [CP-1] Connector #1 is now Faulted"
+OVER = "recovery: Recovered: [CP-1] Connector #1 is now Faulted"
+STATUSES = tuple(name for name in ALERTS if name.startswith("conStatus"))
+REFUSED = CommandRefused("CP-1", "main", "Reset", "not permitted")
+
+
+def came(station: str = "CP-1") -> StationCame:
+    """Make the event of a station that came in."""
+    return StationCame(station, "127.0.0.1", "ocpp1.6", "main", replaced=False)
+
+
+def went(station: str = "CP-1", reason: str = "gone") -> StationWent:
+    """Make the event of a station that has gone."""
+    return StationWent(station, 1006, reason, "station", 1.0)
+
+
+Begin = Callable[..., Node]
+
+
+@pytest.fixture
+async def begin(address: URL) -> AsyncIterator[Begin]:
+    """Begin a node on the database; all have one clock."""
+    await upgrade(address)
+    clock, engines = Clock(), []
+
+    def beginning(*rules: Rule, name: str = "n1", mutes: tuple[Mute, ...] = (), **policy: float) -> Node:
+        engines.append(engine := open_engine(address, 5))
+        store = AlertStore(Reach(lambda: engine), name)
+        return Node(store, rules, clock, mutes, {"ops": Policy(**policy)})  # type: ignore[arg-type]
+
+    yield beginning
+    for engine in engines:
+        await engine.dispose()
+
+
+# Holding.
+
+
+async def test_what_lasts_is_told(begin: Begin) -> None:
+    """It is told once it has lasted and its group is complete; then that it is over, and nothing else."""
+    node = begin(rule("conStatusFaulted"))
+    await node.sees(FAULTED)
+    assert await node.after(69) == []
+    assert await node.after(1) == [LOCKED]
+    assert await node.after(3600) == []
+    await node.sees(FINE)
+    assert await node.after(9) == []
+    assert await node.after(1) == [OVER]
+    assert await node.after(3600) == []
+    assert await node.rows() == [("CP-1 #1", "recovered")]
+
+
+async def test_what_does_not_last_is_not_told(begin: Begin) -> None:
+    """A fault that is over before its time leaves nothing; neither one that is over while its group is awaited."""
+    node = begin(rule("conStatusFaulted"))
+    for seconds in (59, 65):
+        await node.sees(FAULTED)
+        assert await node.after(seconds) == []
+        await node.sees(FINE)
+        assert await node.after(3600) == []
+    assert await node.rows() == []
+
+
+async def test_back_before_it_was_told(begin: Begin) -> None:
+    """A fault that was told, is over, and is back before that is told, is as if it had not been over."""
+    node = begin(rule("conStatusFaulted"))
+    await node.sees(FAULTED)
+    assert await node.after(70) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(5) == []
+    await node.sees(FAULTED)
+    assert await node.after(3600) == []
+    assert await node.rows() == [("CP-1 #1", "open")]
+
+
+async def test_no_recovery_is_asked_for(begin: Begin) -> None:
+    """A rule that tells of no end does not; the alert is over all the same, and the next one is told."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0, recovery=False))
+    for _ in range(2):
+        await node.sees(FAULTED)
+        assert await node.after(0) == [LOCKED]
+        await node.sees(FINE)
+        assert await node.after(3600) == []
+
+
+async def test_what_is_told_at_once_however_short(begin: Begin) -> None:
+    """A rule that holds nothing tells of each status, and of each end, though they come in the same moment."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    await node.sees(FAULTED, OTHERWISE, FINE, FAULTED)
+    assert sorted(await node.after(0)) == [LOCKED, LOCKED, LOCKED, OVER]
+    assert await node.after(3600) == []
+    assert sorted(await node.rows()) == [("CP-1 #1", "open"), ("CP-1 #1", "passed"), ("CP-1 #1", "recovered")]
+
+
+# The same.
+
+
+async def test_the_same_status(begin: Begin) -> None:
+    """The same status is the same status and the same error: also said by a new session, or after a restart."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    await node.sees(FAULTED, FAULTED)
+    assert await node.after(0) == [LOCKED]
+    await node.sees(FAULTED)
+    assert await node.after(10) == []
+    again = begin(rule("conStatusFaulted", hold=0, group=0))
+    await again.sees(FAULTED)
+    assert await again.after(10) == [LOCKED], "which it had not seen before"
+    assert await node.after(10) == [], "but it is the same message"
+    await again.sees(OTHERWISE)
+    assert await again.after(10) == [LOCKED]
+    await again.sees(OTHERWISE)
+    assert await again.after(10) == []
+    assert await again.rows() == [("CP-1 #1", "open"), ("CP-1 #1", "replaced")]
+
+
+async def test_another_error_meanwhile(begin: Begin) -> None:
+    """What is held is held since it began, whatever the error is by then; what is told is the last one."""
+    node = begin(rule("conStatusFaulted", group=0))
+    await node.sees(FAULTED)
+    await node.after(50)
+    await node.sees(OTHERWISE)
+    assert await node.after(10) == [LOCKED]
+    (alert,) = await node.store.alerts((), None, 10)
+    assert (alert.data["fields"]["error_code"], alert.at) == ("WeakSignal", NOW)
+
+
+async def test_what_happens_again(begin: Begin) -> None:
+    """What never lasts is told once a day in the same words; in other words it is told."""
+    node = begin(rule("commandRefused", hold=60, group=0))
+    await node.sees(REFUSED)
+    assert await node.after(0) == ["alert: [CP-1] Command refused: Reset of main"], "to wait for its end is useless"
+    await node.sees(REFUSED, REFUSED)
+    assert await node.after(10) == []
+    await node.sees(CommandRefused("CP-1", "main", "UnlockConnector", "not permitted"))
+    assert await node.after(0) == ["alert: [CP-1] Command refused: UnlockConnector of main"]
+    await node.after(REPEATS + 1)
+    await node.sees(REFUSED)
+    assert await node.after(0) == ["alert: [CP-1] Command refused: Reset of main"]
+
+
+async def test_reminders(begin: Begin) -> None:
+    """A certificate is told of at each reminder, though nothing has ended."""
+    node = begin(rule("certificateExpiring", hold=0, group=0))
+    for days in (29.5, 29.4, 13.0):
+        await node.sees(CertificateExpiring("cert.pem", "2026-12-31", days))
+        await node.after(10)
+    assert [row[1] for row in await node.rows()] == ["open", "replaced"]
+
+
+async def test_a_newer_connection_is_no_loss(begin: Begin) -> None:
+    """A station that comes again, here or at another node, has not gone."""
+    node = begin(rule("disconnectedFromProxy", hold=0, group=0))
+    await node.sees(came(), went(reason="Replaced by a new connection"))
+    await node.sees(came(), went(reason="This station is connected to another gateway by now"))
+    assert await node.after(10) == []
+
+
+# Groups.
+
+
+async def test_an_outage_of_500(begin: Begin) -> None:
+    """500 stations that drop and return are one alert and one recovery, with the list."""
+    node = begin(rule("disconnectedFromProxy", "stationSilent"))
+    stations = [f"CP-{number:03}" for number in range(500)]
+    await node.sees(*map(went, stations))
+    assert await node.after(70) == ["alert: Client disconnected: 500 stations"]
+    (told, *_) = await node.store.deliveries((), None, 10)
+    assert [item["station"] for item in told.items] == stations
+    assert all(station in told.text for station in stations)
+    await node.sees(*map(came, stations))
+    assert await node.after(10) == ["recovery: Recovered: Client disconnected: 500 stations"]
+    assert await node.after(3600) == []
+
+
+async def test_more_than_are_listed(begin: Begin) -> None:
+    """Of a thousand 500 are named, and the others counted."""
+    node = begin(rule("disconnectedFromProxy", hold=0))
+    await node.sees(*(went(f"CP-{number:04}") for number in range(1000)))
+    assert await node.after(10) == ["alert: Client disconnected: 1000 stations"]
+    (told,) = await node.store.deliveries((), None, 10)
+    assert (len(told.items), told.count) == (500, 1000)
+    assert told.text.endswith("and 500 more")
+
+
+async def test_events_are_told_apart(begin: Begin) -> None:
+    """What is not the same is not in one message; two rules tell each their own."""
+    node = begin(rule("disconnectedFromProxy", "backendAway", hold=0), rule("backendAway", name="s", hold=0))
+    await node.sees(went(), BackendAway("main", "refused", 3))
+    assert sorted(await node.after(10)) == [
+        "alert: Backend away: main",
+        "alert: Backend away: main",
+        "alert: Client disconnected: CP-1",
+    ]
+
+
+# What endangers people.
+
+
+async def test_danger_waits_for_nothing(begin: Begin) -> None:
+    """A ground failure passes hold, group, mutes and the rate of a channel; that it is over waits as others do."""
+    everything = Mute()
+    node = begin(rule("conStatusFaulted"), mutes=(everything,), rate=1)
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, None, "anna"))
+    await node.sees(*(status("Faulted", "GroundFailure", f"CP-{number}") for number in range(3)))
+    assert await node.after(0) == ["alert: [3 stations] Connector #1 is now Faulted"]
+    await node.sees(status("Faulted", "HighTemperature", "CP-9"))
+    assert await node.after(0) == ["alert: [CP-9] Connector #1 is now Faulted"]
+    assert {each.urgent for each in await node.store.deliveries((), None, 10)} == {True}
+
+
+async def test_what_becomes_dangerous(begin: Begin) -> None:
+    """A fault that is held is told at once when its error becomes one that endangers people."""
+    node = begin(rule("conStatusFaulted"))
+    await node.sees(FAULTED)
+    assert await node.after(5) == []
+    await node.sees(DANGER)
+    assert await node.after(0) == [LOCKED]
+
+
+# Mutes, hours, severity, whom.
+
+
+async def test_what_is_muted(begin: Begin) -> None:
+    """What is muted is not told, neither its end, also when the mute has ended; it is in the list."""
+    node = begin(rule("conStatusFaulted", "commandRefused", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("cp-*",), ("*",), NOW, NOW + 60, "anna", "works"))
+    await node.sees(FAULTED, REFUSED)
+    assert await node.after(61) == []
+    assert sorted(await node.rows()) == [("CP-1 #1", "muted"), ("CP-1 main", "muted")]
+    await node.sees(FINE)
+    assert await node.after(10) == []
+    await node.sees(FAULTED, REFUSED)
+    assert sorted(await node.after(0)) == ["alert: [CP-1] Command refused: Reset of main", LOCKED]
+
+
+async def test_a_mute_is_taken_back(begin: Begin) -> None:
+    """What operators have muted is listed, and taken back once."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    mute = StoredMute("m", ("con*",), ("*",), ("*",), NOW, None, "anna", "works")
+    await node.store.add_mute(mute)
+    assert await node.store.mutes() == [mute]
+    assert await node.store.remove_mute("m")
+    assert not await node.store.remove_mute("m")
+    await node.sees(FAULTED)
+    assert await node.after(0) == [LOCKED]
+
+
+async def test_hours(begin: Begin) -> None:
+    """Out of its hours a rule tells nothing, but that something is over which it has told."""
+    hour = datetime.fromtimestamp(NOW, UTC).hour
+    hours = Hours(hour * 60, (hour + 1) % 24 * 60, zone=UTC)
+    node = begin(rule("conStatusFaulted", hold=0, group=0, hours=hours))
+    await node.sees(FAULTED)
+    assert await node.after(0) == [LOCKED]
+    await node.after(2 * 3600)
+    await node.sees(FINE)
+    assert await node.after(0) == [OVER]
+    await node.sees(FAULTED)
+    assert await node.after(0) == []
+
+
+async def test_whom_a_rule_means(begin: Begin) -> None:
+    """Stations by their globs and tags, backends, and how grave it is."""
+    only = [
+        rule("conStatus*", "conStatusFaulted", name="a", hold=0, group=0, whom=Whom(("depot-*",))),
+        rule("conStatusFaulted", name="b", hold=0, group=0, whom=Whom(tags=frozenset({"hpc"}))),
+        rule("conStatusFaulted", name="c", hold=0, group=0, severity="danger"),
+        rule("backendAway", name="d", hold=0, group=0, whom=Whom(backends=("oth*",))),
+    ]
+    node = begin(*only)
+    await node.sees(FAULTED, BackendAway("main", "refused", 1))
+    assert await node.after(0) == []
+    await node.sees(status("Faulted", "WeakSignal", "DEPOT-1"), BackendAway("other", "refused", 1))
+    assert sorted(await node.after(0)) == ["alert: Backend away: other", "alert: [DEPOT-1] Connector #1 is now Faulted"]
+    await node.sees(DANGER)
+    assert await node.after(0) == [LOCKED]
+
+
+# Channels.
+
+
+async def test_more_than_a_channel_takes(begin: Begin) -> None:
+    """What is beyond its messages an hour is told in a digest; what endangers people is not held back."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0), rate=2, digest=900)
+    told = []
+    for number in range(5):
+        await node.sees(status("Faulted", "WeakSignal", f"CP-{number}"))
+        told += await node.after(1)
+    assert told == [f"alert: [CP-{number}] Connector #1 is now Faulted" for number in range(2)]
+    await node.sees(DANGER)
+    told = await node.after(1)
+    assert [each for each in told if "alert" in each] == ["alert: [CP-1] Connector #1 is now Faulted"]
+    assert await node.after(880) == []
+    assert await node.after(20) == ["digest: 3 alerts"]
+    (digest, *_) = await node.store.deliveries((), None, 1)
+    assert [line.partition("]")[0] for line in digest.text.splitlines()] == ["[CP-2", "[CP-3", "[CP-4"]
+    assert await node.after(3600) == []
+    await node.sees(status("Faulted", "WeakSignal", "CP-8"))
+    assert await node.after(0) == ["alert: [CP-8] Connector #1 is now Faulted"], "another hour"
+
+
+# Several nodes, and restarts.
+
+
+@SHARED
+async def test_two_nodes_see_the_same(begin: Begin) -> None:
+    """What two nodes see is one alert; both look at what is due at once, and one of them tells it."""
+    ours = rule("backendAway")
+    nodes = begin(ours), begin(ours, name="n2")
+    away = BackendAway("main", "refused", 3)
+    await asyncio.gather(*(node.sees(away) for node in nodes for _ in range(5)))
+    nodes[0].clock.now += 100
+    await asyncio.gather(*(node.after(0) for node in nodes * 5))
+    assert len(await nodes[0].store.deliveries((), None, 10)) == 1
+    claimed = await asyncio.gather(*(node.store.claim({"ops": 4}, NOW + 100) for node in nodes))
+    assert sorted(map(len, claimed)) == [0, 1]
+    await nodes[1].sees(BackendBack("main", 3.0))
+    assert await nodes[1].after(10) == ["recovery: Recovered: Backend away: main"]
+
+
+async def test_what_nobody_says_lasts(begin: Begin) -> None:
+    """A backend that was away when its node died is not away for ever: the others say what lasts by what they see."""
+    ours = rule("backendAway", hold=0, group=0)
+    dead, other = begin(ours), begin(ours, name="n2")
+    await dead.sees(BackendAway("main", "refused", 3), BackendAway("spare", "refused", 3))
+    await dead.after(0)
+    await other.sees(BackendAway("spare", "refused", 1))
+    for _ in range(6):
+        other.clock.now += 60
+        await other.store.confirm(other.engine.standing, other.clock.now)
+    assert sorted(await other.after(0)) == [
+        "alert: Backend away: main",
+        "alert: Backend away: spare",
+        "recovery: Recovered: Backend away: main",
+    ]
+    assert sorted(await other.rows()) == [("main", "recovered"), ("spare", "open")]
+
+
+async def test_what_is_old(begin: Begin) -> None:
+    """What was over before a time is deleted, with what was sent of it; what lasts stays."""
+    node = begin(rule("conStatusFaulted", "commandRefused", hold=0, group=0))
+    await node.sees(FAULTED, REFUSED)
+    await node.after(0)
+    for delivery in await node.store.claim({"ops": 9}, NOW):
+        await node.store.settle(delivery)
+    assert await node.store.purge(NOW + 1) == 1
+    assert await node.rows() == [("CP-1 #1", "open")]
+
+
+async def test_what_was_muted_is_old(begin: Begin) -> None:
+    """What happened while it was muted goes as what was told does."""
+    node = begin(rule("commandRefused", hold=0, group=0), mutes=(Mute(),))
+    await node.sees(REFUSED)
+    assert await node.after(0) == []
+    assert await node.rows() == [("CP-1 main", "muted")]
+    assert await node.store.purge(NOW + 1) == 1
+
+
+async def test_what_is_back_again_and_again(begin: Begin) -> None:
+    """That something is back is told each time, also by a rule that tells of nothing else."""
+    node = begin(rule("backendBack", "clockRight", "faultCleared"))
+    back: list[Event] = [BackendBack("main", 3.0), ClockRight("CP-1"), FINE]
+    for _ in range(2):
+        await node.sees(BackendAway("main", "refused", 3), ClockWrong("CP-1", 99.0), FAULTED)
+        assert await node.after(100) == []
+        await node.sees(*back)
+        assert len(await node.after(100)) == len(back)
+
+
+async def test_good_news_have_no_recovery(begin: Begin) -> None:
+    """That a station is connected no more is no recovery: what is information alone ends without a word."""
+    node = begin(rule("connectedToProxy", "disconnectedFromProxy"))
+    await node.sees(came())
+    assert await node.after(70) == ["alert: Client connected: CP-1"]
+    await node.sees(went())
+    assert await node.after(70) == ["alert: Client disconnected: CP-1"]
+
+
+async def test_what_nobody_tells_of_any_more(begin: Begin) -> None:
+    """What lasts for a rule that is gone, or that tells of other events now, is over after a day, without a word."""
+    node = begin(rule("conStatusFaulted", name="a"), rule("conStatusFaulted", name="b"), rule(name="c"))
+    await node.sees(FAULTED)
+    await node.after(100)
+    rules = {"b": {"backendAway"}, "c": set(ALERTS)}
+    await node.store.retire(rules, {"ops"}, NOW + REPEATS)
+    assert {each.status for each in await node.store.alerts((), None, 9)} == {"open"}
+    await node.store.retire(rules, {"ops"}, NOW + REPEATS + 200)
+    standing = {(each.rule, each.status) for each in await node.store.alerts((), None, 9)}
+    assert standing == {("a", "recovered"), ("b", "recovered"), ("c", "open")}
+    assert await node.store.purge(NOW + REPEATS + 300) == 2
+
+
+async def test_who_knocks_no_more(begin: Begin) -> None:
+    """A stranger who has not knocked for a day is forgotten; one who goes on is told of once."""
+    node = begin(rule("unknownStation"))
+    gone, stays = (StationRefused(each, "/x", "192.0.2.1", 404, "not known") for each in ("X1", "X2"))
+    await node.sees(gone, stays)
+    assert await node.after(100) == ["alert: Unknown station: 2 stations"]
+    for _ in range(2):
+        assert await node.after(REPEATS / 2) == []
+        await node.sees(stays)
+    await node.store.retire({"r": {"unknownStation"}}, {"ops"}, node.clock.now + 1)
+    assert sorted(await node.rows()) == [("X1", "recovered"), ("X2", "open")]
+
+
+async def test_a_channel_that_is_gone(begin: Begin) -> None:
+    """What waits for a channel that is in no configuration any more is given up after a day, and is old some day."""
+    node = begin(rule("commandRefused", hold=0, group=0), rate=1)
+    for action in ("Reset", "UnlockConnector"):
+        await node.sees(CommandRefused("CP-1", "main", action, "not permitted"))
+        await node.after(0)
+    await node.store.retire({}, (), NOW + REPEATS)
+    await node.store.retire({}, {"ops"}, NOW + REPEATS + 1)
+    assert {each.status for each in await node.store.deliveries((), None, 9)} == {"due", "digest"}
+    await node.store.retire({}, {"other"}, NOW + REPEATS + 1)
+    given_up = await node.store.deliveries((), None, 9)
+    assert {(each.status, each.error) for each in given_up} == {("given up", "there is no such channel any more")}
+    assert await node.store.purge(NOW + REPEATS + 2) == 4
+
+
+async def test_back_after_a_moment(begin: Begin) -> None:
+    """What is as it was told, after a moment of something else that was not told, is no news."""
+    node = begin(rule("connectedToProxy", "disconnectedFromProxy", *STATUSES))
+    await node.sees(came(), status("Charging"))
+    assert len(await node.after(100)) == 2
+    await node.sees(went(), status("SuspendedEV"))
+    assert await node.after(20) == []
+    await node.sees(status("SuspendedEVSE"))
+    assert await node.after(20) == []
+    await node.sees(came(), status("Charging"))
+    assert await node.after(3600) == []
+    await node.sees(went(), status("Finishing"))
+    gone = await node.after(100)
+    assert sorted(gone) == ["alert: Client disconnected: CP-1", "alert: [CP-1] Connector #1 is now Finishing"]
+    await node.sees(came(), status("Charging", "GroundFailure"))
+    assert len(await node.after(100)) == 3
+
+
+async def test_back_after_its_end_was_told(begin: Begin) -> None:
+    """A fault that comes back is told again if it was told that it is over, whatever came between."""
+    node = begin(rule(*STATUSES))
+    await node.sees(FAULTED)
+    assert await node.after(100) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(30) == [OVER]
+    await node.sees(FAULTED)
+    assert await node.after(100) == [LOCKED]
+
+
+async def test_danger_is_told_again(begin: Begin) -> None:
+    """A station without a number for its transactions stops two in an emergency on one day: both are told."""
+    node = begin(rule("transactionStoppedUnexpectedly"))
+    stopped = TransactionEnded("CP-1", "-1", "main", 1, "EmergencyStop", None, None)
+    told = "alert: [CP-1] Transaction stopped: EmergencyStop"
+    await node.sees(stopped)
+    assert await node.after(0) == [told]
+    await node.sees(stopped)
+    assert await node.after(301) == []
+    await node.sees(stopped)
+    assert await node.after(0) == [told]
+
+
+async def test_hostile_words(begin: Begin) -> None:
+    """Whatever a station calls itself, and whatever it says, its alert is written down and told."""
+    node = begin(rule("conStatusFaulted", "unknownStation", hold=0, group=0))
+    words = "\0\ud800{x}<b>" * 200
+    await node.sees(status("Faulted", words, "CP-\0" + "é" * 900), FAULTED)
+    assert len(await node.after(0)) == 2
+
+
+async def test_in_memory() -> None:
+    """Without a database it is the same, in memory."""
+    here = AlertsHere("n1")
+    node = Node(here, [rule("conStatusFaulted")], Clock())
+    await node.sees(FAULTED)
+    assert await node.after(70) == [LOCKED]
+    await asyncio.gather(*(here.numbers() for _ in range(5)), node.sees(FINE))
+    assert await node.after(10) == [OVER]
+    assert await here.numbers() == {"due": 2}
+    await here.close()
