@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests.alerts.messages import faulted
 from tests.alerts.smtp_servers import PASSWORD, USER, Inbox, dead_port, scripted_server, server_context, smtp_server
@@ -324,6 +325,16 @@ async def test_a_program_that_fails(tmp_path: Path, lines: list[str], told: str,
     failed = await fault(MailChannel(own))
     assert told in failed.reason
     assert failed.lasting is lasting
+
+
+def test_a_program_that_does_not_read_the_mail() -> None:
+    """It is told as the program's failure on the gateway's own loop as well, however early it ends."""
+
+    async def told() -> set[str]:
+        mail = MailChannel(replace(SETTINGS, sendmail="/bin/false"))
+        return {(await fault(mail)).reason for _ in range(20)}
+
+    assert uvloop.run(told()) == {"/bin/false ended with 1: no reason was given"}
 
 
 async def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
