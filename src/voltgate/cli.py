@@ -326,7 +326,8 @@ def main() -> None:
             ERRORS.put(str(problem))
         sys.exit(1)
     except OSError as error:
-        ERRORS.put(f"voltgate: {error.strerror or error}")
+        file = f"{error.filename}: " if error.filename is not None else ""
+        ERRORS.put(f"voltgate: {file}{error.strerror or error}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

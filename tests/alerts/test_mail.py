@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests.alerts.messages import faulted
 from tests.alerts.smtp_servers import PASSWORD, USER, Inbox, dead_port, scripted_server, server_context, smtp_server
@@ -171,6 +172,19 @@ async def test_no_starttls_no_password() -> None:
     assert not any("AUTH" in line for line in heard)
 
 
+async def test_the_wrong_way_to_tls() -> None:
+    """Who asks for TLS in a way that the server does not know hears which keys to change."""
+    async with smtp_server(Inbox()) as port:
+        at_once = await fault(MailChannel(settings(port, secure=True)))
+        later = await fault(MailChannel(settings(port, starttls="required")))
+    assert (at_once.lasting, later.lasting) == (False, False)
+    assert at_once.reason.endswith("does not begin with TLS: take out secure = true, or name another port")
+    assert later.reason.endswith(
+        "offers no STARTTLS, which is required here: secure = true is for a port that begins with TLS, "
+        'starttls = "offered" does without'
+    )
+
+
 async def test_a_certificate_that_nobody_has_signed(tmp_path: Path) -> None:
     """It is not trusted, by either way to TLS; it may be mended, so the mail is tried again."""
     write_pair(tmp_path / "a.pem", tmp_path / "a.key")
@@ -324,6 +338,16 @@ async def test_a_program_that_fails(tmp_path: Path, lines: list[str], told: str,
     failed = await fault(MailChannel(own))
     assert told in failed.reason
     assert failed.lasting is lasting
+
+
+def test_a_program_that_does_not_read_the_mail() -> None:
+    """It is told as the program's failure on the gateway's own loop as well, however early it ends."""
+
+    async def told() -> set[str]:
+        mail = MailChannel(replace(SETTINGS, sendmail="/bin/false"))
+        return {(await fault(mail)).reason for _ in range(20)}
+
+    assert uvloop.run(told()) == {"/bin/false ended with 1: no reason was given"}
 
 
 async def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from tests.alerts.messages import AT
 from voltgate.alerts.message import Message
+from voltgate.alerts.records import Delivery
 from voltgate.alerts.templates import Item, Template, Templates, compose
+from voltgate.alerts.writing import Author
 from voltgate.config.alerts import FIELDS
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
@@ -77,6 +79,31 @@ def test_what_the_body_says_is_not_said_twice() -> None:
         "Time: 2026-01-01 01:00:00 CET",
     ]
     assert "coolant" not in told(item("faultReported", vendor_error_code="", info="")).text
+
+
+def test_a_digest_says_nothing_twice() -> None:
+    """What a message has said stands in the digest as it was, on one line; its time is a part of it."""
+    message = told(item("conStopTransaction", place="1"))
+    held = Delivery(
+        id="a",
+        channel="ops",
+        rule="ends",
+        kind="alert",
+        event="conStopTransaction",
+        severity="info",
+        urgent=False,
+        subject=message.subject,
+        text=message.text,
+        html=message.html,
+        items=message.items,
+        count=1,
+        at=AT,
+        created=AT,
+        due=AT,
+    )
+    digest = Author(zone=BERLIN).digest("ops", [held] * 2)
+    said = "[CP-1] Transaction Stopped · Station: CP-1 Connector ID: #1 Time: 2026-01-01 01:00:00 CET"
+    assert digest.text.splitlines() == [said] * 2
 
 
 def test_numbers_are_told_with_their_units() -> None:

@@ -76,6 +76,32 @@ def test_the_configuration_says_where_the_api_is(api: Counterpart, voltgate: Ter
     assert "--url" in ended.err
 
 
+def test_the_gateways_secrets_are_not_needed(api: Counterpart, voltgate: Terminal) -> None:
+    """Where the API is, and its token, are found in a shell that has none of the variables of the gateway."""
+    api.says("GET backends", EMPTY)
+    file = prepared(voltgate.folder, token="vg_local")
+    file.write_text(
+        f"""
+[listen]
+http = "127.0.0.1:{urlsplit(api.url).port}"
+[store]
+url = "sqlite:///data/own.db"
+[backends.csms]
+url = {{ env = "CSMS_URL" }}
+[alerts.channels.ops.mail]
+from = "alerts@example.com"
+to = ["ops@example.com"]
+service = "Gmail"
+auth = {{ user = "u", pass = {{ env = "SMTP_PASSWORD" }} }}
+[[alerts.rules]]
+events = ["*"]
+channels = ["opps"]
+"""
+    )
+    assert voltgate("backends", "-c", str(file), env=environment(voltgate.folder)).code == 0
+    assert [asked.headers["authorization"] for asked in api.asked] == ["Bearer vg_local"]
+
+
 @pytest.mark.parametrize(
     ("http", "url"),
     [
@@ -124,7 +150,7 @@ def test_without_any_token(api: Counterpart, voltgate: Terminal) -> None:
         "machine's configuration by -c\n"
     )
     assert "authorization" not in api.asked[0].headers
-    (voltgate.folder / "voltgate.toml").write_text("listen = 3\n")
+    (voltgate.folder / "voltgate.toml").write_text("store = 3\n")
     ended = voltgate("backends", env=env)
     assert ended.code == 1
     assert "voltgate.toml:1" in ended.err

@@ -37,6 +37,8 @@ def test_nobody_is_there(voltgate: Terminal) -> None:
     (voltgate.folder / "other.jsonl").write_text("{}\n")
     ended = voltgate("replay", "other.jsonl", "--to", "ws://127.0.0.1")
     assert (ended.code, "is no recording" in ended.err) == (2, True)
+    ended = voltgate("replay", "gone.jsonl", "--to", "ws://127.0.0.1")
+    assert (ended.code, ended.err) == (2, "voltgate: gone.jsonl: No such file or directory\n")
 
 
 def test_a_file_that_writes_to_the_terminal(voltgate: Terminal) -> None:

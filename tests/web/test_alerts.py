@@ -102,8 +102,13 @@ async def test_what_was_told(stage: Stage) -> None:
         assert [each["title"] for each in await until(muted, "it is muted")] == ["Client disconnected: CP2"]
         assert "Client disconnected: CP2" in (await voltgate(gateway, "alerts", "--status", "muted"))[1]
         assert "works" in (await voltgate(gateway, "alerts", "mutes"))[1]
+        assert "CP2" in (await voltgate(gateway, "alerts", "--since", "1h", "--status", "muted"))[1]
+        assert (await voltgate(gateway, "alerts", "deliveries", "--since", "1m", "--status", "due"))[0] == 0
+        code, output = await voltgate(gateway, "alerts", "mute", "--event", "conStatusFoulted")
+        assert (code, "There is no event" in output, "conStatusFoulted" in output) == (1, True, True)
         assert (await voltgate(gateway, "alerts", "unmute", made.split()[0]))[1] == "it is told again\n"
         assert (await api.get("/alerts/mutes")).gives(200)["items"] == []
+        assert "[[alerts.mute]]" in (await voltgate(gateway, "alerts", "mutes"))[1]
         (await api.ask("DELETE", "/alerts/mutes/nothing")).gives(404)
         assert "Client connected: CP1" in (await voltgate(gateway, "alerts", "deliveries"))[1]
         for wrong in ("mute", "--station x --for never"):

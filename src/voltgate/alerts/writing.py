@@ -14,6 +14,8 @@ from voltgate.alerts.templates import DEFAULT, Item, Template, Templates, compos
 
 _LONGEST = 500
 """Characters of what a message says that stands in a digest."""
+_SAID_BEFORE = Templates(text="{body}")
+"""How a message stands in a digest: it has its time already, and whatever else was to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Author:
                 each.at,
                 {"count": each.count},
                 _as_it_is(one_line(each.text, _LONGEST)),
+                _SAID_BEFORE,
             )
             for each in held
         ]

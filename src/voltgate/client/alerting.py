@@ -9,6 +9,7 @@ import typer
 
 from voltgate.client.charging import Listing
 from voltgate.client.cli import AsJson, ConfigFile, Limit, TokenFile, Url, asking
+from voltgate.client.history import When, asked_time
 
 app = typer.Typer(add_completion=False)
 alerts = typer.Typer(add_completion=False, cls=Listing)
@@ -16,7 +17,6 @@ app.add_typer(alerts, name="alerts")
 
 Station = Annotated[str | None, typer.Option(metavar="STATION", help="Only of this station.")]
 Event = Annotated[str | None, typer.Option(metavar="NAME", help="Only of this event: conStatusFaulted, …")]
-Since = Annotated[str | None, typer.Option(metavar="TIME", help="Only from then on: 2026-01-31, 2026-01-31T08:00:00Z.")]
 Globs = list[str] | None
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -42,7 +42,7 @@ def list_alerts(
     station: Station = None,
     event: Event = None,
     rule: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this rule.")] = None,
-    since: Since = None,
+    since: When = None,
     limit: Limit = 50,
     as_json: AsJson = False,
     url: Url = None,
@@ -53,7 +53,13 @@ def list_alerts(
     with asking(url, token_file, config) as api:
         from voltgate.client import alerts as client  # noqa: PLC0415
 
-        query = {"status": status, "station": station, "event": event, "rule": rule, "since": since}
+        query = {
+            "status": status,
+            "station": station,
+            "event": event,
+            "rule": rule,
+            "since": asked_time(since, "--since"),
+        }
         client.list_alerts(api, limit, as_json, **query)
 
 
@@ -61,7 +67,7 @@ def list_alerts(
 def list_deliveries(
     channel: Annotated[str | None, typer.Option(metavar="NAME", help="Only to this channel.")] = None,
     status: Annotated[str | None, typer.Option(help='Only those that are due, sent, "given up", digest, …')] = None,
-    since: Since = None,
+    since: When = None,
     limit: Limit = 50,
     as_json: AsJson = False,
     url: Url = None,
@@ -72,7 +78,7 @@ def list_deliveries(
     with asking(url, token_file, config) as api:
         from voltgate.client import alerts as client  # noqa: PLC0415
 
-        client.list_deliveries(api, limit, as_json, channel=channel, status=status, since=since)
+        client.list_deliveries(api, limit, as_json, channel=channel, status=status, since=asked_time(since, "--since"))
 
 
 @alerts.command("test")

@@ -104,7 +104,7 @@ def list_mutes(api: Api, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found["items"]:
-        remark("nothing is muted")
+        remark("nothing is muted but by [[alerts.mute]] of the configuration, which this does not list")
     else:
         show(MUTE, found["items"])
 

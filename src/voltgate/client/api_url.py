@@ -21,7 +21,7 @@ def api_url_of(config: Path | None) -> str:
     from voltgate.config import ConfigErrors, read  # noqa: PLC0415 - imported only if needed
 
     try:
-        address = read(config, os.environ).config.listen.http_address
+        address = read(config, os.environ, wanted=["listen"]).config.listen.http_address
     except ConfigErrors as errors:
         raise Refused(f"where the gateway's API is cannot be read: {errors.problems[0]}; say it by --url") from None
     if address is None:

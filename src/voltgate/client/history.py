@@ -64,7 +64,7 @@ def log(
 ) -> None:
     """Show what was said earlier, by stations that are recorded; the last comes last."""
     wanted = {"station": station, "action": action, "backend": backend, "outcome": outcome, "kind": kind, "text": text}
-    wanted |= {"since": _moment(since, "--since"), "until": _moment(until, "--until")}
+    wanted |= {"since": asked_time(since, "--since"), "until": asked_time(until, "--until")}
     with asking(url, token_file, config) as api:
         most = limit or (_MOST if export is None else _MOST_EXPORTED)
         found = _records(api, wanted, most)
@@ -106,8 +106,8 @@ def record(
             _show_recordings(shown)
 
 
-def _moment(text: str | None, option: str) -> str | None:
-    """Return a time as the API takes it."""
+def asked_time(text: str | None, option: str) -> str | None:
+    """Return a time as the API takes it, of an option as `When`. Raises BadParameter."""
     if text is None:
         return None
     ago = _AGO.fullmatch(text)

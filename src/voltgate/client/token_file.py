@@ -20,13 +20,14 @@ def local_token(config: Path | None) -> str | None:
     """Return the token of this machine's gateway: its `admin_token`, else the one it made beside its database.
 
     None if there is none to be read, or if the configuration has other tokens. It is read as by `voltgate check`, at
-    `config` or where it is found. Raises ConfigErrors.
+    `config` or where it is found, but what is wrong in other parts of it does not matter: a variable that only the
+    gateway has, say. Raises ConfigErrors.
     """
     from voltgate.app.database import address_of  # noqa: PLC0415 - imported only if needed
     from voltgate.config import read  # noqa: PLC0415
     from voltgate.store.address import SQLITE  # noqa: PLC0415
 
-    loaded = read(config, os.environ)
+    loaded = read(config, os.environ, wanted=["admin_token", "api", "store"])
     if loaded.config.admin_token is not None:
         return loaded.config.admin_token.get_secret_value()
     address = address_of(loaded)

@@ -104,6 +104,9 @@ class Mail(Section):
     @classmethod
     def _reached(cls, host: str | None) -> str | None:
         if host and (why := hosts.objection(host)):
+            name, _, port = host.rpartition(":")
+            if port.isdecimal() and ":" not in name:
+                raise ValueError(f'the port is a key of its own: host = "{name}", port = {port}')
             raise ValueError(f'"{host}" {why}')
         return host
 

@@ -123,6 +123,8 @@ _NOTHING = object()
 
 
 def _child(tree: Any, step: str | int) -> Any:
+    if isinstance(tree, str):  # a text that the model reads as a list: its letters are no items
+        return _NOTHING
     try:
         return tree[step]
     except (KeyError, IndexError, TypeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,24 +58,27 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     return read(path, environ).config
 
 
-def read(path: Path | None, environ: Mapping[str, str], begun: Config | None = None) -> Loaded:
+def read(
+    path: Path | None, environ: Mapping[str, str], begun: Config | None = None, *, wanted: Collection[str] = ()
+) -> Loaded:
     """Return the configuration as `load` does, with its file and warnings.
 
-    `begun` is the configuration of a process that goes on: what takes a restart stays as it is there.
+    `begun` is the configuration of a process that goes on: what takes a restart stays as it is there. `wanted` are the
+    keys at the top of the file that matter to who reads it: what is wrong elsewhere is left out, as if it were not.
     """
     source = path if path is not None else find(environ)
     where = Surroundings(_folder(source), environ)
     try:
-        return _read(source, where, begun)
+        return _read(source, where, begun, wanted)
     except ConfigErrors as errors:
         errors.files = where.files
         raise
 
 
-def _read(source: Path | None, where: Surroundings, begun: Config | None) -> Loaded:
+def _read(source: Path | None, where: Surroundings, begun: Config | None, wanted: Collection[str]) -> Loaded:
     text = "" if source is None else _text(where.note(source))
     tree = _tree(source, text)
-    return _Reading(source, lines.locate(text), where).finish(tree, begun)
+    return _Reading(source, lines.locate(text), where).finish(tree, begun, wanted)
 
 
 def _folder(source: Path | None) -> Path:
@@ -124,7 +127,7 @@ class _Reading:
         self._where = where
         self._set: list[Override] = []
 
-    def finish(self, tree: dict[str, Any], begun: Config | None) -> Loaded:
+    def finish(self, tree: dict[str, Any], begun: Config | None, wanted: Collection[str]) -> Loaded:
         problems = self._override(tree, self._where.environ)
         if self._source is None:
             complete(tree)
@@ -134,6 +137,8 @@ class _Reading:
             sound, held = as_begun(sound, begun)
         doubts = [*held, *(check(sound) if sound is not None else ())]
         findings += [finding for finding in doubts if not finding.warning]
+        if wanted and sound is not None:
+            findings = [finding for finding in findings if finding.path and finding.path[0] in wanted]
         problems += self._problems(findings)
         if problems or sound is None:
             raise ConfigErrors(problems + self._problems(held))

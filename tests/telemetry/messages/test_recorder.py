@@ -74,14 +74,14 @@ async def test_everything_is_written(tmp_path: Path) -> None:
         stage = recorded(playing("a"), recorder)
         beats(stage, 600)
         stage.station.sends(b"[2,")
-        recorder.note(StationRefused("CP-9", "/CP-9?x=1", "192.0.2.1", 401, "wrong"))
+        recorder.note(StationRefused("CP-9", "/CP-9?x=1", "192.0.2.1", 401, "Wrong user name or password"))
         recorder.note(StationCame("CP-9", "192.0.2.1", "ocpp1.6", "home", replaced=False))
     assert recorder.counts.written == recorder.counts.recorded == 1202
     assert len(found(tmp_path, kind="call")) == 1000
     assert [each["payload"] for each in found(tmp_path, kind="malformed")] == ["[2,"]
     (refused,) = found(tmp_path, kind="refused")
     assert (refused["station"], refused["payload"]) == ("CP-9", "/CP-9?***")
-    assert refused["description"] == "401: wrong (from 192.0.2.1)"
+    assert refused["description"] == "401: Wrong user name or password (from 192.0.2.1)"
     assert recorder.counts.lost == recorder.counts.restarts == 0
 
 

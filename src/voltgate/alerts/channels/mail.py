@@ -146,6 +146,13 @@ class MailChannel:
                 return self._said("refused the mail", code, text)
             case ssl.SSLCertVerificationError(verify_message=why):
                 return ChannelFault(f"the certificate of {self._where} is not trusted: {why}")
+            case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+                return ChannelFault(
+                    f"{self._where} does not begin with TLS: take out secure = true, or name another port"
+                )
+            case aiosmtplib.SMTPException(message=text) if "STARTTLS extension not supported" in text:
+                told = 'secure = true is for a port that begins with TLS, starttls = "offered" does without'
+                return ChannelFault(f"{self._where} offers no STARTTLS, which is required here: {told}")
             case ValueError() | aiosmtplib.SMTPNotSupported():
                 reason = quoted(str(error), self._secrets)
                 return ChannelFault(f"{self._where} cannot be sent this: {reason}", lasting=True)

@@ -30,10 +30,13 @@ _SAID = 200
 async def sendmail(program: str, sender: str, recipients: Sequence[str], mail: bytes) -> None:
     """Hand a mail over. Raise ChannelFault. Whoever cancels this kills the program with all that it started.
 
-    What it says goes to a file: it may leave a process behind that delivers, and that would hold a pipe open.
+    The mail is a file, as a program that ends without having read it is no fault. What it says goes to a file, too: it
+    may leave a process behind that delivers, and that would hold a pipe open.
     """
-    with tempfile.TemporaryFile() as said:
-        code = await _run(_command(program, sender, recipients), mail, said)
+    with tempfile.TemporaryFile() as letter, tempfile.TemporaryFile() as said:
+        letter.write(mail)
+        letter.seek(0)
+        code = await _run(_command(program, sender, recipients), letter, said)
         if code == 0:
             return
         size = said.seek(0, os.SEEK_END)
@@ -48,12 +51,12 @@ def _command(program: str, sender: str, recipients: Sequence[str]) -> list[str]:
     return [program, "-i", "-f", sender, "--", *recipients]
 
 
-async def _run(command: Sequence[str], mail: bytes, said: IO[bytes]) -> int:
+async def _run(command: Sequence[str], letter: IO[bytes], said: IO[bytes]) -> int:
     environment = {name: value for name, value in os.environ.items() if name in _KEPT}
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=letter,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=said,
             env=environment,
@@ -62,10 +65,9 @@ async def _run(command: Sequence[str], mail: bytes, said: IO[bytes]) -> int:
     except OSError as error:
         raise ChannelFault(f"{command[0]} cannot be run: {error.strerror or error}") from None
     try:
-        await process.communicate(mail)
+        return await process.wait()
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    return await process.wait()

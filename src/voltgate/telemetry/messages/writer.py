@@ -174,7 +174,9 @@ class Writer:
             if not entry.message_id and entry.direction == TO_BACKEND:
                 message_id = answered_id or message_id
             outcome = RESULT if outcome is None and answered_id else outcome
-        description = entry.description and mask.words(entry.description, found)
+        description = entry.description
+        if description and entry.kind != REFUSED:  # why a handshake was refused are our own words: "Wrong … password"
+            description = mask.words(description, found)
         return (
             record_id, entry.kind, entry.station, entry.direction, entry.backend, message_id, action,
             payload, outcome, reply, entry.code, description, entry.took, entry.route, entry.rule,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import json
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import uuid4
@@ -287,9 +288,13 @@ async def mutes(_: Viewer, alerting: Alerting) -> MuteList:
     return MuteList(items=[_mute(each, alerting.wall()) for each in found])
 
 
-@router.post("/alerts/mutes", status_code=201, summary="Mute alerts", responses=declared(409, 503))
+@router.post("/alerts/mutes", status_code=201, summary="Mute alerts", responses=declared(409, 422, 503))
 async def mute(wanted: WantedMute, caller: Operator, alerting: Alerting, queries: QueriesDependency) -> Mute:
     """Have something not told from now on. It is in the list of alerts all the same."""
+    for number, pattern in enumerate(wanted.events):
+        if not fnmatch.filter(ALERTS, pattern):
+            named = f'There is no event "{pattern}"; there are {", ".join(ALERTS)}'
+            raise invalid([{"loc": ("body", "events", number), "msg": named}])
     now, store = alerting.wall(), alerting.stores[0]
     fold = queries.snapshot.directory.key
     made = StoredMute(
