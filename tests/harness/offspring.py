@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["voltgate.app", "voltgate.cli", "tests.harness.offspring"])
+_FORKING.set_forkserver_preload(["voltgate.app", "voltgate.cli", "tests.harness.offspring", "tests.harness.preloaded"])
 
 
 class Child(Protocol):

@@ -12,6 +12,7 @@ from websockets.http11 import Response
 
 from tests.harness.backend import ScriptedBackend
 from tests.harness.configuration import merged, toml
+from tests.harness.database import lay_out
 from tests.harness.gateway import Gateway
 from tests.harness.link import Link
 from tests.harness.messages import SUBPROTOCOLS, Json
@@ -74,6 +75,8 @@ class Stage:
         """Return a gateway that is configured and not started."""
         folder = self.folder / f"gateway{len(self.gateways)}"
         folder.mkdir()
+        if "url" not in document.get("store", {}):
+            lay_out(folder)
         stations = document["listen"]["stations"][0]
         url = stations if isinstance(stations, str) else stations["url"]
         gateway = Gateway(folder, toml(document), _port(url), _port(document["listen"]["http"]))

@@ -34,7 +34,7 @@ from voltgate.relay.records import (
     StoreAway,
     TransactionRecord,
 )
-from voltgate.store import Database, DatabaseSettings, database
+from voltgate.store import Database, DatabaseSettings, database, schema
 from voltgate.store import address as address_of_it
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.aging import clocks_agree, purge
@@ -252,6 +252,21 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     blocker.unlink()
     await until(lambda: store.state.reason is None and store.state.pending == 0)
     assert (await store.pages.load("cp-1")).owed == (OWED,)
+    await store.close()
+
+
+async def test_an_upgrade_takes_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is brought up to date however long that takes, patience or not: the start waits, and nothing is undone."""
+    upgrades = schema.upgrade
+
+    async def slow(engine: AsyncEngine, target: str) -> None:
+        await asyncio.sleep(1.1)  # longer than anything else may take
+        await upgrades(engine, target)
+
+    monkeypatch.setattr(schema, "upgrade", slow)
+    store = Database(read_address("sqlite:///var/x.db", tmp_path), DatabaseSettings(patience=0.2))
+    await store.open()
+    assert store.state.reason is None
     await store.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.exchange import NOW
 from tests.web.cluster import Cluster, Member, cluster, named
+from voltgate.cluster.ports import Location
 from voltgate.web.wide import lists, others, rows, sums
 
 
@@ -156,6 +157,27 @@ async def test_a_node_that_is_not_heard_of_is_named_until_its_stations_are_elsew
     assert await missing(alive=False, seen=NOW - 60) == ["n2"]
     assert await missing(state="stopping") == []
     assert await missing(state="serving", seen=NOW - others.REMEMBERED - 1) == []
+
+
+async def test_a_node_that_was_started_again_is_not_missed(three: Cluster) -> None:
+    """A node that was killed is named until one of its name has begun; two of one name at a time are two."""
+    killed, api = three["n2"].post, three["n1"].api
+    assert killed is not None
+
+    async def missing() -> list[str]:
+        three.pass_over()
+        return list((await api.get("/sessions")).gives(200)["missing"])
+
+    killed.is_now(alive=False, seen=NOW - 60)
+    three.exchange.locations["CP2"] = Location("CP2", killed.here, 1, NOW - 90, gone=False)
+    (await api.get("/sessions/CP2")).gives(503)
+    three.adds("n4").post.is_now(name="n2", began=NOW - 70)  # type: ignore[union-attr]  # it has joined
+    assert await missing() == ["n2"], "the other one of its name was there before"
+    three["n4"].post.is_now(began=NOW - 50, alive=False)  # type: ignore[union-attr]
+    assert await missing() == ["n2"]
+    three["n4"].post.is_now(alive=True)  # type: ignore[union-attr]
+    assert await missing() == []
+    (await api.get("/sessions/CP2")).gives(404)
 
 
 async def test_without_the_database_a_node_shows_its_own(three: Cluster) -> None:

@@ -122,8 +122,7 @@ class Database:
         schema.wanted()
         self._engine = open_engine(self._url, self._settings.patience)
         with suppress(*FAILURES, StoreAway):
-            async with asyncio.timeout(self._settings.patience):
-                await self._prepare(self._engine)
+            await self._prepare(self._engine)
         self._tasks = [
             self._supervision.repeat("store writing", partial(self._shown, self._write_on, self._engine)),
             self._supervision.repeat("store looking", partial(self._shown, self._look_on, self._engine)),
@@ -144,9 +143,10 @@ class Database:
     async def _prepare(self, engine: AsyncEngine) -> None:
         """Make sure that it may be worked with, and end what dead processes have left."""
         try:
-            await self._have(engine)
-            async with engine.begin() as connection:
-                await self._leases.bury(connection)
+            async with self._in_time() as deadline:
+                await self._have(engine, deadline)
+                async with engine.begin() as connection:
+                    await self._leases.bury(connection)
         except (*FAILURES, StoreAway) as error:
             self._is_away(str(error) if isinstance(error, StoreAway) else words(error))
             raise
@@ -154,11 +154,13 @@ class Database:
             log.info("the database is there", database=self._url.render_as_string(hide_password=True))
         self._reason = None
 
-    async def _have(self, engine: AsyncEngine) -> None:
+    async def _have(self, engine: AsyncEngine, deadline: asyncio.Timeout) -> None:
         """Take SQLite, and bring it up to date; only look at PostgreSQL. Raises StoreAway if it is not to be had."""
         if self._lock is not None:
             self._lock.take()
-        if self._url.drivername == SQLITE and schema.is_known(await schema.current(engine)):
+        if self._url.drivername == SQLITE and schema.is_older(found := await schema.current(engine)):
+            log.info("the database is brought up to date", revision=found, wanted=schema.wanted())
+            deadline.reschedule(asyncio.get_running_loop().time() + schema.LONGEST)  # it works, and is not waited for
             await schema.upgrade(engine, schema.wanted())
         if objection := await schema.objection(engine):
             raise StoreAway(objection)
@@ -302,8 +304,7 @@ class Database:
         """Do all that there is to do; tell whether that could be done."""
         try:
             if self._reason is not None:
-                async with self._in_time():
-                    await self._prepare(engine)
+                await self._prepare(engine)
             while self._pending or self._asked or self.locations.waits:
                 await self._take(engine)
                 await self._write(engine)

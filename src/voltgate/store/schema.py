@@ -27,6 +27,8 @@ from voltgate.store.tables import compatibility, nodes
 SCRIPTS = Path(__file__).parent / "migrations"
 """Where the scripts of all revisions are that this program knows."""
 
+LONGEST = 3600.0
+"""Seconds that an upgrade may take: of a large database it copies whole tables."""
 _UPGRADE = "run `voltgate db upgrade`"
 _UPGRADING = 0x766F6C74
 """The key of the lock that whoever changes the schema holds: "volt", as other programs may have keys of their own."""
@@ -72,6 +74,11 @@ def _oldest(revision: str) -> str:
 def is_known(revision: str | None) -> bool:
     """Return whether this version knows a revision; None is an empty database."""
     return revision is None or revision in _revisions()
+
+
+def is_older(revision: str | None) -> bool:
+    """Return whether this version can bring a revision further; None is an empty database."""
+    return is_known(revision) and revision != wanted()
 
 
 def _is_before(revision: str | None, other: str) -> bool:

@@ -332,6 +332,20 @@ def test_a_folder_of_another_gateway(tmp_path: Path) -> None:
     second.writer.close()
 
 
+def test_entries_before_it_is_told_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that does not know its folder writes nowhere; what it is handed is dropped, and said when it knows."""
+    monkeypatch.chdir(tmp_path)
+    writer = Writer(io.BytesIO())
+    writer.take(Batch([entry(NOW)]))
+    writer.write()
+    assert (writer.report.dropped, list(tmp_path.iterdir())) == (1, [])
+    writer.take(Settings(str(tmp_path / "messages"), 1 << 30, A_DAY))
+    writer.idle()
+    (lost,) = find(tmp_path / "messages", Search()).records
+    assert "1 entries" in str(document(lost)["description"])
+    writer.close()
+
+
 def test_another_folder_and_another_mask(tmp_path: Path) -> None:
     """New settings hold for what comes after them."""
     log = WrittenLog(tmp_path, mask=False)

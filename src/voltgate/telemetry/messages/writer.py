@@ -86,6 +86,7 @@ class Writer:
         self._mask = Mask()
         self._segments: Segments | None = None
         self._folder = ""
+        """"": it has not been told yet, and may begin nowhere."""
         self._lock: IO[bytes] | None = None
         self._records: list[Record] = []
         self._began = 0.0
@@ -148,7 +149,7 @@ class Writer:
     # Entries.
 
     def _add(self, entry: Entry) -> None:
-        if self._segments is None:
+        if self._segments is None and self._folder:
             self._begin()
         try:
             if self._segments is not None:

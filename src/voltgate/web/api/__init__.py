@@ -19,8 +19,8 @@ ROOT = "/api/v1"
 
 
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
-    """Return the router of all resources under one root, which needs a token everywhere."""
-    router = APIRouter(prefix=ROOT, dependencies=[Depends(any_caller), Depends(known_parameters_only)])
+    """Return the router of all resources, which needs a token everywhere."""
+    router = APIRouter(dependencies=[Depends(any_caller), Depends(known_parameters_only)])
     for resource in (me.router, tokens.router, users.router, *resources):
         router.include_router(resource)
     return router
@@ -28,7 +28,7 @@ def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
 
 def open_api() -> APIRouter:
     """Return the router of what takes no token: it is where users get one."""
-    router = APIRouter(prefix=ROOT, dependencies=[Depends(known_parameters_only)])
+    router = APIRouter(dependencies=[Depends(known_parameters_only)])
     router.include_router(users.open_router)
     return router
 
@@ -50,8 +50,8 @@ def install(
     app.add_middleware(Bodies, access=access)
     problems.install(app)
     docs.install(app)
-    app.include_router(api(resources))
-    app.include_router(open_api())
+    for router in (api(resources), open_api()):
+        app.include_router(router, prefix=ROOT)  # given here: else FastAPI prepares all operations, for nothing
 
 
 async def known_parameters_only(request: Request) -> None:

@@ -94,8 +94,14 @@ class Others:
 
     def _is_over(self, node: Node) -> bool:
         """Return whether nothing is to be expected of a node any more, and nobody misses it."""
+        if node.alive:
+            return False
         now = max((each.seen for each in self._nodes), default=0.0)
-        return not node.alive and (node.state == "stopping" or now - node.seen > REMEMBERED)
+        return node.state == "stopping" or now - node.seen > REMEMBERED or self._is_succeeded(node)
+
+    def _is_succeeded(self, node: Node) -> bool:
+        """Return whether a node was started again: one of its name has begun since it was heard of last."""
+        return any(each.alive and each.name == node.name and each.began > node.seen for each in self._nodes)
 
     # Questions to all.
 
