@@ -71,10 +71,8 @@ class Call:
         self.payload = payload
         self.text = text
         self.frame: bytes | None = None
-        self.kind = kind
-        self.said = ""
-        self.at = 0.0
-        self.deadline = FOREVER
+        self.kind, self.said = kind, ""
+        self.at, self.deadline = 0.0, FOREVER
         self.asker: object = None
         self.objection: Callable[[], Reply | None] | None = None
         self.original: Call | None = None

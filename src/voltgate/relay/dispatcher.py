@@ -296,9 +296,8 @@ class Dispatcher:
         return numbering.for_answer(self.ledger, leg.name, asked.call, asked.transaction, single=self.single)
 
     def _tell_standby(self, leg: Leg, asked: Asked) -> None:
-        if asked.standby:
-            standby, asked.standby = asked.standby, ()
-            self._tell(standby, leg, asked.call, asked.transaction, "standby")
+        standby, asked.standby = asked.standby, ()
+        self._tell(standby, leg, asked.call, asked.transaction, "standby")
 
     def _for_copy(self, leg: Leg, call: Call, tx: Transaction | None) -> Call | None:
         return numbering.for_copy(self.ledger, leg.name, call, tx, single=self.single)
