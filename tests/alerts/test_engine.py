@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.store.alert_stage import rule, status, stranger
+from voltgate.alerts import rules as rules_module
 from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.engine import MOST, STRANGERS, WATCHED, Engine, Known, Noted
 from voltgate.alerts.rules import Hours, Mute, Rule, Rules, Whom
@@ -55,6 +56,22 @@ def test_what_no_rule_names_is_not_kept() -> None:
     engine.note(BackendAway("main", "", 1), NOW)
     engine.note(BackendBack("main", 1.0), NOW)
     assert (len(engine), engine.noted) == (2, 2), "what ends it is heard as well"
+
+
+def test_globs_are_tried_once_for_a_station(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which rules mean a station is remembered, of so many stations; what is found does not depend on that."""
+    tried = list[str]()
+    really = rules_module.compile_glob
+    monkeypatch.setattr(rules_module, "compile_glob", lambda glob: tried.append(glob) or really(glob))
+    monkeypatch.setattr(rules_module, "_MOST_MEANT", 1)
+    sites = [rule("conStatusFaulted", name=f"r{n}", whom=Whom((f"site-{n}-*",))) for n in range(100)]
+    engine = engine_of(*sites, rule("conStatusFaulted", name="mine", whom=Whom(("cp-*",))))
+    for cost in (101 + 1, 1):
+        tried.clear()
+        assert seen(engine, FAULTED) == [("mine", "conStatusFaulted")]
+        assert len(tried) == cost
+    assert seen(engine, replace(FAULTED, station="SITE-7-1")) == [("r7", "conStatusFaulted")]
+    assert seen(engine, FAULTED) == [("mine", "conStatusFaulted")]
 
 
 def test_a_thousand_rules_cost_what_names_the_event(monkeypatch: pytest.MonkeyPatch) -> None:

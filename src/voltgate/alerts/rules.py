@@ -16,6 +16,8 @@ from voltgate.relay.events import Event
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """The days of a week, as the configuration has them."""
 _WILD = frozenset("*?[")
+_MOST_MEANT = 10_000
+"""Stations that are remembered, for a kind each, with the rules that mean them."""
 
 Fold: TypeAlias = Callable[[str], str]
 
@@ -150,6 +152,8 @@ class Rules:
                 if kind.name in rule.events or not rule.events.isdisjoint(kind.recovers):
                     about.setdefault(kind.name, []).append(rule)
         self._buckets = {name: _Bucket(few) for name, few in about.items()}
+        self._meant: dict[tuple[str, str], tuple[Rule, ...]] = {}
+        """The rules about a kind that mean a station: globs are tried once, as events of a station come again."""
         self.kinds: dict[type[Event], tuple[AlertKind, ...]] = {}
         """The kinds that matter to any rule, by the event that they are: what is not here costs one look."""
         for name in about:
@@ -158,4 +162,10 @@ class Rules:
 
     def of(self, kind: AlertKind, station: str, backend: str, tags: frozenset[str]) -> Iterator[Rule]:
         """Yield the rules to which an event of a kind matters: those that name it, or what it ends."""
-        return (rule for rule in self._buckets[kind.name].of(station) if rule.whom.means(station, backend, tags))
+        meant = self._meant.get((kind.name, station))
+        if meant is None:
+            meant = tuple(rule for rule in self._buckets[kind.name].of(station) if _any(rule.whom.stations, station))
+            if len(self._meant) >= _MOST_MEANT:
+                self._meant.clear()
+            self._meant[kind.name, station] = meant
+        return (rule for rule in meant if rule.whom.means(station, backend, tags))

@@ -160,8 +160,7 @@ def integer(value: Any) -> int | None:
         value = int(value) if _DIGITS.fullmatch(value) else None
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
-    return value if is_number else None
+    return value if type(value) is int and -_LARGEST <= value <= _LARGEST else None
 
 
 def decimal(value: Any) -> float | None:

@@ -50,11 +50,12 @@ class Call:
     event loop; a hop may only shorten the deadline. `asker` identifies who made the call: turns are shared fairly
     between askers. `objection` is asked when the call has waited and is about to be sent: it returns the reply that
     the call gets instead, None if it may still be sent. `original` is the call as it arrived, if this is made of it.
+    `said` is a short name of what it says, "" until somebody has made one.
     """
 
     __slots__ = (
         "_fields", "action", "asker", "at", "deadline", "frame", "id", "kind", "objection", "original", "payload",
-        "text",
+        "said", "text",
     )  # fmt: skip
 
     def __init__(
@@ -70,9 +71,8 @@ class Call:
         self.payload = payload
         self.text = text
         self.frame: bytes | None = None
-        self.kind = kind
-        self.at = 0.0
-        self.deadline = FOREVER
+        self.kind, self.said = kind, ""
+        self.at, self.deadline = 0.0, FOREVER
         self.asker: object = None
         self.objection: Callable[[], Reply | None] | None = None
         self.original: Call | None = None

@@ -25,7 +25,7 @@ from voltgate.relay.learnt import Learnt
 from voltgate.relay.ledger import Ledger
 from voltgate.relay.leg import Leg
 from voltgate.relay.numbers import asker_of
-from voltgate.relay.plan import Plan, nobody_answers
+from voltgate.relay.plan import Plan, nobody_answers, owned
 from voltgate.relay.policy import Policies
 from voltgate.relay.registration import Registration
 from voltgate.relay.route import Plans
@@ -73,7 +73,7 @@ class Dispatcher:
 
     def plan_of(self, tx: Transaction, call: Call) -> Plan:
         """Return the plan that a transaction keeps to; the rules' if its owner is not configured any more."""
-        return Plan((tx.owner,), tx.copies, owned=True) if tx.owner in self.legs else self.plan(call)
+        return owned(tx.owner, tx.copies) if tx.owner in self.legs else self.plan(call)
 
     def choose(self, start: Start, token: Token | None, then: Chosen) -> None:
         """Find who is to own what begins: who expects it, who accepts its token, or whom the rules name."""
@@ -93,18 +93,18 @@ class Dispatcher:
         """Have a backend of the plan answer, and tell the others; with `write` the reply waits for the disk."""
         answer = None if tx is None else tx.answer_to(call)
         self.decided(call, "ledger" if answer is not None else "owner", plan if answer is None else None)
+        plain = tx is None and self.single and not (self.ledger.numbers.renumbered or is_transaction(call.action))
         if answer is not None:
             answer_when_written(self, None, respond, Result(call.id, answer))
-            return
-        leg = pick(self.legs, plan.answer)
-        if leg is None:
+        elif (leg := pick(self.legs, plan.answer)) is None:
             self.unroutable(call, respond)
-            return
-        asked = Asked(self, call, plan, respond, tx, finish, write)
-        asked.standby = tuple(name for name in plan.copy if name in asked.answers)
-        owed = self._tell((name for name in plan.copy if name not in asked.standby), leg, call, tx)
-        asked.write = write or owed or any(self._owes(name, call) for name in asked.standby)
-        self.have_answered(leg, asked)
+        elif not (plain and leg.offer(call, partial(self._host.answered, leg, call, respond))):
+            asked = Asked(self, call, plan, respond, tx, finish, write)
+            if plan.copy:
+                asked.standby = tuple(name for name in plan.copy if name in asked.answers)
+                owed = self._tell((name for name in plan.copy if name not in asked.standby), leg, call, tx)
+                asked.write = write or owed or any(self._owes(name, call) for name in asked.standby)
+            self.have_answered(leg, asked)
 
     def ask(self, backend: str, call: Call, respond: Respond) -> bool:
         """Ask one backend a question of ours; return False if it is not here."""
@@ -287,7 +287,7 @@ class Dispatcher:
         """Return a call in a backend's own numbers, at the moment at which it is sent: from now on it stays there."""
         if asked.transaction is not None:
             asked.transaction.take()
-            is_known = asked.transaction.owner in {*self.legs, *asked.transaction.numbers}
+            is_known = asked.transaction.owner in self.legs or asked.transaction.owner in asked.transaction.numbers
             if not is_known or asked.call.action == "StartTransaction":  # its owner may not be configured any more
                 asked.transaction.owner = leg.name
         self._tell_standby(leg, asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,12 @@ class Plan:
         """Return the plan by which `owner` answers, and everybody else who would hear of it is told."""
         others = dict.fromkeys((*self.answer[:1], *self.copy))
         return Plan((owner,), tuple(name for name in others if name != owner), owned=True)
+
+
+@lru_cache(maxsize=256)
+def owned(owner: str, copies: tuple[str, ...]) -> Plan:
+    """Return the plan of what `owner` answers and the others are told."""
+    return Plan((owner,), copies, owned=True)
 
 
 NOBODY = Plan(())

@@ -141,6 +141,9 @@ class DispatcherHost(Protocol[LegT_contra]):
     def roster(self) -> Legs[LegT_contra]:
         """Which backends have a leg."""
 
+    def answered(self, leg: LegT_contra, call: Call, respond: Respond, reply: Reply) -> None:
+        """Answer the station with the answer to a plain call."""
+
     def to_station(self, call: Call, respond: Respond) -> None:
         """Send a call to the station in its turn."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -186,7 +185,7 @@ class Transaction:
             self.token,
             self.began,
             self.ended,
-            json.dumps(data, separators=(",", ":")).encode(),
+            compact(data),
         )
 
 
@@ -266,6 +265,9 @@ def said(call: Call) -> str:
 
     A station that says an event of 2.x again may add that it was offline meanwhile.
     """
-    if call.action == "TransactionEvent":
-        return digest(call.action, compact({name: value for name, value in call.fields.items() if name != "offline"}))
-    return digest(call.action, bytes(call.payload))
+    if not call.said:
+        content = bytes(call.payload)
+        if call.action == "TransactionEvent":
+            content = compact({name: value for name, value in call.fields.items() if name != "offline"})
+        call.said = digest(call.action, content)
+    return call.said

@@ -74,9 +74,8 @@ def _look(context: Context, event: dict[str, Any]) -> None:
     before = statuses.said_of(context, place)
     is_over = event.get("cleared") is True or str(event.get("actualValue")).lower() == "false"
     if not is_over:
-        info = event.get("techInfo")
         said = Said(before.status, code, "" if tech in CODES else tech[:50])
-        statuses.tell(context, place, said, info[:255] if isinstance(info, str) else "")
+        statuses.tell(context, place, said, event.get("techInfo"))
     elif before.error_code == code:
         statuses.tell(context, place, Said(before.status, NO_ERROR))
 

@@ -28,6 +28,7 @@ _BUSY = frozenset({"Preparing", "Charging", "SuspendedEVSE", "SuspendedEV", "Fin
 _STARTED = frozenset({"Charging", "SuspendedEVSE", "SuspendedEV"})
 _OPEN = _BUSY | {"", "Available", "Reserved"}
 """Statuses that a transaction changes."""
+_NOTHING = Said()
 _LONGEST = 255
 """Characters of a text that a station has said, as far as it is told."""
 
@@ -36,16 +37,14 @@ def status(context: Context, call: Call, respond: Respond) -> None:
     """Have a StatusNotification answered, and tell what it says."""
     by_number.of_connector(context, call, respond)
     fields = plain_fields(call)
-    modern = is_modern(context.version)
-    place = (
-        place_of(fields.get("evseId"), fields.get("connectorId")) if modern else (None, _number(fields, "connectorId"))
-    )
-    if modern:
+    if is_modern(context.version):
+        place = place_of(fields.get("evseId"), fields.get("connectorId"))
         tell_status(context, place, fields.get("connectorStatus"))
-    elif word := _WORDS.get(_text(fields, "status")):
-        error = _text(fields, "errorCode") or NO_ERROR
-        said = Said(_busy(context, place, word), error, _text(fields, "vendorErrorCode"))
-        tell(context, place, said, _text(fields, "info"))
+    elif word := _WORDS.get(_text(fields.get("status"))):
+        place = (None, integer(fields.get("connectorId")) or 0)
+        error = _text(fields.get("errorCode")) or NO_ERROR
+        said = Said(_busy(context, place, word), error, _text(fields.get("vendorErrorCode")))
+        tell(context, place, said, fields.get("info"))
     clocks.look(context, fields.get("timestamp"))
 
 
@@ -53,21 +52,27 @@ def tell_status(context: Context, place: Place, word: Any) -> None:
     """Tell the status of a connector of 2.x, with the error that was reported of it before."""
     known = _WORDS.get(word) if isinstance(word, str) else None
     if known is not None:
-        tell(context, place, said_of(context, place)._replace(status=_busy(context, place, known)))
+        tell_as(context, place, _busy(context, place, known))
+
+
+def tell_as(context: Context, place: Place, status: str) -> None:
+    """Tell the status of a connector: all else is as before."""
+    said = said_of(context, place)
+    if status != said.status:
+        tell(context, place, said._replace(status=status))
 
 
 def said_of(context: Context, place: Place) -> Said:
     """Return what was said of a connector last."""
-    return context.learnt.said.get(place) or Said()
+    return context.learnt.said.get(place, _NOTHING)
 
 
-def tell(context: Context, place: Place, said: Said, info: str = "") -> None:
+def tell(context: Context, place: Place, said: Said, info: Any = None) -> None:
     """Tell what a station has said of a connector, if it is something else than before."""
     if context.learnt.changes(place, said):
         evse, connector = place
-        context.emit(
-            StatusChanged(context.station, evse, connector, said.status, said.error_code, info, said.vendor_error_code)
-        )
+        code = said.vendor_error_code
+        context.emit(StatusChanged(context.station, evse, connector, said.status, said.error_code, _text(info), code))
 
 
 def _busy(context: Context, place: Place, word: str) -> str:
@@ -105,9 +110,8 @@ def stop(context: Context, call: Call, respond: Respond) -> None:
 
 def _goes_on(context: Context, connector: int | None, now: str, then: str) -> None:
     place = (None, connector or 0)
-    said = said_of(context, place)
-    if said.status == now:
-        tell(context, place, said._replace(status=then))
+    if said_of(context, place).status == now:
+        tell_as(context, place, then)
 
 
 # 2.x: what a transaction says of its connector.
@@ -115,13 +119,13 @@ def _goes_on(context: Context, connector: int | None, now: str, then: str) -> No
 
 def transaction_event(context: Context, call: Call, respond: Respond) -> None:
     """Have a TransactionEvent answered, and tell what it says of the connector, unless that was long ago."""
-    transactions_2x.event(context, call, respond)
+    name = transaction_of(context.version, call)
+    transactions_2x.event(context, name, call, respond)
     fields = plain_fields(call)
     info, is_update = fields.get("transactionInfo"), fields.get("eventType") == "Updated"
     state = info.get("chargingState") if isinstance(info, dict) else None
     if (is_update and state is None) or fields.get("offline") is True:
         return  # most of them are meter values
-    name = transaction_of(context.version, call)
     if isinstance(name, str):
         before = context.learnt.charging.get(name)
         if before is None or before.state != state or not is_update:
@@ -139,13 +143,13 @@ def _charge(context: Context, call: Call, name: str, state: str, before: Chargin
     if plain_fields(call).get("eventType") == "Ended":
         context.learnt.charging.pop(name, None)
         if said.status in _BUSY:
-            tell(context, place, said._replace(status="Finishing"))
+            tell_as(context, place, "Finishing")
         return
     has_charged = before is not None and before.has_charged
     word = _charging(state, has_charged=has_charged)
     context.learnt.charges(name, Charging(place, state, word, has_charged or word in _STARTED))
     if word and said.status in _OPEN:
-        tell(context, place, said._replace(status=word))
+        tell_as(context, place, word)
 
 
 def _place_of(context: Context, call: Call, name: str) -> Place | None:
@@ -173,12 +177,7 @@ def _charging(state: str, *, has_charged: bool) -> str:
 # Values, whatever they are.
 
 
-def _number(fields: dict[str, Any], name: str) -> int:
-    return integer(fields.get(name)) or 0
-
-
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields.get(name)
+def _text(value: Any) -> str:
     return value[:_LONGEST] if isinstance(value, str) else ""
 
 

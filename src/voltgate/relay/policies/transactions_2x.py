@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of, transaction_of
+from voltgate.ocpp.ids import connector_of, plain_fields, remote_start_of, reservation_of, token_of
 from voltgate.ocpp.messages import FOREVER, Call, Error, Reply, Respond, Result
 from voltgate.relay.context import Context
 from voltgate.relay.events import TransactionBegan
@@ -20,9 +20,8 @@ from voltgate.relay.start import Start
 from voltgate.relay.transaction import MOST_KEPT, Transaction, said
 
 
-def event(context: Context, call: Call, respond: Respond) -> None:
-    """Take a TransactionEvent: the owner of the transaction answers, whatever the rules say by now."""
-    name = transaction_of(context.version, call)
+def event(context: Context, name: str | int | None, call: Call, respond: Respond) -> None:
+    """Take a TransactionEvent: the owner of the transaction `name` answers, whatever the rules say by now."""
     if not isinstance(name, str) or not name:
         context.answer(context.plan(call), call, respond)
         return

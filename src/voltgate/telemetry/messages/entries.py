@@ -21,6 +21,9 @@ OUTCOMES = ("result", "error", "unanswered")
 
 NEITHER = -1
 """In the place of a direction: nobody called anybody."""
+AS_BEFORE = b""
+"""In the place of a body: it and the reply are those of the entry before, which is in the same batch."""
+_SAME, _NOTHING = (AS_BEFORE, None), (None, None)
 MOST_ODD = 1024
 """Bytes that are kept of a frame that is no message, or of what a handshake asked for."""
 
@@ -30,8 +33,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
 
     `body` and `reply` are the frame that arrived (it begins with a bracket), or the JSON of the payload; of an error
     the reply is that of its details. What the frames say is not said again: `message_id`, `action`, and that it is a
-    result. `call` ties the records of one call together. `was` and `reply_was` are the payloads that the call and the
-    reply arrived with, where they were changed.
+    result. A call is heard on two legs, mostly one right after the other: what was said is handed over, and masked,
+    once (`AS_BEFORE`). `call` ties the records of one call together. `was` and `reply_was` are the payloads that the
+    call and the reply arrived with, where they were changed.
     """
 
     kind: int
@@ -63,24 +67,28 @@ def entries_of(every: Iterable[Heard], since: float) -> list[Row]:
     """Return what was heard as entries; the clock of the wheel showed 0 `since` then, in seconds since 1970."""
     entries: list[Row] = []
     decisions: dict[tuple[Plans, str], Decision | None] = {}
+    last: tuple[bytes | None, bytes | None] = _NOTHING
+    """What was said in the entry before, if that was a backend's leg."""
     for heard in every:
         session, direction, call, reply, now, backend, why = heard
         text, at = call.text, call.at
         if text and type(reply) is Result and reply.text and now is not None and call.original is None:
             if direction == TO_BACKEND:
-                entries.append(
-                    (CALLED, since + at, session.identity, 1, backend, now - at, text, reply.text, int(at * 1e6))
-                )
+                last = said = text, reply.text
+                entries.append((CALLED, since + at, session.identity, 1, backend, now - at, *said, int(at * 1e6)))
                 continue
             if direction == FROM_STATION and type(why) is Plans and reply.origin is not None and not reply.original:
                 decision = decisions.get((why, call.action))
                 if decision is None:
                     decision = decisions[why, call.action] = decision_of(heard)
-                who, tie = backend_of(heard), int(at * 1e6)
-                said = (CALLED, since + at, session.identity, 0, who, now - at, text, reply.text, tie)
-                entries.append(said if decision is None else said + decision)
+                same = text is last[0] and reply.text is last[1]
+                words = _SAME if same else (text, reply.text)
+                row = (CALLED, since + at, session.identity, 0, backend_of(heard), now - at, *words, int(at * 1e6))
+                entries.append(row if decision is None else row + decision)
+                last = _NOTHING
                 continue
         entries.append(_in_full(heard, since))
+        last = _NOTHING
     return entries
 
 

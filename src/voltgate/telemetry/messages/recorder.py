@@ -224,7 +224,7 @@ class Recorder:
         """Hand over a few; one that cannot be written down takes none of the others with it."""
         try:
             rows = [*entries_of(heard, since), *odd]
-            body = _BATCH + self._encode(rows)
+            body = self._encode(rows)
         except Exception as fault:
             if len(heard) + len(odd) > 1:
                 for each in heard:
@@ -250,7 +250,7 @@ class Recorder:
             return
         owed, self._owed = self._owed, 0
         dropped = framed(Dropped(owed)) if owed else b""
-        frame = dropped + len(body).to_bytes(HEAD, "big") + body
+        frame = b"".join((dropped, (len(_BATCH) + len(body)).to_bytes(HEAD, "big"), _BATCH, body))
         self._handed += number
         if pipe is None:
             self._waiting.append(frame)

@@ -14,7 +14,7 @@ import sqlite3
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 import msgspec
 
@@ -22,7 +22,7 @@ from voltgate.ocpp.framing import decode
 from voltgate.ocpp.messages import Call, Result
 from voltgate.relay.tap import TO_BACKEND
 from voltgate.telemetry.messages.changes import change_of
-from voltgate.telemetry.messages.entries import LOST, MALFORMED, REFUSED, RESULT, Entry
+from voltgate.telemetry.messages.entries import AS_BEFORE, LOST, MALFORMED, REFUSED, RESULT, Entry
 from voltgate.telemetry.messages.masking import Mask
 from voltgate.telemetry.messages.segments import Bounds, Record, Segments
 
@@ -67,6 +67,9 @@ class Report(msgspec.Struct):
     problem: str = ""
 
 
+_Words: TypeAlias = "tuple[str, str, bytes | None, str | None, str, bytes | None, str | None, dict[str, str]]"
+"""The message id, the action and the payload of a call, as they were and masked; the same of its answer; the tokens."""
+
 Order = Settings | Batch | Dropped
 _orders = msgspec.msgpack.Decoder(Order)
 _encode = msgspec.msgpack.Encoder().encode
@@ -89,6 +92,8 @@ class Writer:
         """"": it has not been told yet, and may begin nowhere."""
         self._lock: IO[bytes] | None = None
         self._records: list[Record] = []
+        self._words: _Words | None = None
+        """What was said in the last entry, masked: the next may be another leg's of the same."""
         self._began = 0.0
         """When the oldest record that is not written came."""
         self._lost = 0
@@ -167,10 +172,12 @@ class Writer:
             payload: str | None = mask.target(body) if entry.kind == REFUSED else mask.text(body)
             reply, changed, message_id, action = None, None, "", ""
         else:
-            message_id, action, said = _call(entry)
-            payload = None if said is None else _shown(mask.payload(said, found))
-            answered_id, answered = _reply(entry.reply)
-            reply = None if answered is None else _shown(mask.answer(answered, found))
+            if entry.body != AS_BEFORE:
+                self._words = None
+                self._words = self._masked(entry)
+            if self._words is None:
+                raise ValueError("what was said before it could not be masked")
+            message_id, action, said, payload, answered_id, answered, reply, found = self._words
             changed = self._change(entry, said, answered) if entry.was or entry.reply_was else None
             if not entry.message_id and entry.direction == TO_BACKEND:
                 message_id = answered_id or message_id
@@ -183,6 +190,15 @@ class Writer:
             payload, outcome, reply, entry.code, description, entry.took, entry.route, entry.rule,
             entry.decided, entry.call, changed,
         )  # fmt: skip
+
+    def _masked(self, entry: Entry) -> _Words:
+        """Read and mask what was said."""
+        found: dict[str, str] = {}
+        message_id, action, said = _call(entry)
+        payload = None if said is None else _shown(self._mask.payload(said, found))
+        answered_id, answered = _reply(entry.reply)
+        reply = None if answered is None else _shown(self._mask.answer(answered, found))
+        return message_id, action, said, payload, answered_id, answered, reply, found
 
     def _change(self, entry: Entry, said: bytes | None, answered: bytes | None) -> str | None:
         mask, changes = self._mask, []
