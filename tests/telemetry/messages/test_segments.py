@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sqlite3
 import time
 import tracemalloc
@@ -198,6 +199,46 @@ def test_a_long_search_comes_in_parts(tmp_path: Path) -> None:
     assert found.reached is not None
     assert (len(found.records), int(moment_of(found.reached))) == (1, int(NOW + 200))
     assert len(find(tmp_path, Search(), share=1000).records) == 2
+
+
+def test_a_search_stops_within_a_segment(tmp_path: Path) -> None:
+    """One that is out of time stops where it is; its parts together are the whole, also where times overlap."""
+    for number in range(3):
+        log = Segments(tmp_path, Bounds(1 << 30, 160))
+        texts = [f"{number}-{each} {'yes' if each % 2 else 'no'}" for each in range(9)]
+        log.write([_row(log, NOW + each + number / 9, text) for each, text in enumerate(texts)], NOW + 20 * number)
+        log.close()
+    assert len(segments_in(tmp_path)) == 3
+    parts, before = [], None
+    while not parts or before is not None:
+        part = find(tmp_path, Search(text="yes", before=before), patience=-1)
+        before = part.reached
+        parts.append([record[7] for record in part.records])
+    assert max(map(len, parts)) == 1
+    assert len(parts) >= 27
+    both = find(tmp_path, Search(text="yes")).records
+    assert [text for part in parts for text in part] == [record[7] for record in both]
+    assert len(both) == 12
+
+
+def test_a_journal_that_was_left_behind(tmp_path: Path) -> None:
+    """What a writer that was killed has only written to a journal is found, also when another one has gone on."""
+    (tmp_path / "killed").mkdir()
+    log = Segments(tmp_path / "killed", WHOLE)
+    log.write([_row(log, NOW, "first")], NOW)
+    log.write([_row(log, NOW + 1, "second")], NOW + 1)
+    shutil.copytree(tmp_path / "killed", tmp_path / "left")
+    log.close()
+    after = Segments(tmp_path / "left", Bounds(1 << 30, 160))
+    after.write([_row(after, NOW + 60, "third")], NOW + 60)
+    after.close()
+    assert len(list((tmp_path / "left").glob("*-wal"))) == 1
+    for _ in range(2):
+        assert [record[7] for record in find(tmp_path / "left", Search()).records] == ["third", "second", "first"]
+
+
+def _row(log: Segments, at: float, text: str) -> tuple[Any, ...]:
+    return (log.number(at), 0, "CP-1", 0, None, "m", "X", text, *([None] * 10))
 
 
 def test_large_messages_are_not_all_in_memory(log: WrittenLog) -> None:
