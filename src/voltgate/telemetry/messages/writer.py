@@ -162,7 +162,7 @@ class Writer:
     def _record(self, entry: Entry, record_id: int) -> Record:
         mask, found, outcome = self._mask, dict[str, str](), entry.outcome
         if entry.kind in (MALFORMED, REFUSED):
-            body = (entry.body or b"").decode(errors="backslashreplace")
+            body = (entry.body or b"").decode(errors="backslashreplace").replace("\0", "")  # of UTF-16 the letters
             payload: str | None = mask.target(body) if entry.kind == REFUSED else mask.text(body)
             reply, changed, message_id, action = None, None, "", ""
         else:
