@@ -1,6 +1,6 @@
 """Masking: what identifies people or opens doors is not written down.
 
-Tokens become pseudonyms, the same for the same token as long as the writer runs, so that two can be told apart;
+Tokens become pseudonyms, the same for the same token as long as the gateway runs, so that two can be told apart;
 passwords, keys and what customers are asked for become stars. It goes by the names of fields, in every action and in
 vendors' own data; JSON within a text is looked into as well.
 """
@@ -60,11 +60,11 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class Mask:
-    """Masks payloads. One that is `off` leaves everything as it is."""
+    """Masks payloads. One that is `off` leaves everything as it is; two with one `key` have the same pseudonyms."""
 
-    def __init__(self, *, off: bool = False) -> None:
+    def __init__(self, *, off: bool = False, key: bytes = b"") -> None:
         self.off = off
-        self._key = os.urandom(32)
+        self.key = key or os.urandom(32)
         self._kinds: dict[str, str] = {}
         self._pseudonyms: dict[str, str] = {}
 
@@ -179,7 +179,7 @@ class Mask:
         """Return what stands for a token: 11 characters, in which nobody finds it without this process's memory."""
         made = self._pseudonyms.get(token)
         if made is None:
-            digest = blake2b(token.casefold().encode(errors="replace"), key=self._key, digest_size=5).hexdigest()
+            digest = blake2b(token.casefold().encode(errors="replace"), key=self.key, digest_size=5).hexdigest()
             made = f"~{digest}"
             _remember(self._pseudonyms, token, made)
         found[token] = made

@@ -37,12 +37,13 @@ _READ = 1 << 20
 
 
 class Settings(msgspec.Struct, tag="settings"):
-    """Where the log is, and how much of it is kept."""
+    """Where the log is, how much of it is kept, and whether it is masked: with the pseudonyms of this key."""
 
     folder: str
     most_bytes: int
     most_seconds: float
     mask: bool = True
+    key: bytes = b""
 
 
 class Batch(msgspec.Struct, tag="batch"):
@@ -121,7 +122,8 @@ class Writer:
                     self.write()
 
     def _settle(self, settings: Settings) -> None:
-        self._mask = self._mask if self._mask.off is not settings.mask else Mask(off=not settings.mask)
+        if self._mask.off is settings.mask or self._mask.key != settings.key:
+            self._mask = Mask(off=not settings.mask, key=settings.key)
         bounds = Bounds(settings.most_bytes, settings.most_seconds)
         if self._segments is not None and settings.folder == self._folder:
             self._segments.bounds = bounds

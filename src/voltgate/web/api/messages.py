@@ -91,7 +91,7 @@ async def messages(
         return Response(await history.history(queries, search), media_type=_JSON)
     if queries.others is not None:
         return EventStream(wide_messages(queries, queries.others, key), queries.streams)
-    return EventStream(_pieces(queries, Tail(queries.gateway, queries.taps, key)), queries.streams)
+    return EventStream(_pieces(queries, queries.tail(key)), queries.streams)
 
 
 async def _within(reach: Reach, request: Request, key: str | None) -> None:
