@@ -69,7 +69,7 @@ async def test_a_call_is_shown_on_every_leg(stage: Stage) -> None:
 
 @pytest.mark.parametrize("setting", ["secrets", "none"])
 async def test_what_is_shown_is_masked_as_the_log_is(stage: Stage, setting: str) -> None:
-    """Cards and secrets are shown as the log has them, a card by the same name; as they were said if the log has that."""
+    """Cards and secrets are shown as the log has them, a card by the same name; unmasked where the log is."""
     await stage.backend("main")
     async with api_of(stage, messages={"stations": ["*"], "mask": setting}) as (api, _):
         station, link = await stage.meet("CP1")

@@ -264,7 +264,9 @@ def test_bytes_are_bounded(tmp_path: Path) -> None:
     for number in range(60):
         log.writes(
             *(
-                entry(NOW + number + each / 1e4, body=b'{"a":"' + os.urandom(600).hex().encode() + b'"}')
+                entry(
+                    NOW + number + each / 1e4, f"CP-{number}", body=b'{"a":"' + os.urandom(600).hex().encode() + b'"}'
+                )
                 for each in range(100)
             )
         )
@@ -274,6 +276,35 @@ def test_bytes_are_bounded(tmp_path: Path) -> None:
     newest, oldest = log.find(limit=1)[0]["at"], find(log.folder, Search(limit=10_000)).records[-1][0]
     assert newest >= NOW + 59
     assert oldest > first_id(NOW + 1)
+    log.writer.close()
+
+
+def test_one_station_does_not_push_out_the_others(tmp_path: Path) -> None:
+    """Of one that never stops the log takes a share when it is full, counts the rest, and says so in its place."""
+    log = WrittenLog(tmp_path, most_bytes=16 * SMALLEST)
+    large = b'{"a":"' + b"x" * 8000 + b'"}'
+    log.writes(entry(NOW, "CP-quiet"))
+    for number in range(200):
+        log.writes(*(entry(NOW + 1 + number + each / 1e4, "CP-loud", body=large) for each in range(20)))
+    log.writes(entry(NOW + 300, "CP-quiet"))
+    log.writer.write()
+    report = log.reports[-1]
+    assert len(log.find(station="CP-quiet")) == 2
+    assert report["dropped"] > 1500
+    assert report["written"] + report["dropped"] == 4002
+    (said,) = log.find(station="CP-loud", kind="lost")
+    assert "of CP-loud" in said["description"]
+    log.writer.close()
+
+
+def test_a_station_that_is_alone_has_the_whole_log(tmp_path: Path) -> None:
+    """Where nobody else is recorded, a station pushes out its own oldest, and the newest is there."""
+    log = WrittenLog(tmp_path, most_bytes=4 * SMALLEST)
+    large = b'{"a":"' + b"x" * 8000 + b'"}'
+    for number in range(100):
+        log.writes(*(entry(NOW + number + each / 1e4, body=large) for each in range(20)))
+    assert log.reports[-1]["dropped"] == 0
+    assert log.find(limit=1)[0]["at"] >= NOW + 99
     log.writer.close()
 
 

@@ -86,6 +86,8 @@ class Segments:
         self._path = folder
         self._began = 0.0
         self._numbers = 0
+        self.is_full = False
+        """Whether older segments go soon because of what is written, and not because of their age."""
         self.removed = 0
         """Segments that were removed."""
 
@@ -118,6 +120,7 @@ class Segments:
             _remove(path)
             self.removed += 1
             whole -= size
+        self.is_full = whole + 2 * self.bounds.segment_bytes > self.bounds.most_bytes
 
     @property
     def size(self) -> int:
