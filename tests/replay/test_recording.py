@@ -75,6 +75,11 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
         ('{"format":"voltgate-messages","version":1}\n{"station":\n', ":2: is no record"),
         ('{"format":"voltgate-messages","version":1}\n{"station":"CP1","at":"noon"}\n', ":2: is no record"),
         ('{"format":"voltgate-messages","version":1}\n{"reply":' + "[" * 100_000 + "\n", ":2: is no record"),
+        (
+            '{"format":"voltgate-messages","version":1}\n'
+            '{"station":"CP1","at":"2026-11-21T12:00:00Z","payload":{"a":' + "[" * 600 + "]" * 600 + "}}\n",
+            ":2: cannot be played: more than 100 lists and objects within each other",
+        ),
     ):
         file.write_text(text)
         with pytest.raises(NoRecording, match=r"case\.jsonl") as raised:

@@ -324,6 +324,26 @@ def test_days_are_bounded(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_clock_that_was_ahead(tmp_path: Path) -> None:
+    """What was written while the clock was a year ahead is kept as long as all else, from when it was set right."""
+    log = Segments(tmp_path, Bounds(1 << 30, 16 * A_DAY))
+    ahead = NOW + 365 * A_DAY
+    for number in range(2):
+        log.write([_row(log, ahead + number, "ahead")], ahead + number * 2 * A_DAY)
+    log.close()
+    for path in segments_in(tmp_path):
+        os.utime(path, (ahead, ahead))
+    log, now = Segments(tmp_path, Bounds(1 << 30, 16 * A_DAY)), time.time()
+    for number in range(2):
+        log.write([_row(log, now + number, "right")], now + number * 2 * A_DAY)
+    assert log.count == 4, "a segment ends at its time, although its name is of the time that was ahead"
+    log.tidy(now + 15 * A_DAY)
+    assert [record[7] for record in find(tmp_path, Search()).records] == ["ahead"] * 2 + ["right"] * 2
+    log.tidy(now + 17 * A_DAY)
+    assert "ahead" not in [record[7] for record in find(tmp_path, Search()).records]
+    log.close()
+
+
 def test_a_clock_that_stands_still(log: WrittenLog) -> None:
     """More records of one moment than ids tell apart are all there."""
     log.writes(*(entry(NOW) for _ in range(2500)))
