@@ -36,9 +36,8 @@ _VALUES = frozenset({"value", "attributeValue", "actualValue", "data", "Value"})
 """Where the value stands beside a name."""
 _HINT = re.compile(
     rb"id[_ -]?t|key|p(?:as|ri|sk|wd|in)|sec|ema|cust|c(?:red|ard)|exir|rfid|t(?:ag[_-]?[iu]|oken)|@|\\u"
-    rb'|vendorid|"data"|[?&;][\w.%-]+='
 )
-"""One of these, in small letters, is in everything that has to be looked into."""
+"""One of these, in small letters, is in everything that has to be looked into, but for URLs and vendors' data."""
 _SAID = (b'"idtaginfo":{', b'"idtokeninfo":{')
 """What nearly every answer about a token has in it, and is no token."""
 _MOST_KNOWN = 10_000
@@ -162,8 +161,10 @@ class Mask:
                 masked[key] = _starred(each)  # NotifyCustomerInformation: what is known of a customer
             elif key == "certificate" and "idToken" in value:
                 masked[key] = _starred(each)  # Authorize: of a contract, with whose it is in it
+            elif isinstance(each, str):
+                masked[key] = self._string(each, found, depth, is_vendors=is_vendors and key != "vendorId")
             else:
-                masked[key] = self._any(each, found, depth, is_vendors=is_vendors and key != "vendorId")
+                masked[key] = self._any(each, found, depth, is_vendors=is_vendors)
         return masked
 
     def _kind(self, name: str) -> str:
@@ -255,7 +256,13 @@ def _may_hold(raw: bytes) -> bool:
     if b"idt" in small:
         for said in _SAID:
             small = small.replace(said, b"")
+    if b"vendorid" in small or b'data"' in small or (b"/" in small and _is_address(small)):
+        return True
     return _HINT.search(small) is not None
+
+
+def _is_address(small: bytes) -> bool:
+    return b"://" in small or b":\\/\\/" in small
 
 
 def _names(text: str) -> bool:
