@@ -24,6 +24,7 @@ from bench.csms import csms
 from bench.installs import node_modules, prepare
 from bench.machine import ROOT, Cores, Failure, cores, describe, descriptors, go_first
 from bench.many import many
+from bench.messages import messages
 from bench.mqtt import mqtt
 from bench.outage import outage
 from bench.pages import pages
@@ -64,6 +65,7 @@ KNOWN = (
     *BROKERS,
     *CLUSTER,
     "alerts",
+    "messages",
     "claims",
     "pages",
     "outage",
@@ -87,6 +89,7 @@ OURS = {
     "records": (records, 1),
     "csms": (csms, BROKER_ROUNDS),
     "alerts": (alerts, BROKER_ROUNDS),
+    "messages": (messages, 1),
 }
 """Measurements of Voltgate alone, and their rounds at most."""
 ALLOWED = 330.0

@@ -15,17 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from bench.contenders import CONTENDERS, Manner, Place, settings, voltgate_command
+from bench.contenders import CONTENDERS, Contender, Manner, Place, settings, voltgate_command
 from bench.machine import Cores, cores, nanoseconds, started
-from bench.phases import STATIONS, Bench
+from bench.phases import STATIONS, Bench, Plan, Sample
+from bench.results import Results
+from bench.tables import table
 from voltgate.telemetry.messages.reading import Search, find
 from voltgate.telemetry.messages.segments import COLUMNS, Bounds, Record, Segments, first_id
 from voltgate.telemetry.messages.writer import HEAD, Report, framed
@@ -47,53 +49,82 @@ def _recorded(place: Place) -> str:
     return settings(place, Manner()) + _RECORDED
 
 
-def path_of(rounds: int, place: Cores) -> None:
-    """Print what a message costs the gateway with the log and without, in pairs.
+class Cost(NamedTuple):
+    """What a message cost in one round: microseconds of the gateway's CPU, and of the writer's (0: there is none)."""
+
+    gateway: float
+    writer: float
+    calls: int
+    faults: dict[str, int]
+    waited: float
+
+
+def contenders() -> dict[str, Contender]:
+    """Return a gateway without a log, and one that records all stations, twice.
 
     `held`: while the writer stands still, which is what the gateway does itself: where the cores of the machine are two
     threads of one, whatever the writer does slows the gateway down.
     """
     plain = CONTENDERS["voltgate"]
     logging = replace(plain, command=voltgate_command(_recorded))
-    both = {"without": plain, "held": logging, "with": logging}
-    costs: dict[str, list[float]] = {name: [] for name in both}
-    writers: list[float] = []
+    return {"without": plain, "held": logging, "with": logging}
+
+
+def cost(name: str, place: Cores) -> Cost:
+    """Measure one round of one of the contenders."""
+    with Bench(contenders()[name], place, awake=True) as bench:
+        bench.open(STATIONS)
+        warm, _ = bench.drive({"do": "pace", "rate": RATE}, WARM, 0.2)
+        assert bench.proxy is not None
+        children = started(bench.proxy.pid)
+        for child in children:
+            os.sched_setaffinity(child, place.others)
+            if name == "held":
+                os.kill(child, signal.SIGSTOP)
+        pids = {"gateway": bench.proxy.pid} | ({"writer": children[-1]} if children else {})
+        before = {who: nanoseconds(pid) for who, pid in pids.items()}
+        counts, _ = bench.drive({"do": "pace", "rate": RATE}, 0.0, LOAD)
+        used = {who: nanoseconds(pid) - before[who] for who, pid in pids.items()}
+        faults = bench.faults(counts)
+        for child in children:
+            os.kill(child, signal.SIGCONT)
+        calls = sum(count["sent"] for count in counts) - sum(count["sent"] for count in warm)
+        each = {who: nanos / calls / 2 / 1000 for who, nanos in used.items()}
+        return Cost(each["gateway"], each.get("writer", 0.0), calls, faults, bench.waited)
+
+
+def path_of(rounds: int, place: Cores) -> None:
+    """Print what a message costs the gateway with the log and without, in pairs."""
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders()}
     for number in range(rounds):
-        for name in list(both)[:: 1 if number % 2 else -1]:
-            with Bench(both[name], place, awake=True) as bench:
-                bench.open(STATIONS)
-                warm, _ = bench.drive({"do": "pace", "rate": RATE}, WARM, 0.2)
-                assert bench.proxy is not None
-                children = started(bench.proxy.pid)
-                for child in children:
-                    os.sched_setaffinity(child, place.others)
-                    if name == "held":
-                        os.kill(child, signal.SIGSTOP)
-                pids = {"gateway": bench.proxy.pid} | ({"writer": children[-1]} if children else {})
-                before = {who: nanoseconds(pid) for who, pid in pids.items()}
-                counts, _ = bench.drive({"do": "pace", "rate": RATE}, 0.0, LOAD)
-                used = {who: nanoseconds(pid) - before[who] for who, pid in pids.items()}
-                lost = bench.faults(counts)
-                for child in children:
-                    os.kill(child, signal.SIGCONT)
-            calls = sum(count["sent"] for count in counts) - sum(count["sent"] for count in warm)
-            costs[name].append(used["gateway"] / calls / 2 / 1000)
-            if "writer" in used:
-                writers.append(used["writer"] / calls / 2 / 1000)
-            print(
-                f"{number + 1} {name:8} {costs[name][-1]:6.2f} µs a message  {calls:,} calls {lost or ''}", flush=True
-            )
+        for name in list(costs)[:: 1 if number % 2 else -1]:
+            found = cost(name, place)
+            costs[name].append(found)
+            lost = found.faults or ""
+            print(f"{number + 1} {name:8} {found.gateway:6.2f} µs a message  {found.calls:,} calls {lost}", flush=True)
     for name in ("held", "with"):
-        ratio = median(with_ / without for with_, without in zip(costs[name], costs["without"], strict=True))
-        print(f"path, {name}: {median(costs[name]):.2f} µs a message, × {ratio:.3f}")
-    print(f"path, without: {median(costs['without']):.2f} µs a message; the writer takes {median(writers):.2f} µs")
+        ratio = median(a.gateway / b.gateway for a, b in zip(costs[name], costs["without"], strict=True))
+        print(f"path, {name}: {median(each.gateway for each in costs[name]):.2f} µs a message, × {ratio:.3f}")
+    without, writer = (
+        median(each) for each in ([c.gateway for c in costs["without"]], [c.writer for c in costs["with"]])
+    )
+    print(f"path, without: {without:.2f} µs a message; the writer takes {writer:.2f} µs")
 
 
 # What one core writes.
 
 
-def writing(number: int) -> None:
-    """Print how many messages a second one core writes: each is two frames and a record, masked and indexed."""
+class Written(NamedTuple):
+    """How many messages a second one core wrote, how many were dropped, and what one took in CPU and on disk."""
+
+    per_second: float
+    dropped: int
+    micros: float
+    bytes: float
+
+
+def writing(number: int) -> Written:
+    """Measure how many messages a second one core writes: each is two frames and a record, masked and indexed."""
     draw = random.Random(1)
     batches = [_batch(draw, 500, turn) for turn in range(number // 500)]
     folder = Path(tempfile.mkdtemp(prefix="messages-"))
@@ -110,10 +141,7 @@ def writing(number: int) -> None:
             writer.stdin.close()
             last = [msgspec.json.decode(line, type=Report) for line in writer.stdout][-1]
             seconds = time.monotonic() - begun
-        print(
-            f"writing: {last.written / seconds:,.0f} messages a second, {last.dropped} dropped, "
-            f"{spent / number / 1000:.1f} µs of CPU each or less, {last.bytes / number:.0f} bytes each on disk"
-        )
+        return Written(last.written / seconds, last.dropped, spent / number / 1000, last.bytes / number)
     finally:
         shutil.rmtree(folder)
 
@@ -142,8 +170,17 @@ def _payload(draw: random.Random, action: str) -> object:
 # Questions.
 
 
-def asking(number: int, questions: int) -> None:
-    """Print how long questions to a log of so many messages take."""
+class Asked(NamedTuple):
+    """How long a question took, in milliseconds, and how much the last one found."""
+
+    question: str
+    median: float
+    p95: float
+    found: int
+
+
+def asking(number: int, questions: int) -> Iterator[Asked]:
+    """Measure how long questions to a log of so many messages take."""
     folder = Path(tempfile.mkdtemp(prefix="messages-"))
     try:
         begun = time.monotonic()
@@ -161,8 +198,7 @@ def asking(number: int, questions: int) -> None:
                 found = find(folder, search)
                 took.append((time.perf_counter() - begun) * 1000)
             took.sort()
-            p95 = took[int(len(took) * 0.95)]
-            print(f"{name:42} p50 {median(took):7.1f} ms  p95 {p95:7.1f} ms  ({len(found.records)} found)", flush=True)
+            yield Asked(name, median(took), took[int(len(took) * 0.95)], len(found.records))
     finally:
         shutil.rmtree(folder)
 
@@ -203,6 +239,52 @@ _QUESTIONS: dict[str, Callable[[random.Random, float], Search]] = {
 }
 
 
+# As a part of the bench.
+
+FEW, FEW_QUESTIONS = 200_000, 20
+"""Messages in the log of a short run, and questions of each kind to it."""
+PAIRS = 2
+
+
+def messages(number: int, plan: Plan, place: Cores) -> Sample:
+    """Measure all of it shortly: pairs of the path, what one core writes, and questions to a log of 200,000."""
+    pairs: list[dict[str, Cost]] = []
+    for turn in range(PAIRS):
+        order = ("without", "with") if (number + turn) % 2 else ("with", "without")
+        pairs.append({name: cost(name, place) for name in order})
+    cleanest = min(pairs, key=_waited)
+    faults = {name: count for pair in pairs for each in pair.values() for name, count in each.faults.items()}
+    written = writing(50_000)
+    figures = {name: each.gateway for name, each in cleanest.items()}
+    figures |= {"times": figures["with"] / figures["without"], "written": written.per_second}
+    figures |= {each.question: each.p95 for each in asking(FEW, FEW_QUESTIONS)}
+    return Sample("voltgate", number, figures, faults, _waited(cleanest))
+
+
+def _waited(pair: Mapping[str, Cost]) -> float:
+    return max(each.waited for each in pair.values())
+
+
+def section(results: Results) -> list[str]:
+    """Write what was found, as paragraphs of Markdown; nothing if it was not measured."""
+    if not results.of("messages", "voltgate", "times"):
+        return []
+
+    def found(name: str) -> float:
+        return results.median("messages", "voltgate", name)
+
+    costs = [[name, f"{found(name):.1f}"] for name in ("without", "with")]
+    questions = [[name, f"{found(name):.0f}"] for name in _QUESTIONS]
+    return [
+        "## The message log",
+        f"Calls at {RATE:,.0f} a second, of a gateway without a log and of one that records all stations, in pairs; "
+        f"what one core writes; and questions to a log of {FEW:,} messages. docs/messages.md has those to ten million.",
+        table(["", "µs a message"], [*costs, ["times", f"{found('times'):.2f}"]]),
+        f"Messages written a second by one core: {found('written'):,.0f}.",
+        table(["question", "p95, ms"], questions),
+    ]
+
+
 def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench.messages", description=__doc__)
@@ -214,9 +296,15 @@ def main() -> None:
     if "path" in wanted:
         path_of(given.rounds, cores())
     if "writing" in wanted:
-        writing(200_000)
+        found = writing(200_000)
+        print(
+            f"writing: {found.per_second:,.0f} messages a second, {found.dropped} dropped, "
+            f"{found.micros:.1f} µs of CPU each or less, {found.bytes:.0f} bytes each on disk"
+        )
     if "asking" in wanted:
-        asking(given.records, 60)
+        for asked in asking(given.records, 60):
+            times = f"p50 {asked.median:7.1f} ms  p95 {asked.p95:7.1f} ms"
+            print(f"{asked.question:42} {times}  ({asked.found} found)", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench import alerts, amqp, commands, csms, many, mqtt, outage, pages, pair, records
+from bench import alerts, amqp, commands, csms, many, messages, mqtt, outage, pages, pair, records
 from bench.claims import BACKENDS, CLAIMED, RATE
 from bench.claims import STATIONS as WATCHED
 from bench.contenders import CONTENDERS
@@ -232,7 +232,7 @@ def tables(results: Results, run: Run) -> str:
 
 def _of_voltgate_alone(results: Results) -> list[list[str]]:
     """Write the sections of what nobody else does; those that were not measured are empty."""
-    return [module.section(results) for module in (mqtt, amqp, many, commands, pair, records, csms, alerts)]
+    return [module.section(results) for module in (mqtt, amqp, many, commands, pair, records, csms, alerts, messages)]
 
 
 def renewed(page: str, results: Results, run: Run) -> str:

@@ -391,3 +391,44 @@ def test_the_reason_of_a_close_is_cut_between_characters() -> None:
     assert len(payload) <= 125
     assert payload[2:].decode() == "ü" * 61
     assert close_payload(1005, "never") == b""
+
+
+SAID = b'[2,"1","Heartbeat",{}]'
+UNREADABLE: dict[str, tuple[bytes, bytes]] = {
+    "not UTF-8": (frame(TEXT, SAID + b"\xff"), SAID + b"\xff"),
+    "not UTF-8, in fragments": (frame(TEXT, SAID, fin=False) + frame(CONTINUATION, b"\xff"), SAID + b"\xff"),
+    "a reserved bit": (b"\x91" + frame(TEXT, SAID)[1:], SAID),
+    "a reserved opcode": (frame(3, SAID), SAID),
+    "binary": (frame(BINARY, SAID), SAID),
+    "not masked": (frame(TEXT, SAID, masked=False), SAID),
+    "too big": (frame(TEXT, SAID * 1000)[:40], (SAID * 1000)[:32]),
+    "much too big": (frame(TEXT, b"x" * 70_000), b"x" * 1024),
+    "out of turn": (frame(CONTINUATION, SAID), SAID),
+    "fragments out of turn": (frame(TEXT, b"a", fin=False) + frame(TEXT, b"b"), b"ab"),
+    "a Close that may not be": (frame(CLOSE, b"\x03\xed" + b"gone"), b"\x03\xedgone"),
+    "compressed, unasked": (b"\xc1" + frame(TEXT, SAID)[1:], b""),
+    "without anything": (frame(3, b""), b""),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_broke_the_protocol_is_shown(name: str) -> None:
+    """Of what ends a connection the beginning is kept, unmasked, and none of it where it is compressed."""
+    data, said = UNREADABLE[name]
+    reader = Reader(True, 4096)
+    reader.feed(data)
+    failure = reader.next()
+    assert isinstance(failure, Failure)
+    assert failure.said == said
+
+
+def test_what_is_compressed_is_shown_as_far_as_it_is_text() -> None:
+    """A text that is not UTF-8 once it is decompressed is shown; what cannot be decompressed is not."""
+    deflate = zlib.compressobj(wbits=-15)
+    text = (deflate.compress(SAID + b"\xff") + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    for data, said in ((text, SAID + b"\xff"), (b"\xff\xff", b"")):
+        reader = Reader(True, LIMIT, inflate)
+        reader.feed(frame(TEXT, data, bits=RSV1))
+        failure = reader.next()
+        assert isinstance(failure, Failure)
+        assert failure.said == said

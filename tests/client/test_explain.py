@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.client.counterpart import Counterpart, Terminal
+from tests.client.counterpart import Counterpart, Terminal, problem
 from tests.client.test_history import part
 from voltgate.client.explanation import explain
 
@@ -78,4 +78,18 @@ def test_the_last_of_several(api: Counterpart, voltgate: Terminal) -> None:
     ended = voltgate("explain", "CP1", "m1")
     assert ended.code == 0
     assert "1 older message of this id" in ended.err
-    assert [asked.query.get("call") for asked in api.asked] == [None, "7"]
+    assert [asked.query.get("call") for asked in api.asked if "messages" in asked.path] == [None, "7"]
+
+
+def test_what_is_owed_still(api: Counterpart, voltgate: Terminal) -> None:
+    """What backends have not taken yet is told, but not of an older message with the same id; or nothing is known."""
+    api.says("GET messages", part(SAID), part(SAID), part(SAID), part(SAID))
+    owed = {"backend": "billing", "at": SAID["at"], "action": "Heartbeat", "message_id": "m1"}
+    items = [owed, owed | {"backend": None}, owed | {"backend": "older", "at": "2026-11-21T07:00:00Z"}]
+    api.says("GET stations/CP1/owed", {"items": items}, problem(503, "Service Unavailable"))
+    told = voltgate("explain", "CP1", "m1").out
+    assert "It is still owed to billing, which has not taken it yet." in told
+    assert "It is kept for the backend that its transaction turns out to be of." in told
+    assert "older" not in told
+    ended = voltgate("explain", "CP1", "m1")
+    assert (ended.code, "owed" in ended.out) == (0, False)

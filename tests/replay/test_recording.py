@@ -8,6 +8,7 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from voltgate.replay.differences import Answer, differences
@@ -75,6 +76,11 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
         ('{"format":"voltgate-messages","version":1}\n{"station":\n', ":2: is no record"),
         ('{"format":"voltgate-messages","version":1}\n{"station":"CP1","at":"noon"}\n', ":2: is no record"),
         ('{"format":"voltgate-messages","version":1}\n{"reply":' + "[" * 100_000 + "\n", ":2: is no record"),
+        (
+            '{"format":"voltgate-messages","version":1}\n'
+            '{"station":"CP1","at":"2026-11-21T12:00:00Z","payload":{"a":' + "[" * 600 + "]" * 600 + "}}\n",
+            ":2: cannot be played: more than 100 lists and objects within each other",
+        ),
     ):
         file.write_text(text)
         with pytest.raises(NoRecording, match=r"case\.jsonl") as raised:
@@ -93,6 +99,44 @@ def test_the_version_of_a_station(tmp_path: Path) -> None:
             assert recording.version_of("CP1") == "ocpp2.0.1"
 
 
+def an_object(**fields: Any) -> dict[str, Any]:
+    """Give the schema of an object that has all these fields, and no others but those of tools ("_…")."""
+    return {
+        "type": "object", "required": list(fields), "properties": fields, "patternProperties": {"^_": {}},
+        "additionalProperties": False,
+    }  # fmt: skip
+
+
+TEXT, WHOLE, SIZE = {"type": "string"}, {"type": "integer"}, {"type": "integer", "minimum": -1}
+NAMED = {"type": "array", "items": an_object(name=TEXT, value=TEXT)}
+MESSAGE = {"httpVersion": TEXT, "cookies": NAMED, "headers": NAMED, "headersSize": SIZE, "bodySize": SIZE}
+HAR = an_object(
+    log=an_object(
+        version={"const": "1.2"},
+        creator=an_object(name=TEXT, version=TEXT),
+        pages={"const": []},
+        entries={
+            "type": "array",
+            "items": an_object(
+                startedDateTime={"type": "string", "format": "date-time"},
+                time={"type": "number", "minimum": 0},
+                request=an_object(method=TEXT, url={"type": "string", "format": "uri"}, queryString=NAMED, **MESSAGE),
+                response=an_object(
+                    status=WHOLE,
+                    statusText=TEXT,
+                    redirectURL=TEXT,
+                    content=an_object(size=WHOLE, mimeType=TEXT),
+                    **MESSAGE,
+                ),
+                cache={"const": {}},
+                timings=an_object(**{key: {"type": "number", "minimum": 0} for key in ("send", "wait", "receive")}),
+            ),
+        },
+    )
+)
+"""What HAR 1.2 demands (http://www.softwareishard.com/blog/har-12-spec/), of the fields that are written here."""
+
+
 def test_a_har(tmp_path: Path) -> None:
     """Each connection is an entry: calls and answers as they were said, in their order, sent by the station or not."""
     torn = record(3, None, kind="malformed", payload='[2,"m3"', outcome=None, reply=None)
@@ -102,8 +146,9 @@ def test_a_har(tmp_path: Path) -> None:
     out = io.BytesIO()
     with Recording(file) as recording:
         write_har(recording, out)
-    log = json.loads(out.getvalue())["log"]
-    assert log["version"] == "1.2"
+    whole = json.loads(out.getvalue())
+    assert list(jsonschema_rs.Draft7Validator(HAR, validate_formats=True).iter_errors(whole)) == []
+    log = whole["log"]
     backend, station = log["entries"]
     assert (backend["request"]["url"], station["request"]["url"]) == ("ws://main/CP1", "ws://station/CP1")
     assert (station["response"]["status"], station["_resourceType"]) == (101, "websocket")

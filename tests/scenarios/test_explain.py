@@ -82,6 +82,7 @@ async def test_what_became_of_messages(stage: Stage) -> None:
     await station.ask("StopTransaction", stop, "e1")
     await main.answer(await main.expect("StopTransaction"), {})
     await station.expect_result("e1")
+    assert (await told(ask, "e1", 2))[3] == "It is still owed to billing, which has not taken it yet."
     await billing.start()
     second = await billing.station("CP1")
     await second.answer(await second.expect("StopTransaction"), {})

@@ -13,6 +13,7 @@ from typing import Any
 from tests import soap_ends
 from tests.amqp_ends import Consumer as AmqpConsumer
 from tests.harness import Gateway, Stage, until
+from tests.harness.frames import frame
 from tests.mqtt_ends import Consumer as MqttConsumer
 from tests.scenarios.test_soap_envelopes import from_station, named
 from tests.servers import RabbitMQ, mosquitto
@@ -22,6 +23,7 @@ from tests.web.client import TOKEN, Api, api_of, asking
 START = {"connectorId": 1, "idTag": "04A2B3C4D5", "timestamp": "2026-01-01T10:00:00Z", "meterStart": 0}
 ACCEPTED = {"status": "Accepted"}
 BEAT = {"currentTime": "2026-01-01T00:00:00Z"}
+TEXT, BINARY = 1, 2
 ALL = {"messages": {"stations": ["*"]}}
 
 
@@ -132,6 +134,34 @@ async def test_what_is_no_message(stage: Stage) -> None:
         (refused,) = await found(api, 1, kind="refused")
         assert refused["description"].startswith("404: ")
         assert "04FACE99" not in str((torn, other, refused))
+
+
+async def test_what_ends_a_connection(stage: Stage) -> None:
+    """What breaks the websocket is there with the reason, as far as it can be read, of stations and of backends."""
+    await stage.backend("main")
+    async with api_of(stage, **ALL) as (api, _):
+        broken = {
+            "CP-UTF8": frame(TEXT, b'[2,"1","Boot\xff'),
+            "CP-BITS": b"\xb1" + frame(TEXT, b"[2,")[1:],
+            "CP-SIZE": frame(TEXT, b'[2,"2","X",{"idTag":"04FACE99","a":"' + b"x" * (6 << 20))[:90],
+            "CP-UTF16": frame(BINARY, '[2,"3","Authorize",{"idTag":"04FACE99"}]'.encode("utf-16")),
+        }
+        for identity, data in broken.items():
+            station = await stage.station(identity)
+            station.write(data)
+            await station.closed()
+        records = {each["station"]: each for each in await found(api, 4, kind="malformed")}
+        assert records.keys() == broken.keys()
+        assert {each["leg"] for each in records.values()} == {"station"}
+        assert (records["CP-UTF8"]["payload"], records["CP-BITS"]["payload"]) == ('[2,"1","Boot\\xff', "[2,")
+        assert records["CP-UTF8"]["description"] == "a text that is not UTF-8"
+        assert records["CP-BITS"]["description"] == "a reserved bit is set"
+        assert records["CP-SIZE"]["description"].startswith("a message of more than ")
+        assert "04FACE99" not in str(records)
+        _, link = await stage.meet("CP1")
+        link.write(frame(TEXT, b'[3,"\xff', mask=False))
+        (record,) = await found(api, 1, station="CP1", kind="malformed")
+        assert (record["leg"], record["direction"], record["payload"]) == ("main", "from_backend", '[3,"\\xff')
 
 
 async def test_recording_begins_and_ends_at_run_time(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.web.cluster import Cluster, cluster
+from voltgate.telemetry.messages.reading import document
 from voltgate.telemetry.messages.recorder import Recorder
-from voltgate.telemetry.messages.segments import Bounds, Segments
+from voltgate.telemetry.messages.segments import Bounds, Record, Segments
 from voltgate.telemetry.messages.writer import Settings
 from voltgate.web.message_log import MessageLog
 from voltgate.web.wide import history
@@ -37,7 +39,7 @@ async def logging(folder: Path, *names: str) -> AsyncIterator[tuple[Cluster, lis
     async with cluster(*names) as made:
         for number, name in enumerate(names):
             log = made[name].queries.messages = log_of(folder / name, looked)
-            (folder / name).mkdir()
+            (folder / name).mkdir(parents=True)
             segments = Segments(folder / name, Bounds(1 << 30, 1e9))
             at = [BEGAN + number + len(names) * turn for turn in range(30)]
             ids = [(moment * 1_000_000 << 10, moment) for moment in at] + [((BEGAN + 500) * 1_000_000 << 10, 500)]
@@ -98,6 +100,23 @@ async def test_a_gateway_that_is_alone(tmp_path: Path) -> None:
         made["n1"].queries.messages = log
 
 
+async def test_pages_are_made_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes a while, of megabytes, is done in a thread: alone, and for a cluster."""
+    threads = set()
+
+    def noted(record: Record) -> dict[str, Any]:
+        threads.add(threading.current_thread())
+        return document(record)
+
+    monkeypatch.setattr(history, "document", noted)
+    async with logging(tmp_path, "n1", "n2") as (made, _):
+        assert len(await whole(made["n1"].api, 1000)) == 62
+    async with logging(tmp_path / "alone", "n1") as (made, _):
+        assert len(await whole(made["n1"].api, 1000)) == 31
+    assert threads
+    assert threading.current_thread() not in threads
+
+
 async def test_recording_at_all_nodes(tmp_path: Path) -> None:
     """What is asked at one node is recorded at all, and sessions hear of it; each says how its log is."""
     async with logging(tmp_path, "n1", "n2") as (made, looked):
@@ -111,6 +130,7 @@ async def test_recording_at_all_nodes(tmp_path: Path) -> None:
         assert there.recorder.wants("cp-7", "side")
         assert there.recorder.wants("x", "main")
         assert not there.recorder.wants("x", "side")
+        assert [path.stat().st_mode & 0o777 for path in tmp_path.glob("n*/recording.json")] == [0o600, 0o600]
         again = log_of(tmp_path / "n2", [])
         again.remember()
         assert again.recorder.asked == there.recorder.asked

@@ -6,13 +6,16 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 
 from tests.harness import SEND, Stage
+from tests.scenarios.test_message_log import found
 from tests.web.client import Stream, api_of
 from voltgate.gateway import Gateway
 from voltgate.ocpp.messages import Call, Error, Result
 from voltgate.relay.notifier import Notifier
 from voltgate.relay.tap import Overheard, Taps
+from voltgate.telemetry.messages.masking import Mask
 from voltgate.web.tail import Tail, document
 
 
@@ -62,6 +65,26 @@ async def test_a_call_is_shown_on_every_leg(stage: Stage) -> None:
         (copy,) = await take(stream, 1)
         assert (copy["leg"], copy["outcome"]) == ("watcher", "error")
         assert copy["reply"] == {"code": "NotSupported", "description": "No.", "details": {}}
+
+
+@pytest.mark.parametrize("setting", ["secrets", "none"])
+async def test_what_is_shown_is_masked_as_the_log_is(stage: Stage, setting: str) -> None:
+    """Cards and secrets are shown as the log has them, a card by the same name; unmasked where the log is."""
+    await stage.backend("main")
+    async with api_of(stage, messages={"stations": ["*"], "mask": setting}) as (api, _):
+        station, link = await stage.meet("CP1")
+        async with api.stream("/messages") as stream:
+            await _listening(stream)
+            asked = await station.ask("Authorize", {"idTag": "04FACE99", "vendor": {"password": "hunter2"}})
+            await link.fail(await link.expect("Authorize"), "GenericError", "04FACE99 is nobody")
+            await station.expect_error(asked)
+            shown = await take(stream, 2)
+            logged = await found(api, 2)
+            for each in (*shown, *logged):
+                assert each["payload"] == logged[0]["payload"]
+                assert each["reply"] == logged[0]["reply"]
+            for secret in ("04FACE99", "hunter2"):
+                assert (secret in str(shown)) is (setting == "none")
 
 
 async def test_a_command_is_shown_on_both_legs(stage: Stage) -> None:
@@ -146,7 +169,7 @@ async def test_a_slow_reader_loses_messages_and_is_told_how_many() -> None:
     """A reader that does not keep up loses the newest messages, never the gateway's memory."""
     gateway: Gateway = _Empty()  # type: ignore[assignment]
     taps = Taps(Notifier(time.monotonic, print))
-    tail = Tail(gateway, taps, None, most=100)
+    tail = Tail(gateway, taps, None, Mask, most=100)
     pieces = tail.pieces()
     assert await anext(pieces) == b":\n\n"
     for number in range(130):
@@ -167,7 +190,7 @@ def test_what_a_message_looks_like() -> None:
     """A message that went out bears the id that it bore on the wire, and an error its three parts."""
     call = Call("asked", "Reset", b"{}")
     error = Error("sent", "GenericError", "why", b'{"a":1}')
-    shown = document(Overheard("CP1", "to_station", 0.0, call, error, 0.0015, "main"))
+    shown = document(Overheard("CP1", "to_station", 0.0, call, error, 0.0015, "main"), Mask())
     assert msgspec.json.decode(msgspec.json.encode(shown)) == {
         "at": "1970-01-01T00:00:00.000Z",
         "station": "CP1",
@@ -181,5 +204,8 @@ def test_what_a_message_looks_like() -> None:
         "latency_ms": 1.5,
         "backend": "main",
     }
-    left = document(Overheard("CP1", "from_station", 0.0, call, None, 2.0, None))
+    deep = Call("asked", "Reset", b'{"idTag":' + b"[" * 5000 + b"]" * 5000 + b"}")
+    torn = document(Overheard("CP1", "to_station", 0.0, deep, error, 0.0015, "main"), Mask())
+    assert "are not kept" in torn["payload"]
+    left = document(Overheard("CP1", "from_station", 0.0, call, None, 2.0, None), Mask())
     assert (left["outcome"], left["reply"], left["message_id"]) == ("unanswered", None, "asked")

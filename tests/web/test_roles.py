@@ -31,6 +31,7 @@ LOOKING = [
     ("GET", "/nodes"),
     ("GET", "/events"),
     ("GET", "/audit"),
+    ("GET", "/stations/CP1/owed"),
     ("GET", "/messages/recording"),
     ("GET", "/alerts"),
     ("GET", "/alerts/deliveries"),

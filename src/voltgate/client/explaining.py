@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 _MOST = 1000
+_AHEAD = timedelta(seconds=1)
+"""How far two clocks of one gateway may be apart."""
 
 
 @app.command()
@@ -41,14 +44,33 @@ def explain(
                 "`voltgate record` shows whose messages are written down"
             )
         records, others = _of_one(api, station, named)
-        sentences = explained(records)
+        owed = _owed(api, station, records)
+        sentences = explained(records, owed)
         if as_json:
-            print_json({"sentences": sentences, "records": records})
+            print_json({"sentences": sentences, "records": records, "owed": owed})
             return
         for sentence in sentences:
             typer.echo(sentence)
         if others:
             remark(f"{counted(others, 'older message')} of this id: `voltgate log {clean(station)}` shows them")
+
+
+def _owed(api: Api, station: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is still owed of a message of the station: those of its id that were entered since it was said."""
+    from voltgate.client.api import path  # noqa: PLC0415
+    from voltgate.client.failure import Refused  # noqa: PLC0415
+
+    said = next((each for each in records if each["direction"] == "from_station" and each["message_id"]), None)
+    if said is None:
+        return []
+    try:
+        items = api.get(path("stations", station, "owed"), message_id=said["message_id"], limit=_MOST)["items"]
+    except Refused as refused:
+        if refused.status not in (404, 503):
+            raise
+        return []  # no database keeps it, or a gateway of an older version does not know
+    since = datetime.fromisoformat(said["at"]) - _AHEAD
+    return [each for each in items if datetime.fromisoformat(each["at"]) >= since]
 
 
 def _torn(api: Api, station: str, message_id: str) -> list[dict[str, Any]]:

@@ -25,8 +25,11 @@ _WHY = {
 """What decided where a call of a station went, when it was no rule."""
 
 
-def explain(records: Sequence[Record]) -> list[str]:
-    """Return the sentences on one message, out of all records of its call, and of what was owed of it later."""
+def explain(records: Sequence[Record], owed: Sequence[Record] = ()) -> list[str]:
+    """Return the sentences on one message, out of all records of its call, and of what was owed of it later.
+
+    `owed` is what is owed of it still, as the API shows it.
+    """
     origin = next(
         (each for each in _by_time(records) if each.get("direction") in ("from_station", "from_backend")), None
     )
@@ -35,7 +38,7 @@ def explain(records: Sequence[Record]) -> list[str]:
     if origin.get("kind") == "malformed":
         return list(_malformed(origin))
     if origin["direction"] == "from_station":
-        return list(_of_station(origin, records))
+        return list(_of_station(origin, records, owed))
     return list(_of_backend(origin, records))
 
 
@@ -46,7 +49,7 @@ def _by_time(records: Sequence[Record]) -> list[Record]:
 # What a station said.
 
 
-def _of_station(origin: Record, records: Sequence[Record]) -> Iterator[str]:
+def _of_station(origin: Record, records: Sequence[Record], owed: Sequence[Record]) -> Iterator[str]:
     station = word(origin["station"])
     yield f"{_when(origin)} {station} sent {_named(origin)}: {_short(origin.get('payload'))}"
     yield _decided(origin)
@@ -54,7 +57,12 @@ def _of_station(origin: Record, records: Sequence[Record]) -> Iterator[str]:
     legs.sort(key=lambda leg: (leg["leg"] != origin.get("backend"), str(leg["at"]), str(leg["leg"])))
     for each in legs:
         yield _told(each, origin)
-    if not legs and origin.get("decided") not in ("ledger", "stand-in", "gateway"):
+    for each in owed:
+        if each.get("backend"):
+            yield f"It is still owed to {word(each['backend'])}, which has not taken it yet."
+        else:
+            yield "It is kept for the backend that its transaction turns out to be of."
+    if not (legs or owed) and origin.get("decided") not in ("ledger", "stand-in", "gateway"):
         yield "It went to no backend."
     if origin.get("kind") == "send":
         yield "It is a message without an answer: the station got none."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from voltgate.ocpp.messages import Call, Reply, Respond
 
@@ -53,6 +53,15 @@ class Listener(Protocol):
 
     def malformed(self, text: bytes, why: str) -> None:
         """Hear a frame that is no message, and why it is none."""
+
+
+@runtime_checkable
+class HearsUnreadable(Protocol):
+    """Who takes the messages of a connection, and hears as well of what ended it."""
+
+    @property
+    def unreadable(self) -> Callable[[bytes, str], None]:
+        """Hears the beginning of what is no message, and why it is none."""
 
 
 Observe: TypeAlias = Callable[[Call, Reply, float], None]

@@ -348,8 +348,8 @@ class Turns:
             self._counts.unknown += 1
 
     def _odd(self, message: Complaint | Malformed | UnknownType | Noise, text: bytes, now: float) -> None:
-        if self.listener is not None and isinstance(message, Malformed | UnknownType):
-            self.listener.malformed(text, message.description)
+        if isinstance(message, Malformed | UnknownType):
+            self.unreadable(text, message.description)
         match message:
             case Complaint():
                 self._complained(message)
@@ -365,6 +365,11 @@ class Turns:
                 self._object(message)
             case _:
                 self._counts.noise += 1
+
+    def unreadable(self, text: bytes, why: str) -> None:
+        """Have it heard that the other side said what is no message, whether the connection ends with it or not."""
+        if self.listener is not None:
+            self.listener.malformed(text, why)
 
     def _broken(self, message_id: str, description: str, now: float) -> None:
         """Fail a call at once whose answer cannot be read (lbbrhzn/ocpp#176)."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 
 from voltgate.ocpp.actions import BOOT, is_transaction
-from voltgate.ocpp.carried import CarriedResult
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.messages import FOREVER, Call, Handler, Reason, Reply, Respond, Unanswered
 from voltgate.ocpp.silence import gone
@@ -32,7 +31,7 @@ class Leg:
 
     __slots__ = (
         "_asks_pause", "_delivery", "_from_backend", "_held", "_permitted", "_to_backend", "_waiting", "_watched",
-        "backend", "host", "link", "name", "received", "retired", "turns",
+        "backend", "host", "link", "name", "received", "replied", "retired", "turns", "unreadable",
     )  # fmt: skip
 
     def __init__(self, backend: Backend, host: LegHost[Leg], dialect: Dialect) -> None:
@@ -42,8 +41,10 @@ class Leg:
         bounds = backend.settings.bounds(host.settings.station_patience)
         observe = backend.calls.observe
         self.turns = Turns(dialect, self._called, backend, bounds, host.ports.wheel, backend.counts, observe)
-        self.received = self.turns.receive
-        """Takes one message of the backend: bound once, a call less for each message."""
+        self.received, self.unreadable = self.turns.receive, self.turns.unreadable
+        """Take one message of the backend, or what is none: bound once, a call less for each message."""
+        self.replied = self.turns.take_carried_reply
+        """Takes an answer of the backend that did not come as text."""
         self.link = Uplink(self)
         self._asks_pause = False
         self._delivery: Delivery | None = None
@@ -272,10 +273,6 @@ class Leg:
         if self._delivery is not None:
             self._delivery.up()
         self.pump(self.now())
-
-    def replied(self, reply: CarriedResult, now: float) -> None:
-        """Take an answer of the backend that did not come as text."""
-        self.turns.take_carried_reply(reply, now)
 
     def failed(self, reason: str, *, shared: bool = False) -> None:
         """Take note that dialling came to nothing; `shared` if the carrier reports that for all its stations."""

@@ -39,7 +39,7 @@ class Session:
     __slots__ = (
         "_frequent", "_on_end", "_rate", "_to_station", "_wire", "boot", "connected_at", "dial_context", "dialect",
         "dialling_paused", "dispatched", "dispatcher", "ended", "identity", "key", "legs", "plans", "ports",
-        "received", "roster", "route", "settings", "station_full", "tap", "turns", "unanswered",
+        "received", "roster", "route", "settings", "station_full", "tap", "turns", "unanswered", "unreadable",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,7 @@ class Session:
         self.turns = Turns(dialect, self.from_station, self, bounds, ports.wheel, ports.counts, observe)
         self.received = self._metered if settings.messages_per_second else self.turns.receive
         """Takes one message of the station: bound once, a call less for each message."""
+        self.unreadable = self.turns.unreadable
         self.unanswered = self.turns.unanswered
         """Ends a call to a station that cannot be reached, or said nothing that is an answer."""
         self.look_for_taps()

@@ -29,6 +29,8 @@ Caller: TypeAlias = Literal["station", "backend"]
 """Whose call it was."""
 
 _LONGEST_LINE = 64 << 20
+_DEEPEST = 100
+"""Lists and objects within each other, of a message that is played."""
 _INDEX = """
 CREATE TABLE records (
     number INTEGER PRIMARY KEY, station TEXT, caller TEXT, action TEXT, at REAL, place INTEGER, leg TEXT
@@ -92,6 +94,15 @@ class Record(msgspec.Struct):
             case "to_station" | "from_backend":
                 return "backend"
         return None
+
+
+def _is_deep(record: Record) -> bool:
+    """Return whether there are more than so many lists and objects within each other in what was said."""
+    within = [record.payload, record.reply]
+    for _ in range(_DEEPEST):
+        nested = [each for each in within if isinstance(each, dict | list)]
+        within = [inner for each in nested for inner in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(each, dict | list) for each in within)
 
 
 _read_record = msgspec.json.Decoder(Record).decode
@@ -216,6 +227,9 @@ class Recording:
                 at = record.seconds
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
                 raise NoRecording(f"{self.name}:{number}: is no record: {error}") from None
+            if line.count(b"[") + line.count(b"{") > _DEEPEST and _is_deep(record):
+                problem = f"more than {_DEEPEST} lists and objects within each other"
+                raise NoRecording(f"{self.name}:{number}: cannot be played: {problem}")
             is_call = bool(record.action) and isinstance(record.payload, dict)
             skipped += record.caller is None or not is_call
             action = record.action if is_call else None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple
 
 import msgspec
 
 from voltgate.telemetry.messages.reading import SHARE, Found, Search, find
 from voltgate.telemetry.messages.recorder import NOTHING, Recorder, Recording
 
+_Made = TypeVar("_Made")
+_Given = TypeVarTuple("_Given")
 _AT_ONCE = 2
 """Searches at a time; others wait."""
 _LOOK = 1.0
@@ -37,12 +41,16 @@ class MessageLog:
 
     async def find(self, search: Search, share: int = SHARE) -> Found:
         """Return the records that are wanted of what this gateway has written down, about `share` bytes of them."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, find, self._folder, search, share)
+        return await self.aside(find, self._folder, search, share)
+
+    async def aside(self, work: Callable[[*_Given], _Made], *given: *_Given) -> _Made:
+        """Return what a function that takes a while makes of this, and do not keep the event loop meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
     async def ask(self, recording: Recording) -> None:
         """Record these too from now on, in place of what was asked before; the next start goes by it as well."""
         self.recorder.asked = replace(recording, stations=tuple(map(self._fold, recording.stations)))
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._note)
+        await self.aside(self._note)
         await self._refresh()
 
     async def tend(self) -> None:
@@ -61,7 +69,11 @@ class MessageLog:
         with suppress(OSError):
             if self.recorder.asked:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.write_bytes(msgspec.json.encode(self.recorder.asked))
+                whole = path.with_suffix(".new")
+                whole.unlink(missing_ok=True)
+                with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as note:
+                    note.write(msgspec.json.encode(self.recorder.asked))
+                whole.replace(path)
             else:
                 path.unlink(missing_ok=True)
 

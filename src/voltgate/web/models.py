@@ -211,6 +211,21 @@ class AuditPage(BaseModel):
     cursor: str | None
 
 
+class OwedMessage(BaseModel):
+    """A message of a station that a backend has not taken yet. `backend` null: whose its transaction is shows later."""
+
+    backend: str | None
+    at: Time = Field(description="When it was written down for the backend.")
+    action: str
+    message_id: str
+
+
+class OwedMessages(BaseModel):
+    """What backends are owed of a station, the oldest first."""
+
+    items: list[OwedMessage]
+
+
 class ClusterNode(BaseModel):
     """A gateway of the cluster. A gateway that is alone is shown without `id`."""
 

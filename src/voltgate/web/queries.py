@@ -26,6 +26,7 @@ from voltgate.relay.uplink import State
 from voltgate.snapshot import Snapshot
 from voltgate.store import Database
 from voltgate.store.audit import AuditTrail
+from voltgate.telemetry.messages.masking import Mask
 from voltgate.versions import version_of
 from voltgate.web import models
 from voltgate.web.choice import Choice, Filter, SessionFilter, SessionSort, StationSort, session_rank
@@ -77,6 +78,10 @@ class Admission(Protocol):
         """Take that back; False when it was never said."""
 
 
+_MASK = Mask()
+"""How messages are shown where there is no log."""
+
+
 @dataclass(slots=True, eq=False)
 class Queries:
     """What the routers work with. `clock` is that of the wheel, `wall` gives seconds since 1970."""
@@ -114,6 +119,12 @@ class Queries:
             tail.close()
         if self.subscriptions is not None:
             self.subscriptions.close()
+
+    def tail(self, key: str | None) -> Tail:
+        """Return a reader of the messages of a station, or of all (None), masked as the log is."""
+        return Tail(
+            self.gateway, self.taps, key, lambda: _MASK if self.messages is None else self.messages.recorder.mask
+        )
 
     @property
     def began(self) -> float:

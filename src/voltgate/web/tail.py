@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
 from voltgate.ocpp.messages import Reply, Result, Unanswered
 from voltgate.relay.tap import Overheard, Taps
+from voltgate.telemetry.messages.masking import Mask
 from voltgate.web.stream import COMMENT, QUIET, Pieces, event_text
 from voltgate.web.times import milliseconds, stamp
 
@@ -23,12 +25,15 @@ _AT_ONCE, _AT_ONCE_BYTES = 50, 1 << 20
 
 
 class Tail:
-    """One reader of the messages of a station (`key`), or of all (None)."""
+    """One reader of the messages of a station (`key`), or of all (None), masked as they are by then."""
 
-    def __init__(self, gateway: Gateway, taps: Taps, key: str | None, most: int = MOST) -> None:
+    def __init__(
+        self, gateway: Gateway, taps: Taps, key: str | None, mask: Callable[[], Mask], most: int = MOST
+    ) -> None:
         self._gateway = gateway
         self._taps = taps
         self._key = key
+        self._mask = mask
         self._most = most
         self._waiting: deque[tuple[Overheard, int]] = deque()
         self._bytes = 0
@@ -97,12 +102,12 @@ class Tail:
     def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> bytes:
         """Return the next messages as a piece of a stream, and how many were lost behind them; b"" without any."""
         texts: list[bytes] = []
-        taken = 0
+        taken, mask = 0, self._mask()
         while self._waiting and len(texts) < most and taken < most_bytes:
             overheard, size = self._waiting.popleft()
             self._bytes -= size
             taken += size
-            texts.append(event_text("message", document(overheard)))
+            texts.append(event_text("message", document(overheard, mask)))
         if self._lost and not self._waiting:
             texts.append(event_text("lost", {"lost": self._lost}))
             self._lost = 0
@@ -111,9 +116,10 @@ class Tail:
         return b"".join(texts)
 
 
-def document(overheard: Overheard) -> dict[str, Any]:
-    """Return a message as the API shows it: payloads are the bytes that were on the wire."""
-    call, reply = overheard.call, overheard.reply
+def document(overheard: Overheard, mask: Mask) -> dict[str, Any]:
+    """Return a message as the API shows it: payloads are what was on the wire, masked."""
+    call, reply, tokens = overheard.call, overheard.reply, dict[str, str]()
+    payload = _raw(mask.payload(bytes(call.payload), tokens))
     outgoing = overheard.direction.startswith("to_")
     sent_as = reply.id if outgoing and reply is not None else ""
     return {
@@ -123,9 +129,9 @@ def document(overheard: Overheard) -> dict[str, Any]:
         "direction": overheard.direction,
         "action": call.action,
         "message_id": sent_as or call.id,
-        "payload": _raw(call.payload),
+        "payload": payload,
         "outcome": None if overheard.took is None else _outcome(reply),
-        "reply": None if reply is None else _reply(reply),
+        "reply": None if reply is None else _reply(reply, mask, tokens),
         "latency_ms": None if overheard.took is None else milliseconds(overheard.took),
         "backend": overheard.backend,
     }
@@ -137,15 +143,23 @@ def _outcome(reply: Reply | None) -> str:
     return "unanswered" if reply is None or isinstance(reply, Unanswered) else "error"
 
 
-def _reply(reply: Reply) -> Any:
+def _reply(reply: Reply, mask: Mask, tokens: dict[str, str]) -> Any:
     if isinstance(reply, Result):
-        return _raw(reply.payload)
-    return {"code": reply.code, "description": reply.description, "details": _raw(reply.details)}
+        return _raw(mask.answer(bytes(reply.payload), tokens))
+    details = _raw(mask.answer(bytes(reply.details), tokens))
+    return {"code": reply.code, "description": mask.words(reply.description, tokens), "details": details}
 
 
-def _raw(payload: bytes | msgspec.Raw) -> msgspec.Raw:
-    """Return JSON without line breaks, which end a field of a stream; within strings JSON has none."""
-    return msgspec.Raw(bytes(payload).replace(b"\n", b" ").replace(b"\r", b" "))
+def _raw(payload: bytes) -> msgspec.Raw | str:
+    """Return JSON without line breaks, which end a field of a stream; within strings JSON has none.
+
+    What cannot be read to its end, as it is nested too deep, was masked as a text.
+    """
+    try:
+        msgspec.json.decode(payload, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return payload.decode(errors="replace")
+    return msgspec.Raw(payload.replace(b"\n", b" ").replace(b"\r", b" "))
 
 
 def _size(overheard: Overheard) -> int:

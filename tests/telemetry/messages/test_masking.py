@@ -117,6 +117,77 @@ def test_other_configuration_is_not_touched() -> None:
         assert Mask().payload(raw) == raw
 
 
+SIGNED = "https://logs.blob.core.windows.net/cp1/x.log?sv=2022-11-02&se=2026-12-01T00%3A00%3A00Z&sp=cw"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (f"{SIGNED}&sig=CANARY%3D", f"{SIGNED}&sig=***"),
+        ("https://u:CANARY@x.example/a?token=CANARY#b", "https://***@x.example/a?token=***#b"),
+        ("https://x.example/?X-Amz-Signature=CANARY&X-Amz-Credential=CANARY", None),
+        (f"see {SIGNED}&sig=CANARY until noon", f"see {SIGNED}&sig=*** until noon"),
+        ("ftp://x.example/firmware.bin?version=1.2&code=CANARY", "ftp://x.example/firmware.bin?version=1.2&code=***"),
+    ],
+)
+def test_a_url_that_lets_in(said: str, shown: str | None) -> None:
+    """Of a URL only what lets whoever has it in is masked: in a field, within JSON in a text, and in a torn frame."""
+    mask = Mask()
+    masked = json.loads(mask.payload(json.dumps({"location": said, "data": json.dumps({"to": said})}).encode()))
+    if shown is not None:
+        assert (masked["location"], json.loads(masked["data"])["to"]) == (shown, shown)
+    assert "CANARY" not in str(masked)
+    assert "CANARY" not in mask.text('[2,"1","GetLog",{"location":"' + said)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "04A2B3C4",
+        "04a2b3c4d5e680",
+        "04:A2:B3:C4:D5:E6:80",
+        "04A2B3C4D5E68004A2B3",
+        "DE-8AA-C12345678-X",
+        "DE8AAC12345678",
+    ],
+)
+def test_a_token_without_a_name(token: str) -> None:
+    """What looks like a card or a contract in vendors' own data is a pseudonym, the same as under a name."""
+    mask = Mask()
+    named = json.loads(mask.payload(json.dumps({"idTag": token}).encode()))["idTag"]
+    for said in (
+        {"vendorId": "x", "data": token},
+        {"vendorId": "x", "messageId": "auth", "data": json.dumps({"a": [token]})},
+        {"customData": {"vendorId": "x", "who": token}},
+        {"status": "Accepted", "data": token},
+        {"token": token},
+        {"vendorId": "x", "data": {"userToken": token}},
+    ):
+        raw = json.dumps(said).encode()
+        masked = mask.payload(raw).decode()
+        assert token not in masked
+        assert named in masked, masked
+    words = mask.payload(json.dumps({"vendorId": "x", "data": f"card {token} was shown"}).encode()).decode()
+    assert token not in words
+
+
+def test_what_looks_like_no_token() -> None:
+    """Days, times, counts, MAC addresses and firmware versions in vendors' data stay as they were."""
+    for text in (
+        "20261122",
+        "20261122213000",
+        "12345678",
+        "00:1A:2B:3C:4D:5E",
+        "1.2.0-04A2B3C4",
+        "CHARGEPOINTONE",
+        "OK",
+    ):
+        raw = json.dumps({"vendorId": "DEADBEEF", "data": text}).encode()
+        assert Mask().payload(raw) == raw
+    raw = b'{"serial":"04A2B3C4","errorCode":"NoError","info":"DE8AAC12345678"}'
+    assert Mask().payload(raw) == raw
+
+
 def test_one_token_is_one_pseudonym() -> None:
     """The same token has the same pseudonym, as it is written large or small; another writer gives another."""
     mask = Mask()

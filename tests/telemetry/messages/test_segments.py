@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sqlite3
 import time
 import tracemalloc
@@ -200,6 +201,46 @@ def test_a_long_search_comes_in_parts(tmp_path: Path) -> None:
     assert len(find(tmp_path, Search(), share=1000).records) == 2
 
 
+def test_a_search_stops_within_a_segment(tmp_path: Path) -> None:
+    """One that is out of time stops where it is; its parts together are the whole, also where times overlap."""
+    for number in range(3):
+        log = Segments(tmp_path, Bounds(1 << 30, 160))
+        texts = [f"{number}-{each} {'yes' if each % 2 else 'no'}" for each in range(9)]
+        log.write([_row(log, NOW + each + number / 9, text) for each, text in enumerate(texts)], NOW + 20 * number)
+        log.close()
+    assert len(segments_in(tmp_path)) == 3
+    parts, before = [], None
+    while not parts or before is not None:
+        part = find(tmp_path, Search(text="yes", before=before), patience=-1)
+        before = part.reached
+        parts.append([record[7] for record in part.records])
+    assert max(map(len, parts)) == 1
+    assert len(parts) >= 27
+    both = find(tmp_path, Search(text="yes")).records
+    assert [text for part in parts for text in part] == [record[7] for record in both]
+    assert len(both) == 12
+
+
+def test_a_journal_that_was_left_behind(tmp_path: Path) -> None:
+    """What a writer that was killed has only written to a journal is found, also when another one has gone on."""
+    (tmp_path / "killed").mkdir()
+    log = Segments(tmp_path / "killed", WHOLE)
+    log.write([_row(log, NOW, "first")], NOW)
+    log.write([_row(log, NOW + 1, "second")], NOW + 1)
+    shutil.copytree(tmp_path / "killed", tmp_path / "left")
+    log.close()
+    after = Segments(tmp_path / "left", Bounds(1 << 30, 160))
+    after.write([_row(after, NOW + 60, "third")], NOW + 60)
+    after.close()
+    assert len(list((tmp_path / "left").glob("*-wal"))) == 1
+    for _ in range(2):
+        assert [record[7] for record in find(tmp_path / "left", Search()).records] == ["third", "second", "first"]
+
+
+def _row(log: Segments, at: float, text: str) -> tuple[Any, ...]:
+    return (log.number(at), 0, "CP-1", 0, None, "m", "X", text, *([None] * 10))
+
+
 def test_large_messages_are_not_all_in_memory(log: WrittenLog) -> None:
     """A station that says a megabyte each time does not make an answer of a gigabyte, nor a search of that size."""
     body = b'{"a":"' + b"x" * 1_000_000 + b'"}'
@@ -223,7 +264,9 @@ def test_bytes_are_bounded(tmp_path: Path) -> None:
     for number in range(60):
         log.writes(
             *(
-                entry(NOW + number + each / 1e4, body=b'{"a":"' + os.urandom(600).hex().encode() + b'"}')
+                entry(
+                    NOW + number + each / 1e4, f"CP-{number}", body=b'{"a":"' + os.urandom(600).hex().encode() + b'"}'
+                )
                 for each in range(100)
             )
         )
@@ -233,6 +276,35 @@ def test_bytes_are_bounded(tmp_path: Path) -> None:
     newest, oldest = log.find(limit=1)[0]["at"], find(log.folder, Search(limit=10_000)).records[-1][0]
     assert newest >= NOW + 59
     assert oldest > first_id(NOW + 1)
+    log.writer.close()
+
+
+def test_one_station_does_not_push_out_the_others(tmp_path: Path) -> None:
+    """Of one that never stops the log takes a share when it is full, counts the rest, and says so in its place."""
+    log = WrittenLog(tmp_path, most_bytes=16 * SMALLEST)
+    large = b'{"a":"' + b"x" * 8000 + b'"}'
+    log.writes(entry(NOW, "CP-quiet"))
+    for number in range(200):
+        log.writes(*(entry(NOW + 1 + number + each / 1e4, "CP-loud", body=large) for each in range(20)))
+    log.writes(entry(NOW + 300, "CP-quiet"))
+    log.writer.write()
+    report = log.reports[-1]
+    assert len(log.find(station="CP-quiet")) == 2
+    assert report["dropped"] > 1500
+    assert report["written"] + report["dropped"] == 4002
+    (said,) = log.find(station="CP-loud", kind="lost")
+    assert "of CP-loud" in said["description"]
+    log.writer.close()
+
+
+def test_a_station_that_is_alone_has_the_whole_log(tmp_path: Path) -> None:
+    """Where nobody else is recorded, a station pushes out its own oldest, and the newest is there."""
+    log = WrittenLog(tmp_path, most_bytes=4 * SMALLEST)
+    large = b'{"a":"' + b"x" * 8000 + b'"}'
+    for number in range(100):
+        log.writes(*(entry(NOW + number + each / 1e4, body=large) for each in range(20)))
+    assert log.reports[-1]["dropped"] == 0
+    assert log.find(limit=1)[0]["at"] >= NOW + 99
     log.writer.close()
 
 
@@ -249,6 +321,26 @@ def test_days_are_bounded(tmp_path: Path) -> None:
     log.write([(log.number(NOW), 0, "CP-back", 0, None, "m", "X", *([None] * 11))], NOW)
     assert [record[2] for record in find(tmp_path, Search()).records].count("CP-back") == 2
     assert log.count == 3, "no segment for each time that something is written"
+    log.close()
+
+
+def test_a_clock_that_was_ahead(tmp_path: Path) -> None:
+    """What was written while the clock was a year ahead is kept as long as all else, from when it was set right."""
+    log = Segments(tmp_path, Bounds(1 << 30, 16 * A_DAY))
+    ahead = NOW + 365 * A_DAY
+    for number in range(2):
+        log.write([_row(log, ahead + number, "ahead")], ahead + number * 2 * A_DAY)
+    log.close()
+    for path in segments_in(tmp_path):
+        os.utime(path, (ahead, ahead))
+    log, now = Segments(tmp_path, Bounds(1 << 30, 16 * A_DAY)), time.time()
+    for number in range(2):
+        log.write([_row(log, now + number, "right")], now + number * 2 * A_DAY)
+    assert log.count == 4, "a segment ends at its time, although its name is of the time that was ahead"
+    log.tidy(now + 15 * A_DAY)
+    assert [record[7] for record in find(tmp_path, Search()).records] == ["ahead"] * 2 + ["right"] * 2
+    log.tidy(now + 17 * A_DAY)
+    assert "ahead" not in [record[7] for record in find(tmp_path, Search()).records]
     log.close()
 
 

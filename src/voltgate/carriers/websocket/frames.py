@@ -26,6 +26,8 @@ MASKED = 0x80
 
 LONGEST_CONTROL = 125
 LONGEST_REASON = LONGEST_CONTROL - 2
+MOST_SAID = 1024
+"""Bytes that are kept of what broke the protocol."""
 
 Inflate: TypeAlias = Callable[[bytes, int], bytes]
 """Decompress one message to at most so many bytes. Raises `Inflated` or `Garbled`."""
@@ -78,13 +80,17 @@ class Closing:
 
 
 class Failure:
-    """The far end broke the protocol: the connection is to be failed with this code (section 7.1.7)."""
+    """The far end broke the protocol: the connection is to be failed with this code (section 7.1.7).
 
-    __slots__ = ("code", "reason")
+    `said` is the beginning of what it said, unmasked; b"" where that is compressed. None: the reader is to look.
+    """
 
-    def __init__(self, code: int, reason: str) -> None:
+    __slots__ = ("code", "reason", "said")
+
+    def __init__(self, code: int, reason: str, said: bytes | None = None) -> None:
         self.code = code
         self.reason = reason
+        self.said = said if said is None else said[:MOST_SAID]
 
 
 Event: TypeAlias = Text | Ping | Pong | Closing | Failure
@@ -157,14 +163,14 @@ def read_close(payload: bytes) -> Closing | Failure:
     if not payload:
         return Closing(NO_CODE, "")
     if len(payload) == 1:
-        return Failure(PROTOCOL_ERROR, "a Close with half a code")
+        return Failure(PROTOCOL_ERROR, "a Close with half a code", payload)
     code = int.from_bytes(payload[:2], "big")
     if not may_travel(code):
-        return Failure(PROTOCOL_ERROR, f"a Close with the code {code}, which may not travel")
+        return Failure(PROTOCOL_ERROR, f"a Close with the code {code}, which may not travel", payload)
     try:
         return Closing(code, payload[2:].decode())
     except UnicodeDecodeError:
-        return Failure(BAD_DATA, "a Close whose reason is not UTF-8")
+        return Failure(BAD_DATA, "a Close whose reason is not UTF-8", payload)
 
 
 class _Frame:
@@ -238,8 +244,21 @@ class Reader:
 
     def _end(self, event: Failure | Closing) -> Event:
         self._over = True
+        if isinstance(event, Failure) and event.said is None:
+            event.said = self._said()
         self._buffer, self._at, self._message, self._utf8 = b"", 0, None, None
         return event
+
+    def _said(self) -> bytes:
+        """Return the beginning of the message of which the frame that begins here is a part, unmasked."""
+        before = b"" if self._message is None else bytes(self._message[:MOST_SAID])
+        first, second = (bytes(self._buffer[self._at : self._at + 2]) + b"\0\0")[:2]
+        if first & RSV1 or (self._message is not None and self._compressed):
+            return b""
+        start = self._at + 2 + {126: 2, 127: 8}.get(second & 0x7F, 0)
+        key = bytes(self._buffer[start : start + 4]) if second & MASKED else b""
+        payload = bytes(self._buffer[start + len(key) : start + len(key) + MOST_SAID])
+        return (before + (apply_mask(payload, key) if key and payload else payload))[:MOST_SAID]
 
     def _head(self) -> _Frame | Failure | None:
         buffer, start = self._buffer, self._at + 2
@@ -333,7 +352,7 @@ class Reader:
         if frame.compressed and self._inflate is not None:
             return self._inflated(payload, self._inflate)
         if not (self._valid(payload[self._checked :], True) if self._checked else is_utf8(payload)):
-            return self._end(Failure(BAD_DATA, "a text that is not UTF-8"))
+            return self._end(Failure(BAD_DATA, "a text that is not UTF-8", payload))
         self._checked = 0
         return Text(payload, bytes(memoryview(self._buffer)[begin:end]) if frame.minimal else None)
 
@@ -347,7 +366,7 @@ class Reader:
             self._message, self._compressed = bytearray(), frame.compressed
         self._message += payload
         if not self._compressed and not self._valid(payload[self._checked :], frame.fin):
-            return self._end(Failure(BAD_DATA, "a text that is not UTF-8"))
+            return self._end(Failure(BAD_DATA, "a text that is not UTF-8", bytes(self._message)))
         self._checked = 0
         if not frame.fin:
             return None
@@ -360,7 +379,7 @@ class Reader:
         try:
             text = inflate(message, self._limit)
         except Inflated:
-            return self._end(Failure(TOO_BIG, f"a message of more than {self._limit} bytes when decompressed"))
+            return self._end(Failure(TOO_BIG, f"a message of more than {self._limit} bytes when decompressed", b""))
         except Garbled:
-            return self._end(Failure(BAD_DATA, "a message that cannot be decompressed"))
-        return Text(text, None) if is_utf8(text) else self._end(Failure(BAD_DATA, "a text that is not UTF-8"))
+            return self._end(Failure(BAD_DATA, "a message that cannot be decompressed", b""))
+        return Text(text, None) if is_utf8(text) else self._end(Failure(BAD_DATA, "a text that is not UTF-8", text))

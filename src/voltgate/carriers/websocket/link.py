@@ -16,6 +16,7 @@ from voltgate.carriers.websocket import frames
 from voltgate.carriers.websocket.deflate import Deflate, inflate
 from voltgate.carriers.websocket.frames import Closing, Event, Failure, Ping, Pong, Reader, Text
 from voltgate.ocpp import close_codes
+from voltgate.ocpp.turn_ports import HearsUnreadable
 from voltgate.ocpp.wheel import Wheel
 from voltgate.relay.wire import Receiver
 
@@ -367,7 +368,7 @@ class Link(asyncio.Protocol):
                 self._transport.write_eof()  # close() could reset the connection before the Close is read
             else:
                 self._transport.close()
-        self._finish(event.code, event.reason)
+        self._finish(event.code, event.reason, event.said)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that it is over."""
@@ -382,12 +383,14 @@ class Link(asyncio.Protocol):
             gone(self)
         self._finish(*self._end)
 
-    def _finish(self, code: int, reason: str) -> None:
+    def _finish(self, code: int, reason: str, said: bytes | None = None) -> None:
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return
         self._wheel.off(self._visited + self._settings.ping, self._visit)
         try:
+            if said is not None and isinstance(receiver, HearsUnreadable):
+                receiver.unreadable(said, reason)
             receiver.lost(code, reason)
         except Exception as fault:
             self._report(fault, self)

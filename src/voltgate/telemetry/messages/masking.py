@@ -1,8 +1,9 @@
 """Masking: what identifies people or opens doors is not written down.
 
-Tokens become pseudonyms, the same for the same token as long as the writer runs, so that two can be told apart;
+Tokens become pseudonyms, the same for the same token as long as the gateway runs, so that two can be told apart;
 passwords, keys and what customers are asked for become stars. It goes by the names of fields, in every action and in
-vendors' own data; JSON within a text is looked into as well.
+vendors' own data, where what looks like the number of a card or of a contract is a token without a name as well; JSON
+within a text is looked into, and the query of a URL.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ STARS = "***"
 
 _TOKEN = re.compile(
     r"id[_ -]?tag|id[_ -]?token|emaid|customeridentifier|masterpassgroup"
-    r"|tag[_-]?(?:id|uid)|card[_-]?(?:id|uid|no|num)|rfid[_-]?(?:id|uid|no|num|tag|$)",
+    r"|tag[_-]?(?:id|uid)|card[_-]?(?:id|uid|no|num)|rfid[_-]?(?:id|uid|no|num|tag|$)"
+    r"|token(?:_?(?:id|uid|no|num|value))?(?=$|\"|\s*[=:])",
     re.IGNORECASE,
 )
 _SECRET = re.compile(
@@ -28,19 +30,30 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """Names of fields, of configuration keys and of variables."""
-_NAMES = ("key", "variable", "name", "Key", "Name")
+_NAMES = ("key", "variable", "name", "Key", "Name", "messageId")
 """Where a name stands beside a value."""
 _VALUES = frozenset({"value", "attributeValue", "actualValue", "data", "Value"})
 """Where the value stands beside a name."""
 _HINT = re.compile(
     rb"id[_ -]?t|key|p(?:as|ri|sk|wd|in)|sec|ema|cust|c(?:red|ard)|exir|rfid|t(?:ag[_-]?[iu]|oken)|@|\\u"
 )
-"""One of these, in small letters, is in everything that has to be looked into."""
+"""One of these, in small letters, is in everything that has to be looked into, but for URLs and vendors' data."""
 _SAID = (b'"idtaginfo":{', b'"idtokeninfo":{')
 """What nearly every answer about a token has in it, and is no token."""
 _MOST_KNOWN = 10_000
 """Names and tokens that are remembered with what became of them."""
 _USERINFO = re.compile(r"(?<=://)[^/?#\s\"]*(?=@)")
+_PARAMETER = re.compile(r"(?<=[?&;])([^=&#;\s\"]+)=[^&#;\s\"]+")
+_OPENS = re.compile(r"^(?:sig|sas|code|key|auth|jwt|se?s?sion)$|signature|accesskey", re.IGNORECASE)
+"""Names of parameters in a URL that let whoever has them in, beside those that are secret anywhere."""
+_BARE = re.compile(
+    r"(?<![\w:.-])(?:"
+    r"(?=[0-9]*[A-Fa-f])(?:[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20})"
+    r"|[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){9}|(?::[0-9A-Fa-f]{2}){6}|(?::[0-9A-Fa-f]{2}){3})"
+    r"|[A-Z]{2}(?P<by>[*-]?)[A-Z0-9]{3}(?P=by)C[A-Z0-9]{8}(?:(?P=by)[A-Z0-9])?"
+    r")(?![\w:.-])"
+)
+"""The number of a card (4, 7 or 10 bytes in hexadecimal digits, a letter among them) or of a contract (ISO 15118)."""
 _PEM = "PRIVATE KEY"
 _FIELD = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*("(?:[^"\\]|\\.)*"?|[^\s,}\]\[{"]+)')
 _MASKED = re.compile(r'"[^"]*":"\*\*\*"')
@@ -60,11 +73,11 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
 
 class Mask:
-    """Masks payloads. One that is `off` leaves everything as it is."""
+    """Masks payloads. One that is `off` leaves everything as it is; two with one `key` have the same pseudonyms."""
 
-    def __init__(self, *, off: bool = False) -> None:
+    def __init__(self, *, off: bool = False, key: bytes = b"") -> None:
         self.off = off
-        self._key = os.urandom(32)
+        self.key = key or os.urandom(32)
         self._kinds: dict[str, str] = {}
         self._pseudonyms: dict[str, str] = {}
 
@@ -99,7 +112,7 @@ class Mask:
         """Return a text that is no JSON, masked: as a whole where it names a secret."""
         if self.off or not _may_hold(text.encode(errors="replace")):
             return text
-        readable = _without_escapes(text)
+        readable = _without_access(_without_escapes(text))
         if _PEM in readable.upper() or _SECRET.search(readable):
             return f"({len(text)} characters that name a secret are not kept)"
         if _TOKEN.search(readable):
@@ -107,7 +120,7 @@ class Mask:
             if _TOKEN.search(_MASKED.sub("", masked)):  # where the token is cannot be told
                 return f"({len(text)} characters that name a token are not kept)"
             return masked
-        return _USERINFO.sub(STARS, readable)
+        return readable
 
     def words(self, text: str, found: dict[str, str]) -> str:
         """Return a description, without tokens that were masked in the same call."""
@@ -123,14 +136,17 @@ class Mask:
     def _field(self, match: re.Match[str]) -> str:
         return f'"{match[1]}":"{STARS}"' if _TOKEN.search(match[1]) else match[0]
 
-    def _any(self, value: Any, found: dict[str, str], depth: int) -> Any:
+    def _any(self, value: Any, found: dict[str, str], depth: int, *, is_vendors: bool = False) -> Any:
         if isinstance(value, dict):
-            return self._object(value, found, depth)
+            return self._object(value, found, depth, is_vendors=is_vendors)
         if isinstance(value, list):
-            return [self._any(each, found, depth) for each in value]
-        return self._string(value, found, depth) if isinstance(value, str) else value
+            return [self._any(each, found, depth, is_vendors=is_vendors) for each in value]
+        return self._string(value, found, depth, is_vendors=is_vendors) if isinstance(value, str) else value
 
-    def _object(self, value: dict[str, Any], found: dict[str, str], depth: int) -> dict[str, Any]:
+    def _object(
+        self, value: dict[str, Any], found: dict[str, str], depth: int, *, is_vendors: bool = False
+    ) -> dict[str, Any]:
+        is_vendors = is_vendors or "vendorId" in value or ("data" in value and "status" in value)
         beside = self._kind(_name_of(value)) if any(name in value for name in _NAMES) else ""
         masked: dict[str, Any] = {}
         for key, each in value.items():
@@ -146,9 +162,9 @@ class Mask:
             elif key == "certificate" and "idToken" in value:
                 masked[key] = _starred(each)  # Authorize: of a contract, with whose it is in it
             elif isinstance(each, str):
-                masked[key] = self._string(each, found, depth)
+                masked[key] = self._string(each, found, depth, is_vendors=is_vendors and key != "vendorId")
             else:
-                masked[key] = self._any(each, found, depth)
+                masked[key] = self._any(each, found, depth, is_vendors=is_vendors)
         return masked
 
     def _kind(self, name: str) -> str:
@@ -179,25 +195,41 @@ class Mask:
         """Return what stands for a token: 11 characters, in which nobody finds it without this process's memory."""
         made = self._pseudonyms.get(token)
         if made is None:
-            digest = blake2b(token.casefold().encode(errors="replace"), key=self._key, digest_size=5).hexdigest()
+            digest = blake2b(token.casefold().encode(errors="replace"), key=self.key, digest_size=5).hexdigest()
             made = f"~{digest}"
             _remember(self._pseudonyms, token, made)
         found[token] = made
         return made
 
-    def _string(self, text: str, found: dict[str, str], depth: int) -> str:
+    def _string(self, text: str, found: dict[str, str], depth: int, *, is_vendors: bool = False) -> str:
         if len(text) > len(_PEM) and _PEM in text.upper():
             return STARS
         if text[:1] in "{[" and text[:1] and depth < _DEEPEST:
             try:
                 inner = _decode(text)
-                masked = self._any(inner, found, depth + 1)
+                masked = self._any(inner, found, depth + 1, is_vendors=is_vendors)
             except _UNREADABLE:
                 return self.text(text)
             return text if masked == inner else _encode(masked).decode()
+        if "://" in text:
+            text = _without_access(text)
+            if _SEPARATED.search(text) is None:
+                return text
+        if is_vendors:
+            text = _BARE.sub(lambda match: self.pseudonym(match[0], found), text)
         if _may_tell(text):
             return self.text(text) if _TOKEN.search(text) is None else STARS
         return text
+
+
+def _without_access(text: str) -> str:
+    """Return a text without what lets whoever reads its URLs in: passwords, and signatures in queries."""
+    return _PARAMETER.sub(_parameter, _USERINFO.sub(STARS, text))
+
+
+def _parameter(match: re.Match[str]) -> str:
+    name = match[1]
+    return f"{name}={STARS}" if _OPENS.search(name) or _names(name) else match[0]
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
@@ -224,7 +256,13 @@ def _may_hold(raw: bytes) -> bool:
     if b"idt" in small:
         for said in _SAID:
             small = small.replace(said, b"")
+    if b"vendorid" in small or b'data"' in small or (b"/" in small and _is_address(small)):
+        return True
     return _HINT.search(small) is not None
+
+
+def _is_address(small: bytes) -> bool:
+    return b"://" in small or b":\\/\\/" in small
 
 
 def _names(text: str) -> bool:
@@ -247,7 +285,7 @@ def _without_escapes(text: str) -> str:
 
 def _name_of(value: dict[str, Any]) -> str:
     """Return the name beside a value: of a configuration key (1.6), or of a variable (2.x); "" for anything else."""
-    for each in ("key", "Key", "name", "Name"):
+    for each in ("key", "Key", "name", "Name", "messageId"):
         if isinstance(value.get(each), str):
             return str(value[each])
     variable = value.get("variable")

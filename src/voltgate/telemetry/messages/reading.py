@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -16,9 +18,14 @@ from voltgate.telemetry.messages.entries import KINDS, OUTCOMES
 from voltgate.telemetry.messages.segments import COLUMNS, SHAPE, Record, first_id, moment_of, segments_in
 
 PATIENCE = 1.5
-"""Seconds after which a search says how far it has come, instead of looking into another segment."""
+"""Seconds after which a search says how far it has come."""
 SHARE = 8 << 20
 """Bytes of the records of one answer, about: what comes behind is for the next."""
+_MOST_KNOWN = 4096
+"""Segments that are remembered with the span of their ids."""
+_OF_MOST = (f"kind = {KINDS.index('call')}", f"outcome = {OUTCOMES.index('result')}")
+"""What nearly every record fits, and no index is for."""
+_RECORD = f"SELECT {', '.join(COLUMNS)} FROM messages WHERE id = ?"  # noqa: S608 - ours
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -53,36 +60,36 @@ class Found(msgspec.Struct):
 
 def find(folder: Path, search: Search, share: int = SHARE, patience: float = PATIENCE) -> Found:
     """Search a log, whether it is being written or not."""
-    lowest, highest = _span(search)
     deadline = time.monotonic() + patience
-    found: list[Record] = []
-    limit = search.limit
-    for path in reversed(segments_in(folder)):
-        with suppress(sqlite3.Error), closing(_opened(path)) as segment:  # it may have been removed meanwhile
-            least, most = _ids(segment)
-            if most < lowest or least > highest or (len(found) >= limit and found[limit - 1][0] > most):
-                continue
-            more, _ = _filled(share, _matches(segment, search, lowest, highest))
-            found, is_full = _filled(share, sorted([*found, *more], key=_id, reverse=True)[:limit])
-            limit = len(found) if is_full else limit
-            if len(found) < limit and time.monotonic() > deadline:
-                return Found(found, least)
-    return Found(found, found[-1][0] if len(found) >= limit else None)
+    lowest, highest = _span(search)
+    found, size = list[Record](), 0
+    with ExitStack() as stack:
+        looks = [stack.enter_context(closing(_looks(part, search))) for part in _parts(folder, lowest, highest)]
+        for record_id, has_looked, record in heapq.merge(*looks, key=_place, reverse=True):
+            if record is not None:
+                found.append(record)
+                size += 300 + len(record[7] or "") + len(record[9] or "")
+            is_late = has_looked and time.monotonic() > deadline
+            if is_late or (record is not None and (len(found) >= search.limit or size > share)):
+                return Found(found, record_id)
+    return Found(found)
 
 
-def _id(record: Record) -> Any:
-    return record[0]
+class _Part(NamedTuple):
+    """A segment as far as a search is about it: from one id to another. Nobody writes to one that `is_sealed`."""
+
+    path: Path
+    is_sealed: bool
+    lowest: int
+    highest: int
 
 
-def _filled(share: int, records: Iterable[Record]) -> tuple[list[Record], bool]:
-    """Return as many records as a share is, and whether it is full: no more than these are in memory."""
-    size, taken = 0, list[Record]()
-    for record in records:
-        taken.append(record)
-        size += 300 + len(record[7] or "") + len(record[9] or "")
-        if size > share:
-            return taken, True
-    return taken, False
+_Look: TypeAlias = tuple[int, bool, Record | None]
+"""An id, whether a segment was searched from above down to it, and the record of it if that is wanted."""
+
+
+def _place(look: _Look) -> int:
+    return look[0]
 
 
 def _span(search: Search) -> tuple[int, int]:
@@ -91,8 +98,28 @@ def _span(search: Search) -> tuple[int, int]:
     return lowest, highest if search.before is None else min(highest, search.before - 1)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    segment = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1, isolation_level=None)
+def _parts(folder: Path, lowest: int, highest: int) -> Iterator[_Part]:
+    paths = segments_in(folder)
+    for path in paths:
+        with suppress(OSError, sqlite3.Error):  # it may have been removed meanwhile
+            state = path.stat()
+            is_sealed = path != paths[-1] and not _has_journal(path)
+            least, most = _sealed_ids(path, state.st_mtime_ns, state.st_size) if is_sealed else _ids(path, False)
+            if max(least, lowest) <= min(most, highest):
+                yield _Part(path, is_sealed, max(least, lowest), min(most, highest))
+
+
+def _has_journal(path: Path) -> bool:
+    """Return whether something of a segment stands beside it: its writer was killed, or somebody read it at its end."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _opened(path: Path, is_sealed: bool) -> sqlite3.Connection:
+    how = "mode=ro&immutable=1" if is_sealed else "mode=ro"  # without locks and shared memory: a third of the time
+    segment = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=1, isolation_level=None)
     try:
         if segment.execute("PRAGMA user_version").fetchone()[0] != SHAPE:
             raise sqlite3.DatabaseError("another version has written it")
@@ -102,48 +129,73 @@ def _opened(path: Path) -> sqlite3.Connection:
     return segment
 
 
-def _ids(segment: sqlite3.Connection) -> tuple[int, int]:
+@lru_cache(_MOST_KNOWN)
+def _sealed_ids(path: Path, _written: int, _size: int) -> tuple[int, int]:
+    return _ids(path, True)
+
+
+def _ids(path: Path, is_sealed: bool) -> tuple[int, int]:
     """Return the least and the greatest id of a segment; (0, -1) while there is nothing in it."""
-    (most,) = segment.execute("SELECT max(id) FROM messages").fetchone()
-    if most is None:
-        return 0, -1
-    (least,) = segment.execute("SELECT min(id) FROM messages").fetchone()  # last: there are only ever more
-    return least, most
+    with closing(_opened(path, is_sealed)) as segment:
+        (most,) = segment.execute("SELECT max(id) FROM messages").fetchone()
+        if most is None:
+            return 0, -1
+        (least,) = segment.execute("SELECT min(id) FROM messages").fetchone()  # last: there are only ever more
+        return least, most
 
 
-def _matches(segment: sqlite3.Connection, search: Search, lowest: int, highest: int) -> Iterator[Record]:
-    terms = dict(_terms(search))
-    where = " AND ".join(("id BETWEEN ? AND ?", *terms))
-    values = (lowest, highest, *(value for values in terms.values() for value in values), search.limit)
-    query = f"SELECT {', '.join(COLUMNS)} FROM messages WHERE {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - ours
-    return segment.execute(query, values)
+def _looks(part: _Part, search: Search) -> Generator[_Look]:
+    """Search a segment, the newest first. It is opened when the other segments have been searched down to it."""
+    yield part.highest + 1, False, None
+    (indexed, values), (fits, more) = _terms(search)
+    query = f"SELECT id, {fits} FROM messages WHERE id BETWEEN ? AND ? AND {indexed} ORDER BY id DESC"  # noqa: S608
+    with suppress(sqlite3.Error), closing(_opened(part.path, part.is_sealed)) as segment:
+        for record_id, is_wanted in segment.execute(query, (*more, part.lowest, part.highest, *values)):
+            yield record_id, True, segment.execute(_RECORD, (record_id,)).fetchone() if is_wanted else None
+    yield part.lowest, True, None
 
 
-def _terms(search: Search) -> Iterator[tuple[str, tuple[object, ...]]]:
-    """Yield the terms of a search, each with its values.
+_Term: TypeAlias = tuple[str, tuple[object, ...]]
+"""A condition in SQL, with its values."""
 
-    The first that an index is for is looked up by it, and the others are kept from theirs (`+`): SQLite does not know
-    how many records each finds. Numbers stand in the terms, so that partial indexes are used.
+
+def _terms(search: Search) -> tuple[_Term, _Term]:
+    """Return the term by which records are looked up, and the one that those have to fit.
+
+    Records are looked up by the first term that an index is for: SQLite does not know how many records each finds.
+    Numbers stand in the terms, so that partial indexes are used.
     """
-    indexed = [
-        ("station = ?", search.station),
-        (f"kind = {KINDS.index(search.kind or 'call')}", search.kind),
-        (f"outcome = {OUTCOMES.index(search.outcome or 'result')}", search.outcome),
-        ("action = ?", search.action),
-        ("backend = ?", search.backend),
+    indexed: list[_Term] = [
+        (term, (value,) if "?" in term else ())
+        for term, value in (
+            ("station = ?", search.station),
+            (f"kind = {KINDS.index(search.kind or 'call')}", search.kind),
+            (f"outcome = {OUTCOMES.index(search.outcome or 'result')}", search.outcome),
+            ("action = ?", search.action),
+            ("backend = ?", search.backend),
+        )
+        if value is not None
     ]
-    others = [("message_id = ?", search.message_id), ("call = ?", search.call)]
-    by_index = ""
-    for term, value in (*indexed, *others):
-        if value is not None:
-            yield by_index + term, (value,) if "?" in term else ()
-            by_index = "+" if value not in ("call", "result") else by_index
+    others = list(_others(search))
+    by_index = next((term for term in indexed if term[0] not in _OF_MOST), ("TRUE", ()))
+    fits = [term for term in (*indexed, *others) if term is not by_index]
+    both = " AND ".join(term for term, _ in fits) or "TRUE"
+    return by_index, (both, tuple(value for _, values in fits for value in values))
+
+
+def _others(search: Search) -> Iterator[_Term]:
+    """Yield the terms that no index is for."""
+    if search.message_id is not None:
+        yield "message_id = ?", (search.message_id,)
+    if search.call is not None:
+        yield "call = ?", (search.call,)
     if search.station is not None and search.exactly:
         yield "station = ? COLLATE BINARY", (search.station,)
     if search.text:
         pattern = "%" + search.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         places = ("payload", "reply", "description", "code", "message_id")
-        yield "(" + " OR ".join(f"{place} LIKE ? ESCAPE '\\'" for place in places) + ")", (pattern,) * len(places)
+        either = " OR ".join(f"{place} LIKE ? ESCAPE '\\'" for place in places)
+        yield f"({either})", (pattern,) * len(places)
 
 
 def document(record: Record) -> dict[str, Any]:

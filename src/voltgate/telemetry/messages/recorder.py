@@ -16,6 +16,7 @@ from voltgate.ocpp.globs import compile_glob
 from voltgate.relay.events import Event, StationRefused
 from voltgate.relay.tap import FROM_BACKEND, FROM_STATION, Heard
 from voltgate.telemetry.messages.entries import MALFORMED, NEITHER, REFUSED, Row, entries_of, odd_entry
+from voltgate.telemetry.messages.masking import Mask
 from voltgate.telemetry.messages.writer import HEAD, Dropped, Report, Settings, framed
 
 MOST = 32 << 20
@@ -109,6 +110,8 @@ class Recorder:
         command: Sequence[str] = _WRITER,
     ) -> None:
         self.settings = settings
+        self.mask = Mask(off=not settings.mask)
+        """What is shown of messages as they pass: what is written of them."""
         self.counts = LogCounts()
         self._configured = self._asked = NOTHING
         self._clock = clock
@@ -170,8 +173,9 @@ class Recorder:
         if settings != self.settings:
             self.flush()
             self.settings = settings
+            self.mask = Mask(off=not settings.mask, key=self.mask.key)
             if self._pipe is not None:
-                self._pipe.write(framed(settings))
+                self._pipe.write(self._order())
 
     # What is heard.
 
@@ -284,7 +288,7 @@ class Recorder:
         self._pipe = process.stdin.transport
         self._has_begun.set()
         self._is_over.clear()
-        self._pipe.write(framed(self.settings))
+        self._pipe.write(self._order())
         while self._waiting:
             self._pipe.write(self._waiting.popleft())
         self._waiting_size = 0
@@ -300,6 +304,10 @@ class Recorder:
                 process.kill()
                 await process.wait()
             self._account()
+
+    def _order(self) -> bytes:
+        """Return what the writer is to go by."""
+        return framed(msgspec.structs.replace(self.settings, key=self.mask.key))
 
     def _listen(self, report: Report) -> None:
         before, self.counts.report = self.counts.report.problem, report

@@ -6,9 +6,9 @@ is its own index by time, and the others lead by station, action or backend in t
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,6 +86,8 @@ class Segments:
         self._path = folder
         self._began = 0.0
         self._numbers = 0
+        self.is_full = False
+        """Whether older segments go soon because of what is written, and not because of their age."""
         self.removed = 0
         """Segments that were removed."""
 
@@ -110,14 +112,15 @@ class Segments:
         """Remove the oldest segments until what is left is within the bounds; the one being written is kept."""
         sizes = {path: _size(path) for path in segments_in(self._folder)}
         whole = sum(sizes.values())
-        ends = [*map(_named, list(sizes)[1:]), max(map(_written, list(sizes)[-1:]), default=0.0)]
-        for (path, size), end in zip(sizes.items(), ends, strict=False):
-            is_old = now - end > self.bounds.most_seconds
+        followers = [*map(_named, list(sizes)[1:]), math.inf]
+        for (path, size), follower in zip(sizes.items(), followers, strict=False):
+            is_old = now - _ended(path, follower, now) > self.bounds.most_seconds
             if path == self._path or not (is_old or whole > self.bounds.most_bytes):
                 continue
             _remove(path)
             self.removed += 1
             whole -= size
+        self.is_full = whole + 2 * self.bounds.segment_bytes > self.bounds.most_bytes
 
     @property
     def size(self) -> int:
@@ -150,7 +153,8 @@ class Segments:
         """Open the newest segment, if it may still be written to."""
         for path in segments_in(self._folder)[-1:]:
             began = _named(path)
-            if now - began >= self.bounds.most_seconds / PARTS or _size(path) >= self.bounds.segment_bytes:
+            is_old = not 0 <= now - began < self.bounds.most_seconds / PARTS  # or of a clock that was ahead
+            if is_old or _size(path) >= self.bounds.segment_bytes:
                 return None
             self._path, self._began = path, began
             segment = _opened(path)
@@ -162,7 +166,7 @@ class Segments:
     def _new(self, now: float) -> sqlite3.Connection:
         newest = max((int(path.stem) for path in segments_in(self._folder) if path.stem.isdigit()), default=0)
         name = max(int(now * 1e6), newest + 1)  # in the order in which they were begun, also if the clock jumps
-        self._began, self._path = name / 1e6, self._folder / f"{name:017d}{SUFFIX}"
+        self._began, self._path = now, self._folder / f"{name:017d}{SUFFIX}"
         segment = _opened(self._path)
         segment.executescript(f"BEGIN; {_TABLE} PRAGMA user_version = {SHAPE}; COMMIT;")
         return segment
@@ -236,11 +240,19 @@ def _size(path: Path) -> int:
     return size
 
 
-def _written(path: Path) -> float:
-    """Return when a segment was written to last, in seconds since 1970."""
+def _ended(path: Path, follower: float, now: float) -> float:
+    """Return when a segment ended: when the next one began, or when it was written to last.
+
+    Of one that a clock wrote that was ahead nobody knows: its days are counted from now on.
+    """
+    if follower <= now:
+        return follower
     with suppress(OSError):
-        return path.stat().st_mtime
-    return time.time()
+        written = path.stat().st_mtime
+        if written <= now:
+            return written
+        os.utime(path, (now, now))
+    return now
 
 
 def _remove(path: Path) -> None:

@@ -25,6 +25,7 @@ from voltgate.telemetry.messages.changes import change_of
 from voltgate.telemetry.messages.entries import AS_BEFORE, LOST, MALFORMED, REFUSED, RESULT, Entry
 from voltgate.telemetry.messages.masking import Mask
 from voltgate.telemetry.messages.segments import Bounds, Record, Segments
+from voltgate.telemetry.messages.shares import Shares
 
 HEAD = 4
 _AT_ONCE = 4000
@@ -33,16 +34,19 @@ _LATEST = 0.25
 """Seconds that a record may wait for others."""
 _TELL = 1.0
 """Seconds between two reports of the same."""
+_TELL_SHARES = 10.0
+"""Seconds between two times that the log says who had more to say than its share."""
 _READ = 1 << 20
 
 
 class Settings(msgspec.Struct, tag="settings"):
-    """Where the log is, and how much of it is kept."""
+    """Where the log is, how much of it is kept, and whether it is masked: with the pseudonyms of this key."""
 
     folder: str
     most_bytes: int
     most_seconds: float
     mask: bool = True
+    key: bytes = b""
 
 
 class Batch(msgspec.Struct, tag="batch"):
@@ -98,6 +102,10 @@ class Writer:
         """When the oldest record that is not written came."""
         self._lost = 0
         """Entries that there should be more, and that no record says yet."""
+        self._shares = Shares()
+        self._refused: dict[str, int] = {}
+        """Entries of stations that had their share, and that no record says yet."""
+        self._refused_told = 0.0
         self.report = Report()
         self._told = 0.0
         self._tidied = 0.0
@@ -127,14 +135,15 @@ class Writer:
                     self.write()
 
     def _settle(self, settings: Settings) -> None:
-        self._mask = self._mask if self._mask.off is not settings.mask else Mask(off=not settings.mask)
-        bounds = Bounds(settings.most_bytes, settings.most_seconds)
+        if self._mask.off is settings.mask or self._mask.key != settings.key:
+            self._mask = Mask(off=not settings.mask, key=settings.key)
+        bounds = self._bounds = Bounds(settings.most_bytes, settings.most_seconds)
         if self._segments is not None and settings.folder == self._folder:
             self._segments.bounds = bounds
             return
         self.write()
         self.close()
-        self._folder, self._bounds = settings.folder, bounds
+        self._folder = settings.folder
         self._begin()
 
     def _begin(self) -> None:
@@ -158,17 +167,26 @@ class Writer:
             self._begin()
         try:
             if self._segments is not None:
-                self._records.append(self._record(entry, self._segments.number(entry.at)))
+                record = self._record(entry, self._segments.number(entry.at))
+                if self._is_within_share(record, self._segments):
+                    self._records.append(record)
+                else:
+                    self.report.dropped += 1
+                    self._refused[entry.station] = self._refused.get(entry.station, 0) + 1
                 return
         except Exception as fault:  # of ours: those beside it are written all the same
             self._problem(f"a fault of Voltgate: an entry cannot be masked: {type(fault).__name__}")
         self.report.dropped += 1
         self._lost += 1
 
+    def _is_within_share(self, record: Record, segments: Segments) -> bool:
+        size = 300 + len(record[7] or "") + len(record[9] or "")
+        return self._shares.takes(record[2], size, time.monotonic(), self._bounds, is_full=segments.is_full)
+
     def _record(self, entry: Entry, record_id: int) -> Record:
         mask, found, outcome = self._mask, dict[str, str](), entry.outcome
         if entry.kind in (MALFORMED, REFUSED):
-            body = (entry.body or b"").decode(errors="backslashreplace")
+            body = (entry.body or b"").decode(errors="backslashreplace").replace("\0", "")  # of UTF-16 the letters
             payload: str | None = mask.target(body) if entry.kind == REFUSED else mask.text(body)
             reply, changed, message_id, action = None, None, "", ""
         else:
@@ -214,17 +232,18 @@ class Writer:
     def write(self) -> None:
         """Write what has come; what cannot be written is dropped and counted."""
         records, self._records = self._records, []
-        if self._segments is None or not (records or self._lost):
+        if self._segments is None or not (records or self._lost or self._refused):
             return
-        now, lost = time.time(), self._lost
+        now, lost, told = time.time(), self._lost, self._refusals()
         try:
-            self._segments.write([*self._losses(now), *records], now)
+            self._segments.write([*self._losses(now), *told, *records], now)
         except (OSError, sqlite3.Error) as error:
             self.report.dropped += len(records)
             self._lost += len(records)
             self._problem(f"{self._folder}: {error}")
             return
         self._lost -= lost
+        self._refused = {} if told else self._refused
         self.report.written += len(records)
         self.report.problem = ""
         self.tell(at_once=True)
@@ -237,10 +256,26 @@ class Writer:
         entry = Entry(LOST, now, "", description=why)
         return [self._record(entry, self._segments.number(now))]
 
+    def _refusals(self) -> list[Record]:
+        """Return the records that say who had more to say than its share; none if that was said a moment ago."""
+        now = time.monotonic()
+        if not self._refused or self._segments is None or now - self._refused_told < _TELL_SHARES:
+            return []
+        self._refused_told = now
+        told = []
+        for station, number in self._refused.items():
+            why = (
+                f"{number} entries of {station} that were made before this are not here: it had its share of a full log"
+            )
+            entry = Entry(LOST, time.time(), station, description=why)
+            told.append(self._record(entry, self._segments.number(entry.at)))
+        return told
+
     def idle(self) -> None:
         """Do what is due: write what has waited for long enough, tidy, report."""
         now = time.monotonic()
-        if (self._records and now - self._began >= _LATEST) or (self._lost and not self._records):
+        is_short = self._lost or (self._refused and now - self._refused_told >= _TELL_SHARES)
+        if (self._records and now - self._began >= _LATEST) or (is_short and not self._records):
             self.write()
         if now - self._tidied >= 60.0 and self._segments is not None:
             self._tidied = now

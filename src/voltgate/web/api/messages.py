@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-import msgspec
 import structlog
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -89,10 +88,10 @@ async def messages(
             limit, station, queries.snapshot.directory.case_sensitive, backend, action, outcome, kind, message_id, text,
             call, _seconds("since", since), _seconds("until", until), cursor,
         )  # fmt: skip
-        return Response(msgspec.json.encode(await history.history(queries, search)), media_type=_JSON)
+        return Response(await history.history(queries, search), media_type=_JSON)
     if queries.others is not None:
         return EventStream(wide_messages(queries, queries.others, key), queries.streams)
-    return EventStream(_pieces(queries, Tail(queries.gateway, queries.taps, key)), queries.streams)
+    return EventStream(_pieces(queries, queries.tail(key)), queries.streams)
 
 
 async def _within(reach: Reach, request: Request, key: str | None) -> None:

@@ -30,7 +30,7 @@ def join(queries: Queries, post: Post) -> None:
     others = queries.others = Others(post, queries.clock)
 
     def tail(key: str | None) -> Tail:
-        return Tail(queries.gateway, queries.taps, key)
+        return queries.tail(key)
 
     queries.subscriptions = Subscriptions(tail, queries.clock)
     answers = _Answers(queries)

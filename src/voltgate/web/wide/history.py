@@ -25,14 +25,14 @@ _SHARE = 500_000
 # What was recorded.
 
 
-async def history(queries: Queries, search: Search) -> dict[str, Any]:
-    """Return a page of the log, as the API shows it. Raise Problem 503."""
+async def history(queries: Queries, search: Search) -> bytes:
+    """Return a page of the log in JSON, as the API shows it. Raise Problem 503."""
     log, others = _log(queries), queries.others
     if others is None:
-        return _page([("", await log.find(search))], search, {})
+        return await log.aside(_page, [("", await log.find(search))], search, {})
     here, theirs = await asyncio.gather(log.find(search), others.of_all(lambda node: _found_at(others, node, search)))
     found = [(others.name, here), *((node.name, each) for node, each in theirs.given)]
-    return _page(found, search, {"missing": sorted(theirs.missing)})
+    return await log.aside(_page, found, search, {"missing": sorted(theirs.missing)})
 
 
 async def _found_at(others: Others, node: Node, search: Search) -> Found:
@@ -46,8 +46,8 @@ async def history_here(queries: Queries, body: Body) -> Body:
     return answer
 
 
-def _page(parts: list[tuple[str, Found]], search: Search, more: dict[str, Any]) -> dict[str, Any]:
-    """Merge what nodes have found, as far down as all of them have come."""
+def _page(parts: list[tuple[str, Found]], search: Search, more: dict[str, Any]) -> bytes:
+    """Merge what nodes have found, as far down as all of them have come. Megabytes: not for the event loop."""
     reached = max((found.reached for _, found in parts if found.reached is not None), default=None)
     merged = sorted(_down_to(reached, parts), key=lambda pair: pair[0][0], reverse=True)
     if len(merged) > search.limit:
@@ -56,11 +56,12 @@ def _page(parts: list[tuple[str, Found]], search: Search, more: dict[str, Any]) 
         reached = last
     items = [_shown(record, node) for record, node in merged]
     searched = None if reached is None else moment_of(reached)
-    return {
+    page = {
         "items": items,
         "next": None if reached is None else str(reached),
         "searched_to": stamp_or_none(searched),
-    } | more
+    }
+    return msgspec.json.encode(page | more)
 
 
 def _down_to(reached: int | None, parts: Iterable[tuple[str, Found]]) -> list[tuple[Record, str]]:
