@@ -218,7 +218,7 @@ def test_every_other_status_ends_a_fault() -> None:
 
 def test_a_certificate_has_a_name_of_its_own() -> None:
     """Where an event is of no station, `name` is what the event calls itself."""
-    event = CertificateExpiring("tls/cert.pem", "2027-01-01T00:00:00Z", 9.4)
+    event = CertificateExpiring("tls/cert.pem", "2027-01-01T00:00:00Z", 9.4, 14)
     kind = ALERTS["certificateExpiring"]
     assert kind.title.format(**details(event, NAMES)) == "Certificate expires: tls/cert.pem"
     assert kind.body.format(**details(event)) == "On 2027-01-01T00:00:00Z, in 9 days."

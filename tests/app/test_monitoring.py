@@ -94,10 +94,10 @@ def test_chains_and_authorities(tmp_path: Path) -> None:
         end_of(b"no certificate", are_authorities=True)
 
 
-async def test_a_backend_and_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_backend_and_the_database(tmp_path: Path) -> None:
     """A backend that no link of any station reaches, and a database that is away, are told of when they go and come."""
-    monkeypatch.setattr("voltgate.alerts.reach.AWAY", 0.0)
-    async with running(tmp_path, document(backends={"main": {"url": "ws://127.0.0.1:1"}})) as gateway:
+    at_once = {"thresholds": {"backend_away": 0}}
+    async with running(tmp_path, document(backends={"main": {"url": "ws://127.0.0.1:1"}}, alerts=at_once)) as gateway:
         parts, store = gateway.parts, gateway.parts.database
         assert store is not None
         parts.happened(LegDown("CP1", "main", "refused", 5.0))

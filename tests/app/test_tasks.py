@@ -131,7 +131,7 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
     monkeypatch.setattr(monitoring, "_SOON", 0.05)
     monkeypatch.setattr(monitoring, "_SELDOM", 0.05)
-    monkeypatch.setattr(monitoring, "EVERY", 0.0)
+    monkeypatch.setattr(monitoring, "LOOKS", 1e9)
     monkeypatch.setattr(alerting, "_TICK", 0.05)
     monkeypatch.setattr(alerting, "_UPKEEP", 0.05)
     monkeypatch.setattr(sender, "_LOOK", 0.05)

@@ -179,8 +179,8 @@ async def test_what_happens_again(begin: Begin) -> None:
 async def test_reminders(begin: Begin) -> None:
     """A certificate is told of at each reminder, though nothing has ended."""
     node = begin(rule("certificateExpiring", hold=0, group=0))
-    for days in (29.5, 29.4, 13.0):
-        await node.sees(CertificateExpiring("cert.pem", "2026-12-31", days))
+    for days, reminder in ((29.5, 30), (29.4, 30), (13.0, 14)):
+        await node.sees(CertificateExpiring("cert.pem", "2026-12-31", days, reminder))
         await node.after(10)
     assert [row[1] for row in await node.rows()] == ["open", "replaced"]
 

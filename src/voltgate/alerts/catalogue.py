@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from inspect import cleandoc
 
@@ -24,6 +25,7 @@ from voltgate.alerts.kind import (
     word,
 )
 from voltgate.alerts.texts import TEXTS
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.relay.event_list import EVENTS, Severity, endangers
 from voltgate.relay.events import (
     BackendAway,
@@ -116,22 +118,19 @@ def _is_unexpected(event: Event) -> bool:
     return isinstance(event, TransactionEnded) and event.reason in UNEXPECTED
 
 
-LEAST_ENERGY = 10.0
-"""Watt-hours: a transaction that took no more took none."""
+def _is_empty(least: float) -> Callable[[Event], bool]:
+    """Return what says whether a transaction took no more than so many watt-hours."""
 
+    def meant(event: Event) -> bool:
+        return isinstance(event, TransactionEnded) and event.energy_wh is not None and event.energy_wh <= least
 
-def _is_empty(event: Event) -> bool:
-    return isinstance(event, TransactionEnded) and event.energy_wh is not None and event.energy_wh <= LEAST_ENERGY
-
-
-REMINDERS = (30, 14, 7, 3, 1, 0)
-"""Days before its end at which a certificate is told of."""
+    return meant
 
 
 def _reminder(event: Event) -> str:
     """Return which reminder it is: each is told once."""
     assert isinstance(event, CertificateExpiring)  # noqa: S101
-    return f"{event.at} {min((day for day in REMINDERS if event.days <= day), default=REMINDERS[0])}"
+    return f"{event.at} {event.reminder}"
 
 
 # How they are listed.
@@ -292,8 +291,8 @@ _BEYOND = (
         transaction,
         "without energy",
         severity="warning",
-        when=_is_empty,
-        meaning=f"A transaction ended that took no more than {LEAST_ENERGY:g} Wh.",
+        when=_is_empty(DEFAULT.transaction_energy_wh),
+        meaning="A transaction ended that took no more than `transaction_energy_wh`.",
     ),
     _lasts("transactionTooLong", TransactionLong, transaction, "long"),
     _happens(
@@ -320,3 +319,9 @@ _BEYOND = (
 
 ALERTS: dict[str, AlertKind] = {kind.name: kind for kind in (*_SEED, *_BEYOND)}
 """Every alert, by the name that rules use."""
+
+
+def kinds(bounds: Thresholds) -> Mapping[str, AlertKind]:
+    """Return every alert by these thresholds."""
+    empty = replace(ALERTS["transactionWithoutEnergy"], when=_is_empty(bounds.transaction_energy_wh))
+    return ALERTS | {empty.name: empty}

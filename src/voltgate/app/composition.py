@@ -105,6 +105,7 @@ class Composition:
             self.clock,
             time.time,
         )
+        self.monitoring.follow(config)
         self.alerting = Alerting(
             config,
             self.database,
@@ -217,6 +218,7 @@ class Composition:
         """Go by another configuration, once all of it has been taken; `soap` is what it says to SOAP."""
         self.surroundings.follow(config)
         self.alerting.follow(config)
+        self.monitoring.follow(config)
         if self.database is not None:
             self.database.follow(database_settings(config))
         if self.csms is not None:

@@ -319,11 +319,15 @@ class JournalShrunk:
 
 @dataclass(frozen=True, slots=True)
 class CertificateExpiring:
-    """A certificate ends soon, or has ended. `name` says whose it is, `at` its end (ISO 8601), `days` until then."""
+    """A certificate ends soon, or has ended. `name` says whose it is, `at` its end (ISO 8601), `days` until then.
+
+    `reminder`: it is told of when so many days are left, or fewer.
+    """
 
     name: str
     at: str
     days: float
+    reminder: int
 
 
 @dataclass(frozen=True, slots=True)
