@@ -59,14 +59,15 @@ def place_of(event: Event) -> str:
 
 
 def details(event: Event, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what templates may name: the fields of an event, `name` and `place`.
+    """Return what templates may name: the fields of an event, `name` and `place`; bytes in GB as well.
 
     `name` is that of the station by `names`, its identity if it has none there. An event without station has the `name`
     that it has itself, or "".
     """
     found = {each.name: getattr(event, each.name) for each in fields(event)}
     station = found.get("station", found.get("name", ""))
-    return found | {"name": (names or {}).get(station, station), "place": place_of(event)}
+    in_gb = {f"{name}_gb": found[name] / 1e9 for name in ("free", "total") if name in found}
+    return found | in_gb | {"name": (names or {}).get(station, station), "place": place_of(event)}
 
 
 # Whom an event concerns.
