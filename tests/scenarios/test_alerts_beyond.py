@@ -9,7 +9,12 @@ from tests.claimants import ADMIN, asking, token_of
 from tests.harness import Gateway, Json, ScriptedStation, Stage, free_port, merged, toml, within
 from tests.harness.waiting import until
 from tests.keypair import write_pair
+from tests.scenarios.conftest import node
 from tests.scenarios.test_promises import owed
+from tests.servers import PostgreSQL
+from tests.store.conftest import emptied
+from voltgate.app.database import upgrade
+from voltgate.store.address import read_address
 
 AT = "2026-01-01T00:00:00Z"
 BEAT = {"currentTime": AT}
@@ -163,3 +168,37 @@ async def test_each_of_one_gateway(stage: Stage, people: People) -> None:
     again = {title: number for title, number in people.hooked_titles.items() if number > 1 and "CP2" not in title}
     assert again == {}
     await gateway.stop()
+
+
+async def test_a_node_that_dies(stage: Stage, people: People, server: PostgreSQL) -> None:
+    """It is told of once, and so are the stations that it held; one of them comes again elsewhere, the node as well."""
+    await emptied(read_address(server.url))
+    await upgrade(read_address(server.url))
+    await stage.backend("main")
+    section = alerts(people, "nodeLost", "disconnectedFromProxy", recovery=True)
+    known = [{"identity": each, "route": "main"} for each in ("CP1", "CP2")]
+    more = {"alerts": section, "stations": known}
+    nodes = {name: await node(stage, server, [{"answer": "main"}], cluster={"node": name}, **more) for name in "abc"}
+    told = Told(people)
+    for identity in ("CP1", "CP2"):
+        await stage.station(identity, url=nodes["a"].url(identity))
+
+    async def knows() -> bool:
+        return await nodes["b"].metric("voltgate_cluster_nodes") == 3
+
+    await until(knows, "the others know of it")
+    await nodes["a"].kill()
+    lost = await told.of("Node lost: a", severity="error", kind="alert", event="nodeLost")
+    assert lost["items"][0]["seconds"] >= 10
+    for identity in ("CP1", "CP2"):
+        gone = await told.of(f"Client disconnected: {identity}", severity="warning", kind="alert")
+        assert "Its gateway has died" in gone["text"]
+    await stage.station("CP2", url=nodes["b"].url("CP2"))
+    await told.of("Recovered: Client disconnected: CP2", kind="recovery")
+    await nodes["a"].start()
+    await told.of("Recovered: Node lost: a", kind="recovery")
+    went = sum(gateway.log.count('"event":"station went"') for gateway in nodes.values())
+    assert went == 2, "one of the two that live says so of each"
+    assert set(people.hooked_titles.values()) == {1}
+    for gateway in nodes.values():
+        await gateway.stop()

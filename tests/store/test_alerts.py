@@ -85,7 +85,7 @@ async def test_what_lasts_is_told(begin: Begin) -> None:
     assert await node.after(9) == []
     assert await node.after(1) == [OVER]
     assert await node.after(3600) == []
-    assert await node.rows() == [("CP-1 #1", "recovered")]
+    assert await node.rows() == [("cp-1 #1", "recovered")]
 
 
 async def test_what_does_not_last_is_not_told(begin: Begin) -> None:
@@ -108,7 +108,7 @@ async def test_back_before_it_was_told(begin: Begin) -> None:
     assert await node.after(5) == []
     await node.sees(FAULTED)
     assert await node.after(3600) == []
-    assert await node.rows() == [("CP-1 #1", "open")]
+    assert await node.rows() == [("cp-1 #1", "open")]
 
 
 async def test_no_recovery_is_asked_for(begin: Begin) -> None:
@@ -127,7 +127,7 @@ async def test_what_is_told_at_once_however_short(begin: Begin) -> None:
     await node.sees(FAULTED, OTHERWISE, FINE, FAULTED)
     assert sorted(await node.after(0)) == [LOCKED, LOCKED, LOCKED, OVER]
     assert await node.after(3600) == []
-    assert sorted(await node.rows()) == [("CP-1 #1", "open"), ("CP-1 #1", "passed"), ("CP-1 #1", "recovered")]
+    assert sorted(await node.rows()) == [("cp-1 #1", "open"), ("cp-1 #1", "passed"), ("cp-1 #1", "recovered")]
 
 
 # The same.
@@ -148,7 +148,7 @@ async def test_the_same_status(begin: Begin) -> None:
     assert await again.after(10) == [LOCKED]
     await again.sees(OTHERWISE)
     assert await again.after(10) == []
-    assert await again.rows() == [("CP-1 #1", "open"), ("CP-1 #1", "replaced")]
+    assert await again.rows() == [("cp-1 #1", "open"), ("cp-1 #1", "replaced")]
 
 
 async def test_another_error_meanwhile(begin: Begin) -> None:
@@ -264,7 +264,7 @@ async def test_what_is_muted(begin: Begin) -> None:
     await node.store.add_mute(StoredMute("m", ("*",), ("cp-*",), ("*",), NOW, NOW + 60, "anna", "works"))
     await node.sees(FAULTED, REFUSED)
     assert await node.after(61) == []
-    assert sorted(await node.rows()) == [("CP-1 #1", "muted"), ("CP-1 main", "muted")]
+    assert sorted(await node.rows()) == [("cp-1 #1", "muted"), ("cp-1 main", "muted")]
     await node.sees(FINE)
     assert await node.after(10) == []
     await node.sees(FAULTED, REFUSED)
@@ -382,7 +382,7 @@ async def test_what_is_old(begin: Begin) -> None:
     for delivery in await node.store.claim({"ops": 9}, NOW):
         await node.store.settle(delivery)
     assert await node.store.purge(NOW + 1) == 1
-    assert await node.rows() == [("CP-1 #1", "open")]
+    assert await node.rows() == [("cp-1 #1", "open")]
 
 
 async def test_what_was_muted_is_old(begin: Begin) -> None:
@@ -390,7 +390,7 @@ async def test_what_was_muted_is_old(begin: Begin) -> None:
     node = begin(rule("commandRefused", hold=0, group=0), mutes=(Mute(),))
     await node.sees(REFUSED)
     assert await node.after(0) == []
-    assert await node.rows() == [("CP-1 main", "muted")]
+    assert await node.rows() == [("cp-1 main", "muted")]
     assert await node.store.purge(NOW + 1) == 1
 
 
@@ -438,7 +438,7 @@ async def test_who_knocks_no_more(begin: Begin) -> None:
         assert await node.after(REPEATS / 2) == []
         await node.sees(stays)
     await node.store.retire({"r": {"unknownStation"}}, {"ops"}, node.clock.now + 1)
-    assert sorted(await node.rows()) == [("X1", "recovered"), ("X2", "open")]
+    assert sorted(await node.rows()) == [("x1", "recovered"), ("x2", "open")]
 
 
 async def test_a_channel_that_is_gone(begin: Begin) -> None:

@@ -46,6 +46,7 @@ from voltgate.relay.events import (
     GivenUp,
     JournalGrowing,
     JournalShrunk,
+    LegClosed,
     LegDown,
     LegUp,
     NodeBack,
@@ -147,6 +148,7 @@ def _lasts(
     when: Callable[[Event], bool] = always,
     meaning: str = "",
     lasting: bool = True,
+    also: type[Event] | None = None,
 ) -> AlertKind:
     """Return what holds until something else ends it, and `ends` others.
 
@@ -166,6 +168,7 @@ def _lasts(
         family=family or name,
         lasting=lasting,
         body=body,
+        also=also,
         meaning=meaning or cleandoc(event.__doc__ or "").partition("\n")[0],
     )
 
@@ -214,7 +217,16 @@ _SEED = (
         severity="warning",
     ),
     _lasts("connectedToUpstream", LegUp, link, "connected", "disconnectedFromUpstream", family="upstream"),
-    _lasts("disconnectedFromUpstream", LegDown, link, "disconnected", "connectedToUpstream", family="upstream"),
+    _lasts(
+        "disconnectedFromUpstream",
+        LegDown,
+        link,
+        "disconnected",
+        "connectedToUpstream",
+        family="upstream",
+        meaning="A backend's link was lost, could not be opened, or was closed as its station has gone.",
+        also=LegClosed,
+    ),
     *_statuses("cpStatus", _OF_STATIONS, "A station as a whole"),
     *_statuses("conStatus", _OF_CONNECTORS, "A connector"),
     _happens("conStartTransaction", TransactionBegan, transaction, "started", family="transaction"),

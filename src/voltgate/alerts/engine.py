@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from voltgate.alerts.catalogue import ALERTS
@@ -153,11 +153,13 @@ class Engine:
         identity = getattr(event, "station", "")
         station = self._identify(identity) if identity else Known("", "", frozenset())
         backend = getattr(event, "backend", "") or getattr(event, "owner", "")
+        about = replace(event, station=station.key) if identity else event  # type: ignore[arg-type]
         for kind in self.rules.kinds.get(type(event), ()):
             if kind.when(event):
-                self._remember(kind, _bounded(kind.subject(event)))
+                subject = _bounded(kind.subject(about))
+                self._remember(kind, subject)
                 for rule in self.rules.of(kind, station.key, backend, station.tags):
-                    yield self._seen(rule, kind, event, at, identity, station, backend)
+                    yield self._seen(rule, kind, event, at, subject, station, backend)
 
     def _remember(self, kind: AlertKind, subject: str) -> None:
         if kind.name in WATCHED:
@@ -166,8 +168,9 @@ class Engine:
             self.standing.discard((name, subject))
 
     def _seen(
-        self, rule: Rule, kind: AlertKind, event: Event, at: float, identity: str, station: Known, backend: str
+        self, rule: Rule, kind: AlertKind, event: Event, at: float, subject: str, station: Known, backend: str
     ) -> Sighting:
+        identity = getattr(event, "station", "")
         severity, urgent = kind.severity_of(event), kind.endangers(event)
         mutes = () if urgent else self.rules.mutes
         names = {identity: self.names.get(identity, station.name)} if identity else {}
@@ -175,7 +178,7 @@ class Engine:
         return Sighting(
             rule=rule.name,
             event=kind.name,
-            subject=_bounded(kind.subject(event)),
+            subject=subject,
             state=kind.state(event),
             key=_bounded(station.key),
             station=identity,

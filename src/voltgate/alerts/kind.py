@@ -21,11 +21,11 @@ def always(_: Event) -> bool:
 class AlertKind:
     """One alert that rules can name.
 
-    It is any `event` of this type for which `when` is true. `subject` says whom it concerns: an alert and what ends it
-    have the same one. `state` says what is told of the subject: the same state is not told twice. Alerts of one
-    `family` are states of the same thing, of which one holds at a time. `lasting` is false for what happens and is
-    over: nothing ends it, and it is never open. `recovers` names the alerts that this one ends. `title` and `body` are
-    templates over `details`. What `endangers` people passes hold times, mutes and digests.
+    It is any `event` of this type, or of the type `also`, for which `when` is true. `subject` says whom it concerns: an
+    alert and what ends it have the same one. `state` says what is told of the subject: the same state is not told
+    twice. Alerts of one `family` are states of the same thing, of which one holds at a time. `lasting` is false for
+    what happens and is over: nothing ends it, and it is never open. `recovers` names the alerts that this one ends.
+    `title` and `body` are templates over `details`. What `endangers` people passes hold times, mutes and digests.
     """
 
     name: str
@@ -41,6 +41,12 @@ class AlertKind:
     lasting: bool = True
     body: str = ""
     meaning: str = ""
+    also: type[Event] | None = None
+
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        """The types of the events that it may be."""
+        return (self.event,) if self.also is None else (self.event, self.also)
 
     def severity_of(self, event: Event) -> Severity:
         """Return how much one such event matters."""

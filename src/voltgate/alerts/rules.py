@@ -156,7 +156,8 @@ class Rules:
         """The kinds that matter to any rule, by the event that they are: what is not here costs one look."""
         for name in about:
             kind = known[name]
-            self.kinds[kind.event] = (*self.kinds.get(kind.event, ()), kind)
+            for event in kind.events:
+                self.kinds[event] = (*self.kinds.get(event, ()), kind)
 
     def of(self, kind: AlertKind, station: str, backend: str, tags: frozenset[str]) -> Iterator[Rule]:
         """Yield the rules to which an event of a kind matters: those that name it, or what it ends."""

@@ -105,7 +105,6 @@ class Composition:
             self.clock,
             time.time,
         )
-        self.monitoring.follow(config)
         self.alerting = Alerting(
             config,
             self.database,

@@ -13,16 +13,28 @@ from voltgate.alerts.lengths import Lengths
 from voltgate.alerts.reach import LOOKS, ErrorRates, Reach
 from voltgate.alerts.restarts import Restarts
 from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWatch, JournalWatch, NodeWatch
-from voltgate.alerts.thresholds import Thresholds
 from voltgate.app.alert_rules import thresholds_of
 from voltgate.app.cluster import Cluster
 from voltgate.config import Config
 from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
-from voltgate.relay.events import CarrierDown, CarrierUp, Event, LegDown, LegUp, Listen, StationBooted
+from voltgate.ocpp.close_codes import NO_CLOSE
+from voltgate.relay.events import (
+    CarrierDown,
+    CarrierUp,
+    Event,
+    LegDown,
+    LegUp,
+    Listen,
+    StationBooted,
+    StationCame,
+    StationWent,
+)
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.aging import owed_by_backend
 from voltgate.store.failures import FAILURES
+from voltgate.web.origin import address_of
 
 _SOON, _SELDOM = 1.0, 60.0
 """Seconds between two looks at what costs nothing, and at what lies on disk or is many."""
@@ -51,7 +63,9 @@ class Monitoring:
         self._certificates, self._nodes = CertificateWatch(), NodeWatch()
         self._rated_at = 0.0
         self._anew = asyncio.Event()
-        self.bounds = Thresholds()
+        self.bounds = thresholds_of(config().alerts)
+        if database is not None:
+            database.locations.when_taken_for_gone(self.is_here)
 
     def follow(self, config: Config) -> None:
         """Go by the thresholds of a configuration, and look at once."""
@@ -81,6 +95,7 @@ class Monitoring:
             self._tell(self._databases.look(self._database.state.reason, now))
         if self._cluster is not None:
             self._tell(self._look_at_nodes(self._cluster))
+            await self._look_at_orphans(self._cluster)
         if now - self._rated_at >= self.bounds.backend_window / LOOKS:
             self._rated_at = now
             self._tell(self._rates.look(backends.values(), self.bounds))
@@ -90,6 +105,21 @@ class Monitoring:
         last = {node.name: node.seen for node in sorted(cluster.nodes, key=lambda node: node.seen)}
         alive = {name: any(n.alive for n in cluster.nodes if n.name == name) for name in last}
         return self._nodes.look(alive, {name: latest - seen for name, seen in last.items()})
+
+    async def _look_at_orphans(self, cluster: Cluster) -> None:
+        """Tell of stations that nobody heard go, as their node has died. Nodes that live look in turn."""
+        with suppress(StoreAway):
+            async for few in cluster.orphans():
+                for orphan in few:
+                    identity = self._gateway().snapshot.directory.as_written(orphan.station)
+                    self._listen(StationWent(identity, NO_CLOSE, "Its gateway has died", "gateway", orphan.seconds))
+
+    def is_here(self, station: str) -> None:
+        """Tell that a station, by its key, is here: others took this node for dead, and the station for gone."""
+        session = self._gateway().sessions.get(station)
+        if session is not None:
+            address, version = address_of(session), session.dialect.version
+            self._listen(StationCame(session.identity, address, version, session.route, replaced=False))
 
     # What lies on disk, or is many.
 

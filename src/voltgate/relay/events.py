@@ -72,6 +72,15 @@ class LegDown:
 
 
 @dataclass(frozen=True, slots=True)
+class LegClosed:
+    """A backend's link was closed by the gateway: the station has gone, or the backend has no part in it any more."""
+
+    station: str
+    backend: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierUp:
     """The connection to a backend that carries many stations is open. `first` is false when it came back."""
 
@@ -391,6 +400,7 @@ Event: TypeAlias = (
     | StationWent
     | LegUp
     | LegDown
+    | LegClosed
     | CarrierUp
     | CarrierDown
     | StationMoved
