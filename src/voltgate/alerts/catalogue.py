@@ -94,6 +94,10 @@ def _has_no_error(event: Event) -> bool:
     return isinstance(event, StatusChanged) and event.error_code == "NoError"
 
 
+def _is_cleared(event: Event) -> bool:
+    return isinstance(event, StatusChanged) and event.cleared
+
+
 def _is_unknown(event: Event) -> bool:
     return isinstance(event, StationRefused) and event.status == 404 and bool(event.station)
 
@@ -149,6 +153,8 @@ def _lasts(
     meaning: str = "",
     lasting: bool = True,
     also: type[Event] | None = None,
+    once: bool = False,
+    news: Callable[[Event], bool] = always,
 ) -> AlertKind:
     """Return what holds until something else ends it, and `ends` others.
 
@@ -169,6 +175,8 @@ def _lasts(
         lasting=lasting,
         body=body,
         also=also,
+        once=once,
+        news=news,
         meaning=meaning or cleandoc(event.__doc__ or "").partition("\n")[0],
     )
 
@@ -229,9 +237,15 @@ _SEED = (
     ),
     *_statuses("cpStatus", _OF_STATIONS, "A station as a whole"),
     *_statuses("conStatus", _OF_CONNECTORS, "A connector"),
-    _happens("conStartTransaction", TransactionBegan, transaction, "started", family="transaction"),
+    _happens("conStartTransaction", TransactionBegan, transaction, "started", family="transaction", once=True),
     _happens(
-        "conStopTransaction", TransactionEnded, transaction, "stopped", "transactionTooLong", family="transaction"
+        "conStopTransaction",
+        TransactionEnded,
+        transaction,
+        "stopped",
+        "transactionTooLong",
+        family="transaction",
+        once=True,
     ),
 )
 
@@ -258,6 +272,7 @@ _BEYOND = (
         "faultReported",
         family="fault",
         when=_has_no_error,
+        news=_is_cleared,
         meaning="A station that reported an error reports none.",
     ),
     _lasts(

@@ -24,8 +24,10 @@ class AlertKind:
     It is any `event` of this type, or of the type `also`, for which `when` is true. `subject` says whom it concerns: an
     alert and what ends it have the same one. `state` says what is told of the subject: the same state is not told
     twice. Alerts of one `family` are states of the same thing, of which one holds at a time. `lasting` is false for
-    what happens and is over: nothing ends it, and it is never open. `recovers` names the alerts that this one ends.
-    `title` and `body` are templates over `details`. What `endangers` people passes hold times, mutes and digests.
+    what happens and is over: nothing ends it, and it is never open. `once`: what happens is not said twice, so it is
+    told though the words are the same. What is no `news` is told only if it ends something. `recovers` names the alerts
+    that this one ends. `title` and `body` are templates over `details`. What `endangers` people passes hold times,
+    mutes and digests.
     """
 
     name: str
@@ -42,6 +44,8 @@ class AlertKind:
     body: str = ""
     meaning: str = ""
     also: type[Event] | None = None
+    once: bool = False
+    news: Callable[[Event], bool] = always
 
     @property
     def events(self) -> tuple[type[Event], ...]:

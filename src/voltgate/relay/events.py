@@ -219,7 +219,8 @@ class StatusChanged:
     `connector` is 0 and `evse` None for the station itself; `evse` is None in 1.x. `status` is in the words of 1.6
     whatever the station speaks: what others call Occupied is Preparing, Charging, SuspendedEV, SuspendedEVSE or
     Finishing by what is known of the transaction; "" while none is known. `error_code` is in the words of 1.6 too:
-    NoError if there is none; `vendor_error_code` and `info` are the station's own.
+    NoError if there is none; `vendor_error_code` and `info` are the station's own. `cleared`: there is no error any
+    more, and there was one before.
     """
 
     station: str
@@ -229,6 +230,7 @@ class StatusChanged:
     error_code: str
     info: str
     vendor_error_code: str = ""
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,12 @@ def said_of(context: Context, place: Place) -> Said:
 
 def tell(context: Context, place: Place, said: Said, info: str = "") -> None:
     """Tell what a station has said of a connector, if it is something else than before."""
+    before = said_of(context, place)
     if context.learnt.changes(place, said):
         evse, connector = place
-        context.emit(
-            StatusChanged(context.station, evse, connector, said.status, said.error_code, info, said.vendor_error_code)
-        )
+        error, vendors = said.error_code, said.vendor_error_code
+        cleared = error == NO_ERROR != before.error_code
+        context.emit(StatusChanged(context.station, evse, connector, said.status, error, info, vendors, cleared))
 
 
 def _busy(context: Context, place: Place, word: str) -> str:
