@@ -288,7 +288,7 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
     "start_soon",
 }
 BEGUN = {
-    ("alerts/channels/apprise_channel.py", "send"): "one message, which is tried again",
+    ("alerts/channels/apprise_channel.py", "_send_now"): "one message, which is tried again",
     ("alerts/channels/http.py", "_context"): "the authorities to trust, for one message",
     ("alerts/channels/mail.py", "_context"): "the authorities to trust, for one message",
     ("app/supervisor.py", "_hand_on"): "two seconds to the end of workers that do not hear the second signal",
