@@ -15,9 +15,9 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Signer = tuple[x509.Certificate, Key]
 
 
-def write_pair(certificate: Path, key: Path) -> None:
+def write_pair(certificate: Path, key: Path, days: int = 1) -> None:
     """Write a certificate that signs itself, and its private key."""
-    certified, private = _certified(ec.generate_private_key(ec.SECP256R1()), "localhost", None)
+    certified, private = _certified(ec.generate_private_key(ec.SECP256R1()), "localhost", None, days=days)
     _write(certificate, key, private, certified)
 
 
@@ -52,7 +52,13 @@ class Authority:
 
 
 def _certified(
-    private: Key, subject: str, signer: Signer | None, *, is_authority: bool = False, organization: str = ""
+    private: Key,
+    subject: str,
+    signer: Signer | None,
+    *,
+    is_authority: bool = False,
+    organization: str = "",
+    days: int = 1,
 ) -> Signer:
     attributes = [x509.NameAttribute(NameOID.COMMON_NAME, subject)]
     if organization:
@@ -67,7 +73,7 @@ def _certified(
         .public_key(private.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )
     if is_authority:

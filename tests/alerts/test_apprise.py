@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from collections.abc import Iterable
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from tests.alerts.http_servers import Receiver, receiver
 from tests.alerts.messages import faulted
 from tests.alerts.smtp_servers import dead_port
-from tests.harness.waiting import within
+from tests.harness.waiting import until, within
 from voltgate.alerts.channels.apprise_channel import MISSING, AppriseChannel, AppriseSettings
 from voltgate.alerts.channels.channel import ChannelFault, parts_of
 
@@ -101,6 +102,33 @@ async def test_a_thread_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> No
     over.set()
     assert channel._sending is not None
     await within(channel._sending, "the thread ends")
+
+
+async def test_messages_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait for each other, as many as there is room for; whoever waits for too long is tried again."""
+    going, most = threading.Event(), 2
+    monkeypatch.setattr("voltgate.alerts.channels.apprise_channel.MOST_WAITING", most)
+    channel = apprise(["json://127.0.0.1/"], 30)
+
+    def send(*_: object) -> dict[str, str]:
+        going.wait(30)
+        return {}
+
+    monkeypatch.setattr(channel, "_send", send)
+    first = asyncio.ensure_future(channel.send(faulted(id="1")))
+    await until(lambda: channel._sending is not None, "the first one is being sent")
+    others = [asyncio.ensure_future(channel.send(faulted(id=str(number)))) for number in range(2, 2 + most)]
+    await until(lambda: channel._waiting == most, "the others wait")
+    assert "still busy" in (await fault(channel)).reason, "there is no more room"
+    going.set()
+    assert await within(asyncio.gather(first, *others), "all are sent") == ["", "", ""]
+    going.clear()
+    monkeypatch.setattr("voltgate.alerts.channels.apprise_channel._PATIENCE", 0.0)
+    first = asyncio.ensure_future(channel.send(faulted(id="9")))
+    await until(channel._turn.locked, "one is being sent")
+    assert "still busy" in (await fault(channel)).reason, "it has waited for too long"
+    going.set()
+    assert await within(first, "it is sent") == ""
 
 
 async def test_without_apprise(monkeypatch: pytest.MonkeyPatch) -> None:

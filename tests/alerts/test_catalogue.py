@@ -9,6 +9,7 @@ from voltgate.alerts.kind import AlertKind, details
 from voltgate.relay.event_list import EVENTS
 from voltgate.relay.events import (
     CertificateExpiring,
+    DiskFilling,
     Event,
     LegDown,
     LegUp,
@@ -218,10 +219,16 @@ def test_every_other_status_ends_a_fault() -> None:
 
 def test_a_certificate_has_a_name_of_its_own() -> None:
     """Where an event is of no station, `name` is what the event calls itself."""
-    event = CertificateExpiring("tls/cert.pem", "2027-01-01T00:00:00Z", 9.4)
+    event = CertificateExpiring("tls/cert.pem", "2027-01-01T00:00:00Z", 9.4, 14)
     kind = ALERTS["certificateExpiring"]
     assert kind.title.format(**details(event, NAMES)) == "Certificate expires: tls/cert.pem"
     assert kind.body.format(**details(event)) == "On 2027-01-01T00:00:00Z, in 9 days."
+
+
+def test_bytes_are_told_in_gigabytes() -> None:
+    """Nobody counts digits at night."""
+    event = DiskFilling("/var", 1_940_000_000, 512_110_190_592)
+    assert ALERTS["diskFilling"].body.format(**details(event)) == "1.9 of 512.1 GB are free."
 
 
 def test_each_alert_is_described() -> None:
@@ -230,6 +237,6 @@ def test_each_alert_is_described() -> None:
         assert kind.name == name
         assert kind.event in EVENTS
         assert len(kind.meaning) > 10
-        known = dict.fromkeys((*kind.event.__slots__, "name", "place"), 0.0)
+        known = dict.fromkeys((*kind.event.__slots__, "name", "place", "free_gb", "total_gb"), 0.0)
         assert kind.title.format(**known)
         assert kind.body.format(**known) is not None

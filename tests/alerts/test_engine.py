@@ -13,7 +13,7 @@ import pytest
 from tests.store.alert_stage import rule, status, stranger
 from voltgate.alerts import rules as rules_module
 from voltgate.alerts.catalogue import ALERTS
-from voltgate.alerts.engine import MOST, STRANGERS, WATCHED, Engine, Known, Noted
+from voltgate.alerts.engine import MOST, PLACES, STRANGERS, WATCHED, Engine, Known, Noted
 from voltgate.alerts.rules import Hours, Mute, Rule, Rules, Whom
 from voltgate.relay.events import (
     BackendAway,
@@ -123,6 +123,20 @@ def test_too_many_strangers() -> None:
     assert knocks(names[:2], 404, 3599) == 2
     assert knocks(["CP-1"], 401, 3599) == 1
     assert knocks(names, 404, 3600) == STRANGERS
+
+
+def test_connectors_that_a_station_invents() -> None:
+    """A station may have many connectors; of those with absurd numbers some are noted a day, and what is dangerous."""
+    engine = engine_of(rule("conStatusFaulted"))
+    for connector in range(1, 3000):
+        engine.note(status("Faulted", connector=connector), NOW)
+    assert (engine.noted, engine.dropped) == (64 + PLACES, 2999 - 64 - PLACES)
+    engine.note(status("Faulted", connector=65), NOW + 1)
+    assert engine.noted == 64 + PLACES + 1, "it is known"
+    engine.note(status("Faulted", "GroundFailure", connector=2999), NOW + 1)
+    assert engine.noted == 64 + PLACES + 2
+    engine.note(status("Faulted", connector=2999), NOW + 86_400)
+    assert engine.noted == 64 + PLACES + 3, "it is another day"
 
 
 def test_what_this_process_tells_by_itself() -> None:

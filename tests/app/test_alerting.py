@@ -191,7 +191,7 @@ async def test_a_database_that_is_away(stage: Stage, monkeypatch: pytest.MonkeyP
             lambda: (
                 {
                     "[CP1] Connector #1 is now Faulted",
-                    "Recovered: Database away",
+                    "Database back",
                     "Recovered: [CP2] Connector #1 is now Faulted",
                 }
                 <= told()

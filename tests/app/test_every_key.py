@@ -23,7 +23,7 @@ from tests.keypair import write_pair
 from voltgate.carriers.soap.listener import SoapListener as SoapCarrierListener
 from voltgate.carriers.websocket.listener import Listener as CarrierListener
 from voltgate.config import Config, alert_channels
-from voltgate.config.alerts import AlertRule, Alerts, AlertTemplate, Mute
+from voltgate.config.alerts import AlertRule, Alerts, AlertTemplate, Mute, Thresholds
 from voltgate.config.api import Api, ApiToken
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
@@ -46,6 +46,7 @@ from voltgate.directory.stations import Station
 from voltgate.ocpp.dialect import Dialect
 from voltgate.ocpp.ids import Token
 from voltgate.relay.backend import BackendSettings
+from voltgate.relay.events import TransactionEnded
 from voltgate.relay.permit import PRESETS
 from voltgate.relay.permit import Permit as RelayPermit
 from voltgate.relay.ports import SessionSettings
@@ -94,6 +95,7 @@ PLACES: Mapping[type[BaseModel], str] = {
     AlertRule: "alerts.rules.0",
     AlertTemplate: "alerts.templates.stationSilent",
     Mute: "alerts.mute.0",
+    Thresholds: "alerts.thresholds",
     Soap: "soap",
     Unknown: "unknown",
     Directory: "directory",
@@ -265,6 +267,18 @@ def told(r: Running) -> Any:
 def muted(r: Running) -> Any:
     """Return the first time at which alerts are muted."""
     return r.parts.alerting.engine.rules.mutes[0]
+
+
+def thresholds(r: Running) -> Any:
+    """Return from when on what is measured is told of."""
+    return r.parts.monitoring.bounds
+
+
+def is_empty(r: Running) -> bool:
+    """Whether a transaction that took 7 Wh counts as one that took none."""
+    empty = TransactionEnded("CP1", "1", "main", 1, "Local", 7.0, 60.0)
+    kinds = r.parts.alerting.engine.rules.kinds[TransactionEnded]
+    return any(kind.when(empty) for kind in kinds if kind.name == "transactionWithoutEnergy")
 
 
 def bounds(r: Running) -> Any:
@@ -666,6 +680,21 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "hours": Row("08:00-18:00", lambda r: (muted(r).hours.begin, muted(r).hours.end), (480, 1080)),
         "days": Row(["mon"], lambda r: set(muted(r).hours.days), {0}),
         "reason": Row("at work", lambda r: muted(r).reason),
+    },
+    Thresholds: {
+        "backend_away": Row(9, lambda r: thresholds(r).backend_away),
+        "backend_errors": Row(0.9, lambda r: thresholds(r).backend_errors),
+        "backend_calls": Row(9, lambda r: thresholds(r).backend_calls),
+        "backend_window": Row(9, lambda r: thresholds(r).backend_window),
+        "boots": Row(9, lambda r: thresholds(r).boots),
+        "boots_within": Row(9, lambda r: thresholds(r).boots_within),
+        "transaction_length": Row(9, lambda r: thresholds(r).transaction_length),
+        "transaction_energy_wh": Row(5, is_empty, False),
+        "journal_entries": Row(9, lambda r: thresholds(r).journal_entries),
+        "journal_age": Row(9, lambda r: thresholds(r).journal_age),
+        "certificate_days": Row([9], lambda r: list(thresholds(r).certificate_days)),
+        "disk_share": Row(0.9, lambda r: thresholds(r).disk_share),
+        "disk_free": Row("1GiB", lambda r: thresholds(r).disk_free, 1 << 30),
     },
     Soap: {
         "callback": Row("https://here.example", lambda r: r.parts.carriers.soap.callbacks.base),

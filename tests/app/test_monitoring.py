@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from tests.harness.ports import free_port
 from tests.harness.waiting import until
 from voltgate.app import monitoring
 from voltgate.app.monitoring import end_of
-from voltgate.cluster.ports import Node
+from voltgate.cluster.ports import Node, Orphan
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
@@ -36,6 +37,7 @@ from voltgate.relay.events import (
     NodeLost,
     StationBooted,
     StationRestarting,
+    StationWent,
     TransactionLong,
 )
 from voltgate.relay.records import OwedRecord, Page
@@ -94,10 +96,10 @@ def test_chains_and_authorities(tmp_path: Path) -> None:
         end_of(b"no certificate", are_authorities=True)
 
 
-async def test_a_backend_and_the_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_backend_and_the_database(tmp_path: Path) -> None:
     """A backend that no link of any station reaches, and a database that is away, are told of when they go and come."""
-    monkeypatch.setattr("voltgate.alerts.reach.AWAY", 0.0)
-    async with running(tmp_path, document(backends={"main": {"url": "ws://127.0.0.1:1"}})) as gateway:
+    at_once = {"thresholds": {"backend_away": 0}}
+    async with running(tmp_path, document(backends={"main": {"url": "ws://127.0.0.1:1"}}, alerts=at_once)) as gateway:
         parts, store = gateway.parts, gateway.parts.database
         assert store is not None
         parts.happened(LegDown("CP1", "main", "refused", 5.0))
@@ -148,13 +150,20 @@ async def test_a_long_transaction(tmp_path: Path) -> None:
 
 
 async def test_a_node_that_is_lost(tmp_path: Path) -> None:
-    """A node that has been silent is told of by its name."""
+    """A node that has been silent is told of by its name, and the stations that were there."""
 
     def node(name: str, seen: float, *, alive: bool) -> Node:
         return Node(name, name, "1", "serving", 0.0, seen, 0, 0.0, alive)
 
     async with running(tmp_path, document()) as gateway:
         nodes = [node("a", 100.0, alive=True), node("b", 80.0, alive=False)]
-        gateway.parts.monitoring._cluster = SimpleNamespace(nodes=nodes)  # type: ignore[assignment]
+
+        async def orphans() -> AsyncIterator[list[Orphan]]:
+            yield [Orphan("CP7", 5.0)] if not told(gateway, StationWent) else []
+
+        fake = SimpleNamespace(nodes=nodes, orphans=orphans)
+        gateway.parts.monitoring._cluster = fake  # type: ignore[assignment]
         await until(lambda: told(gateway, NodeLost), "the node is told of")
         assert told(gateway, NodeLost) == [NodeLost("b", 20.0)]
+        await until(lambda: told(gateway, StationWent), "its station is told of")
+        assert told(gateway, StationWent) == [StationWent("CP7", 1006, "Its gateway has died", "gateway", 5.0)]

@@ -131,7 +131,7 @@ async def gateway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     monkeypatch.setattr(process, "_READ_AGAIN", 0.05)
     monkeypatch.setattr(monitoring, "_SOON", 0.05)
     monkeypatch.setattr(monitoring, "_SELDOM", 0.05)
-    monkeypatch.setattr(monitoring, "EVERY", 0.0)
+    monkeypatch.setattr(monitoring, "LOOKS", 1e9)
     monkeypatch.setattr(alerting, "_TICK", 0.05)
     monkeypatch.setattr(alerting, "_UPKEEP", 0.05)
     monkeypatch.setattr(sender, "_LOOK", 0.05)
@@ -288,7 +288,7 @@ SPAWNERS = {"create_task", "ensure_future", "TaskGroup", "call_later", "call_at"
     "start_soon",
 }
 BEGUN = {
-    ("alerts/channels/apprise_channel.py", "send"): "one message, which is tried again",
+    ("alerts/channels/apprise_channel.py", "_send_now"): "one message, which is tried again",
     ("alerts/channels/http.py", "_context"): "the authorities to trust, for one message",
     ("alerts/channels/mail.py", "_context"): "the authorities to trust, for one message",
     ("app/supervisor.py", "_hand_on"): "two seconds to the end of workers that do not hear the second signal",

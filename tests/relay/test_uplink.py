@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.relay.stage import Line, Stage, one
-from voltgate.relay.events import LegDown, LegUp
+from voltgate.relay.events import LegClosed, LegDown, LegUp
 
 
 def shared(stage: Stage) -> Line:
@@ -44,6 +44,19 @@ def test_a_link_of_its_own_is_reported() -> None:
     stage.up("a")
     assert [event.first for event in stage.happened(LegUp)] == [True, False]
     assert [(event.reason, event.retry) for event in stage.happened(LegDown)] == [("closed 1012 restart", 1.0)]
+
+
+def test_a_link_that_the_gateway_closes_is_reported() -> None:
+    """When the station goes its links go with it, and each says so, but that of a shared connection."""
+    stage = Stage(one("a"))
+    stage.up("a")
+    stage.station.hangs_up()
+    assert [(event.station, event.backend) for event in stage.happened(LegClosed)] == [(stage.session.identity, "a")]
+    assert stage.happened(LegDown) == []
+    stage = Stage(one("a"))
+    shared(stage)
+    stage.station.hangs_up()
+    assert stage.happened(LegClosed) == []
 
 
 def test_a_dial_that_waits_for_its_turn_may_be_wanted_no_more() -> None:

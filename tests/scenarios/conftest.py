@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.alerts.people import People, people_of
 from tests.harness import Gateway, Json, Stage, boot_accepted, toml
 from tests.scenarios.csms_network import Network
 from tests.scenarios.test_promises import START
@@ -41,6 +43,13 @@ async def network(stage: Stage, server: PostgreSQL, rabbit: RabbitMQ, prefix: st
     await emptied(read_address(server.url))
     await upgrade(read_address(server.url))
     return Network(stage, server, rabbit, prefix)
+
+
+@pytest.fixture
+async def people(tmp_path: Path) -> AsyncIterator[People]:
+    """People who are told, with their servers."""
+    async with people_of(tmp_path) as people:
+        yield people
 
 
 async def node(stage: Stage, server: PostgreSQL, rules: list[dict[str, Any]] = COPY, **more: Any) -> Gateway:

@@ -72,7 +72,9 @@ class Node:
     async def after(self, seconds: float) -> list[str]:
         """Let time pass; return what is told by then that was not told before."""
         self.clock.now += seconds
-        while await self.store.tell(self.clock.now, self._author.write, self._author.digest, self.policies):
+        while await self.store.tell(
+            self.clock.now, self._author.write, self._author.digest, self.policies, self.engine.rules.mutes
+        ):
             pass
         return [f"{each.kind}: {each.subject}" for each in await self.news()]
 

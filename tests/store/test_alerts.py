@@ -13,8 +13,8 @@ from tests.store.alert_stage import Clock, Node, rule, status
 from tests.store.conftest import NOW, SHARED
 from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.deciding import REPEATS
-from voltgate.alerts.records import Policy, StoredMute
-from voltgate.alerts.rules import Hours, Mute, Rule, Whom
+from voltgate.alerts.records import Alert, Policy, StoredMute
+from voltgate.alerts.rules import Hours, Mute, Rule, Rules, Whom
 from voltgate.app.database import upgrade
 from voltgate.relay.events import (
     BackendAway,
@@ -27,6 +27,8 @@ from voltgate.relay.events import (
     StationCame,
     StationRefused,
     StationWent,
+    StatusChanged,
+    TransactionBegan,
     TransactionEnded,
 )
 from voltgate.store.address import open_engine
@@ -50,6 +52,11 @@ def came(station: str = "CP-1") -> StationCame:
 def went(station: str = "CP-1", reason: str = "gone") -> StationWent:
     """Make the event of a station that has gone."""
     return StationWent(station, 1006, reason, "station", 1.0)
+
+
+def by(rules: dict[str, set[str]]) -> Callable[[Alert], bool]:
+    """Say what is told of by rules with these events."""
+    return lambda alert: alert.event in rules.get(alert.rule, ())
 
 
 Begin = Callable[..., Node]
@@ -85,7 +92,7 @@ async def test_what_lasts_is_told(begin: Begin) -> None:
     assert await node.after(9) == []
     assert await node.after(1) == [OVER]
     assert await node.after(3600) == []
-    assert await node.rows() == [("CP-1 #1", "recovered")]
+    assert await node.rows() == [("cp-1 #1", "recovered")]
 
 
 async def test_what_does_not_last_is_not_told(begin: Begin) -> None:
@@ -108,7 +115,7 @@ async def test_back_before_it_was_told(begin: Begin) -> None:
     assert await node.after(5) == []
     await node.sees(FAULTED)
     assert await node.after(3600) == []
-    assert await node.rows() == [("CP-1 #1", "open")]
+    assert await node.rows() == [("cp-1 #1", "open")]
 
 
 async def test_no_recovery_is_asked_for(begin: Begin) -> None:
@@ -127,7 +134,7 @@ async def test_what_is_told_at_once_however_short(begin: Begin) -> None:
     await node.sees(FAULTED, OTHERWISE, FINE, FAULTED)
     assert sorted(await node.after(0)) == [LOCKED, LOCKED, LOCKED, OVER]
     assert await node.after(3600) == []
-    assert sorted(await node.rows()) == [("CP-1 #1", "open"), ("CP-1 #1", "passed"), ("CP-1 #1", "recovered")]
+    assert sorted(await node.rows()) == [("cp-1 #1", "open"), ("cp-1 #1", "passed"), ("cp-1 #1", "recovered")]
 
 
 # The same.
@@ -148,7 +155,7 @@ async def test_the_same_status(begin: Begin) -> None:
     assert await again.after(10) == [LOCKED]
     await again.sees(OTHERWISE)
     assert await again.after(10) == []
-    assert await again.rows() == [("CP-1 #1", "open"), ("CP-1 #1", "replaced")]
+    assert await again.rows() == [("cp-1 #1", "open"), ("cp-1 #1", "replaced")]
 
 
 async def test_another_error_meanwhile(begin: Begin) -> None:
@@ -179,8 +186,8 @@ async def test_what_happens_again(begin: Begin) -> None:
 async def test_reminders(begin: Begin) -> None:
     """A certificate is told of at each reminder, though nothing has ended."""
     node = begin(rule("certificateExpiring", hold=0, group=0))
-    for days in (29.5, 29.4, 13.0):
-        await node.sees(CertificateExpiring("cert.pem", "2026-12-31", days))
+    for days, reminder in ((29.5, 30), (29.4, 30), (13.0, 14)):
+        await node.sees(CertificateExpiring("cert.pem", "2026-12-31", days, reminder))
         await node.after(10)
     assert [row[1] for row in await node.rows()] == ["open", "replaced"]
 
@@ -259,16 +266,44 @@ async def test_what_becomes_dangerous(begin: Begin) -> None:
 
 
 async def test_what_is_muted(begin: Begin) -> None:
-    """What is muted is not told, neither its end, also when the mute has ended; it is in the list."""
+    """What is muted is not told, neither its end; it is in the list. What merely happened is not told later either."""
     node = begin(rule("conStatusFaulted", "commandRefused", hold=0, group=0))
     await node.store.add_mute(StoredMute("m", ("*",), ("cp-*",), ("*",), NOW, NOW + 60, "anna", "works"))
     await node.sees(FAULTED, REFUSED)
-    assert await node.after(61) == []
-    assert sorted(await node.rows()) == [("CP-1 #1", "muted"), ("CP-1 main", "muted")]
+    assert await node.after(50) == []
+    assert sorted(await node.rows()) == [("cp-1 #1", "muted"), ("cp-1 main", "muted")]
     await node.sees(FINE)
-    assert await node.after(10) == []
+    assert await node.after(20) == []
     await node.sees(FAULTED, REFUSED)
     assert sorted(await node.after(0)) == ["alert: [CP-1] Command refused: Reset of main", LOCKED]
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+async def test_what_lasts_longer_than_a_mute(begin: Begin, taken_back: bool) -> None:
+    """It is told as soon as nothing mutes it any more, though nothing else happens; then that it is over."""
+    node = begin(rule("conStatusFaulted", hold=60, group=10))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 3600, "anna", "works"))
+    await node.sees(FAULTED)
+    assert await node.after(1800) == []
+    if taken_back:
+        assert await node.store.remove_mute("m")
+    assert await node.after(1) == []
+    assert await node.after(10) == ([LOCKED] if taken_back else [])
+    assert await node.after(1790) == []
+    assert await node.after(10) == ([] if taken_back else [LOCKED])
+    await node.sees(FINE)
+    assert await node.after(10) == [OVER]
+
+
+async def test_what_lasts_longer_than_hours_of_a_mute(begin: Begin) -> None:
+    """The same of what the configuration mutes at some hours."""
+    hour = datetime.fromtimestamp(NOW, UTC).hour
+    at_works = Mute(hours=Hours(hour * 60, (hour + 1) % 24 * 60, zone=UTC))
+    node = begin(rule("conStatusFaulted", hold=0, group=0), mutes=(at_works,))
+    await node.sees(FAULTED)
+    assert await node.after(0) == []
+    told = [await node.after(60) for _ in range(61)]
+    assert [each for each in told if each] == [[LOCKED]]
 
 
 async def test_a_mute_is_taken_back(begin: Begin) -> None:
@@ -382,7 +417,7 @@ async def test_what_is_old(begin: Begin) -> None:
     for delivery in await node.store.claim({"ops": 9}, NOW):
         await node.store.settle(delivery)
     assert await node.store.purge(NOW + 1) == 1
-    assert await node.rows() == [("CP-1 #1", "open")]
+    assert await node.rows() == [("cp-1 #1", "open")]
 
 
 async def test_what_was_muted_is_old(begin: Begin) -> None:
@@ -390,19 +425,76 @@ async def test_what_was_muted_is_old(begin: Begin) -> None:
     node = begin(rule("commandRefused", hold=0, group=0), mutes=(Mute(),))
     await node.sees(REFUSED)
     assert await node.after(0) == []
-    assert await node.rows() == [("CP-1 main", "muted")]
+    assert await node.rows() == [("cp-1 main", "muted")]
     assert await node.store.purge(NOW + 1) == 1
 
 
 async def test_what_is_back_again_and_again(begin: Begin) -> None:
     """That something is back is told each time, also by a rule that tells of nothing else."""
     node = begin(rule("backendBack", "clockRight", "faultCleared"))
-    back: list[Event] = [BackendBack("main", 3.0), ClockRight("CP-1"), FINE]
+    fine = StatusChanged("CP-1", None, 1, "Available", "NoError", "", "", cleared=True)
+    back: list[Event] = [BackendBack("main", 3.0), ClockRight("CP-1"), fine]
     for _ in range(2):
         await node.sees(BackendAway("main", "refused", 3), ClockWrong("CP-1", 99.0), FAULTED)
         assert await node.after(100) == []
         await node.sees(*back)
         assert len(await node.after(100)) == len(back)
+
+
+async def test_one_message_for_one_return(begin: Begin) -> None:
+    """A rule that tells of what ends something is not told of the end as well; one that does not, is."""
+    node = begin(rule("disconnectedFromProxy", "connectedToProxy"), rule("disconnectedFromProxy", name="s"))
+    await node.sees(went())
+    assert await node.after(70) == ["alert: Client disconnected: CP-1"] * 2
+    await node.sees(came())
+    told = sorted(await node.after(70))
+    assert told == ["alert: Client connected: CP-1", "recovery: Recovered: Client disconnected: CP-1"]
+    assert await node.after(3600) == []
+
+
+async def test_no_error_at_first(begin: Begin) -> None:
+    """That a station reports no error is no news unless it had reported one."""
+    node = begin(rule("faultCleared", "faultReported", hold=0, group=0))
+    await node.sees(status("Available"))
+    assert await node.after(0) == []
+    await node.sees(FAULTED)
+    assert len(await node.after(0)) == 1
+    await node.sees(status("Available"))
+    assert await node.after(0) == ["alert: [CP-1] Connector #1 reports no error any more"]
+
+
+async def test_each_transaction(begin: Begin) -> None:
+    """Each is told, though a backend gives all of them one number."""
+    node = begin(rule("conStartTransaction", "conStopTransaction", group=0))
+    for _ in range(2):
+        await node.sees(TransactionBegan("CP-1", "7", "main", 1))
+        await node.sees(TransactionEnded("CP-1", "7", "main", 1, "Local", 5000.0, 60.0))
+        told = await node.after(60)
+        assert sorted(told) == ["alert: [CP-1] Transaction Started", "alert: [CP-1] Transaction Stopped"]
+
+
+async def test_whom_no_rule_means_any_more(begin: Begin) -> None:
+    """What lasts of a station that its rule means no more is over after a day, without a word."""
+    node = begin(rule("conStatusFaulted"))
+    await node.sees(FAULTED, status("Faulted", "WeakSignal", "DEPOT-1"))
+    await node.after(100)
+    node.engine.rules = Rules([rule("conStatusFaulted", whom=Whom(("depot-*",)))])
+    await node.store.retire(node.engine.means, {"ops"}, NOW + REPEATS + 200)
+    assert sorted(await node.rows()) == [("cp-1 #1", "recovered"), ("depot-1 #1", "open")]
+
+
+async def test_more_than_a_digest_lists(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one message all the same: what is beyond is counted."""
+    monkeypatch.setattr("voltgate.store.alerts._DIGESTED", 2)
+    node = begin(rule("conStatusFaulted", hold=0, group=0), rate=1, digest=900)
+    for number in range(6):
+        await node.sees(status("Faulted", "WeakSignal", f"CP-{number}"))
+        await node.after(1)
+    assert await node.after(900) == ["digest: 5 alerts"]
+    (digest, *_) = await node.store.deliveries((), None, 1)
+    assert digest.text.splitlines()[-1] == "and 3 more"
+    assert digest.count == 5
+    assert await node.after(3600) == []
 
 
 async def test_good_news_have_no_recovery(begin: Begin) -> None:
@@ -420,9 +512,9 @@ async def test_what_nobody_tells_of_any_more(begin: Begin) -> None:
     await node.sees(FAULTED)
     await node.after(100)
     rules = {"b": {"backendAway"}, "c": set(ALERTS)}
-    await node.store.retire(rules, {"ops"}, NOW + REPEATS)
+    await node.store.retire(by(rules), {"ops"}, NOW + REPEATS)
     assert {each.status for each in await node.store.alerts((), None, 9)} == {"open"}
-    await node.store.retire(rules, {"ops"}, NOW + REPEATS + 200)
+    await node.store.retire(by(rules), {"ops"}, NOW + REPEATS + 200)
     standing = {(each.rule, each.status) for each in await node.store.alerts((), None, 9)}
     assert standing == {("a", "recovered"), ("b", "recovered"), ("c", "open")}
     assert await node.store.purge(NOW + REPEATS + 300) == 2
@@ -437,8 +529,8 @@ async def test_who_knocks_no_more(begin: Begin) -> None:
     for _ in range(2):
         assert await node.after(REPEATS / 2) == []
         await node.sees(stays)
-    await node.store.retire({"r": {"unknownStation"}}, {"ops"}, node.clock.now + 1)
-    assert sorted(await node.rows()) == [("X1", "recovered"), ("X2", "open")]
+    await node.store.retire(by({"r": {"unknownStation"}}), {"ops"}, node.clock.now + 1)
+    assert sorted(await node.rows()) == [("x1", "recovered"), ("x2", "open")]
 
 
 async def test_a_channel_that_is_gone(begin: Begin) -> None:
@@ -447,10 +539,10 @@ async def test_a_channel_that_is_gone(begin: Begin) -> None:
     for action in ("Reset", "UnlockConnector"):
         await node.sees(CommandRefused("CP-1", "main", action, "not permitted"))
         await node.after(0)
-    await node.store.retire({}, (), NOW + REPEATS)
-    await node.store.retire({}, {"ops"}, NOW + REPEATS + 1)
+    await node.store.retire(by({}), (), NOW + REPEATS)
+    await node.store.retire(by({}), {"ops"}, NOW + REPEATS + 1)
     assert {each.status for each in await node.store.deliveries((), None, 9)} == {"due", "digest"}
-    await node.store.retire({}, {"other"}, NOW + REPEATS + 1)
+    await node.store.retire(by({}), {"other"}, NOW + REPEATS + 1)
     given_up = await node.store.deliveries((), None, 9)
     assert {(each.status, each.error) for each in given_up} == {("given up", "there is no such channel any more")}
     assert await node.store.purge(NOW + REPEATS + 2) == 4
@@ -471,16 +563,31 @@ async def test_back_after_a_moment(begin: Begin) -> None:
     gone = await node.after(100)
     assert sorted(gone) == ["alert: Client disconnected: CP-1", "alert: [CP-1] Connector #1 is now Finishing"]
     await node.sees(came(), status("Charging", "GroundFailure"))
-    assert len(await node.after(100)) == 3
+    assert len(await node.after(100)) == 2
 
 
 async def test_back_after_its_end_was_told(begin: Begin) -> None:
     """A fault that comes back is told again if it was told that it is over, whatever came between."""
-    node = begin(rule(*STATUSES))
+    node = begin(rule("conStatusFaulted"))
     await node.sees(FAULTED)
     assert await node.after(100) == [LOCKED]
     await node.sees(FINE)
     assert await node.after(30) == [OVER]
+    await node.sees(FAULTED)
+    assert await node.after(100) == [LOCKED]
+
+
+async def test_back_after_what_came_between_was_told(begin: Begin) -> None:
+    """A fault that comes back is told again if something else was told, and is as it was before that."""
+    node = begin(rule(*STATUSES))
+    await node.sees(FAULTED)
+    assert await node.after(100) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(30) == []
+    await node.sees(FAULTED)
+    assert await node.after(100) == []
+    await node.sees(FINE)
+    assert await node.after(100) == ["alert: [CP-1] Connector #1 is now Available"]
     await node.sees(FAULTED)
     assert await node.after(100) == [LOCKED]
 

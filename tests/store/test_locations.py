@@ -20,6 +20,8 @@ from voltgate.store import Database, DatabaseSettings, database
 from voltgate.store.address import open_engine, read_address
 from voltgate.store.holder import Holder
 from voltgate.store.locations import Locations
+from voltgate.store.nodes import NodeTable, Status
+from voltgate.store.reach import Reach
 from voltgate.telemetry.supervision import Supervision
 
 
@@ -111,8 +113,8 @@ async def test_who_comes_last_writes(node: Open) -> None:
 async def test_others_are_written_all_the_same(node: Open) -> None:
     """What is refused of one station keeps no other from the disk, nor does what no database takes."""
     one, two = await node("one"), await node("two")
-    for station in ("cp-1", "cp-2", "cp-3"):
-        await one.take(station)
+    await one.take()
+    await one.take("cp-2")
     await two.take("cp-2")
     one.store.put(FactRecord("cp-3", "x" * 2000, 1.0, b""))
     results = await asyncio.gather(*(one.write("said", station=station) for station in ("cp-1", "cp-2", "cp-3")))
@@ -227,6 +229,34 @@ async def test_one_that_hears_of_nothing_looks(node: Open, monkeypatch: pytest.M
     await until(lambda: one.lost, "it has looked")
     assert one.lost == ["cp-1"]
     assert one.store.pages.holds("cp-2")
+
+
+async def test_one_that_seemed_dead(node: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a node that has died others say that its stations have left; if it has not, it says that they are here."""
+    monkeypatch.setattr(database, "_LOOK", 1.0)
+    one, two = await node("one"), await node("two")
+    here: list[str] = []
+    one.locations.when_taken_for_gone(here.append)
+    await one.take()
+    await one.take("cp-2")
+    one.store.pages.went("cp-2")
+    await until(lambda: not one.locations.waits, "the database knows that it has left")
+    assert two.store.engine is not None
+    table = NodeTable(Reach(lambda: two.store.engine), "two", "two", "1")
+    assert {orphan.station for orphan in await table.orphans("one")} == {"cp-1"}
+    await until(lambda: here == ["cp-1"] and not one.locations.waits, "it has looked, and said that it is here")
+    assert one.lost == []
+    assert (await two.store.pages.take("cp-1")).former == "one"
+
+
+async def test_stations_of_a_node_that_lives(node: Open) -> None:
+    """Nobody says of them that they have left."""
+    one, two = await node("one"), await node("two")
+    await one.take()
+    assert one.store.engine is not None
+    async with one.store.engine.begin() as connection:
+        await NodeTable(Reach(lambda: None), "one", "one", "1").beat(connection, Status("serving", 1, 0.0))
+    assert await NodeTable(Reach(lambda: two.store.engine), "two", "two", "1").orphans("one") == []
 
 
 async def test_only_some_that_have_left_are_remembered(node: Open, monkeypatch: pytest.MonkeyPatch) -> None:

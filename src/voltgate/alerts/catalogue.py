@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from inspect import cleandoc
 
@@ -24,6 +25,7 @@ from voltgate.alerts.kind import (
     word,
 )
 from voltgate.alerts.texts import TEXTS
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.relay.event_list import EVENTS, Severity, endangers
 from voltgate.relay.events import (
     BackendAway,
@@ -44,6 +46,7 @@ from voltgate.relay.events import (
     GivenUp,
     JournalGrowing,
     JournalShrunk,
+    LegClosed,
     LegDown,
     LegUp,
     NodeBack,
@@ -91,6 +94,10 @@ def _has_no_error(event: Event) -> bool:
     return isinstance(event, StatusChanged) and event.error_code == "NoError"
 
 
+def _is_cleared(event: Event) -> bool:
+    return isinstance(event, StatusChanged) and event.cleared
+
+
 def _is_unknown(event: Event) -> bool:
     return isinstance(event, StationRefused) and event.status == 404 and bool(event.station)
 
@@ -116,22 +123,19 @@ def _is_unexpected(event: Event) -> bool:
     return isinstance(event, TransactionEnded) and event.reason in UNEXPECTED
 
 
-LEAST_ENERGY = 10.0
-"""Watt-hours: a transaction that took no more took none."""
+def _is_empty(least: float) -> Callable[[Event], bool]:
+    """Return what says whether a transaction took no more than so many watt-hours."""
 
+    def meant(event: Event) -> bool:
+        return isinstance(event, TransactionEnded) and event.energy_wh is not None and event.energy_wh <= least
 
-def _is_empty(event: Event) -> bool:
-    return isinstance(event, TransactionEnded) and event.energy_wh is not None and event.energy_wh <= LEAST_ENERGY
-
-
-REMINDERS = (30, 14, 7, 3, 1, 0)
-"""Days before its end at which a certificate is told of."""
+    return meant
 
 
 def _reminder(event: Event) -> str:
     """Return which reminder it is: each is told once."""
     assert isinstance(event, CertificateExpiring)  # noqa: S101
-    return f"{event.at} {min((day for day in REMINDERS if event.days <= day), default=REMINDERS[0])}"
+    return f"{event.at} {event.reminder}"
 
 
 # How they are listed.
@@ -148,6 +152,9 @@ def _lasts(
     when: Callable[[Event], bool] = always,
     meaning: str = "",
     lasting: bool = True,
+    also: type[Event] | None = None,
+    once: bool = False,
+    news: Callable[[Event], bool] = always,
 ) -> AlertKind:
     """Return what holds until something else ends it, and `ends` others.
 
@@ -167,6 +174,9 @@ def _lasts(
         family=family or name,
         lasting=lasting,
         body=body,
+        also=also,
+        once=once,
+        news=news,
         meaning=meaning or cleandoc(event.__doc__ or "").partition("\n")[0],
     )
 
@@ -215,12 +225,27 @@ _SEED = (
         severity="warning",
     ),
     _lasts("connectedToUpstream", LegUp, link, "connected", "disconnectedFromUpstream", family="upstream"),
-    _lasts("disconnectedFromUpstream", LegDown, link, "disconnected", "connectedToUpstream", family="upstream"),
+    _lasts(
+        "disconnectedFromUpstream",
+        LegDown,
+        link,
+        "disconnected",
+        "connectedToUpstream",
+        family="upstream",
+        meaning="A backend's link was lost, could not be opened, or was closed as its station has gone.",
+        also=LegClosed,
+    ),
     *_statuses("cpStatus", _OF_STATIONS, "A station as a whole"),
     *_statuses("conStatus", _OF_CONNECTORS, "A connector"),
-    _happens("conStartTransaction", TransactionBegan, transaction, "started", family="transaction"),
+    _happens("conStartTransaction", TransactionBegan, transaction, "started", family="transaction", once=True),
     _happens(
-        "conStopTransaction", TransactionEnded, transaction, "stopped", "transactionTooLong", family="transaction"
+        "conStopTransaction",
+        TransactionEnded,
+        transaction,
+        "stopped",
+        "transactionTooLong",
+        family="transaction",
+        once=True,
     ),
 )
 
@@ -247,6 +272,7 @@ _BEYOND = (
         "faultReported",
         family="fault",
         when=_has_no_error,
+        news=_is_cleared,
         meaning="A station that reported an error reports none.",
     ),
     _lasts(
@@ -292,8 +318,8 @@ _BEYOND = (
         transaction,
         "without energy",
         severity="warning",
-        when=_is_empty,
-        meaning=f"A transaction ended that took no more than {LEAST_ENERGY:g} Wh.",
+        when=_is_empty(DEFAULT.transaction_energy_wh),
+        meaning="A transaction ended that took no more than `transaction_energy_wh`.",
     ),
     _lasts("transactionTooLong", TransactionLong, transaction, "long"),
     _happens(
@@ -320,3 +346,9 @@ _BEYOND = (
 
 ALERTS: dict[str, AlertKind] = {kind.name: kind for kind in (*_SEED, *_BEYOND)}
 """Every alert, by the name that rules use."""
+
+
+def kinds(bounds: Thresholds) -> Mapping[str, AlertKind]:
+    """Return every alert by these thresholds."""
+    empty = replace(ALERTS["transactionWithoutEnergy"], when=_is_empty(bounds.transaction_energy_wh))
+    return ALERTS | {empty.name: empty}

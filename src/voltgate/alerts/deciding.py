@@ -5,16 +5,20 @@ That no two nodes decide on the same at the same time is the store's to see to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from voltgate.alerts.engine import Sighting
 from voltgate.alerts.records import Alert, StoredMute
+from voltgate.alerts.rules import Mute
 
 REPEATS = 86_400.0
 """Seconds within which what never lasts, and is said again in the same words, is not told again."""
 _DANGER_REPEATS = 300.0
 """The same of what endangers people: a station may have no numbers by which two such things are told apart."""
+_MUTED_FOR = 60.0
+"""Seconds between two looks whether a mute still holds."""
+_NEVER = 1e12
 _SEEN_EVERY = 3600.0
 """Seconds between two times that it is written down that something is still said to last."""
 
@@ -47,24 +51,27 @@ class Deciding:
         said = (*alert.identity, alert.state)
         last = max(self._told.get((*said, False), 0.0), self._told.get((*said, alert.status == "muted"), 0.0))
         within = _DANGER_REPEATS if alert.urgent else REPEATS
-        return not alert.lasting and alert.at - last <= within
+        return alert.at - last <= within
 
     def take(self, seen: Sighting) -> None:
         """Decide on one sighting."""
         before: dict[str, str] = {}
-        undone = False
+        undone = ended = False
+        instead = seen.told and not self._is_muted(seen)
+        """What ends something is told instead of that it has ended."""
         for event in seen.ends:
             former = self._current.get((seen.rule, event, seen.subject))
             if former is None:
                 continue
-            tell = bool(former.data["recovery"])
+            ended = True
+            tell = bool(former.data["recovery"]) and not instead
             if former.status == "held" and former.data["hold"]:
                 before |= former.data.get("before", {})
                 undone = undone or (before.get(seen.event) == seen.state and not seen.urgent)
             elif former.status == "open" and not tell:
                 before[event] = former.state
             self.end(former, seen.at, tell=tell)
-        if seen.told:
+        if seen.told and (seen.news or ended):
             self._begin(seen, before, undone=undone)
 
     def _begin(self, seen: Sighting, before: dict[str, str], *, undone: bool) -> None:
@@ -74,7 +81,7 @@ class Deciding:
             new = self._new(seen, before)
             if undone:
                 self._put(replace(new, status="open"))
-            elif not self._is_repeated(new):
+            elif seen.lasting or seen.once or not self._is_repeated(new):
                 self._put(new)
         elif former.state == seen.state and former.status != "ending":
             if seen.at - former.seen >= _SEEN_EVERY:  # it is known
@@ -90,7 +97,8 @@ class Deciding:
 
     def _new(self, seen: Sighting, before: dict[str, str]) -> Alert:
         due = seen.at + seen.hold
-        muted = seen.muted or (not seen.urgent and self._is_muted(seen))
+        muted = self._is_muted(seen)
+        goes = due if seen.urgent else due + seen.group
         return Alert(
             id=self._new_id(),
             rule=seen.rule,
@@ -105,7 +113,7 @@ class Deciding:
             lasting=seen.lasting,
             at=seen.at,
             due=due,
-            goes=due if seen.urgent else due + seen.group,
+            goes=goes if not muted else seen.at if seen.lasting else _NEVER,
             status="muted" if muted else "held",
             current=seen.lasting or not muted,
             seen=seen.at,
@@ -121,11 +129,26 @@ class Deciding:
         )
 
     def _is_muted(self, seen: Sighting) -> bool:
-        return any(
-            (stored.until is None or seen.at < stored.until)
-            and mute.silences(seen.event, seen.key, seen.backend, seen.at)
-            for stored, mute in self._mutes
-        )
+        return seen.muted or (not seen.urgent and bool(list(self._muting(seen, seen.at))))
+
+    def _muting(self, what: Sighting | Alert, at: float) -> Iterator[StoredMute]:
+        """Yield what mutes something, of what operators have muted."""
+        for stored, mute in self._mutes:
+            if (stored.until is None or at < stored.until) and mute.silences(what.event, what.key, what.backend, at):
+                yield stored
+
+    def look_again(self, alert: Alert, at: float, mutes: Iterable[Mute]) -> None:
+        """Have what lasts, and was not told as it was muted, be told if nothing mutes it any more.
+
+        `mutes` are those of the configuration.
+        """
+        muting = list(self._muting(alert, at))
+        if muting or any(mute.silences(alert.event, alert.key, alert.backend, at) for mute in mutes):
+            ends = [stored.until for stored in muting if stored.until is not None]
+            self._put(replace(alert, goes=min([at + _MUTED_FOR, *ends])))
+        else:
+            due = max(at, alert.due)
+            self._put(replace(alert, status="held", due=due, goes=due + float(alert.data["group"])))
 
     def end(self, former: Alert, at: float, *, tell: bool) -> None:
         """End what lasts: what was told is told to be over, if it is to be; what was held is as if it had never been.

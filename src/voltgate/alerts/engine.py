@@ -8,26 +8,29 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from voltgate.alerts.catalogue import ALERTS
-from voltgate.alerts.kind import AlertKind, details, stranger
+from voltgate.alerts.kind import AlertKind, connector, details, stranger
 from voltgate.alerts.message import Severity
 from voltgate.alerts.plain import cut
+from voltgate.alerts.records import Alert
 from voltgate.alerts.rules import Rule, Rules
 from voltgate.relay.event_list import endangers
-from voltgate.relay.events import DatabaseAway, DatabaseBack, Event, StationRefused, StationWent
+from voltgate.relay.events import DatabaseAway, DatabaseBack, Event, StationRefused, StationWent, StatusChanged
 
 MOST = 10_000
 """Events that wait to be written; of those that endanger people a tenth more."""
-_HOUR = 3600.0
+_HOUR, _DAY = 3600.0, 86_400.0
 _WORDS = 600
 """Characters of what strangers say that are kept."""
 _LONGEST = 600
 """Bytes of a subject, or of what a station is compared by."""
 STRANGERS = 1000
 """Who is refused within an hour, for one reason, and is noted: anybody can knock under one name after the other."""
+PLACES, _PLAUSIBLE = 256, 64
+"""Connectors with numbers beyond the plausible that are noted of a station within a day: it may invent them."""
 WATCHED = frozenset(
     "backendAway backendFailing journalGrowing stationRestarting certificateExpiring diskFilling "
     "databaseAway nodeLost".split()
@@ -58,7 +61,8 @@ class Sighting:
     """An event as one rule sees it.
 
     `told`: the rule tells of it; else it only ends what is in `ends`, names of alerts that this rule tells of. `muted`
-    is by the configuration. The rest is as in `Alert` and `Rule`.
+    is by the configuration. `once`: such a thing is not said twice, so each is told. `news`: it is told whatever it
+    ends, else only what it ends makes it news. The rest is as in `Alert` and `Rule`.
     """
 
     rule: str
@@ -71,6 +75,8 @@ class Sighting:
     severity: Severity
     urgent: bool
     lasting: bool
+    once: bool
+    news: bool
     at: float
     told: bool
     muted: bool
@@ -95,6 +101,8 @@ class Engine:
         self._identify, self._wake = identify, wake
         self._refused: dict[int, set[str]] = {}
         self._refused_since = 0.0
+        self._places: dict[str, set[str]] = {}
+        self._places_since = 0.0
         self._queue: deque[Noted] = deque()
         self._here: deque[Noted] = deque()
 
@@ -108,7 +116,9 @@ class Engine:
         if type(event) not in self.rules.kinds or _is_no_loss(event):
             return
         queue = self._here if isinstance(event, DatabaseAway | DatabaseBack) else self._queue
-        if isinstance(event, StationRefused) and self._is_beyond(event, at):
+        if (isinstance(event, StationRefused) and self._is_beyond(event, at)) or (
+            isinstance(event, StatusChanged) and not endangers(event) and self._is_invented(event, at)
+        ):
             self.dropped += 1
             return
         if len(queue) >= MOST and not (endangers(event) and len(queue) < MOST + MOST // 10):
@@ -117,6 +127,18 @@ class Engine:
         self.noted += 1
         queue.append(Noted(event, at))
         self._wake()
+
+    def _is_invented(self, event: StatusChanged, at: float) -> bool:
+        """Return whether a station has spoken of too many connectors that hardly any station has."""
+        if max(event.evse or 0, event.connector or 0) <= _PLAUSIBLE:
+            return False
+        if not 0 <= at - self._places_since < _DAY:
+            self._places, self._places_since = {}, at
+        who, place = _bounded(event.station), connector(event)
+        known = self._places.setdefault(who, set()) if len(self._places) < STRANGERS else self._places.get(who, set())
+        if place not in known and len(known) < PLACES and who in self._places:
+            known.add(place)
+        return place not in known
 
     def _is_beyond(self, event: StationRefused, at: float) -> bool:
         """Return whether somebody is refused after too many others."""
@@ -153,11 +175,22 @@ class Engine:
         identity = getattr(event, "station", "")
         station = self._identify(identity) if identity else Known("", "", frozenset())
         backend = getattr(event, "backend", "") or getattr(event, "owner", "")
+        about = replace(event, station=station.key) if identity else event  # type: ignore[arg-type]
         for kind in self.rules.kinds.get(type(event), ()):
             if kind.when(event):
-                self._remember(kind, _bounded(kind.subject(event)))
+                subject = _bounded(kind.subject(about))
+                self._remember(kind, subject)
                 for rule in self.rules.of(kind, station.key, backend, station.tags):
-                    yield self._seen(rule, kind, event, at, identity, station, backend)
+                    yield self._seen(rule, kind, event, at, subject, station, backend)
+
+    def means(self, alert: Alert) -> bool:
+        """Return whether a rule still tells of an alert: by its name, its event, and whom it means."""
+        tags = self._identify(alert.station).tags if alert.station else frozenset[str]()
+        return any(
+            alert.event in rule.events and rule.whom.means(alert.key, alert.backend, tags)
+            for rule in self.rules.all
+            if rule.name == alert.rule
+        )
 
     def _remember(self, kind: AlertKind, subject: str) -> None:
         if kind.name in WATCHED:
@@ -166,8 +199,9 @@ class Engine:
             self.standing.discard((name, subject))
 
     def _seen(
-        self, rule: Rule, kind: AlertKind, event: Event, at: float, identity: str, station: Known, backend: str
+        self, rule: Rule, kind: AlertKind, event: Event, at: float, subject: str, station: Known, backend: str
     ) -> Sighting:
+        identity = getattr(event, "station", "")
         severity, urgent = kind.severity_of(event), kind.endangers(event)
         mutes = () if urgent else self.rules.mutes
         names = {identity: self.names.get(identity, station.name)} if identity else {}
@@ -175,7 +209,7 @@ class Engine:
         return Sighting(
             rule=rule.name,
             event=kind.name,
-            subject=_bounded(kind.subject(event)),
+            subject=subject,
             state=kind.state(event),
             key=_bounded(station.key),
             station=identity,
@@ -183,6 +217,8 @@ class Engine:
             severity=severity,
             urgent=urgent,
             lasting=kind.lasting,
+            once=kind.once,
+            news=kind.news(event),
             at=at,
             told=rule.tells(kind, severity, at),
             muted=any(mute.silences(kind.name, station.key, backend, at) for mute in mutes),

@@ -21,11 +21,13 @@ def always(_: Event) -> bool:
 class AlertKind:
     """One alert that rules can name.
 
-    It is any `event` of this type for which `when` is true. `subject` says whom it concerns: an alert and what ends it
-    have the same one. `state` says what is told of the subject: the same state is not told twice. Alerts of one
-    `family` are states of the same thing, of which one holds at a time. `lasting` is false for what happens and is
-    over: nothing ends it, and it is never open. `recovers` names the alerts that this one ends. `title` and `body` are
-    templates over `details`. What `endangers` people passes hold times, mutes and digests.
+    It is any `event` of this type, or of the type `also`, for which `when` is true. `subject` says whom it concerns: an
+    alert and what ends it have the same one. `state` says what is told of the subject: the same state is not told
+    twice. Alerts of one `family` are states of the same thing, of which one holds at a time. `lasting` is false for
+    what happens and is over: nothing ends it, and it is never open. `once`: what happens is not said twice, so it is
+    told though the words are the same. What is no `news` is told only if it ends something. `recovers` names the alerts
+    that this one ends. `title` and `body` are templates over `details`. What `endangers` people passes hold times,
+    mutes and digests.
     """
 
     name: str
@@ -41,6 +43,14 @@ class AlertKind:
     lasting: bool = True
     body: str = ""
     meaning: str = ""
+    also: type[Event] | None = None
+    once: bool = False
+    news: Callable[[Event], bool] = always
+
+    @property
+    def events(self) -> tuple[type[Event], ...]:
+        """The types of the events that it may be."""
+        return (self.event,) if self.also is None else (self.event, self.also)
 
     def severity_of(self, event: Event) -> Severity:
         """Return how much one such event matters."""
@@ -59,14 +69,15 @@ def place_of(event: Event) -> str:
 
 
 def details(event: Event, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what templates may name: the fields of an event, `name` and `place`.
+    """Return what templates may name: the fields of an event, `name` and `place`; bytes in GB as well.
 
     `name` is that of the station by `names`, its identity if it has none there. An event without station has the `name`
     that it has itself, or "".
     """
     found = {each.name: getattr(event, each.name) for each in fields(event)}
     station = found.get("station", found.get("name", ""))
-    return found | {"name": (names or {}).get(station, station), "place": place_of(event)}
+    in_gb = {f"{name}_gb": found[name] / 1e9 for name in ("free", "total") if name in found}
+    return found | in_gb | {"name": (names or {}).get(station, station), "place": place_of(event)}
 
 
 # Whom an event concerns.

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.relay.events import Event, TransactionLong
 from voltgate.relay.transaction import Transaction
-
-LONGEST = 86400.0
-"""Seconds after which a transaction is unusually long."""
 
 
 class Lengths:
@@ -18,11 +16,13 @@ class Lengths:
         self._told: set[str] = set()
         self._seen: set[str] = set()
 
-    def look(self, station: str, running: Iterable[Transaction], wall: float) -> Iterator[Event]:
+    def look(
+        self, station: str, running: Iterable[Transaction], wall: float, bounds: Thresholds = DEFAULT
+    ) -> Iterator[Event]:
         """Yield which transactions of a station have become too long; `wall` is in seconds since 1970."""
         for tx in running:
             seconds = wall - tx.began
-            if seconds > LONGEST:
+            if seconds > bounds.transaction_length:
                 self._seen.add(tx.ref)
                 if tx.ref not in self._told:
                     yield TransactionLong(station, tx.id, tx.owner, tx.connector, seconds)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.relay.backend import Backend
 from voltgate.relay.events import (
     BackendAway,
@@ -19,12 +20,8 @@ from voltgate.relay.events import (
     LegUp,
 )
 
-AWAY = 5.0
-"""Seconds for which no link is open before a backend is away: a single one that is lost may come back at once."""
-CALLS, FAILING, SOUND = 20, 0.5, 0.25
-"""A backend fails when so many calls ended in a window, and this share of them badly; it is sound below another."""
-WINDOW, EVERY = 6, 10.0
-"""Looks in a window, and seconds between two."""
+LOOKS = 6
+"""Looks in a window, at even distances."""
 
 
 @dataclass(slots=True)
@@ -51,7 +48,7 @@ class Reach:
         else:
             failure.reason = event.reason
 
-    def look(self, backends: Mapping[str, Backend], now: float) -> Iterator[Event]:
+    def look(self, backends: Mapping[str, Backend], now: float, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield which backends are away by now, and which are back."""
         for name, failure in list(self._failures.items()):
             backend = backends.get(name)
@@ -59,7 +56,7 @@ class Reach:
                 del self._failures[name]
                 if failure.told:
                     yield BackendBack(name, now - failure.since)
-            elif not failure.told and now - failure.since >= AWAY:
+            elif not failure.told and now - failure.since >= bounds.backend_away:
                 failure.told = True
                 yield BackendAway(name, failure.reason, backend.legs)
 
@@ -71,25 +68,28 @@ class ErrorRates:
         self._looks: dict[str, deque[tuple[int, int]]] = {}
         self._failing: set[str] = set()
 
-    def look(self, backends: Iterable[Backend]) -> Iterator[Event]:
-        """Yield what has changed since the last look, EVERY seconds ago."""
+    def look(self, backends: Iterable[Backend], bounds: Thresholds = DEFAULT) -> Iterator[Event]:
+        """Yield what has changed since the last look, one of LOOKS in a window."""
         seen = {backend.name: _ended(backend) for backend in backends}
         for name in [name for name in self._looks if name not in seen]:
             del self._looks[name]
             self._failing.discard(name)
         for name, (errors, calls) in seen.items():
-            looks = self._looks.setdefault(name, deque(maxlen=WINDOW))
+            looks = self._looks.setdefault(name, deque(maxlen=LOOKS))
             if looks and calls < looks[-1][1]:  # it was configured anew, and counts from 0
                 looks.clear()
             before = looks[0] if looks else (0, 0)
             looks.append((errors, calls))
-            yield from self._judge(name, errors - before[0], calls - before[1])
+            yield from self._judge(name, errors - before[0], calls - before[1], bounds)
 
-    def _judge(self, name: str, errors: int, calls: int) -> Iterator[Event]:
-        if calls >= CALLS and errors >= calls * FAILING and name not in self._failing:
+    def _judge(self, name: str, errors: int, calls: int, bounds: Thresholds) -> Iterator[Event]:
+        bound = calls * bounds.backend_errors
+        if calls < bounds.backend_calls:
+            return
+        if errors >= bound and name not in self._failing:
             self._failing.add(name)
             yield BackendFailing(name, errors, calls)
-        elif name in self._failing and calls >= CALLS and errors < calls * SOUND:
+        elif errors < bound / 2 and name in self._failing:
             self._failing.discard(name)
             yield BackendSound(name, errors, calls)
 

@@ -26,7 +26,8 @@ class Alert:
     """One alert of one rule. All times are in seconds since 1970.
 
     `subject` and `state` are those of its kind; `key` is the station, as stations are compared. It was `at`, has lasted
-    long enough at `due`, and `goes` out then or with those that come in the meantime. `current`: there is at most one
+    long enough at `due`, and `goes` out then or with those that come in the meantime; while it is muted it is looked
+    at again then. `current`: there is at most one
     such row of a rule, an event and a subject. `seen` is when somebody last said that it lasts. `data` holds the fields
     for templates, and what of the rule it takes to tell it.
     """

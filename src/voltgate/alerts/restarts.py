@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.relay.events import Event, StationBooted, StationRestarting, StationSteady
 
-BOOTS, WITHIN = 5, 600.0
-"""So many boots within so many seconds are too many."""
 MOST = 200_000
 """Stations whose boots are remembered."""
 
@@ -20,21 +19,23 @@ class Restarts:
         self._boots: dict[str, deque[float]] = {}
         self._restarting: dict[str, float] = {}
 
-    def note(self, event: StationBooted, now: float) -> Iterator[Event]:
+    def note(self, event: StationBooted, now: float, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Take note of a boot; yield that it was one too many."""
         station = event.station
         if event.reason == "Triggered" or (station not in self._boots and len(self._boots) >= MOST):
             return
-        boots = self._boots.setdefault(station, deque(maxlen=BOOTS))
+        boots = self._boots.setdefault(station, deque())
         boots.append(now)
-        if len(boots) == BOOTS and now - boots[0] <= WITHIN:
+        while len(boots) > bounds.boots:
+            boots.popleft()
+        if len(boots) == bounds.boots and now - boots[0] <= bounds.boots_within:
             if station not in self._restarting:
-                yield StationRestarting(station, BOOTS, now - boots[0])
+                yield StationRestarting(station, bounds.boots, now - boots[0])
             self._restarting[station] = now
 
-    def look(self, now: float) -> Iterator[Event]:
+    def look(self, now: float, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield which stations have stopped doing so; forget those that boot as others do."""
-        for station in [each for each, boots in self._boots.items() if now - boots[-1] > WITHIN]:
+        for station in [each for each, boots in self._boots.items() if now - boots[-1] > bounds.boots_within]:
             del self._boots[station]
             if self._restarting.pop(station, None) is not None:
                 yield StationSteady(station)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TypeAlias
 
-from voltgate.alerts.catalogue import ALERTS
+from voltgate.alerts.catalogue import kinds
 from voltgate.alerts.kind import AlertKind
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.ocpp.globs import compile_glob
 from voltgate.relay.event_list import SEVERITIES, Severity
 from voltgate.relay.events import Event
@@ -143,12 +144,13 @@ class _Bucket:
 class Rules:
     """All rules, by what they are about."""
 
-    def __init__(self, rules: Iterable[Rule] = (), mutes: Iterable[Mute] = ()) -> None:
+    def __init__(self, rules: Iterable[Rule] = (), mutes: Iterable[Mute] = (), bounds: Thresholds = DEFAULT) -> None:
         self.all = tuple(rules)
         self.mutes = tuple(mutes)
+        known = kinds(bounds)
         about: dict[str, list[Rule]] = {}
         for rule in self.all:
-            for kind in ALERTS.values():
+            for kind in known.values():
                 if kind.name in rule.events or not rule.events.isdisjoint(kind.recovers):
                     about.setdefault(kind.name, []).append(rule)
         self._buckets = {name: _Bucket(few) for name, few in about.items()}
@@ -157,8 +159,9 @@ class Rules:
         self.kinds: dict[type[Event], tuple[AlertKind, ...]] = {}
         """The kinds that matter to any rule, by the event that they are: what is not here costs one look."""
         for name in about:
-            kind = ALERTS[name]
-            self.kinds[kind.event] = (*self.kinds.get(kind.event, ()), kind)
+            kind = known[name]
+            for event in kind.events:
+                self.kinds[event] = (*self.kinds.get(event, ()), kind)
 
     def of(self, kind: AlertKind, station: str, backend: str, tags: frozenset[str]) -> Iterator[Rule]:
         """Yield the rules to which an event of a kind matters: those that name it, or what it ends."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from voltgate.alerts.catalogue import REMINDERS
+from voltgate.alerts.thresholds import DEFAULT, Thresholds
 from voltgate.relay.events import (
     CertificateExpiring,
     CertificateRenewed,
@@ -20,12 +20,8 @@ from voltgate.relay.events import (
     NodeLost,
 )
 
-FULL_SHARE, FULL_BYTES = 0.1, 5 << 30
-"""A disk is nearly full when less than this share and fewer bytes are free."""
 LEAST_BYTES = 256 << 20
-"""It is as well when fewer bytes than that are free."""
-OWED, OWED_FOR = 1000, 3600.0
-"""A journal grows when a backend is owed so many messages, or one for so many seconds."""
+"""A disk is nearly full in any case when fewer bytes are free."""
 _DAY = 86400.0
 
 
@@ -51,9 +47,9 @@ class DiskWatch:
     def __init__(self) -> None:
         self._full: set[str] = set()
 
-    def look(self, path: str, free: int, total: int) -> Iterator[Event]:
+    def look(self, path: str, free: int, total: int, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield what has changed of one. It has space again once there is a tenth more than it takes to be full."""
-        bound = max(LEAST_BYTES, min(int(total * FULL_SHARE), FULL_BYTES))
+        bound = max(LEAST_BYTES, min(int(total * bounds.disk_share), bounds.disk_free))
         if path not in self._full and free < bound:
             self._full.add(path)
             yield DiskFilling(path, free, total)
@@ -68,35 +64,36 @@ class JournalWatch:
     def __init__(self) -> None:
         self._growing: set[str] = set()
 
-    def look(self, owed: Mapping[str, tuple[int, float]]) -> Iterator[Event]:
+    def look(self, owed: Mapping[str, tuple[int, float]], bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield what has changed; `owed` is how many messages each backend is owed, and the oldest for how long."""
+        most, longest = bounds.journal_entries, bounds.journal_age
         for name in self._growing.difference(owed):
             self._growing = self._growing - {name}
             yield JournalShrunk(name, 0)
         for name, (messages, seconds) in owed.items():
-            if name not in self._growing and (messages >= OWED or seconds >= OWED_FOR):
+            if name not in self._growing and (messages >= most or seconds >= longest):
                 self._growing.add(name)
                 yield JournalGrowing(name, messages, seconds)
-            elif name in self._growing and messages < OWED / 2 and seconds < OWED_FOR / 2:
+            elif name in self._growing and messages < most / 2 and seconds < longest / 2:
                 self._growing.discard(name)
                 yield JournalShrunk(name, messages)
 
 
 class CertificateWatch:
-    """Tells of certificates that end soon: at each of the REMINDERS once."""
+    """Tells of certificates that end soon, some days before: at each of these reminders once."""
 
     def __init__(self) -> None:
         self._told: dict[str, tuple[datetime, int]] = {}
 
-    def look(self, name: str, end: datetime, now: datetime) -> Iterator[Event]:
+    def look(self, name: str, end: datetime, now: datetime, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield what has changed of one that lasts until `end`."""
         days = (end - now).total_seconds() / _DAY
-        due = [day for day in REMINDERS if days <= day]
+        due = min((day for day in bounds.certificate_days if days <= day), default=None)
         told = self._told.get(name)
-        if due and (told is None or told != (end, due[-1])):
-            self._told[name] = (end, due[-1])
-            yield CertificateExpiring(name, end.isoformat(), days)
-        elif not due and told is not None:
+        if due is not None and told != (end, due):
+            self._told[name] = (end, due)
+            yield CertificateExpiring(name, end.isoformat(), days, due)
+        elif due is None and told is not None:
             del self._told[name]
             yield CertificateRenewed(name, end.isoformat())
 

@@ -38,8 +38,8 @@ class Author:
     def _templates(self, event: str) -> Templates:
         return self.templates.get(event, self.templates.get("", DEFAULT))
 
-    def digest(self, channel: str, held: Sequence[Delivery]) -> Message:
-        """Write the digest of messages that a channel was not given at once."""
+    def digest(self, channel: str, held: Sequence[Delivery], count: int) -> Message:
+        """Write the digest of messages that a channel was not given at once: `count`, of which these are listed."""
         items = [
             Item(
                 each.event,
@@ -52,7 +52,7 @@ class Author:
             )
             for each in held
         ]
-        return compose("", "digest", items, zone=self.zone)
+        return compose("", "digest", items, count=count, zone=self.zone)
 
     def test(self, channel: str, by: str, now: float) -> Message:
         """Write a message that only shows that a channel works."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.records import Policy
 from voltgate.alerts.rules import DAYS, Hours, Mute, Rule, Rules, Whom
+from voltgate.alerts.thresholds import Thresholds
 from voltgate.config import Config
 from voltgate.config.alerts import AlertRule, Alerts, minutes
 from voltgate.config.alerts import Mute as MuteSection
@@ -22,7 +23,12 @@ def rules_of(config: Config) -> Rules:
     alerts, zone = config.alerts, zone_of(config.alerts)
     fold: Fold = (lambda text: text) if config.directory.case_sensitive else str.casefold
     rules = [_rule(number, section, fold, zone) for number, section in enumerate(alerts.rules, 1)]
-    return Rules(rules, [_mute(section, fold, zone) for section in alerts.mute])
+    return Rules(rules, [_mute(section, fold, zone) for section in alerts.mute], thresholds_of(alerts))
+
+
+def thresholds_of(alerts: Alerts) -> Thresholds:
+    """Return from when on what is measured is told of."""
+    return Thresholds(**dict(alerts.thresholds))
 
 
 def policies_of(alerts: Alerts) -> dict[str, Policy]:

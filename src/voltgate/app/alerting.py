@@ -210,7 +210,7 @@ class Alerting:
             return
         for store in self.stores:
             with suppress(StoreAway):
-                while await store.tell(self.wall(), author.write, author.digest, ways.policies):
+                while await store.tell(self.wall(), author.write, author.digest, ways.policies, self.rules.mutes):
                     self.sender.wake()
 
     async def _keep_up(self) -> None:
@@ -226,7 +226,7 @@ class Alerting:
         self.numbers = await self.store.numbers()
         if self._rounds % _PURGE_EVERY == 0 and self._calendar.is_steady:
             for store in self.stores:
-                await store.retire({rule.name: rule.events for rule in self.rules.all}, self.channels, self.wall())
+                await store.retire(self.engine.means, self.channels, self.wall())
                 await store.purge(self._calendar() - self._settings.keep)
         self._rounds += 1
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from voltgate import __version__
 from voltgate.cluster.notices import Notices
-from voltgate.cluster.ports import Node, NodeState
+from voltgate.cluster.ports import Node, NodeState, Orphan
 from voltgate.cluster.post import LetterPost
 from voltgate.cluster.takeover import LetGo, Takeover
 from voltgate.config import Config
@@ -23,7 +23,7 @@ from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.letters import LetterTable
 from voltgate.store.listening import EVERYBODY, Listening, channel_of
-from voltgate.store.nodes import NodeTable, Status
+from voltgate.store.nodes import ORPHANS, NodeTable, Status
 from voltgate.store.notices import NoticeTable
 from voltgate.store.reach import Reach
 from voltgate.store.register import SharedRegister
@@ -58,6 +58,8 @@ class Cluster:
         heard = {EVERYBODY: self.notices.wake, channel_of(node): self.post.wake}
         self._listening = Listening(engine, heard, self._beat)
         self._load = Load()
+        self._emptied: set[str] = set()
+        """The dead nodes of which no station is left that nobody was told of."""
         self.nodes: list[Node] = []
         """The nodes that were known at the last beat."""
 
@@ -67,6 +69,16 @@ class Cluster:
         await self._table.beat(connection, Status(state, stations, self._load()))
         self.nodes = await self._table.read_with(connection)
         self.post.saw(self.nodes)
+
+    async def orphans(self) -> AsyncIterator[list[Orphan]]:
+        """Yield stations whose nodes have died, some at a time: each at one node only, once. Raises StoreAway."""
+        dead = {node.id for node in self.nodes if not node.alive}
+        self._emptied &= dead
+        for node in dead - self._emptied:
+            found = await self._table.orphans(node)
+            if len(found) < ORPHANS:
+                self._emptied.add(node)
+            yield found
 
     # Life.
 

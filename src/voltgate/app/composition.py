@@ -217,6 +217,7 @@ class Composition:
         """Go by another configuration, once all of it has been taken; `soap` is what it says to SOAP."""
         self.surroundings.follow(config)
         self.alerting.follow(config)
+        self.monitoring.follow(config)
         if self.database is not None:
             self.database.follow(database_settings(config))
         if self.csms is not None:

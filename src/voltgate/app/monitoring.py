@@ -10,17 +10,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from voltgate.alerts.lengths import Lengths
-from voltgate.alerts.reach import EVERY, ErrorRates, Reach
+from voltgate.alerts.reach import LOOKS, ErrorRates, Reach
 from voltgate.alerts.restarts import Restarts
 from voltgate.alerts.surroundings import CertificateWatch, DatabaseWatch, DiskWatch, JournalWatch, NodeWatch
+from voltgate.app.alert_rules import thresholds_of
 from voltgate.app.cluster import Cluster
 from voltgate.config import Config
 from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
-from voltgate.relay.events import CarrierDown, CarrierUp, Event, LegDown, LegUp, Listen, StationBooted
+from voltgate.ocpp.close_codes import NO_CLOSE
+from voltgate.relay.events import (
+    CarrierDown,
+    CarrierUp,
+    Event,
+    LegDown,
+    LegUp,
+    Listen,
+    StationBooted,
+    StationCame,
+    StationWent,
+)
+from voltgate.relay.records import StoreAway
 from voltgate.store import Database
 from voltgate.store.aging import owed_by_backend
 from voltgate.store.failures import FAILURES
+from voltgate.web.origin import address_of
 
 _SOON, _SELDOM = 1.0, 60.0
 """Seconds between two looks at what costs nothing, and at what lies on disk or is many."""
@@ -48,13 +62,22 @@ class Monitoring:
         self._databases, self._disks, self._journal = DatabaseWatch(), DiskWatch(), JournalWatch()
         self._certificates, self._nodes = CertificateWatch(), NodeWatch()
         self._rated_at = 0.0
+        self._anew = asyncio.Event()
+        self.bounds = thresholds_of(config().alerts)
+        if database is not None:
+            database.locations.when_taken_for_gone(self.is_here)
+
+    def follow(self, config: Config) -> None:
+        """Go by the thresholds of a configuration, and look at once."""
+        self.bounds = thresholds_of(config.alerts)
+        self._anew.set()
 
     def note(self, event: Event) -> None:
         """Take note of an event that others may follow from."""
         if isinstance(event, LegUp | LegDown | CarrierUp | CarrierDown):
             self._reach.note(event, self._clock())
         elif isinstance(event, StationBooted):
-            self._tell(self._restarts.note(event, self._clock()))
+            self._tell(self._restarts.note(event, self._clock(), self.bounds))
 
     def _tell(self, events: Iterator[Event]) -> None:
         for event in events:
@@ -66,15 +89,16 @@ class Monitoring:
         """Look at what is in memory."""
         await asyncio.sleep(_SOON)
         now, backends = self._clock(), self._gateway().snapshot.backends
-        self._tell(self._reach.look(backends, now))
-        self._tell(self._restarts.look(now))
+        self._tell(self._reach.look(backends, now, self.bounds))
+        self._tell(self._restarts.look(now, self.bounds))
         if self._database is not None:
             self._tell(self._databases.look(self._database.state.reason, now))
         if self._cluster is not None:
             self._tell(self._look_at_nodes(self._cluster))
-        if now - self._rated_at >= EVERY:
+            await self._look_at_orphans(self._cluster)
+        if now - self._rated_at >= self.bounds.backend_window / LOOKS:
             self._rated_at = now
-            self._tell(self._rates.look(backends.values()))
+            self._tell(self._rates.look(backends.values(), self.bounds))
 
     def _look_at_nodes(self, cluster: Cluster) -> Iterator[Event]:
         latest = max((node.seen for node in cluster.nodes), default=0.0)
@@ -82,32 +106,51 @@ class Monitoring:
         alive = {name: any(n.alive for n in cluster.nodes if n.name == name) for name in last}
         return self._nodes.look(alive, {name: latest - seen for name, seen in last.items()})
 
+    async def _look_at_orphans(self, cluster: Cluster) -> None:
+        """Tell of stations that nobody heard go, as their node has died. Nodes that live look in turn."""
+        with suppress(StoreAway):
+            async for few in cluster.orphans():
+                for orphan in few:
+                    identity = self._gateway().snapshot.directory.as_written(orphan.station)
+                    self._listen(StationWent(identity, NO_CLOSE, "Its gateway has died", "gateway", orphan.seconds))
+
+    def is_here(self, station: str) -> None:
+        """Tell that a station, by its key, is here: others took this node for dead, and the station for gone."""
+        session = self._gateway().sessions.get(station)
+        if session is not None:
+            address, version = address_of(session), session.dialect.version
+            self._listen(StationCame(session.identity, address, version, session.route, replaced=False))
+
     # What lies on disk, or is many.
 
     async def look_around(self) -> None:
         """Look at transactions, at the journal, at disks and at certificates."""
+        self._anew.clear()
         async for few in unhurried(list(self._gateway().sessions.values())):
             for session in few:
                 running = session.ledger.counting() if session.ledger.running else ()
-                self._tell(self._lengths.look(session.identity, running, self._wall()))
+                self._tell(self._lengths.look(session.identity, running, self._wall(), self.bounds))
         self._lengths.end_round()
         await self._look_at_journal()
         async with asyncio.timeout(_PATIENCE):
             found = await asyncio.to_thread(_on_disk, self._folder, tuple(certificates(self._config())))
         disks, ends = found
         for path, free, total in disks:
-            self._tell(self._disks.look(path, free, total))
+            self._tell(self._disks.look(path, free, total, self.bounds))
         now = datetime.fromtimestamp(self._wall(), UTC)
         for name, end in ends:
-            self._tell(self._certificates.look(name, end, now))
-        await asyncio.sleep(_SELDOM)
+            self._tell(self._certificates.look(name, end, now, self.bounds))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SELDOM):
+                await self._anew.wait()
 
     async def _look_at_journal(self) -> None:
         if self._database is None or self._database.engine is None or self._database.state.reason is not None:
             return
         with suppress(*FAILURES):
             async with asyncio.timeout(_PATIENCE):
-                self._tell(self._journal.look(await owed_by_backend(self._database.engine, self._wall())))
+                owed = await owed_by_backend(self._database.engine, self._wall())
+                self._tell(self._journal.look(owed, self.bounds))
 
 
 def certificates(config: Config) -> Iterator[tuple[Path, bool]]:

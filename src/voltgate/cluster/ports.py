@@ -45,6 +45,14 @@ class Location:
     gone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A station whose node has died, and for how many seconds it had been there."""
+
+    station: str
+    seconds: float
+
+
 class NodeAway(Exception):  # noqa: N818 - it says what is the matter
     """A node did not answer: it is not there, not in time, or the database that carries the question is away."""
 

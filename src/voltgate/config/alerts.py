@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, field_validator
 
 from voltgate.config.alert_channels import Channel
-from voltgate.config.values import FilePath, Name, Seconds, Section, Text
+from voltgate.config.values import FilePath, Name, Seconds, Section, Size, Text
 
 EVENTS = tuple(
     """
@@ -34,8 +34,9 @@ EVENTS = tuple(
 FIELDS = tuple(
     """
     title body details time event severity station name place evse connector status error_code vendor_error_code info
-    reason transaction owner energy_wh seconds backend backends action address target version route by
-    boots errors calls owed stations holder at days path free total node code first replaced retry
+    cleared reason transaction owner energy_wh seconds backend backends action address target version route by
+    boots errors calls owed stations holder at days reminder path free free_gb total total_gb node code first replaced
+    retry
     """.split()
 )
 """The names that may stand in the braces of a template; an event that has no such field leaves it empty."""
@@ -145,6 +146,71 @@ class Mute(Section):
     reason: Text | None = Field(default=None, description="Why, for the list of what is muted.")
 
 
+class Thresholds(Section):
+    """From when on what is measured is told of."""
+
+    backend_away: Seconds = Field(
+        default=5,
+        ge=0,
+        le=86_400,
+        description="`backendAway`: how long no link of any station has been open to a backend.",
+    )
+    backend_errors: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="`backendFailing`: the share of calls that a backend answers with an error, or not in time. It is "
+        "sound below half of that.",
+    )
+    backend_calls: int = Field(
+        default=20, ge=1, le=1_000_000, description="`backendFailing`: of how many calls at least it is the share."
+    )
+    backend_window: Seconds = Field(
+        default=60, ge=6, le=86_400, description="`backendFailing`: within which time these calls ended."
+    )
+    boots: int = Field(default=5, ge=2, le=100, description="`stationRestarting`: how many boots are too many.")
+    boots_within: Seconds = Field(
+        default=600,
+        ge=1,
+        le=86_400,
+        description="`stationRestarting`: within which time. Without a boot for as long a station is steady.",
+    )
+    transaction_length: Seconds = Field(
+        default=86_400, ge=1, le=31_536_000, description="`transactionTooLong`: how long a transaction runs."
+    )
+    transaction_energy_wh: float = Field(
+        default=10,
+        ge=0,
+        le=1_000_000,
+        description="`transactionWithoutEnergy`: a transaction that took no more watt-hours took none.",
+    )
+    journal_entries: int = Field(
+        default=1000, ge=1, le=1_000_000_000, description="`journalGrowing`: how many messages a backend is owed."
+    )
+    journal_age: Seconds = Field(
+        default=3600,
+        ge=1,
+        le=31_536_000,
+        description="`journalGrowing`: or for how long the oldest. It is short again below half of both.",
+    )
+    certificate_days: Annotated[tuple[Annotated[int, Field(ge=0, le=3650)], ...], Field(strict=False)] = Field(
+        default=(30, 14, 7, 3, 1, 0),
+        min_length=1,
+        max_length=20,
+        description="`certificateExpiring`: how many days before its end a certificate is told of, each time again.",
+    )
+    disk_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="`diskFilling`: less than this share of a disk is free, and fewer bytes than `disk_free`. With "
+        "less than 256 MiB it is told of in any case.",
+    )
+    disk_free: Size = Field(
+        default=5 << 30, ge=256 << 20, le=1 << 60, description="`diskFilling`: fewer bytes than these are free."
+    )
+
+
 class Alerts(Section):
     """What people are told of what happens to stations and backends."""
 
@@ -157,6 +223,7 @@ class Alerts(Section):
         description="How messages are written: `[alerts.templates.EVENT]`, and `[alerts.templates.default]` for all "
         "other events.",
     )
+    thresholds: Thresholds = Field(default=Thresholds(), description="From when on what is measured is told of.")
     mute: Annotated[tuple[Mute, ...], Field(strict=False)] = Field(
         default=(), description="What is not told, and when: `[[alerts.mute]]`."
     )

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from voltgate.config.alert_channels import Apprise, Channel, Mail, MailAuth, Pushover, Webhook
-from voltgate.config.alerts import AlertRule, Alerts, AlertTemplate, Mute
+from voltgate.config.alerts import AlertRule, Alerts, AlertTemplate, Mute, Thresholds
 from voltgate.config.api import Api, ApiToken
 from voltgate.config.backends import Backend, Retry, StandIn
 from voltgate.config.bounds import Calls, Directory, Limits, Log, Protocol, Shutdown, Unknown
@@ -63,6 +63,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("`apprise` of a channel", Apprise, "A hundred other services; an extra: `pip install voltgate[apprise]`."),
     ("[[alerts.rules]]", AlertRule, "What is told to whom. Each rule that matches tells."),
     ("[alerts.templates.EVENT]", AlertTemplate, "How messages of an event are written; `default` is for all others."),
+    ("[alerts.thresholds]", Thresholds, "From when on what is measured is told of."),
     ("[[alerts.mute]]", Mute, "When something is not told. What endangers people is told all the same."),
     ("[soap]", Soap, "Stations that speak SOAP (OCPP-S)."),
     ("[unknown]", Unknown, "What becomes of stations that no entry matches."),

@@ -173,6 +173,11 @@ class Directory:
         """Return what identities are compared by (2.x: identifierString is case-insensitive)."""
         return identity if self.case_sensitive else identity.casefold()
 
+    def as_written(self, identity: str) -> str:
+        """Return an identity as its entry has it, if it has one of its own."""
+        entry = self._exact.get(self.key(identity))
+        return identity if entry is None else entry.exact
+
     def find(self, identity: str, target: str = "") -> Station | None:
         """Return the station of an identity, or of a raw request target that is an alias; None: unknown or invalid."""
         alias = self._aliases.get(target.partition("?")[0]) if self._aliases else None

@@ -72,6 +72,15 @@ class LegDown:
 
 
 @dataclass(frozen=True, slots=True)
+class LegClosed:
+    """A backend's link was closed by the gateway: the station has gone, or the backend has no part in it any more."""
+
+    station: str
+    backend: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierUp:
     """The connection to a backend that carries many stations is open. `first` is false when it came back."""
 
@@ -210,7 +219,8 @@ class StatusChanged:
     `connector` is 0 and `evse` None for the station itself; `evse` is None in 1.x. `status` is in the words of 1.6
     whatever the station speaks: what others call Occupied is Preparing, Charging, SuspendedEV, SuspendedEVSE or
     Finishing by what is known of the transaction; "" while none is known. `error_code` is in the words of 1.6 too:
-    NoError if there is none; `vendor_error_code` and `info` are the station's own.
+    NoError if there is none; `vendor_error_code` and `info` are the station's own. `cleared`: there is no error any
+    more, and there was one before.
     """
 
     station: str
@@ -220,6 +230,7 @@ class StatusChanged:
     error_code: str
     info: str
     vendor_error_code: str = ""
+    cleared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,11 +330,15 @@ class JournalShrunk:
 
 @dataclass(frozen=True, slots=True)
 class CertificateExpiring:
-    """A certificate ends soon, or has ended. `name` says whose it is, `at` its end (ISO 8601), `days` until then."""
+    """A certificate ends soon, or has ended. `name` says whose it is, `at` its end (ISO 8601), `days` until then.
+
+    `reminder`: it is told of when so many days are left, or fewer.
+    """
 
     name: str
     at: str
     days: float
+    reminder: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +402,7 @@ Event: TypeAlias = (
     | StationWent
     | LegUp
     | LegDown
+    | LegClosed
     | CarrierUp
     | CarrierDown
     | StationMoved

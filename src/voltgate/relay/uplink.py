@@ -9,7 +9,7 @@ from voltgate.ocpp.close_codes import GOING_AWAY, NORMAL
 from voltgate.ocpp.messages import FOREVER
 from voltgate.relay.backend import Backend
 from voltgate.relay.carrier import DialledWire
-from voltgate.relay.events import LegDown, LegUp
+from voltgate.relay.events import LegClosed, LegDown, LegUp
 from voltgate.relay.ports import Ports
 
 _STEADY = 10.0
@@ -166,3 +166,5 @@ class Uplink:
         if was_up and wire is not None:
             self._leg.backend.up -= 1
             wire.close(NORMAL, reason)
+            if not wire.shared:
+                self._leg.host.ports.listen(LegClosed(self._leg.host.identity, self._leg.backend.name, reason))

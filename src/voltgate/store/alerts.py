@@ -6,13 +6,9 @@ What is decided takes a lock that all nodes share, for one short transaction; wh
 from __future__ import annotations
 
 import asyncio
-import json
-import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import fields
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,7 +18,19 @@ from voltgate.alerts.deciding import REPEATS, Deciding
 from voltgate.alerts.engine import WATCHED, Sighting
 from voltgate.alerts.message import Message
 from voltgate.alerts.records import Alert, Delivery, Group, Policy, StoredMute
+from voltgate.alerts.rules import Mute
 from voltgate.store.address import POSTGRESQL, SQLITE
+from voltgate.store.alert_rows import (
+    COLUMNS,
+    alert_in,
+    delivery_in,
+    delivery_of,
+    document,
+    mute_in,
+    new_id,
+    row_of,
+    row_of_delivery,
+)
 from voltgate.store.alert_tables import alerts, deliveries, mutes
 from voltgate.store.leases import clock_of
 from voltgate.store.reach import Reach
@@ -51,8 +59,10 @@ _A, _D = alerts.c, deliveries.c
 
 Write = Callable[[Group], Message]
 """Writes the message about a group."""
-WriteDigest = Callable[[str, Sequence[Delivery]], Message]
-"""Writes the digest of messages that were held back."""
+WriteDigest = Callable[[str, Sequence[Delivery], int], Message]
+"""Writes the digest of messages that were held back: of those that are listed, and how many there are."""
+Meant = Callable[[Alert], bool]
+"""Whether a rule still tells of an alert."""
 
 
 class AlertStore:
@@ -70,7 +80,7 @@ class AlertStore:
             return
         async with self._deciding() as connection:
             found = await self._known(connection, sightings)
-            deciding = Deciding(found, await _mutes(connection), _new_id)
+            deciding = Deciding(found, await _mutes(connection), new_id)
             for seen in sightings:
                 deciding.take(seen)
             await self._write(connection, deciding.changed)
@@ -84,12 +94,12 @@ class AlertStore:
         for start in range(0, len(subjects), _SUBJECTS):
             few = subjects[start : start + _SUBJECTS]
             for which in (_A.current.is_(True), passed):
-                found += map(_alert, await connection.execute(select(alerts).where(_A.subject.in_(few), which)))
+                found += map(alert_in, await connection.execute(select(alerts).where(_A.subject.in_(few), which)))
         return found
 
     async def _write(self, connection: AsyncConnection, changed: Mapping[str, Alert | None]) -> None:
         gone = [each for each, alert in changed.items() if alert is None]
-        rows = [_row(alert) for alert in changed.values() if alert is not None]
+        rows = [row_of(alert) for alert in changed.values() if alert is not None]
         if gone:
             await connection.execute(delete(alerts).where(_A.id.in_(gone)))
         # first what is current no more: there is room for one that is
@@ -105,37 +115,58 @@ class AlertStore:
                 await connection.execute(update(alerts).where(which).values(seen=now))
             unseen = and_(_A.status.in_(("open", "held", "muted")), _A.seen < now - UNSEEN, _A.event.in_(WATCHED))
             for row in (await connection.execute(select(alerts).where(unseen, _A.current.is_(True)))).all():
-                alert = _alert(row)
+                alert = alert_in(row)
                 deciding = Deciding([alert], (), str)
                 deciding.end(alert, now, tell=bool(alert.data["recovery"]))
                 await self._write(connection, deciding.changed)
 
-    async def retire(self, rules: Mapping[str, Collection[str]], channels: Collection[str], now: float) -> None:
+    async def retire(self, meant: Meant, channels: Collection[str], now: float) -> None:
         """End what lasts by no rule any more, and strangers who knock no more; give up what has no channel any more.
 
-        `rules` are the events that each tells of. Nothing is ended or given up that is not a day old.
+        Nothing is ended or given up that is not a day old.
         """
         lasts = and_(_A.current.is_(True), _A.status.in_(("open", "muted")), _A.seen < now - REPEATS)
         gone = and_(_D.status.in_(("due", "digest")), _D.channel.not_in(channels), _D.created < now - REPEATS)
         async with self._deciding() as connection:
-            for rule, event in (await connection.execute(select(_A.rule, _A.event).where(lasts).distinct())).all():
-                if event in STRANGE or event not in rules.get(rule, ()):
-                    which = and_(lasts, _A.rule == rule, _A.event == event)
-                    over = {"status": "recovered", "current": False, "ended_at": now}
-                    await connection.execute(update(alerts).where(which).values(over))
             given_up = {"status": "given up", "error": "there is no such channel any more", "ended_at": now}
             await connection.execute(update(deliveries).where(gone).values(given_up))
+        after, over = "", {"status": "recovered", "current": False, "ended_at": now}
+        while True:
+            async with self._deciding() as connection:
+                wanted = select(alerts).where(lasts, _A.id > after).order_by(_A.id).limit(_DELETED)
+                found = list(map(alert_in, await connection.execute(wanted)))
+                done = [each.id for each in found if each.event in STRANGE or not meant(each)]
+                await connection.execute(update(alerts).where(_A.id.in_(done)).values(over))
+            if len(found) < _DELETED:
+                return
+            after = found[-1].id
 
     # What is told.
 
-    async def tell(self, now: float, write: Write, digest: WriteDigest, policies: Mapping[str, Policy]) -> int:
-        """Make messages of some of what is due; return how many."""
+    async def tell(
+        self,
+        now: float,
+        write: Write,
+        digest: WriteDigest,
+        policies: Mapping[str, Policy],
+        mutes: Sequence[Mute] = (),
+    ) -> int:
+        """Make messages of some of what is due; return how many. `mutes` are those of the configuration."""
         due = and_(_A.status.in_(("held", "ending")), _A.goes <= now)
         waits = _D.status == "digest"
+        muted = and_(_A.status == "muted", _A.goes <= now, _A.current.is_(True))
         async with self._reach.read() as connection:  # no lock, when there is nothing to do
             is_due = (await connection.execute(select(_A.id).where(due).limit(1))).first()
             waiting = (await connection.execute(select(_D.id).where(waits).limit(1))).first()
+            is_muted = (await connection.execute(select(_A.id).where(muted).limit(1))).first()
         made = 0
+        if is_muted is not None:
+            async with self._deciding() as connection:
+                few = list(map(alert_in, await connection.execute(select(alerts).where(muted).limit(LISTED))))
+                deciding = Deciding(few, await _mutes(connection), new_id)
+                for alert in few:
+                    deciding.look_again(alert, now, mutes)
+                await self._write(connection, deciding.changed)
         if is_due is not None:
             async with self._deciding() as connection:
                 whose = select(_A.rule, _A.event, _A.status).where(due).distinct().limit(_GROUPS)
@@ -157,7 +188,7 @@ class AlertStore:
         rule, event, status = whose
         mine = and_(_A.rule == rule, _A.event == event, _A.status == status, _A.due <= now)
         first = select(alerts).where(mine).order_by(_A.urgent.desc(), _A.at, _A.station, _A.id).limit(LISTED)
-        listed = tuple(map(_alert, await connection.execute(first)))
+        listed = tuple(map(alert_in, await connection.execute(first)))
         recovery, within = status == "ending", float(listed[0].data["group"])
         if within:
             count = int((await connection.execute(select(func.count()).where(mine))).scalar_one())
@@ -192,8 +223,8 @@ class AlertStore:
     ) -> None:
         waits = not group.urgent and policy.rate and await _sent_lately(connection, channel, now) >= policy.rate
         status = "digest" if waits else "due"
-        made = _delivery_of(channel, group.rule, message, group.count, now, urgent=group.urgent)
-        await connection.execute(insert(deliveries), _row_of_delivery(made) | {"status": status})
+        made = delivery_of(channel, group.rule, message, group.count, now, urgent=group.urgent)
+        await connection.execute(insert(deliveries), row_of_delivery(made) | {"status": status})
 
     async def _digest(
         self, connection: AsyncConnection, now: float, digest: WriteDigest, policies: Mapping[str, Policy]
@@ -204,21 +235,22 @@ class AlertStore:
             if first + policies.get(channel, Policy()).digest > now:
                 continue
             mine = and_(_D.status == "digest", _D.channel == channel)
-            few = select(*_COLUMNS).where(mine).order_by(_D.created, _D.id).limit(_DIGESTED)
-            held = [_delivery(row) for row in await connection.execute(few)]
-            message = await asyncio.to_thread(digest, channel, held)
-            told = _delivery_of(channel, "", message, sum(each.count for each in held), now, urgent=False)
-            await connection.execute(insert(deliveries), _row_of_delivery(told))
-            which = _D.id.in_([each.id for each in held])
-            await connection.execute(update(deliveries).where(which).values(status="in digest", ended_at=now))
+            few = select(*COLUMNS).where(mine).order_by(_D.created, _D.id).limit(_DIGESTED)
+            held = [delivery_in(row) for row in await connection.execute(few)]
+            counted = select(func.count(), func.sum(_D.count)).where(mine)
+            count, alerts_in_all = (await connection.execute(counted)).one()
+            message = await asyncio.to_thread(digest, channel, held, int(count))
+            told = delivery_of(channel, "", message, int(alerts_in_all), now, urgent=False)
+            await connection.execute(update(deliveries).where(mine).values(status="in digest", ended_at=now))
+            await connection.execute(insert(deliveries), row_of_delivery(told))
             made += 1
         return made
 
     async def put(self, channel: str, message: Message, now: float) -> Delivery:
         """Have a message sent, which bounds of the channel do not hold back; return it."""
-        made = _delivery_of(channel, "", message, len(message.items), now, urgent=False)
+        made = delivery_of(channel, "", message, len(message.items), now, urgent=False)
         async with self._reach.write() as connection:
-            await connection.execute(insert(deliveries), _row_of_delivery(made))
+            await connection.execute(insert(deliveries), row_of_delivery(made))
         return made
 
     # What is sent.
@@ -240,7 +272,7 @@ class AlertStore:
                 some = some.order_by(_D.urgent.desc(), _D.due, _D.id).limit(slots[channel])
                 ids = list((await connection.execute(some.with_for_update(skip_locked=True))).scalars())
                 taking = update(deliveries).where(_D.id.in_(ids)).values(holder=self._node, until=clock + LEASE)
-                claimed += map(_delivery, await connection.execute(taking.returning(*_COLUMNS)))
+                claimed += map(delivery_in, await connection.execute(taking.returning(*COLUMNS)))
         return sorted(claimed, key=lambda each: (not each.urgent, each.due, each.id))
 
     def _is_free(self, connection: AsyncConnection, clock: Any) -> ColumnElement[bool]:
@@ -272,7 +304,7 @@ class AlertStore:
 
     async def add_mute(self, mute: StoredMute) -> bool:
         """Mute something, unless as much is muted as anybody can look through; return whether it is."""
-        lists = {name: _document(getattr(mute, name)) for name in ("events", "stations", "backends")}
+        lists = {name: document(getattr(mute, name)) for name in ("events", "stations", "backends")}
         others = {name: getattr(mute, name) for name in ("id", "at", "until", "by", "reason")}
         async with self._reach.write() as connection:
             if int((await connection.execute(select(func.count()).select_from(mutes))).scalar_one()) >= MUTES:
@@ -282,7 +314,9 @@ class AlertStore:
 
     async def remove_mute(self, id: str) -> bool:  # noqa: A002 - as in the record
         """Take a mute back; return whether there was one."""
-        async with self._reach.write() as connection:
+        muted = and_(_A.status == "muted", _A.current.is_(True))
+        async with self._deciding() as connection:
+            await connection.execute(update(alerts).where(muted).values(goes=0.0))  # they are looked at again
             return (await connection.execute(delete(mutes).where(mutes.c.id == id))).rowcount > 0
 
     # What is read.
@@ -293,16 +327,16 @@ class AlertStore:
         """Return alerts, the last one first; `after` is the time and the id of the one before."""
         wanted = select(alerts).where(*which, *_before(_A.at, _A.id, after)).order_by(_A.at.desc(), _A.id.desc())
         async with self._reach.read() as connection:
-            return list(map(_alert, await connection.execute(wanted.limit(limit))))
+            return list(map(alert_in, await connection.execute(wanted.limit(limit))))
 
     async def deliveries(
         self, which: Iterable[ColumnElement[bool]], after: tuple[float, str] | None, limit: int
     ) -> list[Delivery]:
         """Return messages, the last one first."""
-        wanted = select(*_COLUMNS).where(*which, *_before(_D.created, _D.id, after))
+        wanted = select(*COLUMNS).where(*which, *_before(_D.created, _D.id, after))
         async with self._reach.read() as connection:
             ordered = wanted.order_by(_D.created.desc(), _D.id.desc()).limit(limit)
-            return list(map(_delivery, await connection.execute(ordered)))
+            return list(map(delivery_in, await connection.execute(ordered)))
 
     async def numbers(self) -> dict[str, int]:
         """Return how many alerts are held, open and muted, and how many messages wait."""
@@ -340,11 +374,6 @@ class AlertStore:
 # Rows.
 
 
-def _new_id() -> str:
-    """Return an id that nobody can guess, and by which those of a moment are in order."""
-    return f"{time.time_ns():016x}{uuid4().hex[:16]}"
-
-
 def _before(at: Any, id: Any, after: tuple[float, str] | None) -> tuple[ColumnElement[bool], ...]:  # noqa: A002
     """Return the condition for what comes behind a place in a list, of which the last one is first."""
     return () if after is None else (or_(at < after[0], and_(at == after[0], id < after[1])),)
@@ -354,56 +383,6 @@ def _upsert(connection: AsyncConnection) -> Any:
     made = (postgresql if connection.dialect.name == POSTGRESQL else sqlite).insert(alerts)
     others = {column.name: made.excluded[column.name] for column in alerts.columns if column.name != "id"}
     return made.on_conflict_do_update(index_elements=["id"], set_=others)
-
-
-def _document(value: Any) -> bytes:
-    """Write JSON of whatever strangers said, halves of surrogates too."""
-    return json.dumps(value).encode()
-
-
-def _row(alert: Alert) -> dict[str, Any]:
-    row = {field.name: getattr(alert, field.name) for field in fields(alert)}
-    return row | {"data": _document(alert.data)}
-
-
-def _alert(row: Any) -> Alert:
-    values = dict(row._mapping)
-    return Alert(**values | {"data": json.loads(values["data"])})
-
-
-_COLUMNS = tuple(_D[field.name] for field in fields(Delivery))
-
-
-def _delivery_of(channel: str, rule: str, message: Message, count: int, now: float, *, urgent: bool) -> Delivery:
-    return Delivery(
-        id=_new_id(),
-        channel=channel,
-        rule=rule,
-        kind=message.kind,
-        event=message.event,
-        severity=message.severity,
-        urgent=urgent,
-        subject=message.subject,
-        text=message.text,
-        html=message.html,
-        items=message.items,
-        count=count,
-        at=message.at,
-        created=now,
-        due=now,
-    )
-
-
-def _row_of_delivery(delivery: Delivery) -> dict[str, Any]:
-    row = {field.name: getattr(delivery, field.name) for field in fields(delivery)}
-    texts = {name: getattr(delivery, name).encode(errors="surrogatepass") for name in ("text", "html")}
-    return row | texts | {"items": _document(delivery.items), "holder": "", "until": 0.0}
-
-
-def _delivery(row: Any) -> Delivery:
-    values = dict(row._mapping)
-    texts = {name: values[name].decode(errors="replace") for name in ("text", "html")}
-    return Delivery(**values | texts | {"items": tuple(json.loads(values["items"]))})
 
 
 async def _told(connection: AsyncConnection, mine: ColumnElement[bool], now: float, goes: float) -> None:
@@ -425,10 +404,4 @@ async def _sent_lately(connection: AsyncConnection, channel: str, now: float) ->
 
 async def _mutes(connection: AsyncConnection) -> list[StoredMute]:
     rows = await connection.execute(select(mutes).order_by(mutes.c.at.desc()).limit(MUTES))
-    return [_mute(row) for row in rows]
-
-
-def _mute(row: Any) -> StoredMute:
-    values = dict(row._mapping)
-    lists = {name: tuple(json.loads(values[name])) for name in ("events", "stations", "backends")}
-    return StoredMute(**values | lists)
+    return [mute_in(row) for row in rows]

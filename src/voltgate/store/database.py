@@ -441,6 +441,7 @@ class Database:
                         await self.purge()
                         self._purge_at = self._looks + 120
                     await self.locations.look(engine)
+                    self._wake.set()  # there may be something to say to the others
                 self._looks += 1
         await asyncio.sleep(_LOOK if self._looks else 1.0)
 

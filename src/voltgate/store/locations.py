@@ -97,6 +97,9 @@ class Alone:
     def when_lost(self, then: Callable[[str], None]) -> None:
         """Have `then` called with each station that another node has taken, before anybody else is."""
 
+    def when_taken_for_gone(self, then: Callable[[str], None]) -> None:
+        """Have `then` called with each station that is here, and that another node took for gone."""
+
     async def take(self, engine: AsyncEngine, wanted: Mapping[str, int]) -> dict[str, Former]:
         """Take the stations that are `wanted`, and those of sessions that began without a database.
 
@@ -124,6 +127,7 @@ class Locations(Alone):
     def __init__(self, node: str, lost: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self.node = node
         self._lost = [lost]
+        self._is_here: Callable[[str], None] = lambda _: None
         self._clock = clock
         self._held: dict[str, int] = {}
         self._begun: dict[str, float] = {}
@@ -195,6 +199,10 @@ class Locations(Alone):
     def when_lost(self, then: Callable[[str], None]) -> None:
         """Have `then` called with each station that another node has taken, before anybody else is."""
         self._lost.insert(0, then)
+
+    def when_taken_for_gone(self, then: Callable[[str], None]) -> None:
+        """Have `then` called with each station that is here, and that another node took for gone."""
+        self._is_here = then
 
     # What the writing task does.
 
@@ -285,9 +293,18 @@ class Locations(Alone):
         """Look whether all is still this node's: it may not have heard of what was taken."""
         for few in _batched(list(self._held)):
             async with reading(engine).connect() as connection:
-                rows = (await connection.execute(_held_by(few))).all()
+                rows = (await connection.execute(_held_by(few).add_columns(locations.c.gone))).all()
             newer = [row for row in rows if row.epoch > self._held.get(row.station, row.epoch)]
             self.lose([row.station for row in newer if not self._is_ours(row.station, row.node, row.epoch)])
+            for row in rows:
+                if row.gone:
+                    self._say_here(row.station, row.epoch)
+
+    def _say_here(self, station: str, epoch: int) -> None:
+        """Say that a station is here of which another node has said that it left, when this one seemed dead."""
+        if self._held.get(station) == epoch and station not in self._left and station not in self._unsaid:
+            self._unsaid[station] = epoch, False
+            self._is_here(station)
 
 
 def _held_by(stations: Collection[str]) -> Select[tuple[str, str, int]]:

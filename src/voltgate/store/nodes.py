@@ -9,12 +9,16 @@ from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from voltgate.cluster.ports import Location, Node, NodeState
+from voltgate.cluster.ports import Location, Node, NodeState, Orphan
 from voltgate.store.address import POSTGRESQL
+from voltgate.store.alert_tables import alerts
+from voltgate.store.csms.tables import stations
 from voltgate.store.leases import clock_of
 from voltgate.store.reach import Reach
 from voltgate.store.tables import locations, nodes
 
+ORPHANS = 1000
+"""Stations of a node that has died that are told of at once."""
 ALIVE = 10.0
 """Seconds after its last beat for which a node counts as alive."""
 
@@ -78,6 +82,23 @@ class NodeTable:
         known = select(*nodes.c, (nodes.c.seen >= _CLOCK - ALIVE).label("alive"))
         rows = await connection.execute(known.order_by(nodes.c.id != self._node, nodes.c.name, nodes.c.began))
         return [Node(*tuple(row)) for row in rows]
+
+    async def orphans(self, node: str) -> list[Orphan]:
+        """Have it known of some stations of a node that has died that they have left it; return them. Raises StoreAway.
+
+        Each is returned to one node only, and none as long as its node lives.
+        """
+        lives = select(nodes.c.id).where(nodes.c.id == node, nodes.c.seen >= _CLOCK - ALIVE).exists()
+        theirs = select(locations.c.station).where(locations.c.node == node, ~locations.c.gone, ~lives)
+        few = theirs.limit(ORPHANS).with_for_update(skip_locked=True)
+        said = update(locations).where(locations.c.station.in_(few)).values(gone=True)
+        async with self._reach.write() as connection:
+            left = said.returning(locations.c.station, (_CLOCK - locations.c.at).label("seconds"))
+            seconds = {key: float(since) for key, since in await connection.execute(left)}
+            identities = dict(zip(seconds, seconds, strict=True))
+            for known in (alerts.c.key, alerts.c.station), (stations.c.key, stations.c.identity):
+                identities |= dict((await connection.execute(select(*known).where(known[0].in_(seconds)))).all())
+        return [Orphan(identities[key], since) for key, since in seconds.items()]
 
     async def where(self, station: str) -> Location | None:
         """Return where a station is, by its key; None if it never came. Raises StoreAway."""

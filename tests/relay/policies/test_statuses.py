@@ -67,6 +67,15 @@ def test_a_status_is_told_when_it_changes() -> None:
     ]
 
 
+def test_an_error_that_is_cleared() -> None:
+    """That there is no error is said of the one before; a first status without one, and the next, clear none."""
+    stage = playing("a")
+    for error in ("NoError", "GroundFailure", "HighTemperature", "NoError"):
+        status(stage, 1, "Faulted" if error != "NoError" else "Available", error)
+    status(stage, 1, "Charging")
+    assert [event.cleared for event in stage.happened(StatusChanged)] == [False, False, False, True, False]
+
+
 def test_what_a_vendor_says_is_told_with_it() -> None:
     """The vendor's own code makes another error, and the text goes with it; only that much of it is kept."""
     stage = playing("a")

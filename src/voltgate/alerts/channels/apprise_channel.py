@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from apprise import NotifyType
 
 MISSING = "Apprise is not installed: `pip install voltgate[apprise]`"
+MOST_WAITING = 16
+"""Messages that wait for the one that is being sent."""
+_PATIENCE = 300.0
+"""Seconds that a message waits for those before it at most."""
 _GRACE = 5.0
 """Seconds that Apprise has beyond its own deadline, after which the thread is left to itself."""
 
@@ -39,11 +43,32 @@ class AppriseChannel:
         self._remaining = Remaining()
         self._services: dict[str, Service] = {}
         self._sending: asyncio.Future[dict[str, str]] | None = None
+        self._turn, self._waiting = asyncio.Lock(), 0
 
     async def send(self, message: Message) -> str:
-        """Send a message to every address that has not taken it; return "". Raise ChannelFault."""
-        if self._sending is not None and not self._sending.done():
-            raise ChannelFault("Apprise is still busy with a message before this one")
+        """Send a message, after those before it, to every address that has not taken it; return "".
+
+        Raise ChannelFault.
+        """
+        busy = "Apprise is still busy with a message before this one"
+        if self._waiting >= MOST_WAITING:
+            raise ChannelFault(busy)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise ChannelFault(busy) from None
+        finally:
+            self._waiting -= 1
+        try:
+            if self._sending is not None and not self._sending.done():
+                raise ChannelFault(busy)
+            return await self._send_now(message)
+        finally:
+            self._turn.release()
+
+    async def _send_now(self, message: Message) -> str:
         urls = self._remaining.of(message.id, self.settings.urls)
         self._sending = asyncio.ensure_future(asyncio.to_thread(self._send, message, urls))
         try:

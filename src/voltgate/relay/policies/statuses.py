@@ -69,10 +69,14 @@ def said_of(context: Context, place: Place) -> Said:
 
 def tell(context: Context, place: Place, said: Said, info: Any = None) -> None:
     """Tell what a station has said of a connector, if it is something else than before."""
+    before = said_of(context, place)
     if context.learnt.changes(place, said):
         evse, connector = place
-        code = said.vendor_error_code
-        context.emit(StatusChanged(context.station, evse, connector, said.status, said.error_code, _text(info), code))
+        error, vendors = said.error_code, said.vendor_error_code
+        cleared = error == NO_ERROR != before.error_code
+        context.emit(
+            StatusChanged(context.station, evse, connector, said.status, error, _text(info), vendors, cleared)
+        )
 
 
 def _busy(context: Context, place: Place, word: str) -> str:
