@@ -112,6 +112,7 @@ async def test_a_caller_can_ask_who_he_is(web: Web) -> None:
         "backend": None,
         "login": None,
         "networks": {},
+        "csrf": None,
     }
     assert answers["backend"] == answers["viewer"] | {
         "name": "the-backend",
