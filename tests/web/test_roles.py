@@ -30,6 +30,7 @@ LOOKING = [
     ("GET", "/waiting"),
     ("GET", "/nodes"),
     ("GET", "/events"),
+    ("GET", "/overview"),
     ("GET", "/audit"),
     ("GET", "/stations/CP1/owed"),
     ("GET", "/messages/recording"),

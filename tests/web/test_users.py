@@ -116,6 +116,7 @@ async def test_a_user_chooses_a_password_and_logs_in(company: Company) -> None:
         "backend": None,
         "login": "Ada@x.example",
         "networks": {},
+        "csrf": None,
     }
     assert (await company.ask("GET", "/users", answer.json["token"])).json["detail"] == (
         'This takes the role "admin". The user "Ada@x.example" has "operator".'

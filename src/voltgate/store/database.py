@@ -280,9 +280,8 @@ class Database:
 
     async def read_register(self, rows: Collection[tuple[str, str]] | None = None) -> list[RegisterRecord]:
         """Read what backends and operators have said: these rows, by kind and name, None: all. Raises StoreAway."""
-        engine = self.there()
         try:
-            async with reading(engine).connect() as connection:
+            async with reading(self.there()).connect() as connection:
                 return await read_rows(connection, rows)
         except FAILURES as error:
             raise StoreAway(words(error)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,6 +17,7 @@ from starlette.requests import HTTPConnection
 
 from voltgate.directory.throttle import Throttle
 from voltgate.web.bearer import digest_of
+from voltgate.web.cookies import csrf_of, signed_in
 from voltgate.web.problems import Problem
 
 Role: TypeAlias = Literal["viewer", "operator", "admin", "member", "backend"]
@@ -25,6 +27,9 @@ PersonRole: TypeAlias = Literal["viewer", "operator", "admin"]
 
 _RANK = {"viewer": 1, "operator": 2, "admin": 3}
 _READING = frozenset({"GET", "HEAD"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods that change nothing (RFC 9110 section 9.2.1)."""
+_CSRF = "Who is signed in by a cookie shows `csrf` of GET /api/v1/me in the header X-CSRF-Token: load the page again."
 _LOOK = 3600.0
 """Seconds between two looks whether a token has ended."""
 
@@ -139,12 +144,23 @@ class Access:
         return self._configured
 
     def caller(self, connection: HTTPConnection) -> Caller:
-        """Return the caller of a connection. Raises Problem: 401 without a valid token, 429 after too many of those."""
-        token = _carried(connection)
+        """Return the caller of a connection. Raises Problem: 401 without a valid token, 429 after too many of those.
+
+        403: who comes by a cookie, and wants more than to look, has not shown to be the page that was signed in.
+        """
+        token, by_cookie = _carried(connection)
         if token is None:
             raise _unauthorized("This takes a bearer token.")
+        found = self.admit(token, address_of(connection))
+        if by_cookie and connection.scope.get("method") not in _SAFE:
+            sent = connection.headers.getlist("x-csrf-token")
+            if len(sent) != 1 or not is_csrf(token, sent[0]):
+                raise Problem(403, "Forbidden", _CSRF)
+        return found.caller
+
+    def admit(self, token: bytes, address: str) -> AccessToken:
+        """Return what a token from an address lets its caller do. Raises Problem: 401, 429 after too many of those."""
         digest, now = digest_of(token), self._clock()
-        address = connection.client.host if connection.client is not None else ""
         wait = self._throttle.wait(digest.hex(), address, now)
         if wait > 0:
             self.refused["too often"] += 1
@@ -157,11 +173,18 @@ class Access:
         self._throttle.succeeded(counted, now)
         if self._wall() >= found.until:
             raise _unauthorized("The login has ended: log in again.")
-        return found.caller
+        return found
+
+    def left(self, token: AccessToken) -> float:
+        """Return for how many seconds a token is valid yet; infinity for one that does not end by itself."""
+        return token.until - self._wall()
 
     async def withdrawn(self, connection: HTTPConnection) -> None:
         """Wait until the token that a connection was let in with is gone, or is not what it was: of this role."""
-        caller, digest = connection.state.caller, carried_digest(connection)
+        await self.ended(carried_digest(connection), connection.state.caller)
+
+    async def ended(self, digest: bytes, caller: Caller) -> None:
+        """Wait until the token of a digest is gone, or is not what it was: of this caller."""
         while (token := self._tokens.get(digest)) is not None and token.caller == caller and token.until > self._wall():
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(token.until - self._wall(), _LOOK)):
@@ -170,15 +193,42 @@ class Access:
 
 def carried_digest(connection: HTTPConnection) -> bytes:
     """Return the digest of the token that a request carries."""
-    return digest_of(_carried(connection) or b"")
+    return digest_of(_carried(connection)[0] or b"")
 
 
-def _carried(connection: HTTPConnection) -> bytes | None:
-    """Return the one bearer token of a request (RFC 6750 section 2.1); never read from the URL."""
+def carried_token(connection: HTTPConnection) -> bytes | None:
+    """Return the token of the cookie that a connection carries; None without one, or if it carries another token."""
+    token, by_cookie = _carried(connection)
+    return token if by_cookie else None
+
+
+def csrf_value(connection: HTTPConnection) -> str | None:
+    """Return what requests by a cookie show in `X-CSRF-Token`; None for a request that carries a token itself."""
+    token = carried_token(connection)
+    return None if token is None else csrf_of(token)
+
+
+def is_csrf(token: bytes, sent: str) -> bool:
+    """Return whether this is what the page shows that was signed in with a token."""
+    return hmac.compare_digest(csrf_of(token).encode(), sent.encode())
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Return the address that a request came from; "" where that is not known."""
+    return connection.client.host if connection.client is not None else ""
+
+
+def _carried(connection: HTTPConnection) -> tuple[bytes | None, bool]:
+    """Return the one bearer token of a request (RFC 6750 section 2.1), and whether it came in the cookie of a sign-in.
+
+    It is never read from the URL. Who sends an Authorization header is not taken by a cookie.
+    """
     headers = connection.headers.getlist("authorization")
+    if not headers:
+        return signed_in(connection), True
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 else ("", "", "")
     token = token.strip(" ")
-    return token.encode("latin-1") if scheme.lower() == "bearer" and token else None
+    return (token.encode("latin-1") if scheme.lower() == "bearer" and token else None), False
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -18,7 +18,7 @@ MOST_OF_A_LIST = 32 << 20
 """Bytes of a list, of a backend's stations, of a job's, or to be imported: 100,000 identities take 3 MB."""
 MOST_OF_A_LOGIN = 8 << 10
 """Bytes of what somebody sends who is not known yet."""
-OPEN = frozenset({"/api/v1/login", "/api/v1/password"})
+OPEN = frozenset({"/api/v1/login", "/api/v1/password", "/api/v1/sign-in"})
 """The operations that take no token."""
 PATIENCE = 60.0
 """Seconds that a body may take to arrive."""

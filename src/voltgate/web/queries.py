@@ -36,7 +36,7 @@ from voltgate.web.origin import address_of, carrier_of
 from voltgate.web.paging import Page, Part, Sorter, page_of
 from voltgate.web.problems import Problem, invalid
 from voltgate.web.stream import Streams
-from voltgate.web.tail import Tail
+from voltgate.web.tail import MOST, Tail
 from voltgate.web.times import stamp
 from voltgate.web.urls import shown
 from voltgate.web.wide.others import Others
@@ -120,11 +120,12 @@ class Queries:
         if self.subscriptions is not None:
             self.subscriptions.close()
 
-    def tail(self, key: str | None) -> Tail:
-        """Return a reader of the messages of a station, or of all (None), masked as the log is."""
-        return Tail(
-            self.gateway, self.taps, key, lambda: _MASK if self.messages is None else self.messages.recorder.mask
-        )
+    def tail(self, key: str | None, most: int = MOST, pace: float | None = None) -> Tail:
+        """Return a reader of the messages of a station, or of all (None), masked as the log is; bounds as of `Tail`."""
+        return Tail(self.gateway, self.taps, key, self._mask, most, pace)
+
+    def _mask(self) -> Mask:
+        return _MASK if self.messages is None else self.messages.recorder.mask
 
     @property
     def began(self) -> float:

@@ -15,21 +15,33 @@ from voltgate.gateway import Gateway
 from voltgate.ocpp.messages import Reply, Result, Unanswered
 from voltgate.relay.tap import Overheard, Taps
 from voltgate.telemetry.messages.masking import Mask
-from voltgate.web.stream import COMMENT, QUIET, Pieces, event_text
+from voltgate.web.stream import QUIET, Item, Pieces, item
 from voltgate.web.times import milliseconds, stamp
 
 MOST, MOST_BYTES = 2000, 8 << 20
 """Messages, and their bytes, that wait for a reader at most."""
 _AT_ONCE, _AT_ONCE_BYTES = 50, 1 << 20
 """Messages, and about how many bytes of them, that a reader gets at once."""
+_GATHER = 0.05
+"""Seconds for which messages are gathered that are fewer than that."""
 
 
 class Tail:
-    """One reader of the messages of a station (`key`), or of all (None), masked as they are by then."""
+    """One reader of the messages of a station (`key`), or of all (None), masked as they are by then.
+
+    `pace`: seconds between two pieces.
+    """
 
     def __init__(
-        self, gateway: Gateway, taps: Taps, key: str | None, mask: Callable[[], Mask], most: int = MOST
+        self,
+        gateway: Gateway,
+        taps: Taps,
+        key: str | None,
+        mask: Callable[[], Mask],
+        most: int = MOST,
+        pace: float | None = None,
     ) -> None:
+        self._pace = pace
         self._gateway = gateway
         self._taps = taps
         self._key = key
@@ -66,10 +78,12 @@ class Tail:
         """Yield the messages as pieces of a stream, until `close`."""
         try:
             await self.open()
-            yield COMMENT
+            yield ()
             while not self.closed:
                 await self.news(QUIET)
-                yield self.piece() or COMMENT
+                if self._waiting and not self._closed and (self._pace or len(self._waiting) < _AT_ONCE):
+                    await asyncio.sleep(self._pace or _GATHER)  # to wake up for each message costs more than that
+                yield self.piece()
         finally:
             await self.shut()
 
@@ -99,21 +113,21 @@ class Tail:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
 
-    def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> bytes:
-        """Return the next messages as a piece of a stream, and how many were lost behind them; b"" without any."""
-        texts: list[bytes] = []
+    def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> list[Item]:
+        """Return the next messages as items of a stream, and how many were lost behind them."""
+        items: list[Item] = []
         taken, mask = 0, self._mask()
-        while self._waiting and len(texts) < most and taken < most_bytes:
+        while self._waiting and len(items) < most and taken < most_bytes:
             overheard, size = self._waiting.popleft()
             self._bytes -= size
             taken += size
-            texts.append(event_text("message", document(overheard, mask)))
+            items.append(item("message", document(overheard, mask)))
         if self._lost and not self._waiting:
-            texts.append(event_text("lost", {"lost": self._lost}))
+            items.append(item("lost", {"lost": self._lost}))
             self._lost = 0
         if not self._waiting and not self._closed:
             self._news.clear()
-        return b"".join(texts)
+        return items
 
 
 def document(overheard: Overheard, mask: Mask) -> dict[str, Any]:

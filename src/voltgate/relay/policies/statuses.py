@@ -74,9 +74,7 @@ def tell(context: Context, place: Place, said: Said, info: Any = None) -> None:
         evse, connector = place
         error, vendors = said.error_code, said.vendor_error_code
         cleared = error == NO_ERROR != before.error_code
-        context.emit(
-            StatusChanged(context.station, evse, connector, said.status, error, _text(info), vendors, cleared)
-        )
+        context.emit(StatusChanged(context.station, evse, connector, said.status, error, _text(info), vendors, cleared))
 
 
 def _busy(context: Context, place: Place, word: str) -> str:

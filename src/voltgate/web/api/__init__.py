@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from voltgate.web import docs, problems
 from voltgate.web.access import Access, any_caller
-from voltgate.web.api import me, tokens, users
+from voltgate.web.api import live, me, signing_in, tokens, users
 from voltgate.web.bodies import Bodies
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.user_access import UserAccess
@@ -21,7 +21,7 @@ ROOT = "/api/v1"
 def api(resources: Iterable[APIRouter] = ()) -> APIRouter:
     """Return the router of all resources, which needs a token everywhere."""
     router = APIRouter(dependencies=[Depends(any_caller), Depends(known_parameters_only)])
-    for resource in (me.router, tokens.router, users.router, *resources):
+    for resource in (me.router, tokens.router, users.router, signing_in.router, *resources):
         router.include_router(resource)
     return router
 
@@ -30,6 +30,7 @@ def open_api() -> APIRouter:
     """Return the router of what takes no token: it is where users get one."""
     router = APIRouter(dependencies=[Depends(known_parameters_only)])
     router.include_router(users.open_router)
+    router.include_router(signing_in.open_router)
     return router
 
 
@@ -52,6 +53,7 @@ def install(
     docs.install(app)
     for router in (api(resources), open_api()):
         app.include_router(router, prefix=ROOT)  # given here: else FastAPI prepares all operations, for nothing
+    live.install(app, ROOT)
 
 
 async def known_parameters_only(request: Request) -> None:

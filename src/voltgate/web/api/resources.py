@@ -10,6 +10,7 @@ from voltgate.web.api import (
     backends,
     calls,
     events,
+    live,
     messages,
     nodes,
     owed,
@@ -22,5 +23,7 @@ from voltgate.web.api import (
 
 def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
-    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, messages, audit, owed, alerts)
+    resources = (
+        stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, owed, alerts,
+    )  # fmt: skip
     return [resource.router for resource in resources]

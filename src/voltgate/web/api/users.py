@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from voltgate.directory.hashes import Busy
 from voltgate.relay.records import StoreAway
 from voltgate.store.users import UserRecord
-from voltgate.web.access import Admin, AnyCaller, PersonRole, carried_digest
+from voltgate.web.access import Admin, AnyCaller, PersonRole, address_of, carried_digest
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -113,9 +113,20 @@ class Invited(BaseModel):
 @open_router.post("/login", summary="Log in", responses=declared(400, 401, 408, 413, 422, 429, 503))
 async def log_in(request: Request, said: Credentials) -> LoggedIn:
     """Get a token for a name and a password."""
-    async with _answered():
-        ticket = await _users(request).log_in(said.login, said.password, _address(request))
+    ticket = await logged_in(request, said)
     return LoggedIn(token=ticket.token, until=stamp(ticket.until), user=_shown(ticket.user))
+
+
+async def logged_in(request: Request, said: Credentials) -> Ticket:
+    """Return the login of a user, made for a name and a password. Raise Problem: 401, 429, 503."""
+    async with _answered():
+        return await _users(request).log_in(said.login, said.password, address_of(request))
+
+
+async def logged_out(request: Request) -> bool:
+    """End the login whose token a request carries; return whether it is of one. Raise Problem 503."""
+    async with _answered():
+        return await _users(request).log_out(carried_digest(request))
 
 
 @open_router.post(
@@ -134,9 +145,8 @@ async def choose(request: Request, said: Chosen) -> None:
 @router.post("/logout", status_code=204, summary="Log out", responses=declared(409, 503))
 async def log_out(request: Request, _: AnyCaller) -> None:
     """End the login whose token this is."""
-    async with _answered():
-        if not await _users(request).log_out(carried_digest(request)):
-            raise Problem(409, "Conflict", "This token is of no login: it stands in the configuration, or was made.")
+    if not await logged_out(request):
+        raise Problem(409, "Conflict", "This token is of no login: it stands in the configuration, or was made.")
 
 
 @router.put("/me/password", status_code=204, summary="Change my password", responses=declared(409, 503))
@@ -145,7 +155,7 @@ async def change_password(request: Request, caller: AnyCaller, said: Changed) ->
     if caller.login is None:
         raise Problem(409, "Conflict", "This token is no user's: it has no password.")
     async with _answered():
-        await _users(request).change_password(caller.login, said.password, said.new, _address(request))
+        await _users(request).change_password(caller.login, said.password, said.new, address_of(request))
 
 
 @router.get("/users", summary="List the users", responses=declared(503))
@@ -204,10 +214,6 @@ def _users(request: Request) -> UserAccess:
     if found is None:
         raise Problem(503, "Service Unavailable", 'There is no database to keep users in: store.url is "off".')
     return found
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
 
 
 def _found(found: UserRecord | None, login: str) -> UserRecord:
