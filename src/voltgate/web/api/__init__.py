@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
-from voltgate.web import docs, problems
+from voltgate.web import docs, problems, ui
 from voltgate.web.access import Access, any_caller
 from voltgate.web.api import me, signing_in, tokens, users
 from voltgate.web.bodies import Bodies
@@ -51,6 +51,7 @@ def install(
     app.add_middleware(Bodies, access=access)
     problems.install(app)
     docs.install(app)
+    ui.install(app)
     app.include_router(api(resources))
     app.include_router(open_api())
 

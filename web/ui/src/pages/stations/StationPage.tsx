@@ -1,0 +1,3 @@
+export function StationPage({ identity }: { identity: string }) {
+  return identity;
+}
