@@ -1,7 +1,8 @@
+import { defineConfig } from "eslint/config";
 import hooks from "eslint-plugin-react-hooks";
 import typescript from "typescript-eslint";
 
-export default typescript.config(
+export default defineConfig(
   { ignores: ["node_modules/", "src/api/schema.d.ts"] },
   ...typescript.configs.strictTypeChecked,
   hooks.configs.flat.recommended,

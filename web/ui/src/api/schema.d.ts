@@ -993,6 +993,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the whole network
+         * @description Show the state of the network in a few numbers. It takes up to two seconds: rates are measured.
+         */
+        get: operations["overview_api_v1_overview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/password": {
         parameters: {
             query?: never;
@@ -1760,6 +1780,20 @@ export interface components {
             url: string | null;
         };
         /**
+         * BackendStates
+         * @description How many backends are up, down, or not needed now.
+         */
+        BackendStates: {
+            /** Down */
+            down: number;
+            /** Down Names */
+            down_names: string[];
+            /** Idle */
+            idle: number;
+            /** Up */
+            up: number;
+        };
+        /**
          * ByToken
          * @description A token that somebody has.
          */
@@ -1833,6 +1867,39 @@ export interface components {
             description: string;
             /** Details */
             details: unknown;
+        };
+        /**
+         * CallRates
+         * @description What is said between stations and backends; rates and latencies are of the last ten seconds.
+         */
+        CallRates: {
+            /**
+             * Errors Per Second
+             * @description Those of them that were answered by an error, or not at all.
+             */
+            errors_per_second: number | null;
+            /**
+             * Open
+             * @description Calls that nobody has answered yet.
+             */
+            open: number;
+            /**
+             * P50 Ms
+             * @description The time within which backends answered half of the calls of stations.
+             */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /**
+             * Per Second
+             * @description Calls that ended, in both directions; null: not known yet.
+             */
+            per_second: number | null;
+            /**
+             * Waiting
+             * @description Calls that wait for their turn, or for a connection.
+             */
+            waiting: number;
         };
         /**
          * Calls
@@ -3849,6 +3916,54 @@ export interface components {
              */
             received: string;
         };
+        /**
+         * Overview
+         * @description The state of the network; in a cluster, of all nodes together.
+         */
+        Overview: {
+            /**
+             * Alerts
+             * @description Alerts that are open; null: nobody knows.
+             */
+            alerts: number | null;
+            /**
+             * At
+             * @description RFC 3339, UTC, with milliseconds.
+             * @example 2026-11-21T07:30:00.000Z
+             */
+            at: string;
+            backends: components["schemas"]["BackendStates"];
+            calls: components["schemas"]["CallRates"];
+            /**
+             * Database
+             * @enum {string}
+             */
+            database: "up" | "away" | "none";
+            /**
+             * Missing
+             * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
+             * @default []
+             */
+            missing: string[];
+            /** @description Null: there is no database, or it is away. */
+            owed: components["schemas"]["Owed"] | null;
+            /**
+             * Refused
+             * @description Handshakes that were refused since the gateways were started.
+             */
+            refused: number;
+            stations: components["schemas"]["Stations"];
+        };
+        /**
+         * Owed
+         * @description What backends have not taken yet and will be sent.
+         */
+        Owed: {
+            /** Messages */
+            messages: number;
+            /** Oldest Seconds */
+            oldest_seconds: number;
+        };
         /** Page[Claimed] */
         Page_Claimed_: {
             /** Items */
@@ -4357,6 +4472,24 @@ export interface components {
              * @enum {string}
              */
             validation: "" | "lenient" | "strict";
+        };
+        /**
+         * Stations
+         * @description How many stations there are.
+         */
+        Stations: {
+            /** Connected */
+            connected: number;
+            /**
+             * Known
+             * @description Known one by one, or connected; null: not counted yet.
+             */
+            known: number | null;
+            /**
+             * Waiting
+             * @description Unknown ones that were refused, and may be let in.
+             */
+            waiting: number;
         };
         /**
          * StationsWanted
@@ -10991,6 +11124,71 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    overview_api_v1_overview_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

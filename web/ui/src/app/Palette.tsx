@@ -21,6 +21,7 @@ export function PaletteButton() {
     <Button
       className={classes.search}
       variant="default"
+      justify="flex-start"
       leftSection={<IconSearch size={16} aria-hidden />}
       rightSection={
         <Kbd size="xs" visibleFrom="sm" aria-hidden>

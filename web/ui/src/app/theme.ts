@@ -5,6 +5,21 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', monospace",
   primaryColor: "indigo",
   primaryShade: { light: 7, dark: 7 },
+  colors: {
+    // A dark of the page's own: bluish, as its surfaces are.
+    dark: [
+      "#d5dae1",
+      "#b9c1cc",
+      "#98a2b0",
+      "#5d6775",
+      "#3a424e",
+      "#2b313a",
+      "#222831",
+      "#191d23",
+      "#14181d",
+      "#0e1115",
+    ],
+  },
   defaultRadius: "md",
   autoContrast: true,
   cursorType: "pointer",
@@ -25,6 +40,7 @@ export const colours: CSSVariablesResolver = () => ({
   light: {
     "--mantine-color-body": "#f7f8fa",
     "--mantine-color-dimmed": "#56606e",
+    "--mantine-color-placeholder": "#6b7480",
     "--vg-surface": "#ffffff",
     "--vg-border": "#e2e6eb",
     "--vg-hover": "#f1f4f8",
@@ -38,6 +54,7 @@ export const colours: CSSVariablesResolver = () => ({
     "--mantine-color-body": "#111418",
     "--mantine-color-text": "#d5dae1",
     "--mantine-color-dimmed": "#98a2b0",
+    "--mantine-color-placeholder": "#98a2b0",
     "--vg-surface": "#191d23",
     "--vg-border": "#2b313a",
     "--vg-hover": "#212730",

@@ -22,7 +22,7 @@ const SIGNS: Record<Mood, [Icon, string]> = {
 export function State({ mood, children }: { mood: Mood; children: string }) {
   const [Sign, colour] = SIGNS[mood];
   return (
-    <Group component="span" gap={6} wrap="nowrap" display="inline-flex">
+    <Group component="span" gap={6} wrap="nowrap" display="inline-flex" style={{ verticalAlign: "middle" }}>
       <Sign size={14} color={colour} aria-hidden style={{ flexShrink: 0 }} />
       <Text component="span" size="sm" truncate c={mood === "quiet" ? "dimmed" : undefined}>
         {children}

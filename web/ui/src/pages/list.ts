@@ -42,3 +42,9 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("./about")),
   },
 ];
+
+/** Return whether an address leads to a page that there is. */
+export function isPage(href: string): boolean {
+  const [path = ""] = href.split("?");
+  return PAGES.some((page) => page.path === `/${path.split("/")[1] ?? ""}`);
+}

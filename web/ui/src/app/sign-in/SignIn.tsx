@@ -42,7 +42,10 @@ export function SignIn() {
   function submit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
     const said = new FormData(event.currentTarget);
-    const field = (name: string) => String(said.get(name) ?? "");
+    const field = (name: string) => {
+      const value = said.get(name);
+      return typeof value === "string" ? value : "";
+    };
     signIn.mutate(
       way === "token"
         ? { token: field("token").trim() }

@@ -84,7 +84,7 @@ function Nodes() {
           </Table.Thead>
           <Table.Tbody>
             {nodes.data?.items.map((node) => (
-              <Table.Tr key={node.id ?? node.name}>
+              <Table.Tr key={node.name}>
                 <Table.Td>{node.name}</Table.Td>
                 <Table.Td>
                   {node.alive ? (
