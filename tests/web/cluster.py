@@ -15,7 +15,7 @@ from tests.harness import until
 from tests.harness.exchange import NOW, Exchange, MemoryPost
 from tests.relay.stage import Line, Shelf
 from tests.web.client import Answer, Api, asking
-from tests.web.world import serving
+from tests.web.world import Web, serving
 from voltgate.carriers.handshake import Admitted, Handshake
 from voltgate.cluster.ports import Location, NodeState
 from voltgate.dialler import Dialler
@@ -90,6 +90,7 @@ class Member:
     url: str = ""
     token: str = ""
     """Of an operator."""
+    web: Web = field(init=False)
     post: MemoryPost | None = None
 
     def __post_init__(self) -> None:
@@ -214,6 +215,7 @@ async def cluster(*names: str) -> AsyncIterator[Cluster]:
                 member.joins(exchange)
             web = await stack.enter_async_context(serving(resources=routers()))
             web.app.state.queries = member.queries
+            member.web = web
             member.url, member.token = web.url, web.tokens["operator"]
             port = int(web.url.rpartition(":")[2])
             member.api = await stack.enter_async_context(asking(port, member.token))

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import tomllib
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -354,8 +353,8 @@ async def test_a_reader_who_does_not_read_is_not_waited_for(monkeypatch: pytest.
     """A stream whose token is withdrawn ends though nobody takes the last words."""
     monkeypatch.setattr(stream, "_FAREWELL", 0.01)
 
-    async def pieces() -> AsyncGenerator[bytes, None]:
-        yield b"x"
+    async def pieces() -> stream.Pieces:
+        yield ()
 
     async def forever(*_: object) -> Any:
         await asyncio.Event().wait()

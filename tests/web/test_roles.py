@@ -30,6 +30,7 @@ LOOKING = [
     ("GET", "/waiting"),
     ("GET", "/nodes"),
     ("GET", "/events"),
+    ("GET", "/overview"),
     ("GET", "/audit"),
     ("GET", "/messages/recording"),
     ("GET", "/alerts"),

@@ -196,10 +196,16 @@ def carried_digest(connection: HTTPConnection) -> bytes:
     return digest_of(_carried(connection)[0] or b"")
 
 
+def carried_token(connection: HTTPConnection) -> bytes | None:
+    """Return the token of the cookie that a connection carries; None without one, or if it carries another token."""
+    token, by_cookie = _carried(connection)
+    return token if by_cookie else None
+
+
 def csrf_value(connection: HTTPConnection) -> str | None:
     """Return what requests by a cookie show in `X-CSRF-Token`; None for a request that carries a token itself."""
-    token, by_cookie = _carried(connection)
-    return csrf_of(token) if token is not None and by_cookie else None
+    token = carried_token(connection)
+    return None if token is None else csrf_of(token)
 
 
 def is_csrf(token: bytes, sent: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 MOST = 1000
 """Connections at a time at most."""
@@ -39,6 +40,12 @@ class Connection(HttpToolsProtocol):
             self._looking.cancel()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over: what has become a websocket has deadlines of its own."""
+        if self._looking is not None:
+            self._looking.cancel()
+        super().handle_websocket_upgrade()
+
     def data_received(self, data: bytes) -> None:
         """Parse received bytes."""
         self._overhead += len(data)
@@ -69,3 +76,28 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
         else:
             self._looking = self.loop.call_later(self.patience / 3, self._look)
+
+
+LARGEST_MESSAGE = 160 << 10
+"""Bytes of a message of a client at most: 500 identities, however long."""
+_UNREAD = 4 << 20
+"""Bytes that a client may leave unread: it sends pings and does not read what they are answered by."""
+_FRAGMENTS = 1000
+"""Frames of one message at most."""
+_LINGER = 15.0
+"""Seconds after its end after which a websocket is gone, whether or not the client has read all of it."""
+
+
+class Websocket(WebSocketsSansIOProtocol):
+    """Uvicorn's websocket, cut off if the client takes more than its share."""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse received bytes."""
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > _UNREAD or len(self.frames) > _FRAGMENTS:
+            self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """Serve, then see to it that nothing is left."""
+        await super().run_asgi()
+        self.loop.call_later(_LINGER, self.transport.abort)

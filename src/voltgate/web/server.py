@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from voltgate.web.access import Access
 from voltgate.web.api import install
-from voltgate.web.connections import Connection
+from voltgate.web.connections import LARGEST_MESSAGE, Connection, Websocket
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.siblings import Siblings
 from voltgate.web.user_access import UserAccess
@@ -119,7 +119,9 @@ class WebServer:
         self._config = uvicorn.Config(
             app,
             http=Connection,
-            ws="none",
+            ws=Websocket,
+            ws_max_size=LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -34,13 +34,40 @@ BEGIN = b"retry: 2000\n\n"
 
 log = structlog.get_logger("voltgate.web")
 
-Pieces = AsyncGenerator[bytes, None]
+
+class Item(NamedTuple):
+    """One thing that a stream tells: `data` is JSON, without line breaks; `id` is where a reader goes on behind it."""
+
+    kind: str
+    data: bytes
+    id: str | None = None
 
 
-def event_text(kind: str, data: Any, number: int | str | None = None) -> bytes:
-    """Return the bytes of one event."""
-    head = b"" if number is None else f"id: {number}\n".encode()
-    return head + b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
+Pieces = AsyncGenerator[Sequence[Item], None]
+"""What a stream tells, some at a time; nothing, now and then, so that it stays open."""
+
+
+def item(kind: str, data: Any, number: int | str | None = None) -> Item:
+    """Return an item of something that can be written as JSON."""
+    return Item(kind, msgspec.json.encode(data), None if number is None else str(number))
+
+
+def event_text(items: Iterable[Item]) -> bytes:
+    """Return items as server-sent events."""
+    return b"".join(
+        (b"" if each.id is None else b"id: %b\n" % each.id.encode())
+        + b"event: %b\ndata: %b\n\n" % (each.kind.encode(), each.data)
+        for each in items
+    )
+
+
+def items_of(text: bytes) -> list[Item]:
+    """Return what `event_text` was made of: so items without an id go from node to node."""
+    found = []
+    for event in text.split(b"\n\n")[:-1]:
+        kind, _, data = event.partition(b"\n")
+        found.append(Item(kind.removeprefix(b"event: ").decode(), data.removeprefix(b"data: ")))
+    return found
 
 
 class Streams:
@@ -95,7 +122,7 @@ class EventStream(Response):
         try:
             await _send_in_time(send, BEGIN)
             async for piece in self._pieces:
-                await _send_in_time(send, piece)
+                await _send_in_time(send, event_text(piece) or COMMENT)
         except TimeoutError:
             log.info("a stream was cut off: nobody reads it")
             return
@@ -111,7 +138,7 @@ async def _farewell(send: Send) -> None:
     """Say why the stream ends, unless nobody reads it."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_FAREWELL):
-            last = event_text("ended", {"reason": ENDED})
+            last = event_text([item("ended", {"reason": ENDED})])
             await send({"type": "http.response.body", "body": last, "more_body": False})
 
 

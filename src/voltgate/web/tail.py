@@ -13,7 +13,7 @@ from voltgate.directory.slices import unhurried
 from voltgate.gateway import Gateway
 from voltgate.ocpp.messages import Reply, Result, Unanswered
 from voltgate.relay.tap import Overheard, Taps
-from voltgate.web.stream import COMMENT, QUIET, Pieces, event_text
+from voltgate.web.stream import QUIET, Item, Pieces, item
 from voltgate.web.times import milliseconds, stamp
 
 MOST, MOST_BYTES = 2000, 8 << 20
@@ -61,10 +61,10 @@ class Tail:
         """Yield the messages as pieces of a stream, until `close`."""
         try:
             await self.open()
-            yield COMMENT
+            yield ()
             while not self.closed:
                 await self.news(QUIET)
-                yield self.piece() or COMMENT
+                yield self.piece()
         finally:
             await self.shut()
 
@@ -94,21 +94,21 @@ class Tail:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
 
-    def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> bytes:
-        """Return the next messages as a piece of a stream, and how many were lost behind them; b"" without any."""
-        texts: list[bytes] = []
+    def piece(self, most: int = _AT_ONCE, most_bytes: int = _AT_ONCE_BYTES) -> list[Item]:
+        """Return the next messages as items of a stream, and how many were lost behind them."""
+        items: list[Item] = []
         taken = 0
-        while self._waiting and len(texts) < most and taken < most_bytes:
+        while self._waiting and len(items) < most and taken < most_bytes:
             overheard, size = self._waiting.popleft()
             self._bytes -= size
             taken += size
-            texts.append(event_text("message", document(overheard)))
+            items.append(item("message", document(overheard)))
         if self._lost and not self._waiting:
-            texts.append(event_text("lost", {"lost": self._lost}))
+            items.append(item("lost", {"lost": self._lost}))
             self._lost = 0
         if not self._waiting and not self._closed:
             self._news.clear()
-        return b"".join(texts)
+        return items
 
 
 def document(overheard: Overheard) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from voltgate.web import docs, problems, ui
 from voltgate.web.access import Access, any_caller
-from voltgate.web.api import me, signing_in, tokens, users
+from voltgate.web.api import live, me, signing_in, tokens, users
 from voltgate.web.bodies import Bodies
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.user_access import UserAccess
@@ -54,6 +54,7 @@ def install(
     ui.install(app)
     app.include_router(api(resources))
     app.include_router(open_api())
+    live.install(app, ROOT)
 
 
 async def known_parameters_only(request: Request) -> None:

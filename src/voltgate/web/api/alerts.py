@@ -208,7 +208,7 @@ async def alerts(
             raise _away(away) from None
     found = sorted(found, key=lambda each: (each.at, each.id), reverse=True)[:limit]
     more = _cursor(found[-1].at, found[-1].id) if len(found) == limit else None
-    return AlertPage(items=list(map(_alert, found)), next=more)
+    return AlertPage(items=list(map(shown, found)), next=more)
 
 
 @router.get("/alerts/deliveries", summary="List messages to people", responses=declared(422, 503))
@@ -324,7 +324,8 @@ async def unmute(id: Annotated[str, Path(max_length=64)], _: Operator, alerting:
 # Shapes.
 
 
-def _alert(alert: AlertRecord) -> Alert:
+def shown(alert: AlertRecord) -> Alert:
+    """Return an alert as the API shows it."""
     fields = {name: one_line(v, _LONGEST) if isinstance(v, str) else v for name, v in alert.data["fields"].items()}
     return Alert(
         id=alert.id,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -11,10 +9,11 @@ from fastapi.responses import Response
 
 from voltgate.web.access import Viewer
 from voltgate.web.api.dependencies import QueriesDependency
-from voltgate.web.event_log import KINDS, EventLog, EventsWanted, LoggedEvent, event_number
+from voltgate.web.event_log import KINDS, EventsWanted
 from voltgate.web.problems import declared, invalid
-from voltgate.web.stream import COMMENT, QUIET, EventStream, Pieces, event_text
-from voltgate.web.wide.streams import wide_events
+from voltgate.web.queries import Queries
+from voltgate.web.stream import EventStream
+from voltgate.web.wide import streams
 
 router = APIRouter(tags=["live"])
 
@@ -37,34 +36,13 @@ async def events(
     token is withdrawn, or gets another role, the last event is `ended`, with the reason. In a cluster an event
     `missing` names the nodes that do not answer, each time that this changes; an event's `node` is where it happened.
     """
-    for unknown in {*(kind or ())} - KINDS:
-        kinds = ", ".join(sorted(KINDS))
-        raise invalid([{"loc": ("query", "kind"), "msg": f"there is no {unknown}; kinds are {kinds}"}])
-    wanted = EventsWanted(None if station is None else queries.snapshot.directory.key(station), kind or [])
-    if queries.others is not None:
-        return EventStream(wide_events(queries, queries.others, wanted, last_event_id), queries.streams)
-    takes = wanted.by(queries.snapshot.directory.key)
-    return EventStream(_pieces(queries.events, event_number(last_event_id), takes), queries.streams)
+    wanted = wanted_events(queries, station, kind or [], ("query", "kind"))
+    return EventStream(streams.events(queries, wanted, last_event_id), queries.streams)
 
 
-async def _pieces(log: EventLog, seen: int | None, wanted: Callable[[LoggedEvent], bool]) -> Pieces:
-    at = log.last if seen is None else seen
-    loop = asyncio.get_running_loop()
-    sent_at = loop.time()
-    while True:
-        closed = log.closed  # before reading: events recorded until then are still sent
-        batch = log.after(at)
-        texts = [event_text("lost", {"lost": batch.lost})] if batch.lost != 0 else []
-        texts += [event_text(logged.kind, logged.document, logged.id) for logged in batch.events if wanted(logged)]
-        if not texts and loop.time() - sent_at >= QUIET:
-            texts = [COMMENT]
-        if texts:
-            sent_at = loop.time()
-            yield b"".join(texts)
-        if batch.last == at and batch.lost == 0:
-            if closed:
-                return
-            await log.news(max(0.0, sent_at + QUIET - loop.time()))
-        else:
-            await asyncio.sleep(0)
-        at = batch.last
+def wanted_events(queries: Queries, station: str | None, kinds: list[str], where: tuple[str, ...]) -> EventsWanted:
+    """Return which events somebody asks for, who named the kinds `where`. Raise Problem for one that there is not."""
+    for unknown in {*kinds} - KINDS:
+        known = ", ".join(sorted(KINDS))
+        raise invalid([{"loc": where, "msg": f"there is no {unknown}; kinds are {known}"}])
+    return EventsWanted(None if station is None else queries.snapshot.directory.key(station), kinds)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import Response
 
 from voltgate.csms.model import Station
@@ -18,12 +18,9 @@ from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.csms.parts import CsmsParts
 from voltgate.web.networks import OperatorReach, Reach
 from voltgate.web.problems import Problem, declared, invalid
-from voltgate.web.queries import Queries
-from voltgate.web.stream import EventStream, Pieces
-from voltgate.web.tail import Tail
+from voltgate.web.stream import EventStream
 from voltgate.web.times import seconds_of
-from voltgate.web.wide import history
-from voltgate.web.wide.streams import wide_messages
+from voltgate.web.wide import history, streams
 
 router = APIRouter(tags=["live"])
 log = structlog.get_logger("voltgate.web")
@@ -82,7 +79,7 @@ async def messages(
     stations that are recorded. Whoever has a role in some networks only names a station of them.
     """
     key = None if station is None else queries.snapshot.directory.key(station)
-    await _within(reach, request, key)
+    await see_within(reach, request.app, key, ("query", "station"))
     accepted = request.headers.get("accept", "")
     if _JSON in accepted and "text/event-stream" not in accepted:
         search = Search(
@@ -90,18 +87,16 @@ async def messages(
             call, _seconds("since", since), _seconds("until", until), cursor,
         )  # fmt: skip
         return Response(msgspec.json.encode(await history.history(queries, search)), media_type=_JSON)
-    if queries.others is not None:
-        return EventStream(wide_messages(queries, queries.others, key), queries.streams)
-    return EventStream(_pieces(queries, Tail(queries.gateway, queries.taps, key)), queries.streams)
+    return EventStream(streams.messages(queries, key), queries.streams)
 
 
-async def _within(reach: Reach, request: Request, key: str | None) -> None:
+async def see_within(reach: Reach, app: FastAPI, key: str | None, where: tuple[str, ...]) -> None:
     """See to it that a caller of some networks asks for a station of these. Raise Problem: 404, 422."""
     if reach.networks is None:
         return
     if key is None:
-        raise invalid([{"loc": ("query", "station"), "msg": "is a station of a network in which you have a role"}])
-    parts: CsmsParts | None = getattr(request.app.state, "csms", None)
+        raise invalid([{"loc": where, "msg": "is a station of a network in which you have a role"}])
+    parts: CsmsParts | None = getattr(app.state, "csms", None)
     networks = {} if parts is None else await parts.queries.networks_of(Station, [key])
     if networks.get(key) not in reach.networks:
         raise Problem(404, "Not Found", "There is no such station.")
@@ -137,14 +132,3 @@ async def record(queries: QueriesDependency, caller: Operator, wanted: models.Re
     log.info("what is recorded has changed", by=caller.name, **wanted.model_dump())
     until = None if wanted.hours is None else queries.wall() + wanted.hours * 3600
     return await history.record(queries, Recording(tuple(wanted.stations), tuple(wanted.routes), until))
-
-
-async def _pieces(queries: Queries, tail: Tail) -> Pieces:
-    queries.tails.add(tail)
-    pieces = tail.pieces()
-    try:
-        async for piece in pieces:
-            yield piece
-    finally:
-        queries.tails.discard(tail)
-        await pieces.aclose()

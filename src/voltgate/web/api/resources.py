@@ -10,6 +10,7 @@ from voltgate.web.api import (
     backends,
     calls,
     events,
+    live,
     messages,
     nodes,
     routes,
@@ -21,5 +22,5 @@ from voltgate.web.api import (
 
 def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
-    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, messages, audit, alerts)
+    resources = (stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, alerts)
     return [resource.router for resource in resources]

@@ -11,6 +11,7 @@ import structlog
 
 from voltgate.cluster.ports import Answer, Body, Post
 from voltgate.web import models
+from voltgate.web.live.overview import Counting
 from voltgate.web.problems import Problem
 from voltgate.web.queries import Queries
 from voltgate.web.tail import Tail
@@ -76,6 +77,7 @@ class _Answers:
             "history": lambda body: history.history_here(queries, body),
             "recording": lambda body: history.recording_here(queries, body),
             "record": lambda body: history.record_here(queries, body),
+            "overview": Counting(queries).answer,
             "drain": self._drain,
             "undrain": self._undrain,
         }

@@ -47,6 +47,29 @@ async def stations(queries: Queries, wanted: Filter, sort: StationSort, part: Pa
     return await _page(queries.others, "stations", merged, part, models.Station, show)
 
 
+async def rows(queries: Queries, identities: list[str]) -> tuple[dict[str, models.Station | None], bool]:
+    """Return stations by these identities, None for one that nobody knows, and whether all nodes have answered.
+
+    Without the answer of a node those that it may hold are left out.
+    """
+    here = [identity for identity in identities if queries.connected(identity) is not None]
+    there = sorted(set(identities).difference(here))
+    found: dict[str, models.Station | None] = {}
+    missing: list[str] = []
+    if queries.others is not None and there:
+        others = queries.others
+        answers = await others.of_all(lambda node: _shown(others, "stations", models.Station, node, there))
+        missing = answers.missing
+        for _, theirs in answers.given:
+            found |= theirs
+    async for few in unhurried([*here, *([] if missing else there)]):
+        for identity in few:
+            if identity not in found:
+                station = queries.known(identity)
+                found[identity] = None if station is None else queries.station(station)
+    return found, not missing
+
+
 async def sessions(queries: Queries, wanted: SessionFilter, sort: SessionSort, part: Part) -> Page[models.Session]:
     """List sessions. Raise Problem 503 when too many long lists are asked for."""
     if queries.others is None:

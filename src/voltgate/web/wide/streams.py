@@ -14,9 +14,10 @@ import msgspec
 import structlog
 
 from voltgate.cluster.ports import Body, Declined, Node, NodeAway
-from voltgate.web.event_log import EventsWanted, event_number
+from voltgate.web.event_log import EventLog, EventsWanted, LoggedEvent, event_number
 from voltgate.web.queries import Queries
-from voltgate.web.stream import COMMENT, QUIET, Pieces, event_text
+from voltgate.web.stream import QUIET, Item, Pieces, item, items_of
+from voltgate.web.tail import Tail
 from voltgate.web.wide.others import Others
 
 HOLD = 2.0
@@ -170,7 +171,23 @@ class _Polling:
 # Messages.
 
 
-async def wide_messages(queries: Queries, others: Others, key: str | None) -> Pieces:
+def messages(queries: Queries, key: str | None) -> Pieces:
+    """Yield the messages of a station, or of all (None), as pieces of a stream."""
+    return _own_messages(queries, key) if queries.others is None else _wide_messages(queries, queries.others, key)
+
+
+async def _own_messages(queries: Queries, key: str | None) -> Pieces:
+    tail = Tail(queries.gateway, queries.taps, key)
+    queries.tails.add(tail)
+    try:
+        async with aclosing(tail.pieces()) as pieces:
+            async for piece in pieces:
+                yield piece
+    finally:
+        queries.tails.discard(tail)
+
+
+async def _wide_messages(queries: Queries, others: Others, key: str | None) -> Pieces:
     """Yield the messages of a station, or of all (None), at whichever node it is, as pieces of a stream."""
     assert queries.subscriptions is not None  # noqa: S101 - there is a cluster
     reader = uuid4().hex
@@ -186,14 +203,14 @@ async def wide_messages(queries: Queries, others: Others, key: str | None) -> Pi
             async for heard in every:
                 match heard:
                     case None:
-                        yield COMMENT
+                        yield ()
                     case Missing(names):
-                        yield event_text("missing", {"missing": names})
+                        yield [item("missing", {"missing": names})]
                     case Heard(node, name, body):
                         began_again = body["began"] and node in heard_before
                         heard_before.add(node)
-                        head = event_text("lost", {"lost": None, "node": name}) if began_again else b""
-                        if piece := head + body["text"].encode():
+                        head = [item("lost", {"lost": None, "node": name})] if began_again else []
+                        if piece := head + items_of(body["text"].encode()):
                             yield piece
     finally:
         await queries.subscriptions.end(reader)
@@ -208,7 +225,35 @@ async def messages_here(queries: Queries, body: Body, *, here: bool = False) -> 
 # Events.
 
 
-async def wide_events(queries: Queries, others: Others, wanted: EventsWanted, last: str | None) -> Pieces:
+def events(queries: Queries, wanted: EventsWanted, last: str | None) -> Pieces:
+    """Yield events as pieces of a stream. `last` is the id that the stream goes on after; None: from now on."""
+    if queries.others is None:
+        return _own_events(queries.events, event_number(last), wanted.by(queries.snapshot.directory.key))
+    return _wide_events(queries, queries.others, wanted, last)
+
+
+async def _own_events(log: EventLog, seen: int | None, wanted: Callable[[LoggedEvent], bool]) -> Pieces:
+    at = log.last if seen is None else seen
+    loop = asyncio.get_running_loop()
+    sent_at = loop.time()
+    while True:
+        closed = log.closed  # before reading: events recorded until then are still sent
+        batch = log.after(at)
+        items = [item("lost", {"lost": batch.lost})] if batch.lost != 0 else []
+        items += [item(logged.kind, logged.document, logged.id) for logged in batch.events if wanted(logged)]
+        if items or loop.time() - sent_at >= QUIET:
+            sent_at = loop.time()
+            yield items
+        if batch.last == at and batch.lost == 0:
+            if closed:
+                return
+            await log.news(max(0.0, sent_at + QUIET - loop.time()))
+        else:
+            await asyncio.sleep(0)
+        at = batch.last
+
+
+async def _wide_events(queries: Queries, others: Others, wanted: EventsWanted, last: str | None) -> Pieces:
     """Yield the events of all nodes as pieces of a stream. `last` is the id that the stream goes on after."""
     positions = read_id(last, others.post.here)
     resumes = bool(positions)
@@ -226,26 +271,26 @@ async def wide_events(queries: Queries, others: Others, wanted: EventsWanted, la
                 del positions[gone]
             match heard:
                 case None:
-                    yield COMMENT
+                    yield ()
                 case Missing(names):
-                    yield event_text("missing", {"missing": names})
+                    yield [item("missing", {"missing": names})]
                 case Heard():
                     if piece := _events(heard, positions):
                         yield piece
 
 
-def _events(heard: Heard, positions: dict[str, int]) -> bytes:
+def _events(heard: Heard, positions: dict[str, int]) -> list[Item]:
     """Return the events of an answer, each with the position in the whole cluster after it."""
-    body, texts = heard.body, []
+    body, items = heard.body, list[Item]()
     lost = body["lost"] if heard.node in positions or not heard.gap else None
     if lost != 0:
-        texts.append(event_text("lost", {"lost": lost, "node": heard.name}))
+        items.append(item("lost", {"lost": lost, "node": heard.name}))
     for number, kind, document in body["events"]:
         positions[heard.node] = number
         number_of_all = write_id(positions)
-        texts.append(event_text(kind, {**document, "id": number_of_all, "node": heard.name}, number_of_all))
+        items.append(item(kind, {**document, "id": number_of_all, "node": heard.name}, number_of_all))
     positions[heard.node] = body["last"]
-    return b"".join(texts)
+    return items
 
 
 async def events_here(queries: Queries, body: Body) -> Body:

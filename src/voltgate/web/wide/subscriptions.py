@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from voltgate.cluster.ports import Body, Declined
-from voltgate.web.stream import event_text
+from voltgate.web.stream import Item, event_text, item
 from voltgate.web.tail import Tail
 
 MOST = 100
@@ -46,11 +46,10 @@ class _Subscription:
         return {"number": self._number, "text": self._text, "closed": self.tail.closed}
 
 
-def _fitting(piece: bytes) -> bytes:
+def _fitting(items: list[Item]) -> bytes:
     """Return messages as they go to another node; what is too large for that is counted as lost."""
-    if len(piece) <= _LARGEST:
-        return piece
-    return event_text("lost", {"lost": piece.count(b"event: message\n")})
+    text = event_text(items)
+    return text if len(text) <= _LARGEST else event_text([item("lost", {"lost": len(items)})])
 
 
 class Subscriptions:

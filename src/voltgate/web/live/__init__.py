@@ -1,0 +1,1 @@
+"""Live pages: what the dashboard shows, kept up to date over one websocket a page."""
