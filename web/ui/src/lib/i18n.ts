@@ -13,7 +13,8 @@ type Translated<T> = {
       : Translated<T[K]>;
 };
 
-const preferred: Language = navigator.language.toLowerCase().startsWith("de") ? "de" : "en";
+const asked = typeof navigator === "undefined" ? "en" : navigator.language; // tests run without a browser
+const preferred: Language = asked.toLowerCase().startsWith("de") ? "de" : "en";
 
 export const language = new Setting<Language>("language", ["en", "de"], preferred);
 

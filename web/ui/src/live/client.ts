@@ -36,7 +36,8 @@ interface Subscription {
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
-const WITHDRAWN = 4401;
+/** Close codes: the token was withdrawn, or has another role; what shows that it is the page is not of this sign-in. */
+const [WITHDRAWN, FORGED] = [4401, 4403];
 
 /**
  * The one live connection of a tab: topics are subscribed to and left, it connects while there is some, connects again after a
@@ -54,7 +55,7 @@ export class LiveClient {
   private isPaused = false;
   private lostAt: number | null = null;
 
-  /** `hello` is the first message of a connection: what shows that it is of this page. */
+  /** `hello` is the first message: what shows that it is of this page. `onWithdrawn`: ask who is signed in. */
   constructor(
     private readonly url: string,
     private readonly hello: () => object,
@@ -145,11 +146,7 @@ export class LiveClient {
 
   private closed(code: number): void {
     this.socket = null;
-    if (code === WITHDRAWN) {
-      this.close();
-      this.onWithdrawn();
-      return;
-    }
+    if (code === WITHDRAWN || code === FORGED) this.onWithdrawn();
     this.lostAt ??= Date.now();
     const wait = this.wait * (0.75 + this.jitter() / 2);
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
