@@ -31,7 +31,9 @@ def chrome(downloads: Path) -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
     for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "lang=en-GB"):
         options.add_argument(f"--{argument}")
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads), "intl.accept_languages": "en"})
+    options.add_experimental_option(
+        "prefs", {"download.default_directory": str(downloads), "intl.accept_languages": "en"}
+    )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     program = shutil.which("chromedriver")
     assert program is not None, "these tests need Debian's packages chromium and chromium-driver"

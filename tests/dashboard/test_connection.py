@@ -18,8 +18,22 @@ def test_a_lost_connection(browser: Browser, theatre: Theatre) -> None:
     browser.sees("Not live since", "[role=status]")
     assert browser.violations() == []
     theatre.play(theatre.gateway.start())
-    station = theatre.play(theatre.stage.station("CP-0001"))
-    browser.sees("Live again")
-    browser.sees("ocpp1.6", "[aria-rowindex='2']")
-    assert not browser.all("main [role=status]")
-    theatre.play(station.close())
+    with theatre.station("CP-0001"):
+        browser.sees("Live again")
+        browser.sees("ocpp1.6", "[aria-rowindex='2']")
+        assert not browser.all("main [role=status]")
+
+
+def test_a_base_path(browser: Browser, theatre: Theatre) -> None:
+    """Behind a proxy that passes a prefix on, all that the page asks for is below it."""
+    browser.url = f"{theatre.url}voltgate/"
+    try:
+        browser.sign_in("viewer", "/stations?q=CP-0001")
+        browser.find("[data-live=live]")
+        browser.sees("CP-0001", "[role=gridcell]")
+        asked = browser.driver.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+        assert asked
+        assert [url for url in asked if not url.startswith(browser.url)] == []
+        assert browser.complaints() == []
+    finally:
+        browser.url = theatre.url

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.harness import Stage
 from tests.harness.backend import ScriptedBackend
 from tests.harness.gateway import Gateway
+from tests.harness.station import ScriptedStation
 from voltgate.web.bearer import digest_of, fresh, written
 
 T = TypeVar("T")
@@ -35,6 +37,15 @@ class Theatre:
         """Do something on the stage, and wait for it."""
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(seconds)
 
+    @contextmanager
+    def station(self, identity: str) -> Iterator[ScriptedStation]:
+        """Connect a station, and take it away in the end."""
+        station = self.play(self.stage.station(identity))
+        try:
+            yield station
+        finally:
+            self.play(station.drop())
+
     def open(self) -> None:
         """Start a backend, and a gateway with a token for each role."""
         self.play(self._open())
@@ -47,9 +58,11 @@ class Theatre:
             ("StatusNotification", {}),
         ):
             self.backend.answers(action, payload)
-        people = [{"name": f"the-{role}", "role": role, "hash": written(digest_of(self.tokens[role]))} for role in ROLES]
+        people = [
+            {"name": f"the-{role}", "role": role, "hash": written(digest_of(self.tokens[role]))} for role in ROLES
+        ]
         self.gateway = await self.stage.gateway(
-            api={"tokens": people},
+            api={"tokens": people, "base_path": "/voltgate"},
             routes={"main": {"admit": "gateway", "rules": [{"answer": "billing"}]}},
             stations=[{"match": identity, "route": "main"} for identity in KNOWN],
             unknown={"policy": "quarantine"},

@@ -30,7 +30,6 @@ export function PaletteButton() {
       }
       onClick={spotlight.open}
       aria-keyshortcuts="Control+K /"
-      aria-label={text.search}
     >
       <Text component="span" size="sm" truncate>
         {text.searchShort}…

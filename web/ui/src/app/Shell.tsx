@@ -50,7 +50,7 @@ export function Shell() {
         <Group h="100%" px="md" justify="space-between" wrap="nowrap" gap="sm">
           <Group gap="sm" wrap="nowrap">
             <Burger opened={isOpen} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={text.menu} />
-            <Link href="/" className={classes.name}>
+            <Link href="/" className={classes.name} aria-label="Voltgate">
               <img src={icon} alt="" width={26} height={26} />
               <Text component="span" fw={680} size="md" visibleFrom="xs">
                 Voltgate

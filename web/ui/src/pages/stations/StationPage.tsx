@@ -36,7 +36,7 @@ export function StationPage({ identity }: { identity: string }) {
     if (item.kind === "row") client.setQueryData(key, item.data as Station);
     else if (item.kind === "gone") void client.invalidateQueries({ queryKey: key });
   });
-  if (station.data === undefined && kept.data === undefined && station.error !== null) {
+  if (station.data === undefined && !kept.data && station.error !== null) {
     return station.error instanceof Problem && station.error.status === 404 ? (
       <NotThere />
     ) : (
