@@ -54,6 +54,7 @@ from voltgate.telemetry import logs
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.messages.recorder import Recorder
 from voltgate.web.access import AccessToken
+from voltgate.web.base_path import BasePath
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
 from voltgate.web.user_access import UserSettings
 
@@ -278,6 +279,13 @@ def users(r: Running) -> UserSettings:
     assert access is not None
     assert access.users is not None
     return access.users._settings
+
+
+def base_path(r: Running) -> object:
+    """The path that everything on `listen.http` is served under as well."""
+    assert r.process._web is not None
+    app: Any = r.process._web.server._config.app
+    return next(each.kwargs["base"]() for each in app.user_middleware if each.cls is BasePath)
 
 
 def failures(r: Running) -> int:
@@ -522,6 +530,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "absorb": Row(["HeartbeatInterval"], lambda r: list(permit(r).keys_absorb)),
     },
     Api: {
+        "base_path": Row("/voltgate", base_path),
         "failed_tokens": Row(3, failures),
         "login": Row(60, lambda r: users(r).login),
         "invitation": Row(120, lambda r: users(r).invitation),

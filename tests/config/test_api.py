@@ -40,6 +40,10 @@ def test_tokens_are_read(tmp_path: Path) -> None:
         (entry() + entry("other"), "is another caller's token already"),
         (entry() + 'token = "x"\n', "no such key"),
         ("[api]\nfailed_tokens = -1\n", "must be at least 0"),
+        ('[api]\nbase_path = "/api"\n', "begins as paths of Voltgate itself do"),
+        ('[api]\nbase_path = "/.."\n', "begins as paths of Voltgate itself do"),
+        ('[api]\nbase_path = "voltgate"\n', "base_path"),
+        ('[api]\nbase_path = "/voltgate/"\n', "base_path"),
     ],
 )
 def test_tokens_that_would_not_work_are_found(tmp_path: Path, text: str, words: str) -> None:

@@ -16,6 +16,7 @@ from voltgate.ocpp.counts import Counts
 from voltgate.telemetry.lines import ERRORS
 from voltgate.telemetry.metrics import Gauges, Sources, VoltgateCollector
 from voltgate.web.api import csms, no_gateway
+from voltgate.web.base_path import BasePath
 from voltgate.web.server import WebServer, application, listening
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
     no_gateway.install(app)
     if parts.operating is not None:
         parts.operating.add_uploads(app)
+    app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
     return Web(WebServer(app, listening(*address)), access)
 
 

@@ -18,6 +18,7 @@ from voltgate.app.worker import Worker
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
+from voltgate.web.base_path import BasePath
 from voltgate.web.server import WebServer, application, listening, listening_at
 from voltgate.web.siblings import Labelled, Siblings
 
@@ -61,4 +62,5 @@ def open_web(
     app.state.operating = None if parts.operating is None else parts.operating.parts
     if parts.operating is not None:
         parts.operating.add_uploads(app)
+    app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)

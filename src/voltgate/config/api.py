@@ -37,8 +37,18 @@ class ApiToken(Section):
         return bytes.fromhex(self.hash.removeprefix("sha256:"))
 
 
+_OURS = frozenset({"api", "docs", "healthz", "metrics", "readyz"})
+"""What paths of ours begin with."""
+
+
 class Api(Section):
     """The API on `listen.http`."""
+
+    base_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)*$", max_length=200)] = Field(
+        default="",
+        description='What a proxy puts before every path, and passes on: `"/voltgate"`. Everything on `listen.http` is '
+        "served under it as well as without it. A proxy that takes it away again needs nothing here.",
+    )
 
     tokens: Annotated[tuple[ApiToken, ...], Field(strict=False)] = Field(
         default=(), description="Who is let in, besides `admin_token`, backends and the tokens made through the API."
@@ -62,3 +72,10 @@ class Api(Section):
         description="Times a minute that one unknown token, or a wrong password of one user, may be tried from one "
         "address; then 429 with Retry-After. Ten times as many tries are allowed for one address. 0: no limit.",
     )
+
+    @field_validator("base_path")
+    @classmethod
+    def _is_no_path_of_ours(cls, path: str) -> str:
+        if path.split("/")[1:2] and path.split("/")[1] in _OURS | {".", ".."}:
+            raise ValueError(f'begins as paths of Voltgate itself do: take another one, as "/voltgate{path}"')
+        return path
