@@ -1,7 +1,7 @@
 """Builds the dashboard into the wheel and the sdist: hatchling's custom build hook.
 
-Nothing is done where the built files are those of the sources, as in an sdist: Node.js is asked for only when it is needed.
-`VOLTGATE_NO_UI=1` leaves the dashboard out.
+Nothing is done where the built files are those of the sources, as in an sdist: Node.js is asked for only when it is
+needed. `VOLTGATE_NO_UI=1` leaves the dashboard out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent / "scripts"))
 
-import dashboard  # noqa: E402 - it is found there
+import dashboard
 
 
 class Dashboard(BuildHookInterface[Any]):

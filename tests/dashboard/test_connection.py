@@ -9,7 +9,7 @@ from tests.dashboard.theatre import Theatre
 
 
 def test_a_lost_connection(browser: Browser, theatre: Theatre) -> None:
-    """While the gateway is away the page says since when it hears nothing; afterwards it is live again, and up to date."""
+    """While the gateway is away the page says since when it hears nothing; then it is live again, and up to date."""
     browser.sign_in("viewer", "/stations?q=CP-0001")
     browser.find("[data-live=live]")
     browser.sees("Not connected", "[aria-rowindex='2']")

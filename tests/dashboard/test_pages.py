@@ -1,4 +1,4 @@
-"""Each page of the dashboard, in a real browser: light and dark, on a wide screen and a phone, and what it shows live."""
+"""Each page of the dashboard, in a real browser: light and dark, on a wide screen and a phone, and live."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = ["/", "/stations", "/stations/CP-0001", "/about", "/nowhere"]
 def test_every_page_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
 ) -> None:
-    """axe finds nothing on any page, and the browser complains of nothing: neither errors nor what its policy forbids."""
+    """axe finds nothing on any page, and the browser complains of nothing: no error, nothing that its policy bars."""
     browser.start(scheme, size=size)
     browser.open()
     browser.find("form")

@@ -1,4 +1,4 @@
-"""A gateway with a backend and stations, on a loop of its own, for tests that drive a browser: they wait, and are no coroutines."""
+"""A gateway with a backend and stations, on a loop of its own: tests of a browser wait, and are no coroutines."""
 
 from __future__ import annotations
 

@@ -116,7 +116,8 @@ def test_the_types_of_the_dashboard_are_those_of_the_api(tmp_path: Path) -> None
     )
     assert made.returncode == 0, made.stderr.decode()
     assert file.read_text() == TYPES.read_text(), (
-        "the types are stale: python -m voltgate.web.openapi | python scripts/dashboard.py types --output src/api/schema.d.ts"
+        "the types are stale: python -m voltgate.web.openapi | "
+        "python scripts/dashboard.py types --output src/api/schema.d.ts"
     )
 
 
@@ -124,7 +125,8 @@ def _hook(root: Path, **environment: str) -> str:
     """Say what the build would need, in a checkout."""
     said = (
         "import dashboard, pathlib, sys; root = pathlib.Path(sys.argv[1]);"
-        "dashboard.SOURCES, dashboard.BUILT = root / 'web/ui', root / 'built'; print(dashboard.is_built(), dashboard.digest())"
+        "dashboard.SOURCES, dashboard.BUILT = root / 'web/ui', root / 'built';"
+        "print(dashboard.is_built(), dashboard.digest())"
     )
     around = {**os.environ, **environment, "PYTHONPATH": str(ROOT / "scripts")}
     done = subprocess.run(

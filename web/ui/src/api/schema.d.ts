@@ -1760,7 +1760,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /** Name */
             name: string;
             /**
@@ -1838,7 +1838,7 @@ export interface components {
              * @description Check action and payload against the station's version first.
              * @default true
              */
-            check: boolean;
+            check?: boolean;
             /**
              * Payload
              * @default {}
@@ -1846,7 +1846,7 @@ export interface components {
              *       "requestedMessage": "Heartbeat"
              *     }
              */
-            payload: {
+            payload?: {
                 [key: string]: unknown;
             };
             /**
@@ -1854,7 +1854,7 @@ export interface components {
              * @description Seconds to wait, for its turn included.
              * @default 30
              */
-            timeout: number;
+            timeout?: number;
         };
         /**
          * CallError
@@ -2699,32 +2699,32 @@ export interface components {
              * Location
              * @default
              */
-            location: string;
+            location?: string;
             /**
              * Name
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * Network
              * @description What the network is called in paths and filters.
              * @default main
              */
-            network: string;
+            network?: string;
             /**
              * Registration
              * @description What its BootNotification is answered with; empty: as the configuration has it.
              * @default
              * @enum {string}
              */
-            registration: "" | "Accepted" | "Pending" | "Rejected";
+            registration?: "" | "Accepted" | "Pending" | "Rejected";
             /**
              * Validation
              * @description How its payloads are held to the schemas; empty: as the configuration has it.
              * @default
              * @enum {string}
              */
-            validation: "" | "lenient" | "strict";
+            validation?: "" | "lenient" | "strict";
         };
         /**
          * CsmsStationInFull
@@ -2819,32 +2819,32 @@ export interface components {
              * Location
              * @default
              */
-            location: string;
+            location?: string;
             /**
              * Name
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * Network
              * @description What the network is called in paths and filters.
              * @default main
              */
-            network: string;
+            network?: string;
             /**
              * Registration
              * @description What its BootNotification is answered with; empty: as the configuration has it.
              * @default
              * @enum {string}
              */
-            registration: "" | "Accepted" | "Pending" | "Rejected";
+            registration?: "" | "Accepted" | "Pending" | "Rejected";
             /**
              * Validation
              * @description How its payloads are held to the schemas; empty: as the configuration has it.
              * @default
              * @enum {string}
              */
-            validation: "" | "lenient" | "strict";
+            validation?: "" | "lenient" | "strict";
         };
         /**
          * CsmsTotal
@@ -3263,7 +3263,7 @@ export interface components {
              * @description Transactions that it may have at once; 0: any number.
              * @default 0
              */
-            concurrent: number;
+            concurrent?: number;
             /**
              * Expires
              * @description RFC 3339; null: never.
@@ -3274,42 +3274,42 @@ export interface components {
              * @description The parentIdTag of 1.x, the groupIdToken of 2.x; empty: none.
              * @default
              */
-            group: string;
+            group?: string;
             /**
              * Holder
              * @description Whose it is, for people.
              * @default
              */
-            holder: string;
+            holder?: string;
             /**
              * Language
              * @default
              */
-            language: string;
+            language?: string;
             /**
              * Message
              * @description What 2.x stations show to its holder.
              * @default
              */
-            message: string;
+            message?: string;
             /**
              * Network
              * @description The only network that it may charge in; empty: any.
              * @default
              */
-            network: string;
+            network?: string;
             /**
              * Status
              * @default Accepted
              * @enum {string}
              */
-            status: "Accepted" | "Blocked";
+            status?: "Accepted" | "Blocked";
             /**
              * Type
              * @description The type of 2.x: ISO14443, eMAID …; empty: any.
              * @default
              */
-            type: string;
+            type?: string;
         };
         /**
          * IdTokenWanted
@@ -3321,7 +3321,7 @@ export interface components {
              * @description Transactions that it may have at once; 0: any number.
              * @default 0
              */
-            concurrent: number;
+            concurrent?: number;
             /**
              * Expires
              * @description RFC 3339; null: never.
@@ -3332,36 +3332,36 @@ export interface components {
              * @description The parentIdTag of 1.x, the groupIdToken of 2.x; empty: none.
              * @default
              */
-            group: string;
+            group?: string;
             /**
              * Holder
              * @description Whose it is, for people.
              * @default
              */
-            holder: string;
+            holder?: string;
             /**
              * Language
              * @default
              */
-            language: string;
+            language?: string;
             /**
              * Message
              * @description What 2.x stations show to its holder.
              * @default
              */
-            message: string;
+            message?: string;
             /**
              * Network
              * @description The only network that it may charge in; empty: any.
              * @default
              */
-            network: string;
+            network?: string;
             /**
              * Status
              * @default Accepted
              * @enum {string}
              */
-            status: "Accepted" | "Blocked";
+            status?: "Accepted" | "Blocked";
             /**
              * Token
              * @description As it is written; upper and lower case are the same.
@@ -3372,7 +3372,7 @@ export interface components {
              * @description The type of 2.x: ISO14443, eMAID …; empty: any.
              * @default
              */
-            type: string;
+            type?: string;
         };
         /**
          * Imported
@@ -3500,14 +3500,14 @@ export interface components {
              * @description Answers that are waited for at a time.
              * @default 50
              */
-            at_once: number;
+            at_once?: number;
             /**
              * Away
              * @description What becomes of a station that is not connected: it is waited for, or fails.
              * @default wait
              * @enum {string}
              */
-            away: "wait" | "fail";
+            away?: "wait" | "fail";
             /**
              * Command
              * @example configuration-set
@@ -3518,7 +3518,7 @@ export interface components {
              * Parameters
              * @default {}
              */
-            parameters: {
+            parameters?: {
                 [key: string]: unknown;
             };
             /**
@@ -3526,13 +3526,13 @@ export interface components {
              * @description Commands a second.
              * @default 10
              */
-            rate: number;
+            rate?: number;
             /**
              * Seconds
              * @description How long stations may be away until they fail.
              * @default 86400
              */
-            seconds: number;
+            seconds?: number;
             /** Stations */
             stations?: string[] | null;
         };
@@ -3775,7 +3775,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /**
              * Next
              * @description The cursor of the part behind; null: there is nothing more.
@@ -3854,12 +3854,12 @@ export interface components {
              * Location
              * @default
              */
-            location: string;
+            location?: string;
             /**
              * Name
              * @default
              */
-            name: string;
+            name?: string;
         };
         /**
          * NetworkWanted
@@ -3879,12 +3879,12 @@ export interface components {
              * Location
              * @default
              */
-            location: string;
+            location?: string;
             /**
              * Name
              * @default
              */
-            name: string;
+            name?: string;
         };
         /**
          * NoteTaken
@@ -3944,7 +3944,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /** @description Null: there is no database, or it is away. */
             owed: components["schemas"]["Owed"] | null;
             /**
@@ -4119,13 +4119,13 @@ export interface components {
              * Routes
              * @default []
              */
-            routes: string[];
+            routes?: string[];
             /**
              * Stations
              * @description Globs.
              * @default []
              */
-            stations: string[];
+            stations?: string[];
         };
         /**
          * Recordings
@@ -4142,7 +4142,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
         };
         /**
          * Route
@@ -4282,13 +4282,13 @@ export interface components {
              * @description Minutes that cost no time.
              * @default 0
              */
-            free_minutes: string;
+            free_minutes?: string;
             /**
              * Group
              * @description The only group of tokens that it is for; "": any.
              * @default
              */
-            group: string;
+            group?: string;
             /** Name */
             name: string;
             /**
@@ -4296,29 +4296,29 @@ export interface components {
              * @description The only network that it is for; "": any.
              * @default
              */
-            network: string;
+            network?: string;
             /**
              * Per Idle Minute
              * @description Besides, while the vehicle does not charge any more.
              * @default 0
              */
-            per_idle_minute: string;
+            per_idle_minute?: string;
             /**
              * Per Kwh
              * @default 0
              */
-            per_kwh: string;
+            per_kwh?: string;
             /**
              * Per Minute
              * @description From the beginning to the end.
              * @default 0
              */
-            per_minute: string;
+            per_minute?: string;
             /**
              * Per Session
              * @default 0
              */
-            per_session: string;
+            per_session?: string;
             /** Since */
             since: string;
             /**
@@ -4452,26 +4452,26 @@ export interface components {
              * Location
              * @default
              */
-            location: string;
+            location?: string;
             /**
              * Name
              * @default
              */
-            name: string;
+            name?: string;
             /**
              * Registration
              * @description What its BootNotification is answered with; empty: as the configuration has it.
              * @default
              * @enum {string}
              */
-            registration: "" | "Accepted" | "Pending" | "Rejected";
+            registration?: "" | "Accepted" | "Pending" | "Rejected";
             /**
              * Validation
              * @description How its payloads are held to the schemas; empty: as the configuration has it.
              * @default
              * @enum {string}
              */
-            validation: "" | "lenient" | "strict";
+            validation?: "" | "lenient" | "strict";
         };
         /**
          * Stations
@@ -4696,41 +4696,41 @@ export interface components {
              * @description Minutes that cost no time.
              * @default 0
              */
-            free_minutes: number | string;
+            free_minutes?: number | string;
             /**
              * Group
              * @description The only group of tokens that it is for; "": any.
              * @default
              */
-            group: string;
+            group?: string;
             /**
              * Network
              * @description The only network that it is for; "": any.
              * @default
              */
-            network: string;
+            network?: string;
             /**
              * Per Idle Minute
              * @description Besides, while the vehicle does not charge any more.
              * @default 0
              */
-            per_idle_minute: number | string;
+            per_idle_minute?: number | string;
             /**
              * Per Kwh
              * @default 0
              */
-            per_kwh: number | string;
+            per_kwh?: number | string;
             /**
              * Per Minute
              * @description From the beginning to the end.
              * @default 0
              */
-            per_minute: number | string;
+            per_minute?: number | string;
             /**
              * Per Session
              * @default 0
              */
-            per_session: number | string;
+            per_session?: number | string;
             /** Since */
             since?: string | null;
             /**
@@ -4770,7 +4770,7 @@ export interface components {
              * @description What people call the user.
              * @default
              */
-            person: string;
+            person?: string;
             /**
              * Roles
              * @description The role in each network, by its id. `"*"`: in all of them, and for what belongs to none.
@@ -4826,7 +4826,7 @@ export interface components {
              *       "*"
              *     ]
              */
-            backends: string[];
+            backends?: string[];
             /**
              * Events
              * @description Names of alerts, or patterns of them.
@@ -4834,12 +4834,12 @@ export interface components {
              *       "*"
              *     ]
              */
-            events: string[];
+            events?: string[];
             /**
              * Reason
              * @default
              */
-            reason: string;
+            reason?: string;
             /**
              * Seconds
              * @description For how long; null: until it is taken back.
@@ -4852,7 +4852,7 @@ export interface components {
              *       "*"
              *     ]
              */
-            stations: string[];
+            stations?: string[];
         };
         /** WidePage[Backend] */
         WidePage_Backend_: {
@@ -4865,7 +4865,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /** Offset */
             offset: number;
             /**
@@ -4885,7 +4885,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /** Offset */
             offset: number;
             /**
@@ -4905,7 +4905,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /** Offset */
             offset: number;
             /**
@@ -4925,7 +4925,7 @@ export interface components {
              * @description Nodes that did not answer: what they hold or counted is not in this. Only in a cluster.
              * @default []
              */
-            missing: string[];
+            missing?: string[];
             /** Offset */
             offset: number;
             /**

@@ -33,7 +33,7 @@ export function StationPage({ identity }: { identity: string }) {
   });
   const kept = useKept(identity);
   useTopic({ subscribe: "station", identity }, (item) => {
-    if (item.kind === "row") client.setQueryData(key, item.data as Station);
+    if (item.kind === "row") client.setQueryData<Station>(key, item.data as Station);
     else if (item.kind === "gone") void client.invalidateQueries({ queryKey: key });
   });
   if (station.data === undefined && !kept.data && station.error !== null) {
