@@ -7,6 +7,7 @@ import UPlot from "uplot";
 
 import { useFormat } from "../../lib/format";
 import type { History } from "./history";
+import classes from "./Overview.module.css";
 import { useText } from "./text";
 
 const HEIGHT = 200;
@@ -24,7 +25,7 @@ export default function Plot({ history }: { history: History }) {
   useEffect(() => {
     if (place.current === null || width === 0) return;
     const drawn = new UPlot(
-      options(width, place.current, [text.perSecond, text.errorsSeries], (at) => format.time(at)),
+      options(width, place.current, [text.perSecond, text.errorsSeries, text.at], (at) => format.time(at)),
       [[], [], []],
       place.current,
     );
@@ -39,7 +40,7 @@ export default function Plot({ history }: { history: History }) {
   return (
     <>
       <div ref={ref} style={{ height: HEIGHT + 32 }} aria-hidden>
-        <div ref={place} />
+        <div ref={place} className={classes.plot} />
       </div>
       <VisuallyHidden>
         {`${text.perSecond}: ${String(newest?.[1] ?? text.unknown)}, ${text.errorsSeries}: ${String(newest?.[2] ?? text.unknown)}`}
@@ -73,7 +74,7 @@ function options(width: number, near: Element, names: string[], time: (at: numbe
       y: { range: (_, __, most) => [0, Math.max(most * 1.15, 1)] },
     },
     series: [
-      { value: (_, at: number | null) => (at === null ? "–" : time(at * 1000)) },
+      { label: names[2] ?? "", value: (_, at: number | null) => (at === null ? "–" : time(at * 1000)) },
       line(names[0], "--vg-accent"),
       line(names[1], "--vg-bad"),
     ],
