@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import generator, report
+from bench import generator, live, report
 from bench.__main__ import FULL, chosen, options, plan_of
 from bench.backend import Link, Tally
 from bench.contenders import CONTENDERS, Manner, Place, free_ports, settings
@@ -28,6 +28,7 @@ from bench.results import Results
 from bench.rounds import median, percentile, ratio
 from voltgate.config import load
 from voltgate.ocpp.schemas import check
+from voltgate.web.live.topics import TOPIC
 
 ID = b"5f0e7a10-0000-4000-8000-000700011170"
 
@@ -332,3 +333,18 @@ def test_every_contender_is_known_by_its_key() -> None:
     """A contender's key is its name, and nginx and the naive proxy, to which others are compared, are among them."""
     assert all(name == contender.name for name, contender in CONTENDERS.items())
     assert {"none", "nginx", "naive", "voltgate"} <= set(CONTENDERS)
+
+
+# Live pages
+
+
+def test_pages_of_each_kind_are_open() -> None:
+    """Of a hundred pages five show all messages, and each asks for what its stations' gateway knows."""
+    stations = [f"CP{number}" for number in range(1000)]
+    asked = [live.wanted(page, stations) for page in range(100)]
+    topics = [each["subscribe"] for page in asked for each in page]
+    counts = {topic: topics.count(topic) for topic in sorted(set(map(str, topics)))}
+    assert counts == {"alerts": 70, "events": 30, "messages": 30, "overview": 30, "station": 25, "stations": 40}
+    for page in asked:
+        for each in page:
+            TOPIC.validate_python(each)

@@ -150,7 +150,7 @@ async def test_what_nobody_understands_ends_a_page(alone: Member, said: str | by
         assert (code, bool(reason)) == (4400, True)
 
 
-@pytest.mark.parametrize("said", ["{", '{"token": 7}', '{"password": "x"}', b"{}"])
+@pytest.mark.parametrize("said", ["{", '{"token": 7}', '{"password": "x"}', '{"' + "ä" * 200 + '": 1}', b"{}"])
 async def test_what_is_no_first_message(alone: Member, said: str | bytes) -> None:
     """The first message says who it is, and nothing else."""
     async with dialled(alone.url) as page:
@@ -305,6 +305,19 @@ async def test_messages_of_a_station(alone: Member) -> None:
         two.sends(2, "m2", "Heartbeat", {})
         told = [await page.told() for _ in range(2)]
         assert {(each["id"], each["kind"], each["data"]["station"]) for each in told} == {("all", "message", "CP2")}
+
+
+async def test_nobody_reads_hundreds_of_messages_a_second(alone: Member) -> None:
+    """Of a flood of messages a page is told some, and how many it was not: what they cost does not grow with them."""
+    async with tab(alone.url, alone.token) as page:
+        stations = [await alone.comes(f"EX-{number}") for number in range(30)]
+        await page.says(subscribe="messages", id="m")
+        await until(lambda: len(alone.queries.taps._everything) == 1, "the page listens")
+        for station in stations:
+            station.sends(2, "m1", "Heartbeat", {})
+        told = await page.take(41)
+        assert [kind for _, kind, _ in told] == ["message"] * 40 + ["lost"]
+        assert told[-1][2] == {"lost": 20}
 
 
 async def test_events(alone: Member) -> None:

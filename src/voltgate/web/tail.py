@@ -20,12 +20,17 @@ MOST, MOST_BYTES = 2000, 8 << 20
 """Messages, and their bytes, that wait for a reader at most."""
 _AT_ONCE, _AT_ONCE_BYTES = 50, 1 << 20
 """Messages, and about how many bytes of them, that a reader gets at once."""
+_GATHER = 0.05
+"""Seconds for which messages are gathered that are fewer than that."""
 
 
 class Tail:
-    """One reader of the messages of a station (`key`), or of all (None)."""
+    """One reader of the messages of a station (`key`), or of all (None). `pace`: seconds between two pieces."""
 
-    def __init__(self, gateway: Gateway, taps: Taps, key: str | None, most: int = MOST) -> None:
+    def __init__(
+        self, gateway: Gateway, taps: Taps, key: str | None, most: int = MOST, pace: float | None = None
+    ) -> None:
+        self._pace = pace
         self._gateway = gateway
         self._taps = taps
         self._key = key
@@ -64,6 +69,8 @@ class Tail:
             yield ()
             while not self.closed:
                 await self.news(QUIET)
+                if self._waiting and not self._closed and (self._pace or len(self._waiting) < _AT_ONCE):
+                    await asyncio.sleep(self._pace or _GATHER)  # to wake up for each message costs more than that
                 yield self.piece()
         finally:
             await self.shut()

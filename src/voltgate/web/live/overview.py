@@ -30,8 +30,8 @@ EVERY = 1.0
 """Seconds between two looks at what is counted."""
 _SELDOM = 5.0
 """Seconds between two looks at what takes longer: lists, and the database."""
-_SHARE = 50
-"""Going through all sessions may take this part of the time between two times."""
+_SHARE = 200
+"""Going through all stations may take this part of the time between two times."""
 _WINDOW = 10
 """Looks over which rates and latencies are taken."""
 _STATES = ("up", "down", "idle")
@@ -220,24 +220,28 @@ class Overviews:
         self._rates: dict[str, _Rates] = {}
         self._known: int | None = None
         self._alerts: int | None = None
+        self._known_due = self._alerts_due = 0.0
 
     async def pieces(self) -> Pieces:
         """Yield an overview a second."""
-        seldom = 0.0
         while True:
             began = time.monotonic()
             yield [Item("overview", (await self._overview()).model_dump_json(exclude_unset=True).encode())]
-            if began >= seldom:
-                await self._look_around()
-                seldom = began + _SELDOM
+            await self._look_around()
             await asyncio.sleep(max(0.0, began + EVERY - time.monotonic()))
 
     async def _look_around(self) -> None:
-        try:
-            self._known = (await lists.stations(self._queries, Filter(), "identity", Part(0, 1))).total
-        except Problem:
-            self._known = None  # too many long lists are asked for
-        self._alerts = await self._open_alerts()
+        began = time.monotonic()
+        if began >= self._known_due:
+            try:
+                self._known = (await lists.stations(self._queries, Filter(), "identity", Part(0, 1))).total
+            except Problem:
+                self._known = None  # too many long lists are asked for
+            now = time.monotonic()
+            self._known_due = now + max(_SELDOM, _SHARE * (now - began))
+        if began >= self._alerts_due:
+            self._alerts = await self._open_alerts()
+            self._alerts_due = began + _SELDOM
 
     async def _open_alerts(self) -> int | None:
         if self._alerting is None:

@@ -31,6 +31,8 @@ PAGES = 250
 """Pages at a time at most."""
 STRANGERS = 100
 """Websockets at a time at most that have not said who they are."""
+_REASON = 120
+"""Bytes of a reason at most (RFC 6455 section 5.5: a control frame has 125)."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 
 UNREADABLE, UNKNOWN, FORBIDDEN, LATE, FULL = 4400, 4401, 4403, 4408, 1013
@@ -71,7 +73,7 @@ class Pages:
         except Closed as closed:
             with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
                 async with asyncio.timeout(BATCH):
-                    await socket.close(closed.code, closed.reason[:100])
+                    await socket.close(closed.code, closed.reason.encode()[:_REASON].decode(errors="ignore"))
         except WebSocketDisconnect:
             pass
 

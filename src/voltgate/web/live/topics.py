@@ -32,6 +32,8 @@ IDENTITIES = 500
 """Stations of a list that one page shows at most."""
 _ALERTS = 500
 """Open alerts that are shown at most: the newest."""
+_MESSAGES, _PACE = 40, 0.2
+"""Messages that a page is told at once at most, and seconds in between: nobody reads more, and each one costs."""
 _BATCH = 0.1
 """Seconds between two looks at a station that something happens to."""
 _LOOK, _LOOK_AT_ALERTS = 1.0, 2.0
@@ -131,7 +133,9 @@ class Topics:
                 return self.feeds.follow(name, lambda: self._station(identity), state, keeps=True)
             case ForMessages(station=station):
                 key = await self._within(caller, station)
-                return self.feeds.follow(("messages", key), lambda: streams.messages(self.queries, key), happened)
+                return self.feeds.follow(
+                    ("messages", key), lambda: streams.messages(self.queries, key, _MESSAGES, _PACE), happened
+                )
             case ForEvents():
                 _see_role(caller)
                 return self._events(topic, happened)

@@ -17,7 +17,7 @@ from voltgate.cluster.ports import Body, Declined, Node, NodeAway
 from voltgate.web.event_log import EventLog, EventsWanted, LoggedEvent, event_number
 from voltgate.web.queries import Queries
 from voltgate.web.stream import QUIET, Item, Pieces, item, items_of
-from voltgate.web.tail import Tail
+from voltgate.web.tail import MOST, Tail
 from voltgate.web.wide.others import Others
 
 HOLD = 2.0
@@ -171,13 +171,18 @@ class _Polling:
 # Messages.
 
 
-def messages(queries: Queries, key: str | None) -> Pieces:
-    """Yield the messages of a station, or of all (None), as pieces of a stream."""
-    return _own_messages(queries, key) if queries.others is None else _wide_messages(queries, queries.others, key)
+def messages(queries: Queries, key: str | None, most: int = MOST, pace: float | None = None) -> Pieces:
+    """Yield the messages of a station, or of all (None), as pieces of a stream.
+
+    `most` wait for the reader, who gets them each `pace` seconds (None: as they come); other nodes have bounds of
+    their own.
+    """
+    if queries.others is not None:
+        return _wide_messages(queries, queries.others, key)
+    return _own_messages(queries, Tail(queries.gateway, queries.taps, key, most, pace))
 
 
-async def _own_messages(queries: Queries, key: str | None) -> Pieces:
-    tail = Tail(queries.gateway, queries.taps, key)
+async def _own_messages(queries: Queries, tail: Tail) -> Pieces:
     queries.tails.add(tail)
     try:
         async with aclosing(tail.pieces()) as pieces:
