@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class _Asset:
 
     def answer(self, accepted: str) -> Response:
         """Return the smallest form that is accepted (RFC 9110 section 12.5.3)."""
-        taken = {part.partition(";")[0].strip() for part in accepted.split(",") if "q=0" not in part.replace(" ", "")}
+        taken = set(_taken(accepted))
         headers = {**_HEADERS, "Cache-Control": _FOREVER, "Vary": "Accept-Encoding"}
         file = self.file
         for encoding, suffix in self.encodings.items():
@@ -75,6 +76,14 @@ class _Asset:
                 file = file.with_name(file.name + suffix)
                 break
         return FileResponse(file, media_type=_KINDS[self.file.suffix], headers=headers)
+
+
+def _taken(accepted: str) -> Iterator[str]:
+    """Yield the encodings that a header Accept-Encoding names, but those with the weight 0."""
+    for part in accepted.split(","):
+        name, _, weight = part.replace(" ", "").partition(";q=")
+        if weight.strip("0.") or not weight:  # "0", "0.0", "0.000"
+            yield name
 
 
 def install(app: FastAPI, built: Path = BUILT) -> None:
