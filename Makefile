@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PART ?= relay ocpp
+UI := $(shell find web/ui -path web/ui/node_modules -prune -o -type f -print)
 
 .PHONY: run test covered quick lint bench chaos lock clean
 
@@ -11,7 +12,7 @@ run: .venv/run
 	@$(BIN)/voltgate demo
 
 test: .venv/dev
-	@scripts/debian haproxy mosquitto nginx nodejs npm openssl rabbitmq-server
+	@scripts/debian chromium chromium-driver haproxy mosquitto nginx nodejs npm openssl rabbitmq-server
 	$(MAKE) -j2 --output-sync=target lint covered
 	$(BIN)/python -m pytest -n auto --ignore tests/ocpp --ignore tests/relay
 
@@ -30,6 +31,8 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/dashboard.py lint
+	$(BIN)/python scripts/dashboard.py test
 
 bench: .venv/dev
 	$(BIN)/python -m bench
@@ -44,12 +47,13 @@ lock: .venv/dev
 	    pyproject.toml --group dev -o requirements-dev.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* tests/interop/node_modules
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* tests/interop/node_modules \
+	    web/ui/node_modules src/voltgate/web/dashboard
 
-.venv/run: requirements.lock pyproject.toml
+.venv/run: requirements.lock pyproject.toml $(UI)
 	@scripts/environment requirements.lock
 	@touch $@
 
-.venv/dev: requirements-dev.lock pyproject.toml
+.venv/dev: requirements-dev.lock pyproject.toml $(UI)
 	@scripts/environment requirements-dev.lock
 	@touch $@ .venv/run

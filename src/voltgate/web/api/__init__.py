@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
-from voltgate.web import docs, problems
+from voltgate.web import docs, problems, ui
 from voltgate.web.access import Access, any_caller
 from voltgate.web.api import live, me, signing_in, tokens, users
 from voltgate.web.bodies import Bodies
@@ -51,6 +51,7 @@ def install(
     app.add_middleware(Bodies, access=access)
     problems.install(app)
     docs.install(app)
+    ui.install(app)
     for router in (api(resources), open_api()):
         app.include_router(router, prefix=ROOT)  # given here: else FastAPI prepares all operations, for nothing
     live.install(app, ROOT)

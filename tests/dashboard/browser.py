@@ -1,0 +1,162 @@
+"""A real browser on the dashboard: Debian's Chromium, driven by Selenium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.dashboard.theatre import Theatre
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent.parent
+AXE = ROOT / "web" / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PATIENCE = 30
+WIDE, PHONE = (1440, 900), (390, 844)
+
+
+def chrome(downloads: Path) -> webdriver.Chrome:
+    """Start a browser without a window."""
+    options = webdriver.ChromeOptions()
+    for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "lang=en-GB"):
+        options.add_argument(f"--{argument}")
+    options.add_experimental_option(
+        "prefs", {"download.default_directory": str(downloads), "intl.accept_languages": "en"}
+    )
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    program = shutil.which("chromedriver")
+    assert program is not None, "these tests need Debian's packages chromium and chromium-driver"
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(program))
+
+
+class Browser:
+    """One browser, that looks at one dashboard."""
+
+    def __init__(self, driver: webdriver.Chrome, theatre: Theatre, downloads: Path) -> None:
+        self.driver = driver
+        self.downloads = downloads
+        self._theatre = theatre
+        self.url = theatre.url
+
+    def until(self, found: Callable[[], T | bool | None], what: str) -> T:
+        """Wait until something is there, and return it."""
+
+        def look(_: Any) -> T | bool | None:
+            try:
+                return found()
+            except (StaleElementReferenceException, NoSuchElementException):
+                return None
+
+        page = self.driver
+        result: Any = WebDriverWait(page, PATIENCE).until(look, f"waited for {what}")
+        return result
+
+    def start(self, scheme: str = "light", language: str = "en", size: tuple[int, int] = WIDE) -> None:
+        """Begin anew: nobody is signed in, and what a browser remembers is this."""
+        self.resize(size)
+        self.driver.get(f"{self.url}healthz")
+        self.driver.delete_all_cookies()
+        self.remember(scheme=scheme, language=language)
+        self.driver.get_log("browser")
+
+    def remember(self, **settings: str) -> None:
+        """Choose settings of this browser."""
+        self.driver.execute_script(
+            "localStorage.clear();"
+            "for (const [key, value] of Object.entries(arguments[0])) localStorage.setItem('voltgate.' + key, value)",
+            settings,
+        )
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Be a screen of this size; a narrow one is a phone."""
+        shape = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", shape)
+
+    def open(self, address: str = "/") -> None:
+        """Load the page at an address of the dashboard."""
+        self.driver.get("about:blank")
+        self.driver.get(f"{self.url}#{address}")
+
+    def sign_in(self, role: str, address: str = "/") -> None:
+        """Sign in with the token of a role; the page at the address is there afterwards."""
+        self.open(address)
+        self.find("form")
+        self.say_token(self._theatre.tokens[role])
+        self.find("nav")
+
+    def say_token(self, token: str) -> None:
+        """Fill in the form."""
+        self.with_text("label", "Token").click()
+        field = self.find("input[name=token]")
+        field.send_keys(Keys.CONTROL, "a")
+        field.send_keys(token, Keys.ENTER)
+
+    @property
+    def address(self) -> str:
+        """The address of the view."""
+        return str(self.driver.current_url).partition("#")[2]
+
+    def find(self, selector: str) -> WebElement:
+        """Wait for an element, by a selector of CSS."""
+        return self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, selector), selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        """Give the elements of a selector."""
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def with_text(self, selector: str, text: str) -> WebElement:
+        """Wait for the first element of a selector in which a text stands."""
+
+        def look() -> WebElement | None:
+            return next((each for each in self.all(selector) if text in each.text), None)
+
+        return self.until(look, f"{text!r} in {selector}; there is: {self.text}")
+
+    def sees(self, text: str, selector: str = "body") -> None:
+        """Wait until a text is there."""
+        self.with_text(selector, text)
+
+    @property
+    def text(self) -> str:
+        """All that is shown."""
+        return str(self.driver.find_element(By.TAG_NAME, "body").text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other, wherever the focus is."""
+        self.driver.switch_to.active_element.send_keys(*keys)
+
+    def complaints(self) -> Sequence[str]:
+        """Say what the browser complained of: errors, and what the content security policy forbade.
+
+        That nobody is signed in yet is an answer of the gateway that a browser calls an error, as is what is not there.
+        """
+        lines = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [line for line in lines if "the server responded with a status of 4" not in line]
+
+    def violations(self) -> list[str]:
+        """Say what axe finds: where a page is not as WCAG 2.2 AA has it."""
+        self.driver.execute_script(AXE.read_text())
+        found = self.driver.execute_async_script(
+            "axe.run(document, {runOnly: arguments[0], resultTypes: ['violations']}).then(arguments[1])", RULES
+        )
+        return [
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for one in found["violations"]
+            for node in one["nodes"][:3]
+        ]
+
+    def picture(self, name: str) -> None:
+        """Take a picture, where somebody wants to have them."""
+        folder = os.environ.get("VOLTGATE_PICTURES")
+        if folder:
+            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))

@@ -1,0 +1,39 @@
+"""The dashboard while the gateway goes and comes, and behind a proxy."""
+
+from __future__ import annotations
+
+import signal
+
+from tests.dashboard.browser import Browser
+from tests.dashboard.theatre import Theatre
+
+
+def test_a_lost_connection(browser: Browser, theatre: Theatre) -> None:
+    """While the gateway is away the page says since when it hears nothing; then it is live again, and up to date."""
+    browser.sign_in("viewer", "/stations?q=CP-0001")
+    browser.find("[data-live=live]")
+    browser.sees("Not connected", "[aria-rowindex='2']")
+    theatre.gateway.signal(signal.SIGTERM)
+    theatre.play(theatre.gateway.exited())
+    browser.sees("Not live since", "[role=status]")
+    assert browser.violations() == []
+    theatre.play(theatre.gateway.start())
+    with theatre.station("CP-0001"):
+        browser.sees("Live again")
+        browser.sees("ocpp1.6", "[aria-rowindex='2']")
+        assert not browser.all("main [role=status]")
+
+
+def test_a_base_path(browser: Browser, theatre: Theatre) -> None:
+    """Behind a proxy that passes a prefix on, all that the page asks for is below it."""
+    browser.url = f"{theatre.url}voltgate/"
+    try:
+        browser.sign_in("viewer", "/stations?q=CP-0001")
+        browser.find("[data-live=live]")
+        browser.sees("CP-0001", "[role=gridcell]")
+        asked = browser.driver.execute_script("return performance.getEntriesByType('resource').map((one) => one.name)")
+        assert asked
+        assert [url for url in asked if not url.startswith(browser.url)] == []
+        assert browser.complaints() == []
+    finally:
+        browser.url = theatre.url

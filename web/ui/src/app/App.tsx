@@ -1,0 +1,78 @@
+import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { Router } from "wouter";
+
+import { MeProvider, useWhoIsThere } from "../api/me";
+import { Problem } from "../api/problem";
+import { ErrorBoundary } from "../components/ErrorBoundary";
+import { Failure } from "../components/Failure";
+import { useLanguage } from "../lib/i18n";
+import { useHashLocation, useHashSearch } from "../lib/location";
+import { live } from "../live/live";
+import { Shell } from "./Shell";
+import { SignIn } from "./sign-in/SignIn";
+import { colours, theme } from "./theme";
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // What the gateway refuses is not asked again; what did not get there is.
+      retry: (failures, error) => failures < 2 && !(error instanceof Problem && error.status < 500),
+      refetchOnWindowFocus: true,
+      staleTime: 5_000,
+    },
+  },
+});
+
+const schemes = localStorageColorSchemeManager({ key: "voltgate.scheme" });
+
+/** Return the nonce of this page's styles; the server writes it into the page. */
+function nonce(): string {
+  return document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce ?? "";
+}
+
+export function App() {
+  const language = useLanguage();
+  useEffect(() => {
+    document.documentElement.lang = language;
+  }, [language]);
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={colours}
+      defaultColorScheme="auto"
+      colorSchemeManager={schemes}
+      getStyleNonce={nonce}
+    >
+      <Notifications position="bottom-right" />
+      <ErrorBoundary place="app">
+        <QueryClientProvider client={client}>
+          <Router hook={useHashLocation} searchHook={useHashSearch}>
+            <Gate />
+          </Router>
+        </QueryClientProvider>
+      </ErrorBoundary>
+    </MantineProvider>
+  );
+}
+
+/** Shows the pages to whoever is signed in, and the sign-in to others: the address stays, and is shown afterwards. */
+function Gate() {
+  const { data: me, error, refetch } = useWhoIsThere();
+  const isOut = me === null;
+  useEffect(() => {
+    if (isOut) {
+      live.close();
+      client.removeQueries({ predicate: (query) => query.queryKey[0] !== "me" });
+    }
+  }, [isOut]);
+  if (me === undefined) return error ? <Failure error={error} retry={() => void refetch()} /> : null;
+  if (me === null) return <SignIn />;
+  return (
+    <MeProvider value={me}>
+      <Shell />
+    </MeProvider>
+  );
+}

@@ -1,0 +1,114 @@
+import {
+  Alert,
+  Button,
+  Center,
+  Group,
+  Paper,
+  PasswordInput,
+  SegmentedControl,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type SubmitEvent, useEffect, useState } from "react";
+
+import { api, result } from "../../api/client";
+import { Problem } from "../../api/problem";
+import { Failure } from "../../components/Failure";
+import { read, write } from "../../lib/setting";
+import icon from "../icon.svg";
+import { useText } from "./text";
+
+type Way = "password" | "token";
+
+/** Asks who is there. The token, or that of the login, is kept in a cookie that no script can read. */
+export function SignIn() {
+  const text = useText();
+  const client = useQueryClient();
+  const [way, setWay] = useState<Way>(read("way") === "token" ? "token" : "password");
+  const signIn = useMutation({
+    mutationFn: (body: { token: string } | { login: string; password: string }) =>
+      result(api.POST("/api/v1/sign-in", { body })),
+    onSuccess: () => {
+      write("way", way);
+      return client.invalidateQueries({ queryKey: ["me"] });
+    },
+  });
+  useEffect(() => {
+    document.title = `${text.title} · Voltgate`;
+  }, [text]);
+  function submit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const said = new FormData(event.currentTarget);
+    const field = (name: string) => {
+      const value = said.get(name);
+      return typeof value === "string" ? value : "";
+    };
+    signIn.mutate(
+      way === "token"
+        ? { token: field("token").trim() }
+        : { login: field("login"), password: field("password") },
+    );
+  }
+  return (
+    <Center component="main" mih="100dvh" p="md">
+      <Paper w="100%" maw={400} p="xl" withBorder shadow="sm" bg="var(--vg-surface)">
+        <form onSubmit={submit}>
+          <Stack>
+            <Group gap="sm" wrap="nowrap">
+              <img src={icon} alt="" width={40} height={40} />
+              <div>
+                <Title order={1} size="h3">
+                  {text.title}
+                </Title>
+                <Text size="sm" c="dimmed">
+                  {text.about} {window.location.host}
+                </Text>
+              </div>
+            </Group>
+            <SegmentedControl<Way>
+              fullWidth
+              aria-label={text.title}
+              value={way}
+              onChange={(chosen) => {
+                setWay(chosen);
+                signIn.reset();
+              }}
+              data={[
+                { value: "password", label: text.password },
+                { value: "token", label: text.token },
+              ]}
+            />
+            {way === "token" ? (
+              <PasswordInput
+                key="token"
+                name="token"
+                label={text.token}
+                description={text.tokenHelp}
+                required
+                autoFocus
+                autoComplete="off"
+              />
+            ) : (
+              <>
+                <TextInput name="login" label={text.login} required autoFocus autoComplete="username" />
+                <PasswordInput name="password" label={text.secret} required autoComplete="current-password" />
+              </>
+            )}
+            {signIn.error &&
+              (signIn.error instanceof Problem && signIn.error.status === 401 ? (
+                <Alert color="red" variant="outline" role="alert" title={text.wrong} />
+              ) : (
+                <Failure error={signIn.error} />
+              ))}
+            <Button type="submit" loading={signIn.isPending} fullWidth>
+              {text.submit}
+            </Button>
+          </Stack>
+        </form>
+      </Paper>
+    </Center>
+  );
+}

@@ -1,0 +1,62 @@
+import { Alert, Button, Group, List } from "@mantine/core";
+import { IconAlertTriangle, IconPlugConnectedX } from "@tabler/icons-react";
+
+import { Problem, Unreachable } from "../api/problem";
+import { useAppText } from "../app/text";
+
+/** What went wrong with a request, in sentences, and what to do. */
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  const text = useAppText();
+  const said = describe(error, text);
+  const Icon = error instanceof Unreachable ? IconPlugConnectedX : IconAlertTriangle;
+  return (
+    <Alert
+      color="red"
+      variant="outline"
+      title={said.title}
+      icon={<Icon aria-hidden />}
+      role="alert"
+      bg="var(--vg-surface)"
+    >
+      <Group justify="space-between" align="flex-start">
+        <div>
+          {said.sentences.join(" ")}
+          {said.errors.length > 0 && (
+            <List size="sm" mt="xs">
+              {said.errors.map((one) => (
+                <List.Item key={`${one.where} ${one.problem}`}>
+                  <code>{one.where}</code> {one.problem}
+                </List.Item>
+              ))}
+            </List>
+          )}
+        </div>
+        {retry && (
+          <Button size="xs" variant="default" onClick={retry}>
+            {text.again}
+          </Button>
+        )}
+      </Group>
+    </Alert>
+  );
+}
+
+type Text = ReturnType<typeof useAppText>;
+
+/** Return the sentences of an error. */
+export function describe(
+  error: unknown,
+  text: Text,
+): { title: string; sentences: string[]; errors: { where: string; problem: string }[] } {
+  if (error instanceof Problem) {
+    const titles: Record<string, string> = text.status;
+    const { detail, title } = error.document;
+    const sentences = [detail ?? title];
+    if (error.retryAfter !== null) sentences.push(text.retryAfter(error.retryAfter));
+    return { title: titles[String(error.status)] ?? title, sentences, errors: error.errors };
+  }
+  if (error instanceof Unreachable) {
+    return { title: text.unreachable, sentences: [text.unreachableHelp], errors: [] };
+  }
+  return { title: text.failed, sentences: [String(error)], errors: [] };
+}

@@ -1,0 +1,32 @@
+import { Group, Text } from "@mantine/core";
+import {
+  type Icon,
+  IconAlertTriangleFilled,
+  IconCircle,
+  IconCircleCheckFilled,
+  IconCircleDashed,
+  IconCircleXFilled,
+} from "@tabler/icons-react";
+
+export type Mood = "good" | "warning" | "bad" | "quiet" | "busy";
+
+const SIGNS: Record<Mood, [Icon, string]> = {
+  good: [IconCircleCheckFilled, "var(--vg-good)"],
+  warning: [IconAlertTriangleFilled, "var(--vg-warning)"],
+  bad: [IconCircleXFilled, "var(--vg-bad)"],
+  quiet: [IconCircle, "var(--mantine-color-dimmed)"],
+  busy: [IconCircleDashed, "var(--vg-accent)"],
+};
+
+/** A state in a word, with a sign of its own: it can be told without its colour. */
+export function State({ mood, children }: { mood: Mood; children: string }) {
+  const [Sign, colour] = SIGNS[mood];
+  return (
+    <Group component="span" gap={6} wrap="nowrap" display="inline-flex" style={{ verticalAlign: "middle" }}>
+      <Sign size={14} color={colour} aria-hidden style={{ flexShrink: 0 }} />
+      <Text component="span" size="sm" truncate c={mood === "quiet" ? "dimmed" : undefined}>
+        {children}
+      </Text>
+    </Group>
+  );
+}

@@ -1,0 +1,28 @@
+import { Text, Tooltip } from "@mantine/core";
+import { useEffect, useState } from "react";
+
+import { useFormat } from "../lib/format";
+
+/** A time in the viewer's zone, short; whole and in UTC when it is pointed at. */
+export function Time({ at, ago = false }: { at: string | number; ago?: boolean }) {
+  const format = useFormat();
+  const now = useNow(ago ? 10_000 : null);
+  return (
+    <Tooltip label={format.whole(at)}>
+      <Text component="time" size="sm" className="tabular" dateTime={new Date(at).toISOString()} span>
+        {ago ? format.ago(at, now) : format.short(at)}
+      </Text>
+    </Tooltip>
+  );
+}
+
+/** Return the time of the clock, anew at each interval in milliseconds; null: never. */
+export function useNow(interval: number | null): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    if (interval === null) return;
+    const timer = setInterval(() => setNow(Date.now()), interval);
+    return () => clearInterval(timer);
+  }, [interval]);
+  return now;
+}

@@ -1,0 +1,116 @@
+import { useMemo } from "react";
+
+import { type Language, useLanguage } from "./i18n";
+
+/** Times and numbers as people of a language write them, in the zone of this browser. */
+export class Format {
+  private readonly clock: Intl.DateTimeFormat;
+  private readonly day: Intl.DateTimeFormat;
+  private readonly full: Intl.DateTimeFormat;
+  private readonly relative: Intl.RelativeTimeFormat;
+
+  constructor(
+    readonly language: Language,
+    timeZone?: string,
+  ) {
+    const locale = language === "en" ? "en-GB" : "de-DE";
+    const zone = timeZone === undefined ? {} : { timeZone };
+    this.clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium", ...zone });
+    this.day = new Intl.DateTimeFormat(locale, {
+      day: "numeric",
+      month: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+      ...zone,
+    });
+    this.full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone });
+    this.relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+  }
+
+  /** "14:05:09" */
+  time(at: string | number): string {
+    return this.clock.format(new Date(at));
+  }
+
+  /** "14:05:09" for a time of the last 18 hours, else "21 Nov, 14:05". */
+  short(at: string | number, now = Date.now()): string {
+    const then = new Date(at).getTime();
+    return Math.abs(now - then) < 18 * 3_600_000 ? this.clock.format(then) : this.day.format(then);
+  }
+
+  /** The whole time with its zone, and what it is in UTC. */
+  whole(at: string | number): string {
+    return `${this.full.format(new Date(at))} · ${new Date(at).toISOString()}`;
+  }
+
+  /** "3 min. ago" */
+  ago(at: string | number, now = Date.now()): string {
+    const seconds = Math.round((new Date(at).getTime() - now) / 1000);
+    for (const [unit, size] of UNITS) {
+      if (Math.abs(seconds) >= size) return this.relative.format(Math.trunc(seconds / size), unit);
+    }
+    return this.relative.format(0, "second");
+  }
+
+  /** "4,812": a whole number. */
+  count(value: number): string {
+    return value.toLocaleString(this.language === "en" ? "en-GB" : "de-DE", { maximumFractionDigits: 0 });
+  }
+
+  /** "12.4": one digit after the point, where the number is small. */
+  number(value: number, digits = value < 100 ? 1 : 0): string {
+    return value.toLocaleString(this.language === "en" ? "en-GB" : "de-DE", {
+      maximumFractionDigits: digits,
+    });
+  }
+
+  /** Energy, given in Wh: "940 Wh", "12.4 kWh", "1.2 MWh". */
+  energy(wattHours: number): string {
+    return this.scaled(wattHours, ["Wh", "kWh", "MWh", "GWh"]);
+  }
+
+  /** Power, given in W: "11 kW". */
+  power(watts: number): string {
+    return this.scaled(watts, ["W", "kW", "MW", "GW"]);
+  }
+
+  /** Milliseconds: "12 ms", "1.4 s". */
+  latency(milliseconds: number): string {
+    return milliseconds < 1000
+      ? `${this.number(milliseconds, milliseconds < 10 ? 1 : 0)} ms`
+      : `${this.number(milliseconds / 1000, 1)} s`;
+  }
+
+  /** A length of time, given in seconds: "45 s", "12 min", "3 h 20 min", "2 d 4 h". */
+  duration(seconds: number): string {
+    const whole = Math.max(0, Math.round(seconds));
+    if (whole < 60) return `${whole} s`;
+    const minutes = Math.floor(whole / 60);
+    if (minutes < 60) return `${minutes} min`;
+    const hours = Math.floor(minutes / 60);
+    if (hours < 24) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+    const days = Math.floor(hours / 24);
+    return hours % 24 === 0 ? `${days} d` : `${days} d ${hours % 24} h`;
+  }
+
+  private scaled(value: number, units: readonly string[]): string {
+    let [scaled, place] = [value, 0];
+    while (Math.abs(scaled) >= 1000 && place < units.length - 1) {
+      scaled /= 1000;
+      place += 1;
+    }
+    return `${this.number(scaled, place === 0 ? 0 : 1)} ${units[place] ?? ""}`;
+  }
+}
+
+const UNITS = [
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+] as const;
+
+export function useFormat(): Format {
+  const language = useLanguage();
+  return useMemo(() => new Format(language), [language]);
+}

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { type Item, LiveClient } from "./client";
+
+/** The far end of a connection, as a test plays it. */
+class Socket {
+  static all: Socket[] = [];
+  onopen?: () => void;
+  onmessage?: (event: { data: string }) => void;
+  onclose?: (event: { code: number }) => void;
+  sent: unknown[] = [];
+
+  constructor(readonly url: string) {
+    Socket.all.push(this);
+  }
+
+  static get newest(): Socket {
+    const socket = Socket.all.at(-1);
+    if (socket === undefined) throw new Error("nobody has connected");
+    return socket;
+  }
+
+  send(text: string) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.onclose?.({ code: 1000 });
+  }
+
+  tell(...items: Item[]) {
+    this.onmessage?.({ data: JSON.stringify({ at: "2026-11-22T08:00:00Z", items }) });
+  }
+}
+
+const overview = (data: unknown): Item => ({ id: "s1", kind: "overview", data });
+
+describe("the live connection of a tab", () => {
+  let client: LiveClient;
+  const withdrawn = vi.fn();
+
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    vi.stubGlobal("WebSocket", Socket);
+    Socket.all = [];
+    withdrawn.mockClear();
+    client = new LiveClient(
+      "ws://gateway/api/v1/live",
+      () => ({ csrf: "c" }),
+      withdrawn,
+      () => 0.5,
+    );
+  });
+
+  afterEach(() => {
+    client.close();
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  test("connects when somebody listens, says who it is, and hands on what it is told", () => {
+    const heard = vi.fn();
+    client.subscribe({ subscribe: "overview" }, heard);
+    expect(client.getState()).toEqual({ status: "connecting" });
+    Socket.newest.onopen?.();
+    expect(client.getState()).toEqual({ status: "live" });
+    expect(Socket.newest.sent).toEqual([{ csrf: "c" }, { subscribe: "overview", id: "s1" }]);
+    Socket.newest.tell(overview(1), { id: "s9", kind: "row", data: 2 });
+    expect(heard).toHaveBeenCalledExactlyOnceWith(overview(1));
+  });
+
+  test("has one connection for all topics, and leaves those that nobody wants any more", () => {
+    const leave = client.subscribe({ subscribe: "overview" }, vi.fn());
+    client.subscribe({ subscribe: "alerts" }, vi.fn());
+    Socket.newest.onopen?.();
+    leave();
+    expect(Socket.all).toHaveLength(1);
+    expect(Socket.newest.sent.at(-1)).toEqual({ unsubscribe: "s1" });
+  });
+
+  test("says since when it is blind, tries ever less often, and says what was missed", () => {
+    const regained = vi.fn();
+    client.onRegained(regained);
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onopen?.();
+    Socket.newest.onclose?.({ code: 1006 });
+    expect(client.getState()).toEqual({ status: "blind", since: 1_000_000, retryAt: 1_000_500 });
+    vi.advanceTimersByTime(500);
+    expect(Socket.all).toHaveLength(2);
+    Socket.newest.onclose?.({ code: 1006 });
+    expect(client.getState()).toEqual({ status: "blind", since: 1_000_000, retryAt: 1_001_500 });
+    vi.advanceTimersByTime(1000);
+    expect(regained).not.toHaveBeenCalled();
+    Socket.newest.onopen?.();
+    expect(regained).toHaveBeenCalledExactlyOnceWith(1_000_000, 1_001_500);
+    expect(Socket.newest.sent).toEqual([{ csrf: "c" }, { subscribe: "overview", id: "s1" }]);
+    for (let time = 0; time < 20; time++) {
+      Socket.newest.onclose?.({ code: 1006 });
+      vi.advanceTimersByTime(15_000);
+    }
+    const state = client.getState();
+    expect(Socket.all.length).toBeGreaterThan(15);
+    expect(state.status).toBe("blind");
+  });
+
+  test("is tried at once when somebody asks for it", () => {
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onclose?.({ code: 1006 });
+    client.retry();
+    client.retry();
+    expect(Socket.all).toHaveLength(2);
+    vi.advanceTimersByTime(60_000);
+    expect(Socket.all).toHaveLength(2);
+  });
+
+  test("pauses in the background, also over a loss", () => {
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onopen?.();
+    client.pause(true);
+    client.pause(true);
+    expect(Socket.newest.sent.slice(2)).toEqual([{ pause: true }]);
+    Socket.newest.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(500);
+    Socket.newest.onopen?.();
+    expect(Socket.newest.sent).toContainEqual({ pause: true });
+    client.pause(false);
+    expect(Socket.newest.sent.at(-1)).toEqual({ pause: false });
+  });
+
+  test("has it asked who is signed in when the token was withdrawn", () => {
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onopen?.();
+    Socket.newest.onclose?.({ code: 4401 });
+    expect(withdrawn).toHaveBeenCalledOnce();
+    client.close();
+    vi.advanceTimersByTime(60_000);
+    expect(Socket.all).toHaveLength(1);
+    expect(client.getState()).toEqual({ status: "off" });
+  });
+});

@@ -1,0 +1,203 @@
+import {
+  ActionIcon,
+  Alert,
+  Box,
+  Button,
+  Group,
+  SegmentedControl,
+  Select,
+  TextInput,
+  Tooltip,
+} from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
+import { IconChargingPile, IconRefresh, IconSearch, IconSearchOff } from "@tabler/icons-react";
+import { useCallback, useEffect, useMemo, useState } from "react";
+
+import { api, result } from "../../api/client";
+import { useAppText } from "../../app/text";
+import { Empty } from "../../components/Empty";
+import { Failure } from "../../components/Failure";
+import { PageHead } from "../../components/PageHead";
+import { shownColumns } from "../../components/table/columns";
+import { Columns } from "../../components/table/Columns";
+import { Export } from "../../components/table/Export";
+import { type Part, usePages } from "../../components/table/pages";
+import { VirtualTable } from "../../components/table/VirtualTable";
+import { navigate, stationAddress, useParameters } from "../../lib/location";
+import { columnsOf, type Station } from "./columns";
+import { useChanged } from "./changed";
+import { useText } from "./text";
+
+const VERSIONS = ["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"];
+const SORTS = ["identity", "-identity", "since", "-since", "route"] as const;
+const FILTERS = ["q", "connected", "route", "backend", "version", "tag"] as const;
+
+/** The table of all stations: filter, sorting and columns stand in the address. */
+export function StationList() {
+  const text = useText();
+  const app = useAppText();
+  const [parameters, change] = useParameters();
+  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const sort = SORTS.find((known) => known === parameters.sort);
+  const wanted = useMemo(
+    () => Object.fromEntries(FILTERS.map((name) => [name, parameters[name]])),
+    [parameters],
+  );
+  const ask = useCallback(
+    async (offset: number, limit: number, signal: AbortSignal): Promise<Part<Station>> => {
+      const connected = wanted.connected === undefined ? undefined : wanted.connected === "true";
+      const query = { ...wanted, connected, sort, offset, limit };
+      return result(api.GET("/api/v1/stations", { params: { query }, signal }));
+    },
+    [wanted, sort],
+  );
+  const pages = usePages<Station>(["stations", "list", wanted, sort ?? "identity"], ask);
+  const isCluster = pages.row(pages.range[0])?.node !== undefined;
+  const columns = useMemo(() => columnsOf(text, isCluster), [text, isCluster]);
+  const shown = useMemo(
+    () => shownColumns(columns, parameters.columns, isNarrow),
+    [columns, parameters.columns, isNarrow],
+  );
+  const changed = useChanged(pages);
+  const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
+  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
+  return (
+    <Box
+      display="flex"
+      h="calc(100dvh - 52px - 2 * var(--mantine-spacing-md))"
+      style={{ flexDirection: "column" }}
+    >
+      <PageHead title={text.title} about={text.count(pages.total)}>
+        <Columns columns={columns} shown={shown} onChoose={(chosen) => change({ columns: chosen })} />
+        <Export name="stations" columns={shown} ask={ask} />
+        <Tooltip label={text.refresh}>
+          <ActionIcon variant="default" size={36} aria-label={text.refresh} onClick={pages.refresh}>
+            <IconRefresh size={18} aria-hidden />
+          </ActionIcon>
+        </Tooltip>
+      </PageHead>
+      <Filters parameters={parameters} change={change} />
+      {pages.error !== null && (
+        <Box mb="sm">
+          <Failure error={pages.error} retry={pages.refresh} />
+        </Box>
+      )}
+      {pages.missing.length > 0 && (
+        <Alert color="orange" variant="outline" mb="sm" role="status">
+          {app.missing(pages.missing.join(", "))}
+        </Alert>
+      )}
+      <VirtualTable
+        label={text.title}
+        columns={shown}
+        pages={pages}
+        rowKey={(row) => row.identity}
+        changed={changed}
+        sort={sort}
+        onSort={(next) => change({ sort: next })}
+        onOpen={(row) => navigate(stationAddress(row.identity))}
+        empty={
+          isFiltered ? (
+            <Empty icon={IconSearchOff} title={text.noMatch}>
+              {text.noMatchHelp}
+              <br />
+              <Button mt="sm" variant="default" onClick={clear}>
+                {text.clear}
+              </Button>
+            </Empty>
+          ) : (
+            <Empty icon={IconChargingPile} title={text.none}>
+              {text.noneHelp}
+            </Empty>
+          )
+        }
+      />
+    </Box>
+  );
+}
+
+type Change = (changes: Record<string, string | undefined>) => void;
+
+function Filters({ parameters, change }: { parameters: Record<string, string>; change: Change }) {
+  const text = useText();
+  const routes = useQuery({
+    queryKey: ["routes"],
+    queryFn: () => result(api.GET("/api/v1/routes", { params: { query: { limit: 1000 } } })),
+    staleTime: 60_000,
+  });
+  const backends = useQuery({
+    queryKey: ["backends"],
+    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
+    staleTime: 60_000,
+  });
+  const choices = [
+    ["route", text.route, text.anyRoute, routes.data?.items.map((route) => route.name)],
+    ["backend", text.backend, text.anyBackend, backends.data?.items.map((backend) => backend.name)],
+    ["version", text.version, text.anyVersion, VERSIONS],
+  ] as const;
+  return (
+    <Group gap="xs" mb="sm">
+      <TextFilter value={parameters.q ?? ""} onChange={(q) => change({ q })} label={text.filter} />
+      <SegmentedControl
+        aria-label={text.connection}
+        value={parameters.connected ?? ""}
+        onChange={(connected) => change({ connected })}
+        data={[
+          { value: "", label: text.all },
+          { value: "true", label: text.connected },
+          { value: "false", label: text.away },
+        ]}
+      />
+      {choices.map(([name, label, any, values]) => (
+        <Select
+          key={name}
+          aria-label={label}
+          placeholder={any}
+          data={values ?? []}
+          value={parameters[name] ?? null}
+          onChange={(value) => change({ [name]: value ?? undefined })}
+          clearable
+          w={160}
+          visibleFrom="sm"
+        />
+      ))}
+    </Group>
+  );
+}
+
+/** A field whose text filters a moment after it was typed. */
+function TextFilter({
+  value,
+  onChange,
+  label,
+}: {
+  value: string;
+  onChange: (text: string) => void;
+  label: string;
+}) {
+  const [typed, setTyped] = useState(value);
+  const [before, setBefore] = useState(value);
+  if (before !== value) {
+    setBefore(value);
+    setTyped(value);
+  }
+  useEffect(() => {
+    if (typed === value) return;
+    const timer = setTimeout(() => onChange(typed), 200);
+    return () => clearTimeout(timer);
+  }, [typed, value, onChange]);
+  return (
+    <TextInput
+      data-search
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      leftSection={<IconSearch size={16} aria-hidden />}
+      value={typed}
+      maxLength={100}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+      w={240}
+    />
+  );
+}
