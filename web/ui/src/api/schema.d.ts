@@ -1279,6 +1279,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stations/{identity}/owed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is owed
+         * @description List the messages of a station that backends are to be told and have not taken yet, the oldest first.
+         */
+        get: operations["owed_api_v1_stations__identity__owed_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tariffs": {
         parameters: {
             query?: never;
@@ -3963,6 +3983,32 @@ export interface components {
             messages: number;
             /** Oldest Seconds */
             oldest_seconds: number;
+        };
+        /**
+         * OwedMessage
+         * @description A message of a station that a backend has not taken yet. `backend` null: whose its transaction is shows later.
+         */
+        OwedMessage: {
+            /** Action */
+            action: string;
+            /**
+             * At
+             * @description When it was written down for the backend.
+             * @example 2026-11-21T07:30:00.000Z
+             */
+            at: string;
+            /** Backend */
+            backend: string | null;
+            /** Message Id */
+            message_id: string;
+        };
+        /**
+         * OwedMessages
+         * @description What backends are owed of a station, the oldest first.
+         */
+        OwedMessages: {
+            /** Items */
+            items: components["schemas"]["OwedMessage"][];
         };
         /** Page[Claimed] */
         Page_Claimed_: {
@@ -12383,6 +12429,78 @@ export interface operations {
             };
             /** @description Gateway Timeout */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    owed_api_v1_stations__identity__owed_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description Only messages with this id. */
+                message_id?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The station's identity. */
+                identity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwedMessages"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
