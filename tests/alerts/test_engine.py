@@ -212,3 +212,15 @@ def test_the_page_has_every_event() -> None:
     """The table of docs/alerts.md is the catalogue."""
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
     assert rows == [f"| `{kind.name}` | {kind.title} | {kind.severity} | {kind.meaning} |" for kind in ALERTS.values()]
+
+
+def test_what_a_process_before_this_one_has_told() -> None:
+    """What was looked at and does not last is over, by its first look; what this one has seen begin is not."""
+    engine = engine_of(rule("backendAway"))
+    engine.looked("backendAway", "main")
+    engine.looked("backendAway", "spare")
+    assert seen(engine, BackendAway("spare", "", 1)) == [("r", "backendAway")]
+    assert engine.over == {("backendAway", "main")}
+    engine.ended(engine.over)
+    engine.looked("backendAway", "main")
+    assert engine.over == set()

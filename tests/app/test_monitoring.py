@@ -23,6 +23,7 @@ from tests.harness.waiting import until
 from voltgate.app import monitoring
 from voltgate.app.monitoring import end_of
 from voltgate.cluster.ports import Node, Orphan
+from voltgate.ocpp.messages import Call, Result
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
@@ -133,6 +134,38 @@ async def test_what_a_backend_is_owed(tmp_path: Path) -> None:
         await until(lambda: told(gateway, JournalGrowing), "the journal is told of")
         (growing,) = told(gateway, JournalGrowing)
         assert (growing.backend, growing.owed, round(growing.seconds / 60)) == ("main", 1, 120)
+
+
+async def test_what_is_known_by_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process before this one may have told of is looked at; what other nodes may see otherwise is theirs."""
+    certificate, key = pair(tmp_path, 99)
+    secure = {"url": f"wss://127.0.0.1:{free_port()}", "certificate": certificate, "key": key}
+    known = set[tuple[str, str]]()
+    mine = {("backendAway", "main"), ("backendFailing", "main"), ("diskFilling", str(tmp_path))}
+    mine |= {("certificateExpiring", certificate)}
+    bounds = {"thresholds": {"backend_calls": 1}}
+    changes = {"listen": {"stations": [secure], "http": "off"}, "alerts": bounds}
+    backends = {"main": {"url": "ws://127.0.0.1:1"}, "silent": {"url": "ws://127.0.0.1:1"}}
+
+    async def orphans() -> AsyncIterator[list[Orphan]]:
+        yield []
+
+    async with running(tmp_path, document(backends=backends, **changes)) as gateway:
+        looks = gateway.parts.monitoring
+        nodes = [Node(name, name, "1", "serving", 0.0, 1.0, 0, 0.0, alive=True) for name in "ab"]
+        looks._cluster = SimpleNamespace(nodes=nodes, orphans=orphans)  # type: ignore[assignment]
+        looks._looked = lambda alert, subject: known.add((alert, subject))
+        main = gateway.parts.gateway.snapshot.backends["main"]
+        main.up = 1
+        main.calls.observe(Call("1", "Heartbeat", b"{}"), Result("1", b"{}"), 0.0)
+        everybodys = {("journalGrowing", "main"), ("journalGrowing", "silent"), ("nodeLost", "a"), ("nodeLost", "b")}
+        for expected in (everybodys, (everybodys | mine) - {("nodeLost", "b")}):
+            known.clear()
+            looks._rated_at = -1000.0
+            await looks.look()
+            await looks.look_around()
+            assert known == expected
+            del nodes[1:]
 
 
 async def test_a_long_transaction(tmp_path: Path) -> None:

@@ -349,8 +349,7 @@ BEGUN = {
     ("web/uploads.py", "_finished"): "the end of one upload, for who waits for it",
     ("web/uploads.py", "_take"): "one upload's bytes, for who waits for it",
     ("web/message_log.py", "__init__"): "threads that search the message log: what is raised there its asker gets",
-    ("web/message_log.py", "ask"): "one note in the folder of the log, for who waits for it",
-    ("web/message_log.py", "find"): "one search, for who waits for it",
+    ("web/message_log.py", "aside"): "one search, or one note in the folder of the log, for who waits for it",
     ("web/stream.py", "__call__"): "one reader of a stream; ends with its connection",
 }
 """Where tasks, timers and threads are begun, and why each of them is supervised or need not be: it ends by itself."""

@@ -219,6 +219,30 @@ async def test_killed_before_it_was_sent(stage: Stage, people: People) -> None:
         await gateway.stop()
 
 
+async def test_killed_in_an_outage(stage: Stage, people: People) -> None:
+    """A backend that is back when its gateway is started again is told to be back; so is its next outage, at once."""
+    backend = await stage.backend("main")
+    section = alerts(people, "backendAway", recovery=True) | {"thresholds": {"backend_away": 0}}
+    backends = {"main": {"retry": {"first": 0.1, "max": 0.2}}}
+    gateway = await stage.gateway(alerts=section, backends=backends)
+    away, back = "Backend away: main", "Recovered: Backend away: main"
+
+    async def told(wanted: dict[str, int]) -> None:
+        await until(lambda: people.hooked_titles == wanted, f"{wanted} is told; so far {people.hooked_titles}")
+
+    await stage.meet("CP1")
+    await backend.stop()
+    await told({away: 1})
+    await gateway.kill()
+    await backend.start()
+    await gateway.start()
+    await stage.meet("CP1")
+    await told({away: 1, back: 1})
+    await backend.stop()
+    await told({away: 2, back: 1})
+    await gateway.stop()
+
+
 async def test_two_nodes_of_which_one_is_killed(stage: Stage, people: People, server: PostgreSQL) -> None:
     """What both see is told once, also when the one that sends it dies before it has got through."""
     await emptied(read_address(server.url))

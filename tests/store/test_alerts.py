@@ -409,6 +409,21 @@ async def test_what_nobody_says_lasts(begin: Begin) -> None:
     assert sorted(await other.rows()) == [("main", "recovered"), ("spare", "open")]
 
 
+async def test_what_a_new_process_sees(begin: Begin) -> None:
+    """What was told by a process that died, and does not last, is ended by name: that is told; nothing else is."""
+    ours = rule("backendAway", "diskFilling", hold=0, group=0)
+    dead = begin(ours, rule("backendAway", name="quiet", hold=0, group=0, recovery=False))
+    await dead.sees(BackendAway("main", "refused", 3), BackendAway("spare", "refused", 3))
+    await dead.after(0)
+    new = begin(ours, name="n2")
+    await new.store.end({("backendAway", "main"), ("diskFilling", "spare"), ("backendFailing", "main")}, NOW + 1)
+    recoveries = [each for each in await new.after(1) if each.startswith("recovery")]
+    assert recoveries == ["recovery: Recovered: Backend away: main"]
+    assert sorted(await new.rows()) == 2 * [("main", "recovered")] + 2 * [("spare", "open")]
+    await new.sees(BackendAway("main", "refused", 3))
+    assert await new.after(0) == ["alert: Backend away: main"]
+
+
 async def test_what_is_old(begin: Begin) -> None:
     """What was over before a time is deleted, with what was sent of it; what lasts stays."""
     node = begin(rule("conStatusFaulted", "commandRefused", hold=0, group=0))

@@ -35,7 +35,8 @@ WATCHED = frozenset(
     "backendAway backendFailing journalGrowing stationRestarting certificateExpiring diskFilling "
     "databaseAway nodeLost".split()
 )
-"""What a process knows by heart, and would not end after a restart: it says again and again that it lasts."""
+"""What a process knows by heart, and would not end after a restart: it says again and again that it lasts, and what
+it has looked at first and does not say lasts is over."""
 
 
 class Known(NamedTuple):
@@ -98,6 +99,8 @@ class Engine:
         self.noted = self.dropped = 0
         self.standing: set[tuple[str, str]] = set()
         """What lasts of WATCHED by what this process has seen: names of alerts, and subjects."""
+        self._looked: set[tuple[str, str]] = set()
+        self._judged: set[tuple[str, str]] = set()
         self._identify, self._wake = identify, wake
         self._refused: dict[int, set[str]] = {}
         self._refused_since = 0.0
@@ -150,7 +153,23 @@ class Engine:
         others.add(who)
         return False
 
+    def looked(self, alert: str, subject: str) -> None:
+        """Take note that this process has seen how something of WATCHED stands. Only the first time matters."""
+        which = alert, _bounded(subject)
+        if which not in self._judged and len(self._judged) < MOST:
+            self._looked.add(which)
+
     # Later.
+
+    @property
+    def over(self) -> set[tuple[str, str]]:
+        """What was looked at and does not last, whatever a process before has told: names of alerts, and subjects."""
+        return self._looked - self.standing
+
+    def ended(self, over: set[tuple[str, str]]) -> None:
+        """Forget some of what is `over`: it has been ended."""
+        self._judged |= over
+        self._looked -= over
 
     def first(self, most: int) -> list[Noted]:
         """Return what has waited longest, at most so many; it stays until it is `done`."""

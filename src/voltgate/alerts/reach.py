@@ -67,6 +67,8 @@ class ErrorRates:
     def __init__(self) -> None:
         self._looks: dict[str, deque[tuple[int, int]]] = {}
         self._failing: set[str] = set()
+        self.judged: set[str] = set()
+        """Those of which enough calls ended to say how they answer, since this process began."""
 
     def look(self, backends: Iterable[Backend], bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield what has changed since the last look, one of LOOKS in a window."""
@@ -74,6 +76,7 @@ class ErrorRates:
         for name in [name for name in self._looks if name not in seen]:
             del self._looks[name]
             self._failing.discard(name)
+            self.judged.discard(name)
         for name, (errors, calls) in seen.items():
             looks = self._looks.setdefault(name, deque(maxlen=LOOKS))
             if looks and calls < looks[-1][1]:  # it was configured anew, and counts from 0
@@ -86,6 +89,7 @@ class ErrorRates:
         bound = calls * bounds.backend_errors
         if calls < bounds.backend_calls:
             return
+        self.judged.add(name)
         if errors >= bound and name not in self._failing:
             self._failing.add(name)
             yield BackendFailing(name, errors, calls)

@@ -169,6 +169,10 @@ class Alerting:
                 await self._note_each(sightings)
             self._refused = 0
             engine.done(events)
+        if not away and (over := engine.over):
+            with suppress(StoreAway):
+                await store.end(over, self.wall())
+                engine.ended(over)
 
     def _is_away(self) -> bool:
         return self._database is not None and self._database.state.reason is not None

@@ -95,6 +95,13 @@ class Composition:
             home,
             lambda: bool(backend_of(active.config)),
         )
+        self.alerting = Alerting(
+            config,
+            self.database,
+            self.calendar,
+            identify_by(lambda: self.gateway.snapshot.directory),
+            self.supervision,
+        )
         self.monitoring = Monitoring(
             lambda: active.config,
             lambda: self.gateway,
@@ -102,15 +109,9 @@ class Composition:
             self.cluster,
             folder_of(active.loaded),
             self.happened,
+            self.alerting.engine.looked,
             self.clock,
             time.time,
-        )
-        self.alerting = Alerting(
-            config,
-            self.database,
-            self.calendar,
-            identify_by(lambda: self.gateway.snapshot.directory),
-            self.supervision,
         )
         self.surroundings = Surroundings(register, Authentication(self.carriers.names))
         snapshot = build(config, self.surroundings, None)

@@ -43,7 +43,10 @@ _PATIENCE = 20.0
 
 
 class Monitoring:
-    """Looks after one process. `config` returns its configuration, `folder` that of the database, if it has a file."""
+    """Looks after one process. `config` returns its configuration, `folder` that of the database, if it has a file.
+
+    `looked` is told what this process has seen the state of: by the alert that is about it, and its subject.
+    """
 
     def __init__(
         self,
@@ -53,11 +56,12 @@ class Monitoring:
         cluster: Cluster | None,
         folder: Path | None,
         listen: Listen,
+        looked: Callable[[str, str], None],
         clock: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
         self._config, self._gateway, self._database, self._cluster = config, gateway, database, cluster
-        self._folder, self._listen, self._clock, self._wall = folder, listen, clock, wall
+        self._folder, self._listen, self._looked, self._clock, self._wall = folder, listen, looked, clock, wall
         self._reach, self._rates, self._restarts, self._lengths = Reach(), ErrorRates(), Restarts(), Lengths()
         self._databases, self._disks, self._journal = DatabaseWatch(), DiskWatch(), JournalWatch()
         self._certificates, self._nodes = CertificateWatch(), NodeWatch()
@@ -83,6 +87,12 @@ class Monitoring:
         for event in events:
             self._listen(event)
 
+    def _have_looked(self, alert: str, subjects: Iterable[str], *, is_anybodys: bool = False) -> None:
+        """Say what is known, unless another node may see it otherwise, as not all is `is_anybodys` to see."""
+        if is_anybodys or self._cluster is None or sum(node.alive for node in self._cluster.nodes) == 1:
+            for subject in subjects:
+                self._looked(alert, subject)
+
     # What costs nothing.
 
     async def look(self) -> None:
@@ -90,6 +100,7 @@ class Monitoring:
         await asyncio.sleep(_SOON)
         now, backends = self._clock(), self._gateway().snapshot.backends
         self._tell(self._reach.look(backends, now, self.bounds))
+        self._have_looked("backendAway", (name for name, each in backends.items() if each.up))
         self._tell(self._restarts.look(now, self.bounds))
         if self._database is not None:
             self._tell(self._databases.look(self._database.state.reason, now))
@@ -99,12 +110,14 @@ class Monitoring:
         if now - self._rated_at >= self.bounds.backend_window / LOOKS:
             self._rated_at = now
             self._tell(self._rates.look(backends.values(), self.bounds))
+            self._have_looked("backendFailing", self._rates.judged)
 
     def _look_at_nodes(self, cluster: Cluster) -> Iterator[Event]:
         latest = max((node.seen for node in cluster.nodes), default=0.0)
         last = {node.name: node.seen for node in sorted(cluster.nodes, key=lambda node: node.seen)}
         alive = {name: any(n.alive for n in cluster.nodes if n.name == name) for name in last}
-        return self._nodes.look(alive, {name: latest - seen for name, seen in last.items()})
+        yield from self._nodes.look(alive, {name: latest - seen for name, seen in last.items()})
+        self._have_looked("nodeLost", (name for name, lives in alive.items() if lives), is_anybodys=True)
 
     async def _look_at_orphans(self, cluster: Cluster) -> None:
         """Tell of stations that nobody heard go, as their node has died. Nodes that live look in turn."""
@@ -137,9 +150,11 @@ class Monitoring:
         disks, ends = found
         for path, free, total in disks:
             self._tell(self._disks.look(path, free, total, self.bounds))
+            self._have_looked("diskFilling", [path])
         now = datetime.fromtimestamp(self._wall(), UTC)
         for name, end in ends:
             self._tell(self._certificates.look(name, end, now, self.bounds))
+            self._have_looked("certificateExpiring", [name])
         with suppress(TimeoutError):
             async with asyncio.timeout(_SELDOM):
                 await self._anew.wait()
@@ -151,6 +166,7 @@ class Monitoring:
             async with asyncio.timeout(_PATIENCE):
                 owed = await owed_by_backend(self._database.engine, self._wall())
                 self._tell(self._journal.look(owed, self.bounds))
+                self._have_looked("journalGrowing", self._gateway().snapshot.backends, is_anybodys=True)
 
 
 def certificates(config: Config) -> Iterator[tuple[Path, bool]]:

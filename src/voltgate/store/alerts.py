@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -113,12 +113,20 @@ class AlertStore:
             for event, subject in sorted(standing):
                 which = and_(_A.current.is_(True), _A.subject == subject, _A.event == event)
                 await connection.execute(update(alerts).where(which).values(seen=now))
-            unseen = and_(_A.status.in_(("open", "held", "muted")), _A.seen < now - UNSEEN, _A.event.in_(WATCHED))
-            for row in (await connection.execute(select(alerts).where(unseen, _A.current.is_(True)))).all():
-                alert = alert_in(row)
-                deciding = Deciding([alert], (), str)
-                deciding.end(alert, now, tell=bool(alert.data["recovery"]))
-                await self._write(connection, deciding.changed)
+            await self._end(connection, and_(_A.seen < now - UNSEEN, _A.event.in_(WATCHED)), now)
+
+    async def end(self, over: Collection[tuple[str, str]], now: float) -> None:
+        """End these, by the names of alerts and their subjects, as far as they last."""
+        async with self._deciding() as connection:
+            await self._end(connection, tuple_(_A.event, _A.subject).in_(sorted(over)), now)
+
+    async def _end(self, connection: AsyncConnection, which: ColumnElement[bool], now: float) -> None:
+        lasts = and_(_A.current.is_(True), _A.status.in_(("open", "held", "muted")))
+        for row in (await connection.execute(select(alerts).where(lasts, which))).all():
+            alert = alert_in(row)
+            deciding = Deciding([alert], (), str)
+            deciding.end(alert, now, tell=bool(alert.data["recovery"]))
+            await self._write(connection, deciding.changed)
 
     async def retire(self, meant: Meant, channels: Collection[str], now: float) -> None:
         """End what lasts by no rule any more, and strangers who knock no more; give up what has no channel any more.
