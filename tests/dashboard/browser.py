@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ AXE = ROOT / "web" / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 30
 WIDE, PHONE = (1440, 900), (390, 844)
+LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
+"""Each appearance that a page has."""
 
 
 def chrome(downloads: Path) -> webdriver.Chrome:
@@ -47,6 +50,8 @@ class Browser:
         self.downloads = downloads
         self._theatre = theatre
         self.url = theatre.url
+        self.look = ""
+        """How it shows pages now, for the names of pictures."""
 
     def until(self, found: Callable[[], T | bool | None], what: str) -> T:
         """Wait until something is there, and return it."""
@@ -64,6 +69,7 @@ class Browser:
     def start(self, scheme: str = "light", language: str = "en", size: tuple[int, int] = WIDE) -> None:
         """Begin anew: nobody is signed in, and what a browser remembers is this."""
         self.resize(size)
+        self.look = f"{scheme}-{language}-{size[0]}"
         self.driver.get(f"{self.url}healthz")
         self.driver.delete_all_cookies()
         self.remember(scheme=scheme, language=language)
@@ -155,8 +161,22 @@ class Browser:
             for node in one["nodes"][:3]
         ]
 
+    def walk(self, pages: Sequence[str]) -> None:
+        """Look at pages: axe finds nothing, none is wider than the screen, and the browser complains of nothing."""
+        found = {}
+        for page in pages:
+            self.open(page)
+            self.find("main h1, main h2")
+            self.until(lambda: not self.all("[aria-busy=true]"), "what is shown")
+            found[page] = self.violations()
+            self.picture(f"page{re.sub(r'[^A-Za-z0-9]+', '-', page)}")
+            wide = self.driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+            assert wide <= 0, f"{page} is wider than the screen"
+        assert found == {page: [] for page in pages}
+        assert self.complaints() == []
+
     def picture(self, name: str) -> None:
         """Take a picture, where somebody wants to have them."""
         folder = os.environ.get("VOLTGATE_PICTURES")
         if folder:
-            self.driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+            self.driver.save_screenshot(str(Path(folder) / f"{name}-{self.look}.png"))

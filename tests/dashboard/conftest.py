@@ -12,11 +12,11 @@ from voltgate.web.ui import BUILT
 
 
 @pytest.fixture(scope="module")
-def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    """A gateway with stations, of the tests of one file."""
+def theatre(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+    """A gateway with stations, of the tests of one file; its `CONFIG` is added to the configuration."""
     if not (BUILT / "index.html").is_file():
         pytest.fail("the dashboard is not built: scripts/dashboard.py build")
-    theatre = Theatre(tmp_path_factory.mktemp("theatre"))
+    theatre = Theatre(tmp_path_factory.mktemp("theatre"), getattr(request.module, "CONFIG", {}))
     try:
         theatre.open()
         yield theatre

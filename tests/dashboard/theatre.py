@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,8 +24,9 @@ KNOWN = [f"CP-{number:04}" for number in range(1, 301)]
 class Theatre:
     """What a browser looks at."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         self.stage = Stage(folder)
+        self._config = config
         self.tokens = {role: fresh() for role in ROLES}
         self.backend: ScriptedBackend
         self.gateway: Gateway
@@ -61,12 +62,13 @@ class Theatre:
         people = [
             {"name": f"the-{role}", "role": role, "hash": written(digest_of(self.tokens[role]))} for role in ROLES
         ]
-        self.gateway = await self.stage.gateway(
-            api={"tokens": people, "base_path": "/voltgate"},
-            routes={"main": {"admit": "gateway", "rules": [{"answer": "billing"}]}},
-            stations=[{"match": identity, "route": "main"} for identity in KNOWN],
-            unknown={"policy": "quarantine"},
-        )
+        config: dict[str, Any] = {
+            "api": {"tokens": people, "base_path": "/voltgate"},
+            "routes": {"main": {"admit": "gateway", "rules": [{"answer": "billing"}]}},
+            "stations": [{"match": identity, "route": "main"} for identity in KNOWN],
+            "unknown": {"policy": "quarantine"},
+        }
+        self.gateway = await self.stage.gateway(**config | dict(self._config))
 
     @property
     def url(self) -> str:

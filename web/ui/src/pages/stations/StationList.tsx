@@ -1,18 +1,8 @@
-import {
-  ActionIcon,
-  Alert,
-  Box,
-  Button,
-  Group,
-  SegmentedControl,
-  Select,
-  TextInput,
-  Tooltip,
-} from "@mantine/core";
+import { ActionIcon, Alert, Box, Button, Group, SegmentedControl, Select, Tooltip } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { IconChargingPile, IconRefresh, IconSearch, IconSearchOff } from "@tabler/icons-react";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { IconChargingPile, IconRefresh, IconSearchOff } from "@tabler/icons-react";
+import { useCallback, useMemo } from "react";
 
 import { api, result } from "../../api/client";
 import { useAppText } from "../../app/text";
@@ -24,6 +14,7 @@ import { Columns } from "../../components/table/Columns";
 import { Export } from "../../components/table/Export";
 import { type Part, usePages } from "../../components/table/pages";
 import { VirtualTable } from "../../components/table/VirtualTable";
+import { TextFilter } from "../../components/TextFilter";
 import { navigate, stationAddress, useParameters } from "../../lib/location";
 import { columnsOf, type Station } from "./columns";
 import { useChanged } from "./changed";
@@ -163,41 +154,5 @@ function Filters({ parameters, change }: { parameters: Record<string, string>; c
         />
       ))}
     </Group>
-  );
-}
-
-/** A field whose text filters a moment after it was typed. */
-function TextFilter({
-  value,
-  onChange,
-  label,
-}: {
-  value: string;
-  onChange: (text: string) => void;
-  label: string;
-}) {
-  const [typed, setTyped] = useState(value);
-  const [before, setBefore] = useState(value);
-  if (before !== value) {
-    setBefore(value);
-    setTyped(value);
-  }
-  useEffect(() => {
-    if (typed === value) return;
-    const timer = setTimeout(() => onChange(typed), 200);
-    return () => clearTimeout(timer);
-  }, [typed, value, onChange]);
-  return (
-    <TextInput
-      data-search
-      type="search"
-      aria-label={label}
-      placeholder={label}
-      leftSection={<IconSearch size={16} aria-hidden />}
-      value={typed}
-      maxLength={100}
-      onChange={(event) => setTyped(event.currentTarget.value)}
-      w={240}
-    />
   );
 }
