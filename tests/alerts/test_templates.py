@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.alerts.messages import AT
 from voltgate.alerts.message import Message
-from voltgate.alerts.records import Delivery
+from voltgate.alerts.records import Alert, Delivery, Group
 from voltgate.alerts.templates import Item, Template, Templates, compose
 from voltgate.alerts.writing import Author
 from voltgate.config.alerts import FIELDS
@@ -101,7 +101,7 @@ def test_a_digest_says_nothing_twice() -> None:
         created=AT,
         due=AT,
     )
-    digest = Author(zone=BERLIN).digest("ops", [held] * 2)
+    digest = Author(zone=BERLIN).digest("ops", [held] * 2, 2)
     said = "[CP-1] Transaction Stopped · Station: CP-1 Connector ID: #1 Time: 2026-01-01 01:00:00 CET"
     assert digest.text.splitlines() == [said] * 2
 
@@ -165,6 +165,21 @@ def test_recovery_digest_and_test() -> None:
     assert not digest.is_urgent
     assert told(grave).is_urgent
     assert not told(grave, kind="recovery").is_urgent
+
+
+def test_how_long_it_lasted() -> None:
+    """A recovery says when it was over and how long it lasted, to people and to machines."""
+    alert = Alert(
+        id="a1", rule="ops", event="disconnectedFromProxy", subject="CP-1", state="", key="CP-1", station="CP-1",
+        backend="", severity="warning", urgent=False, lasting=True, at=AT - 5400, due=AT, goes=AT, status="recovered",
+        current=False, seen=AT, ended_at=AT, data={"fields": {"station": "CP-1"}},
+    )  # fmt: skip
+    author = Author(zone=BERLIN)
+    message = author.write(Group("recovery", "ops", alert.event, (alert,), 1, False))
+    assert message.at == AT
+    assert message.text.splitlines()[-1] == "Lasted: 1:30:00"
+    assert message.items[0]["lasted"] == 5400
+    assert "Lasted" not in author.write(Group("alert", "ops", alert.event, (alert,), 1, False)).text
 
 
 def test_templates_of_ones_own() -> None:

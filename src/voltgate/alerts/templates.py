@@ -194,7 +194,15 @@ def _energy(values: Mapping[str, str]) -> str:
 
 
 def _duration(values: Mapping[str, str]) -> str:
-    seconds = _number(values.get("seconds", "")) if "transaction" in values else None
+    return _span(values.get("seconds", "")) if "transaction" in values else ""
+
+
+def _lasted(values: Mapping[str, str]) -> str:
+    return _span(values.get("lasted", ""))
+
+
+def _span(text: str) -> str:
+    seconds = _number(text)
     return f"{datetime.timedelta(seconds=round(seconds))}" if seconds is not None else ""
 
 
@@ -223,6 +231,7 @@ _DETAILS: tuple[tuple[str, _Of], ...] = (
     ("Reason", _field("reason")),
     ("Address", _field("address")),
     ("Time", _field("time")),
+    ("Lasted", _lasted),
 )
 
 

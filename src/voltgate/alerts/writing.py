@@ -32,8 +32,10 @@ class Author:
 
     def _item(self, alert: Alert, *, recovery: bool) -> Item:
         title, body = title_of(alert.event)
-        at = alert.ended_at if recovery and alert.ended_at is not None else alert.at
-        return Item(alert.event, title, alert.severity, at, alert.data["fields"], body, self._templates(alert.event))
+        at, fields = alert.at, alert.data["fields"]
+        if recovery and alert.ended_at is not None:
+            at, fields = alert.ended_at, fields | {"lasted": max(0.0, alert.ended_at - alert.at)}
+        return Item(alert.event, title, alert.severity, at, fields, body, self._templates(alert.event))
 
     def _templates(self, event: str) -> Templates:
         return self.templates.get(event, self.templates.get("", DEFAULT))

@@ -131,7 +131,11 @@ def _bounds(field: FieldInfo) -> str:
     low, high = _bound(field, "ge"), _bound(field, "le")
     if low is None or high is None:
         return ""
-    return f" From {low:g} to {high:,.0f}." if high >= 10 else f" From {low:g} to {high:g}."
+    return f" From {_number(low)} to {_number(high)}."
+
+
+def _number(bound: float) -> str:
+    return f"{bound:,.0f}" if bound >= 10 else f"{bound:g}"
 
 
 def _restart(field: FieldInfo) -> str:
