@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,7 @@ from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.deciding import REPEATS
 from voltgate.alerts.records import Alert, Policy, StoredMute
 from voltgate.alerts.rules import Hours, Mute, Rule, Rules, Whom
+from voltgate.alerts.writing import Author
 from voltgate.app.database import upgrade
 from voltgate.relay.events import (
     BackendAway,
@@ -31,7 +33,8 @@ from voltgate.relay.events import (
     TransactionBegan,
     TransactionEnded,
 )
-from voltgate.store.address import open_engine
+from voltgate.store import alerts as module
+from voltgate.store.address import SQLITE, open_engine
 from voltgate.store.alerts import AlertStore
 from voltgate.store.alerts_here import AlertsHere
 from voltgate.store.reach import Reach
@@ -389,6 +392,64 @@ async def test_two_nodes_see_the_same(begin: Begin) -> None:
     assert sorted(map(len, claimed)) == [0, 1]
     await nodes[1].sees(BackendBack("main", 3.0))
     assert await nodes[1].after(10) == ["recovery: Recovered: Backend away: main"]
+
+
+async def put(node: Node, number: int) -> list[str]:
+    """Have messages sent; return their ids."""
+    test = Author().test("ops", "anna", NOW)
+    return [(await node.store.put("ops", test, NOW)).id for _ in range(number)]
+
+
+async def test_what_one_node_sends_no_other_sends(begin: Begin, address: URL) -> None:
+    """A message is taken by one, no more at once than it asks for; another process on SQLite has none any more."""
+    node, other = begin(), begin(name="n2")
+    made = await put(node, 3)
+    taken = [*await node.store.claim({"ops": 2}, NOW), *await node.store.claim({"ops": 2}, NOW)]
+    assert sorted(each.id for each in taken) == sorted(made)
+    assert await node.store.claim({"ops": 2}, NOW) == []
+    assert len(await other.store.claim({"ops": 3}, NOW)) == (3 if address.drivername == SQLITE else 0)
+
+
+async def test_a_lease_that_ran_out(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its holder is silent of another one takes; the first, which comes late, changes nothing any more."""
+    slow, other = begin(), begin(name="n2")
+    await put(slow, 1)
+    monkeypatch.setattr(module, "LEASE", -1.0)
+    (late,) = await slow.store.claim({"ops": 1}, NOW)
+    monkeypatch.undo()
+    (taken,) = await other.store.claim({"ops": 1}, NOW)
+    monkeypatch.setattr(module, "LEASE", -1.0)
+    await slow.store.renew([late.id])
+    await slow.store.settle(replace(late, attempts=7))
+    monkeypatch.undo()
+    assert await other.store.claim({"ops": 1}, NOW) == []
+    await other.store.settle(replace(taken, status="sent"))
+    assert [(each.attempts, each.status) for each in await slow.store.deliveries((), None, 9)] == [(0, "sent")]
+
+
+async def test_a_lease_from_the_future(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that no clock that is right can have given binds nobody."""
+    node = begin()
+    made = await put(node, 1)
+    monkeypatch.setattr(module, "LEASE", 1e6)
+    assert len(await node.store.claim({"ops": 1}, NOW)) == 1
+    assert await node.store.claim({"ops": 1}, NOW) == [], "it is a lease as others are"
+    monkeypatch.undo()
+    assert [each.id for each in await node.store.claim({"ops": 1}, NOW)] == made
+
+
+async def test_urgent_ones_are_sent_first(begin: Begin) -> None:
+    """What endangers people overtakes what waits for a channel that is slow."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    await node.sees(*(status("Faulted", "WeakSignal", f"CP-{number}") for number in range(5)))
+    await node.after(1)
+    await node.sees(status("Faulted", "GroundFailure", "CP-9"))
+    await node.after(1)
+    everything = await node.store.claim({"ops": 9}, NOW + 9)
+    assert [each.urgent for each in everything] == [True, False, False, False, False, False]
+    for each in everything:
+        await node.store.settle(each)
+    assert [each.urgent for each in await node.store.claim({"ops": 1}, NOW + 9)] == [True]
 
 
 async def test_what_nobody_says_lasts(begin: Begin) -> None:
