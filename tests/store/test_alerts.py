@@ -281,6 +281,29 @@ async def test_what_is_muted(begin: Begin) -> None:
     assert sorted(await node.after(0)) == ["alert: [CP-1] Command refused: Reset of main", LOCKED]
 
 
+async def test_what_happens_again_while_it_is_muted(begin: Begin) -> None:
+    """What is muted and said again and again is in the list once; it is told when it is said after that."""
+    node = begin(rule("commandRefused", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 60, "anna", "works"))
+    for _ in range(3):
+        await node.sees(REFUSED)
+        assert await node.after(10) == []
+    assert await node.rows() == [("cp-1 main", "muted")]
+    await node.after(60)
+    await node.sees(REFUSED)
+    assert await node.after(0) == ["alert: [CP-1] Command refused: Reset of main"]
+
+
+async def test_what_ends_something_is_muted(begin: Begin) -> None:
+    """That a fault is over is told by the fault if the status that ends it is not told."""
+    node = begin(rule("conStatusFaulted", "conStatusAvailable", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("conStatusAvailable",), ("*",), ("*",), NOW, None, "anna", "noise"))
+    await node.sees(FAULTED)
+    assert await node.after(0) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(0) == [OVER]
+
+
 @pytest.mark.parametrize("taken_back", [False, True])
 async def test_what_lasts_longer_than_a_mute(begin: Begin, taken_back: bool) -> None:
     """It is told as soon as nothing mutes it any more, though nothing else happens; then that it is over."""
@@ -679,6 +702,18 @@ async def test_danger_is_told_again(begin: Begin) -> None:
     assert await node.after(301) == []
     await node.sees(stopped)
     assert await node.after(0) == [told]
+
+
+async def test_danger_comes_back_after_a_moment(begin: Begin) -> None:
+    """A ground failure that was gone for a moment, of which nothing was told, is told again."""
+    node = begin(rule("conStatusFaulted", "conStatusAvailable"))
+    told = ["alert: [CP-1] Connector #1 is now Faulted"]
+    await node.sees(DANGER)
+    assert await node.after(0) == told
+    await node.sees(FINE)
+    assert await node.after(5) == []
+    await node.sees(DANGER)
+    assert await node.after(0) == told
 
 
 async def test_hostile_words(begin: Begin) -> None:
