@@ -131,6 +131,17 @@ async def test_no_recovery_is_asked_for(begin: Begin) -> None:
         assert await node.after(3600) == []
 
 
+async def test_each_is_told_if_none_is_held(begin: Begin) -> None:
+    """Without a hold time what comes again before its end was told is told, and so is its end."""
+    node = begin(rule("conStatusFaulted", hold=0, group=10))
+    await node.sees(FAULTED)
+    assert await node.after(10) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(5) == []
+    await node.sees(FAULTED)
+    assert sorted(await node.after(10)) == [LOCKED, OVER]
+
+
 async def test_what_is_told_at_once_however_short(begin: Begin) -> None:
     """A rule that holds nothing tells of each status, and of each end, though they come in the same moment."""
     node = begin(rule("conStatusFaulted", hold=0, group=0))
@@ -286,7 +297,7 @@ async def test_what_happens_again_while_it_is_muted(begin: Begin) -> None:
     node = begin(rule("commandRefused", hold=0, group=0))
     await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 60, "anna", "works"))
     for _ in range(3):
-        await node.sees(REFUSED)
+        await node.sees(REFUSED, REFUSED)
         assert await node.after(10) == []
     assert await node.rows() == [("cp-1 main", "muted")]
     await node.after(60)
@@ -319,6 +330,34 @@ async def test_what_lasts_longer_than_a_mute(begin: Begin, taken_back: bool) -> 
     assert await node.after(10) == ([] if taken_back else [LOCKED])
     await node.sees(FINE)
     assert await node.after(10) == [OVER]
+
+
+async def test_mutes_without_end(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are so many at a time; those that are over make room when what is old goes."""
+    node = begin()
+    monkeypatch.setattr(module, "MUTES", 2)
+    ends = (NOW + 60, None, None)
+    mutes = [StoredMute(f"m{number}", ("*",), ("*",), ("*",), NOW, until, "anna") for number, until in enumerate(ends)]
+    assert [await node.store.add_mute(mute) for mute in mutes] == [True, True, False]
+    await node.store.purge(NOW + 61)
+    assert [each.id for each in await node.store.mutes()] == ["m1"]
+    assert await node.store.add_mute(mutes[2])
+
+
+async def test_a_mute_that_ends_within_a_minute(begin: Begin) -> None:
+    """What it held back is told when it ends, not at the next look."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 90, "anna", "works"))
+    await node.sees(FAULTED)
+    assert [await node.after(seconds) for seconds in (0, 60, 30, 1)] == [[], [], [], [LOCKED]]
+
+
+async def test_a_mute_that_ends_while_something_is_held(begin: Begin) -> None:
+    """What has not lasted for long enough when a mute ends is held on, from when it began."""
+    node = begin(rule("conStatusFaulted", hold=60, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 30, "anna", "works"))
+    await node.sees(FAULTED)
+    assert [await node.after(seconds) for seconds in (0, 30, 29, 1)] == [[], [], [], [LOCKED]]
 
 
 async def test_what_lasts_longer_than_hours_of_a_mute(begin: Begin) -> None:
