@@ -122,7 +122,7 @@ def test_too_many_strangers() -> None:
     assert engine.dropped == 5
     assert knocks(names[:2], 404, 3599) == 2
     assert knocks(["CP-1"], 401, 3599) == 1
-    assert knocks(names, 404, 3600) == STRANGERS
+    assert knocks([f"Y{number}" for number in range(STRANGERS + 5)], 404, 3600) == STRANGERS, "it is another hour"
 
 
 def test_connectors_that_a_station_invents() -> None:
@@ -137,6 +137,21 @@ def test_connectors_that_a_station_invents() -> None:
     assert engine.noted == 64 + PLACES + 2
     engine.note(status("Faulted", connector=2999), NOW + 86_400)
     assert engine.noted == 64 + PLACES + 3, "it is another day"
+
+
+def test_stations_that_invent_connectors() -> None:
+    """Names without end fill no memory by connectors either."""
+    engine = engine_of(rule("conStatusFaulted"))
+    for number in range(STRANGERS + 5):
+        engine.note(status("Faulted", station=f"X{number}", connector=99), NOW)
+    assert (engine.noted, engine.dropped) == (STRANGERS, 5)
+
+
+def test_words_without_end() -> None:
+    """What strangers say is kept as far as a message shows it."""
+    engine = engine_of(rule("faultReported"))
+    (sighting,) = engine.sightings(Noted(replace(FAULTED, info="x" * 10_000), NOW))
+    assert len(sighting.fields["info"]) == 600
 
 
 def test_what_this_process_tells_by_itself() -> None:
@@ -224,3 +239,6 @@ def test_what_a_process_before_this_one_has_told() -> None:
     engine.ended(engine.over)
     engine.looked("backendAway", "main")
     assert engine.over == set()
+    engine.ended({("backendAway", f"main{number}") for number in range(MOST)})
+    engine.looked("backendAway", "another")
+    assert engine.over == set(), "so many are remembered"

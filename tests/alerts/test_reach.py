@@ -124,7 +124,9 @@ def test_a_backend_that_answers_with_errors() -> None:
     ends(backend, Unanswered(Reason.TIMED_OUT, ""), 4)
     assert list(rates.look([backend])) == [BackendFailing("main", 10, 20)]
     assert list(rates.look([backend])) == []
-    ends(backend, Result("1", b"{}"), 100)
+    ends(backend, Result("1", b"{}"), 10)
+    assert list(rates.look([backend])) == [], "a third is no longer half, nor few"
+    ends(backend, Result("1", b"{}"), 90)
     assert list(rates.look([backend])) == [BackendSound("main", 10, 120)]
 
 
@@ -159,4 +161,5 @@ def test_a_backend_that_is_configured_anew() -> None:
     ends(anew, Error("1", "InternalError", ""), 30)
     assert list(rates.look([anew])) == [BackendFailing("main", 30, 30)]
     assert list(rates.look([])) == []
+    assert rates.judged == set()
     assert list(rates.look([anew])) == [BackendFailing("main", 30, 30)]

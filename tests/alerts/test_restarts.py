@@ -48,6 +48,17 @@ def test_a_station_that_boots_now_and_then() -> None:
     assert told.events == []
 
 
+def test_a_station_that_boots_now_and_then_and_then_again_and_again() -> None:
+    """Only the last boots count: earlier ones neither hide nor make it."""
+    told = Told()
+    for pause in (500, 300, 20, 20, 20):
+        told.boots("CP1")
+        told.passes(pause)
+    assert told.events == []
+    told.boots("CP1")
+    assert told.events == [StationRestarting("CP1", 5, 360.0)]
+
+
 def test_no_more_stations_are_remembered_than_there_are() -> None:
     """Names without end fill no memory."""
     told = Told()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,8 @@ from voltgate.alerts.message import Message
 from voltgate.alerts.records import Counts, Delivery, Policy
 from voltgate.alerts.sender import Sender, Ways
 from voltgate.alerts.writing import Author
+from voltgate.relay.records import StoreAway
+from voltgate.store.alert_rows import delivery_of
 from voltgate.store.alerts_here import AlertsHere
 
 
@@ -158,6 +161,74 @@ async def test_one_that_hangs_keeps_nobody_waiting() -> None:
         made = [await post.put("good") for _ in range(20)]
         await until(lambda: sorted(good.got) == sorted(made), "all go out to the one that takes them")
         assert len(bad.got) == sending.AT_ONCE
+
+
+async def test_one_that_hangs_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that keeps no deadline of its own is left, and the message tried again."""
+    monkeypatch.setattr(sending, "_LATEST", 0.05)
+    async with at_work({"bad": Scripted(hangs)}) as post:
+        await post.put("bad")
+        assert (await post.comes_to(attempts=1, status="due")).error == "it took too long"
+
+
+async def test_it_says_that_it_is_still_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as a message is being sent its lease is renewed, and no longer: nobody else sends it."""
+    monkeypatch.setattr(sending, "_RENEW", 0.0)
+    renewed: list[set[str]] = []
+
+    async def renew(ids: Collection[str]) -> None:
+        renewed.append(set(ids))
+
+    async with at_work({"bad": Scripted(hangs), "good": Scripted(takes)}) as post:
+        post.store.renew = renew  # type: ignore[method-assign]
+        await post.put("good")
+        made = await post.put("bad")
+        await until(lambda: post.counts.sent == {"good": 1} and renewed[-2:] == [{made}] * 2, "it is renewed again")
+
+
+async def test_a_store_that_is_away_when_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that was taken is not sent again because that could not be written down at once."""
+    good = Scripted(takes)
+    async with at_work({"good": good}) as post:
+        settle, tries = post.store.settle, list[Delivery]()
+
+        async def fails(delivery: Delivery) -> None:
+            tries.append(delivery)
+            if len(tries) < 3:
+                raise StoreAway("it is away")
+            await settle(delivery)
+
+        monkeypatch.setattr(post.store, "settle", fails)
+        made = await post.put("good")
+        await post.comes_to(status="sent")
+        assert good.got == [made]
+
+
+async def test_words_without_end() -> None:
+    """What a channel says of a message is kept as far as anybody reads it."""
+
+    async def talks(_: Message) -> str:
+        return "x" * 100_000
+
+    async with at_work({"ops": Scripted(talks)}) as post:
+        await post.put("ops")
+        assert (await post.comes_to(status="sent")).note == "x" * 300
+
+
+async def test_one_that_was_taken_out_meanwhile() -> None:
+    """A message whose channel went with a reload after it was taken to be sent waits as it is."""
+    async with at_work({}, Policy()) as post:
+        await post.put("gone")
+        (waiting,) = await post.all()
+        assert await post.sender._send(waiting) is waiting
+
+
+async def test_tries_without_end() -> None:
+    """After thousands of tries it is still tried every quarter of an hour."""
+    async with at_work({"ops": Scripted(refuses)}, Policy(give_up=1e9)) as post:
+        made = delivery_of("ops", "r", Author().test("ops", "anna", post.clock.now), 1, post.clock.now, urgent=False)
+        tried = post.sender._not_sent(replace(made, attempts=5000), ChannelFault("it is away"))
+        assert (tried.status, tried.due - post.clock.now) == ("due", sending.LONGEST)
 
 
 async def test_a_fault_of_ours() -> None:

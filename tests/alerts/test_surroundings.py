@@ -37,10 +37,10 @@ def test_the_database() -> None:
 
 @pytest.mark.parametrize(
     ("total", "fine", "full"),
-    [(20 * GB, 3 * GB, 1 * GB), (4000 * GB, 20 * GB, 4 * GB), (2 * GB, GB, 200 << 20)],
+    [(20 * GB, 3 * GB, 1 * GB), (4000 * GB, 20 * GB, 4 * GB), (2 * GB, GB, 200 << 20), (GB, GB // 2, 200 << 20)],
 )
 def test_a_disk(total: int, fine: int, full: int) -> None:
-    """A tenth of a small one, 5 GB of a large one; a little to and fro at the bound says nothing."""
+    """A tenth of a small one, 5 GB of a large one, 256 MB of any; a little to and fro at the bound says nothing."""
     watch = DiskWatch()
     assert list(watch.look("/var", fine, total)) == []
     assert list(watch.look("/var", full, total)) == [DiskFilling("/var", full, total)]
@@ -78,6 +78,9 @@ def test_nodes() -> None:
     assert list(watch.look({"a": True, "b": False}, silence)) == []
     assert list(watch.look({"a": True, "b": True}, silence)) == [NodeBack("b")]
     assert list(watch.look({"a": True}, silence)) == []
+    assert list(watch.look({"a": False}, silence)) == [NodeLost("a", 1.0)]
+    assert list(watch.look({}, {})) == []
+    assert list(watch.look({"a": True}, silence)) == [], "it is another one of that name"
 
 
 def test_a_long_transaction() -> None:
@@ -89,3 +92,5 @@ def test_a_long_transaction() -> None:
         told += lengths.look("CP1", [tx], wall)
         lengths.end_round()
     assert told == [TransactionLong("CP1", "7", "main", 2, 86_500.0)]
+    lengths.end_round()
+    assert list(lengths.look("CP1", [tx], 91_000.0)), "nothing is remembered of what has ended"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,7 @@ from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.deciding import REPEATS
 from voltgate.alerts.records import Alert, Policy, StoredMute
 from voltgate.alerts.rules import Hours, Mute, Rule, Rules, Whom
+from voltgate.alerts.writing import Author
 from voltgate.app.database import upgrade
 from voltgate.relay.events import (
     BackendAway,
@@ -31,7 +33,8 @@ from voltgate.relay.events import (
     TransactionBegan,
     TransactionEnded,
 )
-from voltgate.store.address import open_engine
+from voltgate.store import alerts as module
+from voltgate.store.address import SQLITE, open_engine
 from voltgate.store.alerts import AlertStore
 from voltgate.store.alerts_here import AlertsHere
 from voltgate.store.reach import Reach
@@ -126,6 +129,17 @@ async def test_no_recovery_is_asked_for(begin: Begin) -> None:
         assert await node.after(0) == [LOCKED]
         await node.sees(FINE)
         assert await node.after(3600) == []
+
+
+async def test_each_is_told_if_none_is_held(begin: Begin) -> None:
+    """Without a hold time what comes again before its end was told is told, and so is its end."""
+    node = begin(rule("conStatusFaulted", hold=0, group=10))
+    await node.sees(FAULTED)
+    assert await node.after(10) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(5) == []
+    await node.sees(FAULTED)
+    assert sorted(await node.after(10)) == [LOCKED, OVER]
 
 
 async def test_what_is_told_at_once_however_short(begin: Begin) -> None:
@@ -278,6 +292,29 @@ async def test_what_is_muted(begin: Begin) -> None:
     assert sorted(await node.after(0)) == ["alert: [CP-1] Command refused: Reset of main", LOCKED]
 
 
+async def test_what_happens_again_while_it_is_muted(begin: Begin) -> None:
+    """What is muted and said again and again is in the list once; it is told when it is said after that."""
+    node = begin(rule("commandRefused", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 60, "anna", "works"))
+    for _ in range(3):
+        await node.sees(REFUSED, REFUSED)
+        assert await node.after(10) == []
+    assert await node.rows() == [("cp-1 main", "muted")]
+    await node.after(60)
+    await node.sees(REFUSED)
+    assert await node.after(0) == ["alert: [CP-1] Command refused: Reset of main"]
+
+
+async def test_what_ends_something_is_muted(begin: Begin) -> None:
+    """That a fault is over is told by the fault if the status that ends it is not told."""
+    node = begin(rule("conStatusFaulted", "conStatusAvailable", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("conStatusAvailable",), ("*",), ("*",), NOW, None, "anna", "noise"))
+    await node.sees(FAULTED)
+    assert await node.after(0) == [LOCKED]
+    await node.sees(FINE)
+    assert await node.after(0) == [OVER]
+
+
 @pytest.mark.parametrize("taken_back", [False, True])
 async def test_what_lasts_longer_than_a_mute(begin: Begin, taken_back: bool) -> None:
     """It is told as soon as nothing mutes it any more, though nothing else happens; then that it is over."""
@@ -293,6 +330,34 @@ async def test_what_lasts_longer_than_a_mute(begin: Begin, taken_back: bool) -> 
     assert await node.after(10) == ([] if taken_back else [LOCKED])
     await node.sees(FINE)
     assert await node.after(10) == [OVER]
+
+
+async def test_mutes_without_end(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are so many at a time; those that are over make room when what is old goes."""
+    node = begin()
+    monkeypatch.setattr(module, "MUTES", 2)
+    ends = (NOW + 60, None, None)
+    mutes = [StoredMute(f"m{number}", ("*",), ("*",), ("*",), NOW, until, "anna") for number, until in enumerate(ends)]
+    assert [await node.store.add_mute(mute) for mute in mutes] == [True, True, False]
+    await node.store.purge(NOW + 61)
+    assert [each.id for each in await node.store.mutes()] == ["m1"]
+    assert await node.store.add_mute(mutes[2])
+
+
+async def test_a_mute_that_ends_within_a_minute(begin: Begin) -> None:
+    """What it held back is told when it ends, not at the next look."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 90, "anna", "works"))
+    await node.sees(FAULTED)
+    assert [await node.after(seconds) for seconds in (0, 60, 30, 1)] == [[], [], [], [LOCKED]]
+
+
+async def test_a_mute_that_ends_while_something_is_held(begin: Begin) -> None:
+    """What has not lasted for long enough when a mute ends is held on, from when it began."""
+    node = begin(rule("conStatusFaulted", hold=60, group=0))
+    await node.store.add_mute(StoredMute("m", ("*",), ("*",), ("*",), NOW, NOW + 30, "anna", "works"))
+    await node.sees(FAULTED)
+    assert [await node.after(seconds) for seconds in (0, 30, 29, 1)] == [[], [], [], [LOCKED]]
 
 
 async def test_what_lasts_longer_than_hours_of_a_mute(begin: Begin) -> None:
@@ -389,6 +454,66 @@ async def test_two_nodes_see_the_same(begin: Begin) -> None:
     assert sorted(map(len, claimed)) == [0, 1]
     await nodes[1].sees(BackendBack("main", 3.0))
     assert await nodes[1].after(10) == ["recovery: Recovered: Backend away: main"]
+
+
+async def put(node: Node, number: int) -> list[str]:
+    """Have messages sent; return their ids."""
+    test = Author().test("ops", "anna", NOW)
+    return [(await node.store.put("ops", test, NOW)).id for _ in range(number)]
+
+
+async def test_what_one_node_sends_no_other_sends(begin: Begin, address: URL) -> None:
+    """A message is taken by one, no more at once than it asks for; another process on SQLite has none any more."""
+    node, other = begin(), begin(name="n2")
+    made = await put(node, 3)
+    taken, rest = await node.store.claim({"ops": 2}, NOW), await node.store.claim({"ops": 2}, NOW)
+    assert (len(taken), len(rest)) == (2, 1)
+    taken += rest
+    assert sorted(each.id for each in taken) == sorted(made)
+    assert await node.store.claim({"ops": 2}, NOW) == []
+    assert len(await other.store.claim({"ops": 3}, NOW)) == (3 if address.drivername == SQLITE else 0)
+
+
+async def test_a_lease_that_ran_out(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its holder is silent of another one takes; the first, which comes late, changes nothing any more."""
+    slow, other = begin(), begin(name="n2")
+    await put(slow, 1)
+    monkeypatch.setattr(module, "LEASE", -1.0)
+    (late,) = await slow.store.claim({"ops": 1}, NOW)
+    monkeypatch.undo()
+    (taken,) = await other.store.claim({"ops": 1}, NOW)
+    monkeypatch.setattr(module, "LEASE", -1.0)
+    await slow.store.renew([late.id])
+    await slow.store.settle(replace(late, attempts=7))
+    monkeypatch.undo()
+    assert await other.store.claim({"ops": 1}, NOW) == []
+    await other.store.settle(replace(taken, status="sent"))
+    assert [(each.attempts, each.status) for each in await slow.store.deliveries((), None, 9)] == [(0, "sent")]
+
+
+async def test_a_lease_from_the_future(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that no clock that is right can have given binds nobody."""
+    node = begin()
+    made = await put(node, 1)
+    monkeypatch.setattr(module, "LEASE", 1e6)
+    assert len(await node.store.claim({"ops": 1}, NOW)) == 1
+    assert await node.store.claim({"ops": 1}, NOW) == [], "it is a lease as others are"
+    monkeypatch.undo()
+    assert [each.id for each in await node.store.claim({"ops": 1}, NOW)] == made
+
+
+async def test_urgent_ones_are_sent_first(begin: Begin) -> None:
+    """What endangers people overtakes what waits for a channel that is slow."""
+    node = begin(rule("conStatusFaulted", hold=0, group=0))
+    await node.sees(*(status("Faulted", "WeakSignal", f"CP-{number}") for number in range(5)))
+    await node.after(1)
+    await node.sees(status("Faulted", "GroundFailure", "CP-9"))
+    await node.after(1)
+    everything = await node.store.claim({"ops": 9}, NOW + 9)
+    assert [each.urgent for each in everything] == [True, False, False, False, False, False]
+    for each in everything:
+        await node.store.settle(each)
+    assert [each.urgent for each in await node.store.claim({"ops": 1}, NOW + 9)] == [True]
 
 
 async def test_what_nobody_says_lasts(begin: Begin) -> None:
@@ -618,6 +743,18 @@ async def test_danger_is_told_again(begin: Begin) -> None:
     assert await node.after(301) == []
     await node.sees(stopped)
     assert await node.after(0) == [told]
+
+
+async def test_danger_comes_back_after_a_moment(begin: Begin) -> None:
+    """A ground failure that was gone for a moment, of which nothing was told, is told again."""
+    node = begin(rule("conStatusFaulted", "conStatusAvailable"))
+    told = ["alert: [CP-1] Connector #1 is now Faulted"]
+    await node.sees(DANGER)
+    assert await node.after(0) == told
+    await node.sees(FINE)
+    assert await node.after(5) == []
+    await node.sees(DANGER)
+    assert await node.after(0) == told
 
 
 async def test_hostile_words(begin: Begin) -> None:

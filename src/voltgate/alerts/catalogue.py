@@ -26,7 +26,7 @@ from voltgate.alerts.kind import (
 )
 from voltgate.alerts.texts import TEXTS
 from voltgate.alerts.thresholds import DEFAULT, Thresholds
-from voltgate.relay.event_list import EVENTS, Severity, endangers
+from voltgate.relay.event_list import EVENTS, Severity
 from voltgate.relay.events import (
     BackendAway,
     BackendBack,
@@ -170,7 +170,6 @@ def _lasts(
         severity or EVENTS[event].severity,
         title,
         recovers=ends,
-        endangers=endangers,
         family=family or name,
         lasting=lasting,
         body=body,

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from voltgate.alerts.catalogue import ALERTS
 from voltgate.alerts.kind import AlertKind, connector, details, stranger
-from voltgate.alerts.message import Severity
 from voltgate.alerts.plain import cut
 from voltgate.alerts.records import Alert
 from voltgate.alerts.rules import Rule, Rules
-from voltgate.relay.event_list import endangers
+from voltgate.relay.event_list import Severity, endangers
 from voltgate.relay.events import DatabaseAway, DatabaseBack, Event, StationRefused, StationWent, StatusChanged
 
 MOST = 10_000
@@ -221,7 +220,7 @@ class Engine:
         self, rule: Rule, kind: AlertKind, event: Event, at: float, subject: str, station: Known, backend: str
     ) -> Sighting:
         identity = getattr(event, "station", "")
-        severity, urgent = kind.severity_of(event), kind.endangers(event)
+        severity, urgent = kind.severity_of(event), endangers(event)
         mutes = () if urgent else self.rules.mutes
         names = {identity: self.names.get(identity, station.name)} if identity else {}
         said = details(event, names)

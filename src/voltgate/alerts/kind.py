@@ -26,8 +26,7 @@ class AlertKind:
     twice. Alerts of one `family` are states of the same thing, of which one holds at a time. `lasting` is false for
     what happens and is over: nothing ends it, and it is never open. `once`: what happens is not said twice, so it is
     told though the words are the same. What is no `news` is told only if it ends something. `recovers` names the alerts
-    that this one ends. `title` and `body` are templates over `details`. What `endangers` people passes hold times,
-    mutes and digests.
+    that this one ends. `title` and `body` are templates over `details`.
     """
 
     name: str
@@ -38,7 +37,6 @@ class AlertKind:
     severity: Severity
     title: str
     recovers: tuple[str, ...] = ()
-    endangers: Callable[[Event], bool] = endangers
     family: str = ""
     lasting: bool = True
     body: str = ""
@@ -53,8 +51,8 @@ class AlertKind:
         return (self.event,) if self.also is None else (self.event, self.also)
 
     def severity_of(self, event: Event) -> Severity:
-        """Return how much one such event matters."""
-        return "danger" if self.endangers(event) else self.severity
+        """Return how much one such event matters: "danger" passes hold times, mutes and digests."""
+        return "danger" if endangers(event) else self.severity
 
 
 def place_of(event: Event) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from voltgate.relay.event_list import Severity
+
 Kind: TypeAlias = Literal["alert", "recovery", "digest", "test"]
-Severity: TypeAlias = Literal["info", "warning", "error", "danger"]
-"""What the matter is worth, in rising order; "danger" is for what endangers people."""
 
 Value: TypeAlias = str | int | float | bool | Sequence[str] | None
 Fields: TypeAlias = Mapping[str, Value]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from voltgate.alerts.message import Kind, Severity
+from voltgate.alerts.message import Kind
 from voltgate.alerts.rules import Mute, Whom
+from voltgate.relay.event_list import Severity
 
 Status: TypeAlias = Literal["held", "open", "muted", "ending", "recovered", "replaced", "passed"]
 """How an alert stands.

@@ -17,7 +17,7 @@ class Restarts:
 
     def __init__(self) -> None:
         self._boots: dict[str, deque[float]] = {}
-        self._restarting: dict[str, float] = {}
+        self._restarting: set[str] = set()
 
     def note(self, event: StationBooted, now: float, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Take note of a boot; yield that it was one too many."""
@@ -31,11 +31,12 @@ class Restarts:
         if len(boots) == bounds.boots and now - boots[0] <= bounds.boots_within:
             if station not in self._restarting:
                 yield StationRestarting(station, bounds.boots, now - boots[0])
-            self._restarting[station] = now
+            self._restarting.add(station)
 
     def look(self, now: float, bounds: Thresholds = DEFAULT) -> Iterator[Event]:
         """Yield which stations have stopped doing so; forget those that boot as others do."""
         for station in [each for each, boots in self._boots.items() if now - boots[-1] > bounds.boots_within]:
             del self._boots[station]
-            if self._restarting.pop(station, None) is not None:
+            if station in self._restarting:
+                self._restarting.discard(station)
                 yield StationSteady(station)

@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
-from voltgate.alerts.message import Fields, Kind, Message, Severity, Value
+from voltgate.alerts.message import Fields, Kind, Message, Value
 from voltgate.alerts.plain import cut, one_line
+from voltgate.relay.event_list import Severity
 
 LONGEST_SUBJECT = 250
 """Characters: what Pushover takes for a title, and more than any list of mails shows."""

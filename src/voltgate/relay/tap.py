@@ -260,11 +260,7 @@ class SessionTap:
             self.report(FROM_BACKEND, call, reply, now, backend)
             return
         decision = self._decisions.pop(call, None) if self._decisions else None
-        heard: Heard = (session, FROM_STATION, call, reply, now, None, decision or session.plans)
-        if self.take is not None:
-            self.take(heard)
-        if self.live:
-            session.ports.taps.pass_on(session.key, overheard_of(heard))
+        self.report(FROM_STATION, call, reply, now, None, decision or session.plans)
 
     def decided(self, call: Call, why: str, plan: Plan | None = None) -> None:
         """Learn why a call of the station goes where it goes: `why`, or the rule that the plan is of.
@@ -298,7 +294,7 @@ class SessionTap:
         reply: Reply | None,
         now: float | None,
         backend: str | None,
-        why: Plans | None = None,
+        why: Decision | Plans | None = None,
     ) -> None:
         """Tell everybody who listens."""
         heard: Heard = (self.session, direction, call, reply, now, backend, why)
@@ -325,14 +321,7 @@ class _Outgoing:
 
     def ended(self, call: Call, reply: Reply | None, now: float) -> None:
         """Hear of a call that ended, or of a SEND that goes out."""
-        tap = self._tap
-        heard: Heard = (
-            tap.session, self._direction, call, reply, None if reply is None else now, self._backend, None,
-        )  # fmt: skip
-        if tap.take is not None:
-            tap.take(heard)
-        if tap.live:
-            tap.session.ports.taps.pass_on(tap.session.key, overheard_of(heard))
+        self._tap.report(self._direction, call, reply, None if reply is None else now, self._backend)
 
     def malformed(self, text: bytes, why: str) -> None:
         """Hear a frame that is no message."""

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.typing import Subprotocol
@@ -27,10 +27,8 @@ _AT_ONCE = 50
 """Handshakes at a time."""
 _BIGGEST = 16 << 20
 """Bytes of a message at most."""
-_TRIES = 3
-"""Times that a lost connection is dialled again before the rest of its station is given up."""
-_PAUSE = 1.0
-"""Seconds before the first of them; doubles."""
+_PAUSES = (1.0, 2.0, 4.0)
+"""Seconds before each time that a lost connection is dialled again, until the rest of its station is given up."""
 _HANDSHAKE = 20.0
 
 
@@ -108,9 +106,9 @@ class _Charger:
                         record, futile = next(left, None), 0
                     if record is None:
                         await self.player.is_asked(self.replay.linger)
-                if futile > _TRIES:
+                if futile > len(_PAUSES):
                     raise ConnectionError("it ends connections as soon as they are open")
-        except (OSError, WebSocketException, TimeoutError) as error:
+        except (OSError, WebSocketException) as error:
             self.player.report.fault(f"{self.player.station}: {reason_of(error, self.url)}")
             self.player.report.untold += 1 + sum(1 for _ in left)
 
@@ -139,18 +137,12 @@ class _Charger:
             await listening
 
     async def _dial(self) -> ClientConnection:
-        pause = _PAUSE
-        for left in reversed(range(_TRIES + 1)):
+        for pause in _PAUSES:
             try:
                 return await self._dial_once()
-            except InvalidHandshake:
-                raise
-            except (OSError, TimeoutError):
-                if not left:
-                    raise
-            await asyncio.sleep(pause)
-            pause *= 2
-        raise AssertionError  # pragma: no cover - the last try returns or raises
+            except OSError:
+                await asyncio.sleep(pause)
+        return await self._dial_once()
 
     async def _dial_once(self) -> ClientConnection:
         replay, station = self.replay, self.player.station

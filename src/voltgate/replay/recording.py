@@ -41,7 +41,7 @@ _ORDER = (
     "CREATE INDEX by_caller ON records (station, leg, caller, at, number)",
     "CREATE INDEX by_time ON records (station, leg, at, number)",
 )
-_SINCE_2X = frozenset({"TransactionEvent", "NotifyEvent", "NotifyReport", "SecurityEventNotification"})
+_SINCE_2X = frozenset({"TransactionEvent", "NotifyEvent", "NotifyReport"})
 _ONLY_16 = frozenset({"StartTransaction", "StopTransaction", "DiagnosticsStatusNotification"})
 
 
@@ -164,7 +164,7 @@ class Recording:
         actions = {action for (action,) in rows}
         if actions & _ONLY_16:
             return "ocpp1.6"
-        if actions & (_SINCE_2X - {"SecurityEventNotification"}):
+        if actions & _SINCE_2X:
             return "ocpp2.0.1"
         boot = next(self.calls(station, "station", "BootNotification"), None)
         return "ocpp2.0.1" if boot is not None and "chargingStation" in boot.payload else "ocpp1.6"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voltgate.telemetry.messages import masking
 from voltgate.telemetry.messages.masking import STARS, Mask
 
 TOKENS = {"idTag", "parentIdTag", "idToken", "additionalIdToken", "idTokens", "customerIdentifier", "emaid"}
@@ -199,6 +200,29 @@ def test_one_token_is_one_pseudonym() -> None:
     assert other["idTag"] != one["idTag"]
     assert len(one["idTag"]) <= 20
     assert Mask().payload(b'{"idTag":"04ab"}') != mask.payload(b'{"idTag":"04ab"}')
+
+
+def test_texts_within_texts() -> None:
+    """A token is masked however deep its text stands in others; escapes bound how deep that may be."""
+    text = '{"idTag":"CANARY"}'
+    for _ in range(12):
+        text = json.dumps({"x": text})
+    began = time.process_time()
+    masked = Mask().payload(json.dumps({"vendorId": "x", "data": text}).encode())
+    assert time.process_time() - began < 1
+    assert b"CANARY" not in masked
+    assert b"~" in masked
+
+
+def test_names_and_tokens_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few are remembered, and a token that was forgotten has its pseudonym again."""
+    monkeypatch.setattr(masking, "_MOST_KNOWN", 10)
+    mask = Mask()
+    first = mask.payload(b'{"idTag":"T0"}')
+    for number in range(100):
+        mask.payload(f'{{"idTag":"T{number}","name{number}":1}}'.encode())
+    assert max(len(mask._kinds), len(mask._pseudonyms)) <= 10
+    assert mask.payload(b'{"idTag":"T0"}') == first
 
 
 def test_what_cannot_be_read() -> None:

@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from voltgate.telemetry.messages import shares as shares_module
 from voltgate.telemetry.messages.entries import AS_BEFORE, CALLED, RESULT, Entry
 from voltgate.telemetry.messages.masking import Mask
 from voltgate.telemetry.messages.reading import Search, document, find
 from voltgate.telemetry.messages.segments import SMALLEST, Bounds, Segments, first_id, moment_of, segments_in
+from voltgate.telemetry.messages.shares import Shares
 from voltgate.telemetry.messages.writer import Batch, Dropped, Settings, Writer
 
 NOW = time.time()
@@ -295,6 +297,26 @@ def test_one_station_does_not_push_out_the_others(tmp_path: Path) -> None:
     (said,) = log.find(station="CP-loud", kind="lost")
     assert "of CP-loud" in said["description"]
     log.writer.close()
+
+
+def test_one_station_may_fill_what_is_free() -> None:
+    """A share is for a log that is full: until then a station is written whatever it says."""
+    shares, bounds = Shares(), Bounds(16 * SMALLEST, A_DAY)
+    shares.takes("CP-2", 1000, 0, bounds, is_full=False)
+    assert all(shares.takes("CP-1", SMALLEST, 0, bounds, is_full=False) for _ in range(16))
+    assert not shares.takes("CP-1", SMALLEST, 0, bounds, is_full=True)
+    assert shares.takes("CP-2", SMALLEST // 2, 0, bounds, is_full=True)
+    assert shares.takes("CP-3", 2 * SMALLEST, 0, bounds, is_full=True), "a message is never too long for a quiet one"
+    assert shares.takes("CP-1", SMALLEST // 2, 1100, bounds, is_full=True), "1 KiB a second is everybody's"
+
+
+def test_stations_without_end_have_no_share_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that have made good what they wrote are forgotten."""
+    monkeypatch.setattr(shares_module, "_MOST", 10)
+    shares, bounds = Shares(), Bounds(16 * SMALLEST, A_DAY)
+    for number in range(1000):
+        assert shares.takes(f"CP-{number}", 1000, number * 10.0, bounds, is_full=True)
+    assert len(shares._levels) <= 11
 
 
 def test_a_station_that_is_alone_has_the_whole_log(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 """Names of fields, of configuration keys and of variables."""
-_NAMES = ("key", "variable", "name", "Key", "Name", "messageId")
-"""Where a name stands beside a value."""
+_NAMES = ("key", "Key", "name", "Name", "messageId")
+"""Where a name stands beside a value, besides variables and components (2.x)."""
 _VALUES = frozenset({"value", "attributeValue", "actualValue", "data", "Value"})
 """Where the value stands beside a name."""
 _HINT = re.compile(
@@ -64,8 +64,6 @@ _DIGIT = re.compile(r"\d")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _SHORT = 3
 """Characters of a token that is not looked for in words."""
-_DEEPEST = 5
-"""Texts within texts that are looked into."""
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
@@ -90,7 +88,7 @@ class Mask:
             return raw
         try:
             plain = _decode(raw)
-            masked = self._any(plain, {} if found is None else found, 0)
+            masked = self._any(plain, {} if found is None else found)
         except _UNREADABLE:
             return self.text(raw.decode(errors="replace")).encode()
         made = _encode(masked)
@@ -126,7 +124,7 @@ class Mask:
         """Return a description, without tokens that were masked in the same call."""
         for token, pseudonym in found.items():
             text = text.replace(token, pseudonym)
-        return text if self.off else self._string(text, found, _DEEPEST)
+        return text if self.off else self._string(text, found)
 
     def target(self, target: str) -> str:
         """Return what a handshake asked for, without what its query says."""
@@ -136,25 +134,23 @@ class Mask:
     def _field(self, match: re.Match[str]) -> str:
         return f'"{match[1]}":"{STARS}"' if _TOKEN.search(match[1]) else match[0]
 
-    def _any(self, value: Any, found: dict[str, str], depth: int, *, is_vendors: bool = False) -> Any:
+    def _any(self, value: Any, found: dict[str, str], *, is_vendors: bool = False) -> Any:
         if isinstance(value, dict):
-            return self._object(value, found, depth, is_vendors=is_vendors)
+            return self._object(value, found, is_vendors=is_vendors)
         if isinstance(value, list):
-            return [self._any(each, found, depth, is_vendors=is_vendors) for each in value]
-        return self._string(value, found, depth, is_vendors=is_vendors) if isinstance(value, str) else value
+            return [self._any(each, found, is_vendors=is_vendors) for each in value]
+        return self._string(value, found, is_vendors=is_vendors) if isinstance(value, str) else value
 
-    def _object(
-        self, value: dict[str, Any], found: dict[str, str], depth: int, *, is_vendors: bool = False
-    ) -> dict[str, Any]:
+    def _object(self, value: dict[str, Any], found: dict[str, str], *, is_vendors: bool = False) -> dict[str, Any]:
         is_vendors = is_vendors or "vendorId" in value or ("data" in value and "status" in value)
-        beside = self._kind(_name_of(value)) if any(name in value for name in _NAMES) else ""
+        beside = self._kind(_name_of(value))
         masked: dict[str, Any] = {}
         for key, each in value.items():
             kind = self._kind(key) or (beside if key in _VALUES else "")
             if kind == "secret" or (key == "key" and "server" in value):
                 masked[key] = _starred(each)
             elif kind:
-                masked[key] = self._token(each, found, depth)
+                masked[key] = self._token(each, found)
             elif beside and key == "variableAttribute":
                 masked[key] = [self._attribute(one) for one in each] if isinstance(each, list) else _starred(each)
             elif key == "data" and "requestId" in value and "seqNo" in value:
@@ -162,9 +158,9 @@ class Mask:
             elif key == "certificate" and "idToken" in value:
                 masked[key] = _starred(each)  # Authorize: of a contract, with whose it is in it
             elif isinstance(each, str):
-                masked[key] = self._string(each, found, depth, is_vendors=is_vendors and key != "vendorId")
+                masked[key] = self._string(each, found, is_vendors=is_vendors and key != "vendorId")
             else:
-                masked[key] = self._any(each, found, depth, is_vendors=is_vendors)
+                masked[key] = self._any(each, found, is_vendors=is_vendors)
         return masked
 
     def _kind(self, name: str) -> str:
@@ -181,12 +177,12 @@ class Mask:
             return _starred(attribute)
         return {key: _starred(each) if key in _VALUES else each for key, each in attribute.items()}
 
-    def _token(self, value: Any, found: dict[str, str], depth: int) -> Any:
+    def _token(self, value: Any, found: dict[str, str]) -> Any:
         """Return a token, or all that is within an object or a list of that name, masked."""
         if isinstance(value, dict):
-            return self._object(value, found, depth)
+            return self._object(value, found)
         if isinstance(value, list):
-            return [self._token(each, found, depth) for each in value]
+            return [self._token(each, found) for each in value]
         if value is None or isinstance(value, bool) or value == "":
             return value
         return self.pseudonym(str(value), found)
@@ -201,13 +197,13 @@ class Mask:
         found[token] = made
         return made
 
-    def _string(self, text: str, found: dict[str, str], depth: int, *, is_vendors: bool = False) -> str:
+    def _string(self, text: str, found: dict[str, str], *, is_vendors: bool = False) -> str:
         if len(text) > len(_PEM) and _PEM in text.upper():
             return STARS
-        if text[:1] in "{[" and text[:1] and depth < _DEEPEST:
+        if text.startswith(("{", "[")):  # there are few within each other: escapes double
             try:
                 inner = _decode(text)
-                masked = self._any(inner, found, depth + 1, is_vendors=is_vendors)
+                masked = self._any(inner, found, is_vendors=is_vendors)
             except _UNREADABLE:
                 return self.text(text)
             return text if masked == inner else _encode(masked).decode()
@@ -285,7 +281,7 @@ def _without_escapes(text: str) -> str:
 
 def _name_of(value: dict[str, Any]) -> str:
     """Return the name beside a value: of a configuration key (1.6), or of a variable (2.x); "" for anything else."""
-    for each in ("key", "Key", "name", "Name", "messageId"):
+    for each in _NAMES:
         if isinstance(value.get(each), str):
             return str(value[each])
     variable = value.get("variable")

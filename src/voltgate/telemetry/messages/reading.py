@@ -15,7 +15,7 @@ import msgspec
 
 from voltgate.relay.tap import DIRECTIONS
 from voltgate.telemetry.messages.entries import KINDS, OUTCOMES
-from voltgate.telemetry.messages.segments import COLUMNS, SHAPE, Record, first_id, moment_of, segments_in
+from voltgate.telemetry.messages.segments import COLUMNS, SHAPE, Record, first_id, moment_of, segments_in, weight_of
 
 PATIENCE = 1.5
 """Seconds after which a search says how far it has come."""
@@ -68,7 +68,7 @@ def find(folder: Path, search: Search, share: int = SHARE, patience: float = PAT
         for record_id, has_looked, record in heapq.merge(*looks, key=_place, reverse=True):
             if record is not None:
                 found.append(record)
-                size += 300 + len(record[7] or "") + len(record[9] or "")
+                size += weight_of(record)
             is_late = has_looked and time.monotonic() > deadline
             if is_late or (record is not None and (len(found) >= search.limit or size > share)):
                 return Found(found, record_id)

@@ -62,7 +62,10 @@ NOTHING = Recording()
 
 @dataclass(slots=True)
 class LogCounts:
-    """What became of entries: `recorded` were made, `written` are on disk, `dropped` are not and never will be."""
+    """What became of entries: `recorded` were made, `written` are on disk, `lost` are not and never will be.
+
+    Of these `dropped` were not handed over, or to a writer that ended before it had written them.
+    """
 
     recorded: int = 0
     dropped: int = 0

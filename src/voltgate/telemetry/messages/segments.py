@@ -32,6 +32,9 @@ COLUMNS = (
 )  # fmt: skip
 Record: TypeAlias = tuple[Any, ...]
 """The values of the columns."""
+_PAYLOAD, _REPLY = map(COLUMNS.index, ("payload", "reply"))
+_BESIDE = 300
+"""Bytes of a record beside what was said, about."""
 
 _TABLE = """
 CREATE TABLE messages (
@@ -56,6 +59,11 @@ def first_id(at: float) -> int:
 def moment_of(record_id: int) -> float:
     """Return when the record of an id was made, in seconds since 1970."""
     return (record_id >> BITS) / 1e6
+
+
+def weight_of(record: Record) -> int:
+    """Return how many bytes a record has, about."""
+    return _BESIDE + len(record[_PAYLOAD] or "") + len(record[_REPLY] or "")
 
 
 def segments_in(folder: Path) -> list[Path]:

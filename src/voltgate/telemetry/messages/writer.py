@@ -24,7 +24,7 @@ from voltgate.relay.tap import TO_BACKEND
 from voltgate.telemetry.messages.changes import change_of
 from voltgate.telemetry.messages.entries import AS_BEFORE, LOST, MALFORMED, REFUSED, RESULT, Entry
 from voltgate.telemetry.messages.masking import Mask
-from voltgate.telemetry.messages.segments import Bounds, Record, Segments
+from voltgate.telemetry.messages.segments import Bounds, Record, Segments, weight_of
 from voltgate.telemetry.messages.shares import Shares
 
 HEAD = 4
@@ -103,9 +103,9 @@ class Writer:
         self._lost = 0
         """Entries that there should be more, and that no record says yet."""
         self._shares = Shares()
-        self._refused: dict[str, int] = {}
+        self._beyond: dict[str, int] = {}
         """Entries of stations that had their share, and that no record says yet."""
-        self._refused_told = 0.0
+        self._beyond_told = 0.0
         self.report = Report()
         self._told = 0.0
         self._tidied = 0.0
@@ -167,21 +167,19 @@ class Writer:
             self._begin()
         try:
             if self._segments is not None:
-                record = self._record(entry, self._segments.number(entry.at))
-                if self._is_within_share(record, self._segments):
+                record, is_full = self._record(entry, self._segments.number(entry.at)), self._segments.is_full
+                if self._shares.takes(
+                    entry.station, weight_of(record), time.monotonic(), self._bounds, is_full=is_full
+                ):
                     self._records.append(record)
                 else:
                     self.report.dropped += 1
-                    self._refused[entry.station] = self._refused.get(entry.station, 0) + 1
+                    self._beyond[entry.station] = self._beyond.get(entry.station, 0) + 1
                 return
         except Exception as fault:  # of ours: those beside it are written all the same
             self._problem(f"a fault of Voltgate: an entry cannot be masked: {type(fault).__name__}")
         self.report.dropped += 1
         self._lost += 1
-
-    def _is_within_share(self, record: Record, segments: Segments) -> bool:
-        size = 300 + len(record[7] or "") + len(record[9] or "")
-        return self._shares.takes(record[2], size, time.monotonic(), self._bounds, is_full=segments.is_full)
 
     def _record(self, entry: Entry, record_id: int) -> Record:
         mask, found, outcome = self._mask, dict[str, str](), entry.outcome
@@ -232,9 +230,9 @@ class Writer:
     def write(self) -> None:
         """Write what has come; what cannot be written is dropped and counted."""
         records, self._records = self._records, []
-        if self._segments is None or not (records or self._lost or self._refused):
+        if self._segments is None or not (records or self._lost or self._beyond):
             return
-        now, lost, told = time.time(), self._lost, self._refusals()
+        now, lost, told = time.time(), self._lost, self._excess()
         try:
             self._segments.write([*self._losses(now), *told, *records], now)
         except (OSError, sqlite3.Error) as error:
@@ -243,7 +241,7 @@ class Writer:
             self._problem(f"{self._folder}: {error}")
             return
         self._lost -= lost
-        self._refused = {} if told else self._refused
+        self._beyond = {} if told else self._beyond
         self.report.written += len(records)
         self.report.problem = ""
         self.tell(at_once=True)
@@ -256,14 +254,14 @@ class Writer:
         entry = Entry(LOST, now, "", description=why)
         return [self._record(entry, self._segments.number(now))]
 
-    def _refusals(self) -> list[Record]:
+    def _excess(self) -> list[Record]:
         """Return the records that say who had more to say than its share; none if that was said a moment ago."""
         now = time.monotonic()
-        if not self._refused or self._segments is None or now - self._refused_told < _TELL_SHARES:
+        if not self._beyond or self._segments is None or now - self._beyond_told < _TELL_SHARES:
             return []
-        self._refused_told = now
+        self._beyond_told = now
         told = []
-        for station, number in self._refused.items():
+        for station, number in self._beyond.items():
             why = (
                 f"{number} entries of {station} that were made before this are not here: it had its share of a full log"
             )
@@ -274,7 +272,7 @@ class Writer:
     def idle(self) -> None:
         """Do what is due: write what has waited for long enough, tidy, report."""
         now = time.monotonic()
-        is_short = self._lost or (self._refused and now - self._refused_told >= _TELL_SHARES)
+        is_short = self._lost or (self._beyond and now - self._beyond_told >= _TELL_SHARES)
         if (self._records and now - self._began >= _LATEST) or (is_short and not self._records):
             self.write()
         if now - self._tidied >= 60.0 and self._segments is not None:
