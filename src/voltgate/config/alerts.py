@@ -35,8 +35,8 @@ FIELDS = tuple(
     """
     title body details time event severity station name place evse connector status error_code vendor_error_code info
     cleared reason transaction owner energy_wh seconds backend backends action address target version route by
-    boots errors calls owed stations lasted holder at days reminder path free free_gb total total_gb node code first replaced
-    retry
+    boots errors calls owed stations lasted holder at days reminder path free free_gb total total_gb node code first
+    replaced retry
     """.split()
 )
 """The names that may stand in the braces of a template; an event that has no such field leaves it empty."""
