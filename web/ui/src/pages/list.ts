@@ -1,4 +1,10 @@
-import { type Icon, IconChargingPile, IconInfoCircle, IconLayoutDashboard } from "@tabler/icons-react";
+import {
+  type Icon,
+  IconChargingPile,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconMessages,
+} from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
 import type { Role } from "../api/me";
@@ -33,6 +39,14 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./stations")),
+  },
+  {
+    path: "/messages",
+    icon: IconMessages,
+    title: { en: "Messages", de: "Nachrichten" },
+    role: "operator",
+    group: "watch",
+    component: lazy(() => import("./messages")),
   },
   {
     path: "/about",
