@@ -38,25 +38,6 @@ def station(theatre: Theatre) -> Iterator[ScriptedStation]:
         yield station
 
 
-@pytest.mark.parametrize(("scheme", "size"), LOOKS)
-def test_it_can_be_used_by_everybody(
-    browser: Browser, station: ScriptedStation, scheme: str, size: tuple[int, int]
-) -> None:
-    """axe finds nothing on the log, filled, opened and empty, nor on what is heard."""
-    browser.start(scheme, language="de" if scheme == "dark" else "en", size=size)
-    browser.sign_in("operator", "/messages")
-    browser.with_text("li button", "StartTransaction").click()
-    browser.sees("billing", "li section")
-    browser.until(lambda: not browser.all("li [aria-busy=true]"), "its legs")
-    browser.picture("messages-open")
-    assert browser.violations() == []
-    browser.find("button[aria-haspopup=dialog]").click()
-    browser.find("[role=dialog] form")
-    browser.picture("messages-recording")
-    assert browser.violations() == []
-    browser.walk(["/messages", "/messages?action=Nothing&station=CP-0001", "/messages?mode=live"])
-
-
 def test_a_call_with_its_legs_and_why(browser: Browser, station: ScriptedStation) -> None:
     """A call is one line; behind it stand what decided, what was asked of whom and came back, and both legs."""
     browser.sign_in("operator", "/stations/CP-0001")
@@ -140,3 +121,22 @@ def test_a_viewer_has_no_messages(browser: Browser) -> None:
     browser.sees("This page is not for your role")
     assert browser.all("nav a[href='#/messages']") == []
     assert browser.complaints() == []
+
+
+@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+def test_it_can_be_used_by_everybody(
+    browser: Browser, station: ScriptedStation, scheme: str, size: tuple[int, int]
+) -> None:
+    """axe finds nothing on the log, filled, opened and empty, nor on what is heard."""
+    browser.start(scheme, language="de" if scheme == "dark" else "en", size=size)
+    browser.sign_in("operator", "/messages")
+    browser.with_text("li button", "StartTransaction").click()
+    browser.sees("billing", "li section")
+    browser.until(lambda: not browser.all("li [aria-busy=true]"), "its legs")
+    browser.picture("messages-open")
+    assert browser.violations() == []
+    browser.find("button[aria-haspopup=dialog]").click()
+    browser.find("[role=dialog] form")
+    browser.picture("messages-recording")
+    assert browser.violations() == []
+    browser.walk(["/messages", "/messages?action=Nothing&station=CP-0001", "/messages?mode=live"])
