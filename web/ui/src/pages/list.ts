@@ -4,6 +4,7 @@ import {
   IconInfoCircle,
   IconLayoutDashboard,
   IconMessages,
+  IconReceipt,
 } from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
@@ -47,6 +48,14 @@ export const PAGES: readonly Page[] = [
     role: "operator",
     group: "watch",
     component: lazy(() => import("./messages")),
+  },
+  {
+    path: "/transactions",
+    icon: IconReceipt,
+    title: { en: "Transactions", de: "Transaktionen" },
+    role: "viewer",
+    group: "charge",
+    component: lazy(() => import("./transactions")),
   },
   {
     path: "/about",
