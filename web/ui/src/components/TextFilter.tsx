@@ -7,10 +7,15 @@ export function TextFilter({
   value,
   onChange,
   label,
+  width = 240,
+  isSearch = true,
 }: {
   value: string;
   onChange: (text: string) => void;
   label: string;
+  width?: number;
+  /** Whether `/` leads to it: of several on a page the first one. */
+  isSearch?: boolean;
 }) {
   const [typed, setTyped] = useState(value);
   const [before, setBefore] = useState(value);
@@ -25,7 +30,7 @@ export function TextFilter({
   }, [typed, value, onChange]);
   return (
     <TextInput
-      data-search
+      data-search={isSearch || undefined}
       type="search"
       aria-label={label}
       placeholder={label}
@@ -33,7 +38,7 @@ export function TextFilter({
       value={typed}
       maxLength={100}
       onChange={(event) => setTyped(event.currentTarget.value)}
-      w={240}
+      w={width}
     />
   );
 }

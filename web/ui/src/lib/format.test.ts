@@ -49,3 +49,10 @@ describe("numbers", () => {
     expect(de.count(100_000)).toBe("100.000");
   });
 });
+
+test("money has the digits of its currency, a price may have more", () => {
+  const format = new Format("en", "UTC");
+  expect(format.money("4.54", "EUR")).toBe("€4.54");
+  expect(format.money("450", "JPY")).toBe("JP¥450");
+  expect(format.money("0.4125", "EUR", 6)).toBe("€0.4125");
+});

@@ -1,4 +1,11 @@
-import { type Icon, IconChargingPile, IconInfoCircle, IconLayoutDashboard } from "@tabler/icons-react";
+import {
+  type Icon,
+  IconChargingPile,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconMessages,
+  IconReceipt,
+} from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
 import type { Role } from "../api/me";
@@ -33,6 +40,22 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./stations")),
+  },
+  {
+    path: "/messages",
+    icon: IconMessages,
+    title: { en: "Messages", de: "Nachrichten" },
+    role: "operator",
+    group: "watch",
+    component: lazy(() => import("./messages")),
+  },
+  {
+    path: "/transactions",
+    icon: IconReceipt,
+    title: { en: "Transactions", de: "Transaktionen" },
+    role: "viewer",
+    group: "charge",
+    component: lazy(() => import("./transactions")),
   },
   {
     path: "/about",

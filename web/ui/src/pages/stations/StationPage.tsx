@@ -13,7 +13,9 @@ import { PageHead } from "../../components/PageHead";
 import { Panel } from "../../components/Panel";
 import { State } from "../../components/State";
 import { Time } from "../../components/Time";
+import { address } from "../../lib/location";
 import { useTopic } from "../../live/live";
+import { isPage } from "../list";
 import { Connectors } from "./Connectors";
 import { Legs } from "./Legs";
 import { Messages } from "./Messages";
@@ -77,7 +79,11 @@ export function StationPage({ identity }: { identity: string }) {
             </Stack>
           </Grid.Col>
         </Grid>
-        <Panel title={text.messages} padded={false}>
+        <Panel
+          title={text.messages}
+          side={may(me, "operator") && <MessagesLink identity={identity} />}
+          padded={false}
+        >
           {may(me, "operator") ? (
             <Messages station={identity} />
           ) : (
@@ -122,6 +128,17 @@ function Back() {
       <Group gap={4} component="span">
         <IconArrowLeft size={14} aria-hidden /> {text.back}
       </Group>
+    </Anchor>
+  );
+}
+
+function MessagesLink({ identity }: { identity: string }) {
+  const text = useText();
+  const href = address("/messages", { station: identity });
+  if (!isPage(href)) return null;
+  return (
+    <Anchor component={Link} href={href} size="sm" c="var(--vg-accent)">
+      {text.toLog}
     </Anchor>
   );
 }

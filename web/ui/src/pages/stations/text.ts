@@ -72,6 +72,7 @@ export const useText = texts(
     owned: (owner: string) => `belongs to ${owner}`,
     began: "began",
     messages: "Last messages, live",
+    toLog: "All messages",
     noMessages: "Nothing was said since this page was opened. A station says something at each heartbeat.",
     messagesRole: "Messages are shown to operators: there may be passwords in them.",
     model: "Model",
@@ -164,6 +165,7 @@ export const useText = texts(
     owned: (owner: string) => `gehört ${owner}`,
     began: "begonnen",
     messages: "Letzte Nachrichten, live",
+    toLog: "Alle Nachrichten",
     noMessages:
       "Seit diese Seite offen ist, wurde nichts gesagt. Eine Station sagt bei jedem Heartbeat etwas.",
     messagesRole: "Nachrichten sehen Operatoren: Es können Passwörter darin stehen.",
