@@ -37,6 +37,7 @@ from voltgate.config.reference import SECTIONS
 from voltgate.config.restart import takes_restart
 from voltgate.config.routes import Route, Rule
 from voltgate.config.schema import fields_of, section_in
+from voltgate.config.single_sign_on import Oidc, OidcRole
 from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
@@ -79,6 +80,8 @@ PLACES: Mapping[type[BaseModel], str] = {
     Keys: "permits.mine.keys",
     Api: "api",
     ApiToken: "api.tokens.0",
+    Oidc: "api.oidc",
+    OidcRole: "api.oidc.roles.0",
     Store: "store",
     Cluster: "cluster",
     Csms: "csms",
@@ -123,6 +126,12 @@ def base() -> Document:
     main = {"url": "wss://main.example/{station}", "soap_url": "https://main.example/soap", "permit": "mine"}
     login = {"user": "us", "pass": "secret"}
     token = {"name": "anna", "role": "viewer", "hash": "sha256:" + "00" * 32}
+    provider = {
+        "issuer": "https://id.example",
+        "client_id": "voltgate",
+        "public_url": "https://gates.example",
+        "roles": [{"value": "ops", "role": "viewer"}],
+    }
     return {
         "listen": {
             "stations": [{"url": f"wss://{STATIONS}", **pair, "certificates": more}],
@@ -139,7 +148,7 @@ def base() -> Document:
         "stations": [{"match": "CP*", "route": "main"}],
         "token_groups": {"fleet": {"tokens": ["04A1"]}},
         "permits": {"mine": {"base": "observe"}},
-        "api": {"tokens": [token]},
+        "api": {"tokens": [token], "oidc": provider},
         "alerts": {
             "channels": {
                 "post": {"mail": {"from": "a@x.example", "to": ["b@x.example"], "host": "127.0.0.1", "auth": login}},
@@ -293,6 +302,13 @@ def users(r: Running) -> UserSettings:
     assert access is not None
     assert access.users is not None
     return access.users._settings
+
+
+def sign_on(r: Running) -> Any:
+    """What single sign-on goes by."""
+    assert r.process._web is not None
+    app: Any = r.process._web.server._config.app
+    return app.state.single_sign_on.settings
 
 
 def base_path(r: Running) -> object:
@@ -553,6 +569,24 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
         "name": Row("otto", lambda r: [each.name for each in tokens(r)], ["otto"]),
         "role": Row("admin", lambda r: [each.role for each in tokens(r)], ["admin"]),
         "hash": Row(HASH, lambda r: [each.digest.hex() for each in tokens(r)], ["ab" * 32]),
+    },
+    Oidc: {
+        "issuer": Row("https://other.example", lambda r: sign_on(r).issuer),
+        "client_id": Row("gates", lambda r: sign_on(r).client_id),
+        "client_secret": Row("secret", lambda r: sign_on(r).client_secret),
+        "public_url": Row("https://x.example/", lambda r: sign_on(r).redirect_uri[:22], "https://x.example/api/"),
+        "label": Row("the firm", lambda r: sign_on(r).label),
+        "scopes": Row(["openid", "groups"], lambda r: list(sign_on(r).scopes)),
+        "login_claim": Row("preferred_username", lambda r: sign_on(r).login_claim),
+        "claim": Row("roles", lambda r: sign_on(r).claim),
+        "allowed_domains": Row(["X.example"], lambda r: list(sign_on(r).domains), ["x.example"]),
+        "ca": Row("a.pem", lambda r: sign_on(r).ca and Path(sign_on(r).ca).name),
+        "timeout": Row(3, lambda r: sign_on(r).timeout),
+    },
+    OidcRole: {
+        "value": Row("bosses", lambda r: sign_on(r).grants[0].value),
+        "role": Row("admin", lambda r: sign_on(r).grants[0].role),
+        "networks": Row(["north"], lambda r: list(sign_on(r).grants[0].networks)),
     },
     Store: {
         "url": Row("sqlite:///other.db", lambda r: r.parts.database and str(r.parts.database._url)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from voltgate.app.database import address_of
+from voltgate.app.single_sign_on import sign_on_settings
 from voltgate.cluster.notices import Notices
 from voltgate.config import Config, Loaded
 from voltgate.store import Database
@@ -20,6 +21,7 @@ from voltgate.web.access import Access, AccessToken
 from voltgate.web.bearer import digest_of
 from voltgate.web.first_token import NAME, first_token
 from voltgate.web.issued_tokens import IssuedTokens
+from voltgate.web.single_sign_on.sign_on import SingleSignOn
 from voltgate.web.user_access import UserAccess, UserSettings
 
 ADMIN = "admin"
@@ -36,10 +38,12 @@ class ApiAccess:
         self.access = Access(configured_tokens(loaded), config.api.failed_tokens)
         self.issued: IssuedTokens | None = None
         self.users: UserAccess | None = None
+        self.single_sign_on: SingleSignOn | None = None
         if database is not None and database.engine is not None:
             self.issued = IssuedTokens(self.access, ApiTokens(database.engine, config.store.patience, database.node))
             reach = Reach(database.there, config.store.patience)
             self.users = UserAccess(self.access, Users(reach, database.node), user_settings(config))
+            self.single_sign_on = SingleSignOn(self.users, sign_on_settings(config))
 
     def change(self, tokens: list[AccessToken], config: Config) -> None:
         """Go by another configuration, of which these are the tokens."""
@@ -47,6 +51,8 @@ class ApiAccess:
         self.access.replace(tokens)
         if self.users is not None:
             self.users.change_settings(user_settings(config))
+        if self.single_sign_on is not None:
+            self.single_sign_on.change(sign_on_settings(config))
 
     def follow(self, notices: Notices) -> None:
         """Hear what other gateways have changed."""

@@ -40,6 +40,7 @@ def open_csms_web(active: ActiveConfiguration, parts: NodeParts) -> Web | None:
         resources,
         users=access.users,
     )
+    app.state.single_sign_on = access.single_sign_on
     app.state.csms = parts_of(lambda: active.config, parts.database, None, next(iter(parts.wanted)))
     app.state.operating = None if parts.operating is None else parts.operating.parts
     no_gateway.install(app)

@@ -11,10 +11,9 @@ from voltgate.csms.model import Connector, Network, Station
 from voltgate.store.everythingcharge import Old
 from voltgate.store.users import UserRecord
 from voltgate.web.access import ALL, PersonRole
-from voltgate.web.api.users import LOGIN
 from voltgate.web.bearer import fresh
 from voltgate.web.csms.stations import NAME
-from voltgate.web.user_access import invited
+from voltgate.web.user_access import LOGIN, invited
 
 IMPORT = "import"
 """The caller named for what is taken over."""

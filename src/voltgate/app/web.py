@@ -57,6 +57,7 @@ def open_web(
     app.state.queries = parts.queries
     app.state.claiming = parts.claiming
     app.state.alerting = parts.alerting
+    app.state.single_sign_on = access.single_sign_on
     app.state.csms = parts_of(lambda: active.config, parts.database, parts.claiming)
     app.state.claimants = claimants_of(lambda: active.config)
     app.state.operating = None if parts.operating is None else parts.operating.parts

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from voltgate.config.single_sign_on import Oidc
 from voltgate.config.values import Seconds, Section, Text
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -71,6 +72,10 @@ class Api(Section):
         le=100_000,
         description="Times a minute that one unknown token, or a wrong password of one user, may be tried from one "
         "address; then 429 with Retry-After. Ten times as many tries are allowed for one address. 0: no limit.",
+    )
+    oidc: Oidc | None = Field(
+        default=None,
+        description="Single sign-on by OpenID Connect: `[api.oidc]`. Without: there is none.",
     )
 
     @field_validator("base_path")

@@ -19,6 +19,7 @@ from voltgate.config.hosts import overlap
 from voltgate.config.lines import Path
 from voltgate.config.listen import Address, Listener
 from voltgate.config.model import Config
+from voltgate.config.oidc_checks import check_oidc
 from voltgate.config.permits import PRESETS, Permit
 from voltgate.config.problems import did_you_mean
 from voltgate.config.routes import Route, Rule
@@ -73,6 +74,7 @@ def _all(draft: Draft) -> Iterator[Finding]:
     if (authority := draft.config.csms.authority) is not None:
         yield from _pair(("csms", "authority"), authority.certificate, authority.key)
     yield from _api(draft)
+    yield from check_oidc(draft)
     yield from check_alerts(draft)
 
 

@@ -24,6 +24,7 @@ from voltgate.config.messages import Messages
 from voltgate.config.permits import Keys, Permit
 from voltgate.config.restart import takes_restart
 from voltgate.config.routes import Route, Rule
+from voltgate.config.single_sign_on import Oidc, OidcRole
 from voltgate.config.soap import Soap
 from voltgate.config.stations import StationEntry
 from voltgate.config.store import Journal, Ledger, Store
@@ -47,6 +48,8 @@ SECTIONS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("`keys` of a permit", Keys, "What becomes of ChangeConfiguration and SetVariables."),
     ("[api]", Api, "Who may use the API on `listen.http`; beside it stands the top-level key `admin_token`."),
     ("[[api.tokens]]", ApiToken, "A token that is let in. `voltgate token NAME --role ROLE` prints these lines."),
+    ("[api.oidc]", Oidc, "Single sign-on for people: `docs/single-sign-on.md`."),
+    ("[[api.oidc.roles]]", OidcRole, "What those may do of whom the provider says something."),
     ("[store]", Store, "The database."),
     ("[cluster]", Cluster, "Several gateways on one PostgreSQL are a cluster: nothing else makes them one."),
     ("[csms]", Csms, 'The management system: a backend with `url = "local:"`.'),

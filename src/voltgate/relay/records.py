@@ -116,7 +116,7 @@ class OwedRecord:
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One line of the audit trail: which backend asked a station for what, and what became of it.
+    """One line of the audit trail: which backend asked a station for what, and what became of it; or a login.
 
     `outcome` is "passed", "refused", "absorbed" or "undelivered"; `answer` is what the backend was told (a status or an
     error code), `detail` why.

@@ -12,10 +12,11 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from voltgate.relay.records import AuditRecord
 from voltgate.store.address import POSTGRESQL
 from voltgate.store.notices import USERS, announce
 from voltgate.store.reach import Reach
-from voltgate.store.tables import logins, users
+from voltgate.store.tables import audit, logins, users
 
 MOST_LOGINS = 50
 """Logins of one user at a time; one more ends the oldest."""
@@ -98,8 +99,11 @@ class Users:
             await connection.execute(delete(logins).where(logins.c.name == name))
             return bool((await connection.execute(delete(users).where(users.c.name == name))).rowcount)
 
-    async def log_in(self, login: LoginRecord) -> bool:
-        """Add a login, unless the user is gone; delete those that have ended, and the oldest beyond MOST_LOGINS."""
+    async def log_in(self, login: LoginRecord, line: AuditRecord | None = None) -> bool:
+        """Add a login, with a line of the audit trail, unless the user is gone.
+
+        Those that have ended are deleted, and the oldest beyond MOST_LOGINS.
+        """
         async with self._writing(login.name) as connection:
             there = await connection.execute(select(users.c.name).where(users.c.name == login.name).with_for_update())
             if there.first() is None:
@@ -109,6 +113,8 @@ class Users:
             kept = list((await connection.execute(newest.limit(MOST_LOGINS - 1))).scalars())
             await connection.execute(delete(logins).where(logins.c.name == login.name, logins.c.digest.not_in(kept)))
             await connection.execute(insert(logins), asdict(login))
+            if line is not None:
+                await connection.execute(insert(audit), asdict(line))
             return True
 
     async def log_out(self, digest: str, name: str) -> None:

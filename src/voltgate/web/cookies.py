@@ -22,9 +22,15 @@ def signed_in(connection: HTTPConnection) -> bytes | None:
     """
     if connection.headers.get("sec-fetch-site", "") not in _OURS:
         return None
+    value = only(connection, NAME)
+    return None if value is None else unquote_to_bytes(value) or None
+
+
+def only(connection: HTTPConnection, name: str) -> str | None:
+    """Return the value of the one cookie of a name; None where there is none, or more."""
     pairs = (pair.strip().partition("=") for line in connection.headers.getlist("cookie") for pair in line.split(";"))
-    found = [unquote_to_bytes(value) for name, _, value in pairs if name == NAME]
-    return found[0] or None if len(found) == 1 else None
+    found = [value for key, _, value in pairs if key == name]
+    return found[0] if len(found) == 1 else None
 
 
 def csrf_of(token: bytes) -> str:
@@ -32,12 +38,13 @@ def csrf_of(token: bytes) -> str:
     return hmac.new(token, b"voltgate csrf", hashlib.sha256).hexdigest()
 
 
-def sign_in(response: Response, connection: HTTPConnection, token: bytes, seconds: float | None) -> None:
-    """Have a browser keep a token, for so many seconds (None: until it is closed)."""
+def sign_in(
+    response: Response, connection: HTTPConnection, token: bytes, seconds: float | None, *, secure: bool = False
+) -> None:
+    """Have a browser keep a token, for so many seconds (None: until it is closed). `secure`: it came by HTTPS."""
     age = None if seconds is None else max(0, int(seconds))
-    response.set_cookie(
-        NAME, quote(token, safe=""), age, path="/", secure=_is_secure(connection), httponly=True, samesite="strict"
-    )
+    safe = secure or _is_secure(connection)
+    response.set_cookie(NAME, quote(token, safe=""), age, path="/", secure=safe, httponly=True, samesite="strict")
 
 
 def sign_out(response: Response, connection: HTTPConnection) -> None:

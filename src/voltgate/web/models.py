@@ -192,11 +192,13 @@ class Acceptance(Asked):
 
 
 class AuditLine(BaseModel):
-    """One thing that somebody asked a station for, and what became of it."""
+    """One thing that somebody asked a station for, and what became of it; or a login of a user."""
 
     at: Time
-    station: str = Field(description="The identity, in the form in which it is compared.")
-    backend: str = Field(description='The backend that asked; "api:NAME" for a caller of the API.')
+    station: str = Field(description='The identity, in the form in which it is compared; "" for a login.')
+    backend: str = Field(
+        description='The backend that asked; "api:NAME" for a caller of the API, "user:LOGIN" for a login.'
+    )
     action: str
     message_id: str
     outcome: str

@@ -8,18 +8,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
+from uuid import uuid4
 
 import structlog
 
 from voltgate.directory.hashes import Busy, Hashes, Unusable
 from voltgate.directory.throttle import Throttle
-from voltgate.relay.records import StoreAway
+from voltgate.relay.records import AuditRecord, StoreAway
 from voltgate.store.users import LoginRecord, UserRecord
 from voltgate.web.access import ALL, Access, AccessToken, PersonRole, rank_of
 from voltgate.web.bearer import digest_of, fresh
 
+LOGIN = r"^[A-Za-z0-9][A-Za-z0-9_.+@-]{0,99}$"
+"""What a user may be called."""
 MOST = 2000
 """Users at most."""
+VOUCHED = "oidc:"
+"""What `by` of a user begins with for whom a provider of single sign-on vouches: no caller is named so."""
 _READ_EVERY = 10.0
 """Seconds between two looks at what others have changed."""
 _LATELY = 1.0
@@ -42,6 +47,14 @@ class TooOften(Exception):  # noqa: N818
         self.wait = wait
 
 
+class Taken(Exception):  # noqa: N818
+    """There is another user of this name."""
+
+
+class Full(Exception):  # noqa: N818
+    """There are MOST users already."""
+
+
 class Table(Protocol):
     """The storage of users and logins; every method raises StoreAway. `store.users` implements it."""
 
@@ -60,8 +73,8 @@ class Table(Protocol):
     async def remove(self, name: str) -> bool:
         """Delete a user; return whether there was one."""
 
-    async def log_in(self, login: LoginRecord) -> bool:
-        """Add a login, unless the user is gone."""
+    async def log_in(self, login: LoginRecord, line: AuditRecord | None = None) -> bool:
+        """Add a login, with a line of the audit trail, unless the user is gone."""
 
     async def log_out(self, digest: str, name: str) -> None:
         """Delete a login."""
@@ -177,14 +190,55 @@ class UserAccess:
 
     async def log_in(self, login: str, password: str, address: str) -> Ticket:
         """Log a user in. Raises Wrong, TooOften, Busy."""
-        user = await self._proven(login, password, address)
+        return await self._logged_in(await self._proven(login, password, address), "by a password", address)
+
+    async def _logged_in(self, user: UserRecord, how: str, address: str) -> Ticket:
+        """Log in a user who has shown to be it; write down who, how and from where. Raises Wrong: the user is gone."""
         token, now = fresh(), self._wall()
-        until = now + self._settings.login
-        if not await self._table.log_in(LoginRecord(digest_of(token).hex(), user.name, now, until)):
+        until, name = now + self._settings.login, f"user:{user.login}"
+        line = AuditRecord(
+            uuid4().hex, now, "", name, "Login", "", "passed", "", f"{how}, from {address or 'somewhere'}"
+        )
+        if not await self._table.log_in(LoginRecord(digest_of(token).hex(), user.name, now, until), line):
             raise Wrong
         await self.read()
-        log.info("a user has logged in", user=user.login, address=address)
+        log.info("a user has logged in", user=user.login, how=how, address=address)
         return Ticket(token, until, user)
+
+    # Single sign-on.
+
+    async def let_in(self, login: str, person: str, roles: Mapping[str, str], by: str, address: str) -> Ticket:
+        """Log in somebody for whom a provider vouches: `by` is who that is there, and is the only one of it here.
+
+        The user has these roles from now on, and the name of the first time. Raises Taken, Full, Wrong.
+        """
+        await self.read()
+        user = self._vouched(by) or await self._met(login, person, roles, by)
+        if user.person != person or dict(user.roles) != dict(roles):
+            user = await self.change(user.name, person=person, roles=dict(roles)) or user
+        return await self._logged_in(user, "by OpenID Connect", address)
+
+    async def _met(self, login: str, person: str, roles: Mapping[str, str], by: str) -> UserRecord:
+        if len(self._users) >= MOST:
+            raise Full
+        user = UserRecord(login.casefold(), login, person, dict(roles), at=self._wall(), by=by)
+        if not await self._table.add(user):
+            await self.read()
+            found = self._vouched(by)  # the same person may have come twice at once
+            if found is None:
+                raise Taken
+            return found
+        return user
+
+    async def shut_out(self, by: str) -> None:
+        """Take the roles from whom a provider vouches for no longer, and end the logins."""
+        await self.read()
+        if (user := self._vouched(by)) is not None:
+            await self._table.change(user.name, ends=True, roles={})
+            await self.read()
+
+    def _vouched(self, by: str) -> UserRecord | None:
+        return next((user for user in self._users.values() if user.by == by), None)
 
     async def _proven(self, login: str, password: str, address: str) -> UserRecord:
         """Return the user whose password it is. Raises Wrong, TooOften, Busy."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from voltgate.web import docs, problems, ui
 from voltgate.web.access import Access, any_caller
-from voltgate.web.api import live, me, signing_in, tokens, users
+from voltgate.web.api import live, me, signing_in, single_sign_on, tokens, users
 from voltgate.web.bodies import Bodies
 from voltgate.web.issued_tokens import IssuedTokens
 from voltgate.web.user_access import UserAccess
@@ -43,16 +43,17 @@ def install(
 ) -> None:
     """Add the API to an application.
 
-    Sets `access`, `issued_tokens` and `users` of `app.state`, which the routers use.
+    Sets `access`, `issued_tokens` and `users` of `app.state`, which the routers use; `single_sign_on` is nobody's yet.
     """
     app.state.access = access
     app.state.issued_tokens = issued_tokens
     app.state.users = users
+    app.state.single_sign_on = None
     app.add_middleware(Bodies, access=access)
     problems.install(app)
     docs.install(app)
     ui.install(app)
-    for router in (api(resources), open_api()):
+    for router in (api(resources), open_api(), single_sign_on.router):
         app.include_router(router, prefix=ROOT)  # given here: else FastAPI prepares all operations, for nothing
     live.install(app, ROOT)
 

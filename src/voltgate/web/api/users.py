@@ -17,13 +17,12 @@ from voltgate.web.access import Admin, AnyCaller, PersonRole, address_of, carrie
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
-from voltgate.web.user_access import MOST, Ticket, TooOften, UserAccess, Wrong
+from voltgate.web.user_access import LOGIN, MOST, VOUCHED, Ticket, TooOften, UserAccess, Wrong
 
 router = APIRouter(tags=["users"])
 open_router = APIRouter(tags=["users"])
 """What takes no token."""
 
-LOGIN = r"^[A-Za-z0-9][A-Za-z0-9_.+@-]{0,99}$"
 Login = Annotated[str, Field(pattern=LOGIN, description="A name, or an address of e-mail. Case does not matter.")]
 Network = Annotated[str, Field(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_.-]{0,63})$")]
 Roles = Annotated[
@@ -199,9 +198,12 @@ async def remove(request: Request, login: _InPath, _: Admin) -> None:
             raise _no_such(login)
 
 
-@router.post("/users/{login}/invitation", status_code=201, summary="Invite a user", responses=declared(404, 503))
+@router.post("/users/{login}/invitation", status_code=201, summary="Invite a user", responses=declared(404, 409, 503))
 async def invite(request: Request, login: _InPath, _: Admin) -> Invited:
     """Let a user choose another password, who has lost the former one. That one is valid until then."""
+    user = _users(request).find(login)
+    if user is not None and user.by.startswith(VOUCHED):
+        raise Problem(409, "Conflict", f'"{login}" is signed in by OpenID Connect, and has no password here.')
     async with _answered():
         ticket = await _users(request).invite(login)
     if ticket is None:

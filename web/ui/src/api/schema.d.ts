@@ -1160,7 +1160,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Say how to sign in
+         * @description Say which ways there are to sign in, in a browser.
+         */
+        get: operations["ways_api_v1_sign_in_get"];
         put?: never;
         /**
          * Sign in, in a browser
@@ -1692,7 +1696,7 @@ export interface components {
         };
         /**
          * AuditLine
-         * @description One thing that somebody asked a station for, and what became of it.
+         * @description One thing that somebody asked a station for, and what became of it; or a login of a user.
          */
         AuditLine: {
             /** Action */
@@ -1707,7 +1711,7 @@ export interface components {
             at: string;
             /**
              * Backend
-             * @description The backend that asked; "api:NAME" for a caller of the API.
+             * @description The backend that asked; "api:NAME" for a caller of the API, "user:LOGIN" for a login.
              */
             backend: string;
             /** Detail */
@@ -1718,7 +1722,7 @@ export interface components {
             outcome: string;
             /**
              * Station
-             * @description The identity, in the form in which it is compared.
+             * @description The identity, in the form in which it is compared; "" for a login.
              */
             station: string;
         };
@@ -4107,6 +4111,22 @@ export interface components {
             type: string;
         };
         /**
+         * Provider
+         * @description A provider of single sign-on.
+         */
+        Provider: {
+            /**
+             * Label
+             * @description What a button names: "Sign in with …".
+             */
+            label: string;
+            /**
+             * Url
+             * @description Where a browser goes; it comes back signed in.
+             */
+            url: string;
+        };
+        /**
          * Reading
          * @description What a meter said at one moment.
          */
@@ -4899,6 +4919,19 @@ export interface components {
              *     ]
              */
             stations?: string[];
+        };
+        /**
+         * Ways
+         * @description The ways to sign in, besides a token.
+         */
+        Ways: {
+            /**
+             * Passwords
+             * @description Whether somebody has a name and a password.
+             */
+            passwords: boolean;
+            /** @description Single sign-on; null: there is none. */
+            provider: components["schemas"]["Provider"] | null;
         };
         /** WidePage[Backend] */
         WidePage_Backend_: {
@@ -11826,6 +11859,26 @@ export interface operations {
             };
         };
     };
+    ways_api_v1_sign_in_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ways"];
+                };
+            };
+        };
+    };
     sign_in_api_v1_sign_in_post: {
         parameters: {
             query?: never;
@@ -13973,6 +14026,15 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

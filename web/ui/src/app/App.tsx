@@ -65,7 +65,8 @@ function Gate() {
   useEffect(() => {
     if (isOut) {
       live.close();
-      client.removeQueries({ predicate: (query) => query.queryKey[0] !== "me" });
+      // what the sign-in itself asks for stays
+      client.removeQueries({ predicate: ({ queryKey: [of] }) => of !== "me" && of !== "ways" });
     }
   }, [isOut]);
   if (me === undefined) return error ? <Failure error={error} retry={() => void refetch()} /> : null;

@@ -2,6 +2,7 @@ import {
   Alert,
   Button,
   Center,
+  Divider,
   Group,
   Paper,
   PasswordInput,
@@ -11,7 +12,7 @@ import {
   TextInput,
   Title,
 } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type SubmitEvent, useEffect, useState } from "react";
 
 import { api, result } from "../../api/client";
@@ -28,6 +29,8 @@ export function SignIn() {
   const text = useText();
   const client = useQueryClient();
   const [way, setWay] = useState<Way>(read("way") === "token" ? "token" : "password");
+  const ways = useQuery({ queryKey: ["ways"], queryFn: () => result(api.GET("/api/v1/sign-in")) });
+  const provider = ways.data?.provider;
   const signIn = useMutation({
     mutationFn: (body: { token: string } | { login: string; password: string }) =>
       result(api.POST("/api/v1/sign-in", { body })),
@@ -68,6 +71,14 @@ export function SignIn() {
                 </Text>
               </div>
             </Group>
+            {provider && (
+              <>
+                <Button component="a" href={provider.url} fullWidth>
+                  {text.by(provider.label)}
+                </Button>
+                <Divider label={text.or} />
+              </>
+            )}
             <SegmentedControl<Way>
               fullWidth
               aria-label={text.title}
@@ -103,7 +114,12 @@ export function SignIn() {
               ) : (
                 <Failure error={signIn.error} />
               ))}
-            <Button type="submit" loading={signIn.isPending} fullWidth>
+            <Button
+              type="submit"
+              variant={provider ? "default" : "filled"}
+              loading={signIn.isPending}
+              fullWidth
+            >
               {text.submit}
             </Button>
           </Stack>

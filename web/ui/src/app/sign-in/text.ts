@@ -4,6 +4,8 @@ export const useText = texts(
   {
     title: "Sign in",
     about: "to the gateway at",
+    by: (label: string) => `Sign in with ${label}`,
+    or: "or",
     password: "Name and password",
     token: "Token",
     login: "Name",
@@ -16,6 +18,8 @@ export const useText = texts(
   {
     title: "Anmelden",
     about: "am Gateway unter",
+    by: (label: string) => `Anmelden mit ${label}`,
+    or: "oder",
     password: "Name und Passwort",
     token: "Token",
     login: "Name",
