@@ -1,4 +1,10 @@
-import { type Icon, IconChargingPile, IconInfoCircle, IconLayoutDashboard } from "@tabler/icons-react";
+import {
+  type Icon,
+  IconBell,
+  IconChargingPile,
+  IconInfoCircle,
+  IconLayoutDashboard,
+} from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
 import type { Role } from "../api/me";
@@ -33,6 +39,14 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./stations")),
+  },
+  {
+    path: "/alerts",
+    icon: IconBell,
+    title: { en: "Alerts", de: "Meldungen" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./alerts")),
   },
   {
     path: "/about",
