@@ -2,6 +2,7 @@ import {
   type Icon,
   IconBell,
   IconChargingPile,
+  IconDoorEnter,
   IconInfoCircle,
   IconLayoutDashboard,
 } from "@tabler/icons-react";
@@ -39,6 +40,14 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./stations")),
+  },
+  {
+    path: "/waiting",
+    icon: IconDoorEnter,
+    title: { en: "Waiting room", de: "Warteraum" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./waiting")),
   },
   {
     path: "/alerts",
