@@ -3,6 +3,7 @@ import {
   IconBell,
   IconChargingPile,
   IconDoorEnter,
+  IconFlag,
   IconInfoCircle,
   IconLayoutDashboard,
 } from "@tabler/icons-react";
@@ -48,6 +49,14 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./waiting")),
+  },
+  {
+    path: "/claims",
+    icon: IconFlag,
+    title: { en: "Claims", de: "Ansprüche" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./claims")),
   },
   {
     path: "/alerts",
