@@ -6,6 +6,7 @@ import {
   IconFlag,
   IconInfoCircle,
   IconLayoutDashboard,
+  IconServer2,
 } from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
@@ -57,6 +58,14 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./claims")),
+  },
+  {
+    path: "/backends",
+    icon: IconServer2,
+    title: { en: "Backends", de: "Backends" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./backends")),
   },
   {
     path: "/alerts",
