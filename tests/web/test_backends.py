@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.harness import Stage, until
 from tests.web.client import Api, api_of
+from voltgate.ocpp.dialect import SUBPROTOCOLS
 
 
 async def shown(api: Api, name: str) -> Any:
@@ -37,7 +38,9 @@ async def test_the_state_of_backends(stage: Stage) -> None:
         }
         main = await shown(api, "main")
         assert (main["legs"], main["legs_up"], main["deliver"], main["permit"]) == (1, 1, "once", None)
-        assert (await shown(api, "spare"))["legs"] == 1
+        assert (main["away_seconds"], main["versions"]) == (None, list(SUBPROTOCOLS))
+        assert (await shown(api, "lost"))["away_seconds"] > 0
+        assert ((await shown(api, "spare"))["legs"], (await shown(api, "spare"))["away_seconds"]) == (1, None)
         assert spare.handshakes == []
 
 
@@ -60,6 +63,8 @@ async def test_what_is_counted_for_a_backend(stage: Stage) -> None:
         refused = await other.ask("Reset", {"type": "Soft"})
         await other.expect_answer(refused)
         main, watcher = await shown(api, "main"), await shown(api, "watcher")
+        assert main["calls"].pop("seconds") > 0
+        assert main["commands"].pop("seconds") > 0
         assert main["calls"] == {"results": 1, "errors": 1, "unanswered": 0}
         assert main["commands"] == {"results": 1, "errors": 0, "unanswered": 0}
         assert watcher["commands_refused"] == {"Reset": 1}
@@ -83,3 +88,30 @@ async def test_backends_are_given_in_parts(stage: Stage) -> None:
         page = (await api.get("/backends", offset=1, limit=1)).gives(200)
         assert ([each["name"] for each in page["items"]], page["total"]) == (["a"], 3)
         (await api.get("/backends/d")).gives(404)
+
+
+async def test_what_each_backend_is_owed(stage: Stage) -> None:
+    """Of each backend that is owed something it is said how much, and for how long it has waited."""
+    main = await stage.backend("main")
+    lost = await stage.backend("lost")
+    await lost.stop()
+    rules = [{"answer": ["main"], "copy": ["lost"]}]
+    owing = {"lost": {"deliver": "always", "owed": ["Heartbeat"]}}
+    async with api_of(stage, store=None, backends=owing, routes={"main": {"rules": rules}}) as (api, _):
+        assert (await api.get("/owed")).gives(200) == {"items": []}
+        station = await stage.station("CP1")
+        link = await main.station("CP1")
+        for _ in range(2):
+            beat = await station.ask("Heartbeat")
+            await link.answer(await link.expect("Heartbeat"), {"currentTime": "2026-01-01T00:00:00Z"})
+            await station.expect_result(beat)
+        (item,) = (await api.get("/owed")).gives(200)["items"]
+        assert (item["backend"], item["messages"]) == ("lost", 2)
+        assert item["oldest_seconds"] >= 0
+
+
+async def test_what_is_owed_without_a_database(stage: Stage) -> None:
+    """Without a database nobody can say what is owed."""
+    await stage.backend("main")
+    async with api_of(stage, store={"url": "off"}) as (api, _):
+        (await api.get("/owed")).gives(503)

@@ -437,6 +437,8 @@ async def test_conflicts(stage: Stage, conflict: str, holder: str | None) -> Non
         assert (await api.get("/claims"))["total"] == 6
         assert (await api.get("/claims", backend="b", limit="1", offset="1"))["items"][0]["station"] == "CP3"
         assert (await api.get("/claims", backend="nobody"))["total"] == 0
+        assert (await api.get("/claims", q="cp2"))["total"] == 2
+        assert (await api.get("/claims", q="P", contested="false"))["total"] == 2
         assert (await api.get("/stations/CP2"))["claimed_by"] == holder
         await gateway.logged("station claimed by several backends", '"CP2"', f'"holder":"{holder or ""}"')
         await gateway.logged("claims changed", '"backend":"b"', '"by":"b"', '"added":3', '"contested":2')

@@ -32,6 +32,7 @@ LOOKING = [
     ("GET", "/events"),
     ("GET", "/overview"),
     ("GET", "/audit"),
+    ("GET", "/owed"),
     ("GET", "/stations/CP1/owed"),
     ("GET", "/messages/recording"),
     ("GET", "/alerts"),

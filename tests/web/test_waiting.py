@@ -42,6 +42,18 @@ async def test_a_waiting_station_is_accepted_and_forgotten(stage: Stage) -> None
         await stage.refused("X1")
 
 
+async def test_waiting_stations_are_looked_for(stage: Stage) -> None:
+    """The list has those with a text in identity or address, and says how many these are."""
+    await stage.backend("a")
+    async with api_of(stage, **QUARANTINE) as (api, _):
+        for identity in ("DEPOT-1", "STREET-1", "DEPOT-2"):
+            await stage.refused(identity)
+        page = (await api.get("/waiting", q="depot", limit=1)).gives(200)
+        assert ([each["identity"] for each in page["items"]], page["total"]) == (["DEPOT-2"], 2)
+        assert (await api.get("/waiting", q="127.0.0")).gives(200)["total"] == 3
+        assert (await api.get("/waiting", q="10.0.0")).gives(200)["items"] == []
+
+
 async def test_a_waiting_station_is_struck_out(stage: Stage) -> None:
     """A station that is not wanted on the list is taken off it, and is listed again when it comes again."""
     await stage.backend("a")

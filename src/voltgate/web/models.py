@@ -127,6 +127,7 @@ class Calls(BaseModel):
     results: int
     errors: int
     unanswered: int
+    seconds: float = Field(description="How long they took, all together: their mean is this by their number.")
 
 
 class Backend(BaseModel):
@@ -138,6 +139,10 @@ class Backend(BaseModel):
     state: Literal["up", "down", "idle"] = Field(
         description="`up`: some leg is; `down`: none is, although some should be; `idle`: no leg is needed."
     )
+    away_seconds: float | None = Field(
+        description="While it is `down`: for how long that leg has been away that lacks it the longest."
+    )
+    versions: list[str] = Field(description="The versions that it takes, or that it is spoken to in.")
     legs: int
     legs_up: int
     claims: int = Field(description="Stations that it claims.")
@@ -220,6 +225,20 @@ class OwedMessage(BaseModel):
     at: Time = Field(description="When it was written down for the backend.")
     action: str
     message_id: str
+
+
+class OwedToBackend(BaseModel):
+    """What one backend is owed."""
+
+    backend: str
+    messages: int
+    oldest_seconds: float = Field(description="For how long the oldest of them has waited.")
+
+
+class OwedToBackends(BaseModel):
+    """The backends that are owed something."""
+
+    items: list[OwedToBackend]
 
 
 class OwedMessages(BaseModel):

@@ -280,31 +280,41 @@ class Queries:
 
     async def backends(self) -> list[models.Backend]:
         """Return the state of every backend."""
-        dormant = await self._dormant()
-        return [self.backend_of(backend, dormant.get(name, 0)) for name, backend in self.snapshot.backends.items()]
+        without = await self._without()
+        return [
+            self.backend_of(backend, *without.get(name, (0, 0.0))) for name, backend in self.snapshot.backends.items()
+        ]
 
-    async def _dormant(self) -> Mapping[str, int]:
-        """Return the number of legs of each backend that were not needed yet, where no other leg is up."""
+    async def _without(self) -> Mapping[str, tuple[int, float]]:
+        """Return, by backend of which no leg is up, how many are not needed yet, and how long one has been away."""
         asked = {name for name, backend in self.snapshot.backends.items() if backend.legs and not backend.up}
-        found: dict[str, int] = dict.fromkeys(asked, 0)
+        found = dict.fromkeys(asked, (0, 0.0))
         if not asked:
             return found
         async for few in unhurried(list(self.gateway.sessions.values())):
             for session in few:
                 for name in asked & session.legs.keys():
-                    found[name] += session.legs[name].state is State.IDLE
+                    (dormant, longest), leg = found[name], session.legs[name]
+                    is_dormant = leg.state is State.IDLE
+                    found[name] = (dormant + is_dormant, longest if is_dormant else max(longest, leg.link.away_for))
         return found
 
-    def backend_of(self, backend: Backend, dormant: int) -> models.Backend:
-        """Return the state of a backend; `dormant` of its legs are not needed yet."""
+    def backend_of(self, backend: Backend, dormant: int, longest: float) -> models.Backend:
+        """Return the state of a backend.
+
+        `dormant` of its legs are not needed yet; `longest` is for how many seconds one that is has been away.
+        """
         settings = backend.settings
+        is_down = not backend.up and backend.legs > dormant
         urls = {_SHOWN_AS.get(each.scheme, "url"): shown(each.url) for each in settings.endpoints}
         claims, claimed = claims_of(backend.name, self.snapshot)
         return models.Backend(
             name=backend.name,
             url=urls.get("url"),
             soap_url=urls.get("soap_url"),
-            state="up" if backend.up else "down" if backend.legs > dormant else "idle",
+            state="up" if backend.up else "down" if is_down else "idle",
+            away_seconds=round(longest, 3) if is_down else None,
+            versions=list(settings.versions) if settings.dialect is None else [settings.dialect.version],
             legs=backend.legs,
             legs_up=backend.up,
             claims=claims,
@@ -399,4 +409,5 @@ def calls_of(tallies: Tallies) -> models.Calls:
         results=sum(tally.results for tally in every),
         errors=sum(tally.errors for tally in every),
         unanswered=sum(sum(tally.unanswered.values()) for tally in every),
+        seconds=round(sum(tally.seconds for tally in every), 3),
     )

@@ -205,10 +205,12 @@ async def all_claims(
     station: Annotated[str | None, Query(description="Only claims to this station.", max_length=255)] = None,
     backend: Annotated[str | None, Query(description="Only claims of this backend.", max_length=64)] = None,
     contested: Annotated[bool | None, Query(description="Only stations that several, or not several, claim.")] = None,
+    q: Annotated[str, Query(description="Part of the identity.", max_length=100)] = "",
 ) -> Page[ClaimOfAll]:
     """List the claims of every backend, in the order of identities and backends."""
     queries, register = request.app.state.queries, _claiming(request).register
     wanted = None if station is None else queries.snapshot.directory.key(station)
+    text = q.casefold()
     holdings = register.claims.holdings  # a snapshot, however long the iteration takes
 
     def all_of_them() -> Iterator[tuple[str, str]]:
@@ -218,6 +220,8 @@ async def all_claims(
                 yield from ((key, holding.backend) for key in keys)
 
     def is_wanted(claim: tuple[str, str]) -> bool:
+        if text not in claim[0].casefold():
+            return False
         return contested is None or (len(register.standing(claim[0])) > 1) is contested
 
     found, total = await queries.sorter.part(all_of_them(), is_wanted, tuple, part)

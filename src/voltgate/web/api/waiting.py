@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from voltgate.web import models
 from voltgate.web.access import Operator, Viewer
@@ -20,9 +22,14 @@ router = APIRouter(tags=["waiting"])
     response_model=WidePage[models.Waiting],
     response_model_exclude_unset=True,
 )
-async def waiting(queries: QueriesDependency, _: Viewer, part: AskedPart) -> Page[models.Waiting]:
+async def waiting(
+    queries: QueriesDependency,
+    _: Viewer,
+    part: AskedPart,
+    q: Annotated[str, Query(max_length=100, description="Part of the identity or the address.")] = "",
+) -> Page[models.Waiting]:
     """List the stations that were turned away because nobody knows them, whoever came last first."""
-    return await sums.strangers(queries, part)
+    return await sums.strangers(queries, part, q)
 
 
 @router.post(

@@ -69,26 +69,33 @@ def _sum(ours: models.Backend, theirs: models.Backend) -> models.Backend:
         for name in ("calls", "commands")
     }
     states = {ours.state, theirs.state}
+    aways = [each.away_seconds for each in (ours, theirs) if each.away_seconds is not None]
     sums["state"] = next(state for state in ("up", "down", "idle") if state in states)
+    sums["away_seconds"] = max(aways, default=None) if sums["state"] == "down" else None
     return ours.model_copy(update=sums)
 
 
-def _added(ours: Mapping[str, int], theirs: Mapping[str, int]) -> dict[str, int]:
+def _added(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
     return {name: ours.get(name, 0) + theirs.get(name, 0) for name in {**ours, **theirs}}
 
 
 # Unknown stations.
 
 
-async def strangers(queries: Queries, part: Part) -> Page[models.Waiting]:
-    """List the unknown stations that were refused, the last one first."""
+async def strangers(queries: Queries, part: Part, wanted: str = "") -> Page[models.Waiting]:
+    """List the unknown stations that were refused, the last one first: those with a text in identity or address."""
+    text = wanted.casefold()
+
+    def is_wanted(station: UnknownStation) -> bool:
+        return text in station.identity.casefold() or text in station.address
+
     if queries.others is None:
-        return cut(list(map(waiting_of, queries.strangers())), part)
+        return cut([waiting_of(each) for each in queries.strangers() if is_wanted(each)], part)
     others = queries.others
     answers = await others.of_all(lambda node: _strangers_of(others, node))
     every: dict[str, UnknownStation] = {}
     for each in (*queries.strangers(), *(each for _, few in answers.given for each in few)):
-        if not queries.gateway.knows(each.identity):
+        if is_wanted(each) and not queries.gateway.knows(each.identity):
             every[each.identity] = _seen_again(every.get(each.identity), each)
     found = sorted(every.values(), key=lambda each: each.last, reverse=True)
     shown = list(map(waiting_of, found[part.offset : part.offset + part.limit]))

@@ -1013,6 +1013,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/owed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what each backend is owed
+         * @description List how many messages each backend has not taken yet; those that are owed nothing are not named.
+         */
+        get: operations["owed_to_all_api_v1_owed_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/password": {
         parameters: {
             query?: never;
@@ -1741,6 +1761,11 @@ export interface components {
          * @description A backend, with what was counted for it since the gateway started; in a cluster, by all nodes together.
          */
         Backend: {
+            /**
+             * Away Seconds
+             * @description While it is `down`: for how long that leg has been away that lacks it the longest.
+             */
+            away_seconds: number | null;
             /** @description Calls of stations to it. */
             calls: components["schemas"]["Calls"];
             /**
@@ -1802,6 +1827,11 @@ export interface components {
             state: "up" | "down" | "idle";
             /** Url */
             url: string | null;
+            /**
+             * Versions
+             * @description The versions that it takes, or that it is spoken to in.
+             */
+            versions: string[];
         };
         /**
          * BackendStates
@@ -1934,6 +1964,11 @@ export interface components {
             errors: number;
             /** Results */
             results: number;
+            /**
+             * Seconds
+             * @description How long they took, all together: their mean is this by their number.
+             */
+            seconds: number;
             /** Unanswered */
             unanswered: number;
         };
@@ -4013,6 +4048,29 @@ export interface components {
         OwedMessages: {
             /** Items */
             items: components["schemas"]["OwedMessage"][];
+        };
+        /**
+         * OwedToBackend
+         * @description What one backend is owed.
+         */
+        OwedToBackend: {
+            /** Backend */
+            backend: string;
+            /** Messages */
+            messages: number;
+            /**
+             * Oldest Seconds
+             * @description For how long the oldest of them has waited.
+             */
+            oldest_seconds: number;
+        };
+        /**
+         * OwedToBackends
+         * @description The backends that are owed something.
+         */
+        OwedToBackends: {
+            /** Items */
+            items: components["schemas"]["OwedToBackend"][];
         };
         /** Page[Claimed] */
         Page_Claimed_: {
@@ -6153,6 +6211,8 @@ export interface operations {
                 limit?: number;
                 /** @description How many items to leave out. */
                 offset?: number;
+                /** @description Part of the identity. */
+                q?: string;
                 /** @description Only claims to this station. */
                 station?: string | null;
             };
@@ -11304,6 +11364,71 @@ export interface operations {
             };
         };
     };
+    owed_to_all_api_v1_owed_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwedToBackends"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     choose_api_v1_password_post: {
         parameters: {
             query?: never;
@@ -14078,6 +14203,8 @@ export interface operations {
                 limit?: number;
                 /** @description How many items to leave out. */
                 offset?: number;
+                /** @description Part of the identity or the address. */
+                q?: string;
             };
             header?: never;
             path?: never;

@@ -4,7 +4,7 @@ export type Topic =
   | { subscribe: "stations"; identities: string[] }
   | { subscribe: "station"; identity: string }
   | { subscribe: "messages"; station?: string }
-  | { subscribe: "events"; kinds?: string[]; station?: string }
+  | { subscribe: "events"; kinds?: string[]; station?: string; last?: string }
   | { subscribe: "alerts" };
 
 export interface Item {

@@ -1,10 +1,14 @@
 import {
   type Icon,
+  IconBell,
   IconChargingPile,
+  IconDoorEnter,
+  IconFlag,
   IconInfoCircle,
   IconLayoutDashboard,
   IconMessages,
   IconReceipt,
+  IconServer2,
 } from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
@@ -42,6 +46,14 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("./stations")),
   },
   {
+    path: "/waiting",
+    icon: IconDoorEnter,
+    title: { en: "Waiting room", de: "Warteraum" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./waiting")),
+  },
+  {
     path: "/messages",
     icon: IconMessages,
     title: { en: "Messages", de: "Nachrichten" },
@@ -50,12 +62,36 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("./messages")),
   },
   {
+    path: "/backends",
+    icon: IconServer2,
+    title: { en: "Backends", de: "Backends" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./backends")),
+  },
+  {
+    path: "/alerts",
+    icon: IconBell,
+    title: { en: "Alerts", de: "Meldungen" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./alerts")),
+  },
+  {
     path: "/transactions",
     icon: IconReceipt,
     title: { en: "Transactions", de: "Transaktionen" },
     role: "viewer",
     group: "charge",
     component: lazy(() => import("./transactions")),
+  },
+  {
+    path: "/claims",
+    icon: IconFlag,
+    title: { en: "Claims", de: "Ansprüche" },
+    role: "viewer",
+    group: "watch",
+    component: lazy(() => import("./claims")),
   },
   {
     path: "/about",
