@@ -72,6 +72,12 @@ class Api(Section):
         description="Times a minute that one unknown token, or a wrong password of one user, may be tried from one "
         "address; then 429 with Retry-After. Ten times as many tries are allowed for one address. 0: no limit.",
     )
+    edit_routes: bool = Field(
+        default=False,
+        description="Whether administrators of everything may change the routes through the API, in this file: its "
+        "tables `[routes]` are shown and replaced, the rest stays as it is. The file as it was before is kept beside "
+        "it, as `voltgate.toml.previous`.",
+    )
 
     @field_validator("base_path")
     @classmethod
