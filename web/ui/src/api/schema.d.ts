@@ -5694,13 +5694,19 @@ export interface operations {
     trail_api_v1_audit_get: {
         parameters: {
             query?: {
+                /** @description Exactly. */
+                action?: string | null;
                 /** @description A backend, or "api:NAME" for a caller. */
                 backend?: string | null;
                 /** @description Where the part before ended. */
                 cursor?: string | null;
                 limit?: number;
                 outcome?: ("passed" | "refused" | "absorbed" | "undelivered") | null;
+                /** @description RFC 3339, or a day in UTC. */
+                since?: string | null;
                 station?: string | null;
+                /** @description RFC 3339, or a day in UTC. */
+                until?: string | null;
             };
             header?: never;
             path?: never;
