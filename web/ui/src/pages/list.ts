@@ -1,4 +1,12 @@
-import { type Icon, IconChargingPile, IconInfoCircle, IconLayoutDashboard } from "@tabler/icons-react";
+import {
+  type Icon,
+  IconArrowsSplit,
+  IconChargingPile,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconUserCircle,
+  IconUsers,
+} from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
 import type { Role } from "../api/me";
@@ -33,6 +41,29 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./stations")),
+  },
+  {
+    path: "/routes",
+    icon: IconArrowsSplit,
+    title: { en: "Routes", de: "Routen" },
+    role: "viewer",
+    group: "run",
+    component: lazy(() => import("./routes")),
+  },
+  {
+    path: "/users",
+    icon: IconUsers,
+    title: { en: "Users and tokens", de: "Benutzer und Tokens" },
+    role: "admin",
+    group: "run",
+    component: lazy(() => import("./users")),
+  },
+  {
+    path: "/account",
+    icon: IconUserCircle,
+    title: { en: "My account", de: "Mein Konto" },
+    group: "run",
+    component: lazy(() => import("./account")),
   },
   {
     path: "/about",
