@@ -58,6 +58,7 @@ from voltgate.telemetry.messages.recorder import Recorder
 from voltgate.web.access import AccessToken
 from voltgate.web.base_path import BasePath
 from voltgate.web.claimant import DeclaredAddress, NotAllowed
+from voltgate.web.problems import Problem
 from voltgate.web.user_access import UserSettings
 
 Document: TypeAlias = dict[str, Any]
@@ -318,6 +319,16 @@ def base_path(r: Running) -> object:
     return next(each.kwargs["base"]() for each in app.user_middleware if each.cls is BasePath)
 
 
+def edits_routes(r: Running) -> bool:
+    """Whether routes may be changed through the API."""
+    assert r.process._web is not None
+    app: Any = r.process._web.server._config.app
+    try:
+        return bool(app.state.routes_file._open())
+    except Problem:
+        return False
+
+
 def failures(r: Running) -> int:
     """How often an unknown token may be tried."""
     access = r.process._reload._access()
@@ -561,6 +572,7 @@ ROWS: Mapping[type[BaseModel], Mapping[str, Row]] = {
     },
     Api: {
         "base_path": Row("/voltgate", base_path),
+        "edit_routes": Row(True, edits_routes),
         "failed_tokens": Row(3, failures),
         "login": Row(60, lambda r: users(r).login),
         "invitation": Row(120, lambda r: users(r).invitation),

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tests.harness import Stage
 from tests.harness.backend import ScriptedBackend
+from tests.harness.configuration import merged
 from tests.harness.gateway import Gateway
 from tests.harness.station import ScriptedStation
 from voltgate.web.bearer import digest_of, fresh, written
@@ -68,7 +69,7 @@ class Theatre:
             "stations": [{"match": identity, "route": "main"} for identity in KNOWN],
             "unknown": {"policy": "quarantine"},
         }
-        self.gateway = await self.stage.gateway(**config | dict(self._config))
+        self.gateway = await self.stage.gateway(**merged(config, self._config))
 
     @property
     def url(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,7 +22,7 @@ class Answer:
 
     status: int
     kind: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: Any
 
     def gives(self, status: int) -> Any:
@@ -98,16 +98,20 @@ class Api:
         self._session = session
         self._root = root
 
-    async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Answer:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, if_match: str | None = None, **query: Any
+    ) -> Answer:
         """Ask for something; None in `query` is left out, True and False are written as JSON writes them."""
         asked = {name: json.dumps(v) if isinstance(v, bool) else v for name, v in query.items() if v is not None}
         data = None if body is None else BytesIO(json.dumps(body).encode())  # however large
         headers = {} if data is None else {"Content-Type": "application/json"}
+        if if_match is not None:
+            headers["If-Match"] = if_match
         request = self._session.request(method, self._root + path, data=data, headers=headers, params=asked)
         async with await within(request, f"{method} {path} is answered") as response:
             text = await response.text()
             whole = json.loads(text) if text else None
-            return Answer(response.status, response.content_type, dict(response.headers), whole)
+            return Answer(response.status, response.content_type, response.headers, whole)
 
     async def get(self, path: str, **query: Any) -> Answer:
         """GET."""

@@ -54,6 +54,12 @@ async def test_who_called_what(stage: Stage) -> None:
         assert [each["action"] for each in await lines(api, 1, backend="watcher")] == ["Reset"]
         assert len(await lines(api, 2, backend="api:admin", station="CP1")) == 2
         assert [each["action"] for each in await lines(api, 1, outcome="undelivered")] == ["GetLocalListVersion"]
+        assert [each["outcome"] for each in await lines(api, 1, action="ClearCache")] == ["passed"]
+        at = newest["at"]
+        assert [each["action"] for each in await lines(api, 1, since=at)] == ["GetLocalListVersion"]
+        assert len(await lines(api, 2, until=at)) == 2
+        problem = (await api.get("/audit", since="lately")).gives(422)
+        assert problem["errors"][0]["where"] == "query.since"
         assert (await api.get("/audit", station="CP2")).gives(200) == {"items": [], "cursor": None}
         await stage.quiet(link)
 

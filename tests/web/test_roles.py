@@ -57,7 +57,14 @@ ACTING = [
     ("POST", "/alerts/mutes"),
     ("DELETE", "/alerts/mutes/m1"),
 ]
+RULING = [
+    ("GET", "/configuration/routes"),
+    ("POST", "/configuration/routes/check"),
+    ("PUT", "/configuration/routes"),
+]
 BODIES = {
+    "/configuration/routes/check": {"text": ""},
+    "/configuration/routes": {"text": ""},
     "/stations/CP1/calls": {"action": "Reset"},
     "/waiting/CP1/accept": {"route": "main"},
     "/nodes/drain": {},
@@ -72,7 +79,7 @@ async def port() -> AsyncIterator[int]:
     """An API in front of no gateway at all: nobody who is turned away comes as far as that."""
     app = FastAPI()
     app.state.queries = SimpleNamespace(others=None)
-    roles: tuple[Role, ...] = ("viewer", "backend")
+    roles: tuple[Role, ...] = ("viewer", "operator", "backend")
     install(app, Access([AccessToken(role, role, digest_of(f"the-{role}"), "a") for role in roles]), None, routers())
     server = WebServer(app, listening("127.0.0.1", free_port()))
     serving = asyncio.ensure_future(server.serve())
@@ -83,7 +90,7 @@ async def port() -> AsyncIterator[int]:
 
 async def test_nobody_without_a_token(port: int) -> None:
     """Without a token that is known nothing is shown, and nothing is done."""
-    for method, path in (*LOOKING, *ACTING):
+    for method, path in (*LOOKING, *ACTING, *RULING):
         async with asking(port, f"unknown {path}") as api:
             answer = await api.ask(method, path, BODIES.get(path))
             answer.gives(401)
@@ -93,20 +100,28 @@ async def test_nobody_without_a_token(port: int) -> None:
 async def test_a_viewer_does_nothing(port: int) -> None:
     """A viewer neither acts nor listens to messages."""
     async with asking(port, "the-viewer") as api:
-        for method, path in ACTING:
+        for method, path in (*ACTING, *RULING):
+            (await api.ask(method, path, BODIES.get(path))).gives(403)
+
+
+async def test_an_operator_does_not_configure(port: int) -> None:
+    """An operator neither reads nor changes the file of the configuration."""
+    async with asking(port, "the-operator") as api:
+        for method, path in RULING:
             (await api.ask(method, path, BODIES.get(path))).gives(403)
 
 
 async def test_a_backend_sees_nothing(port: int) -> None:
     """The token of a backend opens nothing but its claims."""
     async with asking(port, "the-backend") as api:
-        for method, path in (*LOOKING, *ACTING):
+        for method, path in (*LOOKING, *ACTING, *RULING):
             (await api.ask(method, path, BODIES.get(path))).gives(403)
 
 
 def test_every_resource_is_looked_at() -> None:
     """No operation is left out above."""
-    known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in (*LOOKING, *ACTING)}
+    asked = (*LOOKING, *ACTING, *RULING)
+    known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in asked}
     known = {(method, path.replace("/n1/", "/{node}/")) for method, path in known}
     known = {(method, path.replace("/a", "/{name}") if path.endswith("/a") else path) for method, path in known}
     known = {(method, path.replace("/m1", "/{id}").replace("/a/test", "/{name}/test")) for method, path in known}

@@ -72,7 +72,7 @@ class Process(Life):
                 if parts.cluster is not None:
                     await parts.cluster.join()
                 await self._read_register()
-            self._web = open_web(self._active, parts, self._readiness, self._worker)
+            self._web = open_web(self._active, parts, self._readiness, self._reload.change, self._worker)
             self._uploads = None if parts.operating is None else parts.operating.listen(shared=self._worker is not None)
             if parts.cluster is not None and self._web is not None:
                 self._web.access.follow(parts.cluster.notices)

@@ -24,6 +24,7 @@ class Reloading(ABC):
 
     def __init__(self, active: ActiveConfiguration) -> None:
         self._active = active
+        self._changing = asyncio.Lock()
         self.begun = asyncio.Event()
         """Set when the process has begun: there is nothing to change before."""
 
@@ -40,7 +41,11 @@ class Reloading(ABC):
 
     async def change(self) -> None:
         """Read the configuration again and go by it: all of it or nothing. A fault of ours is said here, and raised."""
-        self._active.note_files()
+        async with self._changing:
+            self._active.note_files()
+            await self._change_alone()
+
+    async def _change_alone(self) -> None:
         try:
             await self._change()
         except ConfigErrors as errors:

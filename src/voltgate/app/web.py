@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from prometheus_client.registry import Collector
@@ -14,7 +15,9 @@ from voltgate.app.composition import Composition
 from voltgate.app.csms import parts_of
 from voltgate.app.gauges import sources_of
 from voltgate.app.readiness import Readiness
+from voltgate.app.route_editing import RouteEditing
 from voltgate.app.worker import Worker
+from voltgate.relay.records import AuditRecord
 from voltgate.telemetry.metrics import VoltgateCollector
 from voltgate.web.api import claims, csms
 from voltgate.web.api.resources import routers
@@ -33,11 +36,15 @@ class Web:
 
 
 def open_web(
-    active: ActiveConfiguration, parts: Composition, readiness: Readiness, worker: Worker | None = None
+    active: ActiveConfiguration,
+    parts: Composition,
+    readiness: Readiness,
+    change: Callable[[], Awaitable[None]],
+    worker: Worker | None = None,
 ) -> Web | None:
     """Listen for HTTP; None where the configuration has no address. Raise OSError for one that cannot be had.
 
-    The database must have been opened: it holds tokens of the API.
+    `change` has the configuration read again and taken. The database must have been opened: it holds tokens of the API.
     """
     address = active.config.listen.http_address
     if address is None:
@@ -55,6 +62,8 @@ def open_web(
         collector, readiness, __version__, access.access, access.issued, resources, siblings, access.users
     )
     app.state.queries = parts.queries
+    note = parts.database.put if parts.database is not None else _unnoted
+    app.state.routes_file = RouteEditing(active, change, note, shared=parts.cluster is not None)
     app.state.claiming = parts.claiming
     app.state.alerting = parts.alerting
     app.state.single_sign_on = access.single_sign_on
@@ -65,3 +74,7 @@ def open_web(
         parts.operating.add_uploads(app)
     app.add_middleware(BasePath, base=lambda: active.config.api.base_path)
     return Web(WebServer(app, listening(*address, shared=worker is not None)), access, within)
+
+
+def _unnoted(record: AuditRecord) -> None:
+    """Keep no line of the audit trail: there is no database; the log has one."""

@@ -77,6 +77,12 @@ class Api(Section):
         default=None,
         description="Single sign-on by OpenID Connect: `[api.oidc]`. Without: there is none.",
     )
+    edit_routes: bool = Field(
+        default=False,
+        description="Whether administrators of everything may change the routes through the API, in this file: its "
+        "tables `[routes]` are shown and replaced, the rest stays as it is. The file as it was before is kept beside "
+        "it, as `voltgate.toml.previous`.",
+    )
 
     @field_validator("base_path")
     @classmethod

@@ -10,6 +10,7 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
 """The path to a value: keys and list positions, such as `("listen", "stations", 0, "url")`."""
@@ -42,9 +43,28 @@ class Lines:
         return path in self._at
 
 
+@dataclass(slots=True)
+class Table:
+    """What one header of a text begins: its first key (none: what stands before any header), and where it stands.
+
+    `end` is behind its last value, or behind the header of one without any.
+    """
+
+    key: str | None
+    start: int
+    end: int
+
+
 def locate(text: str) -> Lines:
     """Return the lines of a text that `tomllib` accepts; of any other text, those up to its mistake."""
     return Lines(_Scanner(text).scan())
+
+
+def tables(text: str) -> list[Table]:
+    """Return the tables of a text that `tomllib` accepts, in its order."""
+    scanner = _Scanner(text)
+    scanner.scan()
+    return scanner.tables
 
 
 class _Scanner:
@@ -57,6 +77,7 @@ class _Scanner:
         self._at: dict[Path, int] = {}
         self._lengths: dict[Path, int] = {}  # of arrays of tables, so far
         self._table: Path = ()
+        self.tables = [Table(None, 0, 0)]
 
     def scan(self) -> dict[Path, int]:
         self._skip(_SPACE)
@@ -66,6 +87,7 @@ class _Scanner:
                 self._header()
             else:
                 self._pair(self._table)
+            self.tables[-1].end = self._pos
             self._skip(_SPACE)
             if self._pos == before:
                 break
@@ -94,6 +116,7 @@ class _Scanner:
         start = self._pos
         repeated = self._take("[[") or not self._take("[")
         keys = self._keys()
+        self.tables.append(Table(keys[0] if keys else None, start, start))
         self._table = self._resolve(keys[:-1], start)
         if keys:
             self._enter(keys[-1], repeated, start)

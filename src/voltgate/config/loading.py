@@ -69,15 +69,20 @@ def read(
     source = path if path is not None else find(environ)
     where = Surroundings(_folder(source), environ)
     try:
-        return _read(source, where, begun, wanted)
+        text = "" if source is None else text_of(where.note(source))
+        return _read(source, text, where, begun, wanted)
     except ConfigErrors as errors:
         errors.files = where.files
         raise
 
 
-def _read(source: Path | None, where: Surroundings, begun: Config | None, wanted: Collection[str]) -> Loaded:
-    text = "" if source is None else _text(where.note(source))
-    tree = _tree(source, text)
+def read_as(source: Path, text: str, environ: Mapping[str, str], begun: Config) -> Loaded:
+    """Return the configuration as `read` would if this text stood in its file."""
+    return _read(source, text, Surroundings(_folder(source), environ), begun, ())
+
+
+def _read(source: Path | None, text: str, where: Surroundings, begun: Config | None, wanted: Collection[str]) -> Loaded:
+    tree = tree_of(source, text)
     return _Reading(source, lines.locate(text), where).finish(tree, begun, wanted)
 
 
@@ -89,19 +94,28 @@ SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Why nothing can be read for now, whatever it says."""
 
 
-def _text(source: Path) -> str:
+def text_of(source: Path) -> str:
+    """Return the text of a file. Raise ConfigErrors, or OSError when nothing can be read for now."""
     try:
-        return source.read_bytes().decode("utf-8-sig")
+        raw = source.read_bytes()
     except OSError as error:
         if error.errno in SHORTAGES:
             raise  # the file is as good as any
         raise ConfigErrors([Problem(str(source), None, "", f"cannot be read: {error.strerror or error}")]) from None
+    return decoded(source, raw)
+
+
+def decoded(source: Path, raw: bytes) -> str:
+    """Return the text of a file that was read. Raise ConfigErrors."""
+    try:
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigErrors([Problem(str(source), line, "", "is not UTF-8 text")]) from None
 
 
-def _tree(source: Path | None, text: str) -> dict[str, Any]:
+def tree_of(source: Path | None, text: str) -> dict[str, Any]:
+    """Return what a text holds. Raise ConfigErrors for one that is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

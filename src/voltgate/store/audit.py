@@ -22,13 +22,19 @@ _READERS = 2
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """Which lines are asked for; None: any. `station` is a key of the directory, `after` the last line seen so far."""
+    """Which lines are asked for; None: any. `station` is a key of the directory, `after` the last line seen so far.
+
+    `since` and `until` are in seconds since 1970; a line of `until` itself is not asked for.
+    """
 
     station: str | None = None
     backend: str | None = None
     outcome: str | None = None
     limit: int = 100
     after: tuple[float, str] | None = None
+    action: str | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 class AuditTrail:
@@ -48,8 +54,17 @@ class AuditTrail:
 
 
 def _selection(query: AuditQuery) -> Select[Any]:
-    wanted = {audit.c.station: query.station, audit.c.backend: query.backend, audit.c.outcome: query.outcome}
+    wanted = {
+        audit.c.station: query.station,
+        audit.c.backend: query.backend,
+        audit.c.outcome: query.outcome,
+        audit.c.action: query.action,
+    }
     conditions = [column == value for column, value in wanted.items() if value is not None]
+    if query.since is not None:
+        conditions.append(audit.c.at >= query.since)
+    if query.until is not None:
+        conditions.append(audit.c.at < query.until)
     if query.after is not None:
         at, ref = query.after
         conditions.append(or_(audit.c.at < at, and_(audit.c.at == at, audit.c.ref < ref)))

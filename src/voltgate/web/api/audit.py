@@ -12,9 +12,11 @@ from voltgate.web.access import Viewer
 from voltgate.web.api.dependencies import QueriesDependency
 from voltgate.web.models import AuditLine, AuditPage
 from voltgate.web.problems import Problem, declared, invalid
-from voltgate.web.times import stamp
+from voltgate.web.times import seconds_of, stamp
 
 router = APIRouter(tags=["audit"])
+
+Time = Annotated[str | None, Query(max_length=40, description="RFC 3339, or a day in UTC.")]
 
 
 @router.get("/audit", summary="Read the audit trail", responses=declared(422, 503))
@@ -23,6 +25,9 @@ async def trail(
     _: Viewer,
     station: Annotated[str | None, Query(max_length=255)] = None,
     backend: Annotated[str | None, Query(max_length=100, description='A backend, or "api:NAME" for a caller.')] = None,
+    action: Annotated[str | None, Query(max_length=100, description="Exactly.")] = None,
+    since: Time = None,
+    until: Time = None,
     outcome: Annotated[Literal["passed", "refused", "absorbed", "undelivered"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str | None, Query(max_length=200, description="Where the part before ended.")] = None,
@@ -32,7 +37,8 @@ async def trail(
     if engine is None:
         raise Problem(503, "Service Unavailable", "There is no database: the audit trail is not kept.")
     key = None if station is None else queries.snapshot.directory.key(station)
-    query = AuditQuery(key, backend, outcome, limit, _after(cursor))
+    began, ended = _seconds("since", since), _seconds("until", until)
+    query = AuditQuery(key, backend, outcome, limit, _after(cursor), action, began, ended)
     try:
         records = await queries.trail.read(engine, query)
     except StoreAway as away:
@@ -46,6 +52,13 @@ def _after(cursor: str | None) -> tuple[float, str] | None:
         return None if cursor is None else read_cursor(cursor)
     except ValueError as error:
         raise invalid([{"loc": ("query", "cursor"), "msg": str(error)}]) from None
+
+
+def _seconds(name: str, text: str | None) -> float | None:
+    try:
+        return None if text is None else seconds_of(text)
+    except ValueError as error:
+        raise invalid([{"loc": ("query", name), "msg": f"is no time: {error}"}]) from None
 
 
 def _line(record: AuditRecord) -> AuditLine:

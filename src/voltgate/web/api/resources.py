@@ -9,6 +9,7 @@ from voltgate.web.api import (
     audit,
     backends,
     calls,
+    configuration,
     events,
     live,
     messages,
@@ -25,5 +26,6 @@ def routers() -> list[APIRouter]:
     """Return the routers; they use the queries in `request.app.state.queries`."""
     resources = (
         stations, calls, sessions, backends, routes, waiting, nodes, events, live, messages, audit, owed, alerts,
+        configuration,
     )  # fmt: skip
     return [resource.router for resource in resources]

@@ -8,6 +8,9 @@ export type Schemas = components["schemas"];
 /** Where the page stands, without a slash at its end: everything that it asks for is below. */
 export const base = new URL(".", document.baseURI).href.replace(/\/$/, "");
 
+/** Where a password is tried: 401 says that it is wrong, not that nobody is signed in. */
+const TRIES = ["/sign-in", "/me/password"];
+
 const SAFE = ["GET", "HEAD", "OPTIONS"];
 
 /** What shows the gateway that a request is of this page (`csrf` of /me). */
@@ -36,7 +39,7 @@ const manners: Middleware = {
   async onResponse({ request, response }) {
     if (response.ok) return;
     const problem = await problemOf(response);
-    if (problem.status === 401 && !request.url.endsWith("/sign-in")) onSignedOut();
+    if (problem.status === 401 && !TRIES.some((path) => request.url.endsWith(path))) onSignedOut();
     throw problem;
   },
   onError({ error }) {

@@ -280,6 +280,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/configuration/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the routes as they are written
+         * @description Show the routes as they are written in the file of this gateway, with an `ETag` to change them by.
+         */
+        get: operations["written_api_v1_configuration_routes_get"];
+        /**
+         * Change the routes
+         * @description Write other routes into the file, and go by them: all of it, or nothing.
+         */
+        put: operations["put_api_v1_configuration_routes_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/configuration/routes/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check other routes
+         * @description Say what is wrong with other routes, as `voltgate check` does. Nothing is changed.
+         */
+        post: operations["check_api_v1_configuration_routes_check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/csms/stations": {
         parameters: {
             query?: never;
@@ -2093,6 +2137,14 @@ export interface components {
         Channels: {
             /** Items */
             items: components["schemas"]["Channel"][];
+        };
+        /**
+         * Checked
+         * @description What is to be said of routes before they are in force: with any remark that is no warning they are not taken.
+         */
+        Checked: {
+            /** Items */
+            items: components["schemas"]["Remark"][];
         };
         /**
          * Chosen
@@ -4269,6 +4321,28 @@ export interface components {
             missing?: string[];
         };
         /**
+         * Remark
+         * @description What `voltgate check` says of a configuration: a mistake, or with `warning` what is doubtful.
+         */
+        Remark: {
+            /**
+             * File Line
+             * @description The line of the whole file, as it would be.
+             */
+            file_line: number | null;
+            /** Key */
+            key: string;
+            /**
+             * Line
+             * @description The line of the text that was sent; null: it is about something else.
+             */
+            line: number | null;
+            /** Message */
+            message: string;
+            /** Warning */
+            warning: boolean;
+        };
+        /**
          * Route
          * @description A route. `rules` are as they are configured, the first that matches counts.
          */
@@ -4284,6 +4358,45 @@ export interface components {
             rules: {
                 [key: string]: unknown;
             }[];
+        };
+        /**
+         * RoutesWanted
+         * @description Other routes: the tables `[routes]` in TOML, and nothing else.
+         */
+        RoutesWanted: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * RoutesWritten
+         * @description The routes as they are written in the file of the gateway that is asked.
+         */
+        RoutesWritten: {
+            /**
+             * Editable
+             * @description Whether they can be changed here.
+             */
+            editable: boolean;
+            /**
+             * File
+             * @description The file; null: there is none.
+             */
+            file: string | null;
+            /**
+             * Shared
+             * @description Whether this is one of several nodes: each of them has a file of its own.
+             */
+            shared: boolean;
+            /**
+             * Text
+             * @description Its tables `[routes]`; null: they are not shown.
+             */
+            text: string | null;
+            /**
+             * Why
+             * @description Why they cannot.
+             */
+            why: string | null;
         };
         /**
          * Rule
@@ -5672,13 +5785,19 @@ export interface operations {
     trail_api_v1_audit_get: {
         parameters: {
             query?: {
+                /** @description Exactly. */
+                action?: string | null;
                 /** @description A backend, or "api:NAME" for a caller. */
                 backend?: string | null;
                 /** @description Where the part before ended. */
                 cursor?: string | null;
                 limit?: number;
                 outcome?: ("passed" | "refused" | "absorbed" | "undelivered") | null;
+                /** @description RFC 3339, or a day in UTC. */
+                since?: string | null;
                 station?: string | null;
+                /** @description RFC 3339, or a day in UTC. */
+                until?: string | null;
             };
             header?: never;
             path?: never;
@@ -6325,6 +6444,302 @@ export interface operations {
             };
             /** @description Too Many Requests */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    written_api_v1_configuration_routes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutesWritten"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_api_v1_configuration_routes_put: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` of what is changed. */
+                "if-match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoutesWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoutesWritten"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_api_v1_configuration_routes_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoutesWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Content Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { Router } from "wouter";
 
 import { MeProvider, useWhoIsThere } from "../api/me";
@@ -9,11 +9,13 @@ import { Problem } from "../api/problem";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { Failure } from "../components/Failure";
 import { useLanguage } from "../lib/i18n";
-import { useHashLocation, useHashSearch } from "../lib/location";
+import { useHashLocation, useHashSearch, useSegments } from "../lib/location";
 import { live } from "../live/live";
 import { Shell } from "./Shell";
 import { SignIn } from "./sign-in/SignIn";
 import { colours, theme } from "./theme";
+
+const Invitation = lazy(() => import("../pages/account/Invitation"));
 
 const client = new QueryClient({
   defaultOptions: {
@@ -50,11 +52,22 @@ export function App() {
       <ErrorBoundary place="app">
         <QueryClientProvider client={client}>
           <Router hook={useHashLocation} searchHook={useHashSearch}>
-            <Gate />
+            <Entrance />
           </Router>
         </QueryClientProvider>
       </ErrorBoundary>
     </MantineProvider>
+  );
+}
+
+/** Lets somebody who was invited choose a password; all else goes by who is signed in. */
+function Entrance() {
+  const [first] = useSegments();
+  if (first !== "invitation") return <Gate />;
+  return (
+    <Suspense fallback={null}>
+      <Invitation />
+    </Suspense>
   );
 }
 

@@ -1,5 +1,6 @@
 import {
   type Icon,
+  IconArrowsSplit,
   IconBell,
   IconChargingPile,
   IconDoorEnter,
@@ -9,6 +10,8 @@ import {
   IconMessages,
   IconReceipt,
   IconServer2,
+  IconUserCircle,
+  IconUsers,
 } from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
@@ -70,6 +73,14 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("./backends")),
   },
   {
+    path: "/routes",
+    icon: IconArrowsSplit,
+    title: { en: "Routes", de: "Routen" },
+    role: "viewer",
+    group: "run",
+    component: lazy(() => import("./routes")),
+  },
+  {
     path: "/alerts",
     icon: IconBell,
     title: { en: "Alerts", de: "Meldungen" },
@@ -84,6 +95,21 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "charge",
     component: lazy(() => import("./transactions")),
+  },
+  {
+    path: "/users",
+    icon: IconUsers,
+    title: { en: "Users and tokens", de: "Benutzer und Tokens" },
+    role: "admin",
+    group: "run",
+    component: lazy(() => import("./users")),
+  },
+  {
+    path: "/account",
+    icon: IconUserCircle,
+    title: { en: "My account", de: "Mein Konto" },
+    group: "run",
+    component: lazy(() => import("./account")),
   },
   {
     path: "/claims",

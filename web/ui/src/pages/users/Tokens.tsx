@@ -1,0 +1,186 @@
+import { Button, Modal, Paper, Select, Skeleton, Stack, Text, TextInput } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type SubmitEvent, useState } from "react";
+
+import { api, result, type Schemas } from "../../api/client";
+import type { Role } from "../../api/me";
+import { Confirm } from "../../components/Confirm";
+import { Failure } from "../../components/Failure";
+import { ListTable } from "../../components/table/ListTable";
+import type { Column } from "../../components/table/columns";
+import { Time } from "../../components/Time";
+import { Head } from "./Head";
+import { Once } from "./Once";
+import { ROLES } from "./roles";
+import { type UsersText, useText } from "./text";
+
+type Token = Schemas["Token"];
+
+const KEY = ["tokens"];
+
+/** The tokens that are let in: made and revoked here, or written in the configuration. */
+export function Tokens() {
+  const text = useText();
+  const client = useQueryClient();
+  const [isMaking, setMaking] = useState(false);
+  const [made, setMade] = useState<Schemas["Made"] | null>(null);
+  const [leaving, setLeaving] = useState<string | null>(null);
+  const tokens = useQuery({
+    queryKey: KEY,
+    queryFn: () => result(api.GET("/api/v1/tokens", { params: { query: { limit: 1000 } } })),
+  });
+  const revoke = useMutation({
+    mutationFn: (name: string) => result(api.DELETE("/api/v1/tokens/{name}", { params: { path: { name } } })),
+    onSuccess: async () => {
+      setLeaving(null);
+      await client.invalidateQueries({ queryKey: KEY });
+    },
+  });
+  return (
+    <>
+      <Head part="tokens" add={text.newToken} onAdd={() => setMaking(true)} />
+      {tokens.error && <Failure error={tokens.error} retry={() => void tokens.refetch()} />}
+      {tokens.isPending && <Skeleton height={160} aria-busy />}
+      {tokens.data && (
+        <Paper bg="var(--vg-surface)" withBorder style={{ overflow: "hidden" }}>
+          <ListTable
+            label={text.tokens}
+            columns={columnsOf(text, setLeaving)}
+            rows={tokens.data.items}
+            rowKey={(token) => `${token.source} ${token.name}`}
+          />
+        </Paper>
+      )}
+      {isMaking && (
+        <NewToken
+          onClose={() => setMaking(false)}
+          onMade={(token) => {
+            setMaking(false);
+            setMade(token);
+          }}
+        />
+      )}
+      {made && (
+        <Once
+          title={text.tokenMade(made.name)}
+          label={text.token}
+          secret={made.token}
+          onClose={() => setMade(null)}
+        >
+          {text.tokenHelp}
+        </Once>
+      )}
+      <Confirm
+        title={text.revokeTitle(leaving ?? "")}
+        action={text.revokeAction}
+        isOpen={leaving !== null}
+        isRunning={revoke.isPending}
+        error={revoke.error}
+        onConfirm={() => leaving !== null && revoke.mutate(leaving)}
+        onClose={() => {
+          setLeaving(null);
+          revoke.reset();
+        }}
+      >
+        {text.revokeHelp}
+      </Confirm>
+    </>
+  );
+}
+
+function columnsOf(text: UsersText, revoke: (name: string) => void): Column<Token>[] {
+  return [
+    { key: "name", title: text.name, width: 180, isNarrow: true, render: (token) => token.name },
+    {
+      key: "role",
+      title: text.tokenRole,
+      width: 160,
+      isNarrow: true,
+      render: (token) => (token.backend === null ? text.role[token.role] : text.ofBackend(token.backend)),
+    },
+    { key: "source", title: text.source, width: 130, render: (token) => text.sources[token.source] },
+    {
+      key: "made",
+      title: text.made,
+      width: 170,
+      render: (token) => (
+        <>
+          {token.at !== null && <Time at={token.at} />}
+          {token.by !== null && (
+            <Text size="xs" c="dimmed">
+              {text.by(token.by)}
+            </Text>
+          )}
+        </>
+      ),
+    },
+    {
+      key: "actions",
+      title: text.actions,
+      width: 120,
+      isNarrow: true,
+      render: (token) =>
+        token.source === "api" && (
+          <Button
+            size="compact-sm"
+            variant="default"
+            aria-label={text.revokeOne(token.name)}
+            onClick={() => revoke(token.name)}
+          >
+            {text.revoke}
+          </Button>
+        ),
+    },
+  ];
+}
+
+function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (token: Schemas["Made"]) => void }) {
+  const text = useText();
+  const client = useQueryClient();
+  const [role, setRole] = useState<Role>("viewer");
+  const make = useMutation({
+    mutationFn: (name: string) => result(api.POST("/api/v1/tokens", { body: { name, role } })),
+    onSuccess: async (made) => {
+      onMade(made);
+      await client.invalidateQueries({ queryKey: KEY });
+    },
+  });
+  function submit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const name = new FormData(event.currentTarget).get("name");
+    if (typeof name === "string") make.mutate(name.trim());
+  }
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={text.newToken}
+      centered
+      closeButtonProps={{ "aria-label": text.close }}
+    >
+      <form onSubmit={submit}>
+        <Stack>
+          <TextInput
+            name="name"
+            label={text.name}
+            description={text.tokenName}
+            required
+            data-autofocus
+            pattern="[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}"
+          />
+          <Select
+            label={text.tokenRole}
+            data={ROLES.map((value) => ({ value, label: text.role[value] }))}
+            value={role}
+            allowDeselect={false}
+            onChange={(value) => setRole(ROLES.find((known) => known === value) ?? "viewer")}
+          />
+          {make.error && <Failure error={make.error} />}
+          <Button type="submit" loading={make.isPending}>
+            {text.make}
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
