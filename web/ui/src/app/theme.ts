@@ -1,4 +1,4 @@
-import { Badge, createTheme, type CSSVariablesResolver, Tooltip } from "@mantine/core";
+import { Badge, createTheme, type CSSVariablesResolver, Input, Tooltip } from "@mantine/core";
 
 export const theme = createTheme({
   fontFamily: "'Inter Variable', system-ui, sans-serif",
@@ -29,6 +29,9 @@ export const theme = createTheme({
     Badge: Badge.extend({
       defaultProps: { variant: "light", radius: "sm" },
       styles: { label: { fontWeight: 550 } },
+    }),
+    InputWrapper: Input.Wrapper.extend({
+      defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] },
     }),
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400, withArrow: true } }),
   },

@@ -1,0 +1,13 @@
+/** Return a time as a field for local times has it: "2026-11-21T08:30"; "" for none. */
+export function toLocal(at: string | null): string {
+  if (at === null) return "";
+  const then = new Date(at);
+  const two = (number: number) => String(number).padStart(2, "0");
+  const day = `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
+  return `${day}T${two(then.getHours())}:${two(then.getMinutes())}`;
+}
+
+/** Return the time of such a field, in UTC; null for an empty one. */
+export function fromLocal(text: string): string | null {
+  return text === "" ? null : new Date(text).toISOString();
+}
