@@ -22,10 +22,12 @@ def asked(theatre: Theatre, method: str, path: str, body: object = None) -> Any:
 
     async def ask() -> Any:
         headers = {"Authorization": f"Bearer {theatre.tokens['admin']}"}
-        async with aiohttp.ClientSession(headers=headers) as http:
-            async with http.request(method, f"{theatre.url}api/v1{path}", json=body) as response:
-                said = await response.json() if response.content_type.endswith("json") else None
-                assert response.ok, f"{method} {path}: {response.status} {said}"
-                return said
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.request(method, f"{theatre.url}api/v1{path}", json=body) as response,
+        ):
+            said = await response.json() if response.content_type.endswith("json") else None
+            assert response.ok, f"{method} {path}: {response.status} {said}"
+            return said
 
     return theatre.play(ask())

@@ -49,7 +49,8 @@ async def test_an_example_is_priced(stage: Stage) -> None:
             ("idle", "600", 60, "0.1", "1"),
             ("vat", "10.3", 100, "19", "1.957"),
         ]
-        found = (await api.get("/tariffs/example", currency="JPY", per_idle_minute=60, seconds=90, idle=9000)).gives(200)
+        yen = {"currency": "JPY", "per_idle_minute": 60, "seconds": 90, "idle": 9000}
+        found = (await api.get("/tariffs/example", **yen)).gives(200)
         assert found["cost"] == {"amount": "90", "currency": "JPY"}
         problem = (await api.get("/tariffs/example", per_kwh="tea")).gives(422)
         assert problem["errors"][0]["where"] == "query.per_kwh"

@@ -2275,7 +2275,7 @@ export interface components {
         };
         /**
          * CostLine
-         * @description One part of a cost: `quantity / per * price`. Energy is in Wh, times are in seconds; VAT is on all other lines.
+         * @description One part of a cost: `quantity / per * price`. Energy is in Wh, times are in seconds; VAT is on all others.
          */
         CostLine: {
             /**

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from voltgate.csms.tariffs import ZERO, Tariff, cost
+from voltgate.csms.tariffs import ZERO, Tariff, cost, minor_digits
 from voltgate.store.csms.tariffs import TooMany
 from voltgate.web.access import Admin, Viewer
 from voltgate.web.csms.parts import Csms
-from voltgate.web.csms.transactions import Money, money_of
+from voltgate.web.csms.transactions import Money
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -68,7 +68,7 @@ class Example(Prices):
 
 
 class CostLine(BaseModel):
-    """One part of a cost: `quantity / per * price`. Energy is in Wh, times are in seconds; VAT is on all other lines."""
+    """One part of a cost: `quantity / per * price`. Energy is in Wh, times are in seconds; VAT is on all others."""
 
     kind: Literal["energy", "time", "session", "idle", "vat"]
     quantity: Decimal
@@ -96,10 +96,9 @@ async def price(csms: Csms, _: Viewer, example: Annotated[Example, Query()]) -> 
     prices = {field: getattr(example, field) for field in Prices.model_fields}
     tariff = Tariff(name="example", currency=example.currency or csms.currency(), **prices)
     found = cost(tariff, example.energy, example.seconds, min(example.idle, example.seconds))
-    total = money_of(found.total, found.currency)
-    assert total is not None
+    amount = Decimal(found.total).scaleb(-minor_digits(found.currency))
     lines = [CostLine.model_validate(line, from_attributes=True) for line in found.lines]
-    return ExampleCost(cost=total, lines=lines)
+    return ExampleCost(cost=Money(amount=f"{amount:f}", currency=found.currency), lines=lines)
 
 
 @router.put("/tariffs/{name}", summary="Put a tariff", responses=declared(409, 422, 503))
