@@ -1,4 +1,12 @@
-import { type Icon, IconChargingPile, IconInfoCircle, IconLayoutDashboard } from "@tabler/icons-react";
+import {
+  type Icon,
+  IconChargingPile,
+  IconCoins,
+  IconId,
+  IconInfoCircle,
+  IconLayoutDashboard,
+  IconSitemap,
+} from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
 import type { Role } from "../api/me";
@@ -33,6 +41,30 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "watch",
     component: lazy(() => import("./stations")),
+  },
+  {
+    path: "/id-tokens",
+    icon: IconId,
+    title: { en: "Id tokens", de: "ID-Tokens" },
+    role: "viewer",
+    group: "charge",
+    component: lazy(() => import("./tokens")),
+  },
+  {
+    path: "/networks",
+    icon: IconSitemap,
+    title: { en: "Networks", de: "Netze" },
+    role: "viewer",
+    group: "charge",
+    component: lazy(() => import("./networks")),
+  },
+  {
+    path: "/tariffs",
+    icon: IconCoins,
+    title: { en: "Tariffs", de: "Tarife" },
+    role: "viewer",
+    group: "charge",
+    component: lazy(() => import("./tariffs")),
   },
   {
     path: "/about",
