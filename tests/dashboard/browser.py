@@ -107,6 +107,17 @@ class Browser:
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys(token, Keys.ENTER)
 
+    def fill(self, label: str, text: str) -> None:
+        """Put a text into the field of a label, in place of what stands there."""
+        self.with_text("label", label).click()
+        self.press(Keys.CONTROL, "a")
+        self.press(text)
+
+    def act(self, menu: str, item: str) -> None:
+        """Choose an item of a menu, by the name of its button."""
+        self.find(f"button[aria-label='{menu}']").click()
+        self.with_text("[role=menuitem]", item).click()
+
     @property
     def address(self) -> str:
         """The address of the view."""

@@ -1411,6 +1411,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tariffs/example": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Price an example
+         * @description Say what a transaction would cost by prices that need not be those of a tariff. Nothing is kept.
+         */
+        get: operations["price_api_v1_tariffs_example_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -2343,6 +2363,28 @@ export interface components {
             held_by: string | null;
             /** Station */
             station: string;
+        };
+        /**
+         * CostLine
+         * @description One part of a cost: `quantity / per * price`. Energy is in Wh, times are in seconds; VAT is on all others.
+         */
+        CostLine: {
+            /**
+             * Amount
+             * @description In the currency's major unit, to a trillionth.
+             */
+            amount: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "energy" | "time" | "session" | "idle" | "vat";
+            /** Per */
+            per: number;
+            /** Price */
+            price: string;
+            /** Quantity */
+            quantity: string;
         };
         /**
          * Credentials
@@ -3324,6 +3366,15 @@ export interface components {
              * @description Seconds over which they go; null: as configured.
              */
             spread?: number | null;
+        };
+        /**
+         * ExampleCost
+         * @description What a transaction would cost.
+         */
+        ExampleCost: {
+            cost: components["schemas"]["Money"];
+            /** Lines */
+            lines: components["schemas"]["CostLine"][];
         };
         /**
          * Following
@@ -13332,6 +13383,103 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    price_api_v1_tariffs_example_get: {
+        parameters: {
+            query?: {
+                /** @description null: that of the configuration. */
+                currency?: string | null;
+                /** @description Wh. */
+                energy?: number;
+                /** @description Minutes that cost no time. */
+                free_minutes?: number | string;
+                /** @description The only group of tokens that it is for; "": any. */
+                group?: string;
+                /** @description Seconds of it after the end of the charging. */
+                idle?: number;
+                /** @description The only network that it is for; "": any. */
+                network?: string;
+                /** @description Besides, while the vehicle does not charge any more. */
+                per_idle_minute?: number | string;
+                per_kwh?: number | string;
+                /** @description From the beginning to the end. */
+                per_minute?: number | string;
+                per_session?: number | string;
+                /** @description From the beginning to the end. */
+                seconds?: number;
+                /** @description Percent; null: no line for it. */
+                vat?: number | string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExampleCost"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

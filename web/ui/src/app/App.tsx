@@ -35,6 +35,9 @@ function nonce(): string {
   return document.querySelector<HTMLMetaElement>("meta[property=csp-nonce]")?.nonce ?? "";
 }
 
+// What keeps the page still behind a dialog makes a style of its own, and asks for the nonce by this name.
+Object.assign(globalThis, { __webpack_nonce__: nonce() });
+
 export function App() {
   const language = useLanguage();
   useEffect(() => {

@@ -1,4 +1,4 @@
-import { Badge, createTheme, type CSSVariablesResolver, Tooltip } from "@mantine/core";
+import { Badge, createTheme, type CSSVariablesResolver, Input, Notification, Tooltip } from "@mantine/core";
 
 export const theme = createTheme({
   fontFamily: "'Inter Variable', system-ui, sans-serif",
@@ -30,6 +30,10 @@ export const theme = createTheme({
       defaultProps: { variant: "light", radius: "sm" },
       styles: { label: { fontWeight: 550 } },
     }),
+    InputWrapper: Input.Wrapper.extend({
+      defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] },
+    }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": "×" } } }), // in every language
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400, withArrow: true } }),
   },
 });

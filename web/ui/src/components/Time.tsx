@@ -4,13 +4,22 @@ import { useEffect, useState } from "react";
 import { useFormat } from "../lib/format";
 
 /** A time in the viewer's zone, short; whole and in UTC when it is pointed at. */
-export function Time({ at, ago = false }: { at: string | number; ago?: boolean }) {
+export function Time({
+  at,
+  ago = false,
+  isDay = false,
+}: {
+  at: string | number;
+  ago?: boolean;
+  /** Whether the day matters, and not the time of day. */
+  isDay?: boolean;
+}) {
   const format = useFormat();
   const now = useNow(ago ? 10_000 : null);
   return (
     <Tooltip label={format.whole(at)}>
       <Text component="time" size="sm" className="tabular" dateTime={new Date(at).toISOString()} span>
-        {ago ? format.ago(at, now) : format.short(at)}
+        {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
       </Text>
     </Tooltip>
   );

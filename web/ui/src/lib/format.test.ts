@@ -18,6 +18,11 @@ describe("times", () => {
     expect(en.short("2026-11-20T13:05:09Z", now)).toContain("20 Nov");
   });
 
+  test("are days where the time of day does not matter", () => {
+    expect(en.date("2026-11-20T23:30:00Z")).toBe("21 Nov 2026");
+    expect(de.date("2026-11-20T23:30:00Z")).toBe("21.11.2026");
+  });
+
   test("say how long ago they are", () => {
     expect(en.ago("2026-11-22T19:57:00Z", now)).toMatch(/^3 min/);
     expect(de.ago("2026-11-20T19:57:00Z", now)).toBe("vorgestern");
@@ -50,9 +55,9 @@ describe("numbers", () => {
   });
 });
 
-test("money has the digits of its currency, a price may have more", () => {
-  const format = new Format("en", "UTC");
-  expect(format.money("4.54", "EUR")).toBe("€4.54");
-  expect(format.money("450", "JPY")).toBe("JP¥450");
-  expect(format.money("0.4125", "EUR", 6)).toBe("€0.4125");
+test("money has the digits of its currency, prices all of theirs", () => {
+  expect(en.money("12.26", "EUR")).toBe("€12.26");
+  expect(en.money("0.405", "EUR", 6)).toBe("€0.405");
+  expect(en.money("90", "JPY")).toBe("JP¥90");
+  expect(de.money("12.26", "EUR")).toBe("12,26\u00a0€");
 });

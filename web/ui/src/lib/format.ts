@@ -6,6 +6,7 @@ import { type Language, useLanguage } from "./i18n";
 export class Format {
   private readonly clock: Intl.DateTimeFormat;
   private readonly day: Intl.DateTimeFormat;
+  private readonly calendar: Intl.DateTimeFormat;
   private readonly full: Intl.DateTimeFormat;
   private readonly relative: Intl.RelativeTimeFormat;
 
@@ -23,6 +24,7 @@ export class Format {
       minute: "2-digit",
       ...zone,
     });
+    this.calendar = new Intl.DateTimeFormat(locale, { dateStyle: "medium", ...zone });
     this.full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone });
     this.relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
   }
@@ -36,6 +38,17 @@ export class Format {
   short(at: string | number, now = Date.now()): string {
     const then = new Date(at).getTime();
     return Math.abs(now - then) < 18 * 3_600_000 ? this.clock.format(then) : this.day.format(then);
+  }
+
+  /** "21 Nov 2026" */
+  date(at: string | number): string {
+    return this.calendar.format(new Date(at));
+  }
+
+  /** An amount of money as it is told: "€12.26". Prices keep all their digits. */
+  money(amount: string | number, currency: string, digits?: number): string {
+    const style = { style: "currency", currency, maximumFractionDigits: digits } as const;
+    return Number(amount).toLocaleString(this.language === "en" ? "en-GB" : "de-DE", style);
   }
 
   /** The whole time with its zone, and what it is in UTC. */

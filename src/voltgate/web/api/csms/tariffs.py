@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from voltgate.csms.tariffs import ZERO, Tariff
+from voltgate.csms.tariffs import ZERO, Tariff, cost, minor_digits
 from voltgate.store.csms.tariffs import TooMany
 from voltgate.web.access import Admin, Viewer
 from voltgate.web.csms.parts import Csms
+from voltgate.web.csms.transactions import Money
 from voltgate.web.paging import AskedPart, Page, cut
 from voltgate.web.problems import Problem, declared
 from voltgate.web.times import stamp
@@ -57,10 +58,47 @@ class Shown(Prices):
     since: str
 
 
+class Example(Prices):
+    """Prices, and a transaction to which they are put."""
+
+    currency: Annotated[str | None, Field(pattern="^[A-Z]{3}$", description="null: that of the configuration.")] = None
+    energy: Annotated[float, Field(ge=0, le=1e9, description="Wh.")] = 0.0
+    seconds: Annotated[float, Field(ge=0, le=1e9, description="From the beginning to the end.")] = 0.0
+    idle: Annotated[float, Field(ge=0, le=1e9, description="Seconds of it after the end of the charging.")] = 0.0
+
+
+class CostLine(BaseModel):
+    """One part of a cost: `quantity / per * price`. Energy is in Wh, times are in seconds; VAT is on all others."""
+
+    kind: Literal["energy", "time", "session", "idle", "vat"]
+    quantity: Decimal
+    per: int
+    price: Decimal
+    amount: Decimal = Field(description="In the currency's major unit, to a trillionth.")
+
+
+class ExampleCost(BaseModel):
+    """What a transaction would cost."""
+
+    cost: Money
+    lines: list[CostLine]
+
+
 @router.get("/tariffs", summary="List the tariffs", responses=declared(409, 422, 503))
 async def tariffs(csms: Csms, _: Viewer, part: AskedPart) -> Page[Shown]:
     """List all versions of all tariffs, by name and version."""
     return cut([_shown(tariff) for tariff in await csms.tariffs.list()], part)
+
+
+@router.get("/tariffs/example", summary="Price an example", responses=declared(409, 422, 503))
+async def price(csms: Csms, _: Viewer, example: Annotated[Example, Query()]) -> ExampleCost:
+    """Say what a transaction would cost by prices that need not be those of a tariff. Nothing is kept."""
+    prices = {field: getattr(example, field) for field in Prices.model_fields}
+    tariff = Tariff(name="example", currency=example.currency or csms.currency(), **prices)
+    found = cost(tariff, example.energy, example.seconds, min(example.idle, example.seconds))
+    amount = Decimal(found.total).scaleb(-minor_digits(found.currency))
+    lines = [CostLine.model_validate(line, from_attributes=True) for line in found.lines]
+    return ExampleCost(cost=Money(amount=f"{amount:f}", currency=found.currency), lines=lines)
 
 
 @router.put("/tariffs/{name}", summary="Put a tariff", responses=declared(409, 422, 503))

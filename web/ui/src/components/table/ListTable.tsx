@@ -13,16 +13,19 @@ const useText = texts({ more: "Show more" }, { more: "Mehr zeigen" });
 export function ListTable<T>({
   label,
   columns,
+  chosen,
   rows,
   rowKey,
 }: {
   label: string;
   columns: readonly Column<T>[];
+  /** The keys of the columns to show, as they stand in the address; undefined: the usual ones. */
+  chosen?: string;
   rows: readonly T[];
   rowKey: (row: T) => string;
 }) {
   const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
-  const shown = shownColumns(columns, undefined, isNarrow);
+  const shown = shownColumns(columns, chosen, isNarrow);
   const width = shown.reduce((sum, column) => sum + column.width, 0);
   const align = (column: Column<T>) => (column.isNumeric ? ("right" as const) : undefined);
   return (
@@ -72,6 +75,7 @@ export function OlderTable<T>({
 }: {
   label: string;
   columns: readonly Column<T>[];
+  chosen?: string;
   rowKey: (row: T) => string;
   list: Older<T>;
   /** What is shown where there are none. */

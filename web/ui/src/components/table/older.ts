@@ -4,6 +4,8 @@ import { type QueryKey, useInfiniteQuery } from "@tanstack/react-query";
 export interface Newest<T> {
   items: T[];
   next: string | null;
+  /** How many there are in all, where that is counted. */
+  total?: number;
 }
 
 /** What is shown at once. */
@@ -24,6 +26,7 @@ export function useOlder<T>(
   });
   return {
     rows: query.data?.pages.flatMap((page) => page.items),
+    total: query.data?.pages.at(-1)?.total,
     error: query.error,
     hasMore: query.hasNextPage,
     isAsking: query.isFetchingNextPage,

@@ -13,6 +13,7 @@ import { shownColumns } from "../../components/table/columns";
 import { Columns } from "../../components/table/Columns";
 import { Export } from "../../components/table/Export";
 import { type Part, usePages } from "../../components/table/pages";
+import { Views } from "../../components/table/Views";
 import { VirtualTable } from "../../components/table/VirtualTable";
 import { TextFilter } from "../../components/TextFilter";
 import { navigate, stationAddress, useParameters } from "../../lib/location";
@@ -60,6 +61,7 @@ export function StationList() {
       style={{ flexDirection: "column" }}
     >
       <PageHead title={text.title} about={text.count(pages.total)}>
+        <Views />
         <Columns columns={columns} shown={shown} onChoose={(chosen) => change({ columns: chosen })} />
         <Export name="stations" columns={shown} ask={ask} />
         <Tooltip label={text.refresh}>

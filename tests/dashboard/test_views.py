@@ -1,0 +1,28 @@
+"""Saved views: names for the filter, order and columns of a table."""
+
+from __future__ import annotations
+
+from selenium.webdriver.common.keys import Keys
+
+from tests.dashboard.browser import Browser
+
+
+def test_a_view_is_saved_opened_renamed_and_deleted(browser: Browser) -> None:
+    """A view brings back what the page showed, also after it was loaded again, until it is deleted."""
+    browser.sign_in("viewer", "/stations?q=CP-01&sort=-identity&columns=route")
+    browser.with_text("main button", "Views").click()
+    browser.find("input[aria-label='Name of a new view']").send_keys("Hundreds", Keys.ENTER)
+    browser.sees("Hundreds", "main button")
+    assert browser.violations() == []
+    browser.open("/stations")
+    browser.sees("300 stations")
+    browser.with_text("main button", "Views").click()
+    browser.with_text("a", "Hundreds").click()
+    browser.sees("CP-0199", "[aria-rowindex='2']")
+    assert browser.address == "/stations?q=CP-01&sort=-identity&columns=route"
+    browser.find("button[aria-label='Rename Hundreds']").click()
+    browser.find("input[aria-label='New name of Hundreds']").send_keys(" and more", Keys.ENTER)
+    browser.sees("Hundreds and more", "main button")
+    browser.find("button[aria-label='Delete Hundreds and more']").click()
+    browser.sees("Views", "main button")
+    assert browser.complaints() == []
