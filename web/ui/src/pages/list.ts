@@ -4,6 +4,8 @@ import {
   IconChargingPile,
   IconInfoCircle,
   IconLayoutDashboard,
+  IconListDetails,
+  IconServer2,
   IconUserCircle,
   IconUsers,
 } from "@tabler/icons-react";
@@ -49,6 +51,22 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "run",
     component: lazy(() => import("./routes")),
+  },
+  {
+    path: "/nodes",
+    icon: IconServer2,
+    title: { en: "Nodes", de: "Knoten" },
+    role: "viewer",
+    group: "run",
+    component: lazy(() => import("./nodes")),
+  },
+  {
+    path: "/audit",
+    icon: IconListDetails,
+    title: { en: "Audit", de: "Protokoll" },
+    role: "viewer",
+    group: "run",
+    component: lazy(() => import("./audit")),
   },
   {
     path: "/users",
