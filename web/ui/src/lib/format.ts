@@ -87,16 +87,6 @@ export class Format {
     return this.scaled(watts, ["W", "kW", "MW", "GW"]);
   }
 
-  /** Money, given in the currency's major unit: "€12.34"; `digits`: with up to so many behind the point. */
-  money(amount: string | number, currency: string, digits?: number): string {
-    const most = digits === undefined ? {} : { maximumFractionDigits: digits };
-    return Number(amount).toLocaleString(this.language === "en" ? "en-GB" : "de-DE", {
-      style: "currency",
-      currency,
-      ...most,
-    });
-  }
-
   /** Milliseconds: "12 ms", "1.4 s". */
   latency(milliseconds: number): string {
     return milliseconds < 1000

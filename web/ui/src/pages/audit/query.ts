@@ -1,0 +1,36 @@
+import { api, result, type Schemas } from "../../api/client";
+import type { Newest } from "../../components/table/older";
+
+export type Line = Schemas["AuditLine"];
+
+export const OUTCOMES = ["passed", "refused", "absorbed", "undelivered"] as const;
+export const FILTERS = ["backend", "station", "action", "outcome", "since", "until"] as const;
+
+export type Filter = Partial<Record<(typeof FILTERS)[number], string>>;
+
+/** Return the lines of a filter, from the newest or from a cursor on. */
+export async function linesOf(
+  filter: Filter,
+  limit: number,
+  cursor: string | undefined,
+  signal: AbortSignal,
+): Promise<Newest<Line>> {
+  const query = {
+    backend: filter.backend,
+    station: filter.station,
+    action: filter.action,
+    outcome: OUTCOMES.find((known) => known === filter.outcome),
+    since: moment(filter.since),
+    until: moment(filter.until),
+    limit,
+    cursor,
+  };
+  const page = await result(api.GET("/api/v1/audit", { params: { query }, signal }));
+  return { items: page.items, next: page.cursor };
+}
+
+/** Return a time of the viewer's zone, as a field for times writes it, in UTC; undefined for what is none. */
+export function moment(local: string | undefined): string | undefined {
+  const at = new Date(local ?? "");
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+}
