@@ -33,6 +33,8 @@ LOOKING = [
     ("GET", "/overview"),
     ("GET", "/audit"),
     ("GET", "/stations/CP1/owed"),
+    ("GET", "/actions?version=ocpp1.6"),
+    ("GET", "/actions/Reset?version=ocpp1.6"),
     ("GET", "/messages/recording"),
     ("GET", "/alerts"),
     ("GET", "/alerts/deliveries"),
@@ -106,6 +108,7 @@ async def test_a_backend_sees_nothing(port: int) -> None:
 def test_every_resource_is_looked_at() -> None:
     """No operation is left out above."""
     known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in (*LOOKING, *ACTING)}
+    known = {(method, path.replace("/Reset", "/{action}")) for method, path in known}
     known = {(method, path.replace("/n1/", "/{node}/")) for method, path in known}
     known = {(method, path.replace("/a", "/{name}") if path.endswith("/a") else path) for method, path in known}
     known = {(method, path.replace("/m1", "/{id}").replace("/a/test", "/{name}/test")) for method, path in known}
