@@ -49,7 +49,10 @@ const manners: Middleware = {
  * The API, typed by its OpenAPI document. What is not answered by a result raises Problem or Unreachable:
  * `const stations = await result(api.GET("/api/v1/stations", { params: { query: { limit: 10 } } }))`.
  */
-export const api = createClient<paths>({ baseUrl: base, fetch: (request) => fetch(request) });
+export const api = createClient<paths, "application/json">({
+  baseUrl: base,
+  fetch: (request) => fetch(request),
+});
 api.use(manners);
 
 /** Return the body of an answer. */

@@ -17,6 +17,7 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
       icon={<Icon aria-hidden />}
       role="alert"
       bg="var(--vg-surface)"
+      styles={{ label: { color: "var(--vg-bad)" } }}
     >
       <Group justify="space-between" align="flex-start">
         <div>
