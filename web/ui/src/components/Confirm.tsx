@@ -44,7 +44,7 @@ export function Confirm({
           <Button variant="default" onClick={onClose} data-autofocus>
             {text.cancel}
           </Button>
-          <Button color="red" loading={isRunning} onClick={onConfirm}>
+          <Button color="red.9" loading={isRunning} onClick={onConfirm}>
             {action}
           </Button>
         </Group>
