@@ -1,6 +1,7 @@
 import { Alert, Grid, Skeleton, Stack } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { IconCommand, IconLock, IconPlugConnectedX } from "@tabler/icons-react";
+import { useState } from "react";
 
 import { api, result, type Schemas } from "../../../api/client";
 import { may, mayIn, useMe } from "../../../api/me";
@@ -35,7 +36,10 @@ export function CommandPanel({
   const me = useMe();
   const mayCall = may(me, "operator");
   const mayTell = kept !== null && mayIn(me, kept.network, "operator");
-  const version = versionOf(station?.version ?? kept?.version);
+  const spoken = versionOf(station?.version ?? kept?.version);
+  const [last, setLast] = useState(spoken);
+  if (spoken !== undefined && spoken !== last) setLast(spoken);
+  const version = spoken ?? last; // one that goes away leaves the form as it was filled in
   if (!mayCall && !mayTell) {
     return (
       <Empty icon={IconLock} title={text.role}>
