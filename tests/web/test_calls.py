@@ -236,3 +236,21 @@ async def test_a_broken_answer(stage: Stage) -> None:
         station.send(f'[3,"{call.id}",7]')
         problem = (await asked).gives(504)
         assert (problem["sent"], problem["reason"]) == (True, "malformed")
+
+
+async def test_what_can_be_called(stage: Stage) -> None:
+    """Each call that a version's stations take is listed, and described by OCPP's own schema: dates are dates."""
+    await stage.backend("main")
+    async with api_of(stage) as (api, _):
+        for version, start in (("ocpp1.5", "RemoteStart"), ("ocpp1.6", "RemoteStart"), ("ocpp2.1", "RequestStart")):
+            listed = (await api.get(f"/actions?version={version}")).gives(200)["items"]
+            assert f"{start}Transaction" in listed
+            for action in listed:
+                shown = (await api.get(f"/actions/{action}?version={version}")).gives(200)
+                assert (shown["action"], shown["version"], shown["payload"]["type"]) == (action, version, "object")
+        reserve = (await api.get("/actions/ReserveNow?version=ocpp1.6")).gives(200)["payload"]
+        assert reserve["properties"]["expiryDate"] == {"type": "string", "format": "date-time"}
+        for action in ("BootNotification", "GetVariables", "ResetRequest", "x"):
+            problem = (await api.get(f"/actions/{action}?version=ocpp1.6")).gives(404)
+            assert problem["detail"] == f"No station of ocpp1.6 takes {action}."
+        (await api.get("/actions?version=ocpp3")).gives(422)

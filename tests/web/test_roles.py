@@ -34,6 +34,8 @@ LOOKING = [
     ("GET", "/audit"),
     ("GET", "/owed"),
     ("GET", "/stations/CP1/owed"),
+    ("GET", "/actions?version=ocpp1.6"),
+    ("GET", "/actions/Reset?version=ocpp1.6"),
     ("GET", "/messages/recording"),
     ("GET", "/alerts"),
     ("GET", "/alerts/deliveries"),
@@ -122,6 +124,7 @@ def test_every_resource_is_looked_at() -> None:
     """No operation is left out above."""
     asked = (*LOOKING, *ACTING, *RULING)
     known = {(method, path.partition("?")[0].replace("CP1", "{identity}")) for method, path in asked}
+    known = {(method, path.replace("/Reset", "/{action}")) for method, path in known}
     known = {(method, path.replace("/n1/", "/{node}/")) for method, path in known}
     known = {(method, path.replace("/a", "/{name}") if path.endswith("/a") else path) for method, path in known}
     known = {(method, path.replace("/m1", "/{id}").replace("/a/test", "/{name}/test")) for method, path in known}

@@ -69,6 +69,11 @@ def check(version: str, action: str, kind: Kind, payload: dict[str, Any] | None)
     return None if validator.is_valid(value) else _violation(validator, value, version)
 
 
+def schema_of(version: str, action: str) -> dict[str, Any] | None:
+    """Return the JSON schema of an action's request as OCPP's files have it; None for an action without one."""
+    return _file(_FOLDERS[version.removeprefix("ocpp")], action[:_LONGEST_ACTION], "request")
+
+
 def knows(version: str, action: str) -> bool:
     """Return whether the version of OCPP has this action, in either direction."""
     return _validator(version, action, "request") is not None
@@ -93,15 +98,15 @@ def _violation(validator: jsonschema_rs.Validator, payload: dict[str, Any], vers
 @lru_cache(maxsize=1024)
 def _validator(version: str, action: str, kind: Kind) -> jsonschema_rs.Validator | None:
     folder = _FOLDERS[version.removeprefix("ocpp")]
-    schema = _schema(folder, action, kind)
-    return None if schema is None else jsonschema_rs.validator_for(schema, mask="the value")
+    schema = _file(folder, action, kind)
+    return None if schema is None else jsonschema_rs.validator_for(_relaxed(schema, folder), mask="the value")
 
 
-def _schema(folder: str, action: str, kind: Kind) -> dict[str, Any] | None:
+def _file(folder: str, action: str, kind: Kind) -> dict[str, Any] | None:
     for name in _file_names(folder, action, kind):
         if name in _catalogue(folder):
             schema: dict[str, Any] = msgspec.json.decode(_catalogue(folder)[name])
-            return _relaxed(schema, folder)
+            return schema
     return None
 
 

@@ -87,6 +87,11 @@ export class Format {
     return this.scaled(watts, ["W", "kW", "MW", "GW"]);
   }
 
+  /** A size, given in bytes: "940 B", "12.4 kB". */
+  bytes(bytes: number): string {
+    return this.scaled(bytes, ["B", "kB", "MB", "GB"]);
+  }
+
   /** Milliseconds: "12 ms", "1.4 s". */
   latency(milliseconds: number): string {
     return milliseconds < 1000

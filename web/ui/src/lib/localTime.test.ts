@@ -10,4 +10,5 @@ test("a time is the same after it was in a field, to the minute", () => {
 test("no time is none", () => {
   expect(toLocal(null)).toBe("");
   expect(fromLocal("")).toBeNull();
+  expect(fromLocal("yesterday")).toBeNull();
 });

@@ -7,7 +7,8 @@ export function toLocal(at: string | null): string {
   return `${day}T${two(then.getHours())}:${two(then.getMinutes())}`;
 }
 
-/** Return the time of such a field, in UTC; null for an empty one. */
+/** Return the time of such a field, in UTC; null for an empty one, and for what an address has in its place. */
 export function fromLocal(text: string): string | null {
-  return text === "" ? null : new Date(text).toISOString();
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }

@@ -1,5 +1,6 @@
 import { api, result, type Schemas } from "../../api/client";
 import type { Newest } from "../../components/table/older";
+import { fromLocal } from "../../lib/localTime";
 
 export type Line = Schemas["AuditLine"];
 
@@ -20,17 +21,11 @@ export async function linesOf(
     station: filter.station,
     action: filter.action,
     outcome: OUTCOMES.find((known) => known === filter.outcome),
-    since: moment(filter.since),
-    until: moment(filter.until),
+    since: fromLocal(filter.since ?? "") ?? undefined,
+    until: fromLocal(filter.until ?? "") ?? undefined,
     limit,
     cursor,
   };
   const page = await result(api.GET("/api/v1/audit", { params: { query }, signal }));
   return { items: page.items, next: page.cursor };
-}
-
-/** Return a time of the viewer's zone, as a field for times writes it, in UTC; undefined for what is none. */
-export function moment(local: string | undefined): string | undefined {
-  const at = new Date(local ?? "");
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
 }

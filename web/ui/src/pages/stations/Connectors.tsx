@@ -21,6 +21,7 @@ const MOODS: Record<string, Mood> = {
 /** Connectors with the status that each has reported, in OCPP's words. */
 export function Connectors({ connectors }: { connectors: Schemas["CsmsConnector"][] }) {
   const text = useText();
+  const nameOf = useConnectorName();
   if (connectors.length === 0) {
     return (
       <Text size="sm" c="dimmed">
@@ -34,22 +35,29 @@ export function Connectors({ connectors }: { connectors: Schemas["CsmsConnector"
         <Group key={`${one.evse}/${one.connector}`} justify="space-between" wrap="nowrap">
           <Text size="sm">{nameOf(one)}</Text>
           <Group gap="sm" wrap="nowrap">
-            <State mood={MOODS[one.status] ?? "quiet"}>
-              {one.error_code && one.error_code !== "NoError"
-                ? `${one.status}: ${one.error_code}`
-                : one.status}
-            </State>
+            <ConnectorState {...one} />
             {one.at && <Time at={one.at} />}
           </Group>
         </Group>
       ))}
     </Stack>
   );
+}
 
-  function nameOf(one: Schemas["CsmsConnector"]): string {
-    if (one.evse === 0) return text.station;
-    return one.connector === 0
-      ? `${text.evse} ${one.evse}`
-      : `${text.connector} ${one.evse}/${one.connector}`;
-  }
+/** The status of a connector, with the error that it has. */
+export function ConnectorState({ status, error_code }: { status: string; error_code: string }) {
+  return (
+    <State mood={MOODS[status] ?? "quiet"}>
+      {error_code && error_code !== "NoError" ? `${status}: ${error_code}` : status}
+    </State>
+  );
+}
+
+/** Return what says which connector it is. */
+export function useConnectorName(): (place: { evse: number; connector: number }) => string {
+  const text = useText();
+  return ({ evse, connector }) => {
+    if (evse === 0) return text.station;
+    return connector === 0 ? `${text.evse} ${evse}` : `${text.connector} ${evse}/${connector}`;
+  };
 }

@@ -30,7 +30,7 @@ const MOODS: Record<string, Mood> = { result: "good", error: "bad", unanswered: 
 /** What a station and its backends say to each other, on each leg, the newest first. */
 export function Messages({ station }: { station: string }) {
   const text = useText();
-  const messages = useNewest<Message>({ subscribe: "messages", station }, "message", MOST);
+  const messages = useMessages(station);
   if (messages.length === 0) {
     return (
       <Text p="md" size="sm" c="dimmed">
@@ -38,6 +38,19 @@ export function Messages({ station }: { station: string }) {
       </Text>
     );
   }
+  return <MessageList messages={messages} />;
+}
+
+/** Return what is said while this is shown, the newest first; null: nobody's. */
+export function useMessages(station: string | null): Message[] {
+  return useNewest<Message>(
+    station === null ? undefined : { subscribe: "messages", station },
+    "message",
+    MOST,
+  );
+}
+
+export function MessageList({ messages }: { messages: readonly Message[] }) {
   return (
     <ol className={classes.list}>
       {messages.map((message) => (

@@ -17,11 +17,11 @@ import { Views } from "../../components/table/Views";
 import { VirtualTable } from "../../components/table/VirtualTable";
 import { TextFilter } from "../../components/TextFilter";
 import { navigate, stationAddress, useParameters } from "../../lib/location";
+import { VERSIONS } from "../../lib/versions";
 import { columnsOf, type Station } from "./columns";
 import { useChanged } from "./changed";
 import { useText } from "./text";
 
-const VERSIONS = ["ocpp1.2", "ocpp1.5", "ocpp1.6", "ocpp2.0", "ocpp2.0.1", "ocpp2.1"];
 const SORTS = ["identity", "-identity", "since", "-since", "route"] as const;
 const FILTERS = ["q", "connected", "route", "backend", "version", "tag"] as const;
 

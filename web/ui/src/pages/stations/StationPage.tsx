@@ -1,33 +1,34 @@
-import { Anchor, Box, Grid, Group, Skeleton, Stack, Text } from "@mantine/core";
+import { Anchor, Group } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconArrowLeft, IconChargingPile } from "@tabler/icons-react";
 import { Link } from "wouter";
 
 import { api, result, type Schemas } from "../../api/client";
-import { may, useMe } from "../../api/me";
+import { may, mayIn, useMe } from "../../api/me";
 import { Problem } from "../../api/problem";
 import { Empty } from "../../components/Empty";
-import { Facts } from "../../components/Facts";
 import { Failure } from "../../components/Failure";
 import { PageHead } from "../../components/PageHead";
-import { Panel } from "../../components/Panel";
+import { Sections } from "../../components/Sections";
 import { State } from "../../components/State";
-import { Time } from "../../components/Time";
-import { address } from "../../lib/location";
+import { stationAddress, useSegments } from "../../lib/location";
 import { useTopic } from "../../live/live";
-import { isPage } from "../list";
-import { Connectors } from "./Connectors";
-import { Legs } from "./Legs";
-import { Messages } from "./Messages";
+import { CommandPanel } from "./commands/CommandPanel";
+import { Charging } from "./Charging";
+import { Configuration } from "./Configuration";
+import { Files } from "./Files";
+import { History } from "./History";
+import { StationOverview } from "./StationOverview";
 import { useText } from "./text";
 
 type Station = Schemas["StationInFull"];
+type Kept = Schemas["CsmsStationInFull"];
 
-/** One station: who it is, its legs, connectors, running transactions, and what it says. */
+/** One station: what it is and does now, what it can be told, and what the management system keeps of it. */
 export function StationPage({ identity }: { identity: string }) {
   const text = useText();
-  const me = useMe();
   const client = useQueryClient();
+  const section = useSegments()[2] ?? "";
   const key = ["stations", "one", identity];
   const station = useQuery({
     queryKey: key,
@@ -56,45 +57,67 @@ export function StationPage({ identity }: { identity: string }) {
           </State>
         )}
       </PageHead>
-      <Stack>
-        <Panel title={text.station}>
-          {shown === undefined ? <Skeleton height={80} /> : <About station={shown} kept={kept.data} />}
-        </Panel>
-        <Grid>
-          <Grid.Col span={{ base: 12, md: 7 }}>
-            <Panel title={text.legs} side={<Hint>{text.legsHelp}</Hint>} padded={false}>
-              <Legs session={shown?.session ?? null} />
-            </Panel>
-          </Grid.Col>
-          <Grid.Col span={{ base: 12, md: 5 }}>
-            <Stack>
-              <Panel title={text.transactions}>
-                <Transactions transactions={shown?.session?.transactions ?? []} />
-              </Panel>
-              {kept.data && (
-                <Panel title={text.connectors}>
-                  <Connectors connectors={kept.data.connectors} />
-                </Panel>
-              )}
-            </Stack>
-          </Grid.Col>
-        </Grid>
-        <Panel
-          title={text.messages}
-          side={may(me, "operator") && <MessagesLink identity={identity} />}
-          padded={false}
-        >
-          {may(me, "operator") ? (
-            <Messages station={identity} />
-          ) : (
-            <Text p="md" size="sm" c="dimmed">
-              {text.messagesRole}
-            </Text>
-          )}
-        </Panel>
-      </Stack>
+      <SectionLinks identity={identity} section={section} kept={kept.data ?? null} />
+      {(kept.data !== undefined || kept.error !== null || section === "") && (
+        <Section section={section} identity={identity} station={shown} kept={kept.data ?? null} />
+      )}
     </>
   );
+}
+
+/** The sections that somebody may see: those of the management system only for its own stations. */
+function SectionLinks({ identity, section, kept }: { identity: string; section: string; kept: Kept | null }) {
+  const text = useText();
+  const me = useMe();
+  const isOperator = may(me, "operator") || (kept !== null && mayIn(me, kept.network, "operator"));
+  const here = stationAddress(identity);
+  const sections: [string, string][] = [[here, text.sections.overview]];
+  if (isOperator) sections.push([`${here}/commands`, text.sections.commands]);
+  if (kept !== null) {
+    sections.push(
+      [`${here}/configuration`, text.sections.configuration],
+      [`${here}/charging`, text.sections.charging],
+      [`${here}/history`, text.sections.history],
+      [`${here}/files`, text.sections.files],
+    );
+  }
+  if (sections.length === 1) return null;
+  return (
+    <Sections label={identity} sections={sections} current={section === "" ? here : `${here}/${section}`} />
+  );
+}
+
+function Section({
+  section,
+  identity,
+  station,
+  kept,
+}: {
+  section: string;
+  identity: string;
+  station: Station | undefined;
+  kept: Kept | null;
+}) {
+  const text = useText();
+  if (section === "commands") return <CommandPanel station={station} kept={kept} />;
+  if (section === "") return <StationOverview identity={identity} station={station} kept={kept} />;
+  if (kept === null) {
+    return (
+      <Empty icon={IconChargingPile} title={text.notKept}>
+        {text.notKeptHelp}
+      </Empty>
+    );
+  }
+  switch (section) {
+    case "configuration":
+      return <Configuration station={kept} />;
+    case "charging":
+      return <Charging station={kept} />;
+    case "history":
+      return <History station={kept} />;
+    default:
+      return <Files station={kept} />;
+  }
 }
 
 /** What the management system keeps of a station; null where there is none, or it does not keep this one. */
@@ -113,14 +136,6 @@ function useKept(identity: string) {
   });
 }
 
-function Hint({ children }: { children: string }) {
-  return (
-    <Text size="xs" c="dimmed">
-      {children}
-    </Text>
-  );
-}
-
 function Back() {
   const text = useText();
   return (
@@ -128,17 +143,6 @@ function Back() {
       <Group gap={4} component="span">
         <IconArrowLeft size={14} aria-hidden /> {text.back}
       </Group>
-    </Anchor>
-  );
-}
-
-function MessagesLink({ identity }: { identity: string }) {
-  const text = useText();
-  const href = address("/messages", { station: identity });
-  if (!isPage(href)) return null;
-  return (
-    <Anchor component={Link} href={href} size="sm" c="var(--vg-accent)">
-      {text.toLog}
     </Anchor>
   );
 }
@@ -152,63 +156,5 @@ function NotThere() {
         {text.notThereHelp}
       </Empty>
     </>
-  );
-}
-
-function About({
-  station,
-  kept,
-}: {
-  station: Station;
-  kept: Schemas["CsmsStationInFull"] | null | undefined;
-}) {
-  const text = useText();
-  const model = kept ? `${kept.vendor} ${kept.model}`.trim() : null;
-  return (
-    <Facts
-      facts={[
-        [text.route, station.route],
-        [text.version, station.version],
-        [text.address, station.address],
-        [text.since, station.since && <Time at={station.since} />],
-        [text.node, station.node],
-        [text.owner, station.claimed_by],
-        [text.source, text.sources[station.source]],
-        [text.tags, station.tags.join(", ")],
-        [text.model, model],
-        [text.serial, kept?.serial],
-        [text.firmware, kept?.firmware],
-        [text.network, kept?.network],
-        [text.place, kept?.location],
-        [text.booted, kept?.booted && <Time at={kept.booted} />],
-        [text.seen, kept?.seen && <Time at={kept.seen} />],
-      ]}
-    />
-  );
-}
-
-function Transactions({ transactions }: { transactions: Schemas["Transaction"][] }) {
-  const text = useText();
-  if (transactions.length === 0) {
-    return (
-      <Text size="sm" c="dimmed">
-        {text.noTransactions}
-      </Text>
-    );
-  }
-  return (
-    <Stack gap="xs">
-      {transactions.map((one) => (
-        <Box key={`${one.id} ${one.began} ${one.connector ?? ""}`}>
-          <Text size="sm" fw={550} style={{ overflowWrap: "anywhere" }}>
-            {one.connector !== null && `${text.connector} ${one.connector} · `}
-            {one.id || text.unnamed}
-          </Text>
-          <Text size="xs" c="dimmed" component="div">
-            {text.owned(one.owner)}, {text.began} <Time at={one.began} ago />
-          </Text>
-        </Box>
-      ))}
-    </Stack>
   );
 }

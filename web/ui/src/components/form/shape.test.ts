@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+
+import {
+  beginning,
+  completed,
+  filledIn,
+  localTime,
+  mistakesIn,
+  readJson,
+  type Schema,
+  shapeOf,
+  stampOf,
+  Unread,
+} from "./shape";
+
+const RESERVE: Schema = {
+  type: "object",
+  definitions: {
+    Type: { type: "string", enum: ["Central", "eMAID"] },
+    IdToken: {
+      type: "object",
+      properties: {
+        customData: { type: "object" },
+        idToken: { type: "string", maxLength: 5 },
+        type: { $ref: "#/definitions/Type" },
+        more: { type: "array", items: { $ref: "#/definitions/IdToken" }, minItems: 1, maxItems: 2 },
+      },
+      required: ["idToken", "type"],
+    },
+  },
+  properties: {
+    evseId: { type: "integer", minimum: 0 },
+    id: { type: "integer", description: "Its number" },
+    expires: { type: "string", format: "date-time" },
+    idToken: { $ref: "#/definitions/IdToken" },
+  },
+  required: ["id", "expires", "idToken"],
+};
+
+describe("the shape of a schema", () => {
+  it("has the fields that must be there first, and those of makers last", () => {
+    const shape = shapeOf(RESERVE, RESERVE);
+    if (shape.kind !== "object") throw new Error(shape.kind);
+    expect(shape.fields.map((field) => field.name)).toEqual(["id", "expires", "idToken", "evseId"]);
+    const token = shapeOf({ $ref: "#/definitions/IdToken" }, RESERVE);
+    expect(token.kind === "object" && token.fields.map((field) => field.name)).toEqual([
+      "idToken",
+      "type",
+      "more",
+      "customData",
+    ]);
+  });
+
+  it("is that of what may stand there, null left aside", () => {
+    const maybe = { anyOf: [{ type: "integer", maximum: 3 }, { type: "null" }] };
+    expect(shapeOf(maybe, maybe)).toMatchObject({ kind: "number", isWhole: true, most: 3 });
+    const words = { anyOf: [{ enum: ["A"] }, { enum: ["B"] }] };
+    expect(shapeOf(words, words)).toEqual({ kind: "choice", values: ["A", "B"] });
+    expect(shapeOf({}, {})).toEqual({ kind: "json" });
+    expect(shapeOf({ enum: ["", "x"] }, {})).toEqual({ kind: "choice", values: ["x"] });
+  });
+});
+
+describe("a form", () => {
+  it("begins with what must be there", () => {
+    expect(beginning(RESERVE)).toEqual({
+      id: undefined,
+      expires: undefined,
+      idToken: { idToken: undefined },
+    });
+    expect(beginning({ type: "array", minItems: 1, items: { type: "object", properties: {} } })).toEqual([
+      {},
+    ]);
+  });
+
+  it("sends nothing that was not filled in", () => {
+    expect(filledIn({ a: "", b: [undefined, "x"], c: { d: undefined }, e: 0, f: false })).toEqual({
+      b: ["x"],
+      c: {},
+      e: 0,
+      f: false,
+    });
+  });
+
+  it("says what is wrong, and where", () => {
+    const value = {
+      id: 1.5,
+      evseId: -1,
+      idToken: { idToken: "123456", type: "Other", more: [], customData: new Unread("{") },
+    };
+    expect(mistakesIn(value, RESERVE)).toEqual([
+      { path: "/id", kind: "type" },
+      { path: "/expires", kind: "required" },
+      { path: "/idToken/idToken", kind: "length" },
+      { path: "/idToken/type", kind: "choice" },
+      { path: "/idToken/more", kind: "required" },
+      { path: "/idToken/customData", kind: "json" },
+      { path: "/evseId", kind: "bounds" },
+    ]);
+    const right = { id: 1, expires: "2026-11-22T08:00:00Z", idToken: { idToken: "1", type: "eMAID" } };
+    expect(mistakesIn(right, RESERVE)).toEqual([]);
+  });
+
+  it("says null where something must be said, and that is something", () => {
+    const limit: Schema = {
+      type: "object",
+      properties: { limit: { anyOf: [{ type: "number" }, { type: "null" }] }, unit: { enum: ["A"] } },
+      required: ["limit", "unit"],
+    };
+    expect(mistakesIn({ unit: "A" }, limit)).toEqual([]);
+    expect(completed({ unit: "A" }, limit)).toEqual({ unit: "A", limit: null });
+    expect(completed({ unit: "A", limit: 16 }, limit)).toEqual({ unit: "A", limit: 16 });
+  });
+
+  it("takes times of the viewer's zone", () => {
+    const at = "2026-11-22T08:00:05Z";
+    expect(stampOf(localTime(at))).toBe(at);
+    expect(stampOf("")).toBeUndefined();
+    expect(localTime("never")).toBe("");
+  });
+
+  it("reads JSON where there is no other field", () => {
+    expect(readJson(" ")).toBeUndefined();
+    expect(readJson('{"a": 1}')).toEqual({ a: 1 });
+    expect(readJson("{")).toBeInstanceOf(Unread);
+  });
+});

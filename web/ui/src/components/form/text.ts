@@ -1,0 +1,48 @@
+import { texts } from "../../lib/i18n";
+
+export const useFormText = texts(
+  {
+    more: "More fields",
+    fewer: "Fewer fields",
+    add: "Add",
+    remove: "Remove",
+    item: (number: number) => `No. ${number}`,
+    yes: "Yes",
+    no: "No",
+    json: "as JSON",
+    usually: (value: string) => `${value} if it is left empty`,
+    mistakes: {
+      required: "This has to be filled in.",
+      bounds: "This is outside of what is allowed.",
+      length: "This is too short or too long.",
+      choice: "This is none of the words that are allowed.",
+      json: "This is no JSON.",
+      type: "This is no such number.",
+    },
+    between: (least: string, most: string) => `${least} to ${most}`,
+    atLeast: (least: string) => `${least} or more`,
+    atMost: (most: string) => `at most ${most}`,
+  },
+  {
+    more: "Weitere Felder",
+    fewer: "Weniger Felder",
+    add: "Hinzufügen",
+    remove: "Entfernen",
+    item: (number: number) => `Nr. ${number}`,
+    yes: "Ja",
+    no: "Nein",
+    json: "als JSON",
+    usually: (value: string) => `${value}, wenn es leer bleibt`,
+    mistakes: {
+      required: "Das muss ausgefüllt sein.",
+      bounds: "Das liegt außerhalb des Erlaubten.",
+      length: "Das ist zu kurz oder zu lang.",
+      choice: "Das ist keines der erlaubten Wörter.",
+      json: "Das ist kein JSON.",
+      type: "Das ist keine solche Zahl.",
+    },
+    between: (least: string, most: string) => `${least} bis ${most}`,
+    atLeast: (least: string) => `mindestens ${least}`,
+    atMost: (most: string) => `höchstens ${most}`,
+  },
+);
