@@ -23,7 +23,7 @@ def least(schema: dict[str, Any], whole: dict[str, Any] | None = None) -> Any:
         return least(whole["definitions"][schema["$ref"].rpartition("/")[2]], whole)
     if "enum" in schema:
         return schema["enum"][0]
-    if "pattern" in schema:
+    if schema.get("format") == "date-time":
         return "2026-01-01T00:00:00Z"
     match schema.get("type"):
         case "object":
