@@ -20,6 +20,11 @@ export function mayIn(me: Me, network: string | null, role: Role): boolean {
   return may(me, role) || (RANK[there ?? ""] ?? 0) >= (RANK[role] ?? 0);
 }
 
+/** Return whether somebody has a role in a network at least. */
+export function maySomewhere(me: Me, role: Role): boolean {
+  return [me.role, ...Object.values(me.networks)].some((own) => (RANK[own] ?? 0) >= (RANK[role] ?? 0));
+}
+
 /** Ask who is signed in; null: nobody. */
 export function useWhoIsThere() {
   const client = useQueryClient();
