@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.harness import VOLTGATE
+from tests.harness.offspring import ended
 
 DEADLINE = 60.0
 
@@ -181,16 +182,9 @@ class Terminal:
         return environment(self.folder, VOLTGATE_URL=self.url, VOLTGATE_TOKEN="vg_test") | more
 
     def __call__(self, *words: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None) -> Ended:
-        done = subprocess.run(
-            [*VOLTGATE, *words],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            cwd=self.folder,
-            env=self.environment() if env is None else dict(env),
-            timeout=DEADLINE,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        said = stdin.encode() if isinstance(stdin, str) else stdin
+        code, out, err = ended(words, self.folder, self.environment() if env is None else env, said, DEADLINE)
+        return Ended(code, out.decode(), err.decode())
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command that goes on."""

@@ -14,6 +14,7 @@ import pytest
 
 from tests.client.counterpart import Ended, environment
 from tests.harness import VOLTGATE, Gateway, Link, Stage, within
+from tests.harness.offspring import ended
 
 TOKEN = "a-token-for-tests-alone"
 
@@ -27,10 +28,9 @@ class Terminal:
         self.environment = environment(gateway.folder, VOLTGATE_URL=url, VOLTGATE_TOKEN=TOKEN)
 
     async def __call__(self, *words: str, stdin: str = "") -> Ended:
-        async with self.start(*words) as process:
-            out, err = await within(process.communicate(stdin.encode()), f"voltgate {' '.join(words)} ends", 60)
-        assert process.returncode is not None
-        return Ended(process.returncode, out.decode(), err.decode())
+        given = (words, self.gateway.folder, self.environment, stdin.encode(), 60.0)
+        code, out, err = await asyncio.to_thread(ended, *given)
+        return Ended(code, out.decode(), err.decode())
 
     @asynccontextmanager
     async def start(self, *words: str) -> AsyncIterator[Process]:

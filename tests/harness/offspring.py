@@ -1,6 +1,7 @@
-"""Gateways begun quickly: each is a process of its own, forked from one that has imported everything and runs nothing.
+"""Gateways and commands begun quickly: each is a process of its own, forked from one that has imported everything.
 
-What a process imports takes most of a second of its own; a scenario that starts a gateway is not about that.
+What a process imports takes most of a second of its own; a test that starts a gateway or types a command is not about
+that.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -41,7 +43,7 @@ class Offspring:
     """`voltgate` with some arguments, as a forked process whose output is added to a file."""
 
     def __init__(self, arguments: Sequence[str], folder: Path, output: Path, environment: Mapping[str, str]) -> None:
-        given = (list(arguments), str(folder), str(output), dict(environment))
+        given = (list(arguments), str(folder), (os.devnull, str(output), str(output)), dict(environment))
         self._process = _FORKING.Process(target=_be_voltgate, args=given, daemon=True)
         self._process.start()
         assert self._process.pid is not None
@@ -63,16 +65,38 @@ class Offspring:
                 os.kill(self.pid, number)
 
 
-def _be_voltgate(arguments: list[str], folder: str, output: str, environment: dict[str, str]) -> NoReturn:
-    """Become what the command would be."""
+def ended(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], stdin: bytes, seconds: float
+) -> tuple[int, bytes, bytes]:
+    """Run `voltgate` with some arguments to its end; return its exit code, what it wrote, and what it complained of."""
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place, name) for name in ("stdin", "stdout", "stderr")]
+        files[0].write_bytes(stdin)
+        given = (list(arguments), str(folder), tuple(map(str, files)), dict(environment))
+        process = _FORKING.Process(target=_be_voltgate, args=given, daemon=True)
+        process.start()
+        process.join(seconds)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise AssertionError(f"voltgate {' '.join(arguments)} did not end within {seconds:.0f} s")
+        return process.exitcode, files[1].read_bytes(), files[2].read_bytes()
+
+
+def _be_voltgate(
+    arguments: list[str], folder: str, streams: tuple[str, str, str], environment: dict[str, str]
+) -> NoReturn:
+    """Become what the command would be, with files in the place of its standard streams."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    for descriptor, path, mode in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY | os.O_APPEND | os.O_CREAT)):
+    for descriptor, path in enumerate(streams):
+        mode = os.O_RDONLY if descriptor == 0 else os.O_WRONLY | os.O_APPEND | os.O_CREAT
         opened = os.open(path, mode, 0o644)
-        os.dup2(opened, descriptor)
-        os.close(opened)
-    os.dup2(1, 2)
+        if opened != descriptor:
+            os.dup2(opened, descriptor)
+            os.close(opened)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it lasts as long as the process
     sys.argv = ["voltgate", *arguments]
     from voltgate.cli import main
 
