@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,31 @@ def test_what_is_no_text_of_routes(text: str, line: int, words: str) -> None:
         cut_out(f"{FIRST}\n{ROUTES}").with_routes(text)
     assert [mistake.line for mistake in raised.value.problems] == [line]
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[routes.main]\nrules = " + "[" * 100_000,
+        "[routes.main]\nrules = " + "[" * 100 + "]" * 100,
+        "[routes.main]\nrules = " + "{a=" * 50_000,
+        f"[routes.main]\n{'.'.join('a' * 100_000)} = 1\n",
+        "[routes.main]\n" + " . ".join(["'a'", r'"\""'] * 20_000) + " = 1\n",
+        f"[routes.{'.'.join('a' * 100_000)}]\n",
+        f"[routes.main]\nx = {{y = 1, {'.'.join('a' * 100_000)} = 1}}\n",
+        f"[routes.main]\nx = {'9' * 5000}\n",
+    ],
+    ids=["lists", "few lists", "tables", "key", "quoted key", "header", "key in a table", "number"],
+)
+def test_what_would_take_all_memory_or_the_stack(text: str) -> None:
+    """What nobody writes is refused as any other mistake, before it takes more than it has characters."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigErrors, match=r"is nested too deep|is not TOML"):
+            cut_out(ROUTES).with_routes(text)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_weights_of_backends_that_are_called_like_that() -> None:

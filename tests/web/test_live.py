@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.harness import until, within
 from tests.web.cluster import Member, answers, cluster
 from tests.web.tab import dialled, tab
 from voltgate.relay.records import StoreAway
+from voltgate.web import connections
 from voltgate.web.access import AccessToken
 from voltgate.web.bearer import digest_of
 from voltgate.web.connections import LARGEST_MESSAGE, Connection
@@ -140,6 +142,7 @@ async def test_a_token_that_is_withdrawn_ends_the_page(alone: Member) -> None:
         '{"subscribe": "overview", "id": 7}',
         '{"csrf": "again"}',
         b"binary",
+        '{"subscribe": ' + "[" * 50_000,
     ],
 )
 async def test_what_nobody_understands_ends_a_page(alone: Member, said: str | bytes) -> None:
@@ -671,6 +674,25 @@ async def test_a_page_that_does_not_read_is_cut_off(alone: Member, monkeypatch: 
         await until(cut_off, "the page is cut off")
     assert [line["event"] for line in logs] == ["a live page was cut off: nobody reads it"]
     writer.close()
+
+
+async def test_refusals_that_nobody_reads_end_a_page(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for what is refused, and does not read that, does not fill the memory, whatever little it may do."""
+    monkeypatch.setattr(pages, "REFUSALS", 10)
+    monkeypatch.setattr(connections, "_LINGER", 0.1)
+    _reader, writer = await raw(alone)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(frame(1, json.dumps({"token": token_of(alone, "backend")}).encode()))
+    asked = ({"subscribe": "stations", "id": f"s{number}", "identities": [""] * 500} for number in count())
+    with pytest.raises(ConnectionError):
+        await within(_sends_each(writer, (frame(1, json.dumps(each).encode()) for each in asked)), "the page ends")
+    writer.close()
+
+
+async def _sends_each(writer: asyncio.StreamWriter, frames: Iterable[bytes]) -> None:
+    for each in frames:
+        writer.write(each)
+        await writer.drain()
 
 
 async def test_a_websocket_lasts(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -318,6 +318,25 @@ async def test_an_id_token_for_something_else(firm: Firm, claims: dict[str, Any]
     assert "cannot be used" in answer.content.decode()
 
 
+def _part(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+async def test_an_id_token_that_is_nested_without_end(firm: Firm) -> None:
+    """What nobody can read is not believed, neither in the head of an ID token nor in what is signed."""
+    deep, key = b"[" * 90_000, firm.provider.key
+    for token in (f"{_part(deep)}.{_part(b'{}')}.AAAA", jws.serialize_compact({"alg": "RS256"}, deep, key)):
+        firm.provider.sign = lambda claims, token=token: token  # type: ignore[misc]
+        await refused(firm, await firm.sign_in(), 502, "cannot be used at the moment")
+
+
+@pytest.mark.parametrize("sub", ["a\0b", "a\nb", "\ud800"])
+async def test_an_id_token_of_what_cannot_be_printed(firm: Firm, sub: str) -> None:
+    """Who somebody is stands in the list of users and in the database: it is a text that both can hold."""
+    firm.provider.claims["sub"] = sub
+    await refused(firm, await firm.sign_in(), 502, "cannot be used at the moment")
+
+
 async def test_an_id_token_of_nobody(firm: Firm) -> None:
     """A token that is not signed, by a public key as if it were a secret, by another's, or is none, is not believed."""
     key, stranger = firm.provider.key, RSAKey.generate_key(2048)
@@ -425,6 +444,9 @@ async def test_ways_to_show_who_the_client_is(firm: Firm) -> None:
         {"authorization_endpoint": "ftp://127.0.0.1/x"},
         {"jwks_uri": "http:///keys"},
         {"padding": "x" * 300_000},
+        {"token_endpoint": "https://[::1"},
+        {"authorization_endpoint": "https://id.example/\ud800"},
+        {"authorization_endpoint": "https://id.example/\r\nSet-Cookie: x=y"},
     ],
 )
 async def test_a_provider_that_is_none(firm: Firm, says: dict[str, Any]) -> None:
@@ -433,6 +455,13 @@ async def test_a_provider_that_is_none(firm: Firm, says: dict[str, Any]) -> None
     answer = await firm.web.get(BEGIN, allow_redirects=False)
     await refused(firm, answer, 502, "or sign in by a password")
     assert await firm.token("bob")
+
+
+async def test_what_is_no_list_of_ways(firm: Firm) -> None:
+    """Where a provider does not list how it takes the secret, it gets it in the header (Discovery section 3)."""
+    firm.provider.says["token_endpoint_auth_methods_supported"] = 5
+    location, _ = await firm.begin()
+    assert location.startswith(firm.provider.issuer)
 
 
 async def test_a_provider_that_is_away(firm: Firm) -> None:

@@ -114,12 +114,42 @@ def decoded(source: Path, raw: bytes) -> str:
         raise ConfigErrors([Problem(str(source), line, "", "is not UTF-8 text")]) from None
 
 
+_DEEPEST = 32
+"""Levels of tables and lists in each other at most, and parts of a dotted key."""
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}\.[ \t]*+){{{_DEEPEST}}}", re.MULTILINE)
+_TOO_DEEP = f"is nested too deep: {_DEEPEST} levels at most"
+
+
 def tree_of(source: Path | None, text: str) -> dict[str, Any]:
-    """Return what a text holds. Raise ConfigErrors for one that is not TOML."""
+    """Return what a text holds. Raise ConfigErrors for one that is not TOML, or that is nested without need.
+
+    A long dotted key is refused before it is read: `tomllib` takes memory by the square of its parts.
+    """
+    if (found := _LONG_KEY.search(text)) is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise ConfigErrors([Problem(str(source), line, "", _TOO_DEEP)])
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        tree = tomllib.loads(text)
+    except ValueError as error:  # tomllib's own, or Python's for a number with thousands of digits
         raise ConfigErrors([_syntax(str(source), text, str(error))]) from None
+    except RecursionError:
+        raise ConfigErrors([Problem(str(source), None, "", _TOO_DEEP)]) from None
+    if _is_too_deep(tree):
+        raise ConfigErrors([Problem(str(source), None, "", _TOO_DEEP)])
+    return tree
+
+
+def _is_too_deep(tree: dict[str, Any]) -> bool:
+    level: list[Any] = [tree]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for each in level
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, dict | list)
+        ]
+    return bool(level)
 
 
 def _syntax(file: str, text: str, message: str) -> Problem:

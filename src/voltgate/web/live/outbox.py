@@ -53,6 +53,10 @@ class Outbox:
     def _waits(self) -> bool:
         return bool(self._states or self._happened or self._lost)
 
+    def waiting(self, name: str) -> int:
+        """Return how many subscriptions have a state of this name that was not told yet."""
+        return sum(state == name for _, state in self._states)
+
     def batch(self) -> list[tuple[str, Item]]:
         """Return what is told next, each with its subscription; how much was lost comes behind what was not."""
         taken: list[tuple[str, Item]] = []

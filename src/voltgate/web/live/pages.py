@@ -27,10 +27,14 @@ FIRST = 10.0
 """Seconds within which a page says who it is."""
 SUBSCRIPTIONS = 32
 """What a page may ask for at the same time."""
+REFUSALS = 100
+"""Refused subscriptions at most that a page has not been told of: it sends without reading."""
 PAGES = 250
 """Pages at a time at most."""
 STRANGERS = 100
 """Websockets at a time at most that have not said who they are."""
+_REFUSED = "error"
+"""The name of the state that says why."""
 _REASON = 120
 """Bytes of a reason at most (RFC 6455 section 5.5: a control frame has 125)."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
@@ -145,7 +149,7 @@ async def _heard(socket: WebSocket) -> str:
 def _read(text: str, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as wrong:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as wrong:
         raise Closed(UNREADABLE, f"This is no message of a page: {wrong}") from None
 
 
@@ -187,11 +191,11 @@ class _Page:
         try:
             topic = TOPIC.validate_python(said)
         except ValidationError as wrong:
-            self._outbox.keep(of, "error", error(invalid(wrong.errors())))
+            self._refuse(of, invalid(wrong.errors()))
             return
         self._unsubscribe(of)
         if (objection := self._too_much(topic)) is not None:
-            self._outbox.keep(of, "error", error(Problem(409, "Conflict", objection)))
+            self._refuse(of, Problem(409, "Conflict", objection))
             return
         self._asked[of] = topic
         if not self._paused:
@@ -210,7 +214,13 @@ class _Page:
             self._closes[topic.id] = await self._topics.open(topic, self._caller, self._outbox)
         except Problem as problem:
             del self._asked[topic.id]
-            self._outbox.keep(topic.id, "error", error(problem))
+            self._refuse(topic.id, problem)
+
+    def _refuse(self, of: str, problem: Problem) -> None:
+        """Say why a subscription comes to nothing. Raise Closed if too many refusals were not read."""
+        self._outbox.keep(of, _REFUSED, error(problem))
+        if self._outbox.waiting(_REFUSED) > REFUSALS:
+            raise Closed(FULL, "More was refused than you have read.")
 
     def _unsubscribe(self, of: str) -> None:
         self._asked.pop(of, None)

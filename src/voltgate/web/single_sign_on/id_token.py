@@ -29,7 +29,7 @@ def header_of(token: str) -> tuple[str, str]:
     try:
         part = token.partition(".")[0]
         header = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Untrusted("it cannot be read") from None
     if not isinstance(header, dict) or header.get("alg") not in ALGORITHMS:
         raise Untrusted("it is not signed by an algorithm that is taken")
@@ -51,9 +51,9 @@ def verified(
         claims.validate(int(now), _LEEWAY)
     except JoseError as error:
         raise Untrusted(f"{error.error}: {error.description or ''}"[:200]) from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Untrusted(f"its key or what it says has another form: {type(error).__name__}") from None
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
+    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
         raise Untrusted("it does not say of whom it is")
     return dict(claims)

@@ -167,13 +167,23 @@ def _endpoints(said: Mapping[str, Any], issuer: str) -> Endpoints:
         raise Away("it names itself otherwise than api.oidc.issuer does: write it as its configuration has it")
     found = [said.get(f"{name}") for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
     scheme = urlsplit(issuer).scheme
-    for url in found:
-        if not isinstance(url, str) or urlsplit(url).scheme not in ("https", scheme) or not urlsplit(url).netloc:
-            raise Away("its configuration lacks an address, or has one without TLS")
-    ways = said.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    if not all(isinstance(url, str) and _is_address(url, scheme) for url in found):
+        raise Away("its configuration lacks an address, or has one without TLS")
+    ways = said.get("token_endpoint_auth_methods_supported")
+    if not isinstance(ways, list):
+        ways = ["client_secret_basic"]
     posts = "client_secret_post" in ways and "client_secret_basic" not in ways
     named = said.get("authorization_response_iss_parameter_supported") is True
     return Endpoints(str(found[0]), str(found[1]), str(found[2]), posts, named)
+
+
+def _is_address(url: str, scheme: str) -> bool:
+    """Return whether this is an address by TLS, or by the issuer's own scheme, as it is written (RFC 3986)."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return url.isascii() and url.isprintable() and parts.scheme in ("https", scheme) and bool(parts.netloc)
 
 
 def _keys(said: Mapping[str, Any]) -> list[dict[str, Any]]:
