@@ -8,17 +8,19 @@ export function Time({
   at,
   ago = false,
   isDay = false,
+  size = "sm",
 }: {
   at: string | number;
   ago?: boolean;
   /** Whether the day matters, and not the time of day. */
   isDay?: boolean;
+  size?: "xs" | "sm";
 }) {
   const format = useFormat();
   const now = useNow(ago ? 10_000 : null);
   return (
     <Tooltip label={format.whole(at)}>
-      <Text component="time" size="sm" className="tabular" dateTime={new Date(at).toISOString()} span>
+      <Text component="time" size={size} className="tabular" dateTime={new Date(at).toISOString()} span>
         {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
       </Text>
     </Tooltip>
