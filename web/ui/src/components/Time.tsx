@@ -1,4 +1,4 @@
-import { Text, Tooltip } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 
 import { useFormat } from "../lib/format";
@@ -19,11 +19,18 @@ export function Time({
   const format = useFormat();
   const now = useNow(ago ? 10_000 : null);
   return (
-    <Tooltip label={format.whole(at)}>
-      <Text component="time" size={size} className="tabular" dateTime={new Date(at).toISOString()} span>
-        {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
-      </Text>
-    </Tooltip>
+    // A title of the browser's own: tables have hundreds of times, and a tooltip of Mantine costs a frame where many change.
+    <Text
+      component="time"
+      size={size}
+      className="tabular"
+      style={{ whiteSpace: "nowrap" }}
+      dateTime={new Date(at).toISOString()}
+      title={format.whole(at)}
+      span
+    >
+      {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
+    </Text>
   );
 }
 
