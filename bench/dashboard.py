@@ -105,7 +105,14 @@ class StandIn:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         match request.match_info["path"]:
             case "me":
-                me = {"name": "bench", "role": "viewer", "backend": None, "login": None, "networks": {}, "csrf": "none"}
+                me: dict[str, Any] = {
+                    "name": "bench",
+                    "role": "viewer",
+                    "backend": None,
+                    "login": None,
+                    "networks": {},
+                    "csrf": "none",
+                }
                 return web.json_response(me)
             case "stations":
                 offset, limit = (int(request.query[name]) for name in ("offset", "limit"))
