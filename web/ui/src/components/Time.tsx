@@ -1,4 +1,4 @@
-import { Text, Tooltip } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 
 import { useFormat } from "../lib/format";
@@ -8,20 +8,29 @@ export function Time({
   at,
   ago = false,
   isDay = false,
+  size = "sm",
 }: {
   at: string | number;
   ago?: boolean;
   /** Whether the day matters, and not the time of day. */
   isDay?: boolean;
+  size?: "xs" | "sm";
 }) {
   const format = useFormat();
   const now = useNow(ago ? 10_000 : null);
   return (
-    <Tooltip label={format.whole(at)}>
-      <Text component="time" size="sm" className="tabular" dateTime={new Date(at).toISOString()} span>
-        {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
-      </Text>
-    </Tooltip>
+    // A title of the browser's own: tables have hundreds of times, and a tooltip of Mantine costs a frame where many change.
+    <Text
+      component="time"
+      size={size}
+      className="tabular"
+      style={{ whiteSpace: "nowrap" }}
+      dateTime={new Date(at).toISOString()}
+      title={format.whole(at)}
+      span
+    >
+      {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
+    </Text>
   );
 }
 

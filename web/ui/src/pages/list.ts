@@ -157,7 +157,7 @@ export const PAGES: readonly Page[] = [
   {
     path: "/users",
     icon: IconUsers,
-    title: { en: "Users and tokens", de: "Benutzer und Tokens" },
+    title: { en: "Users and tokens", de: "Benutzer, Tokens" },
     role: "admin",
     group: "run",
     component: lazy(() => import("./users")),

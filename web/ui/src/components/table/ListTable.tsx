@@ -54,7 +54,7 @@ export function ListTable<T>({
                   key={column.key}
                   ta={align(column)}
                   className={column.isNumeric ? "tabular" : undefined}
-                  style={{ overflowWrap: "anywhere" }}
+                  style={{ overflowWrap: isNarrow ? "anywhere" : "break-word" }}
                 >
                   {column.render(row)}
                 </Table.Td>

@@ -62,26 +62,28 @@ export function Filters({
           defaultValue={parameters.outcome}
           w={{ base: "100%", sm: 170 }}
         />
-        <TextInput
-          name="since"
-          type="datetime-local"
-          label={text.since}
-          defaultValue={parameters.since}
-          w={{ base: "100%", sm: 200 }}
-        />
-        <TextInput
-          name="until"
-          type="datetime-local"
-          label={text.until}
-          defaultValue={parameters.until}
-          w={{ base: "100%", sm: 200 }}
-        />
-        <Button type="submit">{text.filter}</Button>
-        {clear && (
-          <Button variant="default" onClick={clear}>
-            {text.clear}
-          </Button>
-        )}
+        <Group align="flex-end" gap="sm" w={{ base: "100%", sm: "auto" }}>
+          <TextInput
+            name="since"
+            type="datetime-local"
+            label={text.since}
+            defaultValue={parameters.since}
+            w={{ base: "100%", sm: 200 }}
+          />
+          <TextInput
+            name="until"
+            type="datetime-local"
+            label={text.until}
+            defaultValue={parameters.until}
+            w={{ base: "100%", sm: 200 }}
+          />
+          <Button type="submit">{text.filter}</Button>
+          {clear && (
+            <Button variant="default" onClick={clear}>
+              {text.clear}
+            </Button>
+          )}
+        </Group>
       </Group>
     </form>
   );

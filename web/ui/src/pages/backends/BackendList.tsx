@@ -60,7 +60,7 @@ function useColumns(): Column<Backend>[] {
     {
       key: "name",
       title: text.backend,
-      width: 240,
+      width: 210,
       isNarrow: true,
       render: (row) => (
         <>
@@ -76,52 +76,52 @@ function useColumns(): Column<Backend>[] {
     {
       key: "state",
       title: text.state,
-      width: 190,
+      width: 160,
       isNarrow: true,
       render: (row) => <Reach backend={row} />,
     },
     {
       key: "links",
       title: text.links,
-      width: 100,
+      width: 90,
       isNumeric: true,
       render: (row) => text.linksOf(format.count(row.legs_up), format.count(row.legs)),
     },
     {
       key: "calls",
       title: text.calls,
-      width: 100,
+      width: 80,
       isNumeric: true,
       render: (row) => format.count(ended(row.calls)),
     },
     {
       key: "failed",
       title: text.failed,
-      width: 90,
+      width: 80,
       isNumeric: true,
       render: (row) => share(failed(row.calls)),
     },
     {
       key: "mean",
       title: text.mean,
-      width: 110,
+      width: 90,
       isNumeric: true,
       render: (row) => time(mean(row.calls)),
     },
     {
       key: "claims",
       title: text.claims,
-      width: 90,
+      width: 80,
       isNumeric: true,
       render: (row) => format.count(row.claims),
     },
-    { key: "permit", title: text.permit, width: 110, render: (row) => row.permit ?? text.noPermit },
+    { key: "permit", title: text.permit, width: 100, render: (row) => row.permit ?? text.noPermit },
   ];
   if (owed) {
     columns.push({
       key: "owed",
       title: text.owed,
-      width: 150,
+      width: 120,
       render: (row) => <Debt owed={owed.get(row.name)} />,
     });
   }

@@ -82,7 +82,7 @@ function columnsOf(backend: string, text: ReturnType<typeof useText>, format: Fo
     {
       key: "station",
       title: text.station,
-      width: 150,
+      width: 130,
       grow: 1.4,
       sort: "identity",
       isNarrow: true,
@@ -102,7 +102,7 @@ function columnsOf(backend: string, text: ReturnType<typeof useText>, format: Fo
     {
       key: "link",
       title: text.link,
-      width: 150,
+      width: 120,
       isNarrow: true,
       render: (row) => {
         const leg = legOf(row);
@@ -112,7 +112,7 @@ function columnsOf(backend: string, text: ReturnType<typeof useText>, format: Fo
     {
       key: "away",
       title: text.awayFor,
-      width: 110,
+      width: 100,
       isNumeric: true,
       render: (row) => {
         const leg = legOf(row);
@@ -122,29 +122,29 @@ function columnsOf(backend: string, text: ReturnType<typeof useText>, format: Fo
     {
       key: "part",
       title: text.part,
-      width: 110,
+      width: 90,
       render: (row) => (legOf(row)?.answers ? text.answers : text.told),
     },
     {
       key: "open",
       title: text.open,
-      width: 110,
+      width: 100,
       isNumeric: true,
       render: (row) => format.count(legOf(row)?.open_calls ?? 0),
     },
     {
       key: "waiting",
       title: text.waiting,
-      width: 110,
+      width: 90,
       isNumeric: true,
       render: (row) => format.count(legOf(row)?.waiting_calls ?? 0),
     },
-    { key: "route", title: text.route, width: 110, sort: "route", render: (row) => row.route },
+    { key: "route", title: text.route, width: 100, sort: "route", render: (row) => row.route },
     { key: "version", title: text.version, width: 100, render: (row) => row.version },
     {
       key: "since",
       title: text.since,
-      width: 150,
+      width: 130,
       sort: "since",
       render: (row) => <Time at={row.since} />,
     },

@@ -47,7 +47,7 @@ export function columnsOf(
     {
       key: "holds",
       title: text.getsIt,
-      width: 170,
+      width: 150,
       render: (row) => (
         <State mood={row.holds ? "good" : "quiet"}>{row.holds ? text.holds : text.holdsNot}</State>
       ),
@@ -56,7 +56,7 @@ export function columnsOf(
     {
       key: "contested",
       title: text.contests,
-      width: 120,
+      width: 110,
       isNarrow: true,
       render: (row) => row.contested && <State mood="warning">{text.contested}</State>,
       text: (row) => String(row.contested),
@@ -64,24 +64,24 @@ export function columnsOf(
     {
       key: "since",
       title: text.since,
-      width: 130,
+      width: 120,
       render: (row) => <Time at={row.since} />,
       text: (row) => row.since,
     },
     {
       key: "renewed",
       title: text.renewed,
-      width: 130,
+      width: 120,
       render: (row) => <Time at={row.renewed} />,
       text: (row) => row.renewed,
     },
-    { key: "by", title: text.by, width: 130, render: (row) => row.by, text: (row) => row.by },
+    { key: "by", title: text.by, width: 110, render: (row) => row.by, text: (row) => row.by },
   ];
   if (withdraw !== undefined) {
     columns.push({
       key: "withdraw",
       title: text.change,
-      width: 150,
+      width: 140,
       render: (row) => (
         <Button
           size="compact-xs"

@@ -20,8 +20,8 @@ const ACTIONS = [
   "StopTransaction",
   "TransactionEvent",
 ];
-const WIDTH = { base: "100%", sm: 190 };
-const NARROW = { base: "100%", sm: 150 };
+const WIDTH = { base: "100%", sm: 180 };
+const NARROW = { base: "100%", sm: 140 };
 const FIELDS = ["station", "action", "token", "connector", "version"] as const;
 
 /** Ask which rule a call would meet, once its station and its action stand in the address. */

@@ -2,7 +2,7 @@ import { ActionIcon, Alert, Box, Button, Group, SegmentedControl, Select, Toolti
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { IconChargingPile, IconRefresh, IconSearchOff } from "@tabler/icons-react";
-import { useCallback, useMemo } from "react";
+import { type ComponentProps, memo, useCallback, useMemo } from "react";
 
 import { api, result } from "../../api/client";
 import { useAppText } from "../../app/text";
@@ -51,7 +51,6 @@ export function StationList() {
     () => shownColumns(columns, parameters.columns, isNarrow),
     [columns, parameters.columns, isNarrow],
   );
-  const changed = useChanged(pages);
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
   const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
   return (
@@ -81,15 +80,12 @@ export function StationList() {
           {app.missing(pages.missing.join(", "))}
         </Alert>
       )}
-      <VirtualTable
+      <LiveTable
         label={text.title}
         columns={shown}
         pages={pages}
-        rowKey={(row) => row.identity}
-        changed={changed}
         sort={sort}
         onSort={(next) => change({ sort: next })}
-        onOpen={(row) => navigate(stationAddress(row.identity))}
         empty={
           isFiltered ? (
             <Empty icon={IconSearchOff} title={text.noMatch}>
@@ -110,9 +106,31 @@ export function StationList() {
   );
 }
 
+/** The table with what changes in it; what stands above it is not drawn anew with each change. */
+function LiveTable(
+  props: Omit<ComponentProps<typeof VirtualTable<Station>>, "rowKey" | "changed" | "onOpen">,
+) {
+  const changed = useChanged(props.pages);
+  return (
+    <VirtualTable
+      {...props}
+      rowKey={(row) => row.identity}
+      changed={changed}
+      onOpen={(row) => navigate(stationAddress(row.identity))}
+    />
+  );
+}
+
 type Change = (changes: Record<string, string | undefined>) => void;
 
-function Filters({ parameters, change }: { parameters: Record<string, string>; change: Change }) {
+/** Its choices are costly to draw: scrolling leaves them alone. */
+const Filters = memo(function Filters({
+  parameters,
+  change,
+}: {
+  parameters: Record<string, string>;
+  change: Change;
+}) {
   const text = useText();
   const routes = useQuery({
     queryKey: ["routes"],
@@ -157,4 +175,4 @@ function Filters({ parameters, change }: { parameters: Record<string, string>; c
       ))}
     </Group>
   );
-}
+});

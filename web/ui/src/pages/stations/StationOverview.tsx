@@ -267,7 +267,7 @@ function Transactions({
               {one.id || text.unnamed}
             </Text>
             <Text size="xs" c="dimmed" component="div">
-              {text.owned(one.owner)}, {text.began} <Time at={one.began} ago />
+              {text.owned(one.owner)}, {text.began} <Time at={one.began} ago size="xs" />
             </Text>
           </Box>
           {may(me, "operator") && (

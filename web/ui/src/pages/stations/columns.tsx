@@ -16,7 +16,7 @@ export function columnsOf(text: ReturnType<typeof useText>, isCluster: boolean):
     {
       key: "identity",
       title: text.identity,
-      width: 150,
+      width: 140,
       grow: 1.4,
       sort: "identity",
       isFixed: true,
@@ -63,7 +63,7 @@ export function columnsOf(text: ReturnType<typeof useText>, isCluster: boolean):
     {
       key: "route",
       title: text.route,
-      width: 110,
+      width: 100,
       sort: "route",
       isOneWay: true,
       render: (row) => row.route,
@@ -72,14 +72,14 @@ export function columnsOf(text: ReturnType<typeof useText>, isCluster: boolean):
     {
       key: "owner",
       title: text.owner,
-      width: 120,
+      width: 110,
       render: (row) => row.claimed_by,
       text: (row) => row.claimed_by ?? "",
     },
     {
       key: "name",
       title: text.name,
-      width: 150,
+      width: 130,
       render: (row) => (row.name === row.identity ? "" : row.name),
       text: (row) => row.name,
     },
@@ -110,7 +110,7 @@ export function columnsOf(text: ReturnType<typeof useText>, isCluster: boolean):
     {
       key: "address",
       title: text.address,
-      width: 160,
+      width: 130,
       render: (row) => <span className="tabular">{row.address}</span>,
       text: (row) => row.address ?? "",
     },

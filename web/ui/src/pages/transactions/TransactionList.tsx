@@ -134,8 +134,8 @@ function Totals({ filters }: { filters: Wanted }) {
             {text.count(one.transactions)}
             {one.currency === "" && items.length > 1 && ` ${text.withoutCost}`}
           </Text>
-          <Text size="sm">{format.energy(one.energy)}</Text>
-          <Text size="sm">{format.duration(one.seconds)}</Text>
+          {one.energy > 0 && <Text size="sm">{format.energy(one.energy)}</Text>}
+          {one.seconds > 0 && <Text size="sm">{format.duration(one.seconds)}</Text>}
           {one.cost && <Text size="sm">{format.money(one.cost.amount, one.cost.currency)}</Text>}
         </Group>
       ))}
@@ -191,12 +191,18 @@ function Filters({
             w={150}
           />
         )}
-        <TimeFilter
-          value={parameters.began_from}
-          onChange={(at) => change({ began_from: at })}
-          label={text.from}
-        />
-        <TimeFilter value={parameters.began_to} onChange={(at) => change({ began_to: at })} label={text.to} />
+        <Group gap="xs">
+          <TimeFilter
+            value={parameters.began_from}
+            onChange={(at) => change({ began_from: at })}
+            label={text.from}
+          />
+          <TimeFilter
+            value={parameters.began_to}
+            onChange={(at) => change({ began_to: at })}
+            label={text.to}
+          />
+        </Group>
       </MoreFilters>
       {isFiltered(parameters) && (
         <Button variant="default" onClick={() => change(NO_FILTER)}>

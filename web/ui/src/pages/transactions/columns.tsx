@@ -15,7 +15,7 @@ export function columnsOf(text: ReturnType<typeof useText>, format: Format): Col
     {
       key: "ref",
       title: text.transaction,
-      width: 150,
+      width: 130,
       isFixed: true,
       render: (row) => (
         <Anchor component={Link} href={transactionAddress(row)} size="sm" fw={550} c="var(--vg-accent)">
@@ -26,39 +26,39 @@ export function columnsOf(text: ReturnType<typeof useText>, format: Format): Col
     {
       key: "state",
       title: text.state,
-      width: 110,
+      width: 100,
       isNarrow: true,
       render: (row) => <StateOf transaction={row} text={text} />,
     },
     {
       key: "began",
       title: text.began,
-      width: 130,
+      width: 120,
       render: (row) => row.began && <Time at={row.began} />,
     },
     {
       key: "station",
       title: text.station,
-      width: 140,
+      width: 130,
       render: (row) => (
         <Anchor component={Link} href={stationAddress(row.station)} size="sm" c="var(--vg-accent)">
           {row.station}
         </Anchor>
       ),
     },
-    { key: "token", title: text.token, width: 140, render: (row) => row.token },
-    { key: "network", title: text.network, width: 100, render: (row) => row.network },
+    { key: "token", title: text.token, width: 130, render: (row) => row.token },
+    { key: "network", title: text.network, width: 90, render: (row) => row.network },
     {
       key: "duration",
       title: text.duration,
-      width: 110,
+      width: 100,
       isNumeric: true,
       render: (row) => row.seconds !== null && format.duration(row.seconds),
     },
     {
       key: "energy",
       title: text.energy,
-      width: 100,
+      width: 90,
       isNumeric: true,
       isNarrow: true,
       render: (row) => energyOf(row) !== null && format.energy(energyOf(row) ?? 0),
@@ -66,7 +66,7 @@ export function columnsOf(text: ReturnType<typeof useText>, format: Format): Col
     {
       key: "cost",
       title: text.cost,
-      width: 100,
+      width: 90,
       isNumeric: true,
       render: (row) => row.cost && format.money(row.cost.amount, row.cost.currency),
     },

@@ -165,10 +165,11 @@ function columnsOf(
       title: text.actions,
       width: 90,
       isNarrow: true,
+      isNumeric: true,
       render: (user) => (
         <Menu position="bottom-end">
           <Menu.Target>
-            <ActionIcon variant="default" aria-label={text.menu(user.login)}>
+            <ActionIcon variant="subtle" color="gray" aria-label={text.menu(user.login)}>
               <IconDots size={16} aria-hidden />
             </ActionIcon>
           </Menu.Target>

@@ -40,7 +40,7 @@ export function WaitingList() {
     columns.unshift({
       key: "choice",
       title: text.choice,
-      width: 60,
+      width: 50,
       isNarrow: true,
       render: (row) => (
         <Checkbox
@@ -53,7 +53,7 @@ export function WaitingList() {
     columns.push({
       key: "do",
       title: text.decide,
-      width: 200,
+      width: 190,
       render: (row) => (
         <Group gap="xs" wrap="nowrap">
           <Button size="compact-sm" aria-label={text.letInRow(row.identity)} onClick={() => setLetIn([row])}>
@@ -165,7 +165,7 @@ function useColumns(): Column<Waiting>[] {
     {
       key: "identity",
       title: text.station,
-      width: 220,
+      width: 200,
       isNarrow: true,
       render: (row) => (
         <>
@@ -181,21 +181,21 @@ function useColumns(): Column<Waiting>[] {
     {
       key: "address",
       title: text.from,
-      width: 150,
+      width: 130,
       render: (row) => <span className="tabular">{row.address}</span>,
     },
     {
       key: "offered",
       title: text.offered,
-      width: 160,
+      width: 130,
       render: (row) => row.offered.join(", ") || text.noneOffered,
     },
-    { key: "tries", title: text.tries, width: 80, isNumeric: true, render: (row) => format.count(row.tries) },
-    { key: "first", title: text.first, width: 110, render: (row) => <Time at={row.first} /> },
+    { key: "tries", title: text.tries, width: 70, isNumeric: true, render: (row) => format.count(row.tries) },
+    { key: "first", title: text.first, width: 100, render: (row) => <Time at={row.first} /> },
     {
       key: "last",
       title: text.last,
-      width: 120,
+      width: 110,
       isNarrow: true,
       render: (row) => <Time at={row.last} ago />,
     },
