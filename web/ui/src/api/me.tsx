@@ -20,6 +20,11 @@ export function mayIn(me: Me, network: string | null, role: Role): boolean {
   return may(me, role) || (RANK[there ?? ""] ?? 0) >= (RANK[role] ?? 0);
 }
 
+/** Return whether somebody may tell stations something, if only those of one network. */
+export function mayTellSome(me: Me): boolean {
+  return may(me, "operator") || Object.keys(me.networks).some((network) => mayIn(me, network, "operator"));
+}
+
 /** Ask who is signed in; null: nobody. */
 export function useWhoIsThere() {
   const client = useQueryClient();

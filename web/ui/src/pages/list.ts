@@ -9,6 +9,7 @@ import {
   IconId,
   IconInfoCircle,
   IconLayoutDashboard,
+  IconListCheck,
   IconListDetails,
   IconMessages,
   IconReceipt,
@@ -131,6 +132,14 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "charge",
     component: lazy(() => import("./tariffs")),
+  },
+  {
+    path: "/jobs",
+    icon: IconListCheck,
+    title: { en: "Jobs", de: "Aufträge" },
+    role: "viewer",
+    group: "charge",
+    component: lazy(() => import("./jobs")),
   },
   {
     path: "/nodes",
