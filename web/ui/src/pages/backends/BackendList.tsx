@@ -116,7 +116,7 @@ function useColumns(): Column<Backend>[] {
       isNumeric: true,
       render: (row) => format.count(row.claims),
     },
-    { key: "permit", title: text.permit, width: 110, render: (row) => row.permit ?? text.noPermit },
+    { key: "permit", title: text.permit, width: 130, render: (row) => row.permit ?? text.noPermit },
   ];
   if (owed) {
     columns.push({
