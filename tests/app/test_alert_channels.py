@@ -104,7 +104,9 @@ def test_the_names_are_those_of_the_catalogue() -> None:
 
 def test_every_detail_is_a_field() -> None:
     """What the lines of a message are made from may stand in a template as well."""
-    fields: dict[str, Any] = {name: f"<{name}>" for name in FIELDS} | {"seconds": 1.0, "energy_wh": 1.0}
+    fields: dict[str, Any] = {name: f"<{name}>" for name in FIELDS} | dict.fromkeys(
+        ("seconds", "energy_wh", "lasted"), 1.0
+    )
     message = compose("id", "alert", [Item("x", "{title}", "info", 0, fields)])
     labels = [line.partition(":")[0] for line in message.text.splitlines()]
     assert labels == [label for label, _ in templates._DETAILS]

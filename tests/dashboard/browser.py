@@ -157,8 +157,14 @@ class Browser:
 
         That nobody is signed in yet is an answer of the gateway that a browser calls an error, as is what is not there.
         """
-        lines = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        return [line for line in lines if "the server responded with a status of 4" not in line]
+        return [line for line in self._severe() if "the server responded with a status of 4" not in line]
+
+    def refusals(self) -> Sequence[str]:
+        """Say what the page asked for that was refused for the role of who asked."""
+        return [line for line in self._severe() if "the server responded with a status of 403" in line]
+
+    def _severe(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
     def violations(self) -> list[str]:
         """Say what axe finds: where a page is not as WCAG 2.2 AA has it."""

@@ -36,6 +36,15 @@ def test_a_payload_in_order_passes() -> None:
     assert check("ocpp2.1", "Heartbeat", "response", {"currentTime": "2026-11-21T10:00:00Z"}) is None
 
 
+def test_the_schema_of_an_action_is_shown() -> None:
+    """As the files of OCPP have it, by either spelling of the version; there is none of what there is not."""
+    schema = schemas.schema_of("ocpp1.6", "Reset")
+    assert schema == schemas.schema_of("1.6", "Reset")
+    assert schema is not None
+    assert schema["properties"]["type"]["enum"] == ["Hard", "Soft"]
+    assert schemas.schema_of("2.0.1", "Nope") is None
+
+
 @pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 @pytest.mark.parametrize(
     "action", ["heartbeat", "HeartbeatRequest", "HeartbeatResponse", "Nope", "", "../v16/schemas/Heartbeat"]

@@ -20,9 +20,9 @@ export function mayIn(me: Me, network: string | null, role: Role): boolean {
   return may(me, role) || (RANK[there ?? ""] ?? 0) >= (RANK[role] ?? 0);
 }
 
-/** Return whether somebody may tell stations something, if only those of one network. */
-export function mayTellSome(me: Me): boolean {
-  return may(me, "operator") || Object.keys(me.networks).some((network) => mayIn(me, network, "operator"));
+/** Return whether somebody has a role in a network at least. */
+export function maySomewhere(me: Me, role: Role): boolean {
+  return [me.role, ...Object.values(me.networks)].some((own) => (RANK[own] ?? 0) >= (RANK[role] ?? 0));
 }
 
 /** Ask who is signed in; null: nobody. */

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { api, result, type Schemas } from "./client";
-import { type Me, mayIn, type Role } from "./me";
+import { may, type Me, mayIn, type Role } from "./me";
 
 export type Network = Schemas["CsmsNetwork"];
 
@@ -14,6 +14,11 @@ export function useNetworks(): readonly Network[] {
     retry: false,
   });
   return query.data?.items ?? NONE;
+}
+
+/** Return the network whose list is asked for: the one that is chosen; else the first of those who see single ones only. */
+export function networkOf(me: Me, chosen: string | undefined): string | undefined {
+  return chosen !== undefined || may(me, "viewer") ? chosen : Object.keys(me.networks).sort()[0];
 }
 
 const NONE: readonly Network[] = [];

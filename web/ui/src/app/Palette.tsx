@@ -9,7 +9,7 @@ import { api, result } from "../api/client";
 import { may, useMe } from "../api/me";
 import { language, useLanguage } from "../lib/i18n";
 import { navigate, stationAddress } from "../lib/location";
-import { PAGES } from "../pages/list";
+import { mayOpen, PAGES } from "../pages/list";
 import { LANGUAGES, SCHEMES, useSignOut } from "./Account";
 import classes from "./Shell.module.css";
 import { useAppText } from "./text";
@@ -80,7 +80,7 @@ function useActions(): { group: string; actions: SpotlightActionData[] }[] {
   return [
     {
       group: text.pages,
-      actions: PAGES.filter((page) => page.role === undefined || may(me, page.role)).map((page) => ({
+      actions: PAGES.filter((page) => mayOpen(me, page)).map((page) => ({
         id: page.path,
         label: page.title[chosen],
         leftSection: <page.icon size={18} stroke={1.6} aria-hidden />,

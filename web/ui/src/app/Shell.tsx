@@ -14,14 +14,15 @@ import { useDisclosure, useHotkeys } from "@mantine/hooks";
 import { spotlight } from "@mantine/spotlight";
 import { IconCompass, IconLock } from "@tabler/icons-react";
 import { Suspense, useEffect } from "react";
-import { Link, Route, Switch, useLocation } from "wouter";
+import { Link, Redirect, Route, Switch, useLocation } from "wouter";
 
-import { may, useMe } from "../api/me";
+import { may, maySomewhere, useMe } from "../api/me";
 import { Empty } from "../components/Empty";
 import { ErrorBoundary } from "../components/ErrorBoundary";
 import { useLanguage } from "../lib/i18n";
+import { useSegments } from "../lib/location";
 import { useLiveManners } from "../live/live";
-import { type Page, PAGES } from "../pages/list";
+import { mayOpen, type Page, PAGES } from "../pages/list";
 import { Account } from "./Account";
 import { LiveNotice, LiveSign } from "./LiveSign";
 import { Palette, PaletteButton } from "./Palette";
@@ -112,23 +113,21 @@ function Navigation() {
   const groups = ["watch", "charge", "run"] as const;
   return groups.map((group) => (
     <Box key={group} className={classes.group}>
-      {PAGES.filter((page) => page.group === group && (page.role === undefined || may(me, page.role))).map(
-        (page) => {
-          const isHere = page.path === "/" ? location === "/" : `${location}/`.startsWith(`${page.path}/`);
-          return (
-            <NavLink
-              key={page.path}
-              component={Link}
-              href={page.path}
-              label={page.title[language]}
-              leftSection={<page.icon size={18} stroke={1.6} aria-hidden />}
-              active={isHere}
-              aria-current={isHere ? "page" : undefined}
-              className={classes.link}
-            />
-          );
-        },
-      )}
+      {PAGES.filter((page) => page.group === group && mayOpen(me, page)).map((page) => {
+        const isHere = page.path === "/" ? location === "/" : `${location}/`.startsWith(`${page.path}/`);
+        return (
+          <NavLink
+            key={page.path}
+            component={Link}
+            href={page.path}
+            label={page.title[language]}
+            leftSection={<page.icon size={18} stroke={1.6} aria-hidden />}
+            active={isHere}
+            aria-current={isHere ? "page" : undefined}
+            className={classes.link}
+          />
+        );
+      })}
     </Box>
   ));
 }
@@ -136,7 +135,10 @@ function Navigation() {
 function Guarded({ page }: { page: Page }) {
   const me = useMe();
   const text = useAppText();
-  if (page.role !== undefined && !may(me, page.role)) {
+  const isBehind = useSegments().length > 1;
+  if (page.path === "/" && !may(me, "viewer") && maySomewhere(me, "viewer"))
+    return <Redirect to="/networks" />;
+  if (page.role !== undefined && !mayOpen(me, page, isBehind)) {
     return (
       <Empty icon={IconLock} title={text.notForYou}>
         {text.notForYouHelp(text.role[page.role])}

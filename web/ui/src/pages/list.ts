@@ -20,7 +20,7 @@ import {
 } from "@tabler/icons-react";
 import { type ComponentType, lazy, type LazyExoticComponent } from "react";
 
-import type { Role } from "../api/me";
+import { may, maySomewhere, type Me, type Role } from "../api/me";
 import type { Language } from "../lib/i18n";
 
 /** A page: its first part of the path, and who may see it. */
@@ -31,6 +31,8 @@ export interface Page {
   title: Record<Language, string>;
   /** The least role in everything; undefined: whoever is signed in. */
   role?: Role;
+  /** What of it those see who have the role in single networks only: the whole page, or just what is behind its path. */
+  inNetworks?: "whole" | "behind";
   /** Where it stands in the navigation. */
   group: "watch" | "charge" | "run";
   component: LazyExoticComponent<ComponentType>;
@@ -50,6 +52,7 @@ export const PAGES: readonly Page[] = [
     icon: IconChargingPile,
     title: { en: "Stations", de: "Stationen" },
     role: "viewer",
+    inNetworks: "behind",
     group: "watch",
     component: lazy(() => import("./stations")),
   },
@@ -106,6 +109,7 @@ export const PAGES: readonly Page[] = [
     icon: IconReceipt,
     title: { en: "Transactions", de: "Transaktionen" },
     role: "viewer",
+    inNetworks: "whole",
     group: "charge",
     component: lazy(() => import("./transactions")),
   },
@@ -114,6 +118,7 @@ export const PAGES: readonly Page[] = [
     icon: IconId,
     title: { en: "Id tokens", de: "ID-Tokens" },
     role: "viewer",
+    inNetworks: "whole",
     group: "charge",
     component: lazy(() => import("./tokens")),
   },
@@ -122,6 +127,7 @@ export const PAGES: readonly Page[] = [
     icon: IconSitemap,
     title: { en: "Networks", de: "Netze" },
     role: "viewer",
+    inNetworks: "whole",
     group: "charge",
     component: lazy(() => import("./networks")),
   },
@@ -180,6 +186,14 @@ export const PAGES: readonly Page[] = [
     component: lazy(() => import("./about")),
   },
 ];
+
+/** Return whether somebody may open a page, or (`isBehind`) what is behind its path. */
+export function mayOpen(me: Me, page: Page, isBehind = false): boolean {
+  if (page.role === undefined || may(me, page.role)) return true;
+  return (
+    (page.inNetworks === "whole" || (isBehind && page.inNetworks === "behind")) && maySomewhere(me, page.role)
+  );
+}
 
 /** Return whether an address leads to a page that there is. */
 export function isPage(href: string): boolean {

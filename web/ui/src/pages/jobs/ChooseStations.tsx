@@ -139,6 +139,7 @@ function ByFilter({ filter, onChange }: { filter: Filter; onChange: (filter: Fil
 
 function ByList({ list, onChange }: { list: string; onChange: (list: string) => void }) {
   const text = useText();
+  const me = useMe();
   const [tag, setTag] = useState("");
   const take = useMutation({
     mutationFn: () => withTag(tag),
@@ -155,13 +156,15 @@ function ByList({ list, onChange }: { list: string; onChange: (list: string) => 
         minRows={4}
         maxRows={12}
       />
-      <Group align="flex-end" gap="xs">
-        <TextInput label={text.tag} value={tag} onChange={(event) => setTag(event.currentTarget.value)} />
-        <Button variant="default" disabled={!tag} loading={take.isPending} onClick={() => take.mutate()}>
-          {text.take}
-        </Button>
-        <span role="status">{take.data?.length === 0 && text.noneWithTag}</span>
-      </Group>
+      {may(me, "viewer") && (
+        <Group align="flex-end" gap="xs">
+          <TextInput label={text.tag} value={tag} onChange={(event) => setTag(event.currentTarget.value)} />
+          <Button variant="default" disabled={!tag} loading={take.isPending} onClick={() => take.mutate()}>
+            {text.take}
+          </Button>
+          <span role="status">{take.data?.length === 0 && text.noneWithTag}</span>
+        </Group>
+      )}
       {take.error !== null && <Failure error={take.error} />}
     </Stack>
   );

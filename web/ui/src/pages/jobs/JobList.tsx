@@ -3,7 +3,7 @@ import { IconListCheck, IconPlus } from "@tabler/icons-react";
 import { Link } from "wouter";
 
 import { api, result } from "../../api/client";
-import { mayTellSome, useMe } from "../../api/me";
+import { maySomewhere, useMe } from "../../api/me";
 import { called, useCommandNames } from "../../components/commands/names";
 import { Empty } from "../../components/Empty";
 import { PageHead } from "../../components/PageHead";
@@ -35,7 +35,7 @@ export function JobList() {
   return (
     <>
       <PageHead title={text.title} about={text.about}>
-        {mayTellSome(me) && (
+        {maySomewhere(me, "operator") && (
           <Button component={Link} href="/jobs/new" leftSection={<IconPlus size={16} aria-hidden />}>
             {text.make}
           </Button>

@@ -3,7 +3,7 @@ import { IconArrowLeft, IconListCheck } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
 
-import { mayTellSome, useMe } from "../../api/me";
+import { maySomewhere, useMe } from "../../api/me";
 import { Problem } from "../../api/problem";
 import { called, useCommandNames } from "../../components/commands/names";
 import { Confirm } from "../../components/Confirm";
@@ -97,7 +97,8 @@ function Cancel({ job }: { job: Job }) {
   const [isAsked, setAsked] = useState(false);
   const cancel = useCancelling(job.id, () => setAsked(false));
   const isMine = madeBy(job) === me.name;
-  if (job.state !== "running" || !mayTellSome(me) || (job.parameters === null && !isMine)) return null;
+  if (job.state !== "running" || !maySomewhere(me, "operator") || (job.parameters === null && !isMine))
+    return null;
   return (
     <>
       <Button variant="default" onClick={() => setAsked(true)}>

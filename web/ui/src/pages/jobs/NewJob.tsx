@@ -14,7 +14,7 @@ import { IconLock, IconPlayerPlay } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 
 import { api, result, type Schemas } from "../../api/client";
-import { mayTellSome, useMe } from "../../api/me";
+import { maySomewhere, useMe } from "../../api/me";
 import { type Danger, dangerOf, PLAIN } from "../../components/commands/commands";
 import { called, useCommandNames, useFieldNames } from "../../components/commands/names";
 import { useCommands } from "../../components/commands/useCommands";
@@ -45,7 +45,7 @@ const DAY = 86_400;
 export function NewJob() {
   const text = useText();
   const me = useMe();
-  const isOperator = mayTellSome(me);
+  const isOperator = maySomewhere(me, "operator");
   const commands = useCommands(isOperator);
   if (!isOperator) {
     return (

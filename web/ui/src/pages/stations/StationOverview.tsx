@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
 import { api, result, type Schemas } from "../../api/client";
-import { may, useMe } from "../../api/me";
+import { may, mayIn, useMe } from "../../api/me";
 import { Problem } from "../../api/problem";
 import { Facts } from "../../components/Facts";
 import { Failure } from "../../components/Failure";
@@ -33,6 +33,26 @@ export function StationOverview({
 }) {
   const text = useText();
   const me = useMe();
+  const mayHear = may(me, "operator") || (kept ? mayIn(me, kept.network, "operator") : false);
+  if (!may(me, "viewer")) {
+    return (
+      <Stack>
+        <Panel title={text.station}>
+          {kept ? <About kept={kept} /> : <Skeleton height={80} aria-busy />}
+        </Panel>
+        {kept && (
+          <Panel title={text.connectors}>
+            <Connectors connectors={kept.connectors} />
+          </Panel>
+        )}
+        {mayHear && (
+          <Panel title={text.messages} padded={false}>
+            <Messages station={identity} />
+          </Panel>
+        )}
+      </Stack>
+    );
+  }
   return (
     <Stack>
       <Panel title={text.station}>
@@ -81,7 +101,7 @@ export function StationOverview({
         }
         padded={false}
       >
-        {may(me, "operator") ? (
+        {mayHear ? (
           <Messages station={identity} />
         ) : (
           <Text p="md" size="sm" c="dimmed">
@@ -192,20 +212,20 @@ function Claims({ identity }: { identity: string }) {
   );
 }
 
-function About({ station, kept }: { station: Station; kept: Kept }) {
+function About({ station, kept }: { station?: Station; kept: Kept }) {
   const text = useText();
   const model = kept ? `${kept.vendor} ${kept.model}`.trim() : null;
   return (
     <Facts
       facts={[
-        [text.route, station.route],
-        [text.version, station.version],
-        [text.address, station.address],
-        [text.since, station.since && <Time at={station.since} />],
-        [text.node, station.node],
-        [text.owner, station.claimed_by],
-        [text.source, text.sources[station.source]],
-        [text.tags, station.tags.join(", ")],
+        [text.route, station?.route],
+        [text.version, station?.version ?? kept?.version],
+        [text.address, station?.address],
+        [text.since, station?.since && <Time at={station.since} />],
+        [text.node, station?.node],
+        [text.owner, station?.claimed_by],
+        [text.source, station && text.sources[station.source]],
+        [text.tags, station?.tags.join(", ")],
         [text.model, model],
         [text.serial, kept?.serial],
         [text.firmware, kept?.firmware],

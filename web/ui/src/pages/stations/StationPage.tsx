@@ -27,34 +27,38 @@ type Kept = Schemas["CsmsStationInFull"];
 /** One station: what it is and does now, what it can be told, and what the management system keeps of it. */
 export function StationPage({ identity }: { identity: string }) {
   const text = useText();
+  const me = useMe();
   const client = useQueryClient();
   const section = useSegments()[2] ?? "";
   const key = ["stations", "one", identity];
+  const isSeen = may(me, "viewer"); // who is of its network alone sees what the management system keeps of it
   const station = useQuery({
     queryKey: key,
+    enabled: isSeen,
     queryFn: () => result(api.GET("/api/v1/stations/{identity}", { params: { path: { identity } } })),
   });
   const kept = useKept(identity);
-  useTopic({ subscribe: "station", identity }, (item) => {
+  useTopic(isSeen ? { subscribe: "station", identity } : undefined, (item) => {
     if (item.kind === "row") client.setQueryData<Station>(key, item.data as Station);
     else if (item.kind === "gone") void client.invalidateQueries({ queryKey: key });
   });
-  if (station.data === undefined && !kept.data && station.error !== null) {
-    return station.error instanceof Problem && station.error.status === 404 ? (
+  const shown = station.data;
+  const error = isSeen ? station.error : kept.error;
+  if (!isSeen && kept.data === null) return <NotThere />;
+  if (shown === undefined && !kept.data && error !== null) {
+    return error instanceof Problem && error.status === 404 ? (
       <NotThere />
     ) : (
-      <Failure error={station.error} retry={() => void station.refetch()} />
+      <Failure error={error} retry={() => void (isSeen ? station : kept).refetch()} />
     );
   }
-  const shown = station.data;
+  const isConnected = shown?.connected ?? kept.data?.connected;
   return (
     <>
       <Back />
       <PageHead title={identity} about={shown && shown.name !== identity ? shown.name : undefined}>
-        {shown && (
-          <State mood={shown.connected ? "good" : "quiet"}>
-            {shown.connected ? text.connected : text.away}
-          </State>
+        {isConnected !== undefined && (
+          <State mood={isConnected ? "good" : "quiet"}>{isConnected ? text.connected : text.away}</State>
         )}
       </PageHead>
       <SectionLinks identity={identity} section={section} kept={kept.data ?? null} />
@@ -138,8 +142,16 @@ function useKept(identity: string) {
 
 function Back() {
   const text = useText();
+  const me = useMe();
   return (
-    <Anchor component={Link} href="/stations" size="sm" c="dimmed" display="inline-flex" mb={4}>
+    <Anchor
+      component={Link}
+      href={may(me, "viewer") ? "/stations" : "/networks"}
+      size="sm"
+      c="dimmed"
+      display="inline-flex"
+      mb={4}
+    >
       <Group gap={4} component="span">
         <IconArrowLeft size={14} aria-hidden /> {text.back}
       </Group>

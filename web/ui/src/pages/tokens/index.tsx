@@ -5,7 +5,7 @@ import { useMemo, useState } from "react";
 
 import { api, base, result } from "../../api/client";
 import { may, useMe } from "../../api/me";
-import { choicesOf, useNetworks } from "../../api/networks";
+import { choicesOf, networkOf, useNetworks } from "../../api/networks";
 import { Empty } from "../../components/Empty";
 import { ImportList } from "../../components/ImportList";
 import { PageHead } from "../../components/PageHead";
@@ -33,8 +33,11 @@ export default function Tokens() {
   const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
   const networks = useNetworks();
   const wanted = useMemo(
-    () => Object.fromEntries(FILTERS.map((name) => [name, parameters[name]])),
-    [parameters],
+    () => ({
+      ...Object.fromEntries(FILTERS.map((name) => [name, parameters[name]])),
+      network: networkOf(me, parameters.network),
+    }),
+    [parameters, me],
   );
   const status = (["Accepted", "Blocked"] as const).find((known) => known === parameters.status);
   const list = useOlder(["id-tokens", wanted], (cursor, signal) => {
@@ -90,7 +93,7 @@ export default function Tokens() {
           aria-label={text.network}
           placeholder={text.anyNetwork}
           data={choicesOf(networks, me, "viewer")}
-          value={parameters.network ?? null}
+          value={wanted.network ?? null}
           onChange={(network) => change({ network: network ?? undefined })}
           clearable
           w={180}

@@ -2,7 +2,8 @@ import { Box, Button, Group, Paper, SegmentedControl, Select, Skeleton, Text } f
 import { IconBolt, IconDownload, IconSearchOff } from "@tabler/icons-react";
 import { useMemo } from "react";
 
-import { useNetworks } from "../../api/networks";
+import { useMe } from "../../api/me";
+import { networkOf, useNetworks } from "../../api/networks";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
 import { MoreFilters } from "../../components/MoreFilters";
@@ -33,7 +34,11 @@ export function TransactionList() {
   const text = useText();
   const format = useFormat();
   const [parameters, change] = useParameters();
-  const filters = useMemo(() => filtersOf(parameters), [parameters]);
+  const me = useMe();
+  const filters = useMemo(
+    () => ({ ...filtersOf(parameters), network: networkOf(me, parameters.network) }),
+    [parameters, me],
+  );
   const list = useOlder<Transaction>(
     ["transactions", "list", filters],
     (cursor, signal) => askTransactions(filters, cursor, signal),
@@ -146,6 +151,7 @@ function Filters({
   change: (changes: Record<string, string | undefined>) => void;
 }) {
   const text = useText();
+  const me = useMe();
   const networks = useNetworks();
   const more = ["token", "network", "began_from", "began_to"];
   return (
@@ -179,7 +185,7 @@ function Filters({
             aria-label={text.network}
             placeholder={text.anyNetwork}
             data={networks.map(({ id, name }) => ({ value: id, label: name || id }))}
-            value={parameters.network ?? null}
+            value={networkOf(me, parameters.network) ?? null}
             onChange={(network) => change({ network: network ?? undefined })}
             clearable
             w={150}

@@ -1,0 +1,78 @@
+"""Who has a role in single networks only: the pages of these, and nothing that would be refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.managed import MANAGED, asked
+from tests.dashboard.theatre import Theatre
+
+CONFIG = MANAGED
+SECRET = "a long enough password"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def members(theatre: Theatre) -> None:
+    """Make two networks with a station each; Ada operates one of them, Bob looks at both."""
+    for network in ("north", "south"):
+        asked(theatre, "POST", "/networks", {"id": network, "name": f"The {network}"})
+        asked(theatre, "POST", f"/networks/{network}/stations", {"identity": f"{network}-1"})
+        asked(theatre, "POST", "/id-tokens", {"token": f"{network}-card", "network": network})
+    for login, roles in (("ada", {"north": "operator"}), ("bob", {"north": "viewer", "south": "viewer"})):
+        invited = asked(theatre, "POST", "/users", {"login": login, "roles": roles})
+        asked(theatre, "POST", "/password", {"invitation": invited["invitation"], "password": SECRET})
+
+
+def sign_in(browser: Browser, login: str, address: str = "/") -> None:
+    """Sign in with a name and a password."""
+    browser.open(address)
+    browser.find("input[name=login]").send_keys(login)
+    browser.find("input[name=password]").send_keys(SECRET)
+    browser.with_text("button[type=submit]", "").click()
+    browser.find("nav")
+
+
+@pytest.mark.parametrize(("scheme", "size"), LOOKS)
+def test_everybody_can_use_it(browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]) -> None:
+    """axe finds nothing on what a member sees of a station."""
+    browser.start(scheme, size=size)
+    sign_in(browser, "ada")
+    with theatre.station("north-1"):
+        browser.walk(["/stations/north-1", "/transactions"])
+
+
+def test_a_member_sees_the_pages_of_the_network(browser: Browser, theatre: Theatre) -> None:
+    """Ada begins at her network, reads and commands its station, and is refused nothing that she is offered."""
+    sign_in(browser, "ada")
+    browser.with_text("td a", "The north").click()
+    assert "The south" not in browser.text
+    offered = [link.text for link in browser.all("nav a")]
+    assert {"Networks", "Transactions", "Id tokens"} <= set(offered)
+    assert not {"Overview", "Stations", "Routes", "Audit"} & set(offered)
+    with theatre.station("north-1"):
+        browser.with_text("td a", "north-1").click()
+        browser.sees("Connected", "main")
+        browser.with_text("main nav a", "Commands").click()
+        browser.sees("Reset", "main")
+    browser.open("/id-tokens")
+    browser.sees("north-card", "td")
+    assert browser.refusals() == []
+
+
+def test_a_station_of_another_network_is_not_known(browser: Browser) -> None:
+    """Neither its page nor the page of its network says anything."""
+    sign_in(browser, "ada", "/stations/south-1")
+    browser.sees("This station is not known")
+    browser.open("/networks/south")
+    browser.find("main h2")
+    assert "south-1" not in browser.find("main").text
+
+
+def test_several_networks(browser: Browser) -> None:
+    """Bob sees the list of the first of his networks, and chooses the other."""
+    sign_in(browser, "bob", "/id-tokens")
+    browser.sees("north-card", "td")
+    browser.open("/id-tokens?network=south")
+    browser.sees("south-card", "td")
+    assert browser.refusals() == []
