@@ -48,7 +48,7 @@ def test_a_member_sees_the_pages_of_the_network(browser: Browser, theatre: Theat
     browser.with_text("td a", "The north").click()
     assert "The south" not in browser.text
     offered = [link.text for link in browser.all("nav a")]
-    assert {"Networks", "Transactions", "Id tokens"} <= set(offered)
+    assert {"Networks", "Transactions", "Id tokens", "Jobs"} <= set(offered)
     assert not {"Overview", "Stations", "Routes", "Audit"} & set(offered)
     with theatre.station("north-1"):
         browser.with_text("td a", "north-1").click()
@@ -57,6 +57,9 @@ def test_a_member_sees_the_pages_of_the_network(browser: Browser, theatre: Theat
         browser.sees("Reset", "main")
     browser.open("/id-tokens")
     browser.sees("north-card", "td")
+    browser.open("/jobs")
+    browser.find("main h1")
+    browser.until(lambda: not browser.all("[aria-busy=true]"), "the jobs")
     assert browser.refusals() == []
 
 

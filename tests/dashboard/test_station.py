@@ -12,12 +12,15 @@ from selenium.webdriver.remote.webelement import WebElement
 from tests.dashboard.browser import LOOKS, Browser
 from tests.dashboard.fleet import CONFIG as LOCAL
 from tests.dashboard.fleet import simulated
+from tests.dashboard.managed import asked
 from tests.dashboard.theatre import Theatre
 
 CONFIG = LOCAL
 PARTS = [
-    *(f"/stations/A00001{part}" for part in ("", "/history", "/files")),
+    *(f"/stations/A00001{part}" for part in ("", "/configuration", "/charging", "/history", "/files")),
+    "/stations/A00001/commands?command=start",
     "/stations/B00001/commands?command=SetChargingProfile",
+    "/stations/B00001/charging",
     "/stations/CP-0001/commands?command=reset",
 ]
 START = {"connectorId": 1, "idTag": "04A2", "meterStart": 0, "timestamp": "2026-11-22T08:00:00Z"}
@@ -56,6 +59,33 @@ def answered(browser: Browser, *words: str) -> WebElement:
     return found
 
 
+def test_what_the_management_system_keeps(browser: Browser) -> None:
+    """What a station told when it was asked stands on its page: its configuration, and what its connectors reported."""
+    browser.sign_in("operator", "/stations/A00001/configuration")
+    browser.sees("No configuration is known yet")
+    browser.with_text("main a", "Read it").click()
+    browser.find("main form")
+    send(browser)
+    answered(browser, "Accepted")
+    browser.open("/stations/A00001/configuration")
+    browser.sees("HeartbeatInterval", "td")
+    browser.open("/stations/A00001/history")
+    browser.sees("Available", "td")
+    browser.open("/stations/B00001/charging")
+    browser.sees("No charging profile is known")
+    browser.open("/stations/CP-0009/charging")
+    browser.sees("does not keep this station")
+
+
+@pytest.fixture(scope="module")
+def _told(theatre: Theatre) -> None:
+    """A station's configuration and a charging profile are known."""
+    tell = "/csms/stations/A00001/commands"
+    for command, fields in (("configuration-get", {}), ("limit", {"limit": 16, "unit": "A"})):
+        assert asked(theatre, "POST", f"{tell}/{command}", fields)["accepted"], command
+
+
+@pytest.mark.usefixtures("_told")
 @pytest.mark.parametrize(("scheme", "size"), LOOKS)
 def test_every_part_can_be_used_by_everybody(
     browser: Browser, theatre: Theatre, scheme: str, size: tuple[int, int]
@@ -205,20 +235,3 @@ def test_a_viewer_is_offered_nothing(browser: Browser, theatre: Theatre) -> None
     browser.open("/stations/A00001/files")
     browser.sees("Logs are shown to operators")
     assert browser.complaints() == []
-
-
-def test_what_the_management_system_keeps(browser: Browser) -> None:
-    """What a station told when it was asked stands on its page: its configuration, and what its connectors reported."""
-    browser.sign_in("operator", "/stations/A00001/configuration")
-    browser.with_text("main a", "Read it").click()
-    browser.find("main form")
-    send(browser)
-    answered(browser, "Accepted")
-    browser.open("/stations/A00001/configuration")
-    browser.sees("HeartbeatInterval", "td")
-    browser.open("/stations/A00001/history")
-    browser.sees("Available", "td")
-    browser.open("/stations/A00001/charging")
-    browser.sees("No charging profile is known")
-    browser.open("/stations/CP-0009/charging")
-    browser.sees("does not keep this station")

@@ -160,7 +160,9 @@ async def test_a_job_for_many_stations(stage: Stage) -> None:
         run = await stack.enter_async_context(running(here))
         chargers = run.fleet.chargers
         await run.until(lambda: all(charger.online for charger in chargers))
-        (await api.post("/jobs", {"command": "unlock", "stations": ["A00001", "B7"]})).gives(422)
+        strange = (await api.post("/jobs", {"command": "clear-cache", "stations": ["A00001", "B7"]})).gives(422)
+        unknown = {"where": "body.stations[1]", "problem": "the management system does not know 'B7'"}
+        assert strange["errors"] == [unknown]
         (await api.post("/jobs", {"command": "unlock", "filter": {"network": "none"}})).gives(422)
         (await api.post("/jobs", {"command": "clear-cache", "stations": ["Z1"], "filter": {}})).gives(422)
         at_once = {"command": "clear-cache", "stations": ["Z1", "z1", "A00001"], "away": "fail"}

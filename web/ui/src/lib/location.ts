@@ -62,6 +62,11 @@ export function stationAddress(identity: string): string {
   return `/stations/${encodeURIComponent(identity)}`;
 }
 
+/** Return the address of a backend's page. */
+export function backendAddress(name: string): string {
+  return `/backends/${encodeURIComponent(name)}`;
+}
+
 type Parameters = Record<string, string>;
 
 /**

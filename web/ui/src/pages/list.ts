@@ -9,6 +9,7 @@ import {
   IconId,
   IconInfoCircle,
   IconLayoutDashboard,
+  IconListCheck,
   IconListDetails,
   IconMessages,
   IconReceipt,
@@ -137,6 +138,15 @@ export const PAGES: readonly Page[] = [
     role: "viewer",
     group: "charge",
     component: lazy(() => import("./tariffs")),
+  },
+  {
+    path: "/jobs",
+    icon: IconListCheck,
+    title: { en: "Jobs", de: "Aufträge" },
+    role: "viewer",
+    inNetworks: "whole",
+    group: "charge",
+    component: lazy(() => import("./jobs")),
   },
   {
     path: "/nodes",

@@ -160,8 +160,8 @@ async def _listed(csms: CsmsParts, identities: Sequence[str]) -> list[str]:
     known = await csms.known(Station, places)
     unknown = sorted(number for key, number in places.items() if key not in known)
     if unknown:
-        what = "the management system does not know this station"
-        raise invalid([{"loc": ("body", "stations", number), "msg": what} for number in unknown])
+        what = "the management system does not know {!r}".format
+        raise invalid([{"loc": ("body", "stations", number), "msg": what(identities[number])} for number in unknown])
     return list(places)
 
 

@@ -40,7 +40,12 @@ export function ListTable<T>({
         <Table.Thead>
           <Table.Tr>
             {shown.map((column) => (
-              <Table.Th key={column.key} scope="col" ta={align(column)}>
+              <Table.Th
+                key={column.key}
+                scope="col"
+                ta={align(column)}
+                w={isNarrow ? undefined : column.width}
+              >
                 {column.title}
               </Table.Th>
             ))}

@@ -11,7 +11,8 @@ import { PageHead } from "../../components/PageHead";
 import type { Column } from "../../components/table/columns";
 import { ListTable } from "../../components/table/ListTable";
 import { useFormat } from "../../lib/format";
-import { type Backend, backendAddress, PACE, useOwed } from "./asking";
+import { backendAddress } from "../../lib/location";
+import { type Backend, PACE, useOwed } from "./asking";
 import { ended, failed, mean } from "./numbers";
 import { Debt, Reach } from "./Shown";
 import { useText } from "./text";
@@ -115,7 +116,7 @@ function useColumns(): Column<Backend>[] {
       isNumeric: true,
       render: (row) => format.count(row.claims),
     },
-    { key: "permit", title: text.permit, width: 100, render: (row) => row.permit ?? text.noPermit },
+    { key: "permit", title: text.permit, width: 115, render: (row) => row.permit ?? text.noPermit },
   ];
   if (owed) {
     columns.push({

@@ -26,8 +26,3 @@ export function useOwed(): ReadonlyMap<string, Owed> | null | undefined {
   if (owed.data === undefined || owed.data === null) return owed.data;
   return new Map(owed.data.map((one) => [one.backend, one]));
 }
-
-/** Return the address of a backend's page. */
-export function backendAddress(name: string): string {
-  return `/backends/${encodeURIComponent(name)}`;
-}

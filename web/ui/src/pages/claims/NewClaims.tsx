@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { api, result } from "../../api/client";
 import { Failure } from "../../components/Failure";
-import { identitiesOf } from "./identities";
+import { identitiesOf } from "../../lib/identities";
 import { useText } from "./text";
 
 /** A form that claims stations for a backend: as many as are pasted into it. */

@@ -20,9 +20,12 @@ const said = (now: Partial<Overview>) => attentionOf({ ...calm, ...now }, englis
 describe("what needs attention", () => {
   test("is nothing while all is well", () => expect(said({})).toEqual([]));
 
-  test("is a backend that is down, with its stations behind it", () => {
+  test("is a backend that is down, with its page behind it; of several, their list", () => {
     expect(said({ backends: { up: 1, down: 1, idle: 0, down_names: ["a b"] } })).toEqual([
-      { mood: "bad", text: "Backends are down: a b", href: "/stations?backend=a+b" },
+      { mood: "bad", text: "Backends are down: a b", href: "/backends/a%20b" },
+    ]);
+    expect(said({ backends: { up: 1, down: 2, idle: 0, down_names: ["a", "b"] } })).toEqual([
+      { mood: "bad", text: "Backends are down: a, b", href: "/backends" },
     ]);
   });
 

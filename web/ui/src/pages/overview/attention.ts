@@ -1,7 +1,7 @@
 import type { Schemas } from "../../api/client";
 import type { Mood } from "../../components/State";
 import type { Format } from "../../lib/format";
-import { address } from "../../lib/location";
+import { backendAddress } from "../../lib/location";
 import type { useText } from "./text";
 
 export type Overview = Schemas["Overview"];
@@ -28,7 +28,7 @@ export function attentionOf(now: Overview, text: ReturnType<typeof useText>, for
   }
   if (now.backends.down > 0) {
     const [first] = now.backends.down_names;
-    const href = now.backends.down === 1 ? address("/stations", { backend: first }) : "/stations";
+    const href = now.backends.down === 1 && first !== undefined ? backendAddress(first) : "/backends";
     found.push({ mood: "bad", text: text.down(now.backends.down_names.join(", ")), href });
   }
   const { per_second, errors_per_second } = calls;

@@ -50,7 +50,7 @@ export function Charging({ station }: { station: Schemas["CsmsStationInFull"] })
           </Empty>
         }
         columns={[
-          { key: "profile", title: text.profile, width: 90, isNarrow: true, render: (row) => row.profile },
+          { key: "profile", title: text.profile, width: 120, isNarrow: true, render: (row) => row.profile },
           { key: "evse", title: text.evse, width: 70, render: (row) => row.evse || text.station },
           { key: "purpose", title: text.purpose, width: 180, isNarrow: true, render: (row) => row.purpose },
           { key: "level", title: text.level, width: 70, isNumeric: true, render: (row) => row.stack_level },

@@ -1,4 +1,4 @@
-import { Anchor, Button, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Group, Stack, Text } from "@mantine/core";
 import { IconAdjustments } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "wouter";
@@ -41,10 +41,10 @@ export function Configuration({ station }: { station: Schemas["CsmsStationInFull
   return (
     <Stack gap="sm">
       {list.rows !== undefined && list.rows.length > 0 && (
-        <Stack gap="sm" align="flex-start">
+        <Group gap="sm">
           <TextFilter value={wanted} onChange={setWanted} label={text.findVariable} />
           {read}
-        </Stack>
+        </Group>
       )}
       <OlderTable
         label={text.sections.configuration}

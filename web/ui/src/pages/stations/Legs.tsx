@@ -1,19 +1,11 @@
 import { Table, Text } from "@mantine/core";
 
 import type { Schemas } from "../../api/client";
-import { type Mood, State } from "../../components/State";
+import { LegState } from "../../components/LegState";
 import { Time } from "../../components/Time";
 import { useFormat } from "../../lib/format";
 import { LeftOut } from "./LeftOut";
 import { useText } from "./text";
-
-const MOODS: Record<Schemas["Leg"]["state"], Mood> = {
-  up: "good",
-  away: "bad",
-  dialling: "busy",
-  idle: "quiet",
-  ended: "quiet",
-};
 
 /** The connections of a session: that to the station, and one to each backend. */
 export function Legs({ session }: { session: Schemas["Session"] | null }) {
@@ -33,7 +25,7 @@ export function Legs({ session }: { session: Schemas["Session"] | null }) {
           <Table.Tr>
             <Table.Th scope="row">{text.toStation}</Table.Th>
             <Table.Td>
-              <State mood="good">{text.legState.up}</State>
+              <LegState state="up" />
             </Table.Td>
             <Table.Td>
               <Time at={session.since} ago />
@@ -49,7 +41,7 @@ export function Legs({ session }: { session: Schemas["Session"] | null }) {
                 </Text>
               </Table.Th>
               <Table.Td>
-                <State mood={MOODS[leg.state]}>{text.legState[leg.state]}</State>
+                <LegState state={leg.state} />
               </Table.Td>
               <Table.Td>{leg.state === "away" && text.awayFor(format.duration(leg.away_seconds))}</Table.Td>
               <Table.Td>{calls(leg.open_calls, leg.waiting_calls)}</Table.Td>
