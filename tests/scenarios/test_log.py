@@ -126,7 +126,13 @@ async def test_a_reader_that_goes_comes_back_and_stalls(stage: Stage, reader: Re
     await until(lambda: any(line["event"] == "station went" for line in reader.lines[read:]), "all of it is read")
     events = [line["event"] for line in reader.lines[read:]]
     assert events[:refused] == ["station refused"] * refused
-    assert events[refused:] == ["backend linked", "station came", "transaction began", "station went"]
+    assert events[refused:] == [
+        "backend linked",
+        "station came",
+        "transaction began",
+        "backend unlinked",
+        "station went",
+    ]
     assert await gateway.metric(LOST) == said["cannot_be_written"]
 
     for _ in range(refused):  # nobody reads again

@@ -113,8 +113,8 @@ async def test_who_comes_last_writes(node: Open) -> None:
 async def test_others_are_written_all_the_same(node: Open) -> None:
     """What is refused of one station keeps no other from the disk, nor does what no database takes."""
     one, two = await node("one"), await node("two")
-    await one.take()
-    await one.take("cp-2")
+    for station in ("cp-1", "cp-2", "cp-3"):
+        await one.take(station)
     await two.take("cp-2")
     one.store.put(FactRecord("cp-3", "x" * 2000, 1.0, b""))
     results = await asyncio.gather(*(one.write("said", station=station) for station in ("cp-1", "cp-2", "cp-3")))

@@ -20,6 +20,8 @@ from voltgate.web.bearer import digest_of, fresh, written
 PROMISED = [checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance]
 """What an answer must be: of a declared status, of a declared kind, and of the declared shape."""
 REFUSING = [*PROMISED, checks.negative_data_rejection]
+REFUSALS = ["4xx", 503]
+"""What is against the document is refused by any of these: one that is too long may also be too large a body (413)."""
 EXAMPLES = 6
 """Requests of each role to each operation that are as declared, and as many that are not."""
 _STREAM = "text/event-stream"
@@ -93,7 +95,8 @@ def _station(path: str) -> str:
 
 def _operations(described: dict[str, Any]) -> Iterator[Any]:
     """Give the operations, but those that stream: their answers have no end."""
-    for result in schemathesis.openapi.from_dict(described).get_all_operations():
+    config = schemathesis.Config.from_dict({"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}})
+    for result in schemathesis.openapi.from_dict(described, config=config).get_all_operations():
         operation = result.ok()
         responses = described["paths"][operation.path][operation.method.lower()]["responses"]
         if not any(_STREAM in response.get("content", {}) for response in responses.values()):

@@ -34,7 +34,7 @@ async def test_events_come_as_they_happen(stage: Stage) -> None:
         assert came.data["at"].endswith("Z")
         assert int(came.id) == came.data["id"] > int(up.id)
         await station.close()
-        assert (await stream.take(1))[0].kind == "StationWent"
+        assert [event.kind for event in await stream.take(2)] == ["LegClosed", "StationWent"]
 
 
 async def test_events_are_filtered(stage: Stage) -> None:
@@ -47,8 +47,8 @@ async def test_events_are_filtered(stage: Stage) -> None:
     ):
         for name in ("CP1", "CP2"):
             await (await stage.station(name)).close()
-        kinds = [(event.kind, event.data["station"]) for event in await of_one.take(3)]
-        assert kinds == [("LegUp", "CP2"), ("StationCame", "CP2"), ("StationWent", "CP2")]
+        kinds = [(event.kind, event.data["station"]) for event in await of_one.take(4)]
+        assert kinds == [(kind, "CP2") for kind in ("LegUp", "StationCame", "LegClosed", "StationWent")]
         assert [(e.kind, e.data["station"]) for e in await of_kind.take(2)] == [
             ("StationWent", "CP1"),
             ("StationWent", "CP2"),
@@ -89,7 +89,7 @@ async def test_streams_end_with_the_gateway(stage: Stage) -> None:
         ended = asyncio.gather(events.ended(), messages.ended())
         await gateway.stop()
         seen, _ = await ended
-        assert [event.kind for event in seen] == ["LegUp", "StationCame", "StationWent"]
+        assert [event.kind for event in seen] == ["LegUp", "StationCame", "LegClosed", "StationWent"]
 
 
 @pytest.mark.parametrize("kept", ["database", "configuration"])
