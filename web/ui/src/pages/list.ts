@@ -195,9 +195,3 @@ export function mayOpen(me: Me, page: Page, isBehind = false): boolean {
     (page.inNetworks === "whole" || (isBehind && page.inNetworks === "behind")) && maySomewhere(me, page.role)
   );
 }
-
-/** Return whether an address leads to a page that there is. */
-export function isPage(href: string): boolean {
-  const [path = ""] = href.split("?");
-  return PAGES.some((page) => page.path === `/${path.split("/")[1] ?? ""}`);
-}

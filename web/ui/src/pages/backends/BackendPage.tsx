@@ -13,7 +13,6 @@ import { PageHead } from "../../components/PageHead";
 import { Panel } from "../../components/Panel";
 import { useFormat } from "../../lib/format";
 import { address } from "../../lib/location";
-import { isPage } from "../list";
 import { type Backend, PACE, useOwed } from "./asking";
 import { Links } from "./Links";
 import { mean } from "./numbers";
@@ -107,13 +106,9 @@ function About({ backend }: { backend: Backend }) {
         [text.links, text.linksOf(format.count(backend.legs_up), format.count(backend.legs))],
         [
           text.claims,
-          isPage(claims) ? (
-            <Anchor component={Link} href={claims} size="sm" c="var(--vg-accent)">
-              {format.count(backend.claims)}
-            </Anchor>
-          ) : (
-            format.count(backend.claims)
-          ),
+          <Anchor component={Link} href={claims} size="sm" c="var(--vg-accent)">
+            {format.count(backend.claims)}
+          </Anchor>,
         ],
         [text.permit, backend.permit ?? text.noPermit],
         [text.deliver, text.delivers[backend.deliver]],

@@ -6,7 +6,6 @@ import { api, result } from "../../api/client";
 import { may, mayIn, useMe } from "../../api/me";
 import { Failure } from "../../components/Failure";
 import { Panel } from "../../components/Panel";
-import { isPage } from "../list";
 import { peopleOf } from "./roles";
 import { useText } from "./text";
 
@@ -19,8 +18,7 @@ export function People({ network }: { network: string }) {
     <Panel
       title={text.people}
       side={
-        may(me, "admin") &&
-        isPage("/users") && (
+        may(me, "admin") && (
           <Anchor component={Link} href="/users" size="sm">
             {text.toUsers}
           </Anchor>

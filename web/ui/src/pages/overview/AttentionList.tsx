@@ -4,7 +4,6 @@ import { Link } from "wouter";
 
 import { Panel } from "../../components/Panel";
 import { State } from "../../components/State";
-import { isPage } from "../list";
 import type { Attention } from "./attention";
 import classes from "./Overview.module.css";
 import { useText } from "./text";
@@ -27,21 +26,10 @@ export function AttentionList({ items }: { items: Attention[] }) {
       <ul className={classes.attention}>
         {items.map((item) => (
           <li key={item.text}>
-            {isPage(item.href) ? (
-              <Anchor
-                component={Link}
-                href={item.href}
-                className={classes.line}
-                c="var(--mantine-color-text)"
-              >
-                <State mood={item.mood}>{item.text}</State>
-                <IconChevronRight size={16} aria-hidden />
-              </Anchor>
-            ) : (
-              <div className={classes.line}>
-                <State mood={item.mood}>{item.text}</State>
-              </div>
-            )}
+            <Anchor component={Link} href={item.href} className={classes.line} c="var(--mantine-color-text)">
+              <State mood={item.mood}>{item.text}</State>
+              <IconChevronRight size={16} aria-hidden />
+            </Anchor>
           </li>
         ))}
       </ul>

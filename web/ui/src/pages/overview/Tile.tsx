@@ -2,7 +2,6 @@ import { Box, Paper, Progress, Text } from "@mantine/core";
 import { Link } from "wouter";
 
 import type { Mood } from "../../components/State";
-import { isPage } from "../list";
 import classes from "./Overview.module.css";
 
 /** A number with its name and what it says; it leads to the list behind it. */
@@ -41,7 +40,7 @@ export function Tile({
     </>
   );
   const looks = { p: "md", withBorder: true, bg: "var(--vg-surface)" } as const;
-  return href !== undefined && isPage(href) ? (
+  return href !== undefined ? (
     <Paper {...looks} component={Link} href={href} className={classes.tile}>
       {inside}
     </Paper>

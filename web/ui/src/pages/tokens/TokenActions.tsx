@@ -11,7 +11,6 @@ import { Confirm } from "../../components/Confirm";
 import { describe } from "../../components/Failure";
 import { useAppText } from "../../app/text";
 import { address } from "../../lib/location";
-import { isPage } from "../list";
 import { useText } from "./text";
 import { TokenForm } from "./TokenForm";
 
@@ -21,7 +20,6 @@ export function TokenActions({ token: row }: { token: Schemas["IdToken"] }) {
   const app = useAppText();
   const client = useQueryClient();
   const mayAct = mayIn(useMe(), row.network || null, "operator");
-  const hasHistory = isPage("/transactions");
   const [open, setOpen] = useState<"change" | "remove" | null>(null);
   const params = { path: { token: row.token } };
   const refresh = () => client.invalidateQueries({ queryKey: ["id-tokens"] });
@@ -42,7 +40,6 @@ export function TokenActions({ token: row }: { token: Schemas["IdToken"] }) {
       return refresh();
     },
   });
-  if (!mayAct && !hasHistory) return null;
   const isBlocked = row.status === "Blocked";
   return (
     <>
@@ -53,15 +50,13 @@ export function TokenActions({ token: row }: { token: Schemas["IdToken"] }) {
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          {hasHistory && (
-            <Menu.Item
-              component={Link}
-              href={address("/transactions", { token: row.token })}
-              leftSection={<IconHistory size={16} aria-hidden />}
-            >
-              {text.transactions}
-            </Menu.Item>
-          )}
+          <Menu.Item
+            component={Link}
+            href={address("/transactions", { token: row.token })}
+            leftSection={<IconHistory size={16} aria-hidden />}
+          >
+            {text.transactions}
+          </Menu.Item>
           {mayAct && (
             <>
               <Menu.Item leftSection={<IconPencil size={16} aria-hidden />} onClick={() => setOpen("change")}>

@@ -15,7 +15,6 @@ import { Time } from "../../components/Time";
 import { isUnmanaged, Unmanaged } from "../../components/Unmanaged";
 import { useFormat } from "../../lib/format";
 import { address, stationAddress } from "../../lib/location";
-import { isPage } from "../list";
 import { type TransactionInFull, useTransaction } from "./asking";
 import { energyOf, StateOf } from "./columns";
 import { Cost } from "./Cost";
@@ -111,7 +110,7 @@ function MessagesLink({ transaction }: { transaction: TransactionInFull }) {
     since: from === null ? undefined : new Date(Date.parse(from) - MARGIN).toISOString(),
     until: to === null ? undefined : new Date(Date.parse(to) + MARGIN).toISOString(),
   });
-  if (!may(me, "operator") || !isPage(href)) return null;
+  if (!may(me, "operator")) return null;
   return (
     <Anchor component={Link} href={href} size="sm" c="var(--vg-accent)">
       {text.messages}
