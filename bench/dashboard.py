@@ -177,24 +177,36 @@ class Frames:
         return f"{self.rate:.1f} frames a second, the longest {self.longest:.0f} ms, {self.late:.1%} later than 25 ms"
 
 
-FRAMES = """
-const [seconds, step, done] = arguments;
-const grid = document.querySelector("[role=grid]");
+COUNT = """
 const times = [];
 const frame = (at) => {
   times.push(at);
-  if (step > 0 && grid !== null) grid.scrollTop += step;
-  if (at - times[0] < seconds * 1000) requestAnimationFrame(frame);
-  else done(times);
+  if (window.painted === times) requestAnimationFrame(frame);
 };
+window.painted = times;
 requestAnimationFrame(frame);
 """
+COUNTED = "const times = window.painted; window.painted = undefined; return times;"
 
 
-def frames(browser: Browser, seconds: float, step: float) -> Frames:
-    """Count frames, while the table is scrolled by so many pixels with each."""
-    browser.driver.set_script_timeout(seconds + _PATIENCE)
-    times = browser.driver.execute_async_script(FRAMES, seconds, step)
+def frames(browser: Browser, seconds: float, speed: int) -> Frames:
+    """Count frames, while the wheel of a mouse scrolls the table by so many pixels a second."""
+    browser.driver.execute_script(COUNT)
+    if speed:
+        box = browser.find("[role=grid]").rect
+        browser.driver.execute_cdp_cmd(
+            "Input.synthesizeScrollGesture",
+            {
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "yDistance": round(-speed * seconds),
+                "speed": speed,
+                "gestureSourceType": "mouse",
+            },
+        )
+    else:
+        time.sleep(seconds)
+    times = browser.driver.execute_script(COUNTED)
     pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
     return Frames(len(pauses) / sum(pauses) * 1000, max(pauses), sum(pause > 25 for pause in pauses) / len(pauses))
 
@@ -264,10 +276,10 @@ def tables(seconds: float) -> bool:
         driver = chrome(Path(name))
         try:
             browser = Browser(driver, Seat(url), Path(name))  # type: ignore[arg-type]
-            for what, address, step in (
+            for what, address, speed in (
                 ("an empty page, for comparison", "", 0),
                 ("the table, still", "/stations", 0),
-                ("the table, scrolled by 20 pixels a frame", "/stations", 20),
+                ("the table, scrolled by 1,200 pixels a second", "/stations", 1200),
             ):
                 browser.resize(WIDE)
                 driver.get(f"{url}api/v1/me")
@@ -276,9 +288,9 @@ def tables(seconds: float) -> bool:
                     browser.sees("100,000", "main")
                     browser.find("[data-live=live]")
                     browser.sees("CP-000001", "[role=grid]")
-                frames(browser, 2.0, step)
+                frames(browser, 2.0, speed)
                 before = stand_in.told
-                found = frames(browser, seconds, step)
+                found = frames(browser, seconds, speed)
                 told = (stand_in.told - before) / seconds
                 print(f"{what}: {found}; {told:.0f} rows told a second", flush=True)
                 if address:

@@ -1,4 +1,3 @@
-import { Group, Text } from "@mantine/core";
 import {
   type Icon,
   IconAlertTriangleFilled,
@@ -7,6 +6,8 @@ import {
   IconCircleDashed,
   IconCircleXFilled,
 } from "@tabler/icons-react";
+
+import classes from "./plain.module.css";
 
 export type Mood = "good" | "warning" | "bad" | "quiet" | "busy";
 
@@ -22,11 +23,11 @@ const SIGNS: Record<Mood, [Icon, string]> = {
 export function State({ mood, children }: { mood: Mood; children: string }) {
   const [Sign, colour] = SIGNS[mood];
   return (
-    <Group component="span" gap={6} wrap="nowrap" display="inline-flex" style={{ verticalAlign: "middle" }}>
-      <Sign size={14} color={colour} aria-hidden style={{ flexShrink: 0 }} />
-      <Text component="span" size="sm" truncate c={mood === "quiet" ? "dimmed" : undefined}>
+    <span className={classes.state}>
+      <Sign size={14} color={colour} aria-hidden className={classes.sign} />
+      <span className={classes.word} data-mood={mood}>
         {children}
-      </Text>
-    </Group>
+      </span>
+    </span>
   );
 }

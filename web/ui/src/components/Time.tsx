@@ -1,7 +1,7 @@
-import { Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 
 import { useFormat } from "../lib/format";
+import classes from "./plain.module.css";
 
 /** A time in the viewer's zone, short; whole and in UTC when it is pointed at. */
 export function Time({
@@ -19,18 +19,15 @@ export function Time({
   const format = useFormat();
   const now = useNow(ago ? 10_000 : null);
   return (
-    // A title of the browser's own: tables have hundreds of times, and a tooltip of Mantine costs a frame where many change.
-    <Text
-      component="time"
-      size={size}
-      className="tabular"
-      style={{ whiteSpace: "nowrap" }}
+    // Tables have hundreds of times: a tooltip or a text of Mantine costs a frame where many change.
+    <time
+      className={`tabular ${classes.time}`}
+      data-size={size}
       dateTime={new Date(at).toISOString()}
-      title={format.whole(at)}
-      span
+      onPointerEnter={(event) => (event.currentTarget.title = format.whole(at))}
     >
       {ago ? format.ago(at, now) : isDay ? format.date(at) : format.short(at)}
-    </Text>
+    </time>
   );
 }
 

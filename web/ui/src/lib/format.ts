@@ -1,5 +1,3 @@
-import { useMemo } from "react";
-
 import { type Language, useLanguage } from "./i18n";
 
 /** Times and numbers as people of a language write them, in the zone of this browser. */
@@ -128,7 +126,12 @@ const UNITS = [
   ["second", 1],
 ] as const;
 
+const formats = new Map<Language, Format>();
+
+/** Return the format of the viewer's language: there is one of each, since making one takes longer than using it. */
 export function useFormat(): Format {
   const language = useLanguage();
-  return useMemo(() => new Format(language), [language]);
+  const known = formats.get(language) ?? new Format(language);
+  formats.set(language, known);
+  return known;
 }

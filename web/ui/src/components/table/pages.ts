@@ -11,7 +11,7 @@ export interface Part<T> {
 export interface Pages<T> {
   total: number;
   row: (index: number) => T | undefined;
-  /** Say which rows are on the screen, the last one not counted. */
+  /** Say which rows are on the screen, the last one not counted; `range` has them, and some around them. */
   show: (first: number, last: number) => void;
   range: readonly [first: number, last: number];
   isLoading: boolean;
@@ -23,6 +23,9 @@ export interface Pages<T> {
 
 /** Rows that are asked for at once. */
 export const PAGE = 100;
+
+/** Rows by which the range grows that a list knows of: scrolling from row to row tells nobody anything. */
+const STEP = 20;
 
 /** Return the pages that rows are on, without the last one. */
 export function pagesOf(first: number, last: number, size = PAGE): number[] {
@@ -54,7 +57,9 @@ export function usePages<T>(
     setKnown({ list, total: loaded.total });
   }
   const show = useCallback((first: number, last: number) => {
-    setRange((before) => (before[0] === first && before[1] === last ? before : [first, last]));
+    const from = Math.floor(first / STEP) * STEP;
+    const to = Math.ceil(last / STEP) * STEP;
+    setRange((before) => (before[0] === from && before[1] === to ? before : [from, to]));
   }, []);
   const row = (index: number): T | undefined => {
     const page = Math.floor(index / PAGE);

@@ -1,4 +1,4 @@
-import { Anchor, Badge, Group } from "@mantine/core";
+import { Badge, Group } from "@mantine/core";
 import { Link } from "wouter";
 
 import type { Schemas } from "../../api/client";
@@ -6,6 +6,7 @@ import { State } from "../../components/State";
 import type { Column } from "../../components/table/columns";
 import { Time } from "../../components/Time";
 import { stationAddress } from "../../lib/location";
+import classes from "./columns.module.css";
 import type { useText } from "./text";
 
 export type Station = Schemas["Station"];
@@ -22,16 +23,9 @@ export function columnsOf(text: ReturnType<typeof useText>, isCluster: boolean):
       isFixed: true,
       render: (row) => (
         // The rows are walked through by the arrow keys, and Enter opens: links are no stops of their own.
-        <Anchor
-          component={Link}
-          href={stationAddress(row.identity)}
-          size="sm"
-          fw={550}
-          tabIndex={-1}
-          c="var(--vg-accent)"
-        >
+        <Link href={stationAddress(row.identity)} tabIndex={-1} className={classes.open}>
           {row.identity}
-        </Anchor>
+        </Link>
       ),
       text: (row) => row.identity,
     },
