@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 AXE = ROOT / "web" / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PATIENCE = 30
+POLL = 0.05
 WIDE, PHONE = (1440, 900), (390, 844)
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, PHONE)]
 """Each appearance that a page has."""
@@ -63,7 +64,7 @@ class Browser:
                 return None
 
         page = self.driver
-        result: Any = WebDriverWait(page, PATIENCE).until(look, f"waited for {what}")
+        result: Any = WebDriverWait(page, PATIENCE, POLL).until(look, f"waited for {what}")
         return result
 
     def start(self, scheme: str = "light", language: str = "en", size: tuple[int, int] = WIDE) -> None:
@@ -92,6 +93,10 @@ class Browser:
         """Load the page at an address of the dashboard."""
         self.driver.get("about:blank")
         self.driver.get(f"{self.url}#{address}")
+
+    def go(self, address: str) -> None:
+        """Show another address of the page that is loaded."""
+        self.driver.execute_script("window.location.hash = arguments[0]", f"#{address}")
 
     def sign_in(self, role: str, address: str = "/") -> None:
         """Sign in with the token of a role; the page at the address is there afterwards."""

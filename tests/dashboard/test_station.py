@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.csms.commands.test_payloads import REACHED
 from tests.dashboard.browser import LOOKS, Browser
 from tests.dashboard.fleet import CONFIG as LOCAL
 from tests.dashboard.fleet import simulated
@@ -235,3 +239,83 @@ def test_a_viewer_is_offered_nothing(browser: Browser, theatre: Theatre) -> None
     browser.open("/stations/A00001/files")
     browser.sees("Logs are shown to operators")
     assert browser.complaints() == []
+
+
+NESTED: dict[str, dict[str, str]] = {
+    "configuration-set": {"values/0/setting": "HeartbeatInterval", "values/0/value": "60"},
+    "charging-profile-set": {"profile/periods/0/start": "0", "profile/periods/0/limit": "16"},
+    "monitoring-set": {
+        "monitors/0/variable": "EVSE@1.Power",
+        "monitors/0/value": "1",
+        "monitors/0/severity": "8",
+    },
+    "monitoring-clear": {"ids/0": "1"},
+}
+"""What is filled in within lists; all else stands in the address."""
+WORDS = {"charging-profile-set": {"profile/purpose": "default"}, "monitoring-set": {"monitors/0/kind": "delta"}}
+"""What is chosen there."""
+
+
+DANGEROUS = ("unlock", "firmware", "firmware-publish", "certificate-delete", "network-profile")
+"""What is asked about, while nothing charges."""
+REFUSED = {
+    "stop": "Rejected",
+    "cancel-reservation": "Rejected",
+    "charging-profile-clear": "Unknown",
+    "charging-profile-list": "NoProfiles",
+    "composite-schedule": "Rejected",
+    "firmware-publish": "Rejected",
+    "firmware-unpublish": "NoFirmware",
+    "certificate-install": "Rejected",
+    "certificate-delete": "Failed",
+    "certificate-list": "NotFound",
+    "certificate-signed": "Rejected",
+    "display-message-list": "Unknown",
+    "display-message-clear": "Unknown",
+    "data-transfer": "UnknownVendorId",
+    "network-profile": "Rejected",
+    "monitoring-report": "EmptyResultSet",
+    "monitoring-set": "UnsupportedMonitorType",
+    "monitoring-clear": "NotFound",
+}
+"""What a simulated station does not do, and says of it; it does the rest."""
+
+
+def test_each_command(browser: Browser) -> None:
+    """Every command has a form, which the address may fill in, sends what stands in it, and shows what came of it."""
+    browser.sign_in("operator", "/stations/B00001/commands")
+    refused = {}
+    for command, fields in (REACHED | {"configuration-get": {}}).items():
+        simple = {name: str(value) for name, value in fields.items() if not isinstance(value, list | dict)}
+        simple |= {name: "true" for name, value in fields.items() if value is True}
+        browser.go(f"/stations/B00001/commands?{urlencode({'command': command} | simple)}")
+        browser.until(lambda: not browser.all("main section [role=status]"), "the form of before is gone")
+        browser.find("main form button[type=submit]")
+        for field, text in NESTED.get(command, {}).items():
+            fill(browser, field, text)
+        for field, word in WORDS.get(command, {}).items():
+            choose(browser, field, word)
+        send(browser)
+        if command in DANGEROUS:
+            browser.with_text("[role=dialog] button", "all the same").click()
+        said = browser.until(lambda: _said(browser), f"what came of {command}")
+        sent = browser.with_text("main section pre", f"{command} {{").text.removeprefix(command)
+        assert _has(json.loads(sent), fields), command
+        if "The station does it" not in said:
+            refused[command] = said.partition("\n")[0]
+    assert refused == REFUSED
+
+
+def _has(sent: Any, wanted: Any) -> bool:
+    """Whether all that is wanted was sent, and perhaps more."""
+    if isinstance(wanted, dict):
+        return all(name in sent and _has(sent[name], each) for name, each in wanted.items())
+    if isinstance(wanted, list):
+        return len(sent) == len(wanted) and all(map(_has, sent, wanted))
+    return bool(sent == wanted)
+
+
+def _said(browser: Browser) -> str | None:
+    """What the answer says, when there is one."""
+    said = browser.find("main section [role=status]").text
+    return None if said.startswith("Waiting") else said or None

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import {
+  addressed,
   beginning,
   completed,
   filledIn,
@@ -123,5 +124,29 @@ describe("a form", () => {
     expect(readJson(" ")).toBeUndefined();
     expect(readJson('{"a": 1}')).toEqual({ a: 1 });
     expect(readJson("{")).toBeInstanceOf(Unread);
+  });
+});
+
+describe("addressed", () => {
+  const fields: Schema = {
+    type: "object",
+    properties: {
+      id: { type: "integer" },
+      token: { type: "string" },
+      until: { type: "string", format: "date-time" },
+      kind: { enum: ["Hard", "Soft"] },
+      isForced: { type: "boolean" },
+      list: { type: "array", items: { type: "string" } },
+    },
+  };
+
+  it("gives what stands in the address", () => {
+    const texts = { id: "7", token: "04A2", until: "2026-11-21T08:00:00Z", kind: "Soft", isForced: "true" };
+    const found = addressed(fields, { ...texts, command: "reset" });
+    expect(found).toEqual({ ...texts, id: 7, isForced: true });
+  });
+
+  it("leaves out what is none of a field, and lists", () => {
+    expect(addressed(fields, { id: "7x", until: "soon", kind: "Any", isForced: "1", list: "a" })).toEqual({});
   });
 });

@@ -114,6 +114,21 @@ export function beginning(schema: Schema, root: Schema = schema): unknown {
   return Object.fromEntries(needed.map((field) => [field.name, beginning(field.schema, root)]));
 }
 
+/** Return what of a form stands in the address, by the names of its fields: what is simple and at the top. */
+export function addressed(schema: Schema, parameters: Record<string, string>): Members {
+  const found: Members = {};
+  for (const [name, each] of Object.entries(schema.properties ?? {})) {
+    const text = parameters[name];
+    if (text === undefined) continue;
+    const shape = shapeOf(each, schema);
+    if (shape.kind === "text" || (shape.kind === "choice" && shape.values.includes(text))) found[name] = text;
+    if (shape.kind === "number" && /^-?\d+(\.\d+)?$/.test(text)) found[name] = Number(text);
+    if (shape.kind === "flag" && (text === "true" || text === "false")) found[name] = text === "true";
+    if (shape.kind === "time" && stampOf(text) !== undefined) found[name] = stampOf(text);
+  }
+  return found;
+}
+
 /** Return a value without what was not filled in: empty texts, and what is undefined. */
 export function filledIn(value: unknown): unknown {
   if (value === "" || value === null) return undefined;

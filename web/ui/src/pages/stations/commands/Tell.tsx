@@ -10,6 +10,7 @@ import { Confirm } from "../../../components/Confirm";
 import { Failure } from "../../../components/Failure";
 import { SchemaForm } from "../../../components/form/SchemaForm";
 import {
+  addressed,
   beginning,
   completed,
   filledIn,
@@ -19,6 +20,7 @@ import {
   type Schema,
 } from "../../../components/form/shape";
 import { Panel } from "../../../components/Panel";
+import { useParameters } from "../../../lib/location";
 import { versionName } from "../../../lib/versions";
 import { type Message, MessageList, useMessages } from "../Messages";
 import { Answer, type Answered } from "./Answer";
@@ -81,10 +83,12 @@ function Form({
 }) {
   const text = useCommandText();
   const fieldNames = useFieldNames();
+  const [parameters] = useParameters();
   const running = station.transactions.map((each) => each.id).filter(Boolean);
   const [value, setValue] = useState<unknown>(() => ({
     ...(beginning(schema) as object),
     ...known(choice.target, running, freshNumber()),
+    ...addressed(schema, parameters),
   }));
   const [mistakes, setMistakes] = useState<Mistake[]>([]);
   const [patience, setPatience] = useState<number | string>(PATIENCE);
