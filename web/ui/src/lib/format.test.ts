@@ -16,6 +16,7 @@ describe("times", () => {
   test("have their day when they are not of today", () => {
     expect(en.short("2026-11-22T13:05:09Z", now)).toBe("14:05:09");
     expect(en.short("2026-11-20T13:05:09Z", now)).toContain("20 Nov");
+    expect(en.short("2036-01-01T12:00:00Z", now)).toBe("1 Jan 2036");
   });
 
   test("are days where the time of day does not matter", () => {

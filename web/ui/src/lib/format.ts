@@ -32,10 +32,11 @@ export class Format {
     return this.clock.format(new Date(at));
   }
 
-  /** "14:05:09" for a time of the last 18 hours, else "21 Nov, 14:05". */
+  /** "14:05:09" for a time within 18 hours, "21 Nov, 14:05" within 300 days, else "21 Nov 2026". */
   short(at: string | number, now = Date.now()): string {
     const then = new Date(at).getTime();
-    return Math.abs(now - then) < 18 * 3_600_000 ? this.clock.format(then) : this.day.format(then);
+    const hours = Math.abs(now - then) / 3_600_000;
+    return (hours < 18 ? this.clock : hours < 300 * 24 ? this.day : this.calendar).format(then);
   }
 
   /** "21 Nov 2026" */

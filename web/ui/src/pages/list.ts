@@ -2,6 +2,7 @@ import {
   type Icon,
   IconArrowsSplit,
   IconBell,
+  IconCalendarTime,
   IconChargingPile,
   IconCoins,
   IconDoorEnter,
@@ -112,6 +113,15 @@ export const PAGES: readonly Page[] = [
     inNetworks: "whole",
     group: "charge",
     component: lazy(() => import("./transactions")),
+  },
+  {
+    path: "/reservations",
+    icon: IconCalendarTime,
+    title: { en: "Reservations", de: "Reservierungen" },
+    role: "viewer",
+    inNetworks: "whole",
+    group: "charge",
+    component: lazy(() => import("./reservations")),
   },
   {
     path: "/id-tokens",
