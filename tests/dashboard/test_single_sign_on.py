@@ -73,9 +73,9 @@ async def _is_there(port: int) -> bool:
         return False
 
 
-def go(browser: Browser, theatre: Theatre) -> None:
+def go(browser: Browser, theatre: Theatre, address: str = "/") -> None:
     """Press the button of the page; the provider's form is there afterwards."""
-    browser.open("/")
+    browser.open(address)
     button = browser.with_text("a", "Sign in with Keycloak")
     assert button.get_attribute("href") == f"{theatre.url}api/v1/sign-in/oidc"
     button.click()
@@ -84,10 +84,11 @@ def go(browser: Browser, theatre: Theatre) -> None:
 
 
 def test_signing_in_and_out(browser: Browser, theatre: Theatre) -> None:
-    """The button, the provider's form, and back: signed in with the role and the network of the group; then out."""
-    go(browser, theatre)
+    """The button, the provider's form, and back to the same view: signed in with the roles of the group; then out."""
+    go(browser, theatre, "/stations?q=CP-0007")
     browser.find("button[name=sub][value=ada]").click()
     browser.find("nav")
+    assert browser.address == "/stations?q=CP-0007"
     assert str(browser.driver.current_url).startswith(theatre.url)
     assert "code=" not in str(browser.driver.current_url)
     me = browser.driver.execute_async_script("fetch('api/v1/me').then((answer) => answer.json()).then(arguments[0])")

@@ -22,8 +22,4 @@ def rules_of(config: Callable[[], Config]) -> Callable[[str], list[dict[str, Any
 
 def _written(rule: Rule) -> dict[str, Any]:
     """Return a rule as configured, without the keys that were left out."""
-    written: dict[str, Any] = rule.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    names, weights = rule.answer.backends, rule.answer.weights
-    if weights:
-        return written | {"answer": dict(zip(names, weights, strict=True))}
-    return written | {"answer": names[0] if len(names) == 1 else list(names)}
+    return rule.model_dump(mode="json", by_alias=True, exclude_unset=True)

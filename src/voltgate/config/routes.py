@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainSerializer, PlainValidator
 
 from voltgate.config.tokens import TokenKeys
 from voltgate.config.values import Seconds, Section, Text
@@ -48,6 +48,13 @@ def read_answer(value: Any) -> Answer:
             raise ValueError('is "name", ["first", "then"] for failover, or { a = 3, b = 1 } for a weighted choice')
 
 
+def write_answer(answer: Answer) -> Any:
+    """Return an answer as it is configured."""
+    if answer.weights:
+        return dict(zip(answer.backends, answer.weights, strict=True))
+    return answer.backends[0] if len(answer.backends) == 1 else list(answer.backends)
+
+
 def _failover(names: tuple[Any, ...]) -> Answer:
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError("a failover list holds at least one name of a backend, in quotes")
@@ -78,7 +85,7 @@ class Rule(TokenKeys):
     claimed_by: Annotated[tuple[Text, ...], Field(strict=False)] = Field(
         default=(), description="Backends of which one must hold the station by a claim."
     )
-    answer: Annotated[Answer, PlainValidator(read_answer)] = Field(
+    answer: Annotated[Answer, PlainValidator(read_answer), PlainSerializer(write_answer)] = Field(
         description='Who answers: `"name"`; `["first", "then"]`, in order of failover; or `{ a = 3, b = 1 }`, a '
         'weighted choice that sticks to the station. `"claimant"` stands for the backend that claims the station.'
     )

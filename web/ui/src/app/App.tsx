@@ -1,7 +1,7 @@
-import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
+import { localStorageColorSchemeManager, MantineProvider, mergeThemeOverrides } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense, useEffect, useMemo } from "react";
 import { Router } from "wouter";
 
 import { MeProvider, useWhoIsThere } from "../api/me";
@@ -13,6 +13,7 @@ import { useHashLocation, useHashSearch, useSegments } from "../lib/location";
 import { live } from "../live/live";
 import { Shell } from "./Shell";
 import { SignIn } from "./sign-in/SignIn";
+import { useAppText } from "./text";
 import { colours, theme } from "./theme";
 
 const Invitation = lazy(() => import("../pages/account/Invitation"));
@@ -40,12 +41,17 @@ Object.assign(globalThis, { __webpack_nonce__: nonce() });
 
 export function App() {
   const language = useLanguage();
+  const { close } = useAppText();
+  const spoken = useMemo(() => {
+    const defaultProps = { closeButtonProps: { "aria-label": close } };
+    return mergeThemeOverrides(theme, { components: { Notification: { defaultProps } } });
+  }, [close]);
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
   return (
     <MantineProvider
-      theme={theme}
+      theme={spoken}
       cssVariablesResolver={colours}
       defaultColorScheme="auto"
       colorSchemeManager={schemes}

@@ -1,4 +1,4 @@
-import { Badge, createTheme, type CSSVariablesResolver, Input, Notification, Tooltip } from "@mantine/core";
+import { Badge, createTheme, type CSSVariablesResolver, Input, Tooltip } from "@mantine/core";
 
 export const theme = createTheme({
   fontFamily: "'Inter Variable', system-ui, sans-serif",
@@ -33,7 +33,6 @@ export const theme = createTheme({
     InputWrapper: Input.Wrapper.extend({
       defaultProps: { inputWrapperOrder: ["label", "input", "description", "error"] },
     }),
-    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": "×" } } }), // in every language
     Tooltip: Tooltip.extend({ defaultProps: { openDelay: 400, withArrow: true } }),
   },
 });

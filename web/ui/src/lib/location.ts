@@ -26,6 +26,20 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
   window.dispatchEvent(new HashChangeEvent("hashchange", { oldURL: before, newURL: url.href }));
 }
 
+const LEFT = "voltgate.left";
+
+/** Keep the address of the view until this tab comes back from another site. */
+export function leave(): void {
+  sessionStorage.setItem(LEFT, window.location.hash);
+}
+
+/** Show the view that was left, where the address says nothing else. */
+export function comeBack(): void {
+  const left = sessionStorage.getItem(LEFT);
+  sessionStorage.removeItem(LEFT);
+  if (left && window.location.hash === "") navigate(left.replace(/^#/, ""), { replace: true });
+}
+
 /** The location of the page as wouter asks for it. */
 export const useHashLocation = Object.assign(
   (): [string, typeof navigate] => [useSyncExternalStore(subscribe, () => current().path), navigate],

@@ -4,7 +4,9 @@ import { type Item, LiveClient } from "./client";
 
 /** The far end of a connection, as a test plays it. */
 class Socket {
+  static readonly OPEN = 1;
   static all: Socket[] = [];
+  readyState = Socket.OPEN;
   onopen?: () => void;
   onmessage?: (event: { data: string }) => void;
   onclose?: (event: { code: number }) => void;
@@ -67,6 +69,14 @@ describe("the live connection of a tab", () => {
     expect(Socket.newest.sent).toEqual([{ csrf: "c" }, { subscribe: "overview", id: "s1" }]);
     Socket.newest.tell(overview(1), { id: "s9", kind: "row", data: 2 });
     expect(heard).toHaveBeenCalledExactlyOnceWith(overview(1));
+  });
+
+  test("says nothing to a connection that is being closed", () => {
+    const leave = client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.onopen?.();
+    Socket.newest.readyState = 2;
+    leave();
+    expect(Socket.newest.sent).toHaveLength(2);
   });
 
   test("has one connection for all topics, and leaves those that nobody wants any more", () => {

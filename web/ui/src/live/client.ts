@@ -155,7 +155,7 @@ export class LiveClient {
   }
 
   private send(message: object): void {
-    this.socket?.send(JSON.stringify(message));
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
   private set(state: LiveState): void {

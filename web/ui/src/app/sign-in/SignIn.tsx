@@ -18,6 +18,7 @@ import { type SubmitEvent, useEffect, useState } from "react";
 import { api, result } from "../../api/client";
 import { Problem } from "../../api/problem";
 import { Failure } from "../../components/Failure";
+import { leave } from "../../lib/location";
 import { read, write } from "../../lib/setting";
 import icon from "../icon.svg";
 import { useText } from "./text";
@@ -73,7 +74,7 @@ export function SignIn() {
             </Group>
             {provider && (
               <>
-                <Button component="a" href={provider.url} fullWidth>
+                <Button component="a" href={provider.url} fullWidth onClick={leave}>
                   {text.by(provider.label)}
                 </Button>
                 <Divider label={text.or} />

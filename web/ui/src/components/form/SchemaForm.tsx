@@ -333,7 +333,7 @@ function useAbout(given: Schema, shape: Shape): string {
       .split(/urn:x-\S+/)
       .at(-1)
       ?.trim() ?? ""; // what stands before is its place in OCPP's own model
-  const sentences = [plain.split(/\.\s|\r?\n/)[0] ?? ""];
+  const sentences = [shape.kind === "time" ? "" : (plain.split(/\.\s|\r?\n/)[0] ?? "")]; // how JSON writes it
   if (shape.kind === "number") sentences.push(bounds(shape.least, shape.most));
   const usual = schema.default;
   if (usual !== undefined && usual !== null && usual !== "" && typeof usual !== "object") {

@@ -42,7 +42,7 @@ export function explain(legs: readonly Said[], text: Text, format: Format): stri
   }
 
   function decided(said: Said): string {
-    if (said.decided === "rule") return says.rule(said.rule ?? 0, said.route ?? "");
+    if (said.decided === "rule") return says.rule((said.rule ?? 0) + 1, said.route ?? "");
     const backend = said.backend ?? says.thatBackend;
     switch (said.decided) {
       case "owner":
