@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +93,19 @@ class Browser:
         """Load the page at an address of the dashboard."""
         self.driver.get("about:blank")
         self.driver.get(f"{self.url}#{address}")
+
+    @contextmanager
+    def hurried(self, most: int = 60) -> Iterator[None]:
+        """Have pages that are loaded meanwhile ask again after a second what they ask each minute; what waits for more than `most` seconds waits."""
+        script = (
+            "const usual = setInterval;"
+            f"window.setInterval = (work, wait) => usual(work, wait > {1000 * most} ? wait : wait / 60);"
+        )
+        added = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        try:
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
     def sign_in(self, role: str, address: str = "/") -> None:
         """Sign in with the token of a role; the page at the address is there afterwards."""
