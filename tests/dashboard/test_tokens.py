@@ -71,7 +71,7 @@ def test_a_token_is_added_changed_blocked_and_deleted(browser: Browser) -> None:
 
 
 def test_a_form_changes_nothing_but_what_was_typed(browser: Browser, theatre: Theatre) -> None:
-    """A card that somebody blocks while another looks at its form stays blocked when that one saves the holder's name."""
+    """A card that is blocked while its form is open stays blocked when the form is saved with another holder."""
     asked(theatre, "POST", "/id-tokens", {"token": "04CAFE", "holder": "Ada"})
     browser.sign_in("operator", "/id-tokens?text=04CAFE")
     browser.act("Actions of 04CAFE", "Change")

@@ -95,14 +95,14 @@ function Form({
   const tell = useMutation({
     mutationFn: (fields: object) => sendTo(station.identity, choice, fields, seconds),
   });
-  const filled = completed(filledIn(value), schema);
+  const filled = completed(filledIn(value, schema), schema);
   const send = () => {
     setDanger(undefined);
     setMark(messages[0] ?? null);
     tell.mutate(filled as object);
   };
   const submit = () => {
-    const found = mistakesIn(filledIn(value), schema);
+    const found = mistakesIn(filledIn(value, schema), schema);
     setMistakes(found);
     if (found.length > 0) return;
     const threat = dangerOf(choice.target, filled, station.transactions.length > 0);
