@@ -96,7 +96,7 @@ class Browser:
 
     @contextmanager
     def hurried(self, most: int = 60) -> Iterator[None]:
-        """Have pages that are loaded meanwhile ask each second what they ask each minute; longer than `most` is as ever."""
+        """Have pages loaded meanwhile ask each second what they ask each minute; longer than `most` is as ever."""
         script = (
             "const usual = setInterval;"
             f"window.setInterval = (work, wait) => usual(work, wait > {1000 * most} ? wait : wait / 60);"
