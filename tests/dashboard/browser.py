@@ -107,6 +107,16 @@ class Browser:
         finally:
             self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
 
+    @contextmanager
+    def cut_off(self, *addresses: str) -> Iterator[None]:
+        """Have requests to these addresses, which may have `*` in them, come to nothing, as without a network."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": list(addresses)})
+        try:
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
     def sign_in(self, role: str, address: str = "/") -> None:
         """Sign in with the token of a role; the page at the address is there afterwards."""
         self.open(address)
