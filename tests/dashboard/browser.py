@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -136,6 +137,10 @@ class Browser:
         self.with_text("label", label).click()
         self.press(Keys.CONTROL, "a")
         self.press(text)
+
+    def double_click(self, element: WebElement) -> None:
+        """Click twice, as some people do everywhere."""
+        ActionChains(self.driver).click(element).pause(0.2).click().perform()
 
     def act(self, menu: str, item: str) -> None:
         """Choose an item of a menu, by the name of its button."""

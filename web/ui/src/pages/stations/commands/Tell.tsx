@@ -19,6 +19,7 @@ import {
   type Schema,
 } from "../../../components/form/shape";
 import { Panel } from "../../../components/Panel";
+import { once } from "../../../lib/clicks";
 import { versionName } from "../../../lib/versions";
 import { type Message, MessageList, useMessages } from "../Messages";
 import { Answer, type Answered } from "./Answer";
@@ -152,6 +153,7 @@ function Form({
                 leftSection={<IconSend size={16} aria-hidden />}
                 loading={tell.isPending}
                 disabled={!station.isConnected}
+                onClick={once}
               >
                 {title}
               </Button>
