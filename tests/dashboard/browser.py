@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from selenium import webdriver
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -98,6 +100,29 @@ class Browser:
         """Show another address of the page that is loaded."""
         self.driver.execute_script("window.location.hash = arguments[0]", f"#{address}")
 
+    @contextmanager
+    def hurried(self, most: int = 60) -> Iterator[None]:
+        """Have pages loaded meanwhile ask each second what they ask each minute; longer than `most` is as ever."""
+        script = (
+            "const usual = setInterval;"
+            f"window.setInterval = (work, wait) => usual(work, wait > {1000 * most} ? wait : wait / 60);"
+        )
+        added = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        try:
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+    @contextmanager
+    def cut_off(self, *addresses: str) -> Iterator[None]:
+        """Have requests to these addresses, which may have `*` in them, come to nothing, as without a network."""
+        self.driver.execute_cdp_cmd("Network.enable", {})
+        self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": list(addresses)})
+        try:
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
     def sign_in(self, role: str, address: str = "/") -> None:
         """Sign in with the token of a role; the page at the address is there afterwards."""
         self.open(address)
@@ -117,6 +142,10 @@ class Browser:
         self.with_text("label", label).click()
         self.press(Keys.CONTROL, "a")
         self.press(text)
+
+    def double_click(self, element: WebElement) -> None:
+        """Click twice, as some people do everywhere."""
+        ActionChains(self.driver).click(element).pause(0.2).click().perform()
 
     def act(self, menu: str, item: str) -> None:
         """Choose an item of a menu, by the name of its button."""

@@ -159,3 +159,13 @@ def test_german(browser: Browser) -> None:
     browser.picture("tokens")
     browser.open("/account")
     browser.sees("Mein Passwort ändern")
+
+
+def test_a_sign_out_that_does_not_arrive(browser: Browser) -> None:
+    """Who cannot be signed out is told so, and still sees the page: nobody walks away from an open sign-in."""
+    browser.sign_in("viewer", "/about")
+    with browser.cut_off("*/sign-out"):
+        browser.act("Account", "Sign out")
+        browser.sees("You are still signed in", "[role=alert]")
+    browser.act("Account", "Sign out")
+    browser.find("form input[name=token], form input[name=login]")

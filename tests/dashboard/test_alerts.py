@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.dashboard.browser import LOOKS, Browser
+from tests.dashboard.managed import asked
 from tests.dashboard.theatre import Theatre
 
 CONFIG: dict[str, Any] = {
@@ -123,3 +125,18 @@ def test_german(browser: Browser, theatre: Theatre) -> None:
         browser.open("/alerts/mutes")
         browser.sees("Nichts ist stummgeschaltet")
         browser.picture("mutes")
+
+
+def test_muting_everything_is_asked_about(browser: Browser, theatre: Theatre) -> None:
+    """A form in which nothing is named, as it is after it was sent, mutes nothing before it was asked."""
+    browser.sign_in("operator", "/alerts/mutes")
+    browser.find("main form input").send_keys("backendAway", Keys.ESCAPE, Keys.ENTER)
+    browser.sees("backendAway", "td")
+    browser.until(lambda: browser.find("main form input").get_attribute("value") == "", "an empty form")
+    browser.find("main form input").send_keys(Keys.ESCAPE, Keys.ENTER)
+    browser.sees("No event, station or backend is named", "[role=dialog]")
+    assert browser.violations() == []
+    browser.with_text("[role=dialog] button", "Cancel").click()
+    mutes = asked(theatre, "GET", "/alerts/mutes")["items"]
+    assert [mute["events"] for mute in mutes if mute["active"]] == [["backendAway"]]
+    asked(theatre, "DELETE", f"/alerts/mutes/{mutes[0]['id']}")

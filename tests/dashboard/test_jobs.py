@@ -9,6 +9,7 @@ import pytest
 from tests.dashboard.browser import LOOKS, Browser
 from tests.dashboard.fleet import CONFIG as LOCAL
 from tests.dashboard.fleet import simulated
+from tests.dashboard.managed import asked
 from tests.dashboard.theatre import Theatre
 
 AWAY = ("Z-1", "Z-2")
@@ -68,6 +69,17 @@ def test_a_job_is_cancelled(browser: Browser) -> None:
     browser.with_text("[role=dialog] button", "Cancel the job").click()
     browser.until(lambda: browser.find("table").text.count("Cancelled") == 2, "each station is cancelled")
     assert browser.complaints() == []
+
+
+def test_a_double_click_makes_one_job(browser: Browser, theatre: Theatre) -> None:
+    """Who clicks twice where a job is made has made one."""
+    before = len(asked(theatre, "GET", "/jobs")["items"])
+    browser.sign_in("operator", "/jobs/new?command=clear-cache")
+    browser.sees("4 stations", "[role=status]")
+    browser.find("main form button[type=submit]").click()
+    browser.double_click(browser.with_text("[role=dialog] button", "Make a job"))
+    browser.sees("Progress", "main h2")
+    assert len(asked(theatre, "GET", "/jobs")["items"]) == before + 1
 
 
 def test_stations_by_tag(browser: Browser) -> None:

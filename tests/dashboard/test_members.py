@@ -63,6 +63,20 @@ def test_a_member_sees_the_pages_of_the_network(browser: Browser, theatre: Theat
     assert browser.refusals() == []
 
 
+def test_a_reset_names_what_it_ends(browser: Browser, theatre: Theatre) -> None:
+    """Ada is not shown the session of her station, and is asked before she ends what charges there all the same."""
+    with theatre.station("north-1") as station:
+        theatre.play(station.boot())
+        station.answers("Reset", {"status": "Rejected"})
+        opening = {"connectorId": 1, "idTag": "north-card", "meterStart": 0, "timestamp": "2026-11-21T10:00:00Z"}
+        number = theatre.play(station.call("StartTransaction", opening)).payload["transactionId"]
+        sign_in(browser, "ada", "/stations/north-1/commands?command=reset")
+        browser.find("main form button[type=submit]").click()
+        browser.sees(f"connector 1: {number}", "[role=dialog]")
+        browser.with_text("[role=dialog] button", "Reset all the same").click()
+        browser.sees("Rejected", "main section [role=status]")
+
+
 def test_a_station_of_another_network_is_not_known(browser: Browser) -> None:
     """Neither its page nor the page of its network says anything."""
     sign_in(browser, "ada", "/stations/south-1")

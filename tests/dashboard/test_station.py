@@ -228,6 +228,28 @@ def test_errors_and_silence(browser: Browser, theatre: Theatre) -> None:
     assert not browser.find("main form button[type=submit]").is_enabled()
 
 
+def test_a_network_that_is_lost(browser: Browser, theatre: Theatre) -> None:
+    """Where the gateway's answer is lost nobody knows whether the station was told: the page says so."""
+    with theatre.station("CP-0004"):
+        browser.sign_in("operator", "/stations/CP-0004/commands?command=ClearCache")
+        browser.find("main form")
+        with browser.cut_off("*/calls"):
+            send(browser)
+            answered(browser, "The gateway does not answer", "the station may have done it")
+
+
+def test_a_double_click_tells_a_station_once(browser: Browser, theatre: Theatre) -> None:
+    """The second of two clicks sends nothing."""
+    with theatre.station("CP-0005") as station:
+        station.answers("ClearCache", {"status": "Accepted"})
+        browser.sign_in("operator", "/stations/CP-0005/commands?command=ClearCache")
+        browser.find("[data-live=live]")
+        browser.double_click(browser.find("main form button[type=submit]"))
+        answered(browser, "Accepted")
+    told = asked(theatre, "GET", "/audit?station=CP-0005")["items"]
+    assert [line["action"] for line in told] == ["ClearCache"]
+
+
 def test_a_viewer_is_offered_nothing(browser: Browser, theatre: Theatre) -> None:
     """A viewer sees the station and no command, and is told which role they take."""
     browser.sign_in("viewer", "/stations/A00001")

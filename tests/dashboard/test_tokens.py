@@ -70,6 +70,19 @@ def test_a_token_is_added_changed_blocked_and_deleted(browser: Browser) -> None:
     assert browser.complaints() == []
 
 
+def test_a_form_changes_nothing_but_what_was_typed(browser: Browser, theatre: Theatre) -> None:
+    """A card that is blocked while its form is open stays blocked when the form is saved with another holder."""
+    asked(theatre, "POST", "/id-tokens", {"token": "04CAFE", "holder": "Ada"})
+    browser.sign_in("operator", "/id-tokens?text=04CAFE")
+    browser.act("Actions of 04CAFE", "Change")
+    browser.find("[role=dialog] form")
+    asked(theatre, "PATCH", "/id-tokens/04CAFE", {"status": "Blocked"})
+    browser.fill("Holder", "Ada Lovelace")
+    browser.with_text("[role=dialog] button", "Save").click()
+    browser.sees("Ada Lovelace", "td")
+    assert asked(theatre, "GET", "/id-tokens/04CAFE")["status"] == "Blocked"
+
+
 def test_a_list_goes_out_and_comes_in(browser: Browser) -> None:
     """The export is CSV that the import takes; of a list with a mistake nothing is taken, and the line is named."""
     browser.sign_in("operator", "/id-tokens?text=04")

@@ -30,6 +30,7 @@ def ref(theatre: Theatre) -> Iterator[str]:
     """What a transaction is called that has ended at CP-1; another one runs there."""
     asked(theatre, "POST", "/networks", {"id": "north", "name": "North", "currency": "EUR"})
     asked(theatre, "POST", "/networks/north/stations", {"identity": "CP-1", "name": "Gate"})
+    asked(theatre, "POST", "/networks/north/stations", {"identity": "CP-2"})
     asked(theatre, "POST", "/id-tokens", {"token": "04A2B3", "holder": "Ada"})
     prices = {"currency": "EUR", "per_kwh": "0.40", "vat": "19", "since": "2026-11-01T00:00:00Z"}
     asked(theatre, "PUT", "/tariffs/day", prices)
@@ -92,6 +93,43 @@ def test_one_that_runs_and_a_viewer(browser: Browser, ref: str) -> None:
     browser.sees("The cost is known when it has ended.")
     assert "Its messages" not in browser.text
     assert browser.complaints() == []
+
+
+def test_totals_are_of_the_list(browser: Browser, theatre: Theatre, ref: str) -> None:
+    """What transactions come to is asked for anew with the list: one that begins is in both."""
+    assert ref
+    opening = {**START, "connectorId": 2, "timestamp": "2026-11-21T15:00:00Z"}
+    with browser.hurried(), theatre.station("CP-2") as station:
+        browser.sign_in("viewer", "/transactions?station=CP-2")
+        browser.sees("No transaction matches")
+        theatre.play(station.boot())
+        theatre.play(station.call("StartTransaction", opening))
+        browser.sees("1 transaction", "section[aria-label=Totals]")
+        theatre.play(station.call("StartTransaction", {**opening, "connectorId": 1}))
+        browser.sees("2 transactions", "section[aria-label=Totals]")
+        browser.until(lambda: len(browser.all("tbody tr")) == 2, "both")
+
+
+def test_the_curve_goes_on_to_the_end(browser: Browser, theatre: Theatre, ref: str) -> None:
+    """What the meter said before a transaction ended is shown also when the end was seen before it."""
+    assert ref
+    opening = {**START, "connectorId": 3, "timestamp": "2026-11-21T15:00:00Z"}
+    value = {"value": "14345", "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
+    reading = {"timestamp": "2026-11-21T15:30:00Z", "sampledValue": [value]}
+
+    async def end(station: ScriptedStation, number: int) -> None:
+        await station.call("MeterValues", {"connectorId": 3, "transactionId": number, "meterValue": [reading]})
+        over = {"transactionId": number, "meterStop": 15_345, "timestamp": "2026-11-21T16:00:00Z"}
+        await station.call("StopTransaction", over)
+
+    with browser.hurried(15), theatre.station("CP-2") as station:
+        number = theatre.play(station.call("StartTransaction", opening)).payload["transactionId"]
+        browser.sign_in("viewer", f"/transactions/CP-2/{number}")
+        browser.with_text("label", "Table").click()
+        browser.sees("0 Wh", "section td")
+        theatre.play(end(station, number))
+        browser.sees("Ended", "main")
+        browser.sees("2 kWh", "section td")
 
 
 @pytest.mark.parametrize(("scheme", "size"), LOOKS)

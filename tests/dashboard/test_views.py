@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.common.keys import Keys
 
-from tests.dashboard.browser import Browser
+from tests.dashboard.browser import PHONE, Browser
 
 
 def test_a_view_is_saved_opened_renamed_and_deleted(browser: Browser) -> None:
@@ -26,3 +26,16 @@ def test_a_view_is_saved_opened_renamed_and_deleted(browser: Browser) -> None:
     browser.find("button[aria-label='Delete Hundreds and more']").click()
     browser.sees("Views", "main button")
     assert browser.complaints() == []
+
+
+def test_a_filter_that_holds_is_shown(browser: Browser) -> None:
+    """Also one by what is gone, one by a tag, and on a phone: a part of a list does not look like all of it."""
+    browser.sign_in("viewer", "/stations?backend=gone&tag=yard")
+    browser.sees("0 stations")
+    shown = {field.get_attribute("aria-label"): field.get_attribute("value") for field in browser.all("main input")}
+    assert (shown["Backend"], shown["Tag"]) == ("gone", "yard")
+    browser.resize(PHONE)
+    browser.sees("Filters (2)", "main button")
+    browser.with_text("main button", "Clear the filter").click()
+    browser.sees("300 stations")
+    assert browser.address == "/stations"

@@ -84,6 +84,15 @@ async def test_a_page_shows_that_it_was_signed_in(alone: Member) -> None:
             assert (await page.closed())[0] == code
 
 
+async def test_a_page_knows_that_it_is_heard(alone: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is told something as soon as it is let in, and from time to time, though there is nothing to tell."""
+    monkeypatch.setattr(pages, "BEAT", 0.01)
+    async with tab(alone.url, token_of(alone, "viewer")) as page:
+        for _ in range(3):
+            heard = await within(page.socket.receive(), "a message to the page")
+            assert json.loads(heard.data)["items"] == []
+
+
 async def test_unknown_tokens_are_held_back(alone: Member) -> None:
     """Tokens are tried here as seldom as in a header."""
     ends = []

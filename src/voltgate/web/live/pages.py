@@ -23,6 +23,8 @@ from voltgate.web.times import stamp
 
 BATCH = 0.1
 """Seconds between two messages to a page at least."""
+BEAT = 10.0
+"""Seconds after which a page is told that there is nothing to tell: it knows that it is heard."""
 FIRST = 10.0
 """Seconds within which a page says who it is."""
 SUBSCRIPTIONS = 32
@@ -261,9 +263,8 @@ class _Page:
     # What it is told.
 
     async def tell(self) -> None:
-        """Tell the page what there is, until it goes. Raise Closed if it does not read."""
+        """Tell the page that it is let in, and then what there is, until it goes. Raise Closed if it does not read."""
         while True:
-            await self._outbox.news.wait()
             batch = self._outbox.batch()
             for of, told in batch:
                 self._note(of, told)
@@ -274,6 +275,16 @@ class _Page:
                 log.info("a live page was cut off: nobody reads it")
                 raise Closed(LATE, "What you were told was not read.") from None
             await asyncio.sleep(BATCH)
+            await self._due()
+
+    async def _due(self) -> None:
+        """Wait until there is something to tell, or nothing was told for long to a page that is looked at."""
+        while not self._outbox.news.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT):
+                    await self._outbox.news.wait()
+            if not self._paused:
+                return
 
     def _note(self, of: str, told: Item) -> None:
         """Remember how far a page has come with events: after a pause it goes on behind them."""

@@ -1,4 +1,5 @@
 import { ActionIcon, Menu, Text, useMantineColorScheme } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   IconCheck,
@@ -12,6 +13,8 @@ import {
 
 import { api, result, setCsrf } from "../api/client";
 import { useMe } from "../api/me";
+import { Problem } from "../api/problem";
+import { describe } from "../components/Failure";
 import { language, useLanguage } from "../lib/i18n";
 import { useAppText } from "./text";
 
@@ -26,14 +29,25 @@ export const SCHEMES = [
   ["dark", IconMoon],
 ] as const;
 
-/** Return what ends the sign-in of this browser. */
+/** Return what ends the sign-in of this browser: it says so where that did not work, since who comes next would be signed in. */
 export function useSignOut(): () => void {
   const client = useQueryClient();
+  const text = useAppText();
   return () =>
-    void result(api.POST("/api/v1/sign-out")).finally(() => {
-      setCsrf(null);
-      client.setQueryData(["me"], null);
-    });
+    void result(api.POST("/api/v1/sign-out")).then(
+      () => {
+        setCsrf(null);
+        client.setQueryData(["me"], null);
+      },
+      (error: unknown) => {
+        if (error instanceof Problem && error.status === 401) return; // the sign-in had ended before
+        notifications.show({
+          color: "red",
+          title: text.notSignedOut,
+          message: describe(error, text).sentences.join(" "),
+        });
+      },
+    );
 }
 
 /** Who is signed in, and what is chosen for this browser. */

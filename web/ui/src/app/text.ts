@@ -44,6 +44,7 @@ export const useAppText = texts(
     reload: "Load the page again",
     newVersion: "The gateway was updated: load the page again.",
     again: "Try again",
+    notSignedOut: "You are still signed in",
     unreachable: "The gateway does not answer",
     unreachableHelp: "It may be restarting, or the network between you and it is down.",
     status: {
@@ -103,6 +104,7 @@ export const useAppText = texts(
     reload: "Seite neu laden",
     newVersion: "Das Gateway wurde aktualisiert: Laden Sie die Seite neu.",
     again: "Noch einmal versuchen",
+    notSignedOut: "Sie sind noch angemeldet",
     unreachable: "Das Gateway antwortet nicht",
     unreachableHelp: "Es startet vielleicht gerade neu, oder das Netz dorthin ist unterbrochen.",
     status: {

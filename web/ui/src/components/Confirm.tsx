@@ -1,6 +1,7 @@
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 
+import { isFirst } from "../lib/clicks";
 import { texts } from "../lib/i18n";
 import { Failure } from "./Failure";
 
@@ -44,7 +45,7 @@ export function Confirm({
           <Button variant="default" onClick={onClose} data-autofocus>
             {text.cancel}
           </Button>
-          <Button color="red.9" loading={isRunning} onClick={onConfirm}>
+          <Button color="red.9" loading={isRunning} onClick={(event) => isFirst(event) && onConfirm()}>
             {action}
           </Button>
         </Group>

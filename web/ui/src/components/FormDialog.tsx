@@ -1,6 +1,7 @@
 import { Button, Group, Modal, Stack } from "@mantine/core";
 import type { ReactNode } from "react";
 
+import { once } from "../lib/clicks";
 import { texts } from "../lib/i18n";
 import { Failure } from "./Failure";
 
@@ -42,7 +43,7 @@ export function FormDialog({
             <Button variant="default" onClick={onClose}>
               {text.cancel}
             </Button>
-            <Button type="submit" loading={isRunning}>
+            <Button type="submit" loading={isRunning} onClick={once}>
               {action}
             </Button>
           </Group>

@@ -7,6 +7,10 @@ test("a time is the same after it was in a field, to the minute", () => {
   expect(toLocal("2026-03-05T07:04:59.900Z")).toMatch(/^2026-03-0[456]T\d\d:\d\d$/);
 });
 
+test("a year that is being typed is not taken away", () => {
+  expect(toLocal(fromLocal("0002-03-05T07:04"))).toBe("0002-03-05T07:04");
+});
+
 test("no time is none", () => {
   expect(toLocal(null)).toBe("");
   expect(fromLocal("")).toBeNull();

@@ -3,7 +3,8 @@ export function toLocal(at: string | null): string {
   if (at === null) return "";
   const then = new Date(at);
   const two = (number: number) => String(number).padStart(2, "0");
-  const day = `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
+  const year = String(then.getFullYear()).padStart(4, "0"); // of one that is being typed the first digit is a year
+  const day = `${year}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
   return `${day}T${two(then.getHours())}:${two(then.getMinutes())}`;
 }
 

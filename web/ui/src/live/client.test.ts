@@ -30,6 +30,12 @@ class Socket {
     this.onclose?.({ code: 1000 });
   }
 
+  /** Take who is there in, and say so. */
+  welcome() {
+    this.onopen?.();
+    this.tell();
+  }
+
   tell(...items: Item[]) {
     this.onmessage?.({ data: JSON.stringify({ at: "2026-11-22T08:00:00Z", items }) });
   }
@@ -64,7 +70,7 @@ describe("the live connection of a tab", () => {
     const heard = vi.fn();
     client.subscribe({ subscribe: "overview" }, heard);
     expect(client.getState()).toEqual({ status: "connecting" });
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     expect(client.getState()).toEqual({ status: "live" });
     expect(Socket.newest.sent).toEqual([{ csrf: "c" }, { subscribe: "overview", id: "s1" }]);
     Socket.newest.tell(overview(1), { id: "s9", kind: "row", data: 2 });
@@ -82,7 +88,7 @@ describe("the live connection of a tab", () => {
   test("has one connection for all topics, and leaves those that nobody wants any more", () => {
     const leave = client.subscribe({ subscribe: "overview" }, vi.fn());
     client.subscribe({ subscribe: "alerts" }, vi.fn());
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     leave();
     expect(Socket.all).toHaveLength(1);
     expect(Socket.newest.sent.at(-1)).toEqual({ unsubscribe: "s1" });
@@ -92,7 +98,7 @@ describe("the live connection of a tab", () => {
     const regained = vi.fn();
     client.onRegained(regained);
     client.subscribe({ subscribe: "overview" }, vi.fn());
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     Socket.newest.onclose?.({ code: 1006 });
     expect(client.getState()).toEqual({ status: "blind", since: 1_000_000, retryAt: 1_000_500 });
     vi.advanceTimersByTime(500);
@@ -101,7 +107,7 @@ describe("the live connection of a tab", () => {
     expect(client.getState()).toEqual({ status: "blind", since: 1_000_000, retryAt: 1_001_500 });
     vi.advanceTimersByTime(1000);
     expect(regained).not.toHaveBeenCalled();
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     expect(regained).toHaveBeenCalledExactlyOnceWith(1_000_000, 1_001_500);
     expect(Socket.newest.sent).toEqual([{ csrf: "c" }, { subscribe: "overview", id: "s1" }]);
     for (let time = 0; time < 20; time++) {
@@ -113,25 +119,55 @@ describe("the live connection of a tab", () => {
     expect(state.status).toBe("blind");
   });
 
+  test("is live when it is heard of, not when it is let in: one that is refused tries ever less often", () => {
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    for (const wait of [500, 1000, 2000]) {
+      Socket.newest.onopen?.();
+      expect(client.getState().status).not.toBe("live");
+      Socket.newest.onclose?.({ code: 1013 });
+      expect(client.getState()).toMatchObject({ status: "blind", retryAt: Date.now() + wait });
+      vi.advanceTimersByTime(wait);
+    }
+  });
+
+  test("is lost when nothing is heard for long, unless the tab is in the background", () => {
+    client.subscribe({ subscribe: "overview" }, vi.fn());
+    Socket.newest.welcome();
+    vi.advanceTimersByTime(20_000);
+    Socket.newest.tell();
+    vi.advanceTimersByTime(20_000);
+    expect(client.getState()).toEqual({ status: "live" });
+    client.pause(true);
+    vi.advanceTimersByTime(60_000);
+    expect(client.getState()).toEqual({ status: "live" });
+    client.pause(false);
+    vi.advanceTimersByTime(25_000);
+    expect(client.getState().status).toBe("blind");
+    vi.advanceTimersByTime(500);
+    expect(Socket.all).toHaveLength(2);
+    vi.advanceTimersByTime(25_000);
+    expect(client.getState()).toMatchObject({ status: "blind", retryAt: Date.now() + 1000 });
+  });
+
   test("is tried at once when somebody asks for it", () => {
     client.subscribe({ subscribe: "overview" }, vi.fn());
     Socket.newest.onclose?.({ code: 1006 });
     client.retry();
     client.retry();
     expect(Socket.all).toHaveLength(2);
-    vi.advanceTimersByTime(60_000);
+    vi.advanceTimersByTime(20_000);
     expect(Socket.all).toHaveLength(2);
   });
 
   test("pauses in the background, also over a loss", () => {
     client.subscribe({ subscribe: "overview" }, vi.fn());
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     client.pause(true);
     client.pause(true);
     expect(Socket.newest.sent.slice(2)).toEqual([{ pause: true }]);
     Socket.newest.onclose?.({ code: 1006 });
     vi.advanceTimersByTime(500);
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     expect(Socket.newest.sent).toContainEqual({ pause: true });
     client.pause(false);
     expect(Socket.newest.sent.at(-1)).toEqual({ pause: false });
@@ -139,7 +175,7 @@ describe("the live connection of a tab", () => {
 
   test("has it asked who is signed in when the token was withdrawn", () => {
     client.subscribe({ subscribe: "overview" }, vi.fn());
-    Socket.newest.onopen?.();
+    Socket.newest.welcome();
     Socket.newest.onclose?.({ code: 4401 });
     expect(withdrawn).toHaveBeenCalledOnce();
     client.close();

@@ -36,6 +36,8 @@ interface Subscription {
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15_000;
+/** Milliseconds without a word after which nobody is taken to be there: the gateway says something each 10 s. */
+const SILENCE = 25_000;
 /** Close codes: the token was withdrawn, or has another role; what shows that it is the page is not of this sign-in. */
 const [WITHDRAWN, FORGED] = [4401, 4403];
 
@@ -45,11 +47,13 @@ const [WITHDRAWN, FORGED] = [4401, 4403];
  */
 export class LiveClient {
   private socket: WebSocket | null = null;
+  private isOpen = false;
   private state: LiveState = { status: "off" };
   private readonly subscriptions = new Map<string, Subscription>();
   private readonly watchers = new Set<() => void>();
   private readonly regained = new Set<Regained>();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private silence: ReturnType<typeof setTimeout> | undefined;
   private wait = FIRST_WAIT;
   private next = 1;
   private isPaused = false;
@@ -79,11 +83,11 @@ export class LiveClient {
   subscribe(topic: Topic, listener: Listener): () => void {
     const id = `s${this.next++}`;
     this.subscriptions.set(id, { topic, listener });
-    if (this.state.status === "live") this.send({ ...topic, id });
+    if (this.isOpen) this.send({ ...topic, id });
     else if (this.socket === null && this.timer === undefined) this.connect();
     return () => {
       this.subscriptions.delete(id);
-      if (this.state.status === "live") this.send({ unsubscribe: id });
+      if (this.isOpen) this.send({ unsubscribe: id });
     };
   }
 
@@ -91,7 +95,8 @@ export class LiveClient {
   pause(isPaused: boolean): void {
     if (isPaused === this.isPaused) return;
     this.isPaused = isPaused;
-    if (this.state.status === "live") this.send({ pause: isPaused });
+    if (this.isOpen) this.send({ pause: isPaused });
+    if (this.socket !== null) this.listen(this.socket);
   }
 
   /** Connect now, rather than when the wait is over. */
@@ -106,9 +111,7 @@ export class LiveClient {
     clearTimeout(this.timer);
     this.timer = undefined;
     this.subscriptions.clear();
-    const socket = this.socket;
-    this.socket = null;
-    socket?.close();
+    this.leave();
     this.lostAt = null;
     this.set({ status: "off" });
   }
@@ -121,18 +124,48 @@ export class LiveClient {
     else this.set({ status: "blind", since: this.lostAt, retryAt: null });
     socket.onopen = () => this.opened(socket);
     socket.onmessage = (event: MessageEvent<string>) => {
-      if (socket === this.socket) this.received(JSON.parse(event.data) as Batch);
+      if (socket === this.socket) this.received(socket, JSON.parse(event.data) as Batch);
     };
     socket.onclose = (event) => {
       if (socket === this.socket) this.closed(event.code);
     };
+    this.listen(socket);
+  }
+
+  /** Take the far end for gone if it says nothing for long: a network may be lost, or a gateway stand, without a word. */
+  private listen(socket: WebSocket): void {
+    clearTimeout(this.silence);
+    if (this.isPaused && this.isOpen) return; // in the background it is told nothing
+    this.silence = setTimeout(() => {
+      if (socket === this.socket) this.closed(0);
+    }, SILENCE);
+  }
+
+  private leave(): void {
+    clearTimeout(this.silence);
+    const socket = this.socket;
+    this.socket = null;
+    this.isOpen = false;
+    socket?.close();
   }
 
   private opened(socket: WebSocket): void {
     if (socket !== this.socket) return;
+    this.isOpen = true;
     this.send(this.hello());
     if (this.isPaused) this.send({ pause: true });
     for (const [id, { topic }] of this.subscriptions) this.send({ ...topic, id });
+    this.listen(socket);
+  }
+
+  private received(socket: WebSocket, batch: Batch): void {
+    this.listen(socket);
+    if (this.state.status !== "live") this.welcomed();
+    for (const item of batch.items) this.subscriptions.get(item.id)?.listener(item);
+  }
+
+  /** The first message: whoever is refused hears none. */
+  private welcomed(): void {
     this.wait = FIRST_WAIT;
     const lostAt = this.lostAt;
     this.lostAt = null;
@@ -140,12 +173,8 @@ export class LiveClient {
     if (lostAt !== null) for (const listener of this.regained) listener(lostAt, Date.now());
   }
 
-  private received(batch: Batch): void {
-    for (const item of batch.items) this.subscriptions.get(item.id)?.listener(item);
-  }
-
   private closed(code: number): void {
-    this.socket = null;
+    this.leave();
     if (code === WITHDRAWN || code === FORGED) this.onWithdrawn();
     this.lostAt ??= Date.now();
     const wait = this.wait * (0.75 + this.jitter() / 2);

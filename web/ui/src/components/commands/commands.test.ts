@@ -46,6 +46,7 @@ describe("what is known before", () => {
     expect(known("RemoteStopTransaction", ["x"], 5)).toEqual({});
     expect(known("RequestStopTransaction", ["T1"], 5)).toEqual({ transactionId: "T1" });
     expect(known("stop", ["1", "2"], 5)).toEqual({});
+    expect(known("RemoteStopTransaction", ["9007199254740993"], 5)).toEqual({});
   });
 
   it("is a fresh number", () => {

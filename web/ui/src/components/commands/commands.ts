@@ -109,6 +109,11 @@ export function dangerOf(target: string, fields: unknown, isCharging: boolean): 
   return isCharging && !PATIENT.includes(String(said.kind ?? said.type)) ? danger : undefined;
 }
 
+/** Return whether a text is a whole number, and one that JavaScript does not change: beyond 2^53 another transaction would be meant. */
+function isWhole(text: string): boolean {
+  return /^-?\d+$/.test(text) && Number.isSafeInteger(Number(text));
+}
+
 /** Return the fields of a call that are known before anybody fills them in. */
 export function known(action: string, running: readonly string[], fresh: number): Record<string, unknown> {
   const [only] = running.length === 1 ? running : [];
@@ -118,7 +123,7 @@ export function known(action: string, running: readonly string[], fresh: number)
     case "RequestStopTransaction":
       return only === undefined ? {} : { transactionId: only };
     case "RemoteStopTransaction":
-      return only === undefined || !/^-?\d+$/.test(only) ? {} : { transactionId: Number(only) };
+      return only === undefined || !isWhole(only) ? {} : { transactionId: Number(only) };
     case "RequestStartTransaction":
       return { remoteStartId: fresh };
     case "GetLog":

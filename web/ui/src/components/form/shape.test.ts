@@ -75,12 +75,22 @@ describe("a form", () => {
   });
 
   it("sends nothing that was not filled in", () => {
-    expect(filledIn({ a: "", b: [undefined, "x"], c: { d: undefined }, e: 0, f: false })).toEqual({
-      b: ["x"],
-      c: {},
-      e: 0,
-      f: false,
-    });
+    const text: Schema = { type: "string" };
+    const schema: Schema = {
+      type: "object",
+      properties: {
+        a: text,
+        b: { type: "array", items: text },
+        c: { type: "object", properties: { d: text } },
+        e: { type: "integer" },
+        f: { type: "boolean" },
+        g: {},
+      },
+    };
+    const filled = { a: "", b: [undefined, "x"], c: { d: undefined }, e: 0, f: false };
+    expect(filledIn(filled, schema)).toEqual({ b: ["x"], c: {}, e: 0, f: false });
+    const written = { empty: "", none: null, list: ["", null] };
+    expect(filledIn({ a: "x", g: written }, schema)).toEqual({ a: "x", g: written });
   });
 
   it("says what is wrong, and where", () => {

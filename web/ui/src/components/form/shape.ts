@@ -129,12 +129,18 @@ export function addressed(schema: Schema, parameters: Record<string, string>): M
   return found;
 }
 
-/** Return a value without what was not filled in: empty texts, and what is undefined. */
-export function filledIn(value: unknown): unknown {
+/** Return a value without what was not filled in: empty texts, and what is undefined. What was written as JSON stays as it is. */
+export function filledIn(value: unknown, schema: Schema, root: Schema = schema): unknown {
+  const shape = shapeOf(schema, root);
+  if (shape.kind === "json") return value;
   if (value === "" || value === null) return undefined;
-  if (Array.isArray(value)) return value.map(filledIn).filter((each) => each !== undefined);
-  if (!isObject(value)) return value;
-  const members = Object.entries(value).map(([name, each]) => [name, filledIn(each)] as const);
+  if (shape.kind === "list" && Array.isArray(value)) {
+    return value.map((each) => filledIn(each, shape.items, root)).filter((each) => each !== undefined);
+  }
+  if (shape.kind !== "object" || !isObject(value)) return value;
+  const members = shape.fields.map(
+    ({ name, schema: own }) => [name, filledIn(value[name], own, root)] as const,
+  );
   return Object.fromEntries(members.filter(([, each]) => each !== undefined));
 }
 
@@ -168,7 +174,7 @@ export function mistakesIn(value: unknown, schema: Schema, root: Schema = schema
       if (value.length > shape.most) return wrong("length");
       return value.flatMap((each, place) => mistakesIn(each, shape.items, root, `${path}/${place}`));
     case "number":
-      if (typeof value !== "number" || (shape.isWhole && !Number.isInteger(value))) return wrong("type");
+      if (typeof value !== "number" || (shape.isWhole && !Number.isSafeInteger(value))) return wrong("type");
       return value < (shape.least ?? -Infinity) || value > (shape.most ?? Infinity) ? wrong("bounds") : [];
     case "text":
       if (typeof value !== "string") return wrong("type");

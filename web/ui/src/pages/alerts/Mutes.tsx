@@ -16,6 +16,7 @@ import { useState } from "react";
 
 import { api, result, type Schemas } from "../../api/client";
 import { may, useMe } from "../../api/me";
+import { Confirm } from "../../components/Confirm";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
 import { Panel } from "../../components/Panel";
@@ -26,7 +27,7 @@ import { Time } from "../../components/Time";
 import { useParameters } from "../../lib/location";
 import { useRules } from "./Rules";
 import { useText } from "./text";
-import { type Form, literally, wantedMute } from "./wanted";
+import { type Form, isEverything, literally, wantedMute } from "./wanted";
 
 type Mute = Schemas["Mute"];
 type Text = ReturnType<typeof useText>;
@@ -153,8 +154,11 @@ function NewMute() {
     seconds: "7200",
     reason: "",
   });
+  const [isAsked, setAsked] = useState(false);
+  const wanted = wantedMute(form);
   const muting = useMutation({
-    mutationFn: () => result(api.POST("/api/v1/alerts/mutes", { body: wantedMute(form) })),
+    mutationFn: () => result(api.POST("/api/v1/alerts/mutes", { body: wanted })),
+    onSettled: () => setAsked(false),
     onSuccess: () => {
       setForm((before) => ({ ...before, events: "", stations: "", backends: "", reason: "" }));
       change({ event: undefined, station: undefined, backend: undefined });
@@ -168,7 +172,8 @@ function NewMute() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          muting.mutate();
+          if (isEverything(wanted)) setAsked(true);
+          else muting.mutate();
         }}
       >
         <Stack gap="sm">
@@ -218,6 +223,17 @@ function NewMute() {
           </Group>
         </Stack>
       </form>
+      <Confirm
+        title={text.muteAll}
+        action={text.doMute}
+        isOpen={isAsked}
+        isRunning={muting.isPending}
+        error={null}
+        onConfirm={() => muting.mutate()}
+        onClose={() => setAsked(false)}
+      >
+        {text.muteAllHelp}
+      </Confirm>
     </Panel>
   );
 }

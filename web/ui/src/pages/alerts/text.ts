@@ -110,6 +110,9 @@ export const useText = texts(
     },
     willMute: "What endangers people is told all the same. What is muted stands in the history.",
     doMute: "Mute",
+    muteAll: "Mute every alert",
+    muteAllHelp:
+      "No event, station or backend is named. Nobody is told of anything but what endangers people, until this is over or taken back.",
   },
   {
     title: "Meldungen",
@@ -223,5 +226,8 @@ export const useText = texts(
     },
     willMute: "Was Menschen gefährdet, wird trotzdem gemeldet. Was stumm ist, steht im Verlauf.",
     doMute: "Stummschalten",
+    muteAll: "Alle Alarme stummschalten",
+    muteAllHelp:
+      "Kein Ereignis, keine Station und kein Backend ist genannt. Gemeldet wird nur noch, was Menschen gefährdet, bis dies endet oder zurückgenommen wird.",
   },
 );

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { literally, wantedMute } from "./wanted";
+import { isEverything, literally, wantedMute } from "./wanted";
 
 test("patterns are those between commas, and nothing is all", () => {
   const form = {
@@ -17,6 +17,9 @@ test("patterns are those between commas, and nothing is all", () => {
     seconds: null,
     reason: "works",
   });
+  expect(isEverything(wantedMute(form))).toBe(false);
+  expect(isEverything(wantedMute({ ...form, events: "" }))).toBe(true);
+  expect(isEverything(wantedMute({ ...form, events: "*", stations: "CP-1" }))).toBe(false);
   expect(wantedMute({ ...form, seconds: "3600" }).seconds).toBe(3600);
 });
 

@@ -20,6 +20,13 @@ export function wantedMute(form: Form): Schemas["WantedMute"] {
   };
 }
 
+/** Return whether nothing is named: every alert is meant. */
+export function isEverything({ events, stations, backends }: Schemas["WantedMute"]): boolean {
+  return [events, stations, backends].every(
+    (named) => named?.every((pattern) => /^[*]+$/.test(pattern)) ?? true,
+  );
+}
+
 function patterns(text: string): string[] {
   const named = text.split(",").flatMap((one) => one.trim() || []);
   return named.length === 0 ? ["*"] : named;

@@ -124,7 +124,7 @@ function Form({
   const [danger, setDanger] = useState<Danger | "none">();
   const { found, error } = useFound(stations);
   const title = called(names, command.name);
-  const fields = completed(filledIn(value), schema) as Record<string, unknown>;
+  const fields = completed(filledIn(value, schema), schema) as Record<string, unknown>;
   const make = useMutation({
     mutationFn: () =>
       result(
@@ -145,7 +145,7 @@ function Form({
     onSuccess: (job) => navigate(`/jobs/${encodeURIComponent(job.id)}`),
   });
   const submit = () => {
-    const wrong = mistakesIn(filledIn(value), schema);
+    const wrong = mistakesIn(filledIn(value, schema), schema);
     setMistakes(wrong);
     if (wrong.length === 0) setDanger(dangerOf(command.name, fields, true) ?? "none");
   };

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { api, result } from "../../api/client";
 import type { Network } from "../../api/networks";
 import { FormDialog } from "../../components/FormDialog";
+import { changesOf } from "../../lib/changes";
 import { useText } from "./text";
 
 type Draft = Pick<Network, "id" | "name" | "location" | "interval" | "currency">;
@@ -15,14 +16,15 @@ const BLANK: Draft = { id: "", name: "", location: "", interval: null, currency:
 export function NetworkForm({ network: known, onClose }: { network?: Network; onClose: () => void }) {
   const text = useText();
   const client = useQueryClient();
-  const [draft, setDraft] = useState<Draft>(known ?? BLANK);
-  const set = (changes: Partial<Draft>) => setDraft((before) => ({ ...before, ...changes }));
+  const [before] = useState<Draft>(known ?? BLANK);
+  const [draft, setDraft] = useState(before);
+  const set = (changes: Partial<Draft>) => setDraft((now) => ({ ...now, ...changes }));
   const save = useMutation({
     mutationFn: () => {
-      const { id, name, location, interval, currency } = draft;
-      const body = { name, location, interval, currency };
+      const { id } = draft;
       if (known === undefined)
-        return result(api.POST("/api/v1/networks", { body: { id: id.trim(), ...body } }));
+        return result(api.POST("/api/v1/networks", { body: { ...draft, id: id.trim() } }));
+      const body = changesOf(before, draft);
       return result(api.PATCH("/api/v1/networks/{network}", { params: { path: { network: id } }, body }));
     },
     onSuccess: (saved) => {

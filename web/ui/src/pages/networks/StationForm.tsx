@@ -7,6 +7,7 @@ import { api, result, type Schemas } from "../../api/client";
 import { useMe } from "../../api/me";
 import { choicesOf, useNetworks } from "../../api/networks";
 import { FormDialog } from "../../components/FormDialog";
+import { changesOf } from "../../lib/changes";
 import { useText } from "./text";
 
 type Station = Schemas["CsmsStation"];
@@ -27,15 +28,16 @@ export function StationForm({
   const client = useQueryClient();
   const networks = choicesOf(useNetworks(), useMe(), "operator");
   const blank: Draft = { identity: "", network, name: "", location: "", registration: "" };
-  const [draft, setDraft] = useState<Draft>(known ?? blank);
-  const set = (changes: Partial<Draft>) => setDraft((before) => ({ ...before, ...changes }));
+  const [before] = useState<Draft>(known ?? blank);
+  const [draft, setDraft] = useState(before);
+  const set = (changes: Partial<Draft>) => setDraft((now) => ({ ...now, ...changes }));
   const save = useMutation({
     mutationFn: () => {
-      const { identity, name, location, registration } = draft;
-      const body = { network: draft.network, name, location, registration };
+      const { identity } = draft;
       if (known === undefined) {
-        return result(api.POST("/api/v1/csms/stations", { body: { identity: identity.trim(), ...body } }));
+        return result(api.POST("/api/v1/csms/stations", { body: { ...draft, identity: identity.trim() } }));
       }
+      const body = changesOf(before, draft);
       return result(api.PATCH("/api/v1/csms/stations/{identity}", { params: { path: { identity } }, body }));
     },
     onSuccess: async (saved) => {

@@ -8,6 +8,7 @@ import { api, result } from "../../api/client";
 import { useAppText } from "../../app/text";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
+import { MoreFilters } from "../../components/MoreFilters";
 import { PageHead } from "../../components/PageHead";
 import { shownColumns } from "../../components/table/columns";
 import { Columns } from "../../components/table/Columns";
@@ -23,7 +24,8 @@ import { useChanged } from "./changed";
 import { useText } from "./text";
 
 const SORTS = ["identity", "-identity", "since", "-since", "route"] as const;
-const FILTERS = ["q", "connected", "route", "backend", "version", "tag"] as const;
+const MORE = ["route", "backend", "version", "tag"] as const;
+const FILTERS = ["q", "connected", ...MORE] as const;
 
 /** The table of all stations: filter, sorting and columns stand in the address. */
 export function StationList() {
@@ -52,7 +54,10 @@ export function StationList() {
     [columns, parameters.columns, isNarrow],
   );
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
-  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
+  const clear = useCallback(
+    () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined]))),
+    [change],
+  );
   return (
     <Box
       display="flex"
@@ -69,7 +74,7 @@ export function StationList() {
           </ActionIcon>
         </Tooltip>
       </PageHead>
-      <Filters parameters={parameters} change={change} />
+      <Filters parameters={parameters} change={change} clear={isFiltered ? clear : undefined} />
       {pages.error !== null && (
         <Box mb="sm">
           <Failure error={pages.error} retry={pages.refresh} />
@@ -127,9 +132,12 @@ type Change = (changes: Record<string, string | undefined>) => void;
 const Filters = memo(function Filters({
   parameters,
   change,
+  clear,
 }: {
   parameters: Record<string, string>;
   change: Change;
+  /** Takes all filters away; undefined: there are none. */
+  clear: (() => void) | undefined;
 }) {
   const text = useText();
   const routes = useQuery({
@@ -160,19 +168,37 @@ const Filters = memo(function Filters({
           { value: "false", label: text.away },
         ]}
       />
-      {choices.map(([name, label, any, values]) => (
-        <Select
-          key={name}
-          aria-label={label}
-          placeholder={any}
-          data={values ?? []}
-          value={parameters[name] ?? null}
-          onChange={(value) => change({ [name]: value ?? undefined })}
-          clearable
-          w={160}
-          visibleFrom="sm"
+      <MoreFilters inUse={MORE.filter((name) => parameters[name]).length}>
+        {choices.map(([name, label, any, values]) => (
+          <Select
+            key={name}
+            aria-label={label}
+            placeholder={any}
+            data={withChosen(values ?? [], parameters[name])}
+            value={parameters[name] ?? null}
+            onChange={(value) => change({ [name]: value ?? undefined })}
+            clearable
+            w={160}
+          />
+        ))}
+        <TextFilter
+          value={parameters.tag ?? ""}
+          onChange={(tag) => change({ tag })}
+          label={text.tag}
+          width={120}
+          isSearch={false}
         />
-      ))}
+      </MoreFilters>
+      {clear && (
+        <Button variant="default" onClick={clear}>
+          {text.clear}
+        </Button>
+      )}
     </Group>
   );
 });
+
+/** Return choices with the one of the address, which may be of what is gone: a filter that holds is shown. */
+function withChosen(values: readonly string[], chosen: string | undefined): string[] {
+  return chosen === undefined || values.includes(chosen) ? [...values] : [...values, chosen];
+}

@@ -7,6 +7,7 @@ import { api, result, type Schemas } from "../../api/client";
 import { may, useMe } from "../../api/me";
 import { choicesOf, useNetworks } from "../../api/networks";
 import { FormDialog } from "../../components/FormDialog";
+import { changesOf } from "../../lib/changes";
 import { fromLocal, toLocal } from "../../lib/localTime";
 import { useText } from "./text";
 
@@ -31,15 +32,17 @@ export function TokenForm({ token: known, onClose }: { token?: IdToken; onClose:
   const me = useMe();
   const client = useQueryClient();
   const networks = choicesOf(useNetworks(), me, "operator");
-  const [draft, setDraft] = useState(known ?? BLANK);
-  const set = (changes: Partial<IdToken>) => setDraft((before) => ({ ...before, ...changes }));
+  const [before] = useState(known ?? BLANK);
+  const [draft, setDraft] = useState(before);
+  const set = (changes: Partial<IdToken>) => setDraft((now) => ({ ...now, ...changes }));
   const save = useMutation({
     mutationFn: async () => {
       const { token, ...fields } = draft;
       if (known === undefined) {
         return result(api.POST("/api/v1/id-tokens", { body: { ...fields, token: token.trim() } }));
       }
-      return result(api.PATCH("/api/v1/id-tokens/{token}", { params: { path: { token } }, body: fields }));
+      const body = changesOf(before, draft);
+      return result(api.PATCH("/api/v1/id-tokens/{token}", { params: { path: { token } }, body }));
     },
     onSuccess: (saved) => {
       onClose();

@@ -24,6 +24,7 @@ import {
   NO_FILTER,
   type Transaction,
   transactionAddress,
+  REFRESH,
   useTotals,
 } from "./asking";
 import { columnsOf } from "./columns";
@@ -42,7 +43,7 @@ export function TransactionList() {
   const list = useOlder<Transaction>(
     ["transactions", "list", filters],
     (cursor, signal) => askTransactions(filters, cursor, signal),
-    30_000,
+    REFRESH,
   );
   const columns = useMemo(() => columnsOf(text, format), [text, format]);
   if (isUnmanaged(list.error)) {

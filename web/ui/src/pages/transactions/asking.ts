@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { api, base, result, type Schemas } from "../../api/client";
 import { address } from "../../lib/location";
@@ -27,6 +27,9 @@ export function isFiltered(parameters: Record<string, string>): boolean {
   return FILTERS.some((name) => parameters[name]);
 }
 
+/** Milliseconds after which the list and what it comes to are asked for anew. */
+export const REFRESH = 30_000;
+
 /** Ask for a part of the list, the newest first. */
 export function askTransactions(filters: Filters, cursor: string | undefined, signal: AbortSignal) {
   return result(api.GET("/api/v1/transactions", { params: { query: { ...filters, cursor } }, signal }));
@@ -43,7 +46,7 @@ export function useTotals(filters: Filters) {
     queryKey: ["transactions", "totals", filters],
     queryFn: ({ signal }) =>
       result(api.GET("/api/v1/transactions/totals", { params: { query: filters }, signal })),
-    staleTime: 60_000,
+    refetchInterval: REFRESH,
   });
 }
 
@@ -60,10 +63,11 @@ export function useTransaction(station: string, ref: string) {
 /** Readings that a page holds; the CSV has more. */
 export const MOST = 10_000;
 
-/** The meter values of a transaction, so many at most. */
+/** The meter values of a transaction, so many at most: each 30 s while it runs, and once more when it has ended. */
 export function useReadings(station: string, ref: string, isRunning: boolean) {
   return useQuery({
-    queryKey: ["transactions", "readings", station, ref],
+    queryKey: ["transactions", "readings", station, ref, isRunning],
+    placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
       const readings: Schemas["Reading"][] = [];
       let cursor: string | null = null;
@@ -79,7 +83,7 @@ export function useReadings(station: string, ref: string, isRunning: boolean) {
       } while (cursor !== null && readings.length < MOST);
       return readings;
     },
-    refetchInterval: isRunning ? 30_000 : false,
+    refetchInterval: isRunning ? REFRESH : false,
   });
 }
 

@@ -6,6 +6,7 @@ import { type SubmitEvent, useState } from "react";
 import { api, result, type Schemas } from "../../api/client";
 import type { Role } from "../../api/me";
 import { Failure } from "../../components/Failure";
+import { changesOf } from "../../lib/changes";
 import { type InNetwork, ROLES, rolesOf, rowsOf } from "./roles";
 import { useText } from "./text";
 
@@ -20,16 +21,17 @@ export function UserForm({
   onDone: (made?: Schemas["Invited"]) => void;
 }) {
   const text = useText();
-  const [before] = useState(() => rowsOf(user?.roles ?? { "*": "viewer" }));
-  const [everywhere, setEverywhere] = useState(before.everywhere);
-  const [networks, setNetworks] = useState<readonly InNetwork[]>(before.networks);
+  const [rows] = useState(() => rowsOf(user?.roles ?? { "*": "viewer" }));
+  const [before] = useState({ person: user?.person ?? "", roles: rolesOf(rows.everywhere, rows.networks) });
+  const [everywhere, setEverywhere] = useState(rows.everywhere);
+  const [networks, setNetworks] = useState<readonly InNetwork[]>(rows.networks);
   const save = useMutation({
     mutationFn: async ({ login, person }: { login: string; person: string }) => {
       const roles = rolesOf(everywhere, networks);
       if (user === null) return result(api.POST("/api/v1/users", { body: { login, person, roles } }));
       await api.PATCH("/api/v1/users/{login}", {
         params: { path: { login: user.login } },
-        body: { person, roles },
+        body: changesOf(before, { person, roles }),
       });
       return undefined;
     },

@@ -1,7 +1,7 @@
 import { Code, Group, Loader, Stack, Text } from "@mantine/core";
 
 import type { Schemas } from "../../../api/client";
-import { Problem } from "../../../api/problem";
+import { Problem, Unreachable } from "../../../api/problem";
 import { Failure } from "../../../components/Failure";
 import { isObject } from "../../../components/form/shape";
 import { type Mood, State } from "../../../components/State";
@@ -32,7 +32,14 @@ export function Answer({
     );
   }
   if (error instanceof Problem && error.status === 504) return <Silence problem={error} />;
-  if (error !== null) return <Failure error={error} />;
+  if (error !== null) {
+    return (
+      <Stack gap="xs">
+        <Failure error={error} />
+        {error instanceof Unreachable && <Text size="sm">{text.perhaps}</Text>}
+      </Stack>
+    );
+  }
   if (answer === undefined) return null;
   return answer.way === "command" ? <OfCommand {...answer.answer} /> : <OfCall {...answer.answer} />;
 }

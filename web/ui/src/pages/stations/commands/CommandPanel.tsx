@@ -21,7 +21,7 @@ export interface Told {
   /** `ocpp1.6`: what it speaks, or spoke last. */
   version: Version;
   isConnected: boolean;
-  transactions: Schemas["Transaction"][];
+  transactions: (Pick<Schemas["Transaction"], "id" | "connector"> & { began: string | null })[];
 }
 
 /** What a station can be told: all of it, a form for what is chosen, and what came of it. */
@@ -40,6 +40,7 @@ export function CommandPanel({
   const [last, setLast] = useState(spoken);
   if (spoken !== undefined && spoken !== last) setLast(spoken);
   const version = spoken ?? last; // one that goes away leaves the form as it was filled in
+  const running = useRunning(kept?.identity, may(me, "viewer"));
   if (!mayCall && !mayTell) {
     return (
       <Empty icon={IconLock} title={text.role}>
@@ -54,11 +55,13 @@ export function CommandPanel({
       </Empty>
     );
   }
+  const transactions = station?.session?.transactions ?? running.data ?? [];
+  if (running.isLoading) return <Skeleton height={300} aria-busy />;
   const told = {
     identity: station?.identity ?? kept?.identity ?? "",
     version,
     isConnected: station?.connected ?? kept?.connected ?? false,
-    transactions: station?.session?.transactions ?? [],
+    transactions,
   };
   return (
     <Stack>
@@ -75,6 +78,20 @@ export function CommandPanel({
       <Chosen station={told} mayCall={mayCall} mayTell={mayTell} />
     </Stack>
   );
+}
+
+/** What runs at a station by the management system, for those who are not shown its session. */
+function useRunning(identity: string | undefined, seesSession: boolean) {
+  return useQuery({
+    queryKey: ["transactions", "running", identity],
+    queryFn: async (): Promise<Told["transactions"]> => {
+      const query = { station: identity, state: "running" as const };
+      const { items } = await result(api.GET("/api/v1/transactions", { params: { query } }));
+      return items.map(({ transaction_id, evse, began }) => ({ id: transaction_id, connector: evse, began }));
+    },
+    enabled: identity !== undefined && !seesSession,
+    refetchInterval: 10_000,
+  });
 }
 
 function Chosen({ station, mayCall, mayTell }: { station: Told; mayCall: boolean; mayTell: boolean }) {

@@ -20,6 +20,7 @@ import {
   type Schema,
 } from "../../../components/form/shape";
 import { Panel } from "../../../components/Panel";
+import { once } from "../../../lib/clicks";
 import { useParameters } from "../../../lib/location";
 import { versionName } from "../../../lib/versions";
 import { type Message, MessageList, useMessages } from "../Messages";
@@ -99,14 +100,14 @@ function Form({
   const tell = useMutation({
     mutationFn: (fields: object) => sendTo(station.identity, choice, fields, seconds),
   });
-  const filled = completed(filledIn(value), schema);
+  const filled = completed(filledIn(value, schema), schema);
   const send = () => {
     setDanger(undefined);
     setMark(messages[0] ?? null);
     tell.mutate(filled as object);
   };
   const submit = () => {
-    const found = mistakesIn(filledIn(value), schema);
+    const found = mistakesIn(filledIn(value, schema), schema);
     setMistakes(found);
     if (found.length > 0) return;
     const threat = dangerOf(choice.target, filled, station.transactions.length > 0);
@@ -156,6 +157,7 @@ function Form({
                 leftSection={<IconSend size={16} aria-hidden />}
                 loading={tell.isPending}
                 disabled={!station.isConnected}
+                onClick={once}
               >
                 {title}
               </Button>

@@ -33,6 +33,8 @@ export const useCommandText = texts(
     silent: "No answer came",
     maybe:
       "The call was sent, so the station may have done it. Look at what follows before you send it again.",
+    perhaps:
+      "The call may have been sent, and the station may have done it. Look at its messages before you send it again.",
     unsent: "The call was not sent: the station has not done it. Send it again.",
     followed: "What followed",
     nothingYet: "Nothing yet. It is shown here as it comes.",
@@ -89,6 +91,8 @@ export const useCommandText = texts(
     silent: "Es kam keine Antwort",
     maybe:
       "Der Aufruf wurde gesendet, die Station hat es also vielleicht getan. Sehen Sie nach, was folgt, bevor Sie ihn erneut senden.",
+    perhaps:
+      "Der Aufruf wurde vielleicht gesendet, und die Station hat es vielleicht getan. Sehen Sie ihre Nachrichten an, bevor Sie ihn erneut senden.",
     unsent: "Der Aufruf wurde nicht gesendet: Die Station hat es nicht getan. Senden Sie ihn erneut.",
     followed: "Was folgte",
     nothingYet: "Noch nichts. Es erscheint hier, sobald es kommt.",
