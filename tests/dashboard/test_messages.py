@@ -44,10 +44,10 @@ def test_a_call_with_its_legs_and_why(browser: Browser, station: ScriptedStation
     browser.with_text("main a", "All messages").click()
     assert browser.address == "/messages?station=CP-0001"
     line = browser.with_text("li", "StartTransaction")
-    assert "Rule 0 of main" in line.text
+    assert "Rule 1 of main" in line.text
     assert len(browser.all("li")) == 3
     line.find_element("css selector", "button").click()
-    browser.sees("Rule 0 of the route “main” decided where it goes.", "li")
+    browser.sees("Rule 1 of the route “main” decided where it goes.", "li")
     browser.sees("billing was asked, unchanged: it answered after", "li")
     browser.sees("CP-0001 got the answer of billing after", "li")
     legs = [leg.text.splitlines()[0] for leg in browser.all("li section")]

@@ -1,5 +1,5 @@
 /** What the gateway answered that is no result: a problem document (RFC 9457). */
-export interface ProblemDocument {
+interface ProblemDocument {
   type: string;
   title: string;
   status: number;

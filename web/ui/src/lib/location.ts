@@ -67,6 +67,11 @@ export function backendAddress(name: string): string {
   return `/backends/${encodeURIComponent(name)}`;
 }
 
+/** Return the change that removes parameters. */
+export function cleared(names: readonly string[]): Record<string, undefined> {
+  return Object.fromEntries(names.map((name) => [name, undefined]));
+}
+
 type Parameters = Record<string, string>;
 
 /**

@@ -25,7 +25,7 @@ export type LiveState =
   { status: "off" | "connecting" | "live" } | { status: "blind"; since: number; retryAt: number | null };
 
 /** Told when the connection is there again, of the time in which nothing was heard: what was missed is asked for. */
-export type Regained = (since: number, until: number) => void;
+type Regained = (since: number, until: number) => void;
 
 type Listener = (item: Item) => void;
 

@@ -48,9 +48,9 @@ export function useTopic(topic: Topic | undefined, listener: (item: Item) => voi
 }
 
 /** Return the last `most` things that a topic told, the newest first. */
-export function useNewest<T>(topic: Topic | undefined, kind: Item["kind"], most: number): T[] {
+export function useNewest<T>(topic: Topic, kind: Item["kind"], most: number): T[] {
   const [items, setItems] = useState<T[]>([]);
-  const key = topic === undefined ? "" : JSON.stringify(topic);
+  const key = JSON.stringify(topic);
   const [seen, setSeen] = useState(key);
   if (seen !== key) {
     setSeen(key);

@@ -1,17 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import {
-  beginning,
-  completed,
-  filledIn,
-  localTime,
-  mistakesIn,
-  readJson,
-  type Schema,
-  shapeOf,
-  stampOf,
-  Unread,
-} from "./shape";
+import { beginning, completed, filledIn, mistakesIn, readJson, type Schema, shapeOf, Unread } from "./shape";
 
 const RESERVE: Schema = {
   type: "object",
@@ -110,13 +99,6 @@ describe("a form", () => {
     expect(mistakesIn({ unit: "A" }, limit)).toEqual([]);
     expect(completed({ unit: "A" }, limit)).toEqual({ unit: "A", limit: null });
     expect(completed({ unit: "A", limit: 16 }, limit)).toEqual({ unit: "A", limit: 16 });
-  });
-
-  it("takes times of the viewer's zone", () => {
-    const at = "2026-11-22T08:00:05Z";
-    expect(stampOf(localTime(at))).toBe(at);
-    expect(stampOf("")).toBeUndefined();
-    expect(localTime("never")).toBe("");
   });
 
   it("reads JSON where there is no other field", () => {

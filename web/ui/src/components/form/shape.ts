@@ -188,19 +188,6 @@ export function withMember(value: unknown, name: string, member: unknown): Membe
   return member === undefined ? without(others, name) : { ...others, [name]: member };
 }
 
-/** Return a moment as `<input type="datetime-local">` has it, in the zone of this browser. */
-export function localTime(stamp: string): string {
-  const at = new Date(stamp);
-  if (Number.isNaN(at.getTime())) return "";
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
-/** Return a moment in UTC, as messages have it; undefined for what is none. */
-export function stampOf(local: string): string | undefined {
-  const at = new Date(local);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString().replace(".000Z", "Z");
-}
-
 export function isObject(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Unread);
 }

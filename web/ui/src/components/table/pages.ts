@@ -22,7 +22,7 @@ export interface Pages<T> {
 }
 
 /** Rows that are asked for at once. */
-export const PAGE = 100;
+const PAGE = 100;
 
 /** Return the pages that rows are on, without the last one. */
 export function pagesOf(first: number, last: number, size = PAGE): number[] {

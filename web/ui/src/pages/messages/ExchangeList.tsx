@@ -192,7 +192,7 @@ function wordOf(said: Said, text: ReturnType<typeof useText>): string {
 
 function decisionOf(said: Said, text: ReturnType<typeof useText>): string {
   if (said.decided === null) return "";
-  if (said.decided === "rule") return text.rule(said.rule ?? 0, said.route ?? "");
+  if (said.decided === "rule") return text.rule((said.rule ?? 0) + 1, said.route ?? "");
   const known: Record<string, string> = text.decided;
   return known[said.decided] ?? said.decided;
 }

@@ -35,7 +35,7 @@ test("what a rule decided, who was asked with what, who was told, and what the s
       leg({ leg: "copy", outcome: "unanswered", reply: { description: "It is away." } }),
     ),
   ).toEqual([
-    "rule 1 home",
+    "rule 2 home",
     "asked main changed transactionId 3 → 7 (number) answered 10 ms",
     "told copy unchanged noAnswer It is away",
     "got CP-1 answerOf main 12 ms changed transactionId 7 → 3 (number)",

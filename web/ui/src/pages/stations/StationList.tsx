@@ -1,13 +1,12 @@
-import { ActionIcon, Alert, Box, Button, Group, SegmentedControl, Select, Tooltip } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { ActionIcon, Box, Button, Group, SegmentedControl, Select, Tooltip } from "@mantine/core";
 import { IconChargingPile, IconRefresh, IconSearchOff } from "@tabler/icons-react";
 import { type ComponentProps, memo, useCallback, useMemo } from "react";
 
 import { api, result } from "../../api/client";
-import { useAppText } from "../../app/text";
+import { useBackends, useRoutes } from "../../api/lists";
 import { Empty } from "../../components/Empty";
 import { Failure } from "../../components/Failure";
+import { MissingNodes } from "../../components/MissingNodes";
 import { PageHead } from "../../components/PageHead";
 import { shownColumns } from "../../components/table/columns";
 import { Columns } from "../../components/table/Columns";
@@ -16,7 +15,8 @@ import { type Part, usePages } from "../../components/table/pages";
 import { Views } from "../../components/table/Views";
 import { VirtualTable } from "../../components/table/VirtualTable";
 import { TextFilter } from "../../components/TextFilter";
-import { navigate, stationAddress, useParameters } from "../../lib/location";
+import { cleared, navigate, stationAddress, useParameters } from "../../lib/location";
+import { useIsNarrow } from "../../lib/narrow";
 import { VERSIONS } from "../../lib/versions";
 import { columnsOf, type Station } from "./columns";
 import { useChanged } from "./changed";
@@ -28,9 +28,8 @@ const FILTERS = ["q", "connected", "route", "backend", "version", "tag"] as cons
 /** The table of all stations: filter, sorting and columns stand in the address. */
 export function StationList() {
   const text = useText();
-  const app = useAppText();
   const [parameters, change] = useParameters();
-  const isNarrow = useMediaQuery("(max-width: 48em)", window.innerWidth <= 768);
+  const isNarrow = useIsNarrow();
   const sort = SORTS.find((known) => known === parameters.sort);
   const wanted = useMemo(
     () => Object.fromEntries(FILTERS.map((name) => [name, parameters[name]])),
@@ -52,7 +51,7 @@ export function StationList() {
     [columns, parameters.columns, isNarrow],
   );
   const isFiltered = FILTERS.some((name) => parameters[name] !== undefined);
-  const clear = () => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])));
+  const clear = () => change(cleared(FILTERS));
   return (
     <Box
       display="flex"
@@ -75,11 +74,7 @@ export function StationList() {
           <Failure error={pages.error} retry={pages.refresh} />
         </Box>
       )}
-      {pages.missing.length > 0 && (
-        <Alert color="orange" variant="outline" mb="sm" role="status">
-          {app.missing(pages.missing.join(", "))}
-        </Alert>
-      )}
+      <MissingNodes nodes={pages.missing} />
       <LiveTable
         label={text.title}
         columns={shown}
@@ -132,16 +127,8 @@ const Filters = memo(function Filters({
   change: Change;
 }) {
   const text = useText();
-  const routes = useQuery({
-    queryKey: ["routes"],
-    queryFn: () => result(api.GET("/api/v1/routes", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
-  const backends = useQuery({
-    queryKey: ["backends"],
-    queryFn: () => result(api.GET("/api/v1/backends", { params: { query: { limit: 1000 } } })),
-    staleTime: 60_000,
-  });
+  const routes = useRoutes();
+  const backends = useBackends();
   const choices = [
     ["route", text.route, text.anyRoute, routes.data?.items.map((route) => route.name)],
     ["backend", text.backend, text.anyBackend, backends.data?.items.map((backend) => backend.name)],

@@ -15,7 +15,6 @@ export const useText = texts(
     anyBackend: "Any backend",
     version: "Version",
     anyVersion: "Any version",
-    tag: "Tag",
     refresh: "Refresh",
     clear: "Clear the filter",
     identity: "Identity",
@@ -82,7 +81,6 @@ export const useText = texts(
       to_station: "to the station",
     },
     unanswered: "unanswered",
-    lost: (number: number) => `${number} messages were too many to show.`,
     payload: "Said",
     reply: "Answered",
     sections: {
@@ -181,7 +179,6 @@ export const useText = texts(
     anyBackend: "Jedes Backend",
     version: "Version",
     anyVersion: "Jede Version",
-    tag: "Tag",
     refresh: "Aktualisieren",
     clear: "Filter leeren",
     identity: "Identität",
@@ -250,7 +247,6 @@ export const useText = texts(
       to_station: "an die Station",
     },
     unanswered: "unbeantwortet",
-    lost: (number: number) => `${number} Nachrichten waren zu viele, um sie zu zeigen.`,
     payload: "Gesagt",
     reply: "Geantwortet",
     sections: {

@@ -33,13 +33,11 @@ export function Tell({
   station,
   choice,
   parameters,
-  mayListen,
 }: {
   station: Told;
   choice: Choice;
   /** The schema of a command; that of a call is asked for. */
   parameters: object | undefined;
-  mayListen: boolean;
 }) {
   const names = useCommandNames();
   const call = useQuery({
@@ -63,7 +61,7 @@ export function Tell({
       </Panel>
     );
   }
-  return <Form title={title} station={station} choice={choice} schema={schema} mayListen={mayListen} />;
+  return <Form title={title} station={station} choice={choice} schema={schema} />;
 }
 
 function Form({
@@ -71,13 +69,11 @@ function Form({
   station,
   choice,
   schema,
-  mayListen,
 }: {
   title: string;
   station: Told;
   choice: Choice;
   schema: Schema;
-  mayListen: boolean;
 }) {
   const text = useCommandText();
   const fieldNames = useFieldNames();
@@ -89,7 +85,7 @@ function Form({
   const [mistakes, setMistakes] = useState<Mistake[]>([]);
   const [patience, setPatience] = useState<number | string>(PATIENCE);
   const [danger, setDanger] = useState<Danger>();
-  const messages = useMessages(mayListen ? station.identity : null);
+  const messages = useMessages(station.identity);
   const [mark, setMark] = useState<Message | null>(null);
   const seconds = typeof patience === "number" ? patience : PATIENCE;
   const tell = useMutation({
@@ -184,7 +180,7 @@ function Form({
           </Stack>
         </Panel>
       )}
-      {!tell.isIdle && mayListen && (
+      {!tell.isIdle && (
         <Panel title={text.followed} padded={false}>
           {messages.length === 0 || since === 0 ? (
             <Text p="md" size="sm" c="dimmed">
