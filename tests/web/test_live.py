@@ -337,6 +337,10 @@ async def test_events(alone: Member) -> None:
         await page.says(subscribe="events", id="again", kinds=["StationCame"], last=str(seen))
         again = [await page.until("event"), await page.until("event")]
         assert [each["station"] for each in again] == ["CP2", "CP1"]
+        await page.says(pause=True)
+        await page.says(pause=False)
+        await alone.comes("CP3")
+        assert (await page.until("event"))["station"] == "CP3", "what was told is not told again"
         await page.says(subscribe="events", id="old", last="1")
         assert await page.until("lost") == {"lost": None}
 
@@ -447,6 +451,9 @@ async def test_it_is_made_once_for_all(alone: Member) -> None:
         await two.until("overview")
         await two.says(unsubscribe="o")
         await until(lambda: len(feeds_of(alone)) == 2, "the overview is made no more")
+        await one.says(unsubscribe="s")
+        await two.says(subscribe="overview", id="s")
+        await until(lambda: len(feeds_of(alone)) == 1, "one subscription has taken the place of another")
 
 
 # The overview.

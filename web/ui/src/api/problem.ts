@@ -38,6 +38,11 @@ export class Unreachable extends Error {
   }
 }
 
+/** Return whether to ask once more, after so many failures: what the gateway refuses is refused again. */
+export function isWorthRetrying(failures: number, error: Error): boolean {
+  return failures < 2 && !(error instanceof Problem && error.status < 500);
+}
+
 /** Return the problem of an answer, whatever stands in it: a proxy answers with pages of its own. */
 export async function problemOf(response: Response): Promise<Problem> {
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);

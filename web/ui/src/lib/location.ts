@@ -39,7 +39,11 @@ export function useHashSearch(): string {
 /** Return the parts of the path, decoded once: an identity may have any sign in it. */
 export function useSegments(): string[] {
   const path = useSyncExternalStore(subscribe, () => current().path);
-  return useMemo(() => path.split("/").slice(1).map(decoded), [path]);
+  return useMemo(() => segmentsOf(path), [path]);
+}
+
+export function segmentsOf(path: string): string[] {
+  return path.split("/").slice(1).map(decoded);
 }
 
 function decoded(text: string): string {

@@ -51,6 +51,7 @@ export class LiveClient {
   private readonly regained = new Set<Regained>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private wait = FIRST_WAIT;
+  private openedAt = Infinity;
   private next = 1;
   private isPaused = false;
   private lostAt: number | null = null;
@@ -94,6 +95,18 @@ export class LiveClient {
     if (this.state.status === "live") this.send({ pause: isPaused });
   }
 
+  /** Pause while a page is hidden, and connect when its machine is in a network again; until what is returned is called. */
+  attend(page: EventTarget & { hidden: boolean }, machine: EventTarget): () => void {
+    const seen = () => this.pause(page.hidden);
+    seen();
+    page.addEventListener("visibilitychange", seen);
+    machine.addEventListener("online", this.retry);
+    return () => {
+      page.removeEventListener("visibilitychange", seen);
+      machine.removeEventListener("online", this.retry);
+    };
+  }
+
   /** Connect now, rather than when the wait is over. */
   retry = (): void => {
     if (this.socket !== null) return;
@@ -119,21 +132,18 @@ export class LiveClient {
     this.socket = socket;
     if (this.lostAt === null) this.set({ status: "connecting" });
     else this.set({ status: "blind", since: this.lostAt, retryAt: null });
-    socket.onopen = () => this.opened(socket);
-    socket.onmessage = (event: MessageEvent<string>) => {
-      if (socket === this.socket) this.received(JSON.parse(event.data) as Batch);
-    };
+    socket.onopen = () => this.opened();
+    socket.onmessage = (event: MessageEvent<string>) => this.received(JSON.parse(event.data) as Batch);
     socket.onclose = (event) => {
-      if (socket === this.socket) this.closed(event.code);
+      if (socket === this.socket) this.closed(event.code); // else it was ended here
     };
   }
 
-  private opened(socket: WebSocket): void {
-    if (socket !== this.socket) return;
+  private opened(): void {
     this.send(this.hello());
     if (this.isPaused) this.send({ pause: true });
     for (const [id, { topic }] of this.subscriptions) this.send({ ...topic, id });
-    this.wait = FIRST_WAIT;
+    this.openedAt = Date.now();
     const lostAt = this.lostAt;
     this.lostAt = null;
     this.set({ status: "live" });
@@ -148,6 +158,9 @@ export class LiveClient {
     this.socket = null;
     if (code === WITHDRAWN || code === FORGED) this.onWithdrawn();
     this.lostAt ??= Date.now();
+    // One that is refused is opened, too: only a connection that has lasted is tried again soon.
+    if (Date.now() - this.openedAt > LONGEST_WAIT) this.wait = FIRST_WAIT;
+    this.openedAt = Infinity;
     const wait = this.wait * (0.75 + this.jitter() / 2);
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT);
     this.timer = setTimeout(() => this.connect(), wait);

@@ -109,6 +109,18 @@ export function dangerOf(target: string, fields: unknown, isCharging: boolean): 
   return isCharging && !PATIENT.includes(String(said.kind ?? said.type)) ? danger : undefined;
 }
 
+/** Return the transactions that something dangerous may end: letting a cable go ends those at its connector, if one is named. */
+export function endedBy<T extends { connector: number | null }>(
+  danger: Danger,
+  fields: unknown,
+  running: readonly T[],
+): T[] {
+  const { evse, evseId, connectorId } = fields as Record<string, unknown>;
+  const named = evse ?? evseId ?? connectorId;
+  const isMeant = ({ connector }: T) => connector === null || connector === named;
+  return running.filter((each) => danger !== "unlock" || !named || isMeant(each));
+}
+
 /** Return the fields of a call that are known before anybody fills them in. */
 export function known(action: string, running: readonly string[], fresh: number): Record<string, unknown> {
   const [only] = running.length === 1 ? running : [];

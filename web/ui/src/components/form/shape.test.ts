@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 
-import { beginning, completed, filledIn, mistakesIn, readJson, type Schema, shapeOf, Unread } from "./shape";
+import {
+  beginning,
+  completed,
+  filledIn,
+  mistakesIn,
+  readJson,
+  resolved,
+  type Schema,
+  shapeOf,
+  Unread,
+  withMember,
+} from "./shape";
 
 const RESERVE: Schema = {
   type: "object",
@@ -40,6 +51,17 @@ describe("the shape of a schema", () => {
     ]);
   });
 
+  it("says of a field what stands where it is used, and how numbers go on", () => {
+    const named = { $ref: "#/definitions/IdToken", description: "Who charges" };
+    expect(resolved(named, RESERVE)).toMatchObject({ type: "object", description: "Who charges" });
+    const steps = [{ type: "integer" }, { type: "number" }, { type: "number", multipleOf: 0.01 }];
+    expect(steps.map((each) => shapeOf(each, each))).toMatchObject([
+      { step: 1 },
+      { step: 0.1 },
+      { step: 0.01 },
+    ]);
+  });
+
   it("is that of what may stand there, null left aside", () => {
     const maybe = { anyOf: [{ type: "integer", maximum: 3 }, { type: "null" }] };
     expect(shapeOf(maybe, maybe)).toMatchObject({ kind: "number", isWhole: true, most: 3 });
@@ -60,6 +82,17 @@ describe("a form", () => {
     expect(beginning({ type: "array", minItems: 1, items: { type: "object", properties: {} } })).toEqual([
       {},
     ]);
+  });
+
+  it("chooses where there is no choice", () => {
+    expect(beginning({ enum: ["Only"] })).toBe("Only");
+    expect(beginning({ enum: ["One", "Other"] })).toBeUndefined();
+  });
+
+  it("changes one member, and forgets one that is taken back", () => {
+    expect(withMember({ a: 1 }, "b", 2)).toEqual({ a: 1, b: 2 });
+    expect(Object.keys(withMember({ a: 1, b: 2 }, "b", undefined))).toEqual(["a"]);
+    expect(withMember(undefined, "a", 1)).toEqual({ a: 1 });
   });
 
   it("sends nothing that was not filled in", () => {
@@ -85,6 +118,22 @@ describe("a form", () => {
       { path: "/idToken/more", kind: "required" },
       { path: "/idToken/customData", kind: "json" },
       { path: "/evseId", kind: "bounds" },
+    ]);
+    const bounds: Schema = {
+      type: "object",
+      properties: {
+        level: { type: "integer", maximum: 9 },
+        word: { type: "string", minLength: 2 },
+        list: { type: "array", maxItems: 1, items: { type: "integer" } },
+      },
+    };
+    expect(mistakesIn({ level: 10, word: "a", list: [1, 2] }, bounds)).toEqual([
+      { path: "/level", kind: "bounds" },
+      { path: "/word", kind: "length" },
+      { path: "/list", kind: "length" },
+    ]);
+    expect(mistakesIn({ level: 9, word: "ab", list: [0.5] }, bounds)).toEqual([
+      { path: "/list/0", kind: "type" },
     ]);
     const right = { id: 1, expires: "2026-11-22T08:00:00Z", idToken: { idToken: "1", type: "eMAID" } };
     expect(mistakesIn(right, RESERVE)).toEqual([]);

@@ -4,7 +4,7 @@ import { IconSend } from "@tabler/icons-react";
 import { useState } from "react";
 
 import { api, result } from "../../../api/client";
-import { type Choice, type Danger, dangerOf, known } from "../../../components/commands/commands";
+import { type Choice, type Danger, dangerOf, endedBy, known } from "../../../components/commands/commands";
 import { called, useCommandNames, useFieldNames } from "../../../components/commands/names";
 import { Confirm } from "../../../components/Confirm";
 import { Failure } from "../../../components/Failure";
@@ -13,7 +13,6 @@ import {
   beginning,
   completed,
   filledIn,
-  isObject,
   type Mistake,
   mistakesIn,
   type Schema,
@@ -200,30 +199,15 @@ function Form({
         onConfirm={send}
         onClose={() => setDanger(undefined)}
       >
-        {danger && <Threat danger={danger} station={station} connector={connectorOf(filled)} />}
+        {danger && <Threat danger={danger} ends={endedBy(danger, filled, station.transactions)} />}
       </Confirm>
     </Stack>
   );
 }
 
 /** What a dangerous command will do here: the transactions that it ends. */
-function Threat({
-  danger,
-  station,
-  connector,
-}: {
-  danger: Danger;
-  station: Told;
-  connector: number | undefined;
-}) {
+function Threat({ danger, ends }: { danger: Danger; ends: Told["transactions"] }) {
   const text = useCommandText();
-  const ends = station.transactions.filter(
-    (each) =>
-      danger !== "unlock" ||
-      connector === undefined ||
-      each.connector === null ||
-      each.connector === connector,
-  );
   return (
     <>
       {text.warning[danger]} {ends.length === 0 && text.noneRuns}
@@ -236,13 +220,6 @@ function Threat({
       </List>
     </>
   );
-}
-
-/** Return the connector, or the EVSE, that a command is for. */
-function connectorOf(fields: unknown): number | undefined {
-  if (!isObject(fields)) return undefined;
-  const number = fields.evse ?? fields.evseId ?? fields.connectorId;
-  return typeof number === "number" && number > 0 ? number : undefined;
 }
 
 /** Return a number for requests that a station has to answer later. */
