@@ -138,6 +138,7 @@ async def test_whom_the_provider_knows_is_signed_in(firm: Firm) -> None:
     """The browser gets a login as by a password: a strict cookie, the roles of the groups, a line in the audit."""
     answer = await firm.sign_in()
     assert answer.headers["Location"] == f"{firm.web.url}/"
+    assert (answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == ("no-store", "no-referrer")
     cookies = cookies_of(answer)
     ours, attempt = cookies["voltgate"], cookies["voltgate-sign-in"]
     assert (ours["httponly"], ours["samesite"], ours["path"]) == (True, "strict", "/")
