@@ -99,10 +99,16 @@ class Browser:
 
     @contextmanager
     def offline(self) -> Iterator[None]:
-        """End the websockets of the page, and have it get none until the end."""
+        """End the websockets of the page, and have it get none until the end; then it is live again."""
         self.driver.execute_script("window.isOffline = true; window.sockets.forEach((socket) => socket.close())")
         yield
-        self.driver.execute_script("window.isOffline = false; window.dispatchEvent(new Event('online'))")
+        self.driver.execute_script("window.isOffline = false")
+
+        def is_live() -> bool:
+            self.driver.execute_script("window.dispatchEvent(new Event('online'))")
+            return bool(self.all("[data-live=live]"))
+
+        self.until(is_live, "the page is live again")
 
     def resize(self, size: tuple[int, int]) -> None:
         """Be a screen of this size; a narrow one is a phone."""

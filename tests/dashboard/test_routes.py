@@ -132,7 +132,6 @@ def test_somebody_else_was_quicker(browser: Browser, theatre: Theatre, written: 
     theatre.gateway.file.write_text(written.replace("[routes.main]", "[routes.main] # by hand"))
     with browser.offline():
         browser.sees("Not live since", "[role=status]")
-    browser.sees("Live again")
     browser.with_text("button", "Apply…").click()
     browser.with_text("[role=dialog] button", "Apply").click()
     browser.sees("Somebody else has changed the routes", "[role=dialog]")
